@@ -1,0 +1,4 @@
+//! Tallymark: a DMARC aggregate report collector.
+
+pub mod report;
+pub mod unpack;

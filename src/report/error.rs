@@ -1,0 +1,58 @@
+//! Why nothing of a report could be kept.
+
+use std::io;
+
+/// Why a text gave no report, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} (at byte {offset})")]
+pub struct ParseError {
+    pub kind: ParseErrorKind,
+    /// Byte offset in the UTF-8 text.
+    pub offset: u64,
+}
+
+/// The reason; [`ParseErrorKind::word`] is the stable word for it in the database and the API.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseErrorKind {
+    /// No element `feedback` in it: some other text, XML or not.
+    #[error("no aggregate report in it: there is no feedback element")]
+    NotAReport,
+    /// The markup is broken in a way that leaves no complete record and no usable header.
+    #[error("broken markup: {0}")]
+    Malformed(String),
+    #[error("report has no report_metadata")]
+    NoMetadata,
+    #[error("report has no policy domain")]
+    NoPolicyDomain,
+    #[error("report has no usable date range")]
+    NoDateRange,
+    #[error("a text or tag exceeds {0} bytes")]
+    EventTooLarge(usize),
+    #[error("elements are nested deeper than {0}")]
+    TooDeep(usize),
+    #[error("a tag has more than {0} attributes")]
+    TooManyAttributes(usize),
+    #[error("report has more than {0} records")]
+    TooManyRecords(usize),
+    /// The text itself could not be read to its end: the error is the reader's own (limit, time, archive).
+    #[error("text could not be read: {0}")]
+    Read(#[source] io::Error),
+}
+
+impl ParseErrorKind {
+    /// The stable word for this reason.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotAReport => "not_a_report",
+            Self::Malformed(_) => "malformed_xml",
+            Self::NoMetadata => "no_metadata",
+            Self::NoPolicyDomain => "no_policy_domain",
+            Self::NoDateRange => "no_date_range",
+            Self::EventTooLarge(_) => "event_too_large",
+            Self::TooDeep(_) => "too_deep",
+            Self::TooManyAttributes(_) => "too_many_attributes",
+            Self::TooManyRecords(_) => "too_many_records",
+            Self::Read(_) => "unreadable",
+        }
+    }
+}

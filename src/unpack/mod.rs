@@ -1,0 +1,1 @@
+//! Bytes -> report texts, bounded. Pure: no I/O, no async, no clock.
