@@ -1,4 +1,6 @@
 //! Tallymark: a DMARC aggregate report collector.
 
+pub mod ingest;
 pub mod report;
+pub mod store;
 pub mod unpack;
