@@ -1,6 +1,7 @@
 //! Tallymark: a DMARC aggregate report collector.
 
 pub mod clock;
+pub mod config;
 pub mod ingest;
 pub mod report;
 pub mod store;
