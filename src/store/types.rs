@@ -447,13 +447,22 @@ impl Totals {
 
     /// Adds another sum.
     pub fn add(&mut self, other: &Self) {
-        self.pass += other.pass;
-        self.fail += other.fail;
-        self.dkim_aligned += other.dkim_aligned;
-        self.spf_aligned += other.spf_aligned;
-        self.none += other.none;
-        self.quarantine += other.quarantine;
-        self.reject += other.reject;
+        self.combine(other, u64::saturating_add);
+    }
+
+    /// Takes a sum away that was added before.
+    pub fn subtract(&mut self, other: &Self) {
+        self.combine(other, u64::saturating_sub);
+    }
+
+    fn combine(&mut self, other: &Self, with: fn(u64, u64) -> u64) {
+        self.pass = with(self.pass, other.pass);
+        self.fail = with(self.fail, other.fail);
+        self.dkim_aligned = with(self.dkim_aligned, other.dkim_aligned);
+        self.spf_aligned = with(self.spf_aligned, other.spf_aligned);
+        self.none = with(self.none, other.none);
+        self.quarantine = with(self.quarantine, other.quarantine);
+        self.reject = with(self.reject, other.reject);
     }
 
     /// Does it fall under the filter?
