@@ -1,7 +1,8 @@
 //! Raw message -> committed rows: a bounded queue, rayon, batches, one outcome a message.
 
 use crate::report::{Parsed, WarningKind};
-use crate::store::{AccountId, DomainId, Millis, ReportNo, SetAsideId, SetAsideKind, StoreError};
+use crate::store::{AccountId, DomainId, Millis, SetAsideId, StoreError};
+pub use crate::store::{Belonging, Fate, Outcome, Problem, SetAsideNote, StoredReport};
 
 /// One message as it came.
 #[derive(Debug, Clone)]
@@ -11,59 +12,6 @@ pub struct RawMessage {
     /// Where it came from, for people: a path, a peer. At most 512 bytes are kept.
     pub origin: String,
     pub belonging: Belonging,
-}
-
-/// Whose a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Belonging {
-    /// To the account's domain that is the policy domain or its closest registered parent; else unclaimed.
-    Account(AccountId),
-    /// As above, but the policy domain is added to the account on sight.
-    AddDomains(AccountId),
-    /// To this domain row, if the policy domain is that domain or below it; else quarantined as misaddressed.
-    Domain(AccountId, DomainId),
-}
-
-/// What became of one message, after the commit.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outcome {
-    pub reports: Vec<StoredReport>,
-    pub set_aside: Vec<SetAsideNote>,
-}
-
-/// A report that is in the database now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredReport {
-    pub no: ReportNo,
-    pub domain: DomainId,
-    pub fate: Fate,
-    pub policy_domain: String,
-    pub records: u64,
-    pub messages: u64,
-    pub leaf: String,
-}
-
-/// How a report was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fate {
-    /// New, and counted.
-    Stored,
-    /// Known already: only its arrival was counted. `no` is the first one's.
-    Duplicate,
-    /// Same identity as another, different content: both are kept, one is counted.
-    Conflict,
-}
-
-/// A message, or a part of one, that was set aside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAsideNote {
-    pub id: SetAsideId,
-    pub kind: SetAsideKind,
-    /// A stable word.
-    pub reason: String,
-    pub detail: String,
-    pub leaf: String,
-    pub offset: Option<u64>,
 }
 
 /// Why a message was not taken. Nothing of it is in the database.
@@ -90,15 +38,6 @@ pub struct Processed {
 pub struct ParsedLeaf {
     pub leaf: String,
     pub parsed: Parsed,
-}
-
-/// Something in a message that should be a report and could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub leaf: String,
-    pub reason: &'static str,
-    pub detail: String,
-    pub offset: Option<u64>,
 }
 
 /// The limits of processing one message.
