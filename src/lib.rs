@@ -2,7 +2,10 @@
 
 pub mod clock;
 pub mod config;
+pub mod domains;
 pub mod ingest;
+pub mod keys;
+pub mod metrics;
 pub mod origin;
 pub mod report;
 pub mod store;

@@ -31,6 +31,7 @@ use sqlx::{Connection as _, Sqlite};
 use tokio::sync::{Mutex, MutexGuard};
 
 use db::Args;
+pub use commit::{CommitOptions, FreshDomain};
 pub use message::{NewMessage, NewReport};
 pub use retention::{Purged, Retention};
 use sql::sql;
