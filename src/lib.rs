@@ -1,7 +1,10 @@
 //! Tallymark: a DMARC aggregate report collector.
 
 pub mod clock;
+pub mod domains;
 pub mod ingest;
+pub mod keys;
+pub mod metrics;
 pub mod report;
 pub mod store;
 pub mod unpack;

@@ -54,7 +54,7 @@ create table api_keys (
 );
 create index api_keys_by_account on api_keys (account_id, key_id);
 
--- One row a distinct report. flags: 1 counted, 2 partial.
+-- One row a distinct report. counted is 0 for the loser of a conflict: kept, but in no sum.
 create table reports (
     domain_id integer not null,
     report_no integer not null,
@@ -87,7 +87,7 @@ create table reports (
 ) without rowid;
 create unique index reports_by_content on reports (domain_id, content_key);
 create index reports_by_identity on reports (domain_id, identity_key);
-create index reports_by_begin on reports (domain_id, counted, begin_at, pass, fail, org_key);
+create index reports_by_begin on reports (domain_id, counted, begin_at, report_no, pass, fail, org_key);
 
 -- What records refer to: identifiers, authentication results and reasons, once a domain. content: store/evidence.rs.
 create table evidence (
@@ -99,11 +99,14 @@ create table evidence (
 ) without rowid;
 create unique index evidence_by_key on evidence (domain_id, evidence_key);
 
+-- An IPv4 address is the signed 32 bits of source_low with source_high null, an IPv6 address both halves; both are null
+-- where the report has no readable one. verdict: the bits of report/verdict.rs.
 create table records (
     domain_id integer not null,
     report_no integer not null,
     seq integer not null,
-    source blob,
+    source_high integer,
+    source_low integer,
     messages integer not null,
     verdict integer not null,
     evidence_id integer not null,

@@ -1,10 +1,42 @@
 //! The database: the only room with sqlx.
+//!
+//! One connection writes, in one transaction a batch; a pool reads. A statement is a file in `sql/`, valid on every
+//! database; the bodies see connections through [`db`].
 
+mod accounts;
+mod codec;
+mod commit;
+mod db;
+mod domains;
+mod evidence;
+mod export;
+mod figures;
+mod message;
+mod reports;
+mod retention;
+mod rollup;
+mod set_aside;
+mod sql;
+mod sqlite;
 mod types;
+mod verify;
+mod writer;
 
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::sqlite::{SqlitePool, SqliteConnection};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, Sqlite};
+use tokio::sync::{Mutex, MutexGuard};
+
+use db::Args;
+pub use commit::{CommitOptions, FreshDomain};
+pub use message::{NewMessage, NewReport};
+pub use retention::{Purged, Retention};
+use sql::sql;
 pub use types::*;
-
-use crate::report::{DayRange, DomainName};
+use writer::Memory;
 
 /// What went wrong in the database; what the caller can do about it decides the variant.
 #[derive(Debug, thiserror::Error)]
@@ -26,145 +58,119 @@ pub enum StoreError {
     Other(#[source] sqlx::Error),
 }
 
+/// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
+const TRANSIENT: [&str; 6] = ["5", "6", "8", "10", "13", "14"];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let transient = match &error {
+            sqlx::Error::Database(database) => {
+                // Extended codes carry the primary one in their low byte.
+                let code = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default() & 0xff;
+                TRANSIENT.contains(&code.to_string().as_str())
+            }
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+            _ => false,
+        };
+        if transient { Self::Unavailable(error) } else { Self::Other(error) }
+    }
+}
+
+impl StoreError {
+    pub(crate) fn damaged(table: &'static str, row: impl std::fmt::Display, what: &str) -> Self {
+        Self::Damaged { table, row: row.to_string(), what: what.to_owned() }
+    }
+}
+
 /// The database, open. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
 
-#[allow(unused_variables, clippy::unimplemented)]
+#[derive(Debug)]
+struct Inner {
+    /// `None` once closed.
+    writer: Mutex<Option<Writer>>,
+    readers: SqlitePool,
+}
+
+#[derive(Debug)]
+struct Writer {
+    conn: SqliteConnection,
+    memory: Memory,
+    /// A transaction was begun and neither committed nor rolled back: its future was dropped.
+    open: bool,
+}
+
+/// A write transaction. Dropped without [`Write::commit`], nothing of it stays.
+struct Write<'s> {
+    guard: MutexGuard<'s, Option<Writer>>,
+}
+
 impl Store {
-    /// Opens (and creates or migrates) a database file.
-    pub async fn open(path: &std::path::Path) -> Result<Self, StoreError> {
-        unimplemented!()
+    /// Opens a database file, and creates or migrates it. The folder must exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] for a schema that this version does not know, [`StoreError::Unavailable`] if the file
+    /// cannot be opened or another process holds it.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let (conn, readers) = sqlite::open(path).await?;
+        let writer = Writer { conn, memory: Memory::default(), open: false };
+        Ok(Self { inner: Arc::new(Inner { writer: Mutex::new(Some(writer)), readers }) })
     }
-    /// Is the database there and writable?
+
+    /// Is the database there?
     pub async fn ping(&self) -> Result<(), StoreError> {
-        unimplemented!()
+        let mut conn = self.read().await?;
+        db::Conn(&mut conn).first(sql!("counter_read"), Args::default().text("report")).await?;
+        Ok(())
     }
-    /// Finishes what is being written and closes.
+
+    /// Waits for what is being written and closes.
     pub async fn close(&self) {
-        unimplemented!()
+        if let Some(writer) = self.inner.writer.lock().await.take()
+            && let Err(error) = writer.conn.close().await
+        {
+            tracing::warn!(%error, "database did not close cleanly; it recovers when it is opened again");
+        }
+        self.inner.readers.close().await;
     }
 
-    // accounts, keys
-    pub async fn add_account(&self, name: &str, mode: Mode, now: Millis) -> Result<Account, StoreError> {
-        unimplemented!()
-    }
-    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        unimplemented!()
-    }
-    pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        unimplemented!()
-    }
-    pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        unimplemented!()
-    }
-    pub async fn add_key(&self, account: AccountId, key: NewKey, now: Millis) -> Result<ApiKey, StoreError> {
-        unimplemented!()
-    }
-    /// Revoked keys are found too: look at `revoked_at`.
-    pub async fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        unimplemented!()
-    }
-    pub async fn keys(&self, account: AccountId) -> Result<Vec<ApiKey>, StoreError> {
-        unimplemented!()
-    }
-    /// False if the account has no such key, or it is revoked already.
-    pub async fn revoke_key(&self, account: AccountId, key: KeyId, now: Millis) -> Result<bool, StoreError> {
-        unimplemented!()
+    async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.inner.readers.acquire().await?)
     }
 
-    // domains
-    /// Unclaimed reports about the domain are then fed in again by `Intake::claim`.
-    pub async fn add_domain(&self, account: AccountId, domain: NewDomain, now: Millis) -> Result<Domain, StoreError> {
-        unimplemented!()
+    /// Begins a write transaction; waits for the one before.
+    async fn write(&self) -> Result<Write<'_>, StoreError> {
+        let mut guard = self.inner.writer.lock().await;
+        let writer = guard.as_mut().ok_or(StoreError::Unavailable(sqlx::Error::PoolClosed))?;
+        if writer.open {
+            writer.memory.forget();
+            // Nothing to roll back is no fault: the commit may have been on its way.
+            let _ = sqlx::query("rollback").execute(&mut writer.conn).await;
+        }
+        writer.open = true;
+        if let Err(error) = sqlx::query("begin immediate").execute(&mut writer.conn).await {
+            writer.open = false;
+            return Err(error.into());
+        }
+        Ok(Write { guard })
     }
-    /// Newest first.
-    pub async fn domains(&self, account: AccountId) -> Result<Vec<Domain>, StoreError> {
-        unimplemented!()
-    }
-    pub async fn domain(&self, account: AccountId, public_id: &str) -> Result<Option<Domain>, StoreError> {
-        unimplemented!()
-    }
-    pub async fn domain_by_name(&self, account: AccountId, name: &DomainName) -> Result<Option<Domain>, StoreError> {
-        unimplemented!()
-    }
-    /// Removes the domain with all its reports. False if the account has no such domain.
-    pub async fn remove_domain(&self, account: AccountId, public_id: &str) -> Result<bool, StoreError> {
-        unimplemented!()
+}
+
+impl Write<'_> {
+    /// The connection and what the writer remembers.
+    fn parts(&mut self) -> (db::Conn<'_>, &mut Memory) {
+        let writer = self.guard.as_mut().expect("Store::write found it open, and the lock has been held since");
+        (db::Conn(&mut writer.conn), &mut writer.memory)
     }
 
-    // reports
-    /// Counted reports, newest window first, and how many there are.
-    pub async fn reports(
-        &self,
-        domain: DomainId,
-        filter: &ReportFilter,
-        page: Page,
-    ) -> Result<(Vec<ReportSummary>, u64), StoreError> {
-        unimplemented!()
-    }
-    pub async fn report(&self, domain: DomainId, no: ReportNo) -> Result<Option<ReportDetail>, StoreError> {
-        unimplemented!()
-    }
-    /// In the order of the report, and how many there are.
-    pub async fn records(
-        &self,
-        domain: DomainId,
-        no: ReportNo,
-        page: Page,
-    ) -> Result<(Vec<StoredRecord>, u64), StoreError> {
-        unimplemented!()
-    }
-    pub async fn original(&self, domain: DomainId, no: ReportNo) -> Result<Option<Original>, StoreError> {
-        unimplemented!()
-    }
-
-    // figures
-    pub async fn stats(&self, domain: DomainId, range: DayRange) -> Result<Stats, StoreError> {
-        unimplemented!()
-    }
-    pub async fn sources(
-        &self,
-        domain: DomainId,
-        range: DayRange,
-        filter: Option<ResultFilter>,
-        page: Page,
-    ) -> Result<Sources, StoreError> {
-        unimplemented!()
-    }
-    /// Every record of the counted reports whose window begins in the range, by report, in pieces of at most
-    /// a few thousand; a slow receiver makes the database wait, not memory grow.
-    pub fn export(
-        &self,
-        domain: DomainId,
-        range: DayRange,
-    ) -> tokio::sync::mpsc::Receiver<Result<Vec<ExportedRecord>, StoreError>> {
-        unimplemented!()
-    }
-
-    // messages set aside
-    /// Newest first. `account` none is all of them (operator).
-    pub async fn set_aside(
-        &self,
-        account: Option<AccountId>,
-        kind: Option<SetAsideKind>,
-        page: Page,
-    ) -> Result<(Vec<SetAside>, u64), StoreError> {
-        unimplemented!()
-    }
-    pub async fn set_aside_by_id(&self, id: SetAsideId) -> Result<Option<SetAside>, StoreError> {
-        unimplemented!()
-    }
-    pub async fn set_aside_bytes(&self, id: SetAsideId) -> Result<Option<Vec<u8>>, StoreError> {
-        unimplemented!()
-    }
-    /// How many of each kind and reason, for summaries.
-    pub async fn set_aside_counts(&self) -> Result<Vec<(SetAsideKind, String, u64)>, StoreError> {
-        unimplemented!()
-    }
-
-    /// Recounts everything from the records; `progress` gets (reports done, reports in all).
-    pub async fn verify(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
-        unimplemented!()
+    /// Makes it durable. After an error nothing of it is in the database, or all (a lost answer); never a part.
+    async fn commit(mut self) -> Result<(), StoreError> {
+        let writer = self.guard.as_mut().expect("Store::write found it open, and the lock has been held since");
+        sqlx::query("commit").execute(&mut writer.conn).await?;
+        writer.open = false;
+        Ok(())
     }
 }

@@ -339,6 +339,8 @@ pub enum SetAsideKind {
 pub struct SetAside {
     pub id: SetAsideId,
     pub account: AccountId,
+    /// The domain row that the message was addressed to, if it was to one.
+    pub domain: Option<DomainId>,
     pub kind: SetAsideKind,
     /// A stable word: why.
     pub reason: String,
@@ -355,6 +357,81 @@ pub struct SetAside {
     pub received_at: Millis,
     pub arrivals: u64,
     pub bytes_len: u64,
+}
+
+/// Whose a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belonging {
+    /// To the account's domain that is the policy domain or its closest registered parent; else unclaimed.
+    Account(AccountId),
+    /// As above, but a policy domain without a row is added to the account on sight.
+    AddDomains(AccountId),
+    /// To this domain row, if the policy domain is that domain or below it; else quarantined as misaddressed.
+    Domain(AccountId, DomainId),
+}
+
+impl Belonging {
+    /// The tenant.
+    pub fn account(self) -> AccountId {
+        match self {
+            Self::Account(account) | Self::AddDomains(account) | Self::Domain(account, _) => account,
+        }
+    }
+}
+
+/// Something in a message that should be a report and could not be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where in the message: attachment and member names.
+    pub leaf: String,
+    /// A stable word.
+    pub reason: &'static str,
+    /// One sentence for people.
+    pub detail: String,
+    /// Byte offset in the text, where one is known.
+    pub offset: Option<u64>,
+}
+
+/// What became of one message, after the commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    pub reports: Vec<StoredReport>,
+    pub set_aside: Vec<SetAsideNote>,
+}
+
+/// A report that is in the database now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReport {
+    pub no: ReportNo,
+    pub domain: DomainId,
+    pub fate: Fate,
+    pub policy_domain: String,
+    pub records: u64,
+    pub messages: u64,
+    pub leaf: String,
+}
+
+/// How a report was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// New, and counted.
+    Stored,
+    /// Known already: only its arrival was counted. `no` is the first one's.
+    Duplicate,
+    /// Same identity as another, different content: both are kept, one is counted.
+    Conflict,
+}
+
+/// A message, or a part of one, that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAsideNote {
+    pub id: SetAsideId,
+    pub kind: SetAsideKind,
+    /// A stable word.
+    pub reason: String,
+    pub detail: String,
+    pub leaf: String,
+    pub offset: Option<u64>,
 }
 
 /// Where one message differs from what the tables say.
