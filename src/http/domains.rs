@@ -182,7 +182,8 @@ pub(super) async fn remove(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
 ) -> Result<Json<Removed>, ApiError> {
-    if !state.store.remove_domain(domain.account, &domain.public_id).await? {
+    let now = state.clock.now();
+    if !state.store.remove_domain(domain.account, &domain.public_id, now).await? {
         return Err(ApiError::not_found("Domain"));
     }
     Ok(Json(Removed { deleted: true }))

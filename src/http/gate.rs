@@ -62,18 +62,19 @@ pub(super) async fn gate(
     response
 }
 
-async fn pass(state: &AppState, route: &Route, mut request: Request, next: Next) -> Response {
-    let (client, allowance) = match admit(state, route, &request).await {
+async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let (client, allowance) = match admit(state, route, &parts).await {
         Ok(admitted) => admitted,
         Err((error, allowance)) => {
-            drain(request).await;
+            drain(Request::from_parts(parts, body)).await;
             return with_allowance(error.into_response(), allowance);
         }
     };
     if let Some(client) = client {
-        request.extensions_mut().insert(client);
+        parts.extensions.insert(client);
     }
-    let response = match receive_body(state, route, request).await {
+    let response = match receive_body(state, route, Request::from_parts(parts, body)).await {
         Err(error) => error.into_response(),
         // The permit counts the body's bytes until they are stored.
         Ok((request, _permit)) => match timeout(state.config.answer_time_max, next.run(request)).await {
@@ -91,14 +92,14 @@ async fn pass(state: &AppState, route: &Route, mut request: Request, next: Next)
 async fn admit(
     state: &AppState,
     route: &Route,
-    request: &Request,
+    parts: &Parts,
 ) -> Result<(Option<Client>, Option<Allowance>), (ApiError, Option<Allowance>)> {
     let now = state.clock.monotonic();
-    let peer = Bucket::peer(peer_address(request.extensions()));
+    let peer = Bucket::peer(peer_address(&parts.extensions));
     if route.access == Access::Open {
         return Ok((None, state.limiter.look(peer, now)));
     }
-    let key = match find_key(state, request.headers()).await {
+    let key = match find_key(state, &parts.headers).await {
         Ok(key) => key,
         Err(error) => return Err((error, state.limiter.look(peer, now))),
     };
@@ -110,7 +111,7 @@ async fn admit(
     let Some(key) = key else {
         return Err((ApiError::unauthorized(), allowance));
     };
-    permit(route.access, request.method(), &key).map_err(|error| (error, allowance))?;
+    permit(route.access, &parts.method, &key).map_err(|error| (error, allowance))?;
     let client = Client {
         account: key.account,
         key: key.id,
