@@ -11,7 +11,6 @@ use super::batch::{self, Job};
 use super::process::ProcessLimits;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::report::ancestors;
 use crate::store::{
     AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, SetAsideId, SetAsideKind, Store, StoreError,
 };
@@ -140,7 +139,7 @@ impl Intake {
         let Some(Domain { name, .. }) = self.store.domain_by_id(account, domain).await? else { return Ok(0) };
         let mut fed = 0;
         for unclaimed in self.store.unclaimed_names(account).await? {
-            if !ancestors(&unclaimed).any(|ancestor| ancestor == name.as_str()) {
+            if !name.covers(&unclaimed) {
                 continue;
             }
             for id in self.store.unclaimed(account, &unclaimed).await? {

@@ -14,7 +14,7 @@ use super::writer::Memory;
 use super::{Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport};
 
 use decide::Decisions;
-use place::{Claim, Placed};
+use place::Claim;
 use rollups::Moves;
 
 /// How batches are committed.

@@ -62,8 +62,13 @@ pub(super) async fn place(
     Ok(placed)
 }
 
+/// The name and those above it, nearest first.
+fn upwards(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(name).chain(ancestors(name))
+}
+
 fn covers(name: &str, policy_domain: &str) -> bool {
-    ancestors(policy_domain).any(|ancestor| ancestor == name)
+    upwards(policy_domain).any(|ancestor| ancestor == name)
 }
 
 /// The name of a domain row, if the account has it.
@@ -89,7 +94,7 @@ async fn closest(
     account: AccountId,
     policy_domain: &str,
 ) -> Result<Option<DomainId>, StoreError> {
-    for name in ancestors(policy_domain) {
+    for name in upwards(policy_domain) {
         let key = (account, Box::from(name));
         let domain = match memory.domains.get(&key) {
             Some(domain) => *domain,
