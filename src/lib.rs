@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod domains;
+pub mod http;
 pub mod ingest;
 pub mod keys;
 pub mod metrics;
