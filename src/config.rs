@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
+use crate::report::DomainName;
+
 /// What environment variables begin with: `TALLYMARK__HTTP__LISTEN` sets `listen` in `[http]`.
 pub const ENVIRONMENT_PREFIX: &str = "TALLYMARK__";
 
@@ -115,31 +117,91 @@ settings! {
         /// Where the API listens. Put a proxy with TLS before it if others than this machine shall reach it.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
         /// Longest request body, bytes, save for an upload.
-        body_bytes_max: usize = 64 * 1024;
+        api_body_bytes_max: usize = 64 * 1024;
         /// Longest upload of a report, bytes.
         upload_bytes_max: usize = 25 * 1024 * 1024;
+        /// Bytes of all uploads that are being received or stored; further ones wait.
+        uploads_in_flight_bytes_max: usize = 256 * 1024 * 1024;
+        /// Rows on a page if the client does not say.
+        page_size_default: u32 = 20;
+        /// Most rows on a page, whatever the client says.
+        page_size_max: u32 = 100;
         /// Requests a second that each key may make in the long run; 0 is no limit.
         rate_per_second: u32 = 20;
         /// Requests that a key may make at once when it has been quiet.
         rate_burst: u32 = 200;
+        /// Longest time from the end of a request to its answer, seconds.
+        answer_seconds_max: u64 = 60;
+        /// Exports that may run at once.
+        exports_max: usize = 8;
+        /// Who may read /metrics: "loopback" (this machine), "everybody" or "nobody".
+        metrics: MetricsReaders = MetricsReaders::Loopback;
     }
 
-    /// What a message may cost. Whatever breaks a limit is set aside in quarantine, never lost.
+    /// The names that the DNS records of your domains point to. Set them before any domain publishes its records.
+    service: Service {
+        /// The installation's own name; the hosts for SPF, tracking, inbound mail and bounces lie below it.
+        host: HostName = HostName::known("tallymark.example");
+        /// The host that reports are sent to.
+        rua_host: HostName = HostName::known("rua.tallymark.example");
+    }
+
+    /// How long things are kept.
+    retention: Retention {
+        /// Reports as they were received, days; 0 keeps none.
+        originals_days: u32 = 30;
+        /// Messages in quarantine, unclaimed reports and other mail, days.
+        set_aside_days: u32 = 400;
+    }
+
+    /// What a message may cost. What breaks a limit is set aside in quarantine, never lost.
     limits: Limits {
         /// Longest message or file, bytes.
         message_bytes_max: u64 = 25 * 1024 * 1024;
-        /// Longest report text after decompression, bytes. Memory stays flat whatever it is.
+        /// Multiparts inside each other.
+        mime_depth_max: usize = 8;
+        /// Parts of one mail.
+        mime_parts_max: usize = 256;
+        /// Mails inside mails.
+        rfc822_levels_max: usize = 4;
+        /// One block of header fields, bytes.
+        header_bytes_max: usize = 100 * 1024;
+        /// Header fields in one block.
+        header_fields_max: usize = 1_000;
+        /// Files in the archives of one message.
+        archive_entries_max: usize = 16;
+        /// Archives inside each other.
+        archive_nesting_max: usize = 3;
+        /// An archive inside an archive, bytes.
+        archive_bytes_max: usize = 25 * 1024 * 1024;
+        /// Longest report after decompression, bytes. Memory stays flat whatever it is.
         xml_bytes_max: u64 = 256 * 1024 * 1024;
+        /// All that is decompressed for one message, bytes.
+        inflated_bytes_max: u64 = 512 * 1024 * 1024;
+        /// One text or tag of a report, bytes.
+        event_bytes_max: usize = 64 * 1024;
+        /// Elements inside each other.
+        xml_depth_max: usize = 32;
+        /// Attributes of one tag.
+        attributes_max: usize = 64;
         /// Most records in a report.
         records_max: usize = 2_000_000;
-        /// CPU time for one message, seconds.
-        cpu_seconds_max: u64 = 30;
+        /// DKIM results of a record, and SPF results; more are dropped with a warning.
+        results_max: usize = 100;
+        /// Longest time for one message, seconds.
+        seconds_max: u64 = 30;
     }
 
-    /// What waits and what runs at once.
+    /// How messages get into the database.
     intake: Intake {
-        /// Bytes of messages read but not yet in the database.
-        in_flight_bytes_max: u64 = 256 * 1024 * 1024;
+        /// Messages that may wait; then whoever brings more does.
+        queue_messages_max: usize = 1_024;
+        /// Most messages in one transaction.
+        batch_messages_max: usize = 256;
+        /// Most bytes of messages in one transaction.
+        batch_bytes_max: usize = 4 * 1024 * 1024;
+        /// Threads that unpack and parse; 0 is one for each core.
+        threads: usize = 0;
     }
 
     /// What is written to standard error.
@@ -159,6 +221,48 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsReaders {
+    /// Who connects from this machine.
+    Loopback,
+    /// Whoever can connect.
+    Everybody,
+    /// No one.
+    Nobody,
+}
+
+/// A host's name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostName(DomainName);
+
+impl HostName {
+    fn known(name: &'static str) -> Self {
+        Self(DomainName::parse(name).expect("the defaults above are names"))
+    }
+
+    /// The name itself.
+    pub fn name(&self) -> &DomainName {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        DomainName::parse(&text).map(Self).map_err(|error| format!("{text}: {error}"))
+    }
+}
+
+impl From<HostName> for String {
+    fn from(host: HostName) -> Self {
+        host.0.to_string()
+    }
 }
 
 impl Config {
