@@ -71,6 +71,7 @@ create table reports (
     quarantine integer not null,
     reject integer not null,
     records integer not null,
+    records_kept integer not null,
     received_at integer not null,
     authenticated integer not null,
     arrivals integer not null,
@@ -87,6 +88,7 @@ create table reports (
 ) without rowid;
 create unique index reports_by_content on reports (domain_id, content_key);
 create index reports_by_identity on reports (domain_id, identity_key);
+create index reports_by_age on reports (domain_id, records_kept, begin_at);
 create index reports_by_begin on reports (domain_id, counted, begin_at, report_no, pass, fail, org_key);
 
 -- What records refer to: identifiers, authentication results and reasons, once a domain. content: store/evidence.rs.

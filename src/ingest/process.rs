@@ -78,7 +78,7 @@ fn process_inner(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Process
         detail: problem.detail.into(),
         offset: problem.offset,
     }));
-    processed.other = unpacked.other.word();
+    processed.other = unpacked.other.map_or("mail", unpack::Other::word);
     processed
 }
 

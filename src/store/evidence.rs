@@ -234,6 +234,6 @@ mod tests {
             spf: vec![SpfAuth { domain: name, scope: Some(SpfScope::Mfrom), result: AuthResult::Pass, ..SpfAuth::default() }],
             ..Evidence::default()
         };
-        assert_eq!(encode(&evidence).len(), 41);
+        assert_eq!(encode(&evidence).len(), 40);
     }
 }

@@ -51,11 +51,11 @@ impl Store {
         let args = Args::default().int(domain.0).int(no.0);
         let Some(row) = conn.first(sql!("report_by_no"), args).await? else { return Ok(None) };
         let damaged = |what| StoreError::damaged("reports", no, what);
-        let detail: Detail = serde_json::from_str(&row.text(21)?).map_err(|_| damaged("detail is not readable"))?;
-        let identity = IdentityKey::from_slice(row.blob(22)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let detail: Detail = serde_json::from_str(&row.text(22)?).map_err(|_| damaged("detail is not readable"))?;
+        let identity = IdentityKey::from_slice(row.blob(23)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
         let args = Args::default().int(domain.0).blob(&identity.0).int(no.0);
         let conflicts = conn.all(sql!("report_conflicts"), args).await?;
-        let original_kept = match row.opt_blob(23)? {
+        let original_kept = match row.opt_blob(24)? {
             None => false,
             Some(digest) => {
                 let args = Args::default().int(domain.0).blob(digest);
@@ -190,6 +190,7 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         email: row.opt_text(18)?,
         report_id: row.text(19)?,
         policy: policy.into(),
+        records_kept: row.flag(21)?,
     })
 }
 

@@ -224,6 +224,8 @@ pub struct ReportSummary {
     pub partial: bool,
     /// False for the loser of a conflict: kept, but in no sum.
     pub counted: bool,
+    /// False once retention has dropped its records; its sums stay.
+    pub records_kept: bool,
 }
 
 /// One report with all that is kept beside its records.

@@ -44,6 +44,8 @@ struct Known {
     counted: bool,
     authenticated: Authenticated,
     identity: IdentityKey,
+    /// Its figures can still be recounted, so that it can win or lose.
+    records_kept: bool,
     /// Position in [`Decisions::all`] if it came in this batch.
     here: Option<usize>,
 }
@@ -97,7 +99,8 @@ async fn register(conn: &mut Conn<'_>, batch: &[NewMessage], claims: &[Claim]) -
         let content = ContentKey::from_slice(row.blob(1)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
         let identity = IdentityKey::from_slice(row.blob(5)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
         let authenticated = Authenticated::from_code(row.int(4)?).unwrap_or(Authenticated::Unknown);
-        let known = Known { no, counted: row.flag(3)?, authenticated, identity, here: None };
+        let known =
+            Known { no, counted: row.flag(3)?, authenticated, identity, records_kept: row.flag(6)?, here: None };
         register.by_content.insert((DomainId(row.int(0)?), content), known);
     }
     // Whole groups are needed for every identity that may change: of the new ones and of better authenticated duplicates.
@@ -120,7 +123,8 @@ async fn register(conn: &mut Conn<'_>, batch: &[NewMessage], claims: &[Claim]) -
         let identity = IdentityKey::from_slice(row.blob(1)?)
             .ok_or_else(|| StoreError::damaged("reports", no, "identity key is not 16 bytes"))?;
         let authenticated = Authenticated::from_code(row.int(4)?).unwrap_or(Authenticated::Unknown);
-        let known = Known { no, counted: row.flag(3)?, authenticated, identity, here: None };
+        let known =
+            Known { no, counted: row.flag(3)?, authenticated, identity, records_kept: row.flag(5)?, here: None };
         register.by_identity.entry((DomainId(row.int(0)?), identity)).or_default().push(known);
     }
     register.by_identity.values_mut().for_each(|group| group.sort_unstable_by_key(|known| known.no));
@@ -169,7 +173,7 @@ impl Decisions {
         authenticated: Authenticated,
     ) {
         let here = Some(self.all.len());
-        let known = Known { no, counted: false, authenticated, identity, here };
+        let known = Known { no, counted: false, authenticated, identity, records_kept: true, here };
         let group = register.by_identity.entry((claim.domain, identity)).or_default();
         let fate = if group.is_empty() { Fate::Stored } else { Fate::Conflict };
         group.push(known);
@@ -180,10 +184,13 @@ impl Decisions {
 
     /// Makes the right member of an identity the counted one.
     fn settle(&mut self, domain: DomainId, group: &mut [Known]) {
-        let authenticated = group.iter().position(|known| known.authenticated == Authenticated::Pass);
-        let winner = authenticated.unwrap_or(0);
+        // Sums whose records have gone can neither be taken back nor counted anew.
+        let fixed = group.iter().position(|known| known.counted && !known.records_kept);
+        let passed = |known: &Known| known.records_kept && known.authenticated == Authenticated::Pass;
+        let kept = || group.iter().position(|known| known.records_kept);
+        let winner = fixed.or_else(|| group.iter().position(passed)).or_else(kept);
         for (nth, known) in group.iter_mut().enumerate() {
-            let counted = nth == winner;
+            let counted = Some(nth) == winner;
             if known.counted == counted {
                 continue;
             }

@@ -62,6 +62,7 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, keep_
     ] {
         args.push_int(count.cast_signed());
     }
+    args.push_int(1);
     args.push_int(message.received_at);
     args.push_int(decision.authenticated.code());
     args.push_int(decision.arrivals);

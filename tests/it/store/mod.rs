@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod figures;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
