@@ -26,7 +26,6 @@ use crate::store::{AccountId, ApiKey, DomainId, KeyId, Permission};
 pub(super) struct Client {
     pub account: AccountId,
     pub key: KeyId,
-    pub permission: Permission,
     /// The only domain that exists for it, if its key is bound to one.
     pub domain: Option<DomainId>,
 }
@@ -115,7 +114,6 @@ async fn admit(
     let client = Client {
         account: key.account,
         key: key.id,
-        permission: key.permission,
         domain: key.domain,
     };
     Ok((Some(client), allowance))
