@@ -18,7 +18,8 @@ use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
 use crate::report::{self, DomainName};
 use crate::store::{
-    Account, ApiKey, Domain, DomainId, NewDomain, NewKey, Permission, Purged, Region, Retention, Store, StoreError, TlsMode,
+    Account, ApiKey, Domain, DomainId, NewDomain, NewKey, Permission, Purged, Region, Retention, Store, StoreError,
+    TlsMode,
 };
 use crate::unpack;
 
@@ -47,7 +48,9 @@ impl App {
         let path = database_path(&config);
         make_private_dir(&config.database.dir)
             .with_context(|| format!("folder {} cannot be made", config.database.dir.display()))?;
-        let store = Store::open(&path).await.with_context(|| format!("database {}", path.display()))?;
+        let store = Store::open(&path)
+            .await
+            .with_context(|| format!("database {}", path.display()))?;
         let metrics = Metrics::new();
         let options = intake_options(&config);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
@@ -79,7 +82,11 @@ impl App {
             self.metrics.clone(),
             http_config(&self.config),
         );
-        let purging = tokio::spawn(purge_again_and_again(self.store.clone(), self.clock.clone(), retention(&self.config)));
+        let purging = tokio::spawn(purge_again_and_again(
+            self.store.clone(),
+            self.clock.clone(),
+            retention(&self.config),
+        ));
         let served = http::serve(listener, http::router(state), told_to_stop).await;
         purging.abort();
         self.close().await;
@@ -212,6 +219,7 @@ fn intake_options(config: &Config) -> IntakeOptions {
 fn retention(config: &Config) -> Retention {
     Retention {
         originals_days: config.retention.originals_days,
+        records_days: config.retention.records_days,
         set_aside_days: config.retention.set_aside_days,
     }
 }
@@ -226,6 +234,7 @@ async fn purge_again_and_again(store: Store, clock: Clock, retention: Retention)
             Ok(purged) if purged == Purged::default() => {}
             Ok(purged) => tracing::info!(
                 originals = purged.originals,
+                reports = purged.reports,
                 set_aside = purged.set_aside,
                 "dropped what is older than it is to be kept"
             ),

@@ -150,6 +150,8 @@ settings! {
     retention: Retention {
         /// Reports as they were received, days; 0 keeps none.
         originals_days: u32 = 30;
+        /// Records of reports, days; the sums of each day and source stay for ever.
+        records_days: u32 = 400;
         /// Messages in quarantine, unclaimed reports and other mail, days.
         set_aside_days: u32 = 400;
     }
@@ -255,7 +257,9 @@ impl TryFrom<String> for HostName {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        DomainName::parse(&text).map(Self).map_err(|error| format!("{text}: {error}"))
+        DomainName::parse(&text)
+            .map(Self)
+            .map_err(|error| format!("{text}: {error}"))
     }
 }
 

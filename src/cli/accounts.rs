@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::text::{Align, Table};
 use super::Context;
+use super::text::{Align, Table};
 use crate::clock;
 use crate::store::{Mode, StoreError};
 
@@ -38,8 +38,14 @@ async fn add(context: Context, name: &str, mode: Mode, out: &mut dyn Write) -> a
     }
     let app = context.open().await?;
     match app.store.add_account(name, mode, app.clock.now()).await {
-        Ok(account) => writeln!(out, "account {} is there; its first key: `tallymark keys create --account {0}`", account.name)?,
-        Err(StoreError::Exists(_)) => anyhow::bail!("there is an account {name} already: `tallymark accounts list` shows all"),
+        Ok(account) => writeln!(
+            out,
+            "account {} is there; its first key: `tallymark keys create --account {0}`",
+            account.name
+        )?,
+        Err(StoreError::Exists(_)) => {
+            anyhow::bail!("there is an account {name} already: `tallymark accounts list` shows all")
+        }
         Err(error) => return Err(error.into()),
     }
     app.close().await;
@@ -48,7 +54,12 @@ async fn add(context: Context, name: &str, mode: Mode, out: &mut dyn Write) -> a
 
 async fn list(context: Context, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let app = context.open_existing().await?;
-    let mut table = Table::new(&[("name", Align::Left), ("mode", Align::Left), ("domains", Align::Right), ("since", Align::Left)]);
+    let mut table = Table::new(&[
+        ("name", Align::Left),
+        ("mode", Align::Left),
+        ("domains", Align::Right),
+        ("since", Align::Left),
+    ]);
     for account in app.store.accounts().await? {
         let domains = app.store.domains(account.id).await?.len();
         table.row([

@@ -77,7 +77,11 @@ async fn add(context: Context, name: &str, in_account: Option<&str>, out: &mut d
     let claimed = app.intake.claim(account.id, domain.id).await?;
     writeln!(out, "{name} is there, in account {}.", account.name)?;
     if claimed > 0 {
-        let reports = counted(claimed, "report that was unclaimed is", "reports that were unclaimed are");
+        let reports = counted(
+            claimed,
+            "report that was unclaimed is",
+            "reports that were unclaimed are",
+        );
         writeln!(out, "{reports} counted now.")?;
     }
     let address = rua_address(&domain, &app.names());
@@ -120,14 +124,23 @@ async fn remove(
     let domain = domain(&app.store, &account, name).await?;
     let code = match step {
         Step::Show => {
-            let (_, reports) = app.store.reports(domain.id, &crate::store::ReportFilter::default(), ONE_ROW).await?;
+            let (_, reports) = app
+                .store
+                .reports(domain.id, &crate::store::ReportFilter::default(), ONE_ROW)
+                .await?;
             let reports = counted(reports, "report", "reports");
-            writeln!(out, "{} of account {} has {reports}; they go with it, for ever.", domain.name, account.name)?;
+            writeln!(
+                out,
+                "{} of account {} has {reports}; they go with it, for ever.",
+                domain.name, account.name
+            )?;
             writeln!(out, "To do it: tallymark domains remove {} --yes", domain.name)?;
             ExitCode::FAILURE
         }
         Step::Do => {
-            app.store.remove_domain(account.id, &domain.public_id, app.clock.now()).await?;
+            app.store
+                .remove_domain(account.id, &domain.public_id, app.clock.now())
+                .await?;
             writeln!(out, "{} is removed, with all its reports", domain.name)?;
             ExitCode::SUCCESS
         }

@@ -20,8 +20,8 @@ use super::Context;
 use super::context::account_or_first;
 use super::progress::Progress;
 use crate::app::App;
-use crate::origin::files::FileMessage;
 use crate::ingest::{Belonging, Outcome, RawMessage};
+use crate::origin::files::FileMessage;
 
 /// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
 #[derive(Debug, clap::Args)]

@@ -96,7 +96,11 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
                 writeln!(out, "{}", secret.reveal())?;
             } else {
                 writeln!(out, "{}", secret.reveal())?;
-                writeln!(out, "Key {} of account {}; it is not shown again.", key.id, account.name)?;
+                writeln!(
+                    out,
+                    "Key {} of account {}; it is not shown again.",
+                    key.id, account.name
+                )?;
                 writeln!(out, "Use it as:  Authorization: Bearer {}", secret.reveal())?;
             }
             app.close().await;
@@ -111,7 +115,16 @@ async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -
     let app = context.open_existing().await?;
     let account = account(&app.store, in_account).await?;
     let domains = app.store.domains(account.id).await?;
-    let columns = ["no", "key", "name", "permission", "domain", "created", "last used", "revoked"];
+    let columns = [
+        "no",
+        "key",
+        "name",
+        "permission",
+        "domain",
+        "created",
+        "last used",
+        "revoked",
+    ];
     let mut table = Table::new(&columns.map(|name| (name, Align::Left)));
     let instant = |at: Option<_>| at.map_or_else(|| "-".to_owned(), clock::format_instant);
     for key in app.store.keys(account.id).await? {
@@ -140,16 +153,23 @@ async fn revoke(context: Context, text: &str, in_account: Option<&str>, out: &mu
     let id = match text.parse() {
         Ok(number) => KeyId(number),
         Err(_) => {
-            let mut matching = keys.iter().filter(|key| key.prefix == prefix && key.revoked_at.is_none());
+            let mut matching = keys
+                .iter()
+                .filter(|key| key.prefix == prefix && key.revoked_at.is_none());
             match (matching.next(), matching.next()) {
                 (Some(key), None) => key.id,
-                (Some(_), Some(_)) => bail!("several keys begin with {prefix}: give the number from `tallymark keys list`"),
+                (Some(_), Some(_)) => {
+                    bail!("several keys begin with {prefix}: give the number from `tallymark keys list`")
+                }
                 (None, _) => bail!("no key in use begins with {prefix}: `tallymark keys list` shows all"),
             }
         }
     };
     if !app.store.revoke_key(account.id, id, app.clock.now()).await? {
-        bail!("account {} has no key {id} in use: `tallymark keys list` shows all", account.name);
+        bail!(
+            "account {} has no key {id} in use: `tallymark keys list` shows all",
+            account.name
+        );
     }
     writeln!(out, "key {id} is revoked")?;
     app.close().await;

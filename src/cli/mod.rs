@@ -140,8 +140,16 @@ mod tests {
     #[test]
     fn every_command_and_argument_says_what_it_is() {
         fn check(command: &clap::Command) {
-            for argument in command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
-                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            for argument in command
+                .get_arguments()
+                .filter(|a| !["help", "version"].contains(&a.get_id().as_str()))
+            {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
             }
             for below in command.get_subcommands() {
                 assert!(below.get_about().is_some(), "{}", below.get_name());

@@ -84,7 +84,11 @@ pub fn run(context: &Context, args: &Args, out: &mut dyn Write) -> anyhow::Resul
         }
     }
     if args.format == Format::Table && sums.files > 1 {
-        writeln!(out, "{}", sums.line(&format!("in {}", counted(sums.files, "message", "messages"))))?;
+        writeln!(
+            out,
+            "{}",
+            sums.line(&format!("in {}", counted(sums.files, "message", "messages")))
+        )?;
     }
     Ok(if sums.broken == 0 {
         ExitCode::SUCCESS
@@ -153,13 +157,7 @@ fn totals(report: &Report) -> Totals {
     totals
 }
 
-fn show(
-    name: &str,
-    processed: &Processed,
-    format: Format,
-    sums: &mut Sums,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+fn show(name: &str, processed: &Processed, format: Format, sums: &mut Sums, out: &mut dyn Write) -> anyhow::Result<()> {
     let of_this = Sums::of(processed);
     match format {
         Format::Json => json::write(name, processed, out)?,
@@ -171,8 +169,17 @@ fn show(
         Format::Table => {
             writeln!(out, "{}", of_this.line(name))?;
             for problem in &processed.problems {
-                let place = if problem.leaf.is_empty() { String::new() } else { format!("{}: ", problem.leaf) };
-                writeln!(out, "{:>42}  ! {}", "", escape(&format!("{place}{}: {}", problem.reason, problem.detail)))?;
+                let place = if problem.leaf.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}: ", problem.leaf)
+                };
+                writeln!(
+                    out,
+                    "{:>42}  ! {}",
+                    "",
+                    escape(&format!("{place}{}: {}", problem.reason, problem.detail))
+                )?;
             }
             if processed.reports.is_empty() && processed.problems.is_empty() {
                 writeln!(out, "{:>42}  - no aggregate report in it: {}", "", processed.other)?;

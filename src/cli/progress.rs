@@ -116,8 +116,16 @@ impl Progress {
     fn line(&self, took: Duration) -> String {
         let things = self.things.load(Ordering::Relaxed);
         let seconds = took.as_secs_f64().max(0.001);
-        let mut line = format!("{} {}, {:.0} a second", count(things), self.noun, things as f64 / seconds);
-        let (weight, all) = (self.weight.load(Ordering::Relaxed), self.weight_of_all.load(Ordering::Relaxed));
+        let mut line = format!(
+            "{} {}, {:.0} a second",
+            count(things),
+            self.noun,
+            things as f64 / seconds
+        );
+        let (weight, all) = (
+            self.weight.load(Ordering::Relaxed),
+            self.weight_of_all.load(Ordering::Relaxed),
+        );
         if all > 0 && weight > 0 {
             let left = all.saturating_sub(weight) as f64 / (weight as f64 / seconds);
             let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
@@ -148,6 +156,9 @@ mod tests {
         }
         assert_eq!(progress.line(Duration::from_secs(2)), "3,000 messages, 1500 a second");
         progress.set_weight_of_all(300_000);
-        assert_eq!(progress.line(Duration::from_secs(2)), "3,000 messages, 1500 a second, 18 s left");
+        assert_eq!(
+            progress.line(Duration::from_secs(2)),
+            "3,000 messages, 1500 a second, 18 s left"
+        );
     }
 }

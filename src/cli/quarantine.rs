@@ -130,7 +130,10 @@ async fn list(
     ]);
     let mut all = 0;
     for kind in kinds {
-        let page = Page { page: 1, per_page: limit };
+        let page = Page {
+            page: 1,
+            per_page: limit,
+        };
         let (rows, total) = app.store.set_aside(account, Some(kind), page).await?;
         all += total;
         for row in rows {
@@ -150,7 +153,11 @@ async fn list(
         writeln!(out, "there is nothing")?;
     } else {
         write!(out, "{table}")?;
-        writeln!(out, "{} in all; `tallymark quarantine show NO` says more", counted(all, "message", "messages"))?;
+        writeln!(
+            out,
+            "{} in all; `tallymark quarantine show NO` says more",
+            counted(all, "message", "messages")
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -196,7 +203,10 @@ async fn replayable(app: &App) -> anyhow::Result<Vec<SetAsideId>> {
     let mut ids = Vec::new();
     for kind in [SetAsideKind::Quarantined, SetAsideKind::Unclaimed] {
         for page in 1.. {
-            let page = Page { page, per_page: PAGE_ROWS };
+            let page = Page {
+                page,
+                per_page: PAGE_ROWS,
+            };
             let (rows, _) = app.store.set_aside(None, Some(kind), page).await?;
             if rows.is_empty() {
                 break;
@@ -222,7 +232,11 @@ async fn replay(app: &App, ids: &[SetAsideId], out: &mut dyn Write) -> anyhow::R
     }
     let replayed = counted(ids.len() as u64, "message", "messages");
     writeln!(out, "{replayed} read again, {} still set aside", count(left))?;
-    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if left == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn outcome_line(outcome: &Outcome) -> String {

@@ -62,13 +62,18 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
             address.ip(),
             address.port().wrapping_add(1).max(1024),
         ),
-        _ => anyhow!(error).context(format!("cannot listen on {address}; choose another address with --listen")),
+        _ => anyhow!(error).context(format!(
+            "cannot listen on {address}; choose another address with --listen"
+        )),
     })
 }
 
 fn start_logging(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log.filter).with_context(|| format!("log.filter {:?}", config.log.filter))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let filter =
+        EnvFilter::try_new(&config.log.filter).with_context(|| format!("log.filter {:?}", config.log.filter))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     let started = match config.log.format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),

@@ -87,7 +87,8 @@ impl Table {
 
     /// Adds a row; it has as many cells as the table has columns.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.iter().map(|cell| escape(cell).into_owned()).collect());
+        self.rows
+            .push(cells.iter().map(|cell| escape(cell).into_owned()).collect());
     }
 
     /// Has it no rows?
@@ -132,7 +133,10 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(count),
+            ["0", "999", "1,000", "1,234,567"]
+        );
         assert_eq!(counted(1, "report", "reports"), "1 report");
         assert_eq!(counted(2, "report", "reports"), "2 reports");
         assert_eq!(duration(Duration::from_millis(400)), "0.4 s");

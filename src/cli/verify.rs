@@ -60,7 +60,11 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
         if table.is_empty() {
             writeln!(out, "all figures agree")?;
         } else {
-            writeln!(out, "{} differ:\n{table}", counted(verified.discrepancies.len() as u64, "figure", "figures"))?;
+            writeln!(
+                out,
+                "{} differ:\n{table}",
+                counted(verified.discrepancies.len() as u64, "figure", "figures")
+            )?;
         }
     }
     Ok(if verified.discrepancies.is_empty() {

@@ -76,7 +76,11 @@ impl Walk {
 
     fn look(&mut self, path: &Path, is_given: bool) -> io::Result<bool> {
         let link = fs::symlink_metadata(path)?;
-        let target = if link.is_symlink() { fs::metadata(path)? } else { link.clone() };
+        let target = if link.is_symlink() {
+            fs::metadata(path)?
+        } else {
+            link.clone()
+        };
         if !target.is_dir() {
             return Ok(target.is_file());
         }
@@ -87,7 +91,8 @@ impl Walk {
             .map(|entry| entry.map(|entry| entry.file_name()))
             .collect::<io::Result<Vec<_>>>()?;
         names.sort_unstable_by(|a, b| b.cmp(a));
-        self.stack.extend(names.into_iter().map(|name| Stop::Found(path.join(name))));
+        self.stack
+            .extend(names.into_iter().map(|name| Stop::Found(path.join(name))));
         Ok(false)
     }
 }
@@ -122,7 +127,10 @@ impl Messages {
             .read_to_end(&mut start)
             .map_err(unreadable)?;
         let state = if start == mbox::MARK {
-            State::Mbox(Mbox::new(BufReader::new(io::Cursor::new(start).chain(file)), message_bytes_max))
+            State::Mbox(Mbox::new(
+                BufReader::new(io::Cursor::new(start).chain(file)),
+                message_bytes_max,
+            ))
         } else {
             io::Seek::rewind(&mut file).map_err(unreadable)?;
             State::Single(file)
@@ -220,7 +228,11 @@ mod tests {
         std::os::unix::fs::symlink(base, base.join("loop")).unwrap();
         std::os::unix::fs::symlink(base.join("a"), base.join("link")).unwrap();
         assert_eq!(names(&[base.to_owned()], base), ["a", "link"]);
-        assert_eq!(names(&[base.join("loop")], base).len(), 2, "a link that is given is meant");
+        assert_eq!(
+            names(&[base.join("loop")], base).len(),
+            2,
+            "a link that is given is meant"
+        );
     }
 
     #[test]
@@ -243,7 +255,11 @@ mod tests {
     fn an_mbox_gives_each_message_with_its_number() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("box");
-        fs::write(&path, "From a@b Thu Jan  1 00:00:00 1970\none\n\nFrom a@b Thu Jan  1 00:00:00 1970\ntwo\n").unwrap();
+        fs::write(
+            &path,
+            "From a@b Thu Jan  1 00:00:00 1970\none\n\nFrom a@b Thu Jan  1 00:00:00 1970\ntwo\n",
+        )
+        .unwrap();
         let messages: Vec<_> = Messages::open(&path, 100).unwrap().map(Result::unwrap).collect();
         assert_eq!(messages.len(), 2);
         assert!(messages[1].origin.ends_with("box, message 2"));

@@ -136,7 +136,10 @@ mod tests {
 
     #[test]
     fn quoted_marks_are_restored() {
-        check(&format!("{FROM}\n>From x\n>>From y\n> From z\n"), &["\nFrom x\n>From y\n> From z\n"]);
+        check(
+            &format!("{FROM}\n>From x\n>>From y\n> From z\n"),
+            &["\nFrom x\n>From y\n> From z\n"],
+        );
     }
 
     #[test]

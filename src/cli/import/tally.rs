@@ -56,7 +56,10 @@ impl Tally {
             }
         }
         for note in &outcome.set_aside {
-            *self.set_aside.entry((note.kind.word(), note.reason.clone())).or_default() += 1;
+            *self
+                .set_aside
+                .entry((note.kind.word(), note.reason.clone()))
+                .or_default() += 1;
         }
     }
 
@@ -77,7 +80,9 @@ impl Tally {
     pub fn json(&self) -> serde_json::Value {
         let by_reason = |kind: SetAsideKind| -> serde_json::Map<String, serde_json::Value> {
             let of_kind = self.set_aside.iter().filter(|((word, _), _)| *word == kind.word());
-            of_kind.map(|((_, reason), number)| (reason.clone(), (*number).into())).collect()
+            of_kind
+                .map(|((_, reason), number)| (reason.clone(), (*number).into()))
+                .collect()
         };
         json!({
             "files": self.files,
@@ -118,13 +123,21 @@ impl fmt::Display for Tally {
         line("  records in them", self.stored.records, &rate(self.stored.records))?;
         line("  messages counted", self.stored.messages, "")?;
         line("duplicate reports", self.duplicates, "known already, not counted again")?;
-        line("conflicting reports", self.conflicts, "same identity, other content: both kept, one counted")?;
+        line(
+            "conflicting reports",
+            self.conflicts,
+            "same identity, other content: both kept, one counted",
+        )?;
         for (kind, note) in [
             (SetAsideKind::Quarantined, "see: tallymark quarantine list"),
             (SetAsideKind::Unclaimed, "about domains that nobody has added"),
             (SetAsideKind::Other, "mail without any aggregate report"),
         ] {
-            let name = if kind == SetAsideKind::Other { "other mail" } else { kind.word() };
+            let name = if kind == SetAsideKind::Other {
+                "other mail"
+            } else {
+                kind.word()
+            };
             line(name, self.number(kind), note)?;
             let of_kind = self.set_aside.iter().filter(|((word, _), _)| *word == kind.word());
             for ((_, reason), number) in of_kind.filter(|_| kind != SetAsideKind::Unclaimed) {
@@ -136,9 +149,18 @@ impl fmt::Display for Tally {
             writeln!(f, "  {}", escape(named))?;
         }
         if let Some(first) = self.unclaimed_domains.first() {
-            let shown: Vec<_> = self.unclaimed_domains.iter().take(10).map(|name| escape(name)).collect();
+            let shown: Vec<_> = self
+                .unclaimed_domains
+                .iter()
+                .take(10)
+                .map(|name| escape(name))
+                .collect();
             let more = self.unclaimed_domains.len() - shown.len();
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
             writeln!(f, "\nUnclaimed reports are about {}{more}.", shown.join(", "))?;
             writeln!(f, "To count them: tallymark domains add {}", escape(first))?;
             writeln!(f, "or, for all at once, import again with --add-domains")?;

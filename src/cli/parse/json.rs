@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use serde::ser::{SerializeSeq, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
 use serde_json::{Value, json};
 
 use crate::ingest::{ParsedLeaf, Processed};
@@ -177,7 +177,10 @@ fn evidence_value(evidence: &Evidence) -> Value {
             "comment": reason.comment,
         })
     });
-    let raw = evidence.raw.iter().map(|raw| json!({ "field": raw.field.word(), "text": raw.text }));
+    let raw = evidence
+        .raw
+        .iter()
+        .map(|raw| json!({ "field": raw.field.word(), "text": raw.text }));
     json!({
         "header_from": evidence.header_from,
         "envelope_from": evidence.envelope_from,

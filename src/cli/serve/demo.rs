@@ -120,7 +120,9 @@ Ctrl-C stops it. To count your own reports: tallymark import --add-domains PATH
 async fn fresh_domain(app: &App, account: &Account) -> anyhow::Result<Domain> {
     let name = DomainName::parse(DOMAIN).context("the demo's own domain")?;
     if let Some(old) = app.store.domain_by_name(account.id, &name).await? {
-        app.store.remove_domain(account.id, &old.public_id, app.clock.now()).await?;
+        app.store
+            .remove_domain(account.id, &old.public_id, app.clock.now())
+            .await?;
     }
     Ok(app.add_domain(account, name).await?)
 }
@@ -131,7 +133,7 @@ fn texts() -> anyhow::Result<Vec<(&'static str, String)>> {
     for (name, bytes) in FILES {
         unpack::unpack(bytes, &unpack::Limits::default(), &|| false, &mut |text| {
             let mut xml = String::new();
-            let read = text.open().read_to_string(&mut xml);
+            let read = text.open().and_then(|mut reader| reader.read_to_string(&mut xml));
             texts.push(read.map(|_| (*name, xml)));
         });
     }
@@ -175,7 +177,10 @@ mod tests {
     #[test]
     fn a_window_moves_by_whole_days() {
         let xml = "<date_range><begin>86400</begin><end>172799</end></date_range>";
-        assert_eq!(moved(xml, 2), "<date_range><begin>259200</begin><end>345599</end></date_range>");
+        assert_eq!(
+            moved(xml, 2),
+            "<date_range><begin>259200</begin><end>345599</end></date_range>"
+        );
         assert_eq!(moved(xml, 0), xml);
     }
 
@@ -188,7 +193,10 @@ mod tests {
             let begin = Day::from_unix(epoch(&moved, "begin").expect(name));
             let last = Day::from_unix(epoch(&moved, "end").expect(name) - 1);
             assert!(begin.0 > today.0 - 30 && last < today, "{name}: {begin:?} to {last:?}");
-            assert!(xml.contains(&format!("<domain>{DOMAIN}</domain>")), "{name} is about {DOMAIN}");
+            assert!(
+                xml.contains(&format!("<domain>{DOMAIN}</domain>")),
+                "{name} is about {DOMAIN}"
+            );
         }
         assert_eq!(texts.len(), FILES.len());
     }
