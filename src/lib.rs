@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod domains;
+pub mod http;
 pub mod ingest;
 pub mod keys;
 pub mod metrics;

@@ -1,5 +1,6 @@
 //! Tests of the whole, through the doors that users have.
 
+mod http;
 mod store;
 
 /// Changes a database behind the program's back.
