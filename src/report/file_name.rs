@@ -1,6 +1,6 @@
 //! What the name of a report's attachment says about it.
 
-use super::{Window, text};
+use super::{Window, normalise_domain, text};
 
 /// The facts in `receiver!domain!begin!end[!id].ext` (RFC 9990, 3.1.4; RFC 7489, 7.2.1.1): a hint, taken only
 /// where the report lacks the datum itself.
@@ -19,7 +19,7 @@ impl FileNameFacts {
     pub fn parse(name: &str) -> Option<Self> {
         let name = name.rsplit(['/', '\\']).next()?;
         let mut parts = name.split('!');
-        let (reporter, domain) = (parts.next()?.trim(), parts.next()?.trim());
+        let (reporter, domain) = (parts.next()?, parts.next()?);
         let (begin, end) = (parts.next()?, parts.next()?);
         // OpenDMARC wrote `...!1337356799.20120518.xml` in 2012: the end is what comes before the first dot.
         let instant = |text: &str| match text::instant(text.split('.').next()?)? {
@@ -30,12 +30,12 @@ impl FileNameFacts {
             begin: instant(begin)?,
             end: instant(end)?,
         };
-        if reporter.is_empty() || domain.is_empty() || name.len() > 1024 || window.begin > window.end {
+        if name.len() > 1024 || window.begin > window.end {
             return None;
         }
         Some(Self {
-            reporter: text::domain(reporter).into(),
-            domain: text::policy_domain(domain).into(),
+            reporter: normalise_domain(reporter)?,
+            domain: normalise_domain(domain)?,
             window,
         })
     }

@@ -203,7 +203,8 @@ words! {
 }
 words! {
     /// The union of the DKIM and SPF result words (RFC 8601, 2.7).
-    AuthResult { None = 0 "none", Pass = 1 "pass", Fail = 2 "fail", Softfail = 3 "softfail", Neutral = 4 "neutral",
+    #[derive(Default)]
+    AuthResult { #[default] None = 0 "none", Pass = 1 "pass", Fail = 2 "fail", Softfail = 3 "softfail", Neutral = 4 "neutral",
         Policy = 5 "policy", Temperror = 6 "temperror", Permerror = 7 "permerror",
         /// A word outside every standard; the raw text is beside it.
         Other = 8 "other" }
@@ -216,7 +217,8 @@ words! {
 }
 words! {
     /// The union of the override types of RFC 7489 and RFC 9990.
-    ReasonKind { Other = 0 "other", Forwarded = 1 "forwarded", SampledOut = 2 "sampled_out",
+    #[derive(Default)]
+    ReasonKind { #[default] Other = 0 "other", Forwarded = 1 "forwarded", SampledOut = 2 "sampled_out",
         TrustedForwarder = 3 "trusted_forwarder", MailingList = 4 "mailing_list", LocalPolicy = 5 "local_policy",
         PolicyTestMode = 6 "policy_test_mode",
         /// A word outside every standard; the raw text is beside it.
@@ -226,18 +228,6 @@ words! {
     /// Which text of a record could not be mapped.
     RawField { SourceIp = 0 "source_ip", Count = 1 "count", Disposition = 2 "disposition", Dkim = 3 "dkim",
         Spf = 4 "spf", HeaderFrom = 5 "header_from", EnvelopeFrom = 6 "envelope_from", SpfScope = 7 "spf_scope" }
-}
-
-impl Default for AuthResult {
-    fn default() -> Self {
-        Self::None
-    }
-}
-
-impl Default for ReasonKind {
-    fn default() -> Self {
-        Self::Other
-    }
 }
 
 #[cfg(test)]

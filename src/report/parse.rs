@@ -17,7 +17,10 @@ mod tests;
 
 use super::repair::Repair;
 use super::xml::{Buffers, Name, Stop, Tokens};
-use super::{FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Report, WarningKind, Warnings, text};
+use super::{
+    FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Report, WarningKind, Warnings, mailbox_domain_cow,
+    text,
+};
 use draft::{Draft, Interner, Span};
 use memo::Memo;
 use std::cell::RefCell;
@@ -236,7 +239,7 @@ impl Building {
     /// Keeps a domain of the record at hand.
     #[inline]
     fn keep_domain(&mut self, text: &str, what: &str) -> Option<Span> {
-        let domain = text::mail_domain(text);
+        let domain = mailbox_domain_cow(text)?;
         self.keep(&domain, self.limits.domain_bytes_max, what)
     }
 

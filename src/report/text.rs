@@ -3,7 +3,6 @@
 //! Each function is lenient in what real reporters do and says when it had to be.
 
 use super::{AlignmentMode, AuthResult, Disposition};
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Counts above this are not believed: it keeps the sum over all records of a report far inside 63 bits.
@@ -201,34 +200,6 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// A domain as reporters write it: lower-case A-labels without dots at the ends. Nothing is refused.
-pub(crate) fn domain(text: &str) -> Cow<'_, str> {
-    let text = text.trim_matches('.');
-    if !text.is_ascii() {
-        // RFC 9990, 3.1.1.13 and UTS 46: compare A-labels. What UTS 46 refuses is kept as it is.
-        return match idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::EMPTY) {
-            Ok(ascii) => ascii,
-            Err(_) => Cow::Owned(text.to_lowercase()),
-        };
-    }
-    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(text.to_ascii_lowercase()),
-        false => Cow::Borrowed(text),
-    }
-}
-
-/// The domain of a mail address or of a bare domain; `<>` gives the empty text, the null reverse-path.
-pub(crate) fn mail_domain(text: &str) -> Cow<'_, str> {
-    let text = without_brackets(text);
-    domain(text.rsplit_once('@').map_or(text, |(_, domain)| domain))
-}
-
-/// A policy domain, which some write as an URL or with a port.
-pub(crate) fn policy_domain(text: &str) -> Cow<'_, str> {
-    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
-    domain(text.split(['/', ':', ' ']).next().unwrap_or_default())
-}
-
 /// Without one pair of angle brackets (RFC 9990, 3.5.1: `ridtxt`).
 pub(crate) fn without_brackets(text: &str) -> &str {
     text.strip_prefix('<')
@@ -361,26 +332,6 @@ mod tests {
         ] {
             assert_eq!(instant(text), expect, "{text}");
         }
-    }
-
-    #[test]
-    fn domains() {
-        for (text, expect) in [
-            ("Example.COM.", "example.com"),
-            ("_spf.example.com", "_spf.example.com"),
-            ("bücher.example", "xn--bcher-kva.example"),
-            (".example.com", "example.com"),
-        ] {
-            assert_eq!(domain(text), expect);
-        }
-        for (text, expect) in [
-            ("<>", ""),
-            ("a@b@Example.com", "example.com"),
-            ("<x@example.com>", "example.com"),
-        ] {
-            assert_eq!(mail_domain(text), expect);
-        }
-        assert_eq!(policy_domain("https://Example.com:443/x"), "example.com");
     }
 
     #[test]

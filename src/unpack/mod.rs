@@ -1,1 +1,91 @@
 //! Bytes -> report texts, bounded. Pure: no I/O, no async, no clock.
+//!
+//! [`unpack`] walks one message (or one bare file) to its leaves, through MIME parts, forwarded mails, gzip, zip and
+//! base64, and shows every text that may be an aggregate report to a visitor, as a stream. What a leaf is, its bytes
+//! decide. Everything nested draws on one budget, see [`Limits`].
+
+mod budget;
+mod charset;
+mod classify;
+mod gzip;
+mod label;
+mod limits;
+mod mail;
+mod problem;
+mod sniff;
+mod text;
+mod transfer;
+mod walk;
+mod zip;
+
+pub use limits::Limits;
+pub use problem::{Damage, Other, Problem, ReadStopped, Reason, reason_of};
+pub use text::{ReportText, TextReader};
+
+use budget::Budget;
+use text::Content;
+use walk::{Leaf, Place, Walk};
+
+/// How much of a message is seen before deciding whether it is a mail.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// What one message held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpacked {
+    /// How many texts were visited.
+    pub texts: usize,
+    /// Leaves that gave no text though they should have, in the order of the message. The fate of a visited text is
+    /// not in here, its reader tells it; but `TooSlow` is, whoever noticed it first, if anything was left unread.
+    pub problems: Vec<Problem>,
+    /// What the message is, if no text was visited.
+    pub other: Option<Other>,
+}
+
+/// Shows every text of a message that may be an aggregate report to `visit`, in the order of the message.
+///
+/// A text is shown if it has a `feedback` element in its first 64 KiB, or is XML and its name or type claims a report;
+/// whether it truly is one, the parser decides. `message` may also be a bare file: XML, gzip, zip, or base64 of one.
+///
+/// `stop` is asked before each part and at least once for each 64 KiB that are unpacked; once it says true, everything
+/// ends with [`Reason::TooSlow`]. Never panics, and needs less than 256 KiB of stack.
+pub fn unpack(
+    message: &[u8],
+    limits: &Limits,
+    stop: &dyn Fn() -> bool,
+    visit: &mut dyn FnMut(ReportText<'_>),
+) -> Unpacked {
+    let budget = Budget::new(limits, stop);
+    let mut walk = Walk::new(&budget, visit);
+    let place = Place {
+        offset: Some(0),
+        ..Place::default()
+    };
+    let head = &message[..message.len().min(HEAD_BYTES_MAX)];
+    let is_mail = sniff::format(head) == sniff::Format::Text && !sniff::is_xml_start(head) && sniff::is_mail(head);
+    if message.trim_ascii().is_empty() {
+        walk.problem("message", place, Reason::Empty, "");
+    } else if is_mail {
+        walk.mail(message, "", place);
+        walk.rescue(message);
+    } else {
+        walk.leaf(&Leaf {
+            content: Content::Plain(message),
+            path: "file",
+            name: None,
+            hint: None,
+            media_type: "",
+            claims: true,
+            place,
+        });
+        walk.rescue(message);
+    }
+    if budget.is_slow() && !walk.problems.iter().any(|problem| problem.reason == Reason::TooSlow) {
+        walk.problem("message", place, Reason::TooSlow, "not everything was looked at");
+    }
+    let kind = if is_mail { Other::Mail } else { Other::NotMail };
+    Unpacked {
+        texts: walk.texts,
+        other: (walk.texts == 0).then(|| walk.evidence.conclude().unwrap_or(kind)),
+        problems: walk.problems,
+    }
+}

@@ -3,7 +3,7 @@
 use super::{Building, Seen};
 use crate::report::text::{self, Read};
 use crate::report::xml::{Name, Stop, Tokens};
-use crate::report::{DiscoveryMethod, Policy, WarningKind};
+use crate::report::{DiscoveryMethod, Policy, WarningKind, normalise_domain_cow};
 
 /// Reads `report_metadata`.
 pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
@@ -96,7 +96,7 @@ pub(super) fn read_policy(tokens: &mut Tokens<'_>, building: &mut Building) -> R
         let text = tokens.leaf(&mut building.warnings)?;
         match name {
             Domain => {
-                let domain = text::policy_domain(text);
+                let domain = normalise_domain_cow(text).unwrap_or_default();
                 building.report.policy.domain = building
                     .boxed(&domain, limits.domain_bytes_max, "domain")
                     .unwrap_or_default();

@@ -1,0 +1,256 @@
+//! A report's messages over the UTC days of its window.
+
+use super::{Day, DayRange, Window};
+
+/// Windows longer than this are not spread: their messages fall on the day of begin, with
+/// [`super::WarningKind::WindowTooLong`] from the caller.
+pub const SPREAD_DAYS_MAX: i64 = 366;
+
+/// How one window spreads over days: computed once a report, applied to each record.
+///
+/// The window is read as `[begin, end)`. Reporters differ in whether `end` is inclusive (86,399 or 86,400 s a day); read
+/// so, both fall on one day, and a longer window errs by one second of its last day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    days: DayRange,
+    /// Seconds of the window in its first day.
+    head: u64,
+    /// Seconds of the window in its last day; 0 if that is also the first.
+    tail: u64,
+    /// Seconds of the window: head, tail and a whole day for each between.
+    total: u64,
+    too_long: bool,
+}
+
+/// A report whose records times days exceed this is not spread either: a hostile report may not cost more to add up than
+/// it cost to send.
+pub const SPREAD_ENTRIES_MAX: u64 = 4_000_000;
+
+impl Spread {
+    /// The spread for a report of so many records over `window`.
+    pub fn bounded(window: Window, records: usize) -> Self {
+        let spread = Self::of(window);
+        if spread.days.len().saturating_mul(records as u64) <= SPREAD_ENTRIES_MAX {
+            return spread;
+        }
+        let day = spread.days.first;
+        Self {
+            days: DayRange { first: day, last: day },
+            head: 1,
+            tail: 0,
+            total: 1,
+            too_long: true,
+        }
+    }
+
+    /// The spread of `window`; its ends may come in either order.
+    pub fn of(window: Window) -> Self {
+        let (begin, end) = (window.begin.min(window.end), window.begin.max(window.end));
+        let first = Day::from_unix(begin);
+        let seconds = end.checked_sub(begin).unwrap_or(i64::MAX);
+        let too_long = seconds > SPREAD_DAYS_MAX * Day::SECONDS;
+        // An end at midnight belongs to the day before.
+        let last = if too_long || seconds == 0 {
+            first
+        } else {
+            Day::from_unix(end - 1)
+        };
+        if last == first {
+            return Self {
+                days: DayRange { first, last: first },
+                head: 1,
+                tail: 0,
+                total: 1,
+                too_long,
+            };
+        }
+        let head = first.end().abs_diff(begin);
+        let tail = end.abs_diff(last.begin());
+        Self {
+            days: DayRange { first, last },
+            head,
+            tail,
+            total: seconds.unsigned_abs(),
+            too_long,
+        }
+    }
+
+    /// The days that messages fall on.
+    pub fn days(&self) -> DayRange {
+        self.days
+    }
+
+    /// The window is longer than [`SPREAD_DAYS_MAX`].
+    pub fn is_too_long(&self) -> bool {
+        self.too_long
+    }
+
+    /// Calls `each` with the days that get messages and how many, by ascending day; the numbers sum to `count`.
+    ///
+    /// Proportional to the overlap by largest remainder, ties to the earlier day. Days without messages are left out, so
+    /// this takes at most `count` calls.
+    #[inline]
+    pub fn split(&self, count: u64, each: impl FnMut(Day, u64)) {
+        if self.days.first == self.days.last {
+            let mut each = each;
+            if count > 0 {
+                each(self.days.first, count);
+            }
+            return;
+        }
+        self.split_days(count, each);
+    }
+
+    fn split_days(&self, count: u64, mut each: impl FnMut(Day, u64)) {
+        // Days between the ends weigh the same, so three groups stand for all days: head, between, tail.
+        let between = self.days.len() - 2;
+        let sizes = [1, between, 1];
+        let shares = [self.head, Day::SECONDS.unsigned_abs(), self.tail].map(|weight| self.share(count, weight));
+        let mut left = count - (shares[0].0 + shares[1].0 * between + shares[2].0);
+        let mut order = [0, 1, 2];
+        // Stable: on a tie the earlier group comes first, and a group hands out from its first day on.
+        order.sort_by_key(|&group: &usize| std::cmp::Reverse(shares[group].1));
+        let mut extra = [0; 3];
+        for group in order {
+            extra[group] = left.min(sizes[group]);
+            left -= extra[group];
+        }
+        let mut day = self.days.first;
+        for group in 0..3 {
+            let (whole, _) = shares[group];
+            let served = if whole > 0 { sizes[group] } else { extra[group] };
+            for nth in 0..served {
+                // At most SPREAD_DAYS_MAX days lie between.
+                each(day.plus(nth as i32), whole + u64::from(nth < extra[group]));
+            }
+            day = if group == 0 { day.plus(1) } else { self.days.last };
+        }
+    }
+
+    /// Whole messages and remainder (in 1/total messages) for a day of `weight` seconds.
+    fn share(&self, count: u64, weight: u64) -> (u64, u64) {
+        let product = u128::from(count) * u128::from(weight);
+        let total = u128::from(self.total);
+        // weight <= total, so the quotient is at most count and the remainder below total: both fit.
+        ((product / total) as u64, (product % total) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DAY: i64 = Day::SECONDS;
+
+    fn split(begin: i64, end: i64, count: u64) -> Vec<(i32, u64)> {
+        let mut days = Vec::new();
+        Spread::of(Window { begin, end }).split(count, |day, n| days.push((day.0, n)));
+        days
+    }
+
+    /// Largest remainder as in the textbook, for comparison.
+    fn plain(begin: i64, end: i64, count: u64) -> Vec<(i32, u64)> {
+        let total = u128::try_from(end - begin).unwrap();
+        let mut rows: Vec<(i32, u64, u128)> = (Day::from_unix(begin).0..=Day::from_unix(end - 1).0)
+            .map(|day| {
+                let overlap = end.min(Day(day).end()) - begin.max(Day(day).begin());
+                let product = u128::from(count) * u128::try_from(overlap).unwrap();
+                (day, u64::try_from(product / total).unwrap(), product % total)
+            })
+            .collect();
+        let left = count - rows.iter().map(|row| row.1).sum::<u64>();
+        rows.sort_by_key(|row| (std::cmp::Reverse(row.2), row.0));
+        rows.iter_mut().take(left as usize).for_each(|row| row.1 += 1);
+        rows.sort_by_key(|row| row.0);
+        rows.into_iter()
+            .filter(|row| row.1 > 0)
+            .map(|row| (row.0, row.1))
+            .collect()
+    }
+
+    #[test]
+    fn one_day_windows() {
+        assert_eq!(split(0, DAY - 1, 7), [(0, 7)]);
+        assert_eq!(split(0, DAY, 7), [(0, 7)]);
+        assert_eq!(split(3_600, 7_200, 7), [(0, 7)]);
+        assert_eq!(split(5, 5, 7), [(0, 7)]);
+        assert_eq!(split(DAY, DAY, 7), [(1, 7)]);
+        assert_eq!(split(-DAY, 0, 7), [(-1, 7)]);
+        assert_eq!(split(-DAY, -1, 7), [(-1, 7)]);
+        assert_eq!(split(0, DAY, 0), []);
+        assert_eq!(split(DAY, 0, 7), [(0, 7)]);
+    }
+
+    #[test]
+    fn windows_over_days() {
+        assert_eq!(split(0, 2 * DAY, 3), [(0, 2), (1, 1)]);
+        assert_eq!(split(0, 2 * DAY, 1), [(0, 1)]);
+        assert_eq!(split(0, 2 * DAY - 1, 2), [(0, 1), (1, 1)]);
+        assert_eq!(split(-3_600, DAY - 3_600, 24), [(-1, 1), (0, 23)]);
+        assert_eq!(split(-3_600, DAY - 3_600, 1), [(0, 1)]);
+        assert_eq!(split(DAY / 2, DAY * 5 / 2, 2), [(0, 1), (1, 1)]);
+        assert_eq!(split(0, 4 * DAY, 2), [(0, 1), (1, 1)]);
+        assert_eq!(split(0, DAY + 1, 86_401), [(0, 86_400), (1, 1)]);
+        assert_eq!(split(0, DAY * 2, u64::MAX), [(0, u64::MAX / 2 + 1), (1, u64::MAX / 2)]);
+    }
+
+    #[test]
+    fn long_windows() {
+        let longest = Spread::of(Window {
+            begin: 0,
+            end: SPREAD_DAYS_MAX * DAY,
+        });
+        assert_eq!((longest.days().len(), longest.is_too_long()), (366, false));
+        assert_eq!(
+            Spread::of(Window {
+                begin: 1,
+                end: 1 + SPREAD_DAYS_MAX * DAY
+            })
+            .days()
+            .len(),
+            367
+        );
+        let longer = Spread::of(Window {
+            begin: 0,
+            end: SPREAD_DAYS_MAX * DAY + 1,
+        });
+        assert_eq!((longer.days().len(), longer.is_too_long()), (1, true));
+        assert_eq!(split(i64::MIN, i64::MAX, 9), [(i32::MIN, 9)]);
+        assert_eq!(split(i64::MAX, i64::MAX, 9), [(i32::MAX, 9)]);
+        let last_begin = Day(i32::MAX).begin();
+        assert_eq!(
+            split(last_begin - DAY, last_begin + DAY, 9),
+            [(i32::MAX - 1, 5), (i32::MAX, 4)]
+        );
+        assert_eq!(split(i64::MAX - 5 * DAY, i64::MAX, 9), [(i32::MAX, 9)]);
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_kept(begin in any::<i64>(), end in any::<i64>(), count in any::<u64>()) {
+            let days = split(begin, end, count);
+            prop_assert_eq!(days.iter().map(|d| u128::from(d.1)).sum::<u128>(), u128::from(count));
+        }
+
+        #[test]
+        fn as_in_the_textbook(begin in -1_000_000i64..1_000_000, seconds in 1..40 * DAY,
+                              count in prop_oneof![0u64..50, any::<u64>()]) {
+            prop_assert_eq!(split(begin, begin + seconds, count), plain(begin, begin + seconds, count));
+        }
+
+        #[test]
+        fn whole_days_as_in_the_textbook(first in -400i64..400, days in 1i64..=366, count in 0u64..2_000) {
+            let (begin, end) = (first * DAY, (first + days) * DAY);
+            prop_assert_eq!(split(begin, end, count), plain(begin, end, count));
+        }
+
+        #[test]
+        fn days_ascend_inside_the_window(begin in -10_000_000i64..10_000_000, seconds in 0..367 * DAY, count in 1u64..1_000) {
+            let spread = Spread::of(Window { begin, end: begin + seconds });
+            let days = split(begin, begin + seconds, count);
+            prop_assert!(days.windows(2).all(|pair| pair[0].0 < pair[1].0));
+            prop_assert!(days.iter().all(|&(day, n)| n > 0 && spread.days().contains(Day(day))));
+        }
+    }
+}

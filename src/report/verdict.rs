@@ -1,0 +1,314 @@
+//! Did a record pass DMARC? The one place that decides.
+
+use super::{
+    AlignmentMode, AuthResult, Disposition, Evaluated, Evidence, PassFail, PolicyPublished, Record, Report, SpfScope,
+    is_aligned,
+};
+
+/// What a record's `policy_evaluated` says, with what it leaves out derived from the rest of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Verdict {
+    /// An aligned DKIM signature passed.
+    pub dkim_aligned: bool,
+    /// SPF passed for an aligned domain.
+    pub spf_aligned: bool,
+    pub disposition: Disposition,
+    /// At least one of the three is not the reporter's word: [`super::WarningKind::VerdictDerived`].
+    pub derived: bool,
+}
+
+impl Verdict {
+    const DKIM_BIT: u8 = 1;
+    const SPF_BIT: u8 = 1 << 1;
+    const DERIVED_BIT: u8 = 1 << 2;
+    const DISPOSITION_SHIFT: u32 = 3;
+
+    /// One aligned pass is enough (RFC 7489, 4.2; RFC 9989, 5.3.4).
+    pub const fn passes(self) -> bool {
+        self.dkim_aligned || self.spf_aligned
+    }
+
+    /// The code kept in the database: bit 0 DKIM, bit 1 SPF, bit 2 derived, from bit 3 the disposition's code.
+    pub const fn to_bits(self) -> u8 {
+        let mut bits = self.disposition.code() << Self::DISPOSITION_SHIFT;
+        if self.dkim_aligned {
+            bits |= Self::DKIM_BIT;
+        }
+        if self.spf_aligned {
+            bits |= Self::SPF_BIT;
+        }
+        if self.derived {
+            bits |= Self::DERIVED_BIT;
+        }
+        bits
+    }
+
+    /// The verdict for a stored code; `None` for a disposition from a newer version.
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        let Some(disposition) = Disposition::from_code(bits >> Self::DISPOSITION_SHIFT) else {
+            return None;
+        };
+        Some(Self {
+            dkim_aligned: bits & Self::DKIM_BIT != 0,
+            spf_aligned: bits & Self::SPF_BIT != 0,
+            disposition,
+            derived: bits & Self::DERIVED_BIT != 0,
+        })
+    }
+}
+
+impl Report {
+    /// The verdict on one of this report's records.
+    pub fn verdict(&self, record: &Record) -> Verdict {
+        // The words alone decide nearly always; the evidence is looked up only where one is missing.
+        let none = Evidence::default();
+        let evidence = self.evidence.get(record.evidence as usize).unwrap_or(&none);
+        verdict(record.evaluated, evidence, &self.policy)
+    }
+}
+
+/// The verdict on a record: the reporter's word where there is one, mechanism by mechanism, else what follows from the
+/// authentication results, alignment and the published policy.
+pub fn verdict(evaluated: Evaluated, evidence: &Evidence, policy: &PolicyPublished) -> Verdict {
+    let is_pass = |word: PassFail| word == PassFail::Pass;
+    let dkim_aligned = evaluated.dkim.map_or_else(|| derive_dkim(evidence, policy), is_pass);
+    let spf_aligned = evaluated.spf.map_or_else(|| derive_spf(evidence, policy), is_pass);
+    let disposition = evaluated.disposition.unwrap_or(match dkim_aligned || spf_aligned {
+        true => Disposition::None,
+        false => Disposition::Unknown,
+    });
+    let derived = evaluated.dkim.is_none() || evaluated.spf.is_none() || evaluated.disposition.is_none();
+    Verdict {
+        dkim_aligned,
+        spf_aligned,
+        disposition,
+        derived,
+    }
+}
+
+/// RFC 9989, 5.3.2: a signature that passed and whose `d=` is aligned with the author domain.
+fn derive_dkim(evidence: &Evidence, policy: &PolicyPublished) -> bool {
+    let mode = policy.adkim.unwrap_or(AlignmentMode::Relaxed);
+    let author = author_domain(evidence, policy);
+    evidence
+        .dkim
+        .iter()
+        .filter(|dkim| dkim.result == AuthResult::Pass)
+        .any(|dkim| is_aligned(mode, dkim.domain.as_deref().unwrap_or_default(), author))
+}
+
+/// RFC 9989, 5.3.3: SPF passed for an aligned MAIL FROM domain. RFC 7489 reports may hold results for several scopes: the
+/// mfrom one decides, one without a scope stands in for it, and helo is the identity only of a null reverse-path
+/// (RFC 7208, 2.4).
+fn derive_spf(evidence: &Evidence, policy: &PolicyPublished) -> bool {
+    let mode = policy.aspf.unwrap_or(AlignmentMode::Relaxed);
+    let author = author_domain(evidence, policy);
+    let envelope_from = evidence.envelope_from.as_deref();
+    let has_mfrom = evidence.spf.iter().any(|spf| spf.scope == Some(SpfScope::Mfrom));
+    evidence
+        .spf
+        .iter()
+        .filter(|spf| spf.result == AuthResult::Pass)
+        .any(|spf| {
+            let (decides, fallback) = match spf.scope {
+                Some(SpfScope::Mfrom) => (true, envelope_from),
+                Some(SpfScope::Other) | None => (!has_mfrom, envelope_from),
+                Some(SpfScope::Helo) => (!has_mfrom && envelope_from == Some(""), None),
+            };
+            let domain = spf.domain.as_deref().filter(|domain| !domain.is_empty()).or(fallback);
+            decides && is_aligned(mode, domain.unwrap_or_default(), author)
+        })
+}
+
+fn author_domain<'a>(evidence: &'a Evidence, policy: &'a PolicyPublished) -> &'a str {
+    evidence
+        .header_from
+        .as_deref()
+        .filter(|from| !from.is_empty())
+        .unwrap_or(&policy.domain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DkimAuth, SpfAuth};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn policy() -> PolicyPublished {
+        PolicyPublished {
+            domain: "example.com".into(),
+            ..PolicyPublished::default()
+        }
+    }
+
+    fn dkim(domain: &str, result: AuthResult) -> DkimAuth {
+        DkimAuth {
+            domain: Some(domain.into()),
+            result,
+            ..DkimAuth::default()
+        }
+    }
+
+    fn spf(domain: &str, scope: Option<SpfScope>, result: AuthResult) -> SpfAuth {
+        let domain = (!domain.is_empty()).then(|| domain.into());
+        SpfAuth {
+            domain,
+            scope,
+            result,
+            ..SpfAuth::default()
+        }
+    }
+
+    fn derived(evidence: &Evidence, policy: &PolicyPublished) -> (bool, bool) {
+        let verdict = verdict(Evaluated::default(), evidence, policy);
+        assert!(verdict.derived);
+        let disposition = if verdict.passes() {
+            Disposition::None
+        } else {
+            Disposition::Unknown
+        };
+        assert_eq!(verdict.disposition, disposition);
+        (verdict.dkim_aligned, verdict.spf_aligned)
+    }
+
+    #[test]
+    fn the_reporters_word_wins() {
+        let evidence = Evidence {
+            dkim: vec![dkim("example.com", AuthResult::Pass)],
+            ..Evidence::default()
+        };
+        let evaluated = Evaluated {
+            disposition: Some(Disposition::Reject),
+            dkim: Some(PassFail::Fail),
+            spf: Some(PassFail::Fail),
+        };
+        let verdict = verdict(evaluated, &evidence, &policy());
+        assert!(!verdict.passes() && !verdict.derived);
+        assert_eq!(verdict.disposition, Disposition::Reject);
+    }
+
+    #[test]
+    fn only_the_missing_word_is_derived() {
+        let evidence = Evidence {
+            dkim: vec![dkim("example.com", AuthResult::Pass)],
+            spf: vec![spf("example.com", None, AuthResult::Pass)],
+            ..Evidence::default()
+        };
+        let evaluated = Evaluated {
+            disposition: Some(Disposition::None),
+            dkim: None,
+            spf: Some(PassFail::Fail),
+        };
+        let verdict = verdict(evaluated, &evidence, &policy());
+        assert_eq!(
+            (verdict.dkim_aligned, verdict.spf_aligned, verdict.derived),
+            (true, false, true)
+        );
+    }
+
+    #[test]
+    fn dkim_from_the_results() {
+        let check = |author: Option<&str>, signer: &str, result, adkim, expect| {
+            let evidence = Evidence {
+                header_from: author.map(Box::from),
+                dkim: vec![dkim("other.example", AuthResult::Pass), dkim(signer, result)],
+                ..Evidence::default()
+            };
+            let policy = PolicyPublished { adkim, ..policy() };
+            assert_eq!(
+                derived(&evidence, &policy),
+                (expect, false),
+                "{author:?} {signer} {adkim:?}"
+            );
+        };
+        let (pass, strict) = (AuthResult::Pass, Some(AlignmentMode::Strict));
+        check(Some("mail.example.com"), "example.com", pass, None, true);
+        check(Some("mail.example.com"), "example.com", pass, strict, false);
+        check(Some("mail.example.com"), "mail.example.com", pass, strict, true);
+        check(None, "example.com", pass, strict, true);
+        check(None, "example.com", AuthResult::Fail, None, false);
+        check(None, "", pass, None, false);
+        check(Some("other.test"), "example.com", pass, None, false);
+    }
+
+    #[test]
+    fn spf_from_the_results() {
+        use AuthResult::{Fail, Pass};
+        let check = |envelope_from: Option<&str>, results: Vec<SpfAuth>, aspf, expect| {
+            let envelope_from = envelope_from.map(Box::from);
+            let evidence = Evidence {
+                envelope_from,
+                spf: results,
+                ..Evidence::default()
+            };
+            assert_eq!(
+                derived(&evidence, &PolicyPublished { aspf, ..policy() }),
+                (false, expect),
+                "{evidence:?}"
+            );
+        };
+        let (mfrom, helo, strict) = (Some(SpfScope::Mfrom), Some(SpfScope::Helo), Some(AlignmentMode::Strict));
+        check(None, vec![spf("bounce.example.com", mfrom, Pass)], None, true);
+        check(None, vec![spf("bounce.example.com", mfrom, Pass)], strict, false);
+        check(None, vec![spf("bounce.example.com", None, Pass)], None, true);
+        check(
+            None,
+            vec![spf("example.com", None, Pass), spf("example.com", mfrom, Fail)],
+            None,
+            false,
+        );
+        check(None, vec![spf("example.com", helo, Pass)], None, false);
+        check(Some("other.test"), vec![spf("example.com", helo, Pass)], None, false);
+        check(Some(""), vec![spf("example.com", helo, Pass)], None, true);
+        check(
+            Some(""),
+            vec![spf("example.com", helo, Pass), spf("example.com", mfrom, Fail)],
+            None,
+            false,
+        );
+        check(Some("example.com"), vec![spf("", mfrom, Pass)], strict, true);
+        check(None, vec![spf("", mfrom, Pass)], None, false);
+        check(None, vec![], None, false);
+    }
+
+    #[test]
+    fn a_record_without_evidence_fails() {
+        let record = Record {
+            source: None,
+            evaluated: Evaluated::default(),
+            evidence: 7,
+            count: 1,
+        };
+        assert!(!Report::default().verdict(&record).passes());
+    }
+
+    #[test]
+    fn the_stored_code_stays() {
+        let verdict = Verdict {
+            dkim_aligned: true,
+            spf_aligned: false,
+            disposition: Disposition::Pass,
+            derived: true,
+        };
+        assert_eq!(verdict.to_bits(), 0b0001_1101);
+        assert_eq!(Verdict::from_bits(0b0010_1000), None);
+        assert_eq!(Verdict::from_bits(0xff), None);
+    }
+
+    proptest! {
+        #[test]
+        fn bits_round_trip(bits in any::<u8>()) {
+            if let Some(verdict) = Verdict::from_bits(bits) {
+                prop_assert_eq!(verdict.to_bits(), bits);
+            }
+        }
+
+        #[test]
+        fn verdicts_round_trip(dkim_aligned in any::<bool>(), spf_aligned in any::<bool>(), derived in any::<bool>(),
+                               code in 0u8..5) {
+            let disposition = Disposition::from_code(code).unwrap();
+            let verdict = Verdict { dkim_aligned, spf_aligned, disposition, derived };
+            prop_assert_eq!(Verdict::from_bits(verdict.to_bits()), Some(verdict));
+        }
+    }
+}

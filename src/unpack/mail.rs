@@ -1,0 +1,386 @@
+//! A mail (RFC 5322, RFC 2045-2049): its header fields, its parts, their transfer encoding.
+//!
+//! `mail-parser` reads the fields and decodes base64; the split into parts is ours. Its own recursive parse overflows
+//! a 2 MiB stack on 700 KB of nested `message/rfc822`, takes 750 MB for 10 MB of empty `multipart/digest` parts, reads
+//! to the end of the message once for every boundary that never comes, and gives up a whole part for one bad base64
+//! character. Here every level is one linear scan over a slice, and levels, parts and fields are counted.
+
+use super::label;
+use super::problem::Reason;
+use super::sniff;
+use super::transfer;
+use super::walk::{Leaf, Place, Walk};
+use super::{classify, text::Content};
+use mail_parser::{MessageParser, MimeHeaders};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// What of one MIME field is parsed: continuations cost the square of their number.
+const FIELD_BYTES_MAX: usize = 4 * 1024;
+/// RFC 2046, 5.1.1 allows 70 characters; longer ones occur.
+const BOUNDARY_BYTES_MAX: usize = 256;
+
+static PARSER: LazyLock<MessageParser> = LazyLock::new(|| MessageParser::new().with_mime_headers());
+
+/// The four fields that say what a body is.
+const MIME_FIELDS: [&str; 4] = [
+    "content-type",
+    "content-transfer-encoding",
+    "content-disposition",
+    "content-description",
+];
+
+/// What the header of a message or part says about its body.
+#[derive(Default)]
+struct Header {
+    /// Where the body begins.
+    body: usize,
+    /// Lower case; empty if there is none.
+    media_type: String,
+    boundary: Option<Vec<u8>>,
+    name: Option<String>,
+    encoding: Encoding,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Encoding {
+    #[default]
+    Identity,
+    Base64,
+    QuotedPrintable,
+}
+
+/// One message or part, and where it is.
+struct Entity<'e> {
+    bytes: &'e [u8],
+    path: &'e str,
+    /// Whether the path ends in the number of a part.
+    is_part: bool,
+    /// Whether a part without type is a mail (RFC 2046, 5.1.5).
+    in_digest: bool,
+    place: Place,
+}
+
+impl Walk<'_, '_> {
+    /// Walks through all parts of a mail.
+    pub(super) fn mail(&mut self, bytes: &[u8], path: &str, place: Place) {
+        if place.levels > self.budget.limits.rfc822_levels_max {
+            return self.problem(path, place, Reason::MimeTooComplex, "mails inside mails");
+        }
+        self.entity(&Entity {
+            bytes,
+            path,
+            is_part: false,
+            in_digest: false,
+            place,
+        });
+    }
+
+    fn entity(&mut self, entity: &Entity<'_>) {
+        if self.is_halted() {
+            return;
+        }
+        let is_top = entity.place.levels == 0 && entity.place.depth == 0;
+        let header = match self.header(entity.bytes, is_top) {
+            Ok(header) => header,
+            Err(reason) => return self.problem(entity.path, entity.place, reason, "header block"),
+        };
+        if entity.place.levels == 0 && header.media_type == "message/delivery-status" {
+            self.evidence.note(super::Other::Bounce);
+        }
+        if entity.place.levels == 0 && header.media_type == "message/disposition-notification" {
+            self.evidence.note(super::Other::AutoReply);
+        }
+        let body = &entity.bytes[header.body..];
+        if header.media_type.starts_with("multipart/")
+            && let Some(boundary) = &header.boundary
+            && let Some(first) = next_delimiter(body, boundary, 0)
+        {
+            return self.multipart(entity, &header, body, boundary, first);
+        }
+        // Row 6: a multipart without a usable boundary is a leaf.
+        self.body(entity, &header, body);
+    }
+
+    fn multipart(&mut self, entity: &Entity<'_>, header: &Header, body: &[u8], boundary: &[u8], first: Delimiter) {
+        let depth = entity.place.depth + 1;
+        if depth > self.budget.limits.mime_depth_max {
+            return self.problem(
+                entity.path,
+                entity.place,
+                Reason::MimeTooComplex,
+                "multiparts inside multiparts",
+            );
+        }
+        let mut delimiter = first;
+        let mut number = 0;
+        while !delimiter.closes && !self.is_halted() {
+            let next = next_delimiter(body, boundary, delimiter.after);
+            let part = delimiter.after
+                ..next
+                    .as_ref()
+                    .map_or(body.len(), |next| next.before.max(delimiter.after));
+            number += 1;
+            let path = match entity.is_part {
+                true => format!("{}.{number}", entity.path),
+                false => label::join(entity.path, &format!("part {number}")),
+            };
+            let offset = entity
+                .place
+                .offset
+                .map(|offset| offset + (header.body + part.start) as u64);
+            let place = Place {
+                depth,
+                offset,
+                ..entity.place
+            };
+            if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check_time()) {
+                return self.problem(&path, place, reason, "parts");
+            }
+            let in_digest = header.media_type == "multipart/digest";
+            self.entity(&Entity {
+                bytes: &body[part],
+                path: &path,
+                is_part: true,
+                in_digest,
+                place,
+            });
+            let Some(next) = next else { return };
+            delimiter = next;
+        }
+    }
+
+    fn body(&mut self, entity: &Entity<'_>, header: &Header, body: &[u8]) {
+        let decoded = decode(header.encoding, body);
+        let is_mail = matches!(header.media_type.as_str(), "message/rfc822" | "message/global")
+            || entity.in_digest && header.media_type.is_empty();
+        let offset = entity.place.offset.map(|offset| offset + header.body as u64);
+        let place = Place {
+            offset: offset.filter(|_| matches!(decoded, Cow::Borrowed(_))),
+            ..entity.place
+        };
+        if is_mail && sniff::is_mail(&decoded) {
+            let place = Place {
+                levels: place.levels + 1,
+                ..place
+            };
+            return self.mail(&decoded, &label::join(entity.path, "mail"), place);
+        }
+        let name = header.name.as_deref().map(label::hint).filter(|name| !name.is_empty());
+        let path = match name {
+            Some(name) => label::join(entity.path, name),
+            None if entity.path.is_empty() => "body".to_owned(),
+            None => entity.path.to_owned(),
+        };
+        self.leaf(&Leaf {
+            content: Content::Plain(&decoded),
+            path: &path,
+            name,
+            hint: name,
+            media_type: &header.media_type,
+            claims: sniff::claims(name, &header.media_type),
+            place,
+        });
+    }
+
+    /// Reads the header block at the start of `bytes`.
+    fn header(&mut self, bytes: &[u8], is_top: bool) -> Result<Header, Reason> {
+        let limits = self.budget.limits;
+        let mut mime: [Option<Range<usize>>; 4] = Default::default();
+        let mut fields = 0;
+        let mut fields_body = None;
+        for field in Fields::new(bytes) {
+            let (name, range) = match field {
+                Field::Named { name, range } => (name, range),
+                Field::End(at) => {
+                    fields_body = Some(at);
+                    break;
+                }
+            };
+            fields += 1;
+            if fields > limits.header_fields_max || range.end > limits.header_bytes_max {
+                return Err(Reason::MimeTooComplex);
+            }
+            if let Some(at) = MIME_FIELDS
+                .iter()
+                .position(|field| name.eq_ignore_ascii_case(field.as_bytes()))
+            {
+                mime[at].get_or_insert(range);
+            } else if is_top
+                && let Some(other) = classify::header_field(name, &bytes[range.start + name.len()..range.end])
+            {
+                self.evidence.note(other);
+            }
+        }
+        // A part that has neither a field nor an empty line has no header at all.
+        let body = fields_body.unwrap_or(if fields == 0 { 0 } else { bytes.len() });
+        if body > limits.header_bytes_max {
+            return Err(Reason::MimeTooComplex);
+        }
+        Ok(Header {
+            body,
+            ..parse_mime_fields(bytes, &mime)
+        })
+    }
+}
+
+/// Has `mail-parser` read the MIME fields: types, RFC 2231 continuations, RFC 2047 words.
+fn parse_mime_fields(bytes: &[u8], fields: &[Option<Range<usize>>; 4]) -> Header {
+    let mut block = Vec::with_capacity(512);
+    for range in fields.iter().flatten() {
+        let field = &bytes[range.clone()];
+        block.extend_from_slice(&field[..field.len().min(FIELD_BYTES_MAX)]);
+        if !block.ends_with(b"\n") {
+            block.push(b'\n');
+        }
+    }
+    if block.is_empty() {
+        return Header::default();
+    }
+    block.push(b'\n');
+    let Some(parsed) = PARSER.parse_headers(&block) else {
+        return Header::default();
+    };
+    if parsed.parts.is_empty() {
+        return Header::default();
+    }
+    let content_type = parsed.content_type();
+    let media_type = content_type.map_or_else(String::new, |content_type| {
+        format!(
+            "{}/{}",
+            content_type.ctype(),
+            content_type.subtype().unwrap_or_default()
+        )
+        .to_ascii_lowercase()
+    });
+    let boundary = content_type
+        .and_then(|content_type| content_type.attribute("boundary"))
+        .map(str::trim_end);
+    let encoding = parsed
+        .content_transfer_encoding()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    Header {
+        body: 0,
+        media_type,
+        boundary: boundary
+            .filter(|boundary| (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len()))
+            .map(|boundary| boundary.as_bytes().to_vec()),
+        name: parsed
+            .attachment_name()
+            .or(parsed.content_description())
+            .map(str::to_owned),
+        encoding: match encoding.as_str() {
+            encoding if encoding.starts_with("base64") => Encoding::Base64,
+            encoding if encoding.starts_with("quoted-printable") => Encoding::QuotedPrintable,
+            _ => Encoding::Identity,
+        },
+    }
+}
+
+/// A header field with its continuation lines, or the offset of the body.
+enum Field<'h> {
+    Named { name: &'h [u8], range: Range<usize> },
+    End(usize),
+}
+
+/// The fields of a header block.
+///
+/// Only an empty line ends it. A line that is no field and continues none is skipped: Microsoft sent parts with a
+/// stray `name="….xml.gz"` in March 2024, and a stricter reading takes the rest of the header for the body.
+struct Fields<'h> {
+    bytes: &'h [u8],
+    at: usize,
+}
+
+impl<'h> Fields<'h> {
+    fn new(bytes: &'h [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    fn line_end(&self, at: usize) -> usize {
+        memchr::memchr(b'\n', &self.bytes[at..]).map_or(self.bytes.len(), |length| at + length + 1)
+    }
+}
+
+impl<'h> Iterator for Fields<'h> {
+    type Item = Field<'h>;
+
+    fn next(&mut self) -> Option<Field<'h>> {
+        while self.at < self.bytes.len() {
+            let start = self.at;
+            let mut end = self.line_end(start);
+            self.at = end;
+            let line = &self.bytes[start..end];
+            if matches!(line, b"\n" | b"\r\n" | b"\r\r\n") {
+                return Some(Field::End(end));
+            }
+            let Some(name) = sniff::field_name(line) else { continue };
+            while matches!(self.bytes.get(end), Some(b' ' | b'\t')) {
+                end = self.line_end(end);
+            }
+            self.at = end;
+            return Some(Field::Named {
+                name,
+                range: start..end,
+            });
+        }
+        None
+    }
+}
+
+/// A line that separates parts.
+struct Delimiter {
+    /// Where the part before it ends: the line break belongs to the delimiter.
+    before: usize,
+    after: usize,
+    closes: bool,
+}
+
+/// The next delimiter line at or after `from`, which must be the start of a line.
+///
+/// The whole line counts, as everybody but RFC 2046, 5.1.1 has it: with boundary `a`, the line `--ab` is none, because
+/// an inner multipart may have the boundary `ab`.
+fn next_delimiter(body: &[u8], boundary: &[u8], from: usize) -> Option<Delimiter> {
+    let mut needle = b"--".to_vec();
+    needle.extend_from_slice(boundary);
+    let finder = memchr::memmem::Finder::new(&needle);
+    let mut search = from;
+    while let Some(found) = finder.find(&body[search..]) {
+        let start = search + found;
+        let rest = &body[start + needle.len()..];
+        let line_end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        if start == from || body[start - 1] == b'\n' {
+            let tail = rest[..line_end].trim_ascii();
+            if tail.is_empty() || tail == b"--" {
+                let before = body[..start].strip_suffix(b"\n").unwrap_or(&body[..start]);
+                let before = before.strip_suffix(b"\r").unwrap_or(before).len();
+                return Some(Delimiter {
+                    before,
+                    after: body.len() - rest.len() + line_end,
+                    closes: tail == b"--",
+                });
+            }
+        }
+        // Whatever else this line holds, no delimiter begins before the next line.
+        search = body.len() - rest.len() + line_end;
+    }
+    None
+}
+
+/// Undoes the transfer encoding; a body that is plainly not encoded is left alone.
+fn decode(encoding: Encoding, body: &[u8]) -> Cow<'_, [u8]> {
+    let is_packed = matches!(sniff::format(body), sniff::Format::Gzip | sniff::Format::Zip);
+    match encoding {
+        Encoding::Identity => Cow::Borrowed(body),
+        _ if is_packed => Cow::Borrowed(body),
+        Encoding::Base64 if sniff::is_xml_start(body) => Cow::Borrowed(body),
+        // mail-parser's decoder is several times faster than the lenient one, and gives up at the first defect.
+        Encoding::Base64 => mail_parser::decoders::base64::base64_decode(body)
+            .unwrap_or_else(|| transfer::base64(body))
+            .into(),
+        Encoding::QuotedPrintable => transfer::quoted_printable(body).into(),
+    }
+}

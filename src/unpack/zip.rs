@@ -1,0 +1,179 @@
+//! zip: the files of an archive, through its central directory. Nothing is ever written under a name from it.
+
+use super::gzip::{Inflate, Inflated};
+use super::problem::{Damage, Reason};
+use memchr::memmem;
+use std::io::Cursor;
+use zip::CompressionMethod;
+
+/// Directory entries looked at per counted file: folders and `__MACOSX/` twins come on top of the files.
+const ENTRIES_PER_FILE: usize = 4;
+/// Central directory headers in the bytes of an archive, those of archives stored in it included.
+const HEADERS_MAX: usize = 1_024;
+
+/// One file of an archive. The sizes are claims and nothing is allocated by them.
+pub(super) struct Entry<'a> {
+    pub name: Box<str>,
+    pub data: &'a [u8],
+    pub method: Method,
+    pub crc: u32,
+    pub size: u64,
+}
+
+/// How a file lies in the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    Stored,
+    Deflated,
+}
+
+/// A file that cannot be read, and why; the others can.
+pub(super) struct Unreadable {
+    pub name: Box<str>,
+    pub reason: Reason,
+    pub detail: String,
+}
+
+/// The files of an archive in the order of its central directory, without folders and AppleDouble twins.
+/// An error concerns the archive as a whole.
+pub(super) fn files(bytes: &[u8], files_max: usize) -> Result<Vec<Result<Entry<'_>, Unreadable>>, (Reason, String)> {
+    // The directory is indexed as a whole, some 500 bytes an entry, before its length is known: so it is guessed first.
+    if memmem::find_iter(bytes, b"PK\x01\x02").nth(HEADERS_MAX).is_some() {
+        return Err((Reason::ArchiveTooComplex, format!("more than {HEADERS_MAX} entries")));
+    }
+    let damaged = |error: zip::result::ZipError| (Reason::ArchiveDamaged, error.to_string());
+    let archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+    if archive.len() > files_max.saturating_mul(ENTRIES_PER_FILE) {
+        return Err((Reason::ArchiveTooComplex, format!("{} entries", archive.len())));
+    }
+    let mut found = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_data(index).map_err(damaged)?;
+        let name: Box<str> = String::from_utf8_lossy(entry.name_raw()).into();
+        if name.ends_with('/') || name.ends_with('\\') || name.starts_with("__MACOSX/") {
+            continue;
+        }
+        found.push(file(bytes, name, &entry));
+    }
+    if archive.has_duplicate_names() {
+        // The index keeps the last of them; the others must not be lost without a word.
+        let detail = "several files of the same name: the last was read".into();
+        found.push(Err(Unreadable {
+            name: "zip".into(),
+            reason: Reason::ArchiveDamaged,
+            detail,
+        }));
+    }
+    Ok(found)
+}
+
+fn file<'a>(bytes: &'a [u8], name: Box<str>, entry: &zip::read::ZipFileEntry<'_>) -> Result<Entry<'a>, Unreadable> {
+    if entry.encrypted() {
+        return Err(Unreadable {
+            name,
+            reason: Reason::EncryptedArchive,
+            detail: "zip with a password".into(),
+        });
+    }
+    let method = match entry.compression() {
+        CompressionMethod::Stored => Method::Stored,
+        CompressionMethod::Deflated => Method::Deflated,
+        other => {
+            let detail = format!("zip method {other}");
+            return Err(Unreadable {
+                name,
+                reason: Reason::UnsupportedFormat,
+                detail,
+            });
+        }
+    };
+    let Some(data) = data(bytes, entry.header_start(), entry.compressed_size()) else {
+        return Err(Unreadable {
+            name,
+            reason: Reason::ArchiveDamaged,
+            detail: "entry lies outside the file".into(),
+        });
+    };
+    Ok(Entry {
+        name,
+        data,
+        method,
+        crc: entry.crc32(),
+        size: entry.size(),
+    })
+}
+
+/// The compressed bytes of an entry. The local header is only skipped: with a data descriptor its sizes are 0.
+fn data(bytes: &[u8], header_start: u64, size: u64) -> Option<&[u8]> {
+    let local = bytes.get(usize::try_from(header_start).ok()?..)?;
+    let [b'P', b'K', 3, 4, ..] = *local else { return None };
+    let lengths = local.get(26..30)?;
+    let name = usize::from(u16::from_le_bytes([lengths[0], lengths[1]]));
+    let extra = usize::from(u16::from_le_bytes([lengths[2], lengths[3]]));
+    let data = local.get(30 + name + extra..)?;
+    // A cut archive may still have its directory at another place: what is there is read, and the damage is told.
+    Some(&data[..data.len().min(usize::try_from(size).unwrap_or(usize::MAX))])
+}
+
+/// Reads one file of an archive.
+pub(super) struct EntryReader<'a> {
+    input: &'a [u8],
+    method: Method,
+    inflate: Inflate,
+    crc: u32,
+    size: u64,
+    ended: bool,
+    damage: Option<Damage>,
+}
+
+impl<'a> EntryReader<'a> {
+    pub fn new(data: &'a [u8], method: Method, crc: u32, size: u64) -> Self {
+        Self {
+            input: data,
+            method,
+            inflate: Inflate::new(),
+            crc,
+            size,
+            ended: false,
+            damage: None,
+        }
+    }
+
+    pub fn damage(&self) -> Option<Damage> {
+        self.damage
+    }
+
+    /// `None` at the end; `Some(0)` is no end, only a step without output.
+    pub fn read(&mut self, out: &mut [u8]) -> Option<usize> {
+        if self.ended {
+            return None;
+        }
+        let step = match self.method {
+            Method::Deflated => self.inflate.step(&mut self.input, out),
+            Method::Stored => {
+                let made = self.inflate.copy(self.input, out);
+                self.input = &self.input[made..];
+                if self.input.is_empty() {
+                    Inflated::Last(made)
+                } else {
+                    Inflated::Some(made)
+                }
+            }
+        };
+        match step {
+            Inflated::Some(made) => Some(made),
+            Inflated::Last(made) => {
+                self.ended = true;
+                if self.inflate.checksum() != self.crc || self.inflate.length() != self.size {
+                    self.damage = Some(Damage::Checksum);
+                }
+                Some(made)
+            }
+            Inflated::Broken(damage) => {
+                self.ended = true;
+                self.damage = Some(damage);
+                None
+            }
+        }
+    }
+}
