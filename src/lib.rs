@@ -1,4 +1,11 @@
 //! Tallymark: a DMARC aggregate report collector.
 
+pub mod clock;
+pub mod domains;
+pub mod http;
+pub mod ingest;
+pub mod keys;
+pub mod metrics;
 pub mod report;
+pub mod store;
 pub mod unpack;

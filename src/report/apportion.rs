@@ -22,7 +22,21 @@ pub struct Spread {
     too_long: bool,
 }
 
+/// A report whose records times days exceed this is not spread either: a hostile report may not cost more to add up than
+/// it cost to send.
+pub const SPREAD_ENTRIES_MAX: u64 = 4_000_000;
+
 impl Spread {
+    /// The spread for a report of so many records over `window`.
+    pub fn bounded(window: Window, records: usize) -> Self {
+        let spread = Self::of(window);
+        if spread.days.len().saturating_mul(records as u64) <= SPREAD_ENTRIES_MAX {
+            return spread;
+        }
+        let day = spread.days.first;
+        Self { days: DayRange { first: day, last: day }, head: 1, tail: 0, total: 1, too_long: true }
+    }
+
     /// The spread of `window`; its ends may come in either order.
     pub fn of(window: Window) -> Self {
         let (begin, end) = (window.begin.min(window.end), window.begin.max(window.end));

@@ -14,7 +14,7 @@ mod verdict;
 mod warning;
 
 pub use alignment::is_aligned;
-pub use apportion::{SPREAD_DAYS_MAX, Spread};
+pub use apportion::{SPREAD_DAYS_MAX, SPREAD_ENTRIES_MAX, Spread};
 pub use day::{Day, DayError, DayRange};
 pub use error::{ParseError, ParseErrorKind};
 pub use keys::{ContentKey, EvidenceKey, IdentityKey, Reporter};

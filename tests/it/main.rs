@@ -1,1 +1,13 @@
+//! Tests of the whole, through the doors that users have.
 
+mod http;
+mod store;
+
+/// Changes a database behind the program's back.
+async fn sqlite(path: &std::path::Path, statement: &'static str) {
+    use sqlx::{ConnectOptions as _, Connection as _};
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut conn = options.connect().await.unwrap();
+    sqlx::query(statement).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+}

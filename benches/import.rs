@@ -1,0 +1,94 @@
+//! Durable import: mails through the intake into SQLite (WAL, synchronous=FULL), each answered after its commit.
+//!
+//! Prints, for each run, reports and records a second, and the size of the database a record. Runs are whole imports into
+//! a new file, so this is a plain loop. `cargo bench --bench import [-- RUNS]`.
+
+mod support;
+
+use std::time::Instant;
+
+use support::corpus::{self, Mail, Mix};
+use support::{fresh, peak_mebibytes};
+use tallymark::clock::Clock;
+use tallymark::ingest::{Belonging, Intake, IntakeOptions, RawMessage};
+use tallymark::metrics::Metrics;
+use tallymark::store::{Mode, Store};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Messages in flight, as many as the import command has.
+const IN_FLIGHT: usize = 1_024;
+
+struct Figures {
+    seconds: f64,
+    bytes: u64,
+    records_table_bytes: u64,
+}
+
+fn main() {
+    let runs = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(5);
+    let mails = corpus::mails(Mix::STANDARD, 1);
+    let records: u64 = mails.iter().map(|mail| mail.records).sum();
+    let mail_bytes: usize = mails.iter().map(|mail| mail.bytes.len()).sum();
+    println!("{} mails, {records} records, {:.1} MB of mail", mails.len(), mail_bytes as f64 / 1e6);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    for keep_originals in [false, true] {
+        println!("originals {}:", if keep_originals { "kept" } else { "not kept" });
+        let mut rates = Vec::new();
+        for run in 1..=runs {
+            let figures = runtime.block_on(import(&mails, keep_originals));
+            let rate = mails.len() as f64 / figures.seconds;
+            println!(
+                "  run {run}: {:.3} s, {rate:.0} reports/s, {:.0} records/s, {:.1} bytes a record",
+                figures.seconds,
+                records as f64 / figures.seconds,
+                figures.bytes as f64 / records as f64,
+            );
+            if figures.records_table_bytes > 0 {
+                println!("    of which the table of records: {:.1}", figures.records_table_bytes as f64 / records as f64);
+            }
+            rates.push(rate);
+        }
+        rates.sort_by(f64::total_cmp);
+        let median = rates[rates.len() / 2];
+        println!("  median {median:.0} reports/s, {:.0} records/s", median * records as f64 / mails.len() as f64);
+    }
+    println!("peak resident memory {:.0} MiB (the mails themselves included)", peak_mebibytes());
+}
+
+async fn import(mails: &[Mail], keep_originals: bool) -> Figures {
+    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let path = folder.path().join("tallymark.sqlite");
+    let store = Store::open(&path).await.expect("a new database");
+    let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;
+    let options = IntakeOptions { keep_originals, ..IntakeOptions::new(fresh) };
+    let (intake, running) = Intake::start(Clock::system(), store.clone(), Metrics::new(), options);
+    let started = Instant::now();
+    let mut senders = tokio::task::JoinSet::new();
+    for mail in mails {
+        if senders.len() >= IN_FLIGHT {
+            senders.join_next().await;
+        }
+        let raw = RawMessage {
+            bytes: mail.bytes.clone(),
+            received_at: 1_760_000_000_000,
+            origin: String::new(),
+            belonging: Belonging::AddDomains(account),
+        };
+        let intake = intake.clone();
+        senders.spawn(async move {
+            let outcome = intake.submit(raw).await.expect("it is taken");
+            assert_eq!((outcome.reports.len(), outcome.set_aside.len()), (1, 0));
+        });
+    }
+    while let Some(sent) = senders.join_next().await {
+        sent.expect("no sender fails");
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    drop(intake);
+    running.await.expect("the intake ends");
+    store.close().await;
+    let bytes = std::fs::metadata(&path).expect("the database").len();
+    Figures { seconds, bytes, records_table_bytes: 0 }
+}

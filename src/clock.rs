@@ -1,0 +1,112 @@
+//! The only file that knows *now*, and how an instant is written.
+//!
+//! Whoever needs the time is handed a [`Clock`] or, better, an instant: then a test can say what time it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::store::Millis;
+
+/// Tells the time. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// The machine's clock, and the process's start for monotonic time.
+    System(Instant),
+    /// Shared by all clones, so that a test can move it for everybody.
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The clock of this machine.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn system() -> Self {
+        Self(Source::System(Instant::now()))
+    }
+
+    /// A clock that stands still at `now`, unix milliseconds, until it is [`Clock::advance`]d. For tests.
+    pub fn fixed(now: Millis) -> Self {
+        Self(Source::Fixed(Arc::new(AtomicI64::new(now))))
+    }
+
+    /// Moves a fixed clock, and all its clones; does nothing to the system's.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Fixed(now) = &self.0 {
+            now.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+
+    /// Now, unix milliseconds. May jump when the machine's clock is set.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn now(&self) -> Millis {
+        match &self.0 {
+            Source::System(_) => Timestamp::now().as_millisecond(),
+            Source::Fixed(now) => now.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Time since some fixed point, never running backwards: for rates, time-outs and durations.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn monotonic(&self) -> Duration {
+        match &self.0 {
+            Source::System(start) => start.elapsed(),
+            Source::Fixed(now) => Duration::from_millis(u64::try_from(now.load(Ordering::SeqCst)).unwrap_or(0)),
+        }
+    }
+}
+
+/// An instant as the API writes it: RFC 3339, UTC, milliseconds (`2026-03-23T10:00:00.000Z`).
+///
+/// An instant beyond the year 9999, or before -9999, is written as the last or first that can be.
+pub fn format_instant(instant: Millis) -> String {
+    let timestamp =
+        Timestamp::from_millisecond(instant).unwrap_or(if instant < 0 { Timestamp::MIN } else { Timestamp::MAX });
+    format!("{timestamp:.3}")
+}
+
+/// Reads an RFC 3339 instant with any offset; finer parts than milliseconds are dropped. `None` if it is none.
+pub fn parse_instant(text: &str) -> Option<Millis> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_written_with_milliseconds_in_utc() {
+        assert_eq!(format_instant(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(format_instant(1_774_260_000_000), "2026-03-23T10:00:00.000Z");
+        assert_eq!(format_instant(1_774_260_000_007), "2026-03-23T10:00:00.007Z");
+        assert_eq!(format_instant(-1), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn the_ends_of_time_do_not_panic() {
+        assert!(format_instant(i64::MAX).starts_with("9999-"));
+        assert!(format_instant(i64::MIN).starts_with("-"));
+    }
+
+    #[test]
+    fn an_instant_reads_back() {
+        for instant in [0, -1, 1_774_260_000_007] {
+            assert_eq!(parse_instant(&format_instant(instant)), Some(instant));
+        }
+        assert_eq!(parse_instant("2026-03-23T12:00:00+02:00"), Some(1_774_260_000_000));
+        assert_eq!(parse_instant("yesterday"), None);
+    }
+
+    #[test]
+    fn a_fixed_clock_moves_only_when_told_and_for_all_its_clones() {
+        let clock = Clock::fixed(1_000);
+        let other = clock.clone();
+        assert_eq!(clock.now(), 1_000);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!((other.now(), other.monotonic()), (3_000, Duration::from_secs(3)));
+    }
+}

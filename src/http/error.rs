@@ -1,0 +1,223 @@
+//! What a client is told when a request cannot be answered. Texts of internal errors never get here.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::ingest::IntakeError;
+use crate::store::StoreError;
+
+/// A refusal: a status, its code, and one sentence for the developer of the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    fields: Vec<FieldError>,
+    retry_after_seconds: Option<u64>,
+}
+
+/// What is wrong with one field of a body, or one parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field as the client named it.
+    pub field: String,
+    /// What is wrong with it, as the rest of a sentence.
+    pub error: String,
+}
+
+/// Every error as JSON.
+#[derive(Debug, Serialize)]
+struct ErrorBody<'a> {
+    /// One sentence for people.
+    error: &'a str,
+    /// A stable word for programs.
+    code: &'static str,
+    /// 422 only: which fields, and why.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    fields: &'a [FieldError],
+}
+
+impl ApiError {
+    /// 400: the request is broken before its content is looked at.
+    pub fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+    }
+
+    /// 401: no key, or none that is valid. The same words for all cases, so that nothing can be learned from them.
+    pub fn unauthorized() -> Self {
+        let message = "No valid API key was given; send it as Authorization: Bearer sk_live_...";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    }
+
+    /// 403: the key may not do this.
+    pub fn forbidden(message: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    /// 404: `what` (capitalised) does not exist, or belongs to somebody else.
+    pub fn not_found(what: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("{what} not found"))
+    }
+
+    /// 405; the router adds `Allow`.
+    pub fn method_not_allowed() -> Self {
+        let message = "This path does not take that method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+    }
+
+    /// 408: the body came too slowly.
+    pub fn request_timeout() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request body took too long to arrive")
+    }
+
+    /// 409: it is there already.
+    pub fn conflict(message: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", message)
+    }
+
+    /// 413, with the limit.
+    pub fn payload_too_large(bytes_max: usize) -> Self {
+        let message = format!("The request body is larger than {bytes_max} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", message)
+    }
+
+    /// 415, with what would be taken.
+    pub fn unsupported_media_type(message: &'static str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+    }
+
+    /// 422, naming each field.
+    pub fn unprocessable(fields: Vec<FieldError>) -> Self {
+        let message = match fields.as_slice() {
+            [one] => format!("{} {}", one.field, one.error),
+            _ => format!("{} fields are not valid", fields.len()),
+        };
+        Self {
+            fields,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable_entity", message)
+        }
+    }
+
+    /// 429: come again in so many seconds. A client that gets none, or more than 60, takes it for a spent quota.
+    pub fn rate_limit_exceeded(retry_after_seconds: u64) -> Self {
+        Self {
+            retry_after_seconds: Some(retry_after_seconds.clamp(1, 60)),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", "Too many requests")
+        }
+    }
+
+    /// 500. What happened has been logged by whoever calls this.
+    pub fn internal() -> Self {
+        let message = "Something went wrong on our side; the request id names it in our log";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+    }
+
+    /// 503: nothing is wrong with the request, try again soon.
+    pub fn unavailable() -> Self {
+        Self {
+            retry_after_seconds: Some(5),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available right now; try again soon")
+        }
+    }
+
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            fields: Vec::new(),
+            retry_after_seconds: None,
+        }
+    }
+}
+
+impl FieldError {
+    /// `error` is the rest of a sentence that begins with the field: "must be a number".
+    pub fn new(field: impl Into<String>, error: impl ToString) -> Self {
+        Self {
+            field: field.into(),
+            error: error.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: &self.message,
+            code: self.code,
+            fields: &self.fields,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// The store's errors are logged here, once, and told to nobody.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for ApiError {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Exists(_) => Self::conflict("It exists already"),
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "a request was refused because the database is unavailable");
+                Self::unavailable()
+            }
+            StoreError::Newer { .. } | StoreError::Damaged { .. } | StoreError::Other(_) => {
+                tracing::error!(%error, "a request failed in the database");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<IntakeError> for ApiError {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Closed => Self::unavailable(),
+            IntakeError::Store(error) => Self::from(&*error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_field_is_named_in_the_sentence_too() {
+        let error = ApiError::unprocessable(vec![FieldError::new("days", "must be a number from 1 to 3650")]);
+        assert_eq!(error.message, "days must be a number from 1 to 3650");
+    }
+
+    #[test]
+    fn a_throttled_client_waits_at_most_a_minute() {
+        for (asked, told) in [(0, 1), (5, 5), (3600, 60)] {
+            assert_eq!(ApiError::rate_limit_exceeded(asked).retry_after_seconds, Some(told));
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_database_error_is_not_told() {
+        let error = StoreError::Damaged {
+            table: "records",
+            row: "secret".to_owned(),
+            what: "secret".to_owned(),
+        };
+        assert_eq!(ApiError::from(error), ApiError::internal());
+    }
+}

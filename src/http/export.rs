@@ -1,0 +1,139 @@
+//! `GET /domains/{id}/dmarc/export`: every row, streamed, however many there are.
+
+use std::io;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::sync::mpsc;
+use tokio::time::{Duration, timeout};
+
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::owned::OwnedDomain;
+use super::range::open_range;
+use super::state::AppState;
+use super::{export_csv, export_json};
+use crate::report::{Day, DayRange};
+use crate::store::{Domain, ExportedRecord, StoreError};
+
+/// Pieces that are written but not yet sent.
+const PIECES_AHEAD: usize = 2;
+
+/// How an export is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Ndjson,
+}
+
+/// What the database gives, piece by piece.
+type Records = mpsc::Receiver<Result<Vec<ExportedRecord>, StoreError>>;
+/// What the client is sent. The error breaks the connection off, so that half an export never looks whole.
+type Pieces = mpsc::Sender<io::Result<Bytes>>;
+
+/// `GET /domains/{id}/dmarc/export`
+pub(super) async fn export(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let (from, to) = open_range(&mut parameters);
+    let format = parameters.word("format", &["csv", "ndjson"], Format::from_word);
+    parameters.finish()?;
+    let format = format.unwrap_or(Format::Csv);
+    let permit = state.exports.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| ApiError::rate_limit_exceeded(RETRY_SECONDS))?;
+
+    let range = DayRange {
+        first: from.unwrap_or(Day(i32::MIN)),
+        last: to.unwrap_or(Day(i32::MAX)),
+    };
+    let mut records = state.store.export(domain.id, range);
+    // While nothing has been sent, an error can still be answered as one.
+    let first = records.recv().await.transpose()?.unwrap_or_default();
+    let (pieces, sent) = mpsc::channel(PIECES_AHEAD);
+    let stall_time_max = state.config.export_stall_time_max;
+    tokio::spawn(async move {
+        pump(format, first, records, pieces, stall_time_max).await;
+        drop(permit);
+    });
+    Ok(streamed(format, &domain, sent))
+}
+
+/// An export that finds all places taken is told to come again after this.
+const RETRY_SECONDS: u64 = 10;
+
+/// Writes pieces as fast as the client reads them; ends when all is sent, or when it reads no more.
+async fn pump(format: Format, first: Vec<ExportedRecord>, mut records: Records, pieces: Pieces, stall_time_max: Duration) {
+    let mut next = Some(Ok(first));
+    let mut header = Some(format.header());
+    while let Some(batch) = next {
+        let piece = match batch {
+            Ok(batch) => {
+                let mut out = header.take().unwrap_or_default();
+                batch.iter().for_each(|record| format.write(&mut out, record));
+                Ok(Bytes::from(out))
+            }
+            Err(error) => {
+                tracing::error!(%error, "an export broke off");
+                Err(io::Error::other("the export broke off"))
+            }
+        };
+        let failed = piece.is_err();
+        match timeout(stall_time_max, pieces.send(piece)).await {
+            Ok(Ok(())) if !failed => {}
+            _ => return,
+        }
+        next = records.recv().await;
+    }
+}
+
+fn streamed(format: Format, domain: &Domain, pieces: mpsc::Receiver<io::Result<Bytes>>) -> Response {
+    let body = stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)));
+    // The name is letters, digits, hyphens and dots.
+    let disposition = format!("attachment; filename=\"{}.{}\"", domain.name, format.word());
+    let mut response = Body::from_stream(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+impl Format {
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Csv, Self::Ndjson].into_iter().find(|format| format.word() == word)
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+
+    fn header(self) -> Vec<u8> {
+        match self {
+            Self::Csv => export_csv::header(),
+            Self::Ndjson => Vec::new(),
+        }
+    }
+
+    fn write(self, out: &mut Vec<u8>, record: &ExportedRecord) {
+        match self {
+            Self::Csv => export_csv::write(out, record),
+            Self::Ndjson => export_json::write(out, record),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! An export as NDJSON: a row a line, with its report and all its evidence.
+
+use serde::Serialize;
+
+use super::records::{PolicyBody, RecordBody};
+use crate::clock::format_instant;
+use crate::store::ExportedRecord;
+
+/// A line.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    report: ReportOfLine<'a>,
+    #[serde(flatten)]
+    record: RecordBody<'a>,
+}
+
+/// The report that a line is from.
+#[derive(Debug, Serialize)]
+struct ReportOfLine<'a> {
+    /// Our number for it.
+    id: i64,
+    /// The reporter's own id for it.
+    report_id: &'a str,
+    /// Who sent it, as it calls itself.
+    org_name: Option<&'a str>,
+    /// The reporter's address.
+    email: Option<&'a str>,
+    /// The domain whose policy was found.
+    domain: &'a str,
+    /// As in a report's list.
+    date_range_begin: String,
+    /// As in a report's list.
+    date_range_end: String,
+    /// That policy.
+    policy: PolicyBody,
+    /// When it first arrived.
+    received_at: String,
+    /// Did the mail that carried it pass DMARC: `pass`, `fail`, `none` or `unknown`.
+    authenticated: &'static str,
+}
+
+/// One line.
+pub(super) fn write(out: &mut Vec<u8>, exported: &ExportedRecord) {
+    let report = &*exported.report;
+    let instant = |seconds: i64| format_instant(seconds.saturating_mul(1_000));
+    let line = Line {
+        report: ReportOfLine {
+            id: report.no.0,
+            report_id: &report.report_id,
+            org_name: report.org_name.as_deref(),
+            email: report.email.as_deref(),
+            domain: &report.policy.domain,
+            date_range_begin: instant(report.window.begin),
+            date_range_end: instant(report.window.end),
+            policy: PolicyBody::from(&report.policy),
+            received_at: format_instant(report.received_at),
+            authenticated: report.authenticated.word(),
+        },
+        record: RecordBody::from(&exported.record),
+    };
+    serde_json::to_writer(&mut *out, &line).expect("texts and numbers are always JSON, and memory takes them");
+    out.push(b'\n');
+}

@@ -1,0 +1,238 @@
+//! Reading bodies and parameters field by field: every mistake is named, not only the first one.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use serde_json::{Map, Value};
+
+use super::error::{ApiError, FieldError};
+
+/// The parameters of a query string. Those nobody asks for are ignored; of a repeated one the last counts.
+#[derive(Debug)]
+pub(super) struct Parameters {
+    pairs: Vec<(String, String)>,
+    errors: Vec<FieldError>,
+}
+
+/// The members of a JSON object. Those nobody asks for are errors.
+#[derive(Debug)]
+pub(super) struct Members {
+    members: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::invalid_request("The query string cannot be read"))?;
+        Ok(Self {
+            pairs,
+            errors: Vec::new(),
+        })
+    }
+}
+
+impl Parameters {
+    /// The parameter's text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let pair = self.pairs.iter().rev().find(|(other, _)| other == name);
+        pair.map(|(_, text)| text.as_str())
+    }
+
+    /// The parameter's text if it is not empty, at most so long, and without control characters (which PostgreSQL's
+    /// text cannot hold, in the case of NUL).
+    pub(super) fn plain_text(&mut self, name: &str, bytes_max: usize) -> Option<String> {
+        let text = self.text(name)?.to_owned();
+        if text.is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
+            self.refuse(name, format!("must be plain text of 1 to {bytes_max} bytes"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The parameter as a value of its own type; the error is the rest of a sentence.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        match self.text(name)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.refuse(name, error);
+                None
+            }
+        }
+    }
+
+    /// The parameter as one of some words.
+    pub(super) fn word<T>(&mut self, name: &str, words: &[&str], from_word: fn(&str) -> Option<T>) -> Option<T> {
+        let value = from_word(self.text(name)?);
+        if value.is_none() {
+            self.refuse(name, format!("must be one of {}", words.join(", ")));
+        }
+        value
+    }
+
+    /// The parameter as a whole number; digits alone, so that `+5` and `5.0` are mistakes. What is above the range, however
+    /// long, is an error too.
+    pub(super) fn number(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let value = whole_number(self.text(name)?).filter(|number| range.contains(number));
+        if value.is_none() {
+            self.refuse(name, format!("must be a whole number from {} to {}", range.start(), range.end()));
+        }
+        value
+    }
+
+    /// Notes a mistake.
+    pub(super) fn refuse(&mut self, name: &str, error: impl Display) {
+        self.errors.push(FieldError::new(name, error));
+    }
+
+    /// The mistakes, if there were any.
+    pub(super) fn finish(self) -> Result<(), ApiError> {
+        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::unprocessable(self.errors)) }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Members {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| ApiError::invalid_request("The body cannot be read"))?;
+        let value = serde_json::from_slice(&body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            ApiError::invalid_request(format!("The body is not valid JSON (line {line}, column {column})"))
+        })?;
+        let Value::Object(members) = value else {
+            return Err(ApiError::invalid_request("The body must be a JSON object"));
+        };
+        Ok(Self {
+            members,
+            errors: Vec::new(),
+        })
+    }
+}
+
+impl Members {
+    /// The member as text; absent and null are the same.
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        match self.members.remove(name)? {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            _ => {
+                self.refuse(name, "must be a string");
+                None
+            }
+        }
+    }
+
+    /// The member as text, which must be there.
+    pub(super) fn required_text(&mut self, name: &str) -> Option<String> {
+        if self.members.get(name).is_none_or(Value::is_null) {
+            self.members.remove(name);
+            self.refuse(name, "is required");
+            return None;
+        }
+        self.text(name)
+    }
+
+    /// The member as true or false; absent and null are the same.
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.members.remove(name)? {
+            Value::Null => None,
+            Value::Bool(flag) => Some(flag),
+            _ => {
+                self.refuse(name, "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// The member as one of some words; absent and null are the same.
+    pub(super) fn word<T>(&mut self, name: &str, words: &[&str], from_word: fn(&str) -> Option<T>) -> Option<T> {
+        let value = from_word(&self.text(name)?);
+        if value.is_none() {
+            self.refuse(name, format!("must be one of {}", words.join(", ")));
+        }
+        value
+    }
+
+    /// Notes a mistake.
+    pub(super) fn refuse(&mut self, name: &str, error: impl Display) {
+        self.errors.push(FieldError::new(name, error));
+    }
+
+    /// The mistakes, if there were any; members that nobody asked for are mistakes.
+    pub(super) fn finish(mut self) -> Result<(), ApiError> {
+        for name in self.members.keys().take(UNKNOWN_NAMED_MAX) {
+            let cut = name.floor_char_boundary(NAME_BYTES_MAX);
+            self.errors.push(FieldError::new(&name[..cut], "is not a field of this request"));
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::unprocessable(self.errors)) }
+    }
+}
+
+/// An answer names no more unknown fields than this, and of each no more bytes than that.
+const UNKNOWN_NAMED_MAX: usize = 20;
+const NAME_BYTES_MAX: usize = 100;
+
+/// A number of digits only; what is too large for 32 bits is the largest that is not.
+fn whole_number(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(query: &str) -> Parameters {
+        let uri = format!("/?{query}").parse().unwrap();
+        let Query(pairs) = Query::try_from_uri(&uri).unwrap();
+        Parameters {
+            pairs,
+            errors: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_number_is_digits_within_its_range() {
+        for (text, expect) in [
+            ("5", Some(5)),
+            ("0005", Some(5)),
+            ("0", None),
+            ("11", None),
+            ("", None),
+            ("-5", None),
+            ("%2B5", None),
+            ("5.0", None),
+            ("5e0", None),
+            ("99999999999999999999", None),
+        ] {
+            let mut parameters = parameters(&format!("n={text}"));
+            assert_eq!(parameters.number("n", 1..=10), expect, "{text}");
+            assert_eq!(parameters.finish().is_err(), expect.is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn absent_parameters_are_no_mistake_and_the_last_of_a_repeated_one_counts() {
+        let mut parameters = parameters("n=x&n=3&unknown=1");
+        assert_eq!(parameters.number("n", 1..=10), Some(3));
+        assert_eq!(parameters.number("m", 1..=10), None);
+        assert!(parameters.finish().is_ok());
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_database() {
+        for (text, fits) in [("Google", true), ("a%00b", false), ("", false), ("a%0Ab", false), ("%C3%A9", true)] {
+            assert_eq!(parameters(&format!("org={text}")).plain_text("org", 512).is_some(), fits, "{text}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! `/domains/{id}/dmarc/stats` and `/sources`: sums, from the roll-ups.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::owned::OwnedDomain;
+use super::paging::{Pagination, largest_page};
+use super::range::day_range;
+use super::records::Dispositions;
+use super::reports::result_filter;
+use super::state::AppState;
+use crate::report::Day;
+use crate::store::{DayTotals, Source, Stats, Totals};
+
+/// The figures of a range of days.
+#[derive(Debug, Serialize)]
+pub(super) struct StatsBody {
+    /// Messages.
+    total_messages: u64,
+    /// Messages of 100 that passed DMARC, rounded to one decimal (half up); 0.0 if there are none.
+    pass_rate: f64,
+    /// Messages that did not pass.
+    failed_messages: u64,
+    /// Every day of the range, ascending, also those without messages.
+    daily_stats: Vec<DayBody>,
+    /// First day of the range.
+    from: String,
+    /// Last day of the range.
+    to: String,
+    /// Messages by what was done with them.
+    dispositions: Dispositions,
+    /// Messages with an aligned DKIM pass.
+    dkim_aligned: u64,
+    /// Messages with an aligned SPF pass.
+    spf_aligned: u64,
+    /// Reports whose window begins in the range.
+    reports: u64,
+    /// Sending addresses.
+    sources: u64,
+}
+
+/// The messages of a UTC day.
+#[derive(Debug, Serialize)]
+struct DayBody {
+    date: String,
+    pass: u64,
+    fail: u64,
+}
+
+/// A page of sending addresses, by messages, largest first.
+#[derive(Debug, Serialize)]
+pub(super) struct SourceList {
+    sources: Vec<SourceBody>,
+    /// How many addresses there are on all pages.
+    total: u64,
+    pagination: Pagination,
+}
+
+/// A sending address.
+#[derive(Debug, Serialize)]
+struct SourceBody {
+    /// Null gathers the rows without a readable address.
+    source_ip: Option<IpAddr>,
+    /// Who runs the address; null when not known.
+    org_name: Option<String>,
+    /// Messages.
+    count: u64,
+    /// Messages that passed DMARC.
+    pass_count: u64,
+    /// Messages that did not.
+    fail_count: u64,
+    /// Forward-confirmed name of the address.
+    ptr: Option<String>,
+    /// Number of the network.
+    asn: Option<u32>,
+    /// ISO 3166 code of the country.
+    country: Option<String>,
+    /// First day of the range on which it sent.
+    first_seen: String,
+    /// Last day of the range on which it sent.
+    last_seen: String,
+    /// Messages with an aligned DKIM pass.
+    dkim_aligned: u64,
+    /// Messages with an aligned SPF pass.
+    spf_aligned: u64,
+    /// Messages by what was done with them.
+    dispositions: Dispositions,
+}
+
+/// `GET /domains/{id}/dmarc/stats`
+pub(super) async fn stats(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Json<StatsBody>, ApiError> {
+    let range = day_range(&mut parameters, today(&state));
+    parameters.finish()?;
+    let stats = state.store.stats(domain.id, range).await?;
+    Ok(Json(StatsBody::from(stats)))
+}
+
+/// `GET /domains/{id}/dmarc/sources`
+pub(super) async fn sources(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Json<SourceList>, ApiError> {
+    let range = day_range(&mut parameters, today(&state));
+    let page = largest_page(&mut parameters, &state.config);
+    let filter = result_filter(&mut parameters);
+    parameters.finish()?;
+    let sources = state.store.sources(domain.id, range, filter, page).await?;
+    Ok(Json(SourceList {
+        sources: sources.sources.iter().map(SourceBody::from).collect(),
+        total: sources.total,
+        pagination: Pagination::new(page, sources.total),
+    }))
+}
+
+fn today(state: &AppState) -> Day {
+    Day::from_unix(state.clock.now().div_euclid(1_000))
+}
+
+/// Computed in whole tenths, so that no binary fraction decides about a half.
+fn pass_rate(totals: &Totals) -> f64 {
+    let (pass, messages) = (u128::from(totals.pass), u128::from(totals.messages()));
+    if messages == 0 {
+        return 0.0;
+    }
+    let tenths = (pass * 2_000 + messages) / (messages * 2);
+    tenths as f64 / 10.0
+}
+
+impl From<Stats> for StatsBody {
+    fn from(stats: Stats) -> Self {
+        Self {
+            total_messages: stats.totals.messages(),
+            pass_rate: pass_rate(&stats.totals),
+            failed_messages: stats.totals.fail,
+            daily_stats: stats.days.iter().map(DayBody::from).collect(),
+            from: stats.range.first.to_string(),
+            to: stats.range.last.to_string(),
+            dispositions: Dispositions::from(&stats.totals),
+            dkim_aligned: stats.totals.dkim_aligned,
+            spf_aligned: stats.totals.spf_aligned,
+            reports: stats.reports,
+            sources: stats.sources,
+        }
+    }
+}
+
+impl From<&DayTotals> for DayBody {
+    fn from(day: &DayTotals) -> Self {
+        Self {
+            date: day.day.to_string(),
+            pass: day.totals.pass,
+            fail: day.totals.fail,
+        }
+    }
+}
+
+/// Who runs an address is learned by a later part of the program: not known yet.
+impl From<&Source> for SourceBody {
+    fn from(source: &Source) -> Self {
+        Self {
+            source_ip: source.address,
+            org_name: None,
+            count: source.totals.messages(),
+            pass_count: source.totals.pass,
+            fail_count: source.totals.fail,
+            ptr: None,
+            asn: None,
+            country: None,
+            first_seen: source.first_seen.to_string(),
+            last_seen: source.last_seen.to_string(),
+            dkim_aligned: source.totals.dkim_aligned,
+            spf_aligned: source.totals.spf_aligned,
+            dispositions: Dispositions::from(&source.totals),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pass_rate_is_rounded_to_one_decimal_half_up() {
+        for (pass, fail, expect) in [
+            (0, 0, "0.0"),
+            (44_865, 135, "99.7"),
+            (1, 0, "100.0"),
+            (0, 5, "0.0"),
+            (1, 2, "33.3"),
+            (2, 1, "66.7"),
+            (1, 1_999, "0.1"),
+            (9_996, 4, "100.0"),
+            (9_994, 6, "99.9"),
+            (u64::MAX - 1, 1, "100.0"),
+        ] {
+            let totals = Totals {
+                pass,
+                fail,
+                ..Totals::default()
+            };
+            assert_eq!(serde_json::to_string(&pass_rate(&totals)).unwrap(), expect, "{pass} of {fail}");
+        }
+    }
+}

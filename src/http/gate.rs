@@ -1,0 +1,364 @@
+//! What a request passes before its handler: key, rate, permission, body, and a time for the answer.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::{Body as HttpBody, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Duration, timeout};
+
+use super::error::ApiError;
+use super::rate::{Allowance, Bucket};
+use super::routes::{Access, Body, Route};
+use super::state::{AppState, kibibytes};
+use crate::keys::{ApiSecret, same_hash};
+use crate::store::{AccountId, ApiKey, DomainId, KeyId, Permission};
+
+/// Whose request it is: in the request's extensions on every route that asks for a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client {
+    pub account: AccountId,
+    pub key: KeyId,
+    /// The only domain that exists for it, if its key is bound to one.
+    pub domain: Option<DomainId>,
+}
+
+/// Who is at the other end of the connection: in the extensions of every request that came over one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub SocketAddr);
+
+/// The route's pattern, in the extensions of the answer, for counting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RouteLabel(pub &'static str);
+
+pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+pub(super) const RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+
+/// Of a refused request's body so much is read and thrown away, and for so long: a client that is still sending would
+/// otherwise see a broken connection in place of the answer.
+const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Lets a request through to the handler of `route`, or answers in its place. A handler that panics is a 500.
+pub(super) async fn gate(
+    State((state, route)): State<(AppState, Arc<Route>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let passed = AssertUnwindSafe(pass(&state, &route, request, next)).catch_unwind().await;
+    let mut response = passed.unwrap_or_else(|panic| {
+        tracing::error!(route = route.path, panic = %panic_text(&*panic), "a handler panicked");
+        ApiError::internal().into_response()
+    });
+    response.extensions_mut().insert(RouteLabel(route.path));
+    response
+}
+
+async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let (client, allowance) = match admit(state, route, &parts).await {
+        Ok(admitted) => admitted,
+        Err((error, allowance)) => {
+            drain(Request::from_parts(parts, body)).await;
+            return with_allowance(error.into_response(), allowance);
+        }
+    };
+    if let Some(client) = client {
+        parts.extensions.insert(client);
+    }
+    let response = match receive_body(state, route, Request::from_parts(parts, body)).await {
+        Err(error) => error.into_response(),
+        // The permit counts the body's bytes until they are stored.
+        Ok((request, _permit)) => match timeout(state.config.answer_time_max, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                tracing::warn!(route = route.path, "a request was given up because it took too long");
+                ApiError::unavailable().into_response()
+            }
+        },
+    };
+    with_allowance(response, allowance)
+}
+
+/// Who the client is and what is left of its rate, or why it may not pass.
+async fn admit(
+    state: &AppState,
+    route: &Route,
+    parts: &Parts,
+) -> Result<(Option<Client>, Option<Allowance>), (ApiError, Option<Allowance>)> {
+    let now = state.clock.monotonic();
+    let peer = Bucket::peer(peer_address(&parts.extensions));
+    if route.access == Access::Open {
+        return Ok((None, state.limiter.look(peer, now)));
+    }
+    let key = match find_key(state, &parts.headers).await {
+        Ok(key) => key,
+        Err(error) => return Err((error, state.limiter.look(peer, now))),
+    };
+    let bucket = key.as_ref().map_or(peer, |key| Bucket::Key(key.id));
+    let allowance = state.limiter.take(bucket, now);
+    if let Some(seconds) = allowance.and_then(|allowance| allowance.retry_after_seconds) {
+        return Err((ApiError::rate_limit_exceeded(seconds), allowance));
+    }
+    let Some(key) = key else {
+        return Err((ApiError::unauthorized(), allowance));
+    };
+    permit(route.access, &parts.method, &key).map_err(|error| (error, allowance))?;
+    let client = Client {
+        account: key.account,
+        key: key.id,
+        domain: key.domain,
+    };
+    Ok((Some(client), allowance))
+}
+
+/// The key that the request shows, if it is one of ours and was not revoked.
+async fn find_key(state: &AppState, headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
+    let Some(secret) = bearer(headers) else { return Ok(None) };
+    let hash = secret.hash();
+    let key = state.store.key_by_hash(&hash).await?;
+    Ok(key.filter(|key| same_hash(&key.hash, &hash) && key.revoked_at.is_none()))
+}
+
+/// RFC 6750, 2.1. The scheme's case does not matter (RFC 9110, 11.1); two such headers are none.
+fn bearer(headers: &HeaderMap) -> Option<ApiSecret> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(())?;
+    ApiSecret::parse(secret.trim())
+}
+
+fn permit(access: Access, method: &Method, key: &ApiKey) -> Result<(), ApiError> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    match (key.permission, access) {
+        (_, Access::Open) => Ok(()),
+        (Permission::SendingAccess, _) => Err(ApiError::forbidden("This key may only send mail")),
+        (Permission::ReadOnly, Access::Read) if reads => Ok(()),
+        (Permission::ReadOnly, _) => Err(ApiError::forbidden("This key may only read")),
+        (Permission::FullAccess, Access::Account) if key.domain.is_some() => {
+            Err(ApiError::forbidden("This key is bound to one domain"))
+        }
+        (Permission::FullAccess, _) => Ok(()),
+    }
+}
+
+/// The request with its whole body in memory, if the route takes one.
+async fn receive_body(
+    state: &AppState,
+    route: &Route,
+    request: Request,
+) -> Result<(Request, Option<OwnedSemaphorePermit>), ApiError> {
+    let bytes_max = match route.body {
+        Body::None => return Ok((request, None)),
+        Body::Json => state.config.api_body_bytes_max,
+        Body::Upload => state.config.upload_bytes_max,
+    };
+    if let Err(error) = check_media_type(route.body, request.headers()) {
+        drain(request).await;
+        return Err(error);
+    }
+    let announced = request.body().size_hint();
+    if announced.lower() > bytes_max as u64 {
+        drain(request).await;
+        return Err(ApiError::payload_too_large(bytes_max));
+    }
+    let bytes = announced.upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(bytes_max);
+    let received = async {
+        let permit = match route.body {
+            Body::Upload => {
+                let permits = u32::try_from(kibibytes(bytes)).unwrap_or(u32::MAX);
+                let permit = state.uploads.clone().acquire_many_owned(permits).await;
+                Some(permit.map_err(|_| ApiError::unavailable())?)
+            }
+            Body::None | Body::Json => None,
+        };
+        Ok((receive(request, bytes, bytes_max).await?, permit))
+    };
+    timeout(state.config.body_time_max, received)
+        .await
+        .unwrap_or_else(|_| Err(ApiError::request_timeout()))
+}
+
+async fn receive(request: Request, bytes: usize, bytes_max: usize) -> Result<Request, ApiError> {
+    let waits = request.headers().contains_key(header::EXPECT);
+    let (parts, body) = request.into_parts();
+    let mut body = body.into_data_stream();
+    // What is announced is not yet there: memory is taken as it comes.
+    let mut received = Vec::with_capacity(bytes.min(64 * 1024));
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|_| ApiError::invalid_request("The body broke off"))?;
+        if received.len() + piece.len() > bytes_max {
+            drop(received);
+            drain(restore(parts, HttpBody::from_stream(body), waits)).await;
+            return Err(ApiError::payload_too_large(bytes_max));
+        }
+        received.extend_from_slice(&piece);
+    }
+    Ok(Request::from_parts(parts, HttpBody::from(received)))
+}
+
+/// The rest of a request whose client did send, whatever it had wanted to wait for.
+fn restore(mut parts: Parts, body: HttpBody, waits: bool) -> Request {
+    if waits {
+        parts.headers.remove(header::EXPECT);
+    }
+    Request::from_parts(parts, body)
+}
+
+fn check_media_type(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
+    let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+    let media_type = media_type.map(|text| text.split(';').next().unwrap_or(text).trim().to_ascii_lowercase());
+    let is_json = |name: &str| name == "application/json" || name.ends_with("+json");
+    match (body, media_type.as_deref()) {
+        (Body::None, _) => Ok(()),
+        (Body::Json, Some(name)) if is_json(name) => Ok(()),
+        (Body::Json, _) => Err(ApiError::unsupported_media_type("Send the body as application/json")),
+        // A report can be sent under any name, for its bytes tell what it is; but it is never this.
+        (Body::Upload, Some(name)) if is_json(name) || (name.starts_with("multipart/") && name != FORM) => {
+            Err(ApiError::unsupported_media_type(
+                "Send the report as XML, gzip, zip or mail, or files as multipart/form-data",
+            ))
+        }
+        (Body::Upload, _) => Ok(()),
+    }
+}
+
+const FORM: &str = "multipart/form-data";
+
+/// Reads a body that nobody wants, within limits; not that of a client which waits for leave to send it.
+async fn drain(request: Request) {
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body().into_data_stream();
+    let drained = async {
+        let mut bytes = 0;
+        while let Some(Ok(piece)) = body.next().await {
+            bytes += piece.len();
+            if bytes > DRAIN_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Whether all of it came makes no difference to the answer.
+    let _ = timeout(DRAIN_TIME_MAX, drained).await;
+}
+
+/// The address at the other end, or none in particular for a request that came over no connection (in tests).
+pub(super) fn peer_address(extensions: &axum::http::Extensions) -> IpAddr {
+    let peer = extensions.get::<Peer>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip().to_canonical())
+}
+
+/// Writes what is left of a rate beside an answer.
+pub(super) fn with_allowance(mut response: Response, allowance: Option<Allowance>) -> Response {
+    if let Some(allowance) = allowance {
+        let headers = response.headers_mut();
+        headers.insert(RATE_LIMIT, HeaderValue::from(allowance.limit));
+        headers.insert(RATE_REMAINING, HeaderValue::from(allowance.remaining));
+    }
+    response
+}
+
+/// A panic's message, escaped and cut: report text may be in it.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    text[..text.floor_char_boundary(200)].escape_debug().to_string()
+}
+
+impl Client {
+    /// Whoever sent this request. Only a route without a gate has none: that is our mistake, and refused.
+    pub(super) fn of(parts: &Parts) -> Result<Self, ApiError> {
+        parts.extensions.get().copied().ok_or_else(ApiError::unauthorized)
+    }
+
+    /// Does the domain exist for this client, if its account has it?
+    pub(super) fn may_see(&self, domain: DomainId) -> bool {
+        self.domain.is_none_or(|only| only == domain)
+    }
+}
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Client {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Self::of(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(access: Access, permission: Permission, domain: Option<DomainId>, method: &Method, passes: bool) {
+        let key = ApiKey {
+            id: KeyId(1),
+            account: AccountId(1),
+            name: String::new(),
+            permission,
+            domain,
+            prefix: String::new(),
+            hash: [0; 32],
+            created_at: 0,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let context = format!("{access:?} {permission:?} {domain:?} {method}");
+        assert_eq!(permit(access, method, &key).is_ok(), passes, "{context}");
+    }
+
+    #[test]
+    fn permissions_are_as_the_contract_says() {
+        use Permission::{FullAccess, ReadOnly, SendingAccess};
+        let one = Some(DomainId(1));
+        check(Access::Read, FullAccess, None, &Method::GET, true);
+        check(Access::Read, FullAccess, one, &Method::GET, true);
+        check(Access::Read, ReadOnly, None, &Method::GET, true);
+        check(Access::Read, ReadOnly, one, &Method::HEAD, true);
+        check(Access::Read, SendingAccess, None, &Method::GET, false);
+        check(Access::Write, FullAccess, None, &Method::POST, true);
+        check(Access::Write, FullAccess, one, &Method::POST, true);
+        check(Access::Write, ReadOnly, None, &Method::DELETE, false);
+        check(Access::Write, SendingAccess, None, &Method::POST, false);
+        check(Access::Account, FullAccess, None, &Method::POST, true);
+        check(Access::Account, FullAccess, one, &Method::POST, false);
+        check(Access::Account, ReadOnly, None, &Method::GET, false);
+        check(Access::Account, SendingAccess, None, &Method::GET, false);
+    }
+
+    #[test]
+    fn the_key_is_read_from_one_bearer_header() {
+        let secret = format!("sk_live_{}", "a".repeat(43));
+        for (values, found) in [
+            (vec![format!("Bearer {secret}")], true),
+            (vec![format!("bearer  {secret}")], true),
+            (vec![format!("Basic {secret}")], false),
+            (vec![secret.clone()], false),
+            (vec![format!("Bearer {secret}"), format!("Bearer {secret}")], false),
+            (vec![], false),
+        ] {
+            let headers = values.iter().map(|value| (header::AUTHORIZATION, value.parse().unwrap()));
+            assert_eq!(bearer(&headers.collect()).is_some(), found, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_panic_message_is_cut_and_escaped() {
+        assert_eq!(panic_text(&"a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
+        assert_eq!(panic_text(&"é".repeat(150)).chars().count(), 100);
+    }
+}

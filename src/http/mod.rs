@@ -1,0 +1,33 @@
+//! The API. The only room with axum.
+//!
+//! [`routes`] lists every route with its permission; a request passes through [`envelope`] (request id, panics,
+//! counting), [`gate`] (key, permission, rate, body) and one handler, which extracts, asks the store once and
+//! answers a DTO. DTOs live beside their handler.
+
+mod domains;
+mod envelope;
+mod error;
+mod export;
+mod export_csv;
+mod export_json;
+mod figures;
+mod fields;
+mod gate;
+mod owned;
+mod paging;
+mod quarantine;
+mod range;
+mod rate;
+mod records;
+mod reports;
+mod routes;
+mod serve;
+mod service;
+mod state;
+mod upload;
+
+pub use error::{ApiError, FieldError};
+pub use rate::Rate;
+pub use routes::{Access, Body, Route, router, routes};
+pub use serve::serve;
+pub use state::{AppState, HttpConfig, MetricsAccess};

@@ -1,0 +1,107 @@
+//! What a path names, if it is the client's own. Whatever else there is does not exist for it.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+
+use super::error::ApiError;
+use super::gate::Client;
+use super::state::AppState;
+use crate::store::{Domain, ReportNo};
+
+/// The domain of `{id}`.
+#[derive(Debug)]
+pub(super) struct OwnedDomain(pub Domain);
+
+/// The domain of `{id}`, and the number in `{report_id}`, of which only the store knows whether there is such a report.
+#[derive(Debug)]
+pub(super) struct OwnedReport(pub Domain, pub ReportNo);
+
+/// The number in `{id}`.
+#[derive(Debug)]
+pub(super) struct NumberInPath(pub i64);
+
+impl FromRequestParts<AppState> for OwnedDomain {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let missing = || ApiError::not_found("Domain");
+        let public_id = path_text(parts, state, "id").await.ok_or_else(missing)?;
+        let client = Client::of(parts)?;
+        if !is_public_id(&public_id) {
+            return Err(missing());
+        }
+        let domain = state.store.domain(client.account, &public_id).await?;
+        domain
+            .filter(|domain| client.may_see(domain.id))
+            .map(Self)
+            .ok_or_else(missing)
+    }
+}
+
+impl FromRequestParts<AppState> for OwnedReport {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let OwnedDomain(domain) = OwnedDomain::from_request_parts(parts, state).await?;
+        let number = path_text(parts, state, "report_id").await;
+        let number = number
+            .and_then(|text| row_number(&text))
+            .ok_or_else(|| ApiError::not_found("Report"))?;
+        Ok(Self(domain, ReportNo(number)))
+    }
+}
+
+impl FromRequestParts<AppState> for NumberInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let number = path_text(parts, state, "id").await.and_then(|text| row_number(&text));
+        number.map(Self).ok_or_else(|| ApiError::not_found("Message"))
+    }
+}
+
+async fn path_text(parts: &mut Parts, state: &AppState, name: &str) -> Option<String> {
+    let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    let pair = parameters.iter().find(|(other, _)| *other == name);
+    pair.map(|(_, text)| text.to_owned())
+}
+
+/// The form of every id that was ever given out; nothing else is worth asking the database for.
+fn is_public_id(text: &str) -> bool {
+    text.strip_prefix("dom_").is_some_and(|digits| {
+        (12..=24).contains(&digits.len()) && digits.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
+    })
+}
+
+/// A positive number of digits only.
+fn row_number(text: &str) -> Option<i64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|&number| digits && number > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_form_that_is_given_out_is_an_id() {
+        for (text, fits) in [
+            ("dom_abc123def456", true),
+            ("dom_0123456789abcdef01234567", true),
+            ("dom_0123456789abcdef012345678", false),
+            ("dom_abc123def45", false),
+            ("dom_ABC123DEF456", false),
+            ("1", false),
+            ("dom_abc123def45\0", false),
+        ] {
+            assert_eq!(is_public_id(text), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_row_number_is_positive_digits() {
+        for (text, expect) in [("7", Some(7)), ("0", None), ("-7", None), ("+7", None), ("9223372036854775808", None)] {
+            assert_eq!(row_number(text), expect, "{text}");
+        }
+    }
+}

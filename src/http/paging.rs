@@ -1,0 +1,52 @@
+//! Pages of lists.
+
+use serde::Serialize;
+
+use super::fields::Parameters;
+use super::state::HttpConfig;
+use crate::store::Page;
+
+/// Where a page lies in its list.
+#[derive(Debug, Serialize)]
+pub(super) struct Pagination {
+    /// Rows in the whole list.
+    total: u64,
+    /// This page, counted from 1.
+    page: u32,
+    /// Rows on a full page.
+    per_page: u32,
+    /// Pages in the whole list; 0 if it is empty.
+    total_pages: u64,
+}
+
+impl Pagination {
+    /// Of `page` in a list of `total` rows.
+    pub(super) fn new(page: Page, total: u64) -> Self {
+        Self {
+            total,
+            page: page.page,
+            per_page: page.per_page,
+            total_pages: total.div_ceil(u64::from(page.per_page.max(1))),
+        }
+    }
+}
+
+/// The parameters `page` and `per_page`, which the official client spells `perPage` on some paths. Too large a page is cut
+/// down to the configured size; a page beyond the end is empty, not a mistake.
+pub(super) fn page(parameters: &mut Parameters, config: &HttpConfig) -> Page {
+    page_of(parameters, config, config.page_size_default)
+}
+
+/// As [`page`], where the official client does not page at all: as many rows as one page can have.
+pub(super) fn largest_page(parameters: &mut Parameters, config: &HttpConfig) -> Page {
+    page_of(parameters, config, config.page_size_max)
+}
+
+fn page_of(parameters: &mut Parameters, config: &HttpConfig, size: u32) -> Page {
+    let camel = parameters.number("perPage", 1..=u32::MAX);
+    let snake = parameters.number("per_page", 1..=u32::MAX);
+    Page {
+        page: parameters.number("page", 1..=u32::MAX).unwrap_or(1),
+        per_page: snake.or(camel).unwrap_or(size).clamp(1, config.page_size_max.max(1)),
+    }
+}

@@ -1,0 +1,108 @@
+//! `/quarantine`: what came in and became no counted report, and giving it another try.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::gate::Client;
+use super::owned::NumberInPath;
+use super::paging::{Pagination, page};
+use super::state::AppState;
+use super::upload::{Taken, taken};
+use crate::clock::format_instant;
+use crate::store::{SetAside, SetAsideId, SetAsideKind};
+
+/// A page of messages set aside, newest first.
+#[derive(Debug, Serialize)]
+pub(super) struct MessageList {
+    messages: Vec<MessageItem>,
+    pagination: Pagination,
+}
+
+/// A message that became no counted report, or the part of one that did not.
+#[derive(Debug, Serialize)]
+struct MessageItem {
+    /// Its number.
+    id: i64,
+    /// `quarantined`, `unclaimed` or `other`.
+    kind: &'static str,
+    /// A stable word: why.
+    reason: String,
+    /// One sentence. Text of the message may be in it.
+    detail: String,
+    /// Where in the message: attachment and member names.
+    leaf: String,
+    /// Byte in the text, where one is known.
+    offset: Option<u64>,
+    /// Whom an unclaimed report is about.
+    policy_domain: Option<String>,
+    /// How it came.
+    origin: String,
+    /// When it first came.
+    received_at: String,
+    /// How often it came.
+    arrivals: u64,
+    /// Its length.
+    size_bytes: u64,
+}
+
+/// `GET /quarantine`
+pub(super) async fn list(
+    State(state): State<AppState>,
+    client: Client,
+    mut parameters: Parameters,
+) -> Result<Json<MessageList>, ApiError> {
+    let page = page(&mut parameters, &state.config);
+    let kind = parameters.word("kind", &["quarantined", "unclaimed", "other", "all"], kind_filter);
+    parameters.finish()?;
+    let kind = kind.unwrap_or(Some(SetAsideKind::Quarantined));
+    let (messages, total) = state.store.set_aside(Some(client.account), kind, page).await?;
+    Ok(Json(MessageList {
+        messages: messages.into_iter().map(MessageItem::from).collect(),
+        pagination: Pagination::new(page, total),
+    }))
+}
+
+/// `POST /quarantine/{id}/replay`
+pub(super) async fn replay(
+    State(state): State<AppState>,
+    client: Client,
+    NumberInPath(number): NumberInPath,
+) -> Result<Json<Taken>, ApiError> {
+    let missing = || ApiError::not_found("Message");
+    let id = SetAsideId(number);
+    let message = state.store.set_aside_by_id(id).await?;
+    message
+        .filter(|message| message.account == client.account)
+        .ok_or_else(missing)?;
+    let outcome = state.intake.replay(id).await?.ok_or_else(missing)?;
+    Ok(Json(taken(&state.store, vec![outcome]).await?))
+}
+
+/// A kind; `Some(None)` is all of them.
+fn kind_filter(word: &str) -> Option<Option<SetAsideKind>> {
+    match word {
+        "all" => Some(None),
+        word => SetAsideKind::from_word(word).map(Some),
+    }
+}
+
+impl From<SetAside> for MessageItem {
+    fn from(message: SetAside) -> Self {
+        Self {
+            id: message.id.0,
+            kind: message.kind.word(),
+            reason: message.reason,
+            detail: message.detail,
+            leaf: message.leaf,
+            offset: message.offset,
+            policy_domain: message.policy_domain,
+            origin: message.origin,
+            received_at: format_instant(message.received_at),
+            arrivals: message.arrivals,
+            size_bytes: message.bytes_len,
+        }
+    }
+}

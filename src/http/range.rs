@@ -1,0 +1,41 @@
+//! Ranges of days: `days`, or `from` and `to`.
+
+use super::fields::Parameters;
+use crate::report::{Day, DayRange};
+
+/// The longest look-back, and the longest range whose days are listed.
+const DAYS_MAX: u32 = 3_650;
+const DAYS_DEFAULT: u32 = 30;
+
+/// The range that is asked for: the last `days` days up to `today`, or from `from` to `to`, both included. Of `from` alone the
+/// range goes on to today; of `to` alone, and of none, it is 30 days long.
+pub(super) fn day_range(parameters: &mut Parameters, today: Day) -> DayRange {
+    let days = parameters.number("days", 1..=DAYS_MAX);
+    let (from, to) = (parameters.parsed::<Day>("from"), parameters.parsed::<Day>("to"));
+    if parameters.text("days").is_some() && (parameters.text("from").is_some() || parameters.text("to").is_some()) {
+        parameters.refuse("days", "cannot be combined with from and to");
+    }
+    let last = to.unwrap_or(today);
+    let back = days.unwrap_or(DAYS_DEFAULT) as i32;
+    let range = DayRange {
+        first: from.unwrap_or(last.plus(1 - back)),
+        last,
+    };
+    if range.is_empty() {
+        parameters.refuse("from", "must not be after to (which is today if it is not given)");
+    } else if range.len() > u64::from(DAYS_MAX) {
+        parameters.refuse("from", format!("must be less than {DAYS_MAX} days before to"));
+    }
+    range
+}
+
+/// `from` and `to`, both included, each of which may be absent.
+pub(super) fn open_range(parameters: &mut Parameters) -> (Option<Day>, Option<Day>) {
+    let (from, to) = (parameters.parsed::<Day>("from"), parameters.parsed::<Day>("to"));
+    if let (Some(from), Some(to)) = (from, to)
+        && from > to
+    {
+        parameters.refuse("from", "must not be after to");
+    }
+    (from, to)
+}

@@ -1,0 +1,210 @@
+//! A report's rows and policy as clients see them: in a report, and in an export.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::report::{DkimAuth, Evidence, PolicyPublished, Reason, SpfAuth};
+use crate::store::{StoredRecord, Totals};
+
+/// A row of a report: messages from one address with one outcome. Every text is as the reporter wrote it.
+#[derive(Debug, Serialize)]
+pub(super) struct RecordBody<'a> {
+    /// Null where the report gives none that can be read.
+    pub source_ip: Option<IpAddr>,
+    /// Messages.
+    pub count: u64,
+    /// DMARC: `pass` or `fail`.
+    pub result: &'static str,
+    /// `none`, `quarantine`, `reject`, `pass`, or `unknown`.
+    pub disposition: &'static str,
+    /// Did DKIM pass for an aligned domain?
+    pub dkim_aligned: bool,
+    /// Did SPF pass for an aligned domain?
+    pub spf_aligned: bool,
+    /// The reporter did not say: derived from the authentication results.
+    pub derived: bool,
+    /// Domain that the recipient sees.
+    pub header_from: Option<&'a str>,
+    /// Domain of the bounce address; empty is a bounce itself, null is not reported.
+    pub envelope_from: Option<&'a str>,
+    /// Domain of the recipient.
+    pub envelope_to: Option<&'a str>,
+    /// Signatures.
+    pub dkim: Vec<DkimBody<'a>>,
+    /// SPF checks.
+    pub spf: Vec<SpfBody<'a>>,
+    /// Why another policy was applied than the published one.
+    pub reasons: Vec<ReasonBody<'a>>,
+    /// What could not be understood, verbatim.
+    pub raw: Vec<RawBody<'a>>,
+}
+
+/// One signature's result, without alignment.
+#[derive(Debug, Serialize)]
+pub(super) struct DkimBody<'a> {
+    /// `d=` of the signature.
+    pub domain: Option<&'a str>,
+    /// `s=` of the signature.
+    pub selector: Option<&'a str>,
+    /// A word of RFC 8601, 2.7.1, or `other`.
+    pub result: &'static str,
+    /// What the reporter wrote, where it is another word.
+    pub result_raw: Option<&'a str>,
+    /// The reporter's comment.
+    pub human_result: Option<&'a str>,
+}
+
+/// One SPF result, without alignment.
+#[derive(Debug, Serialize)]
+pub(super) struct SpfBody<'a> {
+    /// The domain that was checked.
+    pub domain: Option<&'a str>,
+    /// `mfrom`, `helo` or `other`.
+    pub scope: Option<&'static str>,
+    /// A word of RFC 8601, 2.7.2, or `other`.
+    pub result: &'static str,
+    /// What the reporter wrote, where it is another word.
+    pub result_raw: Option<&'a str>,
+    /// The reporter's comment.
+    pub human_result: Option<&'a str>,
+}
+
+/// Why another policy was applied.
+#[derive(Debug, Serialize)]
+pub(super) struct ReasonBody<'a> {
+    /// A word of RFC 9990 or RFC 7489, or `unknown`.
+    pub r#type: &'static str,
+    /// What the reporter wrote, where it is another word.
+    pub type_raw: Option<&'a str>,
+    /// The reporter's comment.
+    pub comment: Option<&'a str>,
+}
+
+/// A text that could not be understood.
+#[derive(Debug, Serialize)]
+pub(super) struct RawBody<'a> {
+    /// Which element held it.
+    pub field: &'static str,
+    /// As it was.
+    pub text: &'a str,
+}
+
+/// The policy that the reporter found published.
+#[derive(Debug, Serialize)]
+pub(super) struct PolicyBody {
+    /// For the domain: `none`, `quarantine` or `reject`.
+    pub p: Option<&'static str>,
+    /// For subdomains.
+    pub sp: Option<&'static str>,
+    /// For subdomains that do not exist.
+    pub np: Option<&'static str>,
+    /// DKIM alignment: `r` (relaxed) or `s` (strict).
+    pub adkim: Option<&'static str>,
+    /// SPF alignment.
+    pub aspf: Option<&'static str>,
+    /// Per cent of the messages that it applies to.
+    pub pct: Option<u8>,
+    /// Is the policy only being tried out (tag `t`)?
+    pub testing: Option<bool>,
+}
+
+/// Messages by what was done with them. Those of which the reporter does not say are in none.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Dispositions {
+    /// Delivered as usual.
+    pub none: u64,
+    /// Put aside as suspicious.
+    pub quarantine: u64,
+    /// Refused.
+    pub reject: u64,
+}
+
+impl<'a> From<&'a StoredRecord> for RecordBody<'a> {
+    fn from(record: &'a StoredRecord) -> Self {
+        let evidence: &Evidence = &record.evidence;
+        let raw = evidence.raw.iter().map(|raw| RawBody {
+            field: raw.field.word(),
+            text: &raw.text,
+        });
+        Self {
+            source_ip: record.source,
+            count: record.count,
+            result: result_word(record),
+            disposition: record.verdict.disposition.word(),
+            dkim_aligned: record.verdict.dkim_aligned,
+            spf_aligned: record.verdict.spf_aligned,
+            derived: record.verdict.derived,
+            header_from: evidence.header_from.as_deref(),
+            envelope_from: evidence.envelope_from.as_deref(),
+            envelope_to: evidence.envelope_to.as_deref(),
+            dkim: evidence.dkim.iter().map(DkimBody::from).collect(),
+            spf: evidence.spf.iter().map(SpfBody::from).collect(),
+            reasons: evidence.reasons.iter().map(ReasonBody::from).collect(),
+            raw: raw.collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a DkimAuth> for DkimBody<'a> {
+    fn from(dkim: &'a DkimAuth) -> Self {
+        Self {
+            domain: dkim.domain.as_deref(),
+            selector: dkim.selector.as_deref(),
+            result: dkim.result.word(),
+            result_raw: dkim.result_raw.as_deref(),
+            human_result: dkim.human_result.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a SpfAuth> for SpfBody<'a> {
+    fn from(spf: &'a SpfAuth) -> Self {
+        Self {
+            domain: spf.domain.as_deref(),
+            scope: spf.scope.map(|scope| scope.word()),
+            result: spf.result.word(),
+            result_raw: spf.result_raw.as_deref(),
+            human_result: spf.human_result.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Reason> for ReasonBody<'a> {
+    fn from(reason: &'a Reason) -> Self {
+        Self {
+            r#type: reason.kind.word(),
+            type_raw: reason.kind_raw.as_deref(),
+            comment: reason.comment.as_deref(),
+        }
+    }
+}
+
+impl From<&PolicyPublished> for PolicyBody {
+    fn from(policy: &PolicyPublished) -> Self {
+        Self {
+            p: policy.p.map(|p| p.word()),
+            sp: policy.sp.map(|sp| sp.word()),
+            np: policy.np.map(|np| np.word()),
+            adkim: policy.adkim.map(|adkim| adkim.word()),
+            aspf: policy.aspf.map(|aspf| aspf.word()),
+            pct: policy.pct,
+            testing: policy.testing,
+        }
+    }
+}
+
+impl From<&Totals> for Dispositions {
+    fn from(totals: &Totals) -> Self {
+        Self {
+            none: totals.none,
+            quarantine: totals.quarantine,
+            reject: totals.reject,
+        }
+    }
+}
+
+/// The record's DMARC result as a word.
+pub(super) fn result_word(record: &StoredRecord) -> &'static str {
+    if record.verdict.passes() { "pass" } else { "fail" }
+}

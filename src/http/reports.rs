@@ -1,0 +1,273 @@
+//! `/domains/{id}/dmarc/reports`: the list, one report with its rows, and the bytes it came as.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::owned::{OwnedDomain, OwnedReport};
+use super::paging::{Pagination, page};
+use super::range::open_range;
+use super::records::{Dispositions, PolicyBody, RecordBody};
+use super::state::AppState;
+use crate::clock::format_instant;
+use crate::store::{ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredRecord, StoredWarning};
+
+/// A report in a list.
+#[derive(Debug, Serialize)]
+pub(super) struct ReportItem {
+    /// Our number for it.
+    id: i64,
+    /// Who sent it, as it calls itself.
+    org_name: Option<String>,
+    /// First instant of the time reported on.
+    date_range_begin: String,
+    /// Its last instant, or the first after it: reporters differ, and this is what they write.
+    date_range_end: String,
+    /// Messages.
+    total_count: u64,
+    /// Messages that passed DMARC.
+    pass_count: u64,
+    /// Messages that did not.
+    fail_count: u64,
+    /// The reporter's own id for it.
+    report_id: String,
+    /// The reporter's address.
+    email: Option<String>,
+    /// The domain whose policy was found: this one, or one below it.
+    domain: String,
+    /// That policy.
+    policy: PolicyBody,
+    /// Messages by what was done with them.
+    dispositions: Dispositions,
+    /// When it first arrived.
+    received_at: String,
+    /// Did the mail that carried it pass DMARC: `pass`, `fail`, `none` or `unknown`.
+    authenticated: &'static str,
+    /// How often it arrived; it is counted once.
+    arrivals: u64,
+    /// How many oddities it has.
+    warnings: u64,
+    /// Its text broke off: the rows before the break are here.
+    partial: bool,
+    /// False for a report that contradicts another, counted one: it is in no sum.
+    counted: bool,
+    /// Rows.
+    record_count: u64,
+}
+
+/// A page of reports, newest window first.
+#[derive(Debug, Serialize)]
+pub(super) struct ReportList {
+    reports: Vec<ReportItem>,
+    pagination: Pagination,
+}
+
+/// One report.
+#[derive(Debug, Serialize)]
+struct ReportBody<'a> {
+    #[serde(flatten)]
+    item: ReportItem,
+    /// How to reach the reporter beyond its address.
+    extra_contact_info: Option<String>,
+    /// What the reporter says went wrong on its side.
+    errors: Vec<String>,
+    /// The reporter's software.
+    generator: Option<String>,
+    /// Of the format, as written.
+    version: Option<String>,
+    /// XML namespace, as written.
+    namespace: Option<String>,
+    /// The first 100 oddities.
+    warning_list: Vec<WarningBody>,
+    /// Reports with the same identity and another content.
+    conflicts: Vec<i64>,
+    /// Where it came from and how far that can be trusted.
+    provenance: Provenance,
+    /// A page of its rows, in their order.
+    records: Vec<RecordBody<'a>>,
+    /// Of the rows.
+    pagination: Pagination,
+}
+
+/// An oddity of a report.
+#[derive(Debug, Serialize)]
+struct WarningBody {
+    /// A stable word.
+    kind: String,
+    /// What it is about; text of the report.
+    detail: String,
+    /// Byte in the report's text, where one is known.
+    offset: Option<u64>,
+}
+
+/// Where a report came from.
+#[derive(Debug, Serialize)]
+struct Provenance {
+    /// When it first arrived.
+    received_at: String,
+    /// How often it arrived.
+    arrivals: u64,
+    /// Did the mail that carried it pass DMARC: `pass`, `fail`, `none` or `unknown`.
+    authenticated: &'static str,
+    /// Can the bytes that it came as still be had?
+    original_kept: bool,
+}
+
+/// `GET /domains/{id}/dmarc/reports`
+pub(super) async fn list(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Json<ReportList>, ApiError> {
+    let page = page(&mut parameters, &state.config);
+    let (from, to) = open_range(&mut parameters);
+    let filter = ReportFilter {
+        from,
+        to,
+        org: parameters.plain_text("org", ORG_BYTES_MAX),
+        result: result_filter(&mut parameters),
+    };
+    parameters.finish()?;
+    let (reports, total) = state.store.reports(domain.id, &filter, page).await?;
+    Ok(Json(ReportList {
+        reports: reports.into_iter().map(ReportItem::from).collect(),
+        pagination: Pagination::new(page, total),
+    }))
+}
+
+/// `GET /domains/{id}/dmarc/reports/{report_id}`
+pub(super) async fn show(
+    State(state): State<AppState>,
+    OwnedReport(domain, no): OwnedReport,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let page = page(&mut parameters, &state.config);
+    parameters.finish()?;
+    let detail = state.store.report(domain.id, no).await?;
+    let detail = detail.ok_or_else(|| ApiError::not_found("Report"))?;
+    let (records, total) = state.store.records(domain.id, no, page).await?;
+    let body = report_body(detail, &records, Pagination::new(page, total));
+    Ok(Json(body).into_response())
+}
+
+/// `GET /domains/{id}/dmarc/reports/{report_id}/original`
+pub(super) async fn original(
+    State(state): State<AppState>,
+    OwnedReport(domain, no): OwnedReport,
+) -> Result<Response, ApiError> {
+    let original = state.store.original(domain.id, no).await?;
+    let original = original.ok_or_else(|| ApiError::not_found("Original"))?;
+    let (media_type, ending) = kind_of(&original.bytes);
+    // A stranger's bytes: to be saved, never to be shown by a browser.
+    let headers = [
+        (header::CONTENT_TYPE, media_type.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"report-{no}.{ending}\"")),
+        (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned()),
+    ];
+    Ok((headers, original.bytes).into_response())
+}
+
+/// The parameter `result`.
+pub(super) fn result_filter(parameters: &mut Parameters) -> Option<ResultFilter> {
+    parameters.word("result", &["pass", "fail", "mixed"], ResultFilter::from_word)
+}
+
+/// `org_name` is kept up to this length.
+const ORG_BYTES_MAX: usize = 512;
+
+/// Media type and file name ending for received bytes, by how they begin.
+fn kind_of(bytes: &[u8]) -> (&'static str, &'static str) {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        ("application/gzip", "xml.gz")
+    } else if bytes.starts_with(b"PK") {
+        ("application/zip", "zip")
+    } else if text.starts_with(b"<") {
+        ("application/xml", "xml")
+    } else {
+        ("message/rfc822", "eml")
+    }
+}
+
+impl From<ReportSummary> for ReportItem {
+    fn from(summary: ReportSummary) -> Self {
+        // Windows are unix seconds, and whatever a reporter wrote.
+        let instant = |seconds: i64| format_instant(seconds.saturating_mul(1_000));
+        Self {
+            id: summary.no.0,
+            org_name: summary.org_name,
+            date_range_begin: instant(summary.window.begin),
+            date_range_end: instant(summary.window.end),
+            total_count: summary.totals.messages(),
+            pass_count: summary.totals.pass,
+            fail_count: summary.totals.fail,
+            report_id: summary.report_id,
+            email: summary.email,
+            policy: PolicyBody::from(&summary.policy),
+            domain: summary.policy.domain.into(),
+            dispositions: Dispositions::from(&summary.totals),
+            received_at: format_instant(summary.received_at),
+            authenticated: summary.authenticated.word(),
+            arrivals: summary.arrivals,
+            warnings: summary.warnings,
+            partial: summary.partial,
+            counted: summary.counted,
+            record_count: summary.records,
+        }
+    }
+}
+
+fn report_body(detail: ReportDetail, records: &[StoredRecord], pagination: Pagination) -> ReportBody<'_> {
+    let summary = &detail.summary;
+    ReportBody {
+        provenance: Provenance {
+            received_at: format_instant(summary.received_at),
+            arrivals: summary.arrivals,
+            authenticated: summary.authenticated.word(),
+            original_kept: detail.original_kept,
+        },
+        item: ReportItem::from(detail.summary),
+        extra_contact_info: detail.extra_contact_info,
+        errors: detail.errors,
+        generator: detail.generator,
+        version: detail.version,
+        namespace: detail.namespace,
+        warning_list: detail.warnings.into_iter().map(WarningBody::from).collect(),
+        conflicts: detail.conflicts.into_iter().map(|no| no.0).collect(),
+        records: records.iter().map(RecordBody::from).collect(),
+        pagination,
+    }
+}
+
+impl From<StoredWarning> for WarningBody {
+    fn from(warning: StoredWarning) -> Self {
+        Self {
+            kind: warning.kind,
+            detail: warning.detail,
+            offset: warning.offset,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_original_is_named_by_how_it_begins() {
+        for (bytes, expect) in [
+            (&b"\x1f\x8b\x08"[..], "xml.gz"),
+            (b"PK\x03\x04", "zip"),
+            (b"\xef\xbb\xbf <?xml", "xml"),
+            (b"<feedback>", "xml"),
+            (b"Received: from", "eml"),
+            (b"", "eml"),
+        ] {
+            assert_eq!(kind_of(bytes).1, expect, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `POST /domains/{id}/dmarc/reports`: a report, or several, handed in by the client itself.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::future::try_join_all;
+use serde::Serialize;
+
+use super::error::{ApiError, FieldError};
+use super::gate::Client;
+use super::owned::OwnedDomain;
+use super::reports::ReportItem;
+use super::state::AppState;
+use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
+use crate::store::Store;
+
+/// Files in one form.
+const FILES_MAX: usize = 100;
+
+/// What became of what was handed in, after it has been stored.
+#[derive(Debug, Serialize)]
+pub(super) struct Taken {
+    /// Reports that are new here.
+    reports: Vec<TakenReport>,
+    /// Reports that were here already: each was counted once, and still is.
+    duplicates: u64,
+    /// What could not be read, or does not belong here; it is kept.
+    quarantined: Vec<TakenAside>,
+}
+
+/// A report that is new here.
+#[derive(Debug, Serialize)]
+struct TakenReport {
+    #[serde(flatten)]
+    report: ReportItem,
+    /// `stored`, or `conflict` if it contradicts another one.
+    outcome: &'static str,
+    /// Where in the message it was: attachment and member names.
+    leaf: String,
+}
+
+/// Something that became no report.
+#[derive(Debug, Serialize)]
+struct TakenAside {
+    /// Its number under `/quarantine`.
+    id: i64,
+    /// `quarantined`, `unclaimed` or `other`.
+    kind: &'static str,
+    /// A stable word: why.
+    reason: String,
+    /// One sentence.
+    detail: String,
+    /// Where in the message: attachment and member names.
+    leaf: String,
+    /// Byte in the text, where one is known.
+    offset: Option<u64>,
+}
+
+/// `POST /domains/{id}/dmarc/reports`
+pub(super) async fn upload(
+    State(state): State<AppState>,
+    client: Client,
+    OwnedDomain(domain): OwnedDomain,
+    request: Request,
+) -> Result<(StatusCode, Json<Taken>), ApiError> {
+    let files = files(request).await?;
+    let received_at = state.clock.now();
+    let messages = files.into_iter().map(|bytes| RawMessage {
+        bytes,
+        received_at,
+        origin: format!("upload with key {}", client.key),
+        belonging: Belonging::Domain(domain.account, domain.id),
+    });
+    let outcomes = try_join_all(messages.map(|message| state.intake.submit(message))).await?;
+    let taken = taken(&state.store, outcomes).await?;
+    Ok((StatusCode::CREATED, Json(taken)))
+}
+
+/// The answer for messages that have been stored.
+pub(super) async fn taken(store: &Store, outcomes: Vec<Outcome>) -> Result<Taken, ApiError> {
+    let mut taken = Taken {
+        reports: Vec::new(),
+        duplicates: 0,
+        quarantined: Vec::new(),
+    };
+    for outcome in outcomes {
+        for stored in outcome.reports {
+            let word = match stored.fate {
+                Fate::Stored => "stored",
+                Fate::Conflict => "conflict",
+                Fate::Duplicate => {
+                    taken.duplicates += 1;
+                    continue;
+                }
+            };
+            // Gone again already: its domain was removed meanwhile.
+            let Some(detail) = store.report(stored.domain, stored.no).await? else { continue };
+            taken.reports.push(TakenReport {
+                report: ReportItem::from(detail.summary),
+                outcome: word,
+                leaf: stored.leaf,
+            });
+        }
+        taken.quarantined.extend(outcome.set_aside.into_iter().map(TakenAside::from));
+    }
+    Ok(taken)
+}
+
+/// The files of a form, or the body itself as the only one.
+async fn files(request: Request) -> Result<Vec<Vec<u8>>, ApiError> {
+    let files = if is_form(request.headers()) {
+        files_of_form(request).await?
+    } else {
+        let body = Bytes::from_request(request, &())
+            .await
+            .map_err(|_| ApiError::invalid_request("The body cannot be read"))?;
+        vec![Vec::from(body)]
+    };
+    if files.iter().all(Vec::is_empty) {
+        return Err(ApiError::invalid_request("There is no report in the body: it is empty"));
+    }
+    Ok(files)
+}
+
+async fn files_of_form(request: Request) -> Result<Vec<Vec<u8>>, ApiError> {
+    let broken = || ApiError::invalid_request("The body is not valid multipart/form-data");
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
+    let mut files = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+        let bytes = field.bytes().await.map_err(|_| broken())?;
+        if bytes.is_empty() {
+            continue;
+        }
+        if files.len() == FILES_MAX {
+            let error = FieldError::new("body", format!("has more than {FILES_MAX} files"));
+            return Err(ApiError::unprocessable(vec![error]));
+        }
+        files.push(Vec::from(bytes));
+    }
+    Ok(files)
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+    let form = b"multipart/form-data";
+    media_type.is_some_and(|name| name.len() >= form.len() && name[..form.len()].eq_ignore_ascii_case(form))
+}
+
+impl From<SetAsideNote> for TakenAside {
+    fn from(note: SetAsideNote) -> Self {
+        Self {
+            id: note.id.0,
+            kind: note.kind.word(),
+            reason: note.reason,
+            detail: note.detail,
+            leaf: note.leaf,
+            offset: note.offset,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The way in: a bounded queue in front of the batches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::batch::{self, Job};
+use super::process::ProcessLimits;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::store::{
+    AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, SetAsideId, SetAsideKind, Store, StoreError,
+};
+
+/// One message as it came.
+#[derive(Debug, Clone)]
+pub struct RawMessage {
+    pub bytes: Vec<u8>,
+    pub received_at: Millis,
+    /// Where it came from, for people: a path, a peer. At most 512 bytes are kept.
+    pub origin: String,
+    pub belonging: Belonging,
+}
+
+/// Why a message was not taken. Nothing of it is in the database, unless the database's answer was lost: then sending it
+/// again is counted as a duplicate.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum IntakeError {
+    /// The process is stopping.
+    #[error("shutting down")]
+    Closed,
+    #[error(transparent)]
+    Store(#[from] Arc<StoreError>),
+}
+
+impl From<StoreError> for IntakeError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// How messages are taken in.
+#[derive(Clone)]
+pub struct IntakeOptions {
+    pub limits: ProcessLimits,
+    /// Messages that may wait; then senders do.
+    pub queue_messages_max: usize,
+    /// A batch takes what waits, up to so many messages and bytes.
+    pub batch_messages_max: usize,
+    pub batch_bytes_max: usize,
+    /// Threads that unpack and parse; 0 is one a core.
+    pub threads: usize,
+    /// Keep the bytes of messages whose reports are counted.
+    pub keep_originals: bool,
+    /// Makes the random names of a domain that is added on sight.
+    pub fresh: fn() -> FreshDomain,
+}
+
+impl IntakeOptions {
+    /// The defaults, with what makes random names.
+    pub fn new(fresh: fn() -> FreshDomain) -> Self {
+        Self {
+            limits: ProcessLimits::default(),
+            queue_messages_max: 1_024,
+            batch_messages_max: 256,
+            batch_bytes_max: 4 << 20,
+            threads: 0,
+            keep_originals: true,
+            fresh,
+        }
+    }
+}
+
+/// The way in. Cheap to clone; when the last one is dropped, what waits is finished and the batches end.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    jobs: mpsc::Sender<Job>,
+    store: Store,
+    clock: Clock,
+    waiting: Arc<AtomicUsize>,
+    waiting_max: usize,
+}
+
+impl Intake {
+    /// Starts taking messages into `store`. The handle ends after the last [`Intake`] is dropped and all is committed.
+    ///
+    /// # Panics
+    /// If the system gives no threads.
+    pub fn start(clock: Clock, store: Store, metrics: Metrics, options: IntakeOptions) -> (Self, JoinHandle<()>) {
+        let (jobs, queue) = mpsc::channel(options.queue_messages_max.max(1));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let intake = Self {
+            jobs,
+            store: store.clone(),
+            clock: clock.clone(),
+            waiting: Arc::clone(&waiting),
+            waiting_max: options.queue_messages_max.max(1),
+        };
+        let running = tokio::spawn(batch::run(clock, store, metrics, options, queue, waiting));
+        (intake, running)
+    }
+
+    /// Takes a message and answers after its transaction has been committed. Waits while the queue is full.
+    ///
+    /// A caller that stops waiting changes nothing: the message is committed all the same.
+    pub async fn submit(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
+        self.send(raw, None).await
+    }
+
+    async fn send(&self, raw: RawMessage, replay: Option<SetAsideId>) -> Result<Outcome, IntakeError> {
+        let (answer, answered) = oneshot::channel();
+        let permit = self.jobs.reserve().await.map_err(|_| IntakeError::Closed)?;
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        permit.send(Job { raw, replay, answer });
+        answered.await.map_err(|_| IntakeError::Closed)?
+    }
+
+    /// Feeds a message that was set aside in again: its row goes if nothing of it is left aside for the same reason.
+    /// `None` if there is no such message, or its bytes are no longer kept.
+    pub async fn replay(&self, id: SetAsideId) -> Result<Option<Outcome>, IntakeError> {
+        let Some(aside) = self.store.set_aside_by_id(id).await? else { return Ok(None) };
+        let Some(bytes) = self.store.set_aside_bytes(id).await? else { return Ok(None) };
+        let belonging = match aside.domain {
+            // The domain may have gone since.
+            Some(domain) if self.store.domain_by_id(aside.account, domain).await?.is_some() => {
+                Belonging::Domain(aside.account, domain)
+            }
+            _ => Belonging::Account(aside.account),
+        };
+        let raw = RawMessage { bytes, received_at: aside.received_at, origin: aside.origin, belonging };
+        Ok(Some(self.send(raw, Some(id)).await?))
+    }
+
+    /// Counts the unclaimed reports of a domain that has just been added; gives how many messages were fed in again.
+    pub async fn claim(&self, account: AccountId, domain: DomainId) -> Result<u64, IntakeError> {
+        let Some(Domain { name, .. }) = self.store.domain_by_id(account, domain).await? else { return Ok(0) };
+        let mut fed = 0;
+        for unclaimed in self.store.unclaimed_names(account).await? {
+            if !name.covers(&unclaimed) {
+                continue;
+            }
+            for id in self.store.unclaimed(account, &unclaimed).await? {
+                let Some(outcome) = self.replay(id).await? else { continue };
+                fed += 1;
+                let left = outcome.set_aside.iter().any(|note| note.kind == SetAsideKind::Unclaimed);
+                tracing::debug!(%id, left, "unclaimed message fed in again");
+            }
+        }
+        Ok(fed)
+    }
+
+    /// Messages waiting, and how many may wait.
+    pub fn depth(&self) -> (usize, usize) {
+        (self.waiting.load(Ordering::Relaxed), self.waiting_max)
+    }
+
+    /// The clock that messages are stamped by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+/// By what a message is known again: the first 16 bytes of its SHA-256.
+pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
+    let full: [u8; 32] = Sha256::digest(bytes).into();
+    *full.first_chunk().expect("32 bytes begin with 16")
+}

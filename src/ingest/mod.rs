@@ -1,0 +1,9 @@
+//! Raw message -> committed rows: a bounded queue, rayon, batches, one outcome a message.
+
+mod batch;
+mod intake;
+mod process;
+
+pub use crate::store::{Belonging, Fate, FreshDomain, Outcome, Problem, SetAsideNote, StoredReport};
+pub use intake::{Intake, IntakeError, IntakeOptions, RawMessage};
+pub use process::{ParsedLeaf, ProcessLimits, Processed, process};

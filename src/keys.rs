@@ -1,0 +1,131 @@
+//! The secrets that clients show: how they are made, recognised and kept.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::store::Mode;
+
+/// The whole text of an API key: `sk_live_` or `sk_test_` and 43 characters of `0-9A-Za-z`, 256 bits of chance.
+///
+/// It is shown once, when it is made; what is kept is [`ApiSecret::hash`] and [`ApiSecret::prefix`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiSecret(String);
+
+impl ApiSecret {
+    /// Random bytes that a key is made of: more than it needs, because some are rejected to keep every character
+    /// equally likely.
+    pub const RANDOM_BYTES: usize = 96;
+    const CHARACTERS: usize = 43;
+
+    /// A key for accounts of this mode. `random` must come from the system's generator.
+    pub fn generate(mode: Mode, random: &[u8; Self::RANDOM_BYTES]) -> Self {
+        let mut text = String::with_capacity(8 + Self::CHARACTERS);
+        text.push_str(mode_prefix(mode));
+        // 248 is the largest multiple of 62 in a byte: what lies above would favour the first letters.
+        let fair = random.iter().filter(|&&byte| byte < 248).map(|byte| byte % 62);
+        // Should more than half of the bytes be rejected (2^-150), the rest is drawn from a hash of them.
+        let digest = Sha256::digest(random);
+        let spare = digest.iter().chain(digest.iter()).map(|byte| byte % 62);
+        text.extend(fair.chain(spare).take(Self::CHARACTERS).map(base62));
+        Self(text)
+    }
+
+    /// The key in `text`; `None` if it does not have the form of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = Mode::ALL
+            .iter()
+            .find_map(|&mode| text.strip_prefix(mode_prefix(mode)))?;
+        let fits = digits.len() == Self::CHARACTERS && digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// What the database holds in place of the key. A plain SHA-256 is enough: nobody guesses 256 random bits.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+
+    /// The first 12 characters, for people to tell keys apart.
+    pub fn prefix(&self) -> &str {
+        &self.0[..12]
+    }
+
+    /// The whole key, to be shown to its owner once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Only the prefix: a key never reaches a log.
+impl fmt::Debug for ApiSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ApiSecret({}...)", self.prefix())
+    }
+}
+
+/// Are two hashes the same? Takes the same time wherever they differ.
+pub fn same_hash(left: &[u8; 32], right: &[u8; 32]) -> bool {
+    left.ct_eq(right).into()
+}
+
+fn mode_prefix(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Live => "sk_live_",
+        Mode::Test => "sk_test_",
+    }
+}
+
+fn base62(digit: u8) -> char {
+    char::from(match digit {
+        0..=9 => b'0' + digit,
+        10..=35 => b'A' + digit - 10,
+        _ => b'a' + digit - 36,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_the_documented_form_and_reads_back() {
+        for (mode, random) in [(Mode::Live, [7; 96]), (Mode::Test, [255; 96]), (Mode::Live, [0; 96])] {
+            let secret = ApiSecret::generate(mode, &random);
+            assert_eq!(secret.reveal().len(), 51, "{secret:?}");
+            assert_eq!(ApiSecret::parse(secret.reveal()), Some(secret));
+        }
+    }
+
+    #[test]
+    fn every_character_occurs_and_other_random_bytes_give_another_key() {
+        let every: std::collections::BTreeSet<char> = (0..62).map(base62).collect();
+        assert_eq!(every.len(), 62);
+        assert!(every.iter().all(char::is_ascii_alphanumeric));
+        let keys = [[1; 96], [2; 96]].map(|random| ApiSecret::generate(Mode::Live, &random));
+        assert_ne!(keys[0].hash(), keys[1].hash());
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let good = format!("sk_live_{}", "a".repeat(43));
+        assert!(ApiSecret::parse(&good).is_some());
+        for bad in [
+            "",
+            "sk_live_",
+            &good[..50],
+            &format!("{good}a"),
+            &good.replace("live", "demo"),
+            &format!("sk_live_{}-", "a".repeat(42)),
+            &format!("sk_live_{}é", "a".repeat(41)),
+        ] {
+            assert!(ApiSecret::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_prefix_only() {
+        let secret = ApiSecret::generate(Mode::Test, &[9; 96]);
+        assert_eq!(format!("{secret:?}"), format!("ApiSecret({}...)", secret.prefix()));
+    }
+}

@@ -1,0 +1,171 @@
+//! What is counted while the process runs, in one place: no globals, every label from a closed set of words.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Every figure. Cheap to clone: all clones count together.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Figures>);
+
+#[derive(Debug)]
+struct Figures {
+    registry: Registry,
+    http_requests: Family<HttpLabels, Counter>,
+    http_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    reports: Family<ReportLabels, Counter>,
+    set_aside: Family<SetAsideLabels, Counter>,
+    queue_depth: Gauge,
+    queue_depth_max: Gauge,
+    batch_messages: Histogram,
+    commit_seconds: Histogram,
+    uptime_seconds: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HttpLabels {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReportLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SetAsideLabels {
+    kind: &'static str,
+    reason: String,
+}
+
+impl Metrics {
+    /// All figures at nought.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("tallymark");
+        let figures = Figures {
+            http_requests: Family::default(),
+            http_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.5, 12))),
+            reports: Family::default(),
+            set_aside: Family::default(),
+            queue_depth: Gauge::default(),
+            queue_depth_max: Gauge::default(),
+            batch_messages: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
+            commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            uptime_seconds: Gauge::default(),
+            registry: Registry::default(),
+        };
+        let f = &figures;
+        registry.register("http_requests", "Answered requests by route and status", f.http_requests.clone());
+        registry.register_with_unit(
+            "http_request",
+            "Time to the first byte of the answer",
+            Unit::Seconds,
+            f.http_seconds.clone(),
+        );
+        registry.register("reports", "Reports by what became of them", f.reports.clone());
+        registry.register("set_aside", "Messages set aside, by kind and reason", f.set_aside.clone());
+        registry.register("queue_depth", "Messages waiting to be stored", f.queue_depth.clone());
+        registry.register("queue_depth_max", "Messages that may wait to be stored", f.queue_depth_max.clone());
+        registry.register("batch_messages", "Messages in one transaction", f.batch_messages.clone());
+        registry.register_with_unit("commit", "Time of one transaction", Unit::Seconds, f.commit_seconds.clone());
+        registry.register_with_unit("uptime", "Age of the process", Unit::Seconds, f.uptime_seconds.clone());
+        Self(Arc::new(Figures { registry, ..figures }))
+    }
+
+    /// One answered request. `route` is the pattern, never the path: paths are without number.
+    pub fn count_request(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
+        let labels = HttpLabels { route, method, status };
+        self.0.http_requests.get_or_create(&labels).inc();
+        let seconds = self.0.http_seconds.get_or_create(&RouteLabels { route });
+        seconds.observe(took.as_secs_f64());
+    }
+
+    /// One report that was taken: `stored`, `duplicate` or `conflict`.
+    pub fn count_report(&self, outcome: &'static str) {
+        self.0.reports.get_or_create(&ReportLabels { outcome }).inc();
+    }
+
+    /// One message, or part of one, that was set aside. Both are stable words of this program, not a reporter's text.
+    pub fn count_set_aside(&self, kind: &'static str, reason: &str) {
+        let labels = SetAsideLabels {
+            kind,
+            reason: reason.to_owned(),
+        };
+        self.0.set_aside.get_or_create(&labels).inc();
+    }
+
+    /// One committed transaction.
+    pub fn observe_batch(&self, messages: usize, commit: Duration) {
+        self.0.batch_messages.observe(messages as f64);
+        self.0.commit_seconds.observe(commit.as_secs_f64());
+    }
+
+    /// How many messages wait, and how many may.
+    pub fn set_queue_depth(&self, depth: usize, depth_max: usize) {
+        self.0.queue_depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
+        self.0.queue_depth_max.set(i64::try_from(depth_max).unwrap_or(i64::MAX));
+    }
+
+    /// How long the process has been running.
+    pub fn set_uptime(&self, uptime: Duration) {
+        self.0.uptime_seconds.set(uptime.as_secs_f64());
+    }
+
+    /// Everything in the OpenMetrics text format, and its media type.
+    pub fn encode(&self) -> (String, &'static str) {
+        let mut out = String::new();
+        if text::encode(&mut out, &self.0.registry).is_err() {
+            // Writing to a String fails only if an encoder of ours does; then half a page would mislead.
+            out.clear();
+        }
+        (out, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_written_with_its_labels() {
+        let metrics = Metrics::new();
+        metrics.count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
+        metrics.clone().count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
+        metrics.count_report("duplicate");
+        metrics.count_set_aside("quarantined", "malformed_xml");
+        metrics.set_queue_depth(3, 100);
+        metrics.observe_batch(5, Duration::from_millis(2));
+        let (text, _) = metrics.encode();
+        for line in [
+            r#"tallymark_http_requests_total{route="/domains/{id}",method="GET",status="200"} 2"#,
+            r#"tallymark_http_request_seconds_count{route="/domains/{id}"} 2"#,
+            r#"tallymark_reports_total{outcome="duplicate"} 1"#,
+            r#"tallymark_set_aside_total{kind="quarantined",reason="malformed_xml"} 1"#,
+            "tallymark_queue_depth 3",
+            "tallymark_batch_messages_count 1",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Tenants and their keys.
+
+use super::db::{Args, Conn, Row};
+use super::sql::sql;
+use super::writer::number;
+use super::{Account, AccountId, ApiKey, DomainId, KeyId, Millis, Mode, NewKey, Permission, Store, StoreError};
+
+impl Store {
+    /// Makes a tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if the name is taken.
+    pub async fn add_account(&self, name: &str, mode: Mode, now: Millis) -> Result<Account, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        if conn.first(sql!("account_by_name"), Args::default().text(name)).await?.is_some() {
+            return Err(StoreError::Exists(format!("account {name}")));
+        }
+        let id = number(&mut conn, "account").await?;
+        let args = Args::default().int(id).text(name).int(mode.code()).int(now);
+        conn.run(sql!("account_add"), args).await?;
+        write.commit().await?;
+        Ok(Account { id: AccountId(id), name: name.to_owned(), mode, created_at: now })
+    }
+
+    /// Every tenant, by name.
+    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("account_list"), Args::default()).await?;
+        rows.iter().map(account).collect()
+    }
+
+    /// The tenant of that name.
+    pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn).first(sql!("account_by_name"), Args::default().text(name)).await?;
+        row.as_ref().map(account).transpose()
+    }
+
+    /// The tenant.
+    pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn).first(sql!("account_by_id"), Args::default().int(id.0)).await?;
+        row.as_ref().map(account).transpose()
+    }
+
+    /// Keeps a key.
+    pub async fn add_key(&self, account: AccountId, key: NewKey, now: Millis) -> Result<ApiKey, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let id = number(&mut conn, "key").await?;
+        let args = Args::default().int(id).int(account.0).text(&key.name).int(key.permission.code());
+        let args = args.opt_int(key.domain.map(|domain| domain.0)).text(&key.prefix).blob(&key.hash).int(now);
+        conn.run(sql!("key_add"), args).await?;
+        write.commit().await?;
+        Ok(ApiKey {
+            id: KeyId(id),
+            account,
+            name: key.name,
+            permission: key.permission,
+            domain: key.domain,
+            prefix: key.prefix,
+            hash: key.hash,
+            created_at: now,
+            last_used_at: None,
+            revoked_at: None,
+        })
+    }
+
+    /// The key with this hash. Revoked ones are found too: look at `revoked_at`.
+    pub async fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn).first(sql!("key_by_hash"), Args::default().blob(hash)).await?;
+        row.as_ref().map(key).transpose()
+    }
+
+    /// The account's keys, newest first, revoked ones too.
+    pub async fn keys(&self, account: AccountId) -> Result<Vec<ApiKey>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("key_list"), Args::default().int(account.0)).await?;
+        rows.iter().map(key).collect()
+    }
+
+    /// Revokes a key. False if the account has no such key, or it is revoked already.
+    pub async fn revoke_key(&self, account: AccountId, key: KeyId, now: Millis) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let changed = conn.run(sql!("key_revoke"), Args::default().int(account.0).int(key.0).int(now)).await?;
+        write.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Notes when keys were last used; meant to be called now and then, not for every request.
+    pub async fn keys_used(&self, used: &[(KeyId, Millis)]) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        for (key, at) in used {
+            conn.run(sql!("key_used"), Args::default().int(key.0).int(*at)).await?;
+        }
+        write.commit().await
+    }
+}
+
+fn account(row: &Row) -> Result<Account, StoreError> {
+    let id = row.int(0)?;
+    let mode = Mode::from_code(row.int(2)?).ok_or_else(|| StoreError::damaged("accounts", id, "unknown mode"))?;
+    Ok(Account { id: AccountId(id), name: row.text(1)?, mode, created_at: row.int(3)? })
+}
+
+fn key(row: &Row) -> Result<ApiKey, StoreError> {
+    let id = row.int(0)?;
+    let damaged = |what| StoreError::damaged("api_keys", id, what);
+    Ok(ApiKey {
+        id: KeyId(id),
+        account: AccountId(row.int(1)?),
+        name: row.text(2)?,
+        permission: Permission::from_code(row.int(3)?).ok_or_else(|| damaged("unknown permission"))?,
+        domain: row.opt_int(4)?.map(DomainId),
+        prefix: row.text(5)?,
+        hash: row.blob(6)?.try_into().map_err(|_| damaged("hash is not 32 bytes"))?,
+        created_at: row.int(7)?,
+        last_used_at: row.opt_int(8)?,
+        revoked_at: row.opt_int(9)?,
+    })
+}

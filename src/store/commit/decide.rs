@@ -1,0 +1,227 @@
+//! Is a report new, a duplicate or in conflict, and which of a conflict counts?
+//!
+//! Same contents: a duplicate, counted once. Same identity, other contents: a conflict; both are kept, one is counted:
+//! the first that was authenticated, else the first.
+
+use hashbrown::HashMap;
+
+use crate::report::{ContentKey, IdentityKey};
+
+use super::super::db::{Args, Conn};
+use super::super::rollup::Change;
+use super::super::sql::sql;
+use super::super::writer::Memory;
+use super::super::{Authenticated, DomainId, Fate, NewMessage, ReportNo, StoreError, reports};
+use super::rollups::Moves;
+use super::{Claim, is_new, report_of};
+
+/// What was decided about one report of the batch.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub claim: Claim,
+    pub no: ReportNo,
+    pub fate: Fate,
+    /// For a new report.
+    pub counted: bool,
+    pub arrivals: i64,
+    pub authenticated: Authenticated,
+}
+
+/// What was decided about all.
+#[derive(Debug, Default)]
+pub(super) struct Decisions {
+    pub all: Vec<Decision>,
+    /// Reports that are in the database already and must be counted no more, or now.
+    changes: Vec<(DomainId, ReportNo, Change)>,
+    /// Arrivals of reports that are in the database already.
+    arrivals: Vec<(DomainId, ReportNo, Authenticated)>,
+}
+
+/// A report that is known by its keys.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    no: ReportNo,
+    counted: bool,
+    authenticated: Authenticated,
+    identity: IdentityKey,
+    /// Its figures can still be recounted, so that it can win or lose.
+    records_kept: bool,
+    /// Position in [`Decisions::all`] if it came in this batch.
+    here: Option<usize>,
+}
+
+/// Everything known that the batch's reports may meet.
+#[derive(Default)]
+struct Register {
+    by_content: HashMap<(DomainId, ContentKey), Known>,
+    /// The members of each identity that have been met, by ascending number.
+    by_identity: HashMap<(DomainId, IdentityKey), Vec<Known>>,
+}
+
+/// Decides about every claim, in order.
+pub(super) async fn decide(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &[NewMessage],
+    claims: &[Claim],
+) -> Result<Decisions, StoreError> {
+    let mut register = register(conn, batch, claims).await?;
+    let mut decisions = Decisions::default();
+    let fresh = claims.iter().filter(|claim| {
+        !register.by_content.contains_key(&(claim.domain, report_of(batch, claim).content))
+    });
+    let fresh = fresh.count();
+    let mut no = memory.reports.take(conn, "report", fresh).await?;
+    for claim in claims {
+        let new = report_of(batch, claim);
+        let replay = batch[claim.message].replay.is_some();
+        if let Some(&known) = register.by_content.get(&(claim.domain, new.content)) {
+            decisions.duplicate(&mut register, *claim, known, new.authenticated, new.content, replay);
+        } else {
+            decisions.new_report(&mut register, *claim, ReportNo(no), new.identity, new.content, new.authenticated);
+            no += 1;
+        }
+    }
+    Ok(decisions)
+}
+
+async fn register(conn: &mut Conn<'_>, batch: &[NewMessage], claims: &[Claim]) -> Result<Register, StoreError> {
+    let mut register = Register::default();
+    let rows = conn
+        .bulk_all(sql!("report_by_content"), claims, |args, claim| {
+            args.push_int(claim.domain.0);
+            args.push_blob(&report_of(batch, claim).content.0);
+        })
+        .await?;
+    for row in rows {
+        let no = ReportNo(row.int(2)?);
+        let damaged = |what| StoreError::damaged("reports", no, what);
+        let content = ContentKey::from_slice(row.blob(1)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
+        let identity = IdentityKey::from_slice(row.blob(5)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let authenticated = Authenticated::from_code(row.int(4)?).unwrap_or(Authenticated::Unknown);
+        let known =
+            Known { no, counted: row.flag(3)?, authenticated, identity, records_kept: row.flag(6)?, here: None };
+        register.by_content.insert((DomainId(row.int(0)?), content), known);
+    }
+    // Whole groups are needed for every identity that may change: of the new ones and of better authenticated duplicates.
+    let mut identities = Vec::with_capacity(claims.len());
+    for claim in claims {
+        let new = report_of(batch, claim);
+        let known = register.by_content.get(&(claim.domain, new.content));
+        identities.push((claim.domain, known.map_or(new.identity, |known| known.identity)));
+    }
+    identities.sort_unstable();
+    identities.dedup();
+    let rows = conn
+        .bulk_all(sql!("report_by_identity"), &identities, |args, (domain, identity)| {
+            args.push_int(domain.0);
+            args.push_blob(&identity.0);
+        })
+        .await?;
+    for row in rows {
+        let no = ReportNo(row.int(2)?);
+        let identity = IdentityKey::from_slice(row.blob(1)?)
+            .ok_or_else(|| StoreError::damaged("reports", no, "identity key is not 16 bytes"))?;
+        let authenticated = Authenticated::from_code(row.int(4)?).unwrap_or(Authenticated::Unknown);
+        let known =
+            Known { no, counted: row.flag(3)?, authenticated, identity, records_kept: row.flag(5)?, here: None };
+        register.by_identity.entry((DomainId(row.int(0)?), identity)).or_default().push(known);
+    }
+    register.by_identity.values_mut().for_each(|group| group.sort_unstable_by_key(|known| known.no));
+    Ok(register)
+}
+
+impl Decisions {
+    fn duplicate(
+        &mut self,
+        register: &mut Register,
+        claim: Claim,
+        known: Known,
+        authenticated: Authenticated,
+        content: ContentKey,
+        replay: bool,
+    ) {
+        let better = if authenticated == Authenticated::Pass { authenticated } else { known.authenticated };
+        match known.here {
+            Some(here) => {
+                self.all[here].arrivals += i64::from(!replay);
+                self.all[here].authenticated = better;
+            }
+            None if !replay => self.arrivals.push((claim.domain, known.no, better)),
+            None => {}
+        }
+        let fate = Fate::Duplicate;
+        self.all.push(Decision { claim, no: known.no, fate, counted: false, arrivals: 0, authenticated });
+        if better == known.authenticated {
+            return;
+        }
+        register.by_content.insert((claim.domain, content), Known { authenticated: better, ..known });
+        let group = register.by_identity.entry((claim.domain, known.identity)).or_default();
+        for member in group.iter_mut().filter(|member| member.no == known.no) {
+            member.authenticated = better;
+        }
+        self.settle(claim.domain, group);
+    }
+
+    fn new_report(
+        &mut self,
+        register: &mut Register,
+        claim: Claim,
+        no: ReportNo,
+        identity: IdentityKey,
+        content: ContentKey,
+        authenticated: Authenticated,
+    ) {
+        let here = Some(self.all.len());
+        let known = Known { no, counted: false, authenticated, identity, records_kept: true, here };
+        let group = register.by_identity.entry((claim.domain, identity)).or_default();
+        let fate = if group.is_empty() { Fate::Stored } else { Fate::Conflict };
+        group.push(known);
+        self.all.push(Decision { claim, no, fate, counted: false, arrivals: 1, authenticated });
+        register.by_content.insert((claim.domain, content), known);
+        self.settle(claim.domain, group);
+    }
+
+    /// Makes the right member of an identity the counted one.
+    fn settle(&mut self, domain: DomainId, group: &mut [Known]) {
+        // Sums whose records have gone can neither be taken back nor counted anew.
+        let fixed = group.iter().position(|known| known.counted && !known.records_kept);
+        let passed = |known: &Known| known.records_kept && known.authenticated == Authenticated::Pass;
+        let kept = || group.iter().position(|known| known.records_kept);
+        let winner = fixed.or_else(|| group.iter().position(passed)).or_else(kept);
+        for (nth, known) in group.iter_mut().enumerate() {
+            let counted = Some(nth) == winner;
+            if known.counted == counted {
+                continue;
+            }
+            known.counted = counted;
+            match known.here {
+                Some(here) => self.all[here].counted = counted,
+                None => {
+                    let change = if counted { Change::Add } else { Change::Subtract };
+                    self.changes.push((domain, known.no, change));
+                }
+            }
+        }
+    }
+
+    /// The new reports, counted or not.
+    pub fn new_reports(&self) -> impl Iterator<Item = &Decision> {
+        self.all.iter().filter(|decision| is_new(decision.fate))
+    }
+
+    /// Writes what changes about reports that are in the database already.
+    pub async fn apply_changes(&mut self, conn: &mut Conn<'_>, moves: &mut Moves) -> Result<(), StoreError> {
+        for (domain, no, authenticated) in self.arrivals.drain(..) {
+            let args = Args::default().int(domain.0).int(no.0).int(authenticated.code());
+            conn.run(sql!("report_arrived"), args).await?;
+        }
+        for (domain, no, change) in self.changes.drain(..) {
+            let args = Args::default().int(domain.0).int(no.0).int(i64::from(change == Change::Add));
+            conn.run(sql!("report_set_counted"), args).await?;
+            let (begin, _, days) = reports::recount(conn, domain, no).await?;
+            moves.report(domain, begin, &days, change);
+        }
+        Ok(())
+    }
+}

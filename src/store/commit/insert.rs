@@ -1,0 +1,193 @@
+//! The rows of new reports: the report, its evidence, its records.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+
+use crate::report::{Day, EvidenceKey};
+
+use super::super::db::{Args, Conn};
+use super::super::rollup::Change;
+use super::super::sql::sql;
+use super::super::writer::Memory;
+use super::super::{DomainId, NewMessage, StoreError, reports};
+use super::decide::{Decision, Decisions};
+use super::report_of;
+use super::rollups::Moves;
+
+/// Inserts the new reports and gathers what they move in the roll-ups.
+pub(super) async fn insert(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &[NewMessage],
+    decisions: &Decisions,
+    moves: &mut Moves,
+    keep_originals: bool,
+) -> Result<(), StoreError> {
+    // In the order of the primary keys: rows of one domain go in side by side.
+    let mut fresh: Vec<&Decision> = decisions.new_reports().collect();
+    fresh.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
+    conn.bulk(sql!("report_add"), &fresh, |args, decision| bind_report(args, batch, decision, keep_originals)).await?;
+    let known = intern(conn, memory, batch, &fresh).await?;
+    insert_records(conn, batch, &fresh, &known).await?;
+    for decision in fresh.iter().filter(|decision| decision.counted) {
+        let new = report_of(batch, &decision.claim);
+        let begin = Day::from_unix(new.report.metadata.window.begin);
+        moves.report(decision.claim.domain, begin, &new.days, Change::Add);
+    }
+    Ok(())
+}
+
+fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, keep_originals: bool) {
+    let message = &batch[decision.claim.message];
+    let new = report_of(batch, &decision.claim);
+    let (report, totals) = (&new.report, &new.totals);
+    let metadata = &report.metadata;
+    args.push_int(decision.claim.domain.0);
+    args.push_int(decision.no.0);
+    args.push_blob(&new.content.0);
+    args.push_blob(&new.identity.0);
+    args.push_int(metadata.window.begin);
+    args.push_int(metadata.window.end);
+    args.push_int(decision.counted.into());
+    for count in [
+        totals.pass,
+        totals.fail,
+        totals.dkim_aligned,
+        totals.spf_aligned,
+        totals.none,
+        totals.quarantine,
+        totals.reject,
+        report.records.len() as u64,
+    ] {
+        args.push_int(count.cast_signed());
+    }
+    args.push_int(1);
+    args.push_int(message.received_at);
+    args.push_int(decision.authenticated.code());
+    args.push_int(decision.arrivals);
+    args.push_int(new.warnings.total().cast_signed());
+    args.push_int(report.partial.into());
+    args.push_text(&reports::org_key(metadata.org_name.as_deref().unwrap_or_default()));
+    args.push_opt_text(metadata.org_name.as_deref());
+    args.push_opt_text(metadata.email.as_deref());
+    args.push_text(&metadata.report_id);
+    args.push_text(&reports::policy_json(&report.policy));
+    args.push_text(&reports::detail_json(report, &new.warnings));
+    args.push_opt_blob(keep_originals.then_some(&message.digest[..]));
+}
+
+type Known = HashMap<(DomainId, EvidenceKey), i64>;
+
+/// Gives every piece of evidence of the new reports its number, adding what is not known yet.
+///
+/// The writer's memory answers most; the map holds what this batch needs.
+async fn intern(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &[NewMessage],
+    fresh: &[&Decision],
+) -> Result<Known, StoreError> {
+    let mut known = Known::default();
+    let mut unknown: HashMap<(DomainId, EvidenceKey), &[u8]> = HashMap::new();
+    for decision in fresh {
+        for (key, content) in &report_of(batch, &decision.claim).evidence {
+            let key = (decision.claim.domain, *key);
+            match memory.evidence.get(&key) {
+                Some(number) => _ = known.insert(key, *number),
+                None => _ = unknown.insert(key, content),
+            }
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(known);
+    }
+    let mut keys: Vec<_> = unknown.keys().copied().collect();
+    keys.sort_unstable();
+    let rows = conn
+        .bulk_all(sql!("evidence_by_key"), &keys, |args, (domain, key)| {
+            args.push_int(domain.0);
+            args.push_blob(&key.0);
+        })
+        .await?;
+    for row in rows {
+        let number = row.int(2)?;
+        let key = EvidenceKey::from_slice(row.blob(1)?)
+            .ok_or_else(|| StoreError::damaged("evidence", number, "key is not 16 bytes"))?;
+        known.insert((DomainId(row.int(0)?), key), number);
+    }
+    keys.retain(|key| !known.contains_key(key));
+    let first = memory.evidences.take(conn, "evidence", keys.len()).await?;
+    let numbered: Vec<_> = keys.into_iter().zip(first..).collect();
+    conn.bulk(sql!("evidence_add"), &numbered, |args, ((domain, key), number)| {
+        args.push_int(domain.0);
+        args.push_int(*number);
+        args.push_blob(&key.0);
+        args.push_blob(unknown[&(*domain, *key)]);
+    })
+    .await?;
+    known.extend(numbered);
+    memory.evidence.extend(unknown.keys().map(|key| (*key, known[key])));
+    Ok(known)
+}
+
+/// A row of `records`.
+struct RecordRow {
+    domain: DomainId,
+    no: i64,
+    seq: i64,
+    source: Option<IpAddr>,
+    count: u64,
+    verdict: u8,
+    evidence: i64,
+}
+
+/// Rows gathered before they are written: bounds the memory, whatever the size of a report.
+const ROWS: usize = 16 * 1024;
+
+async fn insert_records(
+    conn: &mut Conn<'_>,
+    batch: &[NewMessage],
+    fresh: &[&Decision],
+    known: &Known,
+) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(ROWS);
+    let mut numbers = Vec::new();
+    for decision in fresh {
+        let new = report_of(batch, &decision.claim);
+        let domain = decision.claim.domain;
+        numbers.clear();
+        numbers.extend(new.evidence.iter().map(|(key, _)| known[&(domain, *key)]));
+        for (record, seq) in new.report.records.iter().zip(0..) {
+            rows.push(RecordRow {
+                domain,
+                no: decision.no.0,
+                seq,
+                source: record.source,
+                count: record.count,
+                verdict: new.report.verdict(record).to_bits(),
+                evidence: numbers[record.evidence as usize],
+            });
+            if rows.len() == ROWS {
+                write(conn, &rows).await?;
+                rows.clear();
+            }
+        }
+    }
+    write(conn, &rows).await
+}
+
+async fn write(conn: &mut Conn<'_>, rows: &[RecordRow]) -> Result<(), StoreError> {
+    conn.bulk(sql!("record_add"), rows, |args, row| {
+        let (high, low) = reports::source_columns(row.source);
+        args.push_int(row.domain.0);
+        args.push_int(row.no);
+        args.push_int(row.seq);
+        args.push_opt_int(high);
+        args.push_opt_int(low);
+        args.push_int(row.count.cast_signed());
+        args.push_int(row.verdict.into());
+        args.push_int(row.evidence);
+    })
+    .await
+}

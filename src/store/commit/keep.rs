@@ -1,0 +1,186 @@
+//! Bytes that are kept: originals of counted reports, and messages that became none.
+
+use std::collections::BTreeMap;
+
+use super::super::db::{Args, Conn};
+use super::super::sql::sql;
+use super::super::writer::Memory;
+use super::super::{
+    Belonging, DomainId, NewMessage, Outcome, Problem, SetAsideId, SetAsideKind, SetAsideNote, StoreError, set_aside,
+};
+use super::decide::Decisions;
+use super::place::Placed;
+
+/// A message for several domains is kept for each; more copies than this many bytes of it are not made.
+const COPIES_BYTES_MAX: usize = 64 << 20;
+/// Of a message's origin, detail and leaf.
+const ORIGIN_BYTES_MAX: usize = 512;
+const DETAIL_BYTES_MAX: usize = 1_024;
+
+/// Keeps the messages of new reports, once a domain.
+pub(super) async fn originals(
+    conn: &mut Conn<'_>,
+    batch: &[NewMessage],
+    decisions: &Decisions,
+) -> Result<(), StoreError> {
+    let mut kept: Vec<(DomainId, usize)> =
+        decisions.new_reports().map(|decision| (decision.claim.domain, decision.claim.message)).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    let mut copied: BTreeMap<usize, usize> = BTreeMap::new();
+    kept.retain(|(_, message)| {
+        let bytes = copied.entry(*message).or_default();
+        *bytes += batch[*message].bytes.len();
+        *bytes <= COPIES_BYTES_MAX
+    });
+    for (domain, message) in kept {
+        let message = &batch[message];
+        let args = Args::default().int(domain.0).blob(&message.digest).int(message.received_at).blob(&message.bytes);
+        conn.run(sql!("original_add"), args).await?;
+    }
+    Ok(())
+}
+
+/// A row of `set_aside` to be.
+struct Aside<'m> {
+    kind: SetAsideKind,
+    policy_domain: &'m str,
+    reason: &'m str,
+    detail: String,
+    leaf: &'m str,
+    offset: Option<u64>,
+}
+
+/// Sets aside what became no counted report, with its reason, and notes it in the outcomes.
+pub(super) async fn set_aside(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &[NewMessage],
+    placed: Placed,
+    outcomes: &mut [Outcome],
+) -> Result<(), StoreError> {
+    for (nth, message) in batch.iter().enumerate() {
+        let unclaimed = placed.unclaimed.iter().filter(|(message, _)| *message == nth).map(|(_, report)| *report);
+        let asides = asides(message, unclaimed);
+        if let Some(id) = message.replay {
+            forget_replayed(conn, message, id, &asides).await?;
+        }
+        for aside in &asides {
+            let id = put(conn, memory, message, aside).await?;
+            outcomes[nth].set_aside.push(SetAsideNote {
+                id,
+                kind: aside.kind,
+                reason: aside.reason.to_owned(),
+                detail: aside.detail.clone(),
+                leaf: aside.leaf.to_owned(),
+                offset: aside.offset,
+            });
+        }
+        if !asides.is_empty() {
+            let account = message.belonging.account();
+            let args = Args::default().int(account.0).blob(&message.digest).blob(&message.bytes);
+            conn.run(sql!("set_aside_message_put"), args).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One row for all problems of a message, one for each domain that nobody registered, one for other mail.
+fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<Aside<'_>> {
+    let mut asides = Vec::new();
+    if let Some(Problem { leaf, reason, detail, offset }) = message.problems.first() {
+        let more = message.problems.len() - 1;
+        let mut detail = cut(detail, DETAIL_BYTES_MAX).to_owned();
+        if more > 0 {
+            detail.push_str(&format!(" (and {more} more)"));
+        }
+        asides.push(Aside {
+            kind: SetAsideKind::Quarantined,
+            policy_domain: "",
+            reason,
+            detail,
+            leaf: cut(leaf, ORIGIN_BYTES_MAX),
+            offset: *offset,
+        });
+    }
+    for report in unclaimed {
+        let (leaf, new) = &message.reports[report];
+        let policy_domain = &*new.report.policy.domain;
+        if asides.iter().any(|aside| aside.policy_domain == policy_domain) {
+            continue;
+        }
+        asides.push(Aside {
+            kind: SetAsideKind::Unclaimed,
+            policy_domain,
+            reason: "unclaimed",
+            detail: format!("nobody here has registered {policy_domain}: add the domain and the report is counted"),
+            leaf: cut(leaf, ORIGIN_BYTES_MAX),
+            offset: None,
+        });
+    }
+    if message.reports.is_empty() && asides.is_empty() {
+        asides.push(Aside {
+            kind: SetAsideKind::Other,
+            policy_domain: "",
+            reason: message.other,
+            detail: "no aggregate report in it".to_owned(),
+            leaf: "",
+            offset: None,
+        });
+    }
+    asides
+}
+
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+async fn put(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    message: &NewMessage,
+    aside: &Aside<'_>,
+) -> Result<SetAsideId, StoreError> {
+    let number = memory.set_asides.take(conn, "set_aside", 1).await?;
+    let domain = match message.belonging {
+        Belonging::Domain(_, domain) => Some(domain.0),
+        Belonging::Account(_) | Belonging::AddDomains(_) => None,
+    };
+    let args = Args::default()
+        .int(number)
+        .int(message.belonging.account().0)
+        .int(aside.kind.code())
+        .blob(&message.digest)
+        .text(aside.policy_domain)
+        .opt_int(domain)
+        .text(aside.reason)
+        .text(&aside.detail)
+        .text(aside.leaf)
+        .opt_int(aside.offset.map(u64::cast_signed))
+        .text(cut(&message.origin, ORIGIN_BYTES_MAX))
+        .int(message.received_at)
+        .int(i64::try_from(message.bytes.len()).unwrap_or(i64::MAX))
+        .int(i64::from(message.replay.is_none()));
+    let row = conn.first(sql!("set_aside_put"), args).await?;
+    let row = row.ok_or_else(|| StoreError::damaged("set_aside", number, "was not kept"))?;
+    Ok(SetAsideId(row.int(0)?))
+}
+
+/// Removes the row of a message that comes again, unless it is set aside for the same once more.
+async fn forget_replayed(
+    conn: &mut Conn<'_>,
+    message: &NewMessage,
+    id: SetAsideId,
+    again: &[Aside<'_>],
+) -> Result<(), StoreError> {
+    let Some(row) = conn.first(sql!("set_aside_by_id"), Args::default().int(id.0)).await? else { return Ok(()) };
+    let before = set_aside::set_aside(&row)?;
+    let policy_domain = before.policy_domain.as_deref().unwrap_or_default();
+    if again.iter().any(|aside| aside.kind == before.kind && aside.policy_domain == policy_domain) {
+        return Ok(());
+    }
+    conn.run(sql!("set_aside_remove"), Args::default().int(id.0)).await?;
+    let args = Args::default().int(message.belonging.account().0).blob(&message.digest);
+    conn.run(sql!("set_aside_message_remove"), args).await?;
+    Ok(())
+}

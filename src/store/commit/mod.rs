@@ -1,0 +1,110 @@
+//! A batch of messages into the database, in one transaction: the only way a report gets in.
+//!
+//! Place (whose is it), decide (new, duplicate, conflict), insert, move the roll-ups, keep the bytes. After an error
+//! nothing of the batch is there.
+
+mod decide;
+mod insert;
+mod keep;
+mod place;
+mod rollups;
+
+use super::db::Conn;
+use super::writer::Memory;
+use super::{Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport};
+
+use decide::Decisions;
+use place::Claim;
+use rollups::Moves;
+
+/// How batches are committed.
+pub struct CommitOptions<'o> {
+    /// Keep the bytes of messages whose reports are counted.
+    pub keep_originals: bool,
+    /// Makes the random names of a domain that is added on sight.
+    pub fresh: &'o (dyn Fn() -> FreshDomain + Sync),
+}
+
+/// The random names of a new domain row.
+#[derive(Debug, Clone)]
+pub struct FreshDomain {
+    pub public_id: String,
+    pub rua_token: String,
+}
+
+impl Store {
+    /// Commits a batch and gives an outcome for each message, in order. When this returns, all of it is on disk.
+    ///
+    /// Must be awaited to its end: a dropped call may have committed or not.
+    ///
+    /// # Errors
+    /// Nothing of the batch is in the database; only after a lost connection during the commit itself it may be, and
+    /// sending it again is then counted as duplicates.
+    pub async fn commit(
+        &self,
+        mut batch: Vec<NewMessage>,
+        options: &CommitOptions<'_>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, memory) = write.parts();
+        let outcomes = commit(&mut conn, memory, &mut batch, options).await?;
+        write.commit().await?;
+        Ok(outcomes)
+    }
+}
+
+async fn commit(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &mut [NewMessage],
+    options: &CommitOptions<'_>,
+) -> Result<Vec<Outcome>, StoreError> {
+    memory.refresh(conn).await?;
+    let placed = place::place(conn, memory, batch, options.fresh).await?;
+    let mut decisions = decide::decide(conn, memory, batch, &placed.claims).await?;
+    let mut moves = Moves::default();
+    insert::insert(conn, memory, batch, &decisions, &mut moves, options.keep_originals).await?;
+    decisions.apply_changes(conn, &mut moves).await?;
+    moves.apply(conn).await?;
+    if options.keep_originals {
+        keep::originals(conn, batch, &decisions).await?;
+    }
+    let mut outcomes = outcomes(batch, &decisions);
+    keep::set_aside(conn, memory, batch, placed, &mut outcomes).await?;
+    Ok(outcomes)
+}
+
+fn outcomes(batch: &[NewMessage], decisions: &Decisions) -> Vec<Outcome> {
+    let mut outcomes = vec![Outcome::default(); batch.len()];
+    for decision in &decisions.all {
+        let Claim { message, report, domain } = decision.claim;
+        let (leaf, new) = &batch[message].reports[report];
+        outcomes[message].reports.push(StoredReport {
+            no: decision.no,
+            domain,
+            fate: decision.fate,
+            policy_domain: new.report.policy.domain.to_string(),
+            records: new.report.records.len() as u64,
+            messages: new.messages(),
+            leaf: leaf.clone(),
+        });
+    }
+    outcomes
+}
+
+fn report_of<'b>(batch: &'b [NewMessage], claim: &Claim) -> &'b NewReport {
+    &batch[claim.message].reports[claim.report].1
+}
+
+fn misaddressed(leaf: &str, policy_domain: &str, domain: &str) -> Problem {
+    Problem {
+        leaf: leaf.to_owned(),
+        reason: "misaddressed",
+        detail: format!("the report is about {policy_domain}, which is not {domain} or below it"),
+        offset: None,
+    }
+}
+
+fn is_new(fate: Fate) -> bool {
+    fate != Fate::Duplicate
+}

@@ -1,0 +1,143 @@
+//! Whose is a report? The domain row it belongs to, or none.
+
+use crate::report::{DomainName, ancestors};
+
+use super::super::db::{Args, Conn};
+use super::super::sql::sql;
+use super::super::writer::Memory;
+use super::super::{AccountId, Belonging, DomainId, NewDomain, NewMessage, Region, StoreError, TlsMode, domains};
+use super::{FreshDomain, misaddressed};
+
+/// A report of the batch with the domain row it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim {
+    /// Position in the batch, and of the report in the message.
+    pub message: usize,
+    pub report: usize,
+    pub domain: DomainId,
+}
+
+/// The reports of a batch by where they belong.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    pub claims: Vec<Claim>,
+    /// Message, report: no domain row is registered for them.
+    pub unclaimed: Vec<(usize, usize)>,
+}
+
+/// Places every report of the batch; misaddressed ones become problems of their message.
+pub(super) async fn place(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &mut [NewMessage],
+    fresh: &(dyn Fn() -> FreshDomain + Sync),
+) -> Result<Placed, StoreError> {
+    let mut placed = Placed::default();
+    for (nth, message) in batch.iter_mut().enumerate() {
+        for report in 0..message.reports.len() {
+            let (leaf, new) = &message.reports[report];
+            let policy_domain = &*new.report.policy.domain;
+            let domain = match message.belonging {
+                Belonging::Domain(account, domain) => match named(conn, memory, account, domain).await? {
+                    Some(name) if covers(&name, policy_domain) => Some(domain),
+                    Some(name) => {
+                        let problem = misaddressed(leaf, policy_domain, &name);
+                        message.problems.push(problem);
+                        continue;
+                    }
+                    None => None,
+                },
+                Belonging::Account(account) => closest(conn, memory, account, policy_domain).await?,
+                Belonging::AddDomains(account) => match closest(conn, memory, account, policy_domain).await? {
+                    Some(domain) => Some(domain),
+                    None => add(conn, memory, account, policy_domain, message.received_at, fresh).await?,
+                },
+            };
+            match domain {
+                Some(domain) => placed.claims.push(Claim { message: nth, report, domain }),
+                None => placed.unclaimed.push((nth, report)),
+            }
+        }
+    }
+    Ok(placed)
+}
+
+/// The name and those above it, nearest first.
+fn upwards(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(name).chain(ancestors(name))
+}
+
+fn covers(name: &str, policy_domain: &str) -> bool {
+    upwards(policy_domain).any(|ancestor| ancestor == name)
+}
+
+/// The name of a domain row, if the account has it.
+async fn named(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    domain: DomainId,
+) -> Result<Option<Box<str>>, StoreError> {
+    if let Some(name) = memory.names.get(&(account, domain)) {
+        return Ok(name.clone());
+    }
+    let row = conn.first(sql!("domain_by_id"), Args::default().int(account.0).int(domain.0)).await?;
+    let name: Option<Box<str>> = row.map(|row| row.text(3)).transpose()?.map(Into::into);
+    memory.names.insert((account, domain), name.clone());
+    Ok(name)
+}
+
+/// The account's row for the policy domain, or for its closest registered parent.
+async fn closest(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    policy_domain: &str,
+) -> Result<Option<DomainId>, StoreError> {
+    for name in upwards(policy_domain) {
+        let key = (account, Box::from(name));
+        let domain = match memory.domains.get(&key) {
+            Some(domain) => *domain,
+            None => {
+                let row = conn.first(sql!("domain_by_name"), Args::default().int(account.0).text(name)).await?;
+                let domain = row.map(|row| row.int(0)).transpose()?.map(DomainId);
+                memory.domains.insert(key, domain);
+                domain
+            }
+        };
+        if domain.is_some() {
+            return Ok(domain);
+        }
+    }
+    Ok(None)
+}
+
+/// Adds the policy domain to the account; `None` if it is no name that can be registered.
+async fn add(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    policy_domain: &str,
+    now: i64,
+    fresh: &(dyn Fn() -> FreshDomain + Sync),
+) -> Result<Option<DomainId>, StoreError> {
+    let Ok(name) = DomainName::parse(policy_domain) else { return Ok(None) };
+    if name.as_str() != policy_domain {
+        return Ok(None);
+    }
+    let fresh = fresh();
+    let new = NewDomain {
+        public_id: fresh.public_id,
+        name,
+        region: Region::EuWest1,
+        tls_mode: TlsMode::Opportunistic,
+        open_tracking: false,
+        click_tracking: false,
+        custom_return_path: None,
+        rua_token: fresh.rua_token,
+    };
+    let domain = domains::insert(conn, account, &new, now).await?;
+    conn.run(sql!("domains_changed"), Args::default()).await?;
+    memory.domains.insert((account, policy_domain.into()), Some(domain));
+    Ok(Some(domain))
+}

@@ -1,0 +1,118 @@
+//! What a batch moves in `daily_totals` and `daily_sources`: gathered first, so that each day is written once.
+
+use std::collections::BTreeMap;
+
+use crate::report::Day;
+
+use super::super::db::Conn;
+use super::super::message::DayFigures;
+use super::super::rollup::{self, Change, SourceTotals};
+use super::super::sql::sql;
+use super::super::{DomainId, StoreError, Totals};
+
+/// By domain and day, in the order in which rows are written (and, where rows are locked, locked).
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    days: BTreeMap<(DomainId, Day), DayMove>,
+}
+
+#[derive(Debug, Default)]
+struct DayMove {
+    added: Totals,
+    taken: Totals,
+    /// Reports whose window begins on the day.
+    reports: i64,
+    add: Vec<SourceTotals>,
+    take: Vec<SourceTotals>,
+}
+
+impl Moves {
+    /// A report's figures come or go.
+    pub fn report(&mut self, domain: DomainId, begin: Day, days: &[DayFigures], change: Change) {
+        let first = self.days.entry((domain, begin)).or_default();
+        first.reports += if change == Change::Add { 1 } else { -1 };
+        for figures in days {
+            let day = self.days.entry((domain, figures.day)).or_default();
+            let (totals, sources) = match change {
+                Change::Add => (&mut day.added, &mut day.add),
+                Change::Subtract => (&mut day.taken, &mut day.take),
+            };
+            totals.add(&figures.totals);
+            sources.extend_from_slice(&figures.sources);
+        }
+    }
+
+    /// Writes all.
+    pub async fn apply(mut self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
+        let rows: Vec<_> = self.days.iter().map(|(key, day)| (*key, day)).collect();
+        conn.bulk(sql!("daily_totals_add"), &rows, |args, ((domain, day), moved)| {
+            args.push_int(domain.0);
+            args.push_int(day.0.into());
+            let (added, taken) = (moved.added, moved.taken);
+            for (added, taken) in [
+                (added.pass, taken.pass),
+                (added.fail, taken.fail),
+                (added.dkim_aligned, taken.dkim_aligned),
+                (added.spf_aligned, taken.spf_aligned),
+                (added.none, taken.none),
+                (added.quarantine, taken.quarantine),
+                (added.reject, taken.reject),
+            ] {
+                args.push_int(added.cast_signed() - taken.cast_signed());
+            }
+            args.push_int(moved.reports);
+        })
+        .await?;
+        self.days.retain(|_, day| !day.add.is_empty() || !day.take.is_empty());
+        self.apply_sources(conn).await
+    }
+
+    async fn apply_sources(self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
+        let keys: Vec<_> = self.days.keys().copied().collect();
+        let rows = conn
+            .bulk_all(sql!("daily_sources_by_day"), &keys, |args, (domain, day)| {
+                args.push_int(domain.0);
+                args.push_int(day.0.into());
+            })
+            .await?;
+        let mut packed = BTreeMap::new();
+        for row in &rows {
+            let day = i32::try_from(row.int(1)?).unwrap_or_default();
+            packed.insert((DomainId(row.int(0)?), Day(day)), row.blob(2)?);
+        }
+        let none = rollup::encode(&[]);
+        let mut written = Vec::with_capacity(keys.len());
+        for (key, mut moved) in self.days {
+            let before = packed.get(&key).copied().unwrap_or(&none);
+            let added = rollup::merge(before, fold(&mut moved.add), Change::Add);
+            let after = match (added, moved.take.is_empty()) {
+                (Some(added), false) => rollup::merge(&added, fold(&mut moved.take), Change::Subtract),
+                (added, _) => added,
+            };
+            let row = || format!("{} {}", key.0, key.1);
+            let after = after.ok_or_else(|| StoreError::damaged("daily_sources", row(), "cannot be read"))?;
+            written.push((key, after));
+        }
+        conn.bulk(sql!("daily_sources_put"), &written, |args, ((domain, day), sources)| {
+            args.push_int(domain.0);
+            args.push_int(day.0.into());
+            args.push_blob(sources);
+        })
+        .await
+    }
+}
+
+/// Sorts by address and adds up what several reports say of one.
+fn fold(sources: &mut Vec<SourceTotals>) -> &[SourceTotals] {
+    if !sources.is_sorted_by(|a, b| a.0 < b.0) {
+        sources.sort_unstable_by_key(|(address, _)| *address);
+        sources.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1.add(&next.1);
+            }
+            same
+        });
+    }
+    sources
+}

@@ -1,0 +1,138 @@
+//! Domain rows.
+
+use crate::report::DomainName;
+
+use super::db::{Args, Conn, Row};
+use super::sql::sql;
+use super::writer::number;
+use super::{
+    AccountId, Domain, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode,
+};
+
+impl Store {
+    /// Adds a domain, pending. Unclaimed reports about it are counted by a replay, which is the caller's to start.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if the account has a domain of that name.
+    pub async fn add_domain(&self, account: AccountId, domain: NewDomain, now: Millis) -> Result<Domain, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let same = Args::default().int(account.0).text(domain.name.as_str());
+        if conn.first(sql!("domain_by_name"), same).await?.is_some() {
+            return Err(StoreError::Exists(format!("domain {}", domain.name)));
+        }
+        let id = insert(&mut conn, account, &domain, now).await?;
+        conn.run(sql!("domains_changed"), Args::default()).await?;
+        let args = Args::default().int(account.0).int(id.0);
+        let row = conn.first(sql!("domain_by_id"), args).await?;
+        let domain = row.as_ref().map(self::domain).transpose()?;
+        let domain = domain.ok_or_else(|| StoreError::damaged("domains", id, "was not kept"))?;
+        write.commit().await?;
+        Ok(domain)
+    }
+
+    /// The account's domains, newest first.
+    pub async fn domains(&self, account: AccountId) -> Result<Vec<Domain>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("domain_list"), Args::default().int(account.0)).await?;
+        rows.iter().map(domain).collect()
+    }
+
+    /// The account's domain with this public id.
+    pub async fn domain(&self, account: AccountId, public_id: &str) -> Result<Option<Domain>, StoreError> {
+        self.one_domain(sql!("domain_by_public_id"), Args::default().int(account.0).text(public_id)).await
+    }
+
+    /// The account's domain of this name.
+    pub async fn domain_by_name(&self, account: AccountId, name: &DomainName) -> Result<Option<Domain>, StoreError> {
+        self.one_domain(sql!("domain_by_name"), Args::default().int(account.0).text(name.as_str())).await
+    }
+
+    /// The account's domain row.
+    pub async fn domain_by_id(&self, account: AccountId, id: DomainId) -> Result<Option<Domain>, StoreError> {
+        self.one_domain(sql!("domain_by_id"), Args::default().int(account.0).int(id.0)).await
+    }
+
+    async fn one_domain(&self, sql: &'static str, args: Args) -> Result<Option<Domain>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn).first(sql, args).await?;
+        row.as_ref().map(domain).transpose()
+    }
+
+    /// Removes the domain with all its reports; keys bound to it are revoked. False if the account has no such domain.
+    pub async fn remove_domain(&self, account: AccountId, public_id: &str, now: Millis) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let args = Args::default().int(account.0).text(public_id);
+        let Some(row) = conn.first(sql!("domain_by_public_id"), args).await? else { return Ok(false) };
+        let id = row.int(0)?;
+        for clear in [
+            sql!("domain_clear_records"),
+            sql!("domain_clear_reports"),
+            sql!("domain_clear_evidence"),
+            sql!("domain_clear_daily_totals"),
+            sql!("domain_clear_daily_sources"),
+            sql!("domain_clear_originals"),
+        ] {
+            conn.run(clear, Args::default().int(id)).await?;
+        }
+        conn.run(sql!("domain_clear_set_aside"), Args::default().int(account.0).int(id)).await?;
+        conn.run(sql!("keys_of_domain_revoke"), Args::default().int(account.0).int(id).int(now)).await?;
+        conn.run(sql!("domain_remove"), Args::default().int(account.0).int(id)).await?;
+        conn.run(sql!("domains_changed"), Args::default()).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Inserts a row; the caller bumps `domains_version`.
+pub(super) async fn insert(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    domain: &NewDomain,
+    now: Millis,
+) -> Result<DomainId, StoreError> {
+    let id = number(conn, "domain").await?;
+    let args = Args::default()
+        .int(id)
+        .text(&domain.public_id)
+        .int(account.0)
+        .text(domain.name.as_str())
+        .int(DomainStatus::Pending.code())
+        .int(domain.region.code())
+        .int(domain.tls_mode.code())
+        .int(domain.open_tracking.into())
+        .int(domain.click_tracking.into())
+        .opt_text(domain.custom_return_path.as_ref().map(DomainName::as_str))
+        .text(&domain.rua_token)
+        .int(now);
+    conn.run(sql!("domain_add"), args).await?;
+    Ok(DomainId(id))
+}
+
+fn domain(row: &Row) -> Result<Domain, StoreError> {
+    let id = row.int(0)?;
+    let damaged = |what: &str| StoreError::damaged("domains", id, what);
+    let name = |text: String| DomainName::parse(&text).map_err(|_| damaged("holds a name that is none"));
+    Ok(Domain {
+        id: DomainId(id),
+        public_id: row.text(1)?,
+        account: AccountId(row.int(2)?),
+        name: name(row.text(3)?)?,
+        status: DomainStatus::from_code(row.int(4)?).ok_or_else(|| damaged("unknown status"))?,
+        region: Region::from_code(row.int(5)?).ok_or_else(|| damaged("unknown region"))?,
+        tls_mode: TlsMode::from_code(row.int(6)?).ok_or_else(|| damaged("unknown tls mode"))?,
+        open_tracking: row.flag(7)?,
+        click_tracking: row.flag(8)?,
+        inbound_enabled: row.flag(9)?,
+        catch_all: row.flag(10)?,
+        custom_return_path: row.opt_text(11)?.map(name).transpose()?,
+        tracking_domain: row.opt_text(12)?.map(name).transpose()?,
+        bimi_logo_url: row.opt_text(13)?,
+        rua_token: row.text(14)?,
+        created_at: row.int(15)?,
+        updated_at: row.int(16)?,
+        verified_at: row.opt_int(17)?,
+        last_checked_at: row.opt_int(18)?,
+    })
+}

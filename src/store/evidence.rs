@@ -1,0 +1,239 @@
+//! How one [`Evidence`] lies in the database: a few dozen bytes, since a domain has thousands of them.
+//!
+//! Version 1: a version byte, then the fields in the order of [`encode`]. A number is LEB128. A text is a number
+//! `2 * length` with the bytes behind it, or `2 * n + 1` for the same text as the n-th before it: the names in an
+//! evidence are mostly one and the same. An optional value has 0 in front for none; a list its length.
+//! [`super::commit`] interns on the key of the content, so the encoding may change without making duplicates.
+
+use crate::report::{AuthResult, DkimAuth, Evidence, RawField, RawText, Reason, ReasonKind, SpfAuth, SpfScope};
+
+use super::codec::{Reader, put_number};
+
+const VERSION: u8 = 1;
+
+/// The stored form.
+pub(super) fn encode(evidence: &Evidence) -> Vec<u8> {
+    let mut writer = Writer { bytes: Vec::with_capacity(64), texts: Vec::new() };
+    writer.bytes.push(VERSION);
+    writer.opt(evidence.header_from.as_deref());
+    writer.opt(evidence.envelope_from.as_deref());
+    writer.opt(evidence.envelope_to.as_deref());
+    writer.len(evidence.dkim.len());
+    for dkim in &evidence.dkim {
+        writer.opt(dkim.domain.as_deref());
+        writer.opt(dkim.selector.as_deref());
+        writer.bytes.push(dkim.result.code());
+        writer.opt(dkim.result_raw.as_deref());
+        writer.opt(dkim.human_result.as_deref());
+    }
+    writer.len(evidence.spf.len());
+    for spf in &evidence.spf {
+        writer.opt(spf.domain.as_deref());
+        writer.bytes.push(spf.scope.map_or(0, |scope| scope.code() + 1));
+        writer.bytes.push(spf.result.code());
+        writer.opt(spf.result_raw.as_deref());
+        writer.opt(spf.human_result.as_deref());
+    }
+    writer.len(evidence.reasons.len());
+    for reason in &evidence.reasons {
+        writer.bytes.push(reason.kind.code());
+        writer.opt(reason.kind_raw.as_deref());
+        writer.opt(reason.comment.as_deref());
+    }
+    writer.len(evidence.raw.len());
+    for raw in &evidence.raw {
+        writer.bytes.push(raw.field.code());
+        writer.text(&raw.text);
+    }
+    writer.bytes
+}
+
+/// Reads the stored form; `None` if it is damaged or from a newer version.
+pub(super) fn decode(bytes: &[u8]) -> Option<Evidence> {
+    let mut reader = TextReader { reader: Reader::new(bytes), texts: Vec::new() };
+    if reader.reader.byte()? != VERSION {
+        return None;
+    }
+    let mut evidence = Evidence {
+        header_from: reader.opt()?,
+        envelope_from: reader.opt()?,
+        envelope_to: reader.opt()?,
+        ..Evidence::default()
+    };
+    for _ in 0..reader.len()? {
+        evidence.dkim.push(DkimAuth {
+            domain: reader.opt()?,
+            selector: reader.opt()?,
+            result: AuthResult::from_code(reader.reader.byte()?)?,
+            result_raw: reader.opt()?,
+            human_result: reader.opt()?,
+        });
+    }
+    for _ in 0..reader.len()? {
+        evidence.spf.push(SpfAuth {
+            domain: reader.opt()?,
+            scope: match reader.reader.byte()? {
+                0 => None,
+                code => Some(SpfScope::from_code(code - 1)?),
+            },
+            result: AuthResult::from_code(reader.reader.byte()?)?,
+            result_raw: reader.opt()?,
+            human_result: reader.opt()?,
+        });
+    }
+    for _ in 0..reader.len()? {
+        evidence.reasons.push(Reason {
+            kind: ReasonKind::from_code(reader.reader.byte()?)?,
+            kind_raw: reader.opt()?,
+            comment: reader.opt()?,
+        });
+    }
+    for _ in 0..reader.len()? {
+        evidence.raw.push(RawText { field: RawField::from_code(reader.reader.byte()?)?, text: reader.text()? });
+    }
+    reader.reader.is_empty().then_some(evidence)
+}
+
+struct Writer<'e> {
+    bytes: Vec<u8>,
+    texts: Vec<&'e str>,
+}
+
+impl<'e> Writer<'e> {
+    fn len(&mut self, len: usize) {
+        put_number(&mut self.bytes, len as u64);
+    }
+
+    fn opt(&mut self, text: Option<&'e str>) {
+        match text {
+            None => self.bytes.push(0),
+            Some(text) => self.numbered(text, 1),
+        }
+    }
+
+    fn text(&mut self, text: &'e str) {
+        self.numbered(text, 0);
+    }
+
+    /// `above` makes room for the number that says "none".
+    fn numbered(&mut self, text: &'e str, above: u64) {
+        if let Some(nth) = self.texts.iter().position(|known| *known == text) {
+            return put_number(&mut self.bytes, 2 * nth as u64 + 1 + above);
+        }
+        put_number(&mut self.bytes, 2 * text.len() as u64 + above);
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.texts.push(text);
+    }
+}
+
+struct TextReader<'b> {
+    reader: Reader<'b>,
+    texts: Vec<&'b str>,
+}
+
+impl TextReader<'_> {
+    fn len(&mut self) -> Option<u64> {
+        self.reader.number()
+    }
+
+    /// Outer `None`: damaged.
+    fn opt(&mut self) -> Option<Option<Box<str>>> {
+        match self.reader.number()? {
+            0 => Some(None),
+            number => self.numbered(number - 1).map(Some),
+        }
+    }
+
+    fn text(&mut self) -> Option<Box<str>> {
+        let number = self.reader.number()?;
+        self.numbered(number)
+    }
+
+    fn numbered(&mut self, number: u64) -> Option<Box<str>> {
+        let half = usize::try_from(number / 2).ok()?;
+        if number % 2 == 1 {
+            return self.texts.get(half).map(|text| (*text).into());
+        }
+        let text = std::str::from_utf8(self.reader.take(half)?).ok()?;
+        self.texts.push(text);
+        Some(text.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = Option<Box<str>>> {
+        proptest::option::of(prop_oneof!["[a-c]{0,3}", "\\PC{0,200}"].prop_map(Box::from))
+    }
+
+    fn result() -> impl Strategy<Value = AuthResult> {
+        proptest::sample::select(AuthResult::ALL)
+    }
+
+    fn evidence() -> impl Strategy<Value = Evidence> {
+        let dkim = (text(), text(), result(), text(), text()).prop_map(|(domain, selector, result, raw, human)| {
+            DkimAuth { domain, selector, result, result_raw: raw, human_result: human }
+        });
+        let scope = proptest::option::of(proptest::sample::select(SpfScope::ALL));
+        let spf = (text(), scope, result(), text(), text()).prop_map(|(domain, scope, result, raw, human)| SpfAuth {
+            domain,
+            scope,
+            result,
+            result_raw: raw,
+            human_result: human,
+        });
+        let reason = (proptest::sample::select(ReasonKind::ALL), text(), text())
+            .prop_map(|(kind, kind_raw, comment)| Reason { kind, kind_raw, comment });
+        let raw = (proptest::sample::select(RawField::ALL), "\\PC{0,20}")
+            .prop_map(|(field, text)| RawText { field, text: text.into() });
+        let lists = (
+            proptest::collection::vec(dkim, 0..4),
+            proptest::collection::vec(spf, 0..3),
+            proptest::collection::vec(reason, 0..3),
+            proptest::collection::vec(raw, 0..3),
+        );
+        (text(), text(), text(), lists).prop_map(|(header_from, envelope_from, envelope_to, lists)| Evidence {
+            header_from,
+            envelope_from,
+            envelope_to,
+            dkim: lists.0,
+            spf: lists.1,
+            reasons: lists.2,
+            raw: lists.3,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn comes_back_as_it_was(evidence in evidence()) {
+            prop_assert_eq!(decode(&encode(&evidence)), Some(evidence));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_common_one_is_small() {
+        let name: Option<Box<str>> = Some("news.example.com".into());
+        let evidence = Evidence {
+            header_from: name.clone(),
+            envelope_from: name.clone(),
+            dkim: vec![DkimAuth {
+                domain: name.clone(),
+                selector: Some("s2026a".into()),
+                result: AuthResult::Pass,
+                ..DkimAuth::default()
+            }],
+            spf: vec![SpfAuth { domain: name, scope: Some(SpfScope::Mfrom), result: AuthResult::Pass, ..SpfAuth::default() }],
+            ..Evidence::default()
+        };
+        assert_eq!(encode(&evidence).len(), 40);
+    }
+}

@@ -1,0 +1,122 @@
+//! What a batch brings to the database: messages whose reports are worked out to the last figure, so that the writer
+//! only writes.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+
+use crate::report::{
+    ContentKey, Day, EvidenceKey, IdentityKey, Parsed, Report, Reporter, Spread, WarningKind, Warnings, Window,
+};
+
+use super::rollup::SourceTotals;
+use super::{Authenticated, Belonging, Millis, Problem, SetAsideId, Totals, evidence};
+
+/// One message, unpacked and parsed.
+#[derive(Debug)]
+pub struct NewMessage {
+    pub belonging: Belonging,
+    /// The first 16 bytes of the SHA-256 of `bytes`.
+    pub digest: [u8; 16],
+    pub bytes: Vec<u8>,
+    pub received_at: Millis,
+    pub origin: String,
+    /// With their place in the message.
+    pub reports: Vec<(String, NewReport)>,
+    pub problems: Vec<Problem>,
+    /// What the mail is if it holds neither.
+    pub other: &'static str,
+    /// It was set aside before and comes again: no arrivals are counted.
+    pub replay: Option<SetAsideId>,
+}
+
+/// One report with everything worked out that does not need the database.
+#[derive(Debug)]
+pub struct NewReport {
+    pub(super) report: Report,
+    pub(super) warnings: Warnings,
+    pub(super) authenticated: Authenticated,
+    pub(super) identity: IdentityKey,
+    pub(super) content: ContentKey,
+    /// By [`crate::report::Record::evidence`]: key and stored form.
+    pub(super) evidence: Vec<(EvidenceKey, Vec<u8>)>,
+    pub(super) totals: Totals,
+    pub(super) days: Vec<DayFigures>,
+}
+
+/// What a report adds to one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DayFigures {
+    pub day: Day,
+    pub totals: Totals,
+    /// By ascending address, without repetition.
+    pub sources: Vec<SourceTotals>,
+}
+
+impl NewReport {
+    /// Works out keys, sums and stored forms. Linear in the records, times the days of the window.
+    pub fn of(parsed: Parsed, authenticated: Authenticated) -> Self {
+        let Parsed { report, mut warnings } = parsed;
+        let reporter = Reporter::of(&report.metadata);
+        let identity = IdentityKey::of(&reporter, &report);
+        let content = ContentKey::of(&reporter, &report);
+        let evidence = report.evidence.iter().map(|one| (EvidenceKey::of(one), evidence::encode(one))).collect();
+        let mut figures = Figures::new(report.metadata.window, report.records.len());
+        if figures.spread.is_too_long() {
+            warnings.add(WarningKind::WindowTooLong, "date_range", None);
+        }
+        for record in &report.records {
+            figures.add(record.source, report.verdict(record), record.count);
+        }
+        let (totals, days) = figures.finish();
+        Self { report, warnings, authenticated, identity, content, evidence, totals, days }
+    }
+
+    /// Messages in all.
+    pub fn messages(&self) -> u64 {
+        self.totals.messages()
+    }
+}
+
+/// Adds up one report's records: in all, by day, and by day and source. The only place that does; recounting uses it too.
+pub(super) struct Figures {
+    pub spread: Spread,
+    totals: Totals,
+    /// By position in the spread's range of days.
+    days: Vec<(Totals, HashMap<Option<IpAddr>, Totals>)>,
+}
+
+impl Figures {
+    /// For a report over `window` with so many records.
+    pub fn new(window: Window, records: usize) -> Self {
+        let spread = Spread::bounded(window, records);
+        let mut days = Vec::new();
+        days.resize_with(usize::try_from(spread.days().len()).unwrap_or(1), Default::default);
+        Self { spread, totals: Totals::default(), days }
+    }
+
+    /// Adds one record.
+    pub fn add(&mut self, source: Option<IpAddr>, verdict: crate::report::Verdict, count: u64) {
+        self.totals.add_verdict(verdict, count);
+        let first = self.spread.days().first.0;
+        let days = &mut self.days;
+        self.spread.split(count, |day, count| {
+            // The spread gives days of its own range.
+            let Some((totals, sources)) = days.get_mut((day.0 - first) as usize) else { return };
+            totals.add_verdict(verdict, count);
+            sources.entry(source).or_default().add_verdict(verdict, count);
+        });
+    }
+
+    /// The sums: in all, and the days that have messages, ascending.
+    pub fn finish(self) -> (Totals, Vec<DayFigures>) {
+        let first = self.spread.days().first;
+        let days = self.days.into_iter().zip(0..).filter(|((totals, _), _)| totals.messages() > 0);
+        let days = days.map(|((totals, sources), nth)| {
+            let mut sources: Vec<_> = sources.into_iter().collect();
+            sources.sort_unstable_by_key(|(address, _)| *address);
+            DayFigures { day: first.plus(nth), totals, sources }
+        });
+        (self.totals, days.collect())
+    }
+}

@@ -1,0 +1,337 @@
+//! Reports and their records, read.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::report::{
+    AlignmentMode, Day, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Verdict, Warnings,
+    Window,
+};
+
+use super::db::{Args, Conn, Row};
+use super::message::{DayFigures, Figures};
+use super::sql::sql;
+use super::{
+    Authenticated, DomainId, Original, Page, ReportDetail, ReportFilter, ReportNo, ReportSummary, ResultFilter, Store,
+    StoreError, StoredRecord, StoredWarning, Totals, evidence,
+};
+
+impl Store {
+    /// A page of counted reports, newest window first, and how many there are.
+    pub async fn reports(
+        &self,
+        domain: DomainId,
+        filter: &ReportFilter,
+        page: Page,
+    ) -> Result<(Vec<ReportSummary>, u64), StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let args = || {
+            Args::default()
+                .int(domain.0)
+                .int(filter.from.map_or(i64::MIN, Day::begin))
+                .int(filter.to.map_or(i64::MAX, Day::end))
+                .text(&org_key(filter.org.as_deref().unwrap_or_default()))
+                .int(filter.result.map_or(-1, ResultFilter::code))
+        };
+        let count = conn.first(sql!("report_count"), args()).await?;
+        let total = count.map_or(Ok(0), |row| row.count(0))?;
+        let paged = args().int(page.per_page.into()).int(page.offset().cast_signed());
+        let rows = conn.all(sql!("report_list"), paged).await?;
+        Ok((rows.iter().map(summary).collect::<Result<_, _>>()?, total))
+    }
+
+    /// One report of the domain, counted or not.
+    pub async fn report(&self, domain: DomainId, no: ReportNo) -> Result<Option<ReportDetail>, StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let args = Args::default().int(domain.0).int(no.0);
+        let Some(row) = conn.first(sql!("report_by_no"), args).await? else { return Ok(None) };
+        let damaged = |what| StoreError::damaged("reports", no, what);
+        let detail: Detail = serde_json::from_str(&row.text(22)?).map_err(|_| damaged("detail is not readable"))?;
+        let identity = IdentityKey::from_slice(row.blob(23)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let args = Args::default().int(domain.0).blob(&identity.0).int(no.0);
+        let conflicts = conn.all(sql!("report_conflicts"), args).await?;
+        let original_kept = match row.opt_blob(24)? {
+            None => false,
+            Some(digest) => {
+                let args = Args::default().int(domain.0).blob(digest);
+                conn.first(sql!("report_original_kept"), args).await?.is_some()
+            }
+        };
+        let warning = |(kind, detail, offset)| StoredWarning { kind, detail, offset };
+        Ok(Some(ReportDetail {
+            summary: summary(&row)?,
+            extra_contact_info: detail.extra_contact_info,
+            errors: detail.errors,
+            generator: detail.generator,
+            version: detail.version,
+            namespace: detail.namespace,
+            warnings: detail.warnings.into_iter().map(warning).collect(),
+            conflicts: conflicts.iter().map(|row| row.int(0).map(ReportNo)).collect::<Result<_, _>>()?,
+            original_kept,
+        }))
+    }
+
+    /// A page of a report's records, in its order, and how many there are.
+    pub async fn records(
+        &self,
+        domain: DomainId,
+        no: ReportNo,
+        page: Page,
+    ) -> Result<(Vec<StoredRecord>, u64), StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let args = Args::default().int(domain.0).int(no.0);
+        let Some(row) = conn.first(sql!("report_by_no"), args).await? else { return Ok((Vec::new(), 0)) };
+        let total = row.count(11)?;
+        let records = record_page(&mut conn, domain, no, page.offset(), page.per_page).await?;
+        Ok((records, total))
+    }
+
+    /// The bytes that a report came in, if they are still kept.
+    pub async fn original(&self, domain: DomainId, no: ReportNo) -> Result<Option<Original>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().int(domain.0).int(no.0);
+        let row = Conn(&mut conn).first(sql!("original_of_report"), args).await?;
+        row.map(|row| Ok(Original { bytes: row.blob(0)?.to_vec(), received_at: row.int(1)? })).transpose()
+    }
+}
+
+/// So many records of a report from a place on, with their evidence.
+pub(super) async fn record_page(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    no: ReportNo,
+    from: u64,
+    count: u32,
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let args = Args::default().int(domain.0).int(no.0).int(from.cast_signed()).int(count.into());
+    let rows = conn.all(sql!("record_page"), args).await?;
+    let mut numbers = rows.iter().map(|row| row.int(5)).collect::<Result<Vec<_>, _>>()?;
+    numbers.sort_unstable();
+    numbers.dedup();
+    let found = conn
+        .bulk_all(sql!("evidence_by_id"), &numbers, |args, number| {
+            args.push_int(domain.0);
+            args.push_int(*number);
+        })
+        .await?;
+    let mut known: HashMap<i64, Arc<Evidence>> = HashMap::with_capacity(found.len());
+    for row in &found {
+        let number = row.int(0)?;
+        let content = evidence::decode(row.blob(1)?);
+        let content = content.ok_or_else(|| StoreError::damaged("evidence", number, "cannot be read"))?;
+        known.insert(number, Arc::new(content));
+    }
+    let record = |row: &Row| {
+        let number = row.int(5)?;
+        let evidence = known.get(&number).ok_or_else(|| StoreError::damaged("evidence", number, "is missing"))?;
+        Ok(StoredRecord {
+            source: source(row, 1)?,
+            count: row.count(3)?,
+            verdict: verdict(row, 4)?,
+            evidence: Arc::clone(evidence),
+        })
+    };
+    rows.iter().map(record).collect()
+}
+
+/// Records read at a time when a whole report is walked.
+const RECORDS_AT_ONCE: u32 = 8_192;
+
+/// Adds up a report from its records: the day its window begins, its totals, and what it adds to each day.
+pub(super) async fn recount(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    no: ReportNo,
+) -> Result<(Day, Totals, Vec<DayFigures>), StoreError> {
+    let args = Args::default().int(domain.0).int(no.0);
+    let row = conn.first(sql!("report_by_no"), args).await?;
+    let summary = summary(&row.ok_or_else(|| StoreError::damaged("reports", no, "is missing"))?)?;
+    let records = usize::try_from(summary.records).unwrap_or(usize::MAX);
+    let mut figures = Figures::new(summary.window, records);
+    let mut from = 0_i64;
+    loop {
+        let args = Args::default().int(domain.0).int(no.0).int(from).int(RECORDS_AT_ONCE.into());
+        let rows = conn.all(sql!("record_page"), args).await?;
+        for row in &rows {
+            figures.add(source(row, 1)?, verdict(row, 4)?, row.count(3)?);
+            from = row.int(0)? + 1;
+        }
+        if rows.len() < RECORDS_AT_ONCE as usize {
+            break;
+        }
+    }
+    let (totals, days) = figures.finish();
+    Ok((Day::from_unix(summary.window.begin), totals, days))
+}
+
+/// The columns of a report as listed; the order is that of the statements `report_*`.
+pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
+    let no = ReportNo(row.int(0)?);
+    let policy: StoredPolicy =
+        serde_json::from_str(&row.text(20)?).map_err(|_| StoreError::damaged("reports", no, "policy is not readable"))?;
+    Ok(ReportSummary {
+        no,
+        window: Window { begin: row.int(1)?, end: row.int(2)? },
+        counted: row.flag(3)?,
+        totals: totals(row, 4)?,
+        records: row.count(11)?,
+        received_at: row.int(12)?,
+        authenticated: Authenticated::from_code(row.int(13)?).unwrap_or(Authenticated::Unknown),
+        arrivals: row.count(14)?,
+        warnings: row.count(15)?,
+        partial: row.flag(16)?,
+        org_name: row.opt_text(17)?,
+        email: row.opt_text(18)?,
+        report_id: row.text(19)?,
+        policy: policy.into(),
+        records_kept: row.flag(21)?,
+    })
+}
+
+/// Seven columns in the order of [`Totals`].
+pub(super) fn totals(row: &Row, first: usize) -> Result<Totals, StoreError> {
+    Ok(Totals {
+        pass: row.count(first)?,
+        fail: row.count(first + 1)?,
+        dkim_aligned: row.count(first + 2)?,
+        spf_aligned: row.count(first + 3)?,
+        none: row.count(first + 4)?,
+        quarantine: row.count(first + 5)?,
+        reject: row.count(first + 6)?,
+    })
+}
+
+fn verdict(row: &Row, column: usize) -> Result<Verdict, StoreError> {
+    let bits = row.int(column)?;
+    let verdict = u8::try_from(bits).ok().and_then(Verdict::from_bits);
+    verdict.ok_or_else(|| StoreError::damaged("records", bits, "unknown verdict"))
+}
+
+/// An address as two columns: null and the signed 32 bits of an IPv4 address, or the halves of an IPv6 address.
+pub(super) fn source_columns(source: Option<IpAddr>) -> (Option<i64>, Option<i64>) {
+    match source {
+        None => (None, None),
+        Some(IpAddr::V4(address)) => (None, Some(address.to_bits().cast_signed().into())),
+        Some(IpAddr::V6(address)) => {
+            let bits = address.to_bits();
+            (Some(((bits >> 64) as u64).cast_signed()), Some((bits as u64).cast_signed()))
+        }
+    }
+}
+
+fn source(row: &Row, high: usize) -> Result<Option<IpAddr>, StoreError> {
+    Ok(match (row.opt_int(high)?, row.opt_int(high + 1)?) {
+        (_, None) => None,
+        (None, Some(low)) => Some(Ipv4Addr::from_bits(low as u32).into()),
+        (Some(high), Some(low)) => {
+            let bits = u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned());
+            Some(Ipv6Addr::from_bits(bits).into())
+        }
+    })
+}
+
+/// What reports are filtered by: `org_name` without differences of case.
+pub(super) fn org_key(org_name: &str) -> String {
+    org_name.to_lowercase()
+}
+
+/// The published policy as kept: words, what is missing left out.
+#[derive(Serialize, Deserialize)]
+struct StoredPolicy {
+    domain: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sp: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    np: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adkim: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aspf: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pct: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fo: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    testing: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discovery_method: Option<String>,
+}
+
+impl From<StoredPolicy> for PolicyPublished {
+    fn from(stored: StoredPolicy) -> Self {
+        let policy = |word: Option<String>| word.and_then(|word| Policy::from_word(&word));
+        let mode = |word: Option<String>| word.and_then(|word| AlignmentMode::from_word(&word));
+        Self {
+            domain: stored.domain.into(),
+            p: policy(stored.p),
+            sp: policy(stored.sp),
+            np: policy(stored.np),
+            adkim: mode(stored.adkim),
+            aspf: mode(stored.aspf),
+            pct: stored.pct,
+            fo: stored.fo.map(Into::into),
+            testing: stored.testing,
+            discovery_method: stored.discovery_method.and_then(|word| DiscoveryMethod::from_word(&word)),
+        }
+    }
+}
+
+/// The stored form of a published policy.
+pub(super) fn policy_json(policy: &PolicyPublished) -> String {
+    let word = |policy: Option<Policy>| policy.map(|policy| policy.word().to_owned());
+    let mode = |mode: Option<AlignmentMode>| mode.map(|mode| mode.word().to_owned());
+    let stored = StoredPolicy {
+        domain: policy.domain.to_string(),
+        p: word(policy.p),
+        sp: word(policy.sp),
+        np: word(policy.np),
+        adkim: mode(policy.adkim),
+        aspf: mode(policy.aspf),
+        pct: policy.pct,
+        fo: policy.fo.as_deref().map(str::to_owned),
+        testing: policy.testing,
+        discovery_method: policy.discovery_method.map(|method| method.word().to_owned()),
+    };
+    serde_json::to_string(&stored).expect("texts and numbers always have a JSON form")
+}
+
+/// What is shown of a report but never asked for.
+#[derive(Serialize, Deserialize, Default)]
+struct Detail {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    extra_contact_info: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generator: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    /// Kind, detail, offset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<(String, String, Option<u64>)>,
+}
+
+/// The stored form of a report's details.
+pub(super) fn detail_json(report: &Report, warnings: &Warnings) -> String {
+    let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+    let warning = |one: &crate::report::Warning| (one.kind.word().to_owned(), one.detail.to_string(), one.offset);
+    let detail = Detail {
+        extra_contact_info: text(&report.metadata.extra_contact_info),
+        errors: report.metadata.errors.iter().map(ToString::to_string).collect(),
+        generator: text(&report.metadata.generator),
+        version: text(&report.version),
+        namespace: text(&report.namespace),
+        warnings: warnings.kept().iter().map(warning).collect(),
+    };
+    serde_json::to_string(&detail).expect("texts and numbers always have a JSON form")
+}

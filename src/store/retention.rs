@@ -1,0 +1,92 @@
+//! What is dropped with age, a little at a time, so that no other writer waits long.
+
+use super::db::{Args, Conn};
+use super::sql::sql;
+use super::{Millis, Store, StoreError};
+
+/// How long things are kept, days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Bytes of messages whose reports are counted; 0 keeps none.
+    pub originals_days: u32,
+    /// Messages set aside: quarantined, unclaimed, other mail.
+    pub set_aside_days: u32,
+    /// Records, by the begin of their report's window. The report's sums and the roll-ups stay for ever.
+    pub records_days: u32,
+}
+
+/// What one round dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    pub originals: u64,
+    pub set_aside: u64,
+    /// Reports whose records were dropped.
+    pub reports: u64,
+}
+
+const DAY_MILLIS: Millis = 86_400_000;
+/// Reports or messages dropped in one transaction.
+const AT_ONCE: i64 = 200;
+/// Pages given back to the file system in one step.
+const GIVE_BACK: &str = "pragma incremental_vacuum(2000)";
+
+impl Store {
+    /// Drops what is older than `retention` allows, and gives the space back.
+    pub async fn purge(&self, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
+        let mut purged = Purged::default();
+        let before = |days: u32| now - i64::from(days) * DAY_MILLIS;
+        let mut conn = self.read().await?;
+        let domains = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
+        drop(conn);
+        for domain in &domains {
+            let domain = domain.int(0)?;
+            let mut write = self.write().await?;
+            let args = Args::default().int(domain).int(before(retention.originals_days));
+            purged.originals += write.parts().0.run(sql!("originals_purge"), args).await?;
+            write.commit().await?;
+            while self.purge_records(domain, before(retention.records_days) / 1_000, &mut purged).await? {}
+        }
+        while self.purge_set_aside(before(retention.set_aside_days), &mut purged).await? {}
+        if purged != Purged::default() {
+            self.give_back().await?;
+        }
+        Ok(purged)
+    }
+
+    /// Some records from before `before`, unix seconds. False if there were none left.
+    async fn purge_records(&self, domain: i64, before: i64, purged: &mut Purged) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let old = conn.all(sql!("records_old"), Args::default().int(domain).int(before).int(AT_ONCE)).await?;
+        for row in &old {
+            let args = || Ok::<_, StoreError>(Args::default().int(domain).int(row.int(0)?));
+            conn.run(sql!("records_purge"), args()?).await?;
+            conn.run(sql!("report_records_purged"), args()?).await?;
+        }
+        write.commit().await?;
+        purged.reports += old.len() as u64;
+        Ok(!old.is_empty())
+    }
+
+    /// Some messages set aside before `before`. False if there were none left.
+    async fn purge_set_aside(&self, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let old = conn.all(sql!("set_aside_old"), Args::default().int(before).int(AT_ONCE)).await?;
+        for row in &old {
+            conn.run(sql!("set_aside_remove"), Args::default().int(row.int(0)?)).await?;
+            conn.run(sql!("set_aside_message_remove"), Args::default().int(row.int(1)?).blob(row.blob(2)?)).await?;
+        }
+        write.commit().await?;
+        purged.set_aside += old.len() as u64;
+        Ok(!old.is_empty())
+    }
+
+    /// Free pages back to the file system.
+    async fn give_back(&self) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.all(GIVE_BACK, Args::default()).await?;
+        write.commit().await
+    }
+}

@@ -1,0 +1,86 @@
+//! Messages that became no counted report, and the way back in.
+
+use super::db::{Args, Conn, Row};
+use super::sql::sql;
+use super::{AccountId, DomainId, Page, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
+
+impl Store {
+    /// Messages set aside, newest first, and how many there are. Without `account` those of all (operator).
+    pub async fn set_aside(
+        &self,
+        account: Option<AccountId>,
+        kind: Option<SetAsideKind>,
+        page: Page,
+    ) -> Result<(Vec<SetAside>, u64), StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let filter = || {
+            let account = account.map_or(0, |account| account.0);
+            Args::default().int(account).int(kind.map_or(-1, SetAsideKind::code))
+        };
+        let count = conn.first(sql!("set_aside_count"), filter()).await?;
+        let total = count.map_or(Ok(0), |row| row.count(0))?;
+        let args = filter().int(page.per_page.into()).int(page.offset().cast_signed());
+        let rows = conn.all(sql!("set_aside_list"), args).await?;
+        Ok((rows.iter().map(set_aside).collect::<Result<_, _>>()?, total))
+    }
+
+    /// One message set aside.
+    pub async fn set_aside_by_id(&self, id: SetAsideId) -> Result<Option<SetAside>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn).first(sql!("set_aside_by_id"), Args::default().int(id.0)).await?;
+        row.as_ref().map(set_aside).transpose()
+    }
+
+    /// The bytes of a message set aside, if they are still kept.
+    pub async fn set_aside_bytes(&self, id: SetAsideId) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn).first(sql!("set_aside_bytes"), Args::default().int(id.0)).await?;
+        row.map(|row| row.blob(0).map(<[u8]>::to_vec)).transpose()
+    }
+
+    /// How many there are of each kind and reason.
+    pub async fn set_aside_counts(&self) -> Result<Vec<(SetAsideKind, String, u64)>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("set_aside_counts"), Args::default()).await?;
+        rows.iter().map(|row| Ok((kind(row.int(0)?)?, row.text(1)?, row.count(2)?))).collect()
+    }
+
+    /// Unclaimed reports of the account about these names, oldest first.
+    pub async fn unclaimed(&self, account: AccountId, name: &str) -> Result<Vec<SetAsideId>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().int(account.0).text(name);
+        let rows = Conn(&mut conn).all(sql!("set_aside_unclaimed"), args).await?;
+        rows.iter().map(|row| row.int(0).map(SetAsideId)).collect()
+    }
+
+    /// The names that the account has unclaimed reports about.
+    pub async fn unclaimed_names(&self, account: AccountId) -> Result<Vec<String>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("set_aside_unclaimed_names"), Args::default().int(account.0)).await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+}
+
+pub(super) fn set_aside(row: &Row) -> Result<SetAside, StoreError> {
+    let policy_domain = row.text(7)?;
+    Ok(SetAside {
+        id: SetAsideId(row.int(0)?),
+        account: AccountId(row.int(1)?),
+        kind: kind(row.int(2)?)?,
+        reason: row.text(3)?,
+        detail: row.text(4)?,
+        leaf: row.text(5)?,
+        offset: row.opt_int(6)?.map(i64::cast_unsigned),
+        policy_domain: (!policy_domain.is_empty()).then_some(policy_domain),
+        origin: row.text(8)?,
+        received_at: row.int(9)?,
+        arrivals: row.count(10)?,
+        bytes_len: row.count(11)?,
+        domain: row.opt_int(12)?.map(DomainId),
+    })
+}
+
+fn kind(code: i64) -> Result<SetAsideKind, StoreError> {
+    SetAsideKind::from_code(code).ok_or_else(|| StoreError::damaged("set_aside", code, "unknown kind"))
+}

@@ -1,0 +1,2 @@
+-- A tenant. Primary key.
+select account_id, name, mode, created_at from accounts where account_id = $1

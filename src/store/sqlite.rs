@@ -1,0 +1,60 @@
+//! What is SQLite's own: how it is opened. One connection writes, a few read; a reader never waits for the writer (WAL).
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+
+use super::StoreError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Readers: more than this many questions at once wait for one another.
+const READERS: u32 = 8;
+/// How long a statement waits for a lock that another process holds.
+const BUSY: Duration = Duration::from_secs(10);
+/// Pages (4 KiB) in the log before it is folded into the database.
+const CHECKPOINT_PAGES: &str = "4000";
+/// Cache of a connection, KiB, negative as SQLite wants it.
+const WRITER_CACHE: &str = "-65536";
+const READER_CACHE: &str = "-16384";
+
+/// Opens a database file, creates or migrates it, and gives the writer and the readers.
+pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .busy_timeout(BUSY)
+        .foreign_keys(true)
+        .disable_statement_logging();
+    // FULL: a commit is on disk when it returns. That is the promise behind every acknowledgement.
+    let writer = options
+        .clone()
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", "67108864")
+        .pragma("cache_size", WRITER_CACHE)
+        .statement_cache_capacity(256);
+    let mut writer = writer.connect().await?;
+    MIGRATIONS.run_direct(None, &mut writer, false).await.map_err(|error| migration(path, error))?;
+    let readers = options.read_only(true).pragma("cache_size", READER_CACHE).row_buffer_size(256);
+    let readers = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false).connect_lazy_with(readers);
+    Ok((writer, readers))
+}
+
+fn migration(path: &Path, error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+            StoreError::Newer { path: path.display().to_string() }
+        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::from(error),
+        other => StoreError::Other(sqlx::Error::Migrate(Box::new(other))),
+    }
+}

@@ -1,0 +1,563 @@
+//! What the database holds, as the rest of the crate sees it.
+
+use std::net::IpAddr;
+
+use crate::report::{Day, DayRange, Disposition, DomainName, Evidence, PolicyPublished, Verdict, Warning, Window};
+
+/// Unix milliseconds: instants that a client sees.
+pub type Millis = i64;
+
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub i64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+ };
+}
+
+ids! {
+    /// A tenant.
+    AccountId,
+    /// A row of `domains`. Only [`super::Store::domain`] and its like give one, and they ask for the account.
+    DomainId,
+    /// A report; unique in the installation, ascending in order of arrival per node.
+    ReportNo,
+    KeyId,
+    /// A message that became no counted report: quarantined, unclaimed, or other mail.
+    SetAsideId,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    /// Unique; what the command line names it by.
+    pub name: String,
+    pub mode: Mode,
+    pub created_at: Millis,
+}
+
+/// Live or test: the prefix of the account's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    Live,
+    Test,
+}
+
+/// An API key without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub account: AccountId,
+    pub name: String,
+    pub permission: Permission,
+    /// The only domain it is for, if it is bound to one.
+    pub domain: Option<DomainId>,
+    /// The first 12 characters, for people to tell keys apart.
+    pub prefix: String,
+    /// SHA-256 of the whole key; compare in constant time.
+    pub hash: [u8; 32],
+    pub created_at: Millis,
+    pub last_used_at: Option<Millis>,
+    pub revoked_at: Option<Millis>,
+}
+
+/// What is needed to keep a key; the secret itself never reaches the store.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    pub name: String,
+    pub permission: Permission,
+    pub domain: Option<DomainId>,
+    pub prefix: String,
+    pub hash: [u8; 32],
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Permission {
+    FullAccess,
+    /// GET only.
+    ReadOnly,
+    /// Sends mail with the provider; nothing under `/domains`.
+    SendingAccess,
+}
+
+/// A domain row, with every setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain {
+    pub id: DomainId,
+    /// `dom_` and 16 of a-z0-9.
+    pub public_id: String,
+    pub account: AccountId,
+    pub name: DomainName,
+    pub status: DomainStatus,
+    pub region: Region,
+    pub tls_mode: TlsMode,
+    pub open_tracking: bool,
+    pub click_tracking: bool,
+    pub inbound_enabled: bool,
+    pub catch_all: bool,
+    pub custom_return_path: Option<DomainName>,
+    pub tracking_domain: Option<DomainName>,
+    pub bimi_logo_url: Option<String>,
+    /// Local part of the domain's own report address.
+    pub rua_token: String,
+    pub created_at: Millis,
+    pub updated_at: Millis,
+    pub verified_at: Option<Millis>,
+    pub last_checked_at: Option<Millis>,
+}
+
+/// A domain to be added.
+#[derive(Debug, Clone)]
+pub struct NewDomain {
+    pub public_id: String,
+    pub name: DomainName,
+    pub region: Region,
+    pub tls_mode: TlsMode,
+    pub open_tracking: bool,
+    pub click_tracking: bool,
+    pub custom_return_path: Option<DomainName>,
+    pub rua_token: String,
+}
+
+/// Where a domain is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DomainStatus {
+    Pending,
+    Verified,
+    Failed,
+}
+
+/// Where a domain's reports go and its mail comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Region {
+    EuWest1,
+    UsEast1,
+    SaEast1,
+    ApNortheast1,
+}
+
+/// For mail that is sent in the domain's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsMode {
+    Opportunistic,
+    Enforced,
+}
+
+/// A page of a list, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    pub page: u32,
+    pub per_page: u32,
+}
+
+/// Which reports to list.
+#[derive(Debug, Clone, Default)]
+pub struct ReportFilter {
+    /// By the UTC day on which the window begins.
+    pub from: Option<Day>,
+    pub to: Option<Day>,
+    /// Exact `org_name`, in any case.
+    pub org: Option<String>,
+    pub result: Option<ResultFilter>,
+}
+
+/// Reports or sources by their outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultFilter {
+    /// Every message passed.
+    Pass,
+    /// No message passed.
+    Fail,
+    /// Some did.
+    Mixed,
+}
+
+/// Messages by what was done with them, and by verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// DMARC pass.
+    pub pass: u64,
+    pub fail: u64,
+    pub dkim_aligned: u64,
+    pub spf_aligned: u64,
+    /// No action: dispositions `none` and `pass`.
+    pub none: u64,
+    pub quarantine: u64,
+    pub reject: u64,
+}
+
+/// What the carrying mail's own authentication says of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Authenticated {
+    /// Not checked, or DNS could not be asked.
+    Unknown,
+    Pass,
+    Fail,
+    /// The sender publishes no policy.
+    None,
+}
+
+/// A report in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportSummary {
+    pub no: ReportNo,
+    pub org_name: Option<String>,
+    pub email: Option<String>,
+    pub report_id: String,
+    pub window: Window,
+    pub policy: PolicyPublished,
+    pub totals: Totals,
+    pub records: u64,
+    pub received_at: Millis,
+    pub authenticated: Authenticated,
+    /// How often the report arrived; 1 without duplicates.
+    pub arrivals: u64,
+    pub warnings: u64,
+    pub partial: bool,
+    /// False for the loser of a conflict: kept, but in no sum.
+    pub counted: bool,
+    /// False once retention has dropped its records; its sums stay.
+    pub records_kept: bool,
+}
+
+/// One report with all that is kept beside its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportDetail {
+    pub summary: ReportSummary,
+    pub extra_contact_info: Option<String>,
+    pub errors: Vec<String>,
+    pub generator: Option<String>,
+    pub version: Option<String>,
+    pub namespace: Option<String>,
+    /// The first 100.
+    pub warnings: Vec<StoredWarning>,
+    /// Other reports with the same identity and different content.
+    pub conflicts: Vec<ReportNo>,
+    /// Are the bytes as received still kept?
+    pub original_kept: bool,
+}
+
+/// A [`Warning`] as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredWarning {
+    pub kind: String,
+    pub detail: String,
+    pub offset: Option<u64>,
+}
+
+impl From<&Warning> for StoredWarning {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            kind: warning.kind.word().to_owned(),
+            detail: warning.detail.to_string(),
+            offset: warning.offset,
+        }
+    }
+}
+
+/// A record as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    pub source: Option<IpAddr>,
+    pub count: u64,
+    pub verdict: Verdict,
+    pub evidence: std::sync::Arc<Evidence>,
+}
+
+/// A record in an export, with the report it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportedRecord {
+    pub report: std::sync::Arc<ReportSummary>,
+    pub record: StoredRecord,
+}
+
+/// The bytes as they were received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    pub bytes: Vec<u8>,
+    pub received_at: Millis,
+}
+
+/// A day's totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayTotals {
+    pub day: Day,
+    pub totals: Totals,
+}
+
+/// The figures of a range of days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    pub range: DayRange,
+    pub totals: Totals,
+    /// Every day of the range, ascending, zeros included.
+    pub days: Vec<DayTotals>,
+    /// Counted reports whose window begins in the range.
+    pub reports: u64,
+    /// Distinct source addresses in the range.
+    pub sources: u64,
+}
+
+/// One sending address in a range of days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// `None` gathers the records without a readable address.
+    pub address: Option<IpAddr>,
+    pub totals: Totals,
+    /// First and last day of the range on which it was seen.
+    pub first_seen: Day,
+    pub last_seen: Day,
+}
+
+/// A page of sources, by messages, largest first, then by address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sources {
+    pub sources: Vec<Source>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// What became of a message that is no counted report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SetAsideKind {
+    /// It should hold a report and none could be read, or not all.
+    Quarantined,
+    /// A good report about a domain that nobody here has registered.
+    Unclaimed,
+    /// Mail without any report.
+    Other,
+}
+
+/// A message set aside, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    pub id: SetAsideId,
+    pub account: AccountId,
+    /// The domain row that the message was addressed to, if it was to one.
+    pub domain: Option<DomainId>,
+    pub kind: SetAsideKind,
+    /// A stable word: why.
+    pub reason: String,
+    /// One sentence for people. Hostile text inside: escape it.
+    pub detail: String,
+    /// Where in the message: attachment and member names.
+    pub leaf: String,
+    /// Byte offset in the text, where one is known.
+    pub offset: Option<u64>,
+    /// For unclaimed reports.
+    pub policy_domain: Option<String>,
+    /// Where the message came from: a file's path, a peer.
+    pub origin: String,
+    pub received_at: Millis,
+    pub arrivals: u64,
+    pub bytes_len: u64,
+}
+
+/// Whose a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belonging {
+    /// To the account's domain that is the policy domain or its closest registered parent; else unclaimed.
+    Account(AccountId),
+    /// As above, but a policy domain without a row is added to the account on sight.
+    AddDomains(AccountId),
+    /// To this domain row, if the policy domain is that domain or below it; else quarantined as misaddressed.
+    Domain(AccountId, DomainId),
+}
+
+impl Belonging {
+    /// The tenant.
+    pub fn account(self) -> AccountId {
+        match self {
+            Self::Account(account) | Self::AddDomains(account) | Self::Domain(account, _) => account,
+        }
+    }
+}
+
+/// Something in a message that should be a report and could not be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where in the message: attachment and member names.
+    pub leaf: String,
+    /// A stable word.
+    pub reason: &'static str,
+    /// One sentence for people.
+    pub detail: String,
+    /// Byte offset in the text, where one is known.
+    pub offset: Option<u64>,
+}
+
+/// What became of one message, after the commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    pub reports: Vec<StoredReport>,
+    pub set_aside: Vec<SetAsideNote>,
+}
+
+/// A report that is in the database now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReport {
+    pub no: ReportNo,
+    pub domain: DomainId,
+    pub fate: Fate,
+    pub policy_domain: String,
+    pub records: u64,
+    pub messages: u64,
+    pub leaf: String,
+}
+
+/// How a report was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// New, and counted.
+    Stored,
+    /// Known already: only its arrival was counted. `no` is the first one's.
+    Duplicate,
+    /// Same identity as another, different content: both are kept, one is counted.
+    Conflict,
+}
+
+/// A message, or a part of one, that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAsideNote {
+    pub id: SetAsideId,
+    pub kind: SetAsideKind,
+    /// A stable word.
+    pub reason: String,
+    pub detail: String,
+    pub leaf: String,
+    pub offset: Option<u64>,
+}
+
+/// Where one message differs from what the tables say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discrepancy {
+    pub domain: String,
+    /// One sentence: which figure, what the records say, what the roll-up says.
+    pub what: String,
+}
+
+/// The outcome of recounting everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified {
+    pub domains: u64,
+    pub reports: u64,
+    pub records: u64,
+    pub messages: u64,
+    /// Empty if all agrees.
+    pub discrepancies: Vec<Discrepancy>,
+}
+
+/// Gives an enum its stored code and its word on the wire, both stable.
+macro_rules! words {
+    ($($name:ident { $($variant:ident = $code:literal $word:literal),+ $(,)? })+) => { $(
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word on the wire.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The value for exactly this word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// The code in the database.
+            pub const fn code(self) -> i64 {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            /// The value of a stored code.
+            pub const fn from_code(code: i64) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    )+ };
+}
+
+words! {
+    Mode { Live = 0 "live", Test = 1 "test" }
+    Permission { FullAccess = 0 "full_access", ReadOnly = 1 "read_only", SendingAccess = 2 "sending_access" }
+    DomainStatus { Pending = 0 "pending", Verified = 1 "verified", Failed = 2 "failed" }
+    Region { EuWest1 = 0 "eu-west-1", UsEast1 = 1 "us-east-1", SaEast1 = 2 "sa-east-1", ApNortheast1 = 3 "ap-northeast-1" }
+    TlsMode { Opportunistic = 0 "opportunistic", Enforced = 1 "enforced" }
+    ResultFilter { Pass = 0 "pass", Fail = 1 "fail", Mixed = 2 "mixed" }
+    Authenticated { Unknown = 0 "unknown", Pass = 1 "pass", Fail = 2 "fail", None = 3 "none" }
+    SetAsideKind { Quarantined = 0 "quarantined", Unclaimed = 1 "unclaimed", Other = 2 "other" }
+}
+
+impl Totals {
+    /// All messages.
+    pub fn messages(&self) -> u64 {
+        self.pass + self.fail
+    }
+
+    /// Adds `count` messages with this verdict.
+    pub fn add_verdict(&mut self, verdict: Verdict, count: u64) {
+        if verdict.passes() {
+            self.pass += count;
+        } else {
+            self.fail += count;
+        }
+        if verdict.dkim_aligned {
+            self.dkim_aligned += count;
+        }
+        if verdict.spf_aligned {
+            self.spf_aligned += count;
+        }
+        match verdict.disposition {
+            Disposition::None | Disposition::Pass => self.none += count,
+            Disposition::Quarantine => self.quarantine += count,
+            Disposition::Reject => self.reject += count,
+            // In no disposition's sum: the reporter did not say what it did.
+            Disposition::Unknown => {}
+        }
+    }
+
+    /// Adds another sum.
+    pub fn add(&mut self, other: &Self) {
+        self.combine(other, u64::saturating_add);
+    }
+
+    /// Takes a sum away that was added before.
+    pub fn subtract(&mut self, other: &Self) {
+        self.combine(other, u64::saturating_sub);
+    }
+
+    fn combine(&mut self, other: &Self, with: fn(u64, u64) -> u64) {
+        self.pass = with(self.pass, other.pass);
+        self.fail = with(self.fail, other.fail);
+        self.dkim_aligned = with(self.dkim_aligned, other.dkim_aligned);
+        self.spf_aligned = with(self.spf_aligned, other.spf_aligned);
+        self.none = with(self.none, other.none);
+        self.quarantine = with(self.quarantine, other.quarantine);
+        self.reject = with(self.reject, other.reject);
+    }
+
+    /// Does it fall under the filter?
+    pub fn matches(&self, filter: Option<ResultFilter>) -> bool {
+        match filter {
+            None => true,
+            Some(ResultFilter::Pass) => self.fail == 0 && self.pass > 0,
+            Some(ResultFilter::Fail) => self.pass == 0 && self.fail > 0,
+            Some(ResultFilter::Mixed) => self.pass > 0 && self.fail > 0,
+        }
+    }
+}
+
+impl Page {
+    /// Rows before this page.
+    pub fn offset(&self) -> u64 {
+        u64::from(self.page.saturating_sub(1)) * u64::from(self.per_page)
+    }
+}

@@ -1,0 +1,157 @@
+//! Recounting everything from the records.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+
+use crate::report::{Day, Spread};
+
+use super::db::{Args, Conn};
+use super::message::DayFigures;
+use super::sql::sql;
+use super::{Discrepancy, DomainId, Store, StoreError, Totals, Verified, reports, rollup};
+
+/// Reports looked up at a time.
+const REPORTS_AT_ONCE: i64 = 1_000;
+/// Discrepancies listed; the rest is left out.
+const LISTED_MAX: usize = 1_000;
+
+/// A domain's figures, counted from the records.
+#[derive(Default)]
+struct Counted {
+    days: BTreeMap<Day, Totals>,
+    reports: BTreeMap<Day, u64>,
+    sources: HashMap<(Day, Option<IpAddr>), Totals>,
+    /// Days that cannot be recounted: records of their reports were dropped by retention.
+    unknown: BTreeSet<Day>,
+}
+
+impl Store {
+    /// Recounts every figure from the records and compares. Reads one state of the database: what is written meanwhile
+    /// is not seen. `progress` gets (reports done, reports in all).
+    ///
+    /// Reports whose records were purged by retention keep their sums and are not recounted; their days are left out.
+    pub async fn verify(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
+        let mut conn = self.read().await?;
+        sqlx::query("begin").execute(&mut *conn).await?;
+        let verified = verify(&mut Conn(&mut conn), progress).await;
+        sqlx::query("rollback").execute(&mut *conn).await?;
+        verified
+    }
+}
+
+async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
+    let total = conn.first(sql!("report_total"), Args::default()).await?;
+    let total = total.map_or(Ok(0), |row| row.count(0))?;
+    let mut verified = Verified::default();
+    for row in conn.all(sql!("domain_all"), Args::default()).await? {
+        let (domain, name) = (DomainId(row.int(0)?), row.text(2)?);
+        let counted = count_domain(conn, domain, &name, &mut verified, progress, total).await?;
+        compare(conn, domain, &name, counted, &mut verified).await?;
+        verified.domains += 1;
+    }
+    verified.discrepancies.truncate(LISTED_MAX);
+    Ok(verified)
+}
+
+async fn count_domain(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    name: &str,
+    verified: &mut Verified,
+    progress: &(dyn Fn(u64, u64) + Sync),
+    total: u64,
+) -> Result<Counted, StoreError> {
+    let mut counted = Counted::default();
+    let mut after = 0;
+    loop {
+        let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
+        let rows = conn.all(sql!("report_all_after"), args).await?;
+        let Some(last) = rows.last() else { return Ok(counted) };
+        after = last.int(0)?;
+        for row in &rows {
+            let report = reports::summary(row)?;
+            if !report.records_kept {
+                let records = usize::try_from(report.records).unwrap_or(usize::MAX);
+                counted.unknown.extend(Spread::bounded(report.window, records).days().iter());
+                counted.unknown.insert(Day::from_unix(report.window.begin));
+                continue;
+            }
+            let (begin, totals, days) = reports::recount(conn, domain, report.no).await?;
+            if totals != report.totals {
+                let what = format!("report {}: its records say {totals:?}, its row says {:?}", report.no, report.totals);
+                verified.discrepancies.push(Discrepancy { domain: name.to_owned(), what });
+            }
+            verified.reports += 1;
+            verified.records += report.records;
+            if report.counted {
+                verified.messages += totals.messages();
+                *counted.reports.entry(begin).or_default() += 1;
+                counted.add(&days);
+            }
+        }
+        progress(verified.reports, total);
+    }
+}
+
+impl Counted {
+    fn add(&mut self, days: &[DayFigures]) {
+        for figures in days {
+            self.days.entry(figures.day).or_default().add(&figures.totals);
+            for (address, totals) in &figures.sources {
+                self.sources.entry((figures.day, *address)).or_default().add(totals);
+            }
+        }
+    }
+}
+
+async fn compare(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    name: &str,
+    mut counted: Counted,
+    verified: &mut Verified,
+) -> Result<(), StoreError> {
+    let mut found = |what: String| verified.discrepancies.push(Discrepancy { domain: name.to_owned(), what });
+    let always = || Args::default().int(domain.0).int(i32::MIN.into()).int(i32::MAX.into());
+    for row in conn.all(sql!("daily_totals_range"), always()).await? {
+        let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
+        let (totals, reports) = (reports::totals(&row, 1)?, row.count(8)?);
+        if counted.unknown.contains(&day) {
+            counted.days.remove(&day);
+            continue;
+        }
+        let (expected, begun) = (counted.days.remove(&day), counted.reports.remove(&day));
+        if totals != expected.unwrap_or_default() {
+            found(format!("{day}: the records say {:?}, daily_totals {totals:?}", expected.unwrap_or_default()));
+        }
+        if reports != begun.unwrap_or_default() {
+            found(format!("{day}: {} reports begin, daily_totals says {reports}", begun.unwrap_or_default()));
+        }
+    }
+    for (day, totals) in &counted.days {
+        found(format!("{day}: the records say {totals:?}, daily_totals has no such day"));
+    }
+    for row in conn.all(sql!("daily_sources_range"), always()).await? {
+        let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
+        if counted.unknown.contains(&day) {
+            counted.sources.retain(|(of, _), _| *of != day);
+            continue;
+        }
+        let intact = rollup::decode(row.blob(1)?, |address, totals| {
+            let expected = counted.sources.remove(&(day, address)).unwrap_or_default();
+            if expected != *totals {
+                found(format!("{day}, source {address:?}: the records say {expected:?}, daily_sources {totals:?}"));
+            }
+        });
+        if !intact {
+            found(format!("{day}: daily_sources cannot be read"));
+        }
+    }
+    for ((day, address), totals) in counted.sources.iter().filter(|(_, totals)| totals.messages() > 0) {
+        found(format!("{day}, source {address:?}: the records say {totals:?}, daily_sources does not have it"));
+    }
+    Ok(())
+}
+

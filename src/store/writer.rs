@@ -1,0 +1,87 @@
+//! What the writer remembers between transactions, so that a batch asks the database little. All of it can be forgotten
+//! at any time; it is, whenever a transaction was not committed.
+
+use hashbrown::HashMap;
+
+use crate::report::EvidenceKey;
+
+use super::db::{Args, Conn};
+use super::sql::sql;
+use super::{AccountId, DomainId, StoreError};
+
+/// Names and evidence kept at the most; then all are forgotten and learned anew.
+const ENTRIES_MAX: usize = 200_000;
+
+/// Numbers taken at a time: a restart leaves a gap of at most this many.
+const BLOCK: i64 = 1_000;
+
+/// What the writer remembers.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// As of this value of the counter `domains_version`.
+    domains_version: i64,
+    /// The domain row of a name, or that there is none.
+    pub domains: HashMap<(AccountId, Box<str>), Option<DomainId>>,
+    /// The name of a domain row of an account.
+    pub names: HashMap<(AccountId, DomainId), Option<Box<str>>>,
+    pub evidence: HashMap<(DomainId, EvidenceKey), i64>,
+    pub reports: Numbers,
+    pub evidences: Numbers,
+    pub set_asides: Numbers,
+}
+
+impl Memory {
+    /// Forgets everything.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Forgets what may have become wrong since the last transaction. Call it at the begin of each.
+    pub async fn refresh(&mut self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
+        let row = conn.first(sql!("counter_read"), Args::default().text("domains_version")).await?;
+        let version = row.map_or(Ok(0), |row| row.int(0))?;
+        if version != self.domains_version || self.domains.len() + self.names.len() > ENTRIES_MAX {
+            self.domains.clear();
+            self.names.clear();
+            self.evidence.clear();
+            self.domains_version = version;
+        }
+        if self.evidence.len() > ENTRIES_MAX {
+            self.evidence.clear();
+        }
+        Ok(())
+    }
+}
+
+/// A block of numbers taken from a counter.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    next: i64,
+    end: i64,
+}
+
+impl Numbers {
+    /// `count` numbers in a row, the first of them; all above any given before on this node.
+    pub async fn take(&mut self, conn: &mut Conn<'_>, counter: &str, count: usize) -> Result<i64, StoreError> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        if self.end - self.next < count {
+            let block = count.max(BLOCK);
+            self.end = take(conn, counter, block).await?;
+            self.next = self.end - block;
+        }
+        let first = self.next;
+        self.next += count;
+        Ok(first)
+    }
+}
+
+/// Takes a block from a counter; gives the first number after it.
+async fn take(conn: &mut Conn<'_>, counter: &str, block: i64) -> Result<i64, StoreError> {
+    let row = conn.first(sql!("counter_take"), Args::default().text(counter).int(block)).await?;
+    row.ok_or_else(|| StoreError::damaged("counters", counter, "is missing"))?.int(0)
+}
+
+/// One number, for rows that are made one at a time.
+pub(super) async fn number(conn: &mut Conn<'_>, counter: &str) -> Result<i64, StoreError> {
+    Ok(take(conn, counter, 1).await? - 1)
+}

@@ -1,0 +1,129 @@
+//! The program's API over a real socket, on a real database in a folder of its own.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use tallymark::clock::Clock;
+use tallymark::domains::{ServiceNames, public_id, rua_token};
+use tallymark::http::{AppState, HttpConfig, router, serve};
+use tallymark::ingest::{FreshDomain, Intake, IntakeOptions};
+use tallymark::keys::ApiSecret;
+use tallymark::metrics::Metrics;
+use tallymark::report::DomainName;
+use tallymark::store::{AccountId, DomainId, Mode, NewKey, Permission, Store};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::client::{Answer, Ask};
+
+/// 2026-03-23T10:00:00Z, a Monday.
+pub const NOW: i64 = 1_774_260_000_000;
+
+/// A running API with one account and a key with full access to it.
+pub struct TestApp {
+    pub address: SocketAddr,
+    pub store: Store,
+    pub clock: Clock,
+    pub account: AccountId,
+    pub key: String,
+    /// Where the database is.
+    _folder: tempfile::TempDir,
+    _stop: DropGuard,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With other limits than the usual ones.
+    pub async fn start_with(change: impl FnOnce(&mut HttpConfig)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
+        let (clock, metrics) = (Clock::fixed(NOW), Metrics::new());
+        let (intake, _) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
+
+        let service = DomainName::parse("tally.example").unwrap();
+        let rua_host = DomainName::parse("rua.tally.example").unwrap();
+        let mut config = HttpConfig::new(ServiceNames::of_one_node(&service, &rua_host));
+        // The clock stands still, so a rate would never recover.
+        config.rate = None;
+        change(&mut config);
+        let state = AppState::new(store.clone(), intake, clock.clone(), metrics, config);
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, router(state), stop.clone().cancelled_owned()));
+
+        let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;
+        let key = add_key(&store, account, Permission::FullAccess, None).await;
+        Self { address, store, clock, account, key, _folder: folder, _stop: stop.drop_guard() }
+    }
+
+    pub async fn key(&self, permission: Permission, domain: Option<DomainId>) -> String {
+        add_key(&self.store, self.account, permission, domain).await
+    }
+
+    /// Another account with a key of full access.
+    pub async fn stranger(&self) -> (AccountId, String) {
+        let account = self.store.add_account("stranger", Mode::Live, NOW).await.unwrap().id;
+        (account, add_key(&self.store, account, Permission::FullAccess, None).await)
+    }
+
+    pub async fn send(&self, ask: Ask) -> Answer {
+        ask.send(self.address).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Ask::new("GET", path).key(&self.key)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Ask::new("POST", path).key(&self.key).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Ask::new("DELETE", path).key(&self.key)).await
+    }
+
+    /// Adds a domain and gives its public id.
+    pub async fn add_domain(&self, name: &str) -> String {
+        let body = self.post("/domains", &json!({ "name": name })).await.expect(201);
+        body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The number behind a public id.
+    pub async fn domain_id(&self, public_id: &str) -> DomainId {
+        self.store.domain(self.account, public_id).await.unwrap().unwrap().id
+    }
+
+    /// Hands a report in and gives the answer, which must be 201.
+    pub async fn upload(&self, public_id: &str, bytes: impl Into<Vec<u8>>) -> Value {
+        let ask = Ask::new("POST", &format!("/domains/{public_id}/dmarc/reports")).key(&self.key);
+        self.send(ask.body("application/octet-stream", bytes)).await.expect(201)
+    }
+}
+
+async fn add_key(store: &Store, account: AccountId, permission: Permission, domain: Option<DomainId>) -> String {
+    let secret = ApiSecret::generate(Mode::Live, &random());
+    let key = NewKey {
+        name: "test".to_owned(),
+        permission,
+        domain,
+        prefix: secret.prefix().to_owned(),
+        hash: secret.hash(),
+    };
+    store.add_key(account, key, NOW).await.unwrap();
+    secret.reveal().to_owned()
+}
+
+fn fresh() -> FreshDomain {
+    FreshDomain { public_id: public_id(&random()), rua_token: rua_token(&random()) }
+}
+
+fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
+}

@@ -1,0 +1,18 @@
+//! The API, over real HTTP.
+
+mod app;
+mod client;
+mod contract;
+mod domains;
+mod export;
+mod figures;
+mod isolation;
+mod quarantine;
+mod reports;
+mod sample;
+mod service;
+mod upload;
+
+use app::{NOW, TestApp};
+use client::{Answer, Ask};
+use sample::{FAIL, PASS, Sample};

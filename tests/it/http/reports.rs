@@ -1,0 +1,151 @@
+//! `/domains/{id}/dmarc/reports`: list, one report, original.
+
+use serde_json::{Value, json};
+
+use super::sample::{BEGIN, gzip};
+use super::{FAIL, PASS, Sample, TestApp};
+
+fn ids(list: &Value) -> Vec<&str> {
+    list["reports"].as_array().unwrap().iter().map(|report| report["report_id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_report_is_listed_with_every_field() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    app.upload(&id, Sample::new("mail.example.com", "r1", &[PASS, FAIL]).xml()).await;
+    let list = app.get(&format!("/domains/{id}/dmarc/reports")).await.expect(200);
+    let number = list["reports"][0]["id"].as_i64().unwrap();
+    assert_eq!(
+        list,
+        json!({
+            "reports": [{
+                "id": number,
+                "org_name": "google.com",
+                "date_range_begin": "2026-03-22T00:00:00.000Z",
+                "date_range_end": "2026-03-23T00:00:00.000Z",
+                "total_count": 13,
+                "pass_count": 10,
+                "fail_count": 3,
+                "report_id": "r1",
+                "email": "noreply-dmarc-support@google.com",
+                "domain": "mail.example.com",
+                "policy": { "p": "reject", "sp": "none", "np": null, "adkim": "r", "aspf": "s", "pct": 100,
+                    "testing": null },
+                "dispositions": { "none": 10, "quarantine": 0, "reject": 3 },
+                "received_at": "2026-03-23T10:00:00.000Z",
+                "authenticated": "unknown",
+                "arrivals": 1,
+                "warnings": 0,
+                "partial": false,
+                "counted": true,
+                "record_count": 2,
+            }],
+            "pagination": { "total": 1, "page": 1, "per_page": 20, "total_pages": 1 },
+        })
+    );
+}
+
+#[tokio::test]
+async fn the_list_is_paged_newest_window_first() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    for nth in 0..5 {
+        let sample = Sample::new("example.com", &format!("r{nth}"), &[PASS]);
+        app.upload(&id, Sample { begin: BEGIN - nth * 86_400, ..sample }.xml()).await;
+    }
+    let page = async |query: &str| app.get(&format!("/domains/{id}/dmarc/reports?{query}")).await.expect(200);
+    assert_eq!(ids(&page("").await), ["r0", "r1", "r2", "r3", "r4"]);
+    for query in ["per_page=2&page=2", "perPage=2&page=2", "perPage=50&per_page=2&page=2"] {
+        let list = page(query).await;
+        assert_eq!(ids(&list), ["r2", "r3"]);
+        assert_eq!(list["pagination"], json!({ "total": 5, "page": 2, "per_page": 2, "total_pages": 3 }));
+    }
+    let beyond = page("per_page=2&page=9").await;
+    assert_eq!(beyond["reports"], json!([]));
+    assert_eq!(beyond["pagination"]["total"], 5);
+    assert_eq!(page("per_page=1000").await["pagination"]["per_page"], 100);
+    assert_eq!(ids(&page("from=2026-03-20&to=2026-03-21").await), ["r1", "r2"]);
+    assert_eq!(ids(&page("from=2026-03-22").await), ["r0"]);
+    assert_eq!(ids(&page("to=2026-03-18").await), ["r4"]);
+}
+
+#[tokio::test]
+async fn the_list_is_filtered_by_reporter_and_result() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    app.upload(&id, Sample::new("example.com", "pass", &[PASS]).xml()).await;
+    app.upload(&id, Sample::new("example.com", "fail", &[FAIL]).xml()).await;
+    let mixed = Sample { org_name: "Yahoo! Inc.".to_owned(), ..Sample::new("example.com", "mixed", &[PASS, FAIL]) };
+    app.upload(&id, mixed.xml()).await;
+    for (query, expect) in [
+        ("result=pass", "pass"),
+        ("result=fail", "fail"),
+        ("result=mixed", "mixed"),
+        ("org=Yahoo%21+Inc.", "mixed"),
+        ("org=yahoo!%20inc.", "mixed"),
+    ] {
+        let list = app.get(&format!("/domains/{id}/dmarc/reports?{query}")).await.expect(200);
+        assert_eq!(ids(&list), [expect], "{query}");
+        assert_eq!(list["pagination"]["total"], 1, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn one_report_has_its_rows_with_all_evidence() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let comment = Some("&lt;script&gt; arc=pass".to_owned());
+    let taken = app.upload(&id, Sample { comment, ..Sample::new("example.com", "r1", &[PASS, FAIL]) }.xml()).await;
+    let path = format!("/domains/{id}/dmarc/reports/{}", taken["reports"][0]["id"]);
+    let report = app.get(&path).await.expect(200);
+    assert_eq!(report["total_count"], 13);
+    assert_eq!(report["warning_list"], json!([]));
+    assert_eq!(report["conflicts"], json!([]));
+    assert_eq!(
+        report["provenance"],
+        json!({ "received_at": "2026-03-23T10:00:00.000Z", "arrivals": 1, "authenticated": "unknown",
+            "original_kept": true })
+    );
+    assert_eq!(report["pagination"], json!({ "total": 2, "page": 1, "per_page": 20, "total_pages": 1 }));
+    assert_eq!(
+        report["records"][1],
+        json!({
+            "source_ip": "203.0.113.50",
+            "count": 3,
+            "result": "fail",
+            "disposition": "reject",
+            "dkim_aligned": false,
+            "spf_aligned": false,
+            "derived": false,
+            "header_from": "example.com",
+            "envelope_from": null,
+            "envelope_to": null,
+            "dkim": [{ "domain": "example.com", "selector": "s1", "result": "fail", "result_raw": null,
+                "human_result": null }],
+            "spf": [{ "domain": "example.com", "scope": null, "result": "fail", "result_raw": null,
+                "human_result": null }],
+            "reasons": [{ "type": "local_policy", "type_raw": null, "comment": "<script> arc=pass" }],
+            "raw": [],
+        })
+    );
+    let second = app.get(&format!("{path}?per_page=1&page=2")).await.expect(200);
+    assert_eq!(second["records"].as_array().unwrap().len(), 1);
+    assert_eq!(second["records"][0]["source_ip"], "203.0.113.50");
+}
+
+#[tokio::test]
+async fn the_original_is_what_was_handed_in() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let bytes = gzip(&Sample::new("example.com", "r1", &[PASS]).xml());
+    let taken = app.upload(&id, bytes.clone()).await;
+    let number = &taken["reports"][0]["id"];
+    let answer = app.get(&format!("/domains/{id}/dmarc/reports/{number}/original")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body, bytes);
+    assert_eq!(answer.header("content-type"), Some("application/gzip"));
+    let disposition = format!("attachment; filename=\"report-{number}.xml.gz\"");
+    assert_eq!(answer.header("content-disposition"), Some(disposition.as_str()));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+}

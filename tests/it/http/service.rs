@@ -1,0 +1,46 @@
+//! `/healthz`, `/readyz`, `/metrics`
+
+use tallymark::http::MetricsAccess;
+
+use super::{Ask, TestApp};
+
+#[tokio::test]
+async fn health_and_readiness_need_no_key() {
+    let app = TestApp::start().await;
+    let health = app.send(Ask::new("GET", "/healthz")).await.expect(200);
+    assert_eq!(health["status"], "ok");
+    let ready = app.send(Ask::new("GET", "/readyz")).await.expect(200);
+    assert_eq!((ready["status"].as_str(), ready["queue_depth"].as_u64()), (Some("ready"), Some(0)));
+}
+
+#[tokio::test]
+async fn metrics_count_requests_by_pattern_and_never_by_path() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    app.get(&format!("/domains/{id}")).await.expect(200);
+    app.get("/domains/dom_000000000000").await.refused(404, "not_found");
+    app.get("/no/such/path").await.refused(404, "not_found");
+    let answer = app.send(Ask::new("GET", "/metrics")).await;
+    assert_eq!(answer.status, 200);
+    for line in [
+        "tallymark_http_requests_total{route=\"/domains/{id}\",method=\"GET\",status=\"200\"} 1",
+        "tallymark_http_requests_total{route=\"/domains/{id}\",method=\"GET\",status=\"404\"} 1",
+        "tallymark_http_requests_total{route=\"unmatched\",method=\"GET\",status=\"404\"} 1",
+    ] {
+        assert!(answer.text().lines().any(|other| other == line), "{line}\n{}", answer.text());
+    }
+    assert!(!answer.text().contains(&id));
+}
+
+#[tokio::test]
+async fn metrics_are_for_this_machine_unless_configured_otherwise() {
+    let app = TestApp::start().await;
+    for name in ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"] {
+        let answer = app.send(Ask::new("GET", "/metrics").header(name, "192.0.2.1")).await;
+        answer.refused(404, "not_found");
+    }
+    let open = TestApp::start_with(|config| config.metrics = MetricsAccess::Everybody).await;
+    assert_eq!(open.send(Ask::new("GET", "/metrics").header("Via", "x")).await.status, 200);
+    let closed = TestApp::start_with(|config| config.metrics = MetricsAccess::Nobody).await;
+    closed.send(Ask::new("GET", "/metrics")).await.refused(404, "not_found");
+}

@@ -1,0 +1,181 @@
+//! Sums against a brute-force recount, and what belongs to whom.
+
+use proptest::prelude::*;
+use tallymark::report::{Day, DayRange};
+use tallymark::store::{Belonging, Page, ReportFilter, ResultFilter, SetAsideKind};
+
+use super::{ALL_DAYS, Database, Expected, FIRST_PAGE, day, message, new_domain, new_report};
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn records() -> impl Strategy<Value = Vec<(String, u64, bool)>> {
+    let address = prop_oneof![
+        (0_u8..6).prop_map(|low| format!("198.51.100.{low}")),
+        (0_u8..3).prop_map(|low| format!("2001:db8::{low}")),
+        Just(String::new()),
+    ];
+    proptest::collection::vec((address, 0_u64..50, any::<bool>()), 0..8)
+}
+
+fn windows() -> impl Strategy<Value = (i64, i64)> {
+    (0_i64..20, prop_oneof![Just(86_399), Just(86_400), 0_i64..900_000], 0_i64..86_400)
+        .prop_map(|(nth, len, shift)| (day(nth).0 + shift, day(nth).0 + shift + len))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever is sent in, in whatever batches: each sum is what counting by hand gives.
+    #[test]
+    fn sums_are_what_was_sent_in(reports in proptest::collection::vec((windows(), records()), 1..12), split in 1_usize..5) {
+        runtime().block_on(async {
+            let db = Database::start().await;
+            let mut expected = Expected::new();
+            let mut batch = Vec::new();
+            for (nth, (window, records)) in reports.iter().enumerate() {
+                let borrowed: Vec<_> = records.iter().map(|(address, count, passes)| (&**address, *count, *passes)).collect();
+                let new = new_report(&format!("report {nth}"), (window.0 + nth as i64, window.1 + nth as i64), &borrowed);
+                batch.push(message(db.account.id, vec![new]));
+                for (address, count, _) in records {
+                    *expected.entry(address.parse().ok()).or_default() += count;
+                }
+            }
+            while !batch.is_empty() {
+                let rest = batch.split_off(split.min(batch.len()));
+                db.commit_all(std::mem::replace(&mut batch, rest)).await;
+            }
+            expected.retain(|_, count| *count > 0);
+            let totals = db.check_sums(db.domain.id).await;
+            assert_eq!(totals.messages(), expected.values().sum::<u64>());
+            let sources = db.store.sources(db.domain.id, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
+            let found: Expected =
+                sources.sources.iter().map(|source| (source.address, source.totals.messages())).collect();
+            assert_eq!(found, expected);
+            assert!(sources.sources.is_sorted_by_key(|source| std::cmp::Reverse(source.totals.messages())));
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_window_over_two_days_is_spread_and_nothing_is_lost() {
+    let db = Database::start().await;
+    let begin = day(0).0 + 64_800;
+    db.commit(vec![new_report("1", (begin, begin + 86_400), &[("192.0.2.1", 5, true)])]).await;
+    let first = Day::from_unix(begin);
+    let stats = db.store.stats(db.domain.id, DayRange { first, last: first.plus(1) }).await.unwrap();
+    assert_eq!(stats.days.iter().map(|day| day.totals.pass).collect::<Vec<_>>(), [1, 4]);
+    db.check_sums(db.domain.id).await;
+}
+
+#[tokio::test]
+async fn filters_and_pages_agree_with_the_whole() {
+    let db = Database::start().await;
+    for nth in 0..30_u64 {
+        let mixed = [("192.0.2.1", nth + 1, true), ("192.0.2.2", nth, nth % 3 == 0)];
+        db.commit(vec![new_report(&nth.to_string(), day(nth as i64 % 7), &mixed)]).await;
+    }
+    let id = db.domain.id;
+    let (all, total) = db.store.reports(id, &ReportFilter::default(), FIRST_PAGE).await.unwrap();
+    assert_eq!((all.len(), total), (30, 30));
+    let mut paged = Vec::new();
+    for page in 1..=8 {
+        let (reports, _) = db.store.reports(id, &ReportFilter::default(), Page { page, per_page: 4 }).await.unwrap();
+        paged.extend(reports);
+    }
+    assert_eq!(paged, all);
+    assert!(all.is_sorted_by_key(|report| std::cmp::Reverse((report.window.begin, report.no))));
+    let mut by_result = 0;
+    for result in [ResultFilter::Pass, ResultFilter::Fail, ResultFilter::Mixed] {
+        let filter = ReportFilter { result: Some(result), org: Some("REPORTER".to_owned()), ..ReportFilter::default() };
+        let (reports, total) = db.store.reports(id, &filter, FIRST_PAGE).await.unwrap();
+        assert!(reports.iter().all(|report| report.totals.matches(Some(result))));
+        assert_eq!(reports.len() as u64, total);
+        by_result += total;
+    }
+    assert_eq!(by_result, 30);
+    let sources = db.store.sources(id, ALL_DAYS, None, Page { page: 2, per_page: 1 }).await.unwrap();
+    let whole = db.store.sources(id, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
+    assert_eq!((sources.total, &sources.sources[0]), (2, &whole.sources[1]));
+}
+
+#[tokio::test]
+async fn reports_go_to_the_closest_registered_parent_or_wait() {
+    let db = Database::start().await;
+    let about = |name: &str, nth: i64| {
+        let mut report = super::report(name, day(nth), &[("192.0.2.1", 1, true)]);
+        report.policy.domain = name.into();
+        super::taken(report, tallymark::store::Authenticated::Unknown)
+    };
+    let below = db.store.add_domain(db.account.id, new_domain("mail.example.com"), super::NOW).await.unwrap();
+    let outcome = db
+        .commit(vec![about("a.mail.example.com", 0), about("example.com", 1), about("b.example.com", 2), about("example.org", 3)])
+        .await;
+    let domains: Vec<_> = outcome.reports.iter().map(|report| report.domain).collect();
+    assert_eq!(domains, [below.id, db.domain.id, db.domain.id]);
+    assert_eq!(outcome.set_aside[0].kind, SetAsideKind::Unclaimed);
+    assert_eq!(db.store.unclaimed_names(db.account.id).await.unwrap(), ["example.org"]);
+    // Addressed to a domain that it is not about.
+    let mut stray = message(db.account.id, vec![about("example.com", 5)]);
+    stray.belonging = Belonging::Domain(db.account.id, below.id);
+    let outcome = db.commit_all(vec![stray]).await.remove(0);
+    assert_eq!((outcome.reports.len(), &*outcome.set_aside[0].reason), (0, "misaddressed"));
+    // Added on sight, but never a public suffix.
+    let mut adding = message(db.account.id, vec![about("example.net", 6), about("co.uk", 7)]);
+    adding.belonging = Belonging::AddDomains(db.account.id);
+    let outcome = db.commit_all(vec![adding]).await.remove(0);
+    assert_eq!((outcome.reports.len(), outcome.set_aside.len()), (1, 1));
+    assert_eq!(db.store.domains(db.account.id).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_removed_domain_takes_everything_with_it() {
+    let db = Database::start().await;
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 1, true)])]).await;
+    let other = db.store.add_account("other", tallymark::store::Mode::Live, super::NOW).await.unwrap();
+    assert!(!db.store.remove_domain(other.id, &db.domain.public_id, super::NOW).await.unwrap());
+    assert!(db.store.remove_domain(db.account.id, &db.domain.public_id, super::NOW).await.unwrap());
+    assert_eq!(db.store.stats(db.domain.id, ALL_DAYS).await.unwrap().totals.messages(), 0);
+    // Added anew, it starts from nothing: the same report is new again.
+    let again = db.store.add_domain(db.account.id, new_domain("example.com"), super::NOW).await.unwrap();
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 1, true)])]).await;
+    assert_eq!(db.check_sums(again.id).await.messages(), 1);
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_opening_again() {
+    let db = Database::start().await;
+    let outcome = db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true), ("192.0.2.9", 4, false)])]).await;
+    db.store.close().await;
+    let path = db.folder.path().join("tallymark.sqlite");
+    let store = tallymark::store::Store::open(&path).await.unwrap();
+    let (records, total) = store.records(db.domain.id, outcome.reports[0].no, FIRST_PAGE).await.unwrap();
+    assert_eq!((total, records.iter().map(|record| record.count).sum::<u64>()), (2, 7));
+    assert_eq!(records[1].source, "192.0.2.9".parse().ok());
+    assert_eq!(records[0].evidence.header_from.as_deref(), Some("example.com"));
+    assert_eq!(store.original(db.domain.id, outcome.reports[0].no).await.unwrap().unwrap().bytes.len(), 16);
+    assert!(store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty());
+}
+
+/// A negative control: recounting does see a sum that is not the records'.
+#[tokio::test]
+async fn recounting_finds_what_was_changed_behind_our_back() {
+    let db = Database::start().await;
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])]).await;
+    let path = db.folder.path().join("tallymark.sqlite");
+    for statement in [
+        "update daily_totals set pass = pass + 1",
+        "update records set messages = 4",
+        "delete from daily_sources",
+        "update reports set counted = 0",
+    ] {
+        let copy = db.folder.path().join("copy.sqlite");
+        db.store.close().await;
+        std::fs::copy(&path, &copy).unwrap();
+        super::super::sqlite(&copy, statement).await;
+        let store = tallymark::store::Store::open(&copy).await.unwrap();
+        assert!(!store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty(), "{statement}");
+        store.close().await;
+    }
+}

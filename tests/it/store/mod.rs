@@ -1,0 +1,161 @@
+//! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
+
+mod conflicts;
+mod figures;
+mod retention;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tallymark::report::{
+    AuthResult, Day, DayRange, Disposition, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy,
+    PolicyPublished, Record, Report, Warnings, Window,
+};
+use tallymark::store::{
+    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Mode, NewDomain, NewMessage,
+    NewReport, Outcome, Page, Region, ReportFilter, Store, TlsMode, Totals,
+};
+
+pub const NOW: i64 = 1_760_000_000_000;
+pub const ALL_DAYS: DayRange = DayRange { first: Day(0), last: Day(30_000) };
+pub const FIRST_PAGE: Page = Page { page: 1, per_page: 100_000 };
+
+/// A database in a folder of its own, with an account and a domain.
+pub struct Database {
+    pub store: Store,
+    pub account: Account,
+    pub domain: Domain,
+    pub folder: tempfile::TempDir,
+}
+
+impl Database {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
+        let account = store.add_account("default", Mode::Live, NOW).await.unwrap();
+        let domain = store.add_domain(account.id, new_domain("example.com"), NOW).await.unwrap();
+        Self { store, account, domain, folder }
+    }
+
+    pub async fn commit(&self, reports: Vec<NewReport>) -> Outcome {
+        let message = message(self.account.id, reports);
+        self.commit_all(vec![message]).await.remove(0)
+    }
+
+    pub async fn commit_all(&self, batch: Vec<NewMessage>) -> Vec<Outcome> {
+        let options = CommitOptions { keep_originals: true, fresh: &fresh };
+        self.store.commit(batch, &options).await.unwrap()
+    }
+
+    /// Every sum that can be asked for is the same sum, and recounting agrees. Gives it.
+    pub async fn check_sums(&self, domain: DomainId) -> Totals {
+        let stats = self.store.stats(domain, ALL_DAYS).await.unwrap();
+        let mut days = Totals::default();
+        stats.days.iter().for_each(|day| days.add(&day.totals));
+        assert_eq!(days, stats.totals, "days");
+        let sources = self.store.sources(domain, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
+        let mut sum = Totals::default();
+        sources.sources.iter().for_each(|source| sum.add(&source.totals));
+        assert_eq!(sum, stats.totals, "sources");
+        assert_eq!(sources.total, stats.sources);
+        let (reports, total) = self.store.reports(domain, &ReportFilter::default(), FIRST_PAGE).await.unwrap();
+        let mut sum = Totals::default();
+        reports.iter().for_each(|report| sum.add(&report.totals));
+        assert_eq!(sum, stats.totals, "reports");
+        assert_eq!((total, stats.reports), (reports.len() as u64, reports.len() as u64));
+        let verified = self.store.verify(&|_, _| {}).await.unwrap();
+        assert_eq!(verified.discrepancies, []);
+        stats.totals
+    }
+}
+
+pub fn fresh() -> FreshDomain {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+    FreshDomain { public_id: format!("dom_{nth:016}"), rua_token: format!("token{nth}") }
+}
+
+pub fn new_domain(name: &str) -> NewDomain {
+    let FreshDomain { public_id, rua_token } = fresh();
+    NewDomain {
+        public_id,
+        name: DomainName::parse(name).unwrap(),
+        region: Region::EuWest1,
+        tls_mode: TlsMode::Opportunistic,
+        open_tracking: false,
+        click_tracking: false,
+        custom_return_path: None,
+        rua_token,
+    }
+}
+
+pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut digest = [0; 16];
+    digest[..4].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+    NewMessage {
+        belonging: Belonging::Account(account),
+        digest,
+        bytes: digest.to_vec(),
+        received_at: NOW,
+        origin: "test".to_owned(),
+        reports: reports.into_iter().map(|report| ("report.xml".to_owned(), report)).collect(),
+        problems: Vec::new(),
+        other: "mail",
+        replay: None,
+    }
+}
+
+/// `(address, count, passes)` as a record whose evidence depends on the verdict.
+pub fn report(id: &str, window: (i64, i64), records: &[(&str, u64, bool)]) -> Report {
+    let evidence = [true, false].map(|passes| Evidence {
+        header_from: Some("example.com".into()),
+        dkim: vec![DkimAuth {
+            domain: Some("example.com".into()),
+            result: if passes { AuthResult::Pass } else { AuthResult::Fail },
+            ..DkimAuth::default()
+        }],
+        ..Evidence::default()
+    });
+    let record = |(address, count, passes): &(&str, u64, bool)| Record {
+        source: address.parse::<IpAddr>().ok(),
+        evaluated: Evaluated {
+            disposition: Some(if *passes { Disposition::None } else { Disposition::Reject }),
+            dkim: Some(if *passes { PassFail::Pass } else { PassFail::Fail }),
+            spf: Some(PassFail::Fail),
+        },
+        evidence: u32::from(!passes),
+        count: *count,
+    };
+    Report {
+        metadata: Metadata {
+            org_name: Some("Reporter".into()),
+            email: Some("dmarc@reporter.example".into()),
+            report_id: id.into(),
+            window: Window { begin: window.0, end: window.1 },
+            ..Metadata::default()
+        },
+        policy: PolicyPublished { domain: "example.com".into(), p: Some(Policy::Reject), ..PolicyPublished::default() },
+        records: records.iter().map(record).collect(),
+        evidence: evidence.into(),
+        ..Report::default()
+    }
+}
+
+pub fn taken(report: Report, authenticated: Authenticated) -> NewReport {
+    NewReport::of(Parsed { report, warnings: Warnings::default() }, authenticated)
+}
+
+pub fn new_report(id: &str, window: (i64, i64), records: &[(&str, u64, bool)]) -> NewReport {
+    taken(report(id, window, records), Authenticated::Unknown)
+}
+
+/// The n-th day of a range that every test uses.
+pub fn day(nth: i64) -> (i64, i64) {
+    let begin = 1_758_240_000 + nth * 86_400;
+    (begin, begin + 86_399)
+}
+
+/// Messages by source, as a brute-force recount of what was sent in would have them.
+pub type Expected = BTreeMap<Option<IpAddr>, u64>;
