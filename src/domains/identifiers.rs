@@ -35,7 +35,10 @@ mod tests {
             let id = public_id(&random);
             let digits = id.strip_prefix("dom_").expect("starts with dom_");
             assert_eq!(digits.len(), 16);
-            assert!(digits.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9')), "{id}");
+            assert!(
+                digits.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9')),
+                "{id}"
+            );
             assert_eq!(rua_token(&random), digits);
         }
     }

@@ -129,10 +129,15 @@ pub fn records(domain: &Domain, names: &ServiceNames) -> Vec<DnsRecord> {
     let name = &domain.name;
     let region = names.region(domain.region);
     let txt = |name: String, value: String, purpose| (RecordType::Txt, name, value, purpose);
-    let cname = |name: &DomainName, value: &str, purpose| (RecordType::Cname, name.to_string(), value.to_owned(), purpose);
+    let cname =
+        |name: &DomainName, value: &str, purpose| (RecordType::Cname, name.to_string(), value.to_owned(), purpose);
 
     let mut rows = vec![
-        txt(name.to_string(), format!("v=spf1 include:{} ~all", names.spf_host), Purpose::Spf),
+        txt(
+            name.to_string(),
+            format!("v=spf1 include:{} ~all", names.spf_host),
+            Purpose::Spf,
+        ),
         txt(
             format!("_dmarc.{name}"),
             format!("v=DMARC1; p=none; rua=mailto:{}", rua_address(domain, names)),
@@ -150,10 +155,19 @@ pub fn records(domain: &Domain, names: &ServiceNames) -> Vec<DnsRecord> {
         rows.push(cname(tracking_domain, &names.tracking_host, Purpose::Tracking));
     }
     if domain.inbound_enabled {
-        rows.push((RecordType::Mx, name.to_string(), region.inbound_host.clone(), Purpose::Mx));
+        rows.push((
+            RecordType::Mx,
+            name.to_string(),
+            region.inbound_host.clone(),
+            Purpose::Mx,
+        ));
     }
     if let Some(url) = &domain.bimi_logo_url {
-        rows.push(txt(format!("default._bimi.{name}"), format!("v=BIMI1; l={url};"), Purpose::Bimi));
+        rows.push(txt(
+            format!("default._bimi.{name}"),
+            format!("v=BIMI1; l={url};"),
+            Purpose::Bimi,
+        ));
     }
     rows.into_iter()
         .map(|(kind, name, value, purpose)| DnsRecord {
@@ -205,7 +219,10 @@ mod tests {
         let lines: Vec<String> = records(domain, &names())
             .iter()
             .map(|record| {
-                let priority = record.priority.map(|priority| format!("{priority} ")).unwrap_or_default();
+                let priority = record
+                    .priority
+                    .map(|priority| format!("{priority} "))
+                    .unwrap_or_default();
                 let required = if record.required { "!" } else { "" };
                 let (kind, purpose) = (record.kind.word(), record.purpose.word());
                 format!("{purpose}{required}: {} {kind} {priority}{}", record.name, record.value)

@@ -183,7 +183,11 @@ pub(super) async fn remove(
     OwnedDomain(domain): OwnedDomain,
 ) -> Result<Json<Removed>, ApiError> {
     let now = state.clock.now();
-    if !state.store.remove_domain(domain.account, &domain.public_id, now).await? {
+    if !state
+        .store
+        .remove_domain(domain.account, &domain.public_id, now)
+        .await?
+    {
         return Err(ApiError::not_found("Domain"));
     }
     Ok(Json(Removed { deleted: true }))
@@ -214,10 +218,15 @@ fn read_input(mut members: Members) -> Result<DomainInput, ApiError> {
     if let (Some(name), Some(host)) = (&name, &custom_return_path)
         && (host == name || !name.covers(host.as_str()))
     {
-        members.refuse("custom_return_path", format!("must be a host below {name}, such as bounce.{name}"));
+        members.refuse(
+            "custom_return_path",
+            format!("must be a host below {name}, such as bounce.{name}"),
+        );
     }
     members.finish()?;
-    let Some(name) = name else { return Err(ApiError::internal()) };
+    let Some(name) = name else {
+        return Err(ApiError::internal());
+    };
     Ok(DomainInput {
         name,
         region: region.unwrap_or(Region::EuWest1),

@@ -19,7 +19,11 @@ pub(super) async fn envelope(State(state): State<AppState>, request: Request, ne
     let began = state.clock.monotonic();
     let method = method_word(request.method());
     let peer = peer_address(request.extensions());
-    let id = request.headers().get(REQUEST_ID).filter(|id| is_sane(id.as_bytes())).cloned();
+    let id = request
+        .headers()
+        .get(REQUEST_ID)
+        .filter(|id| is_sane(id.as_bytes()))
+        .cloned();
     let id = id.unwrap_or_else(new_request_id);
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), method);
 
@@ -31,18 +35,27 @@ pub(super) async fn envelope(State(state): State<AppState>, request: Request, ne
     headers.insert(REQUEST_ID, id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // What an answer says is its account's business: no cache keeps it.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
 
-    let route = response.extensions().get::<RouteLabel>().map_or("unmatched", |label| label.0);
+    let route = response
+        .extensions()
+        .get::<RouteLabel>()
+        .map_or("unmatched", |label| label.0);
     let took = state.clock.monotonic().saturating_sub(began);
-    state.metrics.count_request(route, method, response.status().as_u16(), took);
+    state
+        .metrics
+        .count_request(route, method, response.status().as_u16(), took);
     response
 }
 
 /// Letters, digits and a few signs: nothing that could forge a line of a log.
 fn is_sane(id: &[u8]) -> bool {
     let fits = (1..=REQUEST_ID_BYTES_MAX).contains(&id.len());
-    fits && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
+    fits && id
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
 }
 
 /// 32 hex digits by chance. Without a generator the id says so; nothing depends on it.

@@ -69,7 +69,11 @@ impl ApiError {
 
     /// 408: the body came too slowly.
     pub fn request_timeout() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request body took too long to arrive")
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "The request body took too long to arrive",
+        )
     }
 
     /// 409: it is there already.
@@ -104,7 +108,11 @@ impl ApiError {
     pub fn rate_limit_exceeded(retry_after_seconds: u64) -> Self {
         Self {
             retry_after_seconds: Some(retry_after_seconds.clamp(1, 60)),
-            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", "Too many requests")
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_exceeded",
+                "Too many requests",
+            )
         }
     }
 
@@ -118,7 +126,11 @@ impl ApiError {
     pub fn unavailable() -> Self {
         Self {
             retry_after_seconds: Some(5),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available right now; try again soon")
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Not available right now; try again soon",
+            )
         }
     }
 

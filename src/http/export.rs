@@ -67,7 +67,13 @@ pub(super) async fn export(
 const RETRY_SECONDS: u64 = 10;
 
 /// Writes pieces as fast as the client reads them; ends when all is sent, or when it reads no more.
-async fn pump(format: Format, first: Vec<ExportedRecord>, mut records: Records, pieces: Pieces, stall_time_max: Duration) {
+async fn pump(
+    format: Format,
+    first: Vec<ExportedRecord>,
+    mut records: Records,
+    pieces: Pieces,
+    stall_time_max: Duration,
+) {
     let mut next = Some(Ok(first));
     let mut header = Some(format.header());
     while let Some(batch) = next {
@@ -92,7 +98,9 @@ async fn pump(format: Format, first: Vec<ExportedRecord>, mut records: Records, 
 }
 
 fn streamed(format: Format, domain: &Domain, pieces: mpsc::Receiver<io::Result<Bytes>>) -> Response {
-    let body = stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)));
+    let body = stream::unfold(pieces, async |mut pieces| {
+        pieces.recv().await.map(|piece| (piece, pieces))
+    });
     // The name is letters, digits, hyphens and dots.
     let disposition = format!("attachment; filename=\"{}.{}\"", domain.name, format.word());
     let mut response = Body::from_stream(body).into_response();
@@ -106,7 +114,9 @@ fn streamed(format: Format, domain: &Domain, pieces: mpsc::Receiver<io::Result<B
 
 impl Format {
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Csv, Self::Ndjson].into_iter().find(|format| format.word() == word)
+        [Self::Csv, Self::Ndjson]
+            .into_iter()
+            .find(|format| format.word() == word)
     }
 
     const fn word(self) -> &'static str {

@@ -174,7 +174,11 @@ mod tests {
         let mut row = Row::new();
         row.cell("x");
         row.cell(text);
-        assert_eq!(String::from_utf8(row.finish()).unwrap(), format!("x,{expect}\r\n"), "{text:?}");
+        assert_eq!(
+            String::from_utf8(row.finish()).unwrap(),
+            format!("x,{expect}\r\n"),
+            "{text:?}"
+        );
     }
 
     #[test]
@@ -198,7 +202,10 @@ mod tests {
         check(" =1", "\"' =1\"");
         check("\u{feff}=1", "'\u{feff}=1");
         check("\u{ff1d}1", "'\u{ff1d}1");
-        check("=HYPERLINK(\"http://x\",\"y\")", "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
+        check(
+            "=HYPERLINK(\"http://x\",\"y\")",
+            "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"",
+        );
         check("a=1", "a=1");
     }
 }

@@ -82,7 +82,10 @@ impl Parameters {
     pub(super) fn number(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let value = whole_number(self.text(name)?).filter(|number| range.contains(number));
         if value.is_none() {
-            self.refuse(name, format!("must be a whole number from {} to {}", range.start(), range.end()));
+            self.refuse(
+                name,
+                format!("must be a whole number from {} to {}", range.start(), range.end()),
+            );
         }
         value
     }
@@ -94,7 +97,11 @@ impl Parameters {
 
     /// The mistakes, if there were any.
     pub(super) fn finish(self) -> Result<(), ApiError> {
-        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::unprocessable(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::unprocessable(self.errors))
+        }
     }
 }
 
@@ -172,9 +179,14 @@ impl Members {
     pub(super) fn finish(mut self) -> Result<(), ApiError> {
         for name in self.members.keys().take(UNKNOWN_NAMED_MAX) {
             let cut = name.floor_char_boundary(NAME_BYTES_MAX);
-            self.errors.push(FieldError::new(&name[..cut], "is not a field of this request"));
+            self.errors
+                .push(FieldError::new(&name[..cut], "is not a field of this request"));
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::unprocessable(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::unprocessable(self.errors))
+        }
     }
 }
 
@@ -231,8 +243,18 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_database() {
-        for (text, fits) in [("Google", true), ("a%00b", false), ("", false), ("a%0Ab", false), ("%C3%A9", true)] {
-            assert_eq!(parameters(&format!("org={text}")).plain_text("org", 512).is_some(), fits, "{text}");
+        for (text, fits) in [
+            ("Google", true),
+            ("a%00b", false),
+            ("", false),
+            ("a%0Ab", false),
+            ("%C3%A9", true),
+        ] {
+            assert_eq!(
+                parameters(&format!("org={text}")).plain_text("org", 512).is_some(),
+                fits,
+                "{text}"
+            );
         }
     }
 }

@@ -208,7 +208,11 @@ mod tests {
                 fail,
                 ..Totals::default()
             };
-            assert_eq!(serde_json::to_string(&pass_rate(&totals)).unwrap(), expect, "{pass} of {fail}");
+            assert_eq!(
+                serde_json::to_string(&pass_rate(&totals)).unwrap(),
+                expect,
+                "{pass} of {fail}"
+            );
         }
     }
 }

@@ -52,7 +52,9 @@ pub(super) async fn gate(
     request: Request,
     next: Next,
 ) -> Response {
-    let passed = AssertUnwindSafe(pass(&state, &route, request, next)).catch_unwind().await;
+    let passed = AssertUnwindSafe(pass(&state, &route, request, next))
+        .catch_unwind()
+        .await;
     let mut response = passed.unwrap_or_else(|panic| {
         tracing::error!(route = route.path, panic = %panic_text(&*panic), "a handler panicked");
         ApiError::internal().into_response()
@@ -172,7 +174,10 @@ async fn receive_body(
         drain(request).await;
         return Err(ApiError::payload_too_large(bytes_max));
     }
-    let bytes = announced.upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(bytes_max);
+    let bytes = announced
+        .upper()
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .unwrap_or(bytes_max);
     let received = async {
         let permit = match route.body {
             Body::Upload => {
@@ -216,7 +221,9 @@ fn restore(mut parts: Parts, body: HttpBody, waits: bool) -> Request {
 }
 
 fn check_media_type(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
-    let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .map(|value| value.to_str().unwrap_or("?"));
     let media_type = media_type.map(|text| text.split(';').next().unwrap_or(text).trim().to_ascii_lowercase());
     let is_json = |name: &str| name == "application/json" || name.ends_with("+json");
     match (body, media_type.as_deref()) {
@@ -257,7 +264,9 @@ async fn drain(request: Request) {
 /// The address at the other end, or none in particular for a request that came over no connection (in tests).
 pub(super) fn peer_address(extensions: &axum::http::Extensions) -> IpAddr {
     let peer = extensions.get::<Peer>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip().to_canonical())
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| {
+        address.ip().to_canonical()
+    })
 }
 
 /// Writes what is left of a rate beside an answer.
@@ -351,7 +360,9 @@ mod tests {
             (vec![format!("Bearer {secret}"), format!("Bearer {secret}")], false),
             (vec![], false),
         ] {
-            let headers = values.iter().map(|value| (header::AUTHORIZATION, value.parse().unwrap()));
+            let headers = values
+                .iter()
+                .map(|value| (header::AUTHORIZATION, value.parse().unwrap()));
             assert_eq!(bearer(&headers.collect()).is_some(), found, "{values:?}");
         }
     }

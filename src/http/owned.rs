@@ -100,7 +100,13 @@ mod tests {
 
     #[test]
     fn a_row_number_is_positive_digits() {
-        for (text, expect) in [("7", Some(7)), ("0", None), ("-7", None), ("+7", None), ("9223372036854775808", None)] {
+        for (text, expect) in [
+            ("7", Some(7)),
+            ("0", None),
+            ("-7", None),
+            ("+7", None),
+            ("9223372036854775808", None),
+        ] {
             assert_eq!(row_number(text), expect, "{text}");
         }
     }

@@ -161,7 +161,10 @@ mod tests {
         assert_eq!(limiter.look(KEY, now).unwrap().remaining, 1);
         assert_eq!(limiter.take(KEY, now).unwrap().remaining, 0);
         assert_eq!(limiter.look(KEY, now).unwrap().remaining, 0);
-        assert_eq!(limiter.take(Bucket::Key(KeyId(2)), now).unwrap().retry_after_seconds, None);
+        assert_eq!(
+            limiter.take(Bucket::Key(KeyId(2)), now).unwrap().retry_after_seconds,
+            None
+        );
     }
 
     #[test]

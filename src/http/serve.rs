@@ -38,7 +38,9 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accepting = async {
         loop {
-            let Ok(permit) = free.clone().acquire_owned().await else { return };
+            let Ok(permit) = free.clone().acquire_owned().await else {
+                return;
+            };
             let (stream, peer) = accept(&listener).await;
             connections.spawn(converse(stream, peer, router.clone(), stop.clone(), permit));
         }
@@ -51,7 +53,10 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     stop.cancel();
     connections.close();
     if timeout(SHUTDOWN_TIME_MAX, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "stopped while requests were still running");
+        tracing::warn!(
+            connections = connections.len(),
+            "stopped while requests were still running"
+        );
     }
     Ok(())
 }

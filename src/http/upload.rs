@@ -95,14 +95,18 @@ pub(super) async fn taken(store: &Store, outcomes: Vec<Outcome>) -> Result<Taken
                 }
             };
             // Gone again already: its domain was removed meanwhile.
-            let Some(detail) = store.report(stored.domain, stored.no).await? else { continue };
+            let Some(detail) = store.report(stored.domain, stored.no).await? else {
+                continue;
+            };
             taken.reports.push(TakenReport {
                 report: ReportItem::from(detail.summary),
                 outcome: word,
                 leaf: stored.leaf,
             });
         }
-        taken.quarantined.extend(outcome.set_aside.into_iter().map(TakenAside::from));
+        taken
+            .quarantined
+            .extend(outcome.set_aside.into_iter().map(TakenAside::from));
     }
     Ok(taken)
 }

@@ -58,7 +58,15 @@ impl TestApp {
 
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;
         let key = add_key(&store, account, Permission::FullAccess, None).await;
-        Self { address, store, clock, account, key, _folder: folder, _stop: stop.drop_guard() }
+        Self {
+            address,
+            store,
+            clock,
+            account,
+            key,
+            _folder: folder,
+            _stop: stop.drop_guard(),
+        }
     }
 
     pub async fn key(&self, permission: Permission, domain: Option<DomainId>) -> String {
@@ -68,7 +76,10 @@ impl TestApp {
     /// Another account with a key of full access.
     pub async fn stranger(&self) -> (AccountId, String) {
         let account = self.store.add_account("stranger", Mode::Live, NOW).await.unwrap().id;
-        (account, add_key(&self.store, account, Permission::FullAccess, None).await)
+        (
+            account,
+            add_key(&self.store, account, Permission::FullAccess, None).await,
+        )
     }
 
     pub async fn send(&self, ask: Ask) -> Answer {
@@ -119,7 +130,10 @@ async fn add_key(store: &Store, account: AccountId, permission: Permission, doma
 }
 
 fn fresh() -> FreshDomain {
-    FreshDomain { public_id: public_id(&random()), rua_token: rua_token(&random()) }
+    FreshDomain {
+        public_id: public_id(&random()),
+        rua_token: rua_token(&random()),
+    }
 }
 
 fn random<const BYTES: usize>() -> [u8; BYTES] {

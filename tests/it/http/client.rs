@@ -27,7 +27,12 @@ pub struct Answer {
 
 impl Ask {
     pub fn new(method: &str, path: &str) -> Self {
-        Self { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: None }
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -49,7 +54,10 @@ impl Ask {
     }
 
     pub async fn send(&self, address: SocketAddr) -> Answer {
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", self.method, self.path);
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n",
+            self.method, self.path
+        );
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
@@ -70,7 +78,10 @@ impl Ask {
 
 impl Answer {
     fn read(bytes: &[u8], bodiless: bool) -> Self {
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer with a head");
+        let end = bytes
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .expect("an answer with a head");
         let head = std::str::from_utf8(&bytes[..end]).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -78,12 +89,19 @@ impl Answer {
             let (name, value) = line.split_once(':').unwrap();
             (name.to_ascii_lowercase(), value.trim().to_owned())
         });
-        let mut answer = Self { status, headers: headers.collect(), body: Vec::new(), complete: true };
+        let mut answer = Self {
+            status,
+            headers: headers.collect(),
+            body: Vec::new(),
+            complete: true,
+        };
         let body = &bytes[end + 4..];
         if answer.header("transfer-encoding") == Some("chunked") && !bodiless {
             (answer.body, answer.complete) = dechunk(body);
         } else {
-            let length = answer.header("content-length").map(|length| length.parse::<usize>().unwrap());
+            let length = answer
+                .header("content-length")
+                .map(|length| length.parse::<usize>().unwrap());
             answer.complete = bodiless || length.is_none_or(|length| length == body.len());
             answer.body = body.to_vec();
         }
@@ -120,14 +138,20 @@ impl Answer {
         assert!(self.header("x-request-id").is_some(), "{self:?}");
         let fields = body["fields"].as_array();
         assert_eq!(fields.is_some(), status == 422, "{body}");
-        fields.into_iter().flatten().map(|field| field["field"].as_str().unwrap().to_owned()).collect()
+        fields
+            .into_iter()
+            .flatten()
+            .map(|field| field["field"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
 fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
     loop {
-        let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") else { return (out, false) };
+        let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") else {
+            return (out, false);
+        };
         let length = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
         let rest = &bytes[end + 2..];
         if length == 0 {

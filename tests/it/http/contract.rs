@@ -21,7 +21,9 @@ async fn an_unknown_path_is_404_and_a_wrong_method_405_with_allow() {
     let mut allow: Vec<_> = answer.header("allow").unwrap().split(',').collect();
     allow.sort_unstable();
     assert_eq!(allow, ["GET", "HEAD", "POST"]);
-    app.send(Ask::new("BREW", "/domains")).await.refused(405, "method_not_allowed");
+    app.send(Ask::new("BREW", "/domains"))
+        .await
+        .refused(405, "method_not_allowed");
 }
 
 #[tokio::test]
@@ -30,7 +32,12 @@ async fn a_request_without_a_valid_key_is_401() {
     let other = app.key(Permission::FullAccess, None).await;
     let keys = app.store.keys(app.account).await.unwrap();
     let id = keys.iter().find(|key| other.starts_with(&key.prefix)).map(|key| key.id);
-    assert!(app.store.revoke_key(app.account, id.unwrap_or(KeyId(0)), NOW).await.unwrap());
+    assert!(
+        app.store
+            .revoke_key(app.account, id.unwrap_or(KeyId(0)), NOW)
+            .await
+            .unwrap()
+    );
     let unknown = format!("sk_live_{}", "a".repeat(43));
     for value in [
         "Bearer".to_owned(),
@@ -42,7 +49,9 @@ async fn a_request_without_a_valid_key_is_401() {
         format!("Bearer {}", app.key.to_lowercase()),
         app.key.clone(),
     ] {
-        let answer = app.send(Ask::new("GET", "/domains").header("Authorization", &value)).await;
+        let answer = app
+            .send(Ask::new("GET", "/domains").header("Authorization", &value))
+            .await;
         answer.refused(401, "unauthorized");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
@@ -60,13 +69,23 @@ async fn a_body_that_is_no_json_object_is_400_and_one_of_another_kind_415() {
         post("application/json", body).await.refused(400, "invalid_request");
     }
     let deep = "[".repeat(100_000 / 2);
-    let ask = Ask::new("POST", "/domains").key(&app.key).body("application/json", deep);
+    let ask = Ask::new("POST", "/domains")
+        .key(&app.key)
+        .body("application/json", deep);
     app.send(ask).await.refused(400, "invalid_request");
     for media_type in ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""] {
-        post(media_type, "{\"name\":\"example.com\"}").await.refused(415, "unsupported_media_type");
+        post(media_type, "{\"name\":\"example.com\"}")
+            .await
+            .refused(415, "unsupported_media_type");
     }
-    app.send(Ask::new("POST", "/domains").key(&app.key)).await.refused(415, "unsupported_media_type");
-    for media_type in ["application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"] {
+    app.send(Ask::new("POST", "/domains").key(&app.key))
+        .await
+        .refused(415, "unsupported_media_type");
+    for media_type in [
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/merge-patch+json",
+    ] {
         post(media_type, "{}").await.refused(422, "unprocessable_entity");
     }
 }
@@ -76,14 +95,20 @@ async fn a_body_over_its_limit_is_413_also_in_chunks_and_when_it_is_an_upload() 
     let app = TestApp::start().await;
     let large = json!({ "name": "a".repeat(70_000) }).to_string();
     let ask = Ask::new("POST", "/domains").key(&app.key);
-    app.send(ask.clone().body("application/json", large)).await.refused(413, "payload_too_large");
+    app.send(ask.clone().body("application/json", large))
+        .await
+        .refused(413, "payload_too_large");
 
     let id = app.add_domain("example.com").await;
     let path = format!("/domains/{id}/dmarc/reports");
-    let upload = Ask::new("POST", &path).key(&app.key).body("application/xml", vec![b'x'; 30 << 20]);
+    let upload = Ask::new("POST", &path)
+        .key(&app.key)
+        .body("application/xml", vec![b'x'; 30 << 20]);
     app.send(upload).await.refused(413, "payload_too_large");
 
-    let mut chunked = Ask::new("POST", "/domains").key(&app.key).header("Content-Type", "application/json");
+    let mut chunked = Ask::new("POST", "/domains")
+        .key(&app.key)
+        .header("Content-Type", "application/json");
     chunked = chunked.header("Transfer-Encoding", "chunked");
     let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
     let mut head = "POST /domains HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".to_owned();
@@ -92,7 +117,10 @@ async fn a_body_over_its_limit_is_413_also_in_chunks_and_when_it_is_an_upload() 
     }
     stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
     for _ in 0..3 {
-        stream.write_all(format!("8000\r\n{}\r\n", " ".repeat(0x8000)).as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("8000\r\n{}\r\n", " ".repeat(0x8000)).as_bytes())
+            .await
+            .unwrap();
     }
     stream.write_all(b"0\r\n\r\n").await.unwrap();
     let mut text = String::new();
@@ -107,8 +135,24 @@ async fn every_mistake_of_a_body_is_named() {
         "colour": 1, "shape": null });
     let mut fields = app.post("/domains", &body).await.refused(422, "unprocessable_entity");
     fields.sort_unstable();
-    assert_eq!(fields, ["colour", "custom_return_path", "name", "open_tracking", "region", "shape", "tls_mode"]);
-    assert_eq!(app.post("/domains", &json!({})).await.refused(422, "unprocessable_entity"), ["name"]);
+    assert_eq!(
+        fields,
+        [
+            "colour",
+            "custom_return_path",
+            "name",
+            "open_tracking",
+            "region",
+            "shape",
+            "tls_mode"
+        ]
+    );
+    assert_eq!(
+        app.post("/domains", &json!({}))
+            .await
+            .refused(422, "unprocessable_entity"),
+        ["name"]
+    );
 }
 
 #[tokio::test]
@@ -179,7 +223,12 @@ async fn a_request_id_is_made_or_echoed_if_it_is_a_sane_token() {
 async fn head_is_get_without_the_body() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
-    for path in ["/healthz", "/domains", &format!("/domains/{id}"), &format!("/domains/{id}/dmarc/stats")] {
+    for path in [
+        "/healthz",
+        "/domains",
+        &format!("/domains/{id}"),
+        &format!("/domains/{id}/dmarc/stats"),
+    ] {
         let get = app.get(path).await;
         let head = app.send(Ask::new("HEAD", path).key(&app.key)).await;
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
@@ -189,7 +238,10 @@ async fn head_is_get_without_the_body() {
 
 #[tokio::test]
 async fn a_key_over_its_rate_is_429_with_retry_after_until_time_has_passed() {
-    let rate = Rate { per_second: 2, burst: 3 };
+    let rate = Rate {
+        per_second: 2,
+        burst: 3,
+    };
     let app = TestApp::start_with(|config| config.rate = Some(rate)).await;
     for remaining in ["2", "1", "0"] {
         let answer = app.get("/domains").await;
@@ -211,7 +263,9 @@ async fn a_key_over_its_rate_is_429_with_retry_after_until_time_has_passed() {
     for _ in 0..3 {
         app.send(Ask::new("GET", "/domains")).await.refused(401, "unauthorized");
     }
-    app.send(Ask::new("GET", "/domains")).await.refused(429, "rate_limit_exceeded");
+    app.send(Ask::new("GET", "/domains"))
+        .await
+        .refused(429, "rate_limit_exceeded");
     let open = app.send(Ask::new("GET", "/healthz")).await;
     open.expect(200);
     assert_eq!(open.header("x-ratelimit-remaining"), Some("0"));

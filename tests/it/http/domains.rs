@@ -13,7 +13,11 @@ async fn a_domain_is_added_shown_listed_and_removed() {
     let added = app.post("/domains", &body).await.expect(201);
     let id = added["id"].as_str().unwrap();
     assert!(id.starts_with("dom_") && id.len() == 20, "{id}");
-    let token = added["rua_address"].as_str().unwrap().strip_suffix("@rua.tally.example").unwrap();
+    let token = added["rua_address"]
+        .as_str()
+        .unwrap()
+        .strip_suffix("@rua.tally.example")
+        .unwrap();
     let record = |purpose, kind, name, value: &str, required| {
         json!({ "type": kind, "name": name, "value": value, "purpose": purpose, "verified": false, "required": required,
             "priority": null, "found": [], "problem": null })
@@ -53,7 +57,10 @@ async fn a_domain_is_added_shown_listed_and_removed() {
         "created_at": "2026-03-23T10:00:00.000Z" });
     assert_eq!(app.get("/domains").await.expect(200), json!({ "domains": [item] }));
 
-    assert_eq!(app.delete(&format!("/domains/{id}")).await.expect(200), json!({ "deleted": true }));
+    assert_eq!(
+        app.delete(&format!("/domains/{id}")).await.expect(200),
+        json!({ "deleted": true })
+    );
     app.delete(&format!("/domains/{id}")).await.refused(404, "not_found");
     app.get(&format!("/domains/{id}")).await.refused(404, "not_found");
     assert_eq!(app.get("/domains").await.expect(200), json!({ "domains": [] }));
@@ -67,16 +74,23 @@ async fn what_is_not_said_has_its_default() {
     assert_eq!(added["name"], "xn--bcher-kva.example");
     assert_eq!(added["region"], "eu-west-1");
     assert_eq!(added["tls_mode"], "opportunistic");
-    assert_eq!((&added["open_tracking"], &added["click_tracking"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&added["open_tracking"], &added["click_tracking"]),
+        (&json!(false), &json!(false))
+    );
 }
 
 #[tokio::test]
 async fn the_same_name_again_is_409_but_another_account_may_have_it() {
     let app = TestApp::start().await;
     app.add_domain("example.com").await;
-    app.post("/domains", &json!({ "name": "EXAMPLE.com" })).await.refused(409, "conflict");
+    app.post("/domains", &json!({ "name": "EXAMPLE.com" }))
+        .await
+        .refused(409, "conflict");
     let (_, other) = app.stranger().await;
-    let ask = Ask::new("POST", "/domains").key(&other).json(&json!({ "name": "example.com" }));
+    let ask = Ask::new("POST", "/domains")
+        .key(&other)
+        .json(&json!({ "name": "example.com" }));
     app.send(ask).await.expect(201);
 }
 
@@ -103,8 +117,17 @@ async fn a_name_that_nobody_can_own_is_422() {
         assert_eq!(answer.refused(422, "unprocessable_entity"), ["name"], "{name}");
     }
     for host in ["example.com", "bounce.example.org", "notexample.com", "bounce"] {
-        let answer = app.post("/domains", &json!({ "name": "example.com", "custom_return_path": host })).await;
-        assert_eq!(answer.refused(422, "unprocessable_entity"), ["custom_return_path"], "{host}");
+        let answer = app
+            .post(
+                "/domains",
+                &json!({ "name": "example.com", "custom_return_path": host }),
+            )
+            .await;
+        assert_eq!(
+            answer.refused(422, "unprocessable_entity"),
+            ["custom_return_path"],
+            "{host}"
+        );
     }
 }
 
@@ -116,23 +139,39 @@ async fn domains_are_listed_newest_first() {
         app.clock.advance(std::time::Duration::from_secs(1));
     }
     let list = app.get("/domains").await.expect(200);
-    let names: Vec<_> = list["domains"].as_array().unwrap().iter().map(|domain| domain["name"].clone()).collect();
+    let names: Vec<_> = list["domains"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|domain| domain["name"].clone())
+        .collect();
     assert_eq!(names, ["c.example", "b.example", "a.example"]);
 }
 
 #[tokio::test]
 async fn a_key_bound_to_a_domain_lists_only_that_one_and_adds_none() {
     let app = TestApp::start().await;
-    let (mine, other) = (app.add_domain("mine.example").await, app.add_domain("other.example").await);
+    let (mine, other) = (
+        app.add_domain("mine.example").await,
+        app.add_domain("other.example").await,
+    );
     let bound = app.key(Permission::FullAccess, Some(app.domain_id(&mine).await)).await;
     let list = app.send(Ask::new("GET", "/domains").key(&bound)).await.expect(200);
     assert_eq!(list["domains"].as_array().unwrap().len(), 1);
     assert_eq!(list["domains"][0]["id"], json!(mine));
-    let add = Ask::new("POST", "/domains").key(&bound).json(&json!({ "name": "third.example" }));
+    let add = Ask::new("POST", "/domains")
+        .key(&bound)
+        .json(&json!({ "name": "third.example" }));
     app.send(add).await.refused(403, "forbidden");
-    app.send(Ask::new("GET", &format!("/domains/{mine}")).key(&bound)).await.expect(200);
-    app.send(Ask::new("DELETE", &format!("/domains/{other}")).key(&bound)).await.refused(404, "not_found");
-    app.send(Ask::new("DELETE", &format!("/domains/{mine}")).key(&bound)).await.expect(200);
+    app.send(Ask::new("GET", &format!("/domains/{mine}")).key(&bound))
+        .await
+        .expect(200);
+    app.send(Ask::new("DELETE", &format!("/domains/{other}")).key(&bound))
+        .await
+        .refused(404, "not_found");
+    app.send(Ask::new("DELETE", &format!("/domains/{mine}")).key(&bound))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]

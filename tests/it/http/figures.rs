@@ -8,10 +8,25 @@ use super::{FAIL, PASS, Sample, TestApp};
 async fn app() -> (TestApp, String) {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
-    let forwarded = Row { source: "2001:db8::25", count: 7, dkim: "pass", spf: "fail", disposition: "none" };
-    app.upload(&id, Sample::new("example.com", "r1", &[PASS, FAIL]).xml()).await;
+    let forwarded = Row {
+        source: "2001:db8::25",
+        count: 7,
+        dkim: "pass",
+        spf: "fail",
+        disposition: "none",
+    };
+    app.upload(&id, Sample::new("example.com", "r1", &[PASS, FAIL]).xml())
+        .await;
     let older = Sample::new("example.com", "r2", &[PASS, forwarded]);
-    app.upload(&id, Sample { begin: BEGIN - 3 * 86_400, ..older }.xml()).await;
+    app.upload(
+        &id,
+        Sample {
+            begin: BEGIN - 3 * 86_400,
+            ..older
+        }
+        .xml(),
+    )
+    .await;
     (app, id)
 }
 
@@ -65,7 +80,12 @@ async fn a_range_is_days_or_from_and_to() {
 }
 
 fn addresses(list: &Value) -> Vec<&str> {
-    list["sources"].as_array().unwrap().iter().map(|source| source["source_ip"].as_str().unwrap()).collect()
+    list["sources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|source| source["source_ip"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -97,12 +117,22 @@ async fn sources_are_listed_largest_first_with_their_sums() {
 #[tokio::test]
 async fn sources_are_paged_and_filtered() {
     let (app, id) = app().await;
-    let sources = async |query: &str| app.get(&format!("/domains/{id}/dmarc/sources?{query}")).await.expect(200);
+    let sources = async |query: &str| {
+        app.get(&format!("/domains/{id}/dmarc/sources?{query}"))
+            .await
+            .expect(200)
+    };
     let second = sources("per_page=2&page=2").await;
     assert_eq!(addresses(&second), ["203.0.113.50"]);
-    assert_eq!(second["pagination"], json!({ "total": 3, "page": 2, "per_page": 2, "total_pages": 2 }));
+    assert_eq!(
+        second["pagination"],
+        json!({ "total": 3, "page": 2, "per_page": 2, "total_pages": 2 })
+    );
     let failing = sources("result=fail").await;
-    assert_eq!((addresses(&failing), &failing["total"]), (vec!["203.0.113.50"], &json!(1)));
+    assert_eq!(
+        (addresses(&failing), &failing["total"]),
+        (vec!["203.0.113.50"], &json!(1))
+    );
     assert_eq!(addresses(&sources("days=2").await), ["198.51.100.1", "203.0.113.50"]);
     assert_eq!(sources("").await["pagination"]["per_page"], 100);
 }
@@ -113,9 +143,18 @@ async fn every_way_of_asking_gives_the_same_sum() {
     let stats = app.get(&format!("/domains/{id}/dmarc/stats")).await.expect(200);
     let sources = app.get(&format!("/domains/{id}/dmarc/sources")).await.expect(200);
     let reports = app.get(&format!("/domains/{id}/dmarc/reports")).await.expect(200);
-    let sum = |list: &Value, name: &str| list.as_array().unwrap().iter().map(|row| row[name].as_u64().unwrap()).sum::<u64>();
+    let sum = |list: &Value, name: &str| {
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row[name].as_u64().unwrap())
+            .sum::<u64>()
+    };
     let total = stats["total_messages"].as_u64().unwrap();
-    assert_eq!(sum(&stats["daily_stats"], "pass") + sum(&stats["daily_stats"], "fail"), total);
+    assert_eq!(
+        sum(&stats["daily_stats"], "pass") + sum(&stats["daily_stats"], "fail"),
+        total
+    );
     assert_eq!(sum(&sources["sources"], "count"), total);
     assert_eq!(sum(&reports["reports"], "total_count"), total);
 }

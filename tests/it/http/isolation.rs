@@ -7,7 +7,11 @@ use super::{Answer, Ask, PASS, Sample, TestApp};
 
 /// A request for `route` that would succeed with the right key.
 fn ask(route: &Route, domain: &str, report: &str) -> Ask {
-    let id = if route.path.starts_with("/quarantine") { report } else { domain };
+    let id = if route.path.starts_with("/quarantine") {
+        report
+    } else {
+        domain
+    };
     let path = route.path.replace("{id}", id).replace("{report_id}", report);
     let ask = Ask::new(route.method.as_str(), &path);
     match route.body {
@@ -33,7 +37,9 @@ fn code(answer: &Answer) -> (u16, String) {
 async fn app() -> (TestApp, String, String) {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
-    let taken = app.upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml()).await;
+    let taken = app
+        .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
+        .await;
     let report = taken["reports"][0]["id"].to_string();
     (app, domain, report)
 }
@@ -79,21 +85,29 @@ async fn what_belongs_to_another_account_does_not_exist() {
     }
     let list = app.send(Ask::new("GET", "/domains").key(&stranger)).await.expect(200);
     assert_eq!(list["domains"].as_array().unwrap().len(), 0);
-    app.get(&format!("/domains/{domain}/dmarc/reports/{report}")).await.expect(200);
+    app.get(&format!("/domains/{domain}/dmarc/reports/{report}"))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
 async fn a_foreign_report_does_not_exist_under_an_own_domain() {
     let (app, _, report) = app().await;
     let (_, stranger) = app.stranger().await;
-    let add = Ask::new("POST", "/domains").key(&stranger).body("application/json", "{\"name\":\"example.com\"}");
+    let add = Ask::new("POST", "/domains")
+        .key(&stranger)
+        .body("application/json", "{\"name\":\"example.com\"}");
     let own = app.send(add).await.expect(201)["id"].as_str().unwrap().to_owned();
     for path in ["", "/original"] {
         let path = format!("/domains/{own}/dmarc/reports/{report}{path}");
-        app.send(Ask::new("GET", &path).key(&stranger)).await.refused(404, "not_found");
+        app.send(Ask::new("GET", &path).key(&stranger))
+            .await
+            .refused(404, "not_found");
     }
     let other = app.add_domain("other.example").await;
-    app.get(&format!("/domains/{other}/dmarc/reports/{report}")).await.refused(404, "not_found");
+    app.get(&format!("/domains/{other}/dmarc/reports/{report}"))
+        .await
+        .refused(404, "not_found");
 }
 
 #[tokio::test]
@@ -103,7 +117,11 @@ async fn for_a_key_bound_to_one_domain_no_other_exists() {
     let key = app.key(Permission::FullAccess, Some(app.domain_id(&own).await)).await;
     for route in with_key().into_iter().filter(|route| route.path.contains("{id}")) {
         let answer = app.send(ask(&route, &domain, &report).key(&key)).await;
-        let expect = if route.access == Access::Account { (403, "forbidden") } else { (404, "not_found") };
+        let expect = if route.access == Access::Account {
+            (403, "forbidden")
+        } else {
+            (404, "not_found")
+        };
         assert_eq!(code(&answer), (expect.0, expect.1.to_owned()), "{route:?}");
     }
     app.get(&format!("/domains/{domain}")).await.expect(200);
@@ -112,7 +130,15 @@ async fn for_a_key_bound_to_one_domain_no_other_exists() {
 #[tokio::test]
 async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
     let (app, domain, _) = app().await;
-    for id in ["1", "dom_", "dom_zzzzzzzzzzzzzzzz", "dom_%00aaaaaaaaaaaa", "..%2f..", "%ff", "dom_'%20or%201=1--"] {
+    for id in [
+        "1",
+        "dom_",
+        "dom_zzzzzzzzzzzzzzzz",
+        "dom_%00aaaaaaaaaaaa",
+        "..%2f..",
+        "%ff",
+        "dom_'%20or%201=1--",
+    ] {
         for route in with_key().into_iter().filter(|route| route.path.contains("{id}")) {
             let answer = app.send(ask(&route, id, "1").key(&app.key)).await;
             if !route.path.starts_with("/quarantine") {

@@ -31,11 +31,22 @@ async fn the_list_is_of_one_kind_or_all() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     app.upload(&id, "<feedback><report_metadata>").await;
-    for (query, status) in [("kind=all", 200), ("kind=other", 200), ("kind=unclaimed", 200), ("kind=x", 422)] {
+    for (query, status) in [
+        ("kind=all", 200),
+        ("kind=other", 200),
+        ("kind=unclaimed", 200),
+        ("kind=x", 422),
+    ] {
         assert_eq!(app.get(&format!("/quarantine?{query}")).await.status, status, "{query}");
     }
-    assert_eq!(app.get("/quarantine?kind=unclaimed").await.expect(200)["pagination"]["total"], 0);
-    assert_eq!(app.get("/quarantine?kind=all").await.expect(200)["pagination"]["total"], 1);
+    assert_eq!(
+        app.get("/quarantine?kind=unclaimed").await.expect(200)["pagination"]["total"],
+        0
+    );
+    assert_eq!(
+        app.get("/quarantine?kind=all").await.expect(200)["pagination"]["total"],
+        1
+    );
 }
 
 #[tokio::test]
@@ -44,7 +55,10 @@ async fn it_is_the_accounts_own_and_asks_for_full_access_to_all_of_it() {
     let id = app.add_domain("example.com").await;
     let aside = app.upload(&id, Sample::new("example.org", "r1", &[PASS]).xml()).await["quarantined"][0]["id"].clone();
     let (_, stranger) = app.stranger().await;
-    let list = app.send(Ask::new("GET", "/quarantine").key(&stranger)).await.expect(200);
+    let list = app
+        .send(Ask::new("GET", "/quarantine").key(&stranger))
+        .await
+        .expect(200);
     assert_eq!(list["pagination"]["total"], 0);
     let replay = Ask::new("POST", &format!("/quarantine/{aside}/replay"));
     app.send(replay.clone().key(&stranger)).await.refused(404, "not_found");
@@ -54,7 +68,9 @@ async fn it_is_the_accounts_own_and_asks_for_full_access_to_all_of_it() {
         (Permission::FullAccess, Some(app.domain_id(&id).await)),
     ] {
         let key = app.key(permission, domain).await;
-        app.send(Ask::new("GET", "/quarantine").key(&key)).await.refused(403, "forbidden");
+        app.send(Ask::new("GET", "/quarantine").key(&key))
+            .await
+            .refused(403, "forbidden");
         app.send(replay.clone().key(&key)).await.refused(403, "forbidden");
     }
 }

@@ -6,14 +6,20 @@ use super::sample::{BEGIN, gzip};
 use super::{FAIL, PASS, Sample, TestApp};
 
 fn ids(list: &Value) -> Vec<&str> {
-    list["reports"].as_array().unwrap().iter().map(|report| report["report_id"].as_str().unwrap()).collect()
+    list["reports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|report| report["report_id"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
 async fn a_report_is_listed_with_every_field() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
-    app.upload(&id, Sample::new("mail.example.com", "r1", &[PASS, FAIL]).xml()).await;
+    app.upload(&id, Sample::new("mail.example.com", "r1", &[PASS, FAIL]).xml())
+        .await;
     let list = app.get(&format!("/domains/{id}/dmarc/reports")).await.expect(200);
     let number = list["reports"][0]["id"].as_i64().unwrap();
     assert_eq!(
@@ -52,14 +58,29 @@ async fn the_list_is_paged_newest_window_first() {
     let id = app.add_domain("example.com").await;
     for nth in 0..5 {
         let sample = Sample::new("example.com", &format!("r{nth}"), &[PASS]);
-        app.upload(&id, Sample { begin: BEGIN - nth * 86_400, ..sample }.xml()).await;
+        app.upload(
+            &id,
+            Sample {
+                begin: BEGIN - nth * 86_400,
+                ..sample
+            }
+            .xml(),
+        )
+        .await;
     }
-    let page = async |query: &str| app.get(&format!("/domains/{id}/dmarc/reports?{query}")).await.expect(200);
+    let page = async |query: &str| {
+        app.get(&format!("/domains/{id}/dmarc/reports?{query}"))
+            .await
+            .expect(200)
+    };
     assert_eq!(ids(&page("").await), ["r0", "r1", "r2", "r3", "r4"]);
     for query in ["per_page=2&page=2", "perPage=2&page=2", "perPage=50&per_page=2&page=2"] {
         let list = page(query).await;
         assert_eq!(ids(&list), ["r2", "r3"]);
-        assert_eq!(list["pagination"], json!({ "total": 5, "page": 2, "per_page": 2, "total_pages": 3 }));
+        assert_eq!(
+            list["pagination"],
+            json!({ "total": 5, "page": 2, "per_page": 2, "total_pages": 3 })
+        );
     }
     let beyond = page("per_page=2&page=9").await;
     assert_eq!(beyond["reports"], json!([]));
@@ -76,7 +97,10 @@ async fn the_list_is_filtered_by_reporter_and_result() {
     let id = app.add_domain("example.com").await;
     app.upload(&id, Sample::new("example.com", "pass", &[PASS]).xml()).await;
     app.upload(&id, Sample::new("example.com", "fail", &[FAIL]).xml()).await;
-    let mixed = Sample { org_name: "Yahoo! Inc.".to_owned(), ..Sample::new("example.com", "mixed", &[PASS, FAIL]) };
+    let mixed = Sample {
+        org_name: "Yahoo! Inc.".to_owned(),
+        ..Sample::new("example.com", "mixed", &[PASS, FAIL])
+    };
     app.upload(&id, mixed.xml()).await;
     for (query, expect) in [
         ("result=pass", "pass"),
@@ -85,7 +109,10 @@ async fn the_list_is_filtered_by_reporter_and_result() {
         ("org=Yahoo%21+Inc.", "mixed"),
         ("org=yahoo!%20inc.", "mixed"),
     ] {
-        let list = app.get(&format!("/domains/{id}/dmarc/reports?{query}")).await.expect(200);
+        let list = app
+            .get(&format!("/domains/{id}/dmarc/reports?{query}"))
+            .await
+            .expect(200);
         assert_eq!(ids(&list), [expect], "{query}");
         assert_eq!(list["pagination"]["total"], 1, "{query}");
     }
@@ -96,7 +123,16 @@ async fn one_report_has_its_rows_with_all_evidence() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     let comment = Some("&lt;script&gt; arc=pass".to_owned());
-    let taken = app.upload(&id, Sample { comment, ..Sample::new("example.com", "r1", &[PASS, FAIL]) }.xml()).await;
+    let taken = app
+        .upload(
+            &id,
+            Sample {
+                comment,
+                ..Sample::new("example.com", "r1", &[PASS, FAIL])
+            }
+            .xml(),
+        )
+        .await;
     let path = format!("/domains/{id}/dmarc/reports/{}", taken["reports"][0]["id"]);
     let report = app.get(&path).await.expect(200);
     assert_eq!(report["total_count"], 13);
@@ -107,7 +143,10 @@ async fn one_report_has_its_rows_with_all_evidence() {
         json!({ "received_at": "2026-03-23T10:00:00.000Z", "arrivals": 1, "authenticated": "unknown",
             "original_kept": true })
     );
-    assert_eq!(report["pagination"], json!({ "total": 2, "page": 1, "per_page": 20, "total_pages": 1 }));
+    assert_eq!(
+        report["pagination"],
+        json!({ "total": 2, "page": 1, "per_page": 20, "total_pages": 1 })
+    );
     assert_eq!(
         report["records"][1],
         json!({

@@ -27,8 +27,20 @@ pub struct Row {
     pub disposition: &'static str,
 }
 
-pub const PASS: Row = Row { source: "198.51.100.1", count: 10, dkim: "pass", spf: "pass", disposition: "none" };
-pub const FAIL: Row = Row { source: "203.0.113.50", count: 3, dkim: "fail", spf: "fail", disposition: "reject" };
+pub const PASS: Row = Row {
+    source: "198.51.100.1",
+    count: 10,
+    dkim: "pass",
+    spf: "pass",
+    disposition: "none",
+};
+pub const FAIL: Row = Row {
+    source: "203.0.113.50",
+    count: 3,
+    dkim: "fail",
+    spf: "fail",
+    disposition: "reject",
+};
 
 impl Sample {
     pub fn new(domain: &str, report_id: &str, rows: &[Row]) -> Self {
@@ -43,7 +55,13 @@ impl Sample {
     }
 
     pub fn xml(&self) -> Vec<u8> {
-        let Self { domain, report_id, org_name, begin, .. } = self;
+        let Self {
+            domain,
+            report_id,
+            org_name,
+            begin,
+            ..
+        } = self;
         let end = begin + 86_400;
         let mut xml = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<feedback><report_metadata><org_name>{org_name}</org_name>\
@@ -53,9 +71,10 @@ impl Sample {
              <pct>100</pct></policy_published>\n"
         );
         for row in &self.rows {
-            let reason = self.comment.as_ref().map(|comment| {
-                format!("<reason><type>local_policy</type><comment>{comment}</comment></reason>")
-            });
+            let reason = self
+                .comment
+                .as_ref()
+                .map(|comment| format!("<reason><type>local_policy</type><comment>{comment}</comment></reason>"));
             xml += &format!(
                 "<record><row><source_ip>{}</source_ip><count>{}</count><policy_evaluated>\
                  <disposition>{}</disposition><dkim>{}</dkim><spf>{}</spf>{}</policy_evaluated></row>\
@@ -84,7 +103,9 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 pub fn zip(bytes: &[u8]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    writer.start_file("report.xml", zip::write::SimpleFileOptions::default()).unwrap();
+    writer
+        .start_file("report.xml", zip::write::SimpleFileOptions::default())
+        .unwrap();
     writer.write_all(bytes).unwrap();
     writer.finish().unwrap().into_inner()
 }

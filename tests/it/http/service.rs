@@ -10,7 +10,10 @@ async fn health_and_readiness_need_no_key() {
     let health = app.send(Ask::new("GET", "/healthz")).await.expect(200);
     assert_eq!(health["status"], "ok");
     let ready = app.send(Ask::new("GET", "/readyz")).await.expect(200);
-    assert_eq!((ready["status"].as_str(), ready["queue_depth"].as_u64()), (Some("ready"), Some(0)));
+    assert_eq!(
+        (ready["status"].as_str(), ready["queue_depth"].as_u64()),
+        (Some("ready"), Some(0))
+    );
 }
 
 #[tokio::test]
@@ -27,7 +30,11 @@ async fn metrics_count_requests_by_pattern_and_never_by_path() {
         "tallymark_http_requests_total{route=\"/domains/{id}\",method=\"GET\",status=\"404\"} 1",
         "tallymark_http_requests_total{route=\"unmatched\",method=\"GET\",status=\"404\"} 1",
     ] {
-        assert!(answer.text().lines().any(|other| other == line), "{line}\n{}", answer.text());
+        assert!(
+            answer.text().lines().any(|other| other == line),
+            "{line}\n{}",
+            answer.text()
+        );
     }
     assert!(!answer.text().contains(&id));
 }
@@ -40,7 +47,10 @@ async fn metrics_are_for_this_machine_unless_configured_otherwise() {
         answer.refused(404, "not_found");
     }
     let open = TestApp::start_with(|config| config.metrics = MetricsAccess::Everybody).await;
-    assert_eq!(open.send(Ask::new("GET", "/metrics").header("Via", "x")).await.status, 200);
+    assert_eq!(
+        open.send(Ask::new("GET", "/metrics").header("Via", "x")).await.status,
+        200
+    );
     let closed = TestApp::start_with(|config| config.metrics = MetricsAccess::Nobody).await;
     closed.send(Ask::new("GET", "/metrics")).await.refused(404, "not_found");
 }

@@ -7,7 +7,11 @@ use super::{Ask, FAIL, PASS, Sample, TestApp};
 
 fn counts(taken: &Value) -> (usize, u64, usize) {
     let len = |name: &str| taken[name].as_array().unwrap().len();
-    (len("reports"), taken["duplicates"].as_u64().unwrap(), len("quarantined"))
+    (
+        len("reports"),
+        taken["duplicates"].as_u64().unwrap(),
+        len("quarantined"),
+    )
 }
 
 #[tokio::test]
@@ -15,7 +19,12 @@ async fn a_report_can_be_handed_in_as_xml_gzip_zip_and_mail() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     let xml = |nth: &str| Sample::new("example.com", nth, &[PASS]).xml();
-    for (nth, bytes) in [("xml", xml("xml")), ("gz", gzip(&xml("gz"))), ("zip", zip(&xml("zip"))), ("mail", mail(&xml("mail")))] {
+    for (nth, bytes) in [
+        ("xml", xml("xml")),
+        ("gz", gzip(&xml("gz"))),
+        ("zip", zip(&xml("zip"))),
+        ("mail", mail(&xml("mail"))),
+    ] {
         let taken = app.upload(&id, bytes).await;
         assert_eq!(counts(&taken), (1, 0, 0), "{nth}: {taken}");
         assert_eq!(taken["reports"][0]["report_id"], json!(nth));
@@ -32,14 +41,26 @@ async fn the_media_type_does_not_matter_unless_it_cannot_be_a_report() {
     let id = app.add_domain("example.com").await;
     let path = format!("/domains/{id}/dmarc/reports");
     let xml = Sample::new("example.com", "r1", &[PASS]).xml();
-    let types = ["text/xml", "application/gzip", "message/rfc822", "application/x-www-form-urlencoded", "nonsense"];
+    let types = [
+        "text/xml",
+        "application/gzip",
+        "message/rfc822",
+        "application/x-www-form-urlencoded",
+        "nonsense",
+    ];
     for media_type in types {
-        app.send(Ask::new("POST", &path).key(&app.key).body(media_type, xml.clone())).await.expect(201);
+        app.send(Ask::new("POST", &path).key(&app.key).body(media_type, xml.clone()))
+            .await
+            .expect(201);
     }
     let mut untyped = Ask::new("POST", &path).key(&app.key).body("x", xml.clone());
     untyped.headers.retain(|(name, _)| name != "Content-Type");
     app.send(untyped).await.expect(201);
-    for media_type in ["application/json", "application/tlsrpt+json", "multipart/mixed; boundary=x"] {
+    for media_type in [
+        "application/json",
+        "application/tlsrpt+json",
+        "multipart/mixed; boundary=x",
+    ] {
         let ask = Ask::new("POST", &path).key(&app.key).body(media_type, xml.clone());
         app.send(ask).await.refused(415, "unsupported_media_type");
     }
@@ -59,7 +80,10 @@ async fn several_files_come_in_one_form_and_the_same_one_counts_once() {
     let taken = app.send(ask).await.expect(201);
     assert_eq!((counts(&taken).0, counts(&taken).1), (0, 3), "{taken}");
     let stats = app.get(&format!("/domains/{id}/dmarc/stats")).await.expect(200);
-    assert_eq!((&stats["total_messages"], &stats["failed_messages"]), (&json!(13), &json!(3)));
+    assert_eq!(
+        (&stats["total_messages"], &stats["failed_messages"]),
+        (&json!(13), &json!(3))
+    );
 }
 
 #[tokio::test]
@@ -71,7 +95,10 @@ async fn a_broken_or_empty_body_is_400() {
     for (media_type, body) in [
         ("application/xml", Vec::new()),
         ("multipart/form-data", b"x".to_vec()),
-        ("multipart/form-data; boundary=frontier", b"--frontier\r\nnonsense".to_vec()),
+        (
+            "multipart/form-data; boundary=frontier",
+            b"--frontier\r\nnonsense".to_vec(),
+        ),
         (&media_type, body),
     ] {
         let ask = Ask::new("POST", &path).key(&app.key).body(media_type, body);
@@ -90,7 +117,10 @@ async fn what_cannot_be_read_or_belongs_elsewhere_is_quarantined_and_said() {
     assert_eq!(counts(&taken), (0, 0, 1), "{taken}");
     let aside = &taken["quarantined"][0];
     assert_eq!(aside["kind"], "quarantined");
-    assert!(aside["id"].is_i64() && !aside["reason"].as_str().unwrap().is_empty(), "{aside}");
+    assert!(
+        aside["id"].is_i64() && !aside["reason"].as_str().unwrap().is_empty(),
+        "{aside}"
+    );
 
     let taken = app.upload(&id, Sample::new("example.org", "r1", &[PASS]).xml()).await;
     assert_eq!(counts(&taken), (0, 0, 1), "{taken}");
@@ -108,5 +138,8 @@ async fn a_contradiction_is_kept_beside_the_counted_one() {
     assert_eq!(taken["reports"][0]["outcome"], "conflict");
     assert_eq!(taken["reports"][0]["counted"], false);
     let stats = app.get(&format!("/domains/{id}/dmarc/stats")).await.expect(200);
-    assert_eq!((&stats["total_messages"], &stats["failed_messages"]), (&json!(10), &json!(0)));
+    assert_eq!(
+        (&stats["total_messages"], &stats["failed_messages"]),
+        (&json!(10), &json!(0))
+    );
 }
