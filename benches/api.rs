@@ -1,0 +1,255 @@
+//! The three views over loopback: a domain with 1,000,000 records among 10,000,000 in the database.
+//!
+//! Makes the database (ten domains, each with 30 reporters a day for 365 days and 8,000 sources), serves it, and asks over
+//! keep-alive connections as a dashboard would. Prints percentiles for each question.
+//! `cargo bench --bench api [-- RECORDS_PER_DOMAIN]`.
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Instant;
+
+use support::corpus::Random;
+use support::{fresh, peak_mebibytes, percentile};
+use tallymark::clock::Clock;
+use tallymark::domains::ServiceNames;
+use tallymark::http::{AppState, HttpConfig};
+use tallymark::ingest::{Belonging, Intake, IntakeOptions};
+use tallymark::keys::ApiSecret;
+use tallymark::metrics::Metrics;
+use tallymark::report::{
+    AuthResult, Disposition, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
+    Record, Report, SpfAuth, SpfScope, Warnings, Window,
+};
+use tallymark::store::{
+    Authenticated, CommitOptions, Mode, NewDomain, NewKey, NewMessage, NewReport, Permission, Region, Store, TlsMode,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const DOMAINS: usize = 10;
+const DAYS: usize = 365;
+const REPORTERS: usize = 30;
+const SOURCES: usize = 8_000;
+/// Requests a question.
+const REQUESTS: usize = 400;
+/// 2026-11-01.
+const TODAY: i64 = 20_758;
+
+fn main() {
+    let records = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(run(records));
+}
+
+async fn run(records: usize) {
+    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let path = folder.path().join("tallymark.sqlite");
+    let store = Store::open(&path).await.expect("a new database");
+    let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;
+    let secret = ApiSecret::generate(Mode::Live, &[7; ApiSecret::RANDOM_BYTES]);
+    let key = NewKey {
+        name: "bench".to_owned(),
+        permission: Permission::FullAccess,
+        domain: None,
+        prefix: secret.prefix().to_owned(),
+        hash: secret.hash(),
+    };
+    store.add_key(account, key, 0).await.expect("a key");
+    let mut ids = Vec::new();
+    let started = Instant::now();
+    for nth in 0..DOMAINS {
+        let name = format!("customer-{nth}.example");
+        let names = fresh();
+        let domain = NewDomain {
+            public_id: names.public_id.clone(),
+            name: DomainName::parse(&name).expect("a name"),
+            region: Region::EuWest1,
+            tls_mode: TlsMode::Opportunistic,
+            open_tracking: false,
+            click_tracking: false,
+            custom_return_path: None,
+            rua_token: names.rua_token,
+        };
+        store.add_domain(account, domain, 0).await.expect("a domain");
+        ids.push(names.public_id);
+        fill(&store, account, &name, nth, records).await;
+    }
+    let bytes = std::fs::metadata(&path).expect("the database").len();
+    println!(
+        "{DOMAINS} domains with {records} records each made in {:.0} s; the file has {:.1} bytes a record",
+        started.elapsed().as_secs_f64(),
+        bytes as f64 / (DOMAINS * records) as f64
+    );
+    let clock = Clock::fixed((TODAY * 86_400 + 43_200) * 1_000);
+    let metrics = Metrics::new();
+    let (intake, _running) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
+    let mut config = HttpConfig::new(names());
+    config.rate = None;
+    let state = AppState::new(store, intake, clock, metrics, config);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let server = tokio::spawn(tallymark::http::serve(listener, tallymark::http::router(state), std::future::pending()));
+    let domain = ids[3].clone();
+    let key = secret.reveal().to_owned();
+    tokio::task::spawn_blocking(move || ask_all(address, &key, &domain)).await.expect("the questions are asked");
+    server.abort();
+    println!("peak resident memory {:.0} MiB", peak_mebibytes());
+}
+
+fn names() -> ServiceNames {
+    let name = |text| DomainName::parse(text).expect("a name");
+    ServiceNames::of_one_node(&name("service.example"), &name("rua.service.example"))
+}
+
+fn ask_all(address: SocketAddr, key: &str, domain: &str) {
+    println!("{:44} {:>9} {:>9} {:>9} {:>9}   bytes", "question", "p50 ms", "p90 ms", "p99 ms", "max ms");
+    for question in [
+        "stats", "stats?days=7", "stats?days=365", "sources", "sources?days=7", "sources?days=365", "sources?page=100",
+        "sources?result=fail", "reports", "reports?page=100&per_page=100", "reports?org=reporter-7.example",
+        "reports?from=2026-10-01&to=2026-10-31", "reports?result=mixed",
+    ] {
+        for connections in [1, 4] {
+            let threads: Vec<_> = (0..connections)
+                .map(|_| {
+                    let request = format!(
+                        "GET /domains/{domain}/dmarc/{question} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\r\n"
+                    );
+                    std::thread::spawn(move || ask(address, &request))
+                })
+                .collect();
+            let mut millis = Vec::new();
+            let mut bytes = 0;
+            for thread in threads {
+                let (taken, length) = thread.join().expect("it asks to the end");
+                millis.extend(taken);
+                bytes = length;
+            }
+            millis.sort_by(f64::total_cmp);
+            println!(
+                "{:44} {:>9.2} {:>9.2} {:>9.2} {:>9.2}   {bytes}",
+                format!("{question} ({connections} at once)"),
+                percentile(&millis, 50.0),
+                percentile(&millis, 90.0),
+                percentile(&millis, 99.0),
+                percentile(&millis, 100.0),
+            );
+        }
+    }
+}
+
+/// Asks the same over one connection; gives the milliseconds of each answer, and the length of the last.
+fn ask(address: SocketAddr, request: &str) -> (Vec<f64>, usize) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_nodelay(true).expect("a socket has it");
+    let mut answer = Vec::new();
+    let mut millis = Vec::with_capacity(REQUESTS);
+    for _ in 0..REQUESTS {
+        let started = Instant::now();
+        stream.write_all(request.as_bytes()).expect("it listens");
+        read_answer(&mut stream, &mut answer);
+        millis.push(started.elapsed().as_secs_f64() * 1_000.0);
+    }
+    (millis, answer.len())
+}
+
+fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
+    answer.clear();
+    let mut piece = [0; 64 * 1024];
+    loop {
+        let read = stream.read(&mut piece).expect("it answers");
+        assert!(read > 0, "it closed: {}", String::from_utf8_lossy(answer));
+        answer.extend_from_slice(&piece[..read]);
+        let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let text = String::from_utf8_lossy(&answer[..head]).to_lowercase();
+        assert!(text.starts_with("http/1.1 200"), "{text}");
+        let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+        let length: usize = length.and_then(|text| text.parse().ok()).expect("it tells the length");
+        if answer.len() == head + 4 + length {
+            return;
+        }
+    }
+}
+
+/// A year of reports about one domain.
+async fn fill(store: &Store, account: tallymark::store::AccountId, name: &str, nth: usize, records: usize) {
+    let mut random = Random(nth as u64);
+    let options = CommitOptions { keep_originals: false, fresh: &fresh };
+    let each = records / (DAYS * REPORTERS);
+    let mut left = records;
+    let mut batch = Vec::new();
+    for day in 0..DAYS {
+        for reporter in 0..REPORTERS {
+            let last = day == DAYS - 1 && reporter == REPORTERS - 1;
+            let count = if last { left } else { (each / 2 + random.below(each + 1)).min(left) };
+            left -= count;
+            let begin = (TODAY - DAYS as i64 + 1 + day as i64) * 86_400;
+            let report = report(name, reporter, begin, count, &mut random);
+            let parsed = Parsed { report, warnings: Warnings::default() };
+            batch.push(NewMessage {
+                belonging: Belonging::Account(account),
+                digest: [0; 16],
+                bytes: Vec::new(),
+                received_at: begin * 1_000,
+                origin: String::new(),
+                reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
+                problems: Vec::new(),
+                other: "mail",
+                replay: None,
+            });
+        }
+        if batch.len() >= 240 || day == DAYS - 1 {
+            store.commit(std::mem::take(&mut batch), &options).await.expect("it is stored");
+        }
+    }
+}
+
+fn report(name: &str, reporter: usize, begin: i64, count: usize, random: &mut Random) -> Report {
+    let evidence = |nth: usize| Evidence {
+        header_from: Some(name.into()),
+        envelope_from: Some(format!("bounce{}.service{nth}.example", nth % 3).into()),
+        dkim: vec![DkimAuth {
+            domain: Some(name.into()),
+            selector: Some(format!("s{nth}").into()),
+            result: AuthResult::Pass,
+            ..DkimAuth::default()
+        }],
+        spf: vec![SpfAuth {
+            domain: Some(format!("bounce{}.service{nth}.example", nth % 3).into()),
+            scope: Some(SpfScope::Mfrom),
+            result: AuthResult::Pass,
+            ..SpfAuth::default()
+        }],
+        ..Evidence::default()
+    };
+    let record = |random: &mut Random| {
+        let passes = random.percent(90);
+        let bits = 0x0b00_0000 + random.skewed(SOURCES) as u32 * 977;
+        Record {
+            source: Some(IpAddr::V4(Ipv4Addr::from_bits(bits))),
+            evaluated: Evaluated {
+                disposition: Some(if passes { Disposition::None } else { Disposition::Reject }),
+                dkim: Some(if passes { PassFail::Pass } else { PassFail::Fail }),
+                spf: Some(PassFail::Fail),
+            },
+            evidence: random.below(12) as u32,
+            count: 1 + random.skewed(300) as u64,
+        }
+    };
+    let org = format!("reporter-{reporter}.example");
+    Report {
+        metadata: Metadata {
+            org_name: Some(org.as_str().into()),
+            email: Some(format!("dmarc@{org}").into()),
+            report_id: format!("{begin}.{reporter}").into(),
+            window: Window { begin, end: begin + 86_399 },
+            ..Metadata::default()
+        },
+        policy: PolicyPublished { domain: name.into(), p: Some(Policy::Reject), ..PolicyPublished::default() },
+        records: (0..count).map(|_| record(random)).collect(),
+        evidence: (0..12).map(evidence).collect(),
+        ..Report::default()
+    }
+}
