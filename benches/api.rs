@@ -19,8 +19,8 @@ use tallymark::ingest::{Belonging, Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
 use tallymark::report::{
-    AuthResult, Disposition, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
-    Record, Report, SpfAuth, SpfScope, Warnings, Window,
+    AuthResult, Disposition, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy,
+    PolicyPublished, Record, Report, SpfAuth, SpfScope, Warnings, Window,
 };
 use tallymark::store::{
     Authenticated, CommitOptions, Mode, NewDomain, NewKey, NewMessage, NewReport, Permission, Region, Store, TlsMode,
@@ -39,8 +39,15 @@ const REQUESTS: usize = 400;
 const TODAY: i64 = 20_758;
 
 fn main() {
-    let records = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(1_000_000);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let records = std::env::args()
+        .skip(1)
+        .find_map(|text| text.parse().ok())
+        .unwrap_or(1_000_000);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(run(records));
 }
 
@@ -91,10 +98,16 @@ async fn run(records: usize) {
     let state = AppState::new(store, intake, clock, metrics, config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
-    let server = tokio::spawn(tallymark::http::serve(listener, tallymark::http::router(state), std::future::pending()));
+    let server = tokio::spawn(tallymark::http::serve(
+        listener,
+        tallymark::http::router(state),
+        std::future::pending(),
+    ));
     let domain = ids[3].clone();
     let key = secret.reveal().to_owned();
-    tokio::task::spawn_blocking(move || ask_all(address, &key, &domain)).await.expect("the questions are asked");
+    tokio::task::spawn_blocking(move || ask_all(address, &key, &domain))
+        .await
+        .expect("the questions are asked");
     server.abort();
     println!("peak resident memory {:.0} MiB", peak_mebibytes());
 }
@@ -105,11 +118,24 @@ fn names() -> ServiceNames {
 }
 
 fn ask_all(address: SocketAddr, key: &str, domain: &str) {
-    println!("{:44} {:>9} {:>9} {:>9} {:>9}   bytes", "question", "p50 ms", "p90 ms", "p99 ms", "max ms");
+    println!(
+        "{:44} {:>9} {:>9} {:>9} {:>9}   bytes",
+        "question", "p50 ms", "p90 ms", "p99 ms", "max ms"
+    );
     for question in [
-        "stats", "stats?days=7", "stats?days=365", "sources", "sources?days=7", "sources?days=365", "sources?page=100",
-        "sources?result=fail", "reports", "reports?page=100&per_page=100", "reports?org=reporter-7.example",
-        "reports?from=2026-10-01&to=2026-10-31", "reports?result=mixed",
+        "stats",
+        "stats?days=7",
+        "stats?days=365",
+        "sources",
+        "sources?days=7",
+        "sources?days=365",
+        "sources?page=100",
+        "sources?result=fail",
+        "reports",
+        "reports?page=100&per_page=100",
+        "reports?org=reporter-7.example",
+        "reports?from=2026-10-01&to=2026-10-31",
+        "reports?result=mixed",
     ] {
         for connections in [1, 4] {
             let threads: Vec<_> = (0..connections)
@@ -162,10 +188,15 @@ fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
         let read = stream.read(&mut piece).expect("it answers");
         assert!(read > 0, "it closed: {}", String::from_utf8_lossy(answer));
         answer.extend_from_slice(&piece[..read]);
-        let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
         let text = String::from_utf8_lossy(&answer[..head]).to_lowercase();
         assert!(text.starts_with("http/1.1 200"), "{text}");
-        let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+        let length = text
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.split("\r\n").next());
         let length: usize = length.and_then(|text| text.parse().ok()).expect("it tells the length");
         if answer.len() == head + 4 + length {
             return;
@@ -176,18 +207,28 @@ fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
 /// A year of reports about one domain.
 async fn fill(store: &Store, account: tallymark::store::AccountId, name: &str, nth: usize, records: usize) {
     let mut random = Random(nth as u64);
-    let options = CommitOptions { keep_originals: false, fresh: &fresh };
+    let options = CommitOptions {
+        keep_originals: false,
+        fresh: &fresh,
+    };
     let each = records / (DAYS * REPORTERS);
     let mut left = records;
     let mut batch = Vec::new();
     for day in 0..DAYS {
         for reporter in 0..REPORTERS {
             let last = day == DAYS - 1 && reporter == REPORTERS - 1;
-            let count = if last { left } else { (each / 2 + random.below(each + 1)).min(left) };
+            let count = if last {
+                left
+            } else {
+                (each / 2 + random.below(each + 1)).min(left)
+            };
             left -= count;
             let begin = (TODAY - DAYS as i64 + 1 + day as i64) * 86_400;
             let report = report(name, reporter, begin, count, &mut random);
-            let parsed = Parsed { report, warnings: Warnings::default() };
+            let parsed = Parsed {
+                report,
+                warnings: Warnings::default(),
+            };
             batch.push(NewMessage {
                 belonging: Belonging::Account(account),
                 digest: [0; 16],
@@ -201,7 +242,10 @@ async fn fill(store: &Store, account: tallymark::store::AccountId, name: &str, n
             });
         }
         if batch.len() >= 240 || day == DAYS - 1 {
-            store.commit(std::mem::take(&mut batch), &options).await.expect("it is stored");
+            store
+                .commit(std::mem::take(&mut batch), &options)
+                .await
+                .expect("it is stored");
         }
     }
 }
@@ -244,10 +288,17 @@ fn report(name: &str, reporter: usize, begin: i64, count: usize, random: &mut Ra
             org_name: Some(org.as_str().into()),
             email: Some(format!("dmarc@{org}").into()),
             report_id: format!("{begin}.{reporter}").into(),
-            window: Window { begin, end: begin + 86_399 },
+            window: Window {
+                begin,
+                end: begin + 86_399,
+            },
             ..Metadata::default()
         },
-        policy: PolicyPublished { domain: name.into(), p: Some(Policy::Reject), ..PolicyPublished::default() },
+        policy: PolicyPublished {
+            domain: name.into(),
+            p: Some(Policy::Reject),
+            ..PolicyPublished::default()
+        },
         records: (0..count).map(|_| record(random)).collect(),
         evidence: (0..12).map(evidence).collect(),
         ..Report::default()

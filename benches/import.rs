@@ -31,7 +31,11 @@ fn main() {
     let mails = corpus::mails(Mix::STANDARD, 1);
     let records: u64 = mails.iter().map(|mail| mail.records).sum();
     let mail_bytes: usize = mails.iter().map(|mail| mail.bytes.len()).sum();
-    println!("{} mails, {records} records, {:.1} MB of mail", mails.len(), mail_bytes as f64 / 1e6);
+    println!(
+        "{} mails, {records} records, {:.1} MB of mail",
+        mails.len(),
+        mail_bytes as f64 / 1e6
+    );
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for keep_originals in [false, true] {
         println!("originals {}:", if keep_originals { "kept" } else { "not kept" });
@@ -46,15 +50,24 @@ fn main() {
                 figures.bytes as f64 / records as f64,
             );
             if figures.records_table_bytes > 0 {
-                println!("    of which the table of records: {:.1}", figures.records_table_bytes as f64 / records as f64);
+                println!(
+                    "    of which the table of records: {:.1}",
+                    figures.records_table_bytes as f64 / records as f64
+                );
             }
             rates.push(rate);
         }
         rates.sort_by(f64::total_cmp);
         let median = rates[rates.len() / 2];
-        println!("  median {median:.0} reports/s, {:.0} records/s", median * records as f64 / mails.len() as f64);
+        println!(
+            "  median {median:.0} reports/s, {:.0} records/s",
+            median * records as f64 / mails.len() as f64
+        );
     }
-    println!("peak resident memory {:.0} MiB (the mails themselves included)", peak_mebibytes());
+    println!(
+        "peak resident memory {:.0} MiB (the mails themselves included)",
+        peak_mebibytes()
+    );
 }
 
 async fn import(mails: &[Mail], keep_originals: bool) -> Figures {
@@ -62,7 +75,10 @@ async fn import(mails: &[Mail], keep_originals: bool) -> Figures {
     let path = folder.path().join("tallymark.sqlite");
     let store = Store::open(&path).await.expect("a new database");
     let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;
-    let options = IntakeOptions { keep_originals, ..IntakeOptions::new(fresh) };
+    let options = IntakeOptions {
+        keep_originals,
+        ..IntakeOptions::new(fresh)
+    };
     let (intake, running) = Intake::start(Clock::system(), store.clone(), Metrics::new(), options);
     let started = Instant::now();
     let mut senders = tokio::task::JoinSet::new();
@@ -90,5 +106,9 @@ async fn import(mails: &[Mail], keep_originals: bool) -> Figures {
     running.await.expect("the intake ends");
     store.close().await;
     let bytes = std::fs::metadata(&path).expect("the database").len();
-    Figures { seconds, bytes, records_table_bytes: 0 }
+    Figures {
+        seconds,
+        bytes,
+        records_table_bytes: 0,
+    }
 }

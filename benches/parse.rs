@@ -22,7 +22,11 @@ const MAIL_AUTH_BYTES_MAX: usize = 256 << 20;
 
 fn ours(clock: &Clock, limits: &ProcessLimits, mail: &Mail) -> u64 {
     let processed = process(clock, &mail.bytes, limits);
-    let records: usize = processed.reports.iter().map(|found| found.parsed.report.records.len()).sum();
+    let records: usize = processed
+        .reports
+        .iter()
+        .map(|found| found.parsed.report.records.len())
+        .sum();
     assert_eq!((records as u64, processed.problems.len()), (mail.records, 0));
     records as u64
 }
@@ -49,7 +53,9 @@ fn bare_events(xml: &Xml) -> u64 {
 
 fn inflate(packed: &[u8], into: &mut Vec<u8>) -> u64 {
     into.clear();
-    flate2::read::MultiGzDecoder::new(packed).read_to_end(into).expect("good gzip") as u64
+    flate2::read::MultiGzDecoder::new(packed)
+        .read_to_end(into)
+        .expect("good gzip") as u64
 }
 
 fn parse(criterion: &mut Criterion) {
@@ -66,14 +72,29 @@ fn parse(criterion: &mut Criterion) {
     );
     let (clock, limits) = (Clock::system(), ProcessLimits::default());
     let mut group = criterion.benchmark_group("parse");
-    group.sample_size(20).measurement_time(Duration::from_secs(8)).throughput(Throughput::Elements(records));
+    group
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(8))
+        .throughput(Throughput::Elements(records));
     // Largest first on two threads, as a batch does it; for both the same.
     let mut order: Vec<&Mail> = mails.iter().collect();
     order.sort_by_key(|mail| std::cmp::Reverse(mail.bytes.len()));
     for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(8 << 20).build().expect("threads");
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .stack_size(8 << 20)
+            .build()
+            .expect("threads");
         group.bench_function(BenchmarkId::new("tallymark", threads), |bench| {
-            bench.iter(|| pool.install(|| order.par_iter().with_max_len(1).map(|mail| ours(&clock, &limits, mail)).sum::<u64>()));
+            bench.iter(|| {
+                pool.install(|| {
+                    order
+                        .par_iter()
+                        .with_max_len(1)
+                        .map(|mail| ours(&clock, &limits, mail))
+                        .sum::<u64>()
+                })
+            });
         });
         group.bench_function(BenchmarkId::new("mail-auth 0.13.3", threads), |bench| {
             bench.iter(|| pool.install(|| order.par_iter().with_max_len(1).map(|mail| theirs(mail)).sum::<u64>()));

@@ -69,7 +69,11 @@ impl Metrics {
             registry: Registry::default(),
         };
         let f = &figures;
-        registry.register("http_requests", "Answered requests by route and status", f.http_requests.clone());
+        registry.register(
+            "http_requests",
+            "Answered requests by route and status",
+            f.http_requests.clone(),
+        );
         registry.register_with_unit(
             "http_request",
             "Time to the first byte of the answer",
@@ -77,11 +81,28 @@ impl Metrics {
             f.http_seconds.clone(),
         );
         registry.register("reports", "Reports by what became of them", f.reports.clone());
-        registry.register("set_aside", "Messages set aside, by kind and reason", f.set_aside.clone());
+        registry.register(
+            "set_aside",
+            "Messages set aside, by kind and reason",
+            f.set_aside.clone(),
+        );
         registry.register("queue_depth", "Messages waiting to be stored", f.queue_depth.clone());
-        registry.register("queue_depth_max", "Messages that may wait to be stored", f.queue_depth_max.clone());
-        registry.register("batch_messages", "Messages in one transaction", f.batch_messages.clone());
-        registry.register_with_unit("commit", "Time of one transaction", Unit::Seconds, f.commit_seconds.clone());
+        registry.register(
+            "queue_depth_max",
+            "Messages that may wait to be stored",
+            f.queue_depth_max.clone(),
+        );
+        registry.register(
+            "batch_messages",
+            "Messages in one transaction",
+            f.batch_messages.clone(),
+        );
+        registry.register_with_unit(
+            "commit",
+            "Time of one transaction",
+            Unit::Seconds,
+            f.commit_seconds.clone(),
+        );
         registry.register_with_unit("uptime", "Age of the process", Unit::Seconds, f.uptime_seconds.clone());
         Self(Arc::new(Figures { registry, ..figures }))
     }
@@ -150,7 +171,9 @@ mod tests {
     fn what_was_counted_is_written_with_its_labels() {
         let metrics = Metrics::new();
         metrics.count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
-        metrics.clone().count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
+        metrics
+            .clone()
+            .count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
         metrics.count_report("duplicate");
         metrics.count_set_aside("quarantined", "malformed_xml");
         metrics.set_queue_depth(3, 100);

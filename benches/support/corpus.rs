@@ -39,8 +39,13 @@ pub struct Mix {
 
 impl Mix {
     /// The mix of the published figures.
-    pub const STANDARD: Self =
-        Self { reports: 2_000, domains: 200, first_day: 20_600, days: 30, large: &[5_000, 8_000, 12_000, 20_000, 50_000] };
+    pub const STANDARD: Self = Self {
+        reports: 2_000,
+        domains: 200,
+        first_day: 20_600,
+        days: 30,
+        large: &[5_000, 8_000, 12_000, 20_000, 50_000],
+    };
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, fast and the same everywhere.
@@ -75,7 +80,11 @@ impl Random {
 
 /// Every mail of a mix.
 pub fn mails(mix: Mix, seed: u64) -> Vec<Mail> {
-    xmls(mix, seed).into_iter().enumerate().map(|(nth, xml)| mail(&xml, nth)).collect()
+    xmls(mix, seed)
+        .into_iter()
+        .enumerate()
+        .map(|(nth, xml)| mail(&xml, nth))
+        .collect()
 }
 
 /// Every report of a mix, unpacked.
@@ -86,7 +95,11 @@ pub fn xmls(mix: Mix, seed: u64) -> Vec<Xml> {
         let nth = random.below(sizes.len());
         sizes[nth] = *large;
     }
-    sizes.into_iter().enumerate().map(|(nth, records)| xml(mix, seed, nth, records, &mut random)).collect()
+    sizes
+        .into_iter()
+        .enumerate()
+        .map(|(nth, records)| xml(mix, seed, nth, records, &mut random))
+        .collect()
 }
 
 /// Records of an ordinary report: median 8, 90 % up to 60, 99 % up to 400.
@@ -124,8 +137,16 @@ fn senders(domain: usize, seed: u64) -> Vec<Sender> {
             network: 0x0b00_0000 + random.below(0x6000_0000) as u32,
             pool: 2 + random.skewed(if own { 30 } else { 600 }),
             ipv6: random.percent(20),
-            spf_domain: if own { format!("bounce.{name}") } else { format!("mail{service}.service{service}.example") },
-            dkim_domain: if random.percent(80) { name.clone() } else { format!("service{service}.example") },
+            spf_domain: if own {
+                format!("bounce.{name}")
+            } else {
+                format!("mail{service}.service{service}.example")
+            },
+            dkim_domain: if random.percent(80) {
+                name.clone()
+            } else {
+                format!("service{service}.example")
+            },
             selectors: 1 + random.below(3),
             aligned: if own { 99 } else { 70 + random.below(30) },
             forged: false,
@@ -149,8 +170,18 @@ fn domain_name(domain: usize) -> String {
 }
 
 const REPORTERS: [&str; 12] = [
-    "google.example", "yahoo.example", "outlook.example", "mail-ru.example", "comcast.example", "gmx.example",
-    "fastmail.example", "seznam.example", "mimecast.example", "cisco.example", "docomo.example", "web.example",
+    "google.example",
+    "yahoo.example",
+    "outlook.example",
+    "mail-ru.example",
+    "comcast.example",
+    "gmx.example",
+    "fastmail.example",
+    "seznam.example",
+    "mimecast.example",
+    "cisco.example",
+    "docomo.example",
+    "web.example",
 ];
 
 fn xml(mix: Mix, seed: u64, nth: usize, records: usize, random: &mut Random) -> Xml {
@@ -167,15 +198,28 @@ fn xml(mix: Mix, seed: u64, nth: usize, records: usize, random: &mut Random) -> 
     let mut messages = 0;
     for _ in 0..records {
         let forger = senders.len() - 1;
-        let sender = if random.percent(if records > 1_000 { 60 } else { 15 }) { forger } else { random.below(forger) };
+        let sender = if random.percent(if records > 1_000 { 60 } else { 15 }) {
+            forger
+        } else {
+            random.below(forger)
+        };
         messages += record(&mut text, style, &name, &senders[sender], random);
     }
     text.push_str("</feedback>\n");
-    Xml { text, file_stem: format!("{reporter}!{name}!{begin}!{end}"), records: records as u64, messages }
+    Xml {
+        text,
+        file_stem: format!("{reporter}!{name}!{begin}!{end}"),
+        records: records as u64,
+        messages,
+    }
 }
 
 fn head(text: &mut String, style: usize, reporter: &str, name: &str, nth: usize, begin: i64, end: i64) {
-    let root = ["<feedback>", "<feedback xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">", "<feedback xmlns=\"urn:ietf:params:xml:ns:dmarc-2.0\">"][style];
+    let root = [
+        "<feedback>",
+        "<feedback xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">",
+        "<feedback xmlns=\"urn:ietf:params:xml:ns:dmarc-2.0\">",
+    ][style];
     let _ = write!(
         text,
         "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n{root}\n  <version>1.0</version>\n  <report_metadata>\n    \
@@ -192,7 +236,11 @@ fn record(text: &mut String, style: usize, name: &str, sender: &Sender, random: 
     let aligned = !sender.forged && random.percent(sender.aligned);
     let word = |pass: bool| if pass { "pass" } else { "fail" };
     let count = random.skewed(if aligned { 400 } else { 20 }) as u64;
-    let disposition = if aligned { "none" } else { ["reject", "quarantine"][usize::from(random.percent(5))] };
+    let disposition = if aligned {
+        "none"
+    } else {
+        ["reject", "quarantine"][usize::from(random.percent(5))]
+    };
     text.push_str("  <record>\n    <row>\n      <source_ip>");
     address(text, sender, random);
     let _ = write!(
@@ -206,7 +254,11 @@ fn record(text: &mut String, style: usize, name: &str, sender: &Sender, random: 
         text.push_str("        <reason>\n          <type>local_policy</type>\n          <comment>arc=pass</comment>\n        </reason>\n");
     }
     text.push_str("      </policy_evaluated>\n    </row>\n    <identifiers>\n");
-    let envelope = if sender.forged { format!("host{}.example", random.skewed(400)) } else { sender.spf_domain.clone() };
+    let envelope = if sender.forged {
+        format!("host{}.example", random.skewed(400))
+    } else {
+        sender.spf_domain.clone()
+    };
     if style != 0 {
         let _ = writeln!(text, "      <envelope_from>{envelope}</envelope_from>");
     }
@@ -225,8 +277,16 @@ fn record(text: &mut String, style: usize, name: &str, sender: &Sender, random: 
             word(aligned)
         );
     }
-    let scope = if style == 0 { "" } else { "        <scope>mfrom</scope>\n" };
-    let spf = if sender.forged { ["softfail", "none", "pass"][random.below(3)] } else { "pass" };
+    let scope = if style == 0 {
+        ""
+    } else {
+        "        <scope>mfrom</scope>\n"
+    };
+    let spf = if sender.forged {
+        ["softfail", "none", "pass"][random.below(3)]
+    } else {
+        "pass"
+    };
     let _ = write!(
         text,
         "      <spf>\n        <domain>{envelope}</domain>\n{scope}        <result>{spf}</result>\n      </spf>\n    \
@@ -236,10 +296,23 @@ fn record(text: &mut String, style: usize, name: &str, sender: &Sender, random: 
 }
 
 fn address(text: &mut String, sender: &Sender, random: &mut Random) {
-    let nth = if sender.forged { 0 } else { random.below(sender.pool) as u32 };
-    let bits = if sender.forged { 0x0100_0000 + random.below(0xdc00_0000) as u32 } else { sender.network + nth };
+    let nth = if sender.forged {
+        0
+    } else {
+        random.below(sender.pool) as u32
+    };
+    let bits = if sender.forged {
+        0x0100_0000 + random.below(0xdc00_0000) as u32
+    } else {
+        sender.network + nth
+    };
     if sender.ipv6 {
-        let _ = write!(text, "2001:db8:{:x}:{:x}::{nth:x}", sender.network >> 16, sender.network & 0xffff);
+        let _ = write!(
+            text,
+            "2001:db8:{:x}:{:x}::{nth:x}",
+            sender.network >> 16,
+            sender.network & 0xffff
+        );
     } else {
         let _ = write!(text, "{}", std::net::Ipv4Addr::from_bits(bits));
     }
@@ -248,7 +321,11 @@ fn address(text: &mut String, sender: &Sender, random: &mut Random) {
 /// Packs a report as its reporter would: a one-part mail, or a multipart with a text in front.
 pub fn mail(xml: &Xml, nth: usize) -> Mail {
     let gzip = nth % 13 < 8;
-    let (kind, ending, packed) = if gzip { ("gzip", "xml.gz", gzipped(&xml.text)) } else { ("zip", "zip", zipped(xml)) };
+    let (kind, ending, packed) = if gzip {
+        ("gzip", "xml.gz", gzipped(&xml.text))
+    } else {
+        ("zip", "zip", zipped(xml))
+    };
     let name = format!("{}.{ending}", xml.file_stem);
     let attachment = format!(
         "Content-Type: application/{kind}; name=\"{name}\"\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\
@@ -272,19 +349,29 @@ pub fn mail(xml: &Xml, nth: usize) -> Mail {
              {attachment}\r\n--=_{nth:08x}--\r\n"
         )
     };
-    Mail { bytes: text.into_bytes(), records: xml.records, messages: xml.messages, xml_bytes: xml.text.len() }
+    Mail {
+        bytes: text.into_bytes(),
+        records: xml.records,
+        messages: xml.messages,
+        xml_bytes: xml.text.len(),
+    }
 }
 
 /// `text` as one gzip member.
 pub fn gzipped(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).expect("memory takes every byte")
+    encoder
+        .write_all(text.as_bytes())
+        .and_then(|()| encoder.finish())
+        .expect("memory takes every byte")
 }
 
 fn zipped(xml: &Xml) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
-    writer.start_file(format!("{}.xml", xml.file_stem), options).expect("a name that is not too long");
+    writer
+        .start_file(format!("{}.xml", xml.file_stem), options)
+        .expect("a name that is not too long");
     writer.write_all(xml.text.as_bytes()).expect("memory takes every byte");
     writer.finish().expect("memory takes every byte").into_inner()
 }
@@ -297,7 +384,10 @@ fn base64(bytes: &[u8]) -> String {
             text.push_str("\r\n");
         }
         for three in chunk.chunks(3) {
-            let bits = three.iter().enumerate().fold(0_u32, |bits, (nth, byte)| bits | u32::from(*byte) << (16 - 8 * nth));
+            let bits = three
+                .iter()
+                .enumerate()
+                .fold(0_u32, |bits, (nth, byte)| bits | u32::from(*byte) << (16 - 8 * nth));
             for nth in 0..4 {
                 let symbol = ALPHABET[(bits >> (18 - 6 * nth) & 63) as usize] as char;
                 text.push(if nth > three.len() { '=' } else { symbol });

@@ -14,14 +14,19 @@ pub fn fresh() -> FreshDomain {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let mut random = [0; domains::IDENTIFIER_RANDOM_BYTES];
     random[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
-    FreshDomain { public_id: domains::public_id(&random), rua_token: domains::rua_token(&random) }
+    FreshDomain {
+        public_id: domains::public_id(&random),
+        rua_token: domains::rua_token(&random),
+    }
 }
 
 /// Peak resident memory of this process, MiB; 0 where the system does not tell.
 pub fn peak_mebibytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")).and_then(|text| text.trim().parse::<f64>().ok());
+    let kibibytes = line
+        .and_then(|line| line.trim().strip_suffix("kB"))
+        .and_then(|text| text.trim().parse::<f64>().ok());
     kibibytes.unwrap_or(0.0) / 1024.0
 }
 

@@ -15,9 +15,7 @@ use super::intake::{IntakeError, IntakeOptions, RawMessage, digest};
 use super::process::{ProcessLimits, Processed, process};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::store::{
-    Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, SetAsideId, Store, StoreError,
-};
+use crate::store::{Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, SetAsideId, Store, StoreError};
 
 /// A message with whom to tell.
 pub(super) struct Job {
@@ -109,8 +107,13 @@ fn parse(pool: &ThreadPool, clock: &Clock, limits: &ProcessLimits, jobs: Vec<Job
             }
         });
     });
-    let messages = messages.into_iter().map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-    Ready { messages: messages.filter_map(Work::done).collect(), answers }
+    let messages = messages
+        .into_iter()
+        .map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+    Ready {
+        messages: messages.filter_map(Work::done).collect(),
+        answers,
+    }
 }
 
 type Slot = std::sync::Mutex<Work>;
@@ -145,8 +148,14 @@ impl Work {
 }
 
 fn prepare(clock: &Clock, limits: &ProcessLimits, raw: RawMessage, replay: Option<SetAsideId>) -> NewMessage {
-    let Processed { reports, problems, other } = process(clock, &raw.bytes, limits);
-    let reports = reports.into_iter().map(|found| (found.leaf, NewReport::of(found.parsed, Authenticated::Unknown)));
+    let Processed {
+        reports,
+        problems,
+        other,
+    } = process(clock, &raw.bytes, limits);
+    let reports = reports
+        .into_iter()
+        .map(|found| (found.leaf, NewReport::of(found.parsed, Authenticated::Unknown)));
     NewMessage {
         belonging: raw.belonging,
         digest: digest(&raw.bytes),
@@ -168,11 +177,16 @@ async fn write(
     options: IntakeOptions,
     mut batches: mpsc::Receiver<oneshot::Receiver<Ready>>,
 ) {
-    let commit = CommitOptions { keep_originals: options.keep_originals, fresh: &options.fresh };
+    let commit = CommitOptions {
+        keep_originals: options.keep_originals,
+        fresh: &options.fresh,
+    };
     while let Some(batch) = batches.recv().await {
         // A batch whose parsing failed as a whole (no message can make it: each is guarded) drops its answers, and the
         // senders see that nothing was taken.
-        let Ok(Ready { messages, answers }) = batch.await else { continue };
+        let Ok(Ready { messages, answers }) = batch.await else {
+            continue;
+        };
         let started = clock.monotonic();
         let count = messages.len();
         match store.commit(messages, &commit).await {

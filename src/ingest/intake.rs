@@ -121,8 +121,12 @@ impl Intake {
     /// Feeds a message that was set aside in again: its row goes if nothing of it is left aside for the same reason.
     /// `None` if there is no such message, or its bytes are no longer kept.
     pub async fn replay(&self, id: SetAsideId) -> Result<Option<Outcome>, IntakeError> {
-        let Some(aside) = self.store.set_aside_by_id(id).await? else { return Ok(None) };
-        let Some(bytes) = self.store.set_aside_bytes(id).await? else { return Ok(None) };
+        let Some(aside) = self.store.set_aside_by_id(id).await? else {
+            return Ok(None);
+        };
+        let Some(bytes) = self.store.set_aside_bytes(id).await? else {
+            return Ok(None);
+        };
         let belonging = match aside.domain {
             // The domain may have gone since.
             Some(domain) if self.store.domain_by_id(aside.account, domain).await?.is_some() => {
@@ -130,22 +134,34 @@ impl Intake {
             }
             _ => Belonging::Account(aside.account),
         };
-        let raw = RawMessage { bytes, received_at: aside.received_at, origin: aside.origin, belonging };
+        let raw = RawMessage {
+            bytes,
+            received_at: aside.received_at,
+            origin: aside.origin,
+            belonging,
+        };
         Ok(Some(self.send(raw, Some(id)).await?))
     }
 
     /// Counts the unclaimed reports of a domain that has just been added; gives how many messages were fed in again.
     pub async fn claim(&self, account: AccountId, domain: DomainId) -> Result<u64, IntakeError> {
-        let Some(Domain { name, .. }) = self.store.domain_by_id(account, domain).await? else { return Ok(0) };
+        let Some(Domain { name, .. }) = self.store.domain_by_id(account, domain).await? else {
+            return Ok(0);
+        };
         let mut fed = 0;
         for unclaimed in self.store.unclaimed_names(account).await? {
             if !name.covers(&unclaimed) {
                 continue;
             }
             for id in self.store.unclaimed(account, &unclaimed).await? {
-                let Some(outcome) = self.replay(id).await? else { continue };
+                let Some(outcome) = self.replay(id).await? else {
+                    continue;
+                };
                 fed += 1;
-                let left = outcome.set_aside.iter().any(|note| note.kind == SetAsideKind::Unclaimed);
+                let left = outcome
+                    .set_aside
+                    .iter()
+                    .any(|note| note.kind == SetAsideKind::Unclaimed);
                 tracing::debug!(%id, left, "unclaimed message fed in again");
             }
         }

@@ -72,12 +72,14 @@ fn process_inner(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Process
             Err(problem) => processed.problems.push(Problem { leaf, ..problem }),
         }
     });
-    processed.problems.extend(unpacked.problems.into_iter().map(|problem| Problem {
-        leaf: problem.leaf.into(),
-        reason: problem.reason.word(),
-        detail: problem.detail.into(),
-        offset: problem.offset,
-    }));
+    processed
+        .problems
+        .extend(unpacked.problems.into_iter().map(|problem| Problem {
+            leaf: problem.leaf.into(),
+            reason: problem.reason.word(),
+            detail: problem.detail.into(),
+            offset: problem.offset,
+        }));
     processed.other = unpacked.other.map_or("mail", unpack::Other::word);
     processed
 }
@@ -99,7 +101,11 @@ fn parse(text: &ReportText<'_>, limits: &ProcessLimits) -> Result<Parsed, Proble
         // Deviation 35: what could be inflated is used, and marked.
         parsed.report.partial |= damage != Damage::Checksum;
     }
-    let messages = parsed.report.records.iter().fold(0_u64, |sum, record| sum.saturating_add(record.count));
+    let messages = parsed
+        .report
+        .records
+        .iter()
+        .fold(0_u64, |sum, record| sum.saturating_add(record.count));
     if messages > limits.messages_max {
         return Err(Problem {
             leaf: String::new(),

@@ -34,7 +34,13 @@ impl Spread {
             return spread;
         }
         let day = spread.days.first;
-        Self { days: DayRange { first: day, last: day }, head: 1, tail: 0, total: 1, too_long: true }
+        Self {
+            days: DayRange { first: day, last: day },
+            head: 1,
+            tail: 0,
+            total: 1,
+            too_long: true,
+        }
     }
 
     /// The spread of `window`; its ends may come in either order.

@@ -6,17 +6,23 @@ mod alignment;
 mod apportion;
 mod day;
 mod error;
+mod file_name;
 mod keys;
 mod limits;
 mod model;
 mod names;
+mod parse;
+mod repair;
+mod text;
 mod verdict;
 mod warning;
+mod xml;
 
 pub use alignment::is_aligned;
 pub use apportion::{SPREAD_DAYS_MAX, SPREAD_ENTRIES_MAX, Spread};
 pub use day::{Day, DayError, DayRange};
 pub use error::{ParseError, ParseErrorKind};
+pub use file_name::FileNameFacts;
 pub use keys::{ContentKey, EvidenceKey, IdentityKey, Reporter};
 pub use limits::Limits;
 pub use model::{
@@ -27,5 +33,6 @@ pub use names::{
     DomainName, NameError, ancestors, mailbox_domain, mailbox_domain_cow, normalise_domain, normalise_domain_cow,
     organizational_domain,
 };
+pub use parse::{Parsed, parse};
 pub use verdict::{Verdict, verdict};
 pub use warning::{Warning, WarningKind, Warnings};

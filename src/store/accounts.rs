@@ -13,14 +13,23 @@ impl Store {
     pub async fn add_account(&self, name: &str, mode: Mode, now: Millis) -> Result<Account, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        if conn.first(sql!("account_by_name"), Args::default().text(name)).await?.is_some() {
+        if conn
+            .first(sql!("account_by_name"), Args::default().text(name))
+            .await?
+            .is_some()
+        {
             return Err(StoreError::Exists(format!("account {name}")));
         }
         let id = number(&mut conn, "account").await?;
         let args = Args::default().int(id).text(name).int(mode.code()).int(now);
         conn.run(sql!("account_add"), args).await?;
         write.commit().await?;
-        Ok(Account { id: AccountId(id), name: name.to_owned(), mode, created_at: now })
+        Ok(Account {
+            id: AccountId(id),
+            name: name.to_owned(),
+            mode,
+            created_at: now,
+        })
     }
 
     /// Every tenant, by name.
@@ -33,14 +42,18 @@ impl Store {
     /// The tenant of that name.
     pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
         let mut conn = self.read().await?;
-        let row = Conn(&mut conn).first(sql!("account_by_name"), Args::default().text(name)).await?;
+        let row = Conn(&mut conn)
+            .first(sql!("account_by_name"), Args::default().text(name))
+            .await?;
         row.as_ref().map(account).transpose()
     }
 
     /// The tenant.
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         let mut conn = self.read().await?;
-        let row = Conn(&mut conn).first(sql!("account_by_id"), Args::default().int(id.0)).await?;
+        let row = Conn(&mut conn)
+            .first(sql!("account_by_id"), Args::default().int(id.0))
+            .await?;
         row.as_ref().map(account).transpose()
     }
 
@@ -49,8 +62,16 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         let id = number(&mut conn, "key").await?;
-        let args = Args::default().int(id).int(account.0).text(&key.name).int(key.permission.code());
-        let args = args.opt_int(key.domain.map(|domain| domain.0)).text(&key.prefix).blob(&key.hash).int(now);
+        let args = Args::default()
+            .int(id)
+            .int(account.0)
+            .text(&key.name)
+            .int(key.permission.code());
+        let args = args
+            .opt_int(key.domain.map(|domain| domain.0))
+            .text(&key.prefix)
+            .blob(&key.hash)
+            .int(now);
         conn.run(sql!("key_add"), args).await?;
         write.commit().await?;
         Ok(ApiKey {
@@ -70,14 +91,18 @@ impl Store {
     /// The key with this hash. Revoked ones are found too: look at `revoked_at`.
     pub async fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
         let mut conn = self.read().await?;
-        let row = Conn(&mut conn).first(sql!("key_by_hash"), Args::default().blob(hash)).await?;
+        let row = Conn(&mut conn)
+            .first(sql!("key_by_hash"), Args::default().blob(hash))
+            .await?;
         row.as_ref().map(key).transpose()
     }
 
     /// The account's keys, newest first, revoked ones too.
     pub async fn keys(&self, account: AccountId) -> Result<Vec<ApiKey>, StoreError> {
         let mut conn = self.read().await?;
-        let rows = Conn(&mut conn).all(sql!("key_list"), Args::default().int(account.0)).await?;
+        let rows = Conn(&mut conn)
+            .all(sql!("key_list"), Args::default().int(account.0))
+            .await?;
         rows.iter().map(key).collect()
     }
 
@@ -85,7 +110,9 @@ impl Store {
     pub async fn revoke_key(&self, account: AccountId, key: KeyId, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        let changed = conn.run(sql!("key_revoke"), Args::default().int(account.0).int(key.0).int(now)).await?;
+        let changed = conn
+            .run(sql!("key_revoke"), Args::default().int(account.0).int(key.0).int(now))
+            .await?;
         write.commit().await?;
         Ok(changed > 0)
     }
@@ -104,7 +131,12 @@ impl Store {
 fn account(row: &Row) -> Result<Account, StoreError> {
     let id = row.int(0)?;
     let mode = Mode::from_code(row.int(2)?).ok_or_else(|| StoreError::damaged("accounts", id, "unknown mode"))?;
-    Ok(Account { id: AccountId(id), name: row.text(1)?, mode, created_at: row.int(3)? })
+    Ok(Account {
+        id: AccountId(id),
+        name: row.text(1)?,
+        mode,
+        created_at: row.int(3)?,
+    })
 }
 
 fn key(row: &Row) -> Result<ApiKey, StoreError> {

@@ -124,12 +124,18 @@ impl Conn<'_> {
 
     /// The first row, if there is one.
     pub async fn first(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
-        Ok(sqlx::query_with(sql, args.0).fetch_optional(&mut *self.0).await?.map(Row))
+        Ok(sqlx::query_with(sql, args.0)
+            .fetch_optional(&mut *self.0)
+            .await?
+            .map(Row))
     }
 
     /// Runs a statement; gives the number of rows it changed.
     pub async fn run(&mut self, sql: &'static str, args: Args) -> Result<u64, StoreError> {
-        Ok(sqlx::query_with(sql, args.0).execute(&mut *self.0).await?.rows_affected())
+        Ok(sqlx::query_with(sql, args.0)
+            .execute(&mut *self.0)
+            .await?
+            .rows_affected())
     }
 
     /// Runs a statement with one `values` tuple once for as many rows as `rows` has, in pieces.
@@ -214,7 +220,11 @@ impl Expanded {
                 text.push(')');
             }
             text.push_str(tail);
-            Arc::new(Self { text: text.into(), rows, columns })
+            Arc::new(Self {
+                text: text.into(),
+                rows,
+                columns,
+            })
         }))
     }
 }

@@ -5,9 +5,7 @@ use crate::report::DomainName;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::writer::number;
-use super::{
-    AccountId, Domain, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode,
-};
+use super::{AccountId, Domain, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode};
 
 impl Store {
     /// Adds a domain, pending. Unclaimed reports about it are counted by a replay, which is the caller's to start.
@@ -34,23 +32,34 @@ impl Store {
     /// The account's domains, newest first.
     pub async fn domains(&self, account: AccountId) -> Result<Vec<Domain>, StoreError> {
         let mut conn = self.read().await?;
-        let rows = Conn(&mut conn).all(sql!("domain_list"), Args::default().int(account.0)).await?;
+        let rows = Conn(&mut conn)
+            .all(sql!("domain_list"), Args::default().int(account.0))
+            .await?;
         rows.iter().map(domain).collect()
     }
 
     /// The account's domain with this public id.
     pub async fn domain(&self, account: AccountId, public_id: &str) -> Result<Option<Domain>, StoreError> {
-        self.one_domain(sql!("domain_by_public_id"), Args::default().int(account.0).text(public_id)).await
+        self.one_domain(
+            sql!("domain_by_public_id"),
+            Args::default().int(account.0).text(public_id),
+        )
+        .await
     }
 
     /// The account's domain of this name.
     pub async fn domain_by_name(&self, account: AccountId, name: &DomainName) -> Result<Option<Domain>, StoreError> {
-        self.one_domain(sql!("domain_by_name"), Args::default().int(account.0).text(name.as_str())).await
+        self.one_domain(
+            sql!("domain_by_name"),
+            Args::default().int(account.0).text(name.as_str()),
+        )
+        .await
     }
 
     /// The account's domain row.
     pub async fn domain_by_id(&self, account: AccountId, id: DomainId) -> Result<Option<Domain>, StoreError> {
-        self.one_domain(sql!("domain_by_id"), Args::default().int(account.0).int(id.0)).await
+        self.one_domain(sql!("domain_by_id"), Args::default().int(account.0).int(id.0))
+            .await
     }
 
     async fn one_domain(&self, sql: &'static str, args: Args) -> Result<Option<Domain>, StoreError> {
@@ -64,7 +73,9 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         let args = Args::default().int(account.0).text(public_id);
-        let Some(row) = conn.first(sql!("domain_by_public_id"), args).await? else { return Ok(false) };
+        let Some(row) = conn.first(sql!("domain_by_public_id"), args).await? else {
+            return Ok(false);
+        };
         let id = row.int(0)?;
         for clear in [
             sql!("domain_clear_records"),
@@ -76,9 +87,15 @@ impl Store {
         ] {
             conn.run(clear, Args::default().int(id)).await?;
         }
-        conn.run(sql!("domain_clear_set_aside"), Args::default().int(account.0).int(id)).await?;
-        conn.run(sql!("keys_of_domain_revoke"), Args::default().int(account.0).int(id).int(now)).await?;
-        conn.run(sql!("domain_remove"), Args::default().int(account.0).int(id)).await?;
+        conn.run(sql!("domain_clear_set_aside"), Args::default().int(account.0).int(id))
+            .await?;
+        conn.run(
+            sql!("keys_of_domain_revoke"),
+            Args::default().int(account.0).int(id).int(now),
+        )
+        .await?;
+        conn.run(sql!("domain_remove"), Args::default().int(account.0).int(id))
+            .await?;
         conn.run(sql!("domains_changed"), Args::default()).await?;
         write.commit().await?;
         Ok(true)

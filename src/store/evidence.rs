@@ -13,7 +13,10 @@ const VERSION: u8 = 1;
 
 /// The stored form.
 pub(super) fn encode(evidence: &Evidence) -> Vec<u8> {
-    let mut writer = Writer { bytes: Vec::with_capacity(64), texts: Vec::new() };
+    let mut writer = Writer {
+        bytes: Vec::with_capacity(64),
+        texts: Vec::new(),
+    };
     writer.bytes.push(VERSION);
     writer.opt(evidence.header_from.as_deref());
     writer.opt(evidence.envelope_from.as_deref());
@@ -50,7 +53,10 @@ pub(super) fn encode(evidence: &Evidence) -> Vec<u8> {
 
 /// Reads the stored form; `None` if it is damaged or from a newer version.
 pub(super) fn decode(bytes: &[u8]) -> Option<Evidence> {
-    let mut reader = TextReader { reader: Reader::new(bytes), texts: Vec::new() };
+    let mut reader = TextReader {
+        reader: Reader::new(bytes),
+        texts: Vec::new(),
+    };
     if reader.reader.byte()? != VERSION {
         return None;
     }
@@ -89,7 +95,10 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Evidence> {
         });
     }
     for _ in 0..reader.len()? {
-        evidence.raw.push(RawText { field: RawField::from_code(reader.reader.byte()?)?, text: reader.text()? });
+        evidence.raw.push(RawText {
+            field: RawField::from_code(reader.reader.byte()?)?,
+            text: reader.text()?,
+        });
     }
     reader.reader.is_empty().then_some(evidence)
 }
@@ -175,9 +184,14 @@ mod tests {
     }
 
     fn evidence() -> impl Strategy<Value = Evidence> {
-        let dkim = (text(), text(), result(), text(), text()).prop_map(|(domain, selector, result, raw, human)| {
-            DkimAuth { domain, selector, result, result_raw: raw, human_result: human }
-        });
+        let dkim =
+            (text(), text(), result(), text(), text()).prop_map(|(domain, selector, result, raw, human)| DkimAuth {
+                domain,
+                selector,
+                result,
+                result_raw: raw,
+                human_result: human,
+            });
         let scope = proptest::option::of(proptest::sample::select(SpfScope::ALL));
         let spf = (text(), scope, result(), text(), text()).prop_map(|(domain, scope, result, raw, human)| SpfAuth {
             domain,
@@ -186,10 +200,16 @@ mod tests {
             result_raw: raw,
             human_result: human,
         });
-        let reason = (proptest::sample::select(ReasonKind::ALL), text(), text())
-            .prop_map(|(kind, kind_raw, comment)| Reason { kind, kind_raw, comment });
-        let raw = (proptest::sample::select(RawField::ALL), "\\PC{0,20}")
-            .prop_map(|(field, text)| RawText { field, text: text.into() });
+        let reason =
+            (proptest::sample::select(ReasonKind::ALL), text(), text()).prop_map(|(kind, kind_raw, comment)| Reason {
+                kind,
+                kind_raw,
+                comment,
+            });
+        let raw = (proptest::sample::select(RawField::ALL), "\\PC{0,20}").prop_map(|(field, text)| RawText {
+            field,
+            text: text.into(),
+        });
         let lists = (
             proptest::collection::vec(dkim, 0..4),
             proptest::collection::vec(spf, 0..3),
@@ -231,7 +251,12 @@ mod tests {
                 result: AuthResult::Pass,
                 ..DkimAuth::default()
             }],
-            spf: vec![SpfAuth { domain: name, scope: Some(SpfScope::Mfrom), result: AuthResult::Pass, ..SpfAuth::default() }],
+            spf: vec![SpfAuth {
+                domain: name,
+                scope: Some(SpfScope::Mfrom),
+                result: AuthResult::Pass,
+                ..SpfAuth::default()
+            }],
             ..Evidence::default()
         };
         assert_eq!(encode(&evidence).len(), 40);

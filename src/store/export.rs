@@ -41,7 +41,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (mut begin, mut no) = (i64::MIN, 0);
         loop {
-            let args = Args::default().int(domain.0).int(range.first.begin()).int(range.last.end());
+            let args = Args::default()
+                .int(domain.0)
+                .int(range.first.begin())
+                .int(range.last.end());
             let args = args.int(begin).int(no).int(REPORTS_AT_ONCE);
             let mut conn = self.read().await?;
             let rows = Conn(&mut conn).all(sql!("report_after"), args).await?;
@@ -51,7 +54,11 @@ impl Store {
             (begin, no) = (last.window.begin, last.no.0);
             let mut piece = Vec::new();
             for report in reports {
-                if self.walk_report(domain, Arc::new(report), &mut piece, sender).await?.is_none() {
+                if self
+                    .walk_report(domain, Arc::new(report), &mut piece, sender)
+                    .await?
+                    .is_none()
+                {
                     return Ok(());
                 }
             }
@@ -78,7 +85,10 @@ impl Store {
                 break;
             }
             from += records.len() as u64;
-            piece.extend(records.into_iter().map(|record| ExportedRecord { report: Arc::clone(&report), record }));
+            piece.extend(records.into_iter().map(|record| ExportedRecord {
+                report: Arc::clone(&report),
+                record,
+            }));
             if piece.len() >= RECORDS_AT_ONCE as usize && sender.send(Ok(std::mem::take(piece))).await.is_err() {
                 return Ok(None);
             }

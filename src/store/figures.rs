@@ -9,19 +9,30 @@ use crate::report::{Day, DayRange};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{DayTotals, DomainId, Page, ResultFilter, Source, Sources, Stats, Store, StoreError, Totals, reports, rollup};
+use super::{
+    DayTotals, DomainId, Page, ResultFilter, Source, Sources, Stats, Store, StoreError, Totals, reports, rollup,
+};
 
 impl Store {
     /// What a domain's mail did in a range of days.
     pub async fn stats(&self, domain: DomainId, range: DayRange) -> Result<Stats, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let args = Args::default().int(domain.0).int(range.first.0.into()).int(range.last.0.into());
+        let args = Args::default()
+            .int(domain.0)
+            .int(range.first.0.into())
+            .int(range.last.0.into());
         let rows = conn.all(sql!("daily_totals_range"), args).await?;
         let mut stats = Stats {
             range,
             totals: Totals::default(),
-            days: range.iter().map(|day| DayTotals { day, totals: Totals::default() }).collect(),
+            days: range
+                .iter()
+                .map(|day| DayTotals {
+                    day,
+                    totals: Totals::default(),
+                })
+                .collect(),
             reports: 0,
             sources: 0,
         };
@@ -70,7 +81,10 @@ impl Store {
         }
         sources.drain(..start.min(sources.len()));
         sources.sort_unstable_by_key(order);
-        Ok(Sources { sources, total: total as u64 })
+        Ok(Sources {
+            sources,
+            total: total as u64,
+        })
     }
 }
 
@@ -87,19 +101,30 @@ async fn gather(
     domain: DomainId,
     range: DayRange,
 ) -> Result<HashMap<Option<IpAddr>, Seen>, StoreError> {
-    let args = Args::default().int(domain.0).int(range.first.0.into()).int(range.last.0.into());
+    let args = Args::default()
+        .int(domain.0)
+        .int(range.first.0.into())
+        .int(range.last.0.into());
     let rows = conn.all(sql!("daily_sources_range"), args).await?;
     let mut seen: HashMap<Option<IpAddr>, Seen> = HashMap::new();
     for row in &rows {
         let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
         let intact = rollup::decode(row.blob(1)?, |address, totals| {
-            let first = Seen { totals: Totals::default(), first: day, last: day };
+            let first = Seen {
+                totals: Totals::default(),
+                first: day,
+                last: day,
+            };
             let one = seen.entry(address).or_insert(first);
             one.totals.add(totals);
             one.last = day;
         });
         if !intact {
-            return Err(StoreError::damaged("daily_sources", format_args!("{domain} {day}"), "cannot be read"));
+            return Err(StoreError::damaged(
+                "daily_sources",
+                format_args!("{domain} {day}"),
+                "cannot be read",
+            ));
         }
     }
     Ok(seen)

@@ -60,7 +60,11 @@ impl NewReport {
         let reporter = Reporter::of(&report.metadata);
         let identity = IdentityKey::of(&reporter, &report);
         let content = ContentKey::of(&reporter, &report);
-        let evidence = report.evidence.iter().map(|one| (EvidenceKey::of(one), evidence::encode(one))).collect();
+        let evidence = report
+            .evidence
+            .iter()
+            .map(|one| (EvidenceKey::of(one), evidence::encode(one)))
+            .collect();
         let mut figures = Figures::new(report.metadata.window, report.records.len());
         if figures.spread.is_too_long() {
             warnings.add(WarningKind::WindowTooLong, "date_range", None);
@@ -69,7 +73,16 @@ impl NewReport {
             figures.add(record.source, report.verdict(record), record.count);
         }
         let (totals, days) = figures.finish();
-        Self { report, warnings, authenticated, identity, content, evidence, totals, days }
+        Self {
+            report,
+            warnings,
+            authenticated,
+            identity,
+            content,
+            evidence,
+            totals,
+            days,
+        }
     }
 
     /// Messages in all.
@@ -92,7 +105,11 @@ impl Figures {
         let spread = Spread::bounded(window, records);
         let mut days = Vec::new();
         days.resize_with(usize::try_from(spread.days().len()).unwrap_or(1), Default::default);
-        Self { spread, totals: Totals::default(), days }
+        Self {
+            spread,
+            totals: Totals::default(),
+            days,
+        }
     }
 
     /// Adds one record.
@@ -102,7 +119,9 @@ impl Figures {
         let days = &mut self.days;
         self.spread.split(count, |day, count| {
             // The spread gives days of its own range.
-            let Some((totals, sources)) = days.get_mut((day.0 - first) as usize) else { return };
+            let Some((totals, sources)) = days.get_mut((day.0 - first) as usize) else {
+                return;
+            };
             totals.add_verdict(verdict, count);
             sources.entry(source).or_default().add_verdict(verdict, count);
         });
@@ -111,11 +130,19 @@ impl Figures {
     /// The sums: in all, and the days that have messages, ascending.
     pub fn finish(self) -> (Totals, Vec<DayFigures>) {
         let first = self.spread.days().first;
-        let days = self.days.into_iter().zip(0..).filter(|((totals, _), _)| totals.messages() > 0);
+        let days = self
+            .days
+            .into_iter()
+            .zip(0..)
+            .filter(|((totals, _), _)| totals.messages() > 0);
         let days = days.map(|((totals, sources), nth)| {
             let mut sources: Vec<_> = sources.into_iter().collect();
             sources.sort_unstable_by_key(|(address, _)| *address);
-            DayFigures { day: first.plus(nth), totals, sources }
+            DayFigures {
+                day: first.plus(nth),
+                totals,
+                sources,
+            }
         });
         (self.totals, days.collect())
     }

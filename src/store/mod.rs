@@ -25,13 +25,13 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::sqlite::{SqlitePool, SqliteConnection};
 use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection as _, Sqlite};
 use tokio::sync::{Mutex, MutexGuard};
 
-use db::Args;
 pub use commit::{CommitOptions, FreshDomain};
+use db::Args;
 pub use message::{NewMessage, NewReport};
 pub use retention::{Purged, Retention};
 use sql::sql;
@@ -52,7 +52,11 @@ pub enum StoreError {
     Newer { path: String },
     /// A stored value cannot be read: the file was changed from outside or is damaged.
     #[error("{table} {row}: {what}")]
-    Damaged { table: &'static str, row: String, what: String },
+    Damaged {
+        table: &'static str,
+        row: String,
+        what: String,
+    },
     /// Anything else: a fault of this program.
     #[error("database error: {0}")]
     Other(#[source] sqlx::Error),
@@ -66,19 +70,33 @@ impl From<sqlx::Error> for StoreError {
         let transient = match &error {
             sqlx::Error::Database(database) => {
                 // Extended codes carry the primary one in their low byte.
-                let code = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default() & 0xff;
+                let code = database
+                    .code()
+                    .and_then(|code| code.parse::<u32>().ok())
+                    .unwrap_or_default()
+                    & 0xff;
                 TRANSIENT.contains(&code.to_string().as_str())
             }
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                true
+            }
             _ => false,
         };
-        if transient { Self::Unavailable(error) } else { Self::Other(error) }
+        if transient {
+            Self::Unavailable(error)
+        } else {
+            Self::Other(error)
+        }
     }
 }
 
 impl StoreError {
     pub(crate) fn damaged(table: &'static str, row: impl std::fmt::Display, what: &str) -> Self {
-        Self::Damaged { table, row: row.to_string(), what: what.to_owned() }
+        Self::Damaged {
+            table,
+            row: row.to_string(),
+            what: what.to_owned(),
+        }
     }
 }
 
@@ -116,14 +134,25 @@ impl Store {
     /// cannot be opened or another process holds it.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let (conn, readers) = sqlite::open(path).await?;
-        let writer = Writer { conn, memory: Memory::default(), open: false };
-        Ok(Self { inner: Arc::new(Inner { writer: Mutex::new(Some(writer)), readers }) })
+        let writer = Writer {
+            conn,
+            memory: Memory::default(),
+            open: false,
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer: Mutex::new(Some(writer)),
+                readers,
+            }),
+        })
     }
 
     /// Is the database there?
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut conn = self.read().await?;
-        db::Conn(&mut conn).first(sql!("counter_read"), Args::default().text("report")).await?;
+        db::Conn(&mut conn)
+            .first(sql!("counter_read"), Args::default().text("report"))
+            .await?;
         Ok(())
     }
 
@@ -162,13 +191,19 @@ impl Store {
 impl Write<'_> {
     /// The connection and what the writer remembers.
     fn parts(&mut self) -> (db::Conn<'_>, &mut Memory) {
-        let writer = self.guard.as_mut().expect("Store::write found it open, and the lock has been held since");
+        let writer = self
+            .guard
+            .as_mut()
+            .expect("Store::write found it open, and the lock has been held since");
         (db::Conn(&mut writer.conn), &mut writer.memory)
     }
 
     /// Makes it durable. After an error nothing of it is in the database, or all (a lost answer); never a part.
     async fn commit(mut self) -> Result<(), StoreError> {
-        let writer = self.guard.as_mut().expect("Store::write found it open, and the lock has been held since");
+        let writer = self
+            .guard
+            .as_mut()
+            .expect("Store::write found it open, and the lock has been held since");
         sqlx::query("commit").execute(&mut writer.conn).await?;
         writer.open = false;
         Ok(())

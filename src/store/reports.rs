@@ -49,7 +49,9 @@ impl Store {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let args = Args::default().int(domain.0).int(no.0);
-        let Some(row) = conn.first(sql!("report_by_no"), args).await? else { return Ok(None) };
+        let Some(row) = conn.first(sql!("report_by_no"), args).await? else {
+            return Ok(None);
+        };
         let damaged = |what| StoreError::damaged("reports", no, what);
         let detail: Detail = serde_json::from_str(&row.text(22)?).map_err(|_| damaged("detail is not readable"))?;
         let identity = IdentityKey::from_slice(row.blob(23)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
@@ -71,7 +73,10 @@ impl Store {
             version: detail.version,
             namespace: detail.namespace,
             warnings: detail.warnings.into_iter().map(warning).collect(),
-            conflicts: conflicts.iter().map(|row| row.int(0).map(ReportNo)).collect::<Result<_, _>>()?,
+            conflicts: conflicts
+                .iter()
+                .map(|row| row.int(0).map(ReportNo))
+                .collect::<Result<_, _>>()?,
             original_kept,
         }))
     }
@@ -86,7 +91,9 @@ impl Store {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let args = Args::default().int(domain.0).int(no.0);
-        let Some(row) = conn.first(sql!("report_by_no"), args).await? else { return Ok((Vec::new(), 0)) };
+        let Some(row) = conn.first(sql!("report_by_no"), args).await? else {
+            return Ok((Vec::new(), 0));
+        };
         let total = row.count(11)?;
         let records = record_page(&mut conn, domain, no, page.offset(), page.per_page).await?;
         Ok((records, total))
@@ -97,7 +104,13 @@ impl Store {
         let mut conn = self.read().await?;
         let args = Args::default().int(domain.0).int(no.0);
         let row = Conn(&mut conn).first(sql!("original_of_report"), args).await?;
-        row.map(|row| Ok(Original { bytes: row.blob(0)?.to_vec(), received_at: row.int(1)? })).transpose()
+        row.map(|row| {
+            Ok(Original {
+                bytes: row.blob(0)?.to_vec(),
+                received_at: row.int(1)?,
+            })
+        })
+        .transpose()
     }
 }
 
@@ -109,7 +122,11 @@ pub(super) async fn record_page(
     from: u64,
     count: u32,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    let args = Args::default().int(domain.0).int(no.0).int(from.cast_signed()).int(count.into());
+    let args = Args::default()
+        .int(domain.0)
+        .int(no.0)
+        .int(from.cast_signed())
+        .int(count.into());
     let rows = conn.all(sql!("record_page"), args).await?;
     let mut numbers = rows.iter().map(|row| row.int(5)).collect::<Result<Vec<_>, _>>()?;
     numbers.sort_unstable();
@@ -129,7 +146,9 @@ pub(super) async fn record_page(
     }
     let record = |row: &Row| {
         let number = row.int(5)?;
-        let evidence = known.get(&number).ok_or_else(|| StoreError::damaged("evidence", number, "is missing"))?;
+        let evidence = known
+            .get(&number)
+            .ok_or_else(|| StoreError::damaged("evidence", number, "is missing"))?;
         Ok(StoredRecord {
             source: source(row, 1)?,
             count: row.count(3)?,
@@ -156,7 +175,11 @@ pub(super) async fn recount(
     let mut figures = Figures::new(summary.window, records);
     let mut from = 0_i64;
     loop {
-        let args = Args::default().int(domain.0).int(no.0).int(from).int(RECORDS_AT_ONCE.into());
+        let args = Args::default()
+            .int(domain.0)
+            .int(no.0)
+            .int(from)
+            .int(RECORDS_AT_ONCE.into());
         let rows = conn.all(sql!("record_page"), args).await?;
         for row in &rows {
             figures.add(source(row, 1)?, verdict(row, 4)?, row.count(3)?);
@@ -173,11 +196,14 @@ pub(super) async fn recount(
 /// The columns of a report as listed; the order is that of the statements `report_*`.
 pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
     let no = ReportNo(row.int(0)?);
-    let policy: StoredPolicy =
-        serde_json::from_str(&row.text(20)?).map_err(|_| StoreError::damaged("reports", no, "policy is not readable"))?;
+    let policy: StoredPolicy = serde_json::from_str(&row.text(20)?)
+        .map_err(|_| StoreError::damaged("reports", no, "policy is not readable"))?;
     Ok(ReportSummary {
         no,
-        window: Window { begin: row.int(1)?, end: row.int(2)? },
+        window: Window {
+            begin: row.int(1)?,
+            end: row.int(2)?,
+        },
         counted: row.flag(3)?,
         totals: totals(row, 4)?,
         records: row.count(11)?,
@@ -220,7 +246,10 @@ pub(super) fn source_columns(source: Option<IpAddr>) -> (Option<i64>, Option<i64
         Some(IpAddr::V4(address)) => (None, Some(address.to_bits().cast_signed().into())),
         Some(IpAddr::V6(address)) => {
             let bits = address.to_bits();
-            (Some(((bits >> 64) as u64).cast_signed()), Some((bits as u64).cast_signed()))
+            (
+                Some(((bits >> 64) as u64).cast_signed()),
+                Some((bits as u64).cast_signed()),
+            )
         }
     }
 }
@@ -279,7 +308,9 @@ impl From<StoredPolicy> for PolicyPublished {
             pct: stored.pct,
             fo: stored.fo.map(Into::into),
             testing: stored.testing,
-            discovery_method: stored.discovery_method.and_then(|word| DiscoveryMethod::from_word(&word)),
+            discovery_method: stored
+                .discovery_method
+                .and_then(|word| DiscoveryMethod::from_word(&word)),
         }
     }
 }

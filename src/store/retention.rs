@@ -44,9 +44,15 @@ impl Store {
             let args = Args::default().int(domain).int(before(retention.originals_days));
             purged.originals += write.parts().0.run(sql!("originals_purge"), args).await?;
             write.commit().await?;
-            while self.purge_records(domain, before(retention.records_days) / 1_000, &mut purged).await? {}
+            while self
+                .purge_records(domain, before(retention.records_days) / 1_000, &mut purged)
+                .await?
+            {}
         }
-        while self.purge_set_aside(before(retention.set_aside_days), &mut purged).await? {}
+        while self
+            .purge_set_aside(before(retention.set_aside_days), &mut purged)
+            .await?
+        {}
         if purged != Purged::default() {
             self.give_back().await?;
         }
@@ -57,7 +63,12 @@ impl Store {
     async fn purge_records(&self, domain: i64, before: i64, purged: &mut Purged) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        let old = conn.all(sql!("records_old"), Args::default().int(domain).int(before).int(AT_ONCE)).await?;
+        let old = conn
+            .all(
+                sql!("records_old"),
+                Args::default().int(domain).int(before).int(AT_ONCE),
+            )
+            .await?;
         for row in &old {
             let args = || Ok::<_, StoreError>(Args::default().int(domain).int(row.int(0)?));
             conn.run(sql!("records_purge"), args()?).await?;
@@ -72,10 +83,17 @@ impl Store {
     async fn purge_set_aside(&self, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        let old = conn.all(sql!("set_aside_old"), Args::default().int(before).int(AT_ONCE)).await?;
+        let old = conn
+            .all(sql!("set_aside_old"), Args::default().int(before).int(AT_ONCE))
+            .await?;
         for row in &old {
-            conn.run(sql!("set_aside_remove"), Args::default().int(row.int(0)?)).await?;
-            conn.run(sql!("set_aside_message_remove"), Args::default().int(row.int(1)?).blob(row.blob(2)?)).await?;
+            conn.run(sql!("set_aside_remove"), Args::default().int(row.int(0)?))
+                .await?;
+            conn.run(
+                sql!("set_aside_message_remove"),
+                Args::default().int(row.int(1)?).blob(row.blob(2)?),
+            )
+            .await?;
         }
         write.commit().await?;
         purged.set_aside += old.len() as u64;

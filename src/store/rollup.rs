@@ -40,7 +40,10 @@ pub(super) fn encode(sources: &[SourceTotals]) -> Vec<u8> {
                 bytes.extend_from_slice(&address.octets());
             }
         }
-        values.into_iter().filter(|value| *value != 0).for_each(|value| put_number(&mut bytes, value));
+        values
+            .into_iter()
+            .filter(|value| *value != 0)
+            .for_each(|value| put_number(&mut bytes, value));
     }
     bytes
 }
@@ -55,7 +58,9 @@ pub(super) fn decode(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>, &Totals)
     }
     let mut unknown = head & HAS_UNKNOWN != 0;
     while !reader.is_empty() {
-        let Some((address, totals)) = entry(&mut reader, unknown) else { return false };
+        let Some((address, totals)) = entry(&mut reader, unknown) else {
+            return false;
+        };
         unknown = false;
         each(address, &totals);
     }
@@ -78,11 +83,30 @@ fn entry(reader: &mut Reader<'_>, unknown: bool) -> Option<SourceTotals> {
         }
     }
     let [pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject] = values;
-    Some((address, Totals { pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject }))
+    Some((
+        address,
+        Totals {
+            pass,
+            fail,
+            dkim_aligned,
+            spf_aligned,
+            none,
+            quarantine,
+            reject,
+        },
+    ))
 }
 
 fn fields(totals: &Totals) -> [u64; 7] {
-    let Totals { pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject } = *totals;
+    let Totals {
+        pass,
+        fail,
+        dkim_aligned,
+        spf_aligned,
+        none,
+        quarantine,
+        reject,
+    } = *totals;
     [pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject]
 }
 
@@ -158,7 +182,11 @@ mod tests {
     }
 
     fn packed(day: &BTreeMap<Option<IpAddr>, Totals>) -> Vec<u8> {
-        encode(&day.iter().map(|(address, totals)| (*address, *totals)).collect::<Vec<_>>())
+        encode(
+            &day.iter()
+                .map(|(address, totals)| (*address, *totals))
+                .collect::<Vec<_>>(),
+        )
     }
 
     proptest! {

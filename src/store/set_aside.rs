@@ -28,14 +28,18 @@ impl Store {
     /// One message set aside.
     pub async fn set_aside_by_id(&self, id: SetAsideId) -> Result<Option<SetAside>, StoreError> {
         let mut conn = self.read().await?;
-        let row = Conn(&mut conn).first(sql!("set_aside_by_id"), Args::default().int(id.0)).await?;
+        let row = Conn(&mut conn)
+            .first(sql!("set_aside_by_id"), Args::default().int(id.0))
+            .await?;
         row.as_ref().map(set_aside).transpose()
     }
 
     /// The bytes of a message set aside, if they are still kept.
     pub async fn set_aside_bytes(&self, id: SetAsideId) -> Result<Option<Vec<u8>>, StoreError> {
         let mut conn = self.read().await?;
-        let row = Conn(&mut conn).first(sql!("set_aside_bytes"), Args::default().int(id.0)).await?;
+        let row = Conn(&mut conn)
+            .first(sql!("set_aside_bytes"), Args::default().int(id.0))
+            .await?;
         row.map(|row| row.blob(0).map(<[u8]>::to_vec)).transpose()
     }
 
@@ -43,7 +47,9 @@ impl Store {
     pub async fn set_aside_counts(&self) -> Result<Vec<(SetAsideKind, String, u64)>, StoreError> {
         let mut conn = self.read().await?;
         let rows = Conn(&mut conn).all(sql!("set_aside_counts"), Args::default()).await?;
-        rows.iter().map(|row| Ok((kind(row.int(0)?)?, row.text(1)?, row.count(2)?))).collect()
+        rows.iter()
+            .map(|row| Ok((kind(row.int(0)?)?, row.text(1)?, row.count(2)?)))
+            .collect()
     }
 
     /// Unclaimed reports of the account about these names, oldest first.
@@ -57,7 +63,9 @@ impl Store {
     /// The names that the account has unclaimed reports about.
     pub async fn unclaimed_names(&self, account: AccountId) -> Result<Vec<String>, StoreError> {
         let mut conn = self.read().await?;
-        let rows = Conn(&mut conn).all(sql!("set_aside_unclaimed_names"), Args::default().int(account.0)).await?;
+        let rows = Conn(&mut conn)
+            .all(sql!("set_aside_unclaimed_names"), Args::default().int(account.0))
+            .await?;
         rows.iter().map(|row| row.text(0)).collect()
     }
 }

@@ -16,25 +16,44 @@ mod tests {
     use sqlx::{AssertSqlSafe, Row as _};
 
     /// Tables that are read whole, or by an order that no index has, on purpose: small, or an operator's question.
-    const SCANS: [&str; 6] =
-        ["account_list", "domain_all", "report_total", "set_aside_count", "set_aside_counts", "set_aside_list"];
+    const SCANS: [&str; 6] = [
+        "account_list",
+        "domain_all",
+        "report_total",
+        "set_aside_count",
+        "set_aside_counts",
+        "set_aside_list",
+    ];
 
     fn statements() -> Vec<(String, String)> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sql");
         let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        files.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())).collect()
+        files
+            .map(|path| {
+                (
+                    path.file_stem().unwrap().to_str().unwrap().to_owned(),
+                    std::fs::read_to_string(path).unwrap(),
+                )
+            })
+            .collect()
     }
 
     /// Every statement fits the schema, and none walks a whole table but those that say so.
     #[tokio::test]
     async fn every_statement_is_understood_and_uses_an_index() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut conn, _) = super::super::sqlite::open(&folder.path().join("t.sqlite")).await.unwrap();
+        let (mut conn, _) = super::super::sqlite::open(&folder.path().join("t.sqlite"))
+            .await
+            .unwrap();
         for (name, text) in statements() {
-            let plan = sqlx::query(AssertSqlSafe(format!("explain query plan {text}"))).fetch_all(&mut conn).await;
+            let plan = sqlx::query(AssertSqlSafe(format!("explain query plan {text}")))
+                .fetch_all(&mut conn)
+                .await;
             let plan = plan.unwrap_or_else(|error| panic!("{name}: {error}"));
             let lines: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
-            let scans = lines.iter().any(|line| line.starts_with("SCAN") && !line.contains("CONSTANT ROW"));
+            let scans = lines
+                .iter()
+                .any(|line| line.starts_with("SCAN") && !line.contains("CONSTANT ROW"));
             assert_eq!(scans, SCANS.contains(&&*name), "{name}: {lines:?}");
         }
     }
@@ -54,8 +73,10 @@ mod tests {
                 }
             }
         }
-        let unused: Vec<_> =
-            statements().into_iter().filter(|(name, _)| !sources.contains(&format!("sql!(\"{name}\")"))).collect();
+        let unused: Vec<_> = statements()
+            .into_iter()
+            .filter(|(name, _)| !sources.contains(&format!("sql!(\"{name}\")")))
+            .collect();
         assert!(unused.is_empty(), "{unused:?}");
     }
 }

@@ -43,17 +43,26 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), 
         .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(256);
     let mut writer = writer.connect().await?;
-    MIGRATIONS.run_direct(None, &mut writer, false).await.map_err(|error| migration(path, error))?;
-    let readers = options.read_only(true).pragma("cache_size", READER_CACHE).row_buffer_size(256);
-    let readers = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false).connect_lazy_with(readers);
+    MIGRATIONS
+        .run_direct(None, &mut writer, false)
+        .await
+        .map_err(|error| migration(path, error))?;
+    let readers = options
+        .read_only(true)
+        .pragma("cache_size", READER_CACHE)
+        .row_buffer_size(256);
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .test_before_acquire(false)
+        .connect_lazy_with(readers);
     Ok((writer, readers))
 }
 
 fn migration(path: &Path, error: MigrateError) -> StoreError {
     match error {
-        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-            StoreError::Newer { path: path.display().to_string() }
-        }
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer {
+            path: path.display().to_string(),
+        },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::from(error),
         other => StoreError::Other(sqlx::Error::Migrate(Box::new(other))),
     }

@@ -74,14 +74,22 @@ async fn count_domain(
             let report = reports::summary(row)?;
             if !report.records_kept {
                 let records = usize::try_from(report.records).unwrap_or(usize::MAX);
-                counted.unknown.extend(Spread::bounded(report.window, records).days().iter());
+                counted
+                    .unknown
+                    .extend(Spread::bounded(report.window, records).days().iter());
                 counted.unknown.insert(Day::from_unix(report.window.begin));
                 continue;
             }
             let (begin, totals, days) = reports::recount(conn, domain, report.no).await?;
             if totals != report.totals {
-                let what = format!("report {}: its records say {totals:?}, its row says {:?}", report.no, report.totals);
-                verified.discrepancies.push(Discrepancy { domain: name.to_owned(), what });
+                let what = format!(
+                    "report {}: its records say {totals:?}, its row says {:?}",
+                    report.no, report.totals
+                );
+                verified.discrepancies.push(Discrepancy {
+                    domain: name.to_owned(),
+                    what,
+                });
             }
             verified.reports += 1;
             verified.records += report.records;
@@ -113,7 +121,12 @@ async fn compare(
     mut counted: Counted,
     verified: &mut Verified,
 ) -> Result<(), StoreError> {
-    let mut found = |what: String| verified.discrepancies.push(Discrepancy { domain: name.to_owned(), what });
+    let mut found = |what: String| {
+        verified.discrepancies.push(Discrepancy {
+            domain: name.to_owned(),
+            what,
+        })
+    };
     let always = || Args::default().int(domain.0).int(i32::MIN.into()).int(i32::MAX.into());
     for row in conn.all(sql!("daily_totals_range"), always()).await? {
         let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
@@ -124,14 +137,22 @@ async fn compare(
         }
         let (expected, begun) = (counted.days.remove(&day), counted.reports.remove(&day));
         if totals != expected.unwrap_or_default() {
-            found(format!("{day}: the records say {:?}, daily_totals {totals:?}", expected.unwrap_or_default()));
+            found(format!(
+                "{day}: the records say {:?}, daily_totals {totals:?}",
+                expected.unwrap_or_default()
+            ));
         }
         if reports != begun.unwrap_or_default() {
-            found(format!("{day}: {} reports begin, daily_totals says {reports}", begun.unwrap_or_default()));
+            found(format!(
+                "{day}: {} reports begin, daily_totals says {reports}",
+                begun.unwrap_or_default()
+            ));
         }
     }
     for (day, totals) in &counted.days {
-        found(format!("{day}: the records say {totals:?}, daily_totals has no such day"));
+        found(format!(
+            "{day}: the records say {totals:?}, daily_totals has no such day"
+        ));
     }
     for row in conn.all(sql!("daily_sources_range"), always()).await? {
         let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
@@ -142,7 +163,9 @@ async fn compare(
         let intact = rollup::decode(row.blob(1)?, |address, totals| {
             let expected = counted.sources.remove(&(day, address)).unwrap_or_default();
             if expected != *totals {
-                found(format!("{day}, source {address:?}: the records say {expected:?}, daily_sources {totals:?}"));
+                found(format!(
+                    "{day}, source {address:?}: the records say {expected:?}, daily_sources {totals:?}"
+                ));
             }
         });
         if !intact {
@@ -150,8 +173,9 @@ async fn compare(
         }
     }
     for ((day, address), totals) in counted.sources.iter().filter(|(_, totals)| totals.messages() > 0) {
-        found(format!("{day}, source {address:?}: the records say {totals:?}, daily_sources does not have it"));
+        found(format!(
+            "{day}, source {address:?}: the records say {totals:?}, daily_sources does not have it"
+        ));
     }
     Ok(())
 }
-

@@ -38,7 +38,9 @@ impl Memory {
 
     /// Forgets what may have become wrong since the last transaction. Call it at the begin of each.
     pub async fn refresh(&mut self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
-        let row = conn.first(sql!("counter_read"), Args::default().text("domains_version")).await?;
+        let row = conn
+            .first(sql!("counter_read"), Args::default().text("domains_version"))
+            .await?;
         let version = row.map_or(Ok(0), |row| row.int(0))?;
         if version != self.domains_version || self.domains.len() + self.names.len() > ENTRIES_MAX {
             self.domains.clear();
@@ -77,8 +79,11 @@ impl Numbers {
 
 /// Takes a block from a counter; gives the first number after it.
 async fn take(conn: &mut Conn<'_>, counter: &str, block: i64) -> Result<i64, StoreError> {
-    let row = conn.first(sql!("counter_take"), Args::default().text(counter).int(block)).await?;
-    row.ok_or_else(|| StoreError::damaged("counters", counter, "is missing"))?.int(0)
+    let row = conn
+        .first(sql!("counter_take"), Args::default().text(counter).int(block))
+        .await?;
+    row.ok_or_else(|| StoreError::damaged("counters", counter, "is missing"))?
+        .int(0)
 }
 
 /// One number, for rows that are made one at a time.

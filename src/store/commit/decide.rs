@@ -68,7 +68,9 @@ pub(super) async fn decide(
     let mut register = register(conn, batch, claims).await?;
     let mut decisions = Decisions::default();
     let fresh = claims.iter().filter(|claim| {
-        !register.by_content.contains_key(&(claim.domain, report_of(batch, claim).content))
+        !register
+            .by_content
+            .contains_key(&(claim.domain, report_of(batch, claim).content))
     });
     let fresh = fresh.count();
     let mut no = memory.reports.take(conn, "report", fresh).await?;
@@ -78,7 +80,14 @@ pub(super) async fn decide(
         if let Some(&known) = register.by_content.get(&(claim.domain, new.content)) {
             decisions.duplicate(&mut register, *claim, known, new.authenticated, new.content, replay);
         } else {
-            decisions.new_report(&mut register, *claim, ReportNo(no), new.identity, new.content, new.authenticated);
+            decisions.new_report(
+                &mut register,
+                *claim,
+                ReportNo(no),
+                new.identity,
+                new.content,
+                new.authenticated,
+            );
             no += 1;
         }
     }
@@ -99,8 +108,14 @@ async fn register(conn: &mut Conn<'_>, batch: &[NewMessage], claims: &[Claim]) -
         let content = ContentKey::from_slice(row.blob(1)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
         let identity = IdentityKey::from_slice(row.blob(5)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
         let authenticated = Authenticated::from_code(row.int(4)?).unwrap_or(Authenticated::Unknown);
-        let known =
-            Known { no, counted: row.flag(3)?, authenticated, identity, records_kept: row.flag(6)?, here: None };
+        let known = Known {
+            no,
+            counted: row.flag(3)?,
+            authenticated,
+            identity,
+            records_kept: row.flag(6)?,
+            here: None,
+        };
         register.by_content.insert((DomainId(row.int(0)?), content), known);
     }
     // Whole groups are needed for every identity that may change: of the new ones and of better authenticated duplicates.
@@ -123,11 +138,24 @@ async fn register(conn: &mut Conn<'_>, batch: &[NewMessage], claims: &[Claim]) -
         let identity = IdentityKey::from_slice(row.blob(1)?)
             .ok_or_else(|| StoreError::damaged("reports", no, "identity key is not 16 bytes"))?;
         let authenticated = Authenticated::from_code(row.int(4)?).unwrap_or(Authenticated::Unknown);
-        let known =
-            Known { no, counted: row.flag(3)?, authenticated, identity, records_kept: row.flag(5)?, here: None };
-        register.by_identity.entry((DomainId(row.int(0)?), identity)).or_default().push(known);
+        let known = Known {
+            no,
+            counted: row.flag(3)?,
+            authenticated,
+            identity,
+            records_kept: row.flag(5)?,
+            here: None,
+        };
+        register
+            .by_identity
+            .entry((DomainId(row.int(0)?), identity))
+            .or_default()
+            .push(known);
     }
-    register.by_identity.values_mut().for_each(|group| group.sort_unstable_by_key(|known| known.no));
+    register
+        .by_identity
+        .values_mut()
+        .for_each(|group| group.sort_unstable_by_key(|known| known.no));
     Ok(register)
 }
 
@@ -141,7 +169,11 @@ impl Decisions {
         content: ContentKey,
         replay: bool,
     ) {
-        let better = if authenticated == Authenticated::Pass { authenticated } else { known.authenticated };
+        let better = if authenticated == Authenticated::Pass {
+            authenticated
+        } else {
+            known.authenticated
+        };
         match known.here {
             Some(here) => {
                 self.all[here].arrivals += i64::from(!replay);
@@ -151,11 +183,24 @@ impl Decisions {
             None => {}
         }
         let fate = Fate::Duplicate;
-        self.all.push(Decision { claim, no: known.no, fate, counted: false, arrivals: 0, authenticated });
+        self.all.push(Decision {
+            claim,
+            no: known.no,
+            fate,
+            counted: false,
+            arrivals: 0,
+            authenticated,
+        });
         if better == known.authenticated {
             return;
         }
-        register.by_content.insert((claim.domain, content), Known { authenticated: better, ..known });
+        register.by_content.insert(
+            (claim.domain, content),
+            Known {
+                authenticated: better,
+                ..known
+            },
+        );
         let group = register.by_identity.entry((claim.domain, known.identity)).or_default();
         for member in group.iter_mut().filter(|member| member.no == known.no) {
             member.authenticated = better;
@@ -173,11 +218,25 @@ impl Decisions {
         authenticated: Authenticated,
     ) {
         let here = Some(self.all.len());
-        let known = Known { no, counted: false, authenticated, identity, records_kept: true, here };
+        let known = Known {
+            no,
+            counted: false,
+            authenticated,
+            identity,
+            records_kept: true,
+            here,
+        };
         let group = register.by_identity.entry((claim.domain, identity)).or_default();
         let fate = if group.is_empty() { Fate::Stored } else { Fate::Conflict };
         group.push(known);
-        self.all.push(Decision { claim, no, fate, counted: false, arrivals: 1, authenticated });
+        self.all.push(Decision {
+            claim,
+            no,
+            fate,
+            counted: false,
+            arrivals: 1,
+            authenticated,
+        });
         register.by_content.insert((claim.domain, content), known);
         self.settle(claim.domain, group);
     }
@@ -217,7 +276,10 @@ impl Decisions {
             conn.run(sql!("report_arrived"), args).await?;
         }
         for (domain, no, change) in self.changes.drain(..) {
-            let args = Args::default().int(domain.0).int(no.0).int(i64::from(change == Change::Add));
+            let args = Args::default()
+                .int(domain.0)
+                .int(no.0)
+                .int(i64::from(change == Change::Add));
             conn.run(sql!("report_set_counted"), args).await?;
             let (begin, _, days) = reports::recount(conn, domain, no).await?;
             moves.report(domain, begin, &days, change);

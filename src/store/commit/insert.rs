@@ -27,7 +27,10 @@ pub(super) async fn insert(
     // In the order of the primary keys: rows of one domain go in side by side.
     let mut fresh: Vec<&Decision> = decisions.new_reports().collect();
     fresh.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
-    conn.bulk(sql!("report_add"), &fresh, |args, decision| bind_report(args, batch, decision, keep_originals)).await?;
+    conn.bulk(sql!("report_add"), &fresh, |args, decision| {
+        bind_report(args, batch, decision, keep_originals)
+    })
+    .await?;
     let known = intern(conn, memory, batch, &fresh).await?;
     insert_records(conn, batch, &fresh, &known).await?;
     for decision in fresh.iter().filter(|decision| decision.counted) {

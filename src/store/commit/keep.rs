@@ -23,8 +23,10 @@ pub(super) async fn originals(
     batch: &[NewMessage],
     decisions: &Decisions,
 ) -> Result<(), StoreError> {
-    let mut kept: Vec<(DomainId, usize)> =
-        decisions.new_reports().map(|decision| (decision.claim.domain, decision.claim.message)).collect();
+    let mut kept: Vec<(DomainId, usize)> = decisions
+        .new_reports()
+        .map(|decision| (decision.claim.domain, decision.claim.message))
+        .collect();
     kept.sort_unstable();
     kept.dedup();
     let mut copied: BTreeMap<usize, usize> = BTreeMap::new();
@@ -35,7 +37,11 @@ pub(super) async fn originals(
     });
     for (domain, message) in kept {
         let message = &batch[message];
-        let args = Args::default().int(domain.0).blob(&message.digest).int(message.received_at).blob(&message.bytes);
+        let args = Args::default()
+            .int(domain.0)
+            .blob(&message.digest)
+            .int(message.received_at)
+            .blob(&message.bytes);
         conn.run(sql!("original_add"), args).await?;
     }
     Ok(())
@@ -60,7 +66,11 @@ pub(super) async fn set_aside(
     outcomes: &mut [Outcome],
 ) -> Result<(), StoreError> {
     for (nth, message) in batch.iter().enumerate() {
-        let unclaimed = placed.unclaimed.iter().filter(|(message, _)| *message == nth).map(|(_, report)| *report);
+        let unclaimed = placed
+            .unclaimed
+            .iter()
+            .filter(|(message, _)| *message == nth)
+            .map(|(_, report)| *report);
         let asides = asides(message, unclaimed);
         if let Some(id) = message.replay {
             forget_replayed(conn, message, id, &asides).await?;
@@ -78,7 +88,10 @@ pub(super) async fn set_aside(
         }
         if !asides.is_empty() {
             let account = message.belonging.account();
-            let args = Args::default().int(account.0).blob(&message.digest).blob(&message.bytes);
+            let args = Args::default()
+                .int(account.0)
+                .blob(&message.digest)
+                .blob(&message.bytes);
             conn.run(sql!("set_aside_message_put"), args).await?;
         }
     }
@@ -88,7 +101,13 @@ pub(super) async fn set_aside(
 /// One row for all problems of a message, one for each domain that nobody registered, one for other mail.
 fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<Aside<'_>> {
     let mut asides = Vec::new();
-    if let Some(Problem { leaf, reason, detail, offset }) = message.problems.first() {
+    if let Some(Problem {
+        leaf,
+        reason,
+        detail,
+        offset,
+    }) = message.problems.first()
+    {
         let more = message.problems.len() - 1;
         let mut detail = cut(detail, DETAIL_BYTES_MAX).to_owned();
         if more > 0 {
@@ -173,10 +192,15 @@ async fn forget_replayed(
     id: SetAsideId,
     again: &[Aside<'_>],
 ) -> Result<(), StoreError> {
-    let Some(row) = conn.first(sql!("set_aside_by_id"), Args::default().int(id.0)).await? else { return Ok(()) };
+    let Some(row) = conn.first(sql!("set_aside_by_id"), Args::default().int(id.0)).await? else {
+        return Ok(());
+    };
     let before = set_aside::set_aside(&row)?;
     let policy_domain = before.policy_domain.as_deref().unwrap_or_default();
-    if again.iter().any(|aside| aside.kind == before.kind && aside.policy_domain == policy_domain) {
+    if again
+        .iter()
+        .any(|aside| aside.kind == before.kind && aside.policy_domain == policy_domain)
+    {
         return Ok(());
     }
     conn.run(sql!("set_aside_remove"), Args::default().int(id.0)).await?;

@@ -77,7 +77,11 @@ async fn commit(
 fn outcomes(batch: &[NewMessage], decisions: &Decisions) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::default(); batch.len()];
     for decision in &decisions.all {
-        let Claim { message, report, domain } = decision.claim;
+        let Claim {
+            message,
+            report,
+            domain,
+        } = decision.claim;
         let (leaf, new) = &batch[message].reports[report];
         outcomes[message].reports.push(StoredReport {
             no: decision.no,

@@ -54,7 +54,11 @@ pub(super) async fn place(
                 },
             };
             match domain {
-                Some(domain) => placed.claims.push(Claim { message: nth, report, domain }),
+                Some(domain) => placed.claims.push(Claim {
+                    message: nth,
+                    report,
+                    domain,
+                }),
                 None => placed.unclaimed.push((nth, report)),
             }
         }
@@ -81,7 +85,9 @@ async fn named(
     if let Some(name) = memory.names.get(&(account, domain)) {
         return Ok(name.clone());
     }
-    let row = conn.first(sql!("domain_by_id"), Args::default().int(account.0).int(domain.0)).await?;
+    let row = conn
+        .first(sql!("domain_by_id"), Args::default().int(account.0).int(domain.0))
+        .await?;
     let name: Option<Box<str>> = row.map(|row| row.text(3)).transpose()?.map(Into::into);
     memory.names.insert((account, domain), name.clone());
     Ok(name)
@@ -99,7 +105,9 @@ async fn closest(
         let domain = match memory.domains.get(&key) {
             Some(domain) => *domain,
             None => {
-                let row = conn.first(sql!("domain_by_name"), Args::default().int(account.0).text(name)).await?;
+                let row = conn
+                    .first(sql!("domain_by_name"), Args::default().int(account.0).text(name))
+                    .await?;
                 let domain = row.map(|row| row.int(0)).transpose()?.map(DomainId);
                 memory.domains.insert(key, domain);
                 domain
@@ -121,7 +129,9 @@ async fn add(
     now: i64,
     fresh: &(dyn Fn() -> FreshDomain + Sync),
 ) -> Result<Option<DomainId>, StoreError> {
-    let Ok(name) = DomainName::parse(policy_domain) else { return Ok(None) };
+    let Ok(name) = DomainName::parse(policy_domain) else {
+        return Ok(None);
+    };
     if name.as_str() != policy_domain {
         return Ok(None);
     }

@@ -16,10 +16,18 @@ async fn the_same_contents_are_counted_once() {
     // Again, and once more under another id: some reporters send a report anew with a new one.
     for id in ["1", "another"] {
         let again = db.commit(vec![new_report(id, day(0), &RECORDS)]).await;
-        assert_eq!((again.reports[0].fate, again.reports[0].no), (Fate::Duplicate, first.reports[0].no));
+        assert_eq!(
+            (again.reports[0].fate, again.reports[0].no),
+            (Fate::Duplicate, first.reports[0].no)
+        );
     }
     assert_eq!(db.check_sums(db.domain.id).await, before);
-    let detail = db.store.report(db.domain.id, first.reports[0].no).await.unwrap().unwrap();
+    let detail = db
+        .store
+        .report(db.domain.id, first.reports[0].no)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(detail.summary.arrivals, 3);
     assert!(detail.original_kept);
 }
@@ -27,13 +35,20 @@ async fn the_same_contents_are_counted_once() {
 #[tokio::test]
 async fn the_same_contents_in_one_batch_are_counted_once() {
     let db = Database::start().await;
-    let batch = (0..5).map(|_| message(db.account.id, vec![new_report("1", day(0), &RECORDS)])).collect();
+    let batch = (0..5)
+        .map(|_| message(db.account.id, vec![new_report("1", day(0), &RECORDS)]))
+        .collect();
     let outcomes = db.commit_all(batch).await;
     let fates: Vec<_> = outcomes.iter().map(|outcome| outcome.reports[0].fate).collect();
     assert_eq!(fates[0], Fate::Stored);
     assert!(fates[1..].iter().all(|fate| *fate == Fate::Duplicate));
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 14);
-    let detail = db.store.report(db.domain.id, outcomes[0].reports[0].no).await.unwrap().unwrap();
+    let detail = db
+        .store
+        .report(db.domain.id, outcomes[0].reports[0].no)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(detail.summary.arrivals, 5);
 }
 
@@ -51,8 +66,16 @@ async fn another_window_or_reporter_is_another_report() {
 #[tokio::test]
 async fn of_a_conflict_the_first_counts_until_an_authenticated_one_comes() {
     let db = Database::start().await;
-    let first = db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 100, true)])]).await.reports[0].no;
-    let second = db.commit(vec![new_report("1", day(0), &[("192.0.2.2", 10, false)])]).await.reports.remove(0);
+    let first = db
+        .commit(vec![new_report("1", day(0), &[("192.0.2.1", 100, true)])])
+        .await
+        .reports[0]
+        .no;
+    let second = db
+        .commit(vec![new_report("1", day(0), &[("192.0.2.2", 10, false)])])
+        .await
+        .reports
+        .remove(0);
     assert_eq!(second.fate, Fate::Conflict);
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 100);
     let third = report("1", day(0), &[("192.0.2.3", 1, true)]);
@@ -64,18 +87,24 @@ async fn of_a_conflict_the_first_counts_until_an_authenticated_one_comes() {
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 1);
     let detail = db.store.report(db.domain.id, first).await.unwrap().unwrap();
     assert!(!detail.summary.counted && detail.conflicts.len() == 3);
-    let (listed, _) = db.store.reports(db.domain.id, &ReportFilter::default(), FIRST_PAGE).await.unwrap();
+    let (listed, _) = db
+        .store
+        .reports(db.domain.id, &ReportFilter::default(), FIRST_PAGE)
+        .await
+        .unwrap();
     assert_eq!(listed.iter().map(|report| report.no).collect::<Vec<_>>(), [third]);
 }
 
 #[tokio::test]
 async fn a_duplicate_that_is_authenticated_lifts_the_one_it_repeats() {
     let db = Database::start().await;
-    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 100, true)])]).await;
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 100, true)])])
+        .await;
     let loser = [("192.0.2.2", 10, false)];
     db.commit(vec![new_report("1", day(0), &loser)]).await;
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 100);
-    db.commit(vec![taken(report("1", day(0), &loser), Authenticated::Pass)]).await;
+    db.commit(vec![taken(report("1", day(0), &loser), Authenticated::Pass)])
+        .await;
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 10);
 }
 

@@ -7,7 +7,10 @@ use tallymark::store::{Belonging, Page, ReportFilter, ResultFilter, SetAsideKind
 use super::{ALL_DAYS, Database, Expected, FIRST_PAGE, day, message, new_domain, new_report};
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 fn records() -> impl Strategy<Value = Vec<(String, u64, bool)>> {
@@ -20,7 +23,11 @@ fn records() -> impl Strategy<Value = Vec<(String, u64, bool)>> {
 }
 
 fn windows() -> impl Strategy<Value = (i64, i64)> {
-    (0_i64..20, prop_oneof![Just(86_399), Just(86_400), 0_i64..900_000], 0_i64..86_400)
+    (
+        0_i64..20,
+        prop_oneof![Just(86_399), Just(86_400), 0_i64..900_000],
+        0_i64..86_400,
+    )
         .prop_map(|(nth, len, shift)| (day(nth).0 + shift, day(nth).0 + shift + len))
 }
 
@@ -62,9 +69,24 @@ proptest! {
 async fn a_window_over_two_days_is_spread_and_nothing_is_lost() {
     let db = Database::start().await;
     let begin = day(0).0 + 64_800;
-    db.commit(vec![new_report("1", (begin, begin + 86_400), &[("192.0.2.1", 5, true)])]).await;
+    db.commit(vec![new_report(
+        "1",
+        (begin, begin + 86_400),
+        &[("192.0.2.1", 5, true)],
+    )])
+    .await;
     let first = Day::from_unix(begin);
-    let stats = db.store.stats(db.domain.id, DayRange { first, last: first.plus(1) }).await.unwrap();
+    let stats = db
+        .store
+        .stats(
+            db.domain.id,
+            DayRange {
+                first,
+                last: first.plus(1),
+            },
+        )
+        .await
+        .unwrap();
     assert_eq!(stats.days.iter().map(|day| day.totals.pass).collect::<Vec<_>>(), [1, 4]);
     db.check_sums(db.domain.id).await;
 }
@@ -74,28 +96,45 @@ async fn filters_and_pages_agree_with_the_whole() {
     let db = Database::start().await;
     for nth in 0..30_u64 {
         let mixed = [("192.0.2.1", nth + 1, true), ("192.0.2.2", nth, nth % 3 == 0)];
-        db.commit(vec![new_report(&nth.to_string(), day(nth as i64 % 7), &mixed)]).await;
+        db.commit(vec![new_report(&nth.to_string(), day(nth as i64 % 7), &mixed)])
+            .await;
     }
     let id = db.domain.id;
-    let (all, total) = db.store.reports(id, &ReportFilter::default(), FIRST_PAGE).await.unwrap();
+    let (all, total) = db
+        .store
+        .reports(id, &ReportFilter::default(), FIRST_PAGE)
+        .await
+        .unwrap();
     assert_eq!((all.len(), total), (30, 30));
     let mut paged = Vec::new();
     for page in 1..=8 {
-        let (reports, _) = db.store.reports(id, &ReportFilter::default(), Page { page, per_page: 4 }).await.unwrap();
+        let (reports, _) = db
+            .store
+            .reports(id, &ReportFilter::default(), Page { page, per_page: 4 })
+            .await
+            .unwrap();
         paged.extend(reports);
     }
     assert_eq!(paged, all);
     assert!(all.is_sorted_by_key(|report| std::cmp::Reverse((report.window.begin, report.no))));
     let mut by_result = 0;
     for result in [ResultFilter::Pass, ResultFilter::Fail, ResultFilter::Mixed] {
-        let filter = ReportFilter { result: Some(result), org: Some("REPORTER".to_owned()), ..ReportFilter::default() };
+        let filter = ReportFilter {
+            result: Some(result),
+            org: Some("REPORTER".to_owned()),
+            ..ReportFilter::default()
+        };
         let (reports, total) = db.store.reports(id, &filter, FIRST_PAGE).await.unwrap();
         assert!(reports.iter().all(|report| report.totals.matches(Some(result))));
         assert_eq!(reports.len() as u64, total);
         by_result += total;
     }
     assert_eq!(by_result, 30);
-    let sources = db.store.sources(id, ALL_DAYS, None, Page { page: 2, per_page: 1 }).await.unwrap();
+    let sources = db
+        .store
+        .sources(id, ALL_DAYS, None, Page { page: 2, per_page: 1 })
+        .await
+        .unwrap();
     let whole = db.store.sources(id, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
     assert_eq!((sources.total, &sources.sources[0]), (2, &whole.sources[1]));
 }
@@ -108,9 +147,18 @@ async fn reports_go_to_the_closest_registered_parent_or_wait() {
         report.policy.domain = name.into();
         super::taken(report, tallymark::store::Authenticated::Unknown)
     };
-    let below = db.store.add_domain(db.account.id, new_domain("mail.example.com"), super::NOW).await.unwrap();
+    let below = db
+        .store
+        .add_domain(db.account.id, new_domain("mail.example.com"), super::NOW)
+        .await
+        .unwrap();
     let outcome = db
-        .commit(vec![about("a.mail.example.com", 0), about("example.com", 1), about("b.example.com", 2), about("example.org", 3)])
+        .commit(vec![
+            about("a.mail.example.com", 0),
+            about("example.com", 1),
+            about("b.example.com", 2),
+            about("example.org", 3),
+        ])
         .await;
     let domains: Vec<_> = outcome.reports.iter().map(|report| report.domain).collect();
     assert_eq!(domains, [below.id, db.domain.id, db.domain.id]);
@@ -120,7 +168,10 @@ async fn reports_go_to_the_closest_registered_parent_or_wait() {
     let mut stray = message(db.account.id, vec![about("example.com", 5)]);
     stray.belonging = Belonging::Domain(db.account.id, below.id);
     let outcome = db.commit_all(vec![stray]).await.remove(0);
-    assert_eq!((outcome.reports.len(), &*outcome.set_aside[0].reason), (0, "misaddressed"));
+    assert_eq!(
+        (outcome.reports.len(), &*outcome.set_aside[0].reason),
+        (0, "misaddressed")
+    );
     // Added on sight, but never a public suffix.
     let mut adding = message(db.account.id, vec![about("example.net", 6), about("co.uk", 7)]);
     adding.belonging = Belonging::AddDomains(db.account.id);
@@ -132,29 +183,70 @@ async fn reports_go_to_the_closest_registered_parent_or_wait() {
 #[tokio::test]
 async fn a_removed_domain_takes_everything_with_it() {
     let db = Database::start().await;
-    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 1, true)])]).await;
-    let other = db.store.add_account("other", tallymark::store::Mode::Live, super::NOW).await.unwrap();
-    assert!(!db.store.remove_domain(other.id, &db.domain.public_id, super::NOW).await.unwrap());
-    assert!(db.store.remove_domain(db.account.id, &db.domain.public_id, super::NOW).await.unwrap());
-    assert_eq!(db.store.stats(db.domain.id, ALL_DAYS).await.unwrap().totals.messages(), 0);
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 1, true)])])
+        .await;
+    let other = db
+        .store
+        .add_account("other", tallymark::store::Mode::Live, super::NOW)
+        .await
+        .unwrap();
+    assert!(
+        !db.store
+            .remove_domain(other.id, &db.domain.public_id, super::NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        db.store
+            .remove_domain(db.account.id, &db.domain.public_id, super::NOW)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        db.store.stats(db.domain.id, ALL_DAYS).await.unwrap().totals.messages(),
+        0
+    );
     // Added anew, it starts from nothing: the same report is new again.
-    let again = db.store.add_domain(db.account.id, new_domain("example.com"), super::NOW).await.unwrap();
-    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 1, true)])]).await;
+    let again = db
+        .store
+        .add_domain(db.account.id, new_domain("example.com"), super::NOW)
+        .await
+        .unwrap();
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 1, true)])])
+        .await;
     assert_eq!(db.check_sums(again.id).await.messages(), 1);
 }
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_opening_again() {
     let db = Database::start().await;
-    let outcome = db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true), ("192.0.2.9", 4, false)])]).await;
+    let outcome = db
+        .commit(vec![new_report(
+            "1",
+            day(0),
+            &[("192.0.2.1", 3, true), ("192.0.2.9", 4, false)],
+        )])
+        .await;
     db.store.close().await;
     let path = db.folder.path().join("tallymark.sqlite");
     let store = tallymark::store::Store::open(&path).await.unwrap();
-    let (records, total) = store.records(db.domain.id, outcome.reports[0].no, FIRST_PAGE).await.unwrap();
+    let (records, total) = store
+        .records(db.domain.id, outcome.reports[0].no, FIRST_PAGE)
+        .await
+        .unwrap();
     assert_eq!((total, records.iter().map(|record| record.count).sum::<u64>()), (2, 7));
     assert_eq!(records[1].source, "192.0.2.9".parse().ok());
     assert_eq!(records[0].evidence.header_from.as_deref(), Some("example.com"));
-    assert_eq!(store.original(db.domain.id, outcome.reports[0].no).await.unwrap().unwrap().bytes.len(), 16);
+    assert_eq!(
+        store
+            .original(db.domain.id, outcome.reports[0].no)
+            .await
+            .unwrap()
+            .unwrap()
+            .bytes
+            .len(),
+        16
+    );
     assert!(store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty());
 }
 
@@ -162,7 +254,8 @@ async fn what_was_committed_is_there_after_opening_again() {
 #[tokio::test]
 async fn recounting_finds_what_was_changed_behind_our_back() {
     let db = Database::start().await;
-    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])]).await;
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+        .await;
     let path = db.folder.path().join("tallymark.sqlite");
     for statement in [
         "update daily_totals set pass = pass + 1",
@@ -175,7 +268,10 @@ async fn recounting_finds_what_was_changed_behind_our_back() {
         std::fs::copy(&path, &copy).unwrap();
         super::super::sqlite(&copy, statement).await;
         let store = tallymark::store::Store::open(&copy).await.unwrap();
-        assert!(!store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty(), "{statement}");
+        assert!(
+            !store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty(),
+            "{statement}"
+        );
         store.close().await;
     }
 }

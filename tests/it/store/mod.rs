@@ -9,17 +9,23 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tallymark::report::{
-    AuthResult, Day, DayRange, Disposition, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy,
-    PolicyPublished, Record, Report, Warnings, Window,
+    AuthResult, Day, DayRange, Disposition, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PassFail,
+    Policy, PolicyPublished, Record, Report, Warnings, Window,
 };
 use tallymark::store::{
-    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Mode, NewDomain, NewMessage,
-    NewReport, Outcome, Page, Region, ReportFilter, Store, TlsMode, Totals,
+    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Mode, NewDomain,
+    NewMessage, NewReport, Outcome, Page, Region, ReportFilter, Store, TlsMode, Totals,
 };
 
 pub const NOW: i64 = 1_760_000_000_000;
-pub const ALL_DAYS: DayRange = DayRange { first: Day(0), last: Day(30_000) };
-pub const FIRST_PAGE: Page = Page { page: 1, per_page: 100_000 };
+pub const ALL_DAYS: DayRange = DayRange {
+    first: Day(0),
+    last: Day(30_000),
+};
+pub const FIRST_PAGE: Page = Page {
+    page: 1,
+    per_page: 100_000,
+};
 
 /// A database in a folder of its own, with an account and a domain.
 pub struct Database {
@@ -34,8 +40,16 @@ impl Database {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap();
-        let domain = store.add_domain(account.id, new_domain("example.com"), NOW).await.unwrap();
-        Self { store, account, domain, folder }
+        let domain = store
+            .add_domain(account.id, new_domain("example.com"), NOW)
+            .await
+            .unwrap();
+        Self {
+            store,
+            account,
+            domain,
+            folder,
+        }
     }
 
     pub async fn commit(&self, reports: Vec<NewReport>) -> Outcome {
@@ -44,7 +58,10 @@ impl Database {
     }
 
     pub async fn commit_all(&self, batch: Vec<NewMessage>) -> Vec<Outcome> {
-        let options = CommitOptions { keep_originals: true, fresh: &fresh };
+        let options = CommitOptions {
+            keep_originals: true,
+            fresh: &fresh,
+        };
         self.store.commit(batch, &options).await.unwrap()
     }
 
@@ -59,7 +76,11 @@ impl Database {
         sources.sources.iter().for_each(|source| sum.add(&source.totals));
         assert_eq!(sum, stats.totals, "sources");
         assert_eq!(sources.total, stats.sources);
-        let (reports, total) = self.store.reports(domain, &ReportFilter::default(), FIRST_PAGE).await.unwrap();
+        let (reports, total) = self
+            .store
+            .reports(domain, &ReportFilter::default(), FIRST_PAGE)
+            .await
+            .unwrap();
         let mut sum = Totals::default();
         reports.iter().for_each(|report| sum.add(&report.totals));
         assert_eq!(sum, stats.totals, "reports");
@@ -73,7 +94,10 @@ impl Database {
 pub fn fresh() -> FreshDomain {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let nth = NEXT.fetch_add(1, Ordering::Relaxed);
-    FreshDomain { public_id: format!("dom_{nth:016}"), rua_token: format!("token{nth}") }
+    FreshDomain {
+        public_id: format!("dom_{nth:016}"),
+        rua_token: format!("token{nth}"),
+    }
 }
 
 pub fn new_domain(name: &str) -> NewDomain {
@@ -100,7 +124,10 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
         bytes: digest.to_vec(),
         received_at: NOW,
         origin: "test".to_owned(),
-        reports: reports.into_iter().map(|report| ("report.xml".to_owned(), report)).collect(),
+        reports: reports
+            .into_iter()
+            .map(|report| ("report.xml".to_owned(), report))
+            .collect(),
         problems: Vec::new(),
         other: "mail",
         replay: None,
@@ -121,7 +148,11 @@ pub fn report(id: &str, window: (i64, i64), records: &[(&str, u64, bool)]) -> Re
     let record = |(address, count, passes): &(&str, u64, bool)| Record {
         source: address.parse::<IpAddr>().ok(),
         evaluated: Evaluated {
-            disposition: Some(if *passes { Disposition::None } else { Disposition::Reject }),
+            disposition: Some(if *passes {
+                Disposition::None
+            } else {
+                Disposition::Reject
+            }),
             dkim: Some(if *passes { PassFail::Pass } else { PassFail::Fail }),
             spf: Some(PassFail::Fail),
         },
@@ -133,10 +164,17 @@ pub fn report(id: &str, window: (i64, i64), records: &[(&str, u64, bool)]) -> Re
             org_name: Some("Reporter".into()),
             email: Some("dmarc@reporter.example".into()),
             report_id: id.into(),
-            window: Window { begin: window.0, end: window.1 },
+            window: Window {
+                begin: window.0,
+                end: window.1,
+            },
             ..Metadata::default()
         },
-        policy: PolicyPublished { domain: "example.com".into(), p: Some(Policy::Reject), ..PolicyPublished::default() },
+        policy: PolicyPublished {
+            domain: "example.com".into(),
+            p: Some(Policy::Reject),
+            ..PolicyPublished::default()
+        },
         records: records.iter().map(record).collect(),
         evidence: evidence.into(),
         ..Report::default()
@@ -144,7 +182,13 @@ pub fn report(id: &str, window: (i64, i64), records: &[(&str, u64, bool)]) -> Re
 }
 
 pub fn taken(report: Report, authenticated: Authenticated) -> NewReport {
-    NewReport::of(Parsed { report, warnings: Warnings::default() }, authenticated)
+    NewReport::of(
+        Parsed {
+            report,
+            warnings: Warnings::default(),
+        },
+        authenticated,
+    )
 }
 
 pub fn new_report(id: &str, window: (i64, i64), records: &[(&str, u64, bool)]) -> NewReport {

@@ -5,25 +5,50 @@ use tallymark::store::{Authenticated, Fate, Purged, Retention};
 use super::{ALL_DAYS, Database, NOW, day, new_report, report, taken};
 
 const DAY: i64 = 86_400_000;
-const KEEP: Retention = Retention { originals_days: 30, set_aside_days: 90, records_days: 400 };
+const KEEP: Retention = Retention {
+    originals_days: 30,
+    set_aside_days: 90,
+    records_days: 400,
+};
 
 #[tokio::test]
 async fn records_go_and_their_sums_stay() {
     let db = Database::start().await;
-    let old = db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])]).await.reports[0].no;
-    db.commit(vec![new_report("2", day(30), &[("192.0.2.1", 4, false)])]).await;
+    let old = db
+        .commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+        .await
+        .reports[0]
+        .no;
+    db.commit(vec![new_report("2", day(30), &[("192.0.2.1", 4, false)])])
+        .await;
     assert_eq!(db.store.purge(KEEP, NOW).await.unwrap(), Purged::default());
     let then = day(0).1 * 1_000 + 401 * DAY;
     let purged = db.store.purge(KEEP, then).await.unwrap();
-    assert_eq!(purged, Purged { originals: 2, set_aside: 0, reports: 1 });
+    assert_eq!(
+        purged,
+        Purged {
+            originals: 2,
+            set_aside: 0,
+            reports: 1
+        }
+    );
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 7);
     let detail = db.store.report(db.domain.id, old).await.unwrap().unwrap();
     assert!(!detail.summary.records_kept && !detail.original_kept);
     // It is still known, and what was counted cannot be displaced by what claims to be the same.
-    let again = db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])]).await;
+    let again = db
+        .commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+        .await;
     assert_eq!(again.reports[0].fate, Fate::Duplicate);
-    db.commit(vec![taken(report("1", day(0), &[("192.0.2.9", 50, true)]), Authenticated::Pass)]).await;
-    assert_eq!(db.store.stats(db.domain.id, ALL_DAYS).await.unwrap().totals.messages(), 7);
+    db.commit(vec![taken(
+        report("1", day(0), &[("192.0.2.9", 50, true)]),
+        Authenticated::Pass,
+    )])
+    .await;
+    assert_eq!(
+        db.store.stats(db.domain.id, ALL_DAYS).await.unwrap().totals.messages(),
+        7
+    );
 }
 
 #[tokio::test]

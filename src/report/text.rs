@@ -1,0 +1,348 @@
+//! Texts of a report as values: addresses, numbers, instants, names, words.
+//!
+//! Each function is lenient in what real reporters do and says when it had to be.
+
+use super::{AlignmentMode, AuthResult, Disposition};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Counts above this are not believed: it keeps the sum over all records of a report far inside 63 bits.
+pub(crate) const COUNT_MAX: u64 = 1_000_000_000_000;
+/// 9999-12-31T23:59:59Z.
+const INSTANT_MAX: i64 = 253_402_300_799;
+
+/// A value, and whether its text was the plain one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read<T> {
+    Plain(T),
+    /// Readable, but not as it should be written.
+    Odd(T),
+}
+
+impl<T> Read<T> {
+    fn odd_if(odd: bool, value: T) -> Self {
+        if odd { Self::Odd(value) } else { Self::Plain(value) }
+    }
+}
+
+/// At most `bytes_max` bytes of `text`, cut between characters; `true` if it was cut.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> (&str, bool) {
+    match text.len() > bytes_max {
+        true => (text[..text.floor_char_boundary(bytes_max)].trim_end(), true),
+        false => (text, false),
+    }
+}
+
+/// An IPv4 address in its canonical form, and nothing else.
+#[inline]
+pub(crate) fn plain_ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut rest = bytes;
+    for (index, octet) in octets.iter_mut().enumerate() {
+        let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        if !(1..=3).contains(&digits) || (digits > 1 && rest[0] == b'0') {
+            return None;
+        }
+        let value = rest[..digits]
+            .iter()
+            .fold(0_u16, |value, byte| value * 10 + u16::from(byte - b'0'));
+        *octet = u8::try_from(value).ok()?;
+        rest = &rest[digits..];
+        if index < 3 {
+            rest = rest.strip_prefix(b".")?;
+        }
+    }
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
+}
+
+/// An address in a form that every reader takes the same way: canonical IPv4, or any IPv6 without decoration.
+#[inline]
+pub(crate) fn plain_address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = plain_ipv4(bytes) {
+        return Some(IpAddr::V4(address));
+    }
+    if bytes.len() > 45 || memchr::memchr(b':', bytes).is_none() {
+        return None;
+    }
+    let address: Ipv6Addr = str::from_utf8(bytes).ok()?.parse().ok()?;
+    Some(IpAddr::V6(address).to_canonical())
+}
+
+/// The source address: the leading token that parses, without brackets, zone, prefix length or port
+/// (rows 117 and 118 of the deviations). Padded octets are decimal, never octal.
+pub(crate) fn address(text: &str) -> Option<Read<IpAddr>> {
+    if let Some(address) = plain_address(text.as_bytes()) {
+        return Some(Read::Plain(address));
+    }
+    let token = text.split([' ', '\t', '\n', '\r', ',', ';', '(']).next()?;
+    let token = match token.strip_prefix('[') {
+        Some(rest) => rest.split(']').next()?,
+        None => token,
+    };
+    let token = token.split(['/', '%']).next()?;
+    let token = match token.matches(':').count() {
+        1 => token.split(':').next()?,
+        _ => token,
+    };
+    if let Some(address) = plain_address(token.as_bytes()) {
+        return Some(Read::Odd(address));
+    }
+    let mut octets = [0_u8; 4];
+    let mut parts = token.split('.');
+    for octet in &mut octets {
+        let part = parts.next().filter(|part| (1..=3).contains(&part.len()))?;
+        *octet = part
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| part.parse().ok())??;
+    }
+    parts.next().is_none().then(|| Read::Odd(IpAddr::from(octets)))
+}
+
+/// A number of messages: digits, with a warning also `1.0` and `1,234`.
+pub(crate) fn count(text: &str) -> Option<Read<u64>> {
+    let digits = text
+        .split_once('.')
+        .filter(|(_, zeros)| zeros.bytes().all(|byte| byte == b'0'))
+        .map_or(text, |p| p.0);
+    let mut groups = digits.split([',', ' ', '\'', '\u{A0}', '\u{202F}']);
+    let mut whole = String::new();
+    let first = groups.next()?;
+    whole.push_str(first);
+    for group in groups {
+        if group.len() != 3 || first.len() > 3 {
+            return None;
+        }
+        whole.push_str(group);
+    }
+    let count = plain_count(whole.as_bytes())?;
+    Some(Read::odd_if(whole.len() != text.len(), count))
+}
+
+/// Digits only, and not more than [`COUNT_MAX`].
+#[inline]
+pub(crate) fn plain_count(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() || bytes.len() > 13 {
+        return None;
+    }
+    let mut value = 0_u64;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    (value <= COUNT_MAX).then_some(value)
+}
+
+/// An instant in unix seconds; with a warning also milliseconds and ISO 8601 (rows 98 and 99 of the deviations).
+/// Fractions, which 163.com and yeah.net wrote in 2012, are cut off without one.
+pub(crate) fn instant(text: &str) -> Option<Read<i64>> {
+    let digits = text.split_once('.').map_or(text, |(whole, _)| whole);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return iso_instant(text).map(Read::Odd);
+    }
+    let number: i64 = digits.parse().ok()?;
+    // 10^11 seconds is the year 5138.
+    let (seconds, odd) = if number > 100_000_000_000 {
+        (number / 1000, true)
+    } else {
+        (number, false)
+    };
+    (seconds <= INSTANT_MAX).then_some(Read::odd_if(odd, seconds))
+}
+
+/// `2024-03-05`, `2024-03-05T06:07:08Z`, `2024-03-05 06:07:08.9+01:00`; without zone it is UTC.
+fn iso_instant(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let number = |from: usize, to: usize| -> Option<i64> {
+        let part = bytes.get(from..to)?;
+        part.iter()
+            .all(u8::is_ascii_digit)
+            .then(|| str::from_utf8(part).ok()?.parse().ok())?
+    };
+    let is = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|byte| any.contains(byte));
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    if !is(4, b"-") || !is(7, b"-") || !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 1970 {
+        return None;
+    }
+    let mut seconds = days_from_civil(year, month, day) * 86_400;
+    if bytes.len() == 10 {
+        return Some(seconds);
+    }
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    if !is(10, b"Tt ") || !is(13, b":") || !is(16, b":") || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    seconds += hour * 3600 + minute * 60 + second;
+    let rest = text.get(19..)?;
+    let zone = rest
+        .strip_prefix('.')
+        .map_or(rest, |rest| rest.trim_start_matches(|char: char| char.is_ascii_digit()));
+    let zone = zone.trim();
+    if zone.is_empty() || zone.eq_ignore_ascii_case("z") || zone == "UTC" {
+        return Some(seconds);
+    }
+    let at = text.len() - zone.len();
+    let sign = if is(at, b"+") { 1 } else { -1 };
+    let minutes_at = if zone.len() == 6 { at + 4 } else { at + 3 };
+    let offset = number(at + 1, at + 3)? * 3600 + number(minutes_at, minutes_at + 2)? * 60;
+    let whole = zone.len() == 5 || (zone.len() == 6 && is(at + 3, b":"));
+    (is(at, b"+-") && whole && seconds >= offset).then_some(seconds - sign * offset)
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant's algorithm), for years from 1970.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year / 400;
+    let year_of_era = year % 400;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// Without one pair of angle brackets (RFC 9990, 3.5.1: `ridtxt`).
+pub(crate) fn without_brackets(text: &str) -> &str {
+    text.strip_prefix('<')
+        .and_then(|text| text.strip_suffix('>'))
+        .unwrap_or(text)
+        .trim()
+}
+
+/// Calls `known` with the lower-case of `text`; texts longer than any word of the standards are not tried.
+pub(crate) fn word<T>(text: &str, known: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    let mut lower = [0_u8; 24];
+    let lower = lower.get_mut(..text.len())?;
+    lower.copy_from_slice(text.as_bytes());
+    lower.make_ascii_lowercase();
+    known(str::from_utf8(lower).ok()?)
+}
+
+/// `adkim`, `aspf`: by the first letter, since some write `relaxed` and `strict`.
+pub(crate) fn alignment_mode(text: &str) -> Option<AlignmentMode> {
+    word(text, |word| match word {
+        "r" | "relaxed" => Some(AlignmentMode::Relaxed),
+        "s" | "strict" => Some(AlignmentMode::Strict),
+        _ => None,
+    })
+}
+
+/// `testing`: the value of the record's `t` tag.
+pub(crate) fn yes_or_no(text: &str) -> Option<bool> {
+    word(text, |word| match word {
+        "y" | "yes" | "true" | "1" => Some(true),
+        "n" | "no" | "false" | "0" => Some(false),
+        _ => None,
+    })
+}
+
+/// `pct`: 0 to 100.
+pub(crate) fn percentage(text: &str) -> Option<u8> {
+    let number: u8 = text.strip_suffix('%').unwrap_or(text).trim_end().parse().ok()?;
+    (number <= 100).then_some(number)
+}
+
+/// A disposition; `None` is empty, a word outside the standards is [`Disposition::Unknown`].
+pub(crate) fn disposition(text: &str) -> Option<Disposition> {
+    match text.is_empty() {
+        true => None,
+        // The API's own word `unknown` is no word of the standards.
+        false => Some(word(text, Disposition::from_word).unwrap_or(Disposition::Unknown)),
+    }
+}
+
+/// An authentication result. [`Read::Odd`] marks words that no standard knows, mapped or not.
+pub(crate) fn auth_result(text: &str) -> Read<AuthResult> {
+    let known = word(text, |word| {
+        Some(match word {
+            "" => Read::Plain(AuthResult::None),
+            // RFC 7489, appendix C, on the words of older reporters.
+            "unknown" => Read::Plain(AuthResult::Temperror),
+            "error" => Read::Plain(AuthResult::Permerror),
+            // RFC 4408 and docomo, 2024; RFC 8601, 2.7.2 still allows it on input.
+            "hardfail" => Read::Odd(AuthResult::Fail),
+            "other" => Read::Odd(AuthResult::Other),
+            word => Read::Plain(AuthResult::from_word(word)?),
+        })
+    });
+    known.unwrap_or(Read::Odd(AuthResult::Other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let check = |text: &str, expect: Option<(&str, bool)>| {
+            let read = address(text).map(|read| match read {
+                Read::Plain(address) => (address.to_string(), false),
+                Read::Odd(address) => (address.to_string(), true),
+            });
+            assert_eq!(read, expect.map(|(text, odd)| (text.to_owned(), odd)), "{text}");
+        };
+        check("192.0.2.1", Some(("192.0.2.1", false)));
+        check("2001:DB8:0:0:0:0:0:1", Some(("2001:db8::1", false)));
+        check("::ffff:192.0.2.1", Some(("192.0.2.1", false)));
+        check("192.000.2.010", Some(("192.0.2.10", true)));
+        check("[2001:db8::1]:25", Some(("2001:db8::1", true)));
+        check("fe80::1%eth0", Some(("fe80::1", true)));
+        check("2001:db8::1/128", Some(("2001:db8::1", true)));
+        check("192.0.2.1:25", Some(("192.0.2.1", true)));
+        check("192.0.2.1 (mail.example.com)", Some(("192.0.2.1", true)));
+        check("108r.166.27.220", None);
+        check("X.X.X.X", None);
+        check("192.0.2.256", None);
+        check("192.0.2", None);
+        check("1.2.3.4.5", None);
+        check("", None);
+    }
+
+    #[test]
+    fn counts() {
+        for (text, expect) in [
+            ("0", Some(Read::Plain(0))),
+            ("4294967296", Some(Read::Plain(4_294_967_296))),
+            ("1.0", Some(Read::Odd(1))),
+            ("1,234,567", Some(Read::Odd(1_234_567))),
+            ("1234,567", None),
+            ("1.5", None),
+            ("-1", None),
+            ("", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(count(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn instants() {
+        for (text, expect) in [
+            ("1337270400", Some(Read::Plain(1_337_270_400))),
+            ("1337270400.0", Some(Read::Plain(1_337_270_400))),
+            ("1337270400000", Some(Read::Odd(1_337_270_400))),
+            ("2012-05-17T16:00:00Z", Some(Read::Odd(1_337_270_400))),
+            ("2012-05-17 18:00:00.123+02:00", Some(Read::Odd(1_337_270_400))),
+            ("2012-05-17T11:30:00-0430", Some(Read::Odd(1_337_270_400))),
+            ("1970-01-01", Some(Read::Odd(0))),
+            ("2024-02-29", Some(Read::Odd(1_709_164_800))),
+            ("integer", None),
+            ("-1", None),
+            ("", None),
+            ("99999999999999999", None),
+        ] {
+            assert_eq!(instant(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn words() {
+        assert_eq!(auth_result("Pass"), Read::Plain(AuthResult::Pass));
+        assert_eq!(auth_result("hardfail"), Read::Odd(AuthResult::Fail));
+        assert_eq!(auth_result(""), Read::Plain(AuthResult::None));
+        assert_eq!(auth_result("invalid"), Read::Odd(AuthResult::Other));
+        assert_eq!(disposition("PASS"), Some(Disposition::Pass));
+        assert_eq!(disposition("rejected"), Some(Disposition::Unknown));
+        assert_eq!(percentage("100 %"), Some(100));
+        assert_eq!(percentage("101"), None);
+    }
+}

@@ -1,0 +1,583 @@
+//! The door to `quick_xml`: markup in, known names and plain texts out.
+//!
+//! [`Tokens`] keeps the stack of open elements itself and uses `quick_xml` only to cut a tag, a comment, a CDATA
+//! section or a processing instruction out of the text. So there is no state to disturb in it between two tokens, and whatever is
+//! in the plainest form, `<name>`, `</name>` and `<name>text</name>`, is read straight from the
+//! [`Window`] below it. One rule keeps its own stack from growing: an element whose start tag it has seen
+//! must have its end tag seen by it too ([`Open::cut_by_reader`]).
+//!
+//! No entity is ever expanded, but for the five that XML defines, character references, and the HTML names that
+//! reporters use without declaring them. A document type declaration is skipped. Nothing is ever fetched.
+
+mod name;
+mod text;
+mod window;
+
+use super::{Limits, ParseError, ParseErrorKind, WarningKind, Warnings};
+pub(crate) use name::Name;
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+use std::io::{BufRead, Read};
+pub(crate) use window::Window;
+use window::WindowError;
+
+/// Longest reference between `&` and `;`; the longest HTML name we know is far shorter.
+const REFERENCE_BYTES_MAX: usize = 32;
+/// A namespace longer than this is cut.
+const NAMESPACE_BYTES_MAX: usize = 512;
+
+/// Why reading the text stopped before the end of the report.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The text ended between two tokens.
+    Ended { offset: u64 },
+    /// Markup that cannot be read.
+    Syntax { reason: String, offset: u64 },
+    /// A limit, or the reader's own error: there is nothing to be gained by trying again.
+    Fatal(ParseError),
+}
+
+/// Buffers that one text hands to the next.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    window: Vec<u8>,
+    token: Vec<u8>,
+    text: String,
+}
+
+/// One open element.
+struct Open {
+    /// Where its name starts in [`Tokens::names`].
+    name_start: usize,
+    /// `quick_xml` saw its start tag, so it has to see its end tag.
+    cut_by_reader: bool,
+    /// Written `<name/>`: it has no end tag.
+    empty: bool,
+}
+
+/// What was cut from the text; its bytes are in [`Tokens::token`].
+enum Token {
+    Start,
+    End,
+    /// Character data that may hold control characters or invalid UTF-8.
+    Text,
+    /// What stands between `&` and `;`.
+    Reference,
+    /// An `&` that begins no reference.
+    LoneAmpersand,
+}
+
+/// The tokenizer of one text.
+pub(crate) struct Tokens<'a> {
+    reader: Reader<Window<'a>>,
+    token: Vec<u8>,
+    text: String,
+    names: Vec<u8>,
+    open: Vec<Open>,
+    /// Prefix of the root element: elements with another one belong to extensions.
+    prefix: Vec<u8>,
+    plain_span: Option<(u64, u64)>,
+    limits: Limits,
+}
+
+impl<'a> Tokens<'a> {
+    /// A tokenizer at the start of `text`.
+    pub(crate) fn new(text: Box<dyn Read + 'a>, limits: &Limits, buffers: Buffers) -> Self {
+        let window = Window::new(text, buffers.window, limits.event_bytes_max);
+        let mut reader = Reader::from_reader(window);
+        let config = reader.config_mut();
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        Self {
+            reader,
+            token: buffers.token,
+            text: buffers.text,
+            names: Vec::new(),
+            open: Vec::new(),
+            prefix: Vec::new(),
+            plain_span: None,
+            limits: *limits,
+        }
+    }
+
+    /// Gives the buffers back for the next text.
+    pub(crate) fn into_buffers(self) -> Buffers {
+        Buffers {
+            window: self.reader.into_inner().into_buffer(),
+            token: self.token,
+            text: self.text,
+        }
+    }
+
+    /// Offset of the next byte.
+    pub(crate) fn offset(&self) -> u64 {
+        self.reader.get_ref().offset()
+    }
+
+    /// The window below; between two tokens whole elements may be consumed from it.
+    pub(crate) fn window(&mut self) -> &mut Window<'a> {
+        self.reader.get_mut()
+    }
+
+    /// Reads on until `len` bytes are buffered or the text ends.
+    pub(crate) fn ensure(&mut self, len: usize) -> Result<(), Stop> {
+        let result = self.reader.get_mut().ensure(len);
+        result.map_err(|error| self.fatal(error))
+    }
+
+    /// Offsets of the text of the last leaf, if it was a plain `<name>text</name>`.
+    pub(crate) fn plain_span(&self) -> Option<(u64, u64)> {
+        self.plain_span
+    }
+
+    /// Goes to the first element whose local name is `feedback`, at whatever depth (ikea.com wrapped it into an
+    /// unclosed `xs:schema` in 2018), and gives its namespace.
+    pub(crate) fn enter_root(&mut self, warnings: &mut Warnings) -> Result<Option<Box<str>>, Stop> {
+        self.ensure(4)?;
+        if self.reader.get_ref().buffered().starts_with(b"\xEF\xBB\xBF") {
+            self.window().advance(3);
+        }
+        let mut clean = true;
+        loop {
+            self.skip_space()?;
+            let offset = self.offset();
+            let garbage = match self.token(warnings)? {
+                Token::Start => {
+                    if local_name(self.open_name()) == b"feedback" {
+                        return Ok(self.root_namespace());
+                    }
+                    if self.open.last().is_some_and(|open| open.empty) {
+                        self.pop();
+                    }
+                    true
+                }
+                Token::End => false,
+                Token::Text | Token::Reference | Token::LoneAmpersand => true,
+            };
+            if garbage && clean {
+                clean = false;
+                warnings.add(
+                    WarningKind::LeadingGarbage,
+                    "text or elements before feedback",
+                    Some(offset),
+                );
+            }
+        }
+    }
+
+    /// Looks at what follows the root: anything but white space is worth a warning, and is not read further.
+    pub(crate) fn leave_root(&mut self, warnings: &mut Warnings) {
+        match self.reader.get_mut().skip_space() {
+            Ok(()) if self.reader.get_ref().buffered().is_empty() => {}
+            Ok(()) => warnings.add(WarningKind::TrailingData, "data after feedback", Some(self.offset())),
+            // The report is complete; only what the archive says about itself is wrong.
+            Err(WindowError::Read(error)) => {
+                warnings.add(WarningKind::ArchiveDamaged, &error.to_string(), Some(self.offset()));
+            }
+            Err(WindowError::TokenTooLarge) => {}
+        }
+    }
+
+    /// Enters the next child of the open element; `None` leaves that element. Texts between are skipped.
+    #[inline]
+    pub(crate) fn child(&mut self, warnings: &mut Warnings) -> Result<Option<Name>, Stop> {
+        if self.open.last().is_some_and(|open| open.empty) {
+            self.pop();
+            return Ok(None);
+        }
+        loop {
+            self.skip_space()?;
+            if let Some(step) = self.plain_tag()? {
+                return Ok(step);
+            }
+            match self.token(warnings)? {
+                Token::Start => return Ok(Some(self.known_name())),
+                Token::End => return Ok(None),
+                Token::Text | Token::Reference | Token::LoneAmpersand => {}
+            }
+        }
+    }
+
+    /// As [`Self::child`], but the texts between are gathered for [`Self::gathered`].
+    pub(crate) fn child_or_text(&mut self, warnings: &mut Warnings) -> Result<Option<Name>, Stop> {
+        if self.open.last().is_some_and(|open| open.empty) {
+            self.pop();
+            return Ok(None);
+        }
+        loop {
+            match self.token(warnings)? {
+                Token::Start => return Ok(Some(self.known_name())),
+                Token::End => return Ok(None),
+                token => self.gather(&token, warnings)?,
+            }
+        }
+    }
+
+    /// Empties the text that [`Self::child_or_text`] gathers.
+    pub(crate) fn begin_gathering(&mut self) {
+        self.text.clear();
+    }
+
+    /// What [`Self::child_or_text`] gathered, trimmed.
+    pub(crate) fn gathered(&self) -> &str {
+        self.text.trim()
+    }
+
+    /// Text of the open element, trimmed, its children's texts included (row 89 of the deviations: an e-mail
+    /// address in a child element); leaves the element.
+    #[inline]
+    pub(crate) fn leaf(&mut self, warnings: &mut Warnings) -> Result<&str, Stop> {
+        self.plain_span = None;
+        if let Some((trimmed_start, trimmed_len, text_len)) = self.plain_leaf() {
+            let name_len = self.open_name().len();
+            let from = self.offset();
+            self.plain_span = Some((from, from + text_len as u64));
+            self.pop();
+            let bytes = self
+                .reader
+                .get_mut()
+                .take(trimmed_start, trimmed_len, text_len + name_len + 3);
+            // Checked in plain_leaf: this is UTF-8.
+            return Ok(str::from_utf8(bytes).unwrap_or_default());
+        }
+        self.long_leaf(warnings)?;
+        Ok(self.text.trim())
+    }
+
+    /// Leaves the open element, whatever it holds.
+    pub(crate) fn skip(&mut self, warnings: &mut Warnings) -> Result<(), Stop> {
+        let mut depth = 0_usize;
+        loop {
+            match self.child(warnings)? {
+                Some(_) => depth += 1,
+                None if depth == 0 => return Ok(()),
+                None => depth -= 1,
+            }
+        }
+    }
+
+    /// `<name>text</name>` in its plainest form: where the trimmed text starts, its length, and the untrimmed one.
+    #[inline]
+    fn plain_leaf(&self) -> Option<(usize, usize, usize)> {
+        let open = self.open.last()?;
+        if open.cut_by_reader || open.empty {
+            return None;
+        }
+        let name = &self.names[open.name_start..];
+        let buffered = self.reader.get_ref().buffered();
+        let buffered = &buffered[..buffered.len().min(self.limits.event_bytes_max)];
+        let text_len = memchr::memchr(b'<', buffered)?;
+        let end = buffered.get(text_len + 1..text_len + name.len() + 3)?;
+        if end[0] != b'/' || end[end.len() - 1] != b'>' || &end[1..end.len() - 1] != name {
+            return None;
+        }
+        let text = &buffered[..text_len];
+        let trimmed_start = text_len - text.trim_ascii_start().len();
+        let trimmed = text.trim_ascii();
+        if !trimmed.iter().all(|&byte| (0x20..0x7f).contains(&byte) && byte != b'&') {
+            // Not plain ASCII: the long way knows about references, control characters and other encodings.
+            return None;
+        }
+        Some((trimmed_start, trimmed.len(), text_len))
+    }
+
+    fn long_leaf(&mut self, warnings: &mut Warnings) -> Result<(), Stop> {
+        self.text.clear();
+        if self.open.last().is_some_and(|open| open.empty) {
+            self.pop();
+            return Ok(());
+        }
+        let mut depth = 0_usize;
+        loop {
+            match self.token(warnings)? {
+                Token::Start if self.open.last().is_some_and(|open| open.empty) => self.pop(),
+                Token::Start => depth += 1,
+                Token::End if depth == 0 => return Ok(()),
+                Token::End => depth -= 1,
+                token => self.gather(&token, warnings)?,
+            }
+        }
+    }
+
+    fn gather(&mut self, token: &Token, warnings: &mut Warnings) -> Result<(), Stop> {
+        let offset = self.offset();
+        match token {
+            Token::Text => text::append(&mut self.text, &self.token, offset, warnings),
+            Token::Reference => text::append_reference(&mut self.text, &self.token, offset, warnings),
+            Token::LoneAmpersand => {
+                self.text.push('&');
+                warnings.add(WarningKind::MendedMarkup, "& in a text", Some(offset));
+            }
+            Token::Start | Token::End => {}
+        }
+        if self.text.len() > self.limits.event_bytes_max {
+            return Err(self.fatal(WindowError::TokenTooLarge));
+        }
+        Ok(())
+    }
+
+    /// `<name>`, `<name/>` or the end tag of the open element in their plainest form; outer `None`: not such a tag.
+    #[inline]
+    fn plain_tag(&mut self) -> Result<Option<Option<Name>>, Stop> {
+        let buffered = self.reader.get_ref().buffered();
+        let [b'<', rest @ ..] = buffered else { return Ok(None) };
+        if let [b'/', rest @ ..] = rest {
+            let Some(open) = self.open.last() else { return Ok(None) };
+            let name = &self.names[open.name_start..];
+            if open.cut_by_reader || !rest.starts_with(name) || rest.get(name.len()) != Some(&b'>') {
+                return Ok(None);
+            }
+            let len = name.len() + 3;
+            self.reader.get_mut().advance(len);
+            self.pop();
+            return Ok(Some(None));
+        }
+        let name_len = name::plain_len(rest);
+        let empty = match rest.get(name_len..) {
+            Some([b'>', ..]) if name_len > 0 => false,
+            Some([b'/', b'>', ..]) if name_len > 0 => true,
+            _ => return Ok(None),
+        };
+        if self.open.len() >= self.limits.depth_max {
+            return Err(self.breach(ParseErrorKind::TooDeep(self.limits.depth_max)));
+        }
+        let name = &rest[..name_len];
+        self.open.push(Open {
+            name_start: self.names.len(),
+            cut_by_reader: false,
+            empty,
+        });
+        self.names.extend_from_slice(name);
+        let known = Name::of(name);
+        self.reader.get_mut().advance(name_len + 2 + usize::from(empty));
+        Ok(Some(Some(known)))
+    }
+
+    /// Cuts the next token; comments, processing instructions and declarations are skipped.
+    fn token(&mut self, warnings: &mut Warnings) -> Result<Token, Stop> {
+        loop {
+            self.token.clear();
+            self.reader.get_mut().begin_token();
+            self.ensure(REFERENCE_BYTES_MAX + 2)?;
+            let offset = self.offset();
+            match self.reader.get_ref().buffered() {
+                [] => return Err(Stop::Ended { offset }),
+                [b'<', b'!', b'D' | b'd', ..] => {
+                    warnings.add(WarningKind::DoctypeIgnored, "document type declaration", Some(offset));
+                    self.skip_doctype()?;
+                }
+                [b'<', ..] => {
+                    if let Some(token) = self.markup(offset)? {
+                        return Ok(token);
+                    }
+                }
+                [b'&', rest @ ..] => {
+                    let rest = &rest[..rest.len().min(REFERENCE_BYTES_MAX + 1)];
+                    let len = memchr::memchr3(b';', b'&', b'<', rest).filter(|&len| len > 0 && rest[len] == b';');
+                    let Some(len) = len else {
+                        self.window().advance(1);
+                        return Ok(Token::LoneAmpersand);
+                    };
+                    self.token.extend_from_slice(&rest[..len]);
+                    self.window().advance(len + 2);
+                    return Ok(Token::Reference);
+                }
+                _ => {
+                    self.cut_text()?;
+                    return Ok(Token::Text);
+                }
+            }
+        }
+    }
+
+    /// Lets `quick_xml` cut one piece of markup; `None` for what is skipped.
+    fn markup(&mut self, offset: u64) -> Result<Option<Token>, Stop> {
+        let event = match self.reader.read_event_into(&mut self.token) {
+            Ok(event) => event,
+            Err(error) => {
+                return Err(match self.reader.get_mut().take_error() {
+                    Some(error) => self.fatal(error),
+                    None => Stop::Syntax {
+                        reason: error.to_string(),
+                        offset,
+                    },
+                });
+            }
+        };
+        let token = match event {
+            Event::Start(tag) => Some((tag, false)),
+            Event::Empty(tag) => Some((tag, true)),
+            Event::End(tag) => {
+                let Some(open) = self.open.last() else {
+                    return Err(Stop::Syntax {
+                        reason: "end tag without start tag".to_owned(),
+                        offset,
+                    });
+                };
+                if tag.name().as_ref() != &self.names[open.name_start..] {
+                    let expected = String::from_utf8_lossy(&self.names[open.name_start..]);
+                    return Err(Stop::Syntax {
+                        reason: format!("expected the end tag of {expected}"),
+                        offset,
+                    });
+                }
+                self.pop();
+                return Ok(Some(Token::End));
+            }
+            Event::CData(data) => {
+                let len = data.len();
+                // `<![CDATA[` data `]]>`: keep the data alone.
+                self.check_size()?;
+                self.token.truncate(9 + len);
+                self.token.drain(..9);
+                return Ok(Some(Token::Text));
+            }
+            _ => None,
+        };
+        if let Some((tag, empty)) = token {
+            if has_more_attributes_than(&tag, self.limits.attributes_max) {
+                return Err(self.breach(ParseErrorKind::TooManyAttributes(self.limits.attributes_max)));
+            }
+            if self.open.len() >= self.limits.depth_max {
+                return Err(self.breach(ParseErrorKind::TooDeep(self.limits.depth_max)));
+            }
+            self.open.push(Open {
+                name_start: self.names.len(),
+                cut_by_reader: !empty,
+                empty,
+            });
+            self.names.extend_from_slice(tag.name().as_ref());
+            self.check_size()?;
+            return Ok(Some(Token::Start));
+        }
+        self.check_size()?;
+        Ok(None)
+    }
+
+    /// Text up to the next `<` or `&`.
+    fn cut_text(&mut self) -> Result<(), Stop> {
+        loop {
+            let result = self.reader.get_mut().fill_buf();
+            let Ok(available) = result else {
+                let error = self.reader.get_mut().take_error().unwrap_or(WindowError::TokenTooLarge);
+                return Err(self.fatal(error));
+            };
+            let stop = memchr::memchr2(b'<', b'&', available);
+            let len = stop.unwrap_or(available.len());
+            self.token.extend_from_slice(&available[..len]);
+            self.reader.get_mut().consume(len);
+            self.check_size()?;
+            if stop.is_some() || len == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Skips `<!DOCTYPE ...>`: quotes and one pair of brackets may hold `>`. Nothing in it is looked at.
+    fn skip_doctype(&mut self) -> Result<(), Stop> {
+        let (mut quote, mut brackets, mut len) = (None, 0_usize, 0_usize);
+        loop {
+            self.ensure(1)?;
+            let buffered = self.reader.get_ref().buffered();
+            let Some(&byte) = buffered.first() else {
+                return Err(Stop::Ended { offset: self.offset() });
+            };
+            self.window().advance(1);
+            len += 1;
+            if len > self.limits.event_bytes_max {
+                return Err(self.fatal(WindowError::TokenTooLarge));
+            }
+            match (quote, byte) {
+                (Some(open), _) if open == byte => quote = None,
+                (Some(_), _) => {}
+                (None, b'"' | b'\'') => quote = Some(byte),
+                (None, b'[') => brackets += 1,
+                (None, b']') => brackets = brackets.saturating_sub(1),
+                (None, b'>') if brackets == 0 => return Ok(()),
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// Skips white space.
+    #[inline]
+    pub(crate) fn skip_space(&mut self) -> Result<(), Stop> {
+        let result = self.reader.get_mut().skip_space();
+        result.map_err(|error| self.fatal(error))
+    }
+
+    fn check_size(&self) -> Result<(), Stop> {
+        if self.token.len() > self.limits.event_bytes_max {
+            return Err(self.fatal(WindowError::TokenTooLarge));
+        }
+        Ok(())
+    }
+
+    fn open_name(&self) -> &[u8] {
+        self.open.last().map_or(&[], |open| &self.names[open.name_start..])
+    }
+
+    /// The name just opened, if it is one of a report: an element with a prefix other than the root's is not.
+    fn known_name(&self) -> Name {
+        let name = self.open_name();
+        match memchr::memchr(b':', name) {
+            Some(colon) if name[..colon] == self.prefix[..] => Name::of(&name[colon + 1..]),
+            Some(_) => Name::Other,
+            None => Name::of(name),
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some(open) = self.open.pop() {
+            self.names.truncate(open.name_start);
+        }
+    }
+
+    /// The root's tag is the token at hand: notes its prefix and gives the namespace bound to it.
+    fn root_namespace(&mut self) -> Option<Box<str>> {
+        let name = self.open_name().to_vec();
+        self.prefix = name[..memchr::memchr(b':', &name).unwrap_or(0)].to_vec();
+        let tag = String::from_utf8_lossy(&self.token);
+        let name_len = String::from_utf8_lossy(&name).len();
+        let content = tag.trim_start_matches('<').trim_end_matches('>').trim_end_matches('/');
+        let tag = BytesStart::from_content(content, name_len.min(content.len()));
+        // Duplicates are not looked for: that would take quadratic time.
+        let mut attributes = tag.attributes();
+        let attribute = attributes.with_checks(false).map_while(Result::ok).find(|attribute| {
+            let key = attribute.key.as_ref();
+            match key.strip_prefix(b"xmlns") {
+                Some(b"") => self.prefix.is_empty(),
+                Some([b':', prefix @ ..]) => !self.prefix.is_empty() && prefix == &self.prefix[..],
+                _ => false,
+            }
+        })?;
+        let value = String::from_utf8_lossy(&attribute.value);
+        let value: String = value.chars().filter(|char| !char.is_control()).collect();
+        Some(value[..value.floor_char_boundary(NAMESPACE_BYTES_MAX)].into())
+    }
+
+    fn fatal(&self, error: WindowError) -> Stop {
+        self.breach(match error {
+            WindowError::Read(error) => ParseErrorKind::Read(error),
+            WindowError::TokenTooLarge => ParseErrorKind::EventTooLarge(self.limits.event_bytes_max),
+        })
+    }
+
+    fn breach(&self, kind: ParseErrorKind) -> Stop {
+        Stop::Fatal(ParseError {
+            kind,
+            offset: self.offset(),
+        })
+    }
+}
+
+/// What follows the prefix.
+pub(crate) fn local_name(name: &[u8]) -> &[u8] {
+    memchr::memchr(b':', name).map_or(name, |colon| &name[colon + 1..])
+}
+
+/// Counts without looking for duplicates, and only where the tag is long enough to have that many (` a=""`).
+fn has_more_attributes_than(tag: &BytesStart<'_>, max: usize) -> bool {
+    let mut attributes = tag.attributes();
+    tag.len() > max * 5 && attributes.with_checks(false).take(max + 1).count() > max
+}
