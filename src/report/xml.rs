@@ -152,7 +152,9 @@ impl<'a> Tokens<'a> {
                     true
                 }
                 Token::End => false,
-                Token::Text | Token::Reference | Token::LoneAmpersand => true,
+                // White space that follows a declaration or a comment.
+                Token::Text => !self.token.trim_ascii().is_empty(),
+                Token::Reference | Token::LoneAmpersand => true,
             };
             if garbage && clean {
                 clean = false;
