@@ -232,3 +232,29 @@ pub(super) fn member_header(bytes: &[u8]) -> Option<MemberHeader<'_>> {
     }
     (at <= bytes.len()).then_some(MemberHeader { length: at, name })
 }
+
+/// Compression for tests: flate2 is used in no other file but zip's.
+#[cfg(test)]
+pub(super) mod testing {
+    use flate2::{Compress, Compression, Crc, FlushCompress};
+
+    /// A raw deflate stream, ended or ready to be followed by another.
+    pub fn deflate(bytes: &[u8], is_last: bool) -> Vec<u8> {
+        let mut state = Compress::new(Compression::best(), false);
+        let mut out = Vec::with_capacity(bytes.len() + 1024);
+        let flush = if is_last {
+            FlushCompress::Finish
+        } else {
+            FlushCompress::Full
+        };
+        state.compress_vec(bytes, &mut out, flush).unwrap();
+        assert_eq!(state.total_in(), bytes.len() as u64);
+        out
+    }
+
+    pub fn crc(bytes: &[u8]) -> u32 {
+        let mut crc = Crc::new();
+        crc.update(bytes);
+        crc.sum()
+    }
+}

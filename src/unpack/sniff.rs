@@ -90,7 +90,8 @@ fn text_format(head: &[u8]) -> Format {
         .iter()
         .filter(|&&byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c))
         .count();
-    if controls * 10 > sample.len() {
+    // A short report padded with NUL is mostly NUL.
+    if controls * 10 > sample.len() && !is_xml_start(head) && !has_feedback(head) {
         Format::Binary
     } else {
         Format::Text

@@ -206,8 +206,10 @@ impl<'a> Raw<'a> {
         if self.taken <= charged || matches!(self.source, Source::Plain(_)) {
             return Ok(());
         }
+        // Only what was granted is noted: a second opening is then stopped at the same byte.
+        self.budget.spend_inflated(self.taken - charged)?;
         self.meter.charged.set(self.taken);
-        self.budget.spend_inflated(self.taken - charged)
+        Ok(())
     }
 
     /// Reads on a little, for the checksum behind a text whose parser stopped at its end tag.
@@ -237,6 +239,8 @@ pub struct ReportText<'a> {
     pub(super) leaf: &'a str,
     pub(super) file_name: Option<&'a str>,
     pub(super) content: Content<'a>,
+    /// What was wrong with an archive further out.
+    pub(super) outer_damage: Option<Damage>,
     pub(super) budget: &'a Budget<'a>,
     pub(super) meter: &'a Meter,
     /// The reader that saw the beginning serves the first opening: small texts are inflated once.
@@ -281,7 +285,7 @@ impl<'a> ReportText<'a> {
     /// What was wrong with the archive around the text. Known once a reader was read to its end, or dropped less
     /// than 64 KiB before it.
     pub fn damage(&self) -> Option<Damage> {
-        self.meter.damage()
+        self.meter.damage().or(self.outer_damage)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Tests of the whole, through the doors that users have.
 
+mod corpus;
+mod fixtures;
 mod http;
+mod reading;
 mod store;
 
 /// Changes a database behind the program's back.
