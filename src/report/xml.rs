@@ -77,6 +77,8 @@ pub(crate) struct Tokens<'a> {
     /// Prefix of the root element: elements with another one belong to extensions.
     prefix: Vec<u8>,
     plain_span: Option<(u64, u64)>,
+    /// Offset of the token at hand.
+    token_from: u64,
     limits: Limits,
 }
 
@@ -96,6 +98,7 @@ impl<'a> Tokens<'a> {
             open: Vec::new(),
             prefix: Vec::new(),
             plain_span: None,
+            token_from: 0,
             limits: *limits,
         }
     }
@@ -152,7 +155,8 @@ impl<'a> Tokens<'a> {
                     true
                 }
                 Token::End => false,
-                Token::Text | Token::Reference | Token::LoneAmpersand => true,
+                Token::Text => !self.token.trim_ascii().is_empty(),
+                Token::Reference | Token::LoneAmpersand => true,
             };
             if garbage && clean {
                 clean = false;
@@ -339,7 +343,8 @@ impl<'a> Tokens<'a> {
             _ => return Ok(None),
         };
         if self.open.len() >= self.limits.depth_max {
-            return Err(self.breach(ParseErrorKind::TooDeep(self.limits.depth_max)));
+            // The long way says so.
+            return Ok(None);
         }
         let name = &rest[..name_len];
         self.open.push(Open {
@@ -360,6 +365,7 @@ impl<'a> Tokens<'a> {
             self.reader.get_mut().begin_token();
             self.ensure(REFERENCE_BYTES_MAX + 2)?;
             let offset = self.offset();
+            self.token_from = offset;
             match self.reader.get_ref().buffered() {
                 [] => return Err(Stop::Ended { offset }),
                 [b'<', b'!', b'D' | b'd', ..] => {
@@ -557,16 +563,19 @@ impl<'a> Tokens<'a> {
     }
 
     fn fatal(&self, error: WindowError) -> Stop {
-        self.breach(match error {
-            WindowError::Read(error) => ParseErrorKind::Read(error),
-            WindowError::TokenTooLarge => ParseErrorKind::EventTooLarge(self.limits.event_bytes_max),
-        })
+        match error {
+            WindowError::Read(error) => Stop::Fatal(ParseError {
+                kind: ParseErrorKind::Read(error),
+                offset: self.offset(),
+            }),
+            WindowError::TokenTooLarge => self.breach(ParseErrorKind::EventTooLarge(self.limits.event_bytes_max)),
+        }
     }
 
     fn breach(&self, kind: ParseErrorKind) -> Stop {
         Stop::Fatal(ParseError {
             kind,
-            offset: self.offset(),
+            offset: self.token_from,
         })
     }
 }
