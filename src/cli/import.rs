@@ -22,6 +22,7 @@ use super::progress::Progress;
 use crate::app::App;
 use crate::ingest::{Belonging, Outcome, RawMessage};
 use crate::origin::files::FileMessage;
+use crate::store::Account;
 
 /// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
 #[derive(Debug, clap::Args)]
@@ -68,6 +69,9 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     let mut tally = Tally::default();
     let stopped = import(&app, args.paths, belonging, &progress, &mut tally).await;
     progress.finish();
+    if args.add_domains {
+        claim_earlier_ones(&app, &account).await?;
+    }
     tally.took = app.clock.monotonic().saturating_sub(began);
     tally.unclaimed_domains = app.store.unclaimed_names(account.id).await.unwrap_or_default();
 
@@ -129,6 +133,20 @@ async fn import(
         }
     }
     stopped
+}
+
+/// Reports that were unclaimed before and whose domain has been added now belong to it.
+async fn claim_earlier_ones(app: &App, account: &Account) -> anyhow::Result<()> {
+    let unclaimed = app.store.unclaimed_names(account.id).await?;
+    if unclaimed.is_empty() {
+        return Ok(());
+    }
+    for domain in app.store.domains(account.id).await? {
+        if unclaimed.iter().any(|name| domain.name.covers(name)) {
+            app.intake.claim(account.id, domain.id).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives the message's length and what became of it, once it is stored; `_room` is held until then.

@@ -32,9 +32,9 @@ pub(crate) use context::Context;
     disable_help_subcommand = true,
     after_help = "\
 Try it:
-  tallymark serve --demo                            a small installation with data of the last 30 days
-  tallymark import --add-domains ~/dmarc-reports    your own reports, as files, mails or mailboxes
-  tallymark parse report.xml.gz                     only look at a report; nothing is kept
+  tallymark serve --demo                   reports of the last 30 days, to look at
+  tallymark import --add-domains ~/dmarc   your own: files, mails, mailboxes
+  tallymark parse report.xml.gz            only look at one; nothing is kept
 
 Settings come from --config FILE and from TALLYMARK__SECTION__KEY in the environment;
 `tallymark config example` lists them all."

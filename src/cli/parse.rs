@@ -8,14 +8,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use rayon::prelude::*;
 
 use super::Context;
 use super::text::{count, counted, escape};
 use crate::app;
 use crate::ingest::{self, Processed};
-use crate::origin::files::{Messages, Unreadable, Walk};
+use crate::origin::files::{FileMessage, Messages, Unreadable, Walk};
 use crate::report::Report;
 use crate::store::Totals;
+
+/// As the threads of the intake: hostile mails are deeply nested.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+/// So many messages are parsed side by side, and then shown in their order.
+const AT_ONCE_MESSAGES: usize = 64;
+const AT_ONCE_BYTES: usize = 1024 * 1024;
 
 /// Show what is in reports; nothing is kept, and no database is needed.
 #[derive(Debug, clap::Args)]
@@ -52,37 +59,40 @@ pub enum Format {
 
 pub fn run(context: &Context, args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let limits = app::process_limits(&context.config);
+    let threads = rayon::ThreadPoolBuilder::new().stack_size(STACK_BYTES).build()?;
     let mut sums = Sums::default();
-    if args.format == Format::Csv {
-        csv::write_header(out)?;
+    match args.format {
+        Format::Csv => csv::write_header(out)?,
+        Format::Table => writeln!(out, "reports     records      messages   passed  file")?,
+        Format::Json => {}
     }
-    if args.format == Format::Table {
-        writeln!(out, "reports     records      messages   passed  file")?;
-    }
-    let unreadable = |error: Unreadable| eprintln_safe(&format!("cannot read {error}"));
-    for path in Walk::new(&args.files) {
-        let messages = path.and_then(|path| Messages::open(&path, context.config.limits.message_bytes_max));
-        let messages = match messages {
-            Ok(messages) => messages,
+    let mut waiting = Vec::new();
+    let mut waiting_bytes = 0;
+    let mut show_waiting = |waiting: &mut Vec<FileMessage>, sums: &mut Sums| -> anyhow::Result<()> {
+        let process = |message: &FileMessage| ingest::process(&context.clock, &message.bytes, &limits);
+        let processed: Vec<_> = threads.install(|| waiting.par_iter().map(process).collect());
+        for (message, processed) in waiting.drain(..).zip(&processed) {
+            show(&message.origin, processed, args.format, sums, out)?;
+        }
+        Ok(())
+    };
+    for message in messages(&args.files, context.config.limits.message_bytes_max) {
+        match message {
+            Ok(message) => {
+                waiting_bytes += message.bytes.len();
+                waiting.push(message);
+            }
             Err(error) => {
                 sums.broken += 1;
-                unreadable(error);
-                continue;
-            }
-        };
-        for message in messages {
-            match message {
-                Ok(message) => {
-                    let processed = ingest::process(&context.clock, &message.bytes, &limits);
-                    show(&message.origin, &processed, args.format, &mut sums, out)?;
-                }
-                Err(error) => {
-                    sums.broken += 1;
-                    unreadable(error);
-                }
+                eprintln_safe(&format!("cannot read {error}"));
             }
         }
+        if waiting.len() >= AT_ONCE_MESSAGES || waiting_bytes >= AT_ONCE_BYTES {
+            show_waiting(&mut waiting, &mut sums)?;
+            waiting_bytes = 0;
+        }
     }
+    show_waiting(&mut waiting, &mut sums)?;
     if args.format == Format::Table && sums.files > 1 {
         writeln!(
             out,
@@ -94,6 +104,16 @@ pub fn run(context: &Context, args: &Args, out: &mut dyn Write) -> anyhow::Resul
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    })
+}
+
+fn messages(files: &[PathBuf], message_bytes_max: u64) -> impl Iterator<Item = Result<FileMessage, Unreadable>> {
+    Walk::new(files).flat_map(move |path| {
+        let (messages, error) = match path.and_then(|path| Messages::open(&path, message_bytes_max)) {
+            Ok(messages) => (Some(messages), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        messages.into_iter().flatten().chain(error)
     })
 }
 

@@ -114,6 +114,7 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, number: u64, note: &str| -> fmt::Result {
+            let note = if number > 0 { note } else { "" };
             writeln!(f, "{}", format!("{name:<22} {:>13}  {note}", count(number)).trim_end())
         };
         let rate = |number: u64| format!("{:.0} a second", number as f64 / self.took.as_secs_f64().max(0.001));

@@ -116,17 +116,15 @@ fn policy(report: &Report) -> Value {
 }
 
 fn each_record<S: Serializer>(report: &&Report, serializer: S) -> Result<S::Ok, S::Error> {
-    // Evidence repeats between records: each is put into words once.
-    let evidence: Vec<Value> = report.evidence.iter().map(evidence_value).collect();
     let mut records = serializer.serialize_seq(Some(report.records.len()))?;
     for record in &report.records {
-        records.serialize_element(&RecordOut::of(report, record, &evidence[record.evidence as usize]))?;
+        records.serialize_element(&RecordOut::of(report, record))?;
     }
     records.end()
 }
 
 #[derive(Serialize)]
-struct RecordOut<'a> {
+struct RecordOut {
     source_ip: Option<std::net::IpAddr>,
     count: u64,
     result: &'static str,
@@ -135,11 +133,11 @@ struct RecordOut<'a> {
     spf_aligned: bool,
     /// The verdict was worked out because the reporter stated none.
     derived: bool,
-    evidence: &'a Value,
+    evidence: Value,
 }
 
-impl<'a> RecordOut<'a> {
-    fn of(report: &Report, record: &Record, evidence: &'a Value) -> Self {
+impl RecordOut {
+    fn of(report: &Report, record: &Record) -> Self {
         let verdict = report.verdict(record);
         Self {
             source_ip: record.source,
@@ -149,7 +147,7 @@ impl<'a> RecordOut<'a> {
             dkim_aligned: verdict.dkim_aligned,
             spf_aligned: verdict.spf_aligned,
             derived: verdict.derived,
-            evidence,
+            evidence: evidence_value(&report.evidence[record.evidence as usize]),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A small installation to look at: reports about example.com, moved to the last 30 days.
 
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context as _, bail};
 
@@ -96,6 +96,7 @@ pub async fn load(app: &App) -> anyhow::Result<Demo> {
 /// What is printed: each line can be pasted.
 pub fn welcome(demo: &Demo, address: SocketAddr) -> String {
     let Demo { key, domain_id, .. } = demo;
+    let address = reachable(address);
     let curl = format!("curl -s -H 'Authorization: Bearer {key}' 'http://{address}/domains/{domain_id}/dmarc");
     format!(
         "\
@@ -115,6 +116,17 @@ Ctrl-C stops it. To count your own reports: tallymark import --add-domains PATH
         counted(demo.reports, "report", "reports"),
         count(demo.messages),
     )
+}
+
+/// Where a client on this machine finds us, if we listen everywhere.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 async fn fresh_domain(app: &App, account: &Account) -> anyhow::Result<Domain> {
@@ -173,6 +185,13 @@ fn epoch(xml: &str, element: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_is_told_an_address_that_it_can_reach() {
+        for (listening, told) in [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("192.0.2.1:80", "192.0.2.1:80")] {
+            assert_eq!(reachable(listening.parse().unwrap()).to_string(), told);
+        }
+    }
 
     #[test]
     fn a_window_moves_by_whole_days() {
