@@ -19,7 +19,7 @@ use super::repair::Repair;
 use super::xml::{Buffers, Name, Stop, Tokens};
 use super::{
     FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Report, WarningKind, Warnings, mailbox_domain_cow,
-    text,
+    normalise_domain_cow, text,
 };
 use draft::{Draft, Interner, Span};
 use memo::Memo;
@@ -236,7 +236,10 @@ impl Building {
     /// Keeps a domain of the record at hand.
     #[inline]
     fn keep_domain(&mut self, text: &str, what: &str) -> Option<Span> {
-        let domain = mailbox_domain_cow(text)?;
+        let domain = match text.as_bytes().contains(&b'@') {
+            true => mailbox_domain_cow(text)?,
+            false => normalise_domain_cow(text)?,
+        };
         self.keep(&domain, self.limits.domain_bytes_max, what)
     }
 

@@ -3,6 +3,7 @@
 //! It counts bytes, so that every oddity can be given its offset, and it bounds a single token: whatever the
 //! tokenizer would have to gather beyond `token_bytes_max` ends in an error instead of in memory.
 
+use super::plain;
 use std::io::{self, BufRead, Read};
 
 /// How many bytes one read asks for. Two windows fit in the second-level cache of one core.
@@ -93,15 +94,11 @@ impl<'a> Window<'a> {
     pub(crate) fn skip_space(&mut self) -> Result<(), WindowError> {
         loop {
             let rest = &self.buffer[self.start..self.end];
-            match rest
-                .iter()
-                .position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
-            {
-                Some(len) => {
-                    self.start += len;
-                    return Ok(());
-                }
-                None => self.start = self.end,
+            let len = plain::space_len(rest);
+            let found = len < rest.len();
+            self.start += len;
+            if found {
+                return Ok(());
             }
             if self.ended {
                 return self.end_well();
