@@ -73,7 +73,8 @@ fn start_logging(config: &Config) -> anyhow::Result<()> {
         EnvFilter::try_new(&config.log.filter).with_context(|| format!("log.filter {:?}", config.log.filter))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     let started = match config.log.format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),

@@ -15,6 +15,17 @@ fn rows_32_to_35_gzip_members_and_defects() {
         &[gzip(start), gzip(b""), gzip(rest)].concat(),
         &[("file > gunzipped", &xml)],
     );
+    let other = [b"<?xml version=\"1.0\"?>\n", report(8).as_slice()].concat();
+    check(
+        &[gzip(&xml), gzip(&other), gzip(b"\n")].concat(),
+        &[
+            ("file > gunzipped", &xml),
+            ("file > gunzipped", &[other.as_slice(), b"\n"].concat()),
+        ],
+    );
+    let (texts, unpacked) = run(&gzip(&other).repeat(40), &Limits::default());
+    assert_eq!(texts.len(), Limits::default().archive_entries_max + 1);
+    assert_eq!(unpacked.problems[0].reason, Reason::ArchiveTooComplex);
 
     let damaged = |bytes: &[u8]| run(bytes, &Limits::default()).0.remove(0);
     let cut = damaged(&packed[..packed.len() - 20]);

@@ -47,18 +47,19 @@ fn nested_multiparts_end_at_the_limit() {
 
 #[test]
 fn the_deepest_allowed_nesting_fits_the_stack() {
-    // Four mails, each around a multipart twice, an archive in an archive in an archive within.
+    // Four mails inside the message, alternately by type and by look, and three archives in the innermost.
     let mut message = gzip(&zip(&[File::deflated("a.xml.gz", &gzip(&report(1)))], b""));
-    for _ in 0..4 {
+    for _ in 0..2 {
         message = mail(
             "message/rfc822",
             "m.eml",
             &mail("application/octet-stream", "x", &message),
         );
     }
+    let message = mail("application/octet-stream", "x", &message);
     on_small_stack(move || {
         let (seen, unpacked) = run(&message, &Limits::default());
-        assert_eq!(seen.len() + unpacked.problems.len(), 1, "{:?}", unpacked.problems);
+        assert_eq!((seen.len(), unpacked.problems.len()), (1, 0), "{:?}", unpacked.problems);
     });
 }
 

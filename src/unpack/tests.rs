@@ -223,6 +223,19 @@ fn row_22_broken_base64() {
 }
 
 #[test]
+fn a_short_mail_around_binary_data_is_a_mail() {
+    let header = b"From: a@b.example\nContent-Type: application/zip\nContent-Transfer-Encoding: binary\n\n";
+    let archive = zip(
+        &[File {
+            flags: 8,
+            ..File::stored("a", b"<feedback/>")
+        }],
+        b"",
+    );
+    check(&[header.as_slice(), &archive].concat(), &[("body > a", b"<feedback/>")]);
+}
+
+#[test]
 fn row_23_wrong_transfer_encoding() {
     let xml = report(1);
     let packed = gzip(&xml);

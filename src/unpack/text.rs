@@ -81,11 +81,18 @@ pub(super) struct Meter {
     /// Bytes drawn from the shared budget: the most that one opening read.
     charged: Cell<u64>,
     damage: Cell<Option<Damage>>,
+    /// Compressed bytes from the next document of a gzip file on.
+    next_document_bytes: Cell<usize>,
 }
 
 impl Meter {
     pub fn damage(&self) -> Option<Damage> {
         self.damage.get()
+    }
+
+    /// How many bytes at the end of a gzip file hold further documents; known once the first was read to its end.
+    pub fn next_document_bytes(&self) -> usize {
+        self.next_document_bytes.get()
     }
 }
 
@@ -191,6 +198,11 @@ impl<'a> Raw<'a> {
     /// Nothing more comes; what is wrong with the archive is known.
     fn end(&mut self) {
         self.ended = true;
+        if let Source::Gzip(reader) = &self.source {
+            self.meter
+                .next_document_bytes
+                .set(reader.next_document().map_or(0, <[u8]>::len));
+        }
         self.meter.damage.set(match &self.source {
             Source::Plain(_) => None,
             Source::Gzip(reader) => reader.damage(),

@@ -85,19 +85,26 @@ impl<'a, 'v> Walk<'a, 'v> {
             return;
         }
         let meter = Meter::default();
-        let mut raw = Raw::new(leaf.content, self.budget, &meter);
+        self.metered_leaf(leaf, &meter);
+    }
+
+    fn metered_leaf<'l>(&mut self, leaf: &Leaf<'l>, meter: &'l Meter)
+    where
+        'a: 'l,
+    {
+        let mut raw = Raw::new(leaf.content, self.budget, meter);
         if let Err(reason) = raw.prime() {
             return self.problem(leaf.path, leaf.place, reason, "");
         }
         let head = raw.head();
         if head.is_empty() {
             drop(raw);
-            return self.nothing_in(leaf, &meter);
+            return self.nothing_in(leaf, meter);
         }
         match sniff::format(head) {
             Format::AppleDouble => {}
-            Format::Gzip => self.open_archive(leaf, raw, &meter, Self::gzip),
-            Format::Zip => self.open_archive(leaf, raw, &meter, Self::zip),
+            Format::Gzip => self.open_archive(leaf, raw, meter, Self::gzip),
+            Format::Zip => self.open_archive(leaf, raw, meter, Self::zip),
             Format::Unsupported("S/MIME") if leaf.media_type.ends_with("-signature") => {}
             // Two bytes are little to go by: without a claim it is some binary file.
             Format::Unsupported("zlib") if !leaf.claims => {}
@@ -106,7 +113,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             Format::Json if sniff::is_tls_report(head) => self.evidence.note(Other::TlsReport),
             Format::Json => self.not_a_report(leaf, "JSON"),
             Format::Binary => self.not_a_report(leaf, "binary data"),
-            Format::Text => self.text(leaf, raw, &meter),
+            Format::Text => self.text(leaf, raw, meter),
         }
     }
 
@@ -202,15 +209,26 @@ impl<'a, 'v> Walk<'a, 'v> {
             .or(stem)
             .map(label::hint);
         let path = label::join(leaf.path, name.unwrap_or("gunzipped"));
-        self.leaf(&Leaf {
-            content: Content::Gzip(bytes),
-            path: &path,
-            name,
-            hint: better_hint(name, leaf.hint),
-            media_type: "",
-            claims: leaf.claims,
-            place: inside(leaf.place),
-        });
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.halted {
+            let meter = Meter::default();
+            let document = Leaf {
+                content: Content::Gzip(rest),
+                path: &path,
+                name,
+                hint: better_hint(name, leaf.hint),
+                media_type: "",
+                claims: leaf.claims,
+                place: inside(leaf.place),
+            };
+            self.metered_leaf(&document, &meter);
+            rest = &bytes[bytes.len() - meter.next_document_bytes()..];
+            if !rest.is_empty()
+                && let Err(reason) = self.budget.spend_entries(1)
+            {
+                return self.archive_problem(leaf, reason, "documents in one gzip file");
+            }
+        }
     }
 
     fn zip(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {

@@ -66,7 +66,12 @@ impl Expectation {
             let got = match field.as_str() {
                 "identity_of" | "content_of" | "not_identity_of" | "not_content_of" => {
                     let same = same_key(field, reading, &readings[value]);
-                    if same == field.starts_with("not_") { "differs" } else { value }.to_owned()
+                    if same == field.starts_with("not_") {
+                        "differs"
+                    } else {
+                        value
+                    }
+                    .to_owned()
                 }
                 "other" => reading.other.to_owned(),
                 field => value_of(reading, field),
@@ -82,7 +87,11 @@ fn same_key(field: &str, one: &Reading, other: &Reading) -> bool {
     let (Some(one), Some(other)) = (one.keys(), other.keys()) else {
         panic!("{field} needs a report in both files");
     };
-    if field.ends_with("identity_of") { one.0 == other.0 } else { one.1 == other.1 }
+    if field.ends_with("identity_of") {
+        one.0 == other.0
+    } else {
+        one.1 == other.1
+    }
 }
 
 /// The field of the first report, as text.
@@ -90,7 +99,10 @@ fn value_of(reading: &Reading, field: &str) -> String {
     let Some(report) = reading.first() else {
         return "no report".to_owned();
     };
-    let pointer = format!("/{}", field.replace("].", "/").replace(['.', '['], "/").replace(']', ""));
+    let pointer = format!(
+        "/{}",
+        field.replace("].", "/").replace(['.', '['], "/").replace(']', "")
+    );
     match as_json(report).pointer(&pointer) {
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
@@ -116,7 +128,10 @@ fn each_fixture_gives_what_is_expected() {
 
 #[test]
 fn no_fixture_is_forgotten() {
-    let expected: BTreeSet<String> = Expectation::all().into_iter().map(|expectation| expectation.path).collect();
+    let expected: BTreeSet<String> = Expectation::all()
+        .into_iter()
+        .map(|expectation| expectation.path)
+        .collect();
     let mut found = BTreeSet::new();
     for kind in ["archives", "demo", "mail", "reports"] {
         for entry in fs::read_dir(folder().join(kind)).expect(kind) {
@@ -143,11 +158,17 @@ fn each_row_has_a_fixture_or_a_reason() {
         }
     }
     assert_eq!(rows, (1..=148).collect::<Vec<_>>());
-    let paths: Vec<String> = Expectation::all().into_iter().map(|expectation| expectation.path).collect();
+    let paths: Vec<String> = Expectation::all()
+        .into_iter()
+        .map(|expectation| expectation.path)
+        .collect();
     for prefix in &prefixes {
         assert!(paths.iter().any(|path| path.starts_with(prefix)), "no file {prefix}*");
     }
     for path in paths.iter().filter(|path| !path.starts_with("demo/")) {
-        assert!(prefixes.iter().any(|prefix| path.starts_with(prefix)), "{path} is in no row");
+        assert!(
+            prefixes.iter().any(|prefix| path.starts_with(prefix)),
+            "{path} is in no row"
+        );
     }
 }

@@ -102,9 +102,10 @@ fn record_as_json(report: &Report, record: &report::Record) -> Value {
         json!({ "domain": spf.domain, "scope": spf.scope.map(report::SpfScope::word), "result": spf.result.word(),
             "result_raw": spf.result_raw, "human_result": spf.human_result })
     });
-    let reasons = evidence.reasons.iter().map(|reason| {
-        json!({ "kind": reason.kind.word(), "kind_raw": reason.kind_raw, "comment": reason.comment })
-    });
+    let reasons = evidence
+        .reasons
+        .iter()
+        .map(|reason| json!({ "kind": reason.kind.word(), "kind_raw": reason.kind_raw, "comment": reason.comment }));
     let raw = evidence
         .raw
         .iter()

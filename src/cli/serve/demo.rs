@@ -188,7 +188,11 @@ mod tests {
 
     #[test]
     fn a_client_is_told_an_address_that_it_can_reach() {
-        for (listening, told) in [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("192.0.2.1:80", "192.0.2.1:80")] {
+        for (listening, told) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
             assert_eq!(reachable(listening.parse().unwrap()).to_string(), told);
         }
     }
