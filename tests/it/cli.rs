@@ -36,7 +36,9 @@ pub struct Home {
 
 impl Home {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -84,8 +86,17 @@ fn fails(home: &Home, arguments: &[&str], code: i32, complaint: &str) {
 fn help_has_an_example_for_every_command() {
     let home = Home::new();
     let help = stdout(&home.run(&["--help"]).success());
-    let commands = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
-    let commands: Vec<_> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let commands = help
+        .split("Commands:")
+        .nth(1)
+        .unwrap()
+        .split("Options:")
+        .next()
+        .unwrap();
+    let commands: Vec<_> = commands
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
     assert!(commands.len() >= 10, "{commands:?}");
     for command in commands {
         let help = stdout(&home.run(&[command, "--help"]).success());
@@ -97,19 +108,54 @@ fn help_has_an_example_for_every_command() {
 #[test]
 fn errors_say_what_to_do_next() {
     let home = Home::new();
-    fails(&home, &["domains", "list"], 1, "import reports first (`tallymark import PATH`)");
+    fails(
+        &home,
+        &["domains", "list"],
+        1,
+        "import reports first (`tallymark import PATH`)",
+    );
     fails(&home, &["verify"], 1, "--data DIR");
     assert!(!home.path().join("tallymark-data").exists(), "asking makes no database");
     home.run(&["accounts", "add", "acme"]).success();
-    fails(&home, &["accounts", "add", "acme"], 1, "there is an account acme already");
+    fails(
+        &home,
+        &["accounts", "add", "acme"],
+        1,
+        "there is an account acme already",
+    );
     fails(&home, &["accounts", "add", "a b"], 1, "an account's name has");
-    fails(&home, &["keys", "create", "--account", "x"], 1, "no account named x: make one with `tallymark accounts add x`");
-    fails(&home, &["keys", "create", "--domain", "example.com"], 1, "add it with `tallymark domains add example.com`");
+    fails(
+        &home,
+        &["keys", "create", "--account", "x"],
+        1,
+        "no account named x: make one with `tallymark accounts add x`",
+    );
+    fails(
+        &home,
+        &["keys", "create", "--domain", "example.com"],
+        1,
+        "add it with `tallymark domains add example.com`",
+    );
     fails(&home, &["keys", "revoke", "17"], 1, "`tallymark keys list` shows all");
-    fails(&home, &["domains", "add", "not a domain"], 1, "not a domain is not a domain that can be added");
-    fails(&home, &["quarantine", "show", "17"], 1, "`tallymark quarantine list` shows all");
+    fails(
+        &home,
+        &["domains", "add", "not a domain"],
+        1,
+        "not a domain is not a domain that can be added",
+    );
+    fails(
+        &home,
+        &["quarantine", "show", "17"],
+        1,
+        "`tallymark quarantine list` shows all",
+    );
     home.run(&["accounts", "add", "other"]).success();
-    fails(&home, &["keys", "create"], 1, "which account? Say --account NAME; there are acme, other");
+    fails(
+        &home,
+        &["keys", "create"],
+        1,
+        "which account? Say --account NAME; there are acme, other",
+    );
     fails(&home, &["frobnicate"], 2, "unrecognized subcommand");
     fails(&home, &["import"], 2, "PATH");
 }
@@ -126,13 +172,19 @@ fn domains_and_keys_come_and_go() {
     let key = stdout(&home.run(&["keys", "create", "--quiet"]).success());
     assert!(key.starts_with("sk_live_") && key.trim_end().len() == 51, "{key}");
     let listed = stdout(&home.run(&["keys", "list"]).success());
-    assert!(listed.contains(&key[..12]) && !listed.contains(key.trim_end()), "{listed}");
+    assert!(
+        listed.contains(&key[..12]) && !listed.contains(key.trim_end()),
+        "{listed}"
+    );
     home.run(&["keys", "revoke", &key[..12]]).success();
     fails(&home, &["keys", "revoke", &key[..12]], 1, "no key in use begins with");
 
     let shown = stdout(&home.run(&["domains", "remove", "example.com"]).code(1));
     assert!(shown.contains("tallymark domains remove example.com --yes"), "{shown}");
-    assert!(stdout(&home.run(&["domains", "list"]).success()).contains("example.com"), "nothing was removed");
+    assert!(
+        stdout(&home.run(&["domains", "list"]).success()).contains("example.com"),
+        "nothing was removed"
+    );
     home.run(&["domains", "remove", "example.com", "--yes"]).success();
     assert!(!stdout(&home.run(&["domains", "list"]).success()).contains("example.com"));
 }
