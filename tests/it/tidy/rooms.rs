@@ -45,7 +45,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("jiff", &["clock.rs"]),
     ("mail_auth", &["ingest/provenance.rs"]),
     ("mail_parser", &["unpack/mail.rs"]),
-    ("mimalloc", &["main.rs"]),
     ("prometheus_client", &["metrics.rs"]),
     ("psl", &["report/names.rs"]),
     ("quick_xml", &["report/xml.rs", "report/xml/"]),
