@@ -115,11 +115,13 @@ fn parse_with<'a>(
         return building.finish(Some(Stop::Syntax { reason, offset }), hints);
     }
     second.warn(WarningKind::MendedMarkup, &reason, Some(offset));
-    let second_stop = second_stop.map(|stop| match stop {
-        Stop::Fatal(error) => Stop::Fatal(error),
+    let second_stop = match second_stop {
+        Some(Stop::Fatal(error)) => Some(Stop::Fatal(error)),
+        // What was no record before mending may have been one before it was broken: this is no empty report.
+        None if !second.report.records.is_empty() => None,
         // Offsets of the second reading are those of the mended text.
-        _ => Stop::Syntax { reason, offset },
-    });
+        _ => Some(Stop::Syntax { reason, offset }),
+    };
     second.finish(second_stop, hints)
 }
 
