@@ -3,6 +3,8 @@
 //! Prints, for each run, reports and records a second, and the size of the database a record. Runs are whole imports into
 //! a new file, so this is a plain loop. `cargo bench --bench import [-- RUNS]`.
 
+#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
+
 mod support;
 
 use std::path::Path;
