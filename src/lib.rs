@@ -1,11 +1,16 @@
 //! Tallymark: a DMARC aggregate report collector.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod csv;
 pub mod domains;
 pub mod http;
 pub mod ingest;
 pub mod keys;
 pub mod metrics;
+pub mod origin;
 pub mod report;
 pub mod store;
 pub mod unpack;
