@@ -310,7 +310,7 @@ fn deviations() {
 fn refusals() {
     let check = |text: &str, expect: &str| {
         let error = try_parse(text.as_bytes()).unwrap_err();
-        assert_eq!(error.kind.word(), expect, "{:.100}", text);
+        assert_eq!(error.kind.word(), expect, "{text:.100}");
         differential(text.as_bytes());
     };
     let one = plain_record("192.0.2.1", 5);
