@@ -340,7 +340,7 @@ pub fn mail(xml: &Xml, nth: usize) -> Mail {
          MIME-Version: 1.0\r\n",
         xml.file_stem
     );
-    let text = if nth % 2 == 0 {
+    let text = if nth.is_multiple_of(2) {
         format!("{head}{attachment}")
     } else {
         format!(
