@@ -89,6 +89,8 @@ impl App {
         ));
         let served = http::serve(listener, http::router(state), told_to_stop).await;
         purging.abort();
+        // It may hold a connection to the database until it has ended.
+        let _ = purging.await;
         self.close().await;
         tracing::info!("stopped");
         Ok(served?)
