@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Ask, TestApp};
+use super::TestApp;
 
 #[tokio::test]
 async fn several_requests_share_a_connection() {
