@@ -171,6 +171,7 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
             depth_max: limits.xml_depth_max,
             attributes_max: limits.attributes_max,
             records_max: limits.records_max,
+            evidence_max: limits.evidence_max,
             results_max: limits.results_max,
             ..report::Limits::default()
         },

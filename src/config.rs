@@ -189,6 +189,8 @@ settings! {
         attributes_max: usize = 64;
         /// Most records in a report.
         records_max: usize = 2_000_000;
+        /// Most kinds of records in a report: those that differ in more than address and count are held in memory.
+        evidence_max: usize = 250_000;
         /// DKIM results of a record, and SPF results; more are dropped with a warning.
         results_max: usize = 100;
         /// Longest time for one message, seconds.

@@ -34,6 +34,10 @@ pub(super) fn read(
         let kind = ParseErrorKind::TooManyRecords(building.limits.records_max);
         return Err(Stop::Fatal(ParseError { kind, offset: from }));
     }
+    if building.report.evidence.len() > building.limits.evidence_max {
+        let kind = ParseErrorKind::TooMuchEvidence(building.limits.evidence_max);
+        return Err(Stop::Fatal(ParseError { kind, offset: from }));
+    }
     building.scratch.draft.clear();
     let mut row = Row::default();
     let mut seen = Seen::default();

@@ -349,6 +349,16 @@ fn refusals() {
     let many = report(&one.repeat(10));
     let error = parse(&mut || Ok(many.as_bytes()), None, &limits).unwrap_err();
     assert_eq!(error.kind.word(), "too_many_records");
+    let limits = Limits {
+        evidence_max: 3,
+        ..Limits::default()
+    };
+    let unlike: String = (0..5)
+        .map(|nth| one.replace("example.com", &format!("{nth}.example.com")))
+        .collect();
+    let unlike = report(&unlike);
+    let error = parse(&mut || Ok(unlike.as_bytes()), None, &limits).unwrap_err();
+    assert_eq!(error.kind.word(), "too_much_evidence");
 }
 
 #[test]
