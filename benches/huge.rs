@@ -17,9 +17,6 @@ use support::peak_mebibytes;
 use tallymark::clock::Clock;
 use tallymark::ingest::{ProcessLimits, process};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const READ: &str = "--read";
 
 fn main() {
