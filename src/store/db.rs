@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use futures_util::TryStreamExt as _;
+use futures_util::future::join;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments as _, AssertSqlSafe, Row as _, SqlSafeStr as _};
+use sqlx::{Arguments as _, AssertSqlSafe, Row as _, SqlSafeStr as _, SqlStr};
 
 use super::StoreError;
 
@@ -146,15 +147,13 @@ impl Conn<'_> {
         rows: &[T],
         mut bind: impl FnMut(&mut Args, &T),
     ) -> Result<(), StoreError> {
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let statement = Expanded::of(sql, rest.len());
-            let (piece, after) = rest.split_at(statement.rows);
-            rest = after;
-            let mut args = Args::with_capacity(piece.len() * statement.columns);
-            piece.iter().for_each(|row| bind(&mut args, row));
-            let sql = AssertSqlSafe(Arc::clone(&statement.text)).into_sql_str();
-            sqlx::query_with(sql, args.0).execute(&mut *self.0).await?;
+        let mut next = Piece::cut(sql, rows, &mut bind);
+        while let Some((piece, rest)) = next {
+            let running = sqlx::query_with(piece.sql, piece.args.0).execute(&mut *self.0);
+            // SQLite works on a thread of its own: the values of the next piece are gathered meanwhile.
+            let (done, following) = join(running, async { Piece::cut(sql, rest, &mut bind) }).await;
+            done?;
+            next = following;
         }
         Ok(())
     }
@@ -168,19 +167,35 @@ impl Conn<'_> {
     ) -> Result<Vec<Row>, StoreError> {
         let mut answer = Vec::new();
         let mut rest = rows;
-        while !rest.is_empty() {
-            let statement = Expanded::of(sql, rest.len());
-            let (piece, after) = rest.split_at(statement.rows);
+        while let Some((piece, after)) = Piece::cut(sql, rest, &mut bind) {
             rest = after;
-            let mut args = Args::with_capacity(piece.len() * statement.columns);
-            piece.iter().for_each(|row| bind(&mut args, row));
-            let sql = AssertSqlSafe(Arc::clone(&statement.text)).into_sql_str();
-            let mut found = sqlx::query_with(sql, args.0).fetch(&mut *self.0);
+            let mut found = sqlx::query_with(piece.sql, piece.args.0).fetch(&mut *self.0);
             while let Some(row) = found.try_next().await? {
                 answer.push(Row(row));
             }
         }
         Ok(answer)
+    }
+}
+
+/// Rows that one statement takes, with their values.
+struct Piece {
+    sql: SqlStr,
+    args: Args,
+}
+
+impl Piece {
+    /// The first piece of `rows` and the rows behind it; `None` if there are none.
+    fn cut<'r, T>(sql: &'static str, rows: &'r [T], bind: &mut impl FnMut(&mut Args, &T)) -> Option<(Self, &'r [T])> {
+        if rows.is_empty() {
+            return None;
+        }
+        let statement = Expanded::of(sql, rows.len());
+        let (piece, rest) = rows.split_at(statement.rows);
+        let mut args = Args::with_capacity(piece.len() * statement.columns);
+        piece.iter().for_each(|row| bind(&mut args, row));
+        let sql = AssertSqlSafe(Arc::clone(&statement.text)).into_sql_str();
+        Some((Self { sql, args }, rest))
     }
 }
 

@@ -19,7 +19,7 @@ const READERS: u32 = 8;
 /// How long a statement waits for a lock that another process holds.
 const BUSY: Duration = Duration::from_secs(10);
 /// Pages (4 KiB) in the log before it is folded into the database.
-const CHECKPOINT_PAGES: &str = "4000";
+const CHECKPOINT_PAGES: &str = "16000";
 /// Cache of a connection, KiB, negative as SQLite wants it.
 const WRITER_CACHE: &str = "-65536";
 const READER_CACHE: &str = "-16384";

@@ -35,16 +35,14 @@ pub(super) async fn originals(
         *bytes += batch[*message].bytes.len();
         *bytes <= COPIES_BYTES_MAX
     });
-    for (domain, message) in kept {
-        let message = &batch[message];
-        let args = Args::default()
-            .int(domain.0)
-            .blob(&message.digest)
-            .int(message.received_at)
-            .blob(&message.bytes);
-        conn.run(sql!("original_add"), args).await?;
-    }
-    Ok(())
+    conn.bulk(sql!("original_add"), &kept, |args, (domain, message)| {
+        let message = &batch[*message];
+        args.push_int(domain.0);
+        args.push_blob(&message.digest);
+        args.push_int(message.received_at);
+        args.push_blob(&message.bytes);
+    })
+    .await
 }
 
 /// A row of `set_aside` to be.
