@@ -43,10 +43,7 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), 
         .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(256);
     let mut writer = writer.connect().await?;
-    MIGRATIONS
-        .run_direct(None, &mut writer, false)
-        .await
-        .map_err(|error| migration(path, error))?;
+    migrate(&mut writer).await.map_err(|error| migration(path, error))?;
     let readers = options
         .read_only(true)
         .pragma("cache_size", READER_CACHE)
@@ -56,6 +53,18 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), 
         .test_before_acquire(false)
         .connect_lazy_with(readers);
     Ok((writer, readers))
+}
+
+/// Brings the schema up to date.
+async fn migrate(writer: &mut SqliteConnection) -> Result<(), MigrateError> {
+    // Another process that opens the file at the same time may apply a migration between our look and our try; then it
+    // is there when we look again. That happens once a migration at the most.
+    for _ in MIGRATIONS.iter() {
+        if MIGRATIONS.run_direct(None, writer, false).await.is_ok() {
+            return Ok(());
+        }
+    }
+    MIGRATIONS.run_direct(None, writer, false).await
 }
 
 fn migration(path: &Path, error: MigrateError) -> StoreError {
