@@ -1,6 +1,7 @@
 //! From the bytes of a mail to the sums, through the way in that every origin uses.
 
 mod claims;
+mod hostile;
 mod killed;
 
 use std::path::PathBuf;
