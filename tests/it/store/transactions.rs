@@ -1,6 +1,6 @@
 //! Transactions that end otherwise than by a commit, and other processes at the same file.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
@@ -120,4 +120,43 @@ async fn two_programs_on_one_file_count_once() {
             .unwrap();
     }
     other.close().await;
+}
+
+/// A recount that is given up leaves no reader behind that sees the past.
+#[tokio::test]
+async fn a_recount_given_up_leaves_readers_fresh() {
+    let db = Database::start().await;
+    db.commit(vec![new_report("0", day(0), &RECORDS)]).await;
+    for polls in 0..8 {
+        let recount = pin!(db.store.verify(&|_, _| {}));
+        give_up_after(polls, recount, &db).await;
+        let before = db
+            .store
+            .stats(db.domain.id, super::ALL_DAYS)
+            .await
+            .unwrap()
+            .totals
+            .messages();
+        db.commit(vec![new_report(
+            &format!("{polls} more"),
+            day(i64::from(polls) + 1),
+            &RECORDS,
+        )])
+        .await;
+        // More than there are readers: each is asked.
+        let asking = (0..32).map(|_| db.store.stats(db.domain.id, super::ALL_DAYS));
+        for stats in futures_util::future::join_all(asking).await {
+            assert_eq!(stats.unwrap().totals.messages(), before + 12, "after {polls} waits");
+        }
+    }
+}
+
+async fn give_up_after<T>(polls: u32, mut call: std::pin::Pin<&mut impl Future<Output = T>>, db: &Database) {
+    for _ in 0..polls {
+        if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return;
+        }
+        // Lets the database's threads answer.
+        db.store.ping().await.unwrap();
+    }
 }
