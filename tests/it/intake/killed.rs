@@ -64,7 +64,38 @@ fn killed_at_any_moment_every_report_is_counted_once() {
         killed += u32::from(kill_after(&home, import(&home), 1 + (round * 7) % 23));
     }
     assert!(killed >= 15, "only {killed} were killed: the test proves nothing");
-    let mut child = import(&home);
+    completes(&home);
+}
+
+/// A disk that is full (here: a file that may not grow) refuses and loses nothing: with room, the same command goes on.
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    let home = Home::new();
+    write_mails(&home);
+    let mut refused = 0;
+    // Blocks of 512 bytes (dash) or 1 KiB (bash); either is met somewhere in the work.
+    for blocks in [300, 600, 1_200, 2_400] {
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" import --add-domains --json mails");
+        let done = Command::new("sh")
+            .current_dir(home.path())
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_tallymark")])
+            .output()
+            .unwrap();
+        refused += u32::from(!done.status.success());
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.code() == Some(1) || done.status.success(),
+            "{:?} {said}",
+            done.status
+        );
+    }
+    assert!(refused >= 2, "only {refused} were refused: the test proves nothing");
+    completes(&home);
+}
+
+/// Imports to the end: every report is there, once.
+fn completes(home: &Home) {
+    let mut child = import(home);
     let mut printed = String::new();
     child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
     assert!(child.wait().unwrap().success());
