@@ -76,3 +76,28 @@ fn migration(path: &Path, error: MigrateError) -> StoreError {
         other => StoreError::Other(sqlx::Error::Migrate(Box::new(other))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    /// FULL, not NORMAL: else a commit that was acknowledged could be gone after a power failure.
+    #[tokio::test]
+    async fn a_commit_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut writer, readers) = super::open(&folder.path().join("t.sqlite")).await.unwrap();
+        for (pragma, expect) in [
+            ("pragma synchronous", "2"),
+            ("pragma journal_mode", "wal"),
+            ("pragma foreign_keys", "1"),
+        ] {
+            let row = sqlx::query(pragma).fetch_one(&mut writer).await.unwrap();
+            let value = row.try_get::<i64, _>(0).map(|number| number.to_string());
+            assert_eq!(value.unwrap_or_else(|_| row.get(0)), expect, "{pragma}");
+        }
+        assert!(
+            sqlx::query("delete from counters").execute(&readers).await.is_err(),
+            "readers only read"
+        );
+    }
+}
