@@ -124,6 +124,35 @@ struct Writer {
 /// A write transaction. Dropped without [`Write::commit`], nothing of it stays.
 struct Write<'s> {
     guard: MutexGuard<'s, Option<Writer>>,
+    store: &'s Store,
+}
+
+impl Drop for Write<'_> {
+    /// Ends a transaction that was not committed, soon: until then no other process could write.
+    fn drop(&mut self) {
+        if self.guard.as_ref().is_some_and(|writer| writer.open)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let store = self.store.clone();
+            runtime.spawn(async move {
+                if let Some(writer) = store.inner.writer.lock().await.as_mut() {
+                    writer.end_open().await;
+                }
+            });
+        }
+    }
+}
+
+impl Writer {
+    /// Rolls back what was begun and not ended.
+    async fn end_open(&mut self) {
+        if self.open {
+            self.memory.forget();
+            // Nothing to roll back is no fault: the commit may have been on its way.
+            let _ = sqlx::query("rollback").execute(&mut self.conn).await;
+            self.open = false;
+        }
+    }
 }
 
 impl Store {
@@ -175,17 +204,13 @@ impl Store {
     async fn write(&self) -> Result<Write<'_>, StoreError> {
         let mut guard = self.inner.writer.lock().await;
         let writer = guard.as_mut().ok_or(StoreError::Unavailable(sqlx::Error::PoolClosed))?;
-        if writer.open {
-            writer.memory.forget();
-            // Nothing to roll back is no fault: the commit may have been on its way.
-            let _ = sqlx::query("rollback").execute(&mut writer.conn).await;
-        }
+        writer.end_open().await;
         writer.open = true;
         if let Err(error) = sqlx::query("begin immediate").execute(&mut writer.conn).await {
             writer.open = false;
             return Err(error.into());
         }
-        Ok(Write { guard })
+        Ok(Write { guard, store: self })
     }
 }
 

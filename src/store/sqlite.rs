@@ -43,10 +43,7 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), 
         .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(256);
     let mut writer = writer.connect().await?;
-    MIGRATIONS
-        .run_direct(None, &mut writer, false)
-        .await
-        .map_err(|error| migration(path, error))?;
+    migrate(&mut writer).await.map_err(|error| migration(path, error))?;
     let readers = options
         .read_only(true)
         .pragma("cache_size", READER_CACHE)
@@ -58,6 +55,18 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), 
     Ok((writer, readers))
 }
 
+/// Brings the schema up to date.
+async fn migrate(writer: &mut SqliteConnection) -> Result<(), MigrateError> {
+    // Another process that opens the file at the same time may apply a migration between our look and our try; then it
+    // is there when we look again. That happens once a migration at the most.
+    for _ in MIGRATIONS.iter() {
+        if MIGRATIONS.run_direct(None, writer, false).await.is_ok() {
+            return Ok(());
+        }
+    }
+    MIGRATIONS.run_direct(None, writer, false).await
+}
+
 fn migration(path: &Path, error: MigrateError) -> StoreError {
     match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer {
@@ -65,5 +74,30 @@ fn migration(path: &Path, error: MigrateError) -> StoreError {
         },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::from(error),
         other => StoreError::Other(sqlx::Error::Migrate(Box::new(other))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    /// FULL, not NORMAL: else a commit that was acknowledged could be gone after a power failure.
+    #[tokio::test]
+    async fn a_commit_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut writer, readers) = super::open(&folder.path().join("t.sqlite")).await.unwrap();
+        for (pragma, expect) in [
+            ("pragma synchronous", "2"),
+            ("pragma journal_mode", "wal"),
+            ("pragma foreign_keys", "1"),
+        ] {
+            let row = sqlx::query(pragma).fetch_one(&mut writer).await.unwrap();
+            let value = row.try_get::<i64, _>(0).map(|number| number.to_string());
+            assert_eq!(value.unwrap_or_else(|_| row.get(0)), expect, "{pragma}");
+        }
+        assert!(
+            sqlx::query("delete from counters").execute(&readers).await.is_err(),
+            "readers only read"
+        );
     }
 }

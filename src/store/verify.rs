@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
+use sqlx::Connection as _;
 
 use crate::report::{Day, Spread};
 
@@ -34,10 +35,10 @@ impl Store {
     /// Reports whose records were purged by retention keep their sums and are not recounted; their days are left out.
     pub async fn verify(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
         let mut conn = self.read().await?;
-        sqlx::query("begin").execute(&mut *conn).await?;
-        let verified = verify(&mut Conn(&mut conn), progress).await;
-        sqlx::query("rollback").execute(&mut *conn).await?;
-        verified
+        // Rolled back when it is dropped, wherever that is: a reader that goes back to the pool in a transaction would
+        // see this state for ever.
+        let mut state = conn.begin().await?;
+        verify(&mut Conn(&mut state), progress).await
     }
 }
 

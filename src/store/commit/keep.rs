@@ -152,6 +152,11 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
+/// A path or a peer's name may hold anything; PostgreSQL takes no NUL.
+fn without_controls(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).collect()
+}
+
 async fn put(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -174,7 +179,7 @@ async fn put(
         .text(&aside.detail)
         .text(aside.leaf)
         .opt_int(aside.offset.map(u64::cast_signed))
-        .text(cut(&message.origin, ORIGIN_BYTES_MAX))
+        .text(&without_controls(cut(&message.origin, ORIGIN_BYTES_MAX)))
         .int(message.received_at)
         .int(i64::try_from(message.bytes.len()).unwrap_or(i64::MAX))
         .int(i64::from(message.replay.is_none()));
@@ -202,7 +207,26 @@ async fn forget_replayed(
         return Ok(());
     }
     conn.run(sql!("set_aside_remove"), Args::default().int(id.0)).await?;
+    if before.kind == SetAsideKind::Unclaimed {
+        forget_claimed(conn, message, again).await?;
+    }
     let args = Args::default().int(message.belonging.account().0).blob(&message.digest);
     conn.run(sql!("set_aside_message_remove"), args).await?;
+    Ok(())
+}
+
+/// Removes the rows of the other names that the message is about, where they are unclaimed no more: reading it once
+/// for each name would make one mail with thousands of names cost millions of readings.
+async fn forget_claimed(conn: &mut Conn<'_>, message: &NewMessage, again: &[Aside<'_>]) -> Result<(), StoreError> {
+    let args = Args::default().int(message.belonging.account().0).blob(&message.digest);
+    for row in conn.all(sql!("set_aside_unclaimed_of_message"), args).await? {
+        let policy_domain = row.text(1)?;
+        let is_again =
+            |aside: &Aside<'_>| aside.kind == SetAsideKind::Unclaimed && aside.policy_domain == policy_domain;
+        if !again.iter().any(is_again) {
+            conn.run(sql!("set_aside_remove"), Args::default().int(row.int(0)?))
+                .await?;
+        }
+    }
     Ok(())
 }

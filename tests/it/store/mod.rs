@@ -3,6 +3,7 @@
 mod conflicts;
 mod figures;
 mod retention;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
