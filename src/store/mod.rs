@@ -202,15 +202,18 @@ impl Store {
 
     /// Begins a write transaction; waits for the one before.
     async fn write(&self) -> Result<Write<'_>, StoreError> {
-        let mut guard = self.inner.writer.lock().await;
-        let writer = guard.as_mut().ok_or(StoreError::Unavailable(sqlx::Error::PoolClosed))?;
+        let guard = self.inner.writer.lock().await;
+        // Made first: dropped at any wait from here on, it cleans up.
+        let mut write = Write { guard, store: self };
+        let writer = write.guard.as_mut();
+        let writer = writer.ok_or(StoreError::Unavailable(sqlx::Error::PoolClosed))?;
         writer.end_open().await;
         writer.open = true;
         if let Err(error) = sqlx::query("begin immediate").execute(&mut writer.conn).await {
             writer.open = false;
             return Err(error.into());
         }
-        Ok(Write { guard, store: self })
+        Ok(write)
     }
 }
 
