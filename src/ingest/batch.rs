@@ -15,11 +15,15 @@ use super::intake::{IntakeError, IntakeOptions, RawMessage, digest};
 use super::process::{ProcessLimits, Processed, process};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::store::{Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, SetAsideId, Store, StoreError};
+use crate::report::Reporter;
+use crate::store::{
+    Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, Provenance, SetAsideId, Store, StoreError,
+};
 
 /// A message with whom to tell.
 pub(super) struct Job {
     pub raw: RawMessage,
+    pub provenance: Option<Provenance>,
     pub replay: Option<SetAsideId>,
     pub answer: oneshot::Sender<Result<Outcome, IntakeError>>,
 }
@@ -92,7 +96,7 @@ fn parse(pool: &ThreadPool, clock: &Clock, limits: &ProcessLimits, jobs: Vec<Job
     let mut messages: Vec<Slot> = Vec::with_capacity(jobs.len());
     for job in jobs {
         answers.push(job.answer);
-        messages.push(std::sync::Mutex::new(Work::Raw(job.raw, job.replay)));
+        messages.push(std::sync::Mutex::new(Work::Raw(job.raw, job.provenance, job.replay)));
     }
     // Largest first: the batch is done when its last message is, and a big report met late would keep one core idle.
     let mut order: Vec<usize> = (0..messages.len()).collect();
@@ -120,7 +124,7 @@ type Slot = std::sync::Mutex<Work>;
 
 /// A message before and after parsing.
 enum Work {
-    Raw(RawMessage, Option<SetAsideId>),
+    Raw(RawMessage, Option<Provenance>, Option<SetAsideId>),
     Done(Box<NewMessage>),
     Taken,
 }
@@ -128,14 +132,14 @@ enum Work {
 impl Work {
     fn len(&self) -> usize {
         match self {
-            Self::Raw(raw, _) => raw.bytes.len(),
+            Self::Raw(raw, ..) => raw.bytes.len(),
             Self::Done(_) | Self::Taken => 0,
         }
     }
 
     fn advance(&mut self, clock: &Clock, limits: &ProcessLimits) {
-        if let Self::Raw(raw, replay) = std::mem::replace(self, Self::Taken) {
-            *self = Self::Done(Box::new(prepare(clock, limits, raw, replay)));
+        if let Self::Raw(raw, provenance, replay) = std::mem::replace(self, Self::Taken) {
+            *self = Self::Done(Box::new(prepare(clock, limits, raw, provenance, replay)));
         }
     }
 
@@ -147,21 +151,32 @@ impl Work {
     }
 }
 
-fn prepare(clock: &Clock, limits: &ProcessLimits, raw: RawMessage, replay: Option<SetAsideId>) -> NewMessage {
+fn prepare(
+    clock: &Clock,
+    limits: &ProcessLimits,
+    raw: RawMessage,
+    provenance: Option<Provenance>,
+    replay: Option<SetAsideId>,
+) -> NewMessage {
     let Processed {
         reports,
         problems,
         other,
     } = process(clock, &raw.bytes, limits);
-    let reports = reports
-        .into_iter()
-        .map(|found| (found.leaf, NewReport::of(found.parsed, Authenticated::Unknown)));
+    let reports = reports.into_iter().map(|found| {
+        let reporter = Reporter::of(&found.parsed.report.metadata);
+        let authenticated = provenance
+            .as_ref()
+            .map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(&reporter));
+        (found.leaf, NewReport::of(found.parsed, authenticated))
+    });
     NewMessage {
         belonging: raw.belonging,
         digest: digest(&raw.bytes),
         received_at: raw.received_at,
         origin: raw.origin,
         reports: reports.collect(),
+        provenance,
         problems,
         other,
         replay,

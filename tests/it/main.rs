@@ -4,6 +4,7 @@ mod cli;
 mod corpus;
 mod fixtures;
 mod http;
+mod provenance;
 mod reading;
 mod store;
 mod tidy;
