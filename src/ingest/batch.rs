@@ -22,10 +22,15 @@ use crate::store::{
 
 /// A message with whom to tell.
 pub(super) struct Job {
+    pub message: Arrived,
+    pub answer: oneshot::Sender<Result<Outcome, IntakeError>>,
+}
+
+/// A message, and what is known of it beside its bytes.
+pub(super) struct Arrived {
     pub raw: RawMessage,
     pub provenance: Option<Provenance>,
     pub replay: Option<SetAsideId>,
-    pub answer: oneshot::Sender<Result<Outcome, IntakeError>>,
 }
 
 type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
@@ -81,11 +86,11 @@ pub(super) async fn run(
 /// The next message and what else waits already.
 async fn gather(queue: &mut mpsc::Receiver<Job>, options: &IntakeOptions) -> Option<Vec<Job>> {
     let first = queue.recv().await?;
-    let mut bytes = first.raw.bytes.len();
+    let mut bytes = first.message.raw.bytes.len();
     let mut jobs = vec![first];
     while jobs.len() < options.batch_messages_max && bytes < options.batch_bytes_max {
         let Ok(job) = queue.try_recv() else { break };
-        bytes += job.raw.bytes.len();
+        bytes += job.message.raw.bytes.len();
         jobs.push(job);
     }
     Some(jobs)
@@ -96,7 +101,7 @@ fn parse(pool: &ThreadPool, clock: &Clock, limits: &ProcessLimits, jobs: Vec<Job
     let mut messages: Vec<Slot> = Vec::with_capacity(jobs.len());
     for job in jobs {
         answers.push(job.answer);
-        messages.push(std::sync::Mutex::new(Work::Raw(job.raw, job.provenance, job.replay)));
+        messages.push(std::sync::Mutex::new(Work::Raw(Box::new(job.message))));
     }
     // Largest first: the batch is done when its last message is, and a big report met late would keep one core idle.
     let mut order: Vec<usize> = (0..messages.len()).collect();
@@ -124,7 +129,7 @@ type Slot = std::sync::Mutex<Work>;
 
 /// A message before and after parsing.
 enum Work {
-    Raw(RawMessage, Option<Provenance>, Option<SetAsideId>),
+    Raw(Box<Arrived>),
     Done(Box<NewMessage>),
     Taken,
 }
@@ -132,14 +137,14 @@ enum Work {
 impl Work {
     fn len(&self) -> usize {
         match self {
-            Self::Raw(raw, ..) => raw.bytes.len(),
+            Self::Raw(message) => message.raw.bytes.len(),
             Self::Done(_) | Self::Taken => 0,
         }
     }
 
     fn advance(&mut self, clock: &Clock, limits: &ProcessLimits) {
-        if let Self::Raw(raw, provenance, replay) = std::mem::replace(self, Self::Taken) {
-            *self = Self::Done(Box::new(prepare(clock, limits, raw, provenance, replay)));
+        if let Self::Raw(message) = std::mem::replace(self, Self::Taken) {
+            *self = Self::Done(Box::new(prepare(clock, limits, *message)));
         }
     }
 
@@ -151,13 +156,12 @@ impl Work {
     }
 }
 
-fn prepare(
-    clock: &Clock,
-    limits: &ProcessLimits,
-    raw: RawMessage,
-    provenance: Option<Provenance>,
-    replay: Option<SetAsideId>,
-) -> NewMessage {
+fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessage {
+    let Arrived {
+        raw,
+        provenance,
+        replay,
+    } = message;
     let Processed {
         reports,
         problems,

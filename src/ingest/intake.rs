@@ -8,14 +8,15 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::batch::{self, Job};
+use super::batch::{self, Arrived, Job};
 use super::envelope::Envelope;
 use super::process::ProcessLimits;
 use super::provenance::Authenticator;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
-    AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, Provenance, SetAsideId, SetAsideKind, Store, StoreError,
+    AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, Provenance, SetAsideId, SetAsideKind, Store,
+    StoreError,
 };
 
 /// Copies of one message that are in memory at once.
@@ -171,12 +172,12 @@ impl Intake {
         let (answer, answered) = oneshot::channel();
         let permit = self.jobs.reserve().await.map_err(|_| IntakeError::Closed)?;
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        permit.send(Job {
+        let message = Arrived {
             raw,
             provenance,
             replay,
-            answer,
-        });
+        };
+        permit.send(Job { message, answer });
         answered.await.map_err(|_| IntakeError::Closed)?
     }
 

@@ -109,12 +109,7 @@ impl Authenticator {
 
     /// Checks a mail within the budget; gives its bytes back, what was found, and how many DNS questions it took.
     /// Never fails: what could not be found out is `Unknown`. `None` only if the process is stopping.
-    pub(super) async fn check(
-        &self,
-        clock: &Clock,
-        bytes: Vec<u8>,
-        envelope: Envelope,
-    ) -> Option<(Vec<u8>, Provenance, u64)> {
+    pub async fn check(&self, clock: &Clock, bytes: Vec<u8>, envelope: Envelope) -> Option<(Vec<u8>, Provenance, u64)> {
         let started = clock.monotonic();
         let time_max = self.0.options.time_max;
         let Ok(permit) = timeout(time_max, self.0.running.acquire()).await else {

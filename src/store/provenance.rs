@@ -156,10 +156,25 @@ mod tests {
             let verdict = passed(domain).verdict_on(&Reporter::of(&metadata));
             assert_eq!(verdict, expect, "{domain} {email:?} {org_name}");
         };
-        check("google.com", Some("noreply@google.com"), "google.com", Authenticated::Pass);
-        check("mail.google.com", Some("noreply@google.com"), "Google", Authenticated::Pass);
+        check(
+            "google.com",
+            Some("noreply@google.com"),
+            "google.com",
+            Authenticated::Pass,
+        );
+        check(
+            "mail.google.com",
+            Some("noreply@google.com"),
+            "Google",
+            Authenticated::Pass,
+        );
         check("google.com", None, "Google.com", Authenticated::Pass);
-        check("evil.example", Some("noreply@google.com"), "google.com", Authenticated::Unknown);
+        check(
+            "evil.example",
+            Some("noreply@google.com"),
+            "google.com",
+            Authenticated::Unknown,
+        );
         check("evil.co.uk", Some("a@good.co.uk"), "x", Authenticated::Unknown);
         check("google.com", None, "", Authenticated::Unknown);
         let failed = Provenance {

@@ -15,8 +15,8 @@ use super::db::{Args, Conn, Row};
 use super::message::{DayFigures, Figures};
 use super::sql::sql;
 use super::{
-    Authenticated, DomainId, Original, Page, Provenance, ReportDetail, ReportFilter, ReportNo, ReportSummary, ResultFilter, Store,
-    StoreError, StoredRecord, StoredWarning, Totals, evidence,
+    Authenticated, DomainId, Original, Page, Provenance, ReportDetail, ReportFilter, ReportNo, ReportSummary,
+    ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, evidence,
 };
 
 impl Store {

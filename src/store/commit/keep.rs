@@ -6,7 +6,8 @@ use super::super::db::{Args, Conn};
 use super::super::sql::sql;
 use super::super::writer::Memory;
 use super::super::{
-    Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, SetAsideId, SetAsideKind, SetAsideNote, StoreError, set_aside,
+    Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, SetAsideId, SetAsideKind, SetAsideNote, StoreError,
+    set_aside,
 };
 use super::decide::Decisions;
 use super::place::Placed;

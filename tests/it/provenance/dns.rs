@@ -108,7 +108,10 @@ impl Dns {
         let asked = Message::from_vec(question).unwrap();
         let query = asked.queries[0].clone();
         let name = query.name().to_lowercase().to_string();
-        self.asked.lock().unwrap().push(format!("{name} {}", query.query_type()));
+        self.asked
+            .lock()
+            .unwrap()
+            .push(format!("{name} {}", query.query_type()));
         let mut answer = Message::response(asked.metadata.id, OpCode::Query);
         answer.metadata = Metadata::response_from_request(&asked.metadata);
         answer.metadata.recursion_available = true;

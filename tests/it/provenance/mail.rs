@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use mail_auth::common::crypto::{Ed25519Key, RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter as _;
-use mail_auth::dkim::DkimSigner;
+use mail_auth::dkim::{Canonicalization, DkimSigner};
 
 /// Which algorithm a signature uses.
 #[derive(Debug, Clone, Copy)]
@@ -40,11 +40,17 @@ impl Key {
 
     /// The mail with one signature more, above its header.
     pub fn sign(self, mail: &[u8], domain: &str, selector: &str) -> Vec<u8> {
+        self.sign_with(Canonicalization::Relaxed, mail, domain, selector)
+    }
+
+    /// As [`Self::sign`], with a choice of what counts as a change of the body.
+    pub fn sign_with(self, body: Canonicalization, mail: &[u8], domain: &str, selector: &str) -> Vec<u8> {
         const SIGNED: [&str; 4] = ["From", "To", "Subject", "Content-Type"];
         macro_rules! signed {
             ($key:expr) => {{
                 let signer = DkimSigner::from_key($key).domain(domain).selector(selector);
-                signer.headers(SIGNED).sign(mail).unwrap().to_header()
+                let signer = signer.headers(SIGNED).body_canonicalization(body);
+                signer.sign(mail).unwrap().to_header()
             }};
         }
         let header = match self {
