@@ -41,7 +41,7 @@ pub(super) fn is_header_small(bytes: &[u8], bytes_max: usize, fields_max: usize)
         start = end + 1;
     }
     // No empty line: a header alone, if it is the whole mail.
-    head.len() == bytes.len()
+    bytes.len() <= bytes_max
 }
 
 /// Picks the signatures that can matter. DMARC asks only for those of the author's organisation (RFC 9989, 4.10.2), so

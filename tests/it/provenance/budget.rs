@@ -26,7 +26,7 @@ async fn a_name_server_that_never_answers_costs_the_time_of_the_budget_and_no_mo
         assert_eq!(verdict, "unknown", "{name}");
         assert_eq!(provenance.unchecked, None);
         // The rest is the commit's.
-        assert!(started.elapsed() < SHORT * 4, "{name} took {:?}", started.elapsed());
+        assert!(started.elapsed() < SHORT * 10, "{name} took {:?}", started.elapsed());
     }
 }
 
