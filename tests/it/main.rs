@@ -5,6 +5,7 @@ mod corpus;
 mod fixtures;
 mod http;
 mod intake;
+mod provenance;
 mod reading;
 mod store;
 mod tidy;
