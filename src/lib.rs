@@ -6,6 +6,7 @@ pub mod http;
 pub mod ingest;
 pub mod keys;
 pub mod metrics;
+pub mod origin;
 pub mod report;
 pub mod store;
 pub mod unpack;
