@@ -4,13 +4,27 @@
 //! accepted is the sender's to keep, nothing is relayed and nothing is bounced.
 
 pub mod command;
+mod connections;
 pub mod data;
 mod engine;
 mod event;
 mod line;
+mod listener;
+pub mod proxy;
+mod recipients;
 pub mod reply;
+mod session;
 mod settings;
+mod spill;
+mod tls;
 
+pub use connections::ConnectionLimits;
 pub use engine::Engine;
 pub use event::{Event, Recipient, Room, Security, Transaction, Verdict};
+pub use listener::{ListenError, Listener, SmtpOptions};
+pub use recipients::{RecipientNames, Recipients};
+#[doc(hidden)]
+pub use session::Acknowledge;
 pub use settings::{BareNewline, Patience, Protocol, Settings, StartTls};
+pub use spill::{Body, Budget, BudgetOptions, SpillError, WholeBody};
+pub use tls::{Tls, TlsError, TlsFiles};

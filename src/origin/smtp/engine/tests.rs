@@ -508,11 +508,11 @@ fn deadlines_are_absolute() {
     assert_eq!(engine.deadline(Patience::Normal), seconds(1_300));
     engine.step(seconds(1_250), &mut &b"O c\r\n"[..]);
     assert_eq!(engine.deadline(Patience::Normal), seconds(1_550));
-    engine.step(seconds(1_300), &mut MAIL.0.as_ref());
+    engine.step(seconds(1_300), &mut { MAIL.0 });
     engine.answer_sender(seconds(1_300), Room::Free);
-    engine.step(seconds(1_300), &mut RCPT.0.as_ref());
+    engine.step(seconds(1_300), &mut { RCPT.0 });
     engine.answer_recipient(seconds(1_300), verdict("ok"));
-    engine.step(seconds(1_400), &mut DATA.0.as_ref());
+    engine.step(seconds(1_400), &mut { DATA.0 });
     assert_eq!(engine.deadline(Patience::Normal), seconds(1_700));
     // 50,000 bytes are 100 seconds more on the pace, but no pause may be longer than 300.
     engine.step(seconds(1_690), &mut [b'a'; 50_000].as_ref());
