@@ -4,6 +4,8 @@
 //! keep-alive connections as a dashboard would. Prints percentiles for each question.
 //! `cargo bench --bench api [-- RECORDS_PER_DOMAIN]`.
 
+#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
+
 mod support;
 
 use std::io::{Read as _, Write as _};

@@ -3,9 +3,15 @@
 //! Prints, for each run, reports and records a second, and the size of the database a record. Runs are whole imports into
 //! a new file, so this is a plain loop. `cargo bench --bench import [-- RUNS]`.
 
+#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
+
 mod support;
 
+use std::path::Path;
 use std::time::Instant;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Row as _};
 
 use support::corpus::{self, Mail, Mix};
 use support::{fresh, peak_mebibytes};
@@ -23,7 +29,8 @@ const IN_FLIGHT: usize = 1_024;
 struct Figures {
     seconds: f64,
     bytes: u64,
-    records_table_bytes: u64,
+    /// Bytes by table or index, largest first.
+    tables: Vec<(String, i64)>,
 }
 
 fn main() {
@@ -49,11 +56,10 @@ fn main() {
                 records as f64 / figures.seconds,
                 figures.bytes as f64 / records as f64,
             );
-            if figures.records_table_bytes > 0 {
-                println!(
-                    "    of which the table of records: {:.1}",
-                    figures.records_table_bytes as f64 / records as f64
-                );
+            if run == runs {
+                for (table, bytes) in &figures.tables {
+                    println!("    {:5.1} {table}", *bytes as f64 / records as f64);
+                }
             }
             rates.push(rate);
         }
@@ -106,9 +112,15 @@ async fn import(mails: &[Mail], keep_originals: bool) -> Figures {
     running.await.expect("the intake ends");
     store.close().await;
     let bytes = std::fs::metadata(&path).expect("the database").len();
-    Figures {
-        seconds,
-        bytes,
-        records_table_bytes: 0,
-    }
+    let tables = tables(&path).await;
+    Figures { seconds, bytes, tables }
+}
+
+/// What takes the space. `dbstat` is a table that SQLite makes up.
+async fn tables(path: &Path) -> Vec<(String, i64)> {
+    let options = SqliteConnectOptions::new().filename(path);
+    let mut conn = options.connect().await.expect("the database");
+    let text = "select name, sum(pgsize) from dbstat group by name having sum(pgsize) > 100000 order by 2 desc";
+    let rows = sqlx::query(text).fetch_all(&mut conn).await.expect("its pages");
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }

@@ -1,6 +1,10 @@
 //! Tallymark: a DMARC aggregate report collector.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod csv;
 pub mod domains;
 pub mod http;
 pub mod ingest;

@@ -107,7 +107,7 @@ fn size(random: &mut Random) -> usize {
     match random.below(100) {
         0..50 => 1 + random.below(8),
         50..90 => 9 + random.skewed(52),
-        90..99 => 55 + random.skewed(330),
+        90..99 => 55 + random.below(220),
         _ => 387 + random.below(400),
     }
 }

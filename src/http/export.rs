@@ -147,3 +147,31 @@ impl Format {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(10);
+
+    #[tokio::test]
+    async fn an_error_on_the_way_breaks_the_export_off() {
+        let (database, records) = mpsc::channel(2);
+        let (pieces, mut sent) = mpsc::channel(2);
+        database.send(Err(StoreError::Exists(String::new()))).await.unwrap();
+        pump(Format::Ndjson, Vec::new(), records, pieces, SHORT).await;
+        assert!(sent.recv().await.is_some_and(|piece| piece.is_ok()));
+        assert!(sent.recv().await.is_some_and(|piece| piece.is_err()));
+        assert!(sent.recv().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_stops_reading_ends_the_export() {
+        let (database, records) = mpsc::channel(2);
+        let (pieces, sent) = mpsc::channel(1);
+        database.send(Ok(Vec::new())).await.unwrap();
+        pump(Format::Csv, Vec::new(), records, pieces, SHORT).await;
+        assert!(database.is_closed());
+        drop(sent);
+    }
+}

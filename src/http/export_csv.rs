@@ -1,10 +1,8 @@
-//! An export as CSV (RFC 4180), for spreadsheets: no cell can become a formula.
-
-use std::fmt::{Display, Write as _};
+//! An export as CSV: which columns it has.
 
 use super::records::result_word;
 use crate::clock::format_instant;
-use crate::report::Evidence;
+use crate::csv::{Row, dkim, reasons, spf};
 use crate::store::ExportedRecord;
 
 const COLUMNS: &[&str] = &[
@@ -40,7 +38,7 @@ const COLUMNS: &[&str] = &[
 
 /// The first line.
 pub(super) fn header() -> Vec<u8> {
-    let mut row = Row::new();
+    let mut row = Row::default();
     COLUMNS.iter().for_each(|column| row.cell(column));
     row.finish()
 }
@@ -50,7 +48,7 @@ pub(super) fn write(out: &mut Vec<u8>, exported: &ExportedRecord) {
     let (report, record) = (&*exported.report, &exported.record);
     let (policy, evidence) = (&report.policy, &*record.evidence);
     let instant = |seconds: i64| format_instant(seconds.saturating_mul(1_000));
-    let mut row = Row::new();
+    let mut row = Row::default();
     row.show(report.no);
     row.cell(&report.report_id);
     row.cell(report.org_name.as_deref().unwrap_or_default());
@@ -81,131 +79,4 @@ pub(super) fn write(out: &mut Vec<u8>, exported: &ExportedRecord) {
     row.cell(&spf(evidence));
     row.cell(&reasons(evidence));
     out.extend_from_slice(&row.finish());
-}
-
-fn dkim(evidence: &Evidence) -> String {
-    let results = evidence.dkim.iter().map(|dkim| {
-        let domain = dkim.domain.as_deref().unwrap_or_default();
-        let selector = dkim.selector.as_deref().map(|selector| format!("/{selector}"));
-        format!("{} {domain}{}", dkim.result.word(), selector.unwrap_or_default())
-    });
-    results.collect::<Vec<_>>().join("; ")
-}
-
-fn spf(evidence: &Evidence) -> String {
-    let results = evidence.spf.iter().map(|spf| {
-        let domain = spf.domain.as_deref().unwrap_or_default();
-        format!("{} {domain}", spf.result.word())
-    });
-    results.collect::<Vec<_>>().join("; ")
-}
-
-fn reasons(evidence: &Evidence) -> String {
-    let reasons = evidence.reasons.iter().map(|reason| match &reason.comment {
-        Some(comment) => format!("{} ({comment})", reason.kind.word()),
-        None => reason.kind.word().to_owned(),
-    });
-    reasons.collect::<Vec<_>>().join("; ")
-}
-
-/// A line that is being written.
-struct Row(String);
-
-impl Row {
-    fn new() -> Self {
-        Self(String::new())
-    }
-
-    /// Adds a cell that cannot be a formula, and stays one cell whatever is in it.
-    fn cell(&mut self, text: &str) {
-        if !self.0.is_empty() {
-            self.0.push(',');
-        }
-        let quoted = text.contains(['"', ',', '\r', '\n', '\t']) || text.starts_with(' ') || text.ends_with(' ');
-        if quoted {
-            self.0.push('"');
-        }
-        if is_formula(text) {
-            self.0.push('\'');
-        }
-        if quoted {
-            self.0.push_str(&text.replace('"', "\"\""));
-            self.0.push('"');
-        } else {
-            self.0.push_str(text);
-        }
-    }
-
-    /// Adds a number, flag or address of ours: none of them begins like a formula.
-    fn show(&mut self, value: impl Display) {
-        if !self.0.is_empty() {
-            self.0.push(',');
-        }
-        // Writing to a String cannot fail.
-        let _ = write!(self.0, "{value}");
-    }
-
-    fn show_some(&mut self, value: Option<impl Display>) {
-        match value {
-            Some(value) => self.show(value),
-            None => self.cell(""),
-        }
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        self.0.push_str("\r\n");
-        self.0.into_bytes()
-    }
-}
-
-/// Would a spreadsheet compute it? Those that begin with = + - @ TAB or CR, also after white space and control
-/// characters that some programs skip, and in the wide forms that some take for the narrow ones.
-fn is_formula(text: &str) -> bool {
-    let skipped = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}');
-    let starts = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
-    text.starts_with(['\t', '\r', '\n']) || text.trim_start_matches(skipped).starts_with(starts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str, expect: &str) {
-        let mut row = Row::new();
-        row.cell("x");
-        row.cell(text);
-        assert_eq!(
-            String::from_utf8(row.finish()).unwrap(),
-            format!("x,{expect}\r\n"),
-            "{text:?}"
-        );
-    }
-
-    #[test]
-    fn a_cell_stays_one_cell() {
-        check("", "");
-        check("plain text", "plain text");
-        check("a,b", "\"a,b\"");
-        check("say \"x\"", "\"say \"\"x\"\"\"");
-        check("a\r\nb", "\"a\r\nb\"");
-        check(" a", "\" a\"");
-    }
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        check("=1+1", "'=1+1");
-        check("+1", "'+1");
-        check("-1", "'-1");
-        check("@SUM(A1)", "'@SUM(A1)");
-        check("\t=1", "\"'\t=1\"");
-        check("\rx", "\"'\rx\"");
-        check(" =1", "\"' =1\"");
-        check("\u{feff}=1", "'\u{feff}=1");
-        check("\u{ff1d}1", "'\u{ff1d}1");
-        check(
-            "=HYPERLINK(\"http://x\",\"y\")",
-            "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"",
-        );
-        check("a=1", "a=1");
-    }
 }

@@ -311,7 +311,20 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Client {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
     use super::*;
+    use crate::clock::Clock;
+    use crate::domains::ServiceNames;
+    use crate::http::HttpConfig;
+    use crate::ingest::{Intake, IntakeOptions};
+    use crate::metrics::Metrics;
+    use crate::report::DomainName;
+    use crate::store::Store;
 
     fn check(access: Access, permission: Permission, domain: Option<DomainId>, method: &Method, passes: bool) {
         let key = ApiKey {
@@ -371,5 +384,34 @@ mod tests {
     fn a_panic_message_is_cut_and_escaped() {
         assert_eq!(panic_text(&"a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
         assert_eq!(panic_text(&"é".repeat(150)).chars().count(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_a_500_that_tells_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
+        let (clock, metrics) = (Clock::fixed(0), Metrics::new());
+        let fresh = || unreachable!("no message is taken in");
+        let (intake, _) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
+        let name = DomainName::parse("tally.example").unwrap();
+        let config = HttpConfig::new(ServiceNames::of_one_node(&name, &name));
+        let state = AppState::new(store, intake, clock, metrics, config);
+        let route = Arc::new(Route {
+            method: Method::GET,
+            path: "/",
+            access: Access::Open,
+            body: Body::None,
+        });
+        async fn handler() {
+            panic!("a secret")
+        }
+        let app = Router::new()
+            .route("/", get(handler))
+            .route_layer(from_fn_with_state((state, route), gate));
+        let response = app.oneshot(Request::new(HttpBody::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(text.contains("internal_error") && !text.contains("secret"), "{text}");
     }
 }

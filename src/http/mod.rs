@@ -1,6 +1,6 @@
 //! The API. The only room with axum.
 //!
-//! [`routes`] lists every route with its permission; a request passes through [`envelope`] (request id, panics,
+//! [`routes()`] lists every route with its permission; a request passes through [`envelope`] (request id, panics,
 //! counting), [`gate`] (key, permission, rate, body) and one handler, which extracts, asks the store once and
 //! answers a DTO. DTOs live beside their handler.
 

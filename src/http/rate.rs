@@ -187,7 +187,7 @@ mod tests {
             limiter.take(Bucket::Key(KeyId(key)), Duration::from_secs(5));
         }
         assert_eq!(limiter.buckets.lock().unwrap().empty_at.len(), BUCKETS_MAX);
-        limiter.take(KEY, Duration::from_secs(60));
+        limiter.take(Bucket::Key(KeyId(-1)), Duration::from_secs(60));
         assert_eq!(limiter.buckets.lock().unwrap().empty_at.len(), 1);
     }
 }

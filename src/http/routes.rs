@@ -79,7 +79,7 @@ pub fn routes() -> Vec<Route> {
     table().into_iter().map(|entry| entry.route).collect()
 }
 
-/// The API as a service. Requests should carry their peer, as [`super::serve`] does.
+/// The API as a service. Requests should carry their peer, as [`super::serve()`] does.
 pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
     for Entry { route, handler } in table() {

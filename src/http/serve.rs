@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Duration, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,7 +34,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers connections until `shutdown` is ready; then accepts no more, lets running requests end, and returns.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let (connections, stop) = (TaskTracker::new(), CancellationToken::new());
+    let connections = TaskTracker::new();
+    let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accepting = async {
         loop {
@@ -42,7 +43,12 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
                 return;
             };
             let (stream, peer) = accept(&listener).await;
-            connections.spawn(converse(stream, peer, router.clone(), stop.clone(), permit));
+            let conversation = converse(stream, peer, router.clone(), stop.clone());
+            let abort = abort.clone();
+            connections.spawn(async move {
+                abort.run_until_cancelled(conversation).await;
+                drop(permit);
+            });
         }
     };
     tokio::select! {
@@ -77,13 +83,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 /// All requests of one connection.
-async fn converse(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    stop: CancellationToken,
-    _permit: OwnedSemaphorePermit,
-) {
+async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
     // Answers are written whole: waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {

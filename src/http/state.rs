@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::FromRef;
 use tokio::sync::Semaphore;
 
 use super::rate::{Rate, RateLimiter};
@@ -34,7 +33,7 @@ pub struct HttpConfig {
     pub body_time_max: Duration,
     /// How long a client that reads an export may stop reading.
     pub export_stall_time_max: Duration,
-    /// Exports at the same time: each holds a connection to the database.
+    /// Exports at the same time: each has thousands of rows in memory, and asks the database without a pause.
     pub exports_max: usize,
     /// Who may read `/metrics`.
     pub metrics: MetricsAccess,
@@ -103,12 +102,6 @@ impl AppState {
             clock,
             metrics,
         }
-    }
-}
-
-impl FromRef<AppState> for Store {
-    fn from_ref(state: &AppState) -> Self {
-        state.store.clone()
     }
 }
 

@@ -17,7 +17,7 @@ pub enum ParseErrorKind {
     /// No element `feedback` in it: some other text, XML or not.
     #[error("no aggregate report in it: there is no feedback element")]
     NotAReport,
-    /// The markup is broken in a way that leaves no complete record and no usable header.
+    /// The markup is broken, or the text breaks off, in a way that leaves no complete record or no usable header.
     #[error("broken markup: {0}")]
     Malformed(String),
     #[error("report has no report_metadata")]

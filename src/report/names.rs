@@ -225,8 +225,10 @@ fn strip_wrapping(text: &str) -> &str {
     let mut rest = text;
     loop {
         let mut next = rest.trim_matches(|c: char| c.is_whitespace() || c.is_control() || "<>[](){}\"'.,;".contains(c));
-        next = next.split_once("://").map_or(next, |(_, after)| after);
-        next = next.split(['/', '?', '#']).next().unwrap_or(next);
+        if let Some((_, after)) = next.split_once("://") {
+            next = after.split(['?', '#']).next().unwrap_or(after);
+        }
+        next = next.split('/').next().unwrap_or(next);
         if let Some((host, port)) = next.rsplit_once(':')
             && port.bytes().all(|b| b.is_ascii_digit())
             && !host.contains(':')
@@ -347,6 +349,7 @@ mod tests {
         lenient("Bücher.example", Some("xn--bcher-kva.example"));
         lenient("bücher.exam_ple", Some("xn--bcher-kva.exam_ple"));
         lenient("*.example.com", Some("*.example.com"));
+        lenient("=?utf-8?q?example.com?=", Some("=?utf-8?q?example.com?="));
         lenient("", None);
         lenient(" \t", None);
         lenient("<>", None);

@@ -19,7 +19,7 @@ use super::repair::Repair;
 use super::xml::{Buffers, Name, Stop, Tokens};
 use super::{
     FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Report, WarningKind, Warnings, mailbox_domain_cow,
-    text,
+    normalise_domain_cow, text,
 };
 use draft::{Draft, Interner, Span};
 use memo::Memo;
@@ -100,26 +100,23 @@ fn parse_with<'a>(
         kind: ParseErrorKind::Read(error),
         offset: 0,
     };
-    let mut pass = Building::run(open().map_err(unreadable)?, limits, scratch);
-    if let (building, Some(Stop::Syntax { reason, offset })) = &mut pass {
-        let (reason, offset) = (reason.clone(), *offset);
-        let records = building.report.records.len();
-        let mut second = Building::run(
-            Box::new(Repair::new(open().map_err(unreadable)?, limits)),
-            limits,
-            scratch,
-        );
-        // What is mended may end earlier than what was broken, if the damage was not where we can mend it.
-        if second.1.is_none() || second.0.report.records.len() >= records {
-            second.0.warnings.add(WarningKind::MendedMarkup, &reason, Some(offset));
-            if second.1.is_some() {
-                second.1 = Some(Stop::Syntax { reason, offset });
-            }
-            pass = second;
-        }
+    let (building, stop) = Building::run(open().map_err(unreadable)?, limits, scratch);
+    let Some(Stop::Syntax { reason, offset }) = stop else {
+        return building.finish(stop, hints);
+    };
+    let mended = Repair::new(open().map_err(unreadable)?, limits);
+    let (mut second, second_stop) = Building::run(Box::new(mended), limits, scratch);
+    // Where the damage cannot be mended, the second reading may end earlier than the first.
+    if second_stop.is_some() && second.report.records.len() < building.report.records.len() {
+        return building.finish(Some(Stop::Syntax { reason, offset }), hints);
     }
-    let (building, stop) = pass;
-    building.finish(stop, hints)
+    second.warn(WarningKind::MendedMarkup, &reason, Some(offset));
+    let second_stop = second_stop.map(|stop| match stop {
+        Stop::Fatal(error) => Stop::Fatal(error),
+        // Offsets of the second reading are those of the mended text.
+        _ => Stop::Syntax { reason, offset },
+    });
+    second.finish(second_stop, hints)
 }
 
 impl Building {
@@ -239,7 +236,10 @@ impl Building {
     /// Keeps a domain of the record at hand.
     #[inline]
     fn keep_domain(&mut self, text: &str, what: &str) -> Option<Span> {
-        let domain = mailbox_domain_cow(text)?;
+        let domain = match text.as_bytes().contains(&b'@') {
+            true => mailbox_domain_cow(text)?,
+            false => normalise_domain_cow(text)?,
+        };
         self.keep(&domain, self.limits.domain_bytes_max, what)
     }
 

@@ -229,7 +229,13 @@ impl<'a> Repair<'a> {
             Some(at) => usize::try_from(at - here).unwrap_or_default(),
             None => self.next_known_tag(),
         };
-        self.escape(len);
+        let misspelt = if own.is_none() {
+            misspelt_end(&self.input[self.start..self.start + len])
+        } else {
+            len
+        };
+        self.escape(misspelt);
+        self.start += len - misspelt;
         let missing = own.is_none();
         // At the end of the text, or of what we look at, nothing is known to be missing.
         if missing && self.input.get(self.start) == Some(&b'<') {
@@ -375,6 +381,15 @@ fn end_tag_len(bytes: &[u8]) -> Option<usize> {
     (!name.is_empty() && rest.get(space) == Some(&b'>')).then_some(3 + name.len() + space)
 }
 
+/// Where the end tag of another name begins that stands last in a leaf without markup of its own (`<count>3</cnt>`):
+/// it is the leaf's end tag, misspelt. The length of the leaf if there is none.
+fn misspelt_end(leaf: &[u8]) -> usize {
+    match memchr(b'<', leaf) {
+        Some(at) if end_tag_len(&leaf[at..]) == Some(leaf[at..].trim_ascii_end().len()) => at,
+        _ => leaf.len(),
+    }
+}
+
 fn end_tag_name(bytes: &[u8]) -> &[u8] {
     bytes.get(2..).map_or(&[], name_of)
 }
@@ -412,6 +427,10 @@ mod tests {
             (
                 "<feedback><report_id>1<date_range><begin>2</begin></date_range></feedback>",
                 "<feedback><report_id>1</report_id><date_range><begin>2</begin></date_range></feedback>",
+            ),
+            (
+                "<feedback><row><count>3</cnt>\n<source_ip>x</source_ip></row></feedback>",
+                "<feedback><row><count>3</count><source_ip>x</source_ip></row></feedback>",
             ),
             ("<feedback a=\"><row/></feedback>", "<feedback><row/></feedback>"),
             (

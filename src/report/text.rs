@@ -209,7 +209,10 @@ pub(crate) fn without_brackets(text: &str) -> &str {
 }
 
 /// Calls `known` with the lower-case of `text`; texts longer than any word of the standards are not tried.
-pub(crate) fn word<T>(text: &str, known: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+pub(crate) fn word<T>(text: &str, known: impl Fn(&str) -> Option<T>) -> Option<T> {
+    if let Some(known) = known(text) {
+        return Some(known);
+    }
     let mut lower = [0_u8; 24];
     let lower = lower.get_mut(..text.len())?;
     lower.copy_from_slice(text.as_bytes());

@@ -10,6 +10,7 @@
 //! reporters use without declaring them. A document type declaration is skipped. Nothing is ever fetched.
 
 mod name;
+mod plain;
 mod text;
 mod window;
 
@@ -77,6 +78,8 @@ pub(crate) struct Tokens<'a> {
     /// Prefix of the root element: elements with another one belong to extensions.
     prefix: Vec<u8>,
     plain_span: Option<(u64, u64)>,
+    /// Offset of the token at hand.
+    token_from: u64,
     limits: Limits,
 }
 
@@ -96,6 +99,7 @@ impl<'a> Tokens<'a> {
             open: Vec::new(),
             prefix: Vec::new(),
             plain_span: None,
+            token_from: 0,
             limits: *limits,
         }
     }
@@ -152,7 +156,8 @@ impl<'a> Tokens<'a> {
                     true
                 }
                 Token::End => false,
-                Token::Text | Token::Reference | Token::LoneAmpersand => true,
+                Token::Text => !self.token.trim_ascii().is_empty(),
+                Token::Reference | Token::LoneAmpersand => true,
             };
             if garbage && clean {
                 clean = false;
@@ -266,19 +271,21 @@ impl<'a> Tokens<'a> {
         let name = &self.names[open.name_start..];
         let buffered = self.reader.get_ref().buffered();
         let buffered = &buffered[..buffered.len().min(self.limits.event_bytes_max)];
-        let text_len = memchr::memchr(b'<', buffered)?;
+        // Not plain ASCII: the long way knows about references, control characters and other encodings.
+        let text_len = plain::text_len(buffered)?;
         let end = buffered.get(text_len + 1..text_len + name.len() + 3)?;
         if end[0] != b'/' || end[end.len() - 1] != b'>' || &end[1..end.len() - 1] != name {
             return None;
         }
         let text = &buffered[..text_len];
-        let trimmed_start = text_len - text.trim_ascii_start().len();
-        let trimmed = text.trim_ascii();
-        if !trimmed.iter().all(|&byte| (0x20..0x7f).contains(&byte) && byte != b'&') {
-            // Not plain ASCII: the long way knows about references, control characters and other encodings.
-            return None;
+        if let ([first, ..], [.., last]) = (text, text)
+            && *first != b' '
+            && *last != b' '
+        {
+            return Some((0, text_len, text_len));
         }
-        Some((trimmed_start, trimmed.len(), text_len))
+        let trimmed_start = text_len - text.trim_ascii_start().len();
+        Some((trimmed_start, text.trim_ascii().len(), text_len))
     }
 
     fn long_leaf(&mut self, warnings: &mut Warnings) -> Result<(), Stop> {
@@ -332,23 +339,24 @@ impl<'a> Tokens<'a> {
             self.pop();
             return Ok(Some(None));
         }
-        let name_len = name::plain_len(rest);
-        let empty = match rest.get(name_len..) {
-            Some([b'>', ..]) if name_len > 0 => false,
-            Some([b'/', b'>', ..]) if name_len > 0 => true,
-            _ => return Ok(None),
+        let Some((name_len, empty)) = plain::tag_name(rest) else {
+            return Ok(None);
         };
         if self.open.len() >= self.limits.depth_max {
-            return Err(self.breach(ParseErrorKind::TooDeep(self.limits.depth_max)));
+            // The long way says so.
+            return Ok(None);
         }
         let name = &rest[..name_len];
+        let known = Name::of(name);
+        if known == Name::Other && !plain::is_name(name) {
+            return Ok(None);
+        }
         self.open.push(Open {
             name_start: self.names.len(),
             cut_by_reader: false,
             empty,
         });
         self.names.extend_from_slice(name);
-        let known = Name::of(name);
         self.reader.get_mut().advance(name_len + 2 + usize::from(empty));
         Ok(Some(Some(known)))
     }
@@ -360,6 +368,7 @@ impl<'a> Tokens<'a> {
             self.reader.get_mut().begin_token();
             self.ensure(REFERENCE_BYTES_MAX + 2)?;
             let offset = self.offset();
+            self.token_from = offset;
             match self.reader.get_ref().buffered() {
                 [] => return Err(Stop::Ended { offset }),
                 [b'<', b'!', b'D' | b'd', ..] => {
@@ -557,16 +566,19 @@ impl<'a> Tokens<'a> {
     }
 
     fn fatal(&self, error: WindowError) -> Stop {
-        self.breach(match error {
-            WindowError::Read(error) => ParseErrorKind::Read(error),
-            WindowError::TokenTooLarge => ParseErrorKind::EventTooLarge(self.limits.event_bytes_max),
-        })
+        match error {
+            WindowError::Read(error) => Stop::Fatal(ParseError {
+                kind: ParseErrorKind::Read(error),
+                offset: self.offset(),
+            }),
+            WindowError::TokenTooLarge => self.breach(ParseErrorKind::EventTooLarge(self.limits.event_bytes_max)),
+        }
     }
 
     fn breach(&self, kind: ParseErrorKind) -> Stop {
         Stop::Fatal(ParseError {
             kind,
-            offset: self.offset(),
+            offset: self.token_from,
         })
     }
 }

@@ -1,8 +1,8 @@
 //! How one [`Evidence`] lies in the database: a few dozen bytes, since a domain has thousands of them.
 //!
 //! Version 1: a version byte, then the fields in the order of [`encode`]. A number is LEB128. A text is a number
-//! `2 * length` with the bytes behind it, or `2 * n + 1` for the same text as the n-th before it: the names in an
-//! evidence are mostly one and the same. An optional value has 0 in front for none; a list its length.
+//! `2 * length` with the bytes behind it, or `2 * n + 1` for the same text as the n-th before it, where the 0th is the
+//! name of the domain row: the names in an evidence are mostly one and the same. An optional value has 0 in front for none; a list its length.
 //! [`super::commit`] interns on the key of the content, so the encoding may change without making duplicates.
 
 use crate::report::{AuthResult, DkimAuth, Evidence, RawField, RawText, Reason, ReasonKind, SpfAuth, SpfScope};
@@ -11,11 +11,11 @@ use super::codec::{Reader, put_number};
 
 const VERSION: u8 = 1;
 
-/// The stored form.
-pub(super) fn encode(evidence: &Evidence) -> Vec<u8> {
+/// The stored form, for a domain row of this name.
+pub(super) fn encode(evidence: &Evidence, domain: &str) -> Vec<u8> {
     let mut writer = Writer {
         bytes: Vec::with_capacity(64),
-        texts: Vec::new(),
+        texts: vec![domain],
     };
     writer.bytes.push(VERSION);
     writer.opt(evidence.header_from.as_deref());
@@ -51,11 +51,11 @@ pub(super) fn encode(evidence: &Evidence) -> Vec<u8> {
     writer.bytes
 }
 
-/// Reads the stored form; `None` if it is damaged or from a newer version.
-pub(super) fn decode(bytes: &[u8]) -> Option<Evidence> {
+/// Reads the stored form of a domain row of this name; `None` if it is damaged or from a newer version.
+pub(super) fn decode(bytes: &[u8], domain: &str) -> Option<Evidence> {
     let mut reader = TextReader {
         reader: Reader::new(bytes),
-        texts: Vec::new(),
+        texts: vec![domain],
     };
     if reader.reader.byte()? != VERSION {
         return None;
@@ -230,12 +230,12 @@ mod tests {
     proptest! {
         #[test]
         fn comes_back_as_it_was(evidence in evidence()) {
-            prop_assert_eq!(decode(&encode(&evidence)), Some(evidence));
+            prop_assert_eq!(decode(&encode(&evidence, "a"), "a"), Some(evidence));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&bytes);
+            let _ = decode(&bytes, "example.com");
         }
     }
 
@@ -259,6 +259,6 @@ mod tests {
             }],
             ..Evidence::default()
         };
-        assert_eq!(encode(&evidence).len(), 40);
+        assert_eq!(encode(&evidence, "news.example.com").len(), 24);
     }
 }

@@ -10,7 +10,7 @@ use crate::report::{
 };
 
 use super::rollup::SourceTotals;
-use super::{Authenticated, Belonging, Millis, Problem, SetAsideId, Totals, evidence};
+use super::{Authenticated, Belonging, Millis, Problem, SetAsideId, Totals};
 
 /// One message, unpacked and parsed.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ pub struct NewReport {
     pub(super) authenticated: Authenticated,
     pub(super) identity: IdentityKey,
     pub(super) content: ContentKey,
-    /// By [`crate::report::Record::evidence`]: key and stored form.
-    pub(super) evidence: Vec<(EvidenceKey, Vec<u8>)>,
+    /// By [`crate::report::Record::evidence`].
+    pub(super) evidence: Vec<EvidenceKey>,
     pub(super) totals: Totals,
     pub(super) days: Vec<DayFigures>,
 }
@@ -60,11 +60,7 @@ impl NewReport {
         let reporter = Reporter::of(&report.metadata);
         let identity = IdentityKey::of(&reporter, &report);
         let content = ContentKey::of(&reporter, &report);
-        let evidence = report
-            .evidence
-            .iter()
-            .map(|one| (EvidenceKey::of(one), evidence::encode(one)))
-            .collect();
+        let evidence = report.evidence.iter().map(EvidenceKey::of).collect();
         let mut figures = Figures::new(report.metadata.window, report.records.len());
         if figures.spread.is_too_long() {
             warnings.add(WarningKind::WindowTooLong, "date_range", None);

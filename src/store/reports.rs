@@ -140,7 +140,7 @@ pub(super) async fn record_page(
     let mut known: HashMap<i64, Arc<Evidence>> = HashMap::with_capacity(found.len());
     for row in &found {
         let number = row.int(0)?;
-        let content = evidence::decode(row.blob(1)?);
+        let content = evidence::decode(row.blob(1)?, &row.text(2)?);
         let content = content.ok_or_else(|| StoreError::damaged("evidence", number, "cannot be read"))?;
         known.insert(number, Arc::new(content));
     }

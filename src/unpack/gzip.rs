@@ -114,9 +114,11 @@ impl Drop for Inflate {
     }
 }
 
-/// Reads the members of a gzip file one after the other as one text, and ignores what follows the last.
+/// Reads the members of a gzip file one after the other as one text, and ignores what follows the last. A member that
+/// begins with an XML declaration is another document: the text ends before it (RFC 1952, 2.2 allows both).
 pub(super) struct GzipReader<'a> {
     input: &'a [u8],
+    next_document: Option<&'a [u8]>,
     inflate: Inflate,
     in_member: bool,
     first: bool,
@@ -127,6 +129,7 @@ impl<'a> GzipReader<'a> {
     pub fn new(input: &'a [u8]) -> Self {
         Self {
             input,
+            next_document: None,
             inflate: Inflate::new(),
             in_member: false,
             first: true,
@@ -136,6 +139,11 @@ impl<'a> GzipReader<'a> {
 
     pub fn damage(&self) -> Option<Damage> {
         self.damage
+    }
+
+    /// The members from the next document on, known once this one was read to its end.
+    pub fn next_document(&self) -> Option<&'a [u8]> {
+        self.next_document
     }
 
     /// `None` at the end; `Some(0)` is no end, only a step without output.
@@ -158,6 +166,10 @@ impl<'a> GzipReader<'a> {
 
     fn begin_member(&mut self) -> bool {
         match member_header(self.input) {
+            Some(header) if !self.first && begins_document(&self.input[header.length..]) => {
+                self.next_document = Some(std::mem::take(&mut self.input));
+                false
+            }
             Some(header) => {
                 self.input = &self.input[header.length..];
                 if !self.first {
@@ -201,6 +213,26 @@ impl<'a> GzipReader<'a> {
     }
 }
 
+/// Whether what a member holds begins with an XML declaration.
+fn begins_document(mut member: &[u8]) -> bool {
+    let mut inflate = Inflate::new();
+    let mut out = [0; 64];
+    let mut filled = 0;
+    while filled < out.len() {
+        match inflate.step(&mut member, &mut out[filled..]) {
+            Inflated::Some(made) => filled += made,
+            Inflated::Last(made) => {
+                filled += made;
+                break;
+            }
+            Inflated::Broken(_) => break,
+        }
+    }
+    let text = &out[..filled];
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    text.trim_ascii_start().starts_with(b"<?xml")
+}
+
 /// The header of one gzip member.
 pub(super) struct MemberHeader<'a> {
     pub length: usize,
@@ -231,4 +263,30 @@ pub(super) fn member_header(bytes: &[u8]) -> Option<MemberHeader<'_>> {
         at += 2;
     }
     (at <= bytes.len()).then_some(MemberHeader { length: at, name })
+}
+
+/// Compression for tests: flate2 is used in no other file but zip's.
+#[cfg(test)]
+pub(super) mod testing {
+    use flate2::{Compress, Compression, Crc, FlushCompress};
+
+    /// A raw deflate stream, ended or ready to be followed by another.
+    pub fn deflate(bytes: &[u8], is_last: bool) -> Vec<u8> {
+        let mut state = Compress::new(Compression::best(), false);
+        let mut out = Vec::with_capacity(bytes.len() + 1024);
+        let flush = if is_last {
+            FlushCompress::Finish
+        } else {
+            FlushCompress::Full
+        };
+        state.compress_vec(bytes, &mut out, flush).unwrap();
+        assert_eq!(state.total_in(), bytes.len() as u64);
+        out
+    }
+
+    pub fn crc(bytes: &[u8]) -> u32 {
+        let mut crc = Crc::new();
+        crc.update(bytes);
+        crc.sum()
+    }
 }

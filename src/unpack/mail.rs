@@ -207,9 +207,7 @@ impl Walk<'_, '_> {
                 .position(|field| name.eq_ignore_ascii_case(field.as_bytes()))
             {
                 mime[at].get_or_insert(range);
-            } else if is_top
-                && let Some(other) = classify::header_field(name, &bytes[range.start + name.len()..range.end])
-            {
+            } else if is_top && let Some(other) = classify::header_field(name, field_value(&bytes[range])) {
                 self.evidence.note(other);
             }
         }
@@ -268,16 +266,25 @@ fn parse_mime_fields(bytes: &[u8], fields: &[Option<Range<usize>>; 4]) -> Header
         boundary: boundary
             .filter(|boundary| (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len()))
             .map(|boundary| boundary.as_bytes().to_vec()),
-        name: parsed
-            .attachment_name()
-            .or(parsed.content_description())
-            .map(str::to_owned),
+        name: parsed.attachment_name().or(parsed.content_description()).map(file_name),
         encoding: match encoding.as_str() {
             encoding if encoding.starts_with("base64") => Encoding::Base64,
             encoding if encoding.starts_with("quoted-printable") => Encoding::QuotedPrintable,
             _ => Encoding::Identity,
         },
     }
+}
+
+/// A file name without what folding left in it: RFC 7489's own example (B.5) folds inside the quotes.
+fn file_name(name: &str) -> String {
+    match name.contains('!') {
+        true => name.split_ascii_whitespace().collect(),
+        false => name.to_owned(),
+    }
+}
+
+fn field_value(field: &[u8]) -> &[u8] {
+    memchr::memchr(b':', field).map_or(b"", |colon| &field[colon + 1..])
 }
 
 /// A header field with its continuation lines, or the offset of the body.

@@ -18,6 +18,15 @@ mod transfer;
 mod walk;
 mod zip;
 
+#[cfg(test)]
+mod archive_tests;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod testdata;
+#[cfg(test)]
+mod tests;
+
 pub use limits::Limits;
 pub use problem::{Damage, Other, Problem, ReadStopped, Reason, reason_of};
 pub use text::{ReportText, TextReader};

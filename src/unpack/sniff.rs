@@ -56,7 +56,10 @@ const PKCS7: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07";
 
 /// What a leaf with this beginning is.
 pub(super) fn format(head: &[u8]) -> Format {
-    if let Some((_, format)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
+    if let Some((_, format)) = MAGIC
+        .iter()
+        .find(|(magic, _)| magic.first() == head.first() && head.starts_with(magic))
+    {
         return *format;
     }
     match head {
@@ -84,17 +87,19 @@ fn text_format(head: &[u8]) -> Format {
     if start.starts_with(b"{") || start.starts_with(b"[{") {
         return Format::Json;
     }
-    // A stray NUL is repaired by the parser; a text that is a tenth control characters is none.
-    let sample = &head[..head.len().min(1024)];
-    let controls = sample
-        .iter()
-        .filter(|&&byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c))
-        .count();
-    if controls * 10 > sample.len() {
-        Format::Binary
-    } else {
-        Format::Text
+    if is_xml_start(head) {
+        // A short report padded with NUL is mostly NUL.
+        return Format::Text;
     }
+    // A stray NUL is repaired by the parser; a text that is a tenth control characters is none, unless it is a short
+    // mail around binary data or a report behind some garbage.
+    let sample = &head[..head.len().min(256)];
+    let controls: u16 = sample
+        .iter()
+        .map(|&byte| u16::from((byte < 9) | (byte > 13) & (byte < 0x20)))
+        .sum();
+    let is_binary = usize::from(controls) * 10 > sample.len() && !is_mail(head) && !has_feedback(head);
+    if is_binary { Format::Binary } else { Format::Text }
 }
 
 /// Without byte order mark and white space in front.

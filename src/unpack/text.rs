@@ -81,11 +81,18 @@ pub(super) struct Meter {
     /// Bytes drawn from the shared budget: the most that one opening read.
     charged: Cell<u64>,
     damage: Cell<Option<Damage>>,
+    /// Compressed bytes from the next document of a gzip file on.
+    next_document_bytes: Cell<usize>,
 }
 
 impl Meter {
     pub fn damage(&self) -> Option<Damage> {
         self.damage.get()
+    }
+
+    /// How many bytes at the end of a gzip file hold further documents; known once the first was read to its end.
+    pub fn next_document_bytes(&self) -> usize {
+        self.next_document_bytes.get()
     }
 }
 
@@ -191,6 +198,11 @@ impl<'a> Raw<'a> {
     /// Nothing more comes; what is wrong with the archive is known.
     fn end(&mut self) {
         self.ended = true;
+        if let Source::Gzip(reader) = &self.source {
+            self.meter
+                .next_document_bytes
+                .set(reader.next_document().map_or(0, <[u8]>::len));
+        }
         self.meter.damage.set(match &self.source {
             Source::Plain(_) => None,
             Source::Gzip(reader) => reader.damage(),
@@ -206,8 +218,10 @@ impl<'a> Raw<'a> {
         if self.taken <= charged || matches!(self.source, Source::Plain(_)) {
             return Ok(());
         }
+        // Only what was granted is noted: a second opening is then stopped at the same byte.
+        self.budget.spend_inflated(self.taken - charged)?;
         self.meter.charged.set(self.taken);
-        self.budget.spend_inflated(self.taken - charged)
+        Ok(())
     }
 
     /// Reads on a little, for the checksum behind a text whose parser stopped at its end tag.
@@ -237,6 +251,8 @@ pub struct ReportText<'a> {
     pub(super) leaf: &'a str,
     pub(super) file_name: Option<&'a str>,
     pub(super) content: Content<'a>,
+    /// What was wrong with an archive further out.
+    pub(super) outer_damage: Option<Damage>,
     pub(super) budget: &'a Budget<'a>,
     pub(super) meter: &'a Meter,
     /// The reader that saw the beginning serves the first opening: small texts are inflated once.
@@ -281,7 +297,7 @@ impl<'a> ReportText<'a> {
     /// What was wrong with the archive around the text. Known once a reader was read to its end, or dropped less
     /// than 64 KiB before it.
     pub fn damage(&self) -> Option<Damage> {
-        self.meter.damage()
+        self.meter.damage().or(self.outer_damage)
     }
 }
 

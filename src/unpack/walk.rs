@@ -4,12 +4,11 @@ use super::budget::Budget;
 use super::classify::{self, Evidence};
 use super::gzip;
 use super::label;
-use super::problem::{Other, Problem, Reason};
+use super::problem::{Damage, Other, Problem, Reason};
 use super::sniff::{self, Format};
 use super::text::{Content, Meter, Raw, ReportText};
 use super::transfer;
 use super::zip;
-use std::borrow::Cow;
 use std::cell::Cell;
 
 const DETAIL_BYTES_MAX: usize = 200;
@@ -25,6 +24,8 @@ pub(super) struct Place {
     pub nesting: usize,
     /// Its first byte in the message, unless it was decoded.
     pub offset: Option<u64>,
+    /// What was wrong with an archive around it.
+    pub damage: Option<Damage>,
 }
 
 /// Bytes that contain no further MIME parts.
@@ -84,19 +85,26 @@ impl<'a, 'v> Walk<'a, 'v> {
             return;
         }
         let meter = Meter::default();
-        let mut raw = Raw::new(leaf.content, self.budget, &meter);
+        self.metered_leaf(leaf, &meter);
+    }
+
+    fn metered_leaf<'l>(&mut self, leaf: &Leaf<'l>, meter: &'l Meter)
+    where
+        'a: 'l,
+    {
+        let mut raw = Raw::new(leaf.content, self.budget, meter);
         if let Err(reason) = raw.prime() {
             return self.problem(leaf.path, leaf.place, reason, "");
         }
         let head = raw.head();
         if head.is_empty() {
             drop(raw);
-            return self.nothing_in(leaf, &meter);
+            return self.nothing_in(leaf, meter);
         }
         match sniff::format(head) {
             Format::AppleDouble => {}
-            Format::Gzip => self.open_archive(leaf, raw, Self::gzip),
-            Format::Zip => self.open_archive(leaf, raw, Self::zip),
+            Format::Gzip => self.open_archive(leaf, raw, meter, Self::gzip),
+            Format::Zip => self.open_archive(leaf, raw, meter, Self::zip),
             Format::Unsupported("S/MIME") if leaf.media_type.ends_with("-signature") => {}
             // Two bytes are little to go by: without a claim it is some binary file.
             Format::Unsupported("zlib") if !leaf.claims => {}
@@ -105,7 +113,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             Format::Json if sniff::is_tls_report(head) => self.evidence.note(Other::TlsReport),
             Format::Json => self.not_a_report(leaf, "JSON"),
             Format::Binary => self.not_a_report(leaf, "binary data"),
-            Format::Text => self.text(leaf, raw, &meter),
+            Format::Text => self.text(leaf, raw, meter),
         }
     }
 
@@ -129,7 +137,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             return self.visit(leaf, raw, meter);
         }
         if sniff::is_base64(head) {
-            return self.open_archive(leaf, raw, Self::base64);
+            return self.open_archive(leaf, raw, meter, Self::base64);
         }
         if leaf.place.levels == 0
             && let Some(other) = classify::text(head)
@@ -137,7 +145,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             return self.evidence.note(other);
         }
         if sniff::is_mail(head) {
-            return self.open_archive(leaf, raw, Self::mail_in_leaf);
+            return self.open_archive(leaf, raw, meter, Self::mail_in_leaf);
         }
         if head.trim_ascii().is_empty() && leaf.claims {
             return self.problem(leaf.path, leaf.place, Reason::Empty, "white space");
@@ -151,6 +159,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             leaf: leaf.path,
             file_name: leaf.hint,
             content: leaf.content,
+            outer_damage: leaf.place.damage,
             budget: self.budget,
             meter,
             primed: Cell::new(Some(raw)),
@@ -159,17 +168,7 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     /// Goes into a leaf that holds other leaves; what is itself packed is first unpacked into memory.
-    fn open_archive(&mut self, leaf: &Leaf<'_>, raw: Raw<'_>, open: fn(&mut Self, &Leaf<'_>, &[u8])) {
-        let bytes = match leaf.content {
-            Content::Plain(bytes) => {
-                drop(raw);
-                Cow::Borrowed(bytes)
-            }
-            _ => match raw.read_all(self.budget.limits.archive_bytes_max) {
-                Ok(bytes) => Cow::Owned(bytes),
-                Err(reason) => return self.problem(leaf.path, leaf.place, reason, "archive in an archive"),
-            },
-        };
+    fn open_archive(&mut self, leaf: &Leaf<'_>, raw: Raw<'_>, meter: &Meter, open: fn(&mut Self, &Leaf<'_>, &[u8])) {
         if leaf.place.nesting >= self.budget.limits.archive_nesting_max {
             return self.problem(
                 leaf.path,
@@ -178,7 +177,24 @@ impl<'a, 'v> Walk<'a, 'v> {
                 "archives inside archives",
             );
         }
-        open(self, leaf, &bytes);
+        if let Content::Plain(bytes) = leaf.content {
+            drop(raw);
+            return open(self, leaf, bytes);
+        }
+        match raw.read_all(self.budget.limits.archive_bytes_max) {
+            Ok(bytes) => {
+                let damage = meter.damage().or(leaf.place.damage);
+                open(
+                    self,
+                    &Leaf {
+                        place: Place { damage, ..leaf.place },
+                        ..*leaf
+                    },
+                    &bytes,
+                );
+            }
+            Err(reason) => self.problem(leaf.path, leaf.place, reason, "archive in an archive"),
+        }
     }
 
     fn gzip(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
@@ -193,15 +209,26 @@ impl<'a, 'v> Walk<'a, 'v> {
             .or(stem)
             .map(label::hint);
         let path = label::join(leaf.path, name.unwrap_or("gunzipped"));
-        self.leaf(&Leaf {
-            content: Content::Gzip(bytes),
-            path: &path,
-            name,
-            hint: better_hint(name, leaf.hint),
-            media_type: "",
-            claims: leaf.claims,
-            place: inside(leaf.place),
-        });
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.halted {
+            let meter = Meter::default();
+            let document = Leaf {
+                content: Content::Gzip(rest),
+                path: &path,
+                name,
+                hint: better_hint(name, leaf.hint),
+                media_type: "",
+                claims: leaf.claims,
+                place: inside(leaf.place),
+            };
+            self.metered_leaf(&document, &meter);
+            rest = &bytes[bytes.len() - meter.next_document_bytes()..];
+            if !rest.is_empty()
+                && let Err(reason) = self.budget.spend_entries(1)
+            {
+                return self.archive_problem(leaf, reason, "documents in one gzip file");
+            }
+        }
     }
 
     fn zip(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {

@@ -1,7 +1,12 @@
 //! Tests of the whole, through the doors that users have.
 
+mod cli;
+mod corpus;
+mod fixtures;
 mod http;
+mod reading;
 mod store;
+mod tidy;
 
 /// Changes a database behind the program's back.
 async fn sqlite(path: &std::path::Path, statement: &'static str) {

@@ -117,7 +117,8 @@ fn warn_of_missing(building: &mut Building, row: &Row, seen: &Seen, offset: u64)
     if !seen.has(Name::AuthResults) {
         building.warn(WarningKind::Missing, "auth_results", Some(offset));
     }
-    if row.evaluated.dkim.is_none() || row.evaluated.spf.is_none() {
+    let Evaluated { disposition, dkim, spf } = row.evaluated;
+    if disposition.is_none() || dkim.is_none() || spf.is_none() {
         building.warn(WarningKind::VerdictDerived, "policy_evaluated", Some(offset));
     }
 }

@@ -42,15 +42,3 @@ names! {
     EnvelopeTo b"envelope_to", EnvelopeFrom b"envelope_from", HeaderFrom b"header_from",
     Selector b"selector", Scope b"scope", Result b"result", HumanResult b"human_result",
 }
-
-/// How many bytes at the start of `bytes` make a name of letters, digits and underscores, none if the first is a digit.
-#[inline]
-pub(crate) fn plain_len(bytes: &[u8]) -> usize {
-    if bytes.first().is_some_and(u8::is_ascii_digit) {
-        return 0;
-    }
-    bytes
-        .iter()
-        .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
-        .unwrap_or(bytes.len())
-}

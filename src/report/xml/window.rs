@@ -3,6 +3,7 @@
 //! It counts bytes, so that every oddity can be given its offset, and it bounds a single token: whatever the
 //! tokenizer would have to gather beyond `token_bytes_max` ends in an error instead of in memory.
 
+use super::plain;
 use std::io::{self, BufRead, Read};
 
 /// How many bytes one read asks for. Two windows fit in the second-level cache of one core.
@@ -27,6 +28,8 @@ pub(crate) struct Window<'a> {
     /// Offset in the text of `buffer[0]`.
     base: u64,
     ended: bool,
+    /// The reader failed: what it gave before is still read, then this is said.
+    failed: Option<io::Error>,
     token_bytes_max: usize,
     token_bytes: usize,
     /// Set together with the error that the tokenizer is given, which is a dummy.
@@ -46,6 +49,7 @@ impl<'a> Window<'a> {
             end: 0,
             base: 0,
             ended: false,
+            failed: None,
             token_bytes_max,
             token_bytes: 0,
             error: None,
@@ -90,20 +94,16 @@ impl<'a> Window<'a> {
     pub(crate) fn skip_space(&mut self) -> Result<(), WindowError> {
         loop {
             let rest = &self.buffer[self.start..self.end];
-            match rest
-                .iter()
-                .position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
-            {
-                Some(len) => {
-                    self.start += len;
-                    return Ok(());
-                }
-                None => self.start = self.end,
-            }
-            if self.ended {
+            let len = plain::space_len(rest);
+            let found = len < rest.len();
+            self.start += len;
+            if found {
                 return Ok(());
             }
-            self.read_more()?;
+            if self.ended {
+                return self.end_well();
+            }
+            self.read_more();
         }
     }
 
@@ -112,9 +112,9 @@ impl<'a> Window<'a> {
     pub(crate) fn ensure(&mut self, len: usize) -> Result<(), WindowError> {
         let len = len.min(WINDOW_BYTES / 2);
         while self.end - self.start < len && !self.ended {
-            self.read_more()?;
+            self.read_more();
         }
-        Ok(())
+        self.end_well()
     }
 
     /// Starts the budget of the next token.
@@ -127,7 +127,14 @@ impl<'a> Window<'a> {
         self.error.take()
     }
 
-    fn read_more(&mut self) -> Result<(), WindowError> {
+    fn end_well(&mut self) -> Result<(), WindowError> {
+        match self.failed.take_if(|_| self.start == self.end) {
+            Some(error) => Err(WindowError::Read(error)),
+            None => Ok(()),
+        }
+    }
+
+    fn read_more(&mut self) {
         // Move the rest to the front only when the back is used up: each byte is moved a bounded number of times.
         if self.start == self.end || self.end == self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -137,17 +144,15 @@ impl<'a> Window<'a> {
         }
         loop {
             match self.inner.read(&mut self.buffer[self.end..]) {
-                Ok(0) => {
+                Ok(0) => self.ended = true,
+                Ok(len) => self.end += len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
                     self.ended = true;
-                    return Ok(());
+                    self.failed = Some(error);
                 }
-                Ok(len) => {
-                    self.end += len;
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(WindowError::Read(error)),
             }
+            return;
         }
     }
 }
@@ -169,10 +174,11 @@ impl BufRead for Window<'_> {
             return Err(io::Error::other("token too large"));
         }
         if self.start == self.end && !self.ended {
-            if let Err(error) = self.read_more() {
-                self.error = Some(error);
-                return Err(io::Error::other("text could not be read"));
-            }
+            self.read_more();
+        }
+        if let Err(error) = self.end_well() {
+            self.error = Some(error);
+            return Err(io::Error::other("text could not be read"));
         }
         Ok(&self.buffer[self.start..self.end])
     }

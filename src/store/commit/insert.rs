@@ -4,14 +4,15 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, EvidenceKey};
+use crate::report::{Day, Evidence, EvidenceKey};
 
 use super::super::db::{Args, Conn};
 use super::super::rollup::Change;
 use super::super::sql::sql;
 use super::super::writer::Memory;
-use super::super::{DomainId, NewMessage, StoreError, reports};
+use super::super::{DomainId, NewMessage, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
+use super::place::Names;
 use super::report_of;
 use super::rollups::Moves;
 
@@ -21,6 +22,7 @@ pub(super) async fn insert(
     memory: &mut Memory,
     batch: &[NewMessage],
     decisions: &Decisions,
+    names: &Names,
     moves: &mut Moves,
     keep_originals: bool,
 ) -> Result<(), StoreError> {
@@ -31,7 +33,7 @@ pub(super) async fn insert(
         bind_report(args, batch, decision, keep_originals)
     })
     .await?;
-    let known = intern(conn, memory, batch, &fresh).await?;
+    let known = intern(conn, memory, batch, &fresh, names).await?;
     insert_records(conn, batch, &fresh, &known).await?;
     for decision in fresh.iter().filter(|decision| decision.counted) {
         let new = report_of(batch, &decision.claim);
@@ -90,15 +92,17 @@ async fn intern(
     memory: &mut Memory,
     batch: &[NewMessage],
     fresh: &[&Decision],
+    names: &Names,
 ) -> Result<Known, StoreError> {
     let mut known = Known::default();
-    let mut unknown: HashMap<(DomainId, EvidenceKey), &[u8]> = HashMap::new();
+    let mut unknown: HashMap<(DomainId, EvidenceKey), &Evidence> = HashMap::new();
     for decision in fresh {
-        for (key, content) in &report_of(batch, &decision.claim).evidence {
+        let new = report_of(batch, &decision.claim);
+        for (key, evidence) in new.evidence.iter().zip(&new.report.evidence) {
             let key = (decision.claim.domain, *key);
             match memory.evidence.get(&key) {
                 Some(number) => _ = known.insert(key, *number),
-                None => _ = unknown.insert(key, content),
+                None => _ = unknown.insert(key, evidence),
             }
         }
     }
@@ -126,7 +130,7 @@ async fn intern(
         args.push_int(domain.0);
         args.push_int(*number);
         args.push_blob(&key.0);
-        args.push_blob(unknown[&(*domain, *key)]);
+        args.push_blob(&evidence::encode(unknown[&(*domain, *key)], &names[domain]));
     })
     .await?;
     known.extend(numbered);
@@ -160,7 +164,7 @@ async fn insert_records(
         let new = report_of(batch, &decision.claim);
         let domain = decision.claim.domain;
         numbers.clear();
-        numbers.extend(new.evidence.iter().map(|(key, _)| known[&(domain, *key)]));
+        numbers.extend(new.evidence.iter().map(|key| known[&(domain, *key)]));
         for (record, seq) in new.report.records.iter().zip(0..) {
             rows.push(RecordRow {
                 domain,

@@ -63,7 +63,16 @@ async fn commit(
     let placed = place::place(conn, memory, batch, options.fresh).await?;
     let mut decisions = decide::decide(conn, memory, batch, &placed.claims).await?;
     let mut moves = Moves::default();
-    insert::insert(conn, memory, batch, &decisions, &mut moves, options.keep_originals).await?;
+    insert::insert(
+        conn,
+        memory,
+        batch,
+        &decisions,
+        &placed.names,
+        &mut moves,
+        options.keep_originals,
+    )
+    .await?;
     decisions.apply_changes(conn, &mut moves).await?;
     moves.apply(conn).await?;
     if options.keep_originals {

@@ -1,5 +1,7 @@
 //! Whose is a report? The domain row it belongs to, or none.
 
+use hashbrown::HashMap;
+
 use crate::report::{DomainName, ancestors};
 
 use super::super::db::{Args, Conn};
@@ -17,10 +19,15 @@ pub(super) struct Claim {
     pub domain: DomainId,
 }
 
+/// Domain rows by their names.
+pub(super) type Names = HashMap<DomainId, Box<str>>;
+
 /// The reports of a batch by where they belong.
 #[derive(Debug, Default)]
 pub(super) struct Placed {
     pub claims: Vec<Claim>,
+    /// Of the domain rows that are claimed.
+    pub names: Names,
     /// Message, report: no domain row is registered for them.
     pub unclaimed: Vec<(usize, usize)>,
 }
@@ -39,7 +46,7 @@ pub(super) async fn place(
             let policy_domain = &*new.report.policy.domain;
             let domain = match message.belonging {
                 Belonging::Domain(account, domain) => match named(conn, memory, account, domain).await? {
-                    Some(name) if covers(&name, policy_domain) => Some(domain),
+                    Some(name) if covers(&name, policy_domain) => Some((domain, name)),
                     Some(name) => {
                         let problem = misaddressed(leaf, policy_domain, &name);
                         message.problems.push(problem);
@@ -54,11 +61,14 @@ pub(super) async fn place(
                 },
             };
             match domain {
-                Some(domain) => placed.claims.push(Claim {
-                    message: nth,
-                    report,
-                    domain,
-                }),
+                Some((domain, name)) => {
+                    placed.names.insert(domain, name);
+                    placed.claims.push(Claim {
+                        message: nth,
+                        report,
+                        domain,
+                    });
+                }
                 None => placed.unclaimed.push((nth, report)),
             }
         }
@@ -99,7 +109,7 @@ async fn closest(
     memory: &mut Memory,
     account: AccountId,
     policy_domain: &str,
-) -> Result<Option<DomainId>, StoreError> {
+) -> Result<Option<(DomainId, Box<str>)>, StoreError> {
     for name in upwards(policy_domain) {
         let key = (account, Box::from(name));
         let domain = match memory.domains.get(&key) {
@@ -113,8 +123,8 @@ async fn closest(
                 domain
             }
         };
-        if domain.is_some() {
-            return Ok(domain);
+        if let Some(domain) = domain {
+            return Ok(Some((domain, name.into())));
         }
     }
     Ok(None)
@@ -128,7 +138,7 @@ async fn add(
     policy_domain: &str,
     now: i64,
     fresh: &(dyn Fn() -> FreshDomain + Sync),
-) -> Result<Option<DomainId>, StoreError> {
+) -> Result<Option<(DomainId, Box<str>)>, StoreError> {
     let Ok(name) = DomainName::parse(policy_domain) else {
         return Ok(None);
     };
@@ -149,5 +159,5 @@ async fn add(
     let domain = domains::insert(conn, account, &new, now).await?;
     conn.run(sql!("domains_changed"), Args::default()).await?;
     memory.domains.insert((account, policy_domain.into()), Some(domain));
-    Ok(Some(domain))
+    Ok(Some((domain, policy_domain.into())))
 }

@@ -12,6 +12,7 @@ use tallymark::metrics::Metrics;
 use tallymark::report::DomainName;
 use tallymark::store::{AccountId, DomainId, Mode, NewKey, Permission, Store};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::{Answer, Ask};
@@ -26,9 +27,12 @@ pub struct TestApp {
     pub clock: Clock,
     pub account: AccountId,
     pub key: String,
+    /// The way in that other doors than the API use.
+    pub intake: Intake,
     /// Where the database is.
     _folder: tempfile::TempDir,
-    _stop: DropGuard,
+    serving: JoinHandle<std::io::Result<()>>,
+    stop: DropGuard,
 }
 
 impl TestApp {
@@ -49,12 +53,12 @@ impl TestApp {
         // The clock stands still, so a rate would never recover.
         config.rate = None;
         change(&mut config);
-        let state = AppState::new(store.clone(), intake, clock.clone(), metrics, config);
+        let state = AppState::new(store.clone(), intake.clone(), clock.clone(), metrics, config);
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, router(state), stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(serve(listener, router(state), stop.clone().cancelled_owned()));
 
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;
         let key = add_key(&store, account, Permission::FullAccess, None).await;
@@ -65,7 +69,9 @@ impl TestApp {
             account,
             key,
             _folder: folder,
-            _stop: stop.drop_guard(),
+            serving,
+            intake,
+            stop: stop.drop_guard(),
         }
     }
 
@@ -80,6 +86,12 @@ impl TestApp {
             account,
             add_key(&self.store, account, Permission::FullAccess, None).await,
         )
+    }
+
+    /// Tells the API to stop and waits until it has.
+    pub async fn stop(self) {
+        drop(self.stop);
+        self.serving.await.unwrap().unwrap();
     }
 
     pub async fn send(&self, ask: Ask) -> Answer {

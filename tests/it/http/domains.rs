@@ -1,9 +1,10 @@
 //! `/domains`
 
 use serde_json::json;
+use tallymark::ingest::{Belonging, RawMessage};
 use tallymark::store::Permission;
 
-use super::{Ask, PASS, Sample, TestApp};
+use super::{Ask, NOW, PASS, Sample, TestApp};
 
 #[tokio::test]
 async fn a_domain_is_added_shown_listed_and_removed() {
@@ -177,11 +178,33 @@ async fn a_key_bound_to_a_domain_lists_only_that_one_and_adds_none() {
 #[tokio::test]
 async fn reports_that_came_before_their_domain_are_counted_when_it_is_added() {
     let app = TestApp::start().await;
-    let id = app.add_domain("first.example").await;
-    app.upload(&id, Sample::new("first.example", "r1", &[PASS]).xml()).await;
+    for policy_domain in ["example.com", "mail.example.com", "notexample.com", "com"] {
+        let bytes = Sample::new(policy_domain, policy_domain, &[PASS]).xml();
+        let origin = "a file".to_owned();
+        let belonging = Belonging::Account(app.account);
+        let raw = RawMessage {
+            bytes,
+            received_at: NOW,
+            origin,
+            belonging,
+        };
+        app.intake.submit(raw).await.unwrap();
+    }
+    let unclaimed = async || app.get("/quarantine?kind=unclaimed").await.expect(200)["pagination"]["total"].clone();
+    assert_eq!(unclaimed().await, 4);
+    let id = app.add_domain("example.com").await;
+    let stats = app.get(&format!("/domains/{id}/dmarc/stats")).await.expect(200);
+    assert_eq!((&stats["reports"], &stats["total_messages"]), (&json!(2), &json!(20)));
+    assert_eq!(unclaimed().await, 2);
+}
+
+#[tokio::test]
+async fn a_domain_that_is_removed_takes_its_reports_with_it() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    app.upload(&id, Sample::new("example.com", "r1", &[PASS]).xml()).await;
     app.delete(&format!("/domains/{id}")).await.expect(200);
-    // Removed with its reports: adding it again brings nothing back by itself.
-    let id = app.add_domain("first.example").await;
+    let id = app.add_domain("example.com").await;
     let list = app.get(&format!("/domains/{id}/dmarc/reports")).await.expect(200);
     assert_eq!(list["pagination"]["total"], 0);
 }

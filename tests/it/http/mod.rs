@@ -2,6 +2,7 @@
 
 mod app;
 mod client;
+mod connections;
 mod contract;
 mod domains;
 mod export;

@@ -18,12 +18,17 @@ fn counts(taken: &Value) -> (usize, u64, usize) {
 async fn a_report_can_be_handed_in_as_xml_gzip_zip_and_mail() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
-    let xml = |nth: &str| Sample::new("example.com", nth, &[PASS]).xml();
+    // Each about another day: the same messages under another report_id would be taken for the same report.
+    let xml = |name: &str, day: i64| {
+        let sample = Sample::new("example.com", name, &[PASS]);
+        let begin = sample.begin - day * 86_400;
+        Sample { begin, ..sample }.xml()
+    };
     for (nth, bytes) in [
-        ("xml", xml("xml")),
-        ("gz", gzip(&xml("gz"))),
-        ("zip", zip(&xml("zip"))),
-        ("mail", mail(&xml("mail"))),
+        ("xml", xml("xml", 0)),
+        ("gz", gzip(&xml("gz", 1))),
+        ("zip", zip(&xml("zip", 2))),
+        ("mail", mail(&xml("mail", 3))),
     ] {
         let taken = app.upload(&id, bytes).await;
         assert_eq!(counts(&taken), (1, 0, 0), "{nth}: {taken}");

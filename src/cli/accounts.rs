@@ -1,0 +1,75 @@
+//! `tallymark accounts`: the tenants of this installation.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::Context;
+use super::text::{Align, Table};
+use crate::clock;
+use crate::store::{Mode, StoreError};
+
+/// Add and list accounts: each has its own domains, keys and reports.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Add an account.
+    #[command(after_help = "Example:\n  tallymark accounts add acme && tallymark keys create --account acme")]
+    Add {
+        /// Its name, for this command line only.
+        name: String,
+        /// A test account: its keys begin with sk_test_.
+        #[arg(long)]
+        test: bool,
+    },
+    /// List the accounts.
+    List,
+}
+
+pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Add { name, test } => add(context, &name, if test { Mode::Test } else { Mode::Live }, out).await,
+        Command::List => list(context, out).await,
+    }
+}
+
+async fn add(context: Context, name: &str, mode: Mode, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+        anyhow::bail!("an account's name has 1 to 64 letters, digits, and - _ . @");
+    }
+    let app = context.open().await?;
+    match app.store.add_account(name, mode, app.clock.now()).await {
+        Ok(account) => writeln!(
+            out,
+            "account {} is there; its first key: `tallymark keys create --account {0}`",
+            account.name
+        )?,
+        Err(StoreError::Exists(_)) => {
+            anyhow::bail!("there is an account {name} already: `tallymark accounts list` shows all")
+        }
+        Err(error) => return Err(error.into()),
+    }
+    app.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(context: Context, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let app = context.open_existing().await?;
+    let mut table = Table::new(&[
+        ("name", Align::Left),
+        ("mode", Align::Left),
+        ("domains", Align::Right),
+        ("since", Align::Left),
+    ]);
+    for account in app.store.accounts().await? {
+        let domains = app.store.domains(account.id).await?.len();
+        table.row([
+            account.name,
+            account.mode.word().to_owned(),
+            domains.to_string(),
+            clock::format_instant(account.created_at),
+        ]);
+    }
+    write!(out, "{table}")?;
+    app.close().await;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,167 @@
+//! `tallymark import`: files and folders into the database.
+
+mod reading;
+mod tally;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use self::reading::{Event, Reading};
+use self::tally::Tally;
+use super::Context;
+use super::context::account_or_first;
+use super::progress::Progress;
+use crate::app::App;
+use crate::ingest::{Belonging, Outcome, RawMessage};
+use crate::origin::files::FileMessage;
+use crate::store::Account;
+
+/// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tallymark import --add-domains ~/dmarc-reports
+  tallymark import report.xml.gz inbox.mbox ~/Maildir
+  tallymark import --json reports/ | jq .reports
+
+Every file is one message, except that an mbox holds many; folders are read with all that is in them.
+Importing something again stores nothing new. What cannot be read is kept, with the reason: see
+`tallymark quarantine list`. Reports about domains that nobody has added are kept as unclaimed, and
+counted once the domain is added.
+
+Exit code 0: every message is safely in the database, be it as a report, quarantined, unclaimed or other mail.
+Exit code 1: a file could not be read, the database failed, or it was interrupted; importing again goes on.
+Exit code 2: the arguments are wrong.")]
+pub struct Args {
+    /// Files and folders.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The account they are for [default: the only one, or `default`; an empty database gets it].
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Add the domains that the reports are about.
+    #[arg(long)]
+    add_domains: bool,
+    /// Print the summary as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let app = context.open().await?;
+    let account = account_or_first(&app.store, &app.clock, args.account.as_deref()).await?;
+    let belonging = if args.add_domains {
+        Belonging::AddDomains(account.id)
+    } else {
+        Belonging::Account(account.id)
+    };
+
+    let progress = Arc::new(Progress::new(app.clock.clone(), "messages"));
+    let began = app.clock.monotonic();
+    let mut tally = Tally::default();
+    let stopped = import(&app, args.paths, belonging, &progress, &mut tally).await;
+    progress.finish();
+    if args.add_domains {
+        claim_earlier_ones(&app, &account).await?;
+    }
+    tally.took = app.clock.monotonic().saturating_sub(began);
+    tally.unclaimed_domains = app.store.unclaimed_names(account.id).await.unwrap_or_default();
+
+    if args.json {
+        writeln!(out, "{}", tally.json())?;
+    } else {
+        write!(out, "{tally}")?;
+    }
+    out.flush()?;
+    app.close().await;
+    stopped.context("stopped; what is counted above is stored, and the same command goes on from there")?;
+    Ok(if tally.unreadable() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Feeds every message to the intake, many at a time, in the order of the files; returns when all are answered.
+async fn import(
+    app: &App,
+    paths: Vec<PathBuf>,
+    belonging: Belonging,
+    progress: &Arc<Progress>,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let mut reading = Reading::start(paths, app.config.limits.message_bytes_max, Arc::clone(progress));
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    // Polled in the order in which they were pushed, so that messages enter the queue in the order of the files.
+    let mut in_flight = FuturesUnordered::new();
+    let mut stopped: anyhow::Result<()> = Ok(());
+    let mut is_reading = true;
+    while is_reading || !in_flight.is_empty() {
+        tokio::select! {
+            biased;
+            Some((bytes_len, outcome)) = in_flight.next(), if !in_flight.is_empty() => {
+                progress.advance(bytes_len);
+                match outcome {
+                    Ok(outcome) => tally.add_outcome(bytes_len, &outcome),
+                    Err(error) => {
+                        reading.stop();
+                        stopped = stopped.and(Err(error));
+                    }
+                }
+            }
+            _ = &mut interrupted, if stopped.is_ok() => {
+                reading.stop();
+                stopped = Err(anyhow!("interrupted"));
+            }
+            event = reading.next(), if is_reading => match event {
+                None => is_reading = false,
+                Some(Event::File) => tally.files += 1,
+                Some(Event::Unreadable(error)) => {
+                    progress.note(&super::text::escape(&format!("cannot read {error}")));
+                    tally.add_unreadable(&error);
+                }
+                Some(Event::Message(message, room)) => in_flight.push(submit(app, message, room, belonging)),
+            },
+        }
+    }
+    stopped
+}
+
+/// Reports that were unclaimed before and whose domain has been added now belong to it.
+async fn claim_earlier_ones(app: &App, account: &Account) -> anyhow::Result<()> {
+    let unclaimed = app.store.unclaimed_names(account.id).await?;
+    if unclaimed.is_empty() {
+        return Ok(());
+    }
+    for domain in app.store.domains(account.id).await? {
+        if unclaimed.iter().any(|name| domain.name.covers(name)) {
+            app.intake.claim(account.id, domain.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the message's length and what became of it, once it is stored; `_room` is held until then.
+async fn submit(
+    app: &App,
+    message: FileMessage,
+    _room: OwnedSemaphorePermit,
+    belonging: Belonging,
+) -> (u64, anyhow::Result<Outcome>) {
+    let bytes_len = message.bytes.len() as u64;
+    let raw = RawMessage {
+        bytes: message.bytes,
+        received_at: app.clock.now(),
+        origin: message.origin,
+        belonging,
+    };
+    (bytes_len, app.intake.submit(raw).await.map_err(anyhow::Error::from))
+}

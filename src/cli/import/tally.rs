@@ -1,0 +1,171 @@
+//! What became of everything, as a table and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cli::text::{count, duration, escape};
+use crate::ingest::{Fate, Outcome};
+use crate::origin::files::Unreadable;
+use crate::store::SetAsideKind;
+
+/// So many unreadable files are named in the summary.
+const NAMED_MAX: usize = 20;
+
+/// The sums of an import.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub files: u64,
+    pub took: Duration,
+    /// Domains that nobody has added and that reports are about, now.
+    pub unclaimed_domains: Vec<String>,
+    messages: u64,
+    bytes: u64,
+    stored: Reports,
+    duplicates: u64,
+    conflicts: u64,
+    set_aside: BTreeMap<(&'static str, String), u64>,
+    unreadable: u64,
+    unreadable_named: Vec<String>,
+}
+
+/// New reports and what they hold.
+#[derive(Debug, Default)]
+struct Reports {
+    reports: u64,
+    records: u64,
+    messages: u64,
+}
+
+impl Tally {
+    /// Counts a message that is in the database.
+    pub fn add_outcome(&mut self, bytes_len: u64, outcome: &Outcome) {
+        self.messages += 1;
+        self.bytes += bytes_len;
+        for report in &outcome.reports {
+            match report.fate {
+                Fate::Stored => {
+                    self.stored.reports += 1;
+                    self.stored.records += report.records;
+                    self.stored.messages += report.messages;
+                }
+                Fate::Duplicate => self.duplicates += 1,
+                Fate::Conflict => self.conflicts += 1,
+            }
+        }
+        for note in &outcome.set_aside {
+            *self
+                .set_aside
+                .entry((note.kind.word(), note.reason.clone()))
+                .or_default() += 1;
+        }
+    }
+
+    /// Counts a file, or a message in one, that could not be read.
+    pub fn add_unreadable(&mut self, error: &Unreadable) {
+        self.unreadable += 1;
+        if self.unreadable_named.len() < NAMED_MAX {
+            self.unreadable_named.push(error.to_string());
+        }
+    }
+
+    /// How many files, or messages in one, could not be read.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// The summary for programs.
+    pub fn json(&self) -> serde_json::Value {
+        let by_reason = |kind: SetAsideKind| -> serde_json::Map<String, serde_json::Value> {
+            let of_kind = self.set_aside.iter().filter(|((word, _), _)| *word == kind.word());
+            of_kind
+                .map(|((_, reason), number)| (reason.clone(), (*number).into()))
+                .collect()
+        };
+        json!({
+            "files": self.files,
+            "messages": self.messages,
+            "bytes": self.bytes,
+            "seconds": self.took.as_secs_f64(),
+            "reports": {
+                "stored": self.stored.reports,
+                "duplicates": self.duplicates,
+                "conflicts": self.conflicts,
+                "records": self.stored.records,
+                "counted_messages": self.stored.messages,
+            },
+            "quarantined": by_reason(SetAsideKind::Quarantined),
+            "unclaimed": self.number(SetAsideKind::Unclaimed),
+            "unclaimed_domains": self.unclaimed_domains,
+            "other_mail": by_reason(SetAsideKind::Other),
+            "unreadable_files": self.unreadable,
+            "unreadable": self.unreadable_named,
+        })
+    }
+
+    fn number(&self, kind: SetAsideKind) -> u64 {
+        let of_kind = self.set_aside.iter().filter(|((word, _), _)| *word == kind.word());
+        of_kind.map(|(_, number)| number).sum()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |name: &str, number: u64, note: &str| -> fmt::Result {
+            let note = if number > 0 { note } else { "" };
+            writeln!(f, "{}", format!("{name:<22} {:>13}  {note}", count(number)).trim_end())
+        };
+        let rate = |number: u64| format!("{:.0} a second", number as f64 / self.took.as_secs_f64().max(0.001));
+        line("files", self.files, &format!("in {}", duration(self.took)))?;
+        line("messages", self.messages, &rate(self.messages))?;
+        line("reports stored", self.stored.reports, &rate(self.stored.reports))?;
+        line("  records in them", self.stored.records, &rate(self.stored.records))?;
+        line("  messages counted", self.stored.messages, "")?;
+        line("duplicate reports", self.duplicates, "known already, not counted again")?;
+        line(
+            "conflicting reports",
+            self.conflicts,
+            "same identity, other content: both kept, one counted",
+        )?;
+        for (kind, note) in [
+            (SetAsideKind::Quarantined, "see: tallymark quarantine list"),
+            (SetAsideKind::Unclaimed, "about domains that nobody has added"),
+            (SetAsideKind::Other, "mail without any aggregate report"),
+        ] {
+            let name = if kind == SetAsideKind::Other {
+                "other mail"
+            } else {
+                kind.word()
+            };
+            line(name, self.number(kind), note)?;
+            let of_kind = self.set_aside.iter().filter(|((word, _), _)| *word == kind.word());
+            for ((_, reason), number) in of_kind.filter(|_| kind != SetAsideKind::Unclaimed) {
+                line(&format!("  {}", escape(reason)), *number, "")?;
+            }
+        }
+        line("unreadable files", self.unreadable, "")?;
+        for named in &self.unreadable_named {
+            writeln!(f, "  {}", escape(named))?;
+        }
+        if let Some(first) = self.unclaimed_domains.first() {
+            let shown: Vec<_> = self
+                .unclaimed_domains
+                .iter()
+                .take(10)
+                .map(|name| escape(name))
+                .collect();
+            let more = self.unclaimed_domains.len() - shown.len();
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            writeln!(f, "\nUnclaimed reports are about {}{more}.", shown.join(", "))?;
+            writeln!(f, "To count them: tallymark domains add {}", escape(first))?;
+            writeln!(f, "or, for all at once, import again with --add-domains")?;
+        }
+        Ok(())
+    }
+}

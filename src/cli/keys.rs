@@ -1,0 +1,177 @@
+//! `tallymark keys`: who may use the API.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::ValueEnum;
+
+use super::Context;
+use super::context::{account, account_or_first, domain};
+use super::text::{Align, Table};
+use crate::clock;
+use crate::store::{KeyId, Permission};
+
+/// Create, list and revoke API keys.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Create a key and print it, once: only its hash is kept.
+    #[command(after_help = "\
+Examples:
+  tallymark keys create
+  tallymark keys create --name dashboard --permission read-only --domain example.com
+  KEY=$(tallymark keys create --quiet)")]
+    Create {
+        /// The account it is for; needed if there are several.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// What it is for, in your words.
+        #[arg(long, default_value = "command line")]
+        name: String,
+        /// What it may do.
+        #[arg(long, value_enum, default_value_t = Allowed::FullAccess)]
+        permission: Allowed,
+        /// The only domain it is for.
+        #[arg(long)]
+        domain: Option<String>,
+        /// Print the key and nothing else.
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// List the keys, without their secrets.
+    List {
+        /// The account; needed if there are several.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+    },
+    /// Revoke a key: from now on it is refused.
+    #[command(after_help = "Example:\n  tallymark keys revoke 3       (numbers as `tallymark keys list` shows them)")]
+    Revoke {
+        /// The key's number, or the beginning of the key that `keys list` shows.
+        key: String,
+        /// The account; needed if there are several.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+    },
+}
+
+/// A [`Permission`] as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Allowed {
+    /// Everything.
+    FullAccess,
+    /// Reading.
+    ReadOnly,
+    /// Nothing about domains and reports.
+    SendingAccess,
+}
+
+impl From<Allowed> for Permission {
+    fn from(allowed: Allowed) -> Self {
+        match allowed {
+            Allowed::FullAccess => Self::FullAccess,
+            Allowed::ReadOnly => Self::ReadOnly,
+            Allowed::SendingAccess => Self::SendingAccess,
+        }
+    }
+}
+
+pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Create {
+            account: in_account,
+            name,
+            permission,
+            domain: for_domain,
+            quiet,
+        } => {
+            let app = context.open().await?;
+            let account = account_or_first(&app.store, &app.clock, in_account.as_deref()).await?;
+            let domain = match for_domain {
+                None => None,
+                Some(name) => Some(domain(&app.store, &account, &name).await?.id),
+            };
+            let (secret, key) = app.add_key(&account, &name, permission.into(), domain).await?;
+            if quiet {
+                writeln!(out, "{}", secret.reveal())?;
+            } else {
+                writeln!(out, "{}", secret.reveal())?;
+                writeln!(
+                    out,
+                    "Key {} of account {}; it is not shown again.",
+                    key.id, account.name
+                )?;
+                writeln!(out, "Use it as:  Authorization: Bearer {}", secret.reveal())?;
+            }
+            app.close().await;
+        }
+        Command::List { account: in_account } => list(context, in_account.as_deref(), out).await?,
+        Command::Revoke { key, account } => revoke(context, &key, account.as_deref(), out).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let app = context.open_existing().await?;
+    let account = account(&app.store, in_account).await?;
+    let domains = app.store.domains(account.id).await?;
+    let columns = [
+        "no",
+        "key",
+        "name",
+        "permission",
+        "domain",
+        "created",
+        "last used",
+        "revoked",
+    ];
+    let mut table = Table::new(&columns.map(|name| (name, Align::Left)));
+    let instant = |at: Option<_>| at.map_or_else(|| "-".to_owned(), clock::format_instant);
+    for key in app.store.keys(account.id).await? {
+        let domain = key.domain.and_then(|id| domains.iter().find(|domain| domain.id == id));
+        table.row([
+            key.id.to_string(),
+            format!("{}...", key.prefix),
+            key.name,
+            key.permission.word().to_owned(),
+            domain.map_or_else(|| "all".to_owned(), |domain| domain.name.to_string()),
+            clock::format_instant(key.created_at),
+            instant(key.last_used_at),
+            instant(key.revoked_at),
+        ]);
+    }
+    write!(out, "{table}")?;
+    app.close().await;
+    Ok(())
+}
+
+async fn revoke(context: Context, text: &str, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let app = context.open_existing().await?;
+    let account = account(&app.store, in_account).await?;
+    let prefix = text.trim_end_matches('.');
+    let keys = app.store.keys(account.id).await?;
+    let id = match text.parse() {
+        Ok(number) => KeyId(number),
+        Err(_) => {
+            let mut matching = keys
+                .iter()
+                .filter(|key| key.prefix == prefix && key.revoked_at.is_none());
+            match (matching.next(), matching.next()) {
+                (Some(key), None) => key.id,
+                (Some(_), Some(_)) => {
+                    bail!("several keys begin with {prefix}: give the number from `tallymark keys list`")
+                }
+                (None, _) => bail!("no key in use begins with {prefix}: `tallymark keys list` shows all"),
+            }
+        }
+    };
+    if !app.store.revoke_key(account.id, id, app.clock.now()).await? {
+        bail!(
+            "account {} has no key {id} in use: `tallymark keys list` shows all",
+            account.name
+        );
+    }
+    writeln!(out, "key {id} is revoked")?;
+    app.close().await;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! The commands: one file each, in the order arguments, command, what it prints.
+
+mod accounts;
+mod completions;
+mod config;
+mod context;
+mod domains;
+mod import;
+mod keys;
+mod parse;
+mod progress;
+mod quarantine;
+mod serve;
+mod text;
+mod verify;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub(crate) use context::Context;
+
+/// DMARC aggregate report collector: who sends mail as you, and does it pass?
+#[derive(Debug, Parser)]
+#[command(
+    name = "tallymark",
+    version,
+    max_term_width = 110,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Try it:
+  tallymark serve --demo                   reports of the last 30 days, to look at
+  tallymark import --add-domains ~/dmarc   your own: files, mails, mailboxes
+  tallymark parse report.xml.gz            only look at one; nothing is kept
+
+Settings come from --config FILE and from TALLYMARK__SECTION__KEY in the environment;
+`tallymark config example` lists them all."
+)]
+struct Cli {
+    /// Settings file; without one everything has its default.
+    #[arg(long, global = true, value_name = "FILE", env = "TALLYMARK_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of the database [default: ./tallymark-data, or database.dir of the settings].
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Import(import::Args),
+    Parse(parse::Args),
+    #[command(subcommand)]
+    Domains(domains::Command),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Accounts(accounts::Command),
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
+    Verify(verify::Args),
+    #[command(subcommand)]
+    Config(config::Command),
+    Completions(completions::Args),
+}
+
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 not or not wholly, 2 the arguments are wrong.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let done = run(cli, &mut out).and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    });
+    match done {
+        Ok(code) => code,
+        // Whoever read our output has read enough (`| head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = out.flush();
+            let _ = writeln!(io::stderr(), "error: {}", text::escape_lines(&format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    // These answer without any settings, and must not fail because of wrong ones.
+    match cli.command {
+        Command::Completions(args) => return completions::run(&args, &mut Cli::command(), out),
+        Command::Config(command) => return config::run(command, cli.config.as_deref(), out),
+        _ => {}
+    }
+    let context = Context::load(cli.config.as_deref(), cli.data)?;
+    if let Command::Parse(args) = cli.command {
+        return parse::run(&context, &args, out);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(context, args, out).await,
+            Command::Import(args) => import::run(context, args, out).await,
+            Command::Domains(command) => domains::run(context, command, out).await,
+            Command::Keys(command) => keys::run(context, command, out).await,
+            Command::Accounts(command) => accounts::run(context, command, out).await,
+            Command::Quarantine(command) => quarantine::run(context, command, out).await,
+            Command::Verify(args) => verify::run(context, args, out).await,
+            Command::Parse(_) | Command::Config(_) | Command::Completions(_) => unreachable!("answered above"),
+        }
+    })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_argument_says_what_it_is() {
+        fn check(command: &clap::Command) {
+            for argument in command
+                .get_arguments()
+                .filter(|a| !["help", "version"].contains(&a.get_id().as_str()))
+            {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+            for below in command.get_subcommands() {
+                assert!(below.get_about().is_some(), "{}", below.get_name());
+                check(below);
+            }
+        }
+        check(&Cli::command());
+    }
+}

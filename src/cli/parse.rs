@@ -1,0 +1,215 @@
+//! `tallymark parse`: what is in a file, without any database.
+
+mod csv;
+mod json;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use rayon::prelude::*;
+
+use super::Context;
+use super::text::{count, counted, escape};
+use crate::app;
+use crate::ingest::{self, Processed};
+use crate::origin::files::{FileMessage, Messages, Unreadable, Walk};
+use crate::report::Report;
+use crate::store::Totals;
+
+/// As the threads of the intake: hostile mails are deeply nested.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+/// So many messages are parsed side by side, and then shown in their order.
+const AT_ONCE_MESSAGES: usize = 64;
+const AT_ONCE_BYTES: usize = 1024 * 1024;
+
+/// Show what is in reports; nothing is kept, and no database is needed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tallymark parse report.xml.gz
+  tallymark parse --format csv ~/dmarc-reports > records.csv
+  tallymark parse --format json mail.eml | jq '.reports[].policy'
+
+table: a line a message with its reports, records and messages, and below it what could not be read.
+csv:   a line a record. Cells that a spreadsheet would take for a formula begin with a quote.
+json:  an object a message, each on one line, with everything that was read and every warning.
+
+Exit code 1: a file could not be read, or held a report that could not be.")]
+pub struct Args {
+    /// Files and folders: XML, gzip, zip, mails, mailboxes.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to show them.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// How reports are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One JSON object a message.
+    Json,
+    /// One line a record.
+    Csv,
+    /// One line a message.
+    Table,
+}
+
+pub fn run(context: &Context, args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let limits = app::process_limits(&context.config);
+    let threads = rayon::ThreadPoolBuilder::new().stack_size(STACK_BYTES).build()?;
+    let mut sums = Sums::default();
+    match args.format {
+        Format::Csv => csv::write_header(out)?,
+        Format::Table => writeln!(out, "reports     records      messages   passed  file")?,
+        Format::Json => {}
+    }
+    let mut waiting = Vec::new();
+    let mut waiting_bytes = 0;
+    let mut show_waiting = |waiting: &mut Vec<FileMessage>, sums: &mut Sums| -> anyhow::Result<()> {
+        let process = |message: &FileMessage| ingest::process(&context.clock, &message.bytes, &limits);
+        let processed: Vec<_> = threads.install(|| waiting.par_iter().map(process).collect());
+        for (message, processed) in waiting.drain(..).zip(&processed) {
+            show(&message.origin, processed, args.format, sums, out)?;
+        }
+        Ok(())
+    };
+    for message in messages(&args.files, context.config.limits.message_bytes_max) {
+        match message {
+            Ok(message) => {
+                waiting_bytes += message.bytes.len();
+                waiting.push(message);
+            }
+            Err(error) => {
+                sums.broken += 1;
+                eprintln_safe(&format!("cannot read {error}"));
+            }
+        }
+        if waiting.len() >= AT_ONCE_MESSAGES || waiting_bytes >= AT_ONCE_BYTES {
+            show_waiting(&mut waiting, &mut sums)?;
+            waiting_bytes = 0;
+        }
+    }
+    show_waiting(&mut waiting, &mut sums)?;
+    if args.format == Format::Table && sums.files > 1 {
+        writeln!(
+            out,
+            "{}",
+            sums.line(&format!("in {}", counted(sums.files, "message", "messages")))
+        )?;
+    }
+    Ok(if sums.broken == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn messages(files: &[PathBuf], message_bytes_max: u64) -> impl Iterator<Item = Result<FileMessage, Unreadable>> {
+    Walk::new(files).flat_map(move |path| {
+        let (messages, error) = match path.and_then(|path| Messages::open(&path, message_bytes_max)) {
+            Ok(messages) => (Some(messages), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        messages.into_iter().flatten().chain(error)
+    })
+}
+
+/// What was read, in one message or in all.
+#[derive(Debug, Default)]
+struct Sums {
+    files: u64,
+    reports: u64,
+    records: u64,
+    totals: Totals,
+    /// Files and reports that could not be read.
+    broken: u64,
+}
+
+impl Sums {
+    fn of(processed: &Processed) -> Self {
+        let mut sums = Self {
+            files: 1,
+            reports: processed.reports.len() as u64,
+            broken: processed.problems.len() as u64,
+            ..Self::default()
+        };
+        for leaf in &processed.reports {
+            sums.records += leaf.parsed.report.records.len() as u64;
+            sums.totals.add(&totals(&leaf.parsed.report));
+        }
+        sums
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.files += other.files;
+        self.reports += other.reports;
+        self.records += other.records;
+        self.totals.add(&other.totals);
+        self.broken += other.broken;
+    }
+
+    fn line(&self, name: &str) -> String {
+        let messages = self.totals.messages();
+        let passed = if messages == 0 {
+            "-".to_owned()
+        } else {
+            format!("{:.1} %", self.totals.pass as f64 * 100.0 / messages as f64)
+        };
+        format!(
+            "{:>7} {:>11} {:>13} {:>8}  {}",
+            count(self.reports),
+            count(self.records),
+            count(messages),
+            passed,
+            escape(name)
+        )
+    }
+}
+
+fn totals(report: &Report) -> Totals {
+    let mut totals = Totals::default();
+    for record in &report.records {
+        totals.add_verdict(report.verdict(record), record.count);
+    }
+    totals
+}
+
+fn show(name: &str, processed: &Processed, format: Format, sums: &mut Sums, out: &mut dyn Write) -> anyhow::Result<()> {
+    let of_this = Sums::of(processed);
+    match format {
+        Format::Json => json::write(name, processed, out)?,
+        Format::Csv => {
+            for leaf in &processed.reports {
+                csv::write(name, &leaf.parsed.report, out)?;
+            }
+        }
+        Format::Table => {
+            writeln!(out, "{}", of_this.line(name))?;
+            for problem in &processed.problems {
+                let place = if problem.leaf.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}: ", problem.leaf)
+                };
+                writeln!(
+                    out,
+                    "{:>42}  ! {}",
+                    "",
+                    escape(&format!("{place}{}: {}", problem.reason, problem.detail))
+                )?;
+            }
+            if processed.reports.is_empty() && processed.problems.is_empty() {
+                writeln!(out, "{:>42}  - no aggregate report in it: {}", "", processed.other)?;
+            }
+        }
+    }
+    sums.add(&of_this);
+    Ok(())
+}
+
+fn eprintln_safe(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", escape(line));
+}

@@ -1,0 +1,191 @@
+//! An object a message. Records are written one by one: a report of a million needs no second million in memory.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+use serde_json::{Value, json};
+
+use crate::ingest::{ParsedLeaf, Processed};
+use crate::report::{Evidence, Record, Report};
+
+/// Writes one line.
+pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Result<()> {
+    let message = Message {
+        file,
+        reports: processed.reports.iter().map(ReportOut::of).collect(),
+        problems: processed
+            .problems
+            .iter()
+            .map(|problem| json!({ "leaf": problem.leaf, "reason": problem.reason, "detail": problem.detail, "offset": problem.offset }))
+            .collect(),
+        other: (processed.reports.is_empty() && processed.problems.is_empty()).then_some(processed.other),
+    };
+    serde_json::to_writer(&mut *out, &message)?;
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    /// The path, and the number in an mbox.
+    file: &'a str,
+    reports: Vec<ReportOut<'a>>,
+    /// What should be a report and could not be read.
+    problems: Vec<Value>,
+    /// What the message is if there is neither.
+    other: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ReportOut<'a> {
+    /// Where in the message.
+    leaf: &'a str,
+    org_name: Option<&'a str>,
+    email: Option<&'a str>,
+    extra_contact_info: Option<&'a str>,
+    report_id: &'a str,
+    /// Unix seconds, as stated.
+    begin: i64,
+    end: i64,
+    domain: &'a str,
+    policy: Value,
+    version: Option<&'a str>,
+    namespace: Option<&'a str>,
+    generator: Option<&'a str>,
+    errors: &'a [Box<str>],
+    /// The text broke off; these are the records before the break.
+    partial: bool,
+    record_count: usize,
+    message_count: u64,
+    pass_count: u64,
+    fail_count: u64,
+    warning_count: u64,
+    /// The first 100.
+    warnings: Vec<Value>,
+    #[serde(serialize_with = "each_record")]
+    records: &'a Report,
+}
+
+impl<'a> ReportOut<'a> {
+    fn of(leaf: &'a ParsedLeaf) -> Self {
+        let report = &leaf.parsed.report;
+        let metadata = &report.metadata;
+        let totals = super::totals(report);
+        let warnings = leaf.parsed.warnings.kept().iter();
+        Self {
+            leaf: &leaf.leaf,
+            org_name: metadata.org_name.as_deref(),
+            email: metadata.email.as_deref(),
+            extra_contact_info: metadata.extra_contact_info.as_deref(),
+            report_id: &metadata.report_id,
+            begin: metadata.window.begin,
+            end: metadata.window.end,
+            domain: &report.policy.domain,
+            policy: policy(report),
+            version: report.version.as_deref(),
+            namespace: report.namespace.as_deref(),
+            generator: metadata.generator.as_deref(),
+            errors: &metadata.errors,
+            partial: report.partial,
+            record_count: report.records.len(),
+            message_count: totals.messages(),
+            pass_count: totals.pass,
+            fail_count: totals.fail,
+            warning_count: leaf.parsed.warnings.total(),
+            warnings: warnings
+                .map(|w| json!({ "kind": w.kind.word(), "detail": w.detail, "offset": w.offset }))
+                .collect(),
+            records: report,
+        }
+    }
+}
+
+fn policy(report: &Report) -> Value {
+    let policy = &report.policy;
+    json!({
+        "p": policy.p.map(|p| p.word()),
+        "sp": policy.sp.map(|p| p.word()),
+        "np": policy.np.map(|p| p.word()),
+        "adkim": policy.adkim.map(|mode| mode.word()),
+        "aspf": policy.aspf.map(|mode| mode.word()),
+        "pct": policy.pct,
+        "fo": policy.fo,
+        "testing": policy.testing,
+        "discovery_method": policy.discovery_method.map(|method| method.word()),
+    })
+}
+
+fn each_record<S: Serializer>(report: &&Report, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut records = serializer.serialize_seq(Some(report.records.len()))?;
+    for record in &report.records {
+        records.serialize_element(&RecordOut::of(report, record))?;
+    }
+    records.end()
+}
+
+#[derive(Serialize)]
+struct RecordOut {
+    source_ip: Option<std::net::IpAddr>,
+    count: u64,
+    result: &'static str,
+    disposition: &'static str,
+    dkim_aligned: bool,
+    spf_aligned: bool,
+    /// The verdict was worked out because the reporter stated none.
+    derived: bool,
+    evidence: Value,
+}
+
+impl RecordOut {
+    fn of(report: &Report, record: &Record) -> Self {
+        let verdict = report.verdict(record);
+        Self {
+            source_ip: record.source,
+            count: record.count,
+            result: if verdict.passes() { "pass" } else { "fail" },
+            disposition: verdict.disposition.word(),
+            dkim_aligned: verdict.dkim_aligned,
+            spf_aligned: verdict.spf_aligned,
+            derived: verdict.derived,
+            evidence: evidence_value(&report.evidence[record.evidence as usize]),
+        }
+    }
+}
+
+fn evidence_value(evidence: &Evidence) -> Value {
+    let dkim = evidence.dkim.iter().map(|dkim| {
+        json!({
+            "domain": dkim.domain,
+            "selector": dkim.selector,
+            "result": dkim.result_raw.as_deref().unwrap_or(dkim.result.word()),
+            "human_result": dkim.human_result,
+        })
+    });
+    let spf = evidence.spf.iter().map(|spf| {
+        json!({
+            "domain": spf.domain,
+            "scope": spf.scope.map(|scope| scope.word()),
+            "result": spf.result_raw.as_deref().unwrap_or(spf.result.word()),
+            "human_result": spf.human_result,
+        })
+    });
+    let reasons = evidence.reasons.iter().map(|reason| {
+        json!({
+            "type": reason.kind_raw.as_deref().unwrap_or(reason.kind.word()),
+            "comment": reason.comment,
+        })
+    });
+    let raw = evidence
+        .raw
+        .iter()
+        .map(|raw| json!({ "field": raw.field.word(), "text": raw.text }));
+    json!({
+        "header_from": evidence.header_from,
+        "envelope_from": evidence.envelope_from,
+        "envelope_to": evidence.envelope_to,
+        "dkim": dkim.collect::<Vec<_>>(),
+        "spf": spf.collect::<Vec<_>>(),
+        "reasons": reasons.collect::<Vec<_>>(),
+        "raw": raw.collect::<Vec<_>>(),
+    })
+}

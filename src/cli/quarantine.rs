@@ -1,0 +1,292 @@
+//! `tallymark quarantine`: the messages that became no counted report.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+
+use super::Context;
+use super::context::account;
+use super::text::{Align, Table, count, counted, escape};
+use crate::app::App;
+use crate::clock;
+use crate::ingest::{Fate, Outcome};
+use crate::store::{Page, SetAside, SetAsideId, SetAsideKind};
+
+const PAGE_ROWS: u32 = 500;
+
+/// See and replay the messages that could not be read, or belong to nobody.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List them, newest first.
+    #[command(after_help = "\
+Examples:
+  tallymark quarantine list
+  tallymark quarantine list --kind unclaimed")]
+    List {
+        /// Only this kind [default: quarantined and unclaimed].
+        #[arg(long, value_enum)]
+        kind: Option<Kind>,
+        /// Only those of this account.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Say everything about one, or save the message itself.
+    #[command(after_help = "\
+Examples:
+  tallymark quarantine show 17
+  tallymark quarantine show 17 --save message.eml")]
+    Show {
+        /// The number that `quarantine list` shows.
+        id: i64,
+        /// Write the message, as it came, to this file.
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+    },
+    /// Read messages again, as after an upgrade or after a domain was added.
+    #[command(after_help = "\
+Examples:
+  tallymark quarantine replay 17 18
+  tallymark quarantine replay --all")]
+    Replay {
+        /// The numbers that `quarantine list` shows.
+        #[arg(required_unless_present = "all")]
+        ids: Vec<i64>,
+        /// Every quarantined and unclaimed message.
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+/// A [`SetAsideKind`] as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// They should hold a report that could not be read.
+    Quarantined,
+    /// Good reports about domains that nobody has added.
+    Unclaimed,
+    /// Mail without any report.
+    Other,
+}
+
+impl From<Kind> for SetAsideKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Quarantined => Self::Quarantined,
+            Kind::Unclaimed => Self::Unclaimed,
+            Kind::Other => Self::Other,
+        }
+    }
+}
+
+pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let app = context.open_existing().await?;
+    let code = match command {
+        Command::List { kind, account, limit } => list(&app, kind, account.as_deref(), limit, out).await?,
+        Command::Show { id, save } => show(&app, SetAsideId(id), save, out).await?,
+        Command::Replay { ids, all: false } => {
+            let ids: Vec<_> = ids.into_iter().map(SetAsideId).collect();
+            replay(&app, &ids, out).await?
+        }
+        Command::Replay { all: true, .. } => {
+            let ids = replayable(&app).await?;
+            replay(&app, &ids, out).await?
+        }
+    };
+    app.close().await;
+    Ok(code)
+}
+
+async fn list(
+    app: &App,
+    kind: Option<Kind>,
+    in_account: Option<&str>,
+    limit: u32,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let account = match in_account {
+        None => None,
+        Some(_) => Some(account(&app.store, in_account).await?.id),
+    };
+    let kinds = match kind {
+        Some(kind) => vec![kind.into()],
+        None => vec![SetAsideKind::Quarantined, SetAsideKind::Unclaimed],
+    };
+    let mut table = Table::new(&[
+        ("no", Align::Right),
+        ("kind", Align::Left),
+        ("reason", Align::Left),
+        ("received", Align::Left),
+        ("times", Align::Right),
+        ("bytes", Align::Right),
+        ("from", Align::Left),
+        ("what", Align::Left),
+    ]);
+    let mut all = 0;
+    for kind in kinds {
+        let page = Page {
+            page: 1,
+            per_page: limit,
+        };
+        let (rows, total) = app.store.set_aside(account, Some(kind), page).await?;
+        all += total;
+        for row in rows {
+            table.row([
+                row.id.to_string(),
+                row.kind.word().to_owned(),
+                row.reason.clone(),
+                clock::format_instant(row.received_at),
+                row.arrivals.to_string(),
+                count(row.bytes_len),
+                tail(&row.origin, 40),
+                head(&what(&row), 60),
+            ]);
+        }
+    }
+    if table.is_empty() {
+        writeln!(out, "there is nothing")?;
+    } else {
+        write!(out, "{table}")?;
+        writeln!(
+            out,
+            "{} in all; `tallymark quarantine show NO` says more",
+            counted(all, "message", "messages")
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let Some(row) = app.store.set_aside_by_id(id).await? else {
+        bail!("there is no message {id}: `tallymark quarantine list` shows all");
+    };
+    let mut line = |name: &str, value: &str| writeln!(out, "{name:<14} {}", escape(value));
+    line("number", &row.id.to_string())?;
+    line("kind", row.kind.word())?;
+    line("reason", &row.reason)?;
+    line("detail", &row.detail)?;
+    if !row.leaf.is_empty() {
+        line("part", &row.leaf)?;
+    }
+    if let Some(offset) = row.offset {
+        line("at byte", &offset.to_string())?;
+    }
+    if let Some(domain) = &row.policy_domain {
+        line("about", domain)?;
+    }
+    line("from", &row.origin)?;
+    line("received", &clock::format_instant(row.received_at))?;
+    line("times", &row.arrivals.to_string())?;
+    line("bytes", &row.bytes_len.to_string())?;
+    if row.kind == SetAsideKind::Unclaimed
+        && let Some(domain) = &row.policy_domain
+    {
+        line("to count it", &format!("tallymark domains add {domain}"))?;
+    }
+    if let Some(path) = save {
+        let bytes = app.store.set_aside_bytes(id).await?;
+        let bytes = bytes.with_context(|| format!("the bytes of message {id} are not kept any more"))?;
+        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        line("saved as", &path.display().to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Replays take rows away, so the numbers are gathered before the first one.
+async fn replayable(app: &App) -> anyhow::Result<Vec<SetAsideId>> {
+    let mut ids = Vec::new();
+    for kind in [SetAsideKind::Quarantined, SetAsideKind::Unclaimed] {
+        for page in 1.. {
+            let page = Page {
+                page,
+                per_page: PAGE_ROWS,
+            };
+            let (rows, _) = app.store.set_aside(None, Some(kind), page).await?;
+            if rows.is_empty() {
+                break;
+            }
+            ids.extend(rows.iter().map(|row| row.id));
+        }
+    }
+    // In the order of arrival: of two versions of a report the first one counts.
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+async fn replay(app: &App, ids: &[SetAsideId], out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let mut left = 0;
+    for &id in ids {
+        let Some(outcome) = app.intake.replay(id).await? else {
+            writeln!(out, "{id}: there is no such message")?;
+            left += 1;
+            continue;
+        };
+        left += u64::from(!outcome.set_aside.is_empty());
+        writeln!(out, "{id}: {}", outcome_line(&outcome))?;
+    }
+    let replayed = counted(ids.len() as u64, "message", "messages");
+    writeln!(out, "{replayed} read again, {} still set aside", count(left))?;
+    Ok(if left == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn outcome_line(outcome: &Outcome) -> String {
+    let reports = outcome.reports.iter().map(|report| {
+        let fate = match report.fate {
+            Fate::Stored => "stored",
+            Fate::Duplicate => "duplicate",
+            Fate::Conflict => "conflict",
+        };
+        format!("{fate} (report {} about {})", report.no, escape(&report.policy_domain))
+    });
+    let notes = outcome
+        .set_aside
+        .iter()
+        .map(|note| format!("{}, {}: {}", note.kind.word(), note.reason, escape(&note.detail)));
+    reports.chain(notes).collect::<Vec<_>>().join("; ")
+}
+
+fn what(row: &SetAside) -> String {
+    match &row.policy_domain {
+        Some(domain) => format!("about {domain}"),
+        None => row.detail.clone(),
+    }
+}
+
+/// The first `chars_max` characters.
+fn head(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}...", &text[..at]),
+    }
+}
+
+/// The last `chars_max` characters: of a path they say more than the first.
+fn tail(text: &str, chars_max: usize) -> String {
+    let skipped = text.chars().count().saturating_sub(chars_max);
+    if skipped == 0 {
+        return text.to_owned();
+    }
+    format!("...{}", text.chars().skip(skipped).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_keep_the_end_that_tells_most() {
+        assert_eq!(head("abcdef", 3), "abc...");
+        assert_eq!(tail("abcdef", 3), "...def");
+        assert_eq!((head("äö", 2), tail("äö", 2)), ("äö".to_owned(), "äö".to_owned()));
+    }
+}

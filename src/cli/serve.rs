@@ -1,0 +1,83 @@
+//! `tallymark serve`: the API, until it is told to stop.
+
+mod demo;
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::Context;
+use crate::config::{Config, LogFormat};
+
+/// Serve the API.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tallymark serve --demo                  reports of the last 30 days for example.com, and curl lines to try
+  tallymark serve --config tallymark.toml
+  tallymark serve --listen [::1]:9000 --data /var/lib/tallymark
+
+It stops on Ctrl-C and SIGTERM: running requests are answered, and what was taken in is stored.")]
+pub struct Args {
+    /// Load reports of the last 30 days for example.com into an account `demo`, and print how to ask for them.
+    #[arg(long)]
+    demo: bool,
+    /// Address and port to listen on [default: 127.0.0.1:8080, or http.listen of the settings].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    if let Some(listen) = args.listen {
+        context.config.http.listen = listen;
+    }
+    start_logging(&context.config)?;
+    // Before the database is touched: a port that is taken most often means that it runs already.
+    let listener = listen(context.config.http.listen).await?;
+    let address = listener.local_addr()?;
+    let app = context.open().await?;
+    if args.demo {
+        let demo = demo::load(&app).await?;
+        write!(out, "{}", demo::welcome(&demo, address))?;
+    } else {
+        writeln!(out, "Listening on http://{address}")?;
+    }
+    // Whoever reads our output waits for these lines.
+    out.flush()?;
+    tracing::info!(%address, "serving");
+    app.serve(listener).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow!(
+            "port {} of {} is taken, perhaps by another tallymark: choose another with --listen {}:{}",
+            address.port(),
+            address.ip(),
+            address.ip(),
+            address.port().wrapping_add(1).max(1024),
+        ),
+        _ => anyhow!(error).context(format!(
+            "cannot listen on {address}; choose another address with --listen"
+        )),
+    })
+}
+
+fn start_logging(config: &Config) -> anyhow::Result<()> {
+    let filter =
+        EnvFilter::try_new(&config.log.filter).with_context(|| format!("log.filter {:?}", config.log.filter))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    let started = match config.log.format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    started.map_err(|error| anyhow!("logging cannot be started: {error}"))
+}

@@ -1,0 +1,237 @@
+//! A small installation to look at: reports about example.com, moved to the last 30 days.
+
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use anyhow::{Context as _, bail};
+
+use super::super::text::{count, counted};
+use crate::app::App;
+use crate::ingest::{Belonging, Fate, RawMessage};
+use crate::report::{Day, DomainName};
+use crate::store::{Account, Domain, Mode, Permission};
+use crate::unpack;
+
+const ACCOUNT: &str = "demo";
+const DOMAIN: &str = "example.com";
+const KEY_NAME: &str = "demo";
+
+macro_rules! fixtures {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_bytes!(concat!("../../../fixtures/demo/", $name)))),+]
+    };
+}
+
+/// What reporters sent, in the forms that they send: mails, archives, plain XML.
+const FILES: &[(&str, &[u8])] = fixtures![
+    "01-inbox-week-1.eml",
+    "02-inbox-week-2.eml",
+    "03-inbox-week-3.zip",
+    "04-inbox-week-4.zip",
+    "05-postbox.eml",
+    "06-postbox.eml",
+    "07-postbox.xml.gz",
+    "08-heavy-industries.xml",
+    "09-campus.xml.gz",
+    "10-campus.xml.gz",
+    "11-registry.xml",
+    "12-town-hall.zip",
+    "13-town-hall.xml",
+];
+
+/// What the demo shows, for the welcome.
+#[derive(Debug)]
+pub struct Demo {
+    key: String,
+    domain_id: String,
+    reports: u64,
+    messages: u64,
+}
+
+/// Makes account, key and domain, and loads the reports. What an earlier demo left is replaced, so that starting it
+/// again on another day counts nothing twice.
+pub async fn load(app: &App) -> anyhow::Result<Demo> {
+    let account = match app.store.account_by_name(ACCOUNT).await? {
+        Some(account) => account,
+        None => app.store.add_account(ACCOUNT, Mode::Live, app.clock.now()).await?,
+    };
+    for key in app.store.keys(account.id).await? {
+        if key.name == KEY_NAME && key.revoked_at.is_none() {
+            app.store.revoke_key(account.id, key.id, app.clock.now()).await?;
+        }
+    }
+    let (secret, _) = app.add_key(&account, KEY_NAME, Permission::FullAccess, None).await?;
+    let domain = fresh_domain(app, &account).await?;
+    let mut demo = Demo {
+        key: secret.reveal().to_owned(),
+        domain_id: domain.public_id.clone(),
+        reports: 0,
+        messages: 0,
+    };
+
+    let texts = texts()?;
+    let days = days_to_move(&texts, Day::from_unix(app.clock.now().div_euclid(1_000)));
+    let belonging = Belonging::Domain(account.id, domain.id);
+    let submitted = texts.iter().map(|(name, xml)| {
+        app.intake.submit(RawMessage {
+            bytes: moved(xml, days).into_bytes(),
+            received_at: app.clock.now(),
+            origin: format!("demo/{name}"),
+            belonging,
+        })
+    });
+    for outcome in futures_util::future::join_all(submitted).await {
+        let outcome = outcome?;
+        if let Some(note) = outcome.set_aside.first() {
+            bail!("a report of the demo could not be read: {}", note.detail);
+        }
+        for report in outcome.reports.iter().filter(|report| report.fate == Fate::Stored) {
+            demo.reports += 1;
+            demo.messages += report.messages;
+        }
+    }
+    Ok(demo)
+}
+
+/// What is printed: each line can be pasted.
+pub fn welcome(demo: &Demo, address: SocketAddr) -> String {
+    let Demo { key, domain_id, .. } = demo;
+    let address = reachable(address);
+    let curl = format!("curl -s -H 'Authorization: Bearer {key}' 'http://{address}/domains/{domain_id}/dmarc");
+    format!(
+        "\
+Tallymark serves a demo on http://{address}: {} about {DOMAIN}, {} messages, in the last 30 days.
+
+API key: {key}
+
+How many messages passed, day by day:
+  {curl}/stats?days=30'
+Who sends as {DOMAIN}:
+  {curl}/sources?days=30'
+The reports, newest first:
+  {curl}/reports?per_page=5'
+
+Ctrl-C stops it. To count your own reports: tallymark import --add-domains PATH
+",
+        counted(demo.reports, "report", "reports"),
+        count(demo.messages),
+    )
+}
+
+/// Where a client on this machine finds us, if we listen everywhere.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+async fn fresh_domain(app: &App, account: &Account) -> anyhow::Result<Domain> {
+    let name = DomainName::parse(DOMAIN).context("the demo's own domain")?;
+    if let Some(old) = app.store.domain_by_name(account.id, &name).await? {
+        app.store
+            .remove_domain(account.id, &old.public_id, app.clock.now())
+            .await?;
+    }
+    Ok(app.add_domain(account, name).await?)
+}
+
+/// The report texts in the files.
+fn texts() -> anyhow::Result<Vec<(&'static str, String)>> {
+    let mut texts = Vec::new();
+    for (name, bytes) in FILES {
+        unpack::unpack(bytes, &unpack::Limits::default(), &|| false, &mut |text| {
+            let mut xml = String::new();
+            let read = text.open().and_then(|mut reader| reader.read_to_string(&mut xml));
+            texts.push(read.map(|_| (*name, xml)));
+        });
+    }
+    Ok(texts.into_iter().collect::<io::Result<Vec<_>>>()?)
+}
+
+/// How many days bring the last window of the reports to yesterday, the last day that can be complete.
+fn days_to_move(texts: &[(&str, String)], today: Day) -> i32 {
+    let ends = texts.iter().filter_map(|(_, xml)| epoch(xml, "end"));
+    let last = ends.max().map_or(today, |end| Day::from_unix(end - 1));
+    today.plus(-1).0 - last.0
+}
+
+/// The report with its window so many days later.
+fn moved(xml: &str, days: i32) -> String {
+    let mut moved = xml.to_owned();
+    for element in ["begin", "end"] {
+        let Some(old) = epoch(&moved, element) else {
+            continue;
+        };
+        let new = old + i64::from(days) * Day::SECONDS;
+        moved = moved.replacen(
+            &format!("<{element}>{old}</{element}>"),
+            &format!("<{element}>{new}</{element}>"),
+            1,
+        );
+    }
+    moved
+}
+
+/// The number in the first element of that name; the demo's own reports write it without any white space.
+fn epoch(xml: &str, element: &str) -> Option<i64> {
+    let (_, rest) = xml.split_once(&format!("<{element}>"))?;
+    rest.split_once('<')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_told_an_address_that_it_can_reach() {
+        for (listening, told) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(reachable(listening.parse().unwrap()).to_string(), told);
+        }
+    }
+
+    #[test]
+    fn a_window_moves_by_whole_days() {
+        let xml = "<date_range><begin>86400</begin><end>172799</end></date_range>";
+        assert_eq!(
+            moved(xml, 2),
+            "<date_range><begin>259200</begin><end>345599</end></date_range>"
+        );
+        assert_eq!(moved(xml, 0), xml);
+    }
+
+    #[test]
+    fn every_fixture_gives_a_report_that_can_be_moved_into_the_last_30_days() {
+        let (texts, today) = (texts().unwrap(), Day(20_000));
+        let days = days_to_move(&texts, today);
+        for (name, xml) in &texts {
+            let moved = moved(xml, days);
+            let begin = Day::from_unix(epoch(&moved, "begin").expect(name));
+            let last = Day::from_unix(epoch(&moved, "end").expect(name) - 1);
+            assert!(begin.0 > today.0 - 30 && last < today, "{name}: {begin:?} to {last:?}");
+            assert!(
+                xml.contains(&format!("<domain>{DOMAIN}</domain>")),
+                "{name} is about {DOMAIN}"
+            );
+        }
+        assert_eq!(texts.len(), FILES.len());
+    }
+
+    #[test]
+    fn no_fixture_is_forgotten() {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/demo");
+        let mut names: Vec<_> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, FILES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+}

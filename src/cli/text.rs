@@ -1,0 +1,154 @@
+//! Text for people: safe on a terminal, aligned, with readable numbers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// Makes text from outside safe to show: what would move the cursor, colour the terminal, break a line or turn
+/// the reading direction is written out (`\u{1b}`). Everything a report says goes through here.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// As [`escape`], but line ends stay: for our own messages of several lines with text from outside in them.
+pub fn escape_lines(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with its noun: `1 report`, `2 reports`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// A duration, two figures at most: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", duration.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Rows in aligned columns, every cell escaped.
+#[derive(Debug)]
+pub struct Table {
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+/// How a column is aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+impl Table {
+    /// A table with these headings.
+    pub fn new(columns: &[(&'static str, Align)]) -> Self {
+        Self {
+            columns: columns.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row; it has as many cells as the table has columns.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows
+            .push(cells.iter().map(|cell| escape(cell).into_owned()).collect());
+    }
+
+    /// Has it no rows?
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heading: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let lines = || std::iter::once(&heading).chain(&self.rows);
+        let widths: Vec<usize> = (0..self.columns.len())
+            .map(|column| lines().map(|line| line[column].chars().count()).max().unwrap_or(0))
+            .collect();
+        for line in lines() {
+            let mut text = String::new();
+            for ((cell, width), (_, align)) in line.iter().zip(&widths).zip(&self.columns) {
+                let gap = " ".repeat(width - cell.chars().count());
+                match align {
+                    Align::Left => text.extend([cell, gap.as_str(), "  "]),
+                    Align::Right => text.extend([gap.as_str(), cell, "  "]),
+                }
+            }
+            writeln!(f, "{}", text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        assert_eq!(escape("plain é 日本"), "plain é 日本");
+        assert_eq!(escape("a\x1b[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(escape("a\r\nb\u{202e}c\u{9b}"), "a\\u{d}\\u{a}b\\u{202e}c\\u{9b}");
+        assert_eq!(escape_lines("a\x07\nb"), "a\\u{7}\nb");
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(count),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(counted(1, "report", "reports"), "1 report");
+        assert_eq!(counted(2, "report", "reports"), "2 reports");
+        assert_eq!(duration(Duration::from_millis(400)), "0.4 s");
+        assert_eq!(duration(Duration::from_secs(200)), "3 min 20 s");
+        assert_eq!(duration(Duration::from_secs(7_500)), "2 h 5 min");
+    }
+
+    #[test]
+    fn a_table_is_aligned() {
+        let mut table = Table::new(&[("name", Align::Left), ("n", Align::Right), ("note", Align::Left)]);
+        table.row(["a".to_owned(), "10".to_owned(), String::new()]);
+        table.row(["long".to_owned(), "1".to_owned(), "x\ty".to_owned()]);
+        assert_eq!(table.to_string(), "name   n  note\na     10\nlong   1  x\\u{9}y\n");
+    }
+}

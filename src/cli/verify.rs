@@ -1,0 +1,75 @@
+//! `tallymark verify`: does every figure agree with the records?
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::Context;
+use super::progress::Progress;
+use super::text::{Align, Table, counted, escape};
+
+/// Recount everything from the records and compare with every figure that is served.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit code 0 if all agrees, 1 if not. It only reads, and may run beside `tallymark serve`.")]
+pub struct Args {
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let app = context.open_existing().await?;
+    let progress = Progress::new(app.clock.clone(), "reports");
+    let verified = app
+        .store
+        .verify(&|done, all| {
+            progress.set_weight_of_all(all);
+            progress.set_things(done);
+        })
+        .await?;
+    progress.finish();
+    app.close().await;
+
+    if args.json {
+        let discrepancies: Vec<_> = verified
+            .discrepancies
+            .iter()
+            .map(|found| serde_json::json!({ "domain": found.domain, "what": found.what }))
+            .collect();
+        let summary = serde_json::json!({
+            "domains": verified.domains,
+            "reports": verified.reports,
+            "records": verified.records,
+            "messages": verified.messages,
+            "discrepancies": discrepancies,
+        });
+        writeln!(out, "{summary}")?;
+    } else {
+        writeln!(
+            out,
+            "recounted {}, {}, {}, {}",
+            counted(verified.domains, "domain", "domains"),
+            counted(verified.reports, "report", "reports"),
+            counted(verified.records, "record", "records"),
+            counted(verified.messages, "message", "messages"),
+        )?;
+        let mut table = Table::new(&[("domain", Align::Left), ("what differs", Align::Left)]);
+        for found in &verified.discrepancies {
+            table.row([escape(&found.domain).into_owned(), found.what.clone()]);
+        }
+        if table.is_empty() {
+            writeln!(out, "all figures agree")?;
+        } else {
+            writeln!(
+                out,
+                "{} differ:\n{table}",
+                counted(verified.discrepancies.len() as u64, "figure", "figures")
+            )?;
+        }
+    }
+    Ok(if verified.discrepancies.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

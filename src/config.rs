@@ -1,0 +1,544 @@
+//! Every setting: its default, what it means, and how it is read from a file and from the environment.
+//!
+//! The one table below gives the structures, the documentation of `config example` and the names that an
+//! unknown key is compared with, so that the three cannot drift apart.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, DeValue};
+
+use crate::report::DomainName;
+
+/// What environment variables begin with: `TALLYMARK__HTTP__LISTEN` sets `listen` in `[http]`.
+pub const ENVIRONMENT_PREFIX: &str = "TALLYMARK__";
+
+/// Why the settings cannot be used. Each names the place to change.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}", path = .path.display())]
+    Read {
+        /// The file asked for.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file holds a key that does not exist: most often a misspelling.
+    #[error("{path}:{line}: there is no setting {key}{}", nearest_text(.nearest.as_ref()), path = .path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// `section.key`, as written.
+        key: String,
+        /// The existing key that looks most like it.
+        nearest: Option<String>,
+    },
+    /// The file is no TOML, or a value has the wrong type.
+    #[error("{path}:{line}: {message}", path = .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// One sentence.
+        message: String,
+    },
+    /// An environment variable names no setting, or its value does not fit.
+    #[error("environment variable {variable}: {message}")]
+    Environment {
+        /// Its name.
+        variable: String,
+        /// One sentence.
+        message: String,
+    },
+}
+
+/// A section or a setting, for people.
+struct Described<Below> {
+    name: &'static str,
+    doc: &'static [&'static str],
+    below: Below,
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $section_doc:literal])+
+        $section:ident: $Section:ident {
+            $( $(#[doc = $doc:literal])+ $key:ident: $type:ty = $default:expr; )+
+        }
+    )+) => {
+        /// Every setting, by section.
+        #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Config {
+            $( $(#[doc = $section_doc])+ pub $section: $Section, )+
+        }
+
+        $(
+            $(#[doc = $section_doc])+
+            #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+            #[serde(default, deny_unknown_fields)]
+            pub struct $Section {
+                $( $(#[doc = $doc])+ pub $key: $type, )+
+            }
+
+            impl Default for $Section {
+                fn default() -> Self {
+                    Self { $( $key: $default, )+ }
+                }
+            }
+        )+
+
+        /// Every section with its settings, in the order of the example.
+        const SECTIONS: &[Described<&[Described<()>]>] = &[
+            $( Described {
+                name: stringify!($section),
+                doc: &[$($section_doc),+],
+                below: &[ $( Described { name: stringify!($key), doc: &[$($doc),+], below: () } ),+ ],
+            } ),+
+        ];
+    };
+}
+
+settings! {
+    /// Where everything is kept.
+    database: Database {
+        /// The folder of the database, made if it is missing. The file in it is tallymark.sqlite.
+        dir: PathBuf = PathBuf::from("./tallymark-data");
+    }
+
+    /// The API.
+    http: Http {
+        /// Where the API listens. Put a proxy with TLS before it if others than this machine shall reach it.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// Longest request body, bytes, save for an upload.
+        api_body_bytes_max: usize = 64 * 1024;
+        /// Longest upload of a report, bytes.
+        upload_bytes_max: usize = 25 * 1024 * 1024;
+        /// Bytes of all uploads that are being received or stored; further ones wait.
+        uploads_in_flight_bytes_max: usize = 256 * 1024 * 1024;
+        /// Rows on a page if the client does not say.
+        page_size_default: u32 = 20;
+        /// Most rows on a page, whatever the client says.
+        page_size_max: u32 = 100;
+        /// Requests a second that each key may make in the long run; 0 is no limit.
+        rate_per_second: u32 = 20;
+        /// Requests that a key may make at once when it has been quiet.
+        rate_burst: u32 = 200;
+        /// Longest time from the end of a request to its answer, seconds.
+        answer_seconds_max: u64 = 60;
+        /// Exports that may run at once.
+        exports_max: usize = 8;
+        /// Who may read /metrics: "loopback" (this machine), "everybody" or "nobody".
+        metrics: MetricsReaders = MetricsReaders::Loopback;
+    }
+
+    /// The names that the DNS records of your domains point to. Set them before any domain publishes its records.
+    service: Service {
+        /// The installation's own name; the hosts for SPF, tracking, inbound mail and bounces lie below it.
+        host: HostName = HostName::known("tallymark.example");
+        /// The host that reports are sent to.
+        rua_host: HostName = HostName::known("rua.tallymark.example");
+    }
+
+    /// How long things are kept.
+    retention: Retention {
+        /// Reports as they were received, days; 0 keeps none.
+        originals_days: u32 = 30;
+        /// Records of reports, days; the sums of each day and source stay for ever.
+        records_days: u32 = 400;
+        /// Messages in quarantine, unclaimed reports and other mail, days.
+        set_aside_days: u32 = 400;
+    }
+
+    /// What a message may cost. What breaks a limit is set aside in quarantine, never lost.
+    limits: Limits {
+        /// Longest message or file, bytes.
+        message_bytes_max: u64 = 25 * 1024 * 1024;
+        /// Multiparts inside each other.
+        mime_depth_max: usize = 8;
+        /// Parts of one mail.
+        mime_parts_max: usize = 256;
+        /// Mails inside mails.
+        rfc822_levels_max: usize = 4;
+        /// One block of header fields, bytes.
+        header_bytes_max: usize = 100 * 1024;
+        /// Header fields in one block.
+        header_fields_max: usize = 1_000;
+        /// Files in the archives of one message.
+        archive_entries_max: usize = 16;
+        /// Archives inside each other.
+        archive_nesting_max: usize = 3;
+        /// An archive inside an archive, bytes.
+        archive_bytes_max: usize = 25 * 1024 * 1024;
+        /// Longest report after decompression, bytes. Memory stays flat whatever it is.
+        xml_bytes_max: u64 = 256 * 1024 * 1024;
+        /// All that is decompressed for one message, bytes.
+        inflated_bytes_max: u64 = 512 * 1024 * 1024;
+        /// One text or tag of a report, bytes.
+        event_bytes_max: usize = 64 * 1024;
+        /// Elements inside each other.
+        xml_depth_max: usize = 32;
+        /// Attributes of one tag.
+        attributes_max: usize = 64;
+        /// Most records in a report.
+        records_max: usize = 2_000_000;
+        /// DKIM results of a record, and SPF results; more are dropped with a warning.
+        results_max: usize = 100;
+        /// Longest time for one message, seconds.
+        seconds_max: u64 = 30;
+    }
+
+    /// How messages get into the database.
+    intake: Intake {
+        /// Messages that may wait; then whoever brings more does.
+        queue_messages_max: usize = 1_024;
+        /// Most messages in one transaction.
+        batch_messages_max: usize = 256;
+        /// Most bytes of messages in one transaction.
+        batch_bytes_max: usize = 4 * 1024 * 1024;
+        /// Threads that unpack and parse; 0 is one for each core.
+        threads: usize = 0;
+    }
+
+    /// What is written to standard error.
+    log: Log {
+        /// Which messages: a level (error, warn, info, debug, trace), or levels by module, as in "info,sqlx=warn".
+        filter: String = "info".to_owned();
+        /// How each is written.
+        format: LogFormat = LogFormat::Text;
+    }
+}
+
+/// How log messages are written: `text` for people, `json` for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line a message, for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsReaders {
+    /// Who connects from this machine.
+    Loopback,
+    /// Whoever can connect.
+    Everybody,
+    /// No one.
+    Nobody,
+}
+
+/// A host's name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostName(DomainName);
+
+impl HostName {
+    fn known(name: &'static str) -> Self {
+        Self(DomainName::parse(name).expect("the defaults above are names"))
+    }
+
+    /// The name itself.
+    pub fn name(&self) -> &DomainName {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        DomainName::parse(&text)
+            .map(Self)
+            .map_err(|error| format!("{text}: {error}"))
+    }
+}
+
+impl From<HostName> for String {
+    fn from(host: HostName) -> Self {
+        host.0.to_string()
+    }
+}
+
+impl Config {
+    /// The settings: defaults, overlaid with the file if there is one, overlaid with the environment.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let text = match path {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            })?,
+        };
+        #[expect(clippy::disallowed_methods, reason = "this is the place")]
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            name.starts_with(ENVIRONMENT_PREFIX)
+                .then(|| (name, value.to_string_lossy().into_owned()))
+        });
+        Self::read(path.unwrap_or(Path::new("")), &text, environment)
+    }
+
+    /// The settings of a file's text, overlaid with environment variables (those with the prefix).
+    pub fn read(
+        path: &Path,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        find_unknown_key(path, text)?;
+        let invalid = |error: &toml::de::Error| ConfigError::Invalid {
+            path: path.to_owned(),
+            line: line_of(text, error.span().map_or(0, |span| span.start)),
+            message: error.message().to_owned(),
+        };
+        let mut config: Self = toml::from_str(text).map_err(|error| invalid(&error))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| invalid(&error))?;
+        let mut variables: Vec<_> = environment.into_iter().collect();
+        variables.sort();
+        for (variable, value) in variables {
+            config = overlay(&mut table, &variable, &value)
+                .map_err(|message| ConfigError::Environment { variable, message })?;
+        }
+        Ok(config)
+    }
+
+    /// A file with every setting at its default and what it means: what `config example` prints.
+    pub fn example() -> String {
+        let mut text = String::from(concat!(
+            "# Settings of Tallymark, all at their defaults: what you do not change you may leave out.\n",
+            "# Each can also be set by an environment variable, TALLYMARK__SECTION__KEY, as in\n",
+            "# TALLYMARK__HTTP__LISTEN=0.0.0.0:8080; the environment wins over the file.\n",
+            "# This page is made by `tallymark config example`; `tallymark config check` reads a file.\n",
+        ));
+        let defaults = default_table();
+        for section in SECTIONS {
+            let _ = writeln!(text, "\n#{}\n[{}]", section.doc.join("\n#"), section.name);
+            for key in section.below {
+                let default = &defaults[section.name][key.name];
+                let _ = writeln!(text, "#{}\n{} = {default}", key.doc.join("\n#"), key.name);
+            }
+        }
+        text
+    }
+}
+
+/// Puts one environment variable over the table and gives the settings that result.
+fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Result<Config, String> {
+    let path = variable
+        .strip_prefix(ENVIRONMENT_PREFIX)
+        .unwrap_or(variable)
+        .to_lowercase();
+    let (section, key) = path.split_once("__").unwrap_or((&path, ""));
+    if !is_setting(section, key) {
+        let nearest = nearest_key(section, key)
+            .map(|near| format!("{ENVIRONMENT_PREFIX}{}", near.to_uppercase().replace('.', "__")));
+        return Err(format!("there is no such setting{}", nearest_text(nearest.as_ref())));
+    }
+    // A text needs no quotes in the environment; everything else is written as in the file.
+    let value = match default_table()[section][key] {
+        toml::Value::String(_) => toml::Value::String(value.to_owned()),
+        _ => value
+            .parse::<toml::Value>()
+            .map_err(|error| error.message().to_owned())?,
+    };
+    let section = table
+        .entry(section)
+        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    if let toml::Value::Table(section) = section {
+        section.insert(key.to_owned(), value);
+    }
+    Config::deserialize(table.clone()).map_err(|error| error.message().to_owned())
+}
+
+/// serde's own message for an unknown key knows neither the file nor the key that was meant.
+fn find_unknown_key(path: &Path, text: &str) -> Result<(), ConfigError> {
+    // Text that is no TOML is the next step's to complain about.
+    let Ok(table) = DeTable::parse(text) else {
+        return Ok(());
+    };
+    let unknown = |section: &str, key: &str, at: usize| ConfigError::UnknownKey {
+        path: path.to_owned(),
+        line: line_of(text, at),
+        nearest: nearest_key(section, key),
+        key: join(section, key),
+    };
+    for (section, value) in table.get_ref() {
+        let name = section.get_ref();
+        if !SECTIONS.iter().any(|known| known.name == name) {
+            return Err(unknown(name, "", section.span().start));
+        }
+        let DeValue::Table(keys) = value.get_ref() else {
+            continue;
+        };
+        for key in keys.keys() {
+            if !is_setting(name, key.get_ref()) {
+                return Err(unknown(name, key.get_ref(), key.span().start));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_setting(section: &str, key: &str) -> bool {
+    let section = SECTIONS.iter().find(|known| known.name == section);
+    section.is_some_and(|section| section.below.iter().any(|known| known.name == key))
+}
+
+/// The setting or the section that looks most like this one, if any looks like it at all.
+///
+/// A key is first looked for in its own section, then (also if it stands outside of any) everywhere.
+fn nearest_key(section: &str, key: &str) -> Option<String> {
+    let nearest = |candidates: &mut dyn Iterator<Item = (&'static str, &'static str)>, word: &str| {
+        let (likeness, name) = candidates
+            .map(|(section, key)| {
+                (
+                    strsim::jaro_winkler(if key.is_empty() { section } else { key }, word),
+                    join(section, key),
+                )
+            })
+            .max_by(|a, b| a.0.total_cmp(&b.0))?;
+        (likeness > 0.8).then_some(name)
+    };
+    let keys = || SECTIONS.iter().flat_map(|s| s.below.iter().map(|k| (s.name, k.name)));
+    if key.is_empty() {
+        return nearest(&mut SECTIONS.iter().map(|s| (s.name, "")), section).or_else(|| nearest(&mut keys(), section));
+    }
+    nearest(&mut keys().filter(|(known, _)| *known == section), key).or_else(|| nearest(&mut keys(), key))
+}
+
+fn join(section: &str, key: &str) -> String {
+    if key.is_empty() {
+        section.to_owned()
+    } else {
+        format!("{section}.{key}")
+    }
+}
+
+fn nearest_text(nearest: Option<&String>) -> String {
+    match nearest {
+        Some(nearest) => format!(": did you mean {nearest}?"),
+        None => "; `tallymark config example` lists all".to_owned(),
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|&&byte| byte == b'\n').count() + 1
+}
+
+fn default_table() -> toml::Table {
+    toml::Table::try_from(Config::default()).expect("numbers, texts and enums are TOML values")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        Config::read(Path::new("t.toml"), text, [])
+    }
+
+    fn overlaid(text: &str, variable: &str, value: &str) -> Result<Config, ConfigError> {
+        Config::read(Path::new("t.toml"), text, [(variable.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn the_example_is_the_one_in_the_tree_and_gives_the_defaults() {
+        let example = Config::example();
+        assert_eq!(
+            example,
+            include_str!("../config.example.toml"),
+            "run: cargo run -- config example > config.example.toml"
+        );
+        assert_eq!(read(&example).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        assert_eq!(read("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_setting_has_a_sentence() {
+        for section in SECTIONS {
+            for key in section.below {
+                assert!(key.doc.join("").trim().ends_with('.'), "{}.{}", section.name, key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_names_file_line_and_nearest() {
+        let check = |text: &str, expect: &str| assert_eq!(read(text).unwrap_err().to_string(), expect);
+        check(
+            "[http]\n\nlisten_on = \"[::1]:80\"\n",
+            "t.toml:3: there is no setting http.listen_on: did you mean http.listen?",
+        );
+        check(
+            "[htttp]\nlisten = \"[::1]:80\"\n",
+            "t.toml:1: there is no setting htttp: did you mean http?",
+        );
+        check(
+            "listen = \"[::1]:80\"\n",
+            "t.toml:1: there is no setting listen: did you mean http.listen?",
+        );
+        check(
+            "[http]\nzzz = 1\n",
+            "t.toml:2: there is no setting http.zzz; `tallymark config example` lists all",
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_names_file_and_line() {
+        let error = read("[http]\n\nrate_burst = \"many\"\n").unwrap_err().to_string();
+        assert!(error.starts_with("t.toml:3: invalid type"), "{error}");
+        let error = read("[http\n").unwrap_err().to_string();
+        assert!(error.starts_with("t.toml:1: "), "{error}");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let config = overlaid("[http]\nrate_burst = 7\n", "TALLYMARK__HTTP__RATE_BURST", "9").unwrap();
+        assert_eq!(config.http.rate_burst, 9);
+        let config = overlaid("", "TALLYMARK__HTTP__LISTEN", "[::1]:81").unwrap();
+        assert_eq!(config.http.listen, "[::1]:81".parse().unwrap());
+        let config = overlaid("", "TALLYMARK__LOG__FORMAT", "json").unwrap();
+        assert_eq!(config.log.format, LogFormat::Json);
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let check = |variable: &str, value: &str, expect: &str| {
+            let error = overlaid("", variable, value).unwrap_err().to_string();
+            assert!(error.starts_with(expect), "{error}");
+        };
+        check(
+            "TALLYMARK__HTTP__LISTN",
+            "x",
+            "environment variable TALLYMARK__HTTP__LISTN: there is no such setting: did you mean TALLYMARK__HTTP__LISTEN?",
+        );
+        check(
+            "TALLYMARK__HTTP__LISTEN",
+            "x",
+            "environment variable TALLYMARK__HTTP__LISTEN: ",
+        );
+        check(
+            "TALLYMARK__HTTP__RATE_BURST",
+            "-1",
+            "environment variable TALLYMARK__HTTP__RATE_BURST: ",
+        );
+        check(
+            "TALLYMARK__HTTP__RATE_BURST",
+            "a lot",
+            "environment variable TALLYMARK__HTTP__RATE_BURST: ",
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! CSV (RFC 4180) that a spreadsheet can be given: no cell can become a formula, and each stays one cell.
+
+use std::fmt::{Display, Write as _};
+
+use crate::report::Evidence;
+
+/// A line that is being written.
+#[derive(Debug, Default)]
+pub struct Row(String);
+
+impl Row {
+    /// Adds a cell that cannot be a formula, and stays one cell whatever is in it.
+    pub fn cell(&mut self, text: &str) {
+        self.separate();
+        let quoted = text.contains(['"', ',', '\r', '\n', '\t']) || text.starts_with(' ') || text.ends_with(' ');
+        if quoted {
+            self.0.push('"');
+        }
+        if is_formula(text) {
+            self.0.push('\'');
+        }
+        if quoted {
+            self.0.push_str(&text.replace('"', "\"\""));
+            self.0.push('"');
+        } else {
+            self.0.push_str(text);
+        }
+    }
+
+    /// Adds a number, flag or address of ours: none of them begins like a formula.
+    pub fn show(&mut self, value: impl Display) {
+        self.separate();
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{value}");
+    }
+
+    /// As [`Row::show`]; an empty cell if there is no value.
+    pub fn show_some(&mut self, value: Option<impl Display>) {
+        match value {
+            Some(value) => self.show(value),
+            None => self.cell(""),
+        }
+    }
+
+    /// The line, with its end.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.0.push_str("\r\n");
+        self.0.into_bytes()
+    }
+
+    fn separate(&mut self) {
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+    }
+}
+
+/// DKIM results in one cell: `result domain/selector`, several separated by `; `.
+pub fn dkim(evidence: &Evidence) -> String {
+    let results = evidence.dkim.iter().map(|dkim| {
+        let domain = dkim.domain.as_deref().unwrap_or_default();
+        let selector = dkim.selector.as_deref().map(|selector| format!("/{selector}"));
+        format!("{} {domain}{}", dkim.result.word(), selector.unwrap_or_default())
+    });
+    results.collect::<Vec<_>>().join("; ")
+}
+
+/// SPF results in one cell: `result domain`, several separated by `; `.
+pub fn spf(evidence: &Evidence) -> String {
+    let results = evidence.spf.iter().map(|spf| {
+        let domain = spf.domain.as_deref().unwrap_or_default();
+        format!("{} {domain}", spf.result.word())
+    });
+    results.collect::<Vec<_>>().join("; ")
+}
+
+/// Reasons for another disposition in one cell: `type (comment)`, several separated by `; `.
+pub fn reasons(evidence: &Evidence) -> String {
+    let reasons = evidence.reasons.iter().map(|reason| match &reason.comment {
+        Some(comment) => format!("{} ({comment})", reason.kind.word()),
+        None => reason.kind.word().to_owned(),
+    });
+    reasons.collect::<Vec<_>>().join("; ")
+}
+
+/// Would a spreadsheet compute it? Those that begin with = + - @ TAB or CR, also after white space and control
+/// characters that some programs skip, and in the wide forms that some take for the narrow ones.
+fn is_formula(text: &str) -> bool {
+    let skipped = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}');
+    let starts = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    text.starts_with(['\t', '\r', '\n']) || text.trim_start_matches(skipped).starts_with(starts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: &str) {
+        let mut row = Row::default();
+        row.cell("x");
+        row.cell(text);
+        assert_eq!(
+            String::from_utf8(row.finish()).unwrap(),
+            format!("x,{expect}\r\n"),
+            "{text:?}"
+        );
+    }
+
+    #[test]
+    fn a_cell_stays_one_cell() {
+        check("", "");
+        check("plain text", "plain text");
+        check("a,b", "\"a,b\"");
+        check("say \"x\"", "\"say \"\"x\"\"\"");
+        check("a\r\nb", "\"a\r\nb\"");
+        check(" a", "\" a\"");
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        check("=1+1", "'=1+1");
+        check("+1", "'+1");
+        check("-1", "'-1");
+        check("@SUM(A1)", "'@SUM(A1)");
+        check("\t=1", "\"'\t=1\"");
+        check("\rx", "\"'\rx\"");
+        check(" =1", "\"' =1\"");
+        check("\u{feff}=1", "'\u{feff}=1");
+        check("\u{ff1d}1", "'\u{ff1d}1");
+        check(
+            "=HYPERLINK(\"http://x\",\"y\")",
+            "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"",
+        );
+        check("a=1", "a=1");
+    }
+}

@@ -1,0 +1,151 @@
+//! `tallymark serve --demo`, as the README says: start it, paste the lines, stop it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use super::{Home, stderr, stdout};
+
+/// A running demo.
+struct Demo {
+    child: Child,
+    welcome: String,
+}
+
+impl Demo {
+    /// Starts it on a free port and reads what it prints, to the last line of the welcome.
+    fn start(home: &Home) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
+            .current_dir(home.path())
+            .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut welcome = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            welcome += &(line.unwrap() + "\n");
+            if welcome.contains("Ctrl-C stops it") {
+                break;
+            }
+        }
+        Self { child, welcome }
+    }
+
+    /// The lines to paste.
+    fn curls(&self) -> Vec<String> {
+        let lines = self.welcome.lines().map(str::trim);
+        lines
+            .filter(|line| line.starts_with("curl "))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn key(&self) -> &str {
+        self.welcome
+            .lines()
+            .find_map(|line| line.strip_prefix("API key: "))
+            .unwrap()
+    }
+
+    fn address(&self) -> String {
+        let (_, rest) = self.welcome.split_once("http://").unwrap();
+        rest.split(':').take(2).collect::<Vec<_>>().join(":")
+    }
+
+    /// Stops it as Ctrl-C does.
+    fn stop(mut self) {
+        assert!(sh(&format!("kill -INT {}", self.child.id())).0);
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+fn sh(line: &str) -> (bool, String) {
+    let done = Command::new("sh").args(["-c", line]).output().unwrap();
+    (done.status.success(), String::from_utf8(done.stdout).unwrap())
+}
+
+fn paste(line: &str) -> Value {
+    let (went, answer) = sh(line);
+    assert!(went, "{line}");
+    serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{line} answered {answer:?}: {error}"))
+}
+
+fn sum(rows: &Value, field: &str) -> u64 {
+    rows.as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row[field].as_u64().unwrap())
+        .sum()
+}
+
+#[test]
+fn the_three_lines_work_as_pasted_and_agree() {
+    let home = Home::new();
+    let demo = Demo::start(&home);
+    let curls = demo.curls();
+    assert_eq!(curls.len(), 3, "{}", demo.welcome);
+    let [stats, sources, reports] = [0, 1, 2].map(|nth: usize| paste(&curls[nth]));
+
+    let total = stats["total_messages"].as_u64().unwrap();
+    assert!(total > 10_000, "{stats}");
+    let days = &stats["daily_stats"];
+    assert_eq!(days.as_array().unwrap().len(), 30);
+    assert_eq!(sum(days, "pass") + sum(days, "fail"), total);
+    assert_eq!(sum(&sources["sources"], "count"), total);
+    assert_eq!(reports["reports"].as_array().unwrap().len(), 5);
+    let all = paste(&curls[2].replace("per_page=5", "per_page=100"));
+    assert_eq!(sum(&all["reports"], "total_count"), total);
+
+    // Yesterday has messages, today none: no report about today can be complete.
+    let days = days.as_array().unwrap();
+    assert_eq!((&days[29]["pass"], &days[29]["fail"]), (&0.into(), &0.into()));
+    assert!(days[28]["pass"].as_u64().unwrap() > 0);
+    demo.stop();
+    home.run(&["verify"]).success();
+}
+
+#[test]
+fn starting_it_again_counts_nothing_twice_and_makes_a_new_key() {
+    let home = Home::new();
+    let first = Demo::start(&home);
+    let (old_key, before) = (first.key().to_owned(), paste(&first.curls()[0]));
+    first.stop();
+    let second = Demo::start(&home);
+    assert_ne!(second.key(), old_key);
+    assert_eq!(paste(&second.curls()[0]), before);
+    let refused = paste(&second.curls()[0].replace(second.key(), &old_key));
+    assert_eq!(refused["code"], "unauthorized");
+    second.stop();
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_with_a_way_out() {
+    let home = Home::new();
+    let demo = Demo::start(&home);
+    let taken = demo.address();
+    let refused = home.run(&["serve", "--demo", "--listen", &taken]).code(1);
+    let said = stderr(&refused);
+    assert!(
+        said.contains("is taken") && said.contains("--listen 127.0.0.1:"),
+        "{said}"
+    );
+    // Nothing was touched: the key of the running one still works.
+    assert!(paste(&demo.curls()[0])["total_messages"].as_u64().unwrap() > 0);
+    demo.stop();
+}
+
+#[test]
+fn the_commands_work_beside_a_running_server() {
+    let home = Home::new();
+    let demo = Demo::start(&home);
+    assert!(stdout(&home.run(&["domains", "list"]).success()).contains("example.com"));
+    let key = stdout(&home.run(&["keys", "create", "--quiet"]).success());
+    let answer = paste(&demo.curls()[0].replace(demo.key(), key.trim_end()));
+    assert!(answer["total_messages"].as_u64().unwrap() > 0, "{answer}");
+    home.run(&["keys", "revoke", &key[..12]]).success();
+    let answer = paste(&demo.curls()[0].replace(demo.key(), key.trim_end()));
+    assert_eq!(answer["code"], "unauthorized");
+    demo.stop();
+}

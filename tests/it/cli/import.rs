@@ -1,0 +1,158 @@
+//! `tallymark import`, and what it leaves behind.
+
+use serde_json::Value;
+
+use super::{Home, report, stderr, stdout};
+
+fn import(home: &Home, more: &[&str]) -> Value {
+    let arguments = [&["import", "--json"], more].concat();
+    serde_json::from_str(&stdout(&home.run(&arguments).success())).unwrap()
+}
+
+#[test]
+fn importing_again_stores_nothing_new() {
+    let home = Home::new();
+    home.file("reports/a/1.xml", report("one", 3));
+    home.file("reports/b/2.xml", report("two", 4));
+    home.file("reports/readme", "no report at all");
+    let first = import(&home, &["--add-domains", "reports"]);
+    assert_eq!(first["files"], 3);
+    assert_eq!(first["reports"]["stored"], 2);
+    assert_eq!(first["reports"]["counted_messages"], 7);
+    let again = import(&home, &["--add-domains", "reports"]);
+    assert_eq!(again["reports"]["stored"], 0);
+    assert_eq!(again["reports"]["duplicates"], 2);
+    let verified = stdout(&home.run(&["verify"]).success());
+    assert!(
+        verified.contains("1 domain, 2 reports, 2 records, 7 messages"),
+        "{verified}"
+    );
+    assert!(verified.contains("all figures agree"), "{verified}");
+}
+
+#[test]
+fn unclaimed_reports_count_once_their_domain_is_added() {
+    let home = Home::new();
+    home.file("1.xml", report("one", 3));
+    let first = stdout(&home.run(&["import", "1.xml"]).success());
+    assert!(
+        first.contains("To count them: tallymark domains add example.com"),
+        "{first}"
+    );
+    let listed = stdout(&home.run(&["quarantine", "list"]).success());
+    assert!(
+        listed.contains("unclaimed") && listed.contains("about example.com"),
+        "{listed}"
+    );
+    let added = stdout(&home.run(&["domains", "add", "example.com"]).success());
+    assert!(added.contains("1 report that was unclaimed is counted now"), "{added}");
+    assert_eq!(
+        stdout(&home.run(&["quarantine", "list"]).success()),
+        "there is nothing\n"
+    );
+    let again = import(&home, &["1.xml"]);
+    assert_eq!(again["reports"]["duplicates"], 1);
+}
+
+#[test]
+fn adding_domains_on_sight_claims_what_waited() {
+    let home = Home::new();
+    home.file("1.xml", report("one", 3));
+    assert_eq!(import(&home, &["1.xml"])["unclaimed_domains"][0], "example.com");
+    let second = import(&home, &["--add-domains", "1.xml"]);
+    assert_eq!(second["unclaimed_domains"], Value::Array(Vec::new()));
+    let verified = stdout(&home.run(&["verify"]).success());
+    assert!(verified.contains("1 report, 1 record, 3 messages"), "{verified}");
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_with_its_reason() {
+    let home = Home::new();
+    home.file("broken.xml", "<feedback><report_metadata>\u{1b}[31m</feedback>");
+    let summary = import(&home, &["broken.xml"]);
+    let quarantined: u64 = summary["quarantined"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!(quarantined, 1, "{summary}");
+    let listed = stdout(&home.run(&["quarantine", "list", "--kind", "quarantined"]).success());
+    let number = listed
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned();
+    let shown = stdout(&home.run(&["quarantine", "show", &number, "--save", "saved"]).success());
+    assert!(shown.contains("broken.xml") && !shown.contains('\u{1b}'), "{shown}");
+    assert_eq!(
+        std::fs::read(home.path().join("saved")).unwrap(),
+        std::fs::read(home.path().join("broken.xml")).unwrap()
+    );
+    let replayed = stdout(&home.run(&["quarantine", "replay", &number]).code(1));
+    assert!(
+        replayed.contains("1 message read again, 1 still set aside"),
+        "{replayed}"
+    );
+    home.run(&["quarantine", "replay", "--all"]).code(1);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_and_the_rest_is_imported() {
+    let home = Home::new();
+    home.file("1.xml", report("one", 3));
+    let done = home.run(&["import", "--add-domains", "missing.xml", "1.xml"]).code(1);
+    assert!(stderr(&done).contains("cannot read missing.xml: "), "{}", stderr(&done));
+    let said = stdout(&done);
+    let line = |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(line("reports stored").contains(" 1 "), "{said}");
+    assert!(line("unreadable files").ends_with(" 1"), "{said}");
+}
+
+#[test]
+fn a_file_over_the_limit_is_named_with_the_setting() {
+    let home = Home::new();
+    home.file("1.xml", report("one", 3));
+    let mut command = home.command(&["import", "1.xml"]);
+    let done = command
+        .env("TALLYMARK__LIMITS__MESSAGE_BYTES_MAX", "100")
+        .assert()
+        .code(1);
+    assert!(
+        stderr(&done).contains("longer than 100 bytes: raise limits.message_bytes_max"),
+        "{}",
+        stderr(&done)
+    );
+}
+
+#[test]
+fn an_mbox_is_many_messages() {
+    let home = Home::new();
+    let message = |id: &str| {
+        // Reports that differ in nothing but their id are the same report, sent again.
+        let xml = report(id, id.len().try_into().unwrap());
+        format!("From a@b Thu Jan  1 00:00:00 1970\nSubject: a report\nContent-Type: text/xml\n\n{xml}\n")
+    };
+    home.file("box", message("a") + &message("bb") + &message("ccc"));
+    let summary = import(&home, &["--add-domains", "box"]);
+    assert_eq!((&summary["files"], &summary["messages"]), (&1.into(), &3.into()));
+    assert_eq!(summary["reports"]["stored"], 3, "{summary}");
+}
+
+#[test]
+fn the_account_is_made_once_and_asked_for_when_there_are_several() {
+    let home = Home::new();
+    home.file("1.xml", report("one", 3));
+    import(&home, &["1.xml"]);
+    let accounts = stdout(&home.run(&["accounts", "list"]).success());
+    assert!(accounts.contains("default"), "{accounts}");
+    home.run(&["accounts", "add", "acme"]).success();
+    let into_acme = import(&home, &["--account", "acme", "--add-domains", "1.xml"]);
+    assert_eq!(
+        into_acme["reports"]["stored"], 1,
+        "accounts do not know each other's reports"
+    );
+}

@@ -1,0 +1,47 @@
+//! Settings: the file, the environment, the flags.
+
+use super::{Home, fails, report, stdout};
+
+#[test]
+fn the_example_is_good_and_is_the_one_in_the_tree() {
+    let home = Home::new();
+    let example = stdout(&home.run(&["config", "example"]).success());
+    assert_eq!(example, include_str!("../../../config.example.toml"));
+    home.file("t.toml", &example);
+    assert_eq!(
+        stdout(&home.run(&["config", "check", "t.toml"]).success()),
+        "t.toml is good\n"
+    );
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_file_line_and_what_was_meant() {
+    let home = Home::new();
+    home.file("t.toml", "[http]\nlisten = \"127.0.0.1:1\"\nrate_brust = 3\n");
+    let complaint = "t.toml:3: there is no setting http.rate_brust: did you mean http.rate_burst?";
+    fails(&home, &["config", "check", "t.toml"], 1, complaint);
+    fails(&home, &["--config", "t.toml", "accounts", "list"], 1, complaint);
+    fails(&home, &["config", "check", "missing.toml"], 1, "missing.toml: ");
+}
+
+#[test]
+fn the_folder_comes_from_the_flag_before_the_environment_before_the_file() {
+    let home = Home::new();
+    home.file("1.xml", report("one", 1));
+    home.file("t.toml", "[database]\ndir = \"from-file\"\n");
+    let there = |name: &str| home.path().join(name).join("tallymark.sqlite").exists();
+    home.run(&["--config", "t.toml", "import", "1.xml"]).success();
+    assert!(there("from-file"));
+    let mut command = home.command(&["--config", "t.toml", "import", "1.xml"]);
+    command
+        .env("TALLYMARK__DATABASE__DIR", "from-environment")
+        .assert()
+        .success();
+    assert!(there("from-environment"));
+    let mut command = home.command(&["--config", "t.toml", "--data", "from-flag", "import", "1.xml"]);
+    command
+        .env("TALLYMARK__DATABASE__DIR", "from-environment")
+        .assert()
+        .success();
+    assert!(there("from-flag") && !there("tallymark-data"));
+}

@@ -1,0 +1,85 @@
+//! How connections begin, wait and end.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{Ask, TestApp};
+
+#[tokio::test]
+async fn several_requests_share_a_connection() {
+    let app = TestApp::start().await;
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    for _ in 0..3 {
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        read_answer(&mut stream).await;
+    }
+}
+
+#[tokio::test]
+async fn stopping_closes_idle_connections_and_takes_no_new_ones() {
+    let app = TestApp::start().await;
+    let mut idle = TcpStream::connect(app.address).await.unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    read_answer(&mut idle).await;
+    let address = app.address;
+    app.stop().await;
+    assert_eq!(idle.read(&mut [0; 16]).await.unwrap_or(0), 0);
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_408() {
+    let app = TestApp::start_with(|config| config.body_time_max = Duration::from_millis(50)).await;
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    let head = format!(
+        "POST /domains HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\n\r\n{{",
+        app.key
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(
+        text.starts_with("HTTP/1.1 408 ") && text.contains("\"code\":\"request_timeout\""),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_in_time_is_503() {
+    let app = TestApp::start_with(|config| config.answer_time_max = Duration::ZERO).await;
+    let answer = app.send(Ask::new("GET", "/domains").key(&app.key)).await;
+    answer.refused(503, "unavailable");
+    assert!(answer.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_leave_is_refused_before_it_sends() {
+    let app = TestApp::start().await;
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    let head = format!(
+        "POST /domains HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100000000\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        app.key
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
+}
+
+/// Reads one answer of `/healthz`, which ends with the object's brace.
+async fn read_answer(stream: &mut TcpStream) {
+    let mut text = Vec::new();
+    while !text.ends_with(b"}") {
+        assert!(stream.read_buf(&mut text).await.unwrap() > 0);
+    }
+    assert!(text.starts_with(b"HTTP/1.1 200 "));
+}

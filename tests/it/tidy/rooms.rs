@@ -1,0 +1,266 @@
+//! Who may import whom, and which crate is used where.
+
+use super::source::{code, code_outside_tests, line_of, words};
+use super::{check, complains, is_program, passes};
+
+/// What each room and closet may import of this crate. `cli`, `app` and the roots may import everything.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("report", &[]),
+    ("unpack", &[]),
+    ("store", &["report"]),
+    ("ingest", &["report", "unpack", "store", "clock", "metrics"]),
+    ("origin", &["ingest", "clock", "metrics"]),
+    ("domains", &["report", "store", "clock", "metrics"]),
+    ("enrich", &["report", "store", "clock", "metrics"]),
+    ("insight", &["report", "store"]),
+    (
+        "http",
+        &[
+            "report", "store", "ingest", "domains", "insight", "clock", "csv", "keys", "metrics",
+        ],
+    ),
+    ("clock", &["store"]),
+    ("config", &["report"]),
+    ("csv", &["report"]),
+    ("keys", &["store"]),
+    ("metrics", &[]),
+];
+const EVERYTHING: &[&str] = &["cli", "app", "lib", "main"];
+
+/// Where a third-party crate may be used: paths below `src/`. What is not listed may be used everywhere but in the
+/// pure rooms' list below.
+const DOORS: &[(&str, &[&str])] = &[
+    ("anyhow", &["cli/", "app.rs"]),
+    ("async_imap", &["origin/imap.rs"]),
+    ("axum", &["http/"]),
+    ("clap", &["cli/"]),
+    ("clap_complete", &["cli/"]),
+    ("flate2", &["unpack/gzip.rs", "unpack/zip.rs"]),
+    ("getrandom", &["app.rs", "http/"]),
+    ("hickory_resolver", &["domains/dns.rs"]),
+    ("hyper", &["http/"]),
+    ("hyper_util", &["http/"]),
+    ("idna", &["report/names.rs"]),
+    ("indicatif", &["cli/"]),
+    ("jiff", &["clock.rs"]),
+    ("mail_auth", &["ingest/provenance.rs"]),
+    ("mail_parser", &["unpack/mail.rs"]),
+    ("mimalloc", &["main.rs"]),
+    ("prometheus_client", &["metrics.rs"]),
+    ("psl", &["report/names.rs"]),
+    ("quick_xml", &["report/xml.rs", "report/xml/"]),
+    ("rayon", &["ingest/", "cli/"]),
+    ("sqlx", &["store/"]),
+    ("strsim", &["config.rs"]),
+    ("subtle", &["keys.rs"]),
+    ("toml", &["config.rs"]),
+    ("tower", &["http/"]),
+    ("tower_http", &["http/"]),
+    ("tracing_subscriber", &["cli/"]),
+    ("zip", &["unpack/zip.rs"]),
+];
+
+/// What the pure rooms do without.
+const IMPURE: &[&str] = &[
+    "async",
+    "tokio",
+    "rayon",
+    "tracing",
+    "std::env",
+    "std::fs",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "getrandom",
+    "Instant",
+    "SystemTime",
+];
+
+fn is_rust(path: &str) -> bool {
+    path.starts_with("src/") && path.ends_with(".rs")
+}
+
+/// `src/report/xml.rs` is of the room `report`, `src/clock.rs` of the closet `clock`.
+fn room_of(path: &str) -> &str {
+    let below = path.strip_prefix("src/").unwrap_or(path);
+    below.split(['/', '.']).next().unwrap_or(below)
+}
+
+/// The first names after `crate::`, also of `use crate::{a::b, c}`.
+fn imports(code: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    for at in words(code, "crate") {
+        let Some(rest) = code[at + "crate".len()..].strip_prefix("::") else {
+            continue;
+        };
+        let Some(group) = rest.strip_prefix('{') else {
+            found.push((at, first_name(rest)));
+            continue;
+        };
+        let mut depth = 0;
+        let mut is_start = true;
+        for (inside, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => is_start = true,
+                c if is_start && !c.is_whitespace() => {
+                    found.push((at, first_name(&group[inside..])));
+                    is_start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn first_name(text: &str) -> &str {
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
+    &text[..end]
+}
+
+fn imports_only_what_it_may(path: &str, text: &str) -> Vec<String> {
+    let room = room_of(path);
+    if EVERYTHING.contains(&room) {
+        return Vec::new();
+    }
+    let Some((_, may)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+        return vec![format!("{room} is no room of ARCHITECTURE.md")];
+    };
+    let code = code(text);
+    imports(&code)
+        .into_iter()
+        .filter(|(_, name)| *name != room && !may.contains(name))
+        // An item at the root, such as a macro, belongs to no room.
+        .filter(|(_, name)| name.starts_with(char::is_lowercase))
+        .map(|(at, name)| format!("line {}: {room} may not import {name}", line_of(&code, at)))
+        .collect()
+}
+
+fn crates_come_through_their_doors(path: &str, text: &str) -> Vec<String> {
+    let below = path.strip_prefix("src/").unwrap_or(path);
+    let code = code(text);
+    let mut complaints = Vec::new();
+    for (name, doors) in DOORS {
+        if doors.iter().any(|door| below.starts_with(door)) {
+            continue;
+        }
+        // A module of ours may have a crate's name: it is imported by `use super::zip` or written with its path.
+        let is_module = words(&code, name).any(|at| {
+            let line = code[..at].lines().next_back().unwrap_or_default();
+            line.contains("use super::") || line.contains("mod ")
+        });
+        for at in words(&code, name) {
+            let is_path = code[at + name.len()..].starts_with("::") && !code[..at].ends_with("::");
+            if is_path && !is_module {
+                complaints.push(format!(
+                    "line {}: {name} belongs behind {}",
+                    line_of(&code, at),
+                    doors.join(", ")
+                ));
+            }
+        }
+    }
+    complaints
+}
+
+fn pure_rooms_are_pure(_: &str, text: &str) -> Vec<String> {
+    let code = code_outside_tests(text);
+    let found = IMPURE
+        .iter()
+        .flat_map(|word| words(&code, word).map(move |at| (at, word)));
+    found
+        .map(|(at, word)| format!("line {}: {word} in a pure room", line_of(&code, at)))
+        .collect()
+}
+
+#[test]
+fn a_room_imports_only_what_the_table_says() {
+    check(is_rust, imports_only_what_it_may);
+    let rule = imports_only_what_it_may;
+    complains(
+        rule,
+        "src/report/a.rs",
+        "use crate::store::Store;",
+        "report may not import store",
+    );
+    complains(
+        rule,
+        "src/store/a.rs",
+        "fn a() { crate::http::b() }",
+        "store may not import http",
+    );
+    complains(
+        rule,
+        "src/ingest/a.rs",
+        "use crate::{\n  report::{A, B},\n  http::C,\n};",
+        "ingest may not import http",
+    );
+    complains(rule, "src/helpers.rs", "", "helpers is no room");
+    passes(
+        rule,
+        "src/http/a.rs",
+        "use crate::{store::Store, ingest};\n// crate::cli\n",
+    );
+    passes(rule, "src/cli/a.rs", "use crate::store::Store;");
+}
+
+#[test]
+fn a_crate_is_used_behind_its_door() {
+    check(is_rust, crates_come_through_their_doors);
+    let rule = crates_come_through_their_doors;
+    complains(rule, "src/http/a.rs", "use sqlx::query;", "sqlx belongs behind store/");
+    complains(
+        rule,
+        "src/unpack/walk.rs",
+        "let x = zip::ZipArchive::new(y);",
+        "zip belongs behind",
+    );
+    complains(
+        rule,
+        "src/store/a.rs",
+        "fn a() -> anyhow::Result<()> {}",
+        "anyhow belongs behind",
+    );
+    passes(
+        rule,
+        "src/unpack/walk.rs",
+        "use super::{gzip, zip};\nfn a() { zip::files() }",
+    );
+    passes(rule, "src/unpack/text.rs", "use super::zip::Entry;");
+}
+
+#[test]
+fn report_and_unpack_are_pure() {
+    check(
+        |path| is_program(path) && ["report", "unpack"].contains(&room_of(path)),
+        pure_rooms_are_pure,
+    );
+    complains(pure_rooms_are_pure, "src/report/a.rs", "async fn a() {}", "async");
+    complains(pure_rooms_are_pure, "src/unpack/a.rs", "std::fs::read(path)", "std::fs");
+    passes(
+        pure_rooms_are_pure,
+        "src/unpack/a.rs",
+        "// no async here\nlet asynchronous = \"tokio\";",
+    );
+}
+
+#[test]
+fn the_page_on_architecture_names_every_room_and_closet() {
+    let page = include_str!("../../../ARCHITECTURE.md");
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let room = name.trim_end_matches(".rs");
+        let named = [format!("`{room}/`"), format!("`{room}`")]
+            .iter()
+            .any(|text| page.contains(text));
+        assert!(
+            named || ["lib", "main"].contains(&room),
+            "ARCHITECTURE.md says nothing about {name}"
+        );
+    }
+}
