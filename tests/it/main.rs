@@ -5,6 +5,7 @@ mod corpus;
 mod fixtures;
 mod http;
 mod reading;
+mod smtp;
 mod store;
 mod tidy;
 

@@ -16,16 +16,14 @@ use tokio_util::task::TaskTracker;
 
 use super::connections::{ConnectionLimits, Connections, Crowded, Seat};
 use super::proxy::{self, Header, Network};
-use super::recipients::{RecipientNames, Recipients};
 use super::reply;
 use super::session::{self, Acknowledge, Shared};
 use super::settings::{Protocol, Settings, StartTls};
 use super::spill::{Budget, BudgetOptions};
 use super::tls::{Tls, TlsError, TlsFiles};
 use crate::clock::Clock;
-use crate::ingest::Intake;
+use crate::ingest::{Addresses, Intake};
 use crate::metrics::Metrics;
-use crate::store::Store;
 
 /// Everything about receiving mail from other mail servers.
 #[derive(Debug, Clone)]
@@ -36,8 +34,6 @@ pub struct SmtpOptions {
     pub lmtp: Vec<SocketAddr>,
     /// Bounds and habits of a session. `protocol` and `start_tls` are set by the listener.
     pub settings: Settings,
-    /// What mail is ours.
-    pub names: RecipientNames,
     /// The certificate; `None` offers no TLS.
     pub tls: Option<TlsFiles>,
     /// How many may be connected.
@@ -59,16 +55,15 @@ pub struct SmtpOptions {
 
 impl SmtpOptions {
     /// The defaults: port 25 on all addresses, no LMTP, a self-signed certificate in `dir`, where bodies spill to too.
-    pub fn new(names: RecipientNames, dir: &Path) -> Self {
-        let settings = Settings::new(Protocol::Smtp, names.host.clone());
+    pub fn new(host: &str, dir: &Path) -> Self {
+        let settings = Settings::new(Protocol::Smtp, host);
         let tls = TlsFiles::SelfSigned {
             dir: dir.to_owned(),
-            names: vec![names.host.clone()],
+            names: vec![host.to_owned()],
         };
         Self {
             smtp: vec![SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 25))],
             lmtp: Vec::new(),
-            names,
             tls: Some(tls),
             connections: ConnectionLimits::default(),
             budget: BudgetOptions::new(dir, settings.message_bytes_max),
@@ -128,8 +123,8 @@ impl Listener {
     /// Opens the sockets and the certificate. Nobody is answered before [`Listener::serve`].
     pub async fn bind(
         clock: Clock,
-        store: Store,
         intake: Intake,
+        addresses: Addresses,
         metrics: Metrics,
         options: SmtpOptions,
     ) -> Result<Self, ListenError> {
@@ -146,7 +141,6 @@ impl Listener {
             Arc::new(Settings {
                 protocol,
                 start_tls,
-                host: options.names.host.clone(),
                 ..options.settings.clone()
             })
         };
@@ -166,7 +160,7 @@ impl Listener {
             clock,
             intake,
             metrics,
-            recipients: Recipients::new(store, &options.names),
+            addresses,
             budget: Budget::new(options.budget),
             tls,
             connections: Connections::new(options.connections),

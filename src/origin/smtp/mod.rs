@@ -11,7 +11,6 @@ mod event;
 mod line;
 mod listener;
 pub mod proxy;
-mod recipients;
 pub mod reply;
 mod session;
 mod settings;
@@ -22,7 +21,6 @@ pub use connections::ConnectionLimits;
 pub use engine::Engine;
 pub use event::{Event, Recipient, Room, Security, Transaction, Verdict};
 pub use listener::{ListenError, Listener, SmtpOptions};
-pub use recipients::{RecipientNames, Recipients};
 #[doc(hidden)]
 pub use session::Acknowledge;
 pub use settings::{BareNewline, Patience, Protocol, Settings, StartTls};

@@ -12,16 +12,16 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::command::Mailbox;
 use super::connections::Connections;
 use super::engine::Engine;
-use super::event::{Event, Security};
-use super::recipients::Recipients;
+use super::event::{Event, Security, Verdict};
 use super::reply::{self, Reply};
 use super::settings::Settings;
 use super::spill::{Body, Budget, SpillError, WholeBody};
 use super::tls::Tls;
 use crate::clock::Clock;
-use crate::ingest::{Belonging, Intake, IntakeError, Outcome, RawMessage};
+use crate::ingest::{Addresses, Belonging, Intake, IntakeError, Outcome, Owner, RawMessage};
 use crate::metrics::Metrics;
 
 /// What all sessions share.
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     pub clock: Clock,
     pub intake: Intake,
     pub metrics: Metrics,
-    pub recipients: Recipients,
+    pub addresses: Addresses,
     pub budget: Budget,
     pub tls: Option<Tls>,
     pub connections: Arc<Connections>,
@@ -197,7 +197,7 @@ impl Session<'_> {
                 Event::Pause(time) => sleep(time).await,
                 Event::Sender { .. } => self.engine.answer_sender(now, self.shared.budget.room()),
                 Event::Recipient(mailbox) => {
-                    let verdict = self.shared.recipients.resolve(&mailbox).await;
+                    let verdict = self.resolve(&mailbox).await;
                     self.engine.answer_recipient(self.shared.clock.monotonic(), verdict);
                 }
                 Event::Body => self.keep_body(now).await,
@@ -255,6 +255,19 @@ impl Session<'_> {
                 }
                 // The deadline comes nearer when connections become scarce.
                 () = sleep((until - now).min(LOOK)) => {}
+            }
+        }
+    }
+
+    async fn resolve(&self, mailbox: &Mailbox) -> Verdict {
+        match self.shared.addresses.owner(&mailbox.local, &mailbox.domain).await {
+            Ok(Owner::Known(targets)) => Verdict::Accepted(targets),
+            Ok(Owner::UnknownUser) => Verdict::UnknownUser,
+            Ok(Owner::Foreign) => Verdict::Foreign,
+            Ok(Owner::NotConfigured) => Verdict::NotConfigured,
+            Err(error) => {
+                tracing::error!(%error, "a recipient could not be looked up; its sender is told to try again");
+                Verdict::Unavailable
             }
         }
     }

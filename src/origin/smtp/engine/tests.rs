@@ -6,9 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ingest::Belonging;
+use crate::ingest::{AccountId, Belonging};
 use crate::origin::smtp::{BareNewline, Recipient, Room, Verdict};
-use crate::store::AccountId;
 
 /// A client's turn and the answer.
 type Turn<'a> = (&'a [u8], &'a str);

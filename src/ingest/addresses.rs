@@ -1,14 +1,14 @@
-//! What a recipient means: whose mail it is, if it is anybody's here.
+//! Whose mail an address is, if it is anybody's here.
 
-use super::command::Mailbox;
-use super::event::Verdict;
-use crate::ingest::Belonging;
+use std::sync::Arc;
+
+use super::intake::IntakeError;
 use crate::report::{DomainName, normalise_domain};
-use crate::store::{Domain, DomainStatus, Store, StoreError};
+use crate::store::{Belonging, Domain, DomainStatus, Store, StoreError};
 
 /// The names under which this installation receives mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecipientNames {
+pub struct AddressNames {
     /// Our own name: what the greeting says.
     pub host: String,
     /// Right-hand sides of the domains' own report addresses, of all regions.
@@ -19,14 +19,30 @@ pub struct RecipientNames {
     pub account: String,
 }
 
-/// Looks recipients up.
+/// Looks addresses up. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Recipients {
+pub struct Addresses(Arc<Known>);
+
+#[derive(Debug)]
+struct Known {
     store: Store,
     host: Box<str>,
     rua_hosts: Vec<Box<str>>,
     report_address: Option<(String, Box<str>)>,
     account: String,
+}
+
+/// Whose mail an address is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// It is kept for all of these; there is at least one.
+    Known(Vec<Belonging>),
+    /// The domain is ours, the mailbox is not.
+    UnknownUser,
+    /// The domain is not ours.
+    Foreign,
+    /// It must be somebody's, but the account that the configuration names does not exist.
+    NotConfigured,
 }
 
 /// RFC 5321, 4.5.1, and RFC 2142, 2: always there, in any case.
@@ -36,14 +52,14 @@ const REPORTS: [&str; 2] = ["dmarc", "dmarc-reports"];
 /// No local part of ours is longer (RFC 5321, 4.5.3.1.1).
 const LOCAL_BYTES_MAX: usize = 64;
 
-impl Recipients {
+impl Addresses {
     /// For these names; ones that are no names never match.
-    pub fn new(store: Store, names: &RecipientNames) -> Self {
+    pub fn new(store: Store, names: &AddressNames) -> Self {
         let report_address = names.report_address.as_deref().and_then(|address| {
             let (local, host) = address.rsplit_once('@')?;
             Some((local.to_lowercase(), normalise_domain(host)?))
         });
-        Self {
+        Self(Arc::new(Known {
             store,
             host: normalise_domain(&names.host).unwrap_or_default(),
             rua_hosts: names
@@ -53,32 +69,31 @@ impl Recipients {
                 .collect(),
             report_address,
             account: names.account.clone(),
-        }
+        }))
     }
 
-    /// Whose the mailbox is.
-    pub async fn resolve(&self, mailbox: &Mailbox) -> Verdict {
-        match self.look_up(mailbox).await {
-            Ok(verdict) => verdict,
-            Err(error) => {
-                tracing::error!(%error, "a recipient could not be looked up; its sender is told to try again");
-                Verdict::Unavailable
-            }
-        }
+    /// Whose `local@domain` is. An empty domain is ours (RFC 5321, 4.1.1.3: `<postmaster>`).
+    ///
+    /// # Errors
+    /// [`IntakeError::Store`] if the database cannot be asked.
+    pub async fn owner(&self, local: &str, domain: &str) -> Result<Owner, IntakeError> {
+        Ok(self.0.owner(local, domain).await?)
     }
+}
 
-    async fn look_up(&self, mailbox: &Mailbox) -> Result<Verdict, StoreError> {
-        // RFC 5321, 4.1.1.3: the postmaster needs no domain.
-        if mailbox.domain.is_empty() {
-            return self.of_account().await;
-        }
-        let host = match &*mailbox.domain {
-            literal if literal.starts_with('[') => None,
+impl Known {
+    async fn owner(&self, local: &str, domain: &str) -> Result<Owner, StoreError> {
+        // RFC 5321, 2.4 leaves the case of a local part to its host, and none of ours means anything by it.
+        let local = local.to_lowercase();
+        let is_office = OFFICES.contains(&&*local);
+        let host = match domain {
+            "" if is_office => return self.of_account().await,
+            "" => return Ok(Owner::UnknownUser),
+            // RFC 5321, 4.1.3: an address is nobody's name.
+            literal if literal.starts_with('[') => return Ok(Owner::Foreign),
             name => normalise_domain(name),
         };
-        let Some(host) = host else { return Ok(Verdict::Foreign) };
-        // RFC 5321, 2.4 leaves the case of a local part to its host, and none of ours means anything by it.
-        let local = mailbox.local.to_lowercase();
+        let Some(host) = host else { return Ok(Owner::Foreign) };
         if self
             .report_address
             .as_ref()
@@ -87,42 +102,38 @@ impl Recipients {
             return self.of_account().await;
         }
         let is_rua_host = self.rua_hosts.contains(&host);
-        if (is_rua_host || host == self.host) && OFFICES.contains(&&*local) {
+        if (is_rua_host || host == self.host) && is_office {
             return self.of_account().await;
         }
         if is_rua_host {
             return self.of_token(&local).await;
         }
-        let of_domain = self.of_domain(&local, &host).await?;
-        Ok(if of_domain == Verdict::Foreign && host == self.host {
-            Verdict::UnknownUser
-        } else {
-            of_domain
-        })
+        match self.of_domain(&local, &host).await? {
+            Owner::Foreign if host == self.host => Ok(Owner::UnknownUser),
+            owner => Ok(owner),
+        }
     }
 
-    async fn of_account(&self) -> Result<Verdict, StoreError> {
+    async fn of_account(&self) -> Result<Owner, StoreError> {
         let Some(account) = self.store.account_by_name(&self.account).await? else {
             tracing::error!(account = %self.account, "the account that mail without a token belongs to does not exist");
-            return Ok(Verdict::NotConfigured);
+            return Ok(Owner::NotConfigured);
         };
-        Ok(Verdict::Accepted(vec![Belonging::Account(account.id)]))
+        Ok(Owner::Known(vec![Belonging::Account(account.id)]))
     }
 
-    async fn of_token(&self, token: &str) -> Result<Verdict, StoreError> {
+    async fn of_token(&self, token: &str) -> Result<Owner, StoreError> {
         if token.len() > LOCAL_BYTES_MAX {
-            return Ok(Verdict::UnknownUser);
+            return Ok(Owner::UnknownUser);
         }
         let domain = self.store.domain_by_rua_token(token).await?;
-        Ok(domain.map_or(Verdict::UnknownUser, |domain| {
-            Verdict::Accepted(vec![belonging(&domain)])
-        }))
+        Ok(domain.map_or(Owner::UnknownUser, |domain| Owner::Known(vec![belonging(&domain)])))
     }
 
     /// Mail to a registered domain itself.
-    async fn of_domain(&self, local: &str, host: &str) -> Result<Verdict, StoreError> {
+    async fn of_domain(&self, local: &str, host: &str) -> Result<Owner, StoreError> {
         let Ok(name) = DomainName::parse(host) else {
-            return Ok(Verdict::Foreign);
+            return Ok(Owner::Foreign);
         };
         let rows = self.store.domains_of_name(&name).await?;
         let owners = owners(&rows);
@@ -131,15 +142,15 @@ impl Recipients {
             .filter(|domain| domain.inbound_enabled || domain.catch_all)
             .peekable();
         if inbound.peek().is_none() {
-            return Ok(Verdict::Foreign);
+            return Ok(Owner::Foreign);
         }
         let known = OFFICES.contains(&local) || REPORTS.contains(&local);
         let takes = |domain: &&&Domain| domain.catch_all || (known && domain.inbound_enabled);
         let targets: Vec<_> = inbound.filter(takes).map(|domain| belonging(domain)).collect();
         Ok(if targets.is_empty() {
-            Verdict::UnknownUser
+            Owner::UnknownUser
         } else {
-            Verdict::Accepted(targets)
+            Owner::Known(targets)
         })
     }
 }
