@@ -7,6 +7,8 @@
 
 mod receiving;
 #[cfg(test)]
+mod smuggling_tests;
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
