@@ -158,12 +158,13 @@ impl Store {
 
     /// Waits for what is being written and closes.
     pub async fn close(&self) {
+        // Readers first: only a connection that may write can fold the log into the file as the last one to close.
+        self.inner.readers.close().await;
         if let Some(writer) = self.inner.writer.lock().await.take()
             && let Err(error) = writer.conn.close().await
         {
             tracing::warn!(%error, "database did not close cleanly; it recovers when it is opened again");
         }
-        self.inner.readers.close().await;
     }
 
     async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreError> {

@@ -1,5 +1,9 @@
 //! What mail servers say, and what becomes of it.
 
+use tallymark::origin::smtp::Acknowledge;
+use tallymark::store::Store;
+
+use super::super::store::ALL_DAYS;
 use super::{Client, Server, report};
 
 #[tokio::test]
@@ -181,4 +185,28 @@ async fn a_database_that_fails_is_the_senders_to_wait_for() {
         .expect(format!("RCPT TO:<{}>\r\n", server.rua()), "451 4.3.0")
         .await;
     assert!(server.metric(r#"tallymark_smtp_messages_total{answer="not_stored"} 1"#));
+}
+
+/// The negative control of every test that kills the server: with the switch that only tests can set, mail is lost.
+#[tokio::test]
+async fn acknowledging_before_the_commit_loses_mail() {
+    let server = Server::start(|options| options.acknowledge = Acknowledge::BeforeCommitWhichLosesMail).await;
+    let mut client = server.client().await;
+    client.expect("EHLO c\r\n", "250-").await;
+    client.envelope(&[&server.rua()]).await;
+    server.database.store.close().await;
+    client
+        .expect(
+            [&report("one", "example.com", 7)[..], b".\r\n"].concat(),
+            "250 2.0.0 queued",
+        )
+        .await;
+    drop(client);
+    let store = Store::open(&server.database.folder.path().join("tallymark.sqlite"))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.stats(server.database.domain.id, ALL_DAYS).await.unwrap().reports,
+        0
+    );
 }
