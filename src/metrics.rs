@@ -102,9 +102,21 @@ impl Metrics {
             "Messages set aside, by kind and reason",
             f.set_aside.clone(),
         );
-        registry.register("smtp_connections", "Open connections of mail servers", f.smtp_connections.clone());
-        registry.register("smtp_refused", "Connections that were refused, by reason", f.smtp_refused.clone());
-        registry.register("smtp_messages", "Messages from mail servers, by answer", f.smtp_messages.clone());
+        registry.register(
+            "smtp_connections",
+            "Open connections of mail servers",
+            f.smtp_connections.clone(),
+        );
+        registry.register(
+            "smtp_refused",
+            "Connections that were refused, by reason",
+            f.smtp_refused.clone(),
+        );
+        registry.register(
+            "smtp_messages",
+            "Messages from mail servers, by answer",
+            f.smtp_messages.clone(),
+        );
         registry.register("queue_depth", "Messages waiting to be stored", f.queue_depth.clone());
         registry.register(
             "queue_depth_max",
