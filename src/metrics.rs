@@ -22,6 +22,9 @@ struct Figures {
     http_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     reports: Family<ReportLabels, Counter>,
     set_aside: Family<SetAsideLabels, Counter>,
+    smtp_connections: Gauge,
+    smtp_refused: Family<ReasonLabels, Counter>,
+    smtp_messages: Family<AnswerLabels, Counter>,
     queue_depth: Gauge,
     queue_depth_max: Gauge,
     batch_messages: Histogram,
@@ -60,6 +63,16 @@ struct VerdictLabels {
     verdict: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    answer: &'static str,
+}
+
 impl Metrics {
     /// All figures at nought.
     pub fn new() -> Self {
@@ -69,6 +82,9 @@ impl Metrics {
             http_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.5, 12))),
             reports: Family::default(),
             set_aside: Family::default(),
+            smtp_connections: Gauge::default(),
+            smtp_refused: Family::default(),
+            smtp_messages: Family::default(),
             queue_depth: Gauge::default(),
             queue_depth_max: Gauge::default(),
             batch_messages: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
@@ -96,6 +112,21 @@ impl Metrics {
             "set_aside",
             "Messages set aside, by kind and reason",
             f.set_aside.clone(),
+        );
+        registry.register(
+            "smtp_connections",
+            "Open connections of mail servers",
+            f.smtp_connections.clone(),
+        );
+        registry.register(
+            "smtp_refused",
+            "Connections that were refused, by reason",
+            f.smtp_refused.clone(),
+        );
+        registry.register(
+            "smtp_messages",
+            "Messages from mail servers, by answer",
+            f.smtp_messages.clone(),
         );
         registry.register("queue_depth", "Messages waiting to be stored", f.queue_depth.clone());
         registry.register(
@@ -154,6 +185,21 @@ impl Metrics {
             reason: reason.to_owned(),
         };
         self.0.set_aside.get_or_create(&labels).inc();
+    }
+
+    /// How many connections of mail servers are open.
+    pub fn set_smtp_connections(&self, open: usize) {
+        self.0.smtp_connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// One connection that was closed before its time: a limit, a failed handshake, a bad header.
+    pub fn count_smtp_refused(&self, reason: &'static str) {
+        self.0.smtp_refused.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// One message that was received to its end: `kept`, `not_stored`, `no_room`, `closing` or `refused`.
+    pub fn count_smtp_message(&self, answer: &'static str) {
+        self.0.smtp_messages.get_or_create(&AnswerLabels { answer }).inc();
     }
 
     /// One committed transaction.

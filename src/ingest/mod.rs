@@ -1,12 +1,16 @@
 //! Raw message -> committed rows: a bounded queue, rayon, batches, one outcome a message.
 
+mod addresses;
 mod batch;
 mod envelope;
 mod intake;
 mod process;
 mod provenance;
 
-pub use crate::store::{Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, SetAsideNote, StoredReport};
+pub use crate::store::{
+    AccountId, Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, SetAsideNote, StoredReport,
+};
+pub use addresses::{AddressNames, Addresses, Owner};
 pub use envelope::Envelope;
 pub use intake::{Intake, IntakeError, IntakeOptions, RawMessage};
 pub use process::{ParsedLeaf, ProcessLimits, Processed, process};

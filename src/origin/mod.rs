@@ -3,3 +3,4 @@
 
 pub mod files;
 pub mod mbox;
+pub mod smtp;

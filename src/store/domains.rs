@@ -62,6 +62,21 @@ impl Store {
             .await
     }
 
+    /// The domain, of whatever account, whose own report address has this local part.
+    pub async fn domain_by_rua_token(&self, token: &str) -> Result<Option<Domain>, StoreError> {
+        self.one_domain(sql!("domain_by_rua_token"), Args::default().text(token))
+            .await
+    }
+
+    /// The rows of this name in all accounts, oldest first.
+    pub async fn domains_of_name(&self, name: &DomainName) -> Result<Vec<Domain>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn)
+            .all(sql!("domains_of_name"), Args::default().text(name.as_str()))
+            .await?;
+        rows.iter().map(domain).collect()
+    }
+
     async fn one_domain(&self, sql: &'static str, args: Args) -> Result<Option<Domain>, StoreError> {
         let mut conn = self.read().await?;
         let row = Conn(&mut conn).first(sql, args).await?;

@@ -7,6 +7,7 @@ mod http;
 mod intake;
 mod provenance;
 mod reading;
+mod smtp;
 mod store;
 mod tidy;
 

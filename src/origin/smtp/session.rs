@@ -1,0 +1,493 @@
+//! One connection: the engine with a socket, a clock and the intake around it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConnection;
+use tokio_util::sync::CancellationToken;
+
+use super::command::Mailbox;
+use super::connections::Connections;
+use super::engine::Engine;
+use super::event::{Event, Security, Verdict};
+use super::reply::{self, Reply};
+use super::settings::Settings;
+use super::spill::{Body, Budget, SpillError, WholeBody};
+use super::tls::Tls;
+use crate::clock::Clock;
+use crate::ingest::{Addresses, Belonging, Envelope, Intake, IntakeError, Outcome, Owner, PeerTls, RawMessage};
+use crate::metrics::Metrics;
+
+/// What all sessions share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub clock: Clock,
+    pub intake: Intake,
+    pub metrics: Metrics,
+    pub addresses: Addresses,
+    pub budget: Budget,
+    pub tls: Option<Tls>,
+    pub connections: Arc<Connections>,
+    pub shutdown: CancellationToken,
+    pub handshake_time_max: Duration,
+    pub drain_time_max: Duration,
+    /// Messages so far, for their queue ids.
+    pub messages: AtomicU64,
+    pub acknowledge: Acknowledge,
+}
+
+/// When a message is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[doc(hidden)]
+pub enum Acknowledge {
+    /// After its transaction is committed.
+    #[default]
+    AfterCommit,
+    /// Before, which loses mail when the process is killed: for the test that must notice.
+    BeforeCommitWhichLosesMail,
+}
+
+struct Session<'a> {
+    shared: &'a Arc<Shared>,
+    settings: &'a Settings,
+    peer: &'a str,
+    /// `None`: in plain.
+    tls: Option<PeerTls>,
+    engine: Engine,
+    body: Body,
+    /// Set once the server is stopping: when the message that is being received must have ended.
+    drain_until: Option<Duration>,
+}
+
+/// Why a conversation ended.
+enum After {
+    /// We said the last word.
+    Close,
+    /// The peer has gone.
+    Gone,
+    StartTls,
+}
+
+/// What waiting for the peer came to.
+enum Wait {
+    Bytes(usize),
+    Gone,
+    /// The engine has something to say.
+    Over,
+}
+
+/// While commands are read; with data to come it grows to [`DATA_BUFFER_BYTES`]. Thousands of connections idle.
+const COMMAND_BUFFER_BYTES: usize = 2 << 10;
+const DATA_BUFFER_BYTES: usize = 32 << 10;
+/// Between looks at how scarce connections are.
+const LOOK: Duration = Duration::from_secs(10);
+/// For the peer to read our last words before the connection is reset under them.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 1 << 20;
+/// Of text from a peer, in a log line.
+const SHOWN_BYTES_MAX: usize = 100;
+/// Of the text that says where a message came from.
+const ORIGIN_BYTES_MAX: usize = 512;
+
+/// Talks to a peer until one of the two has enough. `early` is what it sent before it was greeted.
+pub(super) async fn serve<S>(shared: &Arc<Shared>, settings: &Arc<Settings>, peer: &str, mut stream: S, early: &[u8])
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut engine = Engine::new(Arc::clone(settings), shared.clock.monotonic());
+    engine.greet(shared.clock.monotonic(), early);
+    let mut session = Session {
+        shared,
+        settings,
+        peer,
+        tls: None,
+        engine,
+        body: Body::default(),
+        drain_until: None,
+    };
+    let ended = match session.converse(&mut stream).await {
+        Ok(After::StartTls) => Box::pin(session.secure(stream)).await,
+        Ok(After::Close) => hang_up(&mut stream).await,
+        Ok(After::Gone) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(peer, %error, "connection broke");
+    }
+}
+
+/// Ends the connection so that the peer can read what was said last: with its bytes unread, ours could be lost.
+async fn hang_up<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut buffer = [0; 1_024];
+    let mut left = LINGER_BYTES_MAX;
+    let drain = async {
+        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+            left = left.saturating_sub(read);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Whether it has read everything cannot be known; that was its chance.
+    let _ = timeout(LINGER, drain).await;
+    Ok(())
+}
+
+impl Session<'_> {
+    async fn secure<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: S) -> io::Result<()> {
+        let Some(tls) = &self.shared.tls else { return Ok(()) };
+        let handshake = TlsAcceptor::from(tls.config()).accept(stream);
+        let mut stream = match timeout(self.shared.handshake_time_max, handshake).await {
+            Ok(Ok(stream)) => stream,
+            failed => {
+                let reason = match failed {
+                    Ok(Err(error)) => shown(&error.to_string()),
+                    _ => "time is up".to_owned(),
+                };
+                tracing::debug!(peer = self.peer, reason, "handshake failed");
+                self.shared.metrics.count_smtp_refused("handshake");
+                return Ok(());
+            }
+        };
+        self.tls = peer_tls(stream.get_ref().1);
+        self.engine.secured(self.shared.clock.monotonic());
+        match self.converse(&mut stream).await? {
+            After::Close => hang_up(&mut stream).await,
+            After::Gone | After::StartTls => Ok(()),
+        }
+    }
+
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<After> {
+        let mut buffer = vec![0; COMMAND_BUFFER_BYTES];
+        let mut length = 0;
+        loop {
+            let mut input = &buffer[..length];
+            let after = self.act(&mut input).await;
+            self.flush(stream).await?;
+            if let Some(after) = after {
+                return Ok(after);
+            }
+            let wanted = if self.engine.is_receiving() {
+                DATA_BUFFER_BYTES
+            } else {
+                COMMAND_BUFFER_BYTES
+            };
+            if buffer.len() != wanted {
+                buffer = vec![0; wanted];
+            }
+            length = match self.wait(stream, &mut buffer).await? {
+                Wait::Bytes(length) => length,
+                Wait::Gone => return Ok(After::Gone),
+                Wait::Over => 0,
+            };
+        }
+    }
+
+    /// Does what the engine asks for until it wants more input; gives how the conversation ends, if it does.
+    async fn act(&mut self, input: &mut &[u8]) -> Option<After> {
+        loop {
+            let now = self.shared.clock.monotonic();
+            match self.engine.step(now, input) {
+                Event::Read => return None,
+                Event::Close => return Some(After::Close),
+                Event::StartTls => return Some(After::StartTls),
+                Event::Pause(time) => sleep(time).await,
+                Event::Sender { .. } => self.engine.answer_sender(now, self.shared.budget.room()),
+                Event::Recipient(mailbox) => {
+                    let verdict = self.resolve(&mailbox).await;
+                    self.engine.answer_recipient(self.shared.clock.monotonic(), verdict);
+                }
+                Event::Body => self.keep_body(now).await,
+                Event::Discard => {
+                    self.body = Body::default();
+                    self.shared.metrics.count_smtp_message("refused");
+                }
+                Event::Message => {
+                    let replies = self.take_message().await;
+                    self.engine.answer_message(self.shared.clock.monotonic(), &replies);
+                }
+            }
+        }
+    }
+
+    async fn flush<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+        let output = self.engine.output();
+        if output.is_empty() {
+            return Ok(());
+        }
+        let time = self.settings.command_time(self.shared.connections.patience());
+        let sent = async {
+            stream.write_all(output).await?;
+            stream.flush().await
+        };
+        timeout(time, sent).await??;
+        output.clear();
+        Ok(())
+    }
+
+    /// Waits for the peer's bytes, no longer than the engine allows.
+    async fn wait<S: AsyncRead + Unpin>(&mut self, stream: &mut S, buffer: &mut [u8]) -> io::Result<Wait> {
+        loop {
+            let now = self.shared.clock.monotonic();
+            if self.drain_until.is_some_and(|until| now >= until) {
+                self.engine.abort();
+                return Ok(Wait::Over);
+            }
+            let deadline = self.engine.deadline(self.shared.connections.patience());
+            if now >= deadline {
+                self.engine.time_out();
+                return Ok(Wait::Over);
+            }
+            let until = self.drain_until.map_or(deadline, |until| until.min(deadline));
+            tokio::select! {
+                read = stream.read(buffer) => return Ok(match read? {
+                    0 => Wait::Gone,
+                    length => Wait::Bytes(length),
+                }),
+                () = self.shared.shutdown.cancelled(), if self.drain_until.is_none() => {
+                    self.drain_until = Some(now + self.shared.drain_time_max);
+                    if !self.engine.stop() {
+                        return Ok(Wait::Over);
+                    }
+                }
+                // The deadline comes nearer when connections become scarce.
+                () = sleep((until - now).min(LOOK)) => {}
+            }
+        }
+    }
+
+    async fn resolve(&self, mailbox: &Mailbox) -> Verdict {
+        match self.shared.addresses.owner(&mailbox.local, &mailbox.domain).await {
+            Ok(Owner::Known(targets)) => Verdict::Accepted(targets),
+            Ok(Owner::UnknownUser) => Verdict::UnknownUser,
+            Ok(Owner::Foreign) => Verdict::Foreign,
+            Ok(Owner::NotConfigured) => Verdict::NotConfigured,
+            Err(error) => {
+                tracing::error!(%error, "a recipient could not be looked up; its sender is told to try again");
+                Verdict::Unavailable
+            }
+        }
+    }
+
+    async fn keep_body(&mut self, now: Duration) {
+        let kept = self.body.push(&self.shared.budget, self.engine.body()).await;
+        self.engine.body().clear();
+        if let Err(error) = kept {
+            self.body = Body::default();
+            self.engine.refuse_body(now, self.without_room(&error));
+        }
+    }
+
+    fn without_room(&self, error: &SpillError) -> Reply {
+        match error {
+            SpillError::NoRoom => reply::NO_ROOM,
+            SpillError::Io(source) => {
+                tracing::error!(error = %source, "a message could not be spilled to disk; its sender is told to try again");
+                if source.kind() == io::ErrorKind::StorageFull {
+                    reply::NO_ROOM
+                } else {
+                    reply::NOT_STORED
+                }
+            }
+        }
+    }
+
+    /// Hands the message in for everybody it is for; gives a reply for each recipient.
+    async fn take_message(&mut self) -> Vec<Reply> {
+        let body = std::mem::take(&mut self.body);
+        let Some(transaction) = self.engine.transaction() else {
+            return Vec::new();
+        };
+        // One that stands for several recipients is handed in once.
+        let mut targets: Vec<Belonging> = Vec::new();
+        for target in transaction.recipients.iter().flat_map(|recipient| &recipient.targets) {
+            if !targets.contains(target) {
+                targets.push(*target);
+            }
+        }
+        let whole = match body.finish(&self.shared.budget, targets.len().clamp(1, 2) as u64).await {
+            Ok(whole) => whole,
+            Err(error) => {
+                self.shared.metrics.count_smtp_message("no_room");
+                return vec![self.without_room(&error)];
+            }
+        };
+        let (id, answers) = self.submit(whole, &targets).await;
+        let of_target = |target: &Belonging| targets.iter().position(|other| other == target).map(|nth| answers[nth]);
+        let replies = transaction.recipients.iter().map(|recipient| {
+            let worst = recipient
+                .targets
+                .iter()
+                .filter_map(of_target)
+                .max()
+                .unwrap_or(Answer::Kept);
+            worst.reply(&id)
+        });
+        let replies = replies.collect();
+        let worst = answers.iter().max().copied().unwrap_or(Answer::Kept);
+        self.shared.metrics.count_smtp_message(worst.word());
+        replies
+    }
+
+    /// One after the other, so that no more than two copies are in memory.
+    async fn submit(&self, whole: WholeBody, targets: &[Belonging]) -> (String, Vec<Answer>) {
+        // Held until the last commit.
+        let WholeBody { mut bytes, held: _held } = whole;
+        let received_at = self.shared.clock.now();
+        let id = format!(
+            "{received_at:x}-{:x}",
+            self.shared.messages.fetch_add(1, Ordering::Relaxed)
+        );
+        let (length, origin) = (bytes.len(), self.origin());
+        let mut answers = Vec::with_capacity(targets.len());
+        for (nth, &belonging) in targets.iter().enumerate() {
+            let bytes = if nth + 1 == targets.len() {
+                std::mem::take(&mut bytes)
+            } else {
+                bytes.clone()
+            };
+            let raw = RawMessage {
+                bytes,
+                received_at,
+                origin: origin.clone(),
+                belonging,
+                envelope: self.envelope(&id),
+            };
+            if self.shared.acknowledge == Acknowledge::BeforeCommitWhichLosesMail {
+                let intake = self.shared.intake.clone();
+                tokio::spawn(async move { intake.submit(raw).await });
+                answers.push(Answer::Kept);
+                continue;
+            }
+            let outcome = self.shared.intake.submit(raw).await;
+            self.note(&id, length, &outcome);
+            answers.push(match outcome {
+                Ok(_) => Answer::Kept,
+                Err(IntakeError::Store(_)) => Answer::NotStored,
+                Err(IntakeError::Closed) => Answer::Closing,
+            });
+        }
+        (id, answers)
+    }
+
+    fn note(&self, id: &str, length: usize, outcome: &Result<Outcome, IntakeError>) {
+        match outcome {
+            Ok(Outcome { reports, set_aside }) => {
+                let (reports, set_aside) = (reports.len(), set_aside.len());
+                tracing::info!(id, peer = self.peer, bytes = length, reports, set_aside, "message kept");
+            }
+            // The intake has said why, once for the whole batch.
+            Err(error) => tracing::warn!(id, peer = self.peer, bytes = length, %error, "message not kept"),
+        }
+    }
+
+    /// For the provenance of the reports in the message.
+    fn envelope(&self, id: &str) -> Option<Envelope> {
+        let sender = self
+            .engine
+            .transaction()
+            .and_then(|transaction| transaction.mail.sender.as_ref());
+        Some(Envelope {
+            // The listener made it from a socket address.
+            peer: self.peer.parse::<SocketAddr>().ok()?.ip(),
+            helo: self.engine.hello().unwrap_or_default().to_owned(),
+            mail_from: sender.map(ToString::to_string).unwrap_or_default(),
+            tls: self.tls.clone(),
+            queue_id: id.to_owned(),
+        })
+    }
+
+    /// Where the message came from, for people who look at one that was set aside.
+    fn origin(&self) -> String {
+        let hello = shown(self.engine.hello().unwrap_or_default());
+        let tls = if self.engine.security() == Security::Tls {
+            " over TLS"
+        } else {
+            ""
+        };
+        let sender = self
+            .engine
+            .transaction()
+            .and_then(|transaction| transaction.mail.sender.as_ref());
+        let sender = sender.map(|sender| shown(&sender.to_string())).unwrap_or_default();
+        let mut origin = format!("{} {hello}{tls}, from <{sender}>", self.peer);
+        origin.truncate(origin.floor_char_boundary(ORIGIN_BYTES_MAX));
+        origin
+    }
+}
+
+/// What became of a message for one of those that it is for; the worst counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Answer {
+    Kept,
+    NotStored,
+    Closing,
+}
+
+impl Answer {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::NotStored => "not_stored",
+            Self::Closing => "closing",
+        }
+    }
+
+    fn reply(self, id: &str) -> Reply {
+        match self {
+            Self::Kept => Reply::new(250, "2.0.0", Cow::Owned(format!("queued as {id}"))),
+            Self::NotStored => reply::NOT_STORED,
+            Self::Closing => reply::CLOSING,
+        }
+    }
+}
+
+/// What was agreed on with the peer.
+fn peer_tls(connection: &ServerConnection) -> Option<PeerTls> {
+    Some(PeerTls {
+        version: connection.protocol_version()?.as_str()?.replace('_', "."),
+        cipher: connection.negotiated_cipher_suite()?.suite().as_str()?.to_owned(),
+    })
+}
+
+/// A peer's text for a log line: printable ASCII, the rest escaped, and not much of it.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for char in text.chars() {
+        if shown.len() >= SHOWN_BYTES_MAX {
+            shown.push_str("...");
+            break;
+        }
+        match char {
+            ' '..='~' => shown.push(char),
+            other => {
+                // Writing to a String does not fail.
+                let _ = write!(shown, "{}", other.escape_unicode());
+            }
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_peer_cannot_forge_a_log_line() {
+        assert_eq!(
+            shown("mx.example\n\u{1b}[31m\u{202e}"),
+            "mx.example\\u{a}\\u{1b}[31m\\u{202e}"
+        );
+        assert!(shown(&"x".repeat(5_000)).len() <= SHOWN_BYTES_MAX + 3);
+    }
+}

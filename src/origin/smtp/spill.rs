@@ -1,0 +1,272 @@
+//! Where a message is while it is being received: in memory while it is small, then in a file without a name, which
+//! vanishes with the process. And how much of all that there may be.
+
+use std::io::{self, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::event::Room;
+
+/// The bounds of all messages in flight.
+#[derive(Debug, Clone)]
+pub struct BudgetOptions {
+    /// Where bodies spill to: best on the database's disk, whose space is watched.
+    pub dir: PathBuf,
+    /// Memory for messages from their first byte to their commit, bytes. At least twice the largest message.
+    pub in_flight_bytes_max: u64,
+    /// A body longer than this spills, bytes.
+    pub memory_bytes_max: usize,
+    /// No message is begun with less free disk than this, bytes.
+    pub free_disk_bytes_min: u64,
+    /// How long a whole message waits for memory. RFC 5321, 4.5.3.2.6: its sender waits ten minutes for the answer.
+    pub wait_max: Duration,
+}
+
+impl BudgetOptions {
+    /// The defaults, for messages of at most this size.
+    pub fn new(dir: impl Into<PathBuf>, message_bytes_max: u64) -> Self {
+        Self {
+            dir: dir.into(),
+            in_flight_bytes_max: 256 << 20,
+            memory_bytes_max: 64 << 10,
+            free_disk_bytes_min: message_bytes_max.saturating_add(message_bytes_max / 2),
+            wait_max: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Memory and disk for messages, shared by all sessions.
+#[derive(Debug)]
+pub struct Budget {
+    options: BudgetOptions,
+    /// In units of [`UNIT`].
+    memory: Arc<Semaphore>,
+}
+
+/// Permits are kibibytes: a semaphore cannot count so many bytes.
+const UNIT: u64 = 1_024;
+/// Disk is looked at again after so many spilled bytes.
+const LOOK_AGAIN_BYTES: u64 = 1 << 20;
+
+impl Budget {
+    /// All of it free.
+    pub fn new(options: BudgetOptions) -> Self {
+        let units = usize::try_from(options.in_flight_bytes_max / UNIT).unwrap_or(usize::MAX);
+        let memory = Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS)));
+        Self { options, memory }
+    }
+
+    /// May another message begin?
+    pub fn room(&self) -> Room {
+        if self.memory.available_permits() == 0 {
+            return Room::Short;
+        }
+        match rustix::fs::statvfs(&self.options.dir) {
+            Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < self.options.free_disk_bytes_min => Room::Short,
+            Ok(_) => Room::Free,
+            Err(error) => {
+                tracing::error!(%error, dir = %self.options.dir.display(), "free disk cannot be told; messages are refused for now");
+                Room::Short
+            }
+        }
+    }
+}
+
+/// The body of one message.
+#[derive(Debug, Default)]
+pub struct Body {
+    /// What is not in the file.
+    memory: Vec<u8>,
+    held: Option<OwnedSemaphorePermit>,
+    file: Option<File>,
+    length: u64,
+    looked_at: u64,
+}
+
+/// The message, whole and in memory, with its share of the budget. Keep that until it is committed.
+#[derive(Debug)]
+pub struct WholeBody {
+    /// The message.
+    pub bytes: Vec<u8>,
+    /// Gives the memory back when it is dropped.
+    pub held: OwnedSemaphorePermit,
+}
+
+/// Why a body cannot be kept: it is a matter of time in either case.
+#[derive(Debug, thiserror::Error)]
+pub enum SpillError {
+    /// Too much is in flight, or too little disk is free.
+    #[error("no room for the message")]
+    NoRoom,
+    /// The file cannot be written or read.
+    #[error("body cannot be spilled: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Body {
+    /// Appends to the body.
+    pub async fn push(&mut self, budget: &Budget, bytes: &[u8]) -> Result<(), SpillError> {
+        self.length += bytes.len() as u64;
+        let fits = self.memory.len() + bytes.len() <= budget.options.memory_bytes_max;
+        // When memory is short the disk is used sooner.
+        if self.file.is_none() && fits && self.reserve(budget, self.memory.len() + bytes.len()) {
+            self.memory.extend_from_slice(bytes);
+            return Ok(());
+        }
+        if self.length - self.looked_at > LOOK_AGAIN_BYTES {
+            self.looked_at = self.length;
+            if budget.room() == Room::Short {
+                return Err(SpillError::NoRoom);
+            }
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(unlinked(budget.options.dir.clone()).await?),
+        };
+        if !self.memory.is_empty() {
+            file.write_all(&self.memory).await?;
+            self.memory = Vec::new();
+            self.held = None;
+        }
+        Ok(file.write_all(bytes).await?)
+    }
+
+    /// The whole body in memory. Waits for memory if it is short, and asks for `copies` times its length.
+    pub async fn finish(self, budget: &Budget, copies: u64) -> Result<WholeBody, SpillError> {
+        let units = u32::try_from(units(self.length.saturating_mul(copies))).map_err(|_| SpillError::NoRoom)?;
+        let Self {
+            mut memory,
+            held,
+            file,
+            length,
+            ..
+        } = self;
+        // Waiting while holding memory could keep those waiting who would free it.
+        drop(held);
+        let waiting = Arc::clone(&budget.memory).acquire_many_owned(units);
+        let Ok(Ok(held)) = tokio::time::timeout(budget.options.wait_max, waiting).await else {
+            return Err(SpillError::NoRoom);
+        };
+        if let Some(mut file) = file {
+            // Reaches the disk only by the kernel's leave; nobody was told yet that we have it.
+            file.flush().await?;
+            file.seek(SeekFrom::Start(0)).await?;
+            memory.reserve_exact(usize::try_from(length).map_err(|_| SpillError::NoRoom)?);
+            file.read_to_end(&mut memory).await?;
+        }
+        if memory.len() as u64 != length {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        Ok(WholeBody { bytes: memory, held })
+    }
+
+    /// Takes memory for so many bytes in all, if it is there.
+    fn reserve(&mut self, budget: &Budget, bytes: usize) -> bool {
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let wanted = usize::try_from(units(bytes as u64)).unwrap_or(usize::MAX);
+        let Ok(more) = u32::try_from(wanted.saturating_sub(held)) else {
+            return false;
+        };
+        if more == 0 {
+            return true;
+        }
+        let Ok(more) = Arc::clone(&budget.memory).try_acquire_many_owned(more) else {
+            return false;
+        };
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            none => *none = Some(more),
+        }
+        true
+    }
+}
+
+fn units(bytes: u64) -> u64 {
+    bytes.div_ceil(UNIT).max(1)
+}
+
+/// A file that has no name: nobody else can open it, and it is gone when it is closed.
+async fn unlinked(dir: PathBuf) -> Result<File, SpillError> {
+    let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(dir)).await;
+    Ok(File::from_std(made.map_err(io::Error::other)??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(folder: &tempfile::TempDir, in_flight_bytes_max: u64) -> Budget {
+        let options = BudgetOptions {
+            in_flight_bytes_max,
+            memory_bytes_max: 4_096,
+            free_disk_bytes_min: 0,
+            wait_max: Duration::from_millis(10),
+            ..BudgetOptions::new(folder.path(), 1 << 20)
+        };
+        Budget::new(options)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_whole_again_wherever_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let budget = budget(&folder, 1 << 20);
+        for length in [0, 1, 4_096, 4_097, 300_000] {
+            let bytes: Vec<u8> = (0..length).map(|nth| (nth % 251) as u8).collect();
+            for step in [1_000, 4_096, 70_000] {
+                let mut body = Body::default();
+                for chunk in bytes.chunks(step) {
+                    body.push(&budget, chunk).await.unwrap();
+                }
+                assert_eq!(body.file.is_some(), length > 4_096, "{length}");
+                assert!(
+                    body.finish(&budget, 1).await.unwrap().bytes == bytes,
+                    "{length} by {step}"
+                );
+            }
+        }
+        assert_eq!(budget.memory.available_permits(), 1_024, "all of it was given back");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            0,
+            "spilled bodies have no name"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_in_flight_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let budget = budget(&folder, 16 << 10);
+        let mut first = Body::default();
+        first.push(&budget, &[1; 12 << 10]).await.unwrap();
+        let first = first.finish(&budget, 1).await.unwrap();
+        let mut second = Body::default();
+        second.push(&budget, &[2; 8 << 10]).await.unwrap();
+        assert!(matches!(second.finish(&budget, 1).await, Err(SpillError::NoRoom)));
+        drop(first);
+        let mut third = Body::default();
+        third.push(&budget, &[3; 8 << 10]).await.unwrap();
+        assert!(
+            matches!(third.finish(&budget, 3).await, Err(SpillError::NoRoom)),
+            "more than there is"
+        );
+        let mut fourth = Body::default();
+        fourth.push(&budget, &[4; 8 << 10]).await.unwrap();
+        assert!(fourth.finish(&budget, 2).await.is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_ends_the_intake() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = BudgetOptions::new(folder.path(), 1 << 20);
+        assert_eq!(Budget::new(options.clone()).room(), Room::Free);
+        options.free_disk_bytes_min = u64::MAX;
+        assert_eq!(Budget::new(options.clone()).room(), Room::Short);
+        options.dir = folder.path().join("gone");
+        assert_eq!(Budget::new(options).room(), Room::Short);
+    }
+}
