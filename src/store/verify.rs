@@ -34,10 +34,10 @@ impl Store {
     /// Reports whose records were purged by retention keep their sums and are not recounted; their days are left out.
     pub async fn verify(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
         let mut conn = self.read().await?;
-        sqlx::query("begin").execute(&mut *conn).await?;
-        let verified = verify(&mut Conn(&mut conn), progress).await;
-        sqlx::query("rollback").execute(&mut *conn).await?;
-        verified
+        conn.begin_snapshot().await?;
+        let verified = verify(&mut Conn(&mut conn), progress).await?;
+        conn.roll_back().await?;
+        Ok(verified)
     }
 }
 

@@ -4,6 +4,7 @@ mod cli;
 mod corpus;
 mod fixtures;
 mod http;
+mod postgres;
 mod reading;
 mod store;
 mod tidy;
