@@ -28,9 +28,6 @@ use tallymark::store::{
     Authenticated, CommitOptions, Mode, NewDomain, NewKey, NewMessage, NewReport, Permission, Region, Store, TlsMode,
 };
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const DOMAINS: usize = 10;
 const DAYS: usize = 365;
 const REPORTERS: usize = 30;

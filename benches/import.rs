@@ -20,9 +20,6 @@ use tallymark::ingest::{Belonging, Intake, IntakeOptions, RawMessage};
 use tallymark::metrics::Metrics;
 use tallymark::store::{Mode, Store};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Messages in flight, as many as the import command has.
 const IN_FLIGHT: usize = 1_024;
 

@@ -14,9 +14,6 @@ use support::corpus::{self, Mail, Mix, Xml};
 use tallymark::clock::Clock;
 use tallymark::ingest::{ProcessLimits, process};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// mail-auth's own bound on inflated size, larger than any report here.
 const MAIL_AUTH_BYTES_MAX: usize = 256 << 20;
 

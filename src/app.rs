@@ -89,6 +89,8 @@ impl App {
         ));
         let served = http::serve(listener, http::router(state), told_to_stop).await;
         purging.abort();
+        // It may hold a connection to the database until it has ended.
+        let _ = purging.await;
         self.close().await;
         tracing::info!("stopped");
         Ok(served?)
@@ -169,6 +171,7 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
             depth_max: limits.xml_depth_max,
             attributes_max: limits.attributes_max,
             records_max: limits.records_max,
+            evidence_max: limits.evidence_max,
             results_max: limits.results_max,
             ..report::Limits::default()
         },

@@ -1,14 +1,15 @@
 //! Every setting: its default, what it means, and how it is read from a file and from the environment.
 //!
 //! The one table below gives the structures, the documentation of `config example` and the names that an
-//! unknown key is compared with, so that the three cannot drift apart.
+//! unknown key is compared with, so that the three cannot drift apart. How it is read is in `config/reading.rs`.
+
+mod reading;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use toml::de::{DeTable, DeValue};
 
 use crate::report::DomainName;
 
@@ -27,7 +28,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file holds a key that does not exist: most often a misspelling.
-    #[error("{path}:{line}: there is no setting {key}{}", nearest_text(.nearest.as_ref()), path = .path.display())]
+    #[error("{path}:{line}: there is no setting {key}{}", reading::nearest_text(.nearest.as_ref()), path = .path.display())]
     UnknownKey {
         /// The file.
         path: PathBuf,
@@ -188,6 +189,8 @@ settings! {
         attributes_max: usize = 64;
         /// Most records in a report.
         records_max: usize = 2_000_000;
+        /// Most kinds of records in a report: those that differ in more than address and count are held in memory.
+        evidence_max: usize = 250_000;
         /// DKIM results of a record, and SPF results; more are dropped with a warning.
         results_max: usize = 100;
         /// Longest time for one message, seconds.
@@ -270,47 +273,6 @@ impl From<HostName> for String {
 }
 
 impl Config {
-    /// The settings: defaults, overlaid with the file if there is one, overlaid with the environment.
-    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let text = match path {
-            None => String::new(),
-            Some(path) => std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-                path: path.to_owned(),
-                source,
-            })?,
-        };
-        #[expect(clippy::disallowed_methods, reason = "this is the place")]
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok()?;
-            name.starts_with(ENVIRONMENT_PREFIX)
-                .then(|| (name, value.to_string_lossy().into_owned()))
-        });
-        Self::read(path.unwrap_or(Path::new("")), &text, environment)
-    }
-
-    /// The settings of a file's text, overlaid with environment variables (those with the prefix).
-    pub fn read(
-        path: &Path,
-        text: &str,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, ConfigError> {
-        find_unknown_key(path, text)?;
-        let invalid = |error: &toml::de::Error| ConfigError::Invalid {
-            path: path.to_owned(),
-            line: line_of(text, error.span().map_or(0, |span| span.start)),
-            message: error.message().to_owned(),
-        };
-        let mut config: Self = toml::from_str(text).map_err(|error| invalid(&error))?;
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| invalid(&error))?;
-        let mut variables: Vec<_> = environment.into_iter().collect();
-        variables.sort();
-        for (variable, value) in variables {
-            config = overlay(&mut table, &variable, &value)
-                .map_err(|message| ConfigError::Environment { variable, message })?;
-        }
-        Ok(config)
-    }
-
     /// A file with every setting at its default and what it means: what `config example` prints.
     pub fn example() -> String {
         let mut text = String::from(concat!(
@@ -331,124 +293,15 @@ impl Config {
     }
 }
 
-/// Puts one environment variable over the table and gives the settings that result.
-fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Result<Config, String> {
-    let path = variable
-        .strip_prefix(ENVIRONMENT_PREFIX)
-        .unwrap_or(variable)
-        .to_lowercase();
-    let (section, key) = path.split_once("__").unwrap_or((&path, ""));
-    if !is_setting(section, key) {
-        let nearest = nearest_key(section, key)
-            .map(|near| format!("{ENVIRONMENT_PREFIX}{}", near.to_uppercase().replace('.', "__")));
-        return Err(format!("there is no such setting{}", nearest_text(nearest.as_ref())));
-    }
-    // A text needs no quotes in the environment; everything else is written as in the file.
-    let value = match default_table()[section][key] {
-        toml::Value::String(_) => toml::Value::String(value.to_owned()),
-        _ => value
-            .parse::<toml::Value>()
-            .map_err(|error| error.message().to_owned())?,
-    };
-    let section = table
-        .entry(section)
-        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
-    if let toml::Value::Table(section) = section {
-        section.insert(key.to_owned(), value);
-    }
-    Config::deserialize(table.clone()).map_err(|error| error.message().to_owned())
-}
-
-/// serde's own message for an unknown key knows neither the file nor the key that was meant.
-fn find_unknown_key(path: &Path, text: &str) -> Result<(), ConfigError> {
-    // Text that is no TOML is the next step's to complain about.
-    let Ok(table) = DeTable::parse(text) else {
-        return Ok(());
-    };
-    let unknown = |section: &str, key: &str, at: usize| ConfigError::UnknownKey {
-        path: path.to_owned(),
-        line: line_of(text, at),
-        nearest: nearest_key(section, key),
-        key: join(section, key),
-    };
-    for (section, value) in table.get_ref() {
-        let name = section.get_ref();
-        if !SECTIONS.iter().any(|known| known.name == name) {
-            return Err(unknown(name, "", section.span().start));
-        }
-        let DeValue::Table(keys) = value.get_ref() else {
-            continue;
-        };
-        for key in keys.keys() {
-            if !is_setting(name, key.get_ref()) {
-                return Err(unknown(name, key.get_ref(), key.span().start));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn is_setting(section: &str, key: &str) -> bool {
-    let section = SECTIONS.iter().find(|known| known.name == section);
-    section.is_some_and(|section| section.below.iter().any(|known| known.name == key))
-}
-
-/// The setting or the section that looks most like this one, if any looks like it at all.
-///
-/// A key is first looked for in its own section, then (also if it stands outside of any) everywhere.
-fn nearest_key(section: &str, key: &str) -> Option<String> {
-    let nearest = |candidates: &mut dyn Iterator<Item = (&'static str, &'static str)>, word: &str| {
-        let (likeness, name) = candidates
-            .map(|(section, key)| {
-                (
-                    strsim::jaro_winkler(if key.is_empty() { section } else { key }, word),
-                    join(section, key),
-                )
-            })
-            .max_by(|a, b| a.0.total_cmp(&b.0))?;
-        (likeness > 0.8).then_some(name)
-    };
-    let keys = || SECTIONS.iter().flat_map(|s| s.below.iter().map(|k| (s.name, k.name)));
-    if key.is_empty() {
-        return nearest(&mut SECTIONS.iter().map(|s| (s.name, "")), section).or_else(|| nearest(&mut keys(), section));
-    }
-    nearest(&mut keys().filter(|(known, _)| *known == section), key).or_else(|| nearest(&mut keys(), key))
-}
-
-fn join(section: &str, key: &str) -> String {
-    if key.is_empty() {
-        section.to_owned()
-    } else {
-        format!("{section}.{key}")
-    }
-}
-
-fn nearest_text(nearest: Option<&String>) -> String {
-    match nearest {
-        Some(nearest) => format!(": did you mean {nearest}?"),
-        None => "; `tallymark config example` lists all".to_owned(),
-    }
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes().iter().take(at).filter(|&&byte| byte == b'\n').count() + 1
-}
-
 fn default_table() -> toml::Table {
     toml::Table::try_from(Config::default()).expect("numbers, texts and enums are TOML values")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-
-    fn read(text: &str) -> Result<Config, ConfigError> {
-        Config::read(Path::new("t.toml"), text, [])
-    }
-
-    fn overlaid(text: &str, variable: &str, value: &str) -> Result<Config, ConfigError> {
-        Config::read(Path::new("t.toml"), text, [(variable.to_owned(), value.to_owned())])
-    }
 
     #[test]
     fn the_example_is_the_one_in_the_tree_and_gives_the_defaults() {
@@ -458,12 +311,10 @@ mod tests {
             include_str!("../config.example.toml"),
             "run: cargo run -- config example > config.example.toml"
         );
-        assert_eq!(read(&example).unwrap(), Config::default());
-    }
-
-    #[test]
-    fn an_empty_file_gives_the_defaults() {
-        assert_eq!(read("").unwrap(), Config::default());
+        assert_eq!(
+            Config::read(Path::new("t.toml"), &example, []).unwrap(),
+            Config::default()
+        );
     }
 
     #[test]
@@ -473,72 +324,5 @@ mod tests {
                 assert!(key.doc.join("").trim().ends_with('.'), "{}.{}", section.name, key.name);
             }
         }
-    }
-
-    #[test]
-    fn an_unknown_key_names_file_line_and_nearest() {
-        let check = |text: &str, expect: &str| assert_eq!(read(text).unwrap_err().to_string(), expect);
-        check(
-            "[http]\n\nlisten_on = \"[::1]:80\"\n",
-            "t.toml:3: there is no setting http.listen_on: did you mean http.listen?",
-        );
-        check(
-            "[htttp]\nlisten = \"[::1]:80\"\n",
-            "t.toml:1: there is no setting htttp: did you mean http?",
-        );
-        check(
-            "listen = \"[::1]:80\"\n",
-            "t.toml:1: there is no setting listen: did you mean http.listen?",
-        );
-        check(
-            "[http]\nzzz = 1\n",
-            "t.toml:2: there is no setting http.zzz; `tallymark config example` lists all",
-        );
-    }
-
-    #[test]
-    fn a_wrong_value_names_file_and_line() {
-        let error = read("[http]\n\nrate_burst = \"many\"\n").unwrap_err().to_string();
-        assert!(error.starts_with("t.toml:3: invalid type"), "{error}");
-        let error = read("[http\n").unwrap_err().to_string();
-        assert!(error.starts_with("t.toml:1: "), "{error}");
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let config = overlaid("[http]\nrate_burst = 7\n", "TALLYMARK__HTTP__RATE_BURST", "9").unwrap();
-        assert_eq!(config.http.rate_burst, 9);
-        let config = overlaid("", "TALLYMARK__HTTP__LISTEN", "[::1]:81").unwrap();
-        assert_eq!(config.http.listen, "[::1]:81".parse().unwrap());
-        let config = overlaid("", "TALLYMARK__LOG__FORMAT", "json").unwrap();
-        assert_eq!(config.log.format, LogFormat::Json);
-    }
-
-    #[test]
-    fn a_wrong_variable_is_named() {
-        let check = |variable: &str, value: &str, expect: &str| {
-            let error = overlaid("", variable, value).unwrap_err().to_string();
-            assert!(error.starts_with(expect), "{error}");
-        };
-        check(
-            "TALLYMARK__HTTP__LISTN",
-            "x",
-            "environment variable TALLYMARK__HTTP__LISTN: there is no such setting: did you mean TALLYMARK__HTTP__LISTEN?",
-        );
-        check(
-            "TALLYMARK__HTTP__LISTEN",
-            "x",
-            "environment variable TALLYMARK__HTTP__LISTEN: ",
-        );
-        check(
-            "TALLYMARK__HTTP__RATE_BURST",
-            "-1",
-            "environment variable TALLYMARK__HTTP__RATE_BURST: ",
-        );
-        check(
-            "TALLYMARK__HTTP__RATE_BURST",
-            "a lot",
-            "environment variable TALLYMARK__HTTP__RATE_BURST: ",
-        );
     }
 }

@@ -318,6 +318,22 @@ fn address(text: &mut String, sender: &Sender, random: &mut Random) {
     }
 }
 
+/// One report of so many records, handed out piece by piece.
+pub fn huge(records: usize, random: &mut Random, write: &mut dyn FnMut(&str)) {
+    let name = domain_name(0);
+    let senders = senders(0, 1);
+    let mut text = String::new();
+    let begin = Mix::STANDARD.first_day * 86_400;
+    head(&mut text, 1, REPORTERS[0], &name, 0, begin, begin + 86_400);
+    for _ in 0..records {
+        let sender = random.below(senders.len());
+        record(&mut text, 1, &name, &senders[sender], random);
+        write(&text);
+        text.clear();
+    }
+    write("</feedback>\n");
+}
+
 /// Packs a report as its reporter would: a one-part mail, or a multipart with a text in front.
 pub fn mail(xml: &Xml, nth: usize) -> Mail {
     let gzip = nth % 13 < 8;
@@ -340,7 +356,7 @@ pub fn mail(xml: &Xml, nth: usize) -> Mail {
          MIME-Version: 1.0\r\n",
         xml.file_stem
     );
-    let text = if nth % 2 == 0 {
+    let text = if nth.is_multiple_of(2) {
         format!("{head}{attachment}")
     } else {
         format!(

@@ -34,6 +34,8 @@ pub enum ParseErrorKind {
     TooManyAttributes(usize),
     #[error("report has more than {0} records")]
     TooManyRecords(usize),
+    #[error("report has more than {0} kinds of records")]
+    TooMuchEvidence(usize),
     /// The text itself could not be read to its end: the error is the reader's own (limit, time, archive).
     #[error("text could not be read: {0}")]
     Read(#[source] io::Error),
@@ -52,6 +54,7 @@ impl ParseErrorKind {
             Self::TooDeep(_) => "too_deep",
             Self::TooManyAttributes(_) => "too_many_attributes",
             Self::TooManyRecords(_) => "too_many_records",
+            Self::TooMuchEvidence(_) => "too_much_evidence",
             Self::Read(_) => "unreadable",
         }
     }

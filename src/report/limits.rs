@@ -8,6 +8,8 @@ pub struct Limits {
     pub depth_max: usize,
     pub attributes_max: usize,
     pub records_max: usize,
+    /// Records that differ in more than address and count: what they say is held in memory while a report is read.
+    pub evidence_max: usize,
     /// `dkim` elements a record, and likewise `spf`; the rest is dropped with a warning.
     pub results_max: usize,
     /// A domain name; longer ones are cut with a warning.
@@ -25,6 +27,7 @@ impl Default for Limits {
             depth_max: 32,
             attributes_max: 64,
             records_max: 2_000_000,
+            evidence_max: 250_000,
             results_max: 100,
             domain_bytes_max: 253,
             name_bytes_max: 512,

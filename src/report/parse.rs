@@ -16,10 +16,10 @@ mod record;
 mod tests;
 
 use super::repair::Repair;
-use super::xml::{Buffers, Name, Stop, Tokens};
+use super::xml::{Buffers, Element, Stop, Tokens};
 use super::{
-    FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Report, WarningKind, Warnings, mailbox_domain_cow,
-    normalise_domain_cow, text,
+    FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Record, Report, WarningKind, Warnings,
+    mailbox_domain_cow, normalise_domain_cow, text,
 };
 use draft::{Draft, Interner, Span};
 use memo::Memo;
@@ -28,6 +28,10 @@ use std::io::{self, Read};
 
 /// A record shorter than this lies whole in the window, so that it is read without the tokenizer's help.
 const AHEAD_BYTES: usize = memo::RECORD_BYTES_MAX;
+
+/// From here on, records are not doubled but reserved for at once, and for how many.
+const RECORDS_DOUBLED_MAX: usize = 1 << 16;
+const RECORDS_RESERVED: usize = 2_000_000;
 
 /// A report, and what was odd about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +70,7 @@ struct Building {
 struct Seen(u64);
 
 impl Seen {
-    fn has(self, name: Name) -> bool {
+    fn has(self, name: Element) -> bool {
         self.0 & (1 << (name as u8)) != 0
     }
 }
@@ -111,11 +115,13 @@ fn parse_with<'a>(
         return building.finish(Some(Stop::Syntax { reason, offset }), hints);
     }
     second.warn(WarningKind::MendedMarkup, &reason, Some(offset));
-    let second_stop = second_stop.map(|stop| match stop {
-        Stop::Fatal(error) => Stop::Fatal(error),
+    let second_stop = match second_stop {
+        Some(Stop::Fatal(error)) => Some(Stop::Fatal(error)),
+        // What was no record before mending may have been one before it was broken: this is no empty report.
+        None if !second.report.records.is_empty() => None,
         // Offsets of the second reading are those of the mended text.
-        _ => Stop::Syntax { reason, offset },
-    });
+        _ => Some(Stop::Syntax { reason, offset }),
+    };
     second.finish(second_stop, hints)
 }
 
@@ -156,11 +162,14 @@ impl Building {
             let Some(name) = tokens.child(&mut self.warnings)? else {
                 break;
             };
-            if name == Name::Record {
+            if name == Element::Record {
                 record::read(tokens, self, from, warnings_before)?;
                 continue;
             }
-            let known = matches!(name, Name::Version | Name::ReportMetadata | Name::PolicyPublished);
+            let known = matches!(
+                name,
+                Element::Version | Element::ReportMetadata | Element::PolicyPublished
+            );
             let mut seen = self.seen;
             if !known || self.repeats(&mut seen, name, tokens.offset()) {
                 tokens.skip(&mut self.warnings)?;
@@ -168,11 +177,11 @@ impl Building {
             }
             self.seen = seen;
             match name {
-                Name::Version => {
+                Element::Version => {
                     let text = tokens.leaf(&mut self.warnings)?;
                     self.report.version = self.boxed(text, self.limits.name_bytes_max, "version");
                 }
-                Name::ReportMetadata => header::read_metadata(tokens, self)?,
+                Element::ReportMetadata => header::read_metadata(tokens, self)?,
                 _ => header::read_policy(tokens, self)?,
             }
         }
@@ -192,9 +201,25 @@ impl Building {
                 break;
             };
             tokens.window().advance(len);
-            self.report.records.push(record);
+            self.push_record(record);
         }
         Ok(tokens.offset())
+    }
+
+    fn push_record(&mut self, record: Record) {
+        let records = &mut self.report.records;
+        if records.len() == records.capacity() && records.len() >= RECORDS_DOUBLED_MAX {
+            // Doubling a million records would hold the old and the new ones at once, and the allocator keeps the
+            // old ones a while: 89 MB for 32. Memory that is reserved but not written to costs nothing.
+            let more = self
+                .limits
+                .records_max
+                .min(RECORDS_RESERVED)
+                .saturating_sub(records.len());
+            // If that much cannot be had, pushing finds out how much can.
+            let _ = records.try_reserve_exact(more);
+        }
+        records.push(record);
     }
 
     fn warn(&mut self, kind: WarningKind, detail: &str, offset: Option<u64>) {
@@ -203,7 +228,7 @@ impl Building {
 
     /// Notes that `name` occurred; `true`, with a warning, if it had before.
     #[inline]
-    fn repeats(&mut self, seen: &mut Seen, name: Name, offset: u64) -> bool {
+    fn repeats(&mut self, seen: &mut Seen, name: Element, offset: u64) -> bool {
         if seen.has(name) {
             self.warn(WarningKind::RepeatedElement, name.word(), Some(offset));
             return true;

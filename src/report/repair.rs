@@ -8,7 +8,7 @@
 //! Linear: each byte is looked at a bounded number of times. Bounded: it looks ahead one event and no further.
 
 use super::Limits;
-use super::xml::{Name, local_name};
+use super::xml::{Element, local_name};
 use memchr::{memchr, memchr2, memmem};
 use std::io::{self, Read};
 
@@ -26,17 +26,26 @@ pub(crate) struct Repair<'a> {
     given: usize,
     place: Place,
     in_evaluated: bool,
-    /// How far end tags of known names were looked for, and the first one found at or after the current place.
-    looked_to: u64,
-    known_end: Option<u64>,
+    known_end: Sight,
+    comment_end: Sight,
+    instruction_end: Sight,
+    cdata_end: Sight,
     ahead: usize,
+}
+
+/// What a search ahead saw. It is remembered: otherwise a row of beginnings without end would take quadratic time.
+#[derive(Default, Clone, Copy)]
+struct Sight {
+    /// Nothing begins before this offset but, perhaps, `found`.
+    looked_to: u64,
+    found: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    BeforeRoot,
-    InRoot,
-    AfterRoot,
+    Before,
+    Inside,
+    After,
 }
 
 /// A tag at the start of some bytes.
@@ -58,10 +67,12 @@ impl<'a> Repair<'a> {
             ended: false,
             output: Vec::new(),
             given: 0,
-            place: Place::BeforeRoot,
+            place: Place::Before,
             in_evaluated: false,
-            looked_to: 0,
-            known_end: None,
+            known_end: Sight::default(),
+            comment_end: Sight::default(),
+            instruction_end: Sight::default(),
+            cdata_end: Sight::default(),
             ahead: limits.event_bytes_max + 1024,
         }
     }
@@ -104,9 +115,9 @@ impl<'a> Repair<'a> {
                 return Ok(());
             }
             match self.place {
-                Place::BeforeRoot => self.find_root(),
-                Place::InRoot => self.mend(),
-                Place::AfterRoot => self.pass(self.input.len() - self.start),
+                Place::Before => self.find_root(),
+                Place::Inside => self.mend(),
+                Place::After => self.pass(self.input.len() - self.start),
             }
         }
         Ok(())
@@ -134,7 +145,7 @@ impl<'a> Repair<'a> {
         self.start += at;
         match found {
             true => {
-                self.place = Place::InRoot;
+                self.place = Place::Inside;
                 self.mend_tag();
             }
             false => self.start += 1,
@@ -148,36 +159,53 @@ impl<'a> Repair<'a> {
             Some(len) => return self.pass(len),
             None => return self.pass(rest.len()),
         }
-        let until = |end: &[u8]| memmem::find(rest, end).map(|at| at + end.len());
-        match rest {
-            [b'<', b'!', b'-', b'-', ..] => match until(b"-->") {
-                Some(len) => self.start += len,
-                None => self.escape(1),
-            },
-            [b'<', b'?', ..] => match until(b"?>") {
-                Some(len) => self.start += len,
-                None => self.escape(1),
-            },
-            _ if rest.starts_with(b"<![CDATA[") => match until(b"]]>") {
-                Some(len) => self.pass(len),
-                None => self.escape(1),
-            },
-            [b'<', b'/', ..] => self.mend_end_tag(),
-            _ => self.mend_tag(),
+        let (end, needle): (fn(&mut Self) -> &mut Sight, &[u8]) = match rest {
+            [b'<', b'!', b'-', b'-', ..] => (|repair| &mut repair.comment_end, b"-->"),
+            [b'<', b'?', ..] => (|repair| &mut repair.instruction_end, b"?>"),
+            _ if rest.starts_with(b"<![CDATA[") => (|repair| &mut repair.cdata_end, b"]]>"),
+            [b'<', b'/', ..] => return self.mend_end_tag(),
+            _ => return self.mend_tag(),
+        };
+        let mut sight = *end(self);
+        let found = self.find(&mut sight, self.start, needle);
+        *end(self) = sight;
+        match found {
+            None => self.escape(1),
+            Some(at) if needle == b"]]>" => self.pass(at + needle.len() - self.start),
+            Some(at) => self.start = at + needle.len(),
         }
+    }
+
+    /// Index in the input of the next `needle` at or after `from`, as far as we look.
+    fn find(&self, sight: &mut Sight, from: usize, needle: &[u8]) -> Option<usize> {
+        let index = |offset: u64| usize::try_from(offset.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        if let Some(found) = sight.found.filter(|found| *found >= self.base + from as u64) {
+            return Some(index(found));
+        }
+        let end = self.input.len().min(self.start + self.ahead);
+        let from = from.max(index(sight.looked_to)).min(end);
+        let found = memmem::find(&self.input[from..end], needle).map(|at| from + at);
+        sight.found = found.map(|at| self.base + at as u64);
+        if found.is_none() {
+            // The needle may lie across the edge.
+            sight.looked_to = sight
+                .looked_to
+                .max(self.base + end.saturating_sub(needle.len() - 1) as u64);
+        }
+        found
     }
 
     fn mend_end_tag(&mut self) {
         let Some(len) = end_tag_len(self.rest()) else {
             return self.escape(1);
         };
-        let name = Name::of(local_name(end_tag_name(&self.rest()[..len])));
+        let name = Element::of(local_name(end_tag_name(&self.rest()[..len])));
         let is_root = local_name(end_tag_name(&self.rest()[..len])) == b"feedback";
-        if name == Name::PolicyEvaluated {
+        if name == Element::PolicyEvaluated {
             self.in_evaluated = false;
         }
         if is_root {
-            self.place = Place::AfterRoot;
+            self.place = Place::After;
         }
         self.pass(len);
     }
@@ -187,8 +215,8 @@ impl<'a> Repair<'a> {
         let Some(tag) = tag(&rest[1..]) else {
             return self.escape(1);
         };
-        let known = Name::of(local_name(tag.name));
-        if !tag.closed && known == Name::Other {
+        let known = Element::of(local_name(tag.name));
+        if !tag.closed && known == Element::Other {
             return self.escape(1);
         }
         let whole = &rest[..tag.len + 1];
@@ -204,8 +232,10 @@ impl<'a> Repair<'a> {
         }
         self.start += tag.len + 1;
         match known {
-            Name::PolicyEvaluated => self.in_evaluated = !empty,
-            Name::Identifiers | Name::Identities | Name::AuthResults | Name::Record => self.in_evaluated = false,
+            Element::PolicyEvaluated => self.in_evaluated = !empty,
+            Element::Identifiers | Element::Identities | Element::AuthResults | Element::Record => {
+                self.in_evaluated = false
+            }
             _ => {}
         }
         if !empty && self.is_leaf(known) {
@@ -216,17 +246,12 @@ impl<'a> Repair<'a> {
     /// Escapes up to the leaf's own end tag. If the end tag of another known element comes first, the leaf's
     /// was forgotten: it ends at the next known tag.
     fn mend_leaf(&mut self, name: &[u8]) {
-        let here = self.base + self.start as u64;
-        let end = self.next_known_end();
-        let own = end.filter(|&at| {
-            let from = self.start + usize::try_from(at - here).unwrap_or_default();
-            self.input.get(from..).and_then(end_tag_len).is_some()
-                && self.input.get(from + 2..).is_some_and(|rest| {
-                    rest.starts_with(name) && !rest.get(name.len()).is_some_and(|byte| is_name_byte(*byte))
-                })
+        let own = self.next_known_end().filter(|at| {
+            let tag = &self.input[*at..];
+            end_tag_name(tag) == name
         });
         let len = match own {
-            Some(at) => usize::try_from(at - here).unwrap_or_default(),
+            Some(at) => at - self.start,
             None => self.next_known_tag(),
         };
         let misspelt = if own.is_none() {
@@ -245,36 +270,23 @@ impl<'a> Repair<'a> {
         }
     }
 
-    /// Offset of the next end tag of a known name, as far as we look. What was looked at once is remembered:
-    /// otherwise a row of leaves without end tags would take quadratic time.
-    fn next_known_end(&mut self) -> Option<u64> {
-        let here = self.base + self.start as u64;
-        if self.known_end.is_some_and(|at| at >= here) {
-            return self.known_end;
-        }
-        let end = self.start + self.rest().len();
-        let mut at = self.start + usize::try_from(self.looked_to.saturating_sub(here)).unwrap_or_default();
-        self.known_end = None;
-        while at < end {
-            let Some(next) = memmem::find(&self.input[at..end], b"</") else {
-                break;
+    /// Index in the input of the next end tag of a known name, as far as we look.
+    fn next_known_end(&mut self) -> Option<usize> {
+        let mut sight = self.known_end;
+        let mut from = self.start;
+        let found = loop {
+            let Some(at) = self.find(&mut sight, from, b"</") else {
+                break None;
             };
-            at += next;
-            if end_tag_len(&self.input[at..]).is_some()
-                && !matches!(
-                    Name::of(local_name(end_tag_name(&self.input[at..]))),
-                    Name::Other | Name::P
-                )
-            {
-                self.known_end = Some(self.base + at as u64);
-                self.looked_to = self.base + at as u64;
-                return self.known_end;
+            let name = local_name(end_tag_name(&self.input[at..]));
+            if end_tag_len(&self.input[at..]).is_some() && !matches!(Element::of(name), Element::Other | Element::P) {
+                break Some(at);
             }
-            at += 2;
-        }
-        // `</` may lie across the edge.
-        self.looked_to = self.looked_to.max(self.base + end.saturating_sub(1) as u64);
-        None
+            from = at + 2;
+            sight.looked_to = self.base + from as u64;
+        };
+        self.known_end = sight;
+        found
     }
 
     /// How far it is to the next tag of a known name.
@@ -284,7 +296,7 @@ impl<'a> Repair<'a> {
         while let Some(at) = memchr(b'<', &rest[from..]).map(|at| at + from) {
             let after = &rest[at + 1..];
             let name = name_of(after.strip_prefix(b"/").unwrap_or(after));
-            if !matches!(Name::of(local_name(name)), Name::Other | Name::P) {
+            if !matches!(Element::of(local_name(name)), Element::Other | Element::P) {
                 return at;
             }
             from = at + 1;
@@ -292,35 +304,45 @@ impl<'a> Repair<'a> {
         rest.len()
     }
 
-    /// Gives `len` bytes on as text: CDATA sections stay, comments go, `<` is escaped. `&` is left to the tokenizer,
+    /// Gives `len` bytes on as text: CDATA sections stay, any other `<` is escaped. `&` is left to the tokenizer,
     /// which takes a lone one as text.
     fn escape(&mut self, len: usize) {
-        let mut rest = &self.input[self.start..self.start + len];
-        while let Some(at) = memchr(b'<', rest) {
-            self.output.extend_from_slice(&rest[..at]);
-            rest = &rest[at..];
-            if rest.starts_with(b"<![CDATA[")
-                && let Some(len) = memmem::find(rest, b"]]>")
+        let end = self.start + len;
+        let mut from = self.start;
+        let mut sight = self.cdata_end;
+        while let Some(at) = memchr(b'<', &self.input[from..end]).map(|at| from + at) {
+            self.output.extend_from_slice(&self.input[from..at]);
+            from = at;
+            if self.input[at..end].starts_with(b"<![CDATA[")
+                && let Some(close) = self.find(&mut sight, at, b"]]>").filter(|close| close + 3 <= end)
             {
-                self.output.extend_from_slice(&rest[..len + 3]);
-                rest = &rest[len + 3..];
+                from = close + 3;
+                self.output.extend_from_slice(&self.input[at..from]);
                 continue;
             }
             self.output.extend_from_slice(b"&lt;");
-            rest = &rest[1..];
+            from += 1;
         }
-        self.output.extend_from_slice(rest);
-        self.start += len;
+        self.output.extend_from_slice(&self.input[from..end]);
+        self.cdata_end = sight;
+        self.start = end;
     }
 
-    fn is_leaf(&self, name: Name) -> bool {
-        use Name::*;
+    fn is_leaf(&self, name: Element) -> bool {
         match name {
-            Dkim | Spf => self.in_evaluated,
-            Other | ReportMetadata | PolicyPublished | Record | DateRange | Row | Identifiers | Identities
-            | AuthResults | PolicyEvaluated | Reason => false,
+            Element::Dkim | Element::Spf => self.in_evaluated,
             // `<p>` is HTML in a comment as often as it is a policy.
-            P => false,
+            Element::Other | Element::P => false,
+            Element::ReportMetadata
+            | Element::PolicyPublished
+            | Element::Record
+            | Element::DateRange
+            | Element::Row => false,
+            Element::Identifiers
+            | Element::Identities
+            | Element::AuthResults
+            | Element::PolicyEvaluated
+            | Element::Reason => false,
             _ => true,
         }
     }

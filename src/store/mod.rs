@@ -211,11 +211,14 @@ impl Store {
 
     /// Waits for what is being written and closes.
     pub async fn close(&self) {
-        self.writers.close().await;
+        // Readers before writers: only a connection that may write can fold SQLite's log into the file as the last one to
+        // close. But what is being written may still need a reader.
+        self.writers.stop().await;
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) => pool.close().await,
         }
+        self.writers.close().await;
     }
 
     async fn read(&self) -> Result<Link, StoreError> {

@@ -104,13 +104,16 @@ impl Writers {
         Ok(link)
     }
 
-    /// Waits for what is being written and closes.
+    /// Waits for what is being written; nobody begins anything after that.
+    pub async fn stop(&self) {
+        // An error says that another has closed it already.
+        if let Ok(_all) = self.permits.acquire_many(self.count).await {
+            self.permits.close();
+        }
+    }
+
+    /// Closes the connections, after [`Self::stop`].
     pub async fn close(&self) {
-        // Closed by another already: then that one waits.
-        let Ok(_all) = self.permits.acquire_many(self.count).await else {
-            return;
-        };
-        self.permits.close();
         let writers = std::mem::take(&mut *self.idle());
         for link in writers.into_iter().filter_map(|writer| writer.link) {
             if let Err(error) = link.close().await {

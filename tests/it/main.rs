@@ -17,3 +17,12 @@ async fn sqlite(path: &std::path::Path, statement: &'static str) {
     sqlx::query(statement).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
 }
+
+/// A write transaction of another process; it ends when this is dropped.
+async fn writing(path: &std::path::Path) -> sqlx::SqliteConnection {
+    use sqlx::ConnectOptions as _;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut conn = options.connect().await.unwrap();
+    sqlx::query("begin immediate").execute(&mut conn).await.unwrap();
+    conn
+}

@@ -1,7 +1,7 @@
 //! The end of a report: what is missing is inferred or refused.
 
 use super::{Building, Parsed};
-use crate::report::xml::{Name, Stop};
+use crate::report::xml::{Element, Stop};
 use crate::report::{Evidence, FileNameFacts, ParseError, ParseErrorKind, Report, SpfScope, WarningKind, Window};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -41,7 +41,7 @@ impl Building {
     }
 
     fn complete(&mut self, hints: Option<&FileNameFacts>) -> Result<(), ParseErrorKind> {
-        if !self.seen.has(Name::ReportMetadata) && hints.is_none() {
+        if !self.seen.has(Element::ReportMetadata) && hints.is_none() {
             return Err(ParseErrorKind::NoMetadata);
         }
         self.complete_policy_domain(hints)?;
@@ -73,7 +73,7 @@ impl Building {
         }
         let domain = match hints {
             Some(facts) => Some(facts.domain.clone()),
-            None if self.seen.has(Name::PolicyPublished) => common_header_from(&self.report.evidence),
+            None if self.seen.has(Element::PolicyPublished) => common_header_from(&self.report.evidence),
             None => None,
         };
         self.report.policy.domain = domain

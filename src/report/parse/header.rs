@@ -2,7 +2,7 @@
 
 use super::{Building, Seen};
 use crate::report::text::{self, Read};
-use crate::report::xml::{Name, Stop, Tokens};
+use crate::report::xml::{Element, Stop, Tokens};
 use crate::report::{DiscoveryMethod, Policy, WarningKind, normalise_domain_cow};
 
 /// Reads `report_metadata`.
@@ -10,7 +10,7 @@ pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building) ->
     let mut seen = Seen::default();
     let limits = building.limits;
     while let Some(name) = tokens.child(&mut building.warnings)? {
-        use Name::{DateRange, Email, Error, ExtraContactInfo, Generator, OrgName, ReportId};
+        use Element::{DateRange, Email, Error, ExtraContactInfo, Generator, OrgName, ReportId};
         let known = matches!(
             name,
             OrgName | Email | ExtraContactInfo | ReportId | DateRange | Error | Generator
@@ -57,7 +57,7 @@ pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building) ->
 fn read_date_range(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
-        let known = matches!(name, Name::Begin | Name::End);
+        let known = matches!(name, Element::Begin | Element::End);
         if !known || building.repeats(&mut seen, name, tokens.offset()) {
             tokens.skip(&mut building.warnings)?;
             continue;
@@ -75,7 +75,7 @@ fn read_date_range(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(
             }
         };
         match name {
-            Name::Begin => building.begin = instant,
+            Element::Begin => building.begin = instant,
             _ => building.end = instant,
         }
     }
@@ -87,7 +87,7 @@ pub(super) fn read_policy(tokens: &mut Tokens<'_>, building: &mut Building) -> R
     let mut seen = Seen::default();
     let limits = building.limits;
     while let Some(name) = tokens.child(&mut building.warnings)? {
-        use Name::{Adkim, Aspf, DiscoveryMethod as Method, Domain, Fo, Np, P, Pct, Sp, Testing};
+        use Element::{Adkim, Aspf, DiscoveryMethod as Method, Domain, Fo, Np, P, Pct, Sp, Testing};
         let known = matches!(name, Domain | P | Sp | Np | Adkim | Aspf | Pct | Fo | Testing | Method);
         if !known || building.repeats(&mut seen, name, tokens.offset()) {
             tokens.skip(&mut building.warnings)?;

@@ -141,10 +141,9 @@ impl Memo {
     }
 
     fn find_rest(&self, head: usize, rest: &[u8]) -> Option<Entry> {
-        if let Some(last) = self.last.filter(|last| usize::from(last.head) == head) {
-            if rest.starts_with(self.stored(&last)) {
-                return Some(last);
-            }
+        let last = self.last.filter(|last| usize::from(last.head) == head);
+        if let Some(last) = last.filter(|last| rest.starts_with(self.stored(last))) {
+            return Some(last);
         }
         let window = &rest[..rest.len().min(RECORD_BYTES_MAX)];
         let end = self.end.as_ref()?;

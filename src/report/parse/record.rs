@@ -4,7 +4,7 @@ use super::draft::{AuthDraft, ReasonDraft, Span};
 use super::memo;
 use super::{Building, Seen};
 use crate::report::text::{self, Read};
-use crate::report::xml::{Name, Stop, Tokens};
+use crate::report::xml::{Element, Stop, Tokens};
 use crate::report::{
     Disposition, Evaluated, ParseError, ParseErrorKind, PassFail, RawField, ReasonKind, Record, SpfScope, WarningKind,
 };
@@ -34,24 +34,28 @@ pub(super) fn read(
         let kind = ParseErrorKind::TooManyRecords(building.limits.records_max);
         return Err(Stop::Fatal(ParseError { kind, offset: from }));
     }
+    if building.report.evidence.len() > building.limits.evidence_max {
+        let kind = ParseErrorKind::TooMuchEvidence(building.limits.evidence_max);
+        return Err(Stop::Fatal(ParseError { kind, offset: from }));
+    }
     building.scratch.draft.clear();
     let mut row = Row::default();
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
         // ing.unipi.it and junc.org wrote `identities`.
-        let name = if name == Name::Identities {
-            Name::Identifiers
+        let name = if name == Element::Identities {
+            Element::Identifiers
         } else {
             name
         };
-        let known = matches!(name, Name::Row | Name::Identifiers | Name::AuthResults);
+        let known = matches!(name, Element::Row | Element::Identifiers | Element::AuthResults);
         if !known || building.repeats(&mut seen, name, tokens.offset()) {
             tokens.skip(&mut building.warnings)?;
             continue;
         }
         match name {
-            Name::Row => read_row(tokens, building, &mut row)?,
-            Name::Identifiers => read_identifiers(tokens, building)?,
+            Element::Row => read_row(tokens, building, &mut row)?,
+            Element::Identifiers => read_identifiers(tokens, building)?,
             _ => read_auth_results(tokens, building)?,
         }
     }
@@ -75,7 +79,7 @@ pub(super) fn read(
         evidence,
         count: row.count,
     };
-    building.report.records.push(record);
+    building.push_record(record);
     if building.warnings.total() == warnings_before && building.scratch.memo.wants(building.report.records.len()) {
         remember(tokens, building, from, &row, record);
     }
@@ -114,7 +118,7 @@ fn warn_of_missing(building: &mut Building, row: &Row, seen: &Seen, offset: u64)
     if building.scratch.draft.header_from.is_none() {
         building.warn(WarningKind::Missing, "header_from", Some(offset));
     }
-    if !seen.has(Name::AuthResults) {
+    if !seen.has(Element::AuthResults) {
         building.warn(WarningKind::Missing, "auth_results", Some(offset));
     }
     let Evaluated { disposition, dkim, spf } = row.evaluated;
@@ -126,13 +130,13 @@ fn warn_of_missing(building: &mut Building, row: &Row, seen: &Seen, offset: u64)
 fn read_row(tokens: &mut Tokens<'_>, building: &mut Building, row: &mut Row) -> Result<(), Stop> {
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
-        let known = matches!(name, Name::SourceIp | Name::Count | Name::PolicyEvaluated);
+        let known = matches!(name, Element::SourceIp | Element::Count | Element::PolicyEvaluated);
         if !known || building.repeats(&mut seen, name, tokens.offset()) {
             tokens.skip(&mut building.warnings)?;
             continue;
         }
         match name {
-            Name::SourceIp => {
+            Element::SourceIp => {
                 let text = tokens.leaf(&mut building.warnings)?;
                 row.has_source_text = !text.is_empty();
                 match text::address(text) {
@@ -146,7 +150,7 @@ fn read_row(tokens: &mut Tokens<'_>, building: &mut Building, row: &mut Row) -> 
                 }
                 row.source_span = tokens.plain_span();
             }
-            Name::Count => {
+            Element::Count => {
                 let text = tokens.leaf(&mut building.warnings)?;
                 row.has_count_text = !text.is_empty();
                 match text::count(text) {
@@ -171,24 +175,24 @@ fn read_evaluated(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<Ev
     let mut evaluated = Evaluated::default();
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
-        if name == Name::Reason {
+        if name == Element::Reason {
             read_reason(tokens, building)?;
             continue;
         }
-        let known = matches!(name, Name::Disposition | Name::Dkim | Name::Spf);
+        let known = matches!(name, Element::Disposition | Element::Dkim | Element::Spf);
         if !known || building.repeats(&mut seen, name, tokens.offset()) {
             tokens.skip(&mut building.warnings)?;
             continue;
         }
         let text = tokens.leaf(&mut building.warnings)?;
         match name {
-            Name::Disposition => {
+            Element::Disposition => {
                 evaluated.disposition = text::disposition(text);
                 if evaluated.disposition == Some(Disposition::Unknown) {
                     building.keep_raw(RawField::Disposition, WarningKind::UnknownWord, text);
                 }
             }
-            Name::Dkim => evaluated.dkim = pass_or_fail(building, RawField::Dkim, text),
+            Element::Dkim => evaluated.dkim = pass_or_fail(building, RawField::Dkim, text),
             _ => evaluated.spf = pass_or_fail(building, RawField::Spf, text),
         }
     }
@@ -224,13 +228,13 @@ fn read_reason(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), S
             bare.push_str(tokens.gathered());
         }
         let Some(name) = child else { break };
-        let known = matches!(name, Name::Type | Name::Comment);
+        let known = matches!(name, Element::Type | Element::Comment);
         if !known || building.repeats(&mut seen, name, tokens.offset()) {
             tokens.skip(&mut building.warnings)?;
             continue;
         }
         let text = tokens.leaf(&mut building.warnings)?;
-        if name == Name::Type {
+        if name == Element::Type {
             kind = reason_kind(building, text);
         } else {
             comment = building.keep(text, building.limits.text_bytes_max, "comment");
@@ -270,20 +274,20 @@ fn reason_kind(building: &mut Building, text: &str) -> Option<(ReasonKind, Optio
 fn read_identifiers(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
-        let known = matches!(name, Name::HeaderFrom | Name::EnvelopeFrom | Name::EnvelopeTo);
+        let known = matches!(name, Element::HeaderFrom | Element::EnvelopeFrom | Element::EnvelopeTo);
         if !known || building.repeats(&mut seen, name, tokens.offset()) {
             tokens.skip(&mut building.warnings)?;
             continue;
         }
         let text = tokens.leaf(&mut building.warnings)?;
-        if name == Name::EnvelopeFrom {
+        if name == Element::EnvelopeFrom {
             // RFC 9990, 3.1.1.12: it may be empty, for the null reverse-path.
             let domain = building.keep_domain(text, "envelope_from");
             building.scratch.draft.envelope_from = Some(domain.unwrap_or(0..0));
             continue;
         }
         let domain = building.keep_domain(text, name.word());
-        if name == Name::EnvelopeTo {
+        if name == Element::EnvelopeTo {
             building.scratch.draft.envelope_to = domain;
             continue;
         }
@@ -298,8 +302,8 @@ fn read_identifiers(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<
 fn read_auth_results(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
     while let Some(name) = tokens.child(&mut building.warnings)? {
         let results = match name {
-            Name::Dkim => building.scratch.draft.dkim.len(),
-            Name::Spf => building.scratch.draft.spf.len(),
+            Element::Dkim => building.scratch.draft.dkim.len(),
+            Element::Spf => building.scratch.draft.spf.len(),
             _ => {
                 tokens.skip(&mut building.warnings)?;
                 continue;
@@ -313,7 +317,7 @@ fn read_auth_results(tokens: &mut Tokens<'_>, building: &mut Building) -> Result
         }
         let auth = read_auth(tokens, building)?;
         match name {
-            Name::Dkim => building.scratch.draft.dkim.push(AuthDraft { scope: None, ..auth }),
+            Element::Dkim => building.scratch.draft.dkim.push(AuthDraft { scope: None, ..auth }),
             _ => building.scratch.draft.spf.push(AuthDraft { selector: None, ..auth }),
         }
     }
@@ -327,7 +331,7 @@ fn read_auth(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<AuthDra
     while let Some(name) = tokens.child(&mut building.warnings)? {
         let known = matches!(
             name,
-            Name::Domain | Name::Selector | Name::Scope | Name::Result | Name::HumanResult
+            Element::Domain | Element::Selector | Element::Scope | Element::Result | Element::HumanResult
         );
         if !known || building.repeats(&mut seen, name, tokens.offset()) {
             tokens.skip(&mut building.warnings)?;
@@ -335,12 +339,12 @@ fn read_auth(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<AuthDra
         }
         let text = tokens.leaf(&mut building.warnings)?;
         match name {
-            Name::Domain => auth.domain = building.keep_domain(text, "domain"),
-            Name::Selector => auth.selector = building.keep(text, building.limits.name_bytes_max, "selector"),
-            Name::HumanResult => {
+            Element::Domain => auth.domain = building.keep_domain(text, "domain"),
+            Element::Selector => auth.selector = building.keep(text, building.limits.name_bytes_max, "selector"),
+            Element::HumanResult => {
                 auth.human_result = building.keep(text, building.limits.text_bytes_max, "human_result");
             }
-            Name::Scope => {
+            Element::Scope => {
                 auth.scope = match text::word(text, SpfScope::from_word) {
                     _ if text.is_empty() => None,
                     Some(scope) if scope != SpfScope::Other => Some(scope),

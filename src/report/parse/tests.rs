@@ -38,7 +38,7 @@ fn kinds(parsed: &Parsed) -> Vec<WarningKind> {
     parsed.warnings.kept().iter().map(|warning| warning.kind).collect()
 }
 
-/// Gives at most so many bytes a read.
+/// So many bytes a read.
 struct Chunks<'a>(&'a [u8], usize);
 
 impl Read for Chunks<'_> {
@@ -163,10 +163,7 @@ fn a_whole_report() {
             reason(ReasonKind::SampledOut, None)
         ]
     );
-    assert_eq!(
-        warnings.kept().iter().map(|it| it.kind).collect::<Vec<_>>(),
-        [WarningKind::UnknownWord]
-    );
+    assert!(warnings.kept().iter().map(|it| it.kind).eq([WarningKind::UnknownWord]));
 }
 
 #[test]
@@ -313,7 +310,7 @@ fn deviations() {
 fn refusals() {
     let check = |text: &str, expect: &str| {
         let error = try_parse(text.as_bytes()).unwrap_err();
-        assert_eq!(error.kind.word(), expect, "{:.100}", text);
+        assert_eq!(error.kind.word(), expect, "{text:.100}");
         differential(text.as_bytes());
     };
     let one = plain_record("192.0.2.1", 5);
@@ -324,6 +321,7 @@ fn refusals() {
     check("<feedback>", "malformed_xml");
     check(HEADER, "malformed_xml");
     check("<feedback/>", "no_metadata");
+    check(&report("<<"), "malformed_xml");
     check(
         &report("").replace("<domain>example.com</domain>", ""),
         "no_policy_domain",
@@ -351,6 +349,16 @@ fn refusals() {
     let many = report(&one.repeat(10));
     let error = parse(&mut || Ok(many.as_bytes()), None, &limits).unwrap_err();
     assert_eq!(error.kind.word(), "too_many_records");
+    let limits = Limits {
+        evidence_max: 3,
+        ..Limits::default()
+    };
+    let unlike: String = (0..5)
+        .map(|nth| one.replace("example.com", &format!("{nth}.example.com")))
+        .collect();
+    let unlike = report(&unlike);
+    let error = parse(&mut || Ok(unlike.as_bytes()), None, &limits).unwrap_err();
+    assert_eq!(error.kind.word(), "too_much_evidence");
 }
 
 #[test]
@@ -361,14 +369,8 @@ fn hints_fill_gaps() {
     assert_eq!(&*report.policy.domain, "example.org");
     assert_eq!(report.metadata.window, facts.window);
     assert_eq!(report.metadata.org_name.as_deref(), Some("mail.example.net"));
-    assert!(
-        warnings
-            .kept()
-            .iter()
-            .filter(|warning| warning.kind == WarningKind::Inferred)
-            .count()
-            == 3
-    );
+    let inferred = |warning: &&crate::report::Warning| warning.kind == WarningKind::Inferred;
+    assert_eq!(warnings.kept().iter().filter(inferred).count(), 3);
 }
 
 #[test]
@@ -381,10 +383,8 @@ fn evidence_is_kept_once() {
 
 #[test]
 fn results_over_the_limit_are_dropped() {
-    let text = report(&record(
-        "<source_ip>192.0.2.1</source_ip><count>1</count>",
-        &"<dkim><domain>example.com</domain><result>pass</result></dkim>".repeat(101),
-    ));
+    let results = "<dkim><domain>example.com</domain><result>pass</result></dkim>".repeat(101);
+    let text = report(&record("<source_ip>192.0.2.1</source_ip><count>1</count>", &results));
     let parsed = parsed(&text);
     assert_eq!(parsed.report.evidence[0].dkim.len(), 100);
     assert_eq!(kinds(&parsed), [WarningKind::TooManyResults]);

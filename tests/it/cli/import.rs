@@ -28,6 +28,15 @@ fn importing_again_stores_nothing_new() {
         "{verified}"
     );
     assert!(verified.contains("all figures agree"), "{verified}");
+    let left: Vec<_> = std::fs::read_dir(home.path().join("tallymark-data"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(
+        left,
+        ["tallymark.sqlite"],
+        "the database is one file when nobody has it open"
+    );
 }
 
 #[test]

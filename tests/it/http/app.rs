@@ -30,7 +30,7 @@ pub struct TestApp {
     /// The way in that other doors than the API use.
     pub intake: Intake,
     /// Where the database is.
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
     serving: JoinHandle<std::io::Result<()>>,
     stop: DropGuard,
 }
@@ -68,7 +68,7 @@ impl TestApp {
             clock,
             account,
             key,
-            _folder: folder,
+            folder,
             serving,
             intake,
             stop: stop.drop_guard(),

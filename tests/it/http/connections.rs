@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Ask, TestApp};
+use super::TestApp;
 
 #[tokio::test]
 async fn several_requests_share_a_connection() {
@@ -54,8 +55,11 @@ async fn a_body_that_does_not_come_is_408() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_503() {
-    let app = TestApp::start_with(|config| config.answer_time_max = Duration::ZERO).await;
-    let answer = app.send(Ask::new("GET", "/domains").key(&app.key)).await;
+    let app = TestApp::start_with(|config| config.answer_time_max = Duration::from_millis(20)).await;
+    // Somebody else writes and does not come to an end.
+    let writing = crate::writing(&app.folder.path().join("tallymark.sqlite")).await;
+    let answer = app.post("/domains", &json!({ "name": "example.com" })).await;
+    drop(writing);
     answer.refused(503, "unavailable");
     assert!(answer.header("retry-after").is_some());
 }

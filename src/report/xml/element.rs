@@ -1,18 +1,18 @@
 //! The element names of a report.
 
-/// Gives the enum of names and the look-up from bytes.
-macro_rules! names {
+/// Gives the enum of elements and the look-up from bytes.
+macro_rules! elements {
     ($($variant:ident $word:literal),+ $(,)?) => {
-        /// Local name of an element that occurs in some dialect of the report.
+        /// An element, by its local name, that occurs in some dialect of the report.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[repr(u8)]
-        pub(crate) enum Name {
+        pub(crate) enum Element {
             /// Any other name: its subtree is skipped.
             Other,
             $($variant),+
         }
 
-        impl Name {
+        impl Element {
             /// The known name spelled by `bytes`, in exactly this case.
             #[inline]
             pub(crate) fn of(bytes: &[u8]) -> Self {
@@ -30,7 +30,7 @@ macro_rules! names {
     };
 }
 
-names! {
+elements! {
     Version b"version", ReportMetadata b"report_metadata", PolicyPublished b"policy_published", Record b"record",
     OrgName b"org_name", Email b"email", ExtraContactInfo b"extra_contact_info", ReportId b"report_id",
     DateRange b"date_range", Begin b"begin", End b"end", Error b"error", Generator b"generator",
