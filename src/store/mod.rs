@@ -11,6 +11,7 @@ mod domains;
 mod evidence;
 mod export;
 mod figures;
+mod leases;
 mod memory;
 mod message;
 mod postgres;
@@ -33,6 +34,7 @@ use sqlx::sqlite::{SqliteError, SqlitePool};
 
 pub use commit::{CommitOptions, FreshDomain};
 use db::{Args, Link};
+pub use leases::Lease;
 pub use message::{NewMessage, NewReport};
 pub use retention::{Purged, Retention};
 use sql::sql;

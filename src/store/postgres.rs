@@ -17,8 +17,10 @@ pub(super) const WRITERS: u32 = 4;
 const READERS: u32 = 16;
 /// The oldest server that has what is needed.
 const VERSION_MIN: i32 = 150_000;
-/// How long a new connection, or a free one, is waited for.
+/// How long a new connection is waited for, and how long one to read with: whoever asks is told soon that it is to come
+/// again.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+const READER_MAX: Duration = Duration::from_secs(3);
 
 /// Each statement sees what was committed before it, so that what is read behind a lock is what its last holder left.
 pub(super) const BEGIN: &str = "begin isolation level read committed";
@@ -27,7 +29,7 @@ pub(super) const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read r
 pub(super) const HOLD: &str = "select domain_id from domains where domain_id in (values ($1)) \
     order by domain_id for no key update";
 
-/// Settings of every connection.
+/// Settings of every connection, unless the URL has them (`?options[lock_timeout]=5s`).
 const SETTINGS: [(&str, &str); 6] = [
     // The lists in statements are of very different lengths, and tables grow from nothing: plans are not kept.
     ("plan_cache_mode", "force_custom_plan"),
@@ -60,9 +62,12 @@ impl Server {
             options.get_port(),
             options.get_database().unwrap_or_else(|| options.get_username())
         );
+        // What the URL itself sets is the operator's decision.
+        let set = options.get_options().unwrap_or_default().to_owned();
+        let settings = SETTINGS.into_iter().filter(|(name, _)| !set.contains(name));
         let options = options
             .application_name("tallymark")
-            .options(SETTINGS)
+            .options(settings)
             .statement_cache_capacity(256)
             .disable_statement_logging();
         Ok(Self { options, name })
@@ -109,7 +114,7 @@ impl Server {
     pub fn readers(&self) -> PgPool {
         PgPoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(CONNECT_MAX)
+            .acquire_timeout(READER_MAX)
             .connect_lazy_with(self.options.clone())
     }
 }

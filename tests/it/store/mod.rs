@@ -1,7 +1,10 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
 mod conflicts;
+mod faults;
 mod figures;
+mod leases;
+mod nodes;
 mod retention;
 mod statements;
 
@@ -96,7 +99,7 @@ impl Database {
     }
 
     /// Changes it behind the program's back.
-    pub async fn execute(&self, statement: &'static str) {
+    pub async fn execute(&self, statement: &str) {
         match &self.location {
             Location::File(path) => crate::sqlite(path, statement).await,
             Location::Server(url) => crate::postgres::execute(url, statement).await,
