@@ -142,6 +142,20 @@ impl Location {
     }
 }
 
+/// Without user and password.
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Server(url) => {
+                let place = url.split(['?', '#']).next().unwrap_or_default();
+                let place = place.split_once("://").map_or(place, |(_, place)| place);
+                write!(f, "postgres://{}", place.rsplit('@').next().unwrap_or_default())
+            }
+        }
+    }
+}
+
 impl From<&Path> for Location {
     fn from(path: &Path) -> Self {
         Self::File(path.to_owned())
