@@ -35,8 +35,8 @@ const SETTINGS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_custom_plan"),
     // For a lock of another writer. There is no time-out for statements: it would hit commits as well.
     ("lock_timeout", "30s"),
-    // A node that stops within a transaction must not hold its locks for ever.
-    ("idle_in_transaction_session_timeout", "60s"),
+    // A node that stops within a transaction lets go of its locks before those who wait for them give up.
+    ("idle_in_transaction_session_timeout", "20s"),
     ("tcp_keepalives_idle", "30"),
     ("tcp_keepalives_interval", "10"),
     ("tcp_keepalives_count", "3"),
