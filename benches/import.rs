@@ -83,13 +83,13 @@ fn main() {
 /// The bench's own server, or one that the environment names.
 enum Server {
     Own(postgres::Server),
-    Named(PgConnectOptions),
+    Named(Box<PgConnectOptions>),
 }
 
 impl Server {
     fn start() -> Self {
         match std::env::var("TALLYMARK_BENCH_POSTGRES_URL") {
-            Ok(url) => Self::Named(url.parse().expect("a URL of PostgreSQL")),
+            Ok(url) => Self::Named(Box::new(url.parse().expect("a URL of PostgreSQL"))),
             Err(_) => Self::Own(postgres::Server::start(postgres::Durability::Durable)),
         }
     }
@@ -97,7 +97,7 @@ impl Server {
     fn url(&self, database: &str) -> String {
         match self {
             Self::Own(server) => server.tcp_url(database),
-            Self::Named(options) => options.clone().database(database).to_url_lossy().to_string(),
+            Self::Named(options) => (**options).clone().database(database).to_url_lossy().to_string(),
         }
     }
 }

@@ -63,6 +63,9 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
             connections = connections.len(),
             "stopped while requests were still running"
         );
+        // Each holds a way in, and the intake ends when the last one is gone.
+        abort.cancel();
+        connections.wait().await;
     }
     Ok(())
 }

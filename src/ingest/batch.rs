@@ -4,9 +4,11 @@
 //! Two stages, so that both cores work: while a batch is being written, the next ones are unpacked and parsed on rayon's
 //! threads, largest message first. Batches are written in the order in which they were gathered.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::FutureExt as _;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use tokio::sync::{mpsc, oneshot};
@@ -30,6 +32,71 @@ type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
 struct Ready {
     messages: Vec<NewMessage>,
     answers: Vec<Answer>,
+    /// Not parsed for want of room; it follows when this is written.
+    rest: Vec<Job>,
+    room: Room,
+}
+
+/// What parsed messages take in memory until they are written: a few kilobytes of mail may unfold to hundreds of
+/// megabytes, so counting messages, or their bytes, is not enough.
+struct Room {
+    taken: AtomicUsize,
+    /// Of all batches.
+    all: Arc<AtomicUsize>,
+}
+
+impl Room {
+    fn take(&self, bytes: usize) {
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.all.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.all.fetch_sub(*self.taken.get_mut(), Ordering::Relaxed);
+    }
+}
+
+/// Unpacks and parses batches on threads of its own.
+#[derive(Clone)]
+struct Parser {
+    pool: Arc<ThreadPool>,
+    clock: Clock,
+    limits: ProcessLimits,
+    taken: Arc<AtomicUsize>,
+    bytes_max: usize,
+}
+
+impl Parser {
+    fn new(clock: Clock, options: &IntakeOptions) -> Self {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads)
+            .stack_size(STACK_BYTES)
+            .thread_name(|nth| format!("parse-{nth}"))
+            // Without it a panic would end the process. The senders of the batch are refused, the next one goes on.
+            .panic_handler(|_| tracing::error!("a batch could not be parsed; its senders are told to try again"))
+            .build()
+            .expect("a system that gives no threads cannot run this program");
+        Self {
+            pool: Arc::new(pool),
+            clock,
+            limits: options.limits,
+            taken: Arc::default(),
+            bytes_max: options.parsed_bytes_max,
+        }
+    }
+
+    /// Parses what there is room for, and `least` messages in any case.
+    fn start(&self, jobs: Vec<Job>, least: usize) -> oneshot::Receiver<Ready> {
+        let (done, ready) = oneshot::channel();
+        let parser = self.clone();
+        self.pool.spawn(move || {
+            // The writer has gone only if it failed; then nobody waits for this batch either.
+            let _ = done.send(parser.parse(jobs, least));
+        });
+        ready
+    }
 }
 
 /// Batches between the stages: parsed or being parsed.
@@ -46,25 +113,20 @@ pub(super) async fn run(
     mut queue: mpsc::Receiver<Job>,
     waiting: Arc<AtomicUsize>,
 ) {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .stack_size(STACK_BYTES)
-        .thread_name(|nth| format!("parse-{nth}"))
-        .build()
-        .expect("a system that gives no threads cannot run this program");
-    let pool = Arc::new(pool);
+    let parser = Parser::new(clock.clone(), &options);
     let (parsed, batches) = mpsc::channel(AHEAD);
-    let writer = tokio::spawn(write(clock.clone(), store, metrics.clone(), options.clone(), batches));
+    let writer = tokio::spawn(write(
+        clock,
+        store,
+        metrics.clone(),
+        options.clone(),
+        parser.clone(),
+        batches,
+    ));
     while let Some(jobs) = gather(&mut queue, &options).await {
         waiting.fetch_sub(jobs.len(), Ordering::Relaxed);
         metrics.set_queue_depth(waiting.load(Ordering::Relaxed), options.queue_messages_max);
-        let (done, ready) = oneshot::channel();
-        let (pool_of_job, clock, limits) = (Arc::clone(&pool), clock.clone(), options.limits);
-        pool.spawn(move || {
-            // The writer has gone only if it failed; then nobody waits for this batch either.
-            let _ = done.send(parse(&pool_of_job, &clock, &limits, jobs));
-        });
-        if parsed.send(ready).await.is_err() {
+        if parsed.send(parser.start(jobs, 0)).await.is_err() {
             break;
         }
     }
@@ -87,32 +149,53 @@ async fn gather(queue: &mut mpsc::Receiver<Job>, options: &IntakeOptions) -> Opt
     Some(jobs)
 }
 
-fn parse(pool: &ThreadPool, clock: &Clock, limits: &ProcessLimits, jobs: Vec<Job>) -> Ready {
-    let mut answers = Vec::with_capacity(jobs.len());
-    let mut messages: Vec<Slot> = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        answers.push(job.answer);
-        messages.push(std::sync::Mutex::new(Work::Raw(job.raw, job.replay)));
-    }
-    // Largest first: the batch is done when its last message is, and a big report met late would keep one core idle.
-    let mut order: Vec<usize> = (0..messages.len()).collect();
-    order.sort_by_key(|&nth| std::cmp::Reverse(messages[nth].lock().map_or(0, |work| work.len())));
-    let next = AtomicUsize::new(0);
-    let threads = pool.current_num_threads().min(messages.len()).max(1);
-    pool.install(|| {
-        (0..threads).into_par_iter().for_each(|_| {
-            while let Some(&nth) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let mut work = messages[nth].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                work.advance(clock, limits);
-            }
+impl Parser {
+    fn parse(&self, jobs: Vec<Job>, least: usize) -> Ready {
+        let mut all_answers = Vec::with_capacity(jobs.len());
+        let mut slots: Vec<Slot> = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            all_answers.push(job.answer);
+            slots.push(std::sync::Mutex::new(Work::Raw(job.raw, job.replay)));
+        }
+        // Largest first: the batch is done when its last message is, and a big report met late would keep one core idle.
+        let mut order: Vec<usize> = (0..slots.len()).collect();
+        order.sort_by_key(|&nth| std::cmp::Reverse(slots[nth].lock().map_or(0, |work| work.len())));
+        let room = Room {
+            taken: AtomicUsize::new(0),
+            all: Arc::clone(&self.taken),
+        };
+        let next = AtomicUsize::new(0);
+        let has_room = || next.load(Ordering::Relaxed) < least || self.taken.load(Ordering::Relaxed) < self.bytes_max;
+        let threads = self.pool.current_num_threads().min(slots.len()).max(1);
+        self.pool.install(|| {
+            (0..threads).into_par_iter().for_each(|_| {
+                while has_room() {
+                    let Some(&nth) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                        break;
+                    };
+                    let mut work = slots[nth].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    room.take(work.advance(&self.clock, &self.limits));
+                }
+            });
         });
-    });
-    let messages = messages
-        .into_iter()
-        .map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-    Ready {
-        messages: messages.filter_map(Work::done).collect(),
-        answers,
+        let mut ready = Ready {
+            messages: Vec::with_capacity(slots.len()),
+            answers: Vec::with_capacity(slots.len()),
+            rest: Vec::new(),
+            room,
+        };
+        for (slot, answer) in slots.into_iter().zip(all_answers) {
+            match slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+                Work::Raw(raw, replay) => ready.rest.push(Job { raw, replay, answer }),
+                Work::Done(message) => {
+                    ready.messages.push(*message);
+                    ready.answers.push(answer);
+                }
+                // Its parsing failed; the sender sees that nothing was taken.
+                Work::Taken => {}
+            }
+        }
+        ready
     }
 }
 
@@ -133,17 +216,15 @@ impl Work {
         }
     }
 
-    fn advance(&mut self, clock: &Clock, limits: &ProcessLimits) {
-        if let Self::Raw(raw, replay) = std::mem::replace(self, Self::Taken) {
-            *self = Self::Done(Box::new(prepare(clock, limits, raw, replay)));
-        }
-    }
-
-    fn done(self) -> Option<NewMessage> {
-        match self {
-            Self::Done(message) => Some(*message),
-            Self::Raw(..) | Self::Taken => None,
-        }
+    /// Parses; gives the bytes that the outcome takes.
+    fn advance(&mut self, clock: &Clock, limits: &ProcessLimits) -> usize {
+        let Self::Raw(raw, replay) = std::mem::replace(self, Self::Taken) else {
+            return 0;
+        };
+        let message = prepare(clock, limits, raw, replay);
+        let bytes = message.reports.iter().map(|(_, report)| report.bytes_held()).sum();
+        *self = Self::Done(Box::new(message));
+        bytes
     }
 }
 
@@ -175,31 +256,62 @@ async fn write(
     store: Store,
     metrics: Metrics,
     options: IntakeOptions,
+    parser: Parser,
     mut batches: mpsc::Receiver<oneshot::Receiver<Ready>>,
 ) {
     let commit = CommitOptions {
         keep_originals: options.keep_originals,
         fresh: &options.fresh,
     };
-    while let Some(batch) = batches.recv().await {
+    while let Some(mut batch) = batches.recv().await {
         // A batch whose parsing failed as a whole (no message can make it: each is guarded) drops its answers, and the
         // senders see that nothing was taken.
-        let Ok(Ready { messages, answers }) = batch.await else {
-            continue;
-        };
-        let started = clock.monotonic();
-        let count = messages.len();
-        match store.commit(messages, &commit).await {
-            Ok(outcomes) => {
-                metrics.observe_batch(count, clock.monotonic().saturating_sub(started));
-                for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    count_outcome(&metrics, &outcome);
-                    // A sender that has gone is told when it sends again: duplicate.
-                    let _ = answer.send(Ok(outcome));
-                }
+        while let Ok(Ready {
+            messages,
+            answers,
+            rest,
+            room,
+        }) = batch.await
+        {
+            // Without room for a single one there is nothing to write yet.
+            if !messages.is_empty() {
+                write_one(&clock, &store, &metrics, &commit, messages, answers).await;
             }
-            Err(error) => refuse(error, count, answers),
+            drop(room);
+            if rest.is_empty() {
+                break;
+            }
+            batch = parser.start(rest, 1);
         }
+    }
+}
+
+/// Writes a batch and tells the senders.
+async fn write_one(
+    clock: &Clock,
+    store: &Store,
+    metrics: &Metrics,
+    commit: &CommitOptions<'_>,
+    messages: Vec<NewMessage>,
+    answers: Vec<Answer>,
+) {
+    let started = clock.monotonic();
+    let count = messages.len();
+    // Should writing panic, the transaction is rolled back as it is dropped, and so are the answers.
+    match AssertUnwindSafe(store.commit(messages, commit)).catch_unwind().await {
+        Ok(Ok(outcomes)) => {
+            metrics.observe_batch(count, clock.monotonic().saturating_sub(started));
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                count_outcome(metrics, &outcome);
+                // A sender that has gone is told when it sends again: duplicate.
+                let _ = answer.send(Ok(outcome));
+            }
+        }
+        Ok(Err(error)) => refuse(error, count, answers),
+        Err(_) => tracing::error!(
+            messages = count,
+            "writing a batch failed; its senders are told to try again"
+        ),
     }
 }
 

@@ -51,6 +51,8 @@ pub struct IntakeOptions {
     /// A batch takes what waits, up to so many messages and bytes.
     pub batch_messages_max: usize,
     pub batch_bytes_max: usize,
+    /// What parsed messages that wait to be written may take in memory; one message and those being parsed may exceed it.
+    pub parsed_bytes_max: usize,
     /// Threads that unpack and parse; 0 is one a core.
     pub threads: usize,
     /// Keep the bytes of messages whose reports are counted.
@@ -67,6 +69,7 @@ impl IntakeOptions {
             queue_messages_max: 1_024,
             batch_messages_max: 256,
             batch_bytes_max: 4 << 20,
+            parsed_bytes_max: 128 << 20,
             threads: 0,
             keep_originals: true,
             fresh,

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use crate::report::{
-    ContentKey, Day, EvidenceKey, IdentityKey, Parsed, Report, Reporter, Spread, WarningKind, Warnings, Window,
+    ContentKey, Day, Evidence, EvidenceKey, IdentityKey, Parsed, Report, Reporter, Spread, WarningKind, Warnings,
+    Window,
 };
 
 use super::rollup::SourceTotals;
@@ -79,6 +80,20 @@ impl NewReport {
             totals,
             days,
         }
+    }
+
+    /// About how many bytes it takes in memory; texts are not counted.
+    pub fn bytes_held(&self) -> usize {
+        let report = &self.report;
+        let lists = |one: &Evidence| {
+            size_of::<Evidence>()
+                + size_of_val(&*one.dkim)
+                + size_of_val(&*one.spf)
+                + size_of_val(&*one.reasons)
+                + size_of_val(&*one.raw)
+        };
+        let sources = self.days.iter().map(|day| size_of_val(&*day.sources));
+        size_of_val(&*report.records) + report.evidence.iter().map(lists).sum::<usize>() + sources.sum::<usize>()
     }
 
     /// Messages in all.

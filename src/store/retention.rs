@@ -27,6 +27,8 @@ pub struct Purged {
 const DAY_MILLIS: Millis = 86_400_000;
 /// Reports or messages dropped in one transaction.
 const AT_ONCE: i64 = 200;
+/// Records, too; a larger report goes in a transaction of its own.
+const RECORDS_AT_ONCE: u64 = 100_000;
 
 impl Store {
     /// Drops what is older than `retention` allows, and gives the space back.
@@ -70,13 +72,18 @@ impl Store {
                 Args::default().int(domain).int(before).int(AT_ONCE),
             )
             .await?;
+        let (mut reports, mut records) = (0, 0);
         for row in &old {
             let args = || Ok::<_, StoreError>(Args::default().int(domain).int(row.int(0)?));
-            conn.run(sql!("records_purge"), args()?).await?;
+            if reports > 0 && records + row.count(1)? > RECORDS_AT_ONCE {
+                break;
+            }
+            records += conn.run(sql!("records_purge"), args()?).await?;
             conn.run(sql!("report_records_purged"), args()?).await?;
+            reports += 1;
         }
         write.commit().await?;
-        purged.reports += old.len() as u64;
+        purged.reports += reports;
         Ok(!old.is_empty())
     }
 

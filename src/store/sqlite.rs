@@ -29,7 +29,7 @@ const READERS: u32 = 8;
 /// How long a statement waits for a lock that another process holds.
 const BUSY: Duration = Duration::from_secs(10);
 /// Pages (4 KiB) in the log before it is folded into the database.
-const CHECKPOINT_PAGES: &str = "4000";
+const CHECKPOINT_PAGES: &str = "16000";
 /// Cache of a connection, KiB, negative as SQLite wants it.
 const WRITER_CACHE: &str = "-65536";
 const READER_CACHE: &str = "-16384";
@@ -70,6 +70,13 @@ impl File {
 
     /// Brings the schema up to date.
     pub async fn migrate(&self, writer: &mut SqliteConnection) -> Result<(), StoreError> {
+        // Another process that opens the file at the same time may apply a migration between our look and our try; then
+        // it is there when we look again. That happens once a migration at the most.
+        for _ in MIGRATIONS.iter() {
+            if MIGRATIONS.run_direct(None, writer, false).await.is_ok() {
+                return Ok(());
+            }
+        }
         let migrated = MIGRATIONS.run_direct(None, writer, false).await;
         migrated.map_err(|error| super::migration(self.path.display().to_string(), error))
     }
@@ -90,4 +97,34 @@ pub(super) fn is_transient(error: &SqliteError) -> bool {
     let code = error.code().and_then(|code| code.parse::<u32>().ok());
     // Extended codes carry the primary one in their low byte.
     code.is_some_and(|code| TRANSIENT.contains(&(code & 0xff)))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    /// FULL, not NORMAL: else a commit that was acknowledged could be gone after a power failure.
+    #[tokio::test]
+    async fn a_commit_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = super::File::of(folder.path().join("t.sqlite"));
+        let mut writer = file.writer().await.unwrap();
+        file.migrate(&mut writer).await.unwrap();
+        for (pragma, expect) in [
+            ("pragma synchronous", "2"),
+            ("pragma journal_mode", "wal"),
+            ("pragma foreign_keys", "1"),
+        ] {
+            let row = sqlx::query(pragma).fetch_one(&mut writer).await.unwrap();
+            let value = row.try_get::<i64, _>(0).map(|number| number.to_string());
+            assert_eq!(value.unwrap_or_else(|_| row.get(0)), expect, "{pragma}");
+        }
+        assert!(
+            sqlx::query("delete from counters")
+                .execute(&file.readers())
+                .await
+                .is_err(),
+            "readers only read"
+        );
+    }
 }

@@ -4,6 +4,7 @@ mod cli;
 mod corpus;
 mod fixtures;
 mod http;
+mod intake;
 mod postgres;
 mod reading;
 mod store;

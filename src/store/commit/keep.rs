@@ -37,16 +37,14 @@ pub(super) async fn originals(
         *bytes += batch[*message].bytes.len();
         *bytes <= COPIES_BYTES_MAX
     });
-    for (domain, message) in kept {
-        let message = &batch[message];
-        let args = Args::default()
-            .int(domain.0)
-            .blob(&message.digest)
-            .int(message.received_at)
-            .blob(&message.bytes);
-        conn.run(sql!("original_add"), args).await?;
-    }
-    Ok(())
+    conn.bulk(sql!("original_add"), &kept, |args, (domain, message)| {
+        let message = &batch[*message];
+        args.push_int(domain.0);
+        args.push_blob(&message.digest);
+        args.push_int(message.received_at);
+        args.push_blob(&message.bytes);
+    })
+    .await
 }
 
 /// A row of `set_aside` to be.
@@ -171,6 +169,11 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
+/// A path or a peer's name may hold anything; PostgreSQL takes no NUL.
+fn without_controls(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).collect()
+}
+
 async fn put(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -193,7 +196,7 @@ async fn put(
         .text(&aside.detail)
         .text(aside.leaf)
         .opt_int(aside.offset.map(u64::cast_signed))
-        .text(cut(&message.origin, ORIGIN_BYTES_MAX))
+        .text(&without_controls(cut(&message.origin, ORIGIN_BYTES_MAX)))
         .int(message.received_at)
         .int(i64::try_from(message.bytes.len()).unwrap_or(i64::MAX))
         .int(i64::from(message.replay.is_none()));
@@ -221,7 +224,26 @@ async fn forget_replayed(
         return Ok(());
     }
     conn.run(sql!("set_aside_remove"), Args::default().int(id.0)).await?;
+    if before.kind == SetAsideKind::Unclaimed {
+        forget_claimed(conn, message, again).await?;
+    }
     let args = Args::default().int(message.belonging.account().0).blob(&message.digest);
     conn.run(sql!("set_aside_message_remove"), args).await?;
+    Ok(())
+}
+
+/// Removes the rows of the other names that the message is about, where they are unclaimed no more: reading it once
+/// for each name would make one mail with thousands of names cost millions of readings.
+async fn forget_claimed(conn: &mut Conn<'_>, message: &NewMessage, again: &[Aside<'_>]) -> Result<(), StoreError> {
+    let args = Args::default().int(message.belonging.account().0).blob(&message.digest);
+    for row in conn.all(sql!("set_aside_unclaimed_of_message"), args).await? {
+        let policy_domain = row.text(1)?;
+        let is_again =
+            |aside: &Aside<'_>| aside.kind == SetAsideKind::Unclaimed && aside.policy_domain == policy_domain;
+        if !again.iter().any(is_again) {
+            conn.run(sql!("set_aside_remove"), Args::default().int(row.int(0)?))
+                .await?;
+        }
+    }
     Ok(())
 }

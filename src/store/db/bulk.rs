@@ -6,11 +6,50 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-use super::Args;
+use super::{Args, Side};
+
+/// Rows that one statement takes, with their values.
+pub(super) enum Piece {
+    Sqlite(SqlStr, SqliteArguments),
+    Postgres(SqlStr, PgArguments),
+}
+
+impl Piece {
+    /// The first piece of `rows`, which is taken from it; `None` if there are none.
+    pub fn cut<T>(
+        is_postgres: bool,
+        sql: &'static str,
+        rows: &mut &[T],
+        bind: &mut impl FnMut(&mut Args, &T),
+    ) -> Option<Self> {
+        if rows.is_empty() {
+            return None;
+        }
+        Some(if is_postgres {
+            let (text, args) = Unnested::fill(sql, rows, bind);
+            Self::Postgres(AssertSqlSafe(text).into_sql_str(), args)
+        } else {
+            let (text, args) = Expanded::fill(sql, rows, bind);
+            Self::Sqlite(AssertSqlSafe(text).into_sql_str(), args)
+        })
+    }
+
+    /// Runs it on the connection that it was cut for.
+    pub async fn run(self, side: Side<'_>) -> Result<(), sqlx::Error> {
+        match (self, side) {
+            (Self::Sqlite(sql, args), Side::Sqlite(conn)) => sqlx::query_with(sql, args).execute(conn).await.map(drop),
+            (Self::Postgres(sql, args), Side::Postgres(conn)) => {
+                sqlx::query_with(sql, args).execute(conn).await.map(drop)
+            }
+            _ => unreachable!("it was cut for this connection"),
+        }
+    }
+}
 
 /// A statement whose `values` tuple has been repeated.
-pub(super) struct Expanded {
+struct Expanded {
     text: Arc<str>,
     rows: usize,
     columns: usize,
@@ -26,7 +65,7 @@ static EXPANDED: LazyLock<Mutex<HashMap<(usize, usize), Arc<Expanded>>>> = LazyL
 
 impl Expanded {
     /// The statement and the arguments for the first of `rows`, which are taken from it.
-    pub fn fill<T>(
+    fn fill<T>(
         sql: &'static str,
         rows: &mut &[T],
         bind: &mut impl FnMut(&mut Args, &T),
@@ -70,7 +109,7 @@ impl Expanded {
 }
 
 /// A statement whose `values` tuple has become arrays, a column each.
-pub(super) struct Unnested {
+struct Unnested {
     text: Arc<str>,
     columns: usize,
 }
@@ -83,11 +122,7 @@ static UNNESTED: LazyLock<Mutex<HashMap<usize, Arc<Unnested>>>> = LazyLock::new(
 
 impl Unnested {
     /// The statement and the arguments for the first of `rows`, which are taken from it.
-    pub fn fill<T>(
-        sql: &'static str,
-        rows: &mut &[T],
-        bind: &mut impl FnMut(&mut Args, &T),
-    ) -> (Arc<str>, PgArguments) {
+    fn fill<T>(sql: &'static str, rows: &mut &[T], bind: &mut impl FnMut(&mut Args, &T)) -> (Arc<str>, PgArguments) {
         let statement = Self::of(sql);
         let mut args = Args::columns(statement.columns);
         while let Some((row, rest)) = rows.split_first() {

@@ -5,14 +5,15 @@ mod args;
 mod bulk;
 
 use futures_util::TryStreamExt as _;
+use futures_util::future::join;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection as _, Decode, Postgres, Row as _, SqlSafeStr as _, Sqlite, Type};
+use sqlx::{Connection as _, Decode, Postgres, Row as _, Sqlite, Type};
 
 use super::{DomainId, StoreError, postgres, sqlite};
 pub(super) use args::Args;
-use bulk::{Expanded, Unnested};
+use bulk::Piece;
 
 /// One row of an answer.
 pub(super) enum Row {
@@ -77,7 +78,7 @@ pub(super) enum Link {
 }
 
 /// A held connection, by its dialect.
-enum Side<'c> {
+pub(super) enum Side<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
 }
@@ -221,20 +222,15 @@ impl Conn<'_> {
         rows: &[T],
         mut bind: impl FnMut(&mut Args, &T),
     ) -> Result<(), StoreError> {
+        let is_postgres = matches!(self.0.side(), Side::Postgres(_));
         let mut rest = rows;
-        while !rest.is_empty() {
-            match self.0.side() {
-                Side::Sqlite(conn) => {
-                    let (statement, args) = Expanded::fill(sql, &mut rest, &mut bind);
-                    let sql = AssertSqlSafe(statement).into_sql_str();
-                    sqlx::query_with(sql, args).execute(conn).await?;
-                }
-                Side::Postgres(conn) => {
-                    let (statement, args) = Unnested::fill(sql, &mut rest, &mut bind);
-                    let sql = AssertSqlSafe(statement).into_sql_str();
-                    sqlx::query_with(sql, args).execute(conn).await?;
-                }
-            }
+        let mut next = Piece::cut(is_postgres, sql, &mut rest, &mut bind);
+        while let Some(piece) = next {
+            // The database works elsewhere: the values of the next piece are gathered meanwhile.
+            let gathering = async { Piece::cut(is_postgres, sql, &mut rest, &mut bind) };
+            let (done, following) = join(piece.run(self.0.side()), gathering).await;
+            done?;
+            next = following;
         }
         Ok(())
     }
@@ -247,23 +243,23 @@ impl Conn<'_> {
         mut bind: impl FnMut(&mut Args, &T),
     ) -> Result<Vec<Row>, StoreError> {
         let mut answer = Vec::new();
+        let is_postgres = matches!(self.0.side(), Side::Postgres(_));
         let mut rest = rows;
-        while !rest.is_empty() {
-            match self.0.side() {
-                Side::Sqlite(conn) => {
-                    let (statement, args) = Expanded::fill(sql, &mut rest, &mut bind);
-                    let mut found = sqlx::query_with(AssertSqlSafe(statement).into_sql_str(), args).fetch(conn);
+        while let Some(piece) = Piece::cut(is_postgres, sql, &mut rest, &mut bind) {
+            match (piece, self.0.side()) {
+                (Piece::Sqlite(sql, args), Side::Sqlite(conn)) => {
+                    let mut found = sqlx::query_with(sql, args).fetch(conn);
                     while let Some(row) = found.try_next().await? {
                         answer.push(Row::Sqlite(row));
                     }
                 }
-                Side::Postgres(conn) => {
-                    let (statement, args) = Unnested::fill(sql, &mut rest, &mut bind);
-                    let mut found = sqlx::query_with(AssertSqlSafe(statement).into_sql_str(), args).fetch(conn);
+                (Piece::Postgres(sql, args), Side::Postgres(conn)) => {
+                    let mut found = sqlx::query_with(sql, args).fetch(conn);
                     while let Some(row) = found.try_next().await? {
                         answer.push(Row::Postgres(row));
                     }
                 }
+                _ => unreachable!("it was cut for this connection"),
             }
         }
         Ok(answer)

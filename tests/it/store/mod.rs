@@ -7,9 +7,11 @@ mod leases;
 mod nodes;
 mod retention;
 mod statements;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tallymark::report::{
@@ -95,6 +97,14 @@ impl Database {
             account,
             domain,
             _folder: folder,
+        }
+    }
+
+    /// The file of SQLite's database.
+    pub fn path(&self) -> PathBuf {
+        match &self.location {
+            Location::File(path) => path.clone(),
+            Location::Server(_) => panic!("this test is about a file"),
         }
     }
 

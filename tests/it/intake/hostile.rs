@@ -1,0 +1,133 @@
+//! What reporters must not be able to do.
+
+use sqlx::{ConnectOptions as _, Row as _};
+use tallymark::ingest::{FreshDomain, IntakeError};
+
+use super::{Way, mail, xml, xml_at};
+
+/// No text column holds a NUL or another control character that XML forbids, whatever was sent: PostgreSQL would refuse
+/// the whole batch.
+#[tokio::test]
+async fn control_characters_get_nowhere() {
+    let way = Way::open().await;
+    let domain = way.domain("example.com").await;
+    let bad = "&#0;&#x1;\u{0}\u{1b}[31m\u{7f}";
+    let mut report = xml("example.com", &format!("i{bad}d"), 3);
+    report = report.replace("Reporter<", &format!("Rep{bad}orter<"));
+    report = report.replace("dmarc@", &format!("dm{bad}arc@"));
+    report = report.replace("<p>none", &format!("<p>no{bad}ne</p><fo>1{bad}"));
+    report = report.replace(
+        "</report_metadata>",
+        &format!("<extra_contact_info>{bad}x</extra_contact_info><error>e{bad}</error></report_metadata>"),
+    );
+    let outcome = way.submit(mail(&[("a.xml", &report)])).await;
+    assert_eq!(outcome.reports.len(), 1, "{:?}", outcome.set_aside);
+    let name = "r\u{0}.example!example.com!1772323200!1772409599!\u{0}\u{1b}.xml";
+    let unnamed = xml("example.com", "", 4).replace("<org_name>Reporter</org_name>", "");
+    way.submit(mail(&[(name, &unnamed)])).await;
+    let encoded = "a.xml\"; filename*=utf-8''r%00%1b.example!example.com!1772323200!1772409599!%00.xml; x=\"";
+    way.submit(mail(&[(encoded, &unnamed.replace("<count>4", "<count>5"))]))
+        .await;
+    way.submit(mail(&[(name, "<feedback>\u{0}\u{1}<report_metadata></x>")]))
+        .await;
+    way.submit(mail(&[(encoded, &xml(&format!("exam{bad}ple.net"), "1", 1))]))
+        .await;
+    let mut strange = way.raw(mail(&[(name, "<feedback>\u{1}")]));
+    strange.origin = "pe\u{0}er\u{1b}".to_owned();
+    way.intake.submit(strange).await.unwrap();
+    way.check(domain).await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(way.database());
+    let mut conn = options.connect().await.unwrap();
+    let mut seen = 0;
+    for question in [
+        "select org_key || coalesce(org_name, '') || coalesce(email, '') || report_id || policy || detail from reports",
+        "select reason || detail || leaf || origin || policy_domain from set_aside",
+    ] {
+        for row in sqlx::query(question).fetch_all(&mut conn).await.unwrap() {
+            let text: String = row.get(0);
+            assert!(!text.chars().any(|char| char < ' '), "{text:?}");
+            assert!(!text.contains("\\u0000"), "{text:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "{seen}");
+    way.close().await;
+}
+
+/// Windows at the ends of time, backwards, in milliseconds: every sum is the same sum, and nothing fails.
+#[tokio::test]
+async fn windows_at_the_ends_of_time() {
+    let way = Way::open().await;
+    let domain = way.domain("example.com").await;
+    let windows = [
+        (0, 0),
+        (0, 86_400),
+        (1, 1_000_000),
+        (1_772_323_200_000, 1_772_409_599_000),
+        (1_772_409_599, 1_772_323_200),
+        (1_772_323_200, 1_772_323_200 + 366 * 86_400),
+        (1_772_323_200, 253_402_300_799),
+        (-5, 100),
+        (0, i64::MAX),
+        (253_402_300_799, 253_402_300_799),
+    ];
+    for (nth, window) in windows.into_iter().enumerate() {
+        way.submit(xml_at("example.com", &nth.to_string(), 100_000_000_000, window))
+            .await;
+    }
+    let verified = way.store.verify(&|_, _| {}).await.unwrap();
+    assert_eq!(verified.discrepancies, []);
+    assert!(verified.reports >= 6, "{verified:?}");
+    let mut exported = way.store.export(domain, super::ALL_DAYS);
+    while let Some(piece) = exported.recv().await {
+        piece.unwrap();
+    }
+    way.close().await;
+}
+
+fn breaks_down() -> FreshDomain {
+    panic!("made to fail by a test");
+}
+
+/// Should writing a batch panic, its senders are told, and the next batch goes on.
+#[tokio::test]
+async fn a_panic_in_the_writer_ends_one_batch_only() {
+    let way = Way::with(|options| options.fresh = breaks_down).await;
+    let domain = way.domain("example.com").await;
+    way.submit(xml("example.com", "1", 1)).await;
+    let mut adding = way.raw(xml("example.org", "1", 1));
+    adding.belonging = tallymark::ingest::Belonging::AddDomains(way.account);
+    let refused = way.intake.submit(adding).await;
+    assert!(
+        matches!(refused, Err(IntakeError::Closed | IntakeError::Store(_))),
+        "{refused:?}"
+    );
+    way.submit(xml("example.com", "2", 2)).await;
+    assert_eq!(way.check(domain).await.messages(), 3);
+    way.close().await;
+}
+
+/// A batch of small mails that unfold to much is parsed and written in pieces, and nothing of it is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_unfolds_to_much_is_taken_in_pieces() {
+    for (parsed_bytes_max, batches_min) in [(0, 30), (usize::MAX, 1)] {
+        let way = Way::with(|options| options.parsed_bytes_max = parsed_bytes_max).await;
+        let domain = way.domain("example.com").await;
+        let mut waiting = tokio::task::JoinSet::new();
+        for nth in 1..=30_u64 {
+            let (intake, raw) = (way.intake.clone(), way.raw(xml("example.com", &nth.to_string(), nth)));
+            waiting.spawn(async move { intake.submit(raw).await });
+        }
+        while let Some(outcome) = waiting.join_next().await {
+            assert_eq!(outcome.unwrap().unwrap().reports.len(), 1);
+        }
+        assert_eq!(way.check(domain).await.messages(), 465);
+        let (text, _) = way.metrics.encode();
+        let count = text
+            .lines()
+            .find_map(|line| line.strip_prefix("tallymark_batch_messages_count "));
+        let batches: u32 = count.unwrap().parse().unwrap();
+        assert!(batches >= batches_min, "{batches} with {parsed_bytes_max}");
+        way.close().await;
+    }
+}
