@@ -234,6 +234,7 @@ async fn fill(store: &Store, account: tallymark::store::AccountId, name: &str, n
                 bytes: Vec::new(),
                 received_at: begin * 1_000,
                 origin: String::new(),
+                provenance: None,
                 reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
                 problems: Vec::new(),
                 other: "mail",

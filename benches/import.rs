@@ -138,6 +138,7 @@ async fn import(mails: &[Mail], keep_originals: bool, location: Location) -> Fig
             received_at: 1_760_000_000_000,
             origin: String::new(),
             belonging: Belonging::AddDomains(account),
+            envelope: None,
         };
         let intake = intake.clone();
         senders.spawn(async move {

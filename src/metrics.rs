@@ -26,6 +26,9 @@ struct Figures {
     queue_depth_max: Gauge,
     batch_messages: Histogram,
     commit_seconds: Histogram,
+    provenance: Family<VerdictLabels, Counter>,
+    provenance_seconds: Histogram,
+    provenance_dns_questions: Counter,
     uptime_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -52,6 +55,11 @@ struct SetAsideLabels {
     reason: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    verdict: &'static str,
+}
+
 impl Metrics {
     /// All figures at nought.
     pub fn new() -> Self {
@@ -65,6 +73,9 @@ impl Metrics {
             queue_depth_max: Gauge::default(),
             batch_messages: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            provenance: Family::default(),
+            provenance_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            provenance_dns_questions: Counter::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -103,6 +114,22 @@ impl Metrics {
             Unit::Seconds,
             f.commit_seconds.clone(),
         );
+        registry.register(
+            "provenance",
+            "Mails with an envelope by the DMARC verdict on them",
+            f.provenance.clone(),
+        );
+        registry.register_with_unit(
+            "provenance",
+            "Time to check who one mail is from",
+            Unit::Seconds,
+            f.provenance_seconds.clone(),
+        );
+        registry.register(
+            "provenance_dns_questions",
+            "DNS questions asked for these checks, answered from the cache or not",
+            f.provenance_dns_questions.clone(),
+        );
         registry.register_with_unit("uptime", "Age of the process", Unit::Seconds, f.uptime_seconds.clone());
         Self(Arc::new(Figures { registry, ..figures }))
     }
@@ -133,6 +160,13 @@ impl Metrics {
     pub fn observe_batch(&self, messages: usize, commit: Duration) {
         self.0.batch_messages.observe(messages as f64);
         self.0.commit_seconds.observe(commit.as_secs_f64());
+    }
+
+    /// One mail whose sender was checked: the DMARC verdict's word, DNS questions, time.
+    pub fn observe_provenance(&self, verdict: &'static str, questions: u64, took: Duration) {
+        self.0.provenance.get_or_create(&VerdictLabels { verdict }).inc();
+        self.0.provenance_seconds.observe(took.as_secs_f64());
+        self.0.provenance_dns_questions.inc_by(questions);
     }
 
     /// How many messages wait, and how many may.
@@ -177,6 +211,7 @@ mod tests {
         metrics.count_report("duplicate");
         metrics.count_set_aside("quarantined", "malformed_xml");
         metrics.set_queue_depth(3, 100);
+        metrics.observe_provenance("pass", 7, Duration::from_millis(2));
         metrics.observe_batch(5, Duration::from_millis(2));
         let (text, _) = metrics.encode();
         for line in [
@@ -184,6 +219,9 @@ mod tests {
             r#"tallymark_http_request_seconds_count{route="/domains/{id}"} 2"#,
             r#"tallymark_reports_total{outcome="duplicate"} 1"#,
             r#"tallymark_set_aside_total{kind="quarantined",reason="malformed_xml"} 1"#,
+            r#"tallymark_provenance_total{verdict="pass"} 1"#,
+            "tallymark_provenance_seconds_count 1",
+            "tallymark_provenance_dns_questions_total 7",
             "tallymark_queue_depth 3",
             "tallymark_batch_messages_count 1",
             "# EOF",

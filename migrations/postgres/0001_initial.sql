@@ -55,7 +55,8 @@ create table api_keys (
 );
 create index api_keys_by_account on api_keys (account_id, key_id);
 
--- One row a distinct report. counted is 0 for the loser of a conflict: kept, but in no sum.
+-- One row a distinct report. counted is 0 for the loser of a conflict: kept, but in no sum. provenance: JSON of
+-- store/provenance.rs, null where the report came without an envelope.
 create table reports (
     domain_id bigint not null,
     report_no bigint not null,
@@ -85,6 +86,7 @@ create table reports (
     policy text collate "C" not null,
     detail text collate "C" not null,
     original_digest bytea,
+    provenance text collate "C",
     primary key (domain_id, report_no)
 );
 create unique index reports_by_content on reports (domain_id, content_key);
@@ -164,6 +166,7 @@ create table set_aside (
     received_at bigint not null,
     arrivals bigint not null,
     bytes_len bigint not null,
+    provenance text collate "C",
     unique (account_id, kind, digest, policy_domain)
 );
 create index set_aside_by_policy_domain on set_aside (account_id, kind, policy_domain);

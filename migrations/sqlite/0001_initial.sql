@@ -54,7 +54,8 @@ create table api_keys (
 );
 create index api_keys_by_account on api_keys (account_id, key_id);
 
--- One row a distinct report. counted is 0 for the loser of a conflict: kept, but in no sum.
+-- One row a distinct report. counted is 0 for the loser of a conflict: kept, but in no sum. provenance: JSON of
+-- store/provenance.rs, null where the report came without an envelope.
 create table reports (
     domain_id integer not null,
     report_no integer not null,
@@ -84,6 +85,7 @@ create table reports (
     policy text not null,
     detail text not null,
     original_digest blob,
+    provenance text,
     primary key (domain_id, report_no)
 ) without rowid;
 create unique index reports_by_content on reports (domain_id, content_key);
@@ -163,6 +165,7 @@ create table set_aside (
     received_at integer not null,
     arrivals integer not null,
     bytes_len integer not null,
+    provenance text,
     unique (account_id, kind, digest, policy_domain)
 );
 create index set_aside_by_policy_domain on set_aside (account_id, kind, policy_domain);

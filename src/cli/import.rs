@@ -162,6 +162,7 @@ async fn submit(
         received_at: app.clock.now(),
         origin: message.origin,
         belonging,
+        envelope: None,
     };
     (bytes_len, app.intake.submit(raw).await.map_err(anyhow::Error::from))
 }

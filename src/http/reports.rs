@@ -1,5 +1,7 @@
 //! `/domains/{id}/dmarc/reports`: the list, one report with its rows, and the bytes it came as.
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -14,7 +16,7 @@ use super::range::open_range;
 use super::records::{Dispositions, PolicyBody, RecordBody};
 use super::state::AppState;
 use crate::clock::format_instant;
-use crate::store::{ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredRecord, StoredWarning};
+use crate::store::{self, ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredRecord, StoredWarning};
 
 /// A report in a list.
 #[derive(Debug, Serialize)]
@@ -45,7 +47,7 @@ pub(super) struct ReportItem {
     dispositions: Dispositions,
     /// When it first arrived.
     received_at: String,
-    /// Did the mail that carried it pass DMARC: `pass`, `fail`, `none` or `unknown`.
+    /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
     authenticated: &'static str,
     /// How often it arrived; it is counted once.
     arrivals: u64,
@@ -111,10 +113,61 @@ struct Provenance {
     received_at: String,
     /// How often it arrived.
     arrivals: u64,
-    /// Did the mail that carried it pass DMARC: `pass`, `fail`, `none` or `unknown`.
+    /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
     authenticated: &'static str,
     /// Can the bytes that it came as still be had?
     original_kept: bool,
+    /// The mail that vouches for it, else the first that carried it; null where there was no envelope (files, uploads).
+    mail: Option<MailBody>,
+}
+
+/// Who brought a mail, and what was found out about it. The peer's own texts.
+#[derive(Debug, Serialize)]
+struct MailBody {
+    /// Address of the peer.
+    peer: IpAddr,
+    /// What it called itself.
+    helo: String,
+    /// Sender of the envelope; empty for the null sender.
+    mail_from: String,
+    /// Null: in plain.
+    tls: Option<TlsBody>,
+    /// Our name for the mail.
+    queue_id: String,
+    /// DMARC of the mail, whoever its author: `pass`, `fail`, `none` or `unknown`.
+    dmarc: &'static str,
+    /// The author's domain.
+    domain: Option<String>,
+    /// SPF of the envelope's sender; null if it was not checked.
+    spf: Option<SpfBody>,
+    /// The signatures that were checked.
+    dkim: Vec<SignatureBody>,
+    /// Why nothing was checked, if nothing was: a stable word.
+    unchecked: Option<String>,
+}
+
+/// What was between the peer and us.
+#[derive(Debug, Serialize)]
+struct TlsBody {
+    version: String,
+    cipher: String,
+}
+
+/// SPF of the envelope's sender.
+#[derive(Debug, Serialize)]
+struct SpfBody {
+    domain: String,
+    /// `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror` or `permerror`.
+    result: String,
+}
+
+/// One DKIM signature.
+#[derive(Debug, Serialize)]
+struct SignatureBody {
+    domain: String,
+    selector: String,
+    /// `pass`, `fail`, `neutral`, `temperror` or `permerror`.
+    result: String,
 }
 
 /// `GET /domains/{id}/dmarc/reports`
@@ -235,6 +288,7 @@ fn report_body(detail: ReportDetail, records: &[StoredRecord], pagination: Pagin
             arrivals: summary.arrivals,
             authenticated: summary.authenticated.word(),
             original_kept: detail.original_kept,
+            mail: detail.provenance.map(MailBody::from),
         },
         item: ReportItem::from(detail.summary),
         extra_contact_info: detail.extra_contact_info,
@@ -246,6 +300,37 @@ fn report_body(detail: ReportDetail, records: &[StoredRecord], pagination: Pagin
         conflicts: detail.conflicts.into_iter().map(|no| no.0).collect(),
         records: records.iter().map(RecordBody::from).collect(),
         pagination,
+    }
+}
+
+impl From<store::Provenance> for MailBody {
+    fn from(mail: store::Provenance) -> Self {
+        Self {
+            peer: mail.peer,
+            helo: mail.helo,
+            mail_from: mail.mail_from,
+            tls: mail.tls.map(|tls| TlsBody {
+                version: tls.version,
+                cipher: tls.cipher,
+            }),
+            queue_id: mail.queue_id,
+            dmarc: mail.dmarc.word(),
+            domain: mail.domain,
+            spf: mail.spf.map(|spf| SpfBody {
+                domain: spf.domain,
+                result: spf.result,
+            }),
+            dkim: mail
+                .dkim
+                .into_iter()
+                .map(|signature| SignatureBody {
+                    domain: signature.domain,
+                    selector: signature.selector,
+                    result: signature.result,
+                })
+                .collect(),
+            unchecked: mail.unchecked,
+        }
     }
 }
 

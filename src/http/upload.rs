@@ -69,6 +69,7 @@ pub(super) async fn upload(
     let messages = files.into_iter().map(|bytes| RawMessage {
         bytes,
         received_at,
+        envelope: None,
         origin: format!("upload with key {}", client.key),
         belonging: Belonging::Domain(domain.account, domain.id),
     });

@@ -17,13 +17,22 @@ use super::intake::{IntakeError, IntakeOptions, RawMessage, digest};
 use super::process::{ProcessLimits, Processed, process};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::store::{Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, SetAsideId, Store, StoreError};
+use crate::report::Reporter;
+use crate::store::{
+    Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, Provenance, SetAsideId, Store, StoreError,
+};
 
 /// A message with whom to tell.
 pub(super) struct Job {
-    pub raw: RawMessage,
-    pub replay: Option<SetAsideId>,
+    pub message: Arrived,
     pub answer: oneshot::Sender<Result<Outcome, IntakeError>>,
+}
+
+/// A message, and what is known of it beside its bytes.
+pub(super) struct Arrived {
+    pub raw: RawMessage,
+    pub provenance: Option<Provenance>,
+    pub replay: Option<SetAsideId>,
 }
 
 type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
@@ -139,11 +148,11 @@ pub(super) async fn run(
 /// The next message and what else waits already.
 async fn gather(queue: &mut mpsc::Receiver<Job>, options: &IntakeOptions) -> Option<Vec<Job>> {
     let first = queue.recv().await?;
-    let mut bytes = first.raw.bytes.len();
+    let mut bytes = first.message.raw.bytes.len();
     let mut jobs = vec![first];
     while jobs.len() < options.batch_messages_max && bytes < options.batch_bytes_max {
         let Ok(job) = queue.try_recv() else { break };
-        bytes += job.raw.bytes.len();
+        bytes += job.message.raw.bytes.len();
         jobs.push(job);
     }
     Some(jobs)
@@ -155,7 +164,7 @@ impl Parser {
         let mut slots: Vec<Slot> = Vec::with_capacity(jobs.len());
         for job in jobs {
             all_answers.push(job.answer);
-            slots.push(std::sync::Mutex::new(Work::Raw(job.raw, job.replay)));
+            slots.push(std::sync::Mutex::new(Work::Raw(Box::new(job.message))));
         }
         // Largest first: the batch is done when its last message is, and a big report met late would keep one core idle.
         let mut order: Vec<usize> = (0..slots.len()).collect();
@@ -186,7 +195,10 @@ impl Parser {
         };
         for (slot, answer) in slots.into_iter().zip(all_answers) {
             match slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-                Work::Raw(raw, replay) => ready.rest.push(Job { raw, replay, answer }),
+                Work::Raw(message) => ready.rest.push(Job {
+                    message: *message,
+                    answer,
+                }),
                 Work::Done(message) => {
                     ready.messages.push(*message);
                     ready.answers.push(answer);
@@ -203,7 +215,7 @@ type Slot = std::sync::Mutex<Work>;
 
 /// A message before and after parsing.
 enum Work {
-    Raw(RawMessage, Option<SetAsideId>),
+    Raw(Box<Arrived>),
     Done(Box<NewMessage>),
     Taken,
 }
@@ -211,38 +223,48 @@ enum Work {
 impl Work {
     fn len(&self) -> usize {
         match self {
-            Self::Raw(raw, _) => raw.bytes.len(),
+            Self::Raw(message) => message.raw.bytes.len(),
             Self::Done(_) | Self::Taken => 0,
         }
     }
 
     /// Parses; gives the bytes that the outcome takes.
     fn advance(&mut self, clock: &Clock, limits: &ProcessLimits) -> usize {
-        let Self::Raw(raw, replay) = std::mem::replace(self, Self::Taken) else {
+        let Self::Raw(message) = std::mem::replace(self, Self::Taken) else {
             return 0;
         };
-        let message = prepare(clock, limits, raw, replay);
+        let message = prepare(clock, limits, *message);
         let bytes = message.reports.iter().map(|(_, report)| report.bytes_held()).sum();
         *self = Self::Done(Box::new(message));
         bytes
     }
 }
 
-fn prepare(clock: &Clock, limits: &ProcessLimits, raw: RawMessage, replay: Option<SetAsideId>) -> NewMessage {
+fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessage {
+    let Arrived {
+        raw,
+        provenance,
+        replay,
+    } = message;
     let Processed {
         reports,
         problems,
         other,
     } = process(clock, &raw.bytes, limits);
-    let reports = reports
-        .into_iter()
-        .map(|found| (found.leaf, NewReport::of(found.parsed, Authenticated::Unknown)));
+    let reports = reports.into_iter().map(|found| {
+        let reporter = Reporter::of(&found.parsed.report.metadata);
+        let authenticated = provenance
+            .as_ref()
+            .map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(&reporter));
+        (found.leaf, NewReport::of(found.parsed, authenticated))
+    });
     NewMessage {
         belonging: raw.belonging,
         digest: digest(&raw.bytes),
         received_at: raw.received_at,
         origin: raw.origin,
         reports: reports.collect(),
+        provenance,
         problems,
         other,
         replay,

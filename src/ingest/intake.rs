@@ -3,17 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::batch::{self, Job};
+use super::batch::{self, Arrived, Job};
+use super::envelope::Envelope;
 use super::process::ProcessLimits;
+use super::provenance::Authenticator;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
-    AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, SetAsideId, SetAsideKind, Store, StoreError,
+    AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, Provenance, SetAsideId, SetAsideKind, Store,
+    StoreError,
 };
+
+/// Copies of one message that are in memory at once.
+const COPIES_MAX: usize = 4;
 
 /// One message as it came.
 #[derive(Debug, Clone)]
@@ -23,6 +30,8 @@ pub struct RawMessage {
     /// Where it came from, for people: a path, a peer. At most 512 bytes are kept.
     pub origin: String,
     pub belonging: Belonging,
+    /// Who brought it, where there is a peer: then the mail is checked for who it is from.
+    pub envelope: Option<Envelope>,
 }
 
 /// Why a message was not taken. Nothing of it is in the database, unless the database's answer was lost: then sending it
@@ -57,6 +66,8 @@ pub struct IntakeOptions {
     pub threads: usize,
     /// Keep the bytes of messages whose reports are counted.
     pub keep_originals: bool,
+    /// Checks who mail with an envelope is from; `None`: nobody does.
+    pub authenticator: Option<Authenticator>,
     /// Makes the random names of a domain that is added on sight.
     pub fresh: fn() -> FreshDomain,
 }
@@ -72,6 +83,7 @@ impl IntakeOptions {
             parsed_bytes_max: 128 << 20,
             threads: 0,
             keep_originals: true,
+            authenticator: None,
             fresh,
         }
     }
@@ -83,6 +95,8 @@ pub struct Intake {
     jobs: mpsc::Sender<Job>,
     store: Store,
     clock: Clock,
+    metrics: Metrics,
+    authenticator: Option<Authenticator>,
     waiting: Arc<AtomicUsize>,
     waiting_max: usize,
 }
@@ -99,6 +113,8 @@ impl Intake {
             jobs,
             store: store.clone(),
             clock: clock.clone(),
+            metrics: metrics.clone(),
+            authenticator: options.authenticator.clone(),
             waiting: Arc::clone(&waiting),
             waiting_max: options.queue_messages_max.max(1),
         };
@@ -106,18 +122,65 @@ impl Intake {
         (intake, running)
     }
 
-    /// Takes a message and answers after its transaction has been committed. Waits while the queue is full.
+    /// Takes a message and answers after its transaction has been committed. Waits while the queue is full, and first,
+    /// for mail with an envelope, at most the time that checking its sender may take. Other messages do not wait for it.
     ///
-    /// A caller that stops waiting changes nothing: the message is committed all the same.
-    pub async fn submit(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
-        self.send(raw, None).await
+    /// After a caller that stops waiting, the message is committed all the same or not at all.
+    pub async fn submit(&self, mut raw: RawMessage) -> Result<Outcome, IntakeError> {
+        let provenance = self.provenance(&mut raw).await?;
+        self.send(raw, provenance, None).await
     }
 
-    async fn send(&self, raw: RawMessage, replay: Option<SetAsideId>) -> Result<Outcome, IntakeError> {
+    /// As [`Self::submit`], for a message to several: it is checked once, and stored for each. An outcome for each, in
+    /// order.
+    ///
+    /// # Errors
+    /// If it could not be stored for all; sending it again is then counted as duplicates where it was.
+    pub async fn submit_to(&self, mut raw: RawMessage, all: &[Belonging]) -> Result<Vec<Outcome>, IntakeError> {
+        let provenance = self.provenance(&mut raw).await?;
+        let sent = all.iter().map(|belonging| {
+            let raw = RawMessage {
+                belonging: *belonging,
+                ..raw.clone()
+            };
+            self.send(raw, provenance.clone(), None)
+        });
+        stream::iter(sent).buffered(COPIES_MAX).try_collect().await
+    }
+
+    /// Checks who a message is from, if it has an envelope.
+    async fn provenance(&self, raw: &mut RawMessage) -> Result<Option<Provenance>, IntakeError> {
+        let Some(envelope) = raw.envelope.take() else {
+            return Ok(None);
+        };
+        let Some(authenticator) = &self.authenticator else {
+            return Ok(Some(envelope.unchecked("not_configured")));
+        };
+        let started = self.clock.monotonic();
+        let bytes = std::mem::take(&mut raw.bytes);
+        let checked = authenticator.check(&self.clock, bytes, envelope).await;
+        let (bytes, provenance, queries) = checked.ok_or(IntakeError::Closed)?;
+        raw.bytes = bytes;
+        let took = self.clock.monotonic().saturating_sub(started);
+        self.metrics.observe_provenance(provenance.dmarc.word(), queries, took);
+        Ok(Some(provenance))
+    }
+
+    async fn send(
+        &self,
+        raw: RawMessage,
+        provenance: Option<Provenance>,
+        replay: Option<SetAsideId>,
+    ) -> Result<Outcome, IntakeError> {
         let (answer, answered) = oneshot::channel();
         let permit = self.jobs.reserve().await.map_err(|_| IntakeError::Closed)?;
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        permit.send(Job { raw, replay, answer });
+        let message = Arrived {
+            raw,
+            provenance,
+            replay,
+        };
+        permit.send(Job { message, answer });
         answered.await.map_err(|_| IntakeError::Closed)?
     }
 
@@ -142,8 +205,11 @@ impl Intake {
             received_at: aside.received_at,
             origin: aside.origin,
             belonging,
+            envelope: None,
         };
-        Ok(Some(self.send(raw, Some(id)).await?))
+        // What was found out when it came holds; keys and records of that day may be gone from the DNS by now.
+        let provenance = self.store.set_aside_provenance(id).await?;
+        Ok(Some(self.send(raw, provenance, Some(id)).await?))
     }
 
     /// Counts the unclaimed reports of a domain that has just been added; gives how many messages were fed in again.

@@ -11,7 +11,7 @@ use crate::report::{
 };
 
 use super::rollup::SourceTotals;
-use super::{Authenticated, Belonging, Millis, Problem, SetAsideId, Totals};
+use super::{Authenticated, Belonging, Millis, Problem, Provenance, SetAsideId, Totals};
 
 /// One message, unpacked and parsed.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct NewMessage {
     pub bytes: Vec<u8>,
     pub received_at: Millis,
     pub origin: String,
+    /// How it came, if it came with an envelope.
+    pub provenance: Option<Provenance>,
     /// With their place in the message.
     pub reports: Vec<(String, NewReport)>,
     pub problems: Vec<Problem>,

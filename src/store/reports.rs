@@ -15,8 +15,8 @@ use super::db::{Args, Conn, Row};
 use super::message::{DayFigures, Figures};
 use super::sql::sql;
 use super::{
-    Authenticated, DomainId, Original, Page, ReportDetail, ReportFilter, ReportNo, ReportSummary, ResultFilter, Store,
-    StoreError, StoredRecord, StoredWarning, Totals, evidence,
+    Authenticated, DomainId, Original, Page, Provenance, ReportDetail, ReportFilter, ReportNo, ReportSummary,
+    ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, evidence,
 };
 
 impl Store {
@@ -64,6 +64,10 @@ impl Store {
                 conn.first(sql!("report_original_kept"), args).await?.is_some()
             }
         };
+        let provenance = row.opt_text(25)?.map(|json| Provenance::from_json(&json));
+        if let Some(None) = provenance {
+            return Err(damaged("provenance is not readable"));
+        }
         let warning = |(kind, detail, offset)| StoredWarning { kind, detail, offset };
         Ok(Some(ReportDetail {
             summary: summary(&row)?,
@@ -77,6 +81,7 @@ impl Store {
                 .iter()
                 .map(|row| row.int(0).map(ReportNo))
                 .collect::<Result<_, _>>()?,
+            provenance: provenance.flatten(),
             original_kept,
         }))
     }

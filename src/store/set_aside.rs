@@ -2,7 +2,7 @@
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{AccountId, DomainId, Page, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
+use super::{AccountId, DomainId, Page, Provenance, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
 
 impl Store {
     /// Messages set aside, newest first, and how many there are. Without `account` those of all (operator).
@@ -41,6 +41,16 @@ impl Store {
             .first(sql!("set_aside_bytes"), Args::default().int(id.0))
             .await?;
         row.map(|row| row.blob(0).map(<[u8]>::to_vec)).transpose()
+    }
+
+    /// How a message set aside came: it is given along when the message is fed in again.
+    pub async fn set_aside_provenance(&self, id: SetAsideId) -> Result<Option<Provenance>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn)
+            .first(sql!("set_aside_provenance"), Args::default().int(id.0))
+            .await?;
+        let json = row.map(|row| row.opt_text(0)).transpose()?.flatten();
+        Ok(json.and_then(|json| Provenance::from_json(&json)))
     }
 
     /// How many there are of each kind and reason.

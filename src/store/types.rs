@@ -194,10 +194,10 @@ pub struct Totals {
     pub reject: u64,
 }
 
-/// What the carrying mail's own authentication says of a report.
+/// What the carrying mail's own authentication says of a report: did it pass DMARC (RFC 9989) for the reporter's domain?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Authenticated {
-    /// Not checked, or DNS could not be asked.
+    /// Not checked, DNS could not be asked, or it passed for a domain that is not the reporter's.
     Unknown,
     Pass,
     Fail,
@@ -241,6 +241,8 @@ pub struct ReportDetail {
     pub warnings: Vec<StoredWarning>,
     /// Other reports with the same identity and different content.
     pub conflicts: Vec<ReportNo>,
+    /// How the mail came that vouches for it, else the first that carried it. `None`: without an envelope.
+    pub provenance: Option<super::Provenance>,
     /// Are the bytes as received still kept?
     pub original_kept: bool,
 }

@@ -79,6 +79,7 @@ impl Way {
             received_at: NOW,
             origin: "test".to_owned(),
             belonging: Belonging::Account(self.account),
+            envelope: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod fixtures;
 mod http;
 mod intake;
 mod postgres;
+mod provenance;
 mod reading;
 mod store;
 mod tidy;

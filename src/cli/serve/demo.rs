@@ -76,6 +76,7 @@ pub async fn load(app: &App) -> anyhow::Result<Demo> {
         app.intake.submit(RawMessage {
             bytes: moved(xml, days).into_bytes(),
             received_at: app.clock.now(),
+            envelope: None,
             origin: format!("demo/{name}"),
             belonging,
         })

@@ -11,7 +11,7 @@ use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::{Authenticated, DomainId, Fate, NewMessage, ReportNo, StoreError, reports};
+use super::super::{Authenticated, DomainId, Fate, NewMessage, Provenance, ReportNo, StoreError, reports};
 use super::rollups::Moves;
 use super::{Claim, is_new, report_of};
 
@@ -25,6 +25,8 @@ pub(super) struct Decision {
     pub counted: bool,
     pub arrivals: i64,
     pub authenticated: Authenticated,
+    /// Position in the batch of the message that vouches for it, else of the one that brought it.
+    pub carrier: usize,
 }
 
 /// What was decided about all.
@@ -33,8 +35,18 @@ pub(super) struct Decisions {
     pub all: Vec<Decision>,
     /// Reports that are in the database already and must be counted no more, or now.
     changes: Vec<(DomainId, ReportNo, Change)>,
-    /// Arrivals of reports that are in the database already.
-    arrivals: Vec<(DomainId, ReportNo, Authenticated)>,
+    arrivals: Vec<Arrival>,
+}
+
+/// A report that is in the database already came again.
+#[derive(Debug)]
+struct Arrival {
+    domain: DomainId,
+    no: ReportNo,
+    count: i64,
+    authenticated: Authenticated,
+    /// The message that vouches for it, if none did before.
+    carrier: Option<usize>,
 }
 
 /// A report that is known by its keys.
@@ -174,12 +186,23 @@ impl Decisions {
         } else {
             known.authenticated
         };
+        let is_better = better != known.authenticated;
         match known.here {
             Some(here) => {
                 self.all[here].arrivals += i64::from(!replay);
                 self.all[here].authenticated = better;
+                if is_better {
+                    self.all[here].carrier = claim.message;
+                }
             }
-            None if !replay => self.arrivals.push((claim.domain, known.no, better)),
+            // Fed in again it is no arrival, but what vouches for it may be news.
+            None if !replay || is_better => self.arrivals.push(Arrival {
+                domain: claim.domain,
+                no: known.no,
+                count: i64::from(!replay),
+                authenticated: better,
+                carrier: is_better.then_some(claim.message),
+            }),
             None => {}
         }
         let fate = Fate::Duplicate;
@@ -190,8 +213,9 @@ impl Decisions {
             counted: false,
             arrivals: 0,
             authenticated,
+            carrier: claim.message,
         });
-        if better == known.authenticated {
+        if !is_better {
             return;
         }
         register.by_content.insert(
@@ -236,6 +260,7 @@ impl Decisions {
             counted: false,
             arrivals: 1,
             authenticated,
+            carrier: claim.message,
         });
         register.by_content.insert((claim.domain, content), known);
         self.settle(claim.domain, group);
@@ -275,9 +300,20 @@ impl Decisions {
     }
 
     /// Writes what changes about reports that are in the database already.
-    pub async fn apply_changes(&mut self, conn: &mut Conn<'_>, moves: &mut Moves) -> Result<(), StoreError> {
-        for (domain, no, authenticated) in self.arrivals.drain(..) {
-            let args = Args::default().int(domain.0).int(no.0).int(authenticated.code());
+    pub async fn apply_changes(
+        &mut self,
+        conn: &mut Conn<'_>,
+        batch: &[NewMessage],
+        moves: &mut Moves,
+    ) -> Result<(), StoreError> {
+        for arrival in self.arrivals.drain(..) {
+            let provenance = arrival.carrier.and_then(|carrier| batch[carrier].provenance.as_ref());
+            let args = Args::default()
+                .int(arrival.domain.0)
+                .int(arrival.no.0)
+                .int(arrival.authenticated.code())
+                .opt_text(provenance.map(Provenance::to_json).as_deref())
+                .int(arrival.count);
             conn.run(sql!("report_arrived"), args).await?;
         }
         for (domain, no, change) in self.changes.drain(..) {

@@ -10,7 +10,7 @@ use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::{DomainId, NewMessage, StoreError, evidence, reports};
+use super::super::{DomainId, NewMessage, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
 use super::place::Names;
 use super::report_of;
@@ -80,6 +80,8 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, keep_
     args.push_text(&reports::policy_json(&report.policy));
     args.push_text(&reports::detail_json(report, &new.warnings));
     args.push_opt_blob(keep_originals.then_some(&message.digest[..]));
+    let provenance = batch[decision.carrier].provenance.as_ref();
+    args.push_opt_text(provenance.map(Provenance::to_json).as_deref());
 }
 
 type Known = HashMap<(DomainId, EvidenceKey), i64>;

@@ -8,7 +8,8 @@ use super::super::db::{Args, Conn, Lock};
 use super::super::memory::Memory;
 use super::super::sql::sql;
 use super::super::{
-    Belonging, DomainId, NewMessage, Outcome, Problem, SetAsideId, SetAsideKind, SetAsideNote, StoreError, set_aside,
+    Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, SetAsideId, SetAsideKind, SetAsideNote, StoreError,
+    set_aside,
 };
 use super::decide::Decisions;
 use super::place::Placed;
@@ -199,7 +200,8 @@ async fn put(
         .text(&without_controls(cut(&message.origin, ORIGIN_BYTES_MAX)))
         .int(message.received_at)
         .int(i64::try_from(message.bytes.len()).unwrap_or(i64::MAX))
-        .int(i64::from(message.replay.is_none()));
+        .int(i64::from(message.replay.is_none()))
+        .opt_text(message.provenance.as_ref().map(Provenance::to_json).as_deref());
     let row = conn.first(sql!("set_aside_put"), args).await?;
     let row = row.ok_or_else(|| StoreError::damaged("set_aside", number, "was not kept"))?;
     Ok(SetAsideId(row.int(0)?))

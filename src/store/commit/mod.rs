@@ -88,7 +88,7 @@ async fn commit(
         options.keep_originals,
     )
     .await?;
-    decisions.apply_changes(conn, &mut moves).await?;
+    decisions.apply_changes(conn, batch, &mut moves).await?;
     moves.apply(conn).await?;
     if options.keep_originals {
         keep::originals(conn, batch, &decisions).await?;

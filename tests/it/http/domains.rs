@@ -187,6 +187,7 @@ async fn reports_that_came_before_their_domain_are_counted_when_it_is_added() {
             received_at: NOW,
             origin,
             belonging,
+            envelope: None,
         };
         app.intake.submit(raw).await.unwrap();
     }

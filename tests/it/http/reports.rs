@@ -141,7 +141,7 @@ async fn one_report_has_its_rows_with_all_evidence() {
     assert_eq!(
         report["provenance"],
         json!({ "received_at": "2026-03-23T10:00:00.000Z", "arrivals": 1, "authenticated": "unknown",
-            "original_kept": true })
+            "original_kept": true, "mail": null })
     );
     assert_eq!(
         report["pagination"],

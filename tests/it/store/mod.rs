@@ -188,6 +188,7 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
         bytes: digest.to_vec(),
         received_at: NOW,
         origin: "test".to_owned(),
+        provenance: None,
         reports: reports
             .into_iter()
             .map(|report| ("report.xml".to_owned(), report))

@@ -43,7 +43,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("idna", &["report/names.rs"]),
     ("indicatif", &["cli/"]),
     ("jiff", &["clock.rs"]),
-    ("mail_auth", &["ingest/provenance.rs"]),
+    ("mail_auth", &["ingest/provenance.rs", "ingest/provenance/"]),
     ("mail_parser", &["unpack/mail.rs"]),
     ("prometheus_client", &["metrics.rs"]),
     ("psl", &["report/names.rs"]),

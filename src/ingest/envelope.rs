@@ -1,0 +1,50 @@
+//! What the transport knows of a message beside its bytes.
+
+use std::net::IpAddr;
+
+use crate::store::{Authenticated, PeerTls, Provenance};
+
+/// RFC 5321, 4.5.3.1: a path is up to 256 octets. What is longer is cut: it is for people.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// Who brought a message, and in whose name (RFC 5321). Origins without a peer, such as files, have none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The other end of the connection; behind a proxy, the address that the proxy names.
+    pub peer: IpAddr,
+    /// The argument of HELO, EHLO or LHLO.
+    pub helo: String,
+    /// MAIL FROM without the angle brackets; empty for the null sender.
+    pub mail_from: String,
+    /// `None`: in plain.
+    pub tls: Option<PeerTls>,
+    /// Our name for the message, as in the reply and the log.
+    pub queue_id: String,
+}
+
+impl Envelope {
+    /// The facts, before anything has been checked.
+    pub(super) fn facts(&self) -> Provenance {
+        let text = |text: &str| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned();
+        Provenance {
+            peer: self.peer.to_canonical(),
+            helo: text(&self.helo),
+            mail_from: text(&self.mail_from),
+            tls: self.tls.clone(),
+            queue_id: text(&self.queue_id),
+            dmarc: Authenticated::Unknown,
+            domain: None,
+            spf: None,
+            dkim: Vec::new(),
+            unchecked: None,
+        }
+    }
+
+    /// The facts, and why there is no more: a stable word.
+    pub(super) fn unchecked(&self, why: &str) -> Provenance {
+        Provenance {
+            unchecked: Some(why.to_owned()),
+            ..self.facts()
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Who a mail is really from: SPF (RFC 7208) of its envelope, DKIM (RFC 6376) over its bytes, DMARC (RFC 9989) of its
+//! author's domain. The only place that uses mail-auth.
+//!
+//! Everything here is asked for by strangers, so everything has a budget: header bytes, signatures, DNS questions, time.
+//! What the budget or the DNS leaves open is `Unknown`, never `Fail`. Only the configured name servers are spoken to.
+
+mod budget;
+mod choice;
+mod resolver;
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use mail_auth::dkim::DkimError;
+use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::spf::verify::SpfParameters;
+use mail_auth::{
+    AuthenticatedMessage, DkimOutput, DkimResult, DmarcResult, DnsError, Error, MessageAuthenticator, SpfOutput,
+    SpfResult,
+};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::envelope::Envelope;
+use crate::clock::Clock;
+use crate::store::{Authenticated, Provenance, SignatureCheck, SpfCheck};
+use budget::Budget;
+use choice::Choice;
+
+/// Mails up to this size are hashed where they are: a fraction of a millisecond. Others go to a thread of their own.
+const INLINE_BYTES_MAX: usize = 64 * 1024;
+/// RFC 7208, 7.3: what `%{r}` in an explanation says of a receiver that does not tell its name.
+const RECEIVER: &str = "unknown";
+
+/// What checking one mail may cost, and who is asked.
+#[derive(Debug, Clone)]
+pub struct AuthenticatorOptions {
+    /// Name servers to ask; none: those that the system uses.
+    pub servers: Vec<SocketAddr>,
+    /// All checks of one mail.
+    pub time_max: Duration,
+    /// DNS questions for one mail.
+    pub questions_max: u64,
+    /// DKIM signatures that are verified, those of the author's organisation first.
+    pub signatures_max: usize,
+    /// Of the mail's header; beyond it nothing is checked.
+    pub header_bytes_max: usize,
+    pub header_fields_max: usize,
+    /// Mails that are checked at once; others wait, within their time.
+    pub mails_max: usize,
+    /// Answers that are kept as long as their time to live, at most an hour. Most have a few hundred bytes, the largest
+    /// that a hostile name server can give have 64 KiB.
+    pub cached_answers_max: u64,
+}
+
+impl Default for AuthenticatorOptions {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            time_max: Duration::from_secs(5),
+            questions_max: 40,
+            signatures_max: 5,
+            header_bytes_max: 100 * 1024,
+            header_fields_max: 1_000,
+            mails_max: 256,
+            cached_answers_max: 1_024,
+        }
+    }
+}
+
+/// Why there can be no checks.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticatorError {
+    /// Name them in the settings.
+    #[error("the system's name servers cannot be found out: {0}")]
+    NoServers(String),
+    #[error("the name servers cannot be used: {0}")]
+    Resolver(String),
+}
+
+/// Checks mails. Cheap to clone: all clones share the cache and the limits.
+#[derive(Clone)]
+pub struct Authenticator(Arc<Shared>);
+
+struct Shared {
+    dns: MessageAuthenticator,
+    options: AuthenticatorOptions,
+    running: Semaphore,
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Authenticator").field(&self.0.options).finish()
+    }
+}
+
+impl Authenticator {
+    /// Ready to check; asks nobody yet.
+    pub fn new(options: AuthenticatorOptions) -> Result<Self, AuthenticatorError> {
+        let dns = resolver::of(&options)?;
+        let running = Semaphore::new(options.mails_max.max(1));
+        Ok(Self(Arc::new(Shared { dns, options, running })))
+    }
+
+    /// Checks a mail within the budget; gives its bytes back, what was found, and how many DNS questions it took.
+    /// Never fails: what could not be found out is `Unknown`. `None` only if the process is stopping.
+    pub async fn check(&self, clock: &Clock, bytes: Vec<u8>, envelope: Envelope) -> Option<(Vec<u8>, Provenance, u64)> {
+        let started = clock.monotonic();
+        let time_max = self.0.options.time_max;
+        let Ok(permit) = timeout(time_max, self.0.running.acquire()).await else {
+            return Some((bytes, envelope.unchecked("too_busy"), 0));
+        };
+        let waited = clock.monotonic().saturating_sub(started);
+        let time = time_max.saturating_sub(waited);
+        let checked = if bytes.len() <= INLINE_BYTES_MAX {
+            let (provenance, questions) = self.0.guarded(&bytes, &envelope, time).await;
+            (bytes, provenance, questions)
+        } else {
+            let shared = Arc::clone(&self.0);
+            let runtime = Handle::current();
+            let checking = tokio::task::spawn_blocking(move || {
+                let (provenance, questions) = runtime.block_on(shared.guarded(&bytes, &envelope, time));
+                (bytes, provenance, questions)
+            });
+            // Panics are caught inside: it fails only if the runtime ends before it begins.
+            checking.await.ok()?
+        };
+        drop(permit);
+        Some(checked)
+    }
+}
+
+impl Shared {
+    /// A panic would be a bug of a parser beneath: it costs this mail its verdict, and nothing else.
+    async fn guarded(&self, bytes: &[u8], envelope: &Envelope, time: Duration) -> (Provenance, u64) {
+        let examined = AssertUnwindSafe(Box::pin(self.examine(bytes, envelope, time))).catch_unwind();
+        examined
+            .await
+            .unwrap_or_else(|_| (envelope.unchecked("internal_error"), 0))
+    }
+
+    async fn examine(&self, bytes: &[u8], envelope: &Envelope, time: Duration) -> (Provenance, u64) {
+        let options = &self.options;
+        if !choice::is_header_small(bytes, options.header_bytes_max, options.header_fields_max) {
+            return (envelope.unchecked("header_too_large"), 0);
+        }
+        // Strict: a signature with a length (l=) proves nothing about what follows, RFC 6376, 8.2.
+        let Some(message) = AuthenticatedMessage::parse_with_opts(bytes, None, true) else {
+            return (envelope.unchecked("no_header"), 0);
+        };
+        let Choice { chosen, left } = choice::choose(&message, options.signatures_max);
+        // An SPF record that asks for much must not take what DKIM and DMARC need.
+        let (for_spf, for_rest) = (
+            Budget::new(options.questions_max / 2),
+            Budget::new(options.questions_max.div_ceil(2)),
+        );
+        let (spf_time, dmarc_time) = (time * 3 / 5, time * 2 / 5);
+        let checks = chosen
+            .iter()
+            .map(|message| self.verify_signature(message, &for_rest, spf_time));
+        let (spf, mut dkim) = tokio::join!(self.verify_spf(envelope, &for_spf, spf_time), join_all(checks));
+
+        let mut provenance = envelope.facts();
+        provenance.spf = Some(SpfCheck {
+            domain: spf.domain().to_owned(),
+            result: spf_word(spf.result()).to_owned(),
+        });
+        provenance.dkim = dkim.iter().filter_map(signature_check).collect();
+        // A signature that nobody looked at may be the good one: with it the library cannot say "fail".
+        dkim.extend(left.as_ref().map(|left| undecided().with_signature(left)));
+        let parameters = DmarcParameters::new(&message, &dkim, spf.domain(), &spf);
+        let dmarc = timeout(dmarc_time, self.dns.verify_dmarc(for_rest.with(parameters))).await;
+        if let Ok(dmarc) = dmarc {
+            provenance.dmarc = match dmarc.result() {
+                DmarcResult::Pass => Authenticated::Pass,
+                // A permanent error is one of names: an author's domain that cannot exist.
+                DmarcResult::Fail(_) | DmarcResult::PermError(_) => Authenticated::Fail,
+                DmarcResult::TempError(_) => Authenticated::Unknown,
+                DmarcResult::None => Authenticated::None,
+            };
+            provenance.domain = Some(dmarc.into_domain()).filter(|domain| !domain.is_empty());
+        }
+        (provenance, for_spf.asked() + for_rest.asked())
+    }
+
+    /// SPF of MAIL FROM; of HELO for the null sender (RFC 7208, 2.4).
+    async fn verify_spf(&self, envelope: &Envelope, budget: &Budget, time: Duration) -> SpfOutput {
+        let peer = envelope.peer.to_canonical();
+        let parameters = SpfParameters::verify_mail_from(peer, &envelope.helo, RECEIVER, &envelope.mail_from);
+        let domain = choice::spf_domain(envelope);
+        let undecided = || SpfOutput::new(domain.to_owned()).with_result(SpfResult::TempError);
+        match timeout(time, self.dns.verify_spf(budget.with(parameters))).await {
+            // The library took questions that were not asked for empty answers: whatever it said, it does not know.
+            Ok(_) if budget.is_exhausted() => undecided(),
+            Ok(output) => output,
+            Err(_) => undecided(),
+        }
+    }
+
+    /// Verifies the one signature that the message has been left with.
+    async fn verify_signature<'m>(
+        &self,
+        message: &'m AuthenticatedMessage<'m>,
+        budget: &'m Budget,
+        time: Duration,
+    ) -> DkimOutput<'m> {
+        let checked = timeout(time, self.dns.verify_dkim(budget.with(message))).await;
+        let output = checked.ok().and_then(|mut outputs| outputs.pop());
+        output.unwrap_or_else(|| match message.dkim_headers.first() {
+            Some(signature) => undecided().with_signature(&signature.header),
+            None => undecided(),
+        })
+    }
+}
+
+/// A signature of which nothing is known.
+fn undecided<'m>() -> DkimOutput<'m> {
+    DkimOutput::temp_err(Error::Dns(DnsError::Resolver("not asked, or no answer".to_owned())))
+}
+
+fn signature_check(output: &DkimOutput<'_>) -> Option<SignatureCheck> {
+    let signature = output.signature()?;
+    Some(SignatureCheck {
+        domain: choice::cut(&signature.d),
+        selector: choice::cut(&signature.s),
+        result: dkim_word(output.result()).to_owned(),
+    })
+}
+
+/// RFC 8601, 2.7.2.
+fn spf_word(result: SpfResult) -> &'static str {
+    match result {
+        SpfResult::Pass => "pass",
+        SpfResult::Fail => "fail",
+        SpfResult::SoftFail => "softfail",
+        SpfResult::Neutral => "neutral",
+        SpfResult::TempError => "temperror",
+        SpfResult::PermError => "permerror",
+        SpfResult::None => "none",
+    }
+}
+
+/// RFC 8601, 2.7.1. A body that was changed is a failed signature, whatever the library calls it.
+fn dkim_word(result: &DkimResult) -> &'static str {
+    match result {
+        DkimResult::Pass => "pass",
+        DkimResult::Fail(_) | DkimResult::Neutral(Error::Dkim(DkimError::FailedBodyHashMatch)) => "fail",
+        DkimResult::Neutral(_) => "neutral",
+        DkimResult::PermError(_) => "permerror",
+        DkimResult::TempError(_) => "temperror",
+        DkimResult::None => "none",
+    }
+}

@@ -1,0 +1,186 @@
+//! How the mail that carried a report came to us, and whether it was what it said it was. Kept as JSON beside the report.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::{Reporter, organizational_domain};
+
+use super::Authenticated;
+
+/// Where a message came from and how far that can be trusted. Texts are the peer's own, capped when they are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Who connected.
+    pub peer: IpAddr,
+    /// What it called itself (HELO, EHLO, LHLO).
+    pub helo: String,
+    /// MAIL FROM without the angle brackets; empty for the null sender.
+    pub mail_from: String,
+    /// `None`: in plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<PeerTls>,
+    /// Our name for the message, as in the reply and the log.
+    pub queue_id: String,
+    /// DMARC of the mail (RFC 9989), whoever its author is.
+    #[serde(with = "word")]
+    pub dmarc: Authenticated,
+    /// The author's domain that `dmarc` is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// `None`: not checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spf: Option<SpfCheck>,
+    /// The signatures that were checked, those of the author's domain first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dkim: Vec<SignatureCheck>,
+    /// Why nothing was checked, if nothing was: a stable word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchecked: Option<String>,
+}
+
+/// What was between the peer and us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerTls {
+    /// Such as `TLSv1.3`.
+    pub version: String,
+    /// Such as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+}
+
+/// SPF of the envelope's sender (RFC 7208).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpfCheck {
+    /// Of MAIL FROM, or of HELO for the null sender.
+    pub domain: String,
+    /// In the words of RFC 8601, 2.7.2.
+    pub result: String,
+}
+
+/// One DKIM signature (RFC 6376).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureCheck {
+    pub domain: String,
+    pub selector: String,
+    /// In the words of RFC 8601, 2.7.1.
+    pub result: String,
+}
+
+impl Provenance {
+    /// What it says about a report of this reporter.
+    ///
+    /// Anybody can send mail that passes DMARC for a domain of his own. It vouches for a report only if that domain and
+    /// the reporter's are of one organisation; a pass of another domain says nothing: `Unknown`.
+    pub fn verdict_on(&self, reporter: &Reporter) -> Authenticated {
+        match (self.dmarc, &self.domain) {
+            (Authenticated::Pass, Some(domain)) if is_of_one_organization(domain, reporter.as_str()) => self.dmarc,
+            (Authenticated::Pass, _) => Authenticated::Unknown,
+            (other, _) => other,
+        }
+    }
+
+    /// The stored form.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts, words and addresses always have a JSON form")
+    }
+
+    /// From the stored form.
+    pub(super) fn from_json(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
+    }
+}
+
+fn is_of_one_organization(one: &str, other: &str) -> bool {
+    !one.is_empty() && organizational_domain(one) == organizational_domain(other)
+}
+
+/// A verdict as its word.
+mod word {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    use super::Authenticated;
+
+    pub(super) fn serialize<S: Serializer>(verdict: &Authenticated, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(verdict.word())
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Authenticated, D::Error> {
+        let word = String::deserialize(from)?;
+        Authenticated::from_word(&word).ok_or_else(|| D::Error::custom("no verdict"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Metadata;
+
+    fn passed(domain: &str) -> Provenance {
+        Provenance {
+            peer: IpAddr::from([192, 0, 2, 1]),
+            helo: "mail.example".to_owned(),
+            mail_from: String::new(),
+            tls: Some(PeerTls {
+                version: "TLSv1.3".to_owned(),
+                cipher: "TLS13_AES_256_GCM_SHA384".to_owned(),
+            }),
+            queue_id: "1".to_owned(),
+            dmarc: Authenticated::Pass,
+            domain: Some(domain.to_owned()),
+            spf: None,
+            dkim: vec![SignatureCheck {
+                domain: domain.to_owned(),
+                selector: "s\u{1}".to_owned(),
+                result: "pass".to_owned(),
+            }],
+            unchecked: None,
+        }
+    }
+
+    #[test]
+    fn it_reads_back() {
+        let provenance = passed("example.com");
+        assert_eq!(Provenance::from_json(&provenance.to_json()), Some(provenance));
+        assert_eq!(Provenance::from_json("{}"), None);
+    }
+
+    #[test]
+    fn a_pass_vouches_for_reporters_of_the_same_organization_only() {
+        let check = |domain: &str, email: Option<&str>, org_name: &str, expect| {
+            let metadata = Metadata {
+                email: email.map(Into::into),
+                org_name: Some(org_name.into()),
+                ..Metadata::default()
+            };
+            let verdict = passed(domain).verdict_on(&Reporter::of(&metadata));
+            assert_eq!(verdict, expect, "{domain} {email:?} {org_name}");
+        };
+        check(
+            "google.com",
+            Some("noreply@google.com"),
+            "google.com",
+            Authenticated::Pass,
+        );
+        check(
+            "mail.google.com",
+            Some("noreply@google.com"),
+            "Google",
+            Authenticated::Pass,
+        );
+        check("google.com", None, "Google.com", Authenticated::Pass);
+        check(
+            "evil.example",
+            Some("noreply@google.com"),
+            "google.com",
+            Authenticated::Unknown,
+        );
+        check("evil.co.uk", Some("a@good.co.uk"), "x", Authenticated::Unknown);
+        check("google.com", None, "", Authenticated::Unknown);
+        let failed = Provenance {
+            dmarc: Authenticated::Fail,
+            ..passed("google.com")
+        };
+        assert_eq!(failed.verdict_on(&Reporter::default()), Authenticated::Fail);
+    }
+}
