@@ -1,15 +1,20 @@
-//! Durable import: mails through the intake into SQLite (WAL, synchronous=FULL), each answered after its commit.
+//! Durable import: mails through the intake into SQLite (WAL, synchronous=FULL) or PostgreSQL (fsync, synchronous_commit
+//! on; by TCP), each answered after its commit.
 //!
 //! Prints, for each run, reports and records a second, and the size of the database a record. Runs are whole imports into
-//! a new file, so this is a plain loop. `cargo bench --bench import [-- RUNS]`.
+//! a new database, so this is a plain loop. `cargo bench --bench import [-- [postgres] RUNS]`. The server is one of the
+//! bench's own, on the same cores; or that of `TALLYMARK_BENCH_POSTGRES_URL`, where databases are made and dropped.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../tests/it/postgres.rs"]
+mod postgres;
 mod support;
 
-use std::path::Path;
 use std::time::Instant;
 
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Row as _};
 
@@ -18,7 +23,7 @@ use support::{fresh, peak_mebibytes};
 use tallymark::clock::Clock;
 use tallymark::ingest::{Belonging, Intake, IntakeOptions, RawMessage};
 use tallymark::metrics::Metrics;
-use tallymark::store::{Mode, Store};
+use tallymark::store::{Location, Mode, Store};
 
 /// Messages in flight, as many as the import command has.
 const IN_FLIGHT: usize = 1_024;
@@ -31,6 +36,8 @@ struct Figures {
 }
 
 fn main() {
+    let is_postgres = std::env::args().any(|text| text == "postgres");
+    let server = is_postgres.then(Server::start);
     let runs = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(5);
     let mails = corpus::mails(Mix::STANDARD, 1);
     let records: u64 = mails.iter().map(|mail| mail.records).sum();
@@ -45,7 +52,7 @@ fn main() {
         println!("originals {}:", if keep_originals { "kept" } else { "not kept" });
         let mut rates = Vec::new();
         for run in 1..=runs {
-            let figures = runtime.block_on(import(&mails, keep_originals));
+            let figures = runtime.block_on(run_once(&mails, keep_originals, server.as_ref()));
             let rate = mails.len() as f64 / figures.seconds;
             println!(
                 "  run {run}: {:.3} s, {rate:.0} reports/s, {:.0} records/s, {:.1} bytes a record",
@@ -73,10 +80,47 @@ fn main() {
     );
 }
 
-async fn import(mails: &[Mail], keep_originals: bool) -> Figures {
-    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
-    let path = folder.path().join("tallymark.sqlite");
-    let store = Store::open(&path).await.expect("a new database");
+/// The bench's own server, or one that the environment names.
+enum Server {
+    Own(postgres::Server),
+    Named(Box<PgConnectOptions>),
+}
+
+impl Server {
+    fn start() -> Self {
+        match std::env::var("TALLYMARK_BENCH_POSTGRES_URL") {
+            Ok(url) => Self::Named(Box::new(url.parse().expect("a URL of PostgreSQL"))),
+            Err(_) => Self::Own(postgres::Server::start(postgres::Durability::Durable)),
+        }
+    }
+
+    fn url(&self, database: &str) -> String {
+        match self {
+            Self::Own(server) => server.tcp_url(database),
+            Self::Named(options) => (**options).clone().database(database).to_url_lossy().to_string(),
+        }
+    }
+}
+
+/// Imports all into a new database, and takes it away again.
+async fn run_once(mails: &[Mail], keep_originals: bool, server: Option<&Server>) -> Figures {
+    const NAME: &str = "tallymark_bench";
+    let Some(server) = server else {
+        let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+        let location = Location::File(folder.path().join("tallymark.sqlite"));
+        return import(mails, keep_originals, location).await;
+    };
+    let drop = format!("drop database if exists {NAME}");
+    let admin = server.url("postgres");
+    postgres::execute(&admin, &drop).await;
+    postgres::execute(&admin, &format!("create database {NAME}")).await;
+    let figures = import(mails, keep_originals, Location::Server(server.url(NAME))).await;
+    postgres::execute(&admin, &drop).await;
+    figures
+}
+
+async fn import(mails: &[Mail], keep_originals: bool, location: Location) -> Figures {
+    let store = Store::open(location.clone()).await.expect("a new database");
     let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;
     let options = IntakeOptions {
         keep_originals,
@@ -109,16 +153,37 @@ async fn import(mails: &[Mail], keep_originals: bool) -> Figures {
     drop(intake);
     running.await.expect("the intake ends");
     store.close().await;
-    let bytes = std::fs::metadata(&path).expect("the database").len();
-    let tables = tables(&path).await;
+    let tables = tables(&location).await;
+    let bytes = match &location {
+        Location::File(path) => std::fs::metadata(path).expect("the database").len(),
+        Location::Server(_) => tables.iter().map(|(_, bytes)| bytes.unsigned_abs()).sum(),
+    };
     Figures { seconds, bytes, tables }
 }
 
 /// What takes the space. `dbstat` is a table that SQLite makes up.
-async fn tables(path: &Path) -> Vec<(String, i64)> {
-    let options = SqliteConnectOptions::new().filename(path);
-    let mut conn = options.connect().await.expect("the database");
-    let text = "select name, sum(pgsize) from dbstat group by name having sum(pgsize) > 100000 order by 2 desc";
-    let rows = sqlx::query(text).fetch_all(&mut conn).await.expect("its pages");
-    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+async fn tables(location: &Location) -> Vec<(String, i64)> {
+    match location {
+        Location::File(path) => {
+            let mut conn = SqliteConnectOptions::new()
+                .filename(path)
+                .connect()
+                .await
+                .expect("the database");
+            let text = "select name, sum(pgsize) from dbstat group by name having sum(pgsize) > 100000 order by 2 desc";
+            let rows = sqlx::query(text).fetch_all(&mut conn).await.expect("its pages");
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+        }
+        Location::Server(url) => {
+            let options: PgConnectOptions = url.parse().expect("a URL of PostgreSQL");
+            let mut conn = options.connect().await.expect("the database");
+            let text = "select coalesce(of_toast.relname, c.relname)::text, sum(pg_relation_size(c.oid))::bigint
+                from pg_class c left join pg_class of_toast on of_toast.reltoastrelid = c.oid
+                where c.relkind in ('r', 'i', 't') and pg_relation_size(c.oid) > 100000
+                    and (c.relnamespace = 'public'::regnamespace or of_toast.relnamespace = 'public'::regnamespace)
+                group by 1 order by 2 desc";
+            let rows = sqlx::query(text).fetch_all(&mut conn).await.expect("its pages");
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+        }
+    }
 }

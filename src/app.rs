@@ -1,6 +1,6 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,8 +18,8 @@ use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
 use crate::report::{self, DomainName};
 use crate::store::{
-    Account, ApiKey, Domain, DomainId, NewDomain, NewKey, Permission, Purged, Region, Retention, Store, StoreError,
-    TlsMode,
+    Account, ApiKey, Domain, DomainId, Location, NewDomain, NewKey, Permission, Purged, Region, Retention, Store,
+    StoreError, TlsMode,
 };
 use crate::unpack;
 
@@ -38,19 +38,26 @@ pub struct App {
 }
 
 /// Where the database is.
-pub fn database_path(config: &Config) -> PathBuf {
-    config.database.dir.join(DATABASE_FILE)
+pub fn database(config: &Config) -> Result<Location, StoreError> {
+    let database = &config.database;
+    if database.url.is_empty() {
+        return Ok(Location::File(database.dir.join(DATABASE_FILE)));
+    }
+    Location::parse(&database.url)
 }
 
 impl App {
     /// Opens the database, making it and its folder if they are missing, and starts the intake.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let path = database_path(&config);
-        make_private_dir(&config.database.dir)
-            .with_context(|| format!("folder {} cannot be made", config.database.dir.display()))?;
-        let store = Store::open(&path)
+        let location = database(&config)?;
+        if let Location::File(path) = &location
+            && let Some(dir) = path.parent()
+        {
+            make_private_dir(dir).with_context(|| format!("folder {} cannot be made", dir.display()))?;
+        }
+        let store = Store::open(location.clone())
             .await
-            .with_context(|| format!("database {}", path.display()))?;
+            .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
         let options = intake_options(&config);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);

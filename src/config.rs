@@ -111,6 +111,9 @@ settings! {
     database: Database {
         /// The folder of the database, made if it is missing. The file in it is tallymark.sqlite.
         dir: PathBuf = PathBuf::from("./tallymark-data");
+        /// A database elsewhere: postgres://USER@HOST/DATABASE or sqlite://PATH. Empty is the file in dir.
+        /// A password is better kept in ~/.pgpass, or in the environment, than here.
+        url: String = String::new();
     }
 
     /// The API.

@@ -52,6 +52,9 @@ create table api_keys (
     last_used_at integer,
     revoked_at integer
 );
+-- Mail to a registered domain itself is looked up by the domain's name, over all accounts.
+create index domains_by_name on domains (name);
+
 create index api_keys_by_account on api_keys (account_id, key_id);
 
 -- One row a distinct report. counted is 0 for the loser of a conflict: kept, but in no sum. provenance: JSON of

@@ -8,7 +8,7 @@ use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::report::DomainName;
-use crate::store::{Account, Domain, Mode, Store};
+use crate::store::{Account, Domain, Location, Mode, Store};
 
 /// The account that is made when nobody named one.
 const DEFAULT_ACCOUNT: &str = "default";
@@ -26,6 +26,7 @@ impl Context {
         let mut config = Config::load(config)?;
         if let Some(data) = data {
             config.database.dir = data;
+            config.database.url.clear();
         }
         Ok(Self {
             config,
@@ -41,8 +42,9 @@ impl Context {
     /// The database and the intake of an installation that must be there: asking an empty one about its reports
     /// is most often a wrong folder.
     pub async fn open_existing(self) -> anyhow::Result<App> {
-        let path = app::database_path(&self.config);
-        if !path.exists() {
+        if let Location::File(path) = app::database(&self.config)?
+            && !path.exists()
+        {
             bail!(
                 "there is no database at {}: import reports first (`tallymark import PATH`), \
                  or say where it is with --data DIR",

@@ -189,7 +189,10 @@ impl From<&StoreError> for ApiError {
                 tracing::warn!(%error, "a request was refused because the database is unavailable");
                 Self::unavailable()
             }
-            StoreError::Newer { .. } | StoreError::Damaged { .. } | StoreError::Other(_) => {
+            StoreError::Newer { .. }
+            | StoreError::Location { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Other(_) => {
                 tracing::error!(%error, "a request failed in the database");
                 Self::internal()
             }

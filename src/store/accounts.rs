@@ -1,8 +1,8 @@
 //! Tenants and their keys.
 
 use super::db::{Args, Conn, Row};
+use super::memory::number;
 use super::sql::sql;
-use super::writer::number;
 use super::{Account, AccountId, ApiKey, DomainId, KeyId, Millis, Mode, NewKey, Permission, Store, StoreError};
 
 impl Store {
@@ -13,16 +13,11 @@ impl Store {
     pub async fn add_account(&self, name: &str, mode: Mode, now: Millis) -> Result<Account, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        if conn
-            .first(sql!("account_by_name"), Args::default().text(name))
-            .await?
-            .is_some()
-        {
-            return Err(StoreError::Exists(format!("account {name}")));
-        }
         let id = number(&mut conn, "account").await?;
         let args = Args::default().int(id).text(name).int(mode.code()).int(now);
-        conn.run(sql!("account_add"), args).await?;
+        if conn.run(sql!("account_add"), args).await? == 0 {
+            return Err(StoreError::Exists(format!("account {name}")));
+        }
         write.commit().await?;
         Ok(Account {
             id: AccountId(id),
@@ -121,7 +116,10 @@ impl Store {
     pub async fn keys_used(&self, used: &[(KeyId, Millis)]) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        for (key, at) in used {
+        // In one order for all: two nodes that note the same keys wait for one another, not each for the other.
+        let mut used = used.to_vec();
+        used.sort_unstable();
+        for (key, at) in &used {
             conn.run(sql!("key_used"), Args::default().int(key.0).int(*at)).await?;
         }
         write.commit().await

@@ -2,9 +2,9 @@
 
 use crate::report::DomainName;
 
-use super::db::{Args, Conn, Row};
+use super::db::{Args, Conn, Lock, Row};
+use super::memory::number;
 use super::sql::sql;
-use super::writer::number;
 use super::{AccountId, Domain, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode};
 
 impl Store {
@@ -15,11 +15,9 @@ impl Store {
     pub async fn add_domain(&self, account: AccountId, domain: NewDomain, now: Millis) -> Result<Domain, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        let same = Args::default().int(account.0).text(domain.name.as_str());
-        if conn.first(sql!("domain_by_name"), same).await?.is_some() {
+        let Some(id) = insert(&mut conn, account, &domain, now).await? else {
             return Err(StoreError::Exists(format!("domain {}", domain.name)));
-        }
-        let id = insert(&mut conn, account, &domain, now).await?;
+        };
         conn.run(sql!("domains_changed"), Args::default()).await?;
         let args = Args::default().int(account.0).int(id.0);
         let row = conn.first(sql!("domain_by_id"), args).await?;
@@ -92,6 +90,10 @@ impl Store {
             return Ok(false);
         };
         let id = row.int(0)?;
+        if conn.hold(vec![DomainId(id)]).await?.is_empty() {
+            return Ok(false);
+        }
+        conn.lock(Lock::SetAsideAlone).await?;
         for clear in [
             sql!("domain_clear_records"),
             sql!("domain_clear_reports"),
@@ -117,13 +119,13 @@ impl Store {
     }
 }
 
-/// Inserts a row; the caller bumps `domains_version`.
+/// Inserts a row, `None` if the account has one of that name; the caller bumps `domains_version`.
 pub(super) async fn insert(
     conn: &mut Conn<'_>,
     account: AccountId,
     domain: &NewDomain,
     now: Millis,
-) -> Result<DomainId, StoreError> {
+) -> Result<Option<DomainId>, StoreError> {
     let id = number(conn, "domain").await?;
     let args = Args::default()
         .int(id)
@@ -138,8 +140,8 @@ pub(super) async fn insert(
         .opt_text(domain.custom_return_path.as_ref().map(DomainName::as_str))
         .text(&domain.rua_token)
         .int(now);
-    conn.run(sql!("domain_add"), args).await?;
-    Ok(DomainId(id))
+    let added = conn.run(sql!("domain_add"), args).await? > 0;
+    Ok(added.then_some(DomainId(id)))
 }
 
 fn domain(row: &Row) -> Result<Domain, StoreError> {

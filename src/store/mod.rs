@@ -1,7 +1,7 @@
 //! The database: the only room with sqlx.
 //!
-//! One connection writes, in one transaction a batch; a pool reads. A statement is a file in `sql/`, valid on every
-//! database; the bodies see connections through [`db`].
+//! One connection writes (a few, on PostgreSQL), in one transaction a batch; a pool reads. A statement is a file in
+//! `sql/`, valid on every database; the bodies see connections through [`db`].
 
 mod accounts;
 mod codec;
@@ -11,7 +11,10 @@ mod domains;
 mod evidence;
 mod export;
 mod figures;
+mod leases;
+mod memory;
 mod message;
+mod postgres;
 mod provenance;
 mod reports;
 mod retention;
@@ -21,24 +24,24 @@ mod sql;
 mod sqlite;
 mod types;
 mod verify;
-mod writer;
+mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{Connection as _, Sqlite};
-use tokio::sync::{Mutex, MutexGuard};
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgDatabaseError, PgPool};
+use sqlx::sqlite::{SqliteError, SqlitePool};
 
 pub use commit::{CommitOptions, FreshDomain};
-use db::Args;
+use db::{Args, Link};
+pub use leases::Lease;
 pub use message::{NewMessage, NewReport};
 pub use provenance::{PeerTls, Provenance, SignatureCheck, SpfCheck};
 pub use retention::{Purged, Retention};
 use sql::sql;
 pub use types::*;
-use writer::Memory;
+use write::{Write, Writers};
 
 /// What went wrong in the database; what the caller can do about it decides the variant.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,9 @@ pub enum StoreError {
     /// The database's schema was made by a newer version of this program.
     #[error("database {path} was made by a newer version: upgrade this program")]
     Newer { path: String },
+    /// There can be no database there: a URL that is none, a server that is too old or set up wrongly.
+    #[error("{what}")]
+    Location { what: String },
     /// A stored value cannot be read: the file was changed from outside or is damaged.
     #[error("{table} {row}: {what}")]
     Damaged {
@@ -64,20 +70,13 @@ pub enum StoreError {
     Other(#[source] sqlx::Error),
 }
 
-/// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
-const TRANSIENT: [&str; 6] = ["5", "6", "8", "10", "13", "14"];
-
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let transient = match &error {
             sqlx::Error::Database(database) => {
-                // Extended codes carry the primary one in their low byte.
-                let code = database
-                    .code()
-                    .and_then(|code| code.parse::<u32>().ok())
-                    .unwrap_or_default()
-                    & 0xff;
-                TRANSIENT.contains(&code.to_string().as_str())
+                let postgres = database.try_downcast_ref::<PgDatabaseError>();
+                let sqlite = database.try_downcast_ref::<SqliteError>();
+                postgres.is_some_and(postgres::is_transient) || sqlite.is_some_and(sqlite::is_transient)
             }
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 true
@@ -92,6 +91,15 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// What it means that the schema of the database named `path` could not be brought up to date.
+fn migration(path: String, error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::from(error),
+        other => StoreError::Other(sqlx::Error::Migrate(Box::new(other))),
+    }
+}
+
 impl StoreError {
     pub(crate) fn damaged(table: &'static str, row: impl std::fmt::Display, what: &str) -> Self {
         Self::Damaged {
@@ -102,79 +110,111 @@ impl StoreError {
     }
 }
 
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// An SQLite file.
+    File(PathBuf),
+    /// A `postgres://` URL.
+    Server(String),
+}
+
+impl Location {
+    /// Reads `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    ///
+    /// # Errors
+    /// [`StoreError::Location`] for anything else.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        match url.split_once(':') {
+            Some(("sqlite", path)) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                if path.is_empty() {
+                    return Err(StoreError::Location {
+                        what: "the database URL names no file behind sqlite://".to_owned(),
+                    });
+                }
+                Ok(Self::File(path.into()))
+            }
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Server(url.to_owned())),
+            // Not the URL itself: it may hold a password.
+            _ => Err(StoreError::Location {
+                what: "a database URL begins with sqlite:// or postgres://".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Without user and password.
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Server(url) => {
+                let place = url.split(['?', '#']).next().unwrap_or_default();
+                let place = place.split_once("://").map_or(place, |(_, place)| place);
+                write!(f, "postgres://{}", place.rsplit('@').next().unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl From<&Path> for Location {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned())
+    }
+}
+
+impl From<&PathBuf> for Location {
+    fn from(path: &PathBuf) -> Self {
+        Self::File(path.clone())
+    }
+}
+
 /// The database, open. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    writers: Arc<Writers>,
+    readers: Readers,
 }
 
-#[derive(Debug)]
-struct Inner {
-    /// `None` once closed.
-    writer: Mutex<Option<Writer>>,
-    readers: SqlitePool,
-}
-
-#[derive(Debug)]
-struct Writer {
-    conn: SqliteConnection,
-    memory: Memory,
-    /// A transaction was begun and neither committed nor rolled back: its future was dropped.
-    open: bool,
-}
-
-/// A write transaction. Dropped without [`Write::commit`], nothing of it stays.
-struct Write<'s> {
-    guard: MutexGuard<'s, Option<Writer>>,
-    store: &'s Store,
-}
-
-impl Drop for Write<'_> {
-    /// Ends a transaction that was not committed, soon: until then no other process could write.
-    fn drop(&mut self) {
-        if self.guard.as_ref().is_some_and(|writer| writer.open)
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let store = self.store.clone();
-            runtime.spawn(async move {
-                if let Some(writer) = store.inner.writer.lock().await.as_mut() {
-                    writer.end_open().await;
-                }
-            });
-        }
-    }
-}
-
-impl Writer {
-    /// Rolls back what was begun and not ended.
-    async fn end_open(&mut self) {
-        if self.open {
-            self.memory.forget();
-            // Nothing to roll back is no fault: the commit may have been on its way.
-            let _ = sqlx::query("rollback").execute(&mut self.conn).await;
-            self.open = false;
-        }
-    }
+#[derive(Debug, Clone)]
+enum Readers {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
 }
 
 impl Store {
-    /// Opens a database file, and creates or migrates it. The folder must exist.
+    /// Opens a database, and creates its tables or brings them up to date. The folder of a file, or the database on a
+    /// server, must exist. A path stands for an SQLite file.
     ///
     /// # Errors
-    /// [`StoreError::Newer`] for a schema that this version does not know, [`StoreError::Unavailable`] if the file
-    /// cannot be opened or another process holds it.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let (conn, readers) = sqlite::open(path).await?;
-        let writer = Writer {
-            conn,
-            memory: Memory::default(),
-            open: false,
+    /// [`StoreError::Newer`] for a schema that this version does not know, [`StoreError::Location`] for a server that
+    /// will not do, [`StoreError::Unavailable`] if it cannot be opened or reached or another process holds it.
+    pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
+        let (source, first, readers) = match location.into() {
+            Location::File(path) => {
+                let file = sqlite::File::of(path);
+                let mut conn = file.writer().await?;
+                file.migrate(&mut conn).await?;
+                let readers = Readers::Sqlite(file.readers());
+                (write::Source::Sqlite(file), Link::Sqlite(Box::new(conn)), readers)
+            }
+            Location::Server(url) => {
+                let server = postgres::Server::of(&url)?;
+                let mut conn = server.writer().await?;
+                server.migrate(&mut conn).await?;
+                let readers = server.readers();
+                let link = Link::Postgres(Box::new(conn), readers.clone());
+                (
+                    write::Source::Postgres(server, readers.clone()),
+                    link,
+                    Readers::Postgres(readers),
+                )
+            }
         };
         Ok(Self {
-            inner: Arc::new(Inner {
-                writer: Mutex::new(Some(writer)),
-                readers,
-            }),
+            writers: Arc::new(Writers::new(source, first)),
+            readers,
         })
     }
 
@@ -189,54 +229,25 @@ impl Store {
 
     /// Waits for what is being written and closes.
     pub async fn close(&self) {
-        // Readers first: only a connection that may write can fold the log into the file as the last one to close.
-        self.inner.readers.close().await;
-        if let Some(writer) = self.inner.writer.lock().await.take()
-            && let Err(error) = writer.conn.close().await
-        {
-            tracing::warn!(%error, "database did not close cleanly; it recovers when it is opened again");
+        // Readers before writers: only a connection that may write can fold SQLite's log into the file as the last one to
+        // close. But what is being written may still need a reader.
+        self.writers.stop().await;
+        match &self.readers {
+            Readers::Sqlite(pool) => pool.close().await,
+            Readers::Postgres(pool) => pool.close().await,
         }
+        self.writers.close().await;
     }
 
-    async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        Ok(self.inner.readers.acquire().await?)
+    async fn read(&self) -> Result<Link, StoreError> {
+        Ok(match &self.readers {
+            Readers::Sqlite(pool) => Link::SqliteReader(pool.acquire().await?),
+            Readers::Postgres(pool) => Link::PostgresReader(pool.acquire().await?),
+        })
     }
 
-    /// Begins a write transaction; waits for the one before.
-    async fn write(&self) -> Result<Write<'_>, StoreError> {
-        let guard = self.inner.writer.lock().await;
-        // Made first: dropped at any wait from here on, it cleans up.
-        let mut write = Write { guard, store: self };
-        let writer = write.guard.as_mut();
-        let writer = writer.ok_or(StoreError::Unavailable(sqlx::Error::PoolClosed))?;
-        writer.end_open().await;
-        writer.open = true;
-        if let Err(error) = sqlx::query("begin immediate").execute(&mut writer.conn).await {
-            writer.open = false;
-            return Err(error.into());
-        }
-        Ok(write)
-    }
-}
-
-impl Write<'_> {
-    /// The connection and what the writer remembers.
-    fn parts(&mut self) -> (db::Conn<'_>, &mut Memory) {
-        let writer = self
-            .guard
-            .as_mut()
-            .expect("Store::write found it open, and the lock has been held since");
-        (db::Conn(&mut writer.conn), &mut writer.memory)
-    }
-
-    /// Makes it durable. After an error nothing of it is in the database, or all (a lost answer); never a part.
-    async fn commit(mut self) -> Result<(), StoreError> {
-        let writer = self
-            .guard
-            .as_mut()
-            .expect("Store::write found it open, and the lock has been held since");
-        sqlx::query("commit").execute(&mut writer.conn).await?;
-        writer.open = false;
-        Ok(())
+    /// Begins a write transaction; waits for a writer.
+    async fn write(&self) -> Result<Write, StoreError> {
+        self.writers.begin().await
     }
 }

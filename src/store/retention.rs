@@ -1,8 +1,8 @@
 //! What is dropped with age, a little at a time, so that no other writer waits long.
 
-use super::db::{Args, Conn};
+use super::db::{Args, Conn, Lock};
 use super::sql::sql;
-use super::{Millis, Store, StoreError};
+use super::{DomainId, Millis, Store, StoreError};
 
 /// How long things are kept, days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,6 @@ const DAY_MILLIS: Millis = 86_400_000;
 const AT_ONCE: i64 = 200;
 /// Records, too; a larger report goes in a transaction of its own.
 const RECORDS_AT_ONCE: u64 = 100_000;
-/// Pages given back to the file system in one step.
-const GIVE_BACK: &str = "pragma incremental_vacuum(2000)";
 
 impl Store {
     /// Drops what is older than `retention` allows, and gives the space back.
@@ -43,8 +41,10 @@ impl Store {
         for domain in &domains {
             let domain = domain.int(0)?;
             let mut write = self.write().await?;
+            let (mut conn, _) = write.parts();
+            conn.hold(vec![DomainId(domain)]).await?;
             let args = Args::default().int(domain).int(before(retention.originals_days));
-            purged.originals += write.parts().0.run(sql!("originals_purge"), args).await?;
+            purged.originals += conn.run(sql!("originals_purge"), args).await?;
             write.commit().await?;
             while self
                 .purge_records(domain, before(retention.records_days) / 1_000, &mut purged)
@@ -65,6 +65,7 @@ impl Store {
     async fn purge_records(&self, domain: i64, before: i64, purged: &mut Purged) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
+        conn.hold(vec![DomainId(domain)]).await?;
         let old = conn
             .all(
                 sql!("records_old"),
@@ -90,6 +91,7 @@ impl Store {
     async fn purge_set_aside(&self, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
+        conn.lock(Lock::SetAsideAlone).await?;
         let old = conn
             .all(sql!("set_aside_old"), Args::default().int(before).int(AT_ONCE))
             .await?;
@@ -111,7 +113,7 @@ impl Store {
     async fn give_back(&self) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        conn.all(GIVE_BACK, Args::default()).await?;
+        conn.give_back().await?;
         write.commit().await
     }
 }

@@ -42,9 +42,9 @@ mod tests {
     #[tokio::test]
     async fn every_statement_is_understood_and_uses_an_index() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut conn, _) = super::super::sqlite::open(&folder.path().join("t.sqlite"))
-            .await
-            .unwrap();
+        let file = super::super::sqlite::File::of(folder.path().join("t.sqlite"));
+        let mut conn = file.writer().await.unwrap();
+        file.migrate(&mut conn).await.unwrap();
         for (name, text) in statements() {
             let plan = sqlx::query(AssertSqlSafe(format!("explain query plan {text}")))
                 .fetch_all(&mut conn)

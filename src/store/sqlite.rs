@@ -1,16 +1,26 @@
 //! What is SQLite's own: how it is opened. One connection writes, a few read; a reader never waits for the writer (WAL).
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::error::DatabaseError as _;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
 };
 
 use super::StoreError;
+
+/// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
+const TRANSIENT: [u32; 6] = [5, 6, 8, 10, 13, 14];
+
+/// Waits for the lock at once: a transaction that reads first could not wait for it later.
+pub(super) const BEGIN: &str = "begin immediate";
+pub(super) const BEGIN_SNAPSHOT: &str = "begin";
+/// Free pages back to the file system, some at a time.
+pub(super) const GIVE_BACK: &str = "pragma incremental_vacuum(2000)";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -24,57 +34,69 @@ const CHECKPOINT_PAGES: &str = "16000";
 const WRITER_CACHE: &str = "-65536";
 const READER_CACHE: &str = "-16384";
 
-/// Opens a database file, creates or migrates it, and gives the writer and the readers.
-pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), StoreError> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .busy_timeout(BUSY)
-        .foreign_keys(true)
-        .disable_statement_logging();
-    // FULL: a commit is on disk when it returns. That is the promise behind every acknowledgement.
-    let writer = options
-        .clone()
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .pragma("journal_size_limit", "67108864")
-        .pragma("cache_size", WRITER_CACHE)
-        .statement_cache_capacity(256);
-    let mut writer = writer.connect().await?;
-    migrate(&mut writer).await.map_err(|error| migration(path, error))?;
-    let readers = options
-        .read_only(true)
-        .pragma("cache_size", READER_CACHE)
-        .row_buffer_size(256);
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .test_before_acquire(false)
-        .connect_lazy_with(readers);
-    Ok((writer, readers))
+/// How a database file is opened.
+#[derive(Debug)]
+pub(super) struct File {
+    path: PathBuf,
+    options: SqliteConnectOptions,
 }
 
-/// Brings the schema up to date.
-async fn migrate(writer: &mut SqliteConnection) -> Result<(), MigrateError> {
-    // Another process that opens the file at the same time may apply a migration between our look and our try; then it
-    // is there when we look again. That happens once a migration at the most.
-    for _ in MIGRATIONS.iter() {
-        if MIGRATIONS.run_direct(None, writer, false).await.is_ok() {
-            return Ok(());
+impl File {
+    pub fn of(path: PathBuf) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .busy_timeout(BUSY)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        Self { path, options }
+    }
+
+    /// The connection that writes.
+    pub async fn writer(&self) -> Result<SqliteConnection, StoreError> {
+        // FULL: a commit is on disk when it returns. That is the promise behind every acknowledgement.
+        let options = self
+            .options
+            .clone()
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("journal_size_limit", "67108864")
+            .pragma("cache_size", WRITER_CACHE)
+            .statement_cache_capacity(256);
+        Ok(options.connect().await?)
+    }
+
+    /// Brings the schema up to date.
+    pub async fn migrate(&self, writer: &mut SqliteConnection) -> Result<(), StoreError> {
+        // Another process that opens the file at the same time may apply a migration between our look and our try; then
+        // it is there when we look again. That happens once a migration at the most.
+        for _ in MIGRATIONS.iter() {
+            if MIGRATIONS.run_direct(None, writer, false).await.is_ok() {
+                return Ok(());
+            }
         }
+        let migrated = MIGRATIONS.run_direct(None, writer, false).await;
+        migrated.map_err(|error| super::migration(self.path.display().to_string(), error))
     }
-    MIGRATIONS.run_direct(None, writer, false).await
+
+    /// The connections that read.
+    pub fn readers(&self) -> SqlitePool {
+        let options = self.options.clone().read_only(true);
+        let options = options.pragma("cache_size", READER_CACHE).row_buffer_size(256);
+        SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_lazy_with(options)
+    }
 }
 
-fn migration(path: &Path, error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer {
-            path: path.display().to_string(),
-        },
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::from(error),
-        other => StoreError::Other(sqlx::Error::Migrate(Box::new(other))),
-    }
+/// May the same succeed later?
+pub(super) fn is_transient(error: &SqliteError) -> bool {
+    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+    // Extended codes carry the primary one in their low byte.
+    code.is_some_and(|code| TRANSIENT.contains(&(code & 0xff)))
 }
 
 #[cfg(test)]
@@ -85,7 +107,9 @@ mod tests {
     #[tokio::test]
     async fn a_commit_waits_for_the_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut writer, readers) = super::open(&folder.path().join("t.sqlite")).await.unwrap();
+        let file = super::File::of(folder.path().join("t.sqlite"));
+        let mut writer = file.writer().await.unwrap();
+        file.migrate(&mut writer).await.unwrap();
         for (pragma, expect) in [
             ("pragma synchronous", "2"),
             ("pragma journal_mode", "wal"),
@@ -96,7 +120,10 @@ mod tests {
             assert_eq!(value.unwrap_or_else(|_| row.get(0)), expect, "{pragma}");
         }
         assert!(
-            sqlx::query("delete from counters").execute(&readers).await.is_err(),
+            sqlx::query("delete from counters")
+                .execute(&file.readers())
+                .await
+                .is_err(),
             "readers only read"
         );
     }

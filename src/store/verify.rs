@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
-use sqlx::Connection as _;
 
 use crate::report::{Day, Spread};
 
@@ -35,10 +34,10 @@ impl Store {
     /// Reports whose records were purged by retention keep their sums and are not recounted; their days are left out.
     pub async fn verify(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
         let mut conn = self.read().await?;
-        // Rolled back when it is dropped, wherever that is: a reader that goes back to the pool in a transaction would
-        // see this state for ever.
-        let mut state = conn.begin().await?;
-        verify(&mut Conn(&mut state), progress).await
+        conn.begin_snapshot().await?;
+        let verified = verify(&mut Conn(&mut conn), progress).await?;
+        conn.roll_back().await?;
+        Ok(verified)
     }
 }
 

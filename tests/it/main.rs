@@ -5,6 +5,7 @@ mod corpus;
 mod fixtures;
 mod http;
 mod intake;
+mod postgres;
 mod provenance;
 mod reading;
 mod smtp;
@@ -12,11 +13,14 @@ mod store;
 mod tidy;
 
 /// Changes a database behind the program's back.
-async fn sqlite(path: &std::path::Path, statement: &'static str) {
-    use sqlx::{ConnectOptions as _, Connection as _};
+async fn sqlite(path: &std::path::Path, statement: &str) {
+    use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut conn = options.connect().await.unwrap();
-    sqlx::query(statement).execute(&mut conn).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+        .execute(&mut conn)
+        .await
+        .unwrap();
     conn.close().await.unwrap();
 }
 

@@ -8,9 +8,9 @@ use hashbrown::HashMap;
 use crate::report::{ContentKey, IdentityKey};
 
 use super::super::db::{Args, Conn};
+use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::writer::Memory;
 use super::super::{Authenticated, DomainId, Fate, NewMessage, Provenance, ReportNo, StoreError, reports};
 use super::rollups::Moves;
 use super::{Claim, is_new, report_of};
@@ -270,9 +270,14 @@ impl Decisions {
     fn settle(&mut self, domain: DomainId, group: &mut [Known]) {
         // Sums whose records have gone can neither be taken back nor counted anew.
         let fixed = group.iter().position(|known| known.counted && !known.records_kept);
-        let passed = |known: &Known| known.records_kept && known.authenticated == Authenticated::Pass;
-        let kept = || group.iter().position(|known| known.records_kept);
-        let winner = fixed.or_else(|| group.iter().position(passed)).or_else(kept);
+        // Who counts already came first: numbers tell the order of arrival on one node only.
+        let first = |wanted: &dyn Fn(&Known) -> bool| {
+            let wanted = |known: &Known| known.records_kept && wanted(known);
+            let counted = group.iter().position(|known| known.counted && wanted(known));
+            counted.or_else(|| group.iter().position(wanted))
+        };
+        let passed = |known: &Known| known.authenticated == Authenticated::Pass;
+        let winner = fixed.or_else(|| first(&passed)).or_else(|| first(&|_| true));
         for (nth, known) in group.iter_mut().enumerate() {
             let counted = Some(nth) == winner;
             if known.counted == counted {

@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use crate::report::{Day, Evidence, EvidenceKey};
 
 use super::super::db::{Args, Conn};
+use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::writer::Memory;
 use super::super::{DomainId, NewMessage, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
 use super::place::Names;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::db::{Args, Conn};
+use hashbrown::HashMap;
+
+use super::super::db::{Args, Conn, Lock};
+use super::super::memory::Memory;
 use super::super::sql::sql;
-use super::super::writer::Memory;
 use super::super::{
     Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, SetAsideId, SetAsideKind, SetAsideNote, StoreError,
     set_aside,
@@ -64,13 +66,28 @@ pub(super) async fn set_aside(
     placed: Placed,
     outcomes: &mut [Outcome],
 ) -> Result<(), StoreError> {
-    for (nth, message) in batch.iter().enumerate() {
-        let unclaimed = placed
-            .unclaimed
-            .iter()
-            .filter(|(message, _)| *message == nth)
-            .map(|(_, report)| *report);
-        let asides = asides(message, unclaimed);
+    let mut order: Vec<usize> = (0..batch.len()).collect();
+    // Batches that set the same messages aside wait for one another, not each for the other.
+    order.sort_unstable_by_key(|&nth| (batch[nth].belonging.account(), batch[nth].digest));
+    let mut unclaimed: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (message, report) in placed.unclaimed {
+        unclaimed.entry(message).or_default().push(report);
+    }
+    let takes_away = batch.iter().any(|message| message.replay.is_some());
+    let mut locked = false;
+    for nth in order {
+        let message = &batch[nth];
+        let unclaimed = unclaimed.get(&nth).map(Vec::as_slice).unwrap_or_default();
+        let asides = asides(message, unclaimed.iter().copied());
+        if !locked && (message.replay.is_some() || !asides.is_empty()) {
+            locked = true;
+            let lock = if takes_away {
+                Lock::SetAsideAlone
+            } else {
+                Lock::SetAside
+            };
+            conn.lock(lock).await?;
+        }
         if let Some(id) = message.replay {
             forget_replayed(conn, message, id, &asides).await?;
         }

@@ -9,9 +9,10 @@ mod keep;
 mod place;
 mod rollups;
 
-use super::db::Conn;
-use super::writer::Memory;
-use super::{Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport};
+use super::db::{Args, Conn};
+use super::memory::Memory;
+use super::sql::sql;
+use super::{Belonging, DomainId, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport};
 
 use decide::Decisions;
 use place::Claim;
@@ -45,22 +46,36 @@ impl Store {
         mut batch: Vec<NewMessage>,
         options: &CommitOptions<'_>,
     ) -> Result<Vec<Outcome>, StoreError> {
-        let mut write = self.write().await?;
-        let (mut conn, memory) = write.parts();
-        let outcomes = commit(&mut conn, memory, &mut batch, options).await?;
-        write.commit().await?;
-        Ok(outcomes)
+        for _ in 0..PLACED_MAX {
+            let mut write = self.write().await?;
+            let (mut conn, memory) = write.parts();
+            if let Some(outcomes) = commit(&mut conn, memory, &mut batch, options).await? {
+                write.commit().await?;
+                return Ok(outcomes);
+            }
+        }
+        let removed = std::io::Error::other("domains were removed again and again while reports came for them");
+        Err(StoreError::Unavailable(sqlx::Error::Io(removed)))
     }
 }
 
+/// Tries to find domain rows that are not removed by another node between being found and being held.
+const PLACED_MAX: usize = 5;
+
+/// `None` if a domain that reports belong to was removed meanwhile: nothing of the transaction may stay.
 async fn commit(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     batch: &mut [NewMessage],
     options: &CommitOptions<'_>,
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Result<Option<Vec<Outcome>>, StoreError> {
     memory.refresh(conn).await?;
     let placed = place::place(conn, memory, batch, options.fresh).await?;
+    // From here on nobody else writes for these domains: what is read of them stays true until the commit.
+    let held = conn.hold(domains(batch, &placed.claims)).await?;
+    if !placed.claims.iter().all(|claim| held.contains(&claim.domain)) {
+        return Ok(None);
+    }
     let mut decisions = decide::decide(conn, memory, batch, &placed.claims).await?;
     let mut moves = Moves::default();
     insert::insert(
@@ -79,8 +94,21 @@ async fn commit(
         keep::originals(conn, batch, &decisions).await?;
     }
     let mut outcomes = outcomes(batch, &decisions);
+    let added = placed.added;
     keep::set_aside(conn, memory, batch, placed, &mut outcomes).await?;
-    Ok(outcomes)
+    if added {
+        conn.run(sql!("domains_changed"), Args::default()).await?;
+    }
+    Ok(Some(outcomes))
+}
+
+/// Whose rows the batch may change.
+fn domains(batch: &[NewMessage], claims: &[Claim]) -> Vec<DomainId> {
+    let addressed = batch.iter().filter_map(|message| match message.belonging {
+        Belonging::Domain(_, domain) => Some(domain),
+        Belonging::Account(_) | Belonging::AddDomains(_) => None,
+    });
+    claims.iter().map(|claim| claim.domain).chain(addressed).collect()
 }
 
 fn outcomes(batch: &[NewMessage], decisions: &Decisions) -> Vec<Outcome> {
@@ -109,10 +137,12 @@ fn report_of<'b>(batch: &'b [NewMessage], claim: &Claim) -> &'b NewReport {
     &batch[claim.message].reports[claim.report].1
 }
 
+const MISADDRESSED: &str = "misaddressed";
+
 fn misaddressed(leaf: &str, policy_domain: &str, domain: &str) -> Problem {
     Problem {
         leaf: leaf.to_owned(),
-        reason: "misaddressed",
+        reason: MISADDRESSED,
         detail: format!("the report is about {policy_domain}, which is not {domain} or below it"),
         offset: None,
     }

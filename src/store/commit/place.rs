@@ -4,11 +4,11 @@ use hashbrown::HashMap;
 
 use crate::report::{DomainName, ancestors};
 
-use super::super::db::{Args, Conn};
+use super::super::db::{Args, Conn, Lock};
+use super::super::memory::Memory;
 use super::super::sql::sql;
-use super::super::writer::Memory;
 use super::super::{AccountId, Belonging, DomainId, NewDomain, NewMessage, Region, StoreError, TlsMode, domains};
-use super::{FreshDomain, misaddressed};
+use super::{FreshDomain, MISADDRESSED, misaddressed};
 
 /// A report of the batch with the domain row it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,8 @@ pub(super) struct Placed {
     pub names: Names,
     /// Message, report: no domain row is registered for them.
     pub unclaimed: Vec<(usize, usize)>,
+    /// Domains were added.
+    pub added: bool,
 }
 
 /// Places every report of the batch; misaddressed ones become problems of their message.
@@ -41,6 +43,8 @@ pub(super) async fn place(
 ) -> Result<Placed, StoreError> {
     let mut placed = Placed::default();
     for (nth, message) in batch.iter_mut().enumerate() {
+        // Of a try before this one.
+        message.problems.retain(|problem| problem.reason != MISADDRESSED);
         for report in 0..message.reports.len() {
             let (leaf, new) = &message.reports[report];
             let policy_domain = &*new.report.policy.domain;
@@ -57,7 +61,11 @@ pub(super) async fn place(
                 Belonging::Account(account) => closest(conn, memory, account, policy_domain).await?,
                 Belonging::AddDomains(account) => match closest(conn, memory, account, policy_domain).await? {
                     Some(domain) => Some(domain),
-                    None => add(conn, memory, account, policy_domain, message.received_at, fresh).await?,
+                    None => {
+                        let added = add(conn, memory, account, policy_domain, message.received_at, fresh).await?;
+                        placed.added |= added.is_some();
+                        added
+                    }
                 },
             };
             match domain {
@@ -145,6 +153,8 @@ async fn add(
     if name.as_str() != policy_domain {
         return Ok(None);
     }
+    // Two batches that add the same domains in another order would each wait for the other.
+    conn.lock(Lock::Names).await?;
     let fresh = fresh();
     let new = NewDomain {
         public_id: fresh.public_id,
@@ -156,8 +166,16 @@ async fn add(
         custom_return_path: None,
         rua_token: fresh.rua_token,
     };
-    let domain = domains::insert(conn, account, &new, now).await?;
-    conn.run(sql!("domains_changed"), Args::default()).await?;
+    let domain = match domains::insert(conn, account, &new, now).await? {
+        Some(domain) => domain,
+        // Another node was first.
+        None => {
+            let args = Args::default().int(account.0).text(policy_domain);
+            let row = conn.first(sql!("domain_by_name"), args).await?;
+            let row = row.ok_or_else(|| StoreError::damaged("domains", policy_domain, "was not kept"))?;
+            DomainId(row.int(0)?)
+        }
+    };
     memory.domains.insert((account, policy_domain.into()), Some(domain));
     Ok(Some((domain, policy_domain.into())))
 }

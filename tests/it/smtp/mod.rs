@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::store::{ALL_DAYS, Database, FIRST_PAGE, fresh};
+use super::store::{ALL_DAYS, Database, Dialect, FIRST_PAGE, fresh};
 
 /// A server on ports of its own, with the account `default` and its domain example.com.
 pub struct Server {
@@ -32,7 +32,7 @@ pub struct Server {
 
 impl Server {
     pub async fn start(change: impl FnOnce(&mut SmtpOptions)) -> Self {
-        let database = Database::start().await;
+        let database = Database::start(Dialect::Sqlite).await;
         let (clock, metrics) = (Clock::system(), Metrics::new());
         let (intake, _) = Intake::start(
             clock.clone(),
@@ -47,7 +47,7 @@ impl Server {
             account: "default".to_owned(),
         };
         let addresses = Addresses::new(database.store.clone(), &names);
-        let mut options = SmtpOptions::new(&names.host, database.folder.path());
+        let mut options = SmtpOptions::new(&names.host, &database.folder());
         options.smtp = vec!["127.0.0.1:0".parse().unwrap()];
         options.lmtp = vec!["127.0.0.1:0".parse().unwrap()];
         options.budget.free_disk_bytes_min = 0;

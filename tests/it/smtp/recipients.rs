@@ -58,7 +58,7 @@ async fn mail_to_a_domain_itself_comes_in_where_it_is_switched_on() {
     for name in ["catch.example", "bücher.example", "off.example"] {
         store.add_domain(account, new_domain(name), NOW).await.unwrap();
     }
-    let path = server.database.folder.path().join("tallymark.sqlite");
+    let path = server.database.path();
     sqlite(
         &path,
         "update domains set inbound_enabled = 1 where name <> 'off.example'",
@@ -104,7 +104,7 @@ async fn rival(server: &Server) -> Domain {
 async fn of_several_owners_of_a_name_the_verified_one_gets_its_mail() {
     let server = Server::start(|_| {}).await;
     let rival = rival(&server).await;
-    let path = server.database.folder.path().join("tallymark.sqlite");
+    let path = server.database.path();
     sqlite(&path, "update domains set inbound_enabled = 1").await;
     check(&server, &[("dmarc@example.com", FOREIGN)]).await;
     // 1 is verified.
@@ -143,7 +143,7 @@ async fn a_message_to_several_domains_is_kept_for_each() {
 #[tokio::test]
 async fn without_its_account_general_mail_has_to_wait() {
     let server = Server::start(|_| {}).await;
-    let path = server.database.folder.path().join("tallymark.sqlite");
+    let path = server.database.path();
     sqlite(&path, "update accounts set name = 'renamed'").await;
     check(
         &server,

@@ -80,7 +80,7 @@ async fn messages_arrive_byte_for_byte() {
         let (_, bytes) = server.set_aside().await.pop().unwrap();
         assert!(bytes == message, "{} bytes came as {}", message.len(), bytes.len());
     }
-    let left = std::fs::read_dir(server.database.folder.path())
+    let left = std::fs::read_dir(server.database.folder())
         .unwrap()
         .map(|file| file.unwrap().file_name());
     let left: Vec<_> = left
@@ -202,9 +202,7 @@ async fn acknowledging_before_the_commit_loses_mail() {
         )
         .await;
     drop(client);
-    let store = Store::open(&server.database.folder.path().join("tallymark.sqlite"))
-        .await
-        .unwrap();
+    let store = Store::open(&*server.database.path()).await.unwrap();
     assert_eq!(
         store.stats(server.database.domain.id, ALL_DAYS).await.unwrap().reports,
         0

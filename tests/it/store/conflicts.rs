@@ -2,13 +2,12 @@
 
 use tallymark::store::{Authenticated, Fate, ReportFilter};
 
-use super::{Database, FIRST_PAGE, day, message, new_report, report, taken};
+use super::{Database, FIRST_PAGE, day, message, new_report, on_both, report, taken};
 
 const RECORDS: [(&str, u64, bool); 3] = [("192.0.2.1", 7, true), ("2001:db8::1", 5, false), ("", 2, true)];
 
-#[tokio::test]
-async fn the_same_contents_are_counted_once() {
-    let db = Database::start().await;
+on_both!(the_same_contents_are_counted_once);
+async fn the_same_contents_are_counted_once(db: Database) {
     let first = db.commit(vec![new_report("1", day(0), &RECORDS)]).await;
     assert_eq!(first.reports[0].fate, Fate::Stored);
     let before = db.check_sums(db.domain.id).await;
@@ -32,9 +31,8 @@ async fn the_same_contents_are_counted_once() {
     assert!(detail.original_kept);
 }
 
-#[tokio::test]
-async fn the_same_contents_in_one_batch_are_counted_once() {
-    let db = Database::start().await;
+on_both!(the_same_contents_in_one_batch_are_counted_once);
+async fn the_same_contents_in_one_batch_are_counted_once(db: Database) {
     let batch = (0..5)
         .map(|_| message(db.account.id, vec![new_report("1", day(0), &RECORDS)]))
         .collect();
@@ -52,9 +50,8 @@ async fn the_same_contents_in_one_batch_are_counted_once() {
     assert_eq!(detail.summary.arrivals, 5);
 }
 
-#[tokio::test]
-async fn another_window_or_reporter_is_another_report() {
-    let db = Database::start().await;
+on_both!(another_window_or_reporter_is_another_report);
+async fn another_window_or_reporter_is_another_report(db: Database) {
     db.commit(vec![new_report("1", day(0), &RECORDS)]).await;
     db.commit(vec![new_report("1", day(1), &RECORDS)]).await;
     let mut other = report("1", day(0), &RECORDS);
@@ -63,9 +60,8 @@ async fn another_window_or_reporter_is_another_report() {
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 3 * 14);
 }
 
-#[tokio::test]
-async fn of_a_conflict_the_first_counts_until_an_authenticated_one_comes() {
-    let db = Database::start().await;
+on_both!(of_a_conflict_the_first_counts_until_an_authenticated_one_comes);
+async fn of_a_conflict_the_first_counts_until_an_authenticated_one_comes(db: Database) {
     let first = db
         .commit(vec![new_report("1", day(0), &[("192.0.2.1", 100, true)])])
         .await
@@ -95,9 +91,8 @@ async fn of_a_conflict_the_first_counts_until_an_authenticated_one_comes() {
     assert_eq!(listed.iter().map(|report| report.no).collect::<Vec<_>>(), [third]);
 }
 
-#[tokio::test]
-async fn a_duplicate_that_is_authenticated_lifts_the_one_it_repeats() {
-    let db = Database::start().await;
+on_both!(a_duplicate_that_is_authenticated_lifts_the_one_it_repeats);
+async fn a_duplicate_that_is_authenticated_lifts_the_one_it_repeats(db: Database) {
     db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 100, true)])])
         .await;
     let loser = [("192.0.2.2", 10, false)];
@@ -108,9 +103,8 @@ async fn a_duplicate_that_is_authenticated_lifts_the_one_it_repeats() {
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 10);
 }
 
-#[tokio::test]
-async fn a_conflict_within_one_batch_is_decided_the_same_way() {
-    let db = Database::start().await;
+on_both!(a_conflict_within_one_batch_is_decided_the_same_way);
+async fn a_conflict_within_one_batch_is_decided_the_same_way(db: Database) {
     let forged = new_report("1", day(0), &[("192.0.2.1", 100, true)]);
     let real = taken(report("1", day(0), &[("192.0.2.2", 10, true)]), Authenticated::Pass);
     let again = taken(report("1", day(0), &[("192.0.2.2", 10, true)]), Authenticated::Unknown);

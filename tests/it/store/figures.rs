@@ -2,15 +2,19 @@
 
 use proptest::prelude::*;
 use tallymark::report::{Day, DayRange};
-use tallymark::store::{Belonging, Page, ReportFilter, ResultFilter, SetAsideKind};
+use tallymark::store::{Belonging, Page, ReportFilter, ResultFilter, SetAsideKind, Store};
 
-use super::{ALL_DAYS, Database, Expected, FIRST_PAGE, day, message, new_domain, new_report};
+use super::{ALL_DAYS, Database, Dialect, Expected, FIRST_PAGE, day, message, new_domain, new_report, on_both};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
+}
+
+fn dialects() -> impl Strategy<Value = Dialect> {
+    prop_oneof![Just(Dialect::Sqlite), Just(Dialect::Postgres)]
 }
 
 fn records() -> impl Strategy<Value = Vec<(String, u64, bool)>> {
@@ -32,13 +36,13 @@ fn windows() -> impl Strategy<Value = (i64, i64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     /// Whatever is sent in, in whatever batches: each sum is what counting by hand gives.
     #[test]
-    fn sums_are_what_was_sent_in(reports in proptest::collection::vec((windows(), records()), 1..12), split in 1_usize..5) {
+    fn sums_are_what_was_sent_in(dialect in dialects(), reports in proptest::collection::vec((windows(), records()), 1..12), split in 1_usize..5) {
         runtime().block_on(async {
-            let db = Database::start().await;
+            let db = Database::start(dialect).await;
             let mut expected = Expected::new();
             let mut batch = Vec::new();
             for (nth, (window, records)) in reports.iter().enumerate() {
@@ -65,9 +69,8 @@ proptest! {
     }
 }
 
-#[tokio::test]
-async fn a_window_over_two_days_is_spread_and_nothing_is_lost() {
-    let db = Database::start().await;
+on_both!(a_window_over_two_days_is_spread_and_nothing_is_lost);
+async fn a_window_over_two_days_is_spread_and_nothing_is_lost(db: Database) {
     let begin = day(0).0 + 64_800;
     db.commit(vec![new_report(
         "1",
@@ -91,9 +94,8 @@ async fn a_window_over_two_days_is_spread_and_nothing_is_lost() {
     db.check_sums(db.domain.id).await;
 }
 
-#[tokio::test]
-async fn filters_and_pages_agree_with_the_whole() {
-    let db = Database::start().await;
+on_both!(filters_and_pages_agree_with_the_whole);
+async fn filters_and_pages_agree_with_the_whole(db: Database) {
     for nth in 0..30_u64 {
         let mixed = [("192.0.2.1", nth + 1, true), ("192.0.2.2", nth, nth % 3 == 0)];
         db.commit(vec![new_report(&nth.to_string(), day(nth as i64 % 7), &mixed)])
@@ -139,9 +141,8 @@ async fn filters_and_pages_agree_with_the_whole() {
     assert_eq!((sources.total, &sources.sources[0]), (2, &whole.sources[1]));
 }
 
-#[tokio::test]
-async fn reports_go_to_the_closest_registered_parent_or_wait() {
-    let db = Database::start().await;
+on_both!(reports_go_to_the_closest_registered_parent_or_wait);
+async fn reports_go_to_the_closest_registered_parent_or_wait(db: Database) {
     let about = |name: &str, nth: i64| {
         let mut report = super::report(name, day(nth), &[("192.0.2.1", 1, true)]);
         report.policy.domain = name.into();
@@ -180,9 +181,8 @@ async fn reports_go_to_the_closest_registered_parent_or_wait() {
     assert_eq!(db.store.domains(db.account.id).await.unwrap().len(), 3);
 }
 
-#[tokio::test]
-async fn a_removed_domain_takes_everything_with_it() {
-    let db = Database::start().await;
+on_both!(a_removed_domain_takes_everything_with_it);
+async fn a_removed_domain_takes_everything_with_it(db: Database) {
     db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 1, true)])])
         .await;
     let other = db
@@ -217,9 +217,8 @@ async fn a_removed_domain_takes_everything_with_it() {
     assert_eq!(db.check_sums(again.id).await.messages(), 1);
 }
 
-#[tokio::test]
-async fn what_was_committed_is_there_after_opening_again() {
-    let db = Database::start().await;
+on_both!(what_was_committed_is_there_after_opening_again);
+async fn what_was_committed_is_there_after_opening_again(db: Database) {
     let outcome = db
         .commit(vec![new_report(
             "1",
@@ -228,8 +227,7 @@ async fn what_was_committed_is_there_after_opening_again() {
         )])
         .await;
     db.store.close().await;
-    let path = db.folder.path().join("tallymark.sqlite");
-    let store = tallymark::store::Store::open(&path).await.unwrap();
+    let store = Store::open(db.location.clone()).await.unwrap();
     let (records, total) = store
         .records(db.domain.id, outcome.reports[0].no, FIRST_PAGE)
         .await
@@ -250,28 +248,20 @@ async fn what_was_committed_is_there_after_opening_again() {
     assert!(store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty());
 }
 
+on_both!(recounting_finds_what_was_changed_behind_our_back);
 /// A negative control: recounting does see a sum that is not the records'.
-#[tokio::test]
-async fn recounting_finds_what_was_changed_behind_our_back() {
-    let db = Database::start().await;
-    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
-        .await;
-    let path = db.folder.path().join("tallymark.sqlite");
+async fn recounting_finds_what_was_changed_behind_our_back(db: Database) {
     for statement in [
         "update daily_totals set pass = pass + 1",
         "update records set messages = 4",
         "delete from daily_sources",
         "update reports set counted = 0",
     ] {
-        let copy = db.folder.path().join("copy.sqlite");
-        db.store.close().await;
-        std::fs::copy(&path, &copy).unwrap();
-        super::super::sqlite(&copy, statement).await;
-        let store = tallymark::store::Store::open(&copy).await.unwrap();
-        assert!(
-            !store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty(),
-            "{statement}"
-        );
-        store.close().await;
+        let db = Database::start(db.dialect).await;
+        db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+            .await;
+        db.execute(statement).await;
+        let verified = db.store.verify(&|_, _| {}).await.unwrap();
+        assert!(!verified.discrepancies.is_empty(), "{statement}");
     }
 }

@@ -1,12 +1,17 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
 mod conflicts;
+mod faults;
 mod figures;
+mod leases;
+mod nodes;
 mod retention;
+mod statements;
 mod transactions;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tallymark::report::{
@@ -14,9 +19,11 @@ use tallymark::report::{
     Policy, PolicyPublished, Record, Report, Warnings, Window,
 };
 use tallymark::store::{
-    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Mode, NewDomain,
-    NewMessage, NewReport, Outcome, Page, Region, ReportFilter, Store, TlsMode, Totals,
+    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Location, Mode,
+    NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, Store, TlsMode, Totals,
 };
+
+use crate::postgres::Server;
 
 pub const NOW: i64 = 1_760_000_000_000;
 pub const ALL_DAYS: DayRange = DayRange {
@@ -28,28 +35,90 @@ pub const FIRST_PAGE: Page = Page {
     per_page: 100_000,
 };
 
-/// A database in a folder of its own, with an account and a domain.
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes two tests of `async fn name(db: Database)`: one for each database.
+macro_rules! on_both {
+    ($name:ident) => {
+        mod $name {
+            use crate::store::{Database, Dialect};
+
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name(Database::start(Dialect::Sqlite).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$name(Database::start(Dialect::Postgres).await).await;
+            }
+        }
+    };
+}
+use on_both;
+
+/// A database of a test's own, with an account and a domain.
 pub struct Database {
+    pub dialect: Dialect,
+    pub location: Location,
     pub store: Store,
     pub account: Account,
     pub domain: Domain,
-    pub folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Database {
-    pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
+    pub async fn start(dialect: Dialect) -> Self {
+        let (location, folder) = match dialect {
+            Dialect::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                (Location::File(folder.path().join("tallymark.sqlite")), Some(folder))
+            }
+            Dialect::Postgres => {
+                let server = Server::shared();
+                (Location::Server(server.url(&server.database().await)), None)
+            }
+        };
+        let store = Store::open(location.clone()).await.unwrap();
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap();
         let domain = store
             .add_domain(account.id, new_domain("example.com"), NOW)
             .await
             .unwrap();
         Self {
+            dialect,
+            location,
             store,
             account,
             domain,
-            folder,
+            _folder: folder,
+        }
+    }
+
+    /// The file of SQLite's database.
+    pub fn path(&self) -> PathBuf {
+        match &self.location {
+            Location::File(path) => path.clone(),
+            Location::Server(_) => panic!("this test is about a file"),
+        }
+    }
+
+    /// The folder of SQLite's database.
+    pub fn folder(&self) -> PathBuf {
+        let path = self.path();
+        path.parent().expect("a file lies in a folder").to_owned()
+    }
+
+    /// Changes it behind the program's back.
+    pub async fn execute(&self, statement: &str) {
+        match &self.location {
+            Location::File(path) => crate::sqlite(path, statement).await,
+            Location::Server(url) => crate::postgres::execute(url, statement).await,
         }
     }
 

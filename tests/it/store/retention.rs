@@ -2,7 +2,7 @@
 
 use tallymark::store::{Authenticated, Fate, Purged, Retention};
 
-use super::{ALL_DAYS, Database, NOW, day, new_report, report, taken};
+use super::{ALL_DAYS, Database, NOW, day, new_report, on_both, report, taken};
 
 const DAY: i64 = 86_400_000;
 const KEEP: Retention = Retention {
@@ -11,9 +11,8 @@ const KEEP: Retention = Retention {
     records_days: 400,
 };
 
-#[tokio::test]
-async fn records_go_and_their_sums_stay() {
-    let db = Database::start().await;
+on_both!(records_go_and_their_sums_stay);
+async fn records_go_and_their_sums_stay(db: Database) {
     let old = db
         .commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
         .await
@@ -51,9 +50,8 @@ async fn records_go_and_their_sums_stay() {
     );
 }
 
-#[tokio::test]
-async fn messages_set_aside_go_with_their_bytes() {
-    let db = Database::start().await;
+on_both!(messages_set_aside_go_with_their_bytes);
+async fn messages_set_aside_go_with_their_bytes(db: Database) {
     let mut stray = report("1", day(0), &[("192.0.2.1", 3, true)]);
     stray.policy.domain = "example.org".into();
     let outcome = db.commit(vec![taken(stray, Authenticated::Unknown)]).await;

@@ -7,15 +7,15 @@ use std::task::{Context, Waker};
 use tallymark::store::{CommitOptions, Fate, Store, StoreError};
 
 use super::super::writing;
-use super::{Database, NOW, day, fresh, message, new_domain, new_report};
+use super::{Database, Dialect, NOW, day, fresh, message, new_domain, new_report};
 
 const RECORDS: [(&str, u64, bool); 2] = [("192.0.2.1", 7, true), ("2001:db8::1", 5, false)];
 
 /// What ends without a commit lets other processes write, even if nobody here writes again.
 #[tokio::test]
 async fn a_refused_change_leaves_the_database_free() {
-    let db = Database::start().await;
-    let path = db.folder.path().join("tallymark.sqlite");
+    let db = Database::start(Dialect::Sqlite).await;
+    let path = db.path();
     let again = db.store.add_domain(db.account.id, new_domain("example.com"), NOW).await;
     assert!(matches!(again, Err(StoreError::Exists(_))));
     drop(writing(&path).await);
@@ -29,12 +29,12 @@ async fn a_refused_change_leaves_the_database_free() {
 /// taken and given back are not used twice.
 #[tokio::test]
 async fn a_commit_dropped_at_any_moment_leaves_sums_right() {
-    let db = Database::start().await;
+    let db = Database::start(Dialect::Sqlite).await;
     let options = CommitOptions {
         keep_originals: true,
         fresh: &fresh,
     };
-    let path = db.folder.path().join("tallymark.sqlite");
+    let path = db.path();
     let mut polls = 0;
     loop {
         let nth = i64::from(polls);
@@ -87,8 +87,8 @@ async fn a_new_database_can_be_opened_by_several_at_once() {
 /// Two programs on one file, each with its memory: domains that come and go, and the same reports from both.
 #[tokio::test]
 async fn two_programs_on_one_file_count_once() {
-    let db = Database::start().await;
-    let other = Store::open(&db.folder.path().join("tallymark.sqlite")).await.unwrap();
+    let db = Database::start(Dialect::Sqlite).await;
+    let other = Store::open(&db.path()).await.unwrap();
     let options = CommitOptions {
         keep_originals: true,
         fresh: &fresh,
@@ -125,7 +125,7 @@ async fn two_programs_on_one_file_count_once() {
 /// A recount that is given up leaves no reader behind that sees the past.
 #[tokio::test]
 async fn a_recount_given_up_leaves_readers_fresh() {
-    let db = Database::start().await;
+    let db = Database::start(Dialect::Sqlite).await;
     db.commit(vec![new_report("0", day(0), &RECORDS)]).await;
     for polls in 0..8 {
         let recount = pin!(db.store.verify(&|_, _| {}));

@@ -31,9 +31,11 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Forgets everything.
-    pub fn forget(&mut self) {
-        *self = Self::default();
+    /// Forgets which domains there are.
+    pub fn forget_domains(&mut self) {
+        self.domains.clear();
+        self.names.clear();
+        self.evidence.clear();
     }
 
     /// Forgets what may have become wrong since the last transaction. Call it at the begin of each.
@@ -43,9 +45,7 @@ impl Memory {
             .await?;
         let version = row.map_or(Ok(0), |row| row.int(0))?;
         if version != self.domains_version || self.domains.len() + self.names.len() > ENTRIES_MAX {
-            self.domains.clear();
-            self.names.clear();
-            self.evidence.clear();
+            self.forget_domains();
             self.domains_version = version;
         }
         if self.evidence.len() > ENTRIES_MAX {
@@ -77,10 +77,10 @@ impl Numbers {
     }
 }
 
-/// Takes a block from a counter; gives the first number after it.
+/// Takes a block from a counter; gives the first number after it. Numbers that come to nothing leave a gap.
 async fn take(conn: &mut Conn<'_>, counter: &str, block: i64) -> Result<i64, StoreError> {
     let row = conn
-        .first(sql!("counter_take"), Args::default().text(counter).int(block))
+        .first_apart(sql!("counter_take"), Args::default().text(counter).int(block))
         .await?;
     row.ok_or_else(|| StoreError::damaged("counters", counter, "is missing"))?
         .int(0)

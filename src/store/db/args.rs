@@ -1,0 +1,262 @@
+//! Arguments of statements, for whichever database they go to.
+
+use std::borrow::Cow;
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments as _, Encode, Postgres, Type};
+
+/// Arguments of one statement, in the order of its placeholders; or of many rows at once, for one database.
+pub(in super::super) struct Args(Held);
+
+enum Held {
+    /// Not yet known for which database.
+    Open(Vec<Value>),
+    Sqlite(SqliteArguments),
+    Postgres(Columns),
+}
+
+enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Blob(Option<Vec<u8>>),
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self(Held::Open(Vec::new()))
+    }
+}
+
+/// Binding a value of a type that the databases know cannot fail; a text over 1 GiB could, and none gets here.
+const BINDABLE: &str = "integers, texts and blobs within the message limit can be bound";
+
+impl Args {
+    /// For one statement of SQLite with so many values.
+    pub(super) fn sqlite(values: usize) -> Self {
+        let mut args = SqliteArguments::default();
+        args.reserve(values, 0);
+        Self(Held::Sqlite(args))
+    }
+
+    /// For rows of so many columns, each of which becomes an array of PostgreSQL.
+    pub(super) fn columns(columns: usize) -> Self {
+        Self(Held::Postgres(Columns {
+            all: Vec::with_capacity(columns),
+            ..Columns::default()
+        }))
+    }
+
+    /// A row of columns is complete. Gives rows and bytes so far.
+    pub(super) fn end_row(&mut self) -> (usize, usize) {
+        let Held::Postgres(columns) = &mut self.0 else {
+            return (0, 0);
+        };
+        columns.next = 0;
+        columns.rows += 1;
+        (columns.rows, columns.all.iter().map(|column| column.data.len()).sum())
+    }
+
+    pub(super) fn into_sqlite(self) -> SqliteArguments {
+        let mut args = SqliteArguments::default();
+        match self.0 {
+            Held::Sqlite(args) => return args,
+            Held::Open(values) => {
+                for value in values {
+                    match value {
+                        Value::Int(value) => args.add(value),
+                        Value::Text(value) => args.add(value),
+                        Value::Blob(value) => args.add(value),
+                    }
+                    .expect(BINDABLE);
+                }
+            }
+            Held::Postgres(_) => debug_assert!(false, "arguments for another database"),
+        }
+        args
+    }
+
+    pub(super) fn into_postgres(self) -> PgArguments {
+        let mut args = PgArguments::default();
+        match self.0 {
+            Held::Open(values) => {
+                for value in values {
+                    match value {
+                        Value::Int(value) => args.add(value),
+                        Value::Text(value) => args.add(value.as_deref().map(storable)),
+                        Value::Blob(value) => args.add(value),
+                    }
+                    .expect(BINDABLE);
+                }
+            }
+            Held::Postgres(columns) => {
+                for column in columns.all {
+                    args.add(column).expect(BINDABLE);
+                }
+            }
+            Held::Sqlite(_) => debug_assert!(false, "arguments for another database"),
+        }
+        args
+    }
+
+    pub fn int(mut self, value: i64) -> Self {
+        self.push_int(value);
+        self
+    }
+
+    pub fn text(mut self, value: &str) -> Self {
+        self.push_text(value);
+        self
+    }
+
+    pub fn blob(mut self, value: &[u8]) -> Self {
+        self.push_blob(value);
+        self
+    }
+
+    pub fn opt_int(mut self, value: Option<i64>) -> Self {
+        self.push_opt_int(value);
+        self
+    }
+
+    pub fn opt_text(mut self, value: Option<&str>) -> Self {
+        self.push_opt_text(value);
+        self
+    }
+
+    pub fn push_int(&mut self, value: i64) {
+        self.push_opt_int(Some(value));
+    }
+
+    pub fn push_opt_int(&mut self, value: Option<i64>) {
+        match &mut self.0 {
+            Held::Open(values) => values.push(Value::Int(value)),
+            Held::Sqlite(args) => args.add(value).expect(BINDABLE),
+            Held::Postgres(columns) => columns.push(Kind::Int, value.map(i64::to_be_bytes).as_ref().map(|v| &v[..])),
+        }
+    }
+
+    pub fn push_text(&mut self, value: &str) {
+        self.push_opt_text(Some(value));
+    }
+
+    pub fn push_opt_text(&mut self, value: Option<&str>) {
+        match &mut self.0 {
+            Held::Open(values) => values.push(Value::Text(value.map(str::to_owned))),
+            Held::Sqlite(args) => args.add(value.map(str::to_owned)).expect(BINDABLE),
+            Held::Postgres(columns) => {
+                columns.push(Kind::Text, value.map(storable).as_deref().map(str::as_bytes));
+            }
+        }
+    }
+
+    pub fn push_blob(&mut self, value: &[u8]) {
+        self.push_opt_blob(Some(value));
+    }
+
+    pub fn push_opt_blob(&mut self, value: Option<&[u8]>) {
+        match &mut self.0 {
+            Held::Open(values) => values.push(Value::Blob(value.map(<[u8]>::to_vec))),
+            Held::Sqlite(args) => args.add(value.map(<[u8]>::to_vec)).expect(BINDABLE),
+            Held::Postgres(columns) => columns.push(Kind::Blob, value),
+        }
+    }
+}
+
+/// PostgreSQL's texts hold every character but U+0000, which a quoted printable header may smuggle in.
+fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}").into()
+    } else {
+        text.into()
+    }
+}
+
+/// Rows, column by column.
+#[derive(Default)]
+struct Columns {
+    all: Vec<Column>,
+    /// The column that the next value belongs to.
+    next: usize,
+    rows: usize,
+}
+
+/// A one-dimensional array in PostgreSQL's binary form, save its head.
+struct Column {
+    kind: Kind,
+    values: i32,
+    has_null: bool,
+    data: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Int,
+    Text,
+    Blob,
+}
+
+impl Columns {
+    fn push(&mut self, kind: Kind, value: Option<&[u8]>) {
+        if self.next == self.all.len() {
+            self.all.push(Column {
+                kind,
+                values: 0,
+                has_null: false,
+                data: Vec::with_capacity(4_096),
+            });
+        }
+        let column = &mut self.all[self.next];
+        self.next += 1;
+        debug_assert_eq!(column.kind, kind, "a column has one type");
+        column.values += 1;
+        match value {
+            Some(value) => {
+                let len = i32::try_from(value.len()).expect(BINDABLE);
+                column.data.extend_from_slice(&len.to_be_bytes());
+                column.data.extend_from_slice(value);
+            }
+            None => {
+                column.has_null = true;
+                column.data.extend_from_slice(&(-1_i32).to_be_bytes());
+            }
+        }
+    }
+}
+
+impl Type<Postgres> for Column {
+    fn type_info() -> PgTypeInfo {
+        <Vec<i64> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Column {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        // The numbers of the types int8, text and bytea are part of PostgreSQL's protocol.
+        let element: i32 = match self.kind {
+            Kind::Int => 20,
+            Kind::Text => 25,
+            Kind::Blob => 17,
+        };
+        // Dimensions, whether there are nulls, the type of the elements, how many, and the index of the first.
+        for word in [1, i32::from(self.has_null), element, self.values, 1] {
+            buffer.extend_from_slice(&word.to_be_bytes());
+        }
+        buffer.extend_from_slice(&self.data);
+        Ok(IsNull::No)
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(match self.kind {
+            Kind::Int => <Vec<i64> as Type<Postgres>>::type_info(),
+            Kind::Text => <Vec<String> as Type<Postgres>>::type_info(),
+            Kind::Blob => <Vec<Vec<u8>> as Type<Postgres>>::type_info(),
+        })
+    }
+
+    fn size_hint(&self) -> usize {
+        20 + self.data.len()
+    }
+}

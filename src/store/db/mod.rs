@@ -1,0 +1,295 @@
+//! A connection as the bodies of this room see it: SQL text, arguments, rows. One body serves every dialect;
+//! what differs between databases stays in this folder, in `sqlite.rs` and in `postgres.rs`.
+
+mod args;
+mod bulk;
+
+use futures_util::TryStreamExt as _;
+use futures_util::future::join;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPool, PgRow};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection as _, Decode, Postgres, Row as _, Sqlite, Type};
+
+use super::{DomainId, StoreError, postgres, sqlite};
+pub(super) use args::Args;
+use bulk::Piece;
+
+/// One row of an answer.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
+        self.value(column)
+    }
+
+    /// A count: never negative in the database.
+    pub fn count(&self, column: usize) -> Result<u64, StoreError> {
+        Ok(u64::try_from(self.int(column)?).unwrap_or(0))
+    }
+
+    pub fn flag(&self, column: usize) -> Result<bool, StoreError> {
+        Ok(self.int(column)? != 0)
+    }
+
+    pub fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        self.value(column)
+    }
+
+    pub fn text(&self, column: usize) -> Result<String, StoreError> {
+        self.value(column)
+    }
+
+    pub fn opt_text(&self, column: usize) -> Result<Option<String>, StoreError> {
+        self.value(column)
+    }
+
+    pub fn blob(&self, column: usize) -> Result<&[u8], StoreError> {
+        self.value(column)
+    }
+
+    pub fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, StoreError> {
+        self.value(column)
+    }
+
+    fn value<'r, T>(&'r self, column: usize) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
+    {
+        match self {
+            Self::Sqlite(row) => row.try_get(column),
+            Self::Postgres(row) => row.try_get(column),
+        }
+        .map_err(StoreError::from)
+    }
+}
+
+/// A connection that is held: a writer's own, or one out of the readers' pool.
+#[derive(Debug)]
+pub(super) enum Link {
+    Sqlite(Box<SqliteConnection>),
+    SqliteReader(PoolConnection<Sqlite>),
+    /// With a pool for what is to be committed apart from the writer's transaction.
+    Postgres(Box<PgConnection>, PgPool),
+    PostgresReader(PoolConnection<Postgres>),
+}
+
+/// A held connection, by its dialect.
+pub(super) enum Side<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl Link {
+    fn side(&mut self) -> Side<'_> {
+        match self {
+            Self::Sqlite(conn) => Side::Sqlite(conn),
+            Self::SqliteReader(conn) => Side::Sqlite(conn),
+            Self::Postgres(conn, _) => Side::Postgres(conn),
+            Self::PostgresReader(conn) => Side::Postgres(conn),
+        }
+    }
+
+    /// Begins a transaction that writes.
+    pub async fn begin(&mut self) -> Result<(), StoreError> {
+        match self.side() {
+            Side::Sqlite(conn) => sqlx::query(sqlite::BEGIN).execute(conn).await.map(drop)?,
+            Side::Postgres(conn) => sqlx::query(postgres::BEGIN).execute(conn).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction that sees one state of the database. A reader that is dropped within it is closed.
+    pub async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::SqliteReader(conn) => conn.close_on_drop(),
+            Self::PostgresReader(conn) => conn.close_on_drop(),
+            Self::Sqlite(_) | Self::Postgres(..) => {}
+        }
+        match self.side() {
+            Side::Sqlite(conn) => sqlx::query(sqlite::BEGIN_SNAPSHOT).execute(conn).await.map(drop)?,
+            Side::Postgres(conn) => sqlx::query(postgres::BEGIN_SNAPSHOT).execute(conn).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    pub async fn commit(&mut self) -> Result<(), StoreError> {
+        self.end("commit").await
+    }
+
+    pub async fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.end("rollback").await
+    }
+
+    async fn end(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        match self.side() {
+            Side::Sqlite(conn) => sqlx::query(sql).execute(conn).await.map(drop)?,
+            Side::Postgres(conn) => sqlx::query(sql).execute(conn).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// Says good-bye.
+    pub async fn close(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(conn) => conn.close().await?,
+            Self::Postgres(conn, _) => conn.close().await?,
+            Self::SqliteReader(conn) => drop(conn),
+            Self::PostgresReader(conn) => drop(conn),
+        }
+        Ok(())
+    }
+}
+
+/// What only one transaction may do at a time, where there are several writers. Held until the transaction ends.
+/// Whoever needs more than one of these and of [`Conn::hold`] takes them in this order: names, domains, messages
+/// set aside; and the counter of `domains_changed` after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Adding domains on sight.
+    Names,
+    /// Setting messages aside: many at a time, but nobody who takes some away.
+    SetAside,
+    /// Taking messages away that were set aside.
+    SetAsideAlone,
+}
+
+/// Runs statements on an open connection.
+pub(super) struct Conn<'c>(pub &'c mut Link);
+
+impl Conn<'_> {
+    /// Every row of the answer; only for answers that are small by their nature.
+    pub async fn all(&mut self, sql: &'static str, args: Args) -> Result<Vec<Row>, StoreError> {
+        Ok(match self.0.side() {
+            Side::Sqlite(conn) => {
+                let rows = sqlx::query_with(sql, args.into_sqlite()).fetch(conn);
+                rows.map_ok(Row::Sqlite).try_collect().await?
+            }
+            Side::Postgres(conn) => {
+                let rows = sqlx::query_with(sql, args.into_postgres()).fetch(conn);
+                rows.map_ok(Row::Postgres).try_collect().await?
+            }
+        })
+    }
+
+    /// The first row, if there is one.
+    pub async fn first(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
+        Ok(match self.0.side() {
+            Side::Sqlite(conn) => {
+                let row = sqlx::query_with(sql, args.into_sqlite()).fetch_optional(conn);
+                row.await?.map(Row::Sqlite)
+            }
+            Side::Postgres(conn) => {
+                let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(conn);
+                row.await?.map(Row::Postgres)
+            }
+        })
+    }
+
+    /// As [`Self::first`], but committed by itself, whatever becomes of the transaction, where other writers would
+    /// wait for the row until it ends.
+    pub async fn first_apart(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
+        let Link::Postgres(_, pool) = self.0 else {
+            return self.first(sql, args).await;
+        };
+        let mut conn = pool.acquire().await?;
+        let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(&mut *conn);
+        Ok(row.await?.map(Row::Postgres))
+    }
+
+    /// Runs a statement; gives the number of rows it changed.
+    pub async fn run(&mut self, sql: &'static str, args: Args) -> Result<u64, StoreError> {
+        Ok(match self.0.side() {
+            Side::Sqlite(conn) => {
+                let done = sqlx::query_with(sql, args.into_sqlite()).execute(conn);
+                done.await?.rows_affected()
+            }
+            Side::Postgres(conn) => {
+                let done = sqlx::query_with(sql, args.into_postgres()).execute(conn);
+                done.await?.rows_affected()
+            }
+        })
+    }
+
+    /// Runs a statement with one `values` tuple once for as many rows as `rows` has, in pieces.
+    /// `bind` adds the values of one row.
+    pub async fn bulk<T>(
+        &mut self,
+        sql: &'static str,
+        rows: &[T],
+        mut bind: impl FnMut(&mut Args, &T),
+    ) -> Result<(), StoreError> {
+        let is_postgres = matches!(self.0.side(), Side::Postgres(_));
+        let mut rest = rows;
+        let mut next = Piece::cut(is_postgres, sql, &mut rest, &mut bind);
+        while let Some(piece) = next {
+            // The database works elsewhere: the values of the next piece are gathered meanwhile.
+            let gathering = async { Piece::cut(is_postgres, sql, &mut rest, &mut bind) };
+            let (done, following) = join(piece.run(self.0.side()), gathering).await;
+            done?;
+            next = following;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::bulk`], for questions: the rows of all answers.
+    pub async fn bulk_all<T>(
+        &mut self,
+        sql: &'static str,
+        rows: &[T],
+        mut bind: impl FnMut(&mut Args, &T),
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut answer = Vec::new();
+        let is_postgres = matches!(self.0.side(), Side::Postgres(_));
+        let mut rest = rows;
+        while let Some(piece) = Piece::cut(is_postgres, sql, &mut rest, &mut bind) {
+            match (piece, self.0.side()) {
+                (Piece::Sqlite(sql, args), Side::Sqlite(conn)) => {
+                    let mut found = sqlx::query_with(sql, args).fetch(conn);
+                    while let Some(row) = found.try_next().await? {
+                        answer.push(Row::Sqlite(row));
+                    }
+                }
+                (Piece::Postgres(sql, args), Side::Postgres(conn)) => {
+                    let mut found = sqlx::query_with(sql, args).fetch(conn);
+                    while let Some(row) = found.try_next().await? {
+                        answer.push(Row::Postgres(row));
+                    }
+                }
+                _ => unreachable!("it was cut for this connection"),
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Waits until no other transaction writes for these domain rows, and keeps others waiting until this one ends.
+    /// Gives those that are still there. SQLite has one writer anyway.
+    pub async fn hold(&mut self, mut domains: Vec<DomainId>) -> Result<Vec<DomainId>, StoreError> {
+        domains.sort_unstable();
+        domains.dedup();
+        if matches!(self.0.side(), Side::Sqlite(_)) {
+            return Ok(domains);
+        }
+        let rows = self.bulk_all(postgres::HOLD, &domains, |args, domain| args.push_int(domain.0));
+        rows.await?.iter().map(|row| row.int(0).map(DomainId)).collect()
+    }
+
+    /// Waits for a lock; it is let go when the transaction ends. SQLite has one writer anyway.
+    pub async fn lock(&mut self, lock: Lock) -> Result<(), StoreError> {
+        if let Side::Postgres(conn) = self.0.side() {
+            postgres::lock(conn, lock).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives space that became free back to the file system, where the database does not see to it by itself.
+    pub async fn give_back(&mut self) -> Result<(), StoreError> {
+        if let Side::Sqlite(conn) = self.0.side() {
+            sqlx::query(sqlite::GIVE_BACK).execute(conn).await?;
+        }
+        Ok(())
+    }
+}

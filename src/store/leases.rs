@@ -1,0 +1,55 @@
+//! Leases: which node does a job that only one may do at a time.
+//!
+//! A holder renews its lease long before it runs out; when the node dies, another takes it after that. The instants are
+//! those of the nodes' clocks, so a lease lasts much longer than these may differ. A job must bear being done twice all
+//! the same: a node that was stopped goes on without knowing that its lease has gone.
+
+use super::db::{Args, Conn};
+use super::sql::sql;
+use super::{Millis, Store, StoreError};
+
+/// Who has a lease, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub holder: String,
+    pub until: Millis,
+}
+
+impl Store {
+    /// Takes the lease of that name until `now + lasts`, milliseconds, if it is free or has run out, or renews it if
+    /// `holder` has it. False if another has it.
+    pub async fn take_lease(&self, name: &str, holder: &str, now: Millis, lasts: Millis) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let args = Args::default().text(name).text(holder);
+        let args = args.int(now.saturating_add(lasts)).int(now);
+        let taken = conn.run(sql!("lease_take"), args).await? > 0;
+        write.commit().await?;
+        Ok(taken)
+    }
+
+    /// Gives the lease up, so that another need not wait until it runs out. False if `holder` does not have it.
+    pub async fn release_lease(&self, name: &str, holder: &str) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let args = Args::default().text(name).text(holder);
+        let released = conn.run(sql!("lease_release"), args).await? > 0;
+        write.commit().await?;
+        Ok(released)
+    }
+
+    /// Who has the lease, run out or not.
+    pub async fn lease(&self, name: &str) -> Result<Option<Lease>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn)
+            .first(sql!("lease_by_name"), Args::default().text(name))
+            .await?;
+        row.map(|row| {
+            Ok(Lease {
+                holder: row.text(0)?,
+                until: row.int(1)?,
+            })
+        })
+        .transpose()
+    }
+}

@@ -1,0 +1,175 @@
+//! Who writes: one connection on SQLite, a few on PostgreSQL. A transaction that is dropped is rolled back.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::PgPool;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::db::{Conn, Link};
+use super::memory::Memory;
+use super::{StoreError, postgres, sqlite};
+
+/// How a connection that was idle may take to begin a transaction before it is given up for dead, and one with a failed
+/// transaction to roll it back.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
+
+/// Where connections come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    Sqlite(sqlite::File),
+    Postgres(postgres::Server, PgPool),
+}
+
+impl Source {
+    async fn connect(&self) -> Result<Link, StoreError> {
+        Ok(match self {
+            Self::Sqlite(file) => Link::Sqlite(Box::new(file.writer().await?)),
+            Self::Postgres(server, apart) => Link::Postgres(Box::new(server.writer().await?), apart.clone()),
+        })
+    }
+}
+
+/// The writers of this node.
+#[derive(Debug)]
+pub(super) struct Writers {
+    source: Source,
+    count: u32,
+    /// As many as there are writers that nobody uses.
+    permits: Arc<Semaphore>,
+    /// Those that wait for work; the last to wait is the first to work, so that what it remembers is fresh.
+    idle: Mutex<Vec<Writer>>,
+}
+
+#[derive(Debug, Default)]
+struct Writer {
+    /// `None` until it is needed, and after a fault.
+    link: Option<Link>,
+    memory: Memory,
+}
+
+/// A write transaction. Dropped without [`Write::commit`], nothing of it stays.
+pub(super) struct Write {
+    writers: Arc<Writers>,
+    link: Option<Link>,
+    memory: Memory,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Writers {
+    /// `first` is the connection that has looked at the schema.
+    pub fn new(source: Source, first: Link) -> Self {
+        let count = match source {
+            Source::Sqlite(_) => 1,
+            Source::Postgres(..) => postgres::WRITERS,
+        };
+        let first = Writer {
+            link: Some(first),
+            memory: Memory::default(),
+        };
+        Self {
+            source,
+            count,
+            permits: Arc::new(Semaphore::new(count as usize)),
+            idle: Mutex::new(vec![first]),
+        }
+    }
+
+    /// Begins a transaction; waits for a writer.
+    pub async fn begin(self: &Arc<Self>) -> Result<Write, StoreError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| StoreError::Unavailable(sqlx::Error::PoolClosed))?;
+        let Writer { link, memory } = self.idle().pop().unwrap_or_default();
+        let mut write = Write {
+            writers: Arc::clone(self),
+            link: None,
+            memory,
+            permit: Some(permit),
+        };
+        write.link = Some(self.begin_on(link).await?);
+        Ok(write)
+    }
+
+    async fn begin_on(&self, idle: Option<Link>) -> Result<Link, StoreError> {
+        if let Some(mut link) = idle {
+            match (tokio::time::timeout(ANSWER_MAX, link.begin()).await, &self.source) {
+                (Ok(Ok(())), _) => return Ok(link),
+                (Ok(Err(error)), Source::Sqlite(_)) => return Err(error),
+                // The server was restarted since: nothing was asked of it yet, so that a new connection will do.
+                (Ok(Err(_)) | Err(_), _) => drop(link),
+            }
+        }
+        let mut link = self.source.connect().await?;
+        link.begin().await?;
+        Ok(link)
+    }
+
+    /// Waits for what is being written; nobody begins anything after that.
+    pub async fn stop(&self) {
+        // An error says that another has closed it already.
+        if let Ok(_all) = self.permits.acquire_many(self.count).await {
+            self.permits.close();
+        }
+    }
+
+    /// Closes the connections, after [`Self::stop`].
+    pub async fn close(&self) {
+        let writers = std::mem::take(&mut *self.idle());
+        for link in writers.into_iter().filter_map(|writer| writer.link) {
+            if let Err(error) = link.close().await {
+                tracing::warn!(%error, "database did not close cleanly; it recovers when it is opened again");
+            }
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Writer>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write {
+    /// The connection and what the writer remembers.
+    pub fn parts(&mut self) -> (Conn<'_>, &mut Memory) {
+        let link = self
+            .link
+            .as_mut()
+            .expect("only commit takes it, and that consumes this");
+        (Conn(link), &mut self.memory)
+    }
+
+    /// Makes it durable. After an error nothing of it is in the database, or all (a lost answer); never a part.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        // Not taken out before it is done: if this is dropped meanwhile, the connection is rolled back as any other.
+        let link = self
+            .link
+            .as_mut()
+            .expect("only commit takes it, and that consumes this");
+        link.commit().await?;
+        let writer = Writer {
+            link: self.link.take(),
+            memory: std::mem::take(&mut self.memory),
+        };
+        self.writers.idle().push(writer);
+        Ok(())
+    }
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        let Some(mut link) = self.link.take() else { return };
+        // Without a runtime the connection is closed, which rolls back too.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (writers, permit) = (Arc::clone(&self.writers), self.permit.take());
+        runtime.spawn(async move {
+            // What the writer remembers may be of the transaction that was not committed: it starts anew.
+            let rolled_back = tokio::time::timeout(ANSWER_MAX, link.roll_back()).await;
+            writers.idle().push(Writer {
+                link: matches!(rolled_back, Ok(Ok(()))).then_some(link),
+                memory: Memory::default(),
+            });
+            drop(permit);
+        });
+    }
+}

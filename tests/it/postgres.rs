@@ -1,0 +1,244 @@
+//! A PostgreSQL server of the tests' own, from Debian's package `postgresql`: started once a test process, gone with it.
+//!
+//! A process may end in any way and leave nothing behind: a keeper waits for the end of a pipe that nobody writes to,
+//! then stops the server and removes its folder. Without the package a test fails; it is never skipped.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+/// A running server.
+pub struct Server {
+    folder: PathBuf,
+    user: Option<User>,
+    port: u16,
+    options: String,
+    /// Its pipe is the server's life.
+    keeper: Child,
+}
+
+/// Whom the server runs as when the tests run as root, which it refuses.
+#[derive(Clone, Copy)]
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+/// Does a commit wait for the disk? Only where a test kills the machine, as it were; the rest is in a hurry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    Hurried,
+    Durable,
+}
+
+impl Server {
+    /// The one that tests share.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(Durability::Hurried))
+    }
+
+    /// A server of the caller's own.
+    pub fn start(durability: Durability) -> Self {
+        let user = user();
+        let folder = tempfile::Builder::new()
+            .prefix("tallymark-pg")
+            .tempdir()
+            .unwrap()
+            .keep();
+        own(&folder, user);
+        copy(&template(user), &folder.join("data"), user);
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut options = format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c max_connections=200",
+            folder.display()
+        );
+        if durability == Durability::Hurried {
+            options += " -c fsync=off -c full_page_writes=off";
+        }
+        let stop = "cat >/dev/null; \"$0\" -D \"$1/data\" -m immediate -s stop; rm -rf \"$1\"";
+        let keeper = command("sh", user)
+            .args(["-c", stop])
+            .arg(binary("pg_ctl"))
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let server = Self {
+            folder,
+            user,
+            port,
+            options,
+            keeper,
+        };
+        server.start_again();
+        server
+    }
+
+    /// Starts it after [`Self::stop`].
+    pub fn start_again(&self) {
+        self.control(&["start", "-w", "-o", &self.options]);
+    }
+
+    /// Stops it the hard way, as a crash would.
+    pub fn stop(&self) {
+        self.control(&["stop", "-m", "immediate"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let log = self.folder.join("log");
+        let done = command(binary("pg_ctl"), self.user)
+            .arg("-D")
+            .arg(self.folder.join("data"))
+            .arg("-l")
+            .arg(&log)
+            .args(arguments)
+            .status();
+        let log = || fs::read_to_string(&log).unwrap_or_default();
+        assert!(done.is_ok_and(|status| status.success()), "{arguments:?}: {}", log());
+    }
+
+    /// The server through its socket in the file system, which is the faster way.
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://tallymark@localhost:{}/{database}?host={}",
+            self.port,
+            self.folder.display()
+        )
+    }
+
+    /// The server through TCP.
+    pub fn tcp_url(&self, database: &str) -> String {
+        format!("postgres://tallymark@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Makes an empty database; gives its name.
+    pub async fn database(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        execute(&self.url("postgres"), &format!("create database {name}")).await;
+        name
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+/// Runs a statement behind the program's back.
+pub async fn execute(url: &str, statement: &str) {
+    let options: PgConnectOptions = url.parse().unwrap();
+    let mut conn = options.connect().await.unwrap();
+    let statement = AssertSqlSafe(statement.to_owned());
+    sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+}
+
+fn command(program: impl AsRef<std::ffi::OsStr>, user: Option<User>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/").stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    if let Some(user) = user {
+        command.uid(user.uid).gid(user.gid);
+    }
+    command
+}
+
+/// `postgres` or `nobody`, if this is root.
+fn user() -> Option<User> {
+    use std::os::unix::fs::MetadataExt as _;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return None;
+    }
+    let all = fs::read_to_string("/etc/passwd").unwrap();
+    let of = |name: &str| {
+        let line = all.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut numbers = line.split(':').skip(2).map(|number| number.parse().ok());
+        Some(User {
+            uid: numbers.next()??,
+            gid: numbers.next()??,
+        })
+    };
+    Some(
+        of("postgres")
+            .or_else(|| of("nobody"))
+            .expect("a user that is not root"),
+    )
+}
+
+/// A program of the newest server that is installed.
+fn binary(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions.max_by_key(|entry| {
+        let version = entry.file_name().into_string().ok();
+        version.and_then(|version| version.parse::<u32>().ok())
+    });
+    let path = newest.map(|entry| entry.path().join("bin").join(name));
+    path.filter(|path| path.exists())
+        .expect("PostgreSQL is needed: apt-get install postgresql")
+}
+
+/// A database cluster to copy, made once and kept with the other build products: making one takes a second.
+fn template(user: Option<User>) -> PathBuf {
+    let version = binary("initdb").display().to_string().replace('/', "-");
+    let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template{version}"));
+    if template.exists() {
+        return template;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    own(folder.path(), user);
+    let made = folder.path().join("data");
+    let done = command(binary("initdb"), user)
+        .arg("-D")
+        .arg(&made)
+        .args([
+            "-U",
+            "tallymark",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+            "--wal-segsize=1",
+        ])
+        .status();
+    assert!(done.is_ok_and(|status| status.success()), "initdb failed");
+    let part = template.with_extension(std::process::id().to_string());
+    copy(&made, &part, None);
+    // Another process may have been first: then this one is not needed.
+    if fs::rename(&part, &template).is_err() {
+        fs::remove_dir_all(&part).unwrap();
+    }
+    template
+}
+
+fn own(path: &Path, user: Option<User>) {
+    if let Some(User { uid, gid }) = user {
+        chown(path, Some(uid), Some(gid)).unwrap();
+    }
+}
+
+fn copy(from: &Path, to: &Path, user: Option<User>) {
+    if from.is_dir() {
+        fs::DirBuilder::new().mode(0o700).create(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()), user);
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+    }
+    own(to, user);
+}
