@@ -6,7 +6,9 @@ use libfuzzer_sys::fuzz_target;
 use tallymark::origin::smtp::data::{Decoder, Hops, Progress};
 
 fuzz_target!(|input: &[u8]| {
-    let Some((&cut, data)) = input.split_first() else { return };
+    let Some((&cut, data)) = input.split_first() else {
+        return;
+    };
     let (first, second) = data.split_at(usize::from(cut).min(data.len()));
     let (mut decoder, mut hops) = (Decoder::new(), Hops::new());
     let mut message = Vec::new();
@@ -31,7 +33,11 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(hops.count(), counted.count());
     if let Some(at) = found {
         let text = &whole[..at + 2];
-        let own = text.iter().enumerate().skip(2).filter(|(at, byte)| **byte != b'.' || &text[at - 2..*at] != b"\r\n");
+        let own = text
+            .iter()
+            .enumerate()
+            .skip(2)
+            .filter(|(at, byte)| **byte != b'.' || &text[at - 2..*at] != b"\r\n");
         assert!(message.iter().eq(own.map(|(_, byte)| byte)));
         // Neither CR nor LF without the other; the end's own are not looked at.
         let bare = (2..text.len()).any(|at| match text[at] {

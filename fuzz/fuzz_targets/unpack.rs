@@ -9,7 +9,11 @@ use libfuzzer_sys::fuzz_target;
 use tallymark::unpack::{Limits, unpack};
 
 fuzz_target!(|message: &[u8]| {
-    let limits = Limits { xml_bytes_max: 1 << 20, inflated_bytes_max: 8 << 20, ..Limits::default() };
+    let limits = Limits {
+        xml_bytes_max: 1 << 20,
+        inflated_bytes_max: 8 << 20,
+        ..Limits::default()
+    };
     // A bound on time that does not depend on the machine.
     let steps = Cell::new(0_u32);
     let stop = || {
