@@ -1,0 +1,178 @@
+//! The settings themselves.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Described;
+use crate::report::DomainName;
+
+settings! {
+    /// Where everything is kept.
+    database: Database {
+        /// The folder of the database, made if it is missing. The file in it is tallymark.sqlite.
+        dir: PathBuf = PathBuf::from("./tallymark-data");
+        /// A database elsewhere: postgres://USER@HOST/DATABASE or sqlite://PATH. Empty is the file in dir.
+        /// A password is better kept in ~/.pgpass, or in the environment, than here.
+        url: String = String::new();
+    }
+
+    /// The API.
+    http: Http {
+        /// Where the API listens. Put a proxy with TLS before it if others than this machine shall reach it.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// Longest request body, bytes, save for an upload.
+        api_body_bytes_max: usize = 64 * 1024;
+        /// Longest upload of a report, bytes.
+        upload_bytes_max: usize = 25 * 1024 * 1024;
+        /// Bytes of all uploads that are being received or stored; further ones wait.
+        uploads_in_flight_bytes_max: usize = 256 * 1024 * 1024;
+        /// Rows on a page if the client does not say.
+        page_size_default: u32 = 20;
+        /// Most rows on a page, whatever the client says.
+        page_size_max: u32 = 100;
+        /// Requests a second that each key may make in the long run; 0 is no limit.
+        rate_per_second: u32 = 20;
+        /// Requests that a key may make at once when it has been quiet.
+        rate_burst: u32 = 200;
+        /// Longest time from the end of a request to its answer, seconds.
+        answer_seconds_max: u64 = 60;
+        /// Exports that may run at once.
+        exports_max: usize = 8;
+        /// Who may read /metrics: "loopback" (this machine), "everybody" or "nobody".
+        metrics: MetricsReaders = MetricsReaders::Loopback;
+    }
+
+    /// The names that the DNS records of your domains point to. Set them before any domain publishes its records.
+    service: Service {
+        /// The installation's own name; the hosts for SPF, tracking, inbound mail and bounces lie below it.
+        host: HostName = HostName::known("tallymark.example");
+        /// The host that reports are sent to.
+        rua_host: HostName = HostName::known("rua.tallymark.example");
+    }
+
+    /// How long things are kept.
+    retention: Retention {
+        /// Reports as they were received, days; 0 keeps none.
+        originals_days: u32 = 30;
+        /// Records of reports, days; the sums of each day and source stay for ever.
+        records_days: u32 = 400;
+        /// Messages in quarantine, unclaimed reports and other mail, days.
+        set_aside_days: u32 = 400;
+    }
+
+    /// What a message may cost. What breaks a limit is set aside in quarantine, never lost.
+    limits: Limits {
+        /// Longest message or file, bytes.
+        message_bytes_max: u64 = 25 * 1024 * 1024;
+        /// Multiparts inside each other.
+        mime_depth_max: usize = 8;
+        /// Parts of one mail.
+        mime_parts_max: usize = 256;
+        /// Mails inside mails.
+        rfc822_levels_max: usize = 4;
+        /// One block of header fields, bytes.
+        header_bytes_max: usize = 100 * 1024;
+        /// Header fields in one block.
+        header_fields_max: usize = 1_000;
+        /// Files in the archives of one message.
+        archive_entries_max: usize = 16;
+        /// Archives inside each other.
+        archive_nesting_max: usize = 3;
+        /// An archive inside an archive, bytes.
+        archive_bytes_max: usize = 25 * 1024 * 1024;
+        /// Longest report after decompression, bytes. Memory stays flat whatever it is.
+        xml_bytes_max: u64 = 256 * 1024 * 1024;
+        /// All that is decompressed for one message, bytes.
+        inflated_bytes_max: u64 = 512 * 1024 * 1024;
+        /// One text or tag of a report, bytes.
+        event_bytes_max: usize = 64 * 1024;
+        /// Elements inside each other.
+        xml_depth_max: usize = 32;
+        /// Attributes of one tag.
+        attributes_max: usize = 64;
+        /// Most records in a report.
+        records_max: usize = 2_000_000;
+        /// Most kinds of records in a report: those that differ in more than address and count are held in memory.
+        evidence_max: usize = 250_000;
+        /// DKIM results of a record, and SPF results; more are dropped with a warning.
+        results_max: usize = 100;
+        /// Longest time for one message, seconds.
+        seconds_max: u64 = 30;
+    }
+
+    /// How messages get into the database.
+    intake: Intake {
+        /// Messages that may wait; then whoever brings more does.
+        queue_messages_max: usize = 1_024;
+        /// Most messages in one transaction.
+        batch_messages_max: usize = 256;
+        /// Most bytes of messages in one transaction.
+        batch_bytes_max: usize = 4 * 1024 * 1024;
+        /// Threads that unpack and parse; 0 is one for each core.
+        threads: usize = 0;
+    }
+
+    /// What is written to standard error.
+    log: Log {
+        /// Which messages: a level (error, warn, info, debug, trace), or levels by module, as in "info,sqlx=warn".
+        filter: String = "info".to_owned();
+        /// How each is written.
+        format: LogFormat = LogFormat::Text;
+    }
+}
+
+/// How log messages are written: `text` for people, `json` for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line a message, for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsReaders {
+    /// Who connects from this machine.
+    Loopback,
+    /// Whoever can connect.
+    Everybody,
+    /// No one.
+    Nobody,
+}
+
+/// A host's name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostName(DomainName);
+
+impl HostName {
+    fn known(name: &'static str) -> Self {
+        Self(DomainName::parse(name).expect("the defaults above are names"))
+    }
+
+    /// The name itself.
+    pub fn name(&self) -> &DomainName {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        DomainName::parse(&text)
+            .map(Self)
+            .map_err(|error| format!("{text}: {error}"))
+    }
+}
+
+impl From<HostName> for String {
+    fn from(host: HostName) -> Self {
+        host.0.to_string()
+    }
+}
