@@ -32,7 +32,20 @@ struct Figures {
     provenance: Family<VerdictLabels, Counter>,
     provenance_seconds: Histogram,
     provenance_dns_questions: Counter,
+    domain_checks: Family<StatusLabels, Counter>,
+    domain_changes: Family<ChangeLabels, Counter>,
     uptime_seconds: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabels {
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChangeLabels {
+    from: &'static str,
+    to: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -92,6 +105,8 @@ impl Metrics {
             provenance: Family::default(),
             provenance_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             provenance_dns_questions: Counter::default(),
+            domain_checks: Family::default(),
+            domain_changes: Family::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -161,6 +176,12 @@ impl Metrics {
             "DNS questions asked for these checks, answered from the cache or not",
             f.provenance_dns_questions.clone(),
         );
+        registry.register(
+            "domain_checks",
+            "Looks at the DNS records of a domain, by its status after that",
+            f.domain_checks.clone(),
+        );
+        registry.register("domain_changes", "Changes of domains' status", f.domain_changes.clone());
         registry.register_with_unit("uptime", "Age of the process", Unit::Seconds, f.uptime_seconds.clone());
         Self(Arc::new(Figures { registry, ..figures }))
     }
@@ -213,6 +234,16 @@ impl Metrics {
         self.0.provenance.get_or_create(&VerdictLabels { verdict }).inc();
         self.0.provenance_seconds.observe(took.as_secs_f64());
         self.0.provenance_dns_questions.inc_by(questions);
+    }
+
+    /// One look at a domain's DNS records that was kept; the domain's status after that.
+    pub fn count_domain_check(&self, status: &'static str) {
+        self.0.domain_checks.get_or_create(&StatusLabels { status }).inc();
+    }
+
+    /// One domain that is no longer what it was.
+    pub fn count_domain_change(&self, from: &'static str, to: &'static str) {
+        self.0.domain_changes.get_or_create(&ChangeLabels { from, to }).inc();
     }
 
     /// How many messages wait, and how many may.
