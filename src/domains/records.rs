@@ -91,6 +91,18 @@ impl ServiceNames {
 }
 
 impl Purpose {
+    /// Every purpose.
+    pub const ALL: &'static [Self] = &[
+        Self::Spf,
+        Self::Dkim,
+        Self::Dmarc,
+        Self::DmarcAuthorization,
+        Self::ReturnPath,
+        Self::Tracking,
+        Self::Mx,
+        Self::Bimi,
+    ];
+
     /// The word on the wire.
     pub const fn word(self) -> &'static str {
         match self {
