@@ -61,29 +61,32 @@ smtp_tls_security_level = may
             settings(folder.path())
         );
         fs::write(folder.path().join("etc/main.cf"), main).unwrap();
-        let public = ["cleanup", "flush", "showq"].map(|name| format!("{name} unix n - n - - {name}\n"));
-        let private = [
-            ("rewrite", "trivial-rewrite"),
-            ("bounce", "bounce"),
-            ("defer", "bounce"),
-            ("trace", "bounce"),
-            ("proxymap", "proxymap"),
-            ("tlsmgr", "tlsmgr"),
-            ("anvil", "anvil"),
-            ("scache", "scache"),
-            ("smtp", "smtp"),
-            ("relay", "smtp"),
-            ("virtual", "virtual"),
-            ("error", "error"),
-            ("retry", "error"),
+        // Name, open to all users, wakes up after, processes at most, program: as Debian has them.
+        let services = [
+            "pickup unix n - n 60 1 pickup",
+            "cleanup unix n - n - 0 cleanup",
+            "qmgr unix n - n 300 1 qmgr",
+            "tlsmgr unix - - n 1000? 1 tlsmgr",
+            "rewrite unix - - n - - trivial-rewrite",
+            "bounce unix - - n - 0 bounce",
+            "defer unix - - n - 0 bounce",
+            "trace unix - - n - 0 bounce",
+            "flush unix n - n 1000? 0 flush",
+            "proxymap unix - - n - - proxymap",
+            "smtp unix - - n - - smtp",
+            "relay unix - - n - - smtp",
+            "virtual unix - n n - - virtual",
+            "showq unix n - n - - showq",
+            "error unix - - n - - error",
+            "retry unix - - n - - error",
+            "anvil unix - - n - 1 anvil",
+            "scache unix - - n - 1 scache",
+            "postlog unix-dgram n - n - 1 postlogd",
         ];
-        let private = private.map(|(name, program)| format!("{name} unix - - n - - {program}\n"));
         let master = format!(
-            "127.0.0.1:{} inet n - n - - smtpd\n{}{}qmgr unix n - n 300 1 qmgr\npickup unix n - n 60 1 pickup\n\
-             postlog unix-dgram n - n - 1 postlogd\n",
+            "127.0.0.1:{} inet n - n - - smtpd\n{}\n",
             smtp.port(),
-            public.concat(),
-            private.concat()
+            services.join("\n")
         );
         fs::write(folder.path().join("etc/master.cf"), master).unwrap();
         fs::write(folder.path().join("log"), "").unwrap();
