@@ -16,8 +16,12 @@ mod tests {
     use sqlx::{AssertSqlSafe, Row as _};
 
     /// Tables that are read whole, or by an order that no index has, on purpose: small, or an operator's question.
-    const SCANS: [&str; 6] = [
+    const SCANS: [&str; 10] = [
         "account_list",
+        "copy_arrivals",
+        "copy_counters",
+        "copy_tokens",
+        "copy_unfinished",
         "domain_all",
         "report_total",
         "set_aside_count",
