@@ -60,7 +60,7 @@ struct Aside<'m> {
     offset: Option<u64>,
 }
 
-/// Is there anything for [`set_aside`] to do?
+/// Is there anything for [`set_aside()`] to do?
 pub(super) fn is_any_set_aside(batch: &[NewMessage], unclaimed: &[(usize, usize)]) -> bool {
     let concerns =
         |message: &NewMessage| message.replay.is_some() || !message.problems.is_empty() || message.reports.is_empty();

@@ -1,6 +1,6 @@
 //! A copy has everything, whichever way it goes and however often it was interrupted, and is never taken for the whole.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
@@ -95,7 +95,7 @@ async fn copy(from: &Store, dialect: Dialect) -> (Store, Location, Option<tempfi
 }
 
 /// The two files hold the same rows, to the byte.
-async fn same_rows(a: &PathBuf, b: &PathBuf) {
+async fn same_rows(a: &Path, b: &Path) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(a);
     let mut conn = options.connect().await.unwrap();
     let attach = format!("attach '{}' as other", b.display());

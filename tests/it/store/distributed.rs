@@ -9,13 +9,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tallymark::store::{Authenticated, Belonging, CommitOptions, Fate, Location, Store, StoreError};
+use tallymark::store::{Authenticated, Fate, Location, Store, StoreError};
 
-use super::{Database, Dialect, NOW, day, fresh, message, new_domain, new_report, report, taken};
+use super::{Database, Dialect, NOW, day, message, new_domain, new_report, report, taken};
 use crate::cli::{Home, stderr, stdout};
 use crate::postgres::{Server, execute};
 
-const CITUS: &str = "TALLYMARK_TEST_CITUS_URL";
+/// The cluster to test with, if there is one.
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the program")]
+fn cluster() -> Option<String> {
+    std::env::var("TALLYMARK_TEST_CITUS_URL").ok()
+}
 
 const STAND_IN: &str = "
     create schema stand_in;
@@ -38,7 +42,7 @@ const STAND_IN: &str = "
 /// An empty database with Citus, or with its stand-in.
 pub async fn place() -> Location {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let Ok(url) = std::env::var(CITUS) else {
+    let Some(url) = cluster() else {
         let server = Server::shared();
         let url = server.url(&server.database().await);
         execute(&url, STAND_IN).await;
@@ -165,7 +169,7 @@ async fn the_command_spreads_and_says_so() {
     let said = stdout(&run(&["admin", "distribute"]).success());
     assert!(said.starts_with("spread reports, evidence, records, "), "{said}");
     let checked = run(&["admin", "distribute", "--check"]);
-    if std::env::var(CITUS).is_ok() {
+    if cluster().is_some() {
         checked.success();
     } else {
         // The stand-in sends nothing anywhere, and does not pass for what does.
@@ -251,7 +255,7 @@ fn misfit(name: &str, sql: &str, spread: &[String], all: &[&str], hot: &[String]
     if !tables.iter().any(is_spread) {
         return is_hot.then(|| "it is about no spread table".to_owned());
     }
-    if !tables.iter().all(|table| is_spread(&table)) {
+    if !tables.iter().all(is_spread) {
         return Some("it needs the coordinator and another server".to_owned());
     }
     if COLD.contains(&name) {
