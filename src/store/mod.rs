@@ -4,6 +4,7 @@
 //! `sql/`, valid on every database; the bodies see connections through [`db`].
 
 mod accounts;
+mod checks;
 mod codec;
 mod commit;
 mod copy;
@@ -13,6 +14,7 @@ mod domains;
 mod evidence;
 mod export;
 mod figures;
+mod ips;
 mod leases;
 mod memory;
 mod message;
@@ -36,10 +38,14 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgDatabaseError, PgPool};
 use sqlx::sqlite::{SqliteError, SqlitePool};
 
+pub use checks::{
+    Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, Standing,
+};
 pub use commit::{CommitOptions, FreshDomain};
 pub use copy::Copied;
 use db::{Args, Layout, Link};
 pub use distribute::{Distributed, Misrouted};
+pub use ips::IpAddress;
 pub use leases::Lease;
 pub use message::{NewMessage, NewReport};
 pub use provenance::{PeerTls, Provenance, SignatureCheck, SpfCheck};

@@ -6,6 +6,7 @@
 
 use sqlx::postgres::PgArguments;
 
+use super::super::distribute::DISTRIBUTED;
 use super::bulk::values_tuple;
 use super::{Args, Value};
 
@@ -14,9 +15,12 @@ const ROWS_MAX: usize = 256;
 const VALUES_MAX: usize = 8_192;
 const BYTES_MAX: usize = 8 << 20;
 
-/// Is this a bulk statement about rows that begin with their domain's number?
+/// Is this a bulk statement about rows that lie by domain?
 pub(super) fn is_by_domain(sql: &str) -> bool {
-    sql.contains("(domain_id, ")
+    DISTRIBUTED.iter().any(|table| {
+        let mut about = sql.match_indices(table).map(|(at, _)| &sql[at + table.len()..]);
+        about.any(|rest| rest.starts_with(" (domain_id, ") || rest.starts_with(" where (domain_id, "))
+    })
 }
 
 /// The statement and the arguments for the first of `rows`, which are taken from it.
@@ -91,6 +95,7 @@ pub(in super::super) fn text(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::sql::sql;
     use super::*;
 
     /// The piece that is cut off `rows`, and how many stay.
@@ -110,6 +115,17 @@ mod tests {
         assert_eq!(cut(sql, &rows), (text.to_owned(), 3));
         let many: Vec<_> = (0..1_000).map(|nth| (7, nth)).collect();
         assert_eq!(cut(sql, &many).1, 1_000 - ROWS_MAX);
+    }
+
+    #[test]
+    fn only_what_lies_by_domain_is_put_so() {
+        for (sql, is) in [
+            (sql!("record_add"), true),
+            (sql!("report_by_content"), true),
+            (sql!("domain_move"), false),
+        ] {
+            assert_eq!(is_by_domain(sql), is, "{sql}");
+        }
     }
 
     #[test]
