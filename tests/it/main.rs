@@ -6,6 +6,7 @@ mod fixtures;
 mod http;
 mod intake;
 mod jobs;
+mod packaging;
 mod postgres;
 mod provenance;
 mod reading;
