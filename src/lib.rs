@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod csv;
 pub mod domains;
+pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod keys;

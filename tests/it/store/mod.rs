@@ -200,7 +200,7 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
             .map(|report| ("report.xml".to_owned(), report))
             .collect(),
         problems: Vec::new(),
-        other: "mail",
+        other: Some("mail"),
         replay: None,
     }
 }
