@@ -36,7 +36,21 @@ struct Figures {
     source_read_at: Family<SourceLabels, Gauge>,
     source_messages: Family<SourceOutcomeLabels, Counter>,
     source_failures: Family<SourceReasonLabels, Counter>,
+    jobs: Family<JobRunLabels, Counter>,
+    job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
+    job_held: Family<JobLabels, Gauge>,
     uptime_seconds: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabels {
+    job: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobRunLabels {
+    job: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -118,6 +132,9 @@ impl Metrics {
             source_read_at: Family::default(),
             source_messages: Family::default(),
             source_failures: Family::default(),
+            jobs: Family::default(),
+            job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
+            job_held: Family::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -188,6 +205,18 @@ impl Metrics {
             f.provenance_dns_questions.clone(),
         );
         f.register_sources(&mut registry);
+        registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
+        registry.register_with_unit(
+            "job_run",
+            "Time of one run of a background job",
+            Unit::Seconds,
+            f.job_seconds.clone(),
+        );
+        registry.register(
+            "job_held",
+            "Whether this node is the one that does the job",
+            f.job_held.clone(),
+        );
         registry.register_with_unit("uptime", "Age of the process", Unit::Seconds, f.uptime_seconds.clone());
         Self(Arc::new(Figures { registry, ..figures }))
     }
@@ -240,6 +269,19 @@ impl Metrics {
         self.0.provenance.get_or_create(&VerdictLabels { verdict }).inc();
         self.0.provenance_seconds.observe(took.as_secs_f64());
         self.0.provenance_dns_questions.inc_by(questions);
+    }
+
+    /// One run of a background job.
+    pub fn observe_job(&self, job: &'static str, done: bool, took: Duration) {
+        let outcome = if done { "done" } else { "failed" };
+        self.0.jobs.get_or_create(&JobRunLabels { job, outcome }).inc();
+        let seconds = self.0.job_seconds.get_or_create(&JobLabels { job });
+        seconds.observe(took.as_secs_f64());
+    }
+
+    /// Whether this node has the lease of a background job.
+    pub fn set_job_held(&self, job: &'static str, held: bool) {
+        self.0.job_held.get_or_create(&JobLabels { job }).set(held.into());
     }
 
     /// How many messages wait, and how many may.
@@ -346,6 +388,8 @@ mod tests {
         metrics.set_source_read_at("inbox", 1_760_000_000_123);
         metrics.count_source_message("inbox", "taken");
         metrics.count_source_failure("inbox", "login_refused");
+        metrics.observe_job("purge", false, Duration::from_millis(2));
+        metrics.set_job_held("purge", true);
         let (text, _) = metrics.encode();
         for line in [
             r#"tallymark_http_requests_total{route="/domains/{id}",method="GET",status="200"} 2"#,
@@ -355,6 +399,9 @@ mod tests {
             r#"tallymark_provenance_total{verdict="pass"} 1"#,
             "tallymark_provenance_seconds_count 1",
             "tallymark_provenance_dns_questions_total 7",
+            r#"tallymark_job_runs_total{job="purge",outcome="failed"} 1"#,
+            r#"tallymark_job_run_seconds_count{job="purge"} 1"#,
+            r#"tallymark_job_held{job="purge"} 1"#,
             "tallymark_queue_depth 3",
             "tallymark_batch_messages_count 1",
             r#"tallymark_source_up{source="inbox"} 1"#,

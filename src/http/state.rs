@@ -107,6 +107,11 @@ impl AppState {
             health: Health::default(),
         }
     }
+
+    /// With what this node's sources say.
+    pub fn with_health(self, health: Health) -> Self {
+        Self { health, ..self }
+    }
 }
 
 /// Bytes in KiB, rounded up.

@@ -277,7 +277,7 @@ fn put_away(settings: &MaildirSettings, name: &str, verdicts: Vec<(Mail, Verdict
         match moved {
             // A number before the flags makes another mail of it, by its name.
             Ok(to) if elsewhere.is_none() => {
-                let base = to.file_name().map_or_else(String::new, |file| base(file));
+                let base = to.file_name().map_or_else(String::new, base);
                 stay.push(Mail { base, ..mail });
             }
             Ok(_) => {}

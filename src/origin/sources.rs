@@ -18,8 +18,9 @@ use crate::ingest::{Belonging, Intake, IntakeError, MESSAGE_TOO_LARGE, Outcome, 
 use crate::metrics::Metrics;
 use crate::store::{SetAsideKind, Store, StoreError};
 
-/// A lease is renewed three times before it runs out.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a lease lasts, and how often it is asked for and renewed. As for the background jobs.
+const LEASE: Duration = Duration::from_secs(40);
+const LEASE_EVERY: Duration = Duration::from_secs(10);
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
 /// What a source says goes to the log up to so many characters.
@@ -153,7 +154,7 @@ impl Reading {
                 Ok(true) => reading.read_until_it_fails().await,
                 Ok(false) => {
                     reading.say(Condition::Elsewhere);
-                    LEASE / 3
+                    LEASE_EVERY
                 }
                 Err(failure) => reading.failed(&failure),
             };
@@ -192,7 +193,7 @@ impl Reading {
                 Some(failure) => self.failed(&failure),
                 None => {
                     tracing::warn!(source = self.source.name, "another node reads this source now");
-                    LEASE / 3
+                    LEASE_EVERY
                 }
             },
             () = self.stop.cancelled() => Duration::ZERO,
@@ -213,7 +214,7 @@ impl Reading {
     async fn keep_lease(&self) -> Option<Failure> {
         let mut misses = 0;
         loop {
-            tokio::time::sleep(LEASE / 3).await;
+            tokio::time::sleep(LEASE_EVERY).await;
             match self.take_lease().await {
                 Ok(true) => misses = 0,
                 Ok(false) => return None,

@@ -5,6 +5,8 @@ mod corpus;
 mod fixtures;
 mod http;
 mod intake;
+mod jobs;
+mod mailbox;
 mod postgres;
 mod provenance;
 mod reading;

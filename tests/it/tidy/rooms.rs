@@ -51,7 +51,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("quick_xml", &["report/xml.rs", "report/xml/"]),
     ("rayon", &["ingest/", "cli/"]),
     ("rcgen", &["origin/smtp/tls.rs"]),
-    ("rustix", &["origin/smtp/", "origin/places.rs"]),
+    ("rustix", &["origin/smtp/", "origin/places.rs", "app/options.rs"]),
     ("rustls", &["origin/smtp/tls.rs", "origin/imap/tls.rs"]),
     ("rustls_native_certs", &["origin/imap/tls.rs"]),
     ("sqlx", &["store/"]),
