@@ -53,8 +53,8 @@ pub(super) enum ClientError {
     Folder { folder: String, why: String },
     #[error("the server refuses {command}: {why}")]
     Refused { command: &'static str, why: String },
-    #[error("the server lists more than {LISTED_MAX} messages")]
-    TooMany,
+    #[error("the server lists more than {0} messages: set since to read the newer ones")]
+    TooMany(usize),
 }
 
 /// How a command ended.
@@ -110,6 +110,7 @@ pub(super) struct Client {
     capabilities: Vec<String>,
     /// Mail has come since it was last asked for.
     has_news: bool,
+    listed_max: usize,
 }
 
 impl Client {
@@ -132,6 +133,7 @@ impl Client {
             tags: 0,
             capabilities: Vec::new(),
             has_news: false,
+            listed_max: LISTED_MAX,
         };
         client.greeting().await?;
         if protection == Protection::StartTls {
@@ -270,7 +272,7 @@ impl Client {
 
     /// Every message with a UID above `after`, ascending.
     pub async fn list(&mut self, after: u32) -> Result<Vec<Listed>, ClientError> {
-        let mut all = Vec::new();
+        let (mut all, listed_max) = (Vec::new(), self.listed_max);
         let Some(first) = after.checked_add(1) else {
             return Ok(all);
         };
@@ -284,8 +286,8 @@ impl Client {
                 // The star stands for the last message, whatever its UID (RFC 9051, 9: `seq-range`).
                 && uid > after
             {
-                if all.len() == LISTED_MAX {
-                    return Err(ClientError::TooMany);
+                if all.len() == listed_max {
+                    return Err(ClientError::TooMany(listed_max));
                 }
                 all.push(Listed { uid, size, day });
             }
@@ -613,6 +615,69 @@ mod tests {
             ("Entwürfe", "\"Entw&APw-rfe\""),
         ] {
             assert_eq!(folder_name(name), expect);
+        }
+    }
+
+    /// A client of a server that says this, whatever it is asked.
+    fn client(said: &'static str) -> Client {
+        use tokio::io::AsyncWriteExt as _;
+        let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let _ = theirs.write_all(said.as_bytes()).await;
+            // It stays open until we have gone.
+            let mut asked = tokio::io::sink();
+            let _ = tokio::io::copy(&mut theirs, &mut asked).await;
+        });
+        Client {
+            wire: Wire::new(Box::new(ours), Duration::from_secs(5)),
+            tags: 0,
+            capabilities: vec!["IDLE".to_owned()],
+            has_news: false,
+            listed_max: 2,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_sorted_without_what_was_not_asked_for_and_bounded() {
+        let two = "* 1 FETCH (UID 9 RFC822.SIZE 1)\r\n* 2 FETCH (FLAGS ())\r\n* 3 FETCH (UID 4 RFC822.SIZE 5)\r\n\
+                   * 4 FETCH (UID 3 RFC822.SIZE 5)\r\nt1 OK x\r\n";
+        let listed = client(two).list(3).await.unwrap();
+        let listed: Vec<_> = listed.iter().map(|one| (one.uid, one.size)).collect();
+        assert_eq!(listed, [(4, 5), (9, 1)]);
+        let three =
+            "* 1 FETCH (UID 1 RFC822.SIZE 1)\r\n* 2 FETCH (UID 2 RFC822.SIZE 1)\r\n* 3 FETCH (UID 3 RFC822.SIZE 1)\r\n";
+        assert!(matches!(client(three).list(0).await, Err(ClientError::TooMany(2))));
+        let refused = client("t1 NO [UNAVAILABLE] later\r\n").list(0).await.unwrap_err();
+        assert!(refused.to_string().ends_with("[UNAVAILABLE] later"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn messages_that_are_far_longer_than_said_are_refused() {
+        let said = "* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n* 2 FETCH (UID 7 BODY[] {3}\r\nabc)\r\nt1 OK x\r\n";
+        let mut had = Vec::new();
+        client(said)
+            .fetch(&[1, 2], 6, 100, &mut |uid, body| had.push((uid, body)))
+            .await
+            .unwrap();
+        assert_eq!(had, [(1, b"abc".to_vec())], "what was not asked for is not taken");
+        let mut on = |_, _| {};
+        let lies = client(said).fetch(&[1, 2], 6, 2, &mut on).await.unwrap_err();
+        assert!(
+            matches!(lies, ClientError::Wire(WireError::LargeLiteral { .. })),
+            "{lies}"
+        );
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_with_news_and_not_with_chatter() {
+        let stop = CancellationToken::new();
+        let said = "+ idling\r\n* OK still here\r\n* 3 EXISTS\r\nt1 OK x\r\n";
+        assert!(client(said).wait(Duration::from_secs(60), &stop).await.unwrap());
+        for refusal in ["t1 BAD\r\n", "+ idling\r\nt1 OK x\r\n", "+ idling\r\n* BYE x\r\n"] {
+            assert!(
+                client(refusal).wait(Duration::from_secs(60), &stop).await.is_err(),
+                "{refusal}"
+            );
         }
     }
 }

@@ -165,7 +165,7 @@ impl From<ClientError> for Failure {
             ClientError::Connect(_) | ClientError::Bye(_) => Trouble::Unreachable,
             ClientError::Wire(WireError::Closed | WireError::Io(_)) => Trouble::Unreachable,
             ClientError::Wire(WireError::Silent(_)) | ClientError::Slow(_) => Trouble::Silent,
-            ClientError::Wire(_) | ClientError::Injected | ClientError::TooMany => Trouble::Answer,
+            ClientError::Wire(_) | ClientError::Injected | ClientError::TooMany(_) => Trouble::Answer,
             ClientError::Login(_) => Trouble::LoginRefused,
             ClientError::Folder { .. } | ClientError::Refused { .. } => Trouble::FolderRefused,
         };

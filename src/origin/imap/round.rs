@@ -292,6 +292,7 @@ impl Round<'_> {
             if let Some(lost) = lost {
                 return Err(lost);
             }
+            self.reading.progressed();
         }
         Ok(())
     }

@@ -158,14 +158,14 @@ fn a_file_that_is_still_being_written_is_left_alone() {
     fs::create_dir(home.path().join("drop")).unwrap();
     home.file(
         "t.toml",
-        "[[folder]]\nname = \"drop\"\npath = \"drop\"\nadd_domains = true\npoll_seconds = 1\n",
+        "[[folder]]\nname = \"drop\"\npath = \"drop\"\nadd_domains = true\npoll_seconds = 3\n",
     );
     let tallymark = Tallymark::start(home.path());
     let whole = report("one", 3);
     let mut file = fs::File::create(home.path().join("drop/a.xml")).unwrap();
     let looks = || tallymark.source("drop")["read_at"].clone();
-    // A piece in each second: at every look the file is another one than before.
-    for piece in whole.as_bytes().chunks(whole.len() / 4 + 1) {
+    // A piece after each look: at the next one the file is another one than before.
+    for piece in whole.as_bytes().chunks(whole.len() / 3 + 1) {
         let before = looks();
         file.write_all(piece).unwrap();
         file.flush().unwrap();

@@ -47,7 +47,7 @@ fn server(messages: Vec<Message>) -> (u16, Arc<Mutex<Seen>>) {
 }
 
 fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind("localhost:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serve = Arc::new(serve);
     thread::spawn(move || {
@@ -70,6 +70,7 @@ fn serve(mut stream: TcpStream, messages: &[Message], seen: &Mutex<Seen>) -> std
         let there: Vec<_> = messages.iter().filter(|message| there(message.uid)).collect();
         let words: Vec<_> = command.split(' ').collect();
         match words[..] {
+            ["CAPABILITY"] => write!(stream, "* CAPABILITY IMAP4rev1 MOVE\r\n")?,
             ["SELECT", ..] => write!(stream, "* {} EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n", there.len())?,
             ["UID", "FETCH", set, ..] => {
                 let body = command.contains("BODY.PEEK[]");
@@ -197,56 +198,32 @@ fn whatever_a_server_sends_ends_in_a_pause() {
         while stream.write_all(piece).is_ok() {}
     }
     let home = Home::new();
-    let servers: [(&str, u16, &[&str]); 7] = [
+    let servers = [
         (
             "a line without an end",
             listen(|stream| flood(stream, "* OK ", &[b'x'; 65_536])),
-            &["bad_answer"],
+            "bad_answer",
         ),
         (
             "garbage",
             listen(|stream| flood(stream, "", b"\xff\xfe\0\r\n{}{}")),
-            &["bad_answer"],
+            "bad_answer",
         ),
         (
             "another protocol",
             listen(|stream| flood(stream, "220 mx.example ESMTP\r\n", b"x\r\n")),
-            &["bad_answer"],
+            "bad_answer",
         ),
-        ("nothing", listen(drop), &["unreachable"]),
+        ("nothing", listen(drop), "unreachable"),
         (
             "good-bye",
             listen(|stream| flood(stream, "* BYE too many\r\n", b"x")),
-            &["unreachable"],
+            "unreachable",
         ),
         (
             "literals without an end",
             listen(|stream| flood(stream, "* OK x {1}\r\nx", b"{1}\r\nx")),
-            &["bad_answer"],
-        ),
-        (
-            "a list without an end",
-            listen(|mut stream| {
-                let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1] x\r\n");
-                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                let mut uid = 0_u64;
-                while let Some(Ok(line)) = lines.next() {
-                    let tag = line.split(' ').next().unwrap().to_owned();
-                    let mut answer = format!("* OK [UIDVALIDITY 1] x\r\n{tag} OK x\r\n");
-                    while line.contains("UID FETCH") {
-                        answer.clear();
-                        for _ in 0..10_000 {
-                            uid += 1;
-                            answer += &format!("* 1 FETCH (UID {uid} RFC822.SIZE 1)\r\n");
-                        }
-                        if stream.write_all(answer.as_bytes()).is_err() {
-                            return;
-                        }
-                    }
-                    let _ = stream.write_all(answer.as_bytes());
-                }
-            }),
-            &["bad_answer"],
+            "bad_answer",
         ),
     ];
     home.file("password", "x");
@@ -258,13 +235,11 @@ fn whatever_a_server_sends_ends_in_a_pause() {
     });
     home.file("t.toml", settings.collect::<String>());
     let mut tallymark = Tallymark::start(home.path());
-    for (name, _, reasons) in &servers {
-        let fails = |reason: &&str| {
-            tallymark.metric(&format!(
-                "tallymark_source_failures_total{{source=\"{name}\",reason=\"{reason}\"}}"
-            )) >= 2
-        };
-        until(&format!("{name}: {}", tallymark.log()), || reasons.iter().any(fails));
+    for (name, _, reason) in &servers {
+        let failures = format!("tallymark_source_failures_total{{source=\"{name}\",reason=\"{reason}\"}}");
+        until(&format!("{name}: {}", tallymark.log()), || {
+            tallymark.metric(&failures) >= 2
+        });
     }
     let peak = tallymark.peak_mebibytes();
     assert!(tallymark.is_running());

@@ -46,7 +46,7 @@ fn killed_at_each_step(ability: Ability, points: &[Point]) {
     let tallymark = Tallymark::start(home.path());
     let reports = rounds * MAILS;
     until("all report mail is put away", || {
-        dovecot.mails("").len() == rounds as usize
+        dovecot.files("").len() == rounds as usize
     });
     until("the source is read to its end", || {
         tallymark.source("box")["condition"] == "reading"
@@ -75,9 +75,9 @@ fn killed_at_each_step_nothing_is_lost_or_counted_twice() {
         &[
             // Before anything is found, before its size is known, before it is fetched, while it is fetched.
             Point::Before("UID FETCH 1:*"),
-            Point::Inside("UID FETCH", 40),
-            Point::Before("UID FETCH"),
-            Point::Inside("UID FETCH 2", 3_000),
+            Point::Inside("RFC822.SIZE", 40),
+            Point::Before("BODY.PEEK"),
+            Point::Inside("BODY.PEEK", 3_000),
             // Committed, but not moved; moved, but nobody was told; and then remembered.
             Point::Before("UID MOVE"),
             Point::Inside("UID MOVE", 10),

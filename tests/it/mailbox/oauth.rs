@@ -83,7 +83,7 @@ impl TokenServer {
             .with_single_cert(vec![chain], key)
             .unwrap();
         let config = Arc::new(config);
-        let listener = TcpListener::bind("localhost:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = Arc::clone(&asked);
@@ -171,8 +171,8 @@ fn a_refused_token_is_answered_as_it_must_be_and_the_next_one_is_tried() {
 fn a_token_is_renewed_early_and_a_new_refresh_token_is_kept() {
     let dovecot = Dovecot::start_with(Ability::Everything, introspection());
     // Half of a life of two seconds is left when it is renewed: five minutes are more than it has.
-    let first = "{\"access_token\":\"good 1\",\"expires_in\":2,\"refresh_token\":\"second one\"}";
-    let later = "{\"access_token\":\"good 2\",\"expires_in\":3600}";
+    let first = "{\"access_token\":\"good-1\",\"expires_in\":2,\"refresh_token\":\"second one\"}";
+    let later = "{\"access_token\":\"good-2\",\"expires_in\":3600}";
     let tokens = TokenServer::start(&dovecot, vec![("200 OK", first), ("200 OK", later)]);
     let home = Home::new();
     config(&home, &dovecot, &tokens, "xoauth2", "refresh_token");

@@ -9,7 +9,7 @@ use std::thread;
 /// Where a conversation stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Point {
-    /// A command that begins so is not handed on.
+    /// A command with this in it is not handed on.
     Before(&'static str),
     /// It is handed on, and of the answer only so many bytes come back.
     Inside(&'static str, usize),
@@ -115,12 +115,12 @@ fn serve(client: &TcpStream, server: &TcpStream, state: &Arc<Mutex<State>>) {
             state.point.clone()
         };
         match point {
-            Some(Point::Before(beginning)) if command.starts_with(beginning) => {
+            Some(Point::Before(part)) if command.contains(part) => {
                 tell(state);
                 // Nothing of it is handed on; the program waits.
                 break;
             }
-            Some(Point::Inside(beginning, bytes)) if command.starts_with(beginning) => {
+            Some(Point::Inside(part, bytes)) if command.contains(part) => {
                 *left.lock().unwrap() = Some(bytes);
             }
             _ => {}
