@@ -15,7 +15,9 @@ mod program;
 mod support;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use dovecot::{Ability, Dovecot, PASSWORD, USER};
@@ -33,6 +35,53 @@ fn main() {
     );
     maildir(wanted);
     imap(wanted);
+    import(wanted);
+}
+
+/// The import command, of a Maildir and of an mbox.
+fn import(mails: usize) {
+    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let maildir = folder.path().join("Maildir/cur");
+    fs::create_dir_all(&maildir).expect("a Maildir");
+    fill(Some(&maildir), mails);
+    let mbox = fs::File::create(folder.path().join("mbox")).expect("an mbox");
+    let mut mbox = std::io::BufWriter::new(mbox);
+    for entry in fs::read_dir(&maildir).expect("mails") {
+        let mail = fs::read(entry.expect("a mail").path()).expect("a mail");
+        let mark = b"From a@example.com Thu Jan  1 00:00:00 1970\n";
+        mbox.write_all(&[mark, &mail[..], b"\n"].concat())
+            .expect("room on the disk");
+    }
+    mbox.flush().expect("room on the disk");
+    for (what, path) in [("import of a Maildir", "Maildir"), ("import of an mbox", "mbox")] {
+        let began = Instant::now();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
+            .current_dir(folder.path())
+            .args([
+                "--data",
+                &format!("data-{path}"),
+                "import",
+                "--add-domains",
+                "--json",
+                path,
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program");
+        let mut peak = 0;
+        let status = loop {
+            peak = peak.max(program::peak_mebibytes(child.id()).unwrap_or(0));
+            match child.try_wait().expect("a child") {
+                Some(status) => break status,
+                None => std::thread::park_timeout(std::time::Duration::from_millis(50)),
+            }
+        };
+        assert!(status.success(), "{status}");
+        let seconds = began.elapsed().as_secs_f64();
+        let rate = mails as f64 / seconds;
+        println!("{what}: {seconds:.1} s, {rate:.0} mails/s, peak resident memory {peak} MiB");
+    }
 }
 
 fn maildir(mails: usize) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::program::until;
@@ -23,8 +23,11 @@ pub enum Ability {
     NoUidPlus,
 }
 
+/// A running server. Its folder and its processes go when this does, in whatever way: a keeper waits for the end of a pipe
+/// that nobody writes to.
 pub struct Dovecot {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    keeper: Child,
     /// Plain, with STARTTLS.
     pub port: u16,
     /// TLS from the first byte.
@@ -43,10 +46,20 @@ impl Dovecot {
         let folder = tempfile::Builder::new().prefix("tallymark-dovecot").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-        fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+        fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
         let [port, tls_port] = [(); 2].map(|()| free_port());
+        let stop = "cat >/dev/null; \"$0\" -c \"$1/dovecot.conf\" stop; rm -rf \"$1\"";
+        let keeper = Command::new("sh")
+            .args(["-c", stop, program()])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let server = Self {
+            keeper,
             port,
             tls_port,
             owner: owner(),
@@ -62,10 +75,10 @@ impl Dovecot {
     }
 
     fn configure(&self, ability: Ability, introspection: u16) {
-        let dir = self.folder.path().display();
+        let dir = self.folder.display();
         let (uid, gid) = self.owner.unwrap_or_else(|| {
             use std::os::unix::fs::MetadataExt as _;
-            let me = fs::metadata(self.folder.path()).unwrap();
+            let me = fs::metadata(&self.folder).unwrap();
             (me.uid(), me.gid())
         });
         let me = match self.owner {
@@ -145,7 +158,7 @@ service stats {{
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// The certificate that it is trusted by.
@@ -154,14 +167,18 @@ service stats {{
     }
 
     pub fn start_again(&self) {
+        // Not a pipe: its processes would hold it open.
+        let complaints = fs::File::create(self.path("complaints")).unwrap();
         let done = Command::new(program())
             .arg("-c")
             .arg(self.path("dovecot.conf"))
             .stdin(Stdio::null())
-            .output()
+            .stdout(Stdio::null())
+            .stderr(complaints)
+            .status()
             .unwrap();
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "dovecot: {said}");
+        let said = || fs::read_to_string(self.path("complaints")).unwrap();
+        assert!(done.success(), "dovecot: {}", said());
         let is_up = || TcpStream::connect(("127.0.0.1", self.port)).is_ok();
         until(&format!("dovecot listens: {}", self.log()), is_up);
     }
@@ -240,6 +257,8 @@ service stats {{
 impl Drop for Dovecot {
     fn drop(&mut self) {
         self.kill();
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
     }
 }
 

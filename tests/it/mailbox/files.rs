@@ -143,7 +143,7 @@ fn a_watched_folder_ends_in_done_and_failed() {
         reason("large.reason")
     );
     assert!(
-        reason("text.reason").contains("no report in it"),
+        reason("text.reason").contains("not_a_report"),
         "{}",
         reason("text.reason")
     );

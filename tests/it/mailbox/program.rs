@@ -92,9 +92,7 @@ impl Tallymark {
 
     /// Peak resident memory, MiB.
     pub fn peak_mebibytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+        peak_mebibytes(self.child.id()).expect("it runs")
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -125,4 +123,12 @@ impl Drop for Tallymark {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Peak resident memory of a process, MiB; `None` if it does not run.
+pub fn peak_mebibytes(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kibibytes / 1024)
 }

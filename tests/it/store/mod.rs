@@ -4,6 +4,7 @@ mod conflicts;
 mod faults;
 mod figures;
 mod leases;
+mod mailboxes;
 mod nodes;
 mod retention;
 mod statements;
