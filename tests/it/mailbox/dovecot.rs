@@ -44,7 +44,8 @@ impl Dovecot {
     /// `introspection`: the port of who knows about tokens.
     pub fn start_with(ability: Ability, introspection: u16) -> Self {
         let folder = tempfile::Builder::new().prefix("tallymark-dovecot").tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = folder.keep();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
         fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
