@@ -40,11 +40,13 @@ pub(super) struct Readiness {
 }
 
 /// How a source is doing. No text of a server is in it: nobody need sign in to see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Source {
+    /// As the settings call it.
     name: String,
     /// `starting`, `reading`, `elsewhere` (another node reads it) or `failing`.
     condition: &'static str,
+    /// Since when it is in that condition.
     since: String,
     /// When it was last read to its end.
     read_at: Option<String>,
