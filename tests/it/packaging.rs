@@ -33,7 +33,11 @@ fn the_unit_is_good_and_hardened() {
         let path = home.file("tallymark.service", unit);
         let done = Command::new("systemd-analyze").args(arguments).arg(path).output();
         let done = done.expect("systemd is needed: apt-get install systemd");
-        let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
         (done.status.success(), said)
     };
     let here = unit.replace("/usr/local/bin/tallymark", env!("CARGO_BIN_EXE_tallymark"));
@@ -69,7 +73,15 @@ fn the_container_file_copies_what_there_is() {
         }
     }
     // Whatever the program's own text includes must be among it.
-    for needed in ["Cargo.toml", "Cargo.lock", "src", "migrations", "fixtures/demo", "benches", "tests"] {
+    for needed in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "migrations",
+        "fixtures/demo",
+        "benches",
+        "tests",
+    ] {
         assert!(copied.contains(&needed), "{needed}");
     }
 }
