@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::config::{Config, Role};
-use crate::domains::{self, IDENTIFIER_RANDOM_BYTES, ServiceNames};
+use crate::domains::{self, Domains, DomainsOptions, IDENTIFIER_RANDOM_BYTES, ServiceNames};
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake};
 use crate::keys::ApiSecret;
@@ -86,9 +86,12 @@ impl App {
             }
             tracing::info!("stopping: running requests are answered first");
         };
+        let options = DomainsOptions::new(self.names());
+        let domains = Domains::new(self.store.clone(), self.clock.clone(), self.metrics.clone(), options);
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),
+            domains,
             self.clock.clone(),
             self.metrics.clone(),
             options::http(&self.config),
@@ -123,6 +126,15 @@ impl App {
         jobs.start("purge", HOUR, move |now| {
             let store = store.clone();
             async move { purge(&store, retention, now).await }
+        });
+        let store = self.store.clone();
+        jobs.start("idempotency", HOUR, move |now| {
+            let store = store.clone();
+            async move {
+                let purged = store.purge_requests(http::forgotten(now)).await?;
+                tracing::debug!(purged, "forgot the answers to requests of more than a day ago");
+                Ok(())
+            }
         });
     }
 

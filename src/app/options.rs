@@ -60,7 +60,7 @@ pub(super) fn http(config: &Config) -> HttpConfig {
             MetricsReaders::Everybody => MetricsAccess::Everybody,
             MetricsReaders::Nobody => MetricsAccess::Nobody,
         },
-        ..HttpConfig::new(service_names(config))
+        ..HttpConfig::default()
     }
 }
 

@@ -4,6 +4,9 @@
 //! counting), [`gate`] (key, permission, rate, body) and one handler, which extracts, asks the store once and
 //! answers a DTO. DTOs live beside their handler.
 
+mod api_keys;
+mod domain_body;
+mod domain_input;
 mod domains;
 mod envelope;
 mod error;
@@ -14,6 +17,7 @@ mod fields;
 mod figures;
 mod gate;
 mod idempotency;
+mod key_uses;
 mod openapi;
 mod owned;
 mod paging;
@@ -30,6 +34,7 @@ mod state;
 mod upload;
 
 pub use error::{ApiError, FieldError};
+pub use idempotency::forgotten;
 pub use openapi::openapi;
 pub use rate::Rate;
 pub use routes::{Access, Body, Route, router, routes, service_router};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tallymark::clock::Clock;
-use tallymark::domains::{ServiceNames, public_id, rua_token};
+use tallymark::domains::{Domains, DomainsOptions, ServiceNames, public_id, rua_token};
 use tallymark::http::{AppState, HttpConfig, router, serve};
 use tallymark::ingest::{FreshDomain, Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
@@ -49,11 +49,14 @@ impl TestApp {
 
         let service = DomainName::parse("tally.example").unwrap();
         let rua_host = DomainName::parse("rua.tally.example").unwrap();
-        let mut config = HttpConfig::new(ServiceNames::of_one_node(&service, &rua_host));
+        let names = ServiceNames::of_one_node(&service, &rua_host);
+        let options = DomainsOptions::new(names);
+        let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
+        let mut config = HttpConfig::default();
         // The clock stands still, so a rate would never recover.
         config.rate = None;
         change(&mut config);
-        let state = AppState::new(store.clone(), intake.clone(), clock.clone(), metrics, config);
+        let state = AppState::new(store.clone(), intake.clone(), domains, clock.clone(), metrics, config);
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -35,7 +35,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("async_imap", &["origin/imap.rs"]),
     (
         "aws_lc_rs",
-        &["domains/dkim.rs", "domains/keyring.rs", "origin/smtp/tls.rs"],
+        &["domains/dkim.rs", "domains/keyring.rs", "keys.rs", "origin/smtp/tls.rs"],
     ),
     ("axum", &["http/"]),
     ("base64", &["domains/dkim.rs"]),
