@@ -65,7 +65,7 @@ pub(super) fn http(config: &Config) -> HttpConfig {
 }
 
 pub(super) fn service_names(config: &Config) -> ServiceNames {
-    ServiceNames::of_one_node(config.service.host.name(), config.service.rua_host.name())
+    super::domain_options::service_names(config)
 }
 
 pub(super) fn intake(config: &Config) -> IntakeOptions {
@@ -86,4 +86,12 @@ pub(super) fn retention(config: &Config) -> Retention {
         records_days: config.retention.records_days,
         set_aside_days: config.retention.set_aside_days,
     }
+}
+
+/// Which node this is, for people.
+pub(super) fn node_name(config: &Config) -> String {
+    if !config.node.name.is_empty() {
+        return config.node.name.clone();
+    }
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

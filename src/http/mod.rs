@@ -28,6 +28,6 @@ mod upload;
 
 pub use error::{ApiError, FieldError};
 pub use rate::Rate;
-pub use routes::{Access, Body, Route, router, routes};
+pub use routes::{Access, Body, Route, router, routes, service_router};
 pub use serve::serve;
 pub use state::{AppState, HttpConfig, MetricsAccess};
