@@ -1,5 +1,6 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
+mod domain_options;
 mod jobs;
 mod options;
 
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::config::{Config, Role};
-use crate::domains::{self, Domains, DomainsOptions, IDENTIFIER_RANDOM_BYTES, ServiceNames};
+use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake};
 use crate::keys::ApiSecret;
@@ -28,6 +29,8 @@ pub use jobs::{Jobs, Pace};
 pub use options::process_limits;
 
 const HOUR: Duration = Duration::from_secs(3_600);
+/// How often somebody looks which domains are due; when they are is each domain's own.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 const DATABASE_FILE: &str = "tallymark.sqlite";
 
 /// The database and the intake, running.
@@ -37,6 +40,7 @@ pub struct App {
     pub clock: Clock,
     pub store: Store,
     pub intake: Intake,
+    pub domains: Domains,
     metrics: Metrics,
     batches: JoinHandle<()>,
 }
@@ -63,6 +67,8 @@ impl App {
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
+        let domains = domain_options::domains(&config, &store).await?;
+        let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), domains);
         let options = options::intake(&config);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
@@ -70,6 +76,7 @@ impl App {
             clock,
             store,
             intake,
+            domains,
             metrics,
             batches,
         })
@@ -86,12 +93,10 @@ impl App {
             }
             tracing::info!("stopping: running requests are answered first");
         };
-        let options = DomainsOptions::new(self.names());
-        let domains = Domains::new(self.store.clone(), self.clock.clone(), self.metrics.clone(), options);
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),
-            domains,
+            self.domains.clone(),
             self.clock.clone(),
             self.metrics.clone(),
             options::http(&self.config),
@@ -136,6 +141,13 @@ impl App {
                 Ok(())
             }
         });
+        if self.domains.can_check() {
+            let domains = self.domains.clone();
+            jobs.start("domains", CHECK_EVERY, move |_| {
+                let domains = domains.clone();
+                async move { check_domains(&domains).await }
+            });
+        }
     }
 
     /// Finishes what was taken in, then closes the database.
@@ -150,7 +162,7 @@ impl App {
 
     /// The host names that domains must point to.
     pub fn names(&self) -> ServiceNames {
-        options::service_names(&self.config)
+        self.domains.names().clone()
     }
 
     /// Adds a domain with everything at its default; the caller then lets the intake claim its reports.
@@ -190,6 +202,15 @@ impl App {
         let key = self.store.add_key(account.id, key, self.clock.now()).await?;
         Ok((secret, key))
     }
+}
+
+/// Looks at the domains that are due.
+async fn check_domains(domains: &Domains) -> anyhow::Result<()> {
+    let Round { checked, changed } = domains.check_due().await?;
+    if checked > 0 {
+        tracing::info!(checked, changed, "looked at the DNS records of domains");
+    }
+    Ok(())
 }
 
 /// Drops what is too old.

@@ -65,7 +65,7 @@ pub(super) fn http(config: &Config) -> HttpConfig {
 }
 
 pub(super) fn service_names(config: &Config) -> ServiceNames {
-    ServiceNames::of_one_node(config.service.host.name(), config.service.rua_host.name())
+    super::domain_options::service_names(config)
 }
 
 pub(super) fn intake(config: &Config) -> IntakeOptions {

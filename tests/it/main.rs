@@ -2,6 +2,7 @@
 
 mod cli;
 mod corpus;
+mod domains;
 mod fixtures;
 mod http;
 mod intake;
