@@ -1,5 +1,6 @@
 //! The API, over real HTTP.
 
+mod api_keys;
 mod app;
 mod client;
 mod connections;
@@ -7,8 +8,10 @@ mod contract;
 mod domains;
 mod export;
 mod figures;
+mod idempotency;
 mod isolation;
 mod openapi;
+mod patch;
 mod quarantine;
 mod reports;
 mod sample;
@@ -16,5 +19,6 @@ mod service;
 mod upload;
 
 use app::{NOW, TestApp};
-use client::{Answer, Ask};
+pub use client::Ask;
+use client::Answer;
 use sample::{FAIL, PASS, Sample};
