@@ -17,6 +17,7 @@ mod fields;
 mod figures;
 mod gate;
 mod idempotency;
+mod inbound;
 mod key_uses;
 mod openapi;
 mod owned;

@@ -254,7 +254,10 @@ fn upload_body() -> Value {
         "application/octet-stream",
     ];
     let mut content: Map<_, _> = types.map(|name| (name.to_owned(), json!({}))).into_iter().collect();
-    let says = format!("One to {} files; what they are is told by their bytes.", super::upload::FILES_MAX);
+    let says = format!(
+        "One to {} files; what they are is told by their bytes.",
+        super::upload::FILES_MAX
+    );
     // Without a type: in a form everything is bytes.
     let file = json!({ "description": says, "minLength": 1, "minItems": 1, "maxItems": super::upload::FILES_MAX });
     let files = json!({ "type": "object", "required": ["file"], "additionalProperties": false, "properties": { "file": file } });

@@ -29,7 +29,15 @@ impl Server {
         std::fs::write(home.join("settings.toml"), settings).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
             .current_dir(home)
-            .args(["--config", "settings.toml", "--data", "data", "serve", "--listen", "127.0.0.1:0"])
+            .args([
+                "--config",
+                "settings.toml",
+                "--data",
+                "data",
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+            ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -93,17 +101,25 @@ fn python(program: &str) -> Command {
     let made = folder.join("made-of.txt");
     if std::fs::read_to_string(&made).ok().as_deref() != Some(&wanted) {
         let _ = std::fs::remove_dir_all(&folder);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder), "python3-venv is needed");
+        run(
+            Command::new("python3").args(["-m", "venv"]).arg(&folder),
+            "python3-venv is needed",
+        );
         let mut pip = Command::new(folder.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-        run(pip.arg(Path::new(TREE).join("tests/client/requirements.txt")), "PyPI is needed");
+        run(
+            pip.arg(Path::new(TREE).join("tests/client/requirements.txt")),
+            "PyPI is needed",
+        );
         std::fs::write(&made, &wanted).unwrap();
     }
     Command::new(folder.join("bin").join(program))
 }
 
 fn run(command: &mut Command, need: &str) -> Output {
-    let done = command.output().unwrap_or_else(|error| panic!("{need}: {command:?}: {error}"));
+    let done = command
+        .output()
+        .unwrap_or_else(|error| panic!("{need}: {command:?}: {error}"));
     assert!(
         done.status.success(),
         "{need}: {command:?}\n{}\n{}",
@@ -132,10 +148,20 @@ async fn the_official_client_is_served() {
     let report = home.path().join("report.xml");
     std::fs::write(&report, crate::cli::report("r1", 3).replace("example.com", "DOMAIN")).unwrap();
     let report = report.to_str().unwrap().to_owned();
-    let arguments = [server.url(), key, stranger, slow.url(), slow_key, "1".to_owned(), report];
+    let arguments = [
+        server.url(),
+        key,
+        stranger,
+        slow.url(),
+        slow_key,
+        "1".to_owned(),
+        report,
+    ];
     let mut client = python("python");
     client.arg(script("poststack_domains.py")).args(arguments);
-    let done = tokio::task::spawn_blocking(move || run(&mut client, "the official client fails")).await.unwrap();
+    let done = tokio::task::spawn_blocking(move || run(&mut client, "the official client fails"))
+        .await
+        .unwrap();
     assert!(String::from_utf8_lossy(&done.stdout).contains("the official client is served"));
 }
 
@@ -157,10 +183,23 @@ async fn what_the_document_says_is_so() {
         .env("PYTHONPATH", script(""))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("KEY_ID", "2")
-        .args(["run", &format!("{}/openapi.json", server.url()), "--checks", "all", "--continue-on-failure"])
-        .args(["--max-examples", &examples, "--header", &format!("Authorization: Bearer {key}")])
+        .args([
+            "run",
+            &format!("{}/openapi.json", server.url()),
+            "--checks",
+            "all",
+            "--continue-on-failure",
+        ])
+        .args([
+            "--max-examples",
+            &examples,
+            "--header",
+            &format!("Authorization: Bearer {key}"),
+        ])
         .args(seed);
-    let done = tokio::task::spawn_blocking(move || run(&mut fuzzer, "schemathesis found something")).await.unwrap();
+    let done = tokio::task::spawn_blocking(move || run(&mut fuzzer, "schemathesis found something"))
+        .await
+        .unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     // It tested what it should: every operation, with a key that was accepted.
     assert!(!said.contains("Authentication failed"), "{said}");
@@ -174,12 +213,18 @@ async fn an_answer_is_given_again_after_the_program_was_killed() {
     let dns = Dns::start().await;
     let [key, _] = prepare(home.path()).await;
     let body = json!({ "name": "example.com" });
-    let ask = Ask::new("POST", "/domains").key(&key).header("Idempotency-Key", "k").json(&body);
+    let ask = Ask::new("POST", "/domains")
+        .key(&key)
+        .header("Idempotency-Key", "k")
+        .json(&body);
     let first = {
         let server = Server::start(home.path(), &settings(&dns, ""));
         ask.send(server.address).await
     };
     let server = Server::start(home.path(), &settings(&dns, ""));
     let again = ask.send(server.address).await;
-    assert_eq!((first.expect(201), again.header("idempotent-replayed")), (again.expect(201), Some("true")));
+    assert_eq!(
+        (first.expect(201), again.header("idempotent-replayed")),
+        (again.expect(201), Some("true"))
+    );
 }

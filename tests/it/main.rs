@@ -8,6 +8,8 @@ mod fixtures;
 mod http;
 mod intake;
 mod jobs;
+mod mail;
+mod postfix;
 mod postgres;
 mod provenance;
 mod reading;

@@ -26,7 +26,10 @@ async fn a_key_is_made_shown_rotated_and_removed() {
     assert_eq!(list.expect(200)["api_keys"][0], shown);
     assert!(secret_works(&app, &secret).await);
 
-    let rotated = app.send(Ask::new("POST", &format!("{path}/rotate")).key(&app.key)).await.expect(200);
+    let rotated = app
+        .send(Ask::new("POST", &format!("{path}/rotate")).key(&app.key))
+        .await
+        .expect(200);
     assert_eq!((&rotated["id"], &rotated["permission"]), (&id, &made["permission"]));
     assert!(!secret_works(&app, &secret).await);
     assert!(secret_works(&app, &rotated["key"]).await);
@@ -35,15 +38,21 @@ async fn a_key_is_made_shown_rotated_and_removed() {
     assert!(!secret_works(&app, &rotated["key"]).await);
     app.delete(&path).await.refused(404, "not_found");
     app.get(&path).await.refused(404, "not_found");
-    let again = app.send(Ask::new("POST", &format!("{path}/rotate")).key(&app.key)).await;
+    let again = app
+        .send(Ask::new("POST", &format!("{path}/rotate")).key(&app.key))
+        .await;
     again.refused(404, "not_found");
 }
 
 #[tokio::test]
 async fn a_key_can_be_bound_to_an_own_domain_only() {
     let app = TestApp::start().await;
-    let (own, other) = (app.add_domain("own.example").await, app.add_domain("other.example").await);
-    let bound = |id: &str| json!({ "name": "x", "permission": "full_access", "domain_id": id, "allow_full_access": true });
+    let (own, other) = (
+        app.add_domain("own.example").await,
+        app.add_domain("other.example").await,
+    );
+    let bound =
+        |id: &str| json!({ "name": "x", "permission": "full_access", "domain_id": id, "allow_full_access": true });
     let made = app.post("/api-keys", &bound(&own)).await.expect(201);
     assert_eq!(made["domain_id"], own);
     let get = |id: &str| Ask::new("GET", &format!("/domains/{id}")).key(made["key"].as_str().unwrap());
@@ -53,7 +62,9 @@ async fn a_key_can_be_bound_to_an_own_domain_only() {
     let (_, stranger) = app.stranger().await;
     let ask = Ask::new("POST", "/api-keys").key(&stranger).json(&bound(&own));
     app.send(ask).await.refused(404, "not_found");
-    app.post("/api-keys", &bound("dom_zzzzzzzzzzzz")).await.refused(404, "not_found");
+    app.post("/api-keys", &bound("dom_zzzzzzzzzzzz"))
+        .await
+        .refused(404, "not_found");
 }
 
 #[tokio::test]
@@ -70,7 +81,9 @@ async fn keys_that_may_less_make_none() {
         let body = json!({ "name": "x", "permission": "sending_access" });
         let ask = Ask::new("POST", "/api-keys").key(&key).json(&body);
         app.send(ask).await.refused(403, "forbidden");
-        app.send(Ask::new("GET", "/api-keys").key(&key)).await.refused(403, "forbidden");
+        app.send(Ask::new("GET", "/api-keys").key(&key))
+            .await
+            .refused(403, "forbidden");
     }
 }
 
@@ -81,8 +94,14 @@ async fn every_mistake_is_named() {
         (json!({}), &["name", "permission"][..]),
         (json!({ "name": "", "permission": "root" }), &["name", "permission"]),
         (json!({ "name": "a\u{0}b", "permission": "read_only" }), &["name"]),
-        (json!({ "name": "a".repeat(101), "permission": "read_only", "mode": "test" }), &["mode", "name"]),
-        (json!({ "name": "a", "permission": null, "domain_id": 5 }), &["domain_id", "permission"]),
+        (
+            json!({ "name": "a".repeat(101), "permission": "read_only", "mode": "test" }),
+            &["mode", "name"],
+        ),
+        (
+            json!({ "name": "a", "permission": null, "domain_id": 5 }),
+            &["domain_id", "permission"],
+        ),
     ] {
         let mut named = app.post("/api-keys", &body).await.refused(422, "unprocessable_entity");
         named.sort_unstable();

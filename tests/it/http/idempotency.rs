@@ -33,20 +33,36 @@ async fn the_same_request_again_is_answered_and_not_done_again() {
     is_replay(&post(&app, "other", "/domains", &body).await, &again);
 
     assert_eq!(
-        post(&app, "k", "/domains", &json!({ "name": "example.org" })).await.refused(422, "unprocessable_entity"),
+        post(&app, "k", "/domains", &json!({ "name": "example.org" }))
+            .await
+            .refused(422, "unprocessable_entity"),
         ["Idempotency-Key"]
     );
     app.post("/domains", &body).await.refused(409, "conflict");
-    assert_eq!(app.get("/domains").await.expect(200)["domains"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        app.get("/domains").await.expect(200)["domains"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 
     // After a day it is a request like any other.
     app.clock.advance(Duration::from_secs(24 * 3_600));
-    app.delete(&format!("/domains/{}", first.json()["id"].as_str().unwrap())).await.expect(200);
+    app.delete(&format!("/domains/{}", first.json()["id"].as_str().unwrap()))
+        .await
+        .expect(200);
     let anew = post(&app, "k", "/domains", &body).await;
     anew.expect(201);
     assert_eq!(anew.header("idempotent-replayed"), None);
     app.clock.advance(Duration::from_secs(1));
-    assert_eq!(app.store.purge_requests(app.clock.now() - 24 * 3_600_000).await.unwrap(), 1);
+    assert_eq!(
+        app.store
+            .purge_requests(app.clock.now() - 24 * 3_600_000)
+            .await
+            .unwrap(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -55,7 +71,10 @@ async fn a_name_belongs_to_one_key_and_one_path() {
     let body = json!({ "name": "example.com" });
     let first = post(&app, "k", "/domains", &body).await.expect(201);
     let (_, stranger) = app.stranger().await;
-    let ask = Ask::new("POST", "/domains").key(&stranger).header("Idempotency-Key", "k").json(&body);
+    let ask = Ask::new("POST", "/domains")
+        .key(&stranger)
+        .header("Idempotency-Key", "k")
+        .json(&body);
     let other = app.send(ask).await;
     assert_ne!(other.expect(201)["id"], first["id"]);
     let key = json!({ "name": "x", "permission": "read_only" });
@@ -83,7 +102,13 @@ async fn a_secret_is_shown_again_to_whom_it_was_shown_and_is_in_no_file() {
     let first = post(&app, "k", "/api-keys", &body).await;
     let secret = first.expect(201)["key"].as_str().unwrap().to_owned();
     is_replay(&post(&app, "k", "/api-keys", &body).await, &first);
-    assert_eq!(app.get("/api-keys").await.expect(200)["api_keys"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        app.get("/api-keys").await.expect(200)["api_keys"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     for entry in std::fs::read_dir(app.folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
@@ -113,7 +138,11 @@ async fn a_try_finds_the_domain_that_the_one_before_added_and_died() {
     let body = json!({ "name": "example.com" });
     let first = post(&app, "k", "/domains", &body).await.expect(201);
     // As if the process had ended between the commit and the answer.
-    crate::sqlite(&app.folder.path().join("tallymark.sqlite"), "update idempotent_requests set status = null").await;
+    crate::sqlite(
+        &app.folder.path().join("tallymark.sqlite"),
+        "update idempotent_requests set status = null",
+    )
+    .await;
     app.clock.advance(Duration::from_secs(120));
     let again = post(&app, "k", "/domains", &body).await;
     assert_eq!(again.expect(201)["id"], first["id"]);
@@ -156,6 +185,8 @@ async fn faults_of_ours_are_not_kept_and_what_is_no_name_is_refused() {
         assert_eq!(answer.header("idempotent-replayed"), None);
     }
     for name in ["", "a b", &"a".repeat(256)] {
-        post(&app, name, "/domains", &json!({ "name": "example.org" })).await.refused(400, "invalid_request");
+        post(&app, name, "/domains", &json!({ "name": "example.org" }))
+            .await
+            .refused(400, "invalid_request");
     }
 }

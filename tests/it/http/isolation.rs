@@ -10,6 +10,7 @@ use super::{Answer, Ask, NOW, PASS, Sample, TestApp};
 struct Things {
     domain: String,
     report: String,
+    mail: String,
     aside: String,
     key: String,
 }
@@ -22,7 +23,11 @@ fn ask(route: &Route, things: &Things) -> Ask {
         Some("api-keys") => &things.key,
         _ => panic!("what does {} name?", route.path),
     };
-    let path = route.path.replace("{id}", id).replace("{report_id}", &things.report);
+    let path = route
+        .path
+        .replace("{id}", id)
+        .replace("{report_id}", &things.report)
+        .replace("{message_id}", &things.mail);
     let ask = Ask::new(route.method.as_str(), &path);
     let json = |text: &str| ask.clone().body("application/json", text);
     match (route.body, route.method.as_str(), route.path) {
@@ -61,10 +66,11 @@ async fn app() -> (TestApp, Things) {
     let body = json!({ "name": "x", "permission": "read_only" });
     let key = app.post("/api-keys", &body).await.expect(201);
     let things = Things {
-        domain,
+        mail: app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(),
         report: taken["reports"][0]["id"].to_string(),
         aside: aside["quarantined"][0]["id"].to_string(),
         key: key["id"].to_string(),
+        domain,
     };
     (app, things)
 }
@@ -72,8 +78,14 @@ async fn app() -> (TestApp, Things) {
 /// Nothing of the account has changed by what was refused.
 async fn check_untouched(app: &TestApp, things: &Things) {
     let domain = app.get(&format!("/domains/{}", things.domain)).await.expect(200);
-    assert_eq!((&domain["catch_all"], &domain["dedicated_ip"]), (&json!(false), &json!(null)));
-    let reports = app.get(&format!("/domains/{}/dmarc/reports", things.domain)).await.expect(200);
+    assert_eq!(
+        (&domain["catch_all"], &domain["dedicated_ip"]),
+        (&json!(false), &json!(null))
+    );
+    let reports = app
+        .get(&format!("/domains/{}/dmarc/reports", things.domain))
+        .await
+        .expect(200);
     assert_eq!(reports["pagination"]["total"], 1);
     app.get(&format!("/api-keys/{}", things.key)).await.expect(200);
 }
@@ -88,7 +100,11 @@ async fn the_right_key_passes_everywhere() {
     for route in routes {
         let answer = app.send(ask(&route, &things).key(&app.key)).await;
         // This app has no name servers to ask.
-        let expect: &[u16] = if route.path.ends_with("/verify") { &[503] } else { &[200, 201] };
+        let expect: &[u16] = if route.path.ends_with("/verify") {
+            &[503]
+        } else {
+            &[200, 201]
+        };
         assert!(expect.contains(&answer.status), "{route:?} {answer:?}");
     }
 }
@@ -221,6 +237,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 aside: id.replace('1', "999"),
                 key: id.replace('1', "999"),
                 report: things.report.clone(),
+                mail: things.mail.clone(),
             };
             let answer = app.send(ask(&route, &wrong).key(&app.key)).await;
             assert_eq!(code(&answer), (404, "not_found".to_owned()), "{id} {route:?}");

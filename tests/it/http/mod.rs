@@ -9,6 +9,7 @@ mod domains;
 mod export;
 mod figures;
 mod idempotency;
+mod inbound;
 mod isolation;
 mod openapi;
 mod patch;
@@ -19,6 +20,6 @@ mod service;
 mod upload;
 
 use app::{NOW, TestApp};
-pub use client::Ask;
 use client::Answer;
+pub use client::Ask;
 use sample::{FAIL, PASS, Sample};
