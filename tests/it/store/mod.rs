@@ -5,6 +5,7 @@ mod faults;
 mod figures;
 mod leases;
 mod nodes;
+mod requests;
 mod retention;
 mod statements;
 mod transactions;
