@@ -110,6 +110,11 @@ impl Domains {
         &self.0.options.names
     }
 
+    /// Are there name servers to ask?
+    pub fn can_check(&self) -> bool {
+        self.0.options.dns.is_some()
+    }
+
     /// What the domain must publish. A domain without a DKIM key gets one: it is made when somebody first asks.
     ///
     /// # Errors
