@@ -6,6 +6,7 @@ mod config;
 mod context;
 mod domains;
 mod import;
+mod ips;
 mod keys;
 mod parse;
 mod progress;
@@ -57,6 +58,8 @@ enum Command {
     Parse(parse::Args),
     #[command(subcommand)]
     Domains(domains::Command),
+    #[command(subcommand)]
+    Ips(ips::Command),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -112,6 +115,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Serve(args) => serve::run(context, args, out).await,
             Command::Import(args) => import::run(context, args, out).await,
             Command::Domains(command) => domains::run(context, command, out).await,
+            Command::Ips(command) => ips::run(context, command, out).await,
             Command::Keys(command) => keys::run(context, command, out).await,
             Command::Accounts(command) => accounts::run(context, command, out).await,
             Command::Quarantine(command) => quarantine::run(context, command, out).await,

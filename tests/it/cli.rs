@@ -1,6 +1,7 @@
 //! The program as people start it: the binary, its texts, its exit codes.
 
 mod demo;
+mod domains;
 mod import;
 mod parse;
 mod settings;
