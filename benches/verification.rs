@@ -59,7 +59,10 @@ async fn run(count: usize) {
     let secret = ApiSecret::generate(Mode::Live, &[7; ApiSecret::RANDOM_BYTES]);
     let began = Instant::now();
     let shown = fill(&path, &store, &secret, count).await;
-    println!("{count} domains of {ACCOUNTS} accounts added in {:.0} s", began.elapsed().as_secs_f64());
+    println!(
+        "{count} domains of {ACCOUNTS} accounts added in {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
 
     let clock = Clock::system();
     let metrics = Metrics::new();
@@ -135,7 +138,10 @@ async fn fill(path: &Path, store: &Store, secret: &ApiSecret, count: usize) -> S
     );
     let options = SqliteConnectOptions::new().filename(path);
     let mut conn = options.connect().await.expect("the database");
-    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut conn).await.expect("rows");
+    sqlx::raw_sql(AssertSqlSafe(statements))
+        .execute(&mut conn)
+        .await
+        .expect("rows");
     conn.close().await.expect("closed");
     format!("dom_{:016}", 7)
 }
@@ -177,7 +183,9 @@ impl Dashboard {
         self.stop.store(true, Ordering::Relaxed);
         let joined = tokio::task::spawn_blocking(move || {
             let threads = self.threads.into_iter();
-            threads.flat_map(|thread| thread.join().expect("it asks")).collect::<Vec<f64>>()
+            threads
+                .flat_map(|thread| thread.join().expect("it asks"))
+                .collect::<Vec<f64>>()
         });
         let mut millis = joined.await.expect("they are joined");
         millis.sort_by(f64::total_cmp);
@@ -222,8 +230,15 @@ fn is_whole(got: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    let lengths = head.lines().filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned));
-    let length: usize = lengths.last().and_then(|text| text.trim().parse().ok()).expect("a length");
+    let lengths = head.lines().filter_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length:")
+            .map(str::to_owned)
+    });
+    let length: usize = lengths
+        .last()
+        .and_then(|text| text.trim().parse().ok())
+        .expect("a length");
     body.len() >= length
 }
 

@@ -53,7 +53,9 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
 async fn add(app: &App, address: IpAddr, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
     let account = account_or_first(&app.store, &app.clock, in_account).await?;
     let ip = match app.store.add_ip(account.id, address, app.clock.now()).await {
-        Err(StoreError::Exists(_)) => anyhow::bail!("{address} is allocated already: `tallymark ips list` says to whom"),
+        Err(StoreError::Exists(_)) => {
+            anyhow::bail!("{address} is allocated already: `tallymark ips list` says to whom")
+        }
         ip => ip?,
     };
     writeln!(out, "{} is number {}, for account {}.", ip.address, ip.id, account.name)?;

@@ -19,7 +19,12 @@ fn a_private_key_is_exported_and_survives_only_with_the_key_file() {
     let list = stdout(&home.run(&["domains", "list"]).success());
     let id = list.split_whitespace().find(|word| word.starts_with("dom_")).unwrap();
     assert_eq!(stdout(&home.run(&["domains", "dkim-key", id]).success()), pem);
-    fails(&home, &["domains", "dkim-key", "example.net"], 1, "has no domain example.net");
+    fails(
+        &home,
+        &["domains", "dkim-key", "example.net"],
+        1,
+        "has no domain example.net",
+    );
 
     let file = home.path().join("tallymark-data/master.key");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -36,7 +41,9 @@ fn a_private_key_is_exported_and_survives_only_with_the_key_file() {
     fails(&home, &["domains", "dkim-key", id], 1, "encrypted with another key");
     assert!(!file.exists());
     let mut command = home.command(&["domains", "dkim-key", id]);
-    let given = command.env("TALLYMARK__DOMAINS__MASTER_KEYS", format!("[\"{new}\"]")).assert();
+    let given = command
+        .env("TALLYMARK__DOMAINS__MASTER_KEYS", format!("[\"{new}\"]"))
+        .assert();
     assert_eq!(stdout(&given.success()), pem);
 }
 
@@ -62,12 +69,21 @@ fn regions_and_required_records_come_from_the_settings() {
         "[service]\nhost = \"tally.example\"\nrua_host = \"rua.tally.example\"\n\
          [service.regions.eu-west-1]\nrua_host = \"rua.eu.tally.example\"\n",
     );
-    let added = stdout(&home.run(&["--config", "t.toml", "domains", "add", "example.com"]).success());
+    let added = stdout(
+        &home
+            .run(&["--config", "t.toml", "domains", "add", "example.com"])
+            .success(),
+    );
     assert!(added.contains("@rua.eu.tally.example"), "{added}");
     home.file("t.toml", "[service.regions.mars-1]\nrua_host = \"a.example\"\n");
     fails(&home, &["config", "check", "t.toml"], 1, "mars-1");
     home.file("t.toml", "[domains]\nrequired = [\"spf\", \"telepathy\"]\n");
     fails(&home, &["config", "check", "t.toml"], 1, "telepathy");
     home.file("t.toml", "[domains]\nrequired = []\n");
-    fails(&home, &["--config", "t.toml", "domains", "add", "example.net"], 1, "domains.required is empty");
+    fails(
+        &home,
+        &["--config", "t.toml", "domains", "add", "example.net"],
+        1,
+        "domains.required is empty",
+    );
 }
