@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-
 use crate::config::{Config, RegionName, RequiredRecord};
 use crate::dns::{Dns, DnsOptions};
 use crate::domains::{DomainsOptions, Keyring, KeyringError, Purpose, ServiceNames};
@@ -84,8 +82,8 @@ async fn keyring(config: &Config, store: &Store) -> anyhow::Result<Keyring> {
                     let place = path.display().to_string();
                     return Err(KeyringError::Foreign { place }.into());
                 }
-                if let Some(dir) = path.parent() {
-                    super::make_private_dir(dir).with_context(|| format!("folder {} cannot be made", dir.display()))?;
+                if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+                    super::make_private_dir(dir)?;
                 }
                 let made = Keyring::make(&path)?;
                 tracing::info!(path = %path.display(), "made the key that DKIM keys are encrypted with; keep a copy of it");

@@ -14,6 +14,7 @@ mod fields;
 mod figures;
 mod gate;
 mod idempotency;
+mod inbound;
 mod openapi;
 mod owned;
 mod paging;

@@ -15,6 +15,7 @@ use super::envelope::envelope;
 use super::error::ApiError;
 use super::figures::{SourceList, StatsBody};
 use super::gate::gate;
+use super::inbound::MailList;
 use super::openapi::{Content, Doc, Parameter};
 use super::quarantine::MessageList;
 use super::reports::{ReportBody, ReportList};
@@ -22,7 +23,7 @@ use super::schema::AnyObject;
 use super::service::{Health, Readiness};
 use super::state::AppState;
 use super::upload::Taken;
-use super::{domains, export, figures, openapi, paging, quarantine, range, reports, service, upload};
+use super::{domains, export, figures, inbound, openapi, paging, quarantine, range, reports, service, upload};
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +183,23 @@ fn table() -> Vec<Entry> {
         )
         .parameters(&[range::OPEN, export::PARAMETERS])
         .answers_bytes(export::TYPES),
+        route(
+            &get,
+            "/domains/{id}/inbound",
+            Access::Read,
+            "List mail to the domain that is no report, newest first",
+            inbound::list,
+        )
+        .parameters(&[paging::PARAMETERS])
+        .answers::<MailList>(200),
+        route(
+            &get,
+            "/domains/{id}/inbound/{message_id}",
+            Access::Read,
+            "Fetch a mail as it came",
+            inbound::show,
+        )
+        .answers_bytes(inbound::TYPES),
         route(
             &get,
             "/quarantine",
