@@ -60,6 +60,7 @@ pub(super) async fn domains(config: &Config, store: &Store) -> anyhow::Result<Do
         keyring: Some(keyring(config, store).await?),
         dns: dns.ok(),
         domains_in_flight_max: config.domains.domains_in_flight_max,
+        domains_per_second_max: config.domains.domains_per_second_max,
         ..DomainsOptions::new(service_names(config))
     })
 }
