@@ -237,7 +237,7 @@ async fn fill(store: &Store, account: tallymark::store::AccountId, name: &str, n
                 provenance: None,
                 reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
                 problems: Vec::new(),
-                other: "mail",
+                other: Some("mail"),
                 replay: None,
             });
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Described;
+use super::{Described, Folder, Imap, Maildir};
 use crate::report::DomainName;
 
 settings! {

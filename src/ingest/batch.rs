@@ -33,7 +33,19 @@ pub(super) struct Job {
 pub(super) struct Arrived {
     pub raw: RawMessage,
     pub provenance: Option<Provenance>,
-    pub replay: Option<SetAsideId>,
+    pub how: How,
+}
+
+/// What is done with a message.
+pub(super) enum How {
+    /// It is read, and kept in any case.
+    Keep,
+    /// It is read; if there is no report in it, it stays where it is, and nothing is kept of it here.
+    KeepReports,
+    /// It is not read but set aside with this reason: its bytes are only a note about it.
+    SetAside(Problem),
+    /// It was set aside before and comes again.
+    Replay(SetAsideId),
 }
 
 type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
@@ -242,16 +254,24 @@ impl Work {
 }
 
 fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessage {
-    let Arrived {
-        raw,
-        provenance,
-        replay,
-    } = message;
+    let Arrived { raw, provenance, how } = message;
+    let keeps_reports_only = matches!(how, How::KeepReports);
+    let (processed, replay) = match how {
+        How::SetAside(problem) => {
+            let unread = Processed {
+                problems: vec![problem],
+                ..Processed::default()
+            };
+            (unread, None)
+        }
+        How::Replay(id) => (process(clock, &raw.bytes, limits), Some(id)),
+        How::Keep | How::KeepReports => (process(clock, &raw.bytes, limits), None),
+    };
     let Processed {
         reports,
         problems,
         other,
-    } = process(clock, &raw.bytes, limits);
+    } = processed;
     let reports = reports.into_iter().map(|found| {
         let reporter = Reporter::of(&found.parsed.report.metadata);
         let authenticated = provenance
@@ -267,7 +287,7 @@ fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessag
         reports: reports.collect(),
         provenance,
         problems,
-        other,
+        other: (!keeps_reports_only).then_some(other),
         replay,
         bytes: raw.bytes,
     }

@@ -167,11 +167,14 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<A
             offset: None,
         });
     }
-    if message.reports.is_empty() && asides.is_empty() {
+    if let Some(other) = message.other
+        && message.reports.is_empty()
+        && asides.is_empty()
+    {
         asides.push(Aside {
             kind: SetAsideKind::Other,
             policy_domain: "",
-            reason: message.other,
+            reason: other,
             detail: "no aggregate report in it".to_owned(),
             leaf: "",
             offset: None,

@@ -6,6 +6,7 @@ mod distributed;
 mod faults;
 mod figures;
 mod leases;
+mod mailboxes;
 mod nodes;
 mod retention;
 mod statements;
@@ -220,7 +221,7 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
             .map(|report| ("report.xml".to_owned(), report))
             .collect(),
         problems: Vec::new(),
-        other: "mail",
+        other: Some("mail"),
         replay: None,
     }
 }
