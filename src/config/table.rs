@@ -157,8 +157,8 @@ settings! {
         /// What DKIM keys are encrypted with in the database, 64 hexadecimal digits each: the first encrypts, all decrypt.
         /// Empty: those in master_key_file.
         master_keys: Vec<String> = Vec::new();
-        /// A file with such keys, one a line. Empty: master.key in database.dir, made at the first start. Nodes that share
-        /// a database need the same keys.
+        /// A file with such keys, one a line. Empty: master.key in database.dir, made at the first start, but for PostgreSQL:
+        /// nodes that share a database need the same keys.
         master_key_file: PathBuf = PathBuf::new();
     }
 
