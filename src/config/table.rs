@@ -152,11 +152,13 @@ settings! {
         questions_in_flight_max: usize = 200;
         /// Domains that are looked at, at the same time, in the background.
         domains_in_flight_max: usize = 64;
+        /// Domains that the background begins to look at in a second: a hundred thousand take a quarter of an hour.
+        domains_per_second_max: u32 = 100;
         /// What DKIM keys are encrypted with in the database, 64 hexadecimal digits each: the first encrypts, all decrypt.
         /// Empty: those in master_key_file.
         master_keys: Vec<String> = Vec::new();
-        /// A file with such keys, one a line. Empty: master.key in database.dir, made at the first start. Nodes that share
-        /// a database need the same keys.
+        /// A file with such keys, one a line. Empty: master.key in database.dir, made at the first start, but for PostgreSQL:
+        /// nodes that share a database need the same keys.
         master_key_file: PathBuf = PathBuf::new();
     }
 
