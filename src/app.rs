@@ -59,7 +59,7 @@ impl App {
         {
             make_private_dir(dir).with_context(|| format!("folder {} cannot be made", dir.display()))?;
         }
-        let store = Store::open(location.clone())
+        let store = Store::open_with(location.clone(), options::connections(&config))
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();

@@ -8,7 +8,7 @@ use crate::domains::ServiceNames;
 use crate::http::{HttpConfig, MetricsAccess, Rate};
 use crate::ingest::{IntakeOptions, ProcessLimits};
 use crate::report;
-use crate::store::Retention;
+use crate::store::{Connections, Retention};
 use crate::unpack;
 
 /// What unpacking and parsing one message may cost.
@@ -38,6 +38,13 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
         },
         time_max: Duration::from_secs(limits.seconds_max),
         ..ProcessLimits::default()
+    }
+}
+
+pub(super) fn connections(config: &Config) -> Connections {
+    Connections {
+        writers: config.database.connections_write,
+        readers: config.database.connections_read,
     }
 }
 

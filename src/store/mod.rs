@@ -37,6 +37,7 @@ pub use commit::{CommitOptions, FreshDomain};
 use db::{Args, Link};
 pub use leases::Lease;
 pub use message::{NewMessage, NewReport};
+pub use postgres::Connections;
 pub use provenance::{PeerTls, Provenance, SignatureCheck, SpfCheck};
 pub use retention::{Purged, Retention};
 use sql::sql;
@@ -191,6 +192,11 @@ impl Store {
     /// [`StoreError::Newer`] for a schema that this version does not know, [`StoreError::Location`] for a server that
     /// will not do, [`StoreError::Unavailable`] if it cannot be opened or reached or another process holds it.
     pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
+        Self::open_with(location, Connections::default()).await
+    }
+
+    /// As [`Self::open`], with so many connections if it is on a server.
+    pub async fn open_with(location: impl Into<Location>, connections: Connections) -> Result<Self, StoreError> {
         let (source, first, readers) = match location.into() {
             Location::File(path) => {
                 let file = sqlite::File::of(path);
@@ -200,7 +206,7 @@ impl Store {
                 (write::Source::Sqlite(file), Link::Sqlite(Box::new(conn)), readers)
             }
             Location::Server(url) => {
-                let server = postgres::Server::of(&url)?;
+                let server = postgres::Server::of(&url, connections)?;
                 let mut conn = server.writer().await?;
                 server.migrate(&mut conn).await?;
                 let readers = server.readers();

@@ -61,7 +61,7 @@ impl Writers {
     pub fn new(source: Source, first: Link) -> Self {
         let count = match source {
             Source::Sqlite(_) => 1,
-            Source::Postgres(..) => postgres::WRITERS,
+            Source::Postgres(ref server, _) => server.writers_max(),
         };
         let first = Writer {
             link: Some(first),

@@ -1,6 +1,7 @@
 //! Tests of the whole, through the doors that users have.
 
 mod cli;
+mod cluster;
 mod corpus;
 mod fixtures;
 mod http;

@@ -1,7 +1,7 @@
 //! The API, over real HTTP.
 
 mod app;
-mod client;
+pub mod client;
 mod connections;
 mod contract;
 mod domains;

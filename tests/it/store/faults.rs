@@ -263,7 +263,9 @@ async fn a_database_that_will_not_do_is_refused_with_the_reason() {
     let Location::Server(url) = &db.location else {
         panic!("PostgreSQL was asked for")
     };
-    let careless = format!("{url}&options[synchronous_commit]=off");
-    let careless = Store::open(Location::parse(&careless).unwrap()).await;
-    assert!(careless.unwrap_err().to_string().contains("synchronous_commit"));
+    for (setting, value) in [("synchronous_commit", "off"), ("statement_timeout", "5s")] {
+        let careless = format!("{url}&options[{setting}]={value}");
+        let careless = Store::open(Location::parse(&careless).unwrap()).await;
+        assert!(careless.unwrap_err().to_string().contains(setting));
+    }
 }
