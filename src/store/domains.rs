@@ -101,6 +101,8 @@ impl Store {
             sql!("domain_clear_daily_totals"),
             sql!("domain_clear_daily_sources"),
             sql!("domain_clear_originals"),
+            sql!("domain_clear_checks"),
+            sql!("domain_clear_dkim_key"),
         ] {
             conn.run(clear, Args::default().int(id)).await?;
         }
@@ -144,7 +146,7 @@ pub(super) async fn insert(
     Ok(added.then_some(DomainId(number)))
 }
 
-fn domain(row: &Row) -> Result<Domain, StoreError> {
+pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {
     let id = row.int(0)?;
     let damaged = |what: &str| StoreError::damaged("domains", id, what);
     let name = |text: String| DomainName::parse(&text).map_err(|_| damaged("holds a name that is none"));

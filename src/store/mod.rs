@@ -4,6 +4,7 @@
 //! `sql/`, valid on every database; the bodies see connections through [`db`].
 
 mod accounts;
+mod checks;
 mod codec;
 mod commit;
 mod db;
@@ -11,6 +12,7 @@ mod domains;
 mod evidence;
 mod export;
 mod figures;
+mod ips;
 mod leases;
 mod memory;
 mod message;
@@ -33,8 +35,12 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgDatabaseError, PgPool};
 use sqlx::sqlite::{SqliteError, SqlitePool};
 
+pub use checks::{
+    Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, Standing,
+};
 pub use commit::{CommitOptions, FreshDomain};
 use db::{Args, Link};
+pub use ips::IpAddress;
 pub use leases::Lease;
 pub use message::{NewMessage, NewReport};
 pub use postgres::Connections;
