@@ -1,6 +1,7 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
 mod jobs;
+mod mail;
 mod options;
 
 use std::path::Path;
@@ -10,6 +11,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{Config, Role};
@@ -25,6 +27,7 @@ use crate::store::{
 };
 
 pub use jobs::{Jobs, Pace};
+pub use mail::Mail;
 pub use options::process_limits;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -57,13 +60,14 @@ impl App {
         if let Location::File(path) = &location
             && let Some(dir) = path.parent()
         {
-            make_private_dir(dir).with_context(|| format!("folder {} cannot be made", dir.display()))?;
+            make_private_dir(dir)?;
         }
+        // Before the database: a setting that is wrong shall not make one.
+        let options = options::intake(&config, options::authenticator(&config)?);
         let store = Store::open_with(location.clone(), options::connections(&config))
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
-        let options = options::intake(&config);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
             config,
@@ -75,16 +79,19 @@ impl App {
         })
     }
 
-    /// Serves the API until the process is told to stop (SIGINT, SIGTERM), then stops everything.
-    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+    /// Serves what this node's roles and settings ask for until the process is told to stop (SIGINT, SIGTERM), then
+    /// stops everything: what is being asked or received is finished first.
+    pub async fn serve(self, listener: TcpListener, mail: Option<Mail>) -> anyhow::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let stop = CancellationToken::new();
         let told_to_stop = async {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
             tracing::info!("stopping: running requests are answered first");
+            stop.cancel();
         };
         let state = AppState::new(
             self.store.clone(),
@@ -93,8 +100,7 @@ impl App {
             self.metrics.clone(),
             options::http(&self.config),
         );
-        let does = |role: Role| self.config.node.roles.contains(&role);
-        let router = if does(Role::Api) {
+        let router = if self.does(Role::Api) {
             http::router(state)
         } else {
             http::service_router(state)
@@ -107,14 +113,25 @@ impl App {
             &name,
             Pace::default(),
         );
-        if does(Role::Jobs) {
+        if self.does(Role::Jobs) {
             self.start_jobs(&jobs);
         }
+        let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
         let served = http::serve(listener, router, told_to_stop).await;
+        stop.cancel();
+        if let Some(receiving) = receiving
+            && receiving.await.is_err()
+        {
+            tracing::error!("receiving mail broke down while it was stopping");
+        }
         jobs.stop().await;
         self.close().await;
         tracing::info!("stopped");
         Ok(served?)
+    }
+
+    fn does(&self, role: Role) -> bool {
+        self.config.node.roles.contains(&role)
     }
 
     /// Every background job, with how often it runs.
@@ -209,7 +226,8 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
 }
 
 /// Reports say who writes to whom: the folder is for its owner alone.
-fn make_private_dir(dir: &Path) -> std::io::Result<()> {
+fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("folder {} cannot be made", dir.display()))
 }

@@ -13,6 +13,7 @@ mod export_json;
 mod fields;
 mod figures;
 mod gate;
+mod inbound;
 mod owned;
 mod paging;
 mod quarantine;

@@ -13,7 +13,7 @@ use super::envelope::envelope;
 use super::error::ApiError;
 use super::gate::gate;
 use super::state::AppState;
-use super::{domains, export, figures, quarantine, reports, service, upload};
+use super::{domains, export, figures, inbound, quarantine, reports, service, upload};
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,9 @@ fn table() -> Vec<Entry> {
         entry(&get, "/domains/{id}/dmarc/stats", Access::Read, Body::None, figures::stats),
         entry(&get, "/domains/{id}/dmarc/sources", Access::Read, Body::None, figures::sources),
         entry(&get, "/domains/{id}/dmarc/export", Access::Read, Body::None, export::export),
+
+        entry(&get, "/domains/{id}/inbound", Access::Read, Body::None, inbound::list),
+        entry(&get, "/domains/{id}/inbound/{message_id}", Access::Read, Body::None, inbound::show),
 
         entry(&get, "/quarantine", Access::Account, Body::None, quarantine::list),
         entry(&post, "/quarantine/{id}/replay", Access::Account, Body::None, quarantine::replay),

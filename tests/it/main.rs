@@ -7,6 +7,7 @@ mod fixtures;
 mod http;
 mod intake;
 mod jobs;
+mod mail;
 mod postgres;
 mod provenance;
 mod reading;

@@ -12,7 +12,7 @@ use super::super::{
     set_aside,
 };
 use super::decide::Decisions;
-use super::place::Placed;
+use super::place::{self, Placed};
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
 const COPIES_BYTES_MAX: usize = 64 << 20;
@@ -78,7 +78,11 @@ pub(super) async fn set_aside(
     for nth in order {
         let message = &batch[nth];
         let unclaimed = unclaimed.get(&nth).map(Vec::as_slice).unwrap_or_default();
-        let asides = asides(message, unclaimed.iter().copied());
+        let mut asides = asides(message, unclaimed.iter().copied());
+        let inbound = inbound(conn, memory, message, &asides).await?;
+        if let ([aside], Some(name)) = (&mut *asides, &inbound) {
+            aside.policy_domain = name;
+        }
         if !locked && (message.replay.is_some() || !asides.is_empty()) {
             locked = true;
             let lock = if takes_away {
@@ -164,6 +168,21 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<A
         });
     }
     asides
+}
+
+/// The name of the domain that other mail came to: kept with it, so that each domain has its own of a mail to several.
+async fn inbound(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    message: &NewMessage,
+    asides: &[Aside<'_>],
+) -> Result<Option<Box<str>>, StoreError> {
+    match (message.belonging, asides) {
+        (Belonging::Domain(account, domain), [aside]) if aside.kind == SetAsideKind::Other => {
+            place::named(conn, memory, account, domain).await
+        }
+        _ => Ok(None),
+    }
 }
 
 fn cut(text: &str, bytes_max: usize) -> &str {

@@ -34,22 +34,35 @@ pub struct FreshDomain {
 }
 
 impl Store {
-    /// Commits a batch and gives an outcome for each message, in order. When this returns, all of it is on disk.
+    /// As [`Self::commit_slice`], for who needs the batch no more.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn commit(
+        &self,
+        mut batch: Vec<NewMessage>,
+        options: &CommitOptions<'_>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        self.commit_slice(&mut batch, options).await
+    }
+
+    /// Commits a batch and gives an outcome for each message, in order. When this returns, all of it is on disk. The
+    /// messages stay as they were, so that parts of a batch that was refused can be tried.
     ///
     /// Must be awaited to its end: a dropped call may have committed or not.
     ///
     /// # Errors
     /// Nothing of the batch is in the database; only after a lost connection during the commit itself it may be, and
     /// sending it again is then counted as duplicates.
-    pub async fn commit(
+    pub async fn commit_slice(
         &self,
-        mut batch: Vec<NewMessage>,
+        batch: &mut [NewMessage],
         options: &CommitOptions<'_>,
     ) -> Result<Vec<Outcome>, StoreError> {
         for _ in 0..PLACED_MAX {
             let mut write = self.write().await?;
             let (mut conn, memory) = write.parts();
-            if let Some(outcomes) = commit(&mut conn, memory, &mut batch, options).await? {
+            if let Some(outcomes) = commit(&mut conn, memory, batch, options).await? {
                 write.commit().await?;
                 return Ok(outcomes);
             }

@@ -56,7 +56,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("quick_xml", &["report/xml.rs", "report/xml/"]),
     ("rayon", &["ingest/", "cli/"]),
     ("rcgen", &["origin/smtp/tls.rs"]),
-    ("rustix", &["origin/smtp/", "app/options.rs"]),
+    ("rustix", &["origin/smtp/", "app/"]),
     ("rustls", &["origin/smtp/tls.rs"]),
     ("sqlx", &["store/"]),
     ("strsim", &["config.rs", "config/"]),
