@@ -85,9 +85,11 @@ impl From<sqlx::Error> for StoreError {
                 let sqlite = database.try_downcast_ref::<SqliteError>();
                 postgres.is_some_and(postgres::is_transient) || sqlite.is_some_and(sqlite::is_transient)
             }
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                true
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
             _ => false,
         };
         if transient {
@@ -228,6 +230,14 @@ impl Store {
             writers: Arc::new(Writers::new(source, first)),
             readers,
         })
+    }
+
+    /// How many transactions of batches are best under way at once; half of the writers are left to others.
+    pub fn writers_at_once(&self) -> usize {
+        match &self.readers {
+            Readers::Sqlite(_) => 1,
+            Readers::Postgres(_) => (self.writers.count() / 2).max(1),
+        }
     }
 
     /// Is the database there?

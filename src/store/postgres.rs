@@ -190,9 +190,10 @@ pub(super) async fn lock(conn: &mut PgConnection, lock: Lock) -> Result<(), sqlx
 /// May the same succeed later? <https://www.postgresql.org/docs/15/errcodes-appendix.html>
 pub(super) fn is_transient(error: &PgDatabaseError) -> bool {
     let code = error.code();
-    // Connection lost; transaction undone for others' sake; disk full, out of memory, too many connections; an operator
-    // or a restart; the server's own disk.
-    let classes = ["08", "40", "53", "57", "58"];
+    // Connection lost; not let in, or no such database (what a name points to after a failover may not be ready for us);
+    // transaction undone for others' sake; disk full, out of memory, too many connections; an operator or a restart; the
+    // server's own disk.
+    let classes = ["08", "28", "3D", "40", "53", "57", "58"];
     // Written to a standby; a lock not had in time; the session ended for being idle.
     let codes = ["25006", "55P03", "25P03"];
     classes.contains(&code.get(..2).unwrap_or_default()) || codes.contains(&code)

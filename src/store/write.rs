@@ -75,6 +75,11 @@ impl Writers {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count as usize
+    }
+
     /// Begins a transaction; waits for a writer.
     pub async fn begin(self: &Arc<Self>) -> Result<Write, StoreError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;

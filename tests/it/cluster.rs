@@ -3,12 +3,14 @@
 mod chaos;
 mod faults;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::cli::Home;
 use crate::http::client::{Answer, Ask};
@@ -28,6 +30,8 @@ pub struct Cluster {
     home: Home,
     url: String,
     pub domain: String,
+    /// Where reports about the domain are mailed to.
+    address: String,
     pub key: String,
 }
 
@@ -43,14 +47,18 @@ impl Cluster {
             home: Home::new(),
             url,
             domain: String::new(),
+            address: String::new(),
             key: String::new(),
         };
         cluster.run(&["accounts", "add", "default"]);
         cluster.run(&["domains", "add", "example.com"]);
         cluster.key = cluster.run(&["keys", "create", "--quiet"]).trim().to_owned();
         let node = cluster.node(&[]);
-        let domains = Ask::new("GET", "/domains").key(&cluster.key).send(node.http).await;
-        cluster.domain = domains.json()["data"][0]["id"].as_str().unwrap().to_owned();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let domains = node.get("/domains", &cluster.key).await.expect(200);
+        cluster.domain = text(&domains["data"][0]["id"]);
+        let path = format!("/domains/{}", cluster.domain);
+        cluster.address = text(&node.get(&path, &cluster.key).await.expect(200)["rua_address"]);
         node.kill();
         cluster
     }
@@ -60,6 +68,7 @@ impl Cluster {
         command.current_dir(self.home.path()).args(arguments);
         command.env("TALLYMARK__DATABASE__URL", &self.url);
         command.env("TALLYMARK__HTTP__RATE_PER_SECOND", "0");
+        command.env("TALLYMARK__PROVENANCE__CHECK", "false");
         command.stdin(Stdio::null());
         command
     }
@@ -84,9 +93,14 @@ impl Cluster {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let http = lines.find_map(|line| line.unwrap().strip_prefix("Listening on http://")?.parse().ok());
+        let mut listens = |protocol: &str| {
+            let prefix = format!("Listening on {protocol}://");
+            let address = lines.find_map(|line| line.unwrap().strip_prefix(&prefix)?.parse().ok());
+            address.unwrap_or_else(|| panic!("a node did not start: {}", self.log()))
+        };
         Node {
-            http: http.unwrap_or_else(|| panic!("a node did not start: {}", self.log())),
+            http: listens("http"),
+            smtp: arguments.contains(&"--smtp").then(|| listens("smtp")),
             child,
         }
     }
@@ -96,16 +110,44 @@ impl Cluster {
         std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
 
-    /// Hands the `nth` report in. Every one is another report, about another time.
+    /// Hands the `nth` report in through the API.
     pub async fn upload(&self, node: SocketAddr, nth: u64) -> Option<Answer> {
-        let begin = 1_704_067_200 + 600 * nth.cast_signed();
-        let report = xml_at("example.com", &nth.to_string(), messages(nth), (begin, begin + 86_399));
         let path = format!("/domains/{}/dmarc/reports", self.domain);
         let ask = Ask::new("POST", &path)
             .key(&self.key)
-            .body("message/rfc822", mail(&[("a.xml", &report)]));
+            .body("message/rfc822", report_mail(nth));
         let sent = tokio::time::timeout(PATIENCE, ask.try_send(node)).await;
         sent.ok()?.ok()
+    }
+
+    /// Mails the `nth` report; gives the last reply's code, which is 250 if it was taken.
+    pub async fn mail(&self, node: SocketAddr, nth: u64) -> Option<u16> {
+        let mailed = tokio::time::timeout(PATIENCE, self.converse(node, nth)).await;
+        mailed.ok()?.ok()
+    }
+
+    async fn converse(&self, node: SocketAddr, nth: u64) -> io::Result<u16> {
+        let mut stream = tokio::io::BufReader::new(TcpStream::connect(node).await?);
+        let body = report_mail(nth).replace('\n', "\r\n");
+        let lines = [
+            ("", 220),
+            ("EHLO reporter.example", 250),
+            ("MAIL FROM:<dmarc@reporter.example>", 250),
+            (&*format!("RCPT TO:<{}>", self.address), 250),
+            ("DATA", 354),
+            (&*format!("{body}\r\n."), 250),
+        ];
+        let mut code = 0;
+        for (line, expected) in lines {
+            if !line.is_empty() {
+                stream.write_all(format!("{line}\r\n").as_bytes()).await?;
+            }
+            code = reply(&mut stream).await?;
+            if code != expected {
+                break;
+            }
+        }
+        Ok(code)
     }
 
     /// What `tallymark verify` says, whether it agrees or not.
@@ -120,6 +162,27 @@ impl Cluster {
     }
 }
 
+/// The code of an SMTP reply.
+async fn reply(stream: &mut tokio::io::BufReader<TcpStream>) -> io::Result<u16> {
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await?;
+        let code = line.get(..3).and_then(|code| code.parse().ok());
+        match (code, line.as_bytes().get(3)) {
+            (Some(_), Some(b'-')) => {}
+            (Some(code), _) => return Ok(code),
+            (None, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// A mail with the `nth` report. Every one is another report, about another time.
+fn report_mail(nth: u64) -> String {
+    let begin = 1_704_067_200 + 600 * nth.cast_signed();
+    let report = xml_at("example.com", &nth.to_string(), messages(nth), (begin, begin + 86_399));
+    mail(&[("a.xml", &report)]).replace("\r\n", "\n")
+}
+
 /// How many messages the `nth` report is about.
 fn messages(nth: u64) -> u64 {
     nth % 10 + 1
@@ -128,6 +191,7 @@ fn messages(nth: u64) -> u64 {
 /// A running node.
 pub struct Node {
     pub http: SocketAddr,
+    pub smtp: Option<SocketAddr>,
     child: Child,
 }
 

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -48,6 +48,11 @@ impl Server {
 
     /// A server of the caller's own.
     pub fn start(durability: Durability) -> Self {
+        Self::start_with(durability, None)
+    }
+
+    /// With a certificate and its key, PEM, the server speaks TLS as well.
+    pub fn start_with(durability: Durability, identity: Option<(&str, &str)>) -> Self {
         let user = user();
         let folder = tempfile::Builder::new()
             .prefix("tallymark-pg")
@@ -63,6 +68,15 @@ impl Server {
         );
         if durability == Durability::Hurried {
             options += " -c fsync=off -c full_page_writes=off";
+        }
+        if let Some((certificate, key)) = identity {
+            options += " -c ssl=on";
+            for (name, pem) in [("server.crt", certificate), ("server.key", key)] {
+                let path = folder.join("data").join(name);
+                fs::write(&path, pem).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+                own(&path, user);
+            }
         }
         let stop = "cat >/dev/null; \"$0\" -D \"$1/data\" -m immediate -s stop; rm -rf \"$1\"";
         let keeper = command("sh", user)
@@ -118,6 +132,11 @@ impl Server {
     /// The server through TCP.
     pub fn tcp_url(&self, database: &str) -> String {
         format!("postgres://tallymark@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The server through TCP by its name, which a certificate may be for.
+    pub fn named_url(&self, database: &str) -> String {
+        format!("postgres://tallymark@localhost:{}/{database}", self.port)
     }
 
     /// Makes an empty database; gives its name.

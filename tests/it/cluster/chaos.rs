@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::{Cluster, Node, STANDSTILL, messages};
 use crate::postgres::Durability;
 
+const SMTP: [&str; 2] = ["--smtp", "127.0.0.1:0"];
 const NODES: usize = 3;
 const SENDERS: u64 = 12;
 /// Of a hundred reports, so many are handed to two nodes at the same instant.
@@ -25,7 +26,7 @@ const TWICE: u64 = 5;
 /// What senders share with whoever plays the disaster.
 struct Load {
     cluster: Cluster,
-    nodes: Mutex<Vec<SocketAddr>>,
+    nodes: Mutex<Vec<Addresses>>,
     next: AtomicU64,
     stop: AtomicBool,
     /// Reports that were acknowledged.
@@ -35,15 +36,27 @@ struct Load {
     refused: AtomicU64,
 }
 
+/// Of a node: HTTP and SMTP.
+type Addresses = (SocketAddr, SocketAddr);
+
+fn addresses(node: &Node) -> Addresses {
+    (node.http, node.smtp.expect("every node takes mail"))
+}
+
 impl Load {
-    fn node(&self, nth: u64) -> SocketAddr {
+    fn node(&self, nth: u64) -> Addresses {
         let nodes = self.nodes.lock().unwrap();
         nodes[nth as usize % nodes.len()]
     }
 
-    async fn try_once(&self, node: SocketAddr, report: u64) -> bool {
-        let answer = self.cluster.upload(node, report).await;
-        let taken = answer.is_some_and(|answer| answer.complete && answer.status == 201);
+    /// Most come by mail, some through the API.
+    async fn try_once(&self, (http, smtp): Addresses, report: u64) -> bool {
+        let taken = if report.is_multiple_of(4) {
+            let answer = self.cluster.upload(http, report).await;
+            answer.is_some_and(|answer| answer.complete && answer.status == 201)
+        } else {
+            self.cluster.mail(smtp, report).await == Some(250)
+        };
         self.refused.fetch_add(u64::from(!taken), Ordering::Relaxed);
         taken
     }
@@ -145,10 +158,10 @@ async fn nothing_that_was_acknowledged_is_lost_or_counted_twice() {
     // A node that stands still keeps its locks for as long as this; 20 s in life.
     let options = "options[idle_in_transaction_session_timeout]=3s";
     let cluster = Cluster::start(Durability::Durable, options).await;
-    let mut nodes: Vec<Node> = (0..NODES).map(|_| cluster.node(&[])).collect();
+    let mut nodes: Vec<Node> = (0..NODES).map(|_| cluster.node(&SMTP)).collect();
     let load = Arc::new(Load {
         cluster,
-        nodes: Mutex::new(nodes.iter().map(|node| node.http).collect()),
+        nodes: Mutex::new(nodes.iter().map(addresses).collect()),
         next: AtomicU64::new(0),
         stop: AtomicBool::new(false),
         ledger: Mutex::default(),
@@ -162,10 +175,10 @@ async fn nothing_that_was_acknowledged_is_lost_or_counted_twice() {
         let nth = chance.below(NODES as u64) as usize;
         let restart = |nodes: &mut Vec<Node>, nth: usize| {
             block_in_place(|| {
-                let old = std::mem::replace(&mut nodes[nth], load.cluster.node(&[]));
+                let old = std::mem::replace(&mut nodes[nth], load.cluster.node(&SMTP));
                 drop(old);
             });
-            load.nodes.lock().unwrap()[nth] = nodes[nth].http;
+            load.nodes.lock().unwrap()[nth] = addresses(&nodes[nth]);
         };
         // Each at least once, then as it comes.
         match if round < 4 { round } else { chance.below(4) } {

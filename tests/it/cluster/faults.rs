@@ -3,24 +3,29 @@
 use super::{Cluster, Node};
 use crate::postgres::Durability;
 
+const SMTP: [&str; 2] = ["--smtp", "127.0.0.1:0"];
+
 /// Refused for now, which must be no lie: the same report is new when it comes again.
 async fn is_refused_for_now(cluster: &Cluster, node: &Node, nth: u64) {
     let answer = cluster.upload(node.http, nth).await.expect("an answer");
     assert_eq!(answer.status, 503, "{nth}: {}", answer.text());
     let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds));
+    assert_eq!(cluster.mail(node.smtp.unwrap(), nth).await, Some(451), "{nth}");
 }
 
 async fn is_taken(cluster: &Cluster, node: &Node, nth: u64) {
     let answer = cluster.upload(node.http, nth).await.expect("an answer");
     let taken = answer.expect(201);
     assert_eq!(taken["reports"][0]["outcome"], "stored", "{nth}");
+    // The same by mail is taken, too, and a duplicate.
+    assert_eq!(cluster.mail(node.smtp.unwrap(), nth).await, Some(250), "{nth}");
 }
 
 #[tokio::test]
 async fn a_server_that_is_down_is_a_503_until_it_is_back() {
     let cluster = Cluster::start(Durability::Hurried, "").await;
-    let node = cluster.node(&[]);
+    let node = cluster.node(&SMTP);
     is_taken(&cluster, &node, 0).await;
     for nth in 1..=2 {
         cluster.server.stop();
@@ -42,7 +47,7 @@ async fn a_server_that_is_down_is_a_503_until_it_is_back() {
 #[tokio::test]
 async fn a_failover_is_a_503_until_it_is_over() {
     let cluster = Cluster::start(Durability::Hurried, "").await;
-    let node = cluster.node(&[]);
+    let node = cluster.node(&SMTP);
     is_taken(&cluster, &node, 0).await;
     // The old primary takes no writes any more; then every session ends, as when the name points to another server.
     let end_sessions = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tallymark'";
@@ -64,7 +69,7 @@ async fn a_failover_is_a_503_until_it_is_over() {
 #[tokio::test]
 async fn whatever_undoes_a_transaction_is_a_503() {
     let cluster = Cluster::start(Durability::Hurried, "options[lock_timeout]=200ms").await;
-    let node = cluster.node(&[]);
+    let node = cluster.node(&SMTP);
     // Disk full, out of memory, deadlock, serialization, lock, cancelled, shutting down, I/O.
     let codes = ["53100", "53200", "40P01", "40001", "55P03", "57014", "57P01", "58030"];
     for (code, nth) in codes.into_iter().zip(0..) {
