@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,15 @@ pub struct App {
     pub intake: Intake,
     metrics: Metrics,
     batches: JoinHandle<()>,
+}
+
+/// What tells the process to stop.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    /// Only so that it does not end the process: whoever reads something again listens for it himself.
+    _hangup: Signal,
 }
 
 /// Where the database is.
@@ -79,16 +88,24 @@ impl App {
         })
     }
 
+    /// Listens for signals; to be called before anybody is told that this process serves. Until then SIGTERM and SIGHUP
+    /// end it on the spot.
+    pub fn signals() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
     /// Serves what this node's roles and settings ask for until the process is told to stop (SIGINT, SIGTERM), then
     /// stops everything: what is being asked or received is finished first.
-    pub async fn serve(self, listener: TcpListener, mail: Option<Mail>) -> anyhow::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+    pub async fn serve(self, mut signals: Signals, listener: TcpListener, mail: Option<Mail>) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
         let told_to_stop = async {
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                _ = signals.interrupt.recv() => {}
+                _ = signals.terminate.recv() => {}
             }
             tracing::info!("stopping: running requests are answered first");
             stop.cancel();

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::Context;
-use crate::app::Mail;
+use crate::app::{App, Mail};
 use crate::config::{Config, LogFormat, Role};
 
 /// Serve the API, and receive mail where the settings say so.
@@ -61,6 +61,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
         bail!("node.roles is empty: this node would do nothing");
     }
     start_logging(&context.config)?;
+    let signals = App::signals()?;
     // Before the database is touched: a port that is taken most often means that it runs already.
     let listener = listen(context.config.http.listen).await?;
     let address = listener.local_addr()?;
@@ -79,7 +80,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     // Whoever reads our output waits for these lines.
     out.flush()?;
     tracing::info!(%address, "serving");
-    app.serve(listener, mail).await?;
+    app.serve(signals, listener, mail).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -124,7 +124,8 @@ fn nearest_key(section: &str, key: &str) -> Option<String> {
                     join(section, key),
                 )
             })
-            .max_by(|a, b| a.0.total_cmp(&b.0))?;
+            // Of equals the first.
+            .reduce(|best, other| if other.0 > best.0 { other } else { best })?;
         (likeness > 0.8).then_some(name)
     };
     let keys = || SECTIONS.iter().flat_map(|s| s.below.iter().map(|k| (s.name, k.name)));

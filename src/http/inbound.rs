@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::ApiError;
@@ -14,15 +15,18 @@ use super::state::AppState;
 use crate::clock::format_instant;
 use crate::store::SetAside;
 
+/// What a mail comes as.
+pub(super) const TYPES: &[&str] = &["message/rfc822"];
+
 /// A page of mails, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct MailList {
     messages: Vec<MailItem>,
     pagination: Pagination,
 }
 
 /// A mail that is no report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct MailItem {
     /// Its number.
     id: i64,

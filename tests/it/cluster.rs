@@ -56,7 +56,7 @@ impl Cluster {
         let node = cluster.node(&[]);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let domains = node.get("/domains", &cluster.key).await.expect(200);
-        cluster.domain = text(&domains["data"][0]["id"]);
+        cluster.domain = text(&domains["domains"][0]["id"]);
         let path = format!("/domains/{}", cluster.domain);
         cluster.address = text(&node.get(&path, &cluster.key).await.expect(200)["rua_address"]);
         node.kill();

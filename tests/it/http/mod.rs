@@ -9,6 +9,7 @@ mod export;
 mod figures;
 mod inbound;
 mod isolation;
+mod openapi;
 mod quarantine;
 mod reports;
 mod sample;

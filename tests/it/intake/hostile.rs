@@ -138,9 +138,9 @@ async fn what_the_database_refuses_harms_nobody_else() {
         "create trigger refuse_all before insert on set_aside begin select raise(abort, 'refused by a test'); end",
     )
     .await;
-    let refused = way.intake.submit(way.raw(xml("example.com", "bad", 1))).await;
+    let refused = way.intake.submit(way.raw(xml("example.com", "bad", 1_000))).await;
     assert!(matches!(refused, Err(IntakeError::Store(_))), "{refused:?}");
-    way.submit(xml("example.com", "good", 1)).await;
+    way.submit(xml("example.com", "good", 2_000)).await;
     way.close().await;
 }
 

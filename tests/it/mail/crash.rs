@@ -44,8 +44,9 @@ struct Senders {
     size: Size,
 }
 
+/// No two alike: reports of one content are one report, whatever their ids.
 fn messages_of(nth: u64) -> u64 {
-    1 + nth % 10
+    1 + nth
 }
 
 impl Senders {

@@ -28,14 +28,17 @@ async fn a_piped_message_is_committed_before_the_command_ends() {
     .into_iter()
     .enumerate()
     {
-        let message = report(&format!("piped-{nth}"), "example.com", 7);
+        let message = report(&format!("piped-{nth}"), "example.com", 7 + nth as u64);
         let arguments = [&["--stdin"][..], more].concat();
         for _ in 0..2 {
             let (code, said) = ingest(&installation, &arguments, &message);
             assert_eq!((code, &*said), (Some(0), ""), "{more:?}");
         }
         let counted = installation.counted().await;
-        assert_eq!((counted.len(), counted[&format!("piped-{nth}")]), (nth + 1, 7));
+        assert_eq!(
+            (counted.len(), counted[&format!("piped-{nth}")]),
+            (nth + 1, 7 + nth as u64)
+        );
     }
     let store = installation.store().await;
     let (reports, _) = store
