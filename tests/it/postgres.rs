@@ -60,7 +60,7 @@ impl Server {
             .unwrap()
             .keep();
         own(&folder, user);
-        copy(&template(user), &folder.join("data"), user);
+        copy(&template(user, durability), &folder.join("data"), user);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c max_connections=200",
@@ -209,9 +209,11 @@ fn binary(name: &str) -> PathBuf {
 }
 
 /// A database cluster to copy, made once and kept with the other build products: making one takes a second.
-fn template(user: Option<User>) -> PathBuf {
+fn template(user: Option<User>, durability: Durability) -> PathBuf {
     let version = binary("initdb").display().to_string().replace('/', "-");
-    let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template{version}"));
+    // Where durability counts the log is as large as it is in life, and so are the pauses between checkpoints.
+    let segment = if durability == Durability::Durable { 16 } else { 1 };
+    let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template{version}-{segment}"));
     if template.exists() {
         return template;
     }
@@ -221,17 +223,8 @@ fn template(user: Option<User>) -> PathBuf {
     let done = command(binary("initdb"), user)
         .arg("-D")
         .arg(&made)
-        .args([
-            "-U",
-            "tallymark",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-            "--wal-segsize=1",
-        ])
+        .args(["-U", "tallymark", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
+        .arg(format!("--wal-segsize={segment}"))
         .status();
     assert!(done.is_ok_and(|status| status.success()), "initdb failed");
     let part = template.with_extension(std::process::id().to_string());
