@@ -1,6 +1,7 @@
 //! The commands: one file each, in the order arguments, command, what it prints.
 
 mod accounts;
+mod admin;
 mod completions;
 mod config;
 mod context;
@@ -67,6 +68,8 @@ enum Command {
     #[command(subcommand)]
     Quarantine(quarantine::Command),
     Verify(verify::Args),
+    #[command(subcommand)]
+    Admin(admin::Command),
     #[command(subcommand)]
     Config(config::Command),
     Openapi(openapi::Args),
@@ -138,6 +141,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Keys(command) => keys::run(context, command, out).await,
             Command::Accounts(command) => accounts::run(context, command, out).await,
             Command::Quarantine(command) => quarantine::run(context, command, out).await,
+            Command::Admin(command) => admin::run(context, command, out).await,
             Command::Verify(args) => verify::run(context, args, out).await,
             Command::Parse(_) | Command::Config(_) | Command::Openapi(_) | Command::Completions(_) => {
                 unreachable!("answered above")

@@ -7,7 +7,9 @@ mod accounts;
 mod checks;
 mod codec;
 mod commit;
+mod copy;
 mod db;
+mod distribute;
 mod domains;
 mod evidence;
 mod export;
@@ -21,6 +23,7 @@ mod provenance;
 mod reports;
 mod retention;
 mod rollup;
+mod schema;
 mod set_aside;
 mod sql;
 mod sqlite;
@@ -39,7 +42,9 @@ pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, Standing,
 };
 pub use commit::{CommitOptions, FreshDomain};
-use db::{Args, Link};
+pub use copy::Copied;
+use db::{Args, Layout, Link};
+pub use distribute::{Distributed, Misrouted};
 pub use ips::IpAddress;
 pub use leases::Lease;
 pub use message::{NewMessage, NewReport};
@@ -62,7 +67,8 @@ pub enum StoreError {
     /// The database's schema was made by a newer version of this program.
     #[error("database {path} was made by a newer version: upgrade this program")]
     Newer { path: String },
-    /// There can be no database there: a URL that is none, a server that is too old or set up wrongly.
+    /// There can be no database there: a URL that is none, a server that is too old or set up wrongly, a database that
+    /// holds what it should not.
     #[error("{what}")]
     Location { what: String },
     /// A stored value cannot be read: the file was changed from outside or is damaged.
@@ -189,7 +195,7 @@ pub struct Store {
 #[derive(Debug, Clone)]
 enum Readers {
     Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Postgres(PgPool, Layout),
 }
 
 impl Store {
@@ -205,7 +211,15 @@ impl Store {
 
     /// As [`Self::open`], with so many connections if it is on a server.
     pub async fn open_with(location: impl Into<Location>, connections: Connections) -> Result<Self, StoreError> {
-        let (source, first, readers) = match location.into() {
+        let location = location.into();
+        let name = location.to_string();
+        let store = Self::connect(location, connections).await?;
+        store.refuse_half_a_copy(&name).await?;
+        Ok(store)
+    }
+
+    async fn connect(location: Location, connections: Connections) -> Result<Self, StoreError> {
+        let (source, first, readers) = match location {
             Location::File(path) => {
                 let file = sqlite::File::of(path);
                 let mut conn = file.writer().await?;
@@ -217,13 +231,14 @@ impl Store {
                 let server = postgres::Server::of(&url, connections)?;
                 let mut conn = server.writer().await?;
                 server.migrate(&mut conn).await?;
-                let readers = server.readers();
-                let link = Link::Postgres(Box::new(conn), readers.clone());
-                (
-                    write::Source::Postgres(server, readers.clone()),
-                    link,
-                    Readers::Postgres(readers),
-                )
+                let pool = server.readers();
+                let mut link = Link::Postgres(Box::new(conn), pool.clone(), Layout::Together);
+                let layout = distribute::layout(&mut db::Conn(&mut link)).await?;
+                if let Link::Postgres(_, _, of_link) = &mut link {
+                    *of_link = layout;
+                }
+                let readers = Readers::Postgres(pool.clone(), layout);
+                (write::Source::Postgres(server, pool, layout), link, readers)
             }
         };
         Ok(Self {
@@ -236,7 +251,7 @@ impl Store {
     pub fn writers_at_once(&self) -> usize {
         match &self.readers {
             Readers::Sqlite(_) => 1,
-            Readers::Postgres(_) => (self.writers.count() / 2).max(1),
+            Readers::Postgres(..) => (self.writers.count() / 2).max(1),
         }
     }
 
@@ -256,15 +271,22 @@ impl Store {
         self.writers.stop().await;
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
-            Readers::Postgres(pool) => pool.close().await,
+            Readers::Postgres(pool, _) => pool.close().await,
         }
         self.writers.close().await;
+    }
+
+    fn layout(&self) -> Layout {
+        match self.readers {
+            Readers::Sqlite(_) => Layout::Together,
+            Readers::Postgres(_, layout) => layout,
+        }
     }
 
     async fn read(&self) -> Result<Link, StoreError> {
         Ok(match &self.readers {
             Readers::Sqlite(pool) => Link::SqliteReader(pool.acquire().await?),
-            Readers::Postgres(pool) => Link::PostgresReader(pool.acquire().await?),
+            Readers::Postgres(pool, layout) => Link::PostgresReader(pool.acquire().await?, *layout),
         })
     }
 

@@ -8,6 +8,7 @@ mod http;
 mod intake;
 mod jobs;
 mod mail;
+mod packaging;
 mod postfix;
 mod postgres;
 mod provenance;
