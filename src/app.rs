@@ -1,8 +1,10 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
+mod domain_options;
 mod jobs;
 mod mail;
 mod options;
+mod sources;
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{Config, Role};
-use crate::domains::{self, IDENTIFIER_RANDOM_BYTES, ServiceNames};
+use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
+use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake};
 use crate::keys::ApiSecret;
@@ -31,6 +34,8 @@ pub use mail::Mail;
 pub use options::process_limits;
 
 const HOUR: Duration = Duration::from_secs(3_600);
+/// How often somebody looks which domains are due; when they are is each domain's own.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 const DATABASE_FILE: &str = "tallymark.sqlite";
 
 /// The database and the intake, running.
@@ -40,6 +45,7 @@ pub struct App {
     pub clock: Clock,
     pub store: Store,
     pub intake: Intake,
+    pub domains: Domains,
     metrics: Metrics,
     batches: JoinHandle<()>,
 }
@@ -73,16 +79,19 @@ impl App {
         }
         // Before the database: a setting that is wrong shall not make one.
         let options = options::intake(&config, options::authenticator(&config)?);
-        let store = Store::open(location.clone())
+        let store = Store::open_with(location.clone(), options::connections(&config))
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
+        let domains = domain_options::domains(&config, &store).await?;
+        let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), domains);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
             config,
             clock,
             store,
             intake,
+            domains,
             metrics,
             batches,
         })
@@ -110,13 +119,16 @@ impl App {
             tracing::info!("stopping: running requests are answered first");
             stop.cancel();
         };
+        let health = Health::default();
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),
+            self.domains.clone(),
             self.clock.clone(),
             self.metrics.clone(),
             options::http(&self.config),
-        );
+        )
+        .with_health(health.clone());
         let router = if self.does(Role::Api) {
             http::router(state)
         } else {
@@ -134,12 +146,19 @@ impl App {
             self.start_jobs(&jobs);
         }
         let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
+        let sources = match self.does(Role::Imap) {
+            true => Some(self.start_sources(&health).await?),
+            false => None,
+        };
         let served = http::serve(listener, router, told_to_stop).await;
         stop.cancel();
         if let Some(receiving) = receiving
             && receiving.await.is_err()
         {
             tracing::error!("receiving mail broke down while it was stopping");
+        }
+        if let Some(sources) = sources {
+            sources.stop().await;
         }
         jobs.stop().await;
         self.close().await;
@@ -158,6 +177,22 @@ impl App {
             let store = store.clone();
             async move { purge(&store, retention, now).await }
         });
+        let store = self.store.clone();
+        jobs.start("idempotency", HOUR, move |now| {
+            let store = store.clone();
+            async move {
+                let purged = store.purge_requests(http::forgotten(now)).await?;
+                tracing::debug!(purged, "forgot the answers to requests of more than a day ago");
+                Ok(())
+            }
+        });
+        if self.domains.can_check() {
+            let domains = self.domains.clone();
+            jobs.start("domains", CHECK_EVERY, move |_| {
+                let domains = domains.clone();
+                async move { check_domains(&domains).await }
+            });
+        }
     }
 
     /// Finishes what was taken in, then closes the database.
@@ -172,7 +207,7 @@ impl App {
 
     /// The host names that domains must point to.
     pub fn names(&self) -> ServiceNames {
-        options::service_names(&self.config)
+        self.domains.names().clone()
     }
 
     /// Adds a domain with everything at its default; the caller then lets the intake claim its reports.
@@ -212,6 +247,15 @@ impl App {
         let key = self.store.add_key(account.id, key, self.clock.now()).await?;
         Ok((secret, key))
     }
+}
+
+/// Looks at the domains that are due.
+async fn check_domains(domains: &Domains) -> anyhow::Result<()> {
+    let Round { checked, changed } = domains.check_due().await?;
+    if checked > 0 {
+        tracing::info!(checked, changed, "looked at the DNS records of domains");
+    }
+    Ok(())
 }
 
 /// Drops what is too old.

@@ -11,7 +11,7 @@ use crate::http::{HttpConfig, MetricsAccess, Rate};
 use crate::ingest::{AddressNames, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits};
 use crate::origin::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
 use crate::report;
-use crate::store::Retention;
+use crate::store::{Connections, Retention};
 use crate::unpack;
 
 /// What unpacking and parsing one message may cost.
@@ -44,6 +44,13 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
     }
 }
 
+pub(super) fn connections(config: &Config) -> Connections {
+    Connections {
+        writers: config.database.connections_write,
+        readers: config.database.connections_read,
+    }
+}
+
 pub(super) fn http(config: &Config) -> HttpConfig {
     let http = &config.http;
     HttpConfig {
@@ -63,12 +70,12 @@ pub(super) fn http(config: &Config) -> HttpConfig {
             MetricsReaders::Everybody => MetricsAccess::Everybody,
             MetricsReaders::Nobody => MetricsAccess::Nobody,
         },
-        ..HttpConfig::new(service_names(config))
+        ..HttpConfig::default()
     }
 }
 
 pub(super) fn service_names(config: &Config) -> ServiceNames {
-    ServiceNames::of_one_node(config.service.host.name(), config.service.rua_host.name())
+    super::domain_options::service_names(config)
 }
 
 pub(super) fn intake(config: &Config, authenticator: Option<Authenticator>) -> IntakeOptions {

@@ -4,6 +4,9 @@
 //! counting), [`gate`] (key, permission, rate, body) and one handler, which extracts, asks the store once and
 //! answers a DTO. DTOs live beside their handler.
 
+mod api_keys;
+mod domain_body;
+mod domain_input;
 mod domains;
 mod envelope;
 mod error;
@@ -15,6 +18,7 @@ mod figures;
 mod gate;
 mod idempotency;
 mod inbound;
+mod key_uses;
 mod openapi;
 mod owned;
 mod paging;
@@ -31,6 +35,7 @@ mod state;
 mod upload;
 
 pub use error::{ApiError, FieldError};
+pub use idempotency::forgotten;
 pub use openapi::openapi;
 pub use rate::Rate;
 pub use routes::{Access, Body, Route, router, routes, service_router};

@@ -10,7 +10,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::JsonSchema;
 
-use super::domains::{DomainBody, DomainInput, DomainList, Removed};
+use super::api_keys::{ApiKeyWithSecret, KeyBody, KeyInput, KeyList};
+use super::domain_body::{DomainBody, DomainList, VerifyBody};
+use super::domain_input::{DomainInput, DomainPatch, IpInput};
+use super::domains::{Removed, Success};
 use super::envelope::envelope;
 use super::error::ApiError;
 use super::figures::{SourceList, StatsBody};
@@ -23,7 +26,9 @@ use super::schema::AnyObject;
 use super::service::{Health, Readiness};
 use super::state::AppState;
 use super::upload::Taken;
-use super::{domains, export, figures, inbound, openapi, paging, quarantine, range, reports, service, upload};
+use super::{
+    api_keys, domains, export, figures, inbound, openapi, paging, quarantine, range, reports, service, upload,
+};
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +67,7 @@ pub enum Body {
 const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 fn table() -> Vec<Entry> {
-    let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
+    let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
     vec![
         route(
             &get,
@@ -121,6 +126,40 @@ fn table() -> Vec<Entry> {
             domains::remove,
         )
         .answers::<Removed>(200),
+        route(
+            &patch,
+            "/domains/{id}",
+            Access::Write,
+            "Change a domain's settings",
+            domains::update,
+        )
+        .takes::<DomainPatch>()
+        .answers::<DomainBody>(200),
+        route(
+            &post,
+            "/domains/{id}/verify",
+            Access::Write,
+            "Look at a domain's DNS records now",
+            domains::verify,
+        )
+        .answers::<VerifyBody>(200),
+        route(
+            &post,
+            "/domains/{id}/ip",
+            Access::Write,
+            "Let a domain send from an address of its own",
+            domains::assign_ip,
+        )
+        .takes::<IpInput>()
+        .answers::<Success>(200),
+        route(
+            &delete,
+            "/domains/{id}/ip",
+            Access::Write,
+            "Let a domain send from the shared addresses",
+            domains::release_ip,
+        )
+        .answers::<Success>(200),
         route(
             &get,
             "/domains/{id}/dmarc/reports",
@@ -217,6 +256,42 @@ fn table() -> Vec<Entry> {
             quarantine::replay,
         )
         .answers::<Taken>(200),
+        route(&post, "/api-keys", Access::Account, "Make an API key", api_keys::create)
+            .takes::<KeyInput>()
+            .also(&[(404, "The account has no such domain.")])
+            .answers::<ApiKeyWithSecret>(201),
+        route(
+            &get,
+            "/api-keys",
+            Access::Account,
+            "List the API keys, newest first",
+            api_keys::list,
+        )
+        .answers::<KeyList>(200),
+        route(
+            &get,
+            "/api-keys/{id}",
+            Access::Account,
+            "Show an API key, without its secret",
+            api_keys::show,
+        )
+        .answers::<KeyBody>(200),
+        route(
+            &post,
+            "/api-keys/{id}/rotate",
+            Access::Account,
+            "Give an API key another secret",
+            api_keys::rotate,
+        )
+        .answers::<ApiKeyWithSecret>(200),
+        route(
+            &delete,
+            "/api-keys/{id}",
+            Access::Account,
+            "Remove an API key: it is refused at once",
+            api_keys::remove,
+        )
+        .answers::<Removed>(200),
     ]
 }
 

@@ -3,9 +3,10 @@
 use crate::report::DomainName;
 
 use super::db::{Args, Conn, Lock, Row};
-use super::memory::number;
 use super::sql::sql;
-use super::{AccountId, Domain, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode};
+use super::{
+    AccountId, Domain, DomainChanges, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode,
+};
 
 impl Store {
     /// Adds a domain, pending. Unclaimed reports about it are counted by a replay, which is the caller's to start.
@@ -14,8 +15,9 @@ impl Store {
     /// [`StoreError::Exists`] if the account has a domain of that name.
     pub async fn add_domain(&self, account: AccountId, domain: NewDomain, now: Millis) -> Result<Domain, StoreError> {
         let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        let Some(id) = insert(&mut conn, account, &domain, now).await? else {
+        let (mut conn, memory) = write.parts();
+        let number = memory.domain_numbers.take(&mut conn, "domain", 1).await?;
+        let Some(id) = insert(&mut conn, number, account, &domain, now).await? else {
             return Err(StoreError::Exists(format!("domain {}", domain.name)));
         };
         conn.run(sql!("domains_changed"), Args::default()).await?;
@@ -81,6 +83,43 @@ impl Store {
         row.as_ref().map(domain).transpose()
     }
 
+    /// Changes settings of the account's domain; its next check is due at once. Gives the domain as it is then, `None` if
+    /// the account has no such domain.
+    pub async fn update_domain(
+        &self,
+        account: AccountId,
+        id: DomainId,
+        changes: DomainChanges,
+        now: Millis,
+    ) -> Result<Option<Domain>, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        // Two changes at the same time are both made: the second reads what the first wrote.
+        if conn.hold(vec![id]).await?.is_empty() {
+            return Ok(None);
+        }
+        let args = Args::default().int(account.0).int(id.0);
+        let Some(row) = conn.first(sql!("domain_by_id"), args).await? else {
+            return Ok(None);
+        };
+        let domain = changes.applied_to(domain(&row)?, now);
+        let args = Args::default()
+            .int(account.0)
+            .int(id.0)
+            .int(domain.tls_mode.code())
+            .int(domain.open_tracking.into())
+            .int(domain.click_tracking.into())
+            .int(domain.inbound_enabled.into())
+            .int(domain.catch_all.into())
+            .opt_text(domain.custom_return_path.as_ref().map(DomainName::as_str))
+            .opt_text(domain.tracking_domain.as_ref().map(DomainName::as_str))
+            .opt_text(domain.bimi_logo_url.as_deref())
+            .int(domain.updated_at);
+        conn.run(sql!("domain_update"), args).await?;
+        write.commit().await?;
+        Ok(Some(domain))
+    }
+
     /// Removes the domain with all its reports; keys bound to it are revoked. False if the account has no such domain.
     pub async fn remove_domain(&self, account: AccountId, public_id: &str, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
@@ -121,16 +160,16 @@ impl Store {
     }
 }
 
-/// Inserts a row, `None` if the account has one of that name; the caller bumps `domains_version`.
+/// Inserts a row of this number, `None` if the account has one of that name; the caller bumps `domains_version`.
 pub(super) async fn insert(
     conn: &mut Conn<'_>,
+    number: i64,
     account: AccountId,
     domain: &NewDomain,
     now: Millis,
 ) -> Result<Option<DomainId>, StoreError> {
-    let id = number(conn, "domain").await?;
     let args = Args::default()
-        .int(id)
+        .int(number)
         .text(&domain.public_id)
         .int(account.0)
         .text(domain.name.as_str())
@@ -143,7 +182,7 @@ pub(super) async fn insert(
         .text(&domain.rua_token)
         .int(now);
     let added = conn.run(sql!("domain_add"), args).await? > 0;
-    Ok(added.then_some(DomainId(id)))
+    Ok(added.then_some(DomainId(number)))
 }
 
 pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {

@@ -1,12 +1,17 @@
 //! Tests of the whole, through the doors that users have.
 
 mod cli;
+mod client;
+mod cluster;
 mod corpus;
+mod domains;
 mod fixtures;
 mod http;
 mod intake;
 mod jobs;
 mod mail;
+mod mailbox;
+mod packaging;
 mod postfix;
 mod postgres;
 mod provenance;

@@ -1,15 +1,18 @@
 //! The API, over real HTTP.
 
+mod api_keys;
 mod app;
-mod client;
+pub mod client;
 mod connections;
 mod contract;
 mod domains;
 mod export;
 mod figures;
+mod idempotency;
 mod inbound;
 mod isolation;
 mod openapi;
+mod patch;
 mod quarantine;
 mod reports;
 mod sample;
@@ -17,5 +20,6 @@ mod service;
 mod upload;
 
 use app::{NOW, TestApp};
-use client::{Answer, Ask};
+use client::Answer;
+pub use client::Ask;
 use sample::{FAIL, PASS, Sample};

@@ -63,7 +63,10 @@ async fn mail_to_the_postmaster_of_a_new_installation_has_an_account() {
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    assert_eq!(files, ["smtp-certificate.pem", "smtp-key.pem", "tallymark.sqlite"]);
+    assert_eq!(
+        files,
+        ["master.key", "smtp-certificate.pem", "smtp-key.pem", "tallymark.sqlite"]
+    );
 }
 
 #[test]
