@@ -62,7 +62,7 @@ settings! {
 
     /// Mail from other mail servers. The MX record of service.rua_host points at the machine that listens.
     smtp: Smtp {
-        /// Where SMTP is spoken, as in ["[::]:25"]; empty: nowhere.
+        /// Where SMTP is spoken, as in ["0.0.0.0:25"]; empty: nowhere.
         listen: Vec<SocketAddr> = Vec::new();
         /// Where LMTP is spoken: to a mail server of your own, never to the world; empty: nowhere.
         lmtp_listen: Vec<SocketAddr> = Vec::new();
