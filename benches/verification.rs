@@ -1,7 +1,7 @@
 //! A round of checks over 100,000 pending domains, against a name server that answers after 50 ms, while a dashboard uses
 //! the API. Prints how long the round took, how many questions waited at the server at the same time at most, and the
 //! percentiles of the API before and during the round.
-//! `cargo bench --bench verification [-- DOMAINS]`.
+//! `cargo bench --bench verification [-- DOMAINS [DOMAINS_PER_SECOND]]`; without the second at the pace of the defaults.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
@@ -42,16 +42,18 @@ fn main() {
     if arguments.first().is_some_and(|first| first == SERVE) {
         return NameServer::run();
     }
-    let domains = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(100_000);
+    let mut numbers = arguments.iter().filter_map(|text| text.parse::<u32>().ok());
+    let domains = numbers.next().unwrap_or(100_000) as usize;
+    let per_second = numbers.next();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(run(domains));
+    runtime.block_on(run(domains, per_second));
 }
 
-async fn run(count: usize) {
+async fn run(count: usize, per_second: Option<u32>) {
     let (mut server, dns_address) = start_server();
     let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
     let path = folder.path().join("tallymark.sqlite");
@@ -75,10 +77,13 @@ async fn run(count: usize) {
         })
         .expect("a server"),
     );
+    options.domains_per_second_max = per_second.unwrap_or(options.domains_per_second_max);
     let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
     let (intake, _running) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
-    let mut config = HttpConfig::default();
-    config.rate = None;
+    let config = HttpConfig {
+        rate: None,
+        ..HttpConfig::default()
+    };
     let state = AppState::new(store, intake, domains.clone(), clock, metrics, config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
@@ -230,14 +235,10 @@ fn is_whole(got: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    let lengths = head.lines().filter_map(|line| {
-        line.to_ascii_lowercase()
-            .strip_prefix("content-length:")
-            .map(str::to_owned)
-    });
-    let length: usize = lengths
-        .last()
-        .and_then(|text| text.trim().parse().ok())
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length: usize = length
+        .and_then(|(_, value)| value.trim().parse().ok())
         .expect("a length");
     body.len() >= length
 }
