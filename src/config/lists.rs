@@ -52,7 +52,7 @@ macro_rules! lists {
 }
 
 lists! {
-    /// A mailbox that reports are sent to, read over IMAP. One [[imap]] for each.
+    /// A mailbox that reports are sent to, read over IMAP. Each one is an entry like this.
     imap: Imap {
         /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
         name: String = String::new();
@@ -101,7 +101,7 @@ lists! {
         poll_seconds: u64 = 300;
     }
 
-    /// A Maildir that reports are delivered to. One [[maildir]] for each.
+    /// A Maildir that reports are delivered to. Each one is an entry like this.
     maildir: Maildir {
         /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
         name: String = String::new();
@@ -120,7 +120,7 @@ lists! {
         poll_seconds: u64 = 30;
     }
 
-    /// A folder that files with reports are put into. One [[folder]] for each.
+    /// A folder that files with reports are put into. Each one is an entry like this.
     folder: Folder {
         /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
         name: String = String::new();

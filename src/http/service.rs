@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use super::gate::peer_address;
+use super::schema::Instant;
 use super::state::{AppState, MetricsAccess};
 use crate::clock::format_instant;
 use crate::health::{Condition, SourceHealth, Trouble};
@@ -35,7 +36,6 @@ pub(super) struct Readiness {
     /// How many may wait.
     queue_depth_max: usize,
     /// Mailboxes, Maildirs and folders that this node reads, by name. One that fails makes nothing else unready.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<Source>,
 }
 
@@ -43,18 +43,22 @@ pub(super) struct Readiness {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Source {
     /// As the settings call it.
+    #[schemars(example = &"rua")]
     name: String,
-    /// `starting`, `reading`, `elsewhere` (another node reads it) or `failing`.
+    /// `elsewhere`: another node reads it.
+    #[schemars(extend("enum" = ["starting", "reading", "elsewhere", "failing"]))]
     condition: &'static str,
     /// Since when it is in that condition.
+    #[schemars(with = "Instant")]
     since: String,
     /// When it was last read to its end.
+    #[schemars(with = "Option<Instant>")]
     read_at: Option<String>,
     /// Why it fails: a stable word.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"login_refused")]
     reason: Option<&'static str>,
     /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"see whether user and password or token are right")]
     advice: Option<&'static str>,
 }
 

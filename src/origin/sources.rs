@@ -257,8 +257,8 @@ impl Reading {
         tracing::warn!(
             source = self.source.name,
             reason = trouble.word(),
-            detail = capped(detail),
-            again_in_seconds = pause.as_secs(),
+            detail = %capped(detail),
+            again_in_ms = pause.as_millis(),
             "source cannot be read: {}",
             trouble.advice()
         );
@@ -360,11 +360,13 @@ fn back_off(nth: u32, random: u64) -> Duration {
 
 /// Text of a stranger for the log: one line, not endless.
 pub(super) fn capped(text: &str) -> String {
-    let mut capped: String = text
-        .chars()
-        .take(LOGGED_CHARS_MAX)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut capped = String::new();
+    for char in text.chars().take(LOGGED_CHARS_MAX) {
+        match char {
+            '"' | '\'' | '\\' => capped.push(char),
+            _ => capped.extend(char.escape_debug()),
+        }
+    }
     if text.chars().nth(LOGGED_CHARS_MAX).is_some() {
         capped.push_str("...");
     }

@@ -37,6 +37,8 @@ impl Tallymark {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
             .current_dir(folder)
             .args(["--config", "t.toml", "serve", "--listen", "127.0.0.1:0"])
+            // The reports of tests are as old as they are.
+            .env("TALLYMARK__RETENTION__RECORDS_DAYS", "36500")
             .stdout(Stdio::piped())
             .stderr(file)
             .spawn()
