@@ -18,7 +18,8 @@ async fn begin(db: &Database, body: u8, owner: u8, now: i64) -> Begun {
         forgotten: now - DAY,
         given_up: now - 1_000,
     };
-    let begun = db.store.begin_request(&NAME, &[body; 32], &[owner; 16], now, memory);
+    let (body, owner) = ([body; 32], [owner; 16]);
+    let begun = db.store.begin_request(&NAME, &body, &owner, now, memory);
     begun.await.unwrap()
 }
 
