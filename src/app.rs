@@ -4,6 +4,7 @@ mod domain_options;
 mod jobs;
 mod mail;
 mod options;
+mod sources;
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
+use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake};
 use crate::keys::ApiSecret;
@@ -77,7 +79,7 @@ impl App {
         }
         // Before the database: a setting that is wrong shall not make one.
         let options = options::intake(&config, options::authenticator(&config)?);
-        let store = Store::open(location.clone())
+        let store = Store::open_with(location.clone(), options::connections(&config))
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
@@ -117,6 +119,7 @@ impl App {
             tracing::info!("stopping: running requests are answered first");
             stop.cancel();
         };
+        let health = Health::default();
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),
@@ -124,7 +127,8 @@ impl App {
             self.clock.clone(),
             self.metrics.clone(),
             options::http(&self.config),
-        );
+        )
+        .with_health(health.clone());
         let router = if self.does(Role::Api) {
             http::router(state)
         } else {
@@ -142,12 +146,19 @@ impl App {
             self.start_jobs(&jobs);
         }
         let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
+        let sources = match self.does(Role::Imap) {
+            true => Some(self.start_sources(&health).await?),
+            false => None,
+        };
         let served = http::serve(listener, router, told_to_stop).await;
         stop.cancel();
         if let Some(receiving) = receiving
             && receiving.await.is_err()
         {
             tracing::error!("receiving mail broke down while it was stopping");
+        }
+        if let Some(sources) = sources {
+            sources.stop().await;
         }
         jobs.stop().await;
         self.close().await;

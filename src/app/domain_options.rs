@@ -1,13 +1,11 @@
 //! What looking after domains needs: their names, the keys for their keys, the name servers.
 
-use std::path::PathBuf;
-
-use anyhow::Context as _;
+use std::path::{Path, PathBuf};
 
 use crate::config::{Config, RegionName, RequiredRecord};
 use crate::dns::{Dns, DnsOptions};
 use crate::domains::{DomainsOptions, Keyring, KeyringError, Purpose, ServiceNames};
-use crate::store::{Region, Store};
+use crate::store::{Location, Region, Store};
 
 const MASTER_KEY_FILE: &str = "master.key";
 
@@ -59,16 +57,17 @@ pub(super) async fn domains(config: &Config, store: &Store) -> anyhow::Result<Do
     });
     let dns = dns.inspect_err(|error| tracing::warn!(%error, "domains cannot be checked; set domains.resolvers"));
     Ok(DomainsOptions {
-        keyring: Some(keyring(config, store).await?),
+        keyring: keyring(config, store).await?,
         dns: dns.ok(),
         domains_in_flight_max: config.domains.domains_in_flight_max,
+        domains_per_second_max: config.domains.domains_per_second_max,
         ..DomainsOptions::new(service_names(config))
     })
 }
 
 /// The keys that the settings name, or those of the file. It is made if it is missing, but not if the database holds
-/// something that was encrypted with another.
-async fn keyring(config: &Config, store: &Store) -> anyhow::Result<Keyring> {
+/// something that was encrypted with another; and not on a node that shares its database: each would make its own.
+async fn keyring(config: &Config, store: &Store) -> anyhow::Result<Option<Keyring>> {
     let given = &config.domains.master_keys;
     let sealed = store.sealed_dkim_keys(i64::MIN, 1).await?;
     let keyring = if given.is_empty() {
@@ -84,12 +83,11 @@ async fn keyring(config: &Config, store: &Store) -> anyhow::Result<Keyring> {
                     let place = path.display().to_string();
                     return Err(KeyringError::Foreign { place }.into());
                 }
-                if let Some(dir) = path.parent() {
-                    super::make_private_dir(dir).with_context(|| format!("folder {} cannot be made", dir.display()))?;
+                if matches!(super::database(config)?, Location::Server(_)) {
+                    tracing::warn!("no DKIM keys are made: set domains.master_keys, the same on every node");
+                    return Ok(None);
                 }
-                let made = Keyring::make(&path)?;
-                tracing::info!(path = %path.display(), "made the key that DKIM keys are encrypted with; keep a copy of it");
-                made
+                make(&path)?
             }
             read => read?,
         }
@@ -99,5 +97,14 @@ async fn keyring(config: &Config, store: &Store) -> anyhow::Result<Keyring> {
     for (_, _, sealed) in &sealed {
         keyring.knows(sealed)?;
     }
-    Ok(keyring)
+    Ok(Some(keyring))
+}
+
+fn make(path: &Path) -> anyhow::Result<Keyring> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        super::make_private_dir(dir)?;
+    }
+    let made = Keyring::make(path)?;
+    tracing::info!(path = %path.display(), "made the key that DKIM keys are encrypted with; keep a copy of it");
+    Ok(made)
 }

@@ -1,12 +1,14 @@
 //! The commands: one file each, in the order arguments, command, what it prints.
 
 mod accounts;
+mod admin;
 mod completions;
 mod config;
 mod context;
 mod domains;
 mod import;
 mod ingest;
+mod ips;
 mod keys;
 mod openapi;
 mod parse;
@@ -61,12 +63,16 @@ enum Command {
     #[command(subcommand)]
     Domains(domains::Command),
     #[command(subcommand)]
+    Ips(ips::Command),
+    #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
     Accounts(accounts::Command),
     #[command(subcommand)]
     Quarantine(quarantine::Command),
     Verify(verify::Args),
+    #[command(subcommand)]
+    Admin(admin::Command),
     #[command(subcommand)]
     Config(config::Command),
     Openapi(openapi::Args),
@@ -135,9 +141,11 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Import(args) => import::run(context, args, out).await,
             Command::Ingest(args) => ingest::run(context, args, out).await,
             Command::Domains(command) => domains::run(context, command, out).await,
+            Command::Ips(command) => ips::run(context, command, out).await,
             Command::Keys(command) => keys::run(context, command, out).await,
             Command::Accounts(command) => accounts::run(context, command, out).await,
             Command::Quarantine(command) => quarantine::run(context, command, out).await,
+            Command::Admin(command) => admin::run(context, command, out).await,
             Command::Verify(args) => verify::run(context, args, out).await,
             Command::Parse(_) | Command::Config(_) | Command::Openapi(_) | Command::Completions(_) => {
                 unreachable!("answered above")

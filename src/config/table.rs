@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Described;
+use super::{Described, Folder, Imap, Maildir};
 use crate::report::DomainName;
 
 settings! {
@@ -16,7 +16,13 @@ settings! {
         dir: PathBuf = PathBuf::from("./tallymark-data");
         /// A database elsewhere: postgres://USER@HOST/DATABASE or sqlite://PATH. Empty is the file in dir.
         /// A password is better kept in ~/.pgpass, or in the environment, than here.
+        /// TLS to PostgreSQL: ...?sslmode=verify-full&sslrootcert=FILE.
         url: String = String::new();
+        /// Transactions that write at the same time, on PostgreSQL. With connections_read, and for all nodes together, there
+        /// must be fewer than the server's max_connections.
+        connections_write: u32 = 4;
+        /// Questions that are asked at the same time, on PostgreSQL; more than that wait for one another.
+        connections_read: u32 = 16;
     }
 
     /// What this process does, where several share a database.
@@ -152,11 +158,13 @@ settings! {
         questions_in_flight_max: usize = 200;
         /// Domains that are looked at, at the same time, in the background.
         domains_in_flight_max: usize = 64;
+        /// Domains that the background begins to look at in a second: a hundred thousand take a quarter of an hour.
+        domains_per_second_max: u32 = 100;
         /// What DKIM keys are encrypted with in the database, 64 hexadecimal digits each: the first encrypts, all decrypt.
         /// Empty: those in master_key_file.
         master_keys: Vec<String> = Vec::new();
-        /// A file with such keys, one a line. Empty: master.key in database.dir, made at the first start. Nodes that share
-        /// a database need the same keys.
+        /// A file with such keys, one a line. Empty: master.key in database.dir, made at the first start, but for PostgreSQL:
+        /// nodes that share a database need the same keys.
         master_key_file: PathBuf = PathBuf::new();
     }
 

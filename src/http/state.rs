@@ -9,6 +9,7 @@ use super::key_uses::KeyUses;
 use super::rate::{Rate, RateLimiter};
 use crate::clock::Clock;
 use crate::domains::Domains;
+use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -57,6 +58,8 @@ pub struct AppState {
     pub domains: Domains,
     pub clock: Clock,
     pub metrics: Metrics,
+    /// How the sources are doing that this node reads by itself.
+    pub health: Health,
     pub config: Arc<HttpConfig>,
     pub(super) limiter: Arc<RateLimiter>,
     /// In KiB.
@@ -109,7 +112,13 @@ impl AppState {
             domains,
             clock,
             metrics,
+            health: Health::default(),
         }
+    }
+
+    /// With what this node's sources say.
+    pub fn with_health(self, health: Health) -> Self {
+        Self { health, ..self }
     }
 }
 

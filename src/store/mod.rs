@@ -7,13 +7,16 @@ mod accounts;
 mod checks;
 mod codec;
 mod commit;
+mod copy;
 mod db;
+mod distribute;
 mod domains;
 mod evidence;
 mod export;
 mod figures;
 mod ips;
 mod leases;
+mod mailboxes;
 mod memory;
 mod message;
 mod postgres;
@@ -22,6 +25,7 @@ mod reports;
 mod requests;
 mod retention;
 mod rollup;
+mod schema;
 mod set_aside;
 mod sql;
 mod sqlite;
@@ -40,10 +44,14 @@ pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, Standing,
 };
 pub use commit::{CommitOptions, FreshDomain};
-use db::{Args, Link};
+pub use copy::Copied;
+use db::{Args, Layout, Link};
+pub use distribute::{Distributed, Misrouted};
 pub use ips::IpAddress;
 pub use leases::Lease;
+pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use message::{NewMessage, NewReport};
+pub use postgres::Connections;
 pub use provenance::{PeerTls, Provenance, SignatureCheck, SpfCheck};
 pub use requests::{Begun, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
@@ -63,7 +71,8 @@ pub enum StoreError {
     /// The database's schema was made by a newer version of this program.
     #[error("database {path} was made by a newer version: upgrade this program")]
     Newer { path: String },
-    /// There can be no database there: a URL that is none, a server that is too old or set up wrongly.
+    /// There can be no database there: a URL that is none, a server that is too old or set up wrongly, a database that
+    /// holds what it should not.
     #[error("{what}")]
     Location { what: String },
     /// A stored value cannot be read: the file was changed from outside or is damaged.
@@ -86,9 +95,11 @@ impl From<sqlx::Error> for StoreError {
                 let sqlite = database.try_downcast_ref::<SqliteError>();
                 postgres.is_some_and(postgres::is_transient) || sqlite.is_some_and(sqlite::is_transient)
             }
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                true
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
             _ => false,
         };
         if transient {
@@ -188,7 +199,7 @@ pub struct Store {
 #[derive(Debug, Clone)]
 enum Readers {
     Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Postgres(PgPool, Layout),
 }
 
 impl Store {
@@ -199,7 +210,20 @@ impl Store {
     /// [`StoreError::Newer`] for a schema that this version does not know, [`StoreError::Location`] for a server that
     /// will not do, [`StoreError::Unavailable`] if it cannot be opened or reached or another process holds it.
     pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
-        let (source, first, readers) = match location.into() {
+        Self::open_with(location, Connections::default()).await
+    }
+
+    /// As [`Self::open`], with so many connections if it is on a server.
+    pub async fn open_with(location: impl Into<Location>, connections: Connections) -> Result<Self, StoreError> {
+        let location = location.into();
+        let name = location.to_string();
+        let store = Self::connect(location, connections).await?;
+        store.refuse_half_a_copy(&name).await?;
+        Ok(store)
+    }
+
+    async fn connect(location: Location, connections: Connections) -> Result<Self, StoreError> {
+        let (source, first, readers) = match location {
             Location::File(path) => {
                 let file = sqlite::File::of(path);
                 let mut conn = file.writer().await?;
@@ -208,22 +232,31 @@ impl Store {
                 (write::Source::Sqlite(file), Link::Sqlite(Box::new(conn)), readers)
             }
             Location::Server(url) => {
-                let server = postgres::Server::of(&url)?;
+                let server = postgres::Server::of(&url, connections)?;
                 let mut conn = server.writer().await?;
                 server.migrate(&mut conn).await?;
-                let readers = server.readers();
-                let link = Link::Postgres(Box::new(conn), readers.clone());
-                (
-                    write::Source::Postgres(server, readers.clone()),
-                    link,
-                    Readers::Postgres(readers),
-                )
+                let pool = server.readers();
+                let mut link = Link::Postgres(Box::new(conn), pool.clone(), Layout::Together);
+                let layout = distribute::layout(&mut db::Conn(&mut link)).await?;
+                if let Link::Postgres(_, _, of_link) = &mut link {
+                    *of_link = layout;
+                }
+                let readers = Readers::Postgres(pool.clone(), layout);
+                (write::Source::Postgres(server, pool, layout), link, readers)
             }
         };
         Ok(Self {
             writers: Arc::new(Writers::new(source, first)),
             readers,
         })
+    }
+
+    /// How many transactions of batches are best under way at once; half of the writers are left to others.
+    pub fn writers_at_once(&self) -> usize {
+        match &self.readers {
+            Readers::Sqlite(_) => 1,
+            Readers::Postgres(..) => (self.writers.count() / 2).max(1),
+        }
     }
 
     /// Is the database there?
@@ -242,15 +275,22 @@ impl Store {
         self.writers.stop().await;
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
-            Readers::Postgres(pool) => pool.close().await,
+            Readers::Postgres(pool, _) => pool.close().await,
         }
         self.writers.close().await;
+    }
+
+    fn layout(&self) -> Layout {
+        match self.readers {
+            Readers::Sqlite(_) => Layout::Together,
+            Readers::Postgres(_, layout) => layout,
+        }
     }
 
     async fn read(&self) -> Result<Link, StoreError> {
         Ok(match &self.readers {
             Readers::Sqlite(pool) => Link::SqliteReader(pool.acquire().await?),
-            Readers::Postgres(pool) => Link::PostgresReader(pool.acquire().await?),
+            Readers::Postgres(pool, layout) => Link::PostgresReader(pool.acquire().await?, *layout),
         })
     }
 

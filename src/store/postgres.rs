@@ -5,16 +5,31 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 
 use super::StoreError;
 use super::db::Lock;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// Writers and readers of one node: `(WRITERS + READERS)` times the nodes must be less than `max_connections`.
-pub(super) const WRITERS: u32 = 4;
-const READERS: u32 = 16;
+/// Connections of one node to a server. Those of all nodes together must be fewer than its `max_connections`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Transactions that write at the same time; at least 1.
+    pub writers: u32,
+    /// Questions at the same time; further ones wait. At least 2, for a writer may need one.
+    pub readers: u32,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            writers: 4,
+            readers: 16,
+        }
+    }
+}
+
 /// The oldest server that has what is needed.
 const VERSION_MIN: i32 = 150_000;
 /// How long a new connection is waited for, and how long one to read with: whoever asks is told soon that it is to come
@@ -29,11 +44,36 @@ pub(super) const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read r
 pub(super) const HOLD: &str = "select domain_id from domains where domain_id in (values ($1)) \
     order by domain_id for no key update";
 
+/// Table, column, type, and place in the primary key from 1 on (else 0) of every column, in order.
+pub(super) const COLUMNS: &str = "select t.relname::text, c.attname::text, format_type(c.atttypid, null), \
+    coalesce(array_position(k.indkey::int2[], c.attnum) + 1, 0)::bigint \
+    from pg_class as t join pg_attribute as c on c.attrelid = t.oid and c.attnum > 0 and not c.attisdropped \
+    left join pg_index as k on k.indrelid = t.oid and k.indisprimary \
+    where t.relkind = 'r' and t.relnamespace = current_schema()::regnamespace order by 1, c.attnum";
+/// Which table refers to which.
+pub(super) const REFERENCES: &str = "select t.relname::text, f.relname::text from pg_constraint as r \
+    join pg_class as t on t.oid = r.conrelid join pg_class as f on f.oid = r.confrelid \
+    where r.contype = 'f' and t.relnamespace = current_schema()::regnamespace";
+
+/// Citus: is it in this database? Its catalogue is found by any search path.
+pub(super) const HAS_CITUS: &str = "select (to_regclass('pg_dist_partition') is not null)::int::bigint";
+/// The tables of this schema that it spreads by a column, and the group whose places each shares.
+pub(super) const SPREAD: &str = "select c.relname::text, p.colocationid::bigint from pg_dist_partition as p \
+    join pg_class as c on c.oid = p.logicalrelid \
+    where p.partmethod = 'h' and c.relnamespace = current_schema()::regnamespace order by 1";
+pub(super) const DISTRIBUTE: &str =
+    "select create_distributed_table($1::text::regclass, 'domain_id', colocate_with => $2)::text";
+pub(super) const DROP_LEFT_BEHIND: &str =
+    "select truncate_local_data_after_distributing_table($1::text::regclass)::text";
+
 /// Settings of every connection, unless the URL has them (`?options[lock_timeout]=5s`).
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     // The lists in statements are of very different lengths, and tables grow from nothing: plans are not kept.
     ("plan_cache_mode", "force_custom_plan"),
-    // For a lock of another writer. There is no time-out for statements: it would hit commits as well.
+    // Whatever the role or the database has: it would hit commits as well, and a commit that was cut off while it waited
+    // for a standby is reported as done.
+    ("statement_timeout", "0"),
+    // For a lock of another writer.
     ("lock_timeout", "30s"),
     // A node that stops within a transaction lets go of its locks before those who wait for them give up.
     ("idle_in_transaction_session_timeout", "20s"),
@@ -46,13 +86,14 @@ const SETTINGS: [(&str, &str); 6] = [
 #[derive(Debug)]
 pub(super) struct Server {
     options: PgConnectOptions,
+    connections: Connections,
     /// Without the password.
     name: String,
 }
 
 impl Server {
     /// Reads a `postgres://` URL.
-    pub fn of(url: &str) -> Result<Self, StoreError> {
+    pub fn of(url: &str, connections: Connections) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Location {
             what: format!("the database URL cannot be read: {error}"),
         })?;
@@ -70,7 +111,19 @@ impl Server {
             .options(settings)
             .statement_cache_capacity(256)
             .disable_statement_logging();
-        Ok(Self { options, name })
+        Ok(Self {
+            options,
+            connections: Connections {
+                writers: connections.writers.max(1),
+                readers: connections.readers.max(2),
+            },
+            name,
+        })
+    }
+
+    /// How many write at once.
+    pub fn writers_max(&self) -> u32 {
+        self.connections.writers
     }
 
     /// A connection that writes.
@@ -84,26 +137,21 @@ impl Server {
     /// Looks whether the server will do, and brings the schema up to date.
     pub async fn migrate(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
         let question = "select current_setting('server_version_num')::int, current_setting('server_version'), \
-            current_setting('server_encoding'), current_setting('synchronous_commit'), current_setting('fsync')";
+            current_setting('server_encoding'), current_setting('synchronous_commit'), \
+            current_setting('statement_timeout'), current_setting('fsync')";
         let row = sqlx::query(question).fetch_one(&mut *conn).await?;
-        let refuse = |what: String| Err(StoreError::Location { what });
-        if row.try_get::<i32, _>(0)? < VERSION_MIN {
-            let version: String = row.try_get(1)?;
-            return refuse(format!("{} is PostgreSQL {version}: 15 or newer is needed", self.name));
+        let settings = Settings {
+            version: row.try_get(0)?,
+            version_text: row.try_get(1)?,
+            encoding: row.try_get(2)?,
+            synchronous_commit: row.try_get(3)?,
+            statement_timeout: row.try_get(4)?,
+        };
+        if let Some(what) = settings.refused() {
+            let what = format!("{} {what}", self.name);
+            return Err(StoreError::Location { what });
         }
-        let encoding: String = row.try_get(2)?;
-        if encoding != "UTF8" {
-            return refuse(format!("{} has the encoding {encoding}: UTF8 is needed", self.name));
-        }
-        let synchronous: String = row.try_get(3)?;
-        if synchronous == "off" {
-            // The promise behind every acknowledgement is that it is on disk.
-            return refuse(format!(
-                "{} has synchronous_commit = off: reports would be acknowledged before they are on disk",
-                self.name
-            ));
-        }
-        if row.try_get::<String, _>(4)? == "off" {
+        if row.try_get::<String, _>(5)? == "off" {
             tracing::warn!(database = %self.name, "fsync is off: a power failure may lose the whole database");
         }
         let migrated = MIGRATIONS.run_direct(None, conn, false).await;
@@ -113,9 +161,37 @@ impl Server {
     /// The connections that read.
     pub fn readers(&self) -> PgPool {
         PgPoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(self.connections.readers)
             .acquire_timeout(READER_MAX)
             .connect_lazy_with(self.options.clone())
+    }
+}
+
+/// What a server must be like.
+struct Settings {
+    version: i32,
+    version_text: String,
+    encoding: String,
+    synchronous_commit: String,
+    statement_timeout: String,
+}
+
+impl Settings {
+    /// Why the server will not do, if it will not.
+    fn refused(&self) -> Option<String> {
+        if self.version < VERSION_MIN {
+            return Some(format!("is PostgreSQL {}: 15 or newer is needed", self.version_text));
+        }
+        if self.encoding != "UTF8" {
+            return Some(format!("has the encoding {}: UTF8 is needed", self.encoding));
+        }
+        // The promise behind every acknowledgement is that it is on disk.
+        if self.synchronous_commit == "off" {
+            let what = "has synchronous_commit = off: reports would be acknowledged before they are on disk";
+            return Some(what.to_owned());
+        }
+        let timeout = &self.statement_timeout;
+        (timeout != "0").then(|| format!("has statement_timeout = {timeout}: it would cut commits off, too"))
     }
 }
 
@@ -133,13 +209,86 @@ pub(super) async fn lock(conn: &mut PgConnection, lock: Lock) -> Result<(), sqlx
     waiting.await.map(drop)
 }
 
+/// Keeps others from writing to these tables until the transaction ends, however long it is idle meanwhile.
+pub(super) async fn lock_tables(conn: &mut PgConnection, tables: &[&str]) -> Result<(), sqlx::Error> {
+    let patience = "set local idle_in_transaction_session_timeout = 0";
+    sqlx::query(patience).execute(&mut *conn).await?;
+    let statement = format!("lock table {} in share mode", tables.join(", "));
+    sqlx::query(AssertSqlSafe(statement)).execute(conn).await.map(drop)
+}
+
+/// The plan of a statement, line by line, with some value for each placeholder.
+pub(super) async fn explain(conn: &mut PgConnection, statement: &str) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(format!("prepare explained as {statement}")))
+        .execute(&mut *conn)
+        .await?;
+    let types = "select unnest(parameter_types)::text from pg_prepared_statements where name = 'explained'";
+    let types: Vec<String> = sqlx::query_scalar(types).fetch_all(&mut *conn).await?;
+    let values = types.iter().map(|name| {
+        let value = match name.as_str() {
+            "bytea" => "\\x00",
+            "bytea[]" => "{\"\\\\x00\"}",
+            "bigint[]" => "{1}",
+            "text" => "",
+            _ => "1",
+        };
+        format!("'{value}'::{name}")
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    let explain = AssertSqlSafe(format!("explain (costs off) execute explained({values})"));
+    let lines: Vec<String> = sqlx::raw_sql(explain)
+        .fetch_all(&mut *conn)
+        .await?
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    sqlx::raw_sql("deallocate explained").execute(conn).await?;
+    Ok(lines)
+}
+
 /// May the same succeed later? <https://www.postgresql.org/docs/15/errcodes-appendix.html>
 pub(super) fn is_transient(error: &PgDatabaseError) -> bool {
     let code = error.code();
-    // Connection lost; transaction undone for others' sake; disk full, out of memory, too many connections; an operator
-    // or a restart; the server's own disk.
-    let classes = ["08", "40", "53", "57", "58"];
+    // Connection lost; not let in, or no such database (what a name points to after a failover may not be ready for us);
+    // transaction undone for others' sake; disk full, out of memory, too many connections; an operator or a restart; the
+    // server's own disk.
+    let classes = ["08", "28", "3D", "40", "53", "57", "58"];
     // Written to a standby; a lock not had in time; the session ended for being idle.
     let codes = ["25006", "55P03", "25P03"];
     classes.contains(&code.get(..2).unwrap_or_default()) || codes.contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_or_careless_is_refused() {
+        let good = || Settings {
+            version: 150_000,
+            version_text: "15.0".to_owned(),
+            encoding: "UTF8".to_owned(),
+            synchronous_commit: "on".to_owned(),
+            statement_timeout: "0".to_owned(),
+        };
+        assert_eq!(good().refused(), None);
+        let old = Settings {
+            version: 140_023,
+            version_text: "14.23".to_owned(),
+            ..good()
+        };
+        assert_eq!(old.refused().unwrap(), "is PostgreSQL 14.23: 15 or newer is needed");
+        let latin = Settings {
+            encoding: "LATIN1".to_owned(),
+            ..good()
+        };
+        assert!(latin.refused().unwrap().contains("LATIN1"));
+        for kept in ["local", "remote_write", "remote_apply"] {
+            let settings = Settings {
+                synchronous_commit: kept.to_owned(),
+                ..good()
+            };
+            assert_eq!(settings.refused(), None);
+        }
+    }
 }

@@ -142,10 +142,13 @@ pub(super) async fn record_page(
             args.push_int(*number);
         })
         .await?;
+    let name = conn.first(sql!("domain_name"), Args::default().int(domain.0)).await?;
+    let name = name.ok_or_else(|| StoreError::damaged("domains", domain, "is missing"))?;
+    let name = name.text(0)?;
     let mut known: HashMap<i64, Arc<Evidence>> = HashMap::with_capacity(found.len());
     for row in &found {
         let number = row.int(0)?;
-        let content = evidence::decode(row.blob(1)?, &row.text(2)?);
+        let content = evidence::decode(row.blob(1)?, &name);
         let content = content.ok_or_else(|| StoreError::damaged("evidence", number, "cannot be read"))?;
         known.insert(number, Arc::new(content));
     }

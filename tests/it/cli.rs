@@ -1,6 +1,8 @@
 //! The program as people start it: the binary, its texts, its exit codes.
 
+mod admin;
 mod demo;
+mod domains;
 mod import;
 mod parse;
 mod settings;

@@ -2,6 +2,7 @@
 
 mod cli;
 mod client;
+mod cluster;
 mod corpus;
 mod domains;
 mod fixtures;
@@ -9,6 +10,8 @@ mod http;
 mod intake;
 mod jobs;
 mod mail;
+mod mailbox;
+mod packaging;
 mod postfix;
 mod postgres;
 mod provenance;

@@ -41,6 +41,7 @@ impl World {
         let mut options = DomainsOptions::new(names(required));
         options.keyring = Some(Keyring::of([MASTER], "the test").unwrap());
         options.dns = Some(dns);
+        options.domains_per_second_max = 10_000;
         change(&mut options);
         let domains = Domains::new(db.store.clone(), clock.clone(), metrics.clone(), options);
         Self {

@@ -31,10 +31,7 @@ async fn check(purpose: Purpose, cases: &[Case<'_>]) {
             None => assert_eq!(*expect, "", "{zone:?}"),
             Some(problem) => {
                 assert!(!expect.is_empty() && problem.contains(expect), "{zone:?}: {problem}");
-                assert!(
-                    problem.ends_with('.') && problem.starts_with(char::is_uppercase)
-                        || problem.contains("example.com")
-                );
+                assert!(problem.contains("example.com"), "it says where: {problem}");
             }
         }
         for (name, _) in *zone {
@@ -185,7 +182,7 @@ async fn spf() {
             ),
             (
                 &[("example.com", &["v=spf1 include:broken.example -all"])],
-                false,
+                true,
                 "could not be read",
             ),
         ],
@@ -406,10 +403,7 @@ async fn keys_aliases_mail_hosts_and_logos() {
         ),
         (
             Purpose::Mx,
-            &[
-                ("example.com", "MX 5 other.example."),
-                ("example.com ", "MX 10 Inbound.tally.example."),
-            ],
+            &[("example.com", "MX 5 other.example.|MX 10 Inbound.tally.example.")],
             true,
             "",
         ),
@@ -458,8 +452,8 @@ async fn keys_aliases_mail_hosts_and_logos() {
         ),
     ];
     for (purpose, zone, verified, expect) in cases {
-        // A blank behind a name makes it another one for the test, and the same in the zone.
-        zone.iter().for_each(|(name, record)| named.set(name, &[record]));
+        zone.iter()
+            .for_each(|(name, records)| named.set(name, &records.split('|').collect::<Vec<_>>()));
         named.reload().await;
         let record = world.look(purpose).await;
         assert_eq!(record.verified, verified, "{zone:?}: {record:?}");

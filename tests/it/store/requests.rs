@@ -19,8 +19,7 @@ async fn begin(db: &Database, body: u8, owner: u8, now: i64) -> Begun {
         given_up: now - 1_000,
     };
     let (body, owner) = ([body; 32], [owner; 16]);
-    let begun = db.store.begin_request(&NAME, &body, &owner, now, memory);
-    begun.await.unwrap()
+    db.store.begin_request(&NAME, &body, &owner, now, memory).await.unwrap()
 }
 
 async fn a_request_is_the_first_ones_until_it_is_answered(db: Database) {
