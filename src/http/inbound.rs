@@ -11,6 +11,7 @@ use super::error::ApiError;
 use super::fields::Parameters;
 use super::owned::{OwnedDomain, OwnedMessage};
 use super::paging::{Pagination, page};
+use super::schema::Instant;
 use super::state::AppState;
 use crate::clock::format_instant;
 use crate::store::SetAside;
@@ -31,10 +32,13 @@ struct MailItem {
     /// Its number.
     id: i64,
     /// What it is: a stable word, such as `mail`, `bounce`, `tls_report`.
+    #[schemars(example = &"mail")]
     kind: String,
     /// Who brought it: the peer's address, name and sender. The peer's own text.
+    #[schemars(example = &"192.0.2.25 (mail.example.net) from <a@example.net>")]
     origin: String,
     /// When it first came.
+    #[schemars(with = "Instant")]
     received_at: String,
     /// How often it came.
     arrivals: u64,

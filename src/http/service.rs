@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use super::gate::peer_address;
+use super::schema::Instant;
 use super::state::{AppState, MetricsAccess};
 use crate::clock::format_instant;
 use crate::health::{Condition, SourceHealth, Trouble};
@@ -41,14 +42,19 @@ pub(super) struct Readiness {
 
 /// How a source is doing. No text of a server is in it: nobody need sign in to see it.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MailSource")]
 struct Source {
     /// As the settings call it.
+    #[schemars(example = &"imap office")]
     name: String,
     /// `starting`, `reading`, `elsewhere` (another node reads it) or `failing`.
+    #[schemars(extend("enum" = ["starting", "reading", "elsewhere", "failing"]))]
     condition: &'static str,
     /// Since when it is in that condition.
+    #[schemars(with = "Instant")]
     since: String,
     /// When it was last read to its end.
+    #[schemars(with = "Option<Instant>")]
     read_at: Option<String>,
     /// Why it fails: a stable word.
     #[serde(skip_serializing_if = "Option::is_none")]
