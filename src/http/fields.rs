@@ -49,12 +49,12 @@ impl Parameters {
         pair.map(|(_, text)| text.as_str())
     }
 
-    /// The parameter's text if it is not empty, at most so long, and without control characters (which PostgreSQL's
-    /// text cannot hold, in the case of NUL).
-    pub(super) fn plain_text(&mut self, name: &str, bytes_max: usize) -> Option<String> {
+    /// The parameter's text of one to so many characters, without control characters (which PostgreSQL's text cannot
+    /// hold, in the case of NUL).
+    pub(super) fn plain_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
         let text = self.text(name)?.to_owned();
-        if text.is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
-            self.refuse(name, format!("must be plain text of 1 to {bytes_max} bytes"));
+        if text.is_empty() || text.chars().count() > chars_max || text.chars().any(char::is_control) {
+            self.refuse(name, format!("must be plain text of 1 to {chars_max} characters"));
             return None;
         }
         Some(text)

@@ -35,7 +35,7 @@ struct MailItem {
     #[schemars(example = &"mail")]
     kind: String,
     /// Who brought it: the peer's address, name and sender. The peer's own text.
-    #[schemars(example = &"192.0.2.1:25 mx.reporter.example, from <noreply@reporter.example>")]
+    #[schemars(example = &"192.0.2.25 (mail.example.net) from <a@example.net>")]
     origin: String,
     /// When it first came.
     #[schemars(with = "Instant")]

@@ -247,18 +247,19 @@ fn path_parameter(path: &str, name: &str) -> Value {
 
 fn upload_body() -> Value {
     let types = [
-        "application/xml",
         "application/gzip",
         "application/zip",
         "message/rfc822",
         "application/octet-stream",
     ];
-    let mut content: Map<_, _> = types.map(|name| (name.to_owned(), json!({}))).into_iter().collect();
+    // Without a type, as bytes are said to be; but there is at least one. Of XML a schema says what is in it, not its bytes.
+    let bytes = json!({ "schema": { "minLength": 1 } });
+    let mut content: Map<_, _> = types.map(|name| (name.to_owned(), bytes.clone())).into_iter().collect();
+    content.insert("application/xml".to_owned(), json!({ "schema": {} }));
     let says = format!(
         "One to {} files; what they are is told by their bytes.",
         super::upload::FILES_MAX
     );
-    // Without a type: in a form everything is bytes.
     let file = json!({ "description": says, "minLength": 1, "minItems": 1, "maxItems": super::upload::FILES_MAX });
     let files = json!({ "type": "object", "required": ["file"], "additionalProperties": false, "properties": { "file": file } });
     content.insert("multipart/form-data".to_owned(), json!({ "schema": files }));

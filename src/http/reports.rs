@@ -212,7 +212,7 @@ pub(super) const FILTERS: &[Parameter] = &[
     Parameter {
         name: "org",
         says: "Only reports of this reporter: its `org_name`, in any case.",
-        schema: || json!({ "type": "string", "minLength": 1, "maxLength": ORG_BYTES_MAX / 4, "pattern": PLAIN }),
+        schema: || json!({ "type": "string", "minLength": 1, "maxLength": ORG_CHARS_MAX, "pattern": PLAIN }),
     },
     RESULT,
 ];
@@ -243,7 +243,7 @@ pub(super) async fn list(
     let filter = ReportFilter {
         from,
         to,
-        org: parameters.plain_text("org", ORG_BYTES_MAX),
+        org: parameters.plain_text("org", ORG_CHARS_MAX),
         result: result_filter(&mut parameters),
     };
     parameters.finish()?;
@@ -297,8 +297,8 @@ pub(super) fn result_filter(parameters: &mut Parameters) -> Option<ResultFilter>
     parameters.word("result", &["pass", "fail", "mixed"], ResultFilter::from_word)
 }
 
-/// `org_name` is kept up to this length.
-const ORG_BYTES_MAX: usize = 512;
+/// `org_name` is kept up to so many bytes, and no longer text can be one.
+const ORG_CHARS_MAX: usize = 512;
 
 /// Media type and file name ending for received bytes, by how they begin.
 fn kind_of(bytes: &[u8]) -> (&'static str, &'static str) {

@@ -41,11 +41,12 @@ pub(super) struct Readiness {
 
 /// How a source is doing. No text of a server is in it: nobody need sign in to see it.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MailSource")]
 struct Source {
     /// As the settings call it.
-    #[schemars(example = &"rua")]
+    #[schemars(example = &"imap office")]
     name: String,
-    /// `elsewhere`: another node reads it.
+    /// `starting`, `reading`, `elsewhere` (another node reads it) or `failing`.
     #[schemars(extend("enum" = ["starting", "reading", "elsewhere", "failing"]))]
     condition: &'static str,
     /// Since when it is in that condition.

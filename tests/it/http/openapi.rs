@@ -28,9 +28,9 @@ async fn every_route_is_in_the_document() {
     }
 }
 
-/// An answer has the fields that the document says, no more and no less.
+/// An answer has the fields that the document says it must have, and none that it does not name.
 #[tokio::test]
-async fn answers_have_exactly_the_fields_of_the_document() {
+async fn answers_have_the_fields_of_the_document() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
     let taken = app
@@ -38,10 +38,13 @@ async fn answers_have_exactly_the_fields_of_the_document() {
         .await;
     let report = taken["reports"][0]["id"].to_string();
     app.upload(&domain, "no report").await;
+    app.mail(&domain, "Subject: hello\r\n\r\n").await;
+    let key = app.get("/api-keys").await.expect(200)["api_keys"][0]["id"].to_string();
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for route in routes() {
         let path = route.path.replace("{report_id}", &report);
-        let path = path.replace("{id}", &domain);
+        let id = if path.starts_with("/api-keys") { &key } else { &domain };
+        let path = path.replace("{id}", id);
         let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
         if route.method != "GET" || schema["$ref"].is_null() {
@@ -61,10 +64,14 @@ fn compare(value: &Value, schema: &Value, document: &Value, context: &str) {
             let Some(properties) = schema["properties"].as_object() else {
                 return;
             };
-            let (has, says): (Vec<_>, Vec<_>) = (members.keys().collect(), properties.keys().collect());
-            assert_eq!(has, says, "{context}");
+            let required = schema["required"].as_array().into_iter().flatten();
+            for name in required.filter_map(Value::as_str) {
+                assert!(members.contains_key(name), "{context} has no {name}");
+            }
             for (name, member) in members {
-                compare(member, &properties[name], document, &format!("{context}.{name}"));
+                let property = properties.get(name);
+                let property = property.unwrap_or_else(|| panic!("{context}.{name} is in no document"));
+                compare(member, property, document, &format!("{context}.{name}"));
             }
         }
         Value::Array(items) => items
