@@ -16,6 +16,7 @@ use crate::http::{self, AppState, HttpConfig, MetricsAccess, Rate};
 use crate::ingest::{FreshDomain, Intake, IntakeOptions, ProcessLimits};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
+use crate::page;
 use crate::report::{self, DomainName};
 use crate::store::{
     Account, ApiKey, Domain, DomainId, Location, NewDomain, NewKey, Permission, Purged, Region, Retention, Store,
@@ -94,7 +95,8 @@ impl App {
             self.clock.clone(),
             retention(&self.config),
         ));
-        let served = http::serve(listener, http::router(state), told_to_stop).await;
+        let router = page::router(http::router(state), self.store.clone(), self.clock.clone());
+        let served = http::serve(listener, router, told_to_stop).await;
         purging.abort();
         // It may hold a connection to the database until it has ended.
         let _ = purging.await;

@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod keys;
 pub mod metrics;
 pub mod origin;
+pub mod page;
 pub mod report;
 pub mod store;
 pub mod unpack;

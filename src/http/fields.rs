@@ -10,12 +10,15 @@ use axum::http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, FieldError};
+use super::gate::SignedIn;
 
 /// The parameters of a query string. Those nobody asks for are ignored; of a repeated one the last counts.
 #[derive(Debug)]
 pub(super) struct Parameters {
     pairs: Vec<(String, String)>,
     errors: Vec<FieldError>,
+    /// The web page asks, in this process.
+    of_page: bool,
 }
 
 /// The members of a JSON object. Those nobody asks for are errors.
@@ -35,11 +38,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
         Ok(Self {
             pairs,
             errors: Vec::new(),
+            of_page: parts.extensions.get::<SignedIn>().is_some(),
         })
     }
 }
 
 impl Parameters {
+    /// Does the web page ask, in this process?
+    pub(super) fn of_page(&self) -> bool {
+        self.of_page
+    }
+
     /// The parameter's text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let pair = self.pairs.iter().rev().find(|(other, _)| other == name);
@@ -210,6 +219,7 @@ mod tests {
         Parameters {
             pairs,
             errors: Vec::new(),
+            of_page: false,
         }
     }
 

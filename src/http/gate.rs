@@ -30,9 +30,14 @@ pub(super) struct Client {
     pub domain: Option<DomainId>,
 }
 
+/// A key that somebody signed in with at the page: in the extensions of the requests that the page makes for him within
+/// this process, in place of the secret. No request that came over a connection can have it.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub ApiKey);
+
 /// Who is at the other end of the connection: in the extensions of every request that came over one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub SocketAddr);
+pub struct Peer(pub SocketAddr);
 
 /// The route's pattern, in the extensions of the answer, for counting.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +105,7 @@ async fn admit(
     if route.access == Access::Open {
         return Ok((None, state.limiter.look(peer, now)));
     }
-    let key = match find_key(state, &parts.headers).await {
+    let key = match find_key(state, parts).await {
         Ok(key) => key,
         Err(error) => return Err((error, state.limiter.look(peer, now))),
     };
@@ -122,8 +127,13 @@ async fn admit(
 }
 
 /// The key that the request shows, if it is one of ours and was not revoked.
-async fn find_key(state: &AppState, headers: &HeaderMap) -> Result<Option<ApiKey>, ApiError> {
-    let Some(secret) = bearer(headers) else { return Ok(None) };
+async fn find_key(state: &AppState, parts: &Parts) -> Result<Option<ApiKey>, ApiError> {
+    if let Some(SignedIn(key)) = parts.extensions.get() {
+        return Ok(Some(key.clone()).filter(|key| key.revoked_at.is_none()));
+    }
+    let Some(secret) = bearer(&parts.headers) else {
+        return Ok(None);
+    };
     let hash = secret.hash();
     let key = state.store.key_by_hash(&hash).await?;
     Ok(key.filter(|key| same_hash(&key.hash, &hash) && key.revoked_at.is_none()))

@@ -4,6 +4,7 @@
 //! counting), [`gate`] (key, permission, rate, body) and one handler, which extracts, asks the store once and
 //! answers a DTO. DTOs live beside their handler.
 
+mod breakdown;
 mod domains;
 mod envelope;
 mod error;
@@ -13,6 +14,7 @@ mod export_json;
 mod fields;
 mod figures;
 mod gate;
+mod overview;
 mod owned;
 mod paging;
 mod quarantine;
@@ -23,11 +25,13 @@ mod reports;
 mod routes;
 mod serve;
 mod service;
+mod source;
 mod state;
 mod upload;
 
 pub use error::{ApiError, FieldError};
-pub use rate::Rate;
+pub use gate::{Peer, SignedIn};
+pub use rate::{Allowance, Bucket, Rate, RateLimiter};
 pub use routes::{Access, Body, Route, router, routes};
 pub use serve::serve;
 pub use state::{AppState, HttpConfig, MetricsAccess};

@@ -13,7 +13,7 @@ use super::envelope::envelope;
 use super::error::ApiError;
 use super::gate::gate;
 use super::state::AppState;
-use super::{domains, export, figures, quarantine, reports, service, upload};
+use super::{breakdown, domains, export, figures, overview, quarantine, reports, service, source, upload};
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,15 @@ fn table() -> Vec<Entry> {
         entry(&get, "/domains/{id}/dmarc/stats", Access::Read, Body::None, figures::stats),
         entry(&get, "/domains/{id}/dmarc/sources", Access::Read, Body::None, figures::sources),
         entry(&get, "/domains/{id}/dmarc/export", Access::Read, Body::None, export::export),
+
+        entry(&get, "/domains/{id}/dmarc/sources/{source_ip}", Access::Read, Body::None, source::show),
+        entry(&get, "/domains/{id}/dmarc/senders", Access::Read, Body::None, breakdown::senders),
+        entry(&get, "/domains/{id}/dmarc/reporters", Access::Read, Body::None, breakdown::reporters),
+        entry(&get, "/domains/{id}/dmarc/dkim", Access::Read, Body::None, breakdown::signatures),
+
+        entry(&get, "/overview", Access::Read, Body::None, overview::overview),
+        entry(&get, "/attention", Access::Read, Body::None, overview::attention),
+        entry(&get, "/arrivals", Access::Read, Body::None, overview::arrivals),
 
         entry(&get, "/quarantine", Access::Account, Body::None, quarantine::list),
         entry(&post, "/quarantine/{id}/replay", Access::Account, Body::None, quarantine::replay),

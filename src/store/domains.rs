@@ -100,6 +100,7 @@ impl Store {
             sql!("domain_clear_evidence"),
             sql!("domain_clear_daily_totals"),
             sql!("domain_clear_daily_sources"),
+            sql!("domain_clear_daily_facets"),
             sql!("domain_clear_originals"),
         ] {
             conn.run(clear, Args::default().int(id)).await?;

@@ -1,10 +1,12 @@
-//! What a batch moves in `daily_totals` and `daily_sources`: gathered first, so that each day is written once.
+//! What a batch moves in `daily_totals`, `daily_sources` and `daily_facets`: gathered first, so that each day is written
+//! once.
 
 use std::collections::BTreeMap;
 
 use crate::report::Day;
 
 use super::super::db::Conn;
+use super::super::facets::{FacetKey, FacetSums};
 use super::super::message::DayFigures;
 use super::super::rollup::{self, Change, SourceTotals};
 use super::super::sql::sql;
@@ -14,6 +16,7 @@ use super::super::{DomainId, StoreError, Totals};
 #[derive(Debug, Default)]
 pub(super) struct Moves {
     days: BTreeMap<(DomainId, Day), DayMove>,
+    facets: BTreeMap<(DomainId, FacetKey), FacetSums>,
 }
 
 #[derive(Debug, Default)]
@@ -28,9 +31,20 @@ struct DayMove {
 
 impl Moves {
     /// A report's figures come or go.
-    pub fn report(&mut self, domain: DomainId, begin: Day, days: &[DayFigures], change: Change) {
+    pub fn report(
+        &mut self,
+        domain: DomainId,
+        begin: Day,
+        org_name: Option<&str>,
+        days: &[DayFigures],
+        change: Change,
+    ) {
+        let sign = if change == Change::Add { 1 } else { -1 };
+        FacetSums::of_report(begin, org_name, days, |key, sums| {
+            self.facets.entry((domain, key)).or_default().add(sums, sign);
+        });
         let first = self.days.entry((domain, begin)).or_default();
-        first.reports += if change == Change::Add { 1 } else { -1 };
+        first.reports += sign;
         for figures in days {
             let day = self.days.entry((domain, figures.day)).or_default();
             let (totals, sources) = match change {
@@ -61,6 +75,18 @@ impl Moves {
                 args.push_int(added.cast_signed() - taken.cast_signed());
             }
             args.push_int(moved.reports);
+        })
+        .await?;
+        let facets: Vec<_> = std::mem::take(&mut self.facets).into_iter().collect();
+        conn.bulk(sql!("daily_facets_add"), &facets, |args, ((domain, key), sums)| {
+            args.push_int(domain.0);
+            args.push_int(key.kind.code());
+            args.push_int(key.day.0.into());
+            args.push_text(&key.facet);
+            args.push_text(&key.detail);
+            args.push_int(sums.pass);
+            args.push_int(sums.fail);
+            args.push_int(sums.reports);
         })
         .await?;
         self.days.retain(|_, day| !day.add.is_empty() || !day.take.is_empty());

@@ -20,7 +20,7 @@ use tallymark::report::{
 };
 use tallymark::store::{
     Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Location, Mode,
-    NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, Store, TlsMode, Totals,
+    NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, SourceQuery, Store, TlsMode, Totals,
 };
 
 use crate::postgres::Server;
@@ -141,7 +141,11 @@ impl Database {
         let mut days = Totals::default();
         stats.days.iter().for_each(|day| days.add(&day.totals));
         assert_eq!(days, stats.totals, "days");
-        let sources = self.store.sources(domain, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
+        let sources = self
+            .store
+            .sources(domain, ALL_DAYS, &SourceQuery::default(), FIRST_PAGE)
+            .await
+            .unwrap();
         let mut sum = Totals::default();
         sources.sources.iter().for_each(|source| sum.add(&source.totals));
         assert_eq!(sum, stats.totals, "sources");
