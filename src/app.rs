@@ -1,5 +1,8 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
+mod jobs;
+mod options;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,24 +10,25 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
 
 use crate::clock::Clock;
-use crate::config::{Config, MetricsReaders};
+use crate::config::{Config, Role};
 use crate::domains::{self, IDENTIFIER_RANDOM_BYTES, ServiceNames};
-use crate::http::{self, AppState, HttpConfig, MetricsAccess, Rate};
-use crate::ingest::{FreshDomain, Intake, IntakeOptions, ProcessLimits};
+use crate::http::{self, AppState};
+use crate::ingest::{FreshDomain, Intake};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
 use crate::page;
-use crate::report::{self, DomainName};
+use crate::report::DomainName;
 use crate::store::{
-    Account, ApiKey, Domain, DomainId, Location, NewDomain, NewKey, Permission, Purged, Region, Retention, Store,
-    StoreError, TlsMode,
+    Account, ApiKey, Domain, DomainId, Location, Millis, NewDomain, NewKey, Permission, Purged, Region, Retention,
+    Store, StoreError, TlsMode,
 };
-use crate::unpack;
 
-const PURGE_EVERY: Duration = Duration::from_secs(3_600);
+pub use jobs::{Jobs, Pace};
+pub use options::process_limits;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 const DATABASE_FILE: &str = "tallymark.sqlite";
 
 /// The database and the intake, running.
@@ -60,7 +64,7 @@ impl App {
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
-        let options = intake_options(&config);
+        let options = options::intake(&config);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
             config,
@@ -88,21 +92,39 @@ impl App {
             self.intake.clone(),
             self.clock.clone(),
             self.metrics.clone(),
-            http_config(&self.config),
+            options::http(&self.config),
         );
-        let purging = tokio::spawn(purge_again_and_again(
+        let does = |role: Role| self.config.node.roles.contains(&role);
+        let router = if does(Role::Api) {
+            page::router(http::router(state), self.store.clone(), self.clock.clone())
+        } else {
+            http::service_router(state)
+        };
+        let name = options::node_name(&self.config);
+        let jobs = Jobs::new(
             self.store.clone(),
             self.clock.clone(),
-            retention(&self.config),
-        ));
-        let router = page::router(http::router(state), self.store.clone(), self.clock.clone());
+            self.metrics.clone(),
+            &name,
+            Pace::default(),
+        );
+        if does(Role::Jobs) {
+            self.start_jobs(&jobs);
+        }
         let served = http::serve(listener, router, told_to_stop).await;
-        purging.abort();
-        // It may hold a connection to the database until it has ended.
-        let _ = purging.await;
+        jobs.stop().await;
         self.close().await;
         tracing::info!("stopped");
         Ok(served?)
+    }
+
+    /// Every background job, with how often it runs.
+    fn start_jobs(&self, jobs: &Jobs) {
+        let (store, retention) = (self.store.clone(), options::retention(&self.config));
+        jobs.start("purge", HOUR, move |now| {
+            let store = store.clone();
+            async move { purge(&store, retention, now).await }
+        });
     }
 
     /// Finishes what was taken in, then closes the database.
@@ -117,7 +139,7 @@ impl App {
 
     /// The host names that domains must point to.
     pub fn names(&self) -> ServiceNames {
-        service_names(&self.config)
+        options::service_names(&self.config)
     }
 
     /// Adds a domain with everything at its default; the caller then lets the intake claim its reports.
@@ -159,113 +181,32 @@ impl App {
     }
 }
 
-/// What unpacking and parsing one message may cost.
-pub fn process_limits(config: &Config) -> ProcessLimits {
-    let limits = &config.limits;
-    ProcessLimits {
-        unpack: unpack::Limits {
-            mime_depth_max: limits.mime_depth_max,
-            mime_parts_max: limits.mime_parts_max,
-            rfc822_levels_max: limits.rfc822_levels_max,
-            header_bytes_max: limits.header_bytes_max,
-            header_fields_max: limits.header_fields_max,
-            archive_entries_max: limits.archive_entries_max,
-            archive_nesting_max: limits.archive_nesting_max,
-            archive_bytes_max: limits.archive_bytes_max,
-            xml_bytes_max: limits.xml_bytes_max,
-            inflated_bytes_max: limits.inflated_bytes_max,
-        },
-        report: report::Limits {
-            event_bytes_max: limits.event_bytes_max,
-            depth_max: limits.xml_depth_max,
-            attributes_max: limits.attributes_max,
-            records_max: limits.records_max,
-            evidence_max: limits.evidence_max,
-            results_max: limits.results_max,
-            ..report::Limits::default()
-        },
-        time_max: Duration::from_secs(limits.seconds_max),
-        ..ProcessLimits::default()
+/// Drops what is too old.
+async fn purge(store: &Store, retention: Retention, now: Millis) -> anyhow::Result<()> {
+    let purged = store.purge(retention, now).await?;
+    if purged != Purged::default() {
+        tracing::info!(
+            originals = purged.originals,
+            reports = purged.reports,
+            set_aside = purged.set_aside,
+            "dropped what is older than it is to be kept"
+        );
     }
-}
-
-fn http_config(config: &Config) -> HttpConfig {
-    let http = &config.http;
-    HttpConfig {
-        api_body_bytes_max: http.api_body_bytes_max,
-        upload_bytes_max: http.upload_bytes_max,
-        uploads_in_flight_bytes_max: http.uploads_in_flight_bytes_max,
-        page_size_default: http.page_size_default,
-        page_size_max: http.page_size_max,
-        rate: (http.rate_per_second > 0).then_some(Rate {
-            per_second: http.rate_per_second,
-            burst: http.rate_burst,
-        }),
-        answer_time_max: Duration::from_secs(http.answer_seconds_max),
-        exports_max: http.exports_max,
-        metrics: match http.metrics {
-            MetricsReaders::Loopback => MetricsAccess::Loopback,
-            MetricsReaders::Everybody => MetricsAccess::Everybody,
-            MetricsReaders::Nobody => MetricsAccess::Nobody,
-        },
-        ..HttpConfig::new(service_names(config))
-    }
-}
-
-fn service_names(config: &Config) -> ServiceNames {
-    ServiceNames::of_one_node(config.service.host.name(), config.service.rua_host.name())
-}
-
-fn intake_options(config: &Config) -> IntakeOptions {
-    IntakeOptions {
-        limits: process_limits(config),
-        queue_messages_max: config.intake.queue_messages_max,
-        batch_messages_max: config.intake.batch_messages_max,
-        batch_bytes_max: config.intake.batch_bytes_max,
-        threads: config.intake.threads,
-        keep_originals: config.retention.originals_days > 0,
-        ..IntakeOptions::new(fresh_domain)
-    }
-}
-
-fn retention(config: &Config) -> Retention {
-    Retention {
-        originals_days: config.retention.originals_days,
-        records_days: config.retention.records_days,
-        set_aside_days: config.retention.set_aside_days,
-    }
-}
-
-/// Drops what is too old, soon after the start and then every hour.
-async fn purge_again_and_again(store: Store, clock: Clock, retention: Retention) {
-    let mut hourly = tokio::time::interval(PURGE_EVERY);
-    hourly.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        hourly.tick().await;
-        match store.purge(retention, clock.now()).await {
-            Ok(purged) if purged == Purged::default() => {}
-            Ok(purged) => tracing::info!(
-                originals = purged.originals,
-                reports = purged.reports,
-                set_aside = purged.set_aside,
-                "dropped what is older than it is to be kept"
-            ),
-            Err(error) => tracing::error!(%error, "what is too old could not be dropped; it is tried again"),
-        }
-    }
+    Ok(())
 }
 
 /// Random names for a new domain row.
 fn fresh_domain() -> FreshDomain {
-    let random = || {
-        let mut random = [0; IDENTIFIER_RANDOM_BYTES];
-        getrandom::fill(&mut random).expect("a system without random numbers runs nothing that is secure");
-        random
-    };
     FreshDomain {
-        public_id: domains::public_id(&random()),
-        rua_token: domains::rua_token(&random()),
+        public_id: domains::public_id(&random::<IDENTIFIER_RANDOM_BYTES>()),
+        rua_token: domains::rua_token(&random::<IDENTIFIER_RANDOM_BYTES>()),
     }
+}
+
+fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut random = [0; BYTES];
+    getrandom::fill(&mut random).expect("a system without random numbers runs nothing that is secure");
+    random
 }
 
 /// Reports say who writes to whom: the folder is for its owner alone.

@@ -32,7 +32,21 @@ struct Figures {
     provenance: Family<VerdictLabels, Counter>,
     provenance_seconds: Histogram,
     provenance_dns_questions: Counter,
+    jobs: Family<JobRunLabels, Counter>,
+    job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
+    job_held: Family<JobLabels, Gauge>,
     uptime_seconds: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabels {
+    job: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobRunLabels {
+    job: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -92,6 +106,9 @@ impl Metrics {
             provenance: Family::default(),
             provenance_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             provenance_dns_questions: Counter::default(),
+            jobs: Family::default(),
+            job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
+            job_held: Family::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -161,6 +178,18 @@ impl Metrics {
             "DNS questions asked for these checks, answered from the cache or not",
             f.provenance_dns_questions.clone(),
         );
+        registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
+        registry.register_with_unit(
+            "job_run",
+            "Time of one run of a background job",
+            Unit::Seconds,
+            f.job_seconds.clone(),
+        );
+        registry.register(
+            "job_held",
+            "Whether this node is the one that does the job",
+            f.job_held.clone(),
+        );
         registry.register_with_unit("uptime", "Age of the process", Unit::Seconds, f.uptime_seconds.clone());
         Self(Arc::new(Figures { registry, ..figures }))
     }
@@ -215,6 +244,19 @@ impl Metrics {
         self.0.provenance_dns_questions.inc_by(questions);
     }
 
+    /// One run of a background job.
+    pub fn observe_job(&self, job: &'static str, done: bool, took: Duration) {
+        let outcome = if done { "done" } else { "failed" };
+        self.0.jobs.get_or_create(&JobRunLabels { job, outcome }).inc();
+        let seconds = self.0.job_seconds.get_or_create(&JobLabels { job });
+        seconds.observe(took.as_secs_f64());
+    }
+
+    /// Whether this node has the lease of a background job.
+    pub fn set_job_held(&self, job: &'static str, held: bool) {
+        self.0.job_held.get_or_create(&JobLabels { job }).set(held.into());
+    }
+
     /// How many messages wait, and how many may.
     pub fn set_queue_depth(&self, depth: usize, depth_max: usize) {
         self.0.queue_depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
@@ -259,6 +301,8 @@ mod tests {
         metrics.set_queue_depth(3, 100);
         metrics.observe_provenance("pass", 7, Duration::from_millis(2));
         metrics.observe_batch(5, Duration::from_millis(2));
+        metrics.observe_job("purge", false, Duration::from_millis(2));
+        metrics.set_job_held("purge", true);
         let (text, _) = metrics.encode();
         for line in [
             r#"tallymark_http_requests_total{route="/domains/{id}",method="GET",status="200"} 2"#,
@@ -268,6 +312,9 @@ mod tests {
             r#"tallymark_provenance_total{verdict="pass"} 1"#,
             "tallymark_provenance_seconds_count 1",
             "tallymark_provenance_dns_questions_total 7",
+            r#"tallymark_job_runs_total{job="purge",outcome="failed"} 1"#,
+            r#"tallymark_job_run_seconds_count{job="purge"} 1"#,
+            r#"tallymark_job_held{job="purge"} 1"#,
             "tallymark_queue_depth 3",
             "tallymark_batch_messages_count 1",
             "# EOF",

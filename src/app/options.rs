@@ -87,3 +87,11 @@ pub(super) fn retention(config: &Config) -> Retention {
         set_aside_days: config.retention.set_aside_days,
     }
 }
+
+/// Which node this is, for people.
+pub(super) fn node_name(config: &Config) -> String {
+    if !config.node.name.is_empty() {
+        return config.node.name.clone();
+    }
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -6,12 +6,12 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::Context;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, Role};
 
 /// Serve the API.
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,7 @@ Examples:
   tallymark serve --demo                  reports of the last 30 days for example.com, and curl lines to try
   tallymark serve --config tallymark.toml
   tallymark serve --listen [::1]:9000 --data /var/lib/tallymark
+  tallymark serve --roles smtp,jobs       one of several nodes on one PostgreSQL; it answers /healthz, but no clients
 
 It stops on Ctrl-C and SIGTERM: running requests are answered, and what was taken in is stored.")]
 pub struct Args {
@@ -29,11 +30,20 @@ pub struct Args {
     /// Address and port to listen on [default: 127.0.0.1:8080, or http.listen of the settings].
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// What this node does: smtp, imap, api, jobs [default: all, or node.roles of the settings].
+    #[arg(long, value_name = "ROLE,...", value_delimiter = ',')]
+    roles: Vec<Role>,
 }
 
 pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     if let Some(listen) = args.listen {
         context.config.http.listen = listen;
+    }
+    if !args.roles.is_empty() {
+        context.config.node.roles = args.roles;
+    }
+    if context.config.node.roles.is_empty() {
+        bail!("node.roles is empty: this node would do nothing");
     }
     start_logging(&context.config)?;
     // Before the database is touched: a port that is taken most often means that it runs already.

@@ -18,6 +18,15 @@ settings! {
         url: String = String::new();
     }
 
+    /// What this process does, where several share a database.
+    node: Node {
+        /// Which node it is, in the log and in leases, for people. Empty is the machine's host name.
+        name: String = String::new();
+        /// What it does: "smtp" and "imap" take reports in, "api" answers clients, and of the nodes with "jobs" one at a
+        /// time checks domains, drops what is old and so on. /healthz, /readyz and /metrics are answered by every node.
+        roles: Vec<Role> = Role::ALL.to_vec();
+    }
+
     /// The API.
     http: Http {
         /// Where the API listens. Put a proxy with TLS before it if others than this machine shall reach it.
@@ -120,6 +129,44 @@ settings! {
         filter: String = "info".to_owned();
         /// How each is written.
         format: LogFormat = LogFormat::Text;
+    }
+}
+
+/// Something that a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Takes mail from mail servers.
+    Smtp,
+    /// Fetches mail from mailboxes and folders.
+    Imap,
+    /// Answers clients.
+    Api,
+    /// Does what has to be done from time to time.
+    Jobs,
+}
+
+impl Role {
+    /// What a node does if nobody says.
+    pub const ALL: [Self; 4] = [Self::Smtp, Self::Imap, Self::Api, Self::Jobs];
+
+    /// As it is written in settings.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Imap => "imap",
+            Self::Api => "api",
+            Self::Jobs => "jobs",
+        }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let role = Self::ALL.into_iter().find(|role| role.word() == word);
+        role.ok_or_else(|| format!("a node can be {}", Self::ALL.map(Self::word).join(", ")))
     }
 }
 

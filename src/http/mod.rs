@@ -32,6 +32,6 @@ mod upload;
 pub use error::{ApiError, FieldError};
 pub use gate::{Peer, SignedIn};
 pub use rate::{Allowance, Bucket, Rate, RateLimiter};
-pub use routes::{Access, Body, Route, router, routes};
+pub use routes::{Access, Body, Route, router, routes, service_router};
 pub use serve::serve;
 pub use state::{AppState, HttpConfig, MetricsAccess};

@@ -48,6 +48,9 @@ pub enum Body {
     Upload,
 }
 
+/// What every node answers, whatever else it does.
+const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 #[rustfmt::skip]
 fn table() -> Vec<Entry> {
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
@@ -90,8 +93,19 @@ pub fn routes() -> Vec<Route> {
 
 /// The API as a service. Requests should carry their peer, as [`super::serve()`] does.
 pub fn router(state: AppState) -> Router {
+    router_of(table(), state)
+}
+
+/// What a node answers that does not serve the API: whether it is well, for whoever runs it.
+pub fn service_router(state: AppState) -> Router {
+    let mut table = table();
+    table.retain(|entry| SERVICE.contains(&entry.route.path));
+    router_of(table, state)
+}
+
+fn router_of(table: Vec<Entry>, state: AppState) -> Router {
     let mut router = Router::new();
-    for Entry { route, handler } in table() {
+    for Entry { route, handler } in table {
         let path = route.path;
         let gate = from_fn_with_state((state.clone(), Arc::new(route)), gate);
         router = router.route(path, handler.route_layer(gate));
@@ -134,7 +148,7 @@ mod tests {
     #[test]
     fn only_the_service_itself_is_open_and_nothing_is_changed_by_reading() {
         for route in routes() {
-            let service = ["/healthz", "/readyz", "/metrics"].contains(&route.path);
+            let service = SERVICE.contains(&route.path);
             assert_eq!(route.access == Access::Open, service, "{route:?}");
             if route.access == Access::Read {
                 assert_eq!(route.method, Method::GET, "{route:?}");

@@ -5,6 +5,7 @@ mod corpus;
 mod fixtures;
 mod http;
 mod intake;
+mod jobs;
 mod postgres;
 mod provenance;
 mod reading;

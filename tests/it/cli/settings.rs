@@ -45,3 +45,20 @@ fn the_folder_comes_from_the_flag_before_the_environment_before_the_file() {
         .success();
     assert!(there("from-flag") && !there("tallymark-data"));
 }
+
+#[test]
+fn a_node_is_told_what_it_does_by_words_that_are_known() {
+    let home = Home::new();
+    let known = "a node can be smtp, imap, api, jobs";
+    fails(&home, &["serve", "--roles", "smtp,cook"], 2, known);
+    home.file("t.toml", "[node]\nroles = [\"api\", \"cook\"]\n");
+    fails(
+        &home,
+        &["config", "check", "t.toml"],
+        1,
+        "t.toml:2: unknown variant `cook`, expected one of `smtp`, `imap`, `api`, `jobs`",
+    );
+    home.file("t.toml", "[node]\nroles = []\n");
+    let nothing = "node.roles is empty: this node would do nothing";
+    fails(&home, &["--config", "t.toml", "serve"], 1, nothing);
+}

@@ -60,7 +60,7 @@ macro_rules! on_both {
         }
     };
 }
-use on_both;
+pub(crate) use on_both;
 
 /// A database of a test's own, with an account and a domain.
 pub struct Database {

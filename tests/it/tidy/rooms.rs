@@ -53,7 +53,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("quick_xml", &["report/xml.rs", "report/xml/"]),
     ("rayon", &["ingest/", "cli/"]),
     ("rcgen", &["origin/smtp/tls.rs"]),
-    ("rustix", &["origin/smtp/"]),
+    ("rustix", &["origin/smtp/", "app/options.rs"]),
     ("rustls", &["origin/smtp/tls.rs"]),
     ("sqlx", &["store/"]),
     ("strsim", &["config.rs", "config/"]),
