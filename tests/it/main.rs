@@ -6,6 +6,7 @@ mod fixtures;
 mod http;
 mod intake;
 mod jobs;
+mod page;
 mod postgres;
 mod provenance;
 mod reading;

@@ -9,6 +9,7 @@ use tallymark::http::{AppState, HttpConfig, router, serve};
 use tallymark::ingest::{FreshDomain, Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
+use tallymark::page;
 use tallymark::report::DomainName;
 use tallymark::store::{AccountId, DomainId, Mode, NewKey, Permission, Store};
 use tokio::net::TcpListener;
@@ -58,7 +59,8 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, router(state), stop.clone().cancelled_owned()));
+        let router = page::router(router(state), store.clone(), clock.clone());
+        let serving = tokio::spawn(serve(listener, router, stop.clone().cancelled_owned()));
 
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;
         let key = add_key(&store, account, Permission::FullAccess, None).await;
