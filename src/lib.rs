@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod csv;
+pub mod dns;
 pub mod domains;
 pub mod http;
 pub mod ingest;

@@ -35,6 +35,8 @@ struct Figures {
     jobs: Family<JobRunLabels, Counter>,
     job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     job_held: Family<JobLabels, Gauge>,
+    domain_checks: Family<StatusLabels, Counter>,
+    domain_changes: Family<ChangeLabels, Counter>,
     uptime_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -47,6 +49,17 @@ struct JobLabels {
 struct JobRunLabels {
     job: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabels {
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChangeLabels {
+    from: &'static str,
+    to: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -109,6 +122,8 @@ impl Metrics {
             jobs: Family::default(),
             job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
             job_held: Family::default(),
+            domain_checks: Family::default(),
+            domain_changes: Family::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -190,6 +205,12 @@ impl Metrics {
             "Whether this node is the one that does the job",
             f.job_held.clone(),
         );
+        registry.register(
+            "domain_checks",
+            "Looks at the DNS records of a domain, by its status after that",
+            f.domain_checks.clone(),
+        );
+        registry.register("domain_changes", "Changes of domains' status", f.domain_changes.clone());
         registry.register_with_unit("uptime", "Age of the process", Unit::Seconds, f.uptime_seconds.clone());
         Self(Arc::new(Figures { registry, ..figures }))
     }
@@ -255,6 +276,16 @@ impl Metrics {
     /// Whether this node has the lease of a background job.
     pub fn set_job_held(&self, job: &'static str, held: bool) {
         self.0.job_held.get_or_create(&JobLabels { job }).set(held.into());
+    }
+
+    /// One look at a domain's DNS records that was kept; the domain's status after that.
+    pub fn count_domain_check(&self, status: &'static str) {
+        self.0.domain_checks.get_or_create(&StatusLabels { status }).inc();
+    }
+
+    /// One domain that is no longer what it was.
+    pub fn count_domain_change(&self, from: &'static str, to: &'static str) {
+        self.0.domain_changes.get_or_create(&ChangeLabels { from, to }).inc();
     }
 
     /// How many messages wait, and how many may.

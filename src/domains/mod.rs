@@ -1,7 +1,17 @@
 //! A domain's life: how its row is named, which DNS records it must publish, and whether it does.
 
+mod check;
+mod dkim;
 mod identifiers;
+mod keyring;
 mod records;
+mod round;
+mod service;
+mod standing;
 
+pub use crate::store::Purpose;
 pub use identifiers::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};
-pub use records::{DnsRecord, Purpose, RecordType, RegionNames, ServiceNames, records, rua_address};
+pub use keyring::{Keyring, KeyringError};
+pub use records::{DnsRecord, RecordType, RegionNames, ServiceNames, records, rua_address};
+pub use round::Round;
+pub use service::{Domains, DomainsError, DomainsOptions, Published};

@@ -1,7 +1,15 @@
-//! Which DNS records a domain must publish. Pure: from a domain's settings and this installation's names.
+//! Which DNS records a domain must publish. Pure: from what is stored of a domain and this installation's names.
 
+use std::net::IpAddr;
+
+use sha2::{Digest as _, Sha256};
+
+use super::dkim;
 use crate::report::DomainName;
-use crate::store::{Domain, Region};
+use crate::store::{Domain, DomainDns, Purpose, RecordCheck, Region};
+
+/// Of the MX record.
+const MX_PRIORITY: u16 = 10;
 
 /// The host names of this installation that domains point to, and what it asks of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,20 +35,6 @@ pub struct RegionNames {
     pub bounce_host: String,
 }
 
-/// What a DNS record is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    Spf,
-    Dkim,
-    Dmarc,
-    /// RFC 9990, 4: lets reports about the domain go to a host outside it. It stands in *our* zone.
-    DmarcAuthorization,
-    ReturnPath,
-    Tracking,
-    Mx,
-    Bimi,
-}
-
 /// The type of a DNS record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordType {
@@ -61,6 +55,12 @@ pub struct DnsRecord {
     pub required: bool,
     /// MX only.
     pub priority: Option<u16>,
+    /// Was it found as it should be, when it was last looked for?
+    pub verified: bool,
+    /// What DNS had in its place, as text; capped.
+    pub found: Vec<String>,
+    /// One sentence saying what to change; `None` if nothing is to be changed, or nobody has looked yet.
+    pub problem: Option<String>,
 }
 
 impl ServiceNames {
@@ -90,22 +90,6 @@ impl ServiceNames {
     }
 }
 
-impl Purpose {
-    /// The word on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Spf => "spf",
-            Self::Dkim => "dkim",
-            Self::Dmarc => "dmarc",
-            Self::DmarcAuthorization => "dmarc_authorization",
-            Self::ReturnPath => "return_path",
-            Self::Tracking => "tracking",
-            Self::Mx => "mx",
-            Self::Bimi => "bimi",
-        }
-    }
-}
-
 impl RecordType {
     /// The type as a zone file writes it.
     pub const fn word(self) -> &'static str {
@@ -122,69 +106,97 @@ pub fn rua_address(domain: &Domain, names: &ServiceNames) -> String {
     format!("{}@{}", domain.rua_token, names.region(domain.region).rua_host)
 }
 
-/// Every record the domain must publish with its present settings, the required ones first.
-///
-/// The DKIM record is missing here as long as domains have no key of their own.
-pub fn records(domain: &Domain, names: &ServiceNames) -> Vec<DnsRecord> {
+/// Every record the domain must publish with its present settings, the required ones first, with what was found of each.
+/// The DKIM record is missing until the domain has a key; `Domains::records` makes one.
+pub fn records(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<DnsRecord> {
+    let mut records: Vec<_> = wanted(domain, dns, names);
+    for record in &mut records {
+        let fingerprint = record.fingerprint(names);
+        let check = dns.checks.iter().find(|check| check.expected == fingerprint);
+        if let Some(RecordCheck {
+            verified,
+            found,
+            problem,
+            ..
+        }) = check.cloned()
+        {
+            (record.verified, record.found, record.problem) = (verified, found, problem);
+        }
+    }
+    records
+}
+
+fn wanted(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<DnsRecord> {
     let name = &domain.name;
     let region = names.region(domain.region);
-    let txt = |name: String, value: String, purpose| (RecordType::Txt, name, value, purpose);
-    let cname =
-        |name: &DomainName, value: &str, purpose| (RecordType::Cname, name.to_string(), value.to_owned(), purpose);
+    let row = |purpose, kind, name: String, value: String| DnsRecord {
+        kind,
+        name,
+        value,
+        purpose,
+        required: names.required.contains(&purpose),
+        priority: (kind == RecordType::Mx).then_some(MX_PRIORITY),
+        verified: false,
+        found: Vec::new(),
+        problem: None,
+    };
+    let txt = |purpose, name, value| row(purpose, RecordType::Txt, name, value);
+    let cname = |purpose, name: &DomainName, host: &str| row(purpose, RecordType::Cname, name.to_string(), host.into());
 
-    let mut rows = vec![
-        txt(
-            name.to_string(),
-            format!("v=spf1 include:{} ~all", names.spf_host),
-            Purpose::Spf,
-        ),
-        txt(
-            format!("_dmarc.{name}"),
-            format!("v=DMARC1; p=none; rua=mailto:{}", rua_address(domain, names)),
-            Purpose::Dmarc,
-        ),
-    ];
+    let own = dns.dedicated_ip.as_ref().map(|ip| match ip.address {
+        IpAddr::V4(address) => format!("ip4:{address} "),
+        IpAddr::V6(address) => format!("ip6:{address} "),
+    });
+    let spf = format!("v=spf1 {}include:{} ~all", own.unwrap_or_default(), names.spf_host);
+    let mut rows = vec![txt(Purpose::Spf, name.to_string(), spf)];
+    if let Some(key) = &dns.dkim {
+        let name = format!("{}._domainkey.{name}", key.selector);
+        rows.push(txt(Purpose::Dkim, name, dkim::record_text(&key.public_key)));
+    }
+    let dmarc = format!("v=DMARC1; p=none; rua=mailto:{}", rua_address(domain, names));
+    rows.push(txt(Purpose::Dmarc, format!("_dmarc.{name}"), dmarc));
     if !name.covers(&region.rua_host) {
         let authorization = format!("{name}._report._dmarc.{}", region.rua_host);
-        rows.push(txt(authorization, "v=DMARC1;".to_owned(), Purpose::DmarcAuthorization));
+        rows.push(txt(Purpose::DmarcAuthorization, authorization, "v=DMARC1;".to_owned()));
     }
     if let Some(return_path) = &domain.custom_return_path {
-        rows.push(cname(return_path, &region.bounce_host, Purpose::ReturnPath));
+        rows.push(cname(Purpose::ReturnPath, return_path, &region.bounce_host));
     }
     if let Some(tracking_domain) = &domain.tracking_domain {
-        rows.push(cname(tracking_domain, &names.tracking_host, Purpose::Tracking));
+        rows.push(cname(Purpose::Tracking, tracking_domain, &names.tracking_host));
     }
     if domain.inbound_enabled {
-        rows.push((
-            RecordType::Mx,
-            name.to_string(),
-            region.inbound_host.clone(),
-            Purpose::Mx,
-        ));
+        let host = region.inbound_host.clone();
+        rows.push(row(Purpose::Mx, RecordType::Mx, name.to_string(), host));
     }
     if let Some(url) = &domain.bimi_logo_url {
-        rows.push(txt(
-            format!("default._bimi.{name}"),
-            format!("v=BIMI1; l={url};"),
-            Purpose::Bimi,
-        ));
+        let name = format!("default._bimi.{name}");
+        rows.push(txt(Purpose::Bimi, name, format!("v=BIMI1; l={url};")));
     }
-    rows.into_iter()
-        .map(|(kind, name, value, purpose)| DnsRecord {
-            kind,
-            name,
-            value,
-            purpose,
-            required: names.required.contains(&purpose),
-            priority: (kind == RecordType::Mx).then_some(10),
-        })
-        .collect()
+    rows
+}
+
+impl DnsRecord {
+    /// Tells this record from one with other settings: what was found of that one says nothing about this. Of an SPF
+    /// record only the `include:` counts, so that a domain does not lose it for the time that a new address takes.
+    pub fn fingerprint(&self, names: &ServiceNames) -> String {
+        let what = match self.purpose {
+            Purpose::Spf => &names.spf_host,
+            _ => &self.value,
+        };
+        let mut hash = Sha256::new();
+        for part in [self.purpose.word(), &self.name, what] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{AccountId, DomainId, DomainStatus, TlsMode};
+    use crate::store::{AccountId, DkimKey, DomainId, DomainStatus, IpAddress, IpId, TlsMode};
 
     fn domain(name: &str) -> Domain {
         Domain {
@@ -216,7 +228,12 @@ mod tests {
     }
 
     fn check(domain: &Domain, expect: &[&str]) {
-        let lines: Vec<String> = records(domain, &names())
+        check_with(domain, &DomainDns::default(), expect);
+    }
+
+    #[track_caller]
+    fn check_with(domain: &Domain, dns: &DomainDns, expect: &[&str]) {
+        let lines: Vec<String> = records(domain, dns, &names())
             .iter()
             .map(|record| {
                 let priority = record
@@ -245,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_domain_above_the_report_host_needs_no_authorisation() {
-        let lines = records(&domain("tally.example"), &names());
+        let lines = records(&domain("tally.example"), &DomainDns::default(), &names());
         assert!(lines.iter().all(|record| record.purpose != Purpose::DmarcAuthorization));
     }
 
@@ -267,5 +284,64 @@ mod tests {
                 "bimi: default._bimi.tally.example TXT v=BIMI1; l=https://tally.example/logo.svg;",
             ],
         );
+    }
+
+    #[test]
+    fn a_key_and_an_address_of_its_own_are_published() {
+        let mut dns = DomainDns {
+            dkim: Some(DkimKey {
+                selector: "s1".to_owned(),
+                public_key: b"key".to_vec(),
+                created_at: 0,
+            }),
+            ..DomainDns::default()
+        };
+        for (address, mechanism) in [("192.0.2.1", "ip4:192.0.2.1"), ("2001:db8::1", "ip6:2001:db8::1")] {
+            dns.dedicated_ip = Some(IpAddress {
+                id: IpId(1),
+                account: AccountId(1),
+                address: address.parse().unwrap(),
+            });
+            check_with(
+                &domain("tally.example"),
+                &dns,
+                &[
+                    &format!("spf!: tally.example TXT v=spf1 {mechanism} include:spf.tally.example ~all"),
+                    "dkim!: s1._domainkey.tally.example TXT v=DKIM1; k=rsa; p=a2V5",
+                    "dmarc!: _dmarc.tally.example TXT v=DMARC1; p=none; rua=mailto:tok@rua.tally.example",
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_found_of_another_record_says_nothing() {
+        let (mut domain, names) = (domain("tally.example"), names());
+        domain.tracking_domain = Some(DomainName::parse("go.example.com").unwrap());
+        let mut dns = DomainDns::default();
+        for record in records(&domain, &dns, &names) {
+            dns.checks.push(RecordCheck {
+                purpose: record.purpose,
+                expected: record.fingerprint(&names),
+                verified: true,
+                found: vec!["x".to_owned()],
+                problem: None,
+            });
+        }
+        let verified = |domain: &Domain, dns: &DomainDns| -> Vec<bool> {
+            records(domain, dns, &names)
+                .iter()
+                .map(|record| record.verified)
+                .collect()
+        };
+        assert_eq!(verified(&domain, &dns), [true, true, true]);
+        domain.tracking_domain = Some(DomainName::parse("click.example.com").unwrap());
+        assert_eq!(verified(&domain, &dns), [true, true, false]);
+        dns.dedicated_ip = Some(IpAddress {
+            id: IpId(1),
+            account: AccountId(1),
+            address: "192.0.2.1".parse().unwrap(),
+        });
+        assert_eq!(verified(&domain, &dns), [true, true, false]);
     }
 }

@@ -14,7 +14,7 @@ use super::state::AppState;
 use crate::clock::format_instant;
 use crate::domains::{DnsRecord, IDENTIFIER_RANDOM_BYTES, public_id, records, rua_address, rua_token};
 use crate::report::DomainName;
-use crate::store::{Domain, NewDomain, Region, StoreError, TlsMode};
+use crate::store::{Domain, DomainDns, NewDomain, Region, StoreError, TlsMode};
 
 /// A domain that a client wants to add.
 #[derive(Debug)]
@@ -283,7 +283,10 @@ fn domain_body(state: &AppState, domain: &Domain) -> DomainBody {
         bimi_logo_url: domain.bimi_logo_url.clone(),
         dedicated_ip: None,
         rua_address: rua_address(domain, names),
-        dns_records: records(domain, names).into_iter().map(dns_record_body).collect(),
+        dns_records: records(domain, &DomainDns::default(), names)
+            .into_iter()
+            .map(dns_record_body)
+            .collect(),
         created_at: format_instant(domain.created_at),
         updated_at: format_instant(domain.updated_at),
         verified_at: domain.verified_at.map(format_instant),

@@ -94,8 +94,8 @@ fn draw(area: &Area<'_>, bars: &[Bar], width: u32) -> Result<Vec<(i32, i32)>, Bo
     let mut chart = ChartBuilder::on(area)
         .margin(SCALE * 4)
         .margin_right(SCALE * 10)
-        .x_label_area_size(SCALE * 24)
-        .y_label_area_size(SCALE * 44)
+        .x_label_area_size(SCALE * 28)
+        .y_label_area_size(SCALE * 46)
         .build_cartesian_2d(-0.5..count - 0.5, 0.0..top)?;
     let label = |x: &f64| {
         let bar = (x.fract() == 0.0 && *x >= 0.0).then(|| bars.get(*x as usize)).flatten();
@@ -107,7 +107,7 @@ fn draw(area: &Area<'_>, bars: &[Bar], width: u32) -> Result<Vec<(i32, i32)>, Bo
         .light_line_style(TRANSPARENT)
         .bold_line_style(LINE)
         .axis_style(LINE)
-        .label_style(("sans-serif", SCALE * 12).into_font().color(&TEXT))
+        .label_style(("sans-serif", SCALE * 15).into_font().color(&TEXT))
         .x_labels(if width > 500 { 9 } else { 4 })
         .y_labels(5)
         .x_label_formatter(&label)

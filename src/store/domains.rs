@@ -102,6 +102,8 @@ impl Store {
             sql!("domain_clear_daily_sources"),
             sql!("domain_clear_daily_facets"),
             sql!("domain_clear_originals"),
+            sql!("domain_clear_checks"),
+            sql!("domain_clear_dkim_key"),
         ] {
             conn.run(clear, Args::default().int(id)).await?;
         }
@@ -145,7 +147,7 @@ pub(super) async fn insert(
     Ok(added.then_some(DomainId(id)))
 }
 
-fn domain(row: &Row) -> Result<Domain, StoreError> {
+pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {
     let id = row.int(0)?;
     let damaged = |what: &str| StoreError::damaged("domains", id, what);
     let name = |text: String| DomainName::parse(&text).map_err(|_| damaged("holds a name that is none"));

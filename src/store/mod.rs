@@ -4,6 +4,7 @@
 //! `sql/`, valid on every database; the bodies see connections through [`db`].
 
 mod accounts;
+mod checks;
 mod codec;
 mod commit;
 mod db;
@@ -12,6 +13,7 @@ mod evidence;
 mod export;
 mod facets;
 mod figures;
+mod ips;
 mod leases;
 mod memory;
 mod message;
@@ -38,10 +40,17 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgDatabaseError, PgPool};
 use sqlx::sqlite::{SqliteError, SqlitePool};
 
+pub use checks::{
+    Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, Standing,
+};
 pub use commit::{CommitOptions, FreshDomain};
 use db::{Args, Link};
+<<<<<<< HEAD
 pub use facets::{Reporter, Signature};
 pub use figures::{Sender, SourceOrder, SourceQuery};
+=======
+pub use ips::IpAddress;
+>>>>>>> main
 pub use leases::Lease;
 pub use message::{NewMessage, NewReport};
 pub use network::{Network, NetworkError};

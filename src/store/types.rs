@@ -31,6 +31,8 @@ ids! {
     KeyId,
     /// A message that became no counted report: quarantined, unclaimed, or other mail.
     SetAsideId,
+    /// A dedicated address.
+    IpId,
 }
 
 /// A tenant.
@@ -149,6 +151,20 @@ pub enum Region {
 pub enum TlsMode {
     Opportunistic,
     Enforced,
+}
+
+/// What a DNS record of a domain is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Purpose {
+    Spf,
+    Dkim,
+    Dmarc,
+    /// RFC 9990, 4: lets reports about the domain go to a host outside it. It stands in *our* zone.
+    DmarcAuthorization,
+    ReturnPath,
+    Tracking,
+    Mx,
+    Bimi,
 }
 
 /// A page of a list, counted from 1.
@@ -495,6 +511,8 @@ words! {
     TlsMode { Opportunistic = 0 "opportunistic", Enforced = 1 "enforced" }
     ResultFilter { Pass = 0 "pass", Fail = 1 "fail", Mixed = 2 "mixed" }
     Authenticated { Unknown = 0 "unknown", Pass = 1 "pass", Fail = 2 "fail", None = 3 "none" }
+    Purpose { Spf = 0 "spf", Dkim = 1 "dkim", Dmarc = 2 "dmarc", DmarcAuthorization = 3 "dmarc_authorization",
+        ReturnPath = 4 "return_path", Tracking = 5 "tracking", Mx = 6 "mx", Bimi = 7 "bimi" }
     SetAsideKind { Quarantined = 0 "quarantined", Unclaimed = 1 "unclaimed", Other = 2 "other" }
 }
 

@@ -1,0 +1,253 @@
+//! What the API, the commands and the jobs do with a domain's DNS: one handle with everything they need for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::dkim;
+use super::keyring::{Keyring, KeyringError};
+use super::records::{DnsRecord, ServiceNames, records, rua_address};
+use super::{check, standing};
+use crate::clock::Clock;
+use crate::dns::Dns;
+use crate::metrics::Metrics;
+use crate::store::{
+    DkimKey, Domain, DomainDns, DomainFinding, DomainStatus, IpAddress, Kept, NewDkimKey, Store, StoreError,
+};
+
+/// What a domain's DNS is looked after with.
+#[derive(Debug)]
+pub struct DomainsOptions {
+    /// What domains must point to.
+    pub names: ServiceNames,
+    /// `None`: there are no keys for DKIM; domains that have none get none, and none is shown.
+    pub keyring: Option<Keyring>,
+    /// `None`: nothing can be checked.
+    pub dns: Option<Dns>,
+    /// One look at one domain.
+    pub check_time_max: Duration,
+    /// Domains that the background looks at, at the same time.
+    pub domains_in_flight_max: usize,
+}
+
+impl DomainsOptions {
+    /// Neither keys nor checks.
+    pub fn new(names: ServiceNames) -> Self {
+        Self {
+            names,
+            keyring: None,
+            dns: None,
+            check_time_max: Duration::from_secs(9),
+            domains_in_flight_max: 64,
+        }
+    }
+}
+
+/// Why something cannot be done with a domain.
+#[derive(Debug, thiserror::Error)]
+pub enum DomainsError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys that keys are encrypted with.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The installation has no name servers, or no keyring.
+    #[error("{0}")]
+    NotSetUp(&'static str),
+    /// The domain is gone.
+    #[error("the domain was removed meanwhile")]
+    Gone,
+    /// The system gives no random numbers, or the process is stopping.
+    #[error("no key could be made")]
+    NoKey,
+}
+
+/// What a domain must publish, and what else its DNS record list depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The required ones first, with what was found of each when it was last looked at.
+    pub records: Vec<DnsRecord>,
+    /// The address that only it sends from.
+    pub dedicated_ip: Option<IpAddress>,
+    /// Its own address for reports, without `mailto:`.
+    pub rua_address: String,
+}
+
+/// Looks after domains' DNS. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Domains(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    clock: Clock,
+    metrics: Metrics,
+    options: DomainsOptions,
+    /// Keys that are being made: each takes a core.
+    making: Semaphore,
+}
+
+/// Keys that are made at the same time.
+const MAKING_MAX: usize = 2;
+
+impl Domains {
+    /// Ready; asks nobody yet.
+    pub fn new(store: Store, clock: Clock, metrics: Metrics, options: DomainsOptions) -> Self {
+        Self(Arc::new(Shared {
+            store,
+            clock,
+            metrics,
+            options,
+            making: Semaphore::new(MAKING_MAX),
+        }))
+    }
+
+    /// The host names that domains must point to.
+    pub fn names(&self) -> &ServiceNames {
+        &self.0.options.names
+    }
+
+    /// What the domain must publish. A domain without a DKIM key gets one: it is made when somebody first asks.
+    ///
+    /// # Errors
+    /// [`DomainsError::Store`], [`DomainsError::NoKey`].
+    pub async fn published(&self, domain: &Domain) -> Result<Published, DomainsError> {
+        let mut dns = self.0.store.domain_dns(domain.id).await?;
+        if dns.dkim.is_none() && self.0.options.keyring.is_some() {
+            dns.dkim = self.make_key(domain).await?;
+        }
+        Ok(self.publish(domain, dns))
+    }
+
+    fn publish(&self, domain: &Domain, dns: DomainDns) -> Published {
+        let names = self.names();
+        Published {
+            records: records(domain, &dns, names),
+            rua_address: rua_address(domain, names),
+            dedicated_ip: dns.dedicated_ip,
+        }
+    }
+
+    /// Looks at the domain's records now, in at most ten seconds, keeps what was found and moves the domain on. Gives the
+    /// domain as it is then.
+    ///
+    /// # Errors
+    /// [`DomainsError::NotSetUp`] without name servers, [`DomainsError::Gone`], [`DomainsError::Store`].
+    pub async fn verify(&self, domain: &Domain) -> Result<(Domain, Published), DomainsError> {
+        self.published(domain).await?;
+        let finding = self.look(domain).await?;
+        self.keep(&[finding]).await?;
+        let moved = self.0.store.domain_by_id(domain.account, domain.id).await?;
+        let moved = moved.ok_or(DomainsError::Gone)?;
+        let dns = self.0.store.domain_dns(moved.id).await?;
+        let published = self.publish(&moved, dns);
+        Ok((moved, published))
+    }
+
+    /// The domain's private DKIM key as PEM (PKCS #8), for the mail server that signs with it.
+    ///
+    /// # Errors
+    /// [`DomainsError::NotSetUp`] without a keyring, [`DomainsError::Keyring`] if it is encrypted with another.
+    pub async fn private_key(&self, domain: &Domain) -> Result<String, DomainsError> {
+        let keyring = self.keyring()?;
+        self.published(domain).await?;
+        let sealed = self.0.store.sealed_dkim_key(domain.id).await?;
+        let sealed = sealed.ok_or(DomainsError::Gone)?;
+        Ok(dkim::pem(&keyring.open(&domain.public_id, &sealed)?))
+    }
+
+    /// Encrypts every private key with the keyring's first key that is not yet. Gives how many.
+    ///
+    /// # Errors
+    /// [`DomainsError::Keyring`] for one that the keyring cannot decrypt; those before it are done.
+    pub async fn reseal(&self) -> Result<u64, DomainsError> {
+        let keyring = self.keyring()?;
+        let (mut after, mut done) = (i64::MIN, 0);
+        loop {
+            let page = self.0.store.sealed_dkim_keys(after, RESEAL_PAGE).await?;
+            let Some((last, ..)) = page.last() else {
+                return Ok(done);
+            };
+            after = last.0;
+            for (domain, public_id, sealed) in page {
+                if !keyring.is_current(&sealed) {
+                    let again = keyring.seal(&public_id, &keyring.open(&public_id, &sealed)?)?;
+                    done += u64::from(self.0.store.reseal_dkim_key(domain, &sealed, &again).await?);
+                }
+            }
+        }
+    }
+
+    fn keyring(&self) -> Result<&Keyring, DomainsError> {
+        let keyring = self.0.options.keyring.as_ref();
+        keyring.ok_or(DomainsError::NotSetUp("there is no key to encrypt DKIM keys with"))
+    }
+
+    async fn make_key(&self, domain: &Domain) -> Result<Option<DkimKey>, DomainsError> {
+        let keyring = self.keyring()?;
+        // Never closed: it always gives a permit.
+        let _permit = self.0.making.acquire().await;
+        let fresh = spawn_blocking(dkim::generate).await.ok().flatten();
+        let fresh = fresh.ok_or(DomainsError::NoKey)?;
+        let key = NewDkimKey {
+            selector: dkim::SELECTOR.to_owned(),
+            sealed_key: keyring.seal(&domain.public_id, &fresh.private_key)?,
+            public_key: fresh.public_key,
+        };
+        self.0.store.add_dkim_key(domain.id, &key, self.0.clock.now()).await?;
+        // Another may have been first: then that one's it is.
+        Ok(self.0.store.domain_dns(domain.id).await?.dkim)
+    }
+
+    /// Looks at the domain's records; keeps nothing.
+    pub(super) async fn look(&self, domain: &Domain) -> Result<DomainFinding, DomainsError> {
+        let options = &self.0.options;
+        let asked = options.dns.as_ref();
+        let asked = asked.ok_or(DomainsError::NotSetUp("there are no name servers to ask"))?;
+        let at = self.0.clock.now();
+        let known = self.0.store.domain_dns(domain.id).await?;
+        let records = check::look(asked, domain, &known, &options.names, options.check_time_max).await;
+        Ok(DomainFinding {
+            domain: domain.id,
+            at,
+            records,
+        })
+    }
+
+    /// Keeps what was found; every change of status is logged and counted.
+    pub(super) async fn keep(&self, found: &[DomainFinding]) -> Result<Vec<Kept>, DomainsError> {
+        let now = self.0.clock.now();
+        let decide = |standing: &_, found: &_| standing::decide(standing, found, now);
+        let kept = self.0.store.keep_checks(found, &decide).await?;
+        for Kept { domain, before, after } in kept.iter().copied() {
+            self.0.metrics.count_domain_check(after.word());
+            if before != after {
+                self.0.metrics.count_domain_change(before.word(), after.word());
+                let (from, to) = (before.word(), after.word());
+                if after == DomainStatus::Failed {
+                    tracing::warn!(%domain, from, to, "a domain's DNS records are missing");
+                } else {
+                    tracing::info!(%domain, from, to, "a domain's DNS records are all there");
+                }
+            }
+        }
+        Ok(kept)
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(super) fn domains_in_flight_max(&self) -> usize {
+        self.0.options.domains_in_flight_max.max(1)
+    }
+}
+
+const RESEAL_PAGE: u32 = 200;

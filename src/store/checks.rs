@@ -1,0 +1,306 @@
+//! What is known of domains' DNS: their keys, what was found of their records, and where that leaves them.
+
+use serde::{Deserialize, Serialize};
+
+use super::db::{Args, Conn, Row};
+use super::sql::sql;
+use super::{AccountId, Domain, DomainId, DomainStatus, IpAddress, Millis, Purpose, Store, StoreError};
+
+/// What is known of a domain's DNS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DomainDns {
+    /// `None` until somebody asked what the domain must publish.
+    pub dkim: Option<DkimKey>,
+    /// What was found of each record when it was last looked at; nothing before the first time.
+    pub checks: Vec<RecordCheck>,
+    /// `None`: it sends from the shared addresses.
+    pub dedicated_ip: Option<IpAddress>,
+}
+
+/// The public half of the key that a domain's mail is signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DkimKey {
+    pub selector: String,
+    /// RSA, DER of a SubjectPublicKeyInfo (RFC 5280).
+    pub public_key: Vec<u8>,
+    pub created_at: Millis,
+}
+
+/// A key for a domain; its private half reaches the store encrypted.
+#[derive(Debug, Clone)]
+pub struct NewDkimKey {
+    pub selector: String,
+    pub public_key: Vec<u8>,
+    pub sealed_key: Vec<u8>,
+}
+
+/// What was found of one record that a domain must publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordCheck {
+    #[serde(with = "word")]
+    pub purpose: Purpose,
+    /// Which record that was: what was found of another one says nothing. See `DnsRecord::fingerprint`.
+    pub expected: String,
+    pub verified: bool,
+    /// What DNS has, capped.
+    pub found: Vec<String>,
+    /// One sentence: what to change.
+    pub problem: Option<String>,
+}
+
+/// The same before it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordFinding {
+    pub check: RecordCheck,
+    /// Does the domain's status depend on it?
+    pub required: bool,
+    /// DNS could not be asked: nothing is known but `check.problem`.
+    pub unreadable: bool,
+}
+
+/// A domain that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainFinding {
+    pub domain: DomainId,
+    /// When the look began.
+    pub at: Millis,
+    pub records: Vec<RecordFinding>,
+}
+
+/// Where a domain stands before a check is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub domain: DomainId,
+    pub account: AccountId,
+    pub status: DomainStatus,
+    pub created_at: Millis,
+    pub verified_at: Option<Millis>,
+    pub last_checked_at: Option<Millis>,
+    /// How often in a row it was found wanting while it was verified.
+    pub misses: i64,
+    /// When the last of these was counted.
+    pub missed_at: Option<Millis>,
+    pub checks: Vec<RecordCheck>,
+}
+
+/// What a check makes of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub status: DomainStatus,
+    pub verified_at: Option<Millis>,
+    pub misses: i64,
+    pub missed_at: Option<Millis>,
+    pub next_check_at: Millis,
+    pub checks: Vec<RecordCheck>,
+}
+
+/// A check that was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    pub domain: DomainId,
+    pub before: DomainStatus,
+    pub after: DomainStatus,
+}
+
+/// Behind which domain a page of due ones begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueCursor {
+    next_check_at: Millis,
+    domain: i64,
+}
+
+impl Default for DueCursor {
+    /// Before all.
+    fn default() -> Self {
+        Self {
+            next_check_at: i64::MIN,
+            domain: i64::MIN,
+        }
+    }
+}
+
+impl Store {
+    /// What is known of a domain's DNS; nothing, if there is no such domain.
+    pub async fn domain_dns(&self, domain: DomainId) -> Result<DomainDns, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn)
+            .first(sql!("domain_dns"), Args::default().int(domain.0))
+            .await?;
+        let Some(row) = row else {
+            return Ok(DomainDns::default());
+        };
+        let dkim = row.opt_text(0)?.map(|selector| {
+            Ok::<_, StoreError>(DkimKey {
+                selector,
+                public_key: row.blob(1)?.to_vec(),
+                created_at: row.int(2)?,
+            })
+        });
+        Ok(DomainDns {
+            dkim: dkim.transpose()?,
+            dedicated_ip: row.opt_int(3)?.map(|_| super::ips::ip(&row, 3)).transpose()?,
+            checks: checks(&row, 6, domain)?,
+        })
+    }
+
+    /// Gives a domain the key that its mail is signed with, if it has none yet. False if it has one, or there is no such
+    /// domain.
+    pub async fn add_dkim_key(&self, domain: DomainId, key: &NewDkimKey, now: Millis) -> Result<bool, StoreError> {
+        let args = Args::default().int(domain.0).text(&key.selector);
+        let args = args.blob(&key.public_key).blob(&key.sealed_key).int(now);
+        self.change(sql!("dkim_key_add"), args).await
+    }
+
+    /// The private half of a domain's key, encrypted.
+    pub async fn sealed_dkim_key(&self, domain: DomainId) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut conn = self.read().await?;
+        let row = Conn(&mut conn)
+            .first(sql!("dkim_key_sealed"), Args::default().int(domain.0))
+            .await?;
+        row.map(|row| Ok(row.blob(0)?.to_vec())).transpose()
+    }
+
+    /// Encrypted keys behind domain number `after`, at most `limit`: the domain, its public id, the key.
+    pub async fn sealed_dkim_keys(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(DomainId, String, Vec<u8>)>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn)
+            .all(sql!("dkim_key_after"), Args::default().int(after).int(limit.into()))
+            .await?;
+        rows.iter()
+            .map(|row| Ok((DomainId(row.int(0)?), row.text(1)?, row.blob(2)?.to_vec())))
+            .collect()
+    }
+
+    /// Replaces the encrypted form of a domain's private key. False if it is no longer `old`.
+    pub async fn reseal_dkim_key(&self, domain: DomainId, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
+        let args = Args::default().int(domain.0).blob(new).blob(old);
+        self.change(sql!("dkim_key_reseal"), args).await
+    }
+
+    /// The accounts with domains whose check is due at `now`.
+    pub async fn accounts_due(&self, now: Millis) -> Result<Vec<AccountId>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn)
+            .all(sql!("accounts_due"), Args::default().int(now))
+            .await?;
+        rows.iter().map(|row| Ok(AccountId(row.int(0)?))).collect()
+    }
+
+    /// Domains of the account whose check is due at `now`, the longest due first, behind `cursor`, which is moved behind
+    /// the last of them; at most `limit`.
+    pub async fn domains_due(
+        &self,
+        account: AccountId,
+        cursor: &mut DueCursor,
+        now: Millis,
+        limit: u32,
+    ) -> Result<Vec<Domain>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().int(account.0).int(cursor.next_check_at);
+        let args = args.int(cursor.domain).int(now).int(limit.into());
+        let rows = Conn(&mut conn).all(sql!("domains_due"), args).await?;
+        if let Some(last) = rows.last() {
+            *cursor = DueCursor {
+                next_check_at: last.int(19)?,
+                domain: last.int(0)?,
+            };
+        }
+        rows.iter().map(super::domains::domain).collect()
+    }
+
+    /// Keeps what was found, in one transaction. `decide` says what it makes of each domain. A domain that was looked at
+    /// again meanwhile, by a later look, keeps what that found, and is not in the answer; nor is one that is gone.
+    pub async fn keep_checks(
+        &self,
+        found: &[DomainFinding],
+        decide: &(dyn Fn(&Standing, &DomainFinding) -> Decision + Sync),
+    ) -> Result<Vec<Kept>, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let held = conn.hold(found.iter().map(|found| found.domain).collect()).await?;
+        let rows = conn
+            .bulk_all(sql!("domain_standings"), &held, |args, domain| args.push_int(domain.0))
+            .await?;
+        let mut moved = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let standing = standing(row)?;
+            let latest = found.iter().filter(|found| found.domain == standing.domain);
+            let latest = latest.max_by_key(|found| found.at);
+            if let Some(found) = latest.filter(|found| standing.last_checked_at.is_none_or(|last| last <= found.at)) {
+                let decision = decide(&standing, found);
+                moved.push((standing, decision, found.at));
+            }
+        }
+        conn.bulk(sql!("domain_move"), &moved, |args, (standing, decision, at)| {
+            args.push_int(standing.domain.0);
+            args.push_int(decision.status.code());
+            args.push_opt_int(decision.verified_at);
+            args.push_int(*at);
+            args.push_int(decision.misses);
+            args.push_opt_int(decision.missed_at);
+            args.push_int(decision.next_check_at);
+        })
+        .await?;
+        let changed: Vec<_> = moved.iter().filter(|(old, new, _)| old.checks != new.checks).collect();
+        conn.bulk(sql!("domain_checks_put"), &changed, |args, (standing, decision, _)| {
+            args.push_int(standing.domain.0);
+            args.push_text(&to_json(&decision.checks));
+        })
+        .await?;
+        write.commit().await?;
+        let kept = |(standing, decision, _): &(Standing, Decision, Millis)| Kept {
+            domain: standing.domain,
+            before: standing.status,
+            after: decision.status,
+        };
+        Ok(moved.iter().map(kept).collect())
+    }
+}
+
+fn standing(row: &Row) -> Result<Standing, StoreError> {
+    let domain = DomainId(row.int(0)?);
+    let status = DomainStatus::from_code(row.int(2)?);
+    Ok(Standing {
+        domain,
+        account: AccountId(row.int(1)?),
+        status: status.ok_or_else(|| StoreError::damaged("domains", domain, "unknown status"))?,
+        created_at: row.int(3)?,
+        verified_at: row.opt_int(4)?,
+        last_checked_at: row.opt_int(5)?,
+        misses: row.int(6)?,
+        missed_at: row.opt_int(7)?,
+        checks: checks(row, 8, domain)?,
+    })
+}
+
+fn to_json(checks: &[RecordCheck]) -> String {
+    serde_json::to_string(checks).expect("texts and words always have a JSON form")
+}
+
+fn checks(row: &Row, column: usize, domain: DomainId) -> Result<Vec<RecordCheck>, StoreError> {
+    let Some(json) = row.opt_text(column)? else {
+        return Ok(Vec::new());
+    };
+    serde_json::from_str(&json).map_err(|_| StoreError::damaged("domain_checks", domain, "holds no list of checks"))
+}
+
+/// A purpose as its word.
+mod word {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    use super::Purpose;
+
+    pub(super) fn serialize<S: Serializer>(purpose: &Purpose, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(purpose.word())
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Purpose, D::Error> {
+        let word = String::deserialize(from)?;
+        Purpose::from_word(&word).ok_or_else(|| D::Error::custom("no purpose"))
+    }
+}
