@@ -45,12 +45,9 @@ pub use checks::{
 };
 pub use commit::{CommitOptions, FreshDomain};
 use db::{Args, Link};
-<<<<<<< HEAD
 pub use facets::{Reporter, Signature};
 pub use figures::{Sender, SourceOrder, SourceQuery};
-=======
 pub use ips::IpAddress;
->>>>>>> main
 pub use leases::Lease;
 pub use message::{NewMessage, NewReport};
 pub use network::{Network, NetworkError};

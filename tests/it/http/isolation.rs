@@ -12,7 +12,10 @@ fn ask(route: &Route, domain: &str, report: &str) -> Ask {
     } else {
         domain
     };
-    let path = route.path.replace("{id}", id).replace("{report_id}", report)
+    let path = route
+        .path
+        .replace("{id}", id)
+        .replace("{report_id}", report)
         .replace("{source_ip}", PASS.source);
     let ask = Ask::new(route.method.as_str(), &path);
     match route.body {

@@ -1,12 +1,11 @@
 //! Debian's Chromium, headless, through all that the page does: `tests/browser`.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tallymark::http::routes;
 use tallymark::store::Permission;
-use tokio::process::Command;
 
 use super::app;
 use crate::http::{PASS, Sample, TestApp};
@@ -28,15 +27,16 @@ async fn run(script: &str, args: &[&str]) {
     if can("/domains/{id}", "PATCH") {
         able.push("settings");
     }
-    let output = Command::new("node")
+    let mut command = Command::new("node");
+    command
         .arg(root.join("tests/browser").join(script))
         .args(args)
         .env("BROWSER_MODULES", &modules)
         .env("API_CAN", able.join(","))
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
+        .stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output())
         .await
+        .unwrap()
         .unwrap();
     assert!(
         output.status.success(),
@@ -50,7 +50,10 @@ async fn run(script: &str, args: &[&str]) {
 async fn everything_that_the_page_does_works_in_a_browser() {
     let (app, _) = app().await;
     let reading = app.key(Permission::ReadOnly, None).await;
-    let (report, broken) = (app.folder.path().join("report.xml"), app.folder.path().join("broken.xml"));
+    let (report, broken) = (
+        app.folder.path().join("report.xml"),
+        app.folder.path().join("broken.xml"),
+    );
     std::fs::write(&report, Sample::new("example.com", "uploaded", &[PASS]).xml()).unwrap();
     std::fs::write(&broken, "<feedback>").unwrap();
     let origin = format!("http://{}", app.address);
@@ -180,7 +183,9 @@ async fn whatever_a_report_says_is_text() {
     let mut attacks: Vec<Value> = Vec::new();
     for (nth, payload) in payloads().iter().enumerate() {
         let taken = app.upload(&domain, attack(nth, payload)).await;
-        let report = taken["reports"][0]["id"].as_i64().unwrap_or_else(|| panic!("{payload}: {taken}"));
+        let report = taken["reports"][0]["id"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("{payload}: {taken}"));
         attacks.push(json!({ "payload": payload, "report": report }));
         // The same in what cannot be read.
         app.upload(&domain, format!("<feedback><{}", escaped(payload))).await;

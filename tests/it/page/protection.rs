@@ -29,7 +29,13 @@ impl Session {
     async fn of(app: &TestApp, key: &str) -> Self {
         let answer = try_key(app, key).await;
         assert_eq!(answer.status, 303);
-        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let cookie = answer
+            .header("set-cookie")
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
         let mut session = Self {
             cookie,
             form_token: String::new(),
@@ -37,7 +43,9 @@ impl Session {
         let page = session.get(app, "/").await;
         assert_eq!(page.status, 200);
         let text = page.text().to_owned();
-        let (_, rest) = text.split_once("name=\"form_token\" value=\"").expect("a form that signs out");
+        let (_, rest) = text
+            .split_once("name=\"form_token\" value=\"")
+            .expect("a form that signs out");
         session.form_token = rest.split('"').next().unwrap().to_owned();
         session
     }
@@ -48,7 +56,12 @@ impl Session {
 
     async fn post(&self, app: &TestApp, path: &str, form: &str) -> Answer {
         let form = format!("form_token={}&{form}", self.form_token);
-        app.send(own(Ask::new("POST", path)).header("Cookie", &self.cookie).body(FORM, form)).await
+        app.send(
+            own(Ask::new("POST", path))
+                .header("Cookie", &self.cookie)
+                .body(FORM, form),
+        )
+        .await
     }
 }
 
@@ -63,7 +76,12 @@ async fn a_session_ends_with_signing_out_with_its_key_and_with_time() {
             "revoke" => {
                 let keys = app.store.keys(app.account).await.unwrap();
                 let newest = keys.iter().find(|one| key.starts_with(&one.prefix)).unwrap();
-                assert!(app.store.revoke_key(app.account, newest.id, app.clock.now()).await.unwrap());
+                assert!(
+                    app.store
+                        .revoke_key(app.account, newest.id, app.clock.now())
+                        .await
+                        .unwrap()
+                );
             }
             _ => app.clock.advance(Duration::from_secs(24 * 3_600 + 1)),
         }
@@ -83,7 +101,10 @@ async fn only_the_hash_of_a_session_is_kept() {
         let bytes = std::fs::read(app.folder.path().join(name)).unwrap();
         files.push_str(&String::from_utf8_lossy(&bytes));
     }
-    assert!(files.contains("noreply-dmarc-support@google.com"), "these are the files");
+    assert!(
+        files.contains("noreply-dmarc-support@google.com"),
+        "these are the files"
+    );
     assert!(!files.contains(token) && !files.contains(&app.key));
 }
 
@@ -135,14 +156,39 @@ async fn a_key_sees_what_it_sees_over_the_api() {
     let bound = app.key(Permission::FullAccess, Some(app.domain_id(&other).await)).await;
     for key in [stranger, bound] {
         let session = Session::of(&app, &key).await;
-        for path in ["", "/sources", "/sources/198.51.100.1", "/reporters", "/dkim", "/reports", "/reports/1", "/setup", "/settings",
-            "/sources.csv", "/reports.csv", "/reports/1/original", "/reports/1/records.csv"]
-        {
-            assert_eq!(session.get(&app, &format!("/view/{domain}{path}")).await.status, 404, "{path}");
+        for path in [
+            "",
+            "/sources",
+            "/sources/198.51.100.1",
+            "/reporters",
+            "/dkim",
+            "/reports",
+            "/reports/1",
+            "/setup",
+            "/settings",
+            "/sources.csv",
+            "/reports.csv",
+            "/reports/1/original",
+            "/reports/1/records.csv",
+        ] {
+            assert_eq!(
+                session.get(&app, &format!("/view/{domain}{path}")).await.status,
+                404,
+                "{path}"
+            );
         }
         let seen = session.get(&app, "/").await.text().to_owned() + session.get(&app, "/intake").await.text();
-        assert!(!seen.contains("example.com") || seen.contains("placeholder=\"example.com\""), "{seen}");
-        assert_eq!(session.post(&app, &format!("/view/{domain}/delete"), "name=example.com").await.status, 404);
+        assert!(
+            !seen.contains("example.com") || seen.contains("placeholder=\"example.com\""),
+            "{seen}"
+        );
+        assert_eq!(
+            session
+                .post(&app, &format!("/view/{domain}/delete"), "name=example.com")
+                .await
+                .status,
+            404
+        );
     }
     app.get(&format!("/domains/{domain}")).await.expect(200);
     let sending = app.key(Permission::SendingAccess, None).await;
@@ -170,10 +216,21 @@ async fn a_reading_key_changes_nothing() {
 async fn every_page_is_protected_and_what_it_loads_is_kept() {
     let (app, domain) = app().await;
     let session = Session::of(&app, &app.key).await;
-    for path in ["/", "/intake", "/add", &format!("/view/{domain}"), &format!("/view/{domain}/setup"), "/view/dom_x", "/sign-in"] {
+    for path in [
+        "/",
+        "/intake",
+        "/add",
+        &format!("/view/{domain}"),
+        &format!("/view/{domain}/setup"),
+        "/view/dom_x",
+        "/sign-in",
+    ] {
         let answer = session.get(&app, path).await;
         let policy = answer.header("content-security-policy").unwrap();
-        assert!(policy.starts_with("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{path}");
+        assert!(
+            policy.starts_with("default-src 'self'") && policy.contains("frame-ancestors 'none'"),
+            "{path}"
+        );
         assert!(!policy.contains("unsafe"), "{path}");
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
@@ -184,7 +241,10 @@ async fn every_page_is_protected_and_what_it_loads_is_kept() {
             assert_eq!(answer.header(name), Some(value), "{path}");
         }
         let text = answer.text();
-        assert!(!text.contains(" style=") && !text.contains("<script>") && !text.contains(" onclick="), "{path}");
+        assert!(
+            !text.contains(" style=") && !text.contains("<script>") && !text.contains(" onclick="),
+            "{path}"
+        );
         let (_, style) = text.split_once("<link rel=\"stylesheet\" href=\"").unwrap();
         let asset = session.get(&app, style.split('"').next().unwrap()).await;
         assert_eq!(asset.status, 200);
@@ -196,12 +256,26 @@ async fn every_page_is_protected_and_what_it_loads_is_kept() {
 async fn the_page_shows_what_the_api_says() {
     let (app, domain) = app().await;
     let session = Session::of(&app, &app.key).await;
-    let stats = app.get(&format!("/domains/{domain}/dmarc/stats?days=30")).await.expect(200);
+    let stats = app
+        .get(&format!("/domains/{domain}/dmarc/stats?days=30"))
+        .await
+        .expect(200);
     assert_eq!(stats["total_messages"], json!(25 * 15));
-    let page = session.get(&app, &format!("/view/{domain}?days=30")).await.text().to_owned();
+    let page = session
+        .get(&app, &format!("/view/{domain}?days=30"))
+        .await
+        .text()
+        .to_owned();
     assert!(page.contains("<dt>Messages</dt><dd>375</dd>"), "{page}");
-    let list = app.get(&format!("/domains/{domain}/dmarc/sources?days=30")).await.expect(200);
-    let csv = session.get(&app, &format!("/view/{domain}/sources.csv?days=30")).await.text().to_owned();
+    let list = app
+        .get(&format!("/domains/{domain}/dmarc/sources?days=30"))
+        .await
+        .expect(200);
+    let csv = session
+        .get(&app, &format!("/view/{domain}/sources.csv?days=30"))
+        .await
+        .text()
+        .to_owned();
     let lines: Vec<_> = csv.lines().collect();
     assert_eq!(lines.len(), 1 + list["sources"].as_array().unwrap().len());
     assert!(lines[1].starts_with("198.51.100.1,,,,250,250,0,"), "{csv}");
