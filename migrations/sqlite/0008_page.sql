@@ -22,3 +22,6 @@ create table daily_facets (
     reports integer not null,
     primary key (domain_id, kind, day, facet, detail)
 ) without rowid;
+
+-- Reports that were there before: their facets are counted when the database is opened next (store/facets.rs).
+insert into counters (name, value) select 'facets_missing', count(*) from reports;

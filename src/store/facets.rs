@@ -7,7 +7,7 @@ use crate::report::{AuthResult, Day, DayRange, Evidence};
 use super::db::{Args, Conn};
 use super::message::DayFigures;
 use super::sql::sql;
-use super::{DomainId, Store, StoreError};
+use super::{DomainId, Store, StoreError, reports};
 
 /// Signers that one report can add to one day; those with the fewest messages beyond it are gathered under empty names.
 const SIGNERS_MAX: usize = 64;
@@ -233,6 +233,34 @@ impl Store {
         Ok(signatures)
     }
 
+    /// Counts the facets of reports that came before there were any, once. Reports whose records have gone have none.
+    pub(super) async fn fill_facets(&self) -> Result<(), StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().text("facets_missing");
+        let missing = Conn(&mut conn).first(sql!("counter_read"), args).await?;
+        if missing.map_or(Ok(0), |row| row.int(0))? == 0 {
+            return Ok(());
+        }
+        tracing::info!("older reports are counted by reporter and signer, once");
+        let domains = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
+        drop(conn);
+        for row in &domains {
+            let domain = DomainId(row.int(0)?);
+            let mut write = self.write().await?;
+            let (mut conn, _) = write.parts();
+            if !conn.hold(vec![domain]).await?.is_empty() {
+                conn.run(sql!("domain_clear_daily_facets"), Args::default().int(domain.0))
+                    .await?;
+                fill(&mut conn, domain).await?;
+            }
+            write.commit().await?;
+        }
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.run(sql!("facets_done"), Args::default()).await?;
+        write.commit().await
+    }
+
     async fn facets(
         &self,
         domain: DomainId,
@@ -246,6 +274,56 @@ impl Store {
             .int(range.first.0.into())
             .int(range.last.0.into());
         Conn(&mut conn).all(sql!("daily_facets_range"), args).await
+    }
+}
+
+/// Writes facets.
+pub(super) async fn write(
+    conn: &mut Conn<'_>,
+    facets: &BTreeMap<(DomainId, FacetKey), FacetSums>,
+) -> Result<(), StoreError> {
+    let facets: Vec<_> = facets.iter().collect();
+    conn.bulk(sql!("daily_facets_add"), &facets, |args, ((domain, key), sums)| {
+        args.push_int(domain.0);
+        args.push_int(key.kind.code());
+        args.push_int(key.day.0.into());
+        args.push_text(&key.facet);
+        args.push_text(&key.detail);
+        args.push_int(sums.pass);
+        args.push_int(sums.fail);
+        args.push_int(sums.reports);
+    })
+    .await
+}
+
+/// Reports recounted at a time.
+const REPORTS_AT_ONCE: i64 = 1_000;
+
+async fn fill(conn: &mut Conn<'_>, domain: DomainId) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
+        let rows = conn.all(sql!("report_all_after"), args).await?;
+        let mut facets: BTreeMap<(DomainId, FacetKey), FacetSums> = BTreeMap::new();
+        for row in &rows {
+            let report = reports::summary(row)?;
+            after = report.no.0;
+            if report.counted && report.records_kept {
+                let recount = reports::recount(conn, domain, report.no).await?;
+                FacetSums::of_report(
+                    recount.begin,
+                    recount.org_name.as_deref(),
+                    &recount.days,
+                    |key, sums| {
+                        facets.entry((domain, key)).or_default().add(sums, 1);
+                    },
+                );
+            }
+        }
+        write(conn, &facets).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
     }
 }
 

@@ -228,10 +228,12 @@ impl Store {
                 )
             }
         };
-        Ok(Self {
+        let store = Self {
             writers: Arc::new(Writers::new(source, first)),
             readers,
-        })
+        };
+        store.fill_facets().await?;
+        Ok(store)
     }
 
     /// Is the database there?

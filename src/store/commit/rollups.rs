@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::report::Day;
 
 use super::super::db::Conn;
-use super::super::facets::{FacetKey, FacetSums};
+use super::super::facets::{self, FacetKey, FacetSums};
 use super::super::message::DayFigures;
 use super::super::rollup::{self, Change, SourceTotals};
 use super::super::sql::sql;
@@ -77,18 +77,7 @@ impl Moves {
             args.push_int(moved.reports);
         })
         .await?;
-        let facets: Vec<_> = std::mem::take(&mut self.facets).into_iter().collect();
-        conn.bulk(sql!("daily_facets_add"), &facets, |args, ((domain, key), sums)| {
-            args.push_int(domain.0);
-            args.push_int(key.kind.code());
-            args.push_int(key.day.0.into());
-            args.push_text(&key.facet);
-            args.push_text(&key.detail);
-            args.push_int(sums.pass);
-            args.push_int(sums.fail);
-            args.push_int(sums.reports);
-        })
-        .await?;
+        facets::write(conn, &self.facets).await?;
         self.days.retain(|_, day| !day.add.is_empty() || !day.take.is_empty());
         self.apply_sources(conn).await
     }

@@ -1,6 +1,7 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
 mod conflicts;
+mod facets;
 mod faults;
 mod figures;
 mod leases;
@@ -150,6 +151,13 @@ impl Database {
         sources.sources.iter().for_each(|source| sum.add(&source.totals));
         assert_eq!(sum, stats.totals, "sources");
         assert_eq!(sources.total, stats.sources);
+        let reporters = self.store.reporters(domain, ALL_DAYS).await.unwrap();
+        let messages: u64 = reporters.iter().map(|reporter| reporter.pass + reporter.fail).sum();
+        assert_eq!(messages, stats.totals.messages(), "reporters");
+        assert_eq!(
+            reporters.iter().map(|reporter| reporter.reports).sum::<u64>(),
+            stats.reports
+        );
         let (reports, total) = self
             .store
             .reports(domain, &ReportFilter::default(), FIRST_PAGE)
