@@ -7,6 +7,7 @@ mod context;
 mod domains;
 mod import;
 mod keys;
+mod openapi;
 mod parse;
 mod progress;
 mod quarantine;
@@ -66,6 +67,7 @@ enum Command {
     Verify(verify::Args),
     #[command(subcommand)]
     Config(config::Command),
+    Openapi(openapi::Args),
     Completions(completions::Args),
 }
 
@@ -99,6 +101,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     // These answer without any settings, and must not fail because of wrong ones.
     match cli.command {
         Command::Completions(args) => return completions::run(&args, &mut Cli::command(), out),
+        Command::Openapi(args) => return openapi::run(&args, out),
         Command::Config(command) => return config::run(command, cli.config.as_deref(), out),
         _ => {}
     }
@@ -116,7 +119,9 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Accounts(command) => accounts::run(context, command, out).await,
             Command::Quarantine(command) => quarantine::run(context, command, out).await,
             Command::Verify(args) => verify::run(context, args, out).await,
-            Command::Parse(_) | Command::Config(_) | Command::Completions(_) => unreachable!("answered above"),
+            Command::Parse(_) | Command::Config(_) | Command::Openapi(_) | Command::Completions(_) => {
+                unreachable!("answered above")
+            }
         }
     })
 }

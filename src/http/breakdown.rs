@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::ApiError;
@@ -10,23 +11,26 @@ use super::figures::{pass_rate, today};
 use super::owned::OwnedDomain;
 use super::paging::{Pagination, cut, largest_page};
 use super::range::day_range;
+use super::schema::DayText;
 use super::state::AppState;
 use crate::report::{Day, organizational_domain};
 use crate::store::{Reporter, Sender, Signature};
 
 /// A page of networks that send, by messages, largest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SenderList {
     senders: Vec<SenderBody>,
     pagination: Pagination,
 }
 
 /// The sending addresses of one organisation; as long as it is not known, of one network.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Sender")]
 struct SenderBody {
     /// Who runs the addresses; null when not known.
     org_name: Option<String>,
     /// The /24 or /48 that they are in, as `network` of `/sources` takes it; null gathers the rows without a readable address.
+    #[schemars(example = &"192.0.2.0/24")]
     network: Option<String>,
     /// Addresses.
     sources: u64,
@@ -39,20 +43,23 @@ struct SenderBody {
     /// Messages of 100 that passed.
     pass_rate: f64,
     /// First day of the range on which one of them sent.
+    #[schemars(with = "DayText")]
     first_seen: String,
     /// Last day of the range on which one of them sent.
+    #[schemars(with = "DayText")]
     last_seen: String,
 }
 
 /// A page of reporters, by messages, largest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ReporterList {
     reporters: Vec<ReporterBody>,
     pagination: Pagination,
 }
 
 /// Who sent reports.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Reporter")]
 struct ReporterBody {
     /// As it calls itself; null if it does not.
     org_name: Option<String>,
@@ -67,18 +74,20 @@ struct ReporterBody {
     /// Messages of 100 that passed.
     pass_rate: f64,
     /// Last day of the range on which a report's window begins.
+    #[schemars(with = "Option<DayText>")]
     last_report: Option<String>,
 }
 
 /// A page of signers, by messages, largest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SignatureList {
     signatures: Vec<SignatureBody>,
     pagination: Pagination,
 }
 
 /// The signatures of one domain and selector.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Signer")]
 struct SignatureBody {
     /// `d=`; null gathers those of reports with too many signers to keep all apart.
     domain: Option<String>,
@@ -95,8 +104,10 @@ struct SignatureBody {
     /// Messages of 100 whose signature passed.
     pass_rate: f64,
     /// First day of the range with such messages.
+    #[schemars(with = "Option<DayText>")]
     first_seen: Option<String>,
     /// Last day of the range with such messages.
+    #[schemars(with = "Option<DayText>")]
     last_seen: Option<String>,
 }
 

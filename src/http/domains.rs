@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{Duration, timeout};
 
@@ -10,6 +11,9 @@ use super::error::ApiError;
 use super::fields::Members;
 use super::gate::Client;
 use super::owned::OwnedDomain;
+use super::schema::{
+    Address, DomainKey, HostText, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord, TlsWord,
+};
 use super::state::AppState;
 use crate::clock::format_instant;
 use crate::domains::{DnsRecord, IDENTIFIER_RANDOM_BYTES, public_id, records, rua_address, rua_token};
@@ -17,106 +21,139 @@ use crate::report::DomainName;
 use crate::store::{Domain, DomainDns, NewDomain, Region, StoreError, TlsMode};
 
 /// A domain that a client wants to add.
-#[derive(Debug)]
-struct DomainInput {
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DomainInput {
     /// The name: A-labels or U-labels.
+    #[schemars(with = "NameText")]
     name: DomainName,
     /// Where its reports go; `eu-west-1` if not given.
+    #[schemars(with = "Option<RegionWord>")]
     region: Region,
     /// Host below the domain that bounces go to.
+    #[schemars(with = "Option<HostText>")]
     custom_return_path: Option<DomainName>,
     /// Off if not given.
+    #[schemars(with = "Option<bool>")]
     open_tracking: bool,
     /// Off if not given.
+    #[schemars(with = "Option<bool>")]
     click_tracking: bool,
     /// `opportunistic` if not given.
+    #[schemars(with = "Option<TlsWord>")]
     tls_mode: TlsMode,
 }
 
 /// A domain in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DomainItem")]
 pub(super) struct DomainItem {
     /// `dom_` and 12 to 24 of a-z0-9.
+    #[schemars(with = "DomainKey")]
     id: String,
     /// Lower-case A-labels.
+    #[schemars(with = "NameText")]
     name: String,
     /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
     status: &'static str,
     /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
+    #[schemars(with = "RegionWord")]
     region: &'static str,
     /// When it was added.
+    #[schemars(with = "Instant")]
     created_at: String,
 }
 
 /// All domains of the account, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct DomainList {
     /// The whole list.
     domains: Vec<DomainItem>,
 }
 
 /// A domain with all its settings.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Domain")]
 pub(super) struct DomainBody {
     /// `dom_` and 12 to 24 of a-z0-9.
+    #[schemars(with = "DomainKey")]
     id: String,
     /// Lower-case A-labels.
+    #[schemars(with = "NameText")]
     name: String,
     /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
     status: &'static str,
     /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
+    #[schemars(with = "RegionWord")]
     region: &'static str,
     /// `opportunistic` or `enforced`, for mail sent in the domain's name.
+    #[schemars(with = "TlsWord")]
     tls_mode: &'static str,
     /// Are opens to be tracked?
     open_tracking: bool,
     /// Are clicks to be tracked?
     click_tracking: bool,
     /// Host of the links in tracked mail.
+    #[schemars(example = &"track.yourdomain.com")]
     tracking_domain: Option<String>,
     /// Is mail to any address at the domain taken?
     catch_all: bool,
     /// Is mail to the domain taken at all?
     inbound_enabled: bool,
     /// Host that bounces go to.
+    #[schemars(example = &"bounce.yourdomain.com")]
     custom_return_path: Option<String>,
     /// Logo shown beside the domain's mail.
+    #[schemars(with = "Option<LogoUrl>")]
     bimi_logo_url: Option<String>,
     /// The address that only this domain sends from.
     dedicated_ip: Option<DedicatedIp>,
     /// The domain's own address for reports; its DMARC record must list it.
+    #[schemars(example = &"k3v9q0x2m7a1b5c8@rua.tally.example")]
     rua_address: String,
     /// What it must publish.
     dns_records: Vec<DnsRecordBody>,
     /// When it was added.
+    #[schemars(with = "Instant")]
     created_at: String,
     /// When a setting was last changed.
+    #[schemars(with = "Instant")]
     updated_at: String,
     /// When it was first found to publish all that is required.
+    #[schemars(with = "Option<Instant>")]
     verified_at: Option<String>,
     /// When its DNS was last looked at.
+    #[schemars(with = "Option<Instant>")]
     last_checked_at: Option<String>,
 }
 
 /// A sending address of the account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct DedicatedIp {
     /// Its number, as `ipAddressId` takes it.
     id: i64,
     /// IPv4 or IPv6.
+    #[schemars(with = "Address")]
     address: String,
 }
 
 /// A DNS record that a domain must publish.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DnsRecord")]
 pub(super) struct DnsRecordBody {
     /// `TXT`, `CNAME` or `MX`.
+    #[schemars(extend("enum" = ["TXT", "CNAME", "MX"]))]
     r#type: &'static str,
     /// Full name, without trailing dot.
+    #[schemars(example = &"yourdomain.com")]
     name: String,
     /// What the record must say.
+    #[schemars(example = &"v=spf1 include:spf.tally.example ~all")]
     value: String,
     /// `spf`, `dkim`, `dmarc`, `dmarc_authorization`, `return_path`, `tracking`, `mx` or `bimi`.
+    #[schemars(with = "PurposeWord")]
     purpose: &'static str,
     /// Was it found as it should be?
     verified: bool,
@@ -125,13 +162,15 @@ pub(super) struct DnsRecordBody {
     /// MX only.
     priority: Option<u16>,
     /// What DNS has in its place.
+    #[schemars(example = &["v=spf1 ~all"])]
     found: Vec<String>,
     /// One sentence saying what to change.
+    #[schemars(example = &"Add include:spf.tally.example to the SPF record of yourdomain.com")]
     problem: Option<String>,
 }
 
 /// The answer to a removal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Removed {
     /// Always true: what could not be removed is an error.
     deleted: bool,

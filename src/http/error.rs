@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ingest::IntakeError;
@@ -19,77 +20,122 @@ pub struct ApiError {
 }
 
 /// What is wrong with one field of a body, or one parameter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldError {
     /// The field as the client named it.
+    #[schemars(example = &"region")]
     pub field: String,
     /// What is wrong with it, as the rest of a sentence.
+    #[schemars(example = &"is required")]
     pub error: String,
 }
 
 /// Every error as JSON.
-#[derive(Debug, Serialize)]
-struct ErrorBody<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(super) struct ErrorBody<'a> {
     /// One sentence for people.
+    #[schemars(example = &"Domain not found")]
     error: &'a str,
     /// A stable word for programs.
+    #[schemars(extend("enum" = codes()))]
     code: &'static str,
     /// 422 only: which fields, and why.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     fields: &'a [FieldError],
 }
 
+/// A status, its code, and what the API's document says about it.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub status: u16,
+    pub code: &'static str,
+    pub says: &'static str,
+    /// A message as clients see it.
+    pub example: &'static str,
+}
+
+/// Every way in which a request can be refused.
+#[rustfmt::skip]
+pub(super) const KINDS: &[Kind] = &[
+    Kind { status: 400, code: "invalid_request", says: "The request is broken before its content is looked at.",
+        example: "The body is not valid JSON (line 1, column 9)" },
+    Kind { status: 401, code: "unauthorized", says: "No API key, or none that is valid.", example: NO_KEY },
+    Kind { status: 403, code: "forbidden", says: "The key may not do this.", example: "This key may only read" },
+    Kind { status: 404, code: "not_found", says: "It does not exist, or belongs to somebody else.",
+        example: "Domain not found" },
+    Kind { status: 405, code: "method_not_allowed", says: "The path does not take that method; `Allow` lists those it takes.",
+        example: "This path does not take that method" },
+    Kind { status: 408, code: "request_timeout", says: "The body came too slowly.",
+        example: "The request body took too long to arrive" },
+    Kind { status: 409, code: "conflict", says: "It is there already, or the first request with this Idempotency-Key still runs.",
+        example: "This domain has been added already" },
+    Kind { status: 413, code: "payload_too_large", says: "The body is larger than this installation takes.",
+        example: "The request body is larger than 65536 bytes" },
+    Kind { status: 415, code: "unsupported_media_type", says: "The body is of a kind that this route does not take.",
+        example: "Send the body as application/json" },
+    Kind { status: 422, code: "unprocessable_entity", says: "Fields or parameters are not valid; `fields` names each.",
+        example: "region must be one of eu-west-1, us-east-1, sa-east-1, ap-northeast-1" },
+    Kind { status: 429, code: "rate_limit_exceeded", says: "Too many requests; `Retry-After` says when to come again.",
+        example: "Too many requests" },
+    Kind { status: 500, code: "internal_error", says: "Something went wrong here.",
+        example: "Something went wrong on our side; the request id names it in our log" },
+    Kind { status: 503, code: "unavailable", says: "Nothing is wrong with the request; `Retry-After` says when to try again.",
+        example: "Not available right now; try again soon" },
+];
+
+const NO_KEY: &str = "No valid API key was given; send it as Authorization: Bearer sk_live_...";
+
+fn codes() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.code).collect()
+}
+
 impl ApiError {
     /// 400: the request is broken before its content is looked at.
     pub fn invalid_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// 401: no key, or none that is valid. The same words for all cases, so that nothing can be learned from them.
     pub fn unauthorized() -> Self {
-        let message = "No valid API key was given; send it as Authorization: Bearer sk_live_...";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+        Self::new(StatusCode::UNAUTHORIZED, NO_KEY)
     }
 
     /// 403: the key may not do this.
     pub fn forbidden(message: &'static str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+        Self::new(StatusCode::FORBIDDEN, message)
     }
 
     /// 404: `what` (capitalised) does not exist, or belongs to somebody else.
     pub fn not_found(what: &'static str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("{what} not found"))
+        Self::new(StatusCode::NOT_FOUND, format!("{what} not found"))
     }
 
     /// 405; the router adds `Allow`.
     pub fn method_not_allowed() -> Self {
         let message = "This path does not take that method";
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, message)
     }
 
     /// 408: the body came too slowly.
     pub fn request_timeout() -> Self {
-        Self::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "request_timeout",
-            "The request body took too long to arrive",
-        )
+        Self::new(StatusCode::REQUEST_TIMEOUT, "The request body took too long to arrive")
     }
 
     /// 409: it is there already.
     pub fn conflict(message: &'static str) -> Self {
-        Self::new(StatusCode::CONFLICT, "conflict", message)
+        Self::new(StatusCode::CONFLICT, message)
     }
 
     /// 413, with the limit.
     pub fn payload_too_large(bytes_max: usize) -> Self {
         let message = format!("The request body is larger than {bytes_max} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", message)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, message)
     }
 
     /// 415, with what would be taken.
     pub fn unsupported_media_type(message: &'static str) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
     /// 422, naming each field.
@@ -100,7 +146,7 @@ impl ApiError {
         };
         Self {
             fields,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable_entity", message)
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
         }
     }
 
@@ -108,18 +154,14 @@ impl ApiError {
     pub fn rate_limit_exceeded(retry_after_seconds: u64) -> Self {
         Self {
             retry_after_seconds: Some(retry_after_seconds.clamp(1, 60)),
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limit_exceeded",
-                "Too many requests",
-            )
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests")
         }
     }
 
     /// 500. What happened has been logged by whoever calls this.
     pub fn internal() -> Self {
         let message = "Something went wrong on our side; the request id names it in our log";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
     /// 503: nothing is wrong with the request, try again soon.
@@ -128,16 +170,16 @@ impl ApiError {
             retry_after_seconds: Some(5),
             ..Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
                 "Not available right now; try again soon",
             )
         }
     }
 
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        let kind = KINDS.iter().find(|kind| kind.status == status.as_u16());
         Self {
             status,
-            code,
+            code: kind.map_or("internal_error", |kind| kind.code),
             message: message.into(),
             fields: Vec::new(),
             retry_after_seconds: None,
@@ -217,6 +259,28 @@ mod tests {
     fn one_bad_field_is_named_in_the_sentence_too() {
         let error = ApiError::unprocessable(vec![FieldError::new("days", "must be a number from 1 to 3650")]);
         assert_eq!(error.message, "days must be a number from 1 to 3650");
+    }
+
+    #[test]
+    fn every_refusal_has_the_code_of_its_status() {
+        for (error, code) in [
+            (ApiError::invalid_request(""), "invalid_request"),
+            (ApiError::unauthorized(), "unauthorized"),
+            (ApiError::forbidden(""), "forbidden"),
+            (ApiError::not_found(""), "not_found"),
+            (ApiError::method_not_allowed(), "method_not_allowed"),
+            (ApiError::request_timeout(), "request_timeout"),
+            (ApiError::conflict(""), "conflict"),
+            (ApiError::payload_too_large(1), "payload_too_large"),
+            (ApiError::unsupported_media_type(""), "unsupported_media_type"),
+            (ApiError::unprocessable(vec![]), "unprocessable_entity"),
+            (ApiError::rate_limit_exceeded(1), "rate_limit_exceeded"),
+            (ApiError::internal(), "internal_error"),
+            (ApiError::unavailable(), "unavailable"),
+        ] {
+            assert_eq!(error.code, code);
+            assert!(KINDS.iter().any(|kind| kind.status == error.status.as_u16()), "{code}");
+        }
     }
 
     #[test]

@@ -7,11 +7,13 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
 use super::error::ApiError;
 use super::fields::Parameters;
+use super::openapi::Parameter;
 use super::owned::OwnedDomain;
 use super::range::open_range;
 use super::state::AppState;
@@ -28,6 +30,16 @@ enum Format {
     Csv,
     Ndjson,
 }
+
+/// The parameter `format`.
+pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "format",
+    says: "`csv` if nothing is said. Cells of a CSV that a spreadsheet would take for a formula are defused.",
+    schema: || json!({ "type": "string", "enum": ["csv", "ndjson"] }),
+}];
+
+/// What an export is sent as.
+pub(super) const TYPES: &[&str] = &[Format::Csv.media_type(), Format::Ndjson.media_type()];
 
 /// What the database gives, piece by piece.
 type Records = mpsc::Receiver<Result<Vec<ExportedRecord>, StoreError>>;

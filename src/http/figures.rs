@@ -4,21 +4,26 @@ use std::net::IpAddr;
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::Parameters;
+use super::openapi::Parameter;
 use super::owned::OwnedDomain;
 use super::paging::{Pagination, largest_page};
 use super::range::day_range;
 use super::records::Dispositions;
-use super::reports::result_filter;
+use super::reports::{RESULT, result_filter};
+use super::schema::{Address, DayText};
 use super::state::AppState;
 use crate::report::Day;
 use crate::store::{DayTotals, Source, SourceOrder, SourceQuery, Stats};
 
 /// The figures of a range of days.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Stats")]
 pub(super) struct StatsBody {
     /// Messages.
     total_messages: u64,
@@ -29,8 +34,10 @@ pub(super) struct StatsBody {
     /// Every day of the range, ascending, also those without messages.
     daily_stats: Vec<DayBody>,
     /// First day of the range.
+    #[schemars(with = "DayText")]
     from: String,
     /// Last day of the range.
+    #[schemars(with = "DayText")]
     to: String,
     /// Messages by what was done with them.
     dispositions: Dispositions,
@@ -45,15 +52,17 @@ pub(super) struct StatsBody {
 }
 
 /// The messages of a UTC day.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Day")]
 pub(super) struct DayBody {
+    #[schemars(with = "DayText")]
     date: String,
     pass: u64,
     fail: u64,
 }
 
 /// A page of sending addresses, by messages, largest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct SourceList {
     sources: Vec<SourceBody>,
     /// How many addresses there are on all pages.
@@ -62,11 +71,14 @@ pub(super) struct SourceList {
 }
 
 /// A sending address.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Source")]
 pub(super) struct SourceBody {
     /// Null gathers the rows without a readable address.
+    #[schemars(with = "Option<Address>")]
     source_ip: Option<IpAddr>,
     /// Who runs the address; null when not known.
+    #[schemars(example = &"Example Mail Inc.")]
     org_name: Option<String>,
     /// Messages.
     count: u64,
@@ -75,14 +87,18 @@ pub(super) struct SourceBody {
     /// Messages that did not.
     fail_count: u64,
     /// Forward-confirmed name of the address.
+    #[schemars(example = &"mail.example.net")]
     ptr: Option<String>,
     /// Number of the network.
     asn: Option<u32>,
     /// ISO 3166 code of the country.
+    #[schemars(example = &"IE")]
     country: Option<String>,
     /// First day of the range on which it sent.
+    #[schemars(with = "DayText")]
     first_seen: String,
     /// Last day of the range on which it sent.
+    #[schemars(with = "DayText")]
     last_seen: String,
     /// Messages with an aligned DKIM pass.
     dkim_aligned: u64,
@@ -91,6 +107,26 @@ pub(super) struct SourceBody {
     /// Messages by what was done with them.
     dispositions: Dispositions,
 }
+
+/// Parameters that select sources.
+pub(super) const FILTERS: &[Parameter] = &[
+    RESULT,
+    Parameter {
+        name: "network",
+        says: "Only addresses in this network.",
+        schema: || json!({ "type": "string", "format": "network", "examples": ["192.0.2.0/24"] }),
+    },
+    Parameter {
+        name: "sort",
+        says: "What comes first: the largest, latest or highest of this.",
+        schema: || json!({ "type": "string", "enum": ORDERS.map(|(word, _)| word) }),
+    },
+    Parameter {
+        name: "order",
+        says: "`asc` turns the order around.",
+        schema: || json!({ "type": "string", "enum": ["asc", "desc"] }),
+    },
+];
 
 /// `GET /domains/{id}/dmarc/stats`
 pub(super) async fn stats(

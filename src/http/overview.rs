@@ -2,23 +2,27 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::figures::{DayBody, pass_rate, today};
 use super::gate::Client;
+use super::openapi::Parameter;
 use super::paging::{Pagination, cut, page};
 use super::range::day_range;
 use super::records::PolicyBody;
 use super::reports::ReportItem;
+use super::schema::{Address, DayText, DomainKey, Instant, NameText, StatusWord};
 use super::state::AppState;
 use crate::clock::format_instant;
 use crate::report::DayRange;
 use crate::store::{Domain, DomainFigures, DomainStatus, Page, Reporter, SetAsideKind};
 
 /// A page of the account's domains with their figures: those with the most messages first, then by name.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Overview {
     domains: Vec<OverviewItem>,
     /// Messages of all domains.
@@ -28,18 +32,23 @@ pub(super) struct Overview {
     /// Of 100, how many passed.
     pass_rate: f64,
     /// First day of the range.
+    #[schemars(with = "DayText")]
     from: String,
     /// Last day of the range.
+    #[schemars(with = "DayText")]
     to: String,
     pagination: Pagination,
 }
 
 /// A domain with its figures.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct OverviewItem {
+    #[schemars(with = "DomainKey")]
     id: String,
+    #[schemars(with = "NameText")]
     name: String,
     /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
     status: &'static str,
     /// As the report that came last found it; null without reports.
     policy: Option<PolicyBody>,
@@ -49,47 +58,55 @@ struct OverviewItem {
     /// Every day of the range, ascending.
     daily_stats: Vec<DayBody>,
     /// When the last report came.
+    #[schemars(with = "Option<Instant>")]
     last_report_at: Option<String>,
 }
 
 /// What somebody should look at, what matters most first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Attention {
     items: Vec<AttentionItem>,
 }
 
 /// One thing to look at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct AttentionItem {
     /// `failing_sources`: addresses that are new and of which no message passes. `records_missing`: the domain's DNS
     /// records are not as they should be. `reporter_silent`: who used to report does not any more. `quarantined`: mail
     /// that could not be read.
+    #[schemars(extend("enum" = ["failing_sources", "records_missing", "reporter_silent", "quarantined"]))]
     kind: &'static str,
     /// The domain; null for what concerns the account.
+    #[schemars(with = "Option<DomainKey>")]
     domain_id: Option<String>,
+    #[schemars(with = "Option<NameText>")]
     domain: Option<String>,
     /// Addresses, or messages in quarantine.
     count: u64,
     /// Messages of those addresses.
     messages: u64,
     /// The address with the most messages.
+    #[schemars(with = "Option<Address>")]
     source_ip: Option<String>,
     /// Who is silent, as it calls itself.
     org_name: Option<String>,
     /// The last day on which it reported.
+    #[schemars(with = "Option<DayText>")]
     last_report: Option<String>,
 }
 
 /// What came last, the latest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Arrivals {
     reports: Vec<ArrivalItem>,
 }
 
 /// A report that came, with the domain it is about.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ArrivalItem {
+    #[schemars(with = "DomainKey")]
     domain_id: String,
+    #[schemars(with = "NameText")]
     domain_name: String,
     #[serde(flatten)]
     report: ReportItem,
@@ -106,6 +123,13 @@ const NEW_DAYS: i32 = 7;
 /// Addresses with fewer messages in all are not worth a call.
 const NEW_MESSAGES_MIN: u64 = 5;
 const ARRIVALS: u32 = 50;
+
+/// Parameters that select domains.
+pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "search",
+    says: "Only domains with this in their name.",
+    schema: || json!({ "type": "string", "examples": ["example"] }),
+}];
 
 /// `GET /overview`
 pub(super) async fn overview(

@@ -1,13 +1,16 @@
 //! Pages of lists.
 
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::fields::Parameters;
+use super::openapi::Parameter;
 use super::state::HttpConfig;
 use crate::store::Page;
 
 /// Where a page lies in its list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Pagination {
     /// Rows in the whole list.
     total: u64,
@@ -30,6 +33,25 @@ impl Pagination {
         }
     }
 }
+
+/// What [`page`] and [`largest_page`] read.
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "page",
+        says: "Which page, counted from 1; a page beyond the end is empty.",
+        schema: || json!({ "type": "integer", "minimum": 1 }),
+    },
+    Parameter {
+        name: "per_page",
+        says: "Rows on a page; more than this installation's limit (100 by default) is cut down to it.",
+        schema: || json!({ "type": "integer", "minimum": 1 }),
+    },
+    Parameter {
+        name: "perPage",
+        says: "Another spelling of `per_page`, which counts if both are there.",
+        schema: || json!({ "type": "integer", "minimum": 1 }),
+    },
+];
 
 /// The parameters `page` and `per_page`, which the official client spells `perPage` on some paths. Too large a page is cut
 /// down to the configured size; a page beyond the end is empty, not a mistake.

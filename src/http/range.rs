@@ -1,11 +1,39 @@
 //! Ranges of days: `days`, or `from` and `to`.
 
+use serde_json::json;
+
 use super::fields::Parameters;
+use super::openapi::Parameter;
 use crate::report::{Day, DayRange};
 
 /// The longest look-back, and the longest range whose days are listed.
 const DAYS_MAX: u32 = 3_650;
 const DAYS_DEFAULT: u32 = 30;
+
+const FROM: Parameter = Parameter {
+    name: "from",
+    says: "First day, included.",
+    schema: || json!({ "type": "string", "format": "date", "examples": ["2026-03-01"] }),
+};
+const TO: Parameter = Parameter {
+    name: "to",
+    says: "Last day, included; not before `from`.",
+    schema: || json!({ "type": "string", "format": "date", "examples": ["2026-03-31"] }),
+};
+
+/// What [`day_range`] reads.
+pub(super) const DAYS: &[Parameter] = &[
+    Parameter {
+        name: "days",
+        says: "The last so many days up to today; 30 if nothing is said. Cannot be combined with `from` and `to`.",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": DAYS_MAX }),
+    },
+    FROM,
+    TO,
+];
+
+/// What [`open_range`] reads.
+pub(super) const OPEN: &[Parameter] = &[FROM, TO];
 
 /// The range that is asked for: the last `days` days up to `today`, or from `from` to `to`, both included. Of `from` alone the
 /// range goes on to today; of `to` alone, and of none, it is 30 days long.

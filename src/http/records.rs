@@ -2,21 +2,27 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::schema::Address;
 use crate::report::{DkimAuth, Evidence, PolicyPublished, Reason, SpfAuth};
 use crate::store::{StoredRecord, Totals};
 
 /// A row of a report: messages from one address with one outcome. Every text is as the reporter wrote it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Record")]
 pub(super) struct RecordBody<'a> {
     /// Null where the report gives none that can be read.
+    #[schemars(with = "Option<Address>")]
     pub source_ip: Option<IpAddr>,
     /// Messages.
     pub count: u64,
     /// DMARC: `pass` or `fail`.
+    #[schemars(extend("enum" = ["pass", "fail"]))]
     pub result: &'static str,
     /// `none`, `quarantine`, `reject`, `pass`, or `unknown`.
+    #[schemars(extend("enum" = ["none", "quarantine", "reject", "pass", "unknown"]))]
     pub disposition: &'static str,
     /// Did DKIM pass for an aligned domain?
     pub dkim_aligned: bool,
@@ -25,8 +31,10 @@ pub(super) struct RecordBody<'a> {
     /// The reporter did not say: derived from the authentication results.
     pub derived: bool,
     /// Domain that the recipient sees.
+    #[schemars(example = &"yourdomain.com")]
     pub header_from: Option<&'a str>,
     /// Domain of the bounce address; empty is a bounce itself, null is not reported.
+    #[schemars(example = &"bounce.yourdomain.com")]
     pub envelope_from: Option<&'a str>,
     /// Domain of the recipient.
     pub envelope_to: Option<&'a str>,
@@ -41,13 +49,17 @@ pub(super) struct RecordBody<'a> {
 }
 
 /// One signature's result, without alignment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DkimResult")]
 pub(super) struct DkimBody<'a> {
     /// `d=` of the signature.
+    #[schemars(example = &"yourdomain.com")]
     pub domain: Option<&'a str>,
     /// `s=` of the signature.
+    #[schemars(example = &"s1")]
     pub selector: Option<&'a str>,
     /// A word of RFC 8601, 2.7.1, or `other`.
+    #[schemars(example = &"pass")]
     pub result: &'static str,
     /// What the reporter wrote, where it is another word.
     pub result_raw: Option<&'a str>,
@@ -56,13 +68,17 @@ pub(super) struct DkimBody<'a> {
 }
 
 /// One SPF result, without alignment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SpfResult")]
 pub(super) struct SpfBody<'a> {
     /// The domain that was checked.
+    #[schemars(example = &"bounce.yourdomain.com")]
     pub domain: Option<&'a str>,
     /// `mfrom`, `helo` or `other`.
+    #[schemars(example = &"mfrom")]
     pub scope: Option<&'static str>,
     /// A word of RFC 8601, 2.7.2, or `other`.
+    #[schemars(example = &"pass")]
     pub result: &'static str,
     /// What the reporter wrote, where it is another word.
     pub result_raw: Option<&'a str>,
@@ -71,9 +87,11 @@ pub(super) struct SpfBody<'a> {
 }
 
 /// Why another policy was applied.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Reason")]
 pub(super) struct ReasonBody<'a> {
     /// A word of RFC 9990 or RFC 7489, or `unknown`.
+    #[schemars(example = &"forwarded")]
     pub r#type: &'static str,
     /// What the reporter wrote, where it is another word.
     pub type_raw: Option<&'a str>,
@@ -82,26 +100,33 @@ pub(super) struct ReasonBody<'a> {
 }
 
 /// A text that could not be understood.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RawText")]
 pub(super) struct RawBody<'a> {
     /// Which element held it.
+    #[schemars(example = &"disposition")]
     pub field: &'static str,
     /// As it was.
+    #[schemars(example = &"delivered")]
     pub text: &'a str,
 }
 
 /// The policy that the reporter found published.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Policy")]
 pub(super) struct PolicyBody {
     /// For the domain: `none`, `quarantine` or `reject`.
+    #[schemars(example = &"none")]
     pub p: Option<&'static str>,
     /// For subdomains.
     pub sp: Option<&'static str>,
     /// For subdomains that do not exist.
     pub np: Option<&'static str>,
     /// DKIM alignment: `r` (relaxed) or `s` (strict).
+    #[schemars(example = &"r")]
     pub adkim: Option<&'static str>,
     /// SPF alignment.
+    #[schemars(example = &"r")]
     pub aspf: Option<&'static str>,
     /// Per cent of the messages that it applies to.
     pub pct: Option<u8>,
@@ -110,7 +135,7 @@ pub(super) struct PolicyBody {
 }
 
 /// Messages by what was done with them. Those of which the reporter does not say are in none.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub(super) struct Dispositions {
     /// Delivered as usual.
     pub none: u64,

@@ -6,28 +6,36 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::Parameters;
+use super::openapi::Parameter;
 use super::owned::{OwnedDomain, OwnedReport};
 use super::paging::{Pagination, page};
 use super::range::open_range;
 use super::records::{Dispositions, PolicyBody, RecordBody};
+use super::schema::{Address, AuthenticatedWord, Instant};
 use super::state::AppState;
 use crate::clock::format_instant;
 use crate::store::{self, ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredRecord, StoredWarning};
 
 /// A report in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReportItem")]
 pub(super) struct ReportItem {
     /// Our number for it.
     id: i64,
     /// Who sent it, as it calls itself.
+    #[schemars(example = &"google.com")]
     org_name: Option<String>,
     /// First instant of the time reported on.
+    #[schemars(with = "Instant")]
     date_range_begin: String,
     /// Its last instant, or the first after it: reporters differ, and this is what they write.
+    #[schemars(with = "Instant")]
     date_range_end: String,
     /// Messages.
     total_count: u64,
@@ -36,18 +44,23 @@ pub(super) struct ReportItem {
     /// Messages that did not.
     fail_count: u64,
     /// The reporter's own id for it.
+    #[schemars(example = &"14495398217604482367")]
     report_id: String,
     /// The reporter's address.
+    #[schemars(example = &"noreply-dmarc-support@google.com")]
     email: Option<String>,
     /// The domain whose policy was found: this one, or one below it.
+    #[schemars(example = &"yourdomain.com")]
     domain: String,
     /// That policy.
     policy: PolicyBody,
     /// Messages by what was done with them.
     dispositions: Dispositions,
     /// When it first arrived.
+    #[schemars(with = "Instant")]
     received_at: String,
     /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
+    #[schemars(with = "AuthenticatedWord")]
     authenticated: &'static str,
     /// How often it arrived; it is counted once.
     arrivals: u64,
@@ -62,20 +75,22 @@ pub(super) struct ReportItem {
 }
 
 /// A page of reports, newest window first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ReportList {
     reports: Vec<ReportItem>,
     pagination: Pagination,
 }
 
 /// One report.
-#[derive(Debug, Serialize)]
-struct ReportBody<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Report")]
+pub(super) struct ReportBody<'a> {
     #[serde(flatten)]
     item: ReportItem,
     /// How to reach the reporter beyond its address.
     extra_contact_info: Option<String>,
     /// What the reporter says went wrong on its side.
+    #[schemars(example = &["DNS time-out"])]
     errors: Vec<String>,
     /// The reporter's software.
     generator: Option<String>,
@@ -96,24 +111,29 @@ struct ReportBody<'a> {
 }
 
 /// An oddity of a report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Warning")]
 struct WarningBody {
     /// A stable word.
+    #[schemars(example = &"unknown_element")]
     kind: String,
     /// What it is about; text of the report.
+    #[schemars(example = &"<extra>")]
     detail: String,
     /// Byte in the report's text, where one is known.
     offset: Option<u64>,
 }
 
 /// Where a report came from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Provenance {
     /// When it first arrived.
+    #[schemars(with = "Instant")]
     received_at: String,
     /// How often it arrived.
     arrivals: u64,
     /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
+    #[schemars(with = "AuthenticatedWord")]
     authenticated: &'static str,
     /// Can the bytes that it came as still be had?
     original_kept: bool,
@@ -122,21 +142,28 @@ struct Provenance {
 }
 
 /// Who brought a mail, and what was found out about it. The peer's own texts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Mail")]
 struct MailBody {
     /// Address of the peer.
+    #[schemars(with = "Address")]
     peer: IpAddr,
     /// What it called itself.
+    #[schemars(example = &"mail.example.net")]
     helo: String,
     /// Sender of the envelope; empty for the null sender.
+    #[schemars(example = &"noreply-dmarc-support@google.com")]
     mail_from: String,
     /// Null: in plain.
     tls: Option<TlsBody>,
     /// Our name for the mail.
+    #[schemars(example = &"4f9c1a2b3d5e6f70")]
     queue_id: String,
     /// DMARC of the mail, whoever its author: `pass`, `fail`, `none` or `unknown`.
+    #[schemars(with = "AuthenticatedWord")]
     dmarc: &'static str,
     /// The author's domain.
+    #[schemars(example = &"google.com")]
     domain: Option<String>,
     /// SPF of the envelope's sender; null if it was not checked.
     spf: Option<SpfBody>,
@@ -147,28 +174,66 @@ struct MailBody {
 }
 
 /// What was between the peer and us.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Tls")]
 struct TlsBody {
+    #[schemars(example = &"TLSv1.3")]
     version: String,
+    #[schemars(example = &"TLS13_AES_256_GCM_SHA384")]
     cipher: String,
 }
 
 /// SPF of the envelope's sender.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MailSpf")]
 struct SpfBody {
+    #[schemars(example = &"google.com")]
     domain: String,
     /// `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror` or `permerror`.
+    #[schemars(example = &"pass")]
     result: String,
 }
 
 /// One DKIM signature.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "MailSignature")]
 struct SignatureBody {
+    #[schemars(example = &"google.com")]
     domain: String,
+    #[schemars(example = &"20230601")]
     selector: String,
     /// `pass`, `fail`, `neutral`, `temperror` or `permerror`.
+    #[schemars(example = &"pass")]
     result: String,
 }
+
+/// Parameters that select reports.
+pub(super) const FILTERS: &[Parameter] = &[
+    Parameter {
+        name: "org",
+        says: "Only reports of this reporter: its `org_name`, in any case.",
+        schema: || json!({ "type": "string", "minLength": 1, "maxLength": ORG_BYTES_MAX / 4, "pattern": PLAIN }),
+    },
+    RESULT,
+];
+
+/// The parameter that [`result_filter`] reads.
+pub(super) const RESULT: Parameter = Parameter {
+    name: "result",
+    says: "Only those of which every message passed, none did, or some did.",
+    schema: || json!({ "type": "string", "enum": ["pass", "fail", "mixed"] }),
+};
+
+/// Text without control characters.
+const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
+/// What [`kind_of`] tells apart.
+pub(super) const ORIGINAL_TYPES: &[&str] = &[
+    "application/gzip",
+    "application/zip",
+    "application/xml",
+    "message/rfc822",
+];
 
 /// `GET /domains/{id}/dmarc/reports`
 pub(super) async fn list(

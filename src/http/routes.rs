@@ -8,12 +8,26 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::JsonSchema;
 
+use super::breakdown::{ReporterList, SenderList, SignatureList};
+use super::domains::{DomainBody, DomainInput, DomainList, Removed};
 use super::envelope::envelope;
 use super::error::ApiError;
+use super::figures::{SourceList, StatsBody};
 use super::gate::gate;
+use super::openapi::{Content, Doc, Parameter};
+use super::overview::{Arrivals, Attention, Overview};
+use super::quarantine::MessageList;
+use super::reports::{ReportBody, ReportList};
+use super::schema::AnyObject;
+use super::service::{Health, Readiness};
+use super::source::SourceDetail;
 use super::state::AppState;
-use super::{breakdown, domains, export, figures, overview, quarantine, reports, service, source, upload};
+use super::upload::Taken;
+use super::{
+    breakdown, domains, export, figures, openapi, overview, paging, quarantine, range, reports, service, source, upload,
+};
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,44 +65,217 @@ pub enum Body {
 /// What every node answers, whatever else it does.
 const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-#[rustfmt::skip]
 fn table() -> Vec<Entry> {
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
     vec![
-        entry(&get, "/healthz", Access::Open, Body::None, service::healthz),
-        entry(&get, "/readyz", Access::Open, Body::None, service::readyz),
-        entry(&get, "/metrics", Access::Open, Body::None, service::metrics),
-
-        entry(&post, "/domains", Access::Account, Body::Json, domains::create),
-        entry(&get, "/domains", Access::Read, Body::None, domains::list),
-        entry(&get, "/domains/{id}", Access::Read, Body::None, domains::show),
-        entry(&delete, "/domains/{id}", Access::Write, Body::None, domains::remove),
-
-        entry(&get, "/domains/{id}/dmarc/reports", Access::Read, Body::None, reports::list),
-        entry(&post, "/domains/{id}/dmarc/reports", Access::Write, Body::Upload, upload::upload),
-        entry(&get, "/domains/{id}/dmarc/reports/{report_id}", Access::Read, Body::None, reports::show),
-        entry(&get, "/domains/{id}/dmarc/reports/{report_id}/original", Access::Read, Body::None, reports::original),
-        entry(&get, "/domains/{id}/dmarc/stats", Access::Read, Body::None, figures::stats),
-        entry(&get, "/domains/{id}/dmarc/sources", Access::Read, Body::None, figures::sources),
-        entry(&get, "/domains/{id}/dmarc/export", Access::Read, Body::None, export::export),
-
-        entry(&get, "/domains/{id}/dmarc/sources/{source_ip}", Access::Read, Body::None, source::show),
-        entry(&get, "/domains/{id}/dmarc/senders", Access::Read, Body::None, breakdown::senders),
-        entry(&get, "/domains/{id}/dmarc/reporters", Access::Read, Body::None, breakdown::reporters),
-        entry(&get, "/domains/{id}/dmarc/dkim", Access::Read, Body::None, breakdown::signatures),
-
-        entry(&get, "/overview", Access::Read, Body::None, overview::overview),
-        entry(&get, "/attention", Access::Read, Body::None, overview::attention),
-        entry(&get, "/arrivals", Access::Read, Body::None, overview::arrivals),
-
-        entry(&get, "/quarantine", Access::Account, Body::None, quarantine::list),
-        entry(&post, "/quarantine/{id}/replay", Access::Account, Body::None, quarantine::replay),
+        route(
+            &get,
+            "/healthz",
+            Access::Open,
+            "Does the process answer?",
+            service::healthz,
+        )
+        .answers::<Health>(200),
+        route(
+            &get,
+            "/readyz",
+            Access::Open,
+            "Can requests and messages be taken?",
+            service::readyz,
+        )
+        .answers::<Readiness>(200),
+        route(
+            &get,
+            "/metrics",
+            Access::Open,
+            "Figures for Prometheus",
+            service::metrics,
+        )
+        .also(&[(404, "This installation does not show its figures to you.")])
+        .answers_bytes(&["application/openmetrics-text"]),
+        route(&get, "/openapi.json", Access::Open, "Show this document", openapi::show).answers::<AnyObject>(200),
+        route(&post, "/domains", Access::Account, "Add a domain", domains::create)
+            .takes::<DomainInput>()
+            .also(&[(
+                409,
+                "The account has a domain of that name, or the first request with this Idempotency-Key still runs.",
+            )])
+            .answers::<DomainBody>(201),
+        route(
+            &get,
+            "/domains",
+            Access::Read,
+            "List the domains, newest first",
+            domains::list,
+        )
+        .answers::<DomainList>(200),
+        route(
+            &get,
+            "/domains/{id}",
+            Access::Read,
+            "Show a domain and the DNS records it must publish",
+            domains::show,
+        )
+        .answers::<DomainBody>(200),
+        route(
+            &delete,
+            "/domains/{id}",
+            Access::Write,
+            "Remove a domain with its reports",
+            domains::remove,
+        )
+        .answers::<Removed>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/reports",
+            Access::Read,
+            "List reports, newest window first",
+            reports::list,
+        )
+        .parameters(&[paging::PARAMETERS, range::OPEN, reports::FILTERS])
+        .answers::<ReportList>(200),
+        route(
+            &post,
+            "/domains/{id}/dmarc/reports",
+            Access::Write,
+            "Hand in reports",
+            upload::upload,
+        )
+        .takes_report()
+        .answers::<Taken>(201),
+        route(
+            &get,
+            "/domains/{id}/dmarc/reports/{report_id}",
+            Access::Read,
+            "Show a report with its rows",
+            reports::show,
+        )
+        .parameters(&[paging::PARAMETERS])
+        .answers::<ReportBody<'_>>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/reports/{report_id}/original",
+            Access::Read,
+            "Fetch the bytes a report came as",
+            reports::original,
+        )
+        .answers_bytes(reports::ORIGINAL_TYPES),
+        route(
+            &get,
+            "/domains/{id}/dmarc/stats",
+            Access::Read,
+            "Show the figures of a range of days",
+            figures::stats,
+        )
+        .parameters(&[range::DAYS])
+        .answers::<StatsBody>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/sources",
+            Access::Read,
+            "List who sends, by messages",
+            figures::sources,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS, figures::FILTERS])
+        .answers::<SourceList>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/export",
+            Access::Read,
+            "Export every row",
+            export::export,
+        )
+        .parameters(&[range::OPEN, export::PARAMETERS])
+        .answers_bytes(export::TYPES),
+        route(
+            &get,
+            "/domains/{id}/dmarc/sources/{source_ip}",
+            Access::Read,
+            "Show a sending address and the rows behind its figures",
+            source::show,
+        )
+        .parameters(&[range::DAYS, source::PARAMETERS])
+        .answers::<SourceDetail<'_>>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/senders",
+            Access::Read,
+            "List who sends by organisation or network, by messages",
+            breakdown::senders,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .answers::<SenderList>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/reporters",
+            Access::Read,
+            "List who reports, by messages",
+            breakdown::reporters,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .answers::<ReporterList>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/dkim",
+            Access::Read,
+            "List who signs, by messages",
+            breakdown::signatures,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .answers::<SignatureList>(200),
+        route(
+            &get,
+            "/overview",
+            Access::Read,
+            "List the domains with their figures, by messages",
+            overview::overview,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS, overview::PARAMETERS])
+        .answers::<Overview>(200),
+        route(
+            &get,
+            "/attention",
+            Access::Read,
+            "List what somebody should look at",
+            overview::attention,
+        )
+        .answers::<Attention>(200),
+        route(
+            &get,
+            "/arrivals",
+            Access::Read,
+            "List the reports that came last",
+            overview::arrivals,
+        )
+        .answers::<Arrivals>(200),
+        route(
+            &get,
+            "/quarantine",
+            Access::Account,
+            "List what became no counted report, newest first",
+            quarantine::list,
+        )
+        .parameters(&[paging::PARAMETERS, quarantine::PARAMETERS])
+        .answers::<MessageList>(200),
+        route(
+            &post,
+            "/quarantine/{id}/replay",
+            Access::Account,
+            "Read a message again",
+            quarantine::replay,
+        )
+        .answers::<Taken>(200),
     ]
 }
 
 /// Every route. GET routes answer HEAD too.
 pub fn routes() -> Vec<Route> {
     table().into_iter().map(|entry| entry.route).collect()
+}
+
+/// Every route with what the document says about it.
+pub(super) fn documented() -> Vec<(Route, Doc)> {
+    table().into_iter().map(|entry| (entry.route, entry.doc)).collect()
 }
 
 /// The API as a service. Requests should carry their peer, as [`super::serve()`] does.
@@ -105,7 +292,7 @@ pub fn service_router(state: AppState) -> Router {
 
 fn router_of(table: Vec<Entry>, state: AppState) -> Router {
     let mut router = Router::new();
-    for Entry { route, handler } in table {
+    for Entry { route, handler, .. } in table {
         let path = route.path;
         let gate = from_fn_with_state((state.clone(), Arc::new(route)), gate);
         router = router.route(path, handler.route_layer(gate));
@@ -121,23 +308,77 @@ fn router_of(table: Vec<Entry>, state: AppState) -> Router {
 
 struct Entry {
     route: Route,
+    doc: Doc,
     handler: MethodRouter<AppState>,
 }
 
-fn entry<H, T>(method: &Method, path: &'static str, access: Access, body: Body, handler: H) -> Entry
+/// A route that does not yet say what it answers: only then is it an [`Entry`] of the table.
+struct Draft(Entry);
+
+/// `summary`: what it does, as a short sentence without a full stop.
+fn route<H, T>(method: &Method, path: &'static str, access: Access, summary: &'static str, handler: H) -> Draft
 where
     H: Handler<T, AppState>,
     T: 'static,
 {
     let filter = MethodFilter::try_from(method.clone()).expect("the table has standard methods only");
-    Entry {
+    Draft(Entry {
         route: Route {
             method: method.clone(),
             path,
             access,
-            body,
+            body: Body::None,
+        },
+        doc: Doc {
+            handler: openapi::handler_name(&handler),
+            summary,
+            parameters: &[],
+            takes: None,
+            status: 200,
+            answers: Content::Bytes(&[]),
+            also: &[],
         },
         handler: on(filter, handler),
+    })
+}
+
+impl Draft {
+    /// Its query string may have these.
+    fn parameters(mut self, lists: &'static [&'static [Parameter]]) -> Self {
+        self.0.doc.parameters = lists;
+        self
+    }
+
+    /// Its body is JSON of this type.
+    fn takes<T: JsonSchema>(mut self) -> Self {
+        self.0.route.body = Body::Json;
+        self.0.doc.takes = Some(openapi::schema_of::<T>);
+        self
+    }
+
+    /// Its body is a report, a mail or a form with several.
+    fn takes_report(mut self) -> Self {
+        self.0.route.body = Body::Upload;
+        self
+    }
+
+    /// What can go wrong here beyond what can everywhere: a status and when.
+    fn also(mut self, also: &'static [(u16, &'static str)]) -> Self {
+        self.0.doc.also = also;
+        self
+    }
+
+    /// It answers JSON of this type.
+    fn answers<T: JsonSchema>(mut self, status: u16) -> Entry {
+        self.0.doc.status = status;
+        self.0.doc.answers = Content::Json(openapi::schema_of::<T>);
+        self.0
+    }
+
+    /// It answers bytes of one of these media types.
+    fn answers_bytes(mut self, types: &'static [&'static str]) -> Entry {
+        self.0.doc.answers = Content::Bytes(types);
+        self.0
     }
 }
 
@@ -148,7 +389,7 @@ mod tests {
     #[test]
     fn only_the_service_itself_is_open_and_nothing_is_changed_by_reading() {
         for route in routes() {
-            let service = SERVICE.contains(&route.path);
+            let service = SERVICE.contains(&route.path) || route.path == "/openapi.json";
             assert_eq!(route.access == Access::Open, service, "{route:?}");
             if route.access == Access::Read {
                 assert_eq!(route.method, Method::GET, "{route:?}");

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::ApiError;
@@ -11,18 +12,21 @@ use super::gate::peer_address;
 use super::state::{AppState, MetricsAccess};
 
 /// The process answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Health {
     /// Always `ok`.
+    #[schemars(extend("enum" = ["ok"]))]
     status: &'static str,
     /// Of this program.
+    #[schemars(example = &"1.0.0")]
     version: &'static str,
 }
 
 /// Requests and messages can be taken.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Readiness {
     /// Always `ready`: what is not is a 503.
+    #[schemars(extend("enum" = ["ready"]))]
     status: &'static str,
     /// Messages waiting to be stored.
     queue_depth: usize,

@@ -6,30 +6,35 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::figures::{SourceBody, today};
+use super::openapi::Parameter;
 use super::owned::{OwnedDomain, path_text, row_number};
 use super::range::day_range;
 use super::records::RecordBody;
 use super::reports::instant;
+use super::schema::Instant;
 use super::state::AppState;
 use crate::store::{ReportNo, ReportSummary, SourceRecords};
 
 /// One sending address.
-#[derive(Debug, Serialize)]
-struct SourceDetail<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SourceDetail<'a> {
     source: SourceBody,
     /// Records of newer windows first.
     records: Vec<SourceRecord<'a>>,
     /// Where the list goes on, for the parameter `before`; null at its end.
+    #[schemars(example = &"1774137600_1")]
     next: Option<String>,
 }
 
 /// A record, and the report that it is in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SourceRecord<'a> {
     report: ReportMention<'a>,
     #[serde(flatten)]
@@ -37,15 +42,18 @@ struct SourceRecord<'a> {
 }
 
 /// A report that a record is in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ReportMention<'a> {
     /// Our number for it.
     id: i64,
     /// Who sent it, as it calls itself.
+    #[schemars(example = &"google.com")]
     org_name: Option<&'a str>,
     /// First instant of the time reported on.
+    #[schemars(with = "Instant")]
     date_range_begin: String,
     /// Its last instant, as written.
+    #[schemars(with = "Instant")]
     date_range_end: String,
 }
 
@@ -67,6 +75,13 @@ impl FromRequestParts<AppState> for AddressInPath {
             .map_err(|_| ApiError::not_found("Source"))
     }
 }
+
+/// Parameters beside the range.
+pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "before",
+    says: "Goes on where an answer with this `next` ended.",
+    schema: || json!({ "type": "string", "format": "place", "examples": ["1774137600_1"] }),
+}];
 
 const UNKNOWN: &str = "unknown";
 /// Records that an answer has at least, if there are so many.

@@ -5,21 +5,23 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::future::try_join_all;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::{ApiError, FieldError};
 use super::gate::Client;
 use super::owned::OwnedDomain;
 use super::reports::ReportItem;
+use super::schema::SetAsideWord;
 use super::state::AppState;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
 use crate::store::Store;
 
 /// Files in one form.
-const FILES_MAX: usize = 100;
+pub(super) const FILES_MAX: usize = 100;
 
 /// What became of what was handed in, after it has been stored.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Taken {
     /// Reports that are new here.
     reports: Vec<TakenReport>,
@@ -30,28 +32,34 @@ pub(super) struct Taken {
 }
 
 /// A report that is new here.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct TakenReport {
     #[serde(flatten)]
     report: ReportItem,
     /// `stored`, or `conflict` if it contradicts another one.
+    #[schemars(extend("enum" = ["stored", "conflict"]))]
     outcome: &'static str,
     /// Where in the message it was: attachment and member names.
+    #[schemars(example = &"report.xml.gz")]
     leaf: String,
 }
 
 /// Something that became no report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct TakenAside {
     /// Its number under `/quarantine`.
     id: i64,
     /// `quarantined`, `unclaimed` or `other`.
+    #[schemars(with = "SetAsideWord")]
     kind: &'static str,
     /// A stable word: why.
+    #[schemars(example = &"not_xml")]
     reason: String,
     /// One sentence.
+    #[schemars(example = &"The text does not begin with an element")]
     detail: String,
     /// Where in the message: attachment and member names.
+    #[schemars(example = &"report.xml.gz")]
     leaf: String,
     /// Byte in the text, where one is known.
     offset: Option<u64>,

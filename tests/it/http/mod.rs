@@ -8,6 +8,7 @@ mod domains;
 mod export;
 mod figures;
 mod isolation;
+mod openapi;
 mod quarantine;
 mod reports;
 mod sample;

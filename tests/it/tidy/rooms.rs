@@ -61,6 +61,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rcgen", &["origin/smtp/tls.rs"]),
     ("rustix", &["origin/smtp/", "app/options.rs"]),
     ("rustls", &["origin/smtp/tls.rs"]),
+    ("schemars", &["http/"]),
     ("sqlx", &["store/"]),
     ("strsim", &["config.rs", "config/"]),
     ("subtle", &["keys.rs"]),

@@ -1,0 +1,376 @@
+//! `/openapi.json`: the routes' table as an OpenAPI 3.1 document.
+
+use std::any::type_name;
+use std::sync::LazyLock;
+
+use axum::http::{Method, header};
+use axum::response::IntoResponse;
+use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+
+use super::error::{ErrorBody, KINDS, Kind};
+use super::idempotency;
+use super::routes::{Access, Body, Route, documented};
+use super::schema::{DOMAIN_KEY, example};
+
+/// What the document says about a route, beside what its [`Route`] does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doc {
+    /// Path of the handler's function.
+    pub handler: &'static str,
+    /// What it does, as a short sentence.
+    pub summary: &'static str,
+    /// Lists of what its query string may have.
+    pub parameters: &'static [&'static [Parameter]],
+    /// Of a body that is JSON.
+    pub takes: Option<SchemaOf>,
+    /// The status where all went well.
+    pub status: u16,
+    pub answers: Content,
+    /// What can go wrong here and nowhere else: a status and when.
+    pub also: &'static [(u16, &'static str)],
+}
+
+/// Gives a type's schema.
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What is in an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content {
+    Json(SchemaOf),
+    /// Anything of these media types.
+    Bytes(&'static [&'static str]),
+}
+
+/// A parameter of a query string.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameter {
+    pub name: &'static str,
+    pub says: &'static str,
+    pub schema: fn() -> Value,
+}
+
+/// The whole document.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let text = serde_json::to_string_pretty(&document());
+    text.expect("texts and numbers with text keys are JSON") + "\n"
+});
+
+/// The document as it is served, indented, with a newline at its end.
+pub fn openapi() -> &'static str {
+    &DOCUMENT
+}
+
+/// `GET /openapi.json`
+pub(super) async fn show() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi())
+}
+
+/// A type's schema.
+pub(super) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// The path of a handler's function.
+pub(super) fn handler_name<H>(_: &H) -> &'static str {
+    type_name::<H>()
+}
+
+fn document() -> Value {
+    let mut schemas = Schemas::new();
+    let mut paths = Map::new();
+    for (route, doc) in documented() {
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_ascii_lowercase()] = operation(&route, &doc, &mut schemas);
+    }
+    let responses: Map<_, _> = KINDS
+        .iter()
+        .map(|kind| (kind.code.to_owned(), error_response(kind, &mut schemas)))
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "Tallymark",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": env!("CARGO_PKG_DESCRIPTION"),
+            "description": "Instants are RFC 3339 in UTC with milliseconds, days are `YYYY-MM-DD` in UTC. Every answer has an \
+                `X-Request-Id`. Unknown fields of a body are refused, unknown parameters are ignored. An id of somebody \
+                else is a 404. Every GET route answers HEAD.",
+            "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
+        },
+        "servers": [{ "url": "/" }],
+        "security": [{ "key": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "key": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "sk_live_ or sk_test_ and 43 letters and digits",
+                "description": "An API key. `full_access` keys may do everything, `read_only` keys what only reads, \
+                    `sending_access` keys nothing here. For a key that is bound to one domain, no other exists.",
+            } },
+            "headers": headers(),
+            "responses": responses,
+            "schemas": schemas.all(),
+        },
+    })
+}
+
+/// The schemas that were asked for. What is taken and what is answered differs: an answer has all its fields.
+struct Schemas {
+    taken: SchemaGenerator,
+    answered: SchemaGenerator,
+}
+
+impl Schemas {
+    fn new() -> Self {
+        let generator = |contract| {
+            let settings = SchemaSettings::draft2020_12().with(|settings| {
+                settings.definitions_path = "/components/schemas".into();
+                settings.meta_schema = None;
+                settings.contract = contract;
+            });
+            settings.into_generator()
+        };
+        Self {
+            taken: generator(Contract::Deserialize),
+            answered: generator(Contract::Serialize),
+        }
+    }
+
+    fn all(self) -> Map<String, Value> {
+        let mut all = self.taken.definitions().clone();
+        all.extend(self.answered.definitions().clone());
+        all
+    }
+
+    fn taken(&mut self, schema: SchemaOf) -> Value {
+        let schema = Value::from(schema(&mut self.taken));
+        media(schema, self.taken.definitions())
+    }
+
+    fn answered(&mut self, schema: SchemaOf) -> Value {
+        let schema = Value::from(schema(&mut self.answered));
+        media(schema, self.answered.definitions())
+    }
+}
+
+/// A schema with an example. A text without one is named in its place, and a test finds that.
+fn media(schema: Value, definitions: &Map<String, Value>) -> Value {
+    let example = example(&schema, definitions).unwrap_or_else(|path| json!({ MISSING: path }));
+    json!({ "schema": schema, "example": example })
+}
+
+const MISSING: &str = "missing example";
+
+fn operation(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
+    let mut operation = json!({
+        "operationId": operation_id(doc.handler),
+        "summary": doc.summary,
+        "description": access_text(route.access),
+        "tags": [tag(route.path)],
+        "parameters": parameters(route, doc),
+        "responses": responses(route, doc, schemas),
+    });
+    if route.access == Access::Open {
+        operation["security"] = json!([]);
+    }
+    if let Some(takes) = doc.takes {
+        operation["requestBody"] = json!({ "required": true, "content": { "application/json": schemas.taken(takes) } });
+    }
+    if route.body == Body::Upload {
+        operation["requestBody"] = upload_body();
+    }
+    operation
+}
+
+/// `tallymark::http::domains::create` is `domains_create`.
+fn operation_id(handler: &str) -> String {
+    let mut names: Vec<_> = handler.rsplit("::").take(2).collect();
+    names.reverse();
+    names.join("_")
+}
+
+fn tag(path: &str) -> &str {
+    match path.split('/').nth(1).unwrap_or_default() {
+        "domains" if path.contains("/dmarc/") => "dmarc",
+        tag @ ("domains" | "quarantine" | "api-keys") => tag,
+        _ => "service",
+    }
+}
+
+fn access_text(access: Access) -> &'static str {
+    match access {
+        Access::Open => "Needs no key.",
+        Access::Read => "For keys with `full_access` or `read_only`.",
+        Access::Write => "For keys with `full_access`.",
+        Access::Account => "For keys with `full_access` that are not bound to one domain.",
+    }
+}
+
+fn parameters(route: &Route, doc: &Doc) -> Value {
+    let names = route
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let mut parameters: Vec<_> = names.map(|name| path_parameter(route.path, name)).collect();
+    parameters.extend(doc.parameters.iter().copied().flatten().map(
+        |parameter| json!({ "name": parameter.name, "in": "query", "description": parameter.says, "schema": (parameter.schema)() }),
+    ));
+    if route.method == Method::POST {
+        parameters.push(json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "The same key with the same body gives, for 24 hours, the first answer again, with \
+                `Idempotent-Replayed: true`. With another body it is a 422, and a 409 while the first request runs.",
+            "schema": { "type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": idempotency::KEY_BYTES_MAX },
+            "example": "3f0b7c1e-8a55-4c0e-9f1d-5f2a64c1d7aa",
+        }));
+    }
+    Value::Array(parameters)
+}
+
+fn path_parameter(path: &str, name: &str) -> Value {
+    let (says, schema) = match (path.split('/').nth(1), name) {
+        (Some("domains"), "id") => (
+            "Id of a domain.",
+            json!({ "type": "string", "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }),
+        ),
+        (_, "source_ip") => (
+            "An address, or `unknown` for the rows without a readable one.",
+            json!({ "type": "string", "format": "source", "examples": ["198.51.100.1"] }),
+        ),
+        _ => (
+            "Number of what the path names.",
+            json!({ "type": "integer", "format": "int64", "minimum": 1, "examples": [1] }),
+        ),
+    };
+    json!({ "name": name, "in": "path", "required": true, "description": says, "schema": schema })
+}
+
+fn upload_body() -> Value {
+    let types = [
+        "application/xml",
+        "application/gzip",
+        "application/zip",
+        "message/rfc822",
+        "application/octet-stream",
+    ];
+    let mut content: Map<_, _> = types.map(|name| (name.to_owned(), json!({}))).into_iter().collect();
+    let files = json!({ "type": "object", "required": ["file"], "properties": { "file": { "type": "array", "minItems": 1,
+        "maxItems": super::upload::FILES_MAX, "items": { "type": "string", "contentMediaType": "application/octet-stream", "minLength": 1 } } } });
+    content.insert("multipart/form-data".to_owned(), json!({ "schema": files }));
+    json!({
+        "required": true,
+        "description": "A report as XML, gzip, zip or mail; or several as the files of a form. Its bytes tell what it is.",
+        "content": content,
+    })
+}
+
+fn responses(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
+    let content: Map<_, _> = match doc.answers {
+        Content::Json(schema) => [("application/json".to_owned(), schemas.answered(schema))]
+            .into_iter()
+            .collect(),
+        Content::Bytes(types) => types.iter().map(|&name| (name.to_owned(), json!({}))).collect(),
+    };
+    let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
+    for name in ["X-RateLimit-Limit", "X-RateLimit-Remaining"] {
+        headers[name] = json!({ "$ref": format!("#/components/headers/{name}") });
+    }
+    if route.method == Method::POST {
+        headers["Idempotent-Replayed"] = json!({ "$ref": "#/components/headers/Idempotent-Replayed" });
+    }
+    let done = json!({ "description": "Done.", "headers": headers, "content": content });
+    let mut all = Map::from_iter([(doc.status.to_string(), done)]);
+    for kind in KINDS.iter().filter(|kind| can_happen(kind.status, route, doc)) {
+        let mut response = json!({ "$ref": format!("#/components/responses/{}", kind.code) });
+        if let Some((_, when)) = doc.also.iter().find(|(status, _)| *status == kind.status) {
+            response["description"] = json!(when);
+        }
+        all.insert(kind.status.to_string(), response);
+    }
+    Value::Object(all)
+}
+
+/// Can a request to the route be refused with that status?
+fn can_happen(status: u16, route: &Route, doc: &Doc) -> bool {
+    let (body, post) = (route.body != Body::None, route.method == Method::POST);
+    let asks = !doc.parameters.is_empty();
+    doc.also.iter().any(|(also, _)| *also == status)
+        || match status {
+            400 => body || post || asks,
+            401 | 403 | 429 => route.access != Access::Open,
+            404 => route.path.contains('{'),
+            408 | 413 | 415 => body,
+            409 => post,
+            422 => body || post || asks,
+            405 => false,
+            _ => true,
+        }
+}
+
+fn error_response(kind: &Kind, schemas: &mut Schemas) -> Value {
+    let mut media = schemas.answered(schema_of::<ErrorBody<'static>>);
+    let mut example = json!({ "error": kind.example, "code": kind.code });
+    if kind.status == 422 {
+        example["fields"] =
+            json!([{ "field": "region", "error": "must be one of eu-west-1, us-east-1, sa-east-1, ap-northeast-1" }]);
+    }
+    media["example"] = example;
+    let mut response = json!({ "description": kind.says, "content": { "application/json": media } });
+    response["headers"] = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
+    if [429, 503].contains(&kind.status) {
+        response["headers"]["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" });
+    }
+    response
+}
+
+fn headers() -> Value {
+    let whole = |says: &str, required: bool| json!({ "description": says, "required": required, "schema": { "type": "integer", "minimum": 0 } });
+    json!({
+        "X-Request-Id": { "description": "Names the request in the log; the client's own if it is a sane token.", "required": true,
+            "schema": { "type": "string" } },
+        "X-RateLimit-Limit": whole("How many requests may come at once; absent where there is no limit.", false),
+        "X-RateLimit-Remaining": whole("How many of them are left.", false),
+        "Retry-After": whole("Seconds to wait, at most 60.", true),
+        "Idempotent-Replayed": { "description": "This is the first answer again: nothing was done.",
+            "schema": { "type": "string", "enum": ["true"] } },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_says_what_it_does_and_has_a_name_of_its_own() {
+        let mut names = Vec::new();
+        for (route, doc) in documented() {
+            assert!(doc.summary.len() > 10 && !doc.summary.ends_with('.'), "{route:?}");
+            assert_eq!(doc.takes.is_some(), route.body == Body::Json, "{route:?}");
+            names.push(operation_id(doc.handler));
+        }
+        let total = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), total, "{names:?}");
+    }
+
+    #[test]
+    fn every_text_has_an_example() {
+        let missing: Vec<_> = openapi().lines().filter(|line| line.contains(MISSING)).collect();
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+
+    #[test]
+    fn every_error_of_an_operation_is_one_that_clients_are_told_of() {
+        for (route, doc) in documented() {
+            for (status, _) in doc.also {
+                assert!(KINDS.iter().any(|kind| kind.status == *status), "{route:?} {status}");
+            }
+        }
+    }
+}

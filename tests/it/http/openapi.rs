@@ -1,0 +1,75 @@
+//! `/openapi.json`
+
+use serde_json::Value;
+use tallymark::http::{openapi, routes};
+
+use super::{Ask, PASS, Sample, TestApp};
+
+#[tokio::test]
+async fn the_document_is_open_to_all_and_the_one_in_the_tree() {
+    let app = TestApp::start().await;
+    let answer = app.send(Ask::new("GET", "/openapi.json")).await;
+    answer.expect(200);
+    assert_eq!(answer.text(), openapi());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+    let kept = std::fs::read_to_string(path).unwrap();
+    assert!(
+        kept == openapi(),
+        "the API has changed: look at the difference after  cargo run -- openapi > docs/openapi.json"
+    );
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_document() {
+    let document: Value = serde_json::from_str(openapi()).unwrap();
+    for route in routes() {
+        let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
+        assert!(operation["operationId"].is_string(), "{route:?}");
+    }
+}
+
+/// An answer has the fields that the document says, no more and no less.
+#[tokio::test]
+async fn answers_have_exactly_the_fields_of_the_document() {
+    let app = TestApp::start().await;
+    let domain = app.add_domain("example.com").await;
+    let taken = app
+        .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
+        .await;
+    let report = taken["reports"][0]["id"].to_string();
+    app.upload(&domain, "no report").await;
+    let document: Value = serde_json::from_str(openapi()).unwrap();
+    for route in routes() {
+        let path = route.path.replace("{report_id}", &report);
+        let path = path.replace("{id}", &domain).replace("{source_ip}", PASS.source);
+        let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
+        let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+        if route.method != "GET" || schema["$ref"].is_null() {
+            continue;
+        }
+        let answer = app.get(&path).await.expect(200);
+        compare(&answer, schema, &document, route.path);
+    }
+}
+
+fn compare(value: &Value, schema: &Value, document: &Value, context: &str) {
+    if let Some(path) = schema["$ref"].as_str() {
+        return compare(value, document.pointer(&path[1..]).unwrap(), document, path);
+    }
+    match value {
+        Value::Object(members) => {
+            let Some(properties) = schema["properties"].as_object() else {
+                return;
+            };
+            let (has, says): (Vec<_>, Vec<_>) = (members.keys().collect(), properties.keys().collect());
+            assert_eq!(has, says, "{context}");
+            for (name, member) in members {
+                compare(member, &properties[name], document, &format!("{context}.{name}"));
+            }
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| compare(item, &schema["items"], document, context)),
+        _ => {}
+    }
+}
