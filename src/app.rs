@@ -1,19 +1,23 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
 mod jobs;
+mod mail;
 mod options;
+mod sources;
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::domains::{self, IDENTIFIER_RANDOM_BYTES, ServiceNames};
+use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake};
 use crate::keys::ApiSecret;
@@ -26,6 +30,7 @@ use crate::store::{
 };
 
 pub use jobs::{Jobs, Pace};
+pub use mail::Mail;
 pub use options::process_limits;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -40,6 +45,15 @@ pub struct App {
     pub intake: Intake,
     metrics: Metrics,
     batches: JoinHandle<()>,
+}
+
+/// What tells the process to stop.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    /// Only so that it does not end the process: whoever reads something again listens for it himself.
+    _hangup: Signal,
 }
 
 /// Where the database is.
@@ -58,13 +72,14 @@ impl App {
         if let Location::File(path) = &location
             && let Some(dir) = path.parent()
         {
-            make_private_dir(dir).with_context(|| format!("folder {} cannot be made", dir.display()))?;
+            make_private_dir(dir)?;
         }
+        // Before the database: a setting that is wrong shall not make one.
+        let options = options::intake(&config, options::authenticator(&config)?);
         let store = Store::open(location.clone())
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
-        let options = options::intake(&config);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
             config,
@@ -76,26 +91,38 @@ impl App {
         })
     }
 
-    /// Serves the API until the process is told to stop (SIGINT, SIGTERM), then stops everything.
-    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+    /// Listens for signals; to be called before anybody is told that this process serves. Until then SIGTERM and SIGHUP
+    /// end it on the spot.
+    pub fn signals() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Serves what this node's roles and settings ask for until the process is told to stop (SIGINT, SIGTERM), then
+    /// stops everything: what is being asked or received is finished first.
+    pub async fn serve(self, mut signals: Signals, listener: TcpListener, mail: Option<Mail>) -> anyhow::Result<()> {
+        let stop = CancellationToken::new();
         let told_to_stop = async {
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                _ = signals.interrupt.recv() => {}
+                _ = signals.terminate.recv() => {}
             }
             tracing::info!("stopping: running requests are answered first");
+            stop.cancel();
         };
+        let health = Health::default();
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),
             self.clock.clone(),
             self.metrics.clone(),
             options::http(&self.config),
-        );
-        let does = |role: Role| self.config.node.roles.contains(&role);
-        let router = if does(Role::Api) {
+        )
+        .with_health(health.clone());
+        let router = if self.does(Role::Api) {
             page::router(http::router(state), self.store.clone(), self.clock.clone())
         } else {
             http::service_router(state)
@@ -108,14 +135,32 @@ impl App {
             &name,
             Pace::default(),
         );
-        if does(Role::Jobs) {
+        if self.does(Role::Jobs) {
             self.start_jobs(&jobs);
         }
+        let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
+        let sources = match self.does(Role::Imap) {
+            true => Some(self.start_sources(&health).await?),
+            false => None,
+        };
         let served = http::serve(listener, router, told_to_stop).await;
+        stop.cancel();
+        if let Some(receiving) = receiving
+            && receiving.await.is_err()
+        {
+            tracing::error!("receiving mail broke down while it was stopping");
+        }
+        if let Some(sources) = sources {
+            sources.stop().await;
+        }
         jobs.stop().await;
         self.close().await;
         tracing::info!("stopped");
         Ok(served?)
+    }
+
+    fn does(&self, role: Role) -> bool {
+        self.config.node.roles.contains(&role)
     }
 
     /// Every background job, with how often it runs.
@@ -210,7 +255,8 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
 }
 
 /// Reports say who writes to whom: the folder is for its owner alone.
-fn make_private_dir(dir: &Path) -> std::io::Result<()> {
+fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("folder {} cannot be made", dir.display()))
 }

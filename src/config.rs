@@ -1,8 +1,10 @@
 //! Every setting: its default, what it means, and how it is read from a file and from the environment.
 //!
 //! The one table in `config/table.rs` gives the structures, the documentation of `config example` and the names that an
-//! unknown key is compared with, so that the three cannot drift apart. How it is read is in `config/reading.rs`.
+//! unknown key is compared with, so that the three cannot drift apart; what there may be several of is in
+//! `config/lists.rs`, in the same manner. How they are read is in `config/reading.rs`.
 
+mod lists;
 mod reading;
 
 use std::fmt::Write as _;
@@ -73,6 +75,15 @@ macro_rules! settings {
         #[serde(default, deny_unknown_fields)]
         pub struct Config {
             $( $(#[doc = $section_doc])+ pub $section: $Section, )+
+            /// Mailboxes that are read over IMAP.
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            pub imap: Vec<Imap>,
+            /// Maildirs that are read.
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            pub maildir: Vec<Maildir>,
+            /// Folders that are watched.
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            pub folder: Vec<Folder>,
         }
 
         $(
@@ -104,6 +115,7 @@ macro_rules! settings {
 // Behind the macro that it uses.
 mod table;
 
+pub use lists::*;
 use table::SECTIONS;
 pub use table::*;
 
@@ -122,6 +134,14 @@ impl Config {
             for key in section.below {
                 let default = &defaults[section.name][key.name];
                 let _ = writeln!(text, "#{}\n{} = {default}", key.doc.join("\n#"), key.name);
+            }
+        }
+        let entries = lists::default_entries();
+        for list in lists::LISTS {
+            let _ = writeln!(text, "\n#{}\n#[[{}]]", list.doc.join("\n#"), list.name);
+            for key in list.below {
+                let default = &entries[list.name][key.name];
+                let _ = writeln!(text, "# #{}\n#{} = {default}", key.doc.join("\n# #"), key.name);
             }
         }
         text
@@ -154,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_sentence() {
-        for section in SECTIONS {
+        for section in SECTIONS.iter().chain(lists::LISTS) {
             for key in section.below {
                 assert!(key.doc.join("").trim().ends_with('.'), "{}.{}", section.name, key.name);
             }

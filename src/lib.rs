@@ -7,6 +7,7 @@ pub mod config;
 pub mod csv;
 pub mod dns;
 pub mod domains;
+pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod keys;

@@ -32,6 +32,10 @@ struct Figures {
     provenance: Family<VerdictLabels, Counter>,
     provenance_seconds: Histogram,
     provenance_dns_questions: Counter,
+    source_up: Family<SourceLabels, Gauge>,
+    source_read_at: Family<SourceLabels, Gauge>,
+    source_messages: Family<SourceOutcomeLabels, Counter>,
+    source_failures: Family<SourceReasonLabels, Counter>,
     jobs: Family<JobRunLabels, Counter>,
     job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     job_held: Family<JobLabels, Gauge>,
@@ -100,6 +104,24 @@ struct AnswerLabels {
     answer: &'static str,
 }
 
+/// `source` is a name that the operator gave.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceOutcomeLabels {
+    source: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceReasonLabels {
+    source: String,
+    reason: &'static str,
+}
+
 impl Metrics {
     /// All figures at nought.
     pub fn new() -> Self {
@@ -119,6 +141,10 @@ impl Metrics {
             provenance: Family::default(),
             provenance_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             provenance_dns_questions: Counter::default(),
+            source_up: Family::default(),
+            source_read_at: Family::default(),
+            source_messages: Family::default(),
+            source_failures: Family::default(),
             jobs: Family::default(),
             job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
             job_held: Family::default(),
@@ -193,6 +219,7 @@ impl Metrics {
             "DNS questions asked for these checks, answered from the cache or not",
             f.provenance_dns_questions.clone(),
         );
+        f.register_sources(&mut registry);
         registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
         registry.register_with_unit(
             "job_run",
@@ -294,6 +321,31 @@ impl Metrics {
         self.0.queue_depth_max.set(i64::try_from(depth_max).unwrap_or(i64::MAX));
     }
 
+    /// Whether a mailbox, Maildir or folder is being read.
+    pub fn set_source_up(&self, source: &str, up: bool) {
+        self.0.source_up.get_or_create(&source_labels(source)).set(up.into());
+    }
+
+    /// A source was read to its end, unix milliseconds.
+    pub fn set_source_read_at(&self, source: &str, at: i64) {
+        let gauge = self.0.source_read_at.get_or_create(&source_labels(source));
+        gauge.set(at / 1_000);
+    }
+
+    /// One message of a source: `taken`, `failed`, `other` or `put_off`.
+    pub fn count_source_message(&self, source: &str, outcome: &'static str) {
+        let source = source.to_owned();
+        let labels = SourceOutcomeLabels { source, outcome };
+        self.0.source_messages.get_or_create(&labels).inc();
+    }
+
+    /// One time that a source could not be read.
+    pub fn count_source_failure(&self, source: &str, reason: &'static str) {
+        let source = source.to_owned();
+        let labels = SourceReasonLabels { source, reason };
+        self.0.source_failures.get_or_create(&labels).inc();
+    }
+
     /// How long the process has been running.
     pub fn set_uptime(&self, uptime: Duration) {
         self.0.uptime_seconds.set(uptime.as_secs_f64());
@@ -307,6 +359,37 @@ impl Metrics {
             out.clear();
         }
         (out, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    }
+}
+
+impl Figures {
+    fn register_sources(&self, registry: &mut Registry) {
+        registry.register(
+            "source_up",
+            "1 while a mailbox, Maildir or folder is being read",
+            self.source_up.clone(),
+        );
+        registry.register(
+            "source_read_at_seconds",
+            "When a source was last read to its end, unix time",
+            self.source_read_at.clone(),
+        );
+        registry.register(
+            "source_messages",
+            "Messages of a source by what became of them",
+            self.source_messages.clone(),
+        );
+        registry.register(
+            "source_failures",
+            "Times that a source could not be read, by reason",
+            self.source_failures.clone(),
+        );
+    }
+}
+
+fn source_labels(source: &str) -> SourceLabels {
+    SourceLabels {
+        source: source.to_owned(),
     }
 }
 
@@ -332,6 +415,10 @@ mod tests {
         metrics.set_queue_depth(3, 100);
         metrics.observe_provenance("pass", 7, Duration::from_millis(2));
         metrics.observe_batch(5, Duration::from_millis(2));
+        metrics.set_source_up("inbox", true);
+        metrics.set_source_read_at("inbox", 1_760_000_000_123);
+        metrics.count_source_message("inbox", "taken");
+        metrics.count_source_failure("inbox", "login_refused");
         metrics.observe_job("purge", false, Duration::from_millis(2));
         metrics.set_job_held("purge", true);
         let (text, _) = metrics.encode();
@@ -348,6 +435,10 @@ mod tests {
             r#"tallymark_job_held{job="purge"} 1"#,
             "tallymark_queue_depth 3",
             "tallymark_batch_messages_count 1",
+            r#"tallymark_source_up{source="inbox"} 1"#,
+            r#"tallymark_source_read_at_seconds{source="inbox"} 1760000000"#,
+            r#"tallymark_source_messages_total{source="inbox",outcome="taken"} 1"#,
+            r#"tallymark_source_failures_total{source="inbox",reason="login_refused"} 1"#,
             "# EOF",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each bench uses its part")]
 
 pub mod corpus;
+pub mod serving;
 pub mod year;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +24,13 @@ pub fn fresh() -> FreshDomain {
 
 /// Peak resident memory of this process, MiB; 0 where the system does not tell.
 pub fn peak_mebibytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    status_mebibytes("self", "VmHWM:")
+}
+
+/// A line of a process's status, MiB.
+pub fn status_mebibytes(process: &str, name: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes = line
         .and_then(|line| line.trim().strip_suffix("kB"))
         .and_then(|text| text.trim().parse::<f64>().ok());

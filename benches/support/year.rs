@@ -48,7 +48,7 @@ pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, re
                 provenance: None,
                 reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
                 problems: Vec::new(),
-                other: "mail",
+                other: Some("mail"),
                 replay: None,
             });
         }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use anyhow::{Context as _, bail};
+
 use super::fresh_domain;
-use crate::config::{Config, MetricsReaders};
+use crate::config::{BareLf, Config, MetricsReaders};
 use crate::domains::ServiceNames;
 use crate::http::{HttpConfig, MetricsAccess, Rate};
-use crate::ingest::{IntakeOptions, ProcessLimits};
+use crate::ingest::{AddressNames, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits};
+use crate::origin::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
 use crate::report;
 use crate::store::Retention;
 use crate::unpack;
@@ -68,8 +71,9 @@ pub(super) fn service_names(config: &Config) -> ServiceNames {
     ServiceNames::of_one_node(config.service.host.name(), config.service.rua_host.name())
 }
 
-pub(super) fn intake(config: &Config) -> IntakeOptions {
+pub(super) fn intake(config: &Config, authenticator: Option<Authenticator>) -> IntakeOptions {
     IntakeOptions {
+        authenticator,
         limits: process_limits(config),
         queue_messages_max: config.intake.queue_messages_max,
         batch_messages_max: config.intake.batch_messages_max,
@@ -78,6 +82,105 @@ pub(super) fn intake(config: &Config) -> IntakeOptions {
         keep_originals: config.retention.originals_days > 0,
         ..IntakeOptions::new(fresh_domain)
     }
+}
+
+/// Checks who mail is from; `None` if the settings do not want it.
+pub(super) fn authenticator(config: &Config) -> anyhow::Result<Option<Authenticator>> {
+    let provenance = &config.provenance;
+    if !provenance.check {
+        return Ok(None);
+    }
+    let options = AuthenticatorOptions {
+        servers: provenance.resolvers.clone(),
+        time_max: Duration::from_secs(provenance.seconds_max),
+        questions_max: provenance.questions_max,
+        signatures_max: provenance.signatures_max,
+        header_bytes_max: config.limits.header_bytes_max,
+        header_fields_max: config.limits.header_fields_max,
+        mails_max: provenance.mails_max,
+        cached_answers_max: provenance.cached_answers_max,
+    };
+    let authenticator =
+        Authenticator::new(options).context("name them in provenance.resolvers, or switch provenance.check off")?;
+    Ok(Some(authenticator))
+}
+
+/// The names under which mail is received.
+pub(super) fn address_names(config: &Config) -> AddressNames {
+    let mut rua_hosts: Vec<_> = service_names(config).regions.map(|region| region.rua_host).into();
+    rua_hosts.dedup();
+    AddressNames {
+        host: smtp_host(config),
+        rua_hosts,
+        report_address: Some(config.smtp.report_address.clone()).filter(|address| !address.is_empty()),
+        account: config.smtp.account.clone(),
+    }
+}
+
+fn smtp_host(config: &Config) -> String {
+    if config.smtp.host.is_empty() {
+        config.service.host.name().to_string()
+    } else {
+        config.smtp.host.clone()
+    }
+}
+
+/// Receiving mail: what the listeners are told.
+pub(super) fn smtp(config: &Config) -> anyhow::Result<SmtpOptions> {
+    let (smtp, dir) = (&config.smtp, &config.database.dir);
+    let defaults = SmtpOptions::new(&smtp_host(config), dir);
+    let tls = match (smtp.certificate.as_os_str().is_empty(), smtp.key.as_os_str().is_empty()) {
+        (true, true) => defaults.tls,
+        (false, false) => Some(TlsFiles::Given {
+            certificate: smtp.certificate.clone(),
+            key: smtp.key.clone(),
+        }),
+        _ => bail!("smtp.certificate and smtp.key belong together: set both or none"),
+    };
+    let network = |text: &String| text.parse().with_context(|| format!("smtp.proxy_networks: {text}"));
+    let budget = BudgetOptions::new(dir, config.limits.message_bytes_max);
+    Ok(SmtpOptions {
+        smtp: smtp.listen.clone(),
+        lmtp: smtp.lmtp_listen.clone(),
+        settings: Settings {
+            bare_newline: match smtp.bare_lf {
+                BareLf::Reject => BareNewline::Reject,
+                BareLf::Accept => BareNewline::Accept,
+            },
+            message_bytes_max: config.limits.message_bytes_max,
+            line_bytes_max: smtp.line_bytes_max,
+            recipients_max: smtp.recipients_max,
+            errors_max: smtp.errors_max,
+            bad_recipients_max: smtp.bad_recipients_max,
+            tarpit: Duration::from_secs(smtp.tarpit_seconds),
+            hops_max: smtp.hops_max,
+            command_time_max: Duration::from_secs(smtp.command_seconds_max),
+            command_time_under_stress_max: Duration::from_secs(smtp.command_seconds_under_stress_max),
+            data_bytes_per_second_min: smtp.data_bytes_per_second_min,
+            transaction_time_max: Duration::from_secs(smtp.transaction_seconds_max),
+            ..defaults.settings
+        },
+        tls,
+        connections: ConnectionLimits {
+            total_max: smtp.connections_max,
+            per_address_max: smtp.connections_per_address_max,
+            per_network_max: smtp.connections_per_network_max,
+        },
+        budget: BudgetOptions {
+            in_flight_bytes_max: smtp.in_flight_bytes_max,
+            memory_bytes_max: smtp.spill_bytes,
+            free_disk_bytes_min: if smtp.free_disk_bytes_min == 0 {
+                budget.free_disk_bytes_min
+            } else {
+                smtp.free_disk_bytes_min
+            },
+            ..budget
+        },
+        proxy_networks: smtp.proxy_networks.iter().map(network).collect::<Result<_, _>>()?,
+        handshake_time_max: Duration::from_secs(smtp.handshake_seconds_max),
+        drain_time_max: Duration::from_secs(smtp.drain_seconds_max),
+        ..defaults
+    })
 }
 
 pub(super) fn retention(config: &Config) -> Retention {

@@ -20,8 +20,8 @@ use super::Context;
 use super::context::account_or_first;
 use super::progress::Progress;
 use crate::app::App;
-use crate::ingest::{Belonging, Outcome, RawMessage};
-use crate::origin::files::FileMessage;
+use crate::ingest::{Belonging, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage};
+use crate::origin::files::{FileMessage, Unreadable};
 use crate::store::Account;
 
 /// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
@@ -126,9 +126,15 @@ async fn import(
                 Some(Event::File) => tally.files += 1,
                 Some(Event::Unreadable(error)) => {
                     progress.note(&super::text::escape(&format!("cannot read {error}")));
-                    tally.add_unreadable(&error);
+                    if error.is_too_large() {
+                        in_flight.push(submit(app, Found::TooLarge(error), belonging));
+                    } else {
+                        tally.add_unreadable(&error);
+                    }
                 }
-                Some(Event::Message(message, room)) => in_flight.push(submit(app, message, room, belonging)),
+                Some(Event::Message(message, room)) => {
+                    in_flight.push(submit(app, Found::Message(message, room), belonging));
+                }
             },
         }
     }
@@ -149,20 +155,38 @@ async fn claim_earlier_ones(app: &App, account: &Account) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Gives the message's length and what became of it, once it is stored; `_room` is held until then.
-async fn submit(
-    app: &App,
-    message: FileMessage,
-    _room: OwnedSemaphorePermit,
-    belonging: Belonging,
-) -> (u64, anyhow::Result<Outcome>) {
-    let bytes_len = message.bytes.len() as u64;
-    let raw = RawMessage {
-        bytes: message.bytes,
+/// What is to be put into the database.
+enum Found {
+    /// With the room that it takes until it is stored.
+    Message(FileMessage, OwnedSemaphorePermit),
+    /// Not read: quarantine says so.
+    TooLarge(Unreadable),
+}
+
+/// Gives the message's length and what became of it, once it is stored.
+async fn submit(app: &App, found: Found, belonging: Belonging) -> (u64, anyhow::Result<Outcome>) {
+    let raw = |bytes, origin| RawMessage {
+        bytes,
         received_at: app.clock.now(),
-        origin: message.origin,
+        origin,
         belonging,
         envelope: None,
     };
-    (bytes_len, app.intake.submit(raw).await.map_err(anyhow::Error::from))
+    let (bytes_len, outcome) = match found {
+        Found::Message(FileMessage { bytes, origin }, _room) => {
+            (bytes.len() as u64, app.intake.submit(raw(bytes, origin)).await)
+        }
+        Found::TooLarge(error) => {
+            let note = format!("Not the message, but a note: {error}\n");
+            let problem = Problem {
+                leaf: String::new(),
+                reason: MESSAGE_TOO_LARGE,
+                detail: error.source.to_string(),
+                offset: None,
+            };
+            let raw = raw(note.into_bytes(), error.origin());
+            (0, app.intake.quarantine(raw, problem).await)
+        }
+    };
+    (bytes_len, outcome.map_err(anyhow::Error::from))
 }

@@ -1,4 +1,4 @@
-//! `tallymark serve`: the API, until it is told to stop.
+//! `tallymark serve`: the API and the way in for mail, until it is told to stop.
 
 mod demo;
 
@@ -11,18 +11,21 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::Context;
+use crate::app::{App, Mail};
 use crate::config::{Config, LogFormat, Role};
 
-/// Serve the API.
+/// Serve the API, and receive mail where the settings say so.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tallymark serve --demo                  reports of the last 30 days for example.com, and curl lines to try
   tallymark serve --config tallymark.toml
   tallymark serve --listen [::1]:9000 --data /var/lib/tallymark
+  tallymark serve --smtp 127.0.0.1:2525   receive reports as mail, too
   tallymark serve --roles smtp,jobs       one of several nodes on one PostgreSQL; it answers /healthz, but no clients
 
-It stops on Ctrl-C and SIGTERM: running requests are answered, and what was taken in is stored.")]
+It stops on Ctrl-C and SIGTERM: running requests are answered, and what was taken in is stored.
+SIGHUP reads the certificate for mail again.")]
 pub struct Args {
     /// Load reports of the last 30 days for example.com into an account `demo`, and print how to ask for them.
     #[arg(long)]
@@ -30,6 +33,12 @@ pub struct Args {
     /// Address and port to listen on [default: 127.0.0.1:8080, or http.listen of the settings].
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Where mail servers are answered over SMTP [default: nowhere, or smtp.listen of the settings].
+    #[arg(long, value_name = "ADDR,...", value_delimiter = ',')]
+    smtp: Vec<SocketAddr>,
+    /// Where a mail server of your own is answered over LMTP [default: nowhere, or smtp.lmtp_listen of the settings].
+    #[arg(long, value_name = "ADDR,...", value_delimiter = ',')]
+    lmtp: Vec<SocketAddr>,
     /// What this node does: smtp, imap, api, jobs [default: all, or node.roles of the settings].
     #[arg(long, value_name = "ROLE,...", value_delimiter = ',')]
     roles: Vec<Role>,
@@ -42,10 +51,17 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     if !args.roles.is_empty() {
         context.config.node.roles = args.roles;
     }
+    if !args.smtp.is_empty() {
+        context.config.smtp.listen = args.smtp;
+    }
+    if !args.lmtp.is_empty() {
+        context.config.smtp.lmtp_listen = args.lmtp;
+    }
     if context.config.node.roles.is_empty() {
         bail!("node.roles is empty: this node would do nothing");
     }
     start_logging(&context.config)?;
+    let signals = App::signals()?;
     // Before the database is touched: a port that is taken most often means that it runs already.
     let listener = listen(context.config.http.listen).await?;
     let address = listener.local_addr()?;
@@ -56,10 +72,15 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     } else {
         writeln!(out, "Listening on http://{address}")?;
     }
+    let mail = app.listen_for_mail().await?;
+    for (protocol, address) in mail.iter().flat_map(Mail::addresses) {
+        writeln!(out, "Listening on {protocol}://{address}")?;
+        tracing::info!(protocol, %address, "receiving mail");
+    }
     // Whoever reads our output waits for these lines.
     out.flush()?;
     tracing::info!(%address, "serving");
-    app.serve(listener).await?;
+    app.serve(signals, listener, mail).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ConfigError, ENVIRONMENT_PREFIX, SECTIONS, default_table};
+use super::lists::{BadEntry, LISTS};
+use super::{Config, ConfigError, Described, ENVIRONMENT_PREFIX, SECTIONS, default_table};
 
 impl Config {
     /// The settings: defaults, overlaid with the file if there is one, overlaid with the environment.
@@ -46,6 +47,11 @@ impl Config {
             config = overlay(&mut table, &variable, &value)
                 .map_err(|message| ConfigError::Environment { variable, message })?;
         }
+        config.check_lists().map_err(|bad| ConfigError::Invalid {
+            path: path.to_owned(),
+            line: line_of_entry(text, &bad),
+            message: bad.message,
+        })?;
         Ok(config)
     }
 }
@@ -57,6 +63,11 @@ fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Result<Confi
         .unwrap_or(variable)
         .to_lowercase();
     let (section, key) = path.split_once("__").unwrap_or((&path, ""));
+    if is_list(section) {
+        return Err(format!(
+            "there may be several of [[{section}]]: they are set in the file"
+        ));
+    }
     if !is_setting(section, key) {
         let nearest = nearest_key(section, key)
             .map(|near| format!("{ENVIRONMENT_PREFIX}{}", near.to_uppercase().replace('.', "__")));
@@ -92,13 +103,15 @@ fn find_unknown_key(path: &Path, text: &str) -> Result<(), ConfigError> {
     };
     for (section, value) in table.get_ref() {
         let name = section.get_ref();
-        if !SECTIONS.iter().any(|known| known.name == name) {
+        if !all().any(|known| known.name == name) {
             return Err(unknown(name, "", section.span().start));
         }
-        let DeValue::Table(keys) = value.get_ref() else {
-            continue;
+        let tables = match value.get_ref() {
+            DeValue::Table(keys) => vec![keys],
+            DeValue::Array(entries) => entries.iter().filter_map(|entry| entry.get_ref().as_table()).collect(),
+            _ => continue,
         };
-        for key in keys.keys() {
+        for key in tables.into_iter().flat_map(|keys| keys.keys()) {
             if !is_setting(name, key.get_ref()) {
                 return Err(unknown(name, key.get_ref(), key.span().start));
             }
@@ -107,9 +120,28 @@ fn find_unknown_key(path: &Path, text: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Sections and lists.
+fn all() -> impl Iterator<Item = &'static Described<&'static [Described<()>]>> {
+    SECTIONS.iter().chain(LISTS)
+}
+
+fn is_list(name: &str) -> bool {
+    LISTS.iter().any(|known| known.name == name)
+}
+
 fn is_setting(section: &str, key: &str) -> bool {
-    let section = SECTIONS.iter().find(|known| known.name == section);
+    let section = all().find(|known| known.name == section);
     section.is_some_and(|section| section.below.iter().any(|known| known.name == key))
+}
+
+/// Where an entry of a list begins.
+fn line_of_entry(text: &str, bad: &BadEntry) -> usize {
+    let table = DeTable::parse(text).ok();
+    let at = table.and_then(|table| {
+        let list = table.get_ref().get(bad.list)?.get_ref();
+        Some(list.as_array()?.get(bad.nth)?.span().start)
+    });
+    line_of(text, at.unwrap_or(0))
 }
 
 /// The setting or the section that looks most like this one, if any looks like it at all.
@@ -124,12 +156,13 @@ fn nearest_key(section: &str, key: &str) -> Option<String> {
                     join(section, key),
                 )
             })
-            .max_by(|a, b| a.0.total_cmp(&b.0))?;
+            // Of equals the first.
+            .reduce(|best, other| if other.0 > best.0 { other } else { best })?;
         (likeness > 0.8).then_some(name)
     };
-    let keys = || SECTIONS.iter().flat_map(|s| s.below.iter().map(|k| (s.name, k.name)));
+    let keys = || all().flat_map(|s| s.below.iter().map(|k| (s.name, k.name)));
     if key.is_empty() {
-        return nearest(&mut SECTIONS.iter().map(|s| (s.name, "")), section).or_else(|| nearest(&mut keys(), section));
+        return nearest(&mut all().map(|s| (s.name, "")), section).or_else(|| nearest(&mut keys(), section));
     }
     nearest(&mut keys().filter(|(known, _)| *known == section), key).or_else(|| nearest(&mut keys(), key))
 }
@@ -190,6 +223,53 @@ mod tests {
             "[http]\nzzz = 1\n",
             "t.toml:2: there is no setting http.zzz; `tallymark config example` lists all",
         );
+    }
+
+    #[test]
+    fn a_list_is_read_and_its_entries_are_checked() {
+        let two = "[[folder]]\nname = \"a\"\npath = \"/a\"\n[[folder]]\nname = \"b\"\npath = \"/b\"\n";
+        let config = read(two).unwrap();
+        assert_eq!(config.folder.len(), 2);
+        assert_eq!((&*config.folder[1].name, config.folder[1].poll_seconds), ("b", 10));
+        let check = |text: &str, expect: &str| assert_eq!(read(text).unwrap_err().to_string(), expect);
+        check(
+            "[[imap]]\nname = \"a\"\n\nhots = \"b\"\n",
+            "t.toml:4: there is no setting imap.hots: did you mean imap.host?",
+        );
+        check("[http]\n[[folder]]\n", "t.toml:2: each [[folder]] needs a name");
+        check(
+            &two.replace("\"b\"", "\"a\""),
+            "t.toml:4: there is another source named a",
+        );
+        check("[[folder]]\nname = \"a\"\n", "t.toml:1: a: path is missing");
+        let imap = |more: &str| {
+            let text = format!("[[imap]]\nname = \"a\"\nhost = \"h\"\nuser = \"u\"\n{more}");
+            read(&text).map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        assert_eq!(imap("password_file = \"p\"\nsince = \"2026-01-31\"\n"), "");
+        for (more, expect) in [
+            ("", "t.toml:1: a: password_file is missing"),
+            (
+                "password_file = \"p\"\nsince = \"May\"\n",
+                "t.toml:1: a: since is a day such as",
+            ),
+            (
+                "password_file = \"p\"\nprocessed_folder = \"INBOX\"\n",
+                "t.toml:1: a: mail cannot go to",
+            ),
+            (
+                "password_file = \"p\"\nfolder = \"a\\r\\nb\"\n",
+                "t.toml:1: a: a name with a line break",
+            ),
+            (
+                "auth = \"xoauth2\"\noauth_token_url = \"http://a\"\n",
+                "t.toml:1: a: oauth_token_url must begin",
+            ),
+        ] {
+            assert!(imap(more).starts_with(expect), "{more}: {}", imap(more));
+        }
+        let error = overlaid("", "TALLYMARK__IMAP__HOST", "x").unwrap_err().to_string();
+        assert!(error.contains("they are set in the file"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Described;
+use super::{Described, Folder, Imap, Maildir};
 use crate::report::DomainName;
 
 settings! {
@@ -51,6 +51,83 @@ settings! {
         exports_max: usize = 8;
         /// Who may read /metrics: "loopback" (this machine), "everybody" or "nobody".
         metrics: MetricsReaders = MetricsReaders::Loopback;
+    }
+
+    /// Mail from other mail servers. The MX record of service.rua_host points at the machine that listens.
+    smtp: Smtp {
+        /// Where SMTP is spoken, as in ["[::]:25"]; empty: nowhere.
+        listen: Vec<SocketAddr> = Vec::new();
+        /// Where LMTP is spoken: to a mail server of your own, never to the world; empty: nowhere.
+        lmtp_listen: Vec<SocketAddr> = Vec::new();
+        /// Our name in the greeting. Empty is service.host.
+        host: String = String::new();
+        /// TLS certificate chain, PEM. It is read again when it changes and on SIGHUP. Empty: a self-signed one is made in
+        /// database.dir, which senders of reports accept.
+        certificate: PathBuf = PathBuf::new();
+        /// The certificate's key, PEM.
+        key: PathBuf = PathBuf::new();
+        /// One address for the reports of all domains of one account, as in reports@example.org; empty: there is none.
+        report_address: String = String::new();
+        /// The account that mail to that address, and to postmaster and abuse, belongs to.
+        account: String = "default".to_owned();
+        /// Mail with a CR or LF that is not part of CR LF: "reject" or "accept". Neither ends a message.
+        bare_lf: BareLf = BareLf::Reject;
+        /// Load balancers, as in ["10.0.0.0/8"]: connections from there must begin with a PROXY header, and no others may.
+        proxy_networks: Vec<String> = Vec::new();
+        /// Connections that may be open at once; when four fifths are, patience is short.
+        connections_max: usize = 10_000;
+        /// Of these from one address (IPv6: /64).
+        connections_per_address_max: u32 = 50;
+        /// Of these from one network (/24, IPv6: /48).
+        connections_per_network_max: u32 = 150;
+        /// Longest command, bytes.
+        line_bytes_max: usize = 2_048;
+        /// Recipients of one message.
+        recipients_max: usize = 100;
+        /// Refused commands in one session; then it is closed.
+        errors_max: u32 = 20;
+        /// Unknown recipients in one session that are answered at once; the next wait.
+        bad_recipients_max: u32 = 10;
+        /// How long each of those waits, seconds.
+        tarpit_seconds: u64 = 5;
+        /// Received fields of a message that is not going in circles.
+        hops_max: u32 = 100;
+        /// Time for one command, and the longest pause in a message, seconds.
+        command_seconds_max: u64 = 300;
+        /// The same when connections become scarce.
+        command_seconds_under_stress_max: u64 = 30;
+        /// What a message must keep up, bytes a second.
+        data_bytes_per_second_min: u64 = 500;
+        /// Time for one message, seconds.
+        transaction_seconds_max: u64 = 1_800;
+        /// Time for a TLS handshake, seconds.
+        handshake_seconds_max: u64 = 10;
+        /// Time for messages that are being received when the program stops, seconds.
+        drain_seconds_max: u64 = 30;
+        /// Memory for all messages from their first byte to their commit, bytes.
+        in_flight_bytes_max: u64 = 256 * 1024 * 1024;
+        /// A message longer than this is received into a nameless file, bytes.
+        spill_bytes: usize = 64 * 1024;
+        /// No message is taken with less free disk than this, bytes; 0 is one and a half of the longest message.
+        free_disk_bytes_min: u64 = 0;
+    }
+
+    /// Who mail that comes by SMTP is really from: SPF, DKIM, DMARC.
+    provenance: Provenance {
+        /// Whether it is checked.
+        check: bool = true;
+        /// Name servers to ask, as in ["127.0.0.1:53"], and no others are; empty: those of the system.
+        resolvers: Vec<SocketAddr> = Vec::new();
+        /// Longest time for one mail, seconds; what is not known by then is "unknown".
+        seconds_max: u64 = 5;
+        /// DNS questions for one mail.
+        questions_max: u64 = 40;
+        /// DKIM signatures of one mail that are verified.
+        signatures_max: usize = 5;
+        /// Mails that are checked at once.
+        mails_max: usize = 256;
+        /// DNS answers that are kept, each as long as it says and at most an hour.
+        cached_answers_max: u64 = 1_024;
     }
 
     /// The names that the DNS records of your domains point to. Set them before any domain publishes its records.
@@ -178,6 +255,16 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// What happens to mail with a CR or LF that is not part of CR LF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BareLf {
+    /// Read to its true end and refused.
+    Reject,
+    /// Taken as it is.
+    Accept,
 }
 
 /// Who may read `/metrics`.

@@ -15,6 +15,7 @@ mod fields;
 mod figures;
 mod gate;
 mod idempotency;
+mod inbound;
 mod openapi;
 mod overview;
 mod owned;

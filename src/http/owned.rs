@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use super::error::ApiError;
 use super::gate::Client;
 use super::state::AppState;
-use crate::store::{Domain, ReportNo};
+use crate::store::{Domain, ReportNo, SetAside, SetAsideId, SetAsideKind};
 
 /// The domain of `{id}`.
 #[derive(Debug)]
@@ -15,6 +15,10 @@ pub(super) struct OwnedDomain(pub Domain);
 /// The domain of `{id}`, and the number in `{report_id}`, of which only the store knows whether there is such a report.
 #[derive(Debug)]
 pub(super) struct OwnedReport(pub Domain, pub ReportNo);
+
+/// The number in `{message_id}` of mail to the domain of `{id}` that is no report.
+#[derive(Debug)]
+pub(super) struct OwnedMessage(pub SetAsideId);
 
 /// The number in `{id}`.
 #[derive(Debug)]
@@ -48,6 +52,24 @@ impl FromRequestParts<AppState> for OwnedReport {
             .and_then(|text| row_number(&text))
             .ok_or_else(|| ApiError::not_found("Report"))?;
         Ok(Self(domain, ReportNo(number)))
+    }
+}
+
+impl FromRequestParts<AppState> for OwnedMessage {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let missing = || ApiError::not_found("Message");
+        let OwnedDomain(domain) = OwnedDomain::from_request_parts(parts, state).await?;
+        let number = path_text(parts, state, "message_id").await;
+        let number = number.and_then(|text| row_number(&text)).ok_or_else(missing)?;
+        let message = state.store.set_aside_by_id(SetAsideId(number)).await?;
+        let is_own = |message: &SetAside| {
+            let place = (message.account, message.domain, message.kind);
+            place == (domain.account, Some(domain.id), SetAsideKind::Other)
+        };
+        let message = message.filter(is_own).ok_or_else(missing)?;
+        Ok(Self(message.id))
     }
 }
 

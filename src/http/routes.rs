@@ -16,6 +16,7 @@ use super::envelope::envelope;
 use super::error::ApiError;
 use super::figures::{SourceList, StatsBody};
 use super::gate::gate;
+use super::inbound::MailList;
 use super::openapi::{Content, Doc, Parameter};
 use super::overview::{Arrivals, Attention, Overview};
 use super::quarantine::MessageList;
@@ -26,7 +27,8 @@ use super::source::SourceDetail;
 use super::state::AppState;
 use super::upload::Taken;
 use super::{
-    breakdown, domains, export, figures, openapi, overview, paging, quarantine, range, reports, service, source, upload,
+    breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine, range, reports, service,
+    source, upload,
 };
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
@@ -248,6 +250,23 @@ fn table() -> Vec<Entry> {
             overview::arrivals,
         )
         .answers::<Arrivals>(200),
+        route(
+            &get,
+            "/domains/{id}/inbound",
+            Access::Read,
+            "List mail to the domain that is no report, newest first",
+            inbound::list,
+        )
+        .parameters(&[paging::PARAMETERS])
+        .answers::<MailList>(200),
+        route(
+            &get,
+            "/domains/{id}/inbound/{message_id}",
+            Access::Read,
+            "Fetch a mail as it came",
+            inbound::show,
+        )
+        .answers_bytes(inbound::TYPES),
         route(
             &get,
             "/quarantine",

@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::gate::peer_address;
 use super::state::{AppState, MetricsAccess};
+use crate::clock::format_instant;
+use crate::health::{Condition, SourceHealth, Trouble};
 
 /// The process answers.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,6 +34,45 @@ pub(super) struct Readiness {
     queue_depth: usize,
     /// How many may wait.
     queue_depth_max: usize,
+    /// Mailboxes, Maildirs and folders that this node reads, by name. One that fails makes nothing else unready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<Source>,
+}
+
+/// How a source is doing. No text of a server is in it: nobody need sign in to see it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Source {
+    /// As the settings call it.
+    name: String,
+    /// `starting`, `reading`, `elsewhere` (another node reads it) or `failing`.
+    condition: &'static str,
+    /// Since when it is in that condition.
+    since: String,
+    /// When it was last read to its end.
+    read_at: Option<String>,
+    /// Why it fails: a stable word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'static str>,
+}
+
+impl Source {
+    fn of(name: String, health: &SourceHealth) -> Self {
+        let trouble = match health.condition {
+            Condition::Failing(trouble) => Some(trouble),
+            Condition::Starting | Condition::Reading | Condition::Elsewhere => None,
+        };
+        Self {
+            name,
+            condition: health.condition.word(),
+            since: format_instant(health.since),
+            read_at: health.read_at.map(format_instant),
+            reason: trouble.map(Trouble::word),
+            advice: trouble.map(Trouble::advice),
+        }
+    }
 }
 
 /// `GET /healthz`
@@ -49,10 +90,12 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
     if queue_depth >= queue_depth_max {
         return Err(ApiError::unavailable());
     }
+    let sources = state.health.sources().into_iter();
     Ok(Json(Readiness {
         status: "ready",
         queue_depth,
         queue_depth_max,
+        sources: sources.map(|(name, health)| Source::of(name, &health)).collect(),
     }))
 }
 

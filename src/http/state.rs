@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use super::rate::{Rate, RateLimiter};
 use crate::clock::Clock;
 use crate::domains::ServiceNames;
+use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -57,6 +58,8 @@ pub struct AppState {
     pub intake: Intake,
     pub clock: Clock,
     pub metrics: Metrics,
+    /// How the sources are doing that this node reads by itself.
+    pub health: Health,
     pub config: Arc<HttpConfig>,
     pub(super) limiter: Arc<RateLimiter>,
     /// In KiB.
@@ -101,7 +104,13 @@ impl AppState {
             intake,
             clock,
             metrics,
+            health: Health::default(),
         }
+    }
+
+    /// With what this node's sources say.
+    pub fn with_health(self, health: Health) -> Self {
+        Self { health, ..self }
     }
 }
 

@@ -19,7 +19,8 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::report::Reporter;
 use crate::store::{
-    Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, Provenance, SetAsideId, Store, StoreError,
+    Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, Problem, Provenance, SetAsideId, Store,
+    StoreError,
 };
 
 /// A message with whom to tell.
@@ -32,7 +33,19 @@ pub(super) struct Job {
 pub(super) struct Arrived {
     pub raw: RawMessage,
     pub provenance: Option<Provenance>,
-    pub replay: Option<SetAsideId>,
+    pub how: How,
+}
+
+/// What is done with a message.
+pub(super) enum How {
+    /// It is read, and kept in any case.
+    Keep,
+    /// It is read; if there is no report in it, it stays where it is, and nothing is kept of it here.
+    KeepReports,
+    /// It is not read but set aside with this reason: its bytes are only a note about it.
+    SetAside(Problem),
+    /// It was set aside before and comes again.
+    Replay(SetAsideId),
 }
 
 type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
@@ -241,16 +254,24 @@ impl Work {
 }
 
 fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessage {
-    let Arrived {
-        raw,
-        provenance,
-        replay,
-    } = message;
+    let Arrived { raw, provenance, how } = message;
+    let keeps_reports_only = matches!(how, How::KeepReports);
+    let (processed, replay) = match how {
+        How::SetAside(problem) => {
+            let unread = Processed {
+                problems: vec![problem],
+                ..Processed::default()
+            };
+            (unread, None)
+        }
+        How::Replay(id) => (process(clock, &raw.bytes, limits), Some(id)),
+        How::Keep | How::KeepReports => (process(clock, &raw.bytes, limits), None),
+    };
     let Processed {
         reports,
         problems,
         other,
-    } = process(clock, &raw.bytes, limits);
+    } = processed;
     let reports = reports.into_iter().map(|found| {
         let reporter = Reporter::of(&found.parsed.report.metadata);
         let authenticated = provenance
@@ -266,7 +287,7 @@ fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessag
         reports: reports.collect(),
         provenance,
         problems,
-        other,
+        other: (!keeps_reports_only).then_some(other),
         replay,
         bytes: raw.bytes,
     }
@@ -308,40 +329,85 @@ async fn write(
     }
 }
 
-/// Writes a batch and tells the senders.
+/// Writes a batch and tells the senders. One that the database refuses, though it is there, is tried in halves, down to
+/// the message that it is about: that one is set aside, and nobody else is refused for it.
 async fn write_one(
     clock: &Clock,
     store: &Store,
     metrics: &Metrics,
     commit: &CommitOptions<'_>,
-    messages: Vec<NewMessage>,
+    mut messages: Vec<NewMessage>,
     answers: Vec<Answer>,
 ) {
-    let started = clock.monotonic();
-    let count = messages.len();
-    // Should writing panic, the transaction is rolled back as it is dropped, and so are the answers.
-    match AssertUnwindSafe(store.commit(messages, commit)).catch_unwind().await {
-        Ok(Ok(outcomes)) => {
-            metrics.observe_batch(count, clock.monotonic().saturating_sub(started));
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                count_outcome(metrics, &outcome);
-                // A sender that has gone is told when it sends again: duplicate.
-                let _ = answer.send(Ok(outcome));
+    let mut answers: Vec<_> = answers.into_iter().map(Some).collect();
+    let mut pieces = vec![(0..messages.len(), true)];
+    while let Some((piece, is_first_try)) = pieces.pop() {
+        let (batch, senders) = (&mut messages[piece.clone()], &mut answers[piece.clone()]);
+        let (started, count) = (clock.monotonic(), batch.len());
+        // Should writing panic, the transaction is rolled back as it is dropped.
+        let error = match AssertUnwindSafe(store.commit_slice(batch, commit)).catch_unwind().await {
+            Ok(Ok(outcomes)) => {
+                metrics.observe_batch(count, clock.monotonic().saturating_sub(started));
+                for (answer, outcome) in senders.iter_mut().filter_map(Option::take).zip(outcomes) {
+                    count_outcome(metrics, &outcome);
+                    // A sender that has gone is told when it sends again: duplicate.
+                    let _ = answer.send(Ok(outcome));
+                }
+                continue;
+            }
+            Ok(Err(error @ StoreError::Unavailable(_))) => {
+                refuse(error, senders);
+                continue;
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        let said = error.as_ref().map_or("a panic".to_owned(), ToString::to_string);
+        match batch {
+            [only] if is_first_try => {
+                tracing::error!(
+                    error = said,
+                    origin = only.origin,
+                    "a message cannot be stored; it is set aside"
+                );
+                only.reports.clear();
+                only.problems.clear();
+                only.problems.push(not_storable(said));
+                pieces.push((piece, false));
+            }
+            [_] => match error {
+                Some(error) => refuse(error, senders),
+                None => tracing::error!("a message cannot even be set aside; its sender is told to try again"),
+            },
+            _ => {
+                tracing::warn!(
+                    error = said,
+                    messages = count,
+                    "a batch was refused; it is tried in halves"
+                );
+                let middle = piece.start + count / 2;
+                pieces.push((middle..piece.end, true));
+                pieces.push((piece.start..middle, true));
             }
         }
-        Ok(Err(error)) => refuse(error, count, answers),
-        Err(_) => tracing::error!(
-            messages = count,
-            "writing a batch failed; its senders are told to try again"
-        ),
     }
 }
 
-fn refuse(error: StoreError, count: usize, answers: Vec<Answer>) {
+fn refuse(error: StoreError, senders: &mut [Option<Answer>]) {
+    let count = senders.len();
     tracing::error!(%error, messages = count, "a batch could not be stored; its senders are told to try again");
     let error = IntakeError::from(error);
-    for answer in answers {
+    for answer in senders.iter_mut().filter_map(Option::take) {
         let _ = answer.send(Err(error.clone()));
+    }
+}
+
+fn not_storable(detail: String) -> Problem {
+    Problem {
+        leaf: String::new(),
+        reason: "not_storable",
+        detail: format!("the database did not take its reports: {detail}"),
+        offset: None,
     }
 }
 

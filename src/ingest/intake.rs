@@ -8,19 +8,26 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::batch::{self, Arrived, Job};
+use super::batch::{self, Arrived, How, Job};
 use super::envelope::Envelope;
 use super::process::ProcessLimits;
 use super::provenance::Authenticator;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
-    AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, Provenance, SetAsideId, SetAsideKind, Store,
-    StoreError,
+    AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, Problem, Provenance, SetAsideId,
+    SetAsideKind, Store, StoreError,
 };
 
 /// Copies of one message that are in memory at once.
 const COPIES_MAX: usize = 4;
+
+/// Longer than `limits.message_bytes_max`: it was not read.
+pub const MESSAGE_TOO_LARGE: &str = "message_too_large";
+/// A message that its origin names but does not give.
+pub const UNFETCHABLE: &str = "unfetchable";
+/// Reasons of [`Intake::quarantine`]: what is kept is a note, and reading it again would find no report in it.
+const NOT_HAD: [&str; 2] = [MESSAGE_TOO_LARGE, UNFETCHABLE];
 
 /// One message as it came.
 #[derive(Debug, Clone)]
@@ -128,7 +135,20 @@ impl Intake {
     /// After a caller that stops waiting, the message is committed all the same or not at all.
     pub async fn submit(&self, mut raw: RawMessage) -> Result<Outcome, IntakeError> {
         let provenance = self.provenance(&mut raw).await?;
-        self.send(raw, provenance, None).await
+        self.send(raw, provenance, How::Keep).await
+    }
+
+    /// As [`Self::submit`], for mail that stays where it is if there is no report in it: of such mail nothing is kept, and
+    /// its outcome is empty.
+    pub async fn submit_reports(&self, mut raw: RawMessage) -> Result<Outcome, IntakeError> {
+        let provenance = self.provenance(&mut raw).await?;
+        self.send(raw, provenance, How::KeepReports).await
+    }
+
+    /// Puts a message in quarantine that could not be had: `raw.bytes` is a note about it, which says the same about the
+    /// same message, so that it is kept once.
+    pub async fn quarantine(&self, raw: RawMessage, problem: Problem) -> Result<Outcome, IntakeError> {
+        self.send(raw, None, How::SetAside(problem)).await
     }
 
     /// As [`Self::submit`], for a message to several: it is checked once, and stored for each. An outcome for each, in
@@ -143,7 +163,7 @@ impl Intake {
                 belonging: *belonging,
                 ..raw.clone()
             };
-            self.send(raw, provenance.clone(), None)
+            self.send(raw, provenance.clone(), How::Keep)
         });
         stream::iter(sent).buffered(COPIES_MAX).try_collect().await
     }
@@ -166,20 +186,11 @@ impl Intake {
         Ok(Some(provenance))
     }
 
-    async fn send(
-        &self,
-        raw: RawMessage,
-        provenance: Option<Provenance>,
-        replay: Option<SetAsideId>,
-    ) -> Result<Outcome, IntakeError> {
+    async fn send(&self, raw: RawMessage, provenance: Option<Provenance>, how: How) -> Result<Outcome, IntakeError> {
         let (answer, answered) = oneshot::channel();
         let permit = self.jobs.reserve().await.map_err(|_| IntakeError::Closed)?;
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let message = Arrived {
-            raw,
-            provenance,
-            replay,
-        };
+        let message = Arrived { raw, provenance, how };
         permit.send(Job { message, answer });
         answered.await.map_err(|_| IntakeError::Closed)?
     }
@@ -190,6 +201,9 @@ impl Intake {
         let Some(aside) = self.store.set_aside_by_id(id).await? else {
             return Ok(None);
         };
+        if NOT_HAD.contains(&aside.reason.as_str()) {
+            return Ok(None);
+        }
         let Some(bytes) = self.store.set_aside_bytes(id).await? else {
             return Ok(None);
         };
@@ -209,7 +223,7 @@ impl Intake {
         };
         // What was found out when it came holds; keys and records of that day may be gone from the DNS by now.
         let provenance = self.store.set_aside_provenance(id).await?;
-        Ok(Some(self.send(raw, provenance, Some(id)).await?))
+        Ok(Some(self.send(raw, provenance, How::Replay(id)).await?))
     }
 
     /// Counts the unclaimed reports of a domain that has just been added; gives how many messages were fed in again.

@@ -12,6 +12,6 @@ pub use crate::store::{
 };
 pub use addresses::{AddressNames, Addresses, Owner};
 pub use envelope::Envelope;
-pub use intake::{Intake, IntakeError, IntakeOptions, RawMessage};
+pub use intake::{Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE};
 pub use process::{ParsedLeaf, ProcessLimits, Processed, process};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions};

@@ -6,14 +6,44 @@ use std::path::{Path, PathBuf};
 
 use super::mbox::{self, Mbox};
 
-/// A file or folder that cannot be read.
+/// A file or folder, or a message in a file, that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {source}", path = .path.display())]
+#[error("{origin}: {source}", origin = self.origin())]
 pub struct Unreadable {
     /// Which.
     pub path: PathBuf,
+    /// Of an mbox, which message of it.
+    pub number: Option<u64>,
     /// Why.
     pub source: io::Error,
+}
+
+impl Unreadable {
+    /// A whole file that cannot be read.
+    pub fn new(path: &Path, source: io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            number: None,
+            source,
+        }
+    }
+
+    /// Is it only too long?
+    pub fn is_too_large(&self) -> bool {
+        self.source.kind() == io::ErrorKind::FileTooLarge
+    }
+
+    /// The path, and for an mbox the number of the message in it.
+    pub fn origin(&self) -> String {
+        origin(&self.path, self.number)
+    }
+}
+
+fn origin(path: &Path, number: Option<u64>) -> String {
+    match number {
+        None => path.display().to_string(),
+        Some(number) => format!("{}, message {number}", path.display()),
+    }
 }
 
 /// One message out of a file.
@@ -70,7 +100,7 @@ impl Walk {
         match self.look(&path, is_given) {
             Ok(true) => Some(Ok(path)),
             Ok(false) => None,
-            Err(source) => Some(Err(Unreadable { path, source })),
+            Err(source) => Some(Err(Unreadable::new(&path, source))),
         }
     }
 
@@ -116,11 +146,13 @@ impl Iterator for Walk {
 impl Messages {
     /// Opens a file. At most `message_bytes_max` of a message are ever in memory.
     pub fn open(path: &Path, message_bytes_max: u64) -> Result<Self, Unreadable> {
-        let unreadable = |source| Unreadable {
-            path: path.to_owned(),
-            source,
-        };
-        let mut file = File::open(path).map_err(unreadable)?;
+        let file = File::open(path).map_err(|source| Unreadable::new(path, source))?;
+        Self::of(path, file, message_bytes_max)
+    }
+
+    /// The same of a file that is open.
+    pub fn of(path: &Path, mut file: File, message_bytes_max: u64) -> Result<Self, Unreadable> {
+        let unreadable = |source| Unreadable::new(path, source);
         let mut start = Vec::with_capacity(mbox::MARK.len());
         file.by_ref()
             .take(mbox::MARK.len() as u64)
@@ -154,7 +186,7 @@ impl Messages {
             return Err(too_large(self.message_bytes_max));
         }
         Ok(FileMessage {
-            origin: self.path.display().to_string(),
+            origin: origin(&self.path, None),
             bytes,
         })
     }
@@ -164,15 +196,16 @@ impl Iterator for Messages {
     type Item = Result<FileMessage, Unreadable>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let mut number = None;
         let found = match std::mem::replace(&mut self.state, State::Done) {
             State::Done => return None,
             State::Single(file) => self.single(file),
             State::Mbox(mut messages) => {
                 let bytes = messages.next()?;
-                let number = messages.number();
+                number = Some(messages.number());
                 self.state = State::Mbox(messages);
                 bytes.map(|bytes| FileMessage {
-                    origin: format!("{}, message {number}", self.path.display()),
+                    origin: origin(&self.path, number),
                     bytes,
                 })
             }
@@ -184,6 +217,7 @@ impl Iterator for Messages {
             }
             Unreadable {
                 path: self.path.clone(),
+                number,
                 source,
             }
         }))

@@ -2,5 +2,10 @@
 //! after that came back.
 
 pub mod files;
+pub mod imap;
+pub mod maildir;
 pub mod mbox;
+mod places;
 pub mod smtp;
+pub mod sources;
+mod watched;

@@ -28,8 +28,8 @@ pub struct NewMessage {
     /// With their place in the message.
     pub reports: Vec<(String, NewReport)>,
     pub problems: Vec<Problem>,
-    /// What the mail is if it holds neither.
-    pub other: &'static str,
+    /// What the mail is if it holds neither; `None` where such mail is not kept.
+    pub other: Option<&'static str>,
     /// It was set aside before and comes again: no arrivals are counted.
     pub replay: Option<SetAsideId>,
 }

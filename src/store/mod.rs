@@ -7,7 +7,9 @@ mod accounts;
 mod checks;
 mod codec;
 mod commit;
+mod copy;
 mod db;
+mod distribute;
 mod domains;
 mod evidence;
 mod export;
@@ -15,6 +17,7 @@ mod facets;
 mod figures;
 mod ips;
 mod leases;
+mod mailboxes;
 mod memory;
 mod message;
 mod network;
@@ -24,6 +27,7 @@ mod provenance;
 mod reports;
 mod retention;
 mod rollup;
+mod schema;
 mod sessions;
 mod set_aside;
 mod source;
@@ -44,11 +48,14 @@ pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, Standing,
 };
 pub use commit::{CommitOptions, FreshDomain};
-use db::{Args, Link};
+pub use copy::Copied;
+use db::{Args, Layout, Link};
+pub use distribute::{Distributed, Misrouted};
 pub use facets::{Reporter, Signature};
 pub use figures::{Sender, SourceOrder, SourceQuery};
 pub use ips::IpAddress;
 pub use leases::Lease;
+pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use message::{NewMessage, NewReport};
 pub use network::{Network, NetworkError};
 pub use overview::{DomainFigures, Latest};
@@ -71,7 +78,8 @@ pub enum StoreError {
     /// The database's schema was made by a newer version of this program.
     #[error("database {path} was made by a newer version: upgrade this program")]
     Newer { path: String },
-    /// There can be no database there: a URL that is none, a server that is too old or set up wrongly.
+    /// There can be no database there: a URL that is none, a server that is too old or set up wrongly, a database that
+    /// holds what it should not.
     #[error("{what}")]
     Location { what: String },
     /// A stored value cannot be read: the file was changed from outside or is damaged.
@@ -196,7 +204,7 @@ pub struct Store {
 #[derive(Debug, Clone)]
 enum Readers {
     Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Postgres(PgPool, Layout),
 }
 
 impl Store {
@@ -207,7 +215,15 @@ impl Store {
     /// [`StoreError::Newer`] for a schema that this version does not know, [`StoreError::Location`] for a server that
     /// will not do, [`StoreError::Unavailable`] if it cannot be opened or reached or another process holds it.
     pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
-        let (source, first, readers) = match location.into() {
+        let location = location.into();
+        let name = location.to_string();
+        let store = Self::connect(location).await?;
+        store.refuse_half_a_copy(&name).await?;
+        Ok(store)
+    }
+
+    async fn connect(location: Location) -> Result<Self, StoreError> {
+        let (source, first, readers) = match location {
             Location::File(path) => {
                 let file = sqlite::File::of(path);
                 let mut conn = file.writer().await?;
@@ -219,13 +235,14 @@ impl Store {
                 let server = postgres::Server::of(&url)?;
                 let mut conn = server.writer().await?;
                 server.migrate(&mut conn).await?;
-                let readers = server.readers();
-                let link = Link::Postgres(Box::new(conn), readers.clone());
-                (
-                    write::Source::Postgres(server, readers.clone()),
-                    link,
-                    Readers::Postgres(readers),
-                )
+                let pool = server.readers();
+                let mut link = Link::Postgres(Box::new(conn), pool.clone(), Layout::Together);
+                let layout = distribute::layout(&mut db::Conn(&mut link)).await?;
+                if let Link::Postgres(_, _, of_link) = &mut link {
+                    *of_link = layout;
+                }
+                let readers = Readers::Postgres(pool.clone(), layout);
+                (write::Source::Postgres(server, pool, layout), link, readers)
             }
         };
         let store = Self {
@@ -252,15 +269,22 @@ impl Store {
         self.writers.stop().await;
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
-            Readers::Postgres(pool) => pool.close().await,
+            Readers::Postgres(pool, _) => pool.close().await,
         }
         self.writers.close().await;
+    }
+
+    fn layout(&self) -> Layout {
+        match self.readers {
+            Readers::Sqlite(_) => Layout::Together,
+            Readers::Postgres(_, layout) => layout,
+        }
     }
 
     async fn read(&self) -> Result<Link, StoreError> {
         Ok(match &self.readers {
             Readers::Sqlite(pool) => Link::SqliteReader(pool.acquire().await?),
-            Readers::Postgres(pool) => Link::PostgresReader(pool.acquire().await?),
+            Readers::Postgres(pool, layout) => Link::PostgresReader(pool.acquire().await?, *layout),
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 
 use super::StoreError;
 use super::db::Lock;
@@ -28,6 +28,28 @@ pub(super) const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read r
 /// Locks domain rows, in the order of their numbers: whoever holds several waits for no one who waits for them.
 pub(super) const HOLD: &str = "select domain_id from domains where domain_id in (values ($1)) \
     order by domain_id for no key update";
+
+/// Table, column, type, and place in the primary key from 1 on (else 0) of every column, in order.
+pub(super) const COLUMNS: &str = "select t.relname::text, c.attname::text, format_type(c.atttypid, null), \
+    coalesce(array_position(k.indkey::int2[], c.attnum) + 1, 0)::bigint \
+    from pg_class as t join pg_attribute as c on c.attrelid = t.oid and c.attnum > 0 and not c.attisdropped \
+    left join pg_index as k on k.indrelid = t.oid and k.indisprimary \
+    where t.relkind = 'r' and t.relnamespace = current_schema()::regnamespace order by 1, c.attnum";
+/// Which table refers to which.
+pub(super) const REFERENCES: &str = "select t.relname::text, f.relname::text from pg_constraint as r \
+    join pg_class as t on t.oid = r.conrelid join pg_class as f on f.oid = r.confrelid \
+    where r.contype = 'f' and t.relnamespace = current_schema()::regnamespace";
+
+/// Citus: is it in this database? Its catalogue is found by any search path.
+pub(super) const HAS_CITUS: &str = "select (to_regclass('pg_dist_partition') is not null)::int::bigint";
+/// The tables of this schema that it spreads by a column, and the group whose places each shares.
+pub(super) const SPREAD: &str = "select c.relname::text, p.colocationid::bigint from pg_dist_partition as p \
+    join pg_class as c on c.oid = p.logicalrelid \
+    where p.partmethod = 'h' and c.relnamespace = current_schema()::regnamespace order by 1";
+pub(super) const DISTRIBUTE: &str =
+    "select create_distributed_table($1::text::regclass, 'domain_id', colocate_with => $2)::text";
+pub(super) const DROP_LEFT_BEHIND: &str =
+    "select truncate_local_data_after_distributing_table($1::text::regclass)::text";
 
 /// Settings of every connection, unless the URL has them (`?options[lock_timeout]=5s`).
 const SETTINGS: [(&str, &str); 6] = [
@@ -131,6 +153,43 @@ pub(super) async fn lock(conn: &mut PgConnection, lock: Lock) -> Result<(), sqlx
     };
     let waiting = sqlx::query(statement).bind(LOCKS).bind(number).execute(conn);
     waiting.await.map(drop)
+}
+
+/// Keeps others from writing to these tables until the transaction ends, however long it is idle meanwhile.
+pub(super) async fn lock_tables(conn: &mut PgConnection, tables: &[&str]) -> Result<(), sqlx::Error> {
+    let patience = "set local idle_in_transaction_session_timeout = 0";
+    sqlx::query(patience).execute(&mut *conn).await?;
+    let statement = format!("lock table {} in share mode", tables.join(", "));
+    sqlx::query(AssertSqlSafe(statement)).execute(conn).await.map(drop)
+}
+
+/// The plan of a statement, line by line, with some value for each placeholder.
+pub(super) async fn explain(conn: &mut PgConnection, statement: &str) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(format!("prepare explained as {statement}")))
+        .execute(&mut *conn)
+        .await?;
+    let types = "select unnest(parameter_types)::text from pg_prepared_statements where name = 'explained'";
+    let types: Vec<String> = sqlx::query_scalar(types).fetch_all(&mut *conn).await?;
+    let values = types.iter().map(|name| {
+        let value = match name.as_str() {
+            "bytea" => "\\x00",
+            "bytea[]" => "{\"\\\\x00\"}",
+            "bigint[]" => "{1}",
+            "text" => "",
+            _ => "1",
+        };
+        format!("'{value}'::{name}")
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    let explain = AssertSqlSafe(format!("explain (costs off) execute explained({values})"));
+    let lines: Vec<String> = sqlx::raw_sql(explain)
+        .fetch_all(&mut *conn)
+        .await?
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    sqlx::raw_sql("deallocate explained").execute(conn).await?;
+    Ok(lines)
 }
 
 /// May the same succeed later? <https://www.postgresql.org/docs/15/errcodes-appendix.html>

@@ -170,15 +170,21 @@ async fn look_up(
     numbers.sort_unstable();
     numbers.dedup();
     numbers.retain(|number| !known.contains_key(number));
+    if numbers.is_empty() {
+        return Ok(());
+    }
     let found = conn
         .bulk_all(sql!("evidence_by_id"), &numbers, |args, number| {
             args.push_int(domain.0);
             args.push_int(*number);
         })
         .await?;
+    let name = conn.first(sql!("domain_name"), Args::default().int(domain.0)).await?;
+    let name = name.ok_or_else(|| StoreError::damaged("domains", domain, "is missing"))?;
+    let name = name.text(0)?;
     for row in &found {
         let number = row.int(0)?;
-        let content = evidence::decode(row.blob(1)?, &row.text(2)?);
+        let content = evidence::decode(row.blob(1)?, &name);
         let content = content.ok_or_else(|| StoreError::damaged("evidence", number, "cannot be read"))?;
         known.insert(number, Arc::new(content));
     }

@@ -2,7 +2,7 @@
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{AccountId, DomainId, Page, Provenance, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
+use super::{AccountId, Domain, DomainId, Page, Provenance, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
 
 impl Store {
     /// Messages set aside, newest first, and how many there are. Without `account` those of all (operator).
@@ -22,6 +22,21 @@ impl Store {
         let total = count.map_or(Ok(0), |row| row.count(0))?;
         let args = filter().int(page.per_page.into()).int(page.offset().cast_signed());
         let rows = conn.all(sql!("set_aside_list"), args).await?;
+        Ok((rows.iter().map(set_aside).collect::<Result<_, _>>()?, total))
+    }
+
+    /// Mail to the domain that is no report, newest first, and how much there is.
+    pub async fn inbound(&self, domain: &Domain, page: Page) -> Result<(Vec<SetAside>, u64), StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let of_domain = || {
+            let account = Args::default().int(domain.account.0);
+            account.text(domain.name.as_str()).int(domain.id.0)
+        };
+        let count = conn.first(sql!("set_aside_inbound_count"), of_domain()).await?;
+        let total = count.map_or(Ok(0), |row| row.count(0))?;
+        let args = of_domain().int(page.per_page.into()).int(page.offset().cast_signed());
+        let rows = conn.all(sql!("set_aside_inbound"), args).await?;
         Ok((rows.iter().map(set_aside).collect::<Result<_, _>>()?, total))
     }
 

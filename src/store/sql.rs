@@ -17,9 +17,13 @@ mod tests {
 
     /// Tables that are read whole, or by an order that no index has, on purpose: small, or an operator's question. Of
     /// domain_move it is the rows that it is given.
-    const SCANS: [&str; 9] = [
+    const SCANS: [&str; 13] = [
         "account_list",
         "accounts_due",
+        "copy_arrivals",
+        "copy_counters",
+        "copy_tokens",
+        "copy_unfinished",
         "domain_all",
         "domain_move",
         "ip_list",

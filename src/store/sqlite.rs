@@ -22,6 +22,14 @@ pub(super) const BEGIN_SNAPSHOT: &str = "begin";
 /// Free pages back to the file system, some at a time.
 pub(super) const GIVE_BACK: &str = "pragma incremental_vacuum(2000)";
 
+/// Table, column, type, and place in the primary key from 1 on (else 0) of every column, in order.
+pub(super) const COLUMNS: &str = "select t.name, c.name, lower(c.type), c.pk from sqlite_schema as t \
+    join pragma_table_info(t.name) as c where t.type = 'table' and t.name not like 'sqlite@_%' escape '@' \
+    order by t.name, c.cid";
+/// Which table refers to which.
+pub(super) const REFERENCES: &str = "select t.name, f.\"table\" from sqlite_schema as t \
+    join pragma_foreign_key_list(t.name) as f where t.type = 'table'";
+
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Readers: more than this many questions at once wait for one another.
@@ -65,6 +73,12 @@ impl File {
             .pragma("journal_size_limit", "67108864")
             .pragma("cache_size", WRITER_CACHE)
             .statement_cache_capacity(256);
+        Ok(options.connect().await?)
+    }
+
+    /// A connection that reads everything: rows of any size, few of them at a time.
+    pub async fn walker(&self) -> Result<SqliteConnection, StoreError> {
+        let options = self.options.clone().read_only(true).row_buffer_size(4);
         Ok(options.connect().await?)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::postgres::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::db::{Conn, Link};
+use super::db::{Conn, Layout, Link};
 use super::memory::Memory;
 use super::{StoreError, postgres, sqlite};
 
@@ -18,14 +18,16 @@ const ANSWER_MAX: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) enum Source {
     Sqlite(sqlite::File),
-    Postgres(postgres::Server, PgPool),
+    Postgres(postgres::Server, PgPool, Layout),
 }
 
 impl Source {
     async fn connect(&self) -> Result<Link, StoreError> {
         Ok(match self {
             Self::Sqlite(file) => Link::Sqlite(Box::new(file.writer().await?)),
-            Self::Postgres(server, apart) => Link::Postgres(Box::new(server.writer().await?), apart.clone()),
+            Self::Postgres(server, apart, layout) => {
+                Link::Postgres(Box::new(server.writer().await?), apart.clone(), *layout)
+            }
         })
     }
 }
@@ -72,6 +74,14 @@ impl Writers {
             count,
             permits: Arc::new(Semaphore::new(count as usize)),
             idle: Mutex::new(vec![first]),
+        }
+    }
+
+    /// A connection that reads everything; `None` where any reader will do.
+    pub async fn walker(&self) -> Result<Option<Link>, StoreError> {
+        match &self.source {
+            Source::Sqlite(file) => Ok(Some(Link::Sqlite(Box::new(file.walker().await?)))),
+            Source::Postgres(..) => Ok(None),
         }
     }
 

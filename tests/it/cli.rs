@@ -1,5 +1,6 @@
 //! The program as people start it: the binary, its texts, its exit codes.
 
+mod admin;
 mod demo;
 mod import;
 mod parse;

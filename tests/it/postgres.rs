@@ -67,7 +67,7 @@ impl Server {
         let stop = "cat >/dev/null; \"$0\" -D \"$1/data\" -m immediate -s stop; rm -rf \"$1\"";
         let keeper = command("sh", user)
             .args(["-c", stop])
-            .arg(binary("pg_ctl"))
+            .arg(program("pg_ctl"))
             .arg(&folder)
             .stdin(Stdio::piped())
             .spawn()
@@ -95,7 +95,7 @@ impl Server {
 
     fn control(&self, arguments: &[&str]) {
         let log = self.folder.join("log");
-        let done = command(binary("pg_ctl"), self.user)
+        let done = command(program("pg_ctl"), self.user)
             .arg("-D")
             .arg(self.folder.join("data"))
             .arg("-l")
@@ -178,7 +178,7 @@ fn user() -> Option<User> {
 }
 
 /// A program of the newest server that is installed.
-fn binary(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions.max_by_key(|entry| {
         let version = entry.file_name().into_string().ok();
@@ -191,7 +191,7 @@ fn binary(name: &str) -> PathBuf {
 
 /// A database cluster to copy, made once and kept with the other build products: making one takes a second.
 fn template(user: Option<User>) -> PathBuf {
-    let version = binary("initdb").display().to_string().replace('/', "-");
+    let version = program("initdb").display().to_string().replace('/', "-");
     let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template{version}"));
     if template.exists() {
         return template;
@@ -199,7 +199,7 @@ fn template(user: Option<User>) -> PathBuf {
     let folder = tempfile::tempdir().unwrap();
     own(folder.path(), user);
     let made = folder.path().join("data");
-    let done = command(binary("initdb"), user)
+    let done = command(program("initdb"), user)
         .arg("-D")
         .arg(&made)
         .args([

@@ -12,7 +12,7 @@ use super::super::{
     set_aside,
 };
 use super::decide::Decisions;
-use super::place::Placed;
+use super::place;
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
 const COPIES_BYTES_MAX: usize = 64 << 20;
@@ -20,11 +20,15 @@ const COPIES_BYTES_MAX: usize = 64 << 20;
 const ORIGIN_BYTES_MAX: usize = 512;
 const DETAIL_BYTES_MAX: usize = 1_024;
 
+/// Bytes of copies that were made of each message of a batch, by its position.
+pub(super) type Copies = BTreeMap<usize, usize>;
+
 /// Keeps the messages of new reports, once a domain.
 pub(super) async fn originals(
     conn: &mut Conn<'_>,
     batch: &[NewMessage],
     decisions: &Decisions,
+    copies: &mut Copies,
 ) -> Result<(), StoreError> {
     let mut kept: Vec<(DomainId, usize)> = decisions
         .new_reports()
@@ -32,9 +36,8 @@ pub(super) async fn originals(
         .collect();
     kept.sort_unstable();
     kept.dedup();
-    let mut copied: BTreeMap<usize, usize> = BTreeMap::new();
     kept.retain(|(_, message)| {
-        let bytes = copied.entry(*message).or_default();
+        let bytes = copies.entry(*message).or_default();
         *bytes += batch[*message].bytes.len();
         *bytes <= COPIES_BYTES_MAX
     });
@@ -58,27 +61,38 @@ struct Aside<'m> {
     offset: Option<u64>,
 }
 
+/// Is there anything for [`set_aside()`] to do?
+pub(super) fn is_any_set_aside(batch: &[NewMessage], unclaimed: &[(usize, usize)]) -> bool {
+    let concerns =
+        |message: &NewMessage| message.replay.is_some() || !message.problems.is_empty() || message.reports.is_empty();
+    !unclaimed.is_empty() || batch.iter().any(concerns)
+}
+
 /// Sets aside what became no counted report, with its reason, and notes it in the outcomes.
 pub(super) async fn set_aside(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     batch: &[NewMessage],
-    placed: Placed,
+    unclaimed: Vec<(usize, usize)>,
     outcomes: &mut [Outcome],
 ) -> Result<(), StoreError> {
     let mut order: Vec<usize> = (0..batch.len()).collect();
     // Batches that set the same messages aside wait for one another, not each for the other.
     order.sort_unstable_by_key(|&nth| (batch[nth].belonging.account(), batch[nth].digest));
-    let mut unclaimed: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (message, report) in placed.unclaimed {
-        unclaimed.entry(message).or_default().push(report);
+    let mut by_message: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (message, report) in unclaimed {
+        by_message.entry(message).or_default().push(report);
     }
     let takes_away = batch.iter().any(|message| message.replay.is_some());
     let mut locked = false;
     for nth in order {
         let message = &batch[nth];
-        let unclaimed = unclaimed.get(&nth).map(Vec::as_slice).unwrap_or_default();
-        let asides = asides(message, unclaimed.iter().copied());
+        let unclaimed = by_message.get(&nth).map(Vec::as_slice).unwrap_or_default();
+        let mut asides = asides(message, unclaimed.iter().copied());
+        let inbound = inbound(conn, memory, message, &asides).await?;
+        if let ([aside], Some(name)) = (&mut *asides, &inbound) {
+            aside.policy_domain = name;
+        }
         if !locked && (message.replay.is_some() || !asides.is_empty()) {
             locked = true;
             let lock = if takes_away {
@@ -153,17 +167,35 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<A
             offset: None,
         });
     }
-    if message.reports.is_empty() && asides.is_empty() {
+    if let Some(other) = message.other
+        && message.reports.is_empty()
+        && asides.is_empty()
+    {
         asides.push(Aside {
             kind: SetAsideKind::Other,
             policy_domain: "",
-            reason: message.other,
+            reason: other,
             detail: "no aggregate report in it".to_owned(),
             leaf: "",
             offset: None,
         });
     }
     asides
+}
+
+/// The name of the domain that other mail came to: kept with it, so that each domain has its own of a mail to several.
+async fn inbound(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    message: &NewMessage,
+    asides: &[Aside<'_>],
+) -> Result<Option<Box<str>>, StoreError> {
+    match (message.belonging, asides) {
+        (Belonging::Domain(account, domain), [aside]) if aside.kind == SetAsideKind::Other => {
+            place::named(conn, memory, account, domain).await
+        }
+        _ => Ok(None),
+    }
 }
 
 fn cut(text: &str, bytes_max: usize) -> &str {

@@ -1,21 +1,23 @@
 //! A batch of messages into the database, in one transaction: the only way a report gets in.
 //!
 //! Place (whose is it), decide (new, duplicate, conflict), insert, move the roll-ups, keep the bytes. After an error
-//! nothing of the batch is there.
+//! nothing of the batch is there. Where domains lie on several servers, it is one transaction a domain (`by_domain.rs`).
 
+mod by_domain;
 mod decide;
 mod insert;
 mod keep;
 mod place;
 mod rollups;
 
-use super::db::{Args, Conn};
+use super::db::{Args, Conn, Layout};
 use super::memory::Memory;
 use super::sql::sql;
 use super::{Belonging, DomainId, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport};
 
 use decide::Decisions;
-use place::Claim;
+use keep::Copies;
+use place::{Claim, Names};
 use rollups::Moves;
 
 /// How batches are committed.
@@ -34,22 +36,38 @@ pub struct FreshDomain {
 }
 
 impl Store {
-    /// Commits a batch and gives an outcome for each message, in order. When this returns, all of it is on disk.
-    ///
-    /// Must be awaited to its end: a dropped call may have committed or not.
+    /// As [`Self::commit_slice`], for who needs the batch no more.
     ///
     /// # Errors
-    /// Nothing of the batch is in the database; only after a lost connection during the commit itself it may be, and
-    /// sending it again is then counted as duplicates.
+    /// As there.
     pub async fn commit(
         &self,
         mut batch: Vec<NewMessage>,
         options: &CommitOptions<'_>,
     ) -> Result<Vec<Outcome>, StoreError> {
+        self.commit_slice(&mut batch, options).await
+    }
+
+    /// Commits a batch and gives an outcome for each message, in order. When this returns, all of it is on disk. The
+    /// messages stay as they were, so that parts of a batch that was refused can be tried.
+    ///
+    /// Must be awaited to its end: a dropped call may have committed or not.
+    ///
+    /// # Errors
+    /// Nothing of the batch is in the database; only after a lost connection during the commit itself it may be, and
+    /// sending it again is then counted as duplicates. Where domains lie on several servers, that of some may be.
+    pub async fn commit_slice(
+        &self,
+        batch: &mut [NewMessage],
+        options: &CommitOptions<'_>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        if self.layout() == Layout::ByDomain {
+            return self.commit_by_domain(batch, options).await;
+        }
         for _ in 0..PLACED_MAX {
             let mut write = self.write().await?;
             let (mut conn, memory) = write.parts();
-            if let Some(outcomes) = commit(&mut conn, memory, &mut batch, options).await? {
+            if let Some(outcomes) = commit(&mut conn, memory, batch, options).await? {
                 write.commit().await?;
                 return Ok(outcomes);
             }
@@ -76,14 +94,35 @@ async fn commit(
     if !placed.claims.iter().all(|claim| held.contains(&claim.domain)) {
         return Ok(None);
     }
-    let mut decisions = decide::decide(conn, memory, batch, &placed.claims).await?;
+    let mut copies = Copies::default();
+    let stored = count(conn, memory, batch, &placed.claims, &placed.names, &mut copies, options).await?;
+    let mut outcomes = outcomes(batch, stored);
+    let added = placed.added;
+    keep::set_aside(conn, memory, batch, placed.unclaimed, &mut outcomes).await?;
+    if added {
+        conn.run(sql!("domains_changed"), Args::default()).await?;
+    }
+    Ok(Some(outcomes))
+}
+
+/// Counts the reports of domains that are held.
+async fn count(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &[NewMessage],
+    claims: &[Claim],
+    names: &Names,
+    copies: &mut Copies,
+    options: &CommitOptions<'_>,
+) -> Result<Vec<(Claim, StoredReport)>, StoreError> {
+    let mut decisions = decide::decide(conn, memory, batch, claims).await?;
     let mut moves = Moves::default();
     insert::insert(
         conn,
         memory,
         batch,
         &decisions,
-        &placed.names,
+        names,
         &mut moves,
         options.keep_originals,
     )
@@ -91,15 +130,9 @@ async fn commit(
     decisions.apply_changes(conn, batch, &mut moves).await?;
     moves.apply(conn).await?;
     if options.keep_originals {
-        keep::originals(conn, batch, &decisions).await?;
+        keep::originals(conn, batch, &decisions, copies).await?;
     }
-    let mut outcomes = outcomes(batch, &decisions);
-    let added = placed.added;
-    keep::set_aside(conn, memory, batch, placed, &mut outcomes).await?;
-    if added {
-        conn.run(sql!("domains_changed"), Args::default()).await?;
-    }
-    Ok(Some(outcomes))
+    Ok(stored(batch, &decisions))
 }
 
 /// Whose rows the batch may change.
@@ -111,24 +144,28 @@ fn domains(batch: &[NewMessage], claims: &[Claim]) -> Vec<DomainId> {
     claims.iter().map(|claim| claim.domain).chain(addressed).collect()
 }
 
-fn outcomes(batch: &[NewMessage], decisions: &Decisions) -> Vec<Outcome> {
-    let mut outcomes = vec![Outcome::default(); batch.len()];
-    for decision in &decisions.all {
-        let Claim {
-            message,
-            report,
-            domain,
-        } = decision.claim;
-        let (leaf, new) = &batch[message].reports[report];
-        outcomes[message].reports.push(StoredReport {
+fn stored(batch: &[NewMessage], decisions: &Decisions) -> Vec<(Claim, StoredReport)> {
+    let stored = decisions.all.iter().map(|decision| {
+        let claim = decision.claim;
+        let (leaf, new) = &batch[claim.message].reports[claim.report];
+        let stored = StoredReport {
             no: decision.no,
-            domain,
+            domain: claim.domain,
             fate: decision.fate,
             policy_domain: new.report.policy.domain.to_string(),
             records: new.report.records.len() as u64,
             messages: new.messages(),
             leaf: leaf.clone(),
-        });
+        };
+        (claim, stored)
+    });
+    stored.collect()
+}
+
+fn outcomes(batch: &[NewMessage], stored: Vec<(Claim, StoredReport)>) -> Vec<Outcome> {
+    let mut outcomes = vec![Outcome::default(); batch.len()];
+    for (claim, stored) in stored {
+        outcomes[claim.message].reports.push(stored);
     }
     outcomes
 }

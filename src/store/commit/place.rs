@@ -94,7 +94,7 @@ fn covers(name: &str, policy_domain: &str) -> bool {
 }
 
 /// The name of a domain row, if the account has it.
-async fn named(
+pub(super) async fn named(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     account: AccountId,

@@ -18,10 +18,24 @@ enum Held {
     Postgres(Columns),
 }
 
-enum Value {
+/// A value of a column, of whichever type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) enum Value {
     Int(Option<i64>),
     Text(Option<String>),
     Blob(Option<Vec<u8>>),
+}
+
+impl Value {
+    /// How much memory it takes, about.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Int(_) => 0,
+                Self::Text(text) => text.as_ref().map_or(0, String::len),
+                Self::Blob(blob) => blob.as_ref().map_or(0, Vec::len),
+            }
+    }
 }
 
 impl Default for Args {
@@ -101,6 +115,33 @@ impl Args {
         args
     }
 
+    /// The values of one row, for no database in particular.
+    pub(super) fn into_values(self) -> Vec<Value> {
+        match self.0 {
+            Held::Open(values) => values,
+            Held::Sqlite(_) | Held::Postgres(_) => {
+                debug_assert!(false, "arguments for one database");
+                Vec::new()
+            }
+        }
+    }
+
+    /// A value, and an array of values, for PostgreSQL.
+    pub(super) fn with_array(first: Value, array: &[Value]) -> PgArguments {
+        let mut args = Self::default().value(first).into_postgres();
+        let mut column = Self::columns(1);
+        for value in array {
+            column.push(value);
+            column.end_row();
+        }
+        if let Held::Postgres(columns) = column.0 {
+            for column in columns.all {
+                args.add(column).expect(BINDABLE);
+            }
+        }
+        args
+    }
+
     pub fn int(mut self, value: i64) -> Self {
         self.push_int(value);
         self
@@ -124,6 +165,19 @@ impl Args {
     pub fn opt_text(mut self, value: Option<&str>) -> Self {
         self.push_opt_text(value);
         self
+    }
+
+    pub fn value(mut self, value: Value) -> Self {
+        self.push(&value);
+        self
+    }
+
+    pub fn push(&mut self, value: &Value) {
+        match value {
+            Value::Int(value) => self.push_opt_int(*value),
+            Value::Text(value) => self.push_opt_text(value.as_deref()),
+            Value::Blob(value) => self.push_opt_blob(value.as_deref()),
+        }
     }
 
     pub fn push_int(&mut self, value: i64) {

@@ -1,5 +1,5 @@
 //! One statement for many rows. SQLite gets the `values` tuple repeated; PostgreSQL gets each column as one array, so
-//! that its statement is the same for any number of rows.
+//! that its statement is the same for any number of rows; where that has to be sent on, see `routed.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-use super::{Args, Side};
+use super::{Args, Shape, Side, routed};
 
 /// Rows that one statement takes, with their values.
 pub(super) enum Piece {
@@ -19,7 +19,7 @@ pub(super) enum Piece {
 impl Piece {
     /// The first piece of `rows`, which is taken from it; `None` if there are none.
     pub fn cut<T>(
-        is_postgres: bool,
+        shape: Shape,
         sql: &'static str,
         rows: &mut &[T],
         bind: &mut impl FnMut(&mut Args, &T),
@@ -27,12 +27,19 @@ impl Piece {
         if rows.is_empty() {
             return None;
         }
-        Some(if is_postgres {
-            let (text, args) = Unnested::fill(sql, rows, bind);
-            Self::Postgres(AssertSqlSafe(text).into_sql_str(), args)
-        } else {
-            let (text, args) = Expanded::fill(sql, rows, bind);
-            Self::Sqlite(AssertSqlSafe(text).into_sql_str(), args)
+        Some(match shape {
+            Shape::Sqlite => {
+                let (text, args) = Expanded::fill(sql, rows, bind);
+                Self::Sqlite(AssertSqlSafe(text).into_sql_str(), args)
+            }
+            Shape::Routed if routed::is_by_domain(sql) => {
+                let (text, args) = routed::fill(sql, rows, bind);
+                Self::Postgres(AssertSqlSafe(text).into_sql_str(), args)
+            }
+            Shape::Postgres | Shape::Routed => {
+                let (text, args) = Unnested::fill(sql, rows, bind);
+                Self::Postgres(AssertSqlSafe(text).into_sql_str(), args)
+            }
         })
     }
 
@@ -149,7 +156,7 @@ impl Unnested {
 }
 
 /// Splits a statement around its (only) `values` and the tuple that follows.
-fn values_tuple(sql: &'static str) -> (&'static str, &'static str, &'static str) {
+pub(super) fn values_tuple(sql: &str) -> (&str, &str, &str) {
     const VALUES: &str = "values ";
     const SHAPE: &str = "a bulk statement has one tuple of placeholders behind `values`";
     let values = sql.rfind("values (").expect(SHAPE);

@@ -3,6 +3,7 @@
 
 mod args;
 mod bulk;
+pub(super) mod routed;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join;
@@ -11,8 +12,9 @@ use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, Decode, Postgres, Row as _, Sqlite, Type};
 
+use super::schema::Kind;
 use super::{DomainId, StoreError, postgres, sqlite};
-pub(super) use args::Args;
+pub(super) use args::{Args, Value};
 use bulk::Piece;
 
 /// One row of an answer.
@@ -55,6 +57,18 @@ impl Row {
         self.value(column)
     }
 
+    /// Every column, of these kinds.
+    pub fn values(&self, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
+        let value = |(nth, kind): (usize, &Kind)| {
+            Ok(match kind {
+                Kind::Int => Value::Int(self.value(nth)?),
+                Kind::Text => Value::Text(self.value(nth)?),
+                Kind::Blob => Value::Blob(self.value(nth)?),
+            })
+        };
+        kinds.iter().enumerate().map(value).collect()
+    }
+
     fn value<'r, T>(&'r self, column: usize) -> Result<T, StoreError>
     where
         T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
@@ -73,8 +87,25 @@ pub(super) enum Link {
     Sqlite(Box<SqliteConnection>),
     SqliteReader(PoolConnection<Sqlite>),
     /// With a pool for what is to be committed apart from the writer's transaction.
-    Postgres(Box<PgConnection>, PgPool),
-    PostgresReader(PoolConnection<Postgres>),
+    Postgres(Box<PgConnection>, PgPool, Layout),
+    PostgresReader(PoolConnection<Postgres>, Layout),
+}
+
+/// Where the rows of a domain lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// With all others.
+    Together,
+    /// On one of several servers (Citus), by the number of the domain.
+    ByDomain,
+}
+
+/// How a statement for many rows is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Sqlite,
+    Postgres,
+    Routed,
 }
 
 /// A held connection, by its dialect.
@@ -88,8 +119,16 @@ impl Link {
         match self {
             Self::Sqlite(conn) => Side::Sqlite(conn),
             Self::SqliteReader(conn) => Side::Sqlite(conn),
-            Self::Postgres(conn, _) => Side::Postgres(conn),
-            Self::PostgresReader(conn) => Side::Postgres(conn),
+            Self::Postgres(conn, ..) => Side::Postgres(conn),
+            Self::PostgresReader(conn, _) => Side::Postgres(conn),
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Sqlite(_) | Self::SqliteReader(_) => Shape::Sqlite,
+            Self::Postgres(_, _, Layout::Together) | Self::PostgresReader(_, Layout::Together) => Shape::Postgres,
+            Self::Postgres(_, _, Layout::ByDomain) | Self::PostgresReader(_, Layout::ByDomain) => Shape::Routed,
         }
     }
 
@@ -106,7 +145,7 @@ impl Link {
     pub async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
         match self {
             Self::SqliteReader(conn) => conn.close_on_drop(),
-            Self::PostgresReader(conn) => conn.close_on_drop(),
+            Self::PostgresReader(conn, _) => conn.close_on_drop(),
             Self::Sqlite(_) | Self::Postgres(..) => {}
         }
         match self.side() {
@@ -136,9 +175,9 @@ impl Link {
     pub async fn close(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(conn) => conn.close().await?,
-            Self::Postgres(conn, _) => conn.close().await?,
+            Self::Postgres(conn, ..) => conn.close().await?,
             Self::SqliteReader(conn) => drop(conn),
-            Self::PostgresReader(conn) => drop(conn),
+            Self::PostgresReader(conn, _) => drop(conn),
         }
         Ok(())
     }
@@ -175,6 +214,34 @@ impl Conn<'_> {
         })
     }
 
+    /// Row after row of the answer, until `each` has had enough (false).
+    pub async fn walk(
+        &mut self,
+        sql: &'static str,
+        args: Args,
+        mut each: impl FnMut(Row) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        match self.0.side() {
+            Side::Sqlite(conn) => {
+                let mut rows = sqlx::query_with(sql, args.into_sqlite()).fetch(conn);
+                while let Some(row) = rows.try_next().await? {
+                    if !each(Row::Sqlite(row))? {
+                        break;
+                    }
+                }
+            }
+            Side::Postgres(conn) => {
+                let mut rows = sqlx::query_with(sql, args.into_postgres()).fetch(conn);
+                while let Some(row) = rows.try_next().await? {
+                    if !each(Row::Postgres(row))? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The first row, if there is one.
     pub async fn first(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
         Ok(match self.0.side() {
@@ -192,7 +259,7 @@ impl Conn<'_> {
     /// As [`Self::first`], but committed by itself, whatever becomes of the transaction, where other writers would
     /// wait for the row until it ends.
     pub async fn first_apart(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
-        let Link::Postgres(_, pool) = self.0 else {
+        let Link::Postgres(_, pool, _) = self.0 else {
             return self.first(sql, args).await;
         };
         let mut conn = pool.acquire().await?;
@@ -222,12 +289,12 @@ impl Conn<'_> {
         rows: &[T],
         mut bind: impl FnMut(&mut Args, &T),
     ) -> Result<(), StoreError> {
-        let is_postgres = matches!(self.0.side(), Side::Postgres(_));
+        let shape = self.0.shape();
         let mut rest = rows;
-        let mut next = Piece::cut(is_postgres, sql, &mut rest, &mut bind);
+        let mut next = Piece::cut(shape, sql, &mut rest, &mut bind);
         while let Some(piece) = next {
             // The database works elsewhere: the values of the next piece are gathered meanwhile.
-            let gathering = async { Piece::cut(is_postgres, sql, &mut rest, &mut bind) };
+            let gathering = async { Piece::cut(shape, sql, &mut rest, &mut bind) };
             let (done, following) = join(piece.run(self.0.side()), gathering).await;
             done?;
             next = following;
@@ -243,9 +310,9 @@ impl Conn<'_> {
         mut bind: impl FnMut(&mut Args, &T),
     ) -> Result<Vec<Row>, StoreError> {
         let mut answer = Vec::new();
-        let is_postgres = matches!(self.0.side(), Side::Postgres(_));
+        let shape = self.0.shape();
         let mut rest = rows;
-        while let Some(piece) = Piece::cut(is_postgres, sql, &mut rest, &mut bind) {
+        while let Some(piece) = Piece::cut(shape, sql, &mut rest, &mut bind) {
             match (piece, self.0.side()) {
                 (Piece::Sqlite(sql, args), Side::Sqlite(conn)) => {
                     let mut found = sqlx::query_with(sql, args).fetch(conn);
@@ -281,6 +348,26 @@ impl Conn<'_> {
     pub async fn lock(&mut self, lock: Lock) -> Result<(), StoreError> {
         if let Side::Postgres(conn) = self.0.side() {
             postgres::lock(conn, lock).await?;
+        }
+        Ok(())
+    }
+
+    pub fn is_sqlite(&mut self) -> bool {
+        matches!(self.0.side(), Side::Sqlite(_))
+    }
+
+    /// How PostgreSQL would run a statement; nothing for SQLite.
+    pub async fn explain(&mut self, statement: &str) -> Result<Vec<String>, StoreError> {
+        match self.0.side() {
+            Side::Sqlite(_) => Ok(Vec::new()),
+            Side::Postgres(conn) => Ok(postgres::explain(conn, statement).await?),
+        }
+    }
+
+    /// Keeps everybody else from writing to these tables until the transaction ends. SQLite has one writer anyway.
+    pub async fn lock_tables(&mut self, tables: &[&str]) -> Result<(), StoreError> {
+        if let Side::Postgres(conn) = self.0.side() {
+            postgres::lock_tables(conn, tables).await?;
         }
         Ok(())
     }

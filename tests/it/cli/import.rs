@@ -122,19 +122,39 @@ fn a_file_that_cannot_be_read_is_named_and_the_rest_is_imported() {
 }
 
 #[test]
-fn a_file_over_the_limit_is_named_with_the_setting() {
+fn a_message_over_the_limit_is_quarantined_unread_and_named_with_the_setting() {
     let home = Home::new();
     home.file("1.xml", report("one", 3));
-    let mut command = home.command(&["import", "1.xml"]);
-    let done = command
-        .env("TALLYMARK__LIMITS__MESSAGE_BYTES_MAX", "100")
-        .assert()
-        .code(1);
-    assert!(
-        stderr(&done).contains("longer than 100 bytes: raise limits.message_bytes_max"),
-        "{}",
-        stderr(&done)
+    let message = "From a@b Thu Jan  1 00:00:00 1970\nSubject: x\n\nx\n\n";
+    let large = "From a@b Thu Jan  1 00:00:00 1970\nSubject: ".to_owned() + &"y".repeat(200) + "\n\nx\n\n";
+    home.file("box", message.to_owned() + &large + message + &large);
+    let limited = |arguments: &[&str]| {
+        let mut command = home.command(arguments);
+        command.env("TALLYMARK__LIMITS__MESSAGE_BYTES_MAX", "100");
+        command.assert().success()
+    };
+    // Again, nothing is kept twice.
+    for _ in 0..2 {
+        let done = limited(&["import", "--json", "1.xml", "box"]);
+        let said = stderr(&done);
+        for origin in ["1.xml", "box, message 2", "box, message 4"] {
+            let complaint = format!("{origin}: message is longer than 100 bytes: raise limits.message_bytes_max");
+            assert!(said.contains(&complaint), "{said}");
+        }
+        let summary: Value = serde_json::from_str(&stdout(&done)).unwrap();
+        assert_eq!(summary["quarantined"]["message_too_large"], 3, "{summary}");
+        assert_eq!(summary["unreadable_files"], 0, "{summary}");
+    }
+    let listed = stdout(&home.run(&["quarantine", "list", "--kind", "quarantined"]).success());
+    assert_eq!(listed.matches("message_too_large").count(), 3, "{listed}");
+    // There is nothing to be read again: the message is where it was.
+    home.run(&["quarantine", "replay", "--all"]);
+    assert_eq!(
+        stdout(&home.run(&["quarantine", "list", "--kind", "quarantined"]).success()),
+        listed
     );
+    // With a higher limit the same command takes it.
+    assert_eq!(import(&home, &["--add-domains", "1.xml"])["reports"]["stored"], 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tallymark::clock::Clock;
 use tallymark::domains::{ServiceNames, public_id, rua_token};
 use tallymark::http::{AppState, HttpConfig, router, serve};
-use tallymark::ingest::{FreshDomain, Intake, IntakeOptions};
+use tallymark::ingest::{Belonging, FreshDomain, Intake, IntakeOptions, RawMessage};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
 use tallymark::page;
@@ -121,6 +121,18 @@ impl TestApp {
     /// The number behind a public id.
     pub async fn domain_id(&self, public_id: &str) -> DomainId {
         self.store.domain(self.account, public_id).await.unwrap().unwrap().id
+    }
+
+    /// Hands in mail to the domain that is no report, as a mail server would; gives its number.
+    pub async fn mail(&self, public_id: &str, bytes: impl Into<Vec<u8>>) -> i64 {
+        let raw = RawMessage {
+            bytes: bytes.into(),
+            received_at: NOW,
+            origin: "192.0.2.1:25 mx.example, from <a@b.example>".to_owned(),
+            belonging: Belonging::Domain(self.account, self.domain_id(public_id).await),
+            envelope: None,
+        };
+        self.intake.submit(raw).await.unwrap().set_aside[0].id.0
     }
 
     /// Hands a report in and gives the answer, which must be 201.

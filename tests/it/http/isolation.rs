@@ -16,7 +16,8 @@ fn ask(route: &Route, domain: &str, report: &str) -> Ask {
         .path
         .replace("{id}", id)
         .replace("{report_id}", report)
-        .replace("{source_ip}", PASS.source);
+        .replace("{source_ip}", PASS.source)
+        .replace("{message_id}", MAIL);
     let ask = Ask::new(route.method.as_str(), &path);
     match route.body {
         Body::None => ask,
@@ -37,7 +38,10 @@ fn code(answer: &Answer) -> (u16, String) {
     (answer.status, body["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// An app with a domain that has a report, and the ids of both.
+/// The first message that is set aside.
+const MAIL: &str = "1";
+
+/// An app with a domain that has a report and a mail, and the ids of domain and report.
 async fn app() -> (TestApp, String, String) {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
@@ -45,6 +49,7 @@ async fn app() -> (TestApp, String, String) {
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
     let report = taken["reports"][0]["id"].to_string();
+    assert_eq!(app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(), MAIL);
     (app, domain, report)
 }
 

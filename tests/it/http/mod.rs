@@ -7,6 +7,7 @@ mod contract;
 mod domains;
 mod export;
 mod figures;
+mod inbound;
 mod isolation;
 mod openapi;
 mod quarantine;

@@ -89,21 +89,58 @@ fn breaks_down() -> FreshDomain {
     panic!("made to fail by a test");
 }
 
-/// Should writing a batch panic, its senders are told, and the next batch goes on.
+/// Should writing a message panic, it is set aside, and the next batch goes on.
 #[tokio::test]
-async fn a_panic_in_the_writer_ends_one_batch_only() {
+async fn a_panic_in_the_writer_costs_one_message_only() {
     let way = Way::with(|options| options.fresh = breaks_down).await;
     let domain = way.domain("example.com").await;
     way.submit(xml("example.com", "1", 1)).await;
     let mut adding = way.raw(xml("example.org", "1", 1));
     adding.belonging = tallymark::ingest::Belonging::AddDomains(way.account);
-    let refused = way.intake.submit(adding).await;
-    assert!(
-        matches!(refused, Err(IntakeError::Closed | IntakeError::Store(_))),
-        "{refused:?}"
-    );
+    let outcome = way.intake.submit(adding).await.unwrap();
+    assert_eq!(outcome.set_aside[0].reason, "not_storable", "{outcome:?}");
     way.submit(xml("example.com", "2", 2)).await;
     assert_eq!(way.check(domain).await.messages(), 3);
+    way.close().await;
+}
+
+/// One message that the database refuses is set aside, and none of those that came with it is refused for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_database_refuses_harms_nobody_else() {
+    let way = Way::open().await;
+    let domain = way.domain("example.com").await;
+    let refuse = "create trigger refuse before insert on reports when new.report_id like 'bad%'
+        begin select raise(abort, 'refused by a test'); end";
+    crate::sqlite(&way.database(), refuse).await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for nth in 1..=100_u64 {
+        let id = if nth % 40 == 7 {
+            format!("bad{nth}")
+        } else {
+            nth.to_string()
+        };
+        let (intake, raw) = (way.intake.clone(), way.raw(xml("example.com", &id, nth)));
+        waiting.spawn(async move { (nth, intake.submit(raw).await.unwrap()) });
+    }
+    while let Some(outcome) = waiting.join_next().await {
+        let (nth, outcome) = outcome.unwrap();
+        let reasons: Vec<_> = outcome.set_aside.iter().map(|note| &*note.reason).collect();
+        if nth % 40 == 7 {
+            assert_eq!((outcome.reports.len(), &*reasons), (0, &["not_storable"][..]));
+        } else {
+            assert_eq!((outcome.reports.len(), reasons.len()), (1, 0), "{nth}");
+        }
+    }
+    assert_eq!(way.check(domain).await.messages(), 5_050 - 7 - 47 - 87);
+    // Nothing can be written at all: then nothing is set aside, and the sender is told.
+    crate::sqlite(
+        &way.database(),
+        "create trigger refuse_all before insert on set_aside begin select raise(abort, 'refused by a test'); end",
+    )
+    .await;
+    let refused = way.intake.submit(way.raw(xml("example.com", "bad", 1_000))).await;
+    assert!(matches!(refused, Err(IntakeError::Store(_))), "{refused:?}");
+    way.submit(xml("example.com", "good", 2_000)).await;
     way.close().await;
 }
 

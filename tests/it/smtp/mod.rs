@@ -1,6 +1,7 @@
 //! The listener over real sockets, with a real database behind it.
 
 mod limits;
+mod poison;
 mod recipients;
 mod senders;
 mod sessions;

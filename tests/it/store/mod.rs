@@ -1,10 +1,13 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
 mod conflicts;
+mod copy;
+mod distributed;
 mod facets;
 mod faults;
 mod figures;
 mod leases;
+mod mailboxes;
 mod nodes;
 mod retention;
 mod statements;
@@ -41,9 +44,11 @@ pub const FIRST_PAGE: Page = Page {
 pub enum Dialect {
     Sqlite,
     Postgres,
+    /// PostgreSQL where each domain lies on one of several servers: see `distributed.rs`.
+    Distributed,
 }
 
-/// Makes two tests of `async fn name(db: Database)`: one for each database.
+/// Makes tests of `async fn name(db: Database)`: one for each database.
 macro_rules! on_both {
     ($name:ident) => {
         mod $name {
@@ -57,6 +62,11 @@ macro_rules! on_both {
             #[tokio::test]
             async fn postgres() {
                 super::$name(Database::start(Dialect::Postgres).await).await;
+            }
+
+            #[tokio::test]
+            async fn distributed() {
+                super::$name(Database::start(Dialect::Distributed).await).await;
             }
         }
     };
@@ -74,8 +84,9 @@ pub struct Database {
 }
 
 impl Database {
-    pub async fn start(dialect: Dialect) -> Self {
-        let (location, folder) = match dialect {
+    /// Where an empty database is, or will be once it is opened.
+    pub async fn place(dialect: Dialect) -> (Location, Option<tempfile::TempDir>) {
+        match dialect {
             Dialect::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 (Location::File(folder.path().join("tallymark.sqlite")), Some(folder))
@@ -84,7 +95,17 @@ impl Database {
                 let server = Server::shared();
                 (Location::Server(server.url(&server.database().await)), None)
             }
-        };
+            Dialect::Distributed => (distributed::place().await, None),
+        }
+    }
+
+    pub async fn start(dialect: Dialect) -> Self {
+        let (location, folder) = Self::place(dialect).await;
+        if dialect == Dialect::Distributed {
+            let store = Store::open(location.clone()).await.unwrap();
+            store.distribute().await.unwrap();
+            store.close().await;
+        }
         let store = Store::open(location.clone()).await.unwrap();
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap();
         let domain = store
@@ -212,7 +233,7 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
             .map(|report| ("report.xml".to_owned(), report))
             .collect(),
         problems: Vec::new(),
-        other: "mail",
+        other: Some("mail"),
         replay: None,
     }
 }

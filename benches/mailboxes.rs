@@ -1,0 +1,149 @@
+//! Many mails in one Maildir and in one IMAP folder: how fast they are read into SQLite (WAL, synchronous=FULL), each
+//! answered after its commit, and what memory that takes.
+//!
+//! The program runs as people start it, in a process of its own, so that its peak memory is its own; so does Debian's
+//! Dovecot, on the same cores. `cargo bench --bench mailboxes [-- MAILS]`.
+
+#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
+
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../tests/it/mailbox/dovecot.rs"]
+mod dovecot;
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../tests/it/mailbox/program.rs"]
+mod program;
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use dovecot::{Ability, Dovecot, PASSWORD, USER};
+use program::Tallymark;
+use support::corpus::{self, Mix};
+
+fn main() {
+    let wanted = std::env::args()
+        .skip(1)
+        .find_map(|text| text.parse().ok())
+        .unwrap_or(100_000);
+    println!(
+        "{wanted} mails in one folder each, {:.1} MB",
+        fill(None, wanted) as f64 / 1e6
+    );
+    maildir(wanted);
+    imap(wanted);
+    import(wanted);
+}
+
+/// The import command, of a Maildir and of an mbox.
+fn import(mails: usize) {
+    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let maildir = folder.path().join("Maildir/cur");
+    fs::create_dir_all(&maildir).expect("a Maildir");
+    fill(Some(&maildir), mails);
+    let mbox = fs::File::create(folder.path().join("mbox")).expect("an mbox");
+    let mut mbox = std::io::BufWriter::new(mbox);
+    for entry in fs::read_dir(&maildir).expect("mails") {
+        let mail = fs::read(entry.expect("a mail").path()).expect("a mail");
+        let mark = b"From a@example.com Thu Jan  1 00:00:00 1970\n";
+        mbox.write_all(&[mark, &mail[..], b"\n"].concat())
+            .expect("room on the disk");
+    }
+    mbox.flush().expect("room on the disk");
+    for (what, path) in [("import of a Maildir", "Maildir"), ("import of an mbox", "mbox")] {
+        let began = Instant::now();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
+            .current_dir(folder.path())
+            .args([
+                "--data",
+                &format!("data-{path}"),
+                "import",
+                "--add-domains",
+                "--json",
+                path,
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program");
+        let mut peak = 0;
+        let status = loop {
+            peak = peak.max(program::peak_mebibytes(child.id()).unwrap_or(0));
+            match child.try_wait().expect("a child") {
+                Some(status) => break status,
+                None => std::thread::park_timeout(std::time::Duration::from_millis(50)),
+            }
+        };
+        assert!(status.success(), "{status}");
+        let seconds = began.elapsed().as_secs_f64();
+        let rate = mails as f64 / seconds;
+        println!("{what}: {seconds:.1} s, {rate:.0} mails/s, peak resident memory {peak} MiB");
+    }
+}
+
+fn maildir(mails: usize) {
+    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let maildir = folder.path().join("Maildir");
+    for part in ["new", "cur", "tmp"] {
+        fs::create_dir_all(maildir.join(part)).expect("a Maildir");
+    }
+    fill(Some(&maildir.join("new")), mails);
+    let settings = "[[maildir]]\nname = \"box\"\npath = \"Maildir\"\nadd_domains = true\nprocessed = \"Processed\"\n";
+    fs::write(folder.path().join("t.toml"), settings).expect("settings");
+    measure("Maildir, mail moved to another", folder.path(), mails);
+}
+
+fn imap(mails: usize) {
+    let server = Dovecot::start(Ability::Everything);
+    fill(Some(&server.path("mail/new")), mails);
+    server.own(&server.path("mail"));
+    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    fs::write(folder.path().join("password"), PASSWORD).expect("a password");
+    let settings = format!(
+        "[[imap]]\nname = \"box\"\nhost = \"localhost\"\nport = {}\nca_file = {:?}\nuser = \"{USER}\"\n\
+         password_file = \"password\"\nprocessed_folder = \"Processed\"\nadd_domains = true\n",
+        server.tls_port,
+        server.ca_file(),
+    );
+    fs::write(folder.path().join("t.toml"), settings).expect("settings");
+    measure("IMAP with TLS, mail moved to another folder", folder.path(), mails);
+}
+
+/// Runs the program until the source is read to its end.
+fn measure(what: &str, folder: &Path, mails: usize) {
+    let began = Instant::now();
+    let tallymark = Tallymark::start(folder);
+    while tallymark.source("box")["read_at"].is_null() {
+        std::thread::park_timeout(std::time::Duration::from_millis(200));
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let taken = tallymark.metric("tallymark_source_messages_total{source=\"box\",outcome=\"taken\"}");
+    assert_eq!(taken, mails as u64, "{}", tallymark.log());
+    println!(
+        "{what}: {seconds:.1} s, {:.0} mails/s, peak resident memory {} MiB",
+        mails as f64 / seconds,
+        tallymark.peak_mebibytes()
+    );
+    tallymark.stop();
+}
+
+/// Writes mails into a folder, as many as wanted and no two alike; gives their bytes.
+fn fill(folder: Option<&Path>, wanted: usize) -> usize {
+    let (mut written, mut bytes) = (0, 0);
+    for seed in 1.. {
+        for mail in corpus::mails(Mix::STANDARD, seed) {
+            if written == wanted {
+                return bytes;
+            }
+            if let Some(folder) = folder {
+                fs::write(folder.join(format!("{}.{written:07}.host", 1_760_000_000)), &mail.bytes).expect("a mail");
+            }
+            written += 1;
+            bytes += mail.bytes.len();
+        }
+    }
+    bytes
+}

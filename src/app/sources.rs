@@ -1,0 +1,203 @@
+//! The mailboxes, Maildirs and folders of the settings: made ready, started, stopped.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, options, random};
+use crate::config::{Config, Folder, Imap, ImapAuth, ImapTls, Maildir, OauthGrant};
+use crate::health::Health;
+use crate::ingest::Belonging;
+use crate::origin::imap::{Grant, ImapSettings, OauthSettings, Protection, SignIn};
+use crate::origin::maildir::MaildirSettings;
+use crate::origin::sources::{Kind, Source, Sources};
+use crate::store::{Location, Mode, Store};
+
+/// What an installation without accounts gets, as an import makes it.
+const DEFAULT_ACCOUNT: &str = "default";
+
+/// Sources that are being read.
+pub(super) struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Stops reading; what was handed in is not lost.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if self.task.await.is_err() {
+            tracing::error!("reading sources broke down while it was stopping");
+        }
+    }
+}
+
+impl App {
+    /// Starts to read all sources of the settings.
+    ///
+    /// # Errors
+    /// If one is for an account that is not there.
+    pub(super) async fn start_sources(&self, health: &Health) -> anyhow::Result<Running> {
+        let config = &self.config;
+        let sources = self.sources().await?;
+        let all = Sources {
+            clock: self.clock.clone(),
+            intake: self.intake.clone(),
+            store: self.store.clone(),
+            metrics: self.metrics.clone(),
+            health: health.clone(),
+            node: node(config)?,
+            message_bytes_max: config.limits.message_bytes_max,
+            random: || u64::from_ne_bytes(random()),
+        };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(all.run(sources, stop.clone()));
+        Ok(Running { stop, task })
+    }
+
+    async fn sources(&self) -> anyhow::Result<Vec<Source>> {
+        let mut sources = Vec::new();
+        for imap in &self.config.imap {
+            let kind = Kind::Imap(Box::new(imap_settings(imap)));
+            sources.push(
+                self.source(&imap.name, &imap.account, imap.add_domains, imap.poll_seconds, kind)
+                    .await?,
+            );
+        }
+        for maildir in &self.config.maildir {
+            let Maildir {
+                name,
+                account,
+                add_domains,
+                poll_seconds,
+                ..
+            } = maildir;
+            let kind = Kind::Maildir(MaildirSettings {
+                path: maildir.path.clone(),
+                processed: given(&maildir.processed),
+                failed: given(&maildir.failed),
+            });
+            sources.push(self.source(name, account, *add_domains, *poll_seconds, kind).await?);
+        }
+        for folder in &self.config.folder {
+            let Folder {
+                name,
+                path,
+                account,
+                add_domains,
+                poll_seconds,
+            } = folder;
+            let kind = Kind::Folder(path.clone());
+            sources.push(self.source(name, account, *add_domains, *poll_seconds, kind).await?);
+        }
+        Ok(sources)
+    }
+
+    async fn source(
+        &self,
+        name: &str,
+        account: &str,
+        add_domains: bool,
+        poll_seconds: u64,
+        kind: Kind,
+    ) -> anyhow::Result<Source> {
+        let account = self.account(account).await.with_context(|| format!("source {name}"))?;
+        Ok(Source {
+            name: name.to_owned(),
+            belonging: match add_domains {
+                true => Belonging::AddDomains(account),
+                false => Belonging::Account(account),
+            },
+            poll: Duration::from_secs(poll_seconds.max(1)),
+            kind,
+        })
+    }
+
+    /// The account of that name; without a name the only one, which is made if there is none.
+    async fn account(&self, name: &str) -> anyhow::Result<crate::store::AccountId> {
+        let store: &Store = &self.store;
+        if !name.is_empty() {
+            let account = store.account_by_name(name).await?;
+            let account = account
+                .ok_or_else(|| anyhow!("no account named {name}: make one with `tallymark accounts add {name}`"))?;
+            return Ok(account.id);
+        }
+        let accounts = store.accounts().await?;
+        match accounts.as_slice() {
+            [] => Ok(store
+                .add_account(DEFAULT_ACCOUNT, Mode::Live, self.clock.now())
+                .await?
+                .id),
+            [only] => Ok(only.id),
+            several => match several.iter().find(|account| account.name == DEFAULT_ACCOUNT) {
+                Some(account) => Ok(account.id),
+                None => bail!("which account? There are several: set account in its settings"),
+            },
+        }
+    }
+}
+
+/// By what name this node holds the leases of sources. The only node of a database finds its own again after a crash and
+/// need not wait until they run out.
+fn node(config: &Config) -> anyhow::Result<String> {
+    Ok(match super::database(config)? {
+        Location::File(_) => "the only node".to_owned(),
+        Location::Server(_) => {
+            let name = options::node_name(config);
+            format!("{name} {:016x}", u64::from_ne_bytes(random()))
+        }
+    })
+}
+
+fn imap_settings(imap: &Imap) -> ImapSettings {
+    let protection = match imap.tls {
+        ImapTls::Tls => Protection::Tls,
+        ImapTls::Starttls => Protection::StartTls,
+        ImapTls::Plain => Protection::None,
+    };
+    let port = match (imap.port, protection) {
+        (0, Protection::Tls) => 993,
+        (0, Protection::StartTls | Protection::None) => 143,
+        (port, _) => port,
+    };
+    let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+    ImapSettings {
+        host: imap.host.clone(),
+        port,
+        protection,
+        ca_file: given(&imap.ca_file),
+        user: imap.user.clone(),
+        sign_in: match imap.auth {
+            ImapAuth::Login => SignIn::Login(imap.password_file.clone()),
+            ImapAuth::Plain => SignIn::Plain(imap.password_file.clone()),
+            ImapAuth::Xoauth2 => SignIn::Xoauth2(oauth(imap)),
+            ImapAuth::Oauthbearer => SignIn::Oauthbearer(oauth(imap)),
+        },
+        folder: imap.folder.clone(),
+        since: imap.since_day(),
+        processed: text(&imap.processed_folder),
+        failed: text(&imap.failed_folder),
+        other: text(&imap.other_folder),
+    }
+}
+
+fn oauth(imap: &Imap) -> OauthSettings {
+    OauthSettings {
+        token_url: imap.oauth_token_url.clone(),
+        grant: match imap.oauth_grant {
+            OauthGrant::ClientCredentials => Grant::ClientCredentials,
+            OauthGrant::RefreshToken => Grant::RefreshToken(imap.oauth_refresh_token_file.clone()),
+        },
+        client_id: imap.oauth_client_id.clone(),
+        client_secret_file: given(&imap.oauth_client_secret_file),
+        scope: imap.oauth_scope.clone(),
+    }
+}
+
+/// An empty path is none.
+fn given(path: &Path) -> Option<PathBuf> {
+    (!path.as_os_str().is_empty()).then(|| path.to_owned())
+}

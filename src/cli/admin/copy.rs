@@ -1,0 +1,69 @@
+//! `tallymark admin copy`: everything into another database.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+
+use super::super::Context;
+use super::super::progress::Progress;
+use super::super::text::{count, counted};
+use crate::store::{Location, Store};
+
+/// Copy everything into an empty database, of the other kind or the same.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Nobody can write to the database that is copied meanwhile: stop `tallymark serve` first, mail waits at its senders.
+It may be interrupted at any moment: the same command goes on where it was. Until it is done, the target serves nothing.
+Afterwards `tallymark verify` gives the same figures on both.
+
+Example:
+  tallymark admin copy --from sqlite:///var/lib/tallymark/tallymark.sqlite --to postgres://tallymark@db.example/tallymark")]
+pub struct Args {
+    /// The database to copy: sqlite://PATH or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "URL")]
+    from: String,
+    /// The database to copy into: empty, or holding an unfinished copy of the same.
+    #[arg(long, value_name = "URL")]
+    to: String,
+}
+
+pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let (from, to) = (Location::parse(&args.from)?, Location::parse(&args.to)?);
+    if let Location::File(path) = &from
+        && !path.exists()
+    {
+        bail!("there is no database at {}", path.display());
+    }
+    if from == to {
+        bail!("--from and --to are the same database");
+    }
+    let source = Store::open(from.clone())
+        .await
+        .with_context(|| format!("database {from}"))?;
+    let target = Store::open_to_copy(to.clone())
+        .await
+        .with_context(|| format!("database {to}"))?;
+    let progress = Progress::new(context.clock, "rows");
+    let copied = source
+        .copy_to(&target, &|done, all| {
+            progress.set_weight_of_all(all);
+            progress.set_things(done);
+        })
+        .await;
+    progress.finish();
+    target.close().await;
+    source.close().await;
+    let copied = copied?;
+    write!(
+        out,
+        "copied {} of {} to {to}",
+        counted(copied.rows, "row", "rows"),
+        counted(copied.tables, "table", "tables")
+    )?;
+    if copied.rows_before > 0 {
+        write!(out, "; {} were there before", count(copied.rows_before))?;
+    }
+    writeln!(out)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,124 @@
+//! `tallymark ingest`: one message from a mail server that pipes it to us.
+
+use std::io::{self, Read as _, Write};
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+
+use super::Context;
+use super::context::account_or_first;
+use super::text::counted;
+use crate::app::App;
+use crate::ingest::{Belonging, Envelope, Owner, RawMessage};
+
+/// Exit code for "try again later" (`EX_TEMPFAIL` of sysexits.h): the mail server keeps the message.
+pub(super) const TRY_AGAIN: u8 = 75;
+
+/// Take one message from standard input, as a mail server pipes it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tallymark ingest --stdin < message.eml
+  in Postfix's master.cf:
+    tallymark unix - n n - 4 pipe flags=q user=tallymark argv=/usr/bin/tallymark --config
+      /etc/tallymark.toml ingest --stdin --peer ${client_address} --helo ${client_helo}
+      --sender ${sender} --recipient ${recipient}
+
+Exit code 0: the message is committed to the database, be it as a report, in quarantine or as other mail.
+Exit code 75: it is not, for whatever reason; the mail server must keep it and try again.")]
+pub struct Args {
+    /// Read the message from standard input, up to its end.
+    #[arg(long, required = true)]
+    stdin: bool,
+    /// Whom it was sent to; decides whose it is. Can be given several times [default: the account's].
+    #[arg(long, value_name = "ADDRESS")]
+    recipient: Vec<String>,
+    /// The account it is for if no recipient is given [default: the only one, or `default`; an empty database gets it].
+    #[arg(long, value_name = "NAME", conflicts_with = "recipient")]
+    account: Option<String>,
+    /// Address of the server that brought it: SPF, DKIM and DMARC are checked with it.
+    #[arg(long, value_name = "IP")]
+    peer: Option<IpAddr>,
+    /// What that server called itself.
+    #[arg(long, value_name = "NAME", requires = "peer", default_value = "")]
+    helo: String,
+    /// Sender of the envelope; empty for the null sender.
+    #[arg(long, value_name = "ADDRESS", requires = "peer", default_value = "")]
+    sender: String,
+    /// The mail server's name for the message.
+    #[arg(long, value_name = "ID", requires = "peer", default_value = "")]
+    queue_id: String,
+}
+
+pub async fn run(context: Context, args: Args, _: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let bytes = read(context.config.limits.message_bytes_max)?;
+    let app = context.open().await?;
+    let taken = take(&app, args, bytes).await;
+    app.close().await;
+    taken.map(|()| ExitCode::SUCCESS)
+}
+
+fn read(bytes_max: u64) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = io::stdin()
+        .lock()
+        .take(bytes_max.saturating_add(1))
+        .read_to_end(&mut bytes);
+    read.context("standard input")?;
+    if bytes.len() as u64 > bytes_max {
+        bail!(
+            "the message is longer than limits.message_bytes_max, {}",
+            counted(bytes_max, "byte", "bytes")
+        );
+    }
+    Ok(bytes)
+}
+
+async fn take(app: &App, args: Args, bytes: Vec<u8>) -> anyhow::Result<()> {
+    let belongings = belongings(app, &args).await?;
+    let [first, ..] = &*belongings else {
+        bail!("nobody is to get the message")
+    };
+    let origin = match args.peer {
+        Some(peer) => format!("{peer} {}, from <{}>", args.helo, args.sender),
+        None => "standard input".to_owned(),
+    };
+    let raw = RawMessage {
+        bytes,
+        received_at: app.clock.now(),
+        origin,
+        belonging: *first,
+        envelope: args.peer.map(|peer| Envelope {
+            peer,
+            helo: args.helo,
+            mail_from: args.sender,
+            tls: None,
+            queue_id: args.queue_id,
+        }),
+    };
+    app.intake.submit_to(raw, &belongings).await?;
+    Ok(())
+}
+
+/// Whose it is: as the SMTP server decides.
+async fn belongings(app: &App, args: &Args) -> anyhow::Result<Vec<Belonging>> {
+    if args.recipient.is_empty() {
+        let account = account_or_first(&app.store, &app.clock, args.account.as_deref()).await?;
+        return Ok(vec![Belonging::Account(account.id)]);
+    }
+    let addresses = app.addresses();
+    let mut belongings = Vec::new();
+    for recipient in &args.recipient {
+        let (local, domain) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
+        match addresses.owner(local, domain).await? {
+            Owner::Known(owners) => {
+                let new: Vec<_> = owners.into_iter().filter(|owner| !belongings.contains(owner)).collect();
+                belongings.extend(new);
+            }
+            Owner::NotConfigured => bail!("smtp.account names no account, and {recipient} belongs to it"),
+            Owner::UnknownUser | Owner::Foreign => bail!("{recipient} is no address of this installation"),
+        }
+    }
+    Ok(belongings)
+}

@@ -1,0 +1,273 @@
+//! Settings that there are several of: each `[[imap]]` in the file is one mailbox, and so on. They are set in the file
+//! only. Passwords and the like are never in it: the settings name files that hold them.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Config, Described};
+use crate::report::Day;
+
+macro_rules! lists {
+    ($(
+        $(#[doc = $list_doc:literal])+
+        $list:ident: $Item:ident {
+            $( $(#[doc = $doc:literal])+ $key:ident: $type:ty = $default:expr; )+
+        }
+    )+) => {
+        $(
+            $(#[doc = $list_doc])+
+            #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+            #[serde(default, deny_unknown_fields)]
+            pub struct $Item {
+                $( $(#[doc = $doc])+ pub $key: $type, )+
+            }
+
+            impl Default for $Item {
+                fn default() -> Self {
+                    Self { $( $key: $default, )+ }
+                }
+            }
+        )+
+
+        /// Every list with the settings of one entry, in the order of the example.
+        pub(super) const LISTS: &[Described<&[Described<()>]>] = &[
+            $( Described {
+                name: stringify!($list),
+                doc: &[$($list_doc),+],
+                below: &[ $( Described { name: stringify!($key), doc: &[$($doc),+], below: () } ),+ ],
+            } ),+
+        ];
+
+        /// The settings of an entry that says nothing, by list.
+        pub(super) fn default_entries() -> toml::Table {
+            let mut lists = toml::Table::new();
+            $( lists.insert(
+                stringify!($list).to_owned(),
+                toml::Value::try_from($Item::default()).expect("numbers, texts and enums are TOML values"),
+            ); )+
+            lists
+        }
+    };
+}
+
+lists! {
+    /// A mailbox that reports are sent to, read over IMAP. One [[imap]] for each.
+    imap: Imap {
+        /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
+        name: String = String::new();
+        /// The server.
+        host: String = String::new();
+        /// Its port; 0 is 993 with "tls", and 143 otherwise.
+        port: u16 = 0;
+        /// "tls" from the first byte, "starttls", or "plain", which shows the password to everybody on the way.
+        tls: ImapTls = ImapTls::Tls;
+        /// Certificates (PEM) of the authorities that the server and the token server are trusted by; empty is the
+        /// system's own.
+        ca_file: PathBuf = PathBuf::new();
+        /// Whose mailbox.
+        user: String = String::new();
+        /// How the user signs in: "login" or "plain" with a password, "xoauth2" or "oauthbearer" with a token.
+        auth: ImapAuth = ImapAuth::Login;
+        /// A file that holds the password, and nothing else.
+        password_file: PathBuf = PathBuf::new();
+        /// Where tokens are asked for, https://...
+        oauth_token_url: String = String::new();
+        /// What they are asked for with: "client_credentials" or "refresh_token".
+        oauth_grant: OauthGrant = OauthGrant::ClientCredentials;
+        /// The name that this program is registered by.
+        oauth_client_id: String = String::new();
+        /// A file that holds its secret; empty where there is none.
+        oauth_client_secret_file: PathBuf = PathBuf::new();
+        /// A file that holds the refresh token. If the server gives another one it is written there.
+        oauth_refresh_token_file: PathBuf = PathBuf::new();
+        /// What the token is to be good for.
+        oauth_scope: String = String::new();
+        /// The folder to read.
+        folder: String = "INBOX".to_owned();
+        /// The first day to read, as in "2026-01-31", by the day on which the server got the mail; empty is all.
+        since: String = String::new();
+        /// Where mail goes when its reports are in the database, made if it is missing; empty leaves it where it is.
+        processed_folder: String = String::new();
+        /// Where mail goes that cannot be read, or be had, made if it is missing; empty leaves it where it is.
+        failed_folder: String = String::new();
+        /// Where mail goes that holds no report; empty never touches it.
+        other_folder: String = String::new();
+        /// The account that the reports are for; empty is the only one.
+        account: String = String::new();
+        /// Add the domains that reports are about.
+        add_domains: bool = false;
+        /// How often to look, seconds, also if the server has said nothing.
+        poll_seconds: u64 = 300;
+    }
+
+    /// A Maildir that reports are delivered to. One [[maildir]] for each.
+    maildir: Maildir {
+        /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
+        name: String = String::new();
+        /// The Maildir, with new and cur in it.
+        path: PathBuf = PathBuf::new();
+        /// The Maildir that mail goes to when its reports are in the database, made if it is missing; empty marks it as
+        /// seen where it is.
+        processed: PathBuf = PathBuf::new();
+        /// The Maildir that mail goes to that cannot be read, made if it is missing; empty marks it as seen where it is.
+        failed: PathBuf = PathBuf::new();
+        /// The account that the reports are for; empty is the only one.
+        account: String = String::new();
+        /// Add the domains that reports are about.
+        add_domains: bool = false;
+        /// How often to look, seconds.
+        poll_seconds: u64 = 30;
+    }
+
+    /// A folder that files with reports are put into. One [[folder]] for each.
+    folder: Folder {
+        /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
+        name: String = String::new();
+        /// The folder. Files are taken when they have not changed from one look to the next, and moved to done or failed
+        /// in it; names that begin with a dot are passed over.
+        path: PathBuf = PathBuf::new();
+        /// The account that the reports are for; empty is the only one.
+        account: String = String::new();
+        /// Add the domains that reports are about.
+        add_domains: bool = false;
+        /// How often to look, seconds.
+        poll_seconds: u64 = 10;
+    }
+}
+
+/// How the connection to an IMAP server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImapTls {
+    /// From the first byte.
+    Tls,
+    /// By STARTTLS before anything is said.
+    Starttls,
+    /// Not at all.
+    Plain,
+}
+
+/// How a user signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImapAuth {
+    /// LOGIN.
+    Login,
+    /// SASL PLAIN.
+    Plain,
+    /// Google's and Microsoft's own.
+    Xoauth2,
+    /// RFC 7628.
+    Oauthbearer,
+}
+
+/// What a token is asked for with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OauthGrant {
+    /// The program's own secret.
+    ClientCredentials,
+    /// What a person has granted it.
+    RefreshToken,
+}
+
+/// A list's entry that cannot be used: which, counted from 0, and why.
+pub(super) struct BadEntry {
+    pub list: &'static str,
+    pub nth: usize,
+    pub message: String,
+}
+
+impl Config {
+    /// Says what of the lists cannot be used, and where.
+    pub(super) fn check_lists(&self) -> Result<(), BadEntry> {
+        let imap = self.imap.iter().enumerate();
+        let imap = imap.map(|(nth, one)| ("imap", nth, &one.name, one.complaint()));
+        let maildirs = self.maildir.iter().enumerate();
+        let maildirs = maildirs.map(|(nth, one)| ("maildir", nth, &one.name, needs_path(&one.path)));
+        let folders = self.folder.iter().enumerate();
+        let folders = folders.map(|(nth, one)| ("folder", nth, &one.name, needs_path(&one.path)));
+        let mut names: Vec<&str> = Vec::new();
+        for (list, nth, name, complaint) in imap.chain(maildirs).chain(folders) {
+            let message = if name.is_empty() {
+                Some(format!("each [[{list}]] needs a name"))
+            } else if names.contains(&name.as_str()) {
+                Some(format!("there is another source named {name}"))
+            } else {
+                complaint.map(|message| format!("{name}: {message}"))
+            };
+            if let Some(message) = message {
+                return Err(BadEntry { list, nth, message });
+            }
+            names.push(name);
+        }
+        Ok(())
+    }
+}
+
+fn needs_path(path: &Path) -> Option<String> {
+    path.as_os_str().is_empty().then(|| "path is missing".to_owned())
+}
+
+impl Imap {
+    fn complaint(&self) -> Option<String> {
+        let missing = |key: &str| Some(format!("{key} is missing"));
+        let folders = [&self.processed_folder, &self.failed_folder, &self.other_folder];
+        let texts = [&self.host, &self.user, &self.folder, folders[0], folders[1], folders[2]];
+        if self.host.is_empty() {
+            return missing("host");
+        }
+        if self.user.is_empty() {
+            return missing("user");
+        }
+        if self.folder.is_empty() {
+            return missing("folder");
+        }
+        if texts.iter().any(|text| text.chars().any(char::is_control)) {
+            return Some("a name with a line break or another control character in it is no name".to_owned());
+        }
+        if folders.contains(&&self.folder) {
+            return Some("mail cannot go to the folder that it is read from".to_owned());
+        }
+        if !self.since.is_empty() && self.since_day().is_none() {
+            return Some(format!("since is a day such as \"2026-01-31\", not {:?}", self.since));
+        }
+        match self.auth {
+            ImapAuth::Login | ImapAuth::Plain if self.password_file.as_os_str().is_empty() => missing("password_file"),
+            ImapAuth::Login | ImapAuth::Plain => None,
+            ImapAuth::Xoauth2 | ImapAuth::Oauthbearer => self.oauth_complaint(),
+        }
+    }
+
+    fn oauth_complaint(&self) -> Option<String> {
+        let missing = |key: &str| Some(format!("{key} is missing"));
+        if self.tls == ImapTls::Plain {
+            return Some("a token is sent over TLS only: tls must not be \"plain\"".to_owned());
+        }
+        if !self.oauth_token_url.starts_with("https://") {
+            return Some("oauth_token_url must begin with https://".to_owned());
+        }
+        if self.oauth_client_id.is_empty() {
+            return missing("oauth_client_id");
+        }
+        match self.oauth_grant {
+            OauthGrant::ClientCredentials if self.oauth_client_secret_file.as_os_str().is_empty() => {
+                missing("oauth_client_secret_file")
+            }
+            OauthGrant::RefreshToken if self.oauth_refresh_token_file.as_os_str().is_empty() => {
+                missing("oauth_refresh_token_file")
+            }
+            _ => None,
+        }
+    }
+
+    /// The day of `since`; `None` if it is empty or no day.
+    pub fn since_day(&self) -> Option<Day> {
+        let date = self.since.parse::<toml::value::Datetime>().ok()?;
+        let (date, None) = (date.date?, date.time) else {
+            return None;
+        };
+        Day::from_date(date.year.into(), date.month.into(), date.day.into())
+    }
+}

@@ -1,0 +1,170 @@
+//! How the sources are doing that this program reads by itself: mailboxes, Maildirs, folders. Who reads them says it here;
+//! `/readyz` and the log show it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::store::Millis;
+
+/// What is known of every source. Cheap to clone: all clones say the same.
+#[derive(Debug, Clone, Default)]
+pub struct Health(Arc<Mutex<BTreeMap<String, SourceHealth>>>);
+
+/// How one source is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceHealth {
+    pub condition: Condition,
+    /// Since when, unix milliseconds.
+    pub since: Millis,
+    /// When it was last read to its end.
+    pub read_at: Option<Millis>,
+}
+
+/// Whether a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Not yet.
+    Starting,
+    /// It is.
+    Reading,
+    /// Another node does it.
+    Elsewhere,
+    /// It is not, and somebody should know.
+    Failing(Trouble),
+}
+
+impl Condition {
+    /// A stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Reading => "reading",
+            Self::Elsewhere => "elsewhere",
+            Self::Failing(_) => "failing",
+        }
+    }
+}
+
+/// Why a source is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    Unreachable,
+    Tls,
+    Secret,
+    TokenRefused,
+    LoginRefused,
+    FolderRefused,
+    Answer,
+    Silent,
+    Files,
+    Database,
+}
+
+impl Trouble {
+    /// A stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls_failed",
+            Self::Secret => "secret_unreadable",
+            Self::TokenRefused => "token_refused",
+            Self::LoginRefused => "login_refused",
+            Self::FolderRefused => "folder_refused",
+            Self::Answer => "bad_answer",
+            Self::Silent => "no_answer",
+            Self::Files => "files_unreadable",
+            Self::Database => "database_unavailable",
+        }
+    }
+
+    /// What to do about it, one sentence.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Unreachable => "see whether host and port are right and whether the server runs",
+            Self::Tls => {
+                "see whether tls fits the port, and whether the server's certificate is valid for host; \
+                 name its authority in ca_file if it is one's own"
+            }
+            Self::Secret => "see whether the *_file settings name files that this program may read",
+            Self::TokenRefused => {
+                "see whether the oauth_* settings are those of the registration, whether its secret has run out, \
+                 and whether the grant still holds"
+            }
+            Self::LoginRefused => {
+                "see whether user and password or token are right, and whether the server lets this user in over IMAP"
+            }
+            Self::FolderRefused => "see whether folder exists and the user may read it",
+            Self::Answer => "the server says what no IMAP server says: see whether host and port are right",
+            Self::Silent => "the server has stopped answering; it is tried again",
+            Self::Files => "see whether path exists, and whether this program may read and change what is in it",
+            Self::Database => "nothing is wrong with the source: see what the log says about the database",
+        }
+    }
+}
+
+impl Health {
+    /// Says how a source is doing, from now on; gives whether that is news.
+    pub fn say(&self, source: &str, condition: Condition, now: Millis) -> bool {
+        let mut all = self.all_mut();
+        let Some(known) = all.get_mut(source) else {
+            let since = now;
+            let health = SourceHealth {
+                condition,
+                since,
+                read_at: None,
+            };
+            all.insert(source.to_owned(), health);
+            return true;
+        };
+        let is_news = known.condition != condition;
+        if is_news {
+            known.condition = condition;
+            known.since = now;
+        }
+        is_news
+    }
+
+    /// A source was read to its end. Gives whether it is news that it is read.
+    pub fn say_read(&self, source: &str, now: Millis) -> bool {
+        let is_news = self.say(source, Condition::Reading, now);
+        if let Some(known) = self.all_mut().get_mut(source) {
+            known.read_at = Some(now);
+        }
+        is_news
+    }
+
+    /// Every source, by name.
+    pub fn sources(&self) -> Vec<(String, SourceHealth)> {
+        let all = self.all_mut();
+        all.iter()
+            .map(|(name, health)| (name.clone(), health.clone()))
+            .collect()
+    }
+
+    fn all_mut(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SourceHealth>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_change_is_news() {
+        let health = Health::default();
+        let failing = Condition::Failing(Trouble::LoginRefused);
+        assert!(health.say("a", Condition::Starting, 1));
+        assert!(health.say("a", failing, 2));
+        assert!(!health.say("a", failing, 3));
+        assert_eq!(health.sources()[0].1.since, 2);
+        assert!(health.clone().say_read("a", 4));
+        assert!(!health.say_read("a", 5));
+        let expect = SourceHealth {
+            condition: Condition::Reading,
+            since: 4,
+            read_at: Some(5),
+        };
+        assert_eq!(health.sources(), [("a".to_owned(), expect)]);
+    }
+}

@@ -1,0 +1,90 @@
+//! `/domains/{id}/inbound`: mail to a domain that is no report.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::owned::{OwnedDomain, OwnedMessage};
+use super::paging::{Pagination, page};
+use super::state::AppState;
+use crate::clock::format_instant;
+use crate::store::SetAside;
+
+/// What a mail comes as.
+pub(super) const TYPES: &[&str] = &["message/rfc822"];
+
+/// A page of mails, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct MailList {
+    messages: Vec<MailItem>,
+    pagination: Pagination,
+}
+
+/// A mail that is no report.
+#[derive(Debug, Serialize, JsonSchema)]
+struct MailItem {
+    /// Its number.
+    id: i64,
+    /// What it is: a stable word, such as `mail`, `bounce`, `tls_report`.
+    kind: String,
+    /// Who brought it: the peer's address, name and sender. The peer's own text.
+    origin: String,
+    /// When it first came.
+    received_at: String,
+    /// How often it came.
+    arrivals: u64,
+    /// Its length.
+    size_bytes: u64,
+}
+
+/// `GET /domains/{id}/inbound`
+pub(super) async fn list(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Json<MailList>, ApiError> {
+    let page = page(&mut parameters, &state.config);
+    parameters.finish()?;
+    let (messages, total) = state.store.inbound(&domain, page).await?;
+    Ok(Json(MailList {
+        messages: messages.into_iter().map(MailItem::from).collect(),
+        pagination: Pagination::new(page, total),
+    }))
+}
+
+/// `GET /domains/{id}/inbound/{message_id}`
+pub(super) async fn show(State(state): State<AppState>, OwnedMessage(id): OwnedMessage) -> Result<Response, ApiError> {
+    let bytes = state.store.set_aside_bytes(id).await?;
+    let bytes = bytes.ok_or_else(|| ApiError::not_found("Message"))?;
+    // A stranger's bytes: to be saved, never to be shown by a browser.
+    let headers = [
+        (header::CONTENT_TYPE, "message/rfc822".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"message-{id}.eml\""),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "sandbox; default-src 'none'".to_owned(),
+        ),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+impl From<SetAside> for MailItem {
+    fn from(message: SetAside) -> Self {
+        Self {
+            id: message.id.0,
+            kind: message.reason,
+            origin: message.origin,
+            received_at: format_instant(message.received_at),
+            arrivals: message.arrivals,
+            size_bytes: message.bytes_len,
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What an answer of the server means. Nothing here recurses, whatever the answer nests.
+
+use super::wire::{LITERAL, Raw};
+use crate::report::Day;
+
+/// An answer, as far as anybody here asks for it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// To the command with this tag, or to none: `*`.
+    Status {
+        tag: String,
+        status: Status,
+        /// What is in brackets, as `UIDVALIDITY 7`; empty if nothing is.
+        code: String,
+        /// For people.
+        text: String,
+    },
+    /// The server waits for more.
+    Continue(String),
+    Capability(String),
+    /// So many messages are in the folder.
+    Exists(u32),
+    Fetch(Fetched),
+    /// Anything else that is well-formed.
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Ok,
+    No,
+    Bad,
+    Bye,
+    Preauth,
+}
+
+/// What is said of one message.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Fetched {
+    pub uid: Option<u32>,
+    pub size: Option<u64>,
+    /// The day on which the server got it.
+    pub day: Option<Day>,
+    pub body: Option<Vec<u8>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Token<'t> {
+    Open,
+    Close,
+    Atom(&'t str),
+    Quoted(String),
+    /// The n-th.
+    Literal(usize),
+}
+
+impl Answer {
+    /// `None` if it is no answer of any IMAP server.
+    pub fn of(raw: Raw) -> Option<Self> {
+        // Only ASCII is looked at; what else there is may be for people.
+        let text = String::from_utf8_lossy(&raw.text).into_owned();
+        let (tag, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        if tag == "+" {
+            return Some(Self::Continue(rest.to_owned()));
+        }
+        let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let status = match word.to_ascii_uppercase().as_str() {
+            "OK" => Some(Status::Ok),
+            "NO" => Some(Status::No),
+            "BAD" => Some(Status::Bad),
+            "BYE" => Some(Status::Bye),
+            "PREAUTH" => Some(Status::Preauth),
+            _ => None,
+        };
+        if let Some(status) = status {
+            let (code, text) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                Some((code, text)) => (code, text.trim_start()),
+                None => ("", rest),
+            };
+            return Some(Self::Status {
+                tag: tag.to_owned(),
+                status,
+                code: code.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+        if tag != "*" {
+            return None;
+        }
+        if word.eq_ignore_ascii_case("CAPABILITY") {
+            return Some(Self::Capability(rest.to_owned()));
+        }
+        let Ok(number) = word.parse() else {
+            return Some(Self::Other);
+        };
+        let (what, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        match what.to_ascii_uppercase().as_str() {
+            "EXISTS" => Some(Self::Exists(number)),
+            "FETCH" => fetched(rest, raw.literals).map(Self::Fetch),
+            _ => Some(Self::Other),
+        }
+    }
+}
+
+/// `(NAME value NAME value ...)`: RFC 9051, 7.5.2.
+fn fetched(text: &str, mut literals: Vec<Vec<u8>>) -> Option<Fetched> {
+    let mut tokens = tokens(text)?.into_iter();
+    let mut found = Fetched::default();
+    if tokens.next() != Some(Token::Open) {
+        return None;
+    }
+    loop {
+        let name = match tokens.next()? {
+            Token::Close => return Some(found),
+            Token::Atom(name) => name.to_ascii_uppercase(),
+            _ => return None,
+        };
+        let value = tokens.next()?;
+        if value == Token::Open {
+            let mut depth = 1_u32;
+            while depth > 0 {
+                match tokens.next()? {
+                    Token::Open => depth += 1,
+                    Token::Close => depth -= 1,
+                    _ => {}
+                }
+            }
+            continue;
+        }
+        match (name.as_str(), value) {
+            ("UID", Token::Atom(uid)) => found.uid = uid.parse().ok(),
+            ("RFC822.SIZE", Token::Atom(size)) => found.size = size.parse().ok(),
+            ("INTERNALDATE", Token::Quoted(date)) => found.day = day(&date),
+            ("BODY[]", Token::Literal(nth)) => found.body = literals.get_mut(nth).map(std::mem::take),
+            // Short ones may come so; NIL is a message without a byte.
+            ("BODY[]", Token::Quoted(text)) => found.body = Some(text.into_bytes()),
+            ("BODY[]", Token::Atom(nil)) if nil.eq_ignore_ascii_case("NIL") => found.body = Some(Vec::new()),
+            (_, Token::Close) => return None,
+            _ => {}
+        }
+    }
+}
+
+fn tokens(text: &str) -> Option<Vec<Token<'_>>> {
+    let mut tokens = Vec::new();
+    let mut literals = 0;
+    let mut rest = text;
+    while let Some(first) = rest.as_bytes().first() {
+        let taken = match first {
+            b' ' => 1,
+            b'(' => {
+                tokens.push(Token::Open);
+                1
+            }
+            b')' => {
+                tokens.push(Token::Close);
+                1
+            }
+            &LITERAL => {
+                tokens.push(Token::Literal(literals));
+                literals += 1;
+                1
+            }
+            b'"' => {
+                let (quoted, taken) = quoted(rest)?;
+                tokens.push(Token::Quoted(quoted));
+                taken
+            }
+            _ => {
+                let is_end = |byte: u8| matches!(byte, b' ' | b'(' | b')' | b'"' | LITERAL);
+                let end = rest.bytes().position(is_end).unwrap_or(rest.len());
+                tokens.push(Token::Atom(&rest[..end]));
+                end
+            }
+        };
+        rest = &rest[taken..];
+    }
+    Some(tokens)
+}
+
+/// A quoted text and its length with the quotes.
+fn quoted(text: &str) -> Option<(String, usize)> {
+    let mut quoted = String::new();
+    let mut chars = text.char_indices().skip(1);
+    loop {
+        match chars.next()? {
+            (at, '"') => return Some((quoted, at + 1)),
+            (_, '\\') => quoted.push(chars.next()?.1),
+            (_, char) => quoted.push(char),
+        }
+    }
+}
+
+/// The day of `17-Jul-1996 02:44:25 -0700`, by the server's own time.
+fn day(date: &str) -> Option<Day> {
+    let (date, _time) = date.trim_start().split_once(' ')?;
+    let mut parts = date.split('-');
+    let day = parts.next()?.parse().ok()?;
+    let month = parts.next()?;
+    let months = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ];
+    let month = months.iter().position(|name| month.eq_ignore_ascii_case(name))?;
+    let year = parts.next()?.parse().ok()?;
+    Day::from_date(year, u32::try_from(month + 1).ok()?, day)
+}
+
+/// UIDs as a set in a command (RFC 9051, 9: `sequence-set`), ascending.
+pub(super) fn uid_set(uids: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for &uid in uids {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(uid) => *last = uid,
+            _ => ranges.push((uid, uid)),
+        }
+    }
+    let text = ranges.iter().map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}:{last}"),
+    });
+    text.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str, literals: &[&str]) -> Option<Answer> {
+        Answer::of(Raw {
+            text: text.as_bytes().to_vec(),
+            literals: literals.iter().map(|text| text.as_bytes().to_vec()).collect(),
+        })
+    }
+
+    fn status(tag: &str, status: Status, code: &str, text: &str) -> Option<Answer> {
+        Some(Answer::Status {
+            tag: tag.to_owned(),
+            status,
+            code: code.to_owned(),
+            text: text.to_owned(),
+        })
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        assert_eq!(answer("a1 OK done", &[]), status("a1", Status::Ok, "", "done"));
+        assert_eq!(answer("a1 BAD", &[]), status("a1", Status::Bad, "", ""));
+        assert_eq!(
+            answer("* ok [UIDVALIDITY 7] UIDs valid", &[]),
+            status("*", Status::Ok, "UIDVALIDITY 7", "UIDs valid")
+        );
+        assert_eq!(answer("* 18 EXISTS", &[]), Some(Answer::Exists(18)));
+        assert_eq!(
+            answer("* CAPABILITY A B", &[]),
+            Some(Answer::Capability("A B".to_owned()))
+        );
+        assert_eq!(answer("+ idling", &[]), Some(Answer::Continue("idling".to_owned())));
+        assert_eq!(answer("+", &[]), Some(Answer::Continue(String::new())));
+        assert_eq!(answer("* LIST () \"/\" x", &[]), Some(Answer::Other));
+        for garbage in ["", "HTTP/1.1 400 Bad Request", "\u{feff}", "a1", "a1 NOPE x"] {
+            assert_eq!(answer(garbage, &[]), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_message_is_found_in_any_order() {
+        let expect = || Fetched {
+            uid: Some(5),
+            size: Some(44),
+            day: Some(Day(9_694)),
+            body: Some(b"mail".to_vec()),
+        };
+        for text in [
+            "* 1 FETCH (UID 5 RFC822.SIZE 44 INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" BODY[] \0)",
+            "* 1 FETCH (FLAGS (\\Seen (x)) BODY[] \0 INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" uid 5 rfc822.size 44)",
+        ] {
+            assert_eq!(answer(text, &["mail"]), Some(Answer::Fetch(expect())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_odd_is_passed_over_and_what_is_broken_is_noticed() {
+        assert_eq!(
+            answer("* 1 FETCH (UID 5 ENVELOPE (\"a\\\")\" NIL) BODY[] \"x\")", &[]),
+            Some(Answer::Fetch(Fetched {
+                uid: Some(5),
+                body: Some(b"x".to_vec()),
+                ..Fetched::default()
+            }))
+        );
+        let deep = format!("* 1 FETCH (BODYSTRUCTURE {}{})", "(".repeat(30_000), ")".repeat(30_000));
+        assert_eq!(answer(&deep, &[]), Some(Answer::Fetch(Fetched::default())));
+        for broken in [
+            "* 1 FETCH",
+            "* 1 FETCH (UID",
+            "* 1 FETCH (UID)",
+            "* 1 FETCH ((",
+            "* 1 FETCH (A \"b)",
+        ] {
+            assert_eq!(answer(broken, &[]), None, "{broken}");
+        }
+        // Nothing that was announced is missing without being noticed.
+        assert_eq!(
+            answer("* 1 FETCH (BODY[] \0)", &[]),
+            Some(Answer::Fetch(Fetched::default()))
+        );
+    }
+
+    #[test]
+    fn uids_are_written_as_a_set() {
+        for (uids, expect) in [
+            (&[1, 2, 3, 7, 9, 10][..], "1:3,7,9:10"),
+            (&[4], "4"),
+            (&[u32::MAX - 1, u32::MAX], "4294967294:4294967295"),
+        ] {
+            assert_eq!(uid_set(uids), expect);
+        }
+    }
+}

@@ -1,0 +1,683 @@
+//! An IMAP client, as far as reading a mailbox needs one (RFC 9051, and RFC 3501 where servers are older).
+//!
+//! One command at a time. Every wait has an end, and every answer a limit (`wire.rs`).
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{Answer, Fetched, Status, uid_set};
+use super::tls::{self, Connector, TlsError};
+use super::wire::{Stream, Wire, WireError};
+use super::{Authentication, Protection};
+
+/// How long a server may say nothing while it owes an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+/// For a command that brings no message.
+const COMMAND_TIME_MAX: Duration = Duration::from_secs(5 * 60);
+/// For a list of all messages.
+const LIST_TIME_MAX: Duration = Duration::from_secs(15 * 60);
+/// The slowest that a message may come, bytes a second.
+const PACE: u64 = 16 * 1024;
+/// By so much, and by half, may messages be longer than the server said: some servers guess.
+const UNANNOUNCED_BYTES_MAX: u64 = 8 << 20;
+/// Literals in answers that bring no message: names of folders, at most.
+const LITERAL_BYTES_MAX: u64 = 16 * 1024;
+/// Most messages of one folder that are listed; what is told of them takes 16 bytes each.
+const LISTED_MAX: usize = 2_000_000;
+
+/// Why a conversation cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    #[error("cannot connect: {0}")]
+    Connect(std::io::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("a command took longer than {} seconds", .0.as_secs())]
+    Slow(Duration),
+    #[error("the server ended the conversation: {0}")]
+    Bye(String),
+    #[error("the server offers no STARTTLS")]
+    NoStartTls,
+    #[error("the server sent something in plain that was to be protected")]
+    Injected,
+    #[error("the server does not let the user in: {0}")]
+    Login(String),
+    #[error("the server refuses the folder {folder}: {why}")]
+    Folder { folder: String, why: String },
+    #[error("the server refuses {command}: {why}")]
+    Refused { command: &'static str, why: String },
+    #[error("the server lists more than {0} messages: set since to read the newer ones")]
+    TooMany(usize),
+}
+
+/// How a command ended.
+#[derive(Debug)]
+struct Done {
+    status: Status,
+    code: String,
+    text: String,
+}
+
+impl Done {
+    fn why(&self) -> String {
+        let brackets = if self.code.is_empty() { "" } else { "] " };
+        let open = if self.code.is_empty() { "" } else { "[" };
+        format!("{open}{}{brackets}{}", self.code, self.text)
+    }
+
+    fn is_ok(&self) -> bool {
+        self.status == Status::Ok
+    }
+}
+
+/// A folder that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Folder {
+    pub uid_validity: u32,
+}
+
+/// A message that the server names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub uid: u32,
+    /// Bytes, as the server says.
+    pub size: u64,
+    pub day: Option<crate::report::Day>,
+}
+
+/// How messages can be put elsewhere, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moving {
+    /// RFC 6851.
+    Move,
+    /// RFC 4315: a copy, and then exactly these messages are removed.
+    CopyAndExpunge,
+    /// Only a bare EXPUNGE, which would also remove what somebody else has marked.
+    Never,
+}
+
+/// A connection with a user.
+pub(super) struct Client {
+    wire: Wire,
+    tags: u32,
+    capabilities: Vec<String>,
+    /// Mail has come since it was last asked for.
+    has_news: bool,
+    listed_max: usize,
+}
+
+impl Client {
+    /// Connects and protects the connection. Says nothing in plain, where protection is wanted, but what asks for it.
+    pub async fn connect(
+        host: &str,
+        port: u16,
+        protection: Protection,
+        connector: &Connector,
+    ) -> Result<Self, ClientError> {
+        let connecting = async { TcpStream::connect((host, port)).await.map_err(ClientError::Connect) };
+        let stream = within(CONNECT_TIME_MAX, connecting).await?;
+        let _ = stream.set_nodelay(true);
+        let mut stream: Box<dyn Stream> = Box::new(stream);
+        if protection == Protection::Tls {
+            stream = protect(connector, host, stream).await?;
+        }
+        let mut client = Self {
+            wire: Wire::new(stream, PATIENCE),
+            tags: 0,
+            capabilities: Vec::new(),
+            has_news: false,
+            listed_max: LISTED_MAX,
+        };
+        client.greeting().await?;
+        if protection == Protection::StartTls {
+            client.ask_capabilities().await?;
+            if !client.can("STARTTLS") {
+                return Err(ClientError::NoStartTls);
+            }
+            client.ask("STARTTLS").await?;
+            // RFC 9051, 11.1: what came behind the answer came from somebody in between.
+            let stream = client.wire.into_stream().ok_or(ClientError::Injected)?;
+            client.wire = Wire::new(protect(connector, host, stream).await?, PATIENCE);
+            client.capabilities.clear();
+        }
+        Ok(client)
+    }
+
+    async fn greeting(&mut self) -> Result<(), ClientError> {
+        match self.answer(LITERAL_BYTES_MAX).await? {
+            Answer::Status {
+                status: Status::Ok | Status::Preauth,
+                code,
+                ..
+            } => {
+                self.note_capabilities(&code);
+                Ok(())
+            }
+            Answer::Status {
+                status: Status::Bye,
+                text,
+                ..
+            } => Err(ClientError::Bye(text)),
+            _ => Err(WireError::Garbage.into()),
+        }
+    }
+
+    /// Signs the user in.
+    pub async fn sign_in(&mut self, user: &str, how: &Authentication<'_>) -> Result<(), ClientError> {
+        let done = match how {
+            Authentication::Login(password) if is_plain_ascii(user) && is_plain_ascii(password) => {
+                let login = format!("LOGIN {} {}", quoted(user), quoted(password));
+                self.command(&login, COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut |_| Ok(()))
+                    .await?
+            }
+            // A quoted string holds ASCII only; PLAIN holds everything.
+            Authentication::Login(password) | Authentication::Plain(password) => {
+                self.authenticate("PLAIN", &format!("\0{user}\0{password}"), "").await?
+            }
+            Authentication::Xoauth2(token) => {
+                let initial = format!("user={user}\x01auth=Bearer {token}\x01\x01");
+                self.authenticate("XOAUTH2", &initial, "").await?
+            }
+            Authentication::Oauthbearer(token) => {
+                // RFC 7628, 3.1 (and RFC 5801, 4: `,` and `=` in a name).
+                let name = user.replace('=', "=3D").replace(',', "=2C");
+                let initial = format!("n,a={name},\x01auth=Bearer {token}\x01\x01");
+                self.authenticate("OAUTHBEARER", &initial, "\x01").await?
+            }
+        };
+        if !done.is_ok() {
+            return Err(ClientError::Login(done.why()));
+        }
+        self.capabilities.clear();
+        self.note_capabilities(&done.code);
+        self.ask_capabilities().await
+    }
+
+    /// SASL: the first answer to the server, and what is said to the reason that it gives before it refuses (RFC 7628,
+    /// 3.2.3). That reason is added to the refusal.
+    async fn authenticate(&mut self, mechanism: &str, initial: &str, to_reason: &str) -> Result<Done, ClientError> {
+        let tag = self.tag();
+        self.wire.send(&format!("{tag} AUTHENTICATE {mechanism}\r\n")).await?;
+        let mut reason = String::new();
+        let mut said = 0;
+        let conversation = async {
+            loop {
+                match self.answer(LITERAL_BYTES_MAX).await? {
+                    Answer::Continue(challenge) => {
+                        let answer = if said == 0 { initial } else { to_reason };
+                        if said > 0 {
+                            let text = STANDARD.decode(challenge.trim()).unwrap_or_default();
+                            reason = String::from_utf8_lossy(&text).into_owned();
+                        }
+                        if said > 2 {
+                            return Err(WireError::Garbage.into());
+                        }
+                        said += 1;
+                        self.wire.send(&format!("{}\r\n", STANDARD.encode(answer))).await?;
+                    }
+                    Answer::Status {
+                        tag: of,
+                        status,
+                        code,
+                        text,
+                    } if of == tag => return Ok(Done { status, code, text }),
+                    _ => {}
+                }
+            }
+        };
+        let mut done: Done = within(COMMAND_TIME_MAX, conversation).await?;
+        if !reason.is_empty() {
+            done.text = format!("{} {reason}", done.text);
+        }
+        Ok(done)
+    }
+
+    /// Opens a folder; `writes`: to move messages out of it.
+    pub async fn open(&mut self, folder: &str, access: Access) -> Result<Folder, ClientError> {
+        let verb = match access {
+            Access::Read => "EXAMINE",
+            Access::Change => "SELECT",
+        };
+        let mut uid_validity = None;
+        let command = format!("{verb} {}", folder_name(folder));
+        let mut on = |answer| {
+            if let Answer::Status { code, .. } = answer
+                && let Some(number) = code.strip_prefix("UIDVALIDITY ")
+            {
+                uid_validity = number.trim().parse().ok();
+            }
+            Ok(())
+        };
+        let done = self
+            .command(&command, COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut on)
+            .await?;
+        let why = match uid_validity {
+            Some(uid_validity) if done.is_ok() => {
+                self.has_news = false;
+                return Ok(Folder { uid_validity });
+            }
+            None if done.is_ok() => "it has no UIDVALIDITY".to_owned(),
+            _ => done.why(),
+        };
+        let folder = folder.to_owned();
+        Err(ClientError::Folder { folder, why })
+    }
+
+    /// Every message with a UID above `after`, ascending.
+    pub async fn list(&mut self, after: u32) -> Result<Vec<Listed>, ClientError> {
+        let (mut all, listed_max) = (Vec::new(), self.listed_max);
+        let Some(first) = after.checked_add(1) else {
+            return Ok(all);
+        };
+        let mut on = |answer| {
+            if let Answer::Fetch(Fetched {
+                uid: Some(uid),
+                size: Some(size),
+                day,
+                ..
+            }) = answer
+                // The star stands for the last message, whatever its UID (RFC 9051, 9: `seq-range`).
+                && uid > after
+            {
+                if all.len() == listed_max {
+                    return Err(ClientError::TooMany(listed_max));
+                }
+                all.push(Listed { uid, size, day });
+            }
+            Ok(())
+        };
+        let command = format!("UID FETCH {first}:* (UID RFC822.SIZE INTERNALDATE)");
+        let done = self
+            .command(&command, LIST_TIME_MAX, LITERAL_BYTES_MAX, &mut on)
+            .await?;
+        ok("a list of the messages", &done)?;
+        all.sort_unstable_by_key(|listed| listed.uid);
+        all.dedup_by_key(|listed| listed.uid);
+        Ok(all)
+    }
+
+    /// The size of one message, if it is still there.
+    pub async fn size(&mut self, uid: u32) -> Result<Option<u64>, ClientError> {
+        let mut size = None;
+        let mut on = |answer| {
+            if let Answer::Fetch(fetched) = answer
+                && fetched.uid == Some(uid)
+            {
+                size = fetched.size.or(size);
+            }
+            Ok(())
+        };
+        let command = format!("UID FETCH {uid} (UID RFC822.SIZE)");
+        let done = self
+            .command(&command, COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut on)
+            .await?;
+        ok("the size of a message", &done).map(|()| size)
+    }
+
+    /// Fetches messages, of so many bytes in all as the server said, none longer than so many bytes, without marking them as seen. What comes is handed to `on`,
+    /// in any order; what the server will not give does not come.
+    ///
+    /// # Errors
+    /// Also if the messages are far longer than the server said.
+    pub async fn fetch(
+        &mut self,
+        uids: &[u32],
+        bytes: u64,
+        message_bytes_max: u64,
+        on: &mut (dyn FnMut(u32, Vec<u8>) + Send),
+    ) -> Result<(), ClientError> {
+        let time_max = PATIENCE + Duration::from_secs(bytes / PACE);
+        let mut room = bytes.saturating_mul(2).saturating_add(UNANNOUNCED_BYTES_MAX);
+        let command = format!("UID FETCH {} (UID BODY.PEEK[])", uid_set(uids));
+        let mut on = |answer| {
+            if let Answer::Fetch(Fetched {
+                uid: Some(uid),
+                body: Some(body),
+                ..
+            }) = answer
+                && uids.contains(&uid)
+            {
+                let announced = body.len() as u64;
+                let rest = room.checked_sub(announced);
+                room = rest.ok_or(WireError::LargeLiteral { announced, max: room })?;
+                on(uid, body);
+            }
+            Ok(())
+        };
+        // A refusal is seen by what did not come: some servers refuse all for the sake of one.
+        self.command(&command, time_max, message_bytes_max, &mut on)
+            .await
+            .map(drop)
+    }
+
+    /// How messages can be moved here.
+    pub fn moving(&self) -> Moving {
+        if self.can("MOVE") {
+            Moving::Move
+        } else if self.can("UIDPLUS") {
+            Moving::CopyAndExpunge
+        } else {
+            Moving::Never
+        }
+    }
+
+    /// Moves messages to a folder, which is made if it is missing. Messages that are no longer there are none.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if the server will not: then they are where they were, and perhaps copied.
+    pub async fn move_to(&mut self, uids: &[u32], folder: &str) -> Result<(), ClientError> {
+        let (set, name) = (uid_set(uids), folder_name(folder));
+        let verb = match self.moving() {
+            Moving::Move => "UID MOVE",
+            Moving::CopyAndExpunge => "UID COPY",
+            Moving::Never => return Ok(()),
+        };
+        let command = format!("{verb} {set} {name}");
+        let mut done = self.run(&command).await?;
+        // RFC 9051, 7.1: TRYCREATE.
+        if !done.is_ok() && self.run(&format!("CREATE {name}")).await?.is_ok() {
+            done = self.run(&command).await?;
+        }
+        ok("to move messages", &done)?;
+        if self.moving() == Moving::CopyAndExpunge {
+            let done = self.run(&format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)")).await?;
+            ok("to mark messages as deleted", &done)?;
+            ok("to expunge messages", &self.run(&format!("UID EXPUNGE {set}")).await?)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until there is new mail, or for so long, or until told to stop; gives whether there is. Uses IDLE (RFC 2177)
+    /// where there is one.
+    pub async fn wait(&mut self, time: Duration, stop: &CancellationToken) -> Result<bool, ClientError> {
+        if self.has_news {
+            return Ok(true);
+        }
+        if !self.can("IDLE") {
+            tokio::select! {
+                () = tokio::time::sleep(time) => {}
+                () = stop.cancelled() => {}
+            }
+            self.ask("NOOP").await?;
+            return Ok(self.has_news);
+        }
+        let tag = self.tag();
+        self.wire.send(&format!("{tag} IDLE\r\n")).await?;
+        let deadline = tokio::time::sleep(time);
+        tokio::pin!(deadline);
+        let refused = || ClientError::Refused {
+            command: "to wait for mail",
+            why: "IDLE ended by itself".to_owned(),
+        };
+        loop {
+            match within(COMMAND_TIME_MAX, self.answer(LITERAL_BYTES_MAX)).await? {
+                Answer::Continue(_) => break,
+                Answer::Status { tag: of, .. } if of == tag => return Err(refused()),
+                _ => {}
+            }
+        }
+        while !self.has_news {
+            // Nothing of an answer is taken while this may be dropped.
+            tokio::select! {
+                ready = self.wire.is_ready() => ready?,
+                () = &mut deadline => break,
+                () = stop.cancelled() => break,
+            }
+            match within(COMMAND_TIME_MAX, self.answer(LITERAL_BYTES_MAX)).await? {
+                Answer::Status { tag: of, .. } if of == tag => return Err(refused()),
+                Answer::Status {
+                    status: Status::Bye,
+                    text,
+                    ..
+                } => return Err(ClientError::Bye(text)),
+                _ => {}
+            }
+        }
+        self.wire.send("DONE\r\n").await?;
+        self.until_done(&tag, COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut |_| Ok(()))
+            .await?;
+        Ok(self.has_news)
+    }
+
+    /// Says good-bye.
+    pub async fn leave(mut self) {
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.ask("LOGOUT")).await;
+        self.wire.close().await;
+    }
+
+    fn can(&self, capability: &str) -> bool {
+        self.capabilities
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(capability))
+    }
+
+    fn note_capabilities(&mut self, code: &str) {
+        if let Some(list) = code.strip_prefix("CAPABILITY ") {
+            self.capabilities = list.split_whitespace().map(str::to_owned).collect();
+        }
+    }
+
+    async fn ask_capabilities(&mut self) -> Result<(), ClientError> {
+        if !self.capabilities.is_empty() {
+            return Ok(());
+        }
+        let mut all = Vec::new();
+        let mut on = |answer| {
+            if let Answer::Capability(list) = answer {
+                all = list.split_whitespace().map(str::to_owned).collect();
+            }
+            Ok(())
+        };
+        let done = self
+            .command("CAPABILITY", COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut on)
+            .await?;
+        ok("to name its capabilities", &done)?;
+        self.capabilities = all;
+        Ok(())
+    }
+
+    async fn ask(&mut self, command: &'static str) -> Result<(), ClientError> {
+        let done = self.run(command).await?;
+        ok(command, &done)
+    }
+
+    async fn run(&mut self, command: &str) -> Result<Done, ClientError> {
+        self.command(command, COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut |_| Ok(()))
+            .await
+    }
+
+    async fn command(
+        &mut self,
+        command: &str,
+        time_max: Duration,
+        literal_bytes_max: u64,
+        on: &mut (dyn FnMut(Answer) -> Result<(), ClientError> + Send),
+    ) -> Result<Done, ClientError> {
+        let tag = self.tag();
+        self.wire.send(&format!("{tag} {command}\r\n")).await?;
+        self.until_done(&tag, time_max, literal_bytes_max, on).await
+    }
+
+    async fn until_done(
+        &mut self,
+        tag: &str,
+        time_max: Duration,
+        literal_bytes_max: u64,
+        on: &mut (dyn FnMut(Answer) -> Result<(), ClientError> + Send),
+    ) -> Result<Done, ClientError> {
+        let answers = async {
+            loop {
+                match self.answer(literal_bytes_max).await? {
+                    Answer::Status {
+                        tag: of,
+                        status,
+                        code,
+                        text,
+                    } if of == tag => return Ok(Done { status, code, text }),
+                    answer => on(answer)?,
+                }
+            }
+        };
+        within(time_max, answers).await
+    }
+
+    async fn answer(&mut self, literal_bytes_max: u64) -> Result<Answer, ClientError> {
+        let raw = self.wire.answer(literal_bytes_max).await?;
+        let answer = Answer::of(raw).ok_or(WireError::Garbage)?;
+        self.has_news |= matches!(answer, Answer::Exists(_));
+        Ok(answer)
+    }
+
+    fn tag(&mut self) -> String {
+        self.tags = self.tags.wrapping_add(1);
+        format!("t{}", self.tags)
+    }
+}
+
+/// What a folder is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Change,
+}
+
+async fn protect(connector: &Connector, host: &str, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, ClientError> {
+    let protecting = async { Ok(tls::protect(connector, host, stream).await?) };
+    within(CONNECT_TIME_MAX, protecting).await
+}
+
+async fn within<T>(time_max: Duration, work: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    let done = tokio::time::timeout(time_max, work).await;
+    done.unwrap_or(Err(ClientError::Slow(time_max)))
+}
+
+fn ok(command: &'static str, done: &Done) -> Result<(), ClientError> {
+    match done.is_ok() {
+        true => Ok(()),
+        false => Err(ClientError::Refused {
+            command,
+            why: done.why(),
+        }),
+    }
+}
+
+fn is_plain_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A folder's name as servers take it: modified UTF-7 (RFC 3501, 5.1.3), quoted.
+fn folder_name(name: &str) -> String {
+    let mut encoded = String::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let is_plain = |char: char| (' '..='~').contains(&char);
+        let end = rest
+            .find(|char| is_plain(char) != is_plain(first))
+            .unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        rest = after;
+        if is_plain(first) {
+            encoded.push_str(&run.replace('&', "&-"));
+            continue;
+        }
+        let utf16: Vec<u8> = run.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let base64 = base64::engine::general_purpose::STANDARD_NO_PAD.encode(utf16);
+        encoded.push('&');
+        encoded.push_str(&base64.replace('/', ","));
+        encoded.push('-');
+    }
+    quoted(&encoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_folders_are_encoded() {
+        for (name, expect) in [
+            ("INBOX", "\"INBOX\""),
+            ("a \"b\" \\", "\"a \\\"b\\\" \\\\\""),
+            ("R&D", "\"R&-D\""),
+            // RFC 3501, 5.1.3.
+            ("~peter/mail/台北/日本語", "\"~peter/mail/&U,BTFw-/&ZeVnLIqe-\""),
+            ("Entwürfe", "\"Entw&APw-rfe\""),
+        ] {
+            assert_eq!(folder_name(name), expect);
+        }
+    }
+
+    /// A client of a server that says this, whatever it is asked.
+    fn client(said: &'static str) -> Client {
+        use tokio::io::AsyncWriteExt as _;
+        let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let _ = theirs.write_all(said.as_bytes()).await;
+            // It stays open until we have gone.
+            let mut asked = tokio::io::sink();
+            let _ = tokio::io::copy(&mut theirs, &mut asked).await;
+        });
+        Client {
+            wire: Wire::new(Box::new(ours), Duration::from_secs(5)),
+            tags: 0,
+            capabilities: vec!["IDLE".to_owned()],
+            has_news: false,
+            listed_max: 2,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_sorted_without_what_was_not_asked_for_and_bounded() {
+        let two = "* 1 FETCH (UID 9 RFC822.SIZE 1)\r\n* 2 FETCH (FLAGS ())\r\n* 3 FETCH (UID 4 RFC822.SIZE 5)\r\n\
+                   * 4 FETCH (UID 3 RFC822.SIZE 5)\r\nt1 OK x\r\n";
+        let listed = client(two).list(3).await.unwrap();
+        let listed: Vec<_> = listed.iter().map(|one| (one.uid, one.size)).collect();
+        assert_eq!(listed, [(4, 5), (9, 1)]);
+        let three =
+            "* 1 FETCH (UID 1 RFC822.SIZE 1)\r\n* 2 FETCH (UID 2 RFC822.SIZE 1)\r\n* 3 FETCH (UID 3 RFC822.SIZE 1)\r\n";
+        assert!(matches!(client(three).list(0).await, Err(ClientError::TooMany(2))));
+        let refused = client("t1 NO [UNAVAILABLE] later\r\n").list(0).await.unwrap_err();
+        assert!(refused.to_string().ends_with("[UNAVAILABLE] later"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn messages_that_are_far_longer_than_said_are_refused() {
+        let said = "* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n* 2 FETCH (UID 7 BODY[] {3}\r\nabc)\r\nt1 OK x\r\n";
+        let mut had = Vec::new();
+        client(said)
+            .fetch(&[1, 2], 6, 100, &mut |uid, body| had.push((uid, body)))
+            .await
+            .unwrap();
+        assert_eq!(had, [(1, b"abc".to_vec())], "what was not asked for is not taken");
+        let mut on = |_, _| {};
+        let lies = client(said).fetch(&[1, 2], 6, 2, &mut on).await.unwrap_err();
+        assert!(
+            matches!(lies, ClientError::Wire(WireError::LargeLiteral { .. })),
+            "{lies}"
+        );
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_with_news_and_not_with_chatter() {
+        let stop = CancellationToken::new();
+        let said = "+ idling\r\n* OK still here\r\n* 3 EXISTS\r\nt1 OK x\r\n";
+        assert!(client(said).wait(Duration::from_secs(60), &stop).await.unwrap());
+        for refusal in ["t1 BAD\r\n", "+ idling\r\nt1 OK x\r\n", "+ idling\r\n* BYE x\r\n"] {
+            assert!(
+                client(refusal).wait(Duration::from_secs(60), &stop).await.is_err(),
+                "{refusal}"
+            );
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Mailboxes over IMAP.
+//!
+//! `wire` reads answers within limits, `answer` says what they mean, `client` asks, `round` does what is to be done with
+//! the messages of a folder; here is the life of a connection.
+
+mod answer;
+mod client;
+mod oauth;
+mod round;
+mod tls;
+mod wire;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::client::{Access, Client, ClientError};
+pub use self::oauth::{Grant, OauthSettings};
+use self::oauth::{OauthError, Token};
+use self::tls::{Connector, TlsError};
+use self::wire::WireError;
+use super::sources::{Failure, Reading};
+use crate::health::Trouble;
+use crate::report::Day;
+
+/// IDLE is begun anew so often: servers and what is in between forget connections that are quiet for longer (RFC 2177
+/// speaks of 29 minutes, Google and many routers of 10).
+const IDLE_MAX: Duration = Duration::from_secs(9 * 60);
+
+/// A mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImapSettings {
+    pub host: String,
+    pub port: u16,
+    pub protection: Protection,
+    /// Authorities (PEM); `None` are the system's.
+    pub ca_file: Option<PathBuf>,
+    pub user: String,
+    pub sign_in: SignIn,
+    pub folder: String,
+    /// Mail that the server got before is passed over.
+    pub since: Option<Day>,
+    /// Where mail goes; `None` leaves it where it is.
+    pub processed: Option<String>,
+    pub failed: Option<String>,
+    pub other: Option<String>,
+}
+
+/// How the connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    Tls,
+    StartTls,
+    None,
+}
+
+/// How the user signs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignIn {
+    /// LOGIN, with the password in this file.
+    Login(PathBuf),
+    /// SASL PLAIN, with the password in this file.
+    Plain(PathBuf),
+    Xoauth2(OauthSettings),
+    /// RFC 7628.
+    Oauthbearer(OauthSettings),
+}
+
+/// The same with the secret itself.
+enum Authentication<'s> {
+    Login(&'s str),
+    Plain(&'s str),
+    Xoauth2(&'s str),
+    Oauthbearer(&'s str),
+}
+
+/// Reads a mailbox until something fails, or until a new token is due (`Ok`).
+pub(super) async fn read(reading: &std::sync::Arc<Reading>, settings: &ImapSettings) -> Result<(), Failure> {
+    let clock = &reading.all.clock;
+    let connector = tls::connector(settings.ca_file.as_deref()).map_err(ClientError::from)?;
+    let token = token(reading, settings, &connector).await?;
+    let mut client = Client::connect(&settings.host, settings.port, settings.protection, &connector).await?;
+    sign_in(settings, token.as_ref(), &mut client).await?;
+    let due_at = token.map(|token| token.due_at);
+    loop {
+        let begun_at = clock.monotonic();
+        let folder = client.open(&settings.folder, access(settings)).await?;
+        round::round(reading, settings, &mut client, folder).await?;
+        reading.succeeded();
+        loop {
+            let now = clock.monotonic();
+            if due_at.is_some_and(|due_at| now >= due_at) {
+                client.leave().await;
+                return Ok(());
+            }
+            let passed = now.saturating_sub(begun_at);
+            let Some(left) = reading.source.poll.checked_sub(passed).filter(|left| !left.is_zero()) else {
+                break;
+            };
+            let until_due = due_at.map_or(IDLE_MAX, |due_at| due_at.saturating_sub(now));
+            if client.wait(left.min(IDLE_MAX).min(until_due), &reading.stop).await? {
+                break;
+            }
+            if reading.stop.is_cancelled() {
+                client.leave().await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A folder that nothing is moved out of is not opened for changing: then nothing of it changes, not even what is recent.
+fn access(settings: &ImapSettings) -> Access {
+    let moves = [&settings.processed, &settings.failed, &settings.other];
+    match moves.iter().all(|folder| folder.is_none()) {
+        true => Access::Read,
+        false => Access::Change,
+    }
+}
+
+async fn token(reading: &Reading, settings: &ImapSettings, connector: &Connector) -> Result<Option<Token>, Failure> {
+    match &settings.sign_in {
+        SignIn::Login(_) | SignIn::Plain(_) => Ok(None),
+        SignIn::Xoauth2(oauth) | SignIn::Oauthbearer(oauth) => {
+            let token = oauth::token(&reading.all.clock, oauth, connector).await?;
+            Ok(Some(token))
+        }
+    }
+}
+
+async fn sign_in(settings: &ImapSettings, token: Option<&Token>, client: &mut Client) -> Result<(), Failure> {
+    let token = token.map(|token| token.secret.as_str()).unwrap_or_default();
+    let password;
+    let how = match &settings.sign_in {
+        SignIn::Login(path) => {
+            password = oauth::secret(path)?;
+            Authentication::Login(&password)
+        }
+        SignIn::Plain(path) => {
+            password = oauth::secret(path)?;
+            Authentication::Plain(&password)
+        }
+        SignIn::Xoauth2(_) => Authentication::Xoauth2(token),
+        SignIn::Oauthbearer(_) => Authentication::Oauthbearer(token),
+    };
+    Ok(client.sign_in(&settings.user, &how).await?)
+}
+
+impl From<OauthError> for Failure {
+    fn from(error: OauthError) -> Self {
+        let trouble = match &error {
+            OauthError::Secret { .. } => Trouble::Secret,
+            OauthError::Unreachable(_) => Trouble::Unreachable,
+            OauthError::Tls(_) => Trouble::Tls,
+            OauthError::Refused(_) => Trouble::TokenRefused,
+        };
+        Self::new(trouble, error)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let trouble = match &error {
+            ClientError::Tls(TlsError::Authorities { .. }) => Trouble::Secret,
+            ClientError::Tls(_) | ClientError::NoStartTls => Trouble::Tls,
+            ClientError::Connect(_) | ClientError::Bye(_) => Trouble::Unreachable,
+            ClientError::Wire(WireError::Closed | WireError::Io(_)) => Trouble::Unreachable,
+            ClientError::Wire(WireError::Silent(_)) | ClientError::Slow(_) => Trouble::Silent,
+            ClientError::Wire(_) | ClientError::Injected | ClientError::TooMany(_) => Trouble::Answer,
+            ClientError::Login(_) => Trouble::LoginRefused,
+            ClientError::Folder { .. } | ClientError::Refused { .. } => Trouble::FolderRefused,
+        };
+        Self::new(trouble, error)
+    }
+}

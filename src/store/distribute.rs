@@ -1,0 +1,153 @@
+//! Spreading the rows of domains over several servers: PostgreSQL with the Citus extension.
+//!
+//! The tables below `domains` are cut by `domain_id`, all in the same places, so that a domain is on one server with
+//! everything it has. All others stay on the coordinator, see ARCHITECTURE.md, "Citus".
+
+use super::db::{Args, Conn, Layout, routed};
+use super::sql::sql;
+use super::{Store, StoreError, postgres};
+
+/// The tables that are cut by `domain_id`: the first column of their primary keys.
+pub(super) const DISTRIBUTED: [&str; 7] = [
+    "reports",
+    "evidence",
+    "records",
+    "daily_totals",
+    "daily_sources",
+    "daily_facets",
+    "originals",
+];
+
+macro_rules! statements {
+    ($($name:literal)*) => { &[$(($name, sql!($name)),)*] };
+}
+
+/// Every statement about these tables that one domain's business needs: each must go to one server.
+pub(super) const HOT: &[(&str, &str)] = statements![
+    "daily_facets_add" "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets" "record_of_source"
+    "report_before" "report_latest"
+    "daily_sources_by_day" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_range"
+    "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
+    "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
+    "original_add" "original_of_report" "originals_purge" "record_add" "record_page" "records_old" "records_purge"
+    "report_add" "report_after" "report_all_after" "report_arrived" "report_by_content" "report_by_identity"
+    "report_by_no" "report_conflicts" "report_count" "report_list" "report_original_kept" "report_records_purged"
+    "report_set_counted"
+];
+
+/// What [`Store::distribute`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Distributed {
+    /// Tables that were spread now, and those that were before.
+    pub now: Vec<&'static str>,
+    pub before: Vec<&'static str>,
+}
+
+/// A statement that does not go to one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misrouted {
+    pub statement: &'static str,
+    /// What the server says instead.
+    pub why: String,
+}
+
+impl Store {
+    /// Spreads the domains' tables over the servers of a Citus cluster, if they are not. No node may be running: those
+    /// that are open, this one included, go on as on one server until they are opened again.
+    ///
+    /// # Errors
+    /// [`StoreError::Location`] if this is no PostgreSQL with Citus, or if the tables are spread in another way.
+    pub async fn distribute(&self) -> Result<Distributed, StoreError> {
+        let mut link = self.walker().await?;
+        let mut conn = Conn(&mut link);
+        if conn.is_sqlite() {
+            return Err(refused(
+                "an SQLite file cannot be spread over servers: copy it into a PostgreSQL with Citus first \
+                 (`tallymark admin copy`), and set database.url",
+            ));
+        }
+        if !has_citus(&mut conn).await? {
+            return Err(refused(
+                "this database does not have the Citus extension: put it on every server (shared_preload_libraries \
+                 = 'citus'), run `create extension citus` in the database on each, and on the coordinator \
+                 `select citus_set_coordinator_host(...)` and `select citus_add_node(...)` for each worker; then try again",
+            ));
+        }
+        let mut done = Distributed::default();
+        let before = spread(&mut conn).await?;
+        for table in DISTRIBUTED {
+            if before.iter().any(|(name, _)| name == table) {
+                done.before.push(table);
+                continue;
+            }
+            // The first begins a group of places, the others join it.
+            let first = DISTRIBUTED[0];
+            let group = if table == first { "none" } else { first };
+            conn.first(postgres::DISTRIBUTE, Args::default().text(table).text(group))
+                .await?;
+            // The rows that were here have been copied; those left behind are seen by nobody.
+            conn.first(postgres::DROP_LEFT_BEHIND, Args::default().text(table))
+                .await?;
+            done.now.push(table);
+        }
+        let groups = spread(&mut conn).await?;
+        if groups.iter().any(|(_, group)| *group != groups[0].1) {
+            return Err(refused(
+                "some tables are spread in another way than the others: undo that (`select undistribute_table(...)`) \
+                 and try again",
+            ));
+        }
+        Ok(done)
+    }
+
+    /// Asks the server where every hot statement would go; gives those that would not go to exactly one server.
+    ///
+    /// # Errors
+    /// [`StoreError::Location`] for SQLite.
+    pub async fn misrouted(&self) -> Result<Vec<Misrouted>, StoreError> {
+        let mut link = self.walker().await?;
+        let mut conn = Conn(&mut link);
+        if conn.is_sqlite() {
+            return Err(refused("an SQLite file is not spread over servers"));
+        }
+        let mut misrouted = Vec::new();
+        for (statement, sql) in HOT {
+            let plan = conn.explain(&routed::text(sql)).await?;
+            // A plan that is not Citus' own, or is one of several parts, has another count or none.
+            let counts: Vec<_> = plan.iter().filter(|line| line.contains("Task Count:")).collect();
+            if !matches!(*counts, [only] if only.trim() == "Task Count: 1") {
+                let why = plan.join("\n");
+                misrouted.push(Misrouted { statement, why });
+            }
+        }
+        Ok(misrouted)
+    }
+}
+
+fn refused(what: &str) -> StoreError {
+    StoreError::Location { what: what.to_owned() }
+}
+
+async fn has_citus(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
+    let row = conn.first(postgres::HAS_CITUS, Args::default()).await?;
+    row.map_or(Ok(false), |row| row.flag(0))
+}
+
+/// The tables that are spread, and the number of the group whose places they share.
+async fn spread(conn: &mut Conn<'_>) -> Result<Vec<(String, i64)>, StoreError> {
+    let mut spread = Vec::new();
+    for row in conn.all(postgres::SPREAD, Args::default()).await? {
+        let name = row.text(0)?;
+        if DISTRIBUTED.contains(&&*name) {
+            spread.push((name, row.int(1)?));
+        }
+    }
+    Ok(spread)
+}
+
+/// Where the rows of a domain lie in the database behind this connection.
+pub(super) async fn layout(conn: &mut Conn<'_>) -> Result<Layout, StoreError> {
+    // Spread in part is spread: what is for several servers does no harm on one.
+    let is_spread = has_citus(conn).await? && !spread(conn).await?.is_empty();
+    Ok(if is_spread { Layout::ByDomain } else { Layout::Together })
+}

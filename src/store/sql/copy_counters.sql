@@ -1,0 +1,2 @@
+-- Every counter. A handful of rows, by primary key.
+select name, value from counters order by name

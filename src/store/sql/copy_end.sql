@@ -1,0 +1,2 @@
+-- Notes that the copy is finished. At most one row.
+delete from copies

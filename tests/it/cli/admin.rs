@@ -1,0 +1,200 @@
+//! Moving to another database, and backups: what docs/operating.md tells people to do.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Row as _};
+
+use super::{Home, report, stderr, stdout};
+use crate::postgres::{Server, program};
+
+const OPERATING: &str = include_str!("../../../docs/operating.md");
+
+/// A report about example.com of many records.
+fn large_report(report_id: &str, records: u32) -> String {
+    let one = report(report_id, 3);
+    let (head, rest) = one.split_at(one.find("<record>").unwrap());
+    let (record, tail) = rest.split_at(rest.find("</feedback>").unwrap());
+    let mut text = head.to_owned();
+    for nth in 0..records {
+        let address = format!("10.{}.{}.{}", nth >> 16, nth >> 8 & 255, nth & 255);
+        write!(text, "{}", record.replace("192.0.2.1", &address)).unwrap();
+    }
+    text + tail
+}
+
+/// What `verify` says of the database at this URL, all of it agreeing.
+fn verified(home: &Home, url: &str) -> Value {
+    let mut command = home.command(&["verify", "--json"]);
+    let done = command.env("TALLYMARK__DATABASE__URL", url).assert().success();
+    let verified: Value = serde_json::from_str(&stdout(&done)).unwrap();
+    assert_eq!(verified["discrepancies"], Value::Array(Vec::new()));
+    verified
+}
+
+fn file_url(home: &Home) -> String {
+    format!(
+        "sqlite://{}",
+        home.path().join("tallymark-data/tallymark.sqlite").display()
+    )
+}
+
+/// Lets the copy run until the target has so many records, then kills it; false if it was done before.
+async fn kill_at(mut child: Child, url: &str, records: i64) -> bool {
+    let options: PgConnectOptions = url.parse().unwrap();
+    let mut conn = options.connect().await.unwrap();
+    loop {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        // Before the schema is there it is an error.
+        let count = sqlx::query("select count(*) from records").fetch_one(&mut conn).await;
+        if count.is_ok_and(|row| row.get::<i64, _>(0) >= records) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_is_killed_again_and_again_is_whole_in_the_end() {
+    const RECORDS: u32 = 15_000;
+    let home = Home::new();
+    for nth in 0..4 {
+        home.file(&format!("in/{nth}.xml"), large_report(&nth.to_string(), RECORDS));
+    }
+    home.run(&["import", "--add-domains", "in"]).success();
+    let server = Server::shared();
+    let (from, to) = (file_url(&home), server.url(&server.database().await));
+    let arguments = ["admin", "copy", "--from", &from, "--to", &to];
+    let mut killed = 0;
+    for records in [1, 10_000, 20_000, 30_000, 40_000] {
+        let child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
+            .current_dir(home.path())
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        killed += u32::from(kill_at(child, &to, records).await);
+        let mut command = home.command(&["verify"]);
+        let refused = command.env("TALLYMARK__DATABASE__URL", &to).assert().code(1);
+        assert!(stderr(&refused).contains("a copy that is not finished"));
+    }
+    assert!(killed >= 4, "only {killed} were killed: the test proves nothing");
+    let said = stdout(&home.run(&arguments).success());
+    assert!(
+        said.starts_with("copied ") && said.contains(" were there before"),
+        "{said}"
+    );
+    let whole = verified(&home, &to);
+    assert_eq!(whole, verified(&home, &from));
+    assert_eq!(whole["records"], 4 * RECORDS);
+
+    // Once more is no harm: it holds something now.
+    let refused = stderr(&home.run(&arguments).code(1));
+    assert!(refused.contains("the target is not empty"), "{refused}");
+}
+
+#[test]
+fn a_copy_from_nowhere_or_onto_itself_is_refused() {
+    let home = Home::new();
+    let from = file_url(&home);
+    let nowhere = home.run(&["admin", "copy", "--from", &from, "--to", "sqlite://b.sqlite"]);
+    assert!(stderr(&nowhere.code(1)).contains("there is no database at"));
+    assert!(!home.path().join("b.sqlite").exists());
+    home.run(&["accounts", "add", "acme"]).success();
+    let itself = home.run(&["admin", "copy", "--from", &from, "--to", &from]);
+    assert!(stderr(&itself.code(1)).contains("are the same database"));
+}
+
+/// Runs a line of docs/operating.md, with what differs here put in its place.
+fn documented(line: &str, here: &[(&str, &str)], folder: &Path) {
+    assert!(OPERATING.contains(line), "docs/operating.md does not say: {line}");
+    let mut line = line.to_owned();
+    for (there, here) in here {
+        assert!(line.contains(there), "{line} has no {there}");
+        line = line.replace(there, here);
+    }
+    let programs = program("pg_dump");
+    let done = Command::new("sh")
+        .args(["-c", &format!("PATH=\"$0:$PATH\"; {line}")])
+        .arg(programs.parent().unwrap())
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{line}: {said}");
+}
+
+/// A database that is written to while `backup` makes a copy of it.
+fn under_load(home: &Home, url: &str, backup: impl FnOnce()) {
+    for nth in 0..600_u32 {
+        let folder = if nth < 200 { "first" } else { "second" };
+        home.file(&format!("{folder}/{nth}.xml"), report(&nth.to_string(), nth % 7 + 1));
+    }
+    let import = |folder: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tallymark"));
+        command
+            .current_dir(home.path())
+            .args(["import", "--add-domains", folder]);
+        command.env("TALLYMARK__DATABASE__URL", url);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    assert!(import("first").wait().unwrap().success());
+    let mut second = import("second");
+    backup();
+    assert!(second.wait().unwrap().success());
+}
+
+/// What came before the backup is in it and adds up; what came since can be brought again, and counts once.
+fn is_whole(home: &Home, restored: &str, original: &str) {
+    let reports = verified(home, restored)["reports"].as_u64().unwrap();
+    assert!((200..=600).contains(&reports), "{reports}");
+    let mut command = home.command(&["import", "first", "second"]);
+    command.env("TALLYMARK__DATABASE__URL", restored).assert().success();
+    assert_eq!(verified(home, restored), verified(home, original));
+}
+
+#[test]
+fn a_backup_of_a_file_is_made_while_it_is_written_to_and_restored() {
+    let home = Home::new();
+    let original = file_url(&home);
+    let (file, copy) = ("/var/lib/tallymark/tallymark.sqlite", "/backup/tallymark.sqlite");
+    let here = (
+        format!("{}/tallymark-data/tallymark.sqlite", home.path().display()),
+        format!("{}/copy.sqlite", home.path().display()),
+    );
+    under_load(&home, &original, || {
+        let line = "sqlite3 /var/lib/tallymark/tallymark.sqlite \"vacuum into '/backup/tallymark.sqlite'\"";
+        documented(line, &[(file, &here.0), (copy, &here.1)], home.path());
+    });
+    let line = "install -o tallymark -g tallymark -m 0600 /backup/tallymark.sqlite /var/lib/tallymark/tallymark.sqlite";
+    let restored = format!("{}/restored.sqlite", home.path().display());
+    let as_whom = ("-o tallymark -g tallymark ", "");
+    documented(line, &[as_whom, (copy, &here.1), (file, &restored)], home.path());
+    is_whole(&home, &format!("sqlite://{restored}"), &original);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_postgresql_is_made_while_it_is_written_to_and_restored() {
+    let home = Home::new();
+    let server = Server::shared();
+    let original = server.url(&server.database().await);
+    let restored = server.url(&server.database().await);
+    let (url, dump) = ("postgres://tallymark@db.example/tallymark", "/backup/tallymark.dump");
+    let here = format!("{}/tallymark.dump", home.path().display());
+    under_load(&home, &original, || {
+        let line = "pg_dump --format=custom --file=/backup/tallymark.dump 'postgres://tallymark@db.example/tallymark'";
+        documented(line, &[(url, &original), (dump, &here)], home.path());
+    });
+    let line = "pg_restore --exit-on-error --no-owner --dbname='postgres://tallymark@db.example/tallymark' \
+                /backup/tallymark.dump";
+    documented(line, &[(url, &restored), (dump, &here)], home.path());
+    is_whole(&home, &restored, &original);
+}
