@@ -15,7 +15,7 @@ use std::time::Instant;
 use support::year::{self, TODAY};
 use support::{fresh, peak_mebibytes, percentile};
 use tallymark::clock::Clock;
-use tallymark::domains::ServiceNames;
+use tallymark::domains::{Domains, DomainsOptions, ServiceNames};
 use tallymark::http::{AppState, HttpConfig};
 use tallymark::ingest::{Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
@@ -83,9 +83,11 @@ async fn run(records: usize) {
     let clock = Clock::fixed((TODAY * 86_400 + 43_200) * 1_000);
     let metrics = Metrics::new();
     let (intake, _running) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
-    let mut config = HttpConfig::new(names());
+    let options = DomainsOptions::new(names());
+    let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
+    let mut config = HttpConfig::default();
     config.rate = None;
-    let state = AppState::new(store, intake, clock, metrics, config);
+    let state = AppState::new(store, intake, domains, clock, metrics, config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let server = tokio::spawn(tallymark::http::serve(

@@ -1,5 +1,6 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
+mod domain_options;
 mod jobs;
 mod mail;
 mod options;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{Config, Role};
-use crate::domains::{self, IDENTIFIER_RANDOM_BYTES, ServiceNames};
+use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
 use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake};
@@ -34,6 +35,8 @@ pub use mail::Mail;
 pub use options::process_limits;
 
 const HOUR: Duration = Duration::from_secs(3_600);
+/// How often somebody looks which domains are due; when they are is each domain's own.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 const DATABASE_FILE: &str = "tallymark.sqlite";
 
 /// The database and the intake, running.
@@ -43,6 +46,7 @@ pub struct App {
     pub clock: Clock,
     pub store: Store,
     pub intake: Intake,
+    pub domains: Domains,
     metrics: Metrics,
     batches: JoinHandle<()>,
 }
@@ -80,12 +84,15 @@ impl App {
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
+        let domains = domain_options::domains(&config, &store).await?;
+        let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), domains);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
             config,
             clock,
             store,
             intake,
+            domains,
             metrics,
             batches,
         })
@@ -117,6 +124,7 @@ impl App {
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),
+            self.domains.clone(),
             self.clock.clone(),
             self.metrics.clone(),
             options::http(&self.config),
@@ -170,6 +178,22 @@ impl App {
             let store = store.clone();
             async move { purge(&store, retention, now).await }
         });
+        let store = self.store.clone();
+        jobs.start("idempotency", HOUR, move |now| {
+            let store = store.clone();
+            async move {
+                let purged = store.purge_requests(http::forgotten(now)).await?;
+                tracing::debug!(purged, "forgot the answers to requests of more than a day ago");
+                Ok(())
+            }
+        });
+        if self.domains.can_check() {
+            let domains = self.domains.clone();
+            jobs.start("domains", CHECK_EVERY, move |_| {
+                let domains = domains.clone();
+                async move { check_domains(&domains).await }
+            });
+        }
     }
 
     /// Finishes what was taken in, then closes the database.
@@ -184,7 +208,7 @@ impl App {
 
     /// The host names that domains must point to.
     pub fn names(&self) -> ServiceNames {
-        options::service_names(&self.config)
+        self.domains.names().clone()
     }
 
     /// Adds a domain with everything at its default; the caller then lets the intake claim its reports.
@@ -224,6 +248,15 @@ impl App {
         let key = self.store.add_key(account.id, key, self.clock.now()).await?;
         Ok((secret, key))
     }
+}
+
+/// Looks at the domains that are due.
+async fn check_domains(domains: &Domains) -> anyhow::Result<()> {
+    let Round { checked, changed } = domains.check_due().await?;
+    if checked > 0 {
+        tracing::info!(checked, changed, "looked at the DNS records of domains");
+    }
+    Ok(())
 }
 
 /// Drops what is too old.

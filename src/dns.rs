@@ -113,6 +113,7 @@ impl Dns {
                 ..options.clone()
             })?;
             resolving.positive_max_ttl = Some(ttl_max);
+            resolving.negative_max_ttl = Some(ttl_max);
             let builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
             let built = builder.with_options(resolving).build();
             built.map_err(|error| NoServers::Unusable(error.to_string()))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -64,6 +65,39 @@ impl fmt::Debug for ApiSecret {
     }
 }
 
+/// Closes and opens what is kept of an answer: only who shows the same API key and the same name of the request again can
+/// open it. So the answer that shows a secret can be given again, and the database alone gives nothing away.
+pub struct AnswerSeal(RandomizedNonceKey);
+
+impl AnswerSeal {
+    /// Of the request that `secret` and `name` come with. `None` if the library fails, which it does not.
+    pub fn of(secret: &ApiSecret, name: &[u8]) -> Option<Self> {
+        // The secret has 256 bits of chance: a hash of it is as good a key as any, and the name makes each its own.
+        let mut hash = Sha256::new();
+        hash.update(b"tallymark answer\0");
+        hash.update(secret.0.as_bytes());
+        hash.update(name);
+        RandomizedNonceKey::new(&AES_256_GCM, &hash.finalize()).ok().map(Self)
+    }
+
+    /// The answer, closed: a nonce by chance, then what AES-256-GCM makes of it.
+    pub fn close(&self, answer: &[u8]) -> Option<Vec<u8>> {
+        let mut closed = answer.to_vec();
+        let nonce = self.0.seal_in_place_append_tag(Aad::empty(), &mut closed).ok()?;
+        Some([nonce.as_ref().as_slice(), &closed].concat())
+    }
+
+    /// The answer again; `None` if it was closed with something else.
+    pub fn open(&self, closed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, rest) = closed.split_first_chunk::<NONCE_LEN>()?;
+        let mut answer = rest.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let length = self.0.open_in_place(nonce, Aad::empty(), &mut answer).ok()?.len();
+        answer.truncate(length);
+        Some(answer)
+    }
+}
+
 /// Are two hashes the same? Takes the same time wherever they differ.
 pub fn same_hash(left: &[u8; 32], right: &[u8; 32]) -> bool {
     left.ct_eq(right).into()
@@ -121,6 +155,24 @@ mod tests {
         ] {
             assert!(ApiSecret::parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_opened_by_the_same_key_and_name_only() {
+        let secrets = [[1; 96], [2; 96]].map(|random| ApiSecret::generate(Mode::Live, &random));
+        let seal = |secret: usize, name: &str| AnswerSeal::of(&secrets[secret], name.as_bytes()).unwrap();
+        let closed = seal(0, "a").close(b"a secret").unwrap();
+        assert!(!closed.windows(6).any(|window| window == b"secret"));
+        assert_eq!(seal(0, "a").open(&closed).as_deref(), Some(&b"a secret"[..]));
+        for (other, closed) in [
+            (seal(0, "b"), closed.clone()),
+            (seal(1, "a"), closed.clone()),
+            (seal(0, "a"), closed[..closed.len() - 1].to_vec()),
+            (seal(0, "a"), vec![0; 5]),
+        ] {
+            assert_eq!(other.open(&closed), None);
+        }
+        assert_ne!(seal(0, "a").close(b"x"), seal(0, "a").close(b"x"));
     }
 
     #[test]

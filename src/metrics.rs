@@ -36,23 +36,12 @@ struct Figures {
     source_read_at: Family<SourceLabels, Gauge>,
     source_messages: Family<SourceOutcomeLabels, Counter>,
     source_failures: Family<SourceReasonLabels, Counter>,
+    domain_checks: Family<StatusLabels, Counter>,
+    domain_changes: Family<ChangeLabels, Counter>,
     jobs: Family<JobRunLabels, Counter>,
     job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     job_held: Family<JobLabels, Gauge>,
-    domain_checks: Family<StatusLabels, Counter>,
-    domain_changes: Family<ChangeLabels, Counter>,
     uptime_seconds: Gauge<f64, AtomicU64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct JobLabels {
-    job: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct JobRunLabels {
-    job: &'static str,
-    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -64,6 +53,17 @@ struct StatusLabels {
 struct ChangeLabels {
     from: &'static str,
     to: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabels {
+    job: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobRunLabels {
+    job: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -145,11 +145,11 @@ impl Metrics {
             source_read_at: Family::default(),
             source_messages: Family::default(),
             source_failures: Family::default(),
+            domain_checks: Family::default(),
+            domain_changes: Family::default(),
             jobs: Family::default(),
             job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
             job_held: Family::default(),
-            domain_checks: Family::default(),
-            domain_changes: Family::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -220,6 +220,12 @@ impl Metrics {
             f.provenance_dns_questions.clone(),
         );
         f.register_sources(&mut registry);
+        registry.register(
+            "domain_checks",
+            "Looks at the DNS records of a domain, by its status after that",
+            f.domain_checks.clone(),
+        );
+        registry.register("domain_changes", "Changes of domains' status", f.domain_changes.clone());
         registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
         registry.register_with_unit(
             "job_run",
@@ -232,12 +238,6 @@ impl Metrics {
             "Whether this node is the one that does the job",
             f.job_held.clone(),
         );
-        registry.register(
-            "domain_checks",
-            "Looks at the DNS records of a domain, by its status after that",
-            f.domain_checks.clone(),
-        );
-        registry.register("domain_changes", "Changes of domains' status", f.domain_changes.clone());
         registry.register_with_unit("uptime", "Age of the process", Unit::Seconds, f.uptime_seconds.clone());
         Self(Arc::new(Figures { registry, ..figures }))
     }
@@ -292,6 +292,16 @@ impl Metrics {
         self.0.provenance_dns_questions.inc_by(questions);
     }
 
+    /// One look at a domain's DNS records that was kept; the domain's status after that.
+    pub fn count_domain_check(&self, status: &'static str) {
+        self.0.domain_checks.get_or_create(&StatusLabels { status }).inc();
+    }
+
+    /// One domain that is no longer what it was.
+    pub fn count_domain_change(&self, from: &'static str, to: &'static str) {
+        self.0.domain_changes.get_or_create(&ChangeLabels { from, to }).inc();
+    }
+
     /// One run of a background job.
     pub fn observe_job(&self, job: &'static str, done: bool, took: Duration) {
         let outcome = if done { "done" } else { "failed" };
@@ -303,16 +313,6 @@ impl Metrics {
     /// Whether this node has the lease of a background job.
     pub fn set_job_held(&self, job: &'static str, held: bool) {
         self.0.job_held.get_or_create(&JobLabels { job }).set(held.into());
-    }
-
-    /// One look at a domain's DNS records that was kept; the domain's status after that.
-    pub fn count_domain_check(&self, status: &'static str) {
-        self.0.domain_checks.get_or_create(&StatusLabels { status }).inc();
-    }
-
-    /// One domain that is no longer what it was.
-    pub fn count_domain_change(&self, from: &'static str, to: &'static str) {
-        self.0.domain_changes.get_or_create(&ChangeLabels { from, to }).inc();
     }
 
     /// How many messages wait, and how many may.

@@ -63,12 +63,12 @@ pub(super) fn http(config: &Config) -> HttpConfig {
             MetricsReaders::Everybody => MetricsAccess::Everybody,
             MetricsReaders::Nobody => MetricsAccess::Nobody,
         },
-        ..HttpConfig::new(service_names(config))
+        ..HttpConfig::default()
     }
 }
 
 pub(super) fn service_names(config: &Config) -> ServiceNames {
-    ServiceNames::of_one_node(config.service.host.name(), config.service.rua_host.name())
+    super::domain_options::service_names(config)
 }
 
 pub(super) fn intake(config: &Config, authenticator: Option<Authenticator>) -> IntakeOptions {

@@ -34,6 +34,21 @@ closest domain that was added.")]
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
     },
+    /// Print a domain's private DKIM key as PEM (PKCS #8), for the mail server that signs with it.
+    #[command(after_help = "\
+Example:
+  umask 077; tallymark domains dkim-key example.com > example.com.pem
+
+The selector and the public half are in the domain's DNS records. A domain that has no key gets one.")]
+    DkimKey {
+        /// The domain, or its id (dom_...).
+        domain: String,
+        /// The account it is in; needed if there are several.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+    },
+    /// Encrypt all private DKIM keys anew, after another key was put first among the master keys.
+    Reseal,
     /// Remove a domain with all its reports. It cannot be undone.
     #[command(after_help = "Example:\n  tallymark domains remove example.com --yes")]
     Remove {
@@ -52,6 +67,14 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
     match command {
         Command::Add { name, account } => add(context, &name, account.as_deref(), out).await,
         Command::List { account } => list(context, account.as_deref(), out).await,
+        Command::DkimKey { domain, account } => dkim_key(context, &domain, account.as_deref(), out).await,
+        Command::Reseal => {
+            let app = context.open_existing().await?;
+            let done = app.domains.reseal().await?;
+            writeln!(out, "{} encrypted anew", counted(done, "key is", "keys are"))?;
+            app.close().await;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Remove { name, account, yes } => {
             let step = if yes { Step::Do } else { Step::Show };
             remove(context, &name, account.as_deref(), step, out).await
@@ -108,6 +131,23 @@ async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -
         }
     }
     write!(out, "{table}")?;
+    app.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn dkim_key(
+    context: Context,
+    id_or_name: &str,
+    in_account: Option<&str>,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let app = context.open_existing().await?;
+    let account = account(&app.store, in_account).await?;
+    let domain = match app.store.domain(account.id, id_or_name).await? {
+        Some(domain) => domain,
+        None => domain(&app.store, &account, id_or_name).await?,
+    };
+    write!(out, "{}", app.domains.private_key(&domain).await?)?;
     app.close().await;
     Ok(ExitCode::SUCCESS)
 }

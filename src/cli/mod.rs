@@ -8,6 +8,7 @@ mod context;
 mod domains;
 mod import;
 mod ingest;
+mod ips;
 mod keys;
 mod openapi;
 mod parse;
@@ -61,6 +62,8 @@ enum Command {
     Parse(parse::Args),
     #[command(subcommand)]
     Domains(domains::Command),
+    #[command(subcommand)]
+    Ips(ips::Command),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -138,6 +141,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Import(args) => import::run(context, args, out).await,
             Command::Ingest(args) => ingest::run(context, args, out).await,
             Command::Domains(command) => domains::run(context, command, out).await,
+            Command::Ips(command) => ips::run(context, command, out).await,
             Command::Keys(command) => keys::run(context, command, out).await,
             Command::Accounts(command) => accounts::run(context, command, out).await,
             Command::Quarantine(command) => quarantine::run(context, command, out).await,

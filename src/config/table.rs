@@ -1,5 +1,6 @@
 //! The settings themselves.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -136,6 +137,29 @@ settings! {
         host: HostName = HostName::known("tallymark.example");
         /// The host that reports are sent to.
         rua_host: HostName = HostName::known("rua.tallymark.example");
+        /// Hosts of single regions (eu-west-1, us-east-1, sa-east-1, ap-northeast-1) that differ from these, each as in
+        /// [service.regions.us-east-1] with any of rua_host, inbound_host, bounce_host.
+        regions: BTreeMap<RegionName, RegionHosts> = BTreeMap::new();
+    }
+
+    /// Looking after the DNS records of your domains.
+    domains: Domains {
+        /// A domain is verified when it publishes these. To monitor only: ["dmarc"].
+        required: Vec<RequiredRecord> = vec![RequiredRecord::Spf, RequiredRecord::Dkim, RequiredRecord::Dmarc];
+        /// Name servers to ask, as in ["127.0.0.1:53"], and no others are; empty: those of the system.
+        resolvers: Vec<SocketAddr> = Vec::new();
+        /// DNS questions that wait for their answers at the same time.
+        questions_in_flight_max: usize = 200;
+        /// Domains that are looked at, at the same time, in the background.
+        domains_in_flight_max: usize = 64;
+        /// Domains that the background begins to look at in a second: a hundred thousand take a quarter of an hour.
+        domains_per_second_max: u32 = 100;
+        /// What DKIM keys are encrypted with in the database, 64 hexadecimal digits each: the first encrypts, all decrypt.
+        /// Empty: those in master_key_file.
+        master_keys: Vec<String> = Vec::new();
+        /// A file with such keys, one a line. Empty: master.key in database.dir, made at the first start, but for PostgreSQL:
+        /// nodes that share a database need the same keys.
+        master_key_file: PathBuf = PathBuf::new();
     }
 
     /// How long things are kept.
@@ -255,6 +279,44 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// A record that a domain may have to publish to be verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequiredRecord {
+    Spf,
+    Dkim,
+    Dmarc,
+    ReturnPath,
+    Tracking,
+    Mx,
+    Bimi,
+}
+
+/// A region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+pub enum RegionName {
+    #[serde(rename = "eu-west-1")]
+    EuWest1,
+    #[serde(rename = "us-east-1")]
+    UsEast1,
+    #[serde(rename = "sa-east-1")]
+    SaEast1,
+    #[serde(rename = "ap-northeast-1")]
+    ApNortheast1,
+}
+
+/// The hosts of one region; those that are missing are the installation's.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegionHosts {
+    /// That reports are sent to.
+    pub rua_host: Option<HostName>,
+    /// That receives mail to the domains themselves.
+    pub inbound_host: Option<HostName>,
+    /// That return paths point to.
+    pub bounce_host: Option<HostName>,
 }
 
 /// What happens to mail with a CR or LF that is not part of CR LF.

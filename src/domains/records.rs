@@ -81,12 +81,21 @@ impl ServiceNames {
 
     /// The names of a region.
     pub fn region(&self, region: Region) -> &RegionNames {
-        match region {
-            Region::EuWest1 => &self.regions[0],
-            Region::UsEast1 => &self.regions[1],
-            Region::SaEast1 => &self.regions[2],
-            Region::ApNortheast1 => &self.regions[3],
-        }
+        &self.regions[index(region)]
+    }
+
+    /// The names of a region, to change them.
+    pub fn region_mut(&mut self, region: Region) -> &mut RegionNames {
+        &mut self.regions[index(region)]
+    }
+}
+
+fn index(region: Region) -> usize {
+    match region {
+        Region::EuWest1 => 0,
+        Region::UsEast1 => 1,
+        Region::SaEast1 => 2,
+        Region::ApNortheast1 => 3,
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::TryFutureExt as _;
 use futures_util::future::try_join;
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::service::{Domains, DomainsError};
 use crate::store::{AccountId, Domain, DomainFinding, DueCursor, Millis};
@@ -81,7 +83,8 @@ impl Domains {
         let now = self.clock().now();
         let turns = async move {
             let accounts = self.store().accounts_due(now).await?;
-            Ok::<_, DomainsError>(stream::try_unfold(Turns::of(accounts), move |mut turns| async move {
+            let turns = Turns::of(accounts, self.domain_every());
+            Ok::<_, DomainsError>(stream::try_unfold(turns, move |mut turns| async move {
                 let next = turns.next(self, now).await?;
                 Ok(next.map(|domain| (domain, turns)))
             }))
@@ -90,8 +93,12 @@ impl Domains {
     }
 }
 
-/// Whose turn it is.
-struct Turns(VecDeque<Turn>);
+/// Whose turn it is, and when.
+struct Turns {
+    waiting: VecDeque<Turn>,
+    /// Nobody waits for a round, but people wait for what else the process does.
+    pace: Interval,
+}
 
 struct Turn {
     account: AccountId,
@@ -100,24 +107,30 @@ struct Turn {
 }
 
 impl Turns {
-    fn of(accounts: Vec<AccountId>) -> Self {
+    fn of(accounts: Vec<AccountId>, every: Duration) -> Self {
         let turns = accounts.into_iter().map(|account| Turn {
             account,
             cursor: DueCursor::default(),
             page: VecDeque::new(),
         });
-        Self(turns.collect())
+        let mut pace = interval(every);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            waiting: turns.collect(),
+            pace,
+        }
     }
 
     /// `None` when no account has any left.
     async fn next(&mut self, domains: &Domains, now: Millis) -> Result<Option<Domain>, DomainsError> {
-        while let Some(mut turn) = self.0.pop_front() {
+        while let Some(mut turn) = self.waiting.pop_front() {
             if turn.page.is_empty() {
                 let (account, cursor) = (turn.account, &mut turn.cursor);
                 turn.page = domains.store().domains_due(account, cursor, now, PAGE).await?.into();
             }
             if let Some(domain) = turn.page.pop_front() {
-                self.0.push_back(turn);
+                self.waiting.push_back(turn);
+                self.pace.tick().await;
                 return Ok(Some(domain));
             }
         }

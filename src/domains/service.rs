@@ -30,6 +30,8 @@ pub struct DomainsOptions {
     pub check_time_max: Duration,
     /// Domains that the background looks at, at the same time.
     pub domains_in_flight_max: usize,
+    /// Domains that the background begins to look at in a second.
+    pub domains_per_second_max: u32,
 }
 
 impl DomainsOptions {
@@ -41,6 +43,7 @@ impl DomainsOptions {
             dns: None,
             check_time_max: Duration::from_secs(9),
             domains_in_flight_max: 64,
+            domains_per_second_max: 100,
         }
     }
 }
@@ -108,6 +111,11 @@ impl Domains {
     /// The host names that domains must point to.
     pub fn names(&self) -> &ServiceNames {
         &self.0.options.names
+    }
+
+    /// Are there name servers to ask?
+    pub fn can_check(&self) -> bool {
+        self.0.options.dns.is_some()
     }
 
     /// What the domain must publish. A domain without a DKIM key gets one: it is made when somebody first asks.
@@ -243,6 +251,11 @@ impl Domains {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// Of the background.
+    pub(super) fn domain_every(&self) -> Duration {
+        Duration::from_secs(1) / self.0.options.domains_per_second_max.max(1)
     }
 
     pub(super) fn domains_in_flight_max(&self) -> usize {

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::domains::DomainsError;
 use crate::ingest::IntakeError;
 use crate::store::StoreError;
 
@@ -236,6 +237,23 @@ impl From<&StoreError> for ApiError {
             | StoreError::Damaged { .. }
             | StoreError::Other(_) => {
                 tracing::error!(%error, "a request failed in the database");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<DomainsError> for ApiError {
+    fn from(error: DomainsError) -> Self {
+        match error {
+            DomainsError::Store(error) => Self::from(&error),
+            DomainsError::Gone => Self::not_found("Domain"),
+            DomainsError::NotSetUp(_) => {
+                tracing::warn!(%error, "a request was refused because of what this installation lacks");
+                Self::unavailable()
+            }
+            DomainsError::Keyring(_) | DomainsError::NoKey => {
+                tracing::error!(%error, "a request failed");
                 Self::internal()
             }
         }

@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 use super::error::{ApiError, FieldError};
 use super::gate::SignedIn;
 
+/// The pattern of text without control characters.
+pub(super) const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
 /// The parameters of a query string. Those nobody asks for are ignored; of a repeated one the last counts.
 #[derive(Debug)]
 pub(super) struct Parameters {
@@ -171,12 +174,62 @@ impl Members {
     }
 
     /// The member as one of some words; absent and null are the same.
-    pub(super) fn word<T>(&mut self, name: &str, words: &[&str], from_word: fn(&str) -> Option<T>) -> Option<T> {
-        let value = from_word(&self.text(name)?);
+    pub(super) fn word<T: Copy>(&mut self, name: &str, all: &[T], word: fn(T) -> &'static str) -> Option<T> {
+        let text = self.text(name)?;
+        let value = all.iter().copied().find(|&value| word(value) == text);
         if value.is_none() {
+            let words: Vec<_> = all.iter().map(|&value| word(value)).collect();
             self.refuse(name, format!("must be one of {}", words.join(", ")));
         }
         value
+    }
+
+    /// As [`Members::word`], and it must be there.
+    pub(super) fn required_word<T: Copy>(&mut self, name: &str, all: &[T], word: fn(T) -> &'static str) -> Option<T> {
+        let text = self.required_text(name)?;
+        self.members.insert(name.to_owned(), Value::from(text));
+        self.word(name, all, word)
+    }
+
+    /// As [`Members::word`], but null is a mistake.
+    pub(super) fn changed_word<T: Copy>(&mut self, name: &str, all: &[T], word: fn(T) -> &'static str) -> Option<T> {
+        if self.members.get(name).is_some_and(Value::is_null) {
+            self.members.insert(name.to_owned(), Value::from(""));
+        }
+        self.word(name, all, word)
+    }
+
+    /// As [`Members::flag`], but null is a mistake.
+    pub(super) fn changed_flag(&mut self, name: &str) -> Option<bool> {
+        if self.members.get(name).is_some_and(Value::is_null) {
+            self.members.insert(name.to_owned(), Value::from(""));
+        }
+        self.flag(name)
+    }
+
+    /// The member as text that null clears: `Some(None)` is null.
+    pub(super) fn clearable_text(&mut self, name: &str) -> Option<Option<String>> {
+        if self.members.get(name)?.is_null() {
+            self.members.remove(name);
+            return Some(None);
+        }
+        self.text(name).map(Some)
+    }
+
+    /// The member as a whole number from 1, which must be there.
+    pub(super) fn required_number(&mut self, name: &str) -> Option<i64> {
+        let value = self.members.remove(name).unwrap_or_default();
+        // 1.0 is a whole number in JSON's schemas.
+        let number = value
+            .as_i64()
+            .or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64));
+        let number = number.filter(|&number| number > 0);
+        if value.is_null() {
+            self.refuse(name, "is required");
+        } else if number.is_none() {
+            self.refuse(name, "must be a whole number from 1");
+        }
+        number
     }
 
     /// Notes a mistake.

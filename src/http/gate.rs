@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, timeout};
 
 use super::error::ApiError;
+use super::idempotency;
 use super::rate::{Allowance, Bucket};
 use super::routes::{Access, Body, Route};
 use super::state::{AppState, kibibytes};
@@ -70,36 +71,52 @@ pub(super) async fn gate(
 
 async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let (client, allowance) = match admit(state, route, &parts).await {
+    let (admitted, allowance) = match admit(state, route, &parts).await {
         Ok(admitted) => admitted,
         Err((error, allowance)) => {
             drain(Request::from_parts(parts, body)).await;
             return with_allowance(error.into_response(), allowance);
         }
     };
-    if let Some(client) = client {
-        parts.extensions.insert(client);
+    if let Some((client, _)) = &admitted {
+        parts.extensions.insert(*client);
     }
     let response = match receive_body(state, route, Request::from_parts(parts, body)).await {
         Err(error) => error.into_response(),
-        // The permit counts the body's bytes until they are stored.
-        Ok((request, _permit)) => match timeout(state.config.answer_time_max, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => {
-                tracing::warn!(route = route.path, "a request was given up because it took too long");
-                ApiError::unavailable().into_response()
+        Ok((request, permit)) => {
+            let (path, time_max) = (route.path, state.config.answer_time_max);
+            let run = move |request| run(next.run(request), permit, path, time_max);
+            match admitted {
+                // The page shows no secret to seal an answer with, and never asks for one again.
+                Some((client, Some(secret))) if route.method == Method::POST => {
+                    idempotency::once(state, client, &secret, request, run).await
+                }
+                _ => run(request).await,
             }
-        },
+        }
     };
     with_allowance(response, allowance)
 }
 
-/// Who the client is and what is left of its rate, or why it may not pass.
+/// The handler's answer, if it comes in time. The permit counts the body's bytes until they are stored.
+async fn run(
+    answer: impl Future<Output = Response>,
+    _permit: Option<OwnedSemaphorePermit>,
+    path: &'static str,
+    time_max: Duration,
+) -> Response {
+    timeout(time_max, answer).await.unwrap_or_else(|_| {
+        tracing::warn!(route = path, "a request was given up because it took too long");
+        ApiError::unavailable().into_response()
+    })
+}
+
+/// Who the client is, with the secret that it showed (the page shows none), and what is left of its rate; or why it may not pass.
 async fn admit(
     state: &AppState,
     route: &Route,
     parts: &Parts,
-) -> Result<(Option<Client>, Option<Allowance>), (ApiError, Option<Allowance>)> {
+) -> Result<(Option<(Client, Option<ApiSecret>)>, Option<Allowance>), (ApiError, Option<Allowance>)> {
     let now = state.clock.monotonic();
     let peer = Bucket::peer(peer_address(&parts.extensions));
     if route.access == Access::Open {
@@ -109,34 +126,37 @@ async fn admit(
         Ok(key) => key,
         Err(error) => return Err((error, state.limiter.look(peer, now))),
     };
-    let bucket = key.as_ref().map_or(peer, |key| Bucket::Key(key.id));
+    let bucket = key.as_ref().map_or(peer, |(key, _)| Bucket::Key(key.id));
     let allowance = state.limiter.take(bucket, now);
     if let Some(seconds) = allowance.and_then(|allowance| allowance.retry_after_seconds) {
         return Err((ApiError::rate_limit_exceeded(seconds), allowance));
     }
-    let Some(key) = key else {
+    let Some((key, secret)) = key else {
         return Err((ApiError::unauthorized(), allowance));
     };
+    state.key_uses.note(&state.store, &key, state.clock.now());
     permit(route.access, &parts.method, &key).map_err(|error| (error, allowance))?;
     let client = Client {
         account: key.account,
         key: key.id,
         domain: key.domain,
     };
-    Ok((Some(client), allowance))
+    Ok((Some((client, secret)), allowance))
 }
 
 /// The key that the request shows, if it is one of ours and was not revoked.
-async fn find_key(state: &AppState, parts: &Parts) -> Result<Option<ApiKey>, ApiError> {
+async fn find_key(state: &AppState, parts: &Parts) -> Result<Option<(ApiKey, Option<ApiSecret>)>, ApiError> {
     if let Some(SignedIn(key)) = parts.extensions.get() {
-        return Ok(Some(key.clone()).filter(|key| key.revoked_at.is_none()));
+        let key = Some(key.clone()).filter(|key| key.revoked_at.is_none());
+        return Ok(key.map(|key| (key, None)));
     }
     let Some(secret) = bearer(&parts.headers) else {
         return Ok(None);
     };
     let hash = secret.hash();
     let key = state.store.key_by_hash(&hash).await?;
-    Ok(key.filter(|key| same_hash(&key.hash, &hash) && key.revoked_at.is_none()))
+    let key = key.filter(|key| same_hash(&key.hash, &hash) && key.revoked_at.is_none());
+    Ok(key.map(|key| (key, Some(secret))))
 }
 
 /// RFC 6750, 2.1. The scheme's case does not matter (RFC 9110, 11.1); two such headers are none.
@@ -329,7 +349,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::domains::ServiceNames;
+    use crate::domains::{Domains, DomainsOptions, ServiceNames};
     use crate::http::HttpConfig;
     use crate::ingest::{Intake, IntakeOptions};
     use crate::metrics::Metrics;
@@ -404,8 +424,9 @@ mod tests {
         let fresh = || unreachable!("no message is taken in");
         let (intake, _) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
         let name = DomainName::parse("tally.example").unwrap();
-        let config = HttpConfig::new(ServiceNames::of_one_node(&name, &name));
-        let state = AppState::new(store, intake, clock, metrics, config);
+        let options = DomainsOptions::new(ServiceNames::of_one_node(&name, &name));
+        let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
+        let state = AppState::new(store, intake, domains, clock, metrics, HttpConfig::default());
         let route = Arc::new(Route {
             method: Method::GET,
             path: "/",

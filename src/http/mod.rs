@@ -4,7 +4,10 @@
 //! counting), [`gate`] (key, permission, rate, body) and one handler, which extracts, asks the store once and
 //! answers a DTO. DTOs live beside their handler.
 
+mod api_keys;
 mod breakdown;
+mod domain_body;
+mod domain_input;
 mod domains;
 mod envelope;
 mod error;
@@ -16,6 +19,7 @@ mod figures;
 mod gate;
 mod idempotency;
 mod inbound;
+mod key_uses;
 mod openapi;
 mod overview;
 mod owned;
@@ -35,6 +39,7 @@ mod upload;
 
 pub use error::{ApiError, FieldError};
 pub use gate::{Peer, SignedIn};
+pub use idempotency::forgotten;
 pub use openapi::openapi;
 pub use rate::{Allowance, Bucket, Rate, RateLimiter};
 pub use routes::{Access, Body, Route, router, routes, service_router};

@@ -226,7 +226,6 @@ fn parameters(route: &Route, doc: &Doc) -> Value {
             "description": "The same key with the same body gives, for 24 hours, the first answer again, with \
                 `Idempotent-Replayed: true`. With another body it is a 422, and a 409 while the first request runs.",
             "schema": { "type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": idempotency::KEY_BYTES_MAX },
-            "example": "3f0b7c1e-8a55-4c0e-9f1d-5f2a64c1d7aa",
         }));
     }
     Value::Array(parameters)
@@ -259,8 +258,13 @@ fn upload_body() -> Value {
         "application/octet-stream",
     ];
     let mut content: Map<_, _> = types.map(|name| (name.to_owned(), json!({}))).into_iter().collect();
-    let files = json!({ "type": "object", "required": ["file"], "properties": { "file": { "type": "array", "minItems": 1,
-        "maxItems": super::upload::FILES_MAX, "items": { "type": "string", "contentMediaType": "application/octet-stream", "minLength": 1 } } } });
+    let says = format!(
+        "One to {} files; what they are is told by their bytes.",
+        super::upload::FILES_MAX
+    );
+    // Without a type: in a form everything is bytes.
+    let file = json!({ "description": says, "minLength": 1, "minItems": 1, "maxItems": super::upload::FILES_MAX });
+    let files = json!({ "type": "object", "required": ["file"], "additionalProperties": false, "properties": { "file": file } });
     content.insert("multipart/form-data".to_owned(), json!({ "schema": files }));
     json!({
         "required": true,

@@ -30,16 +30,18 @@ impl FromRequestParts<AppState> for OwnedDomain {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let missing = || ApiError::not_found("Domain");
         let public_id = path_text(parts, state, "id").await.ok_or_else(missing)?;
-        let client = Client::of(parts)?;
-        if !is_public_id(&public_id) {
-            return Err(missing());
-        }
-        let domain = state.store.domain(client.account, &public_id).await?;
-        domain
-            .filter(|domain| client.may_see(domain.id))
-            .map(Self)
-            .ok_or_else(missing)
+        find_domain(state, Client::of(parts)?, &public_id).await.map(Self)
     }
+}
+
+/// The client's own domain of this id; what is somebody else's does not exist.
+pub(super) async fn find_domain(state: &AppState, client: Client, public_id: &str) -> Result<Domain, ApiError> {
+    let missing = || ApiError::not_found("Domain");
+    if !is_public_id(public_id) {
+        return Err(missing());
+    }
+    let domain = state.store.domain(client.account, public_id).await?;
+    domain.filter(|domain| client.may_see(domain.id)).ok_or_else(missing)
 }
 
 impl FromRequestParts<AppState> for OwnedReport {

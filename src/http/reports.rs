@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::ApiError;
-use super::fields::Parameters;
+use super::fields::{PLAIN, Parameters};
 use super::openapi::Parameter;
 use super::owned::{OwnedDomain, OwnedReport};
 use super::paging::{Pagination, page};
@@ -223,9 +223,6 @@ pub(super) const RESULT: Parameter = Parameter {
     says: "Only those of which every message passed, none did, or some did.",
     schema: || json!({ "type": "string", "enum": ["pass", "fail", "mixed"] }),
 };
-
-/// Text without control characters.
-const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 
 /// What [`kind_of`] tells apart.
 pub(super) const ORIGINAL_TYPES: &[&str] = &[

@@ -10,8 +10,11 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::JsonSchema;
 
+use super::api_keys::{ApiKeyWithSecret, KeyBody, KeyInput, KeyList};
 use super::breakdown::{ReporterList, SenderList, SignatureList};
-use super::domains::{DomainBody, DomainInput, DomainList, Removed};
+use super::domain_body::{DomainBody, DomainList, VerifyBody};
+use super::domain_input::{DomainInput, DomainPatch, IpInput};
+use super::domains::{Removed, Success};
 use super::envelope::envelope;
 use super::error::ApiError;
 use super::figures::{SourceList, StatsBody};
@@ -27,8 +30,8 @@ use super::source::SourceDetail;
 use super::state::AppState;
 use super::upload::Taken;
 use super::{
-    breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine, range, reports, service,
-    source, upload,
+    api_keys, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine, range, reports,
+    service, source, upload,
 };
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
@@ -68,7 +71,7 @@ pub enum Body {
 const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 fn table() -> Vec<Entry> {
-    let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
+    let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
     vec![
         route(
             &get,
@@ -127,6 +130,40 @@ fn table() -> Vec<Entry> {
             domains::remove,
         )
         .answers::<Removed>(200),
+        route(
+            &patch,
+            "/domains/{id}",
+            Access::Write,
+            "Change a domain's settings",
+            domains::update,
+        )
+        .takes::<DomainPatch>()
+        .answers::<DomainBody>(200),
+        route(
+            &post,
+            "/domains/{id}/verify",
+            Access::Write,
+            "Look at a domain's DNS records now",
+            domains::verify,
+        )
+        .answers::<VerifyBody>(200),
+        route(
+            &post,
+            "/domains/{id}/ip",
+            Access::Write,
+            "Let a domain send from an address of its own",
+            domains::assign_ip,
+        )
+        .takes::<IpInput>()
+        .answers::<Success>(200),
+        route(
+            &delete,
+            "/domains/{id}/ip",
+            Access::Write,
+            "Let a domain send from the shared addresses",
+            domains::release_ip,
+        )
+        .answers::<Success>(200),
         route(
             &get,
             "/domains/{id}/dmarc/reports",
@@ -284,6 +321,42 @@ fn table() -> Vec<Entry> {
             quarantine::replay,
         )
         .answers::<Taken>(200),
+        route(&post, "/api-keys", Access::Account, "Make an API key", api_keys::create)
+            .takes::<KeyInput>()
+            .also(&[(404, "The account has no such domain.")])
+            .answers::<ApiKeyWithSecret>(201),
+        route(
+            &get,
+            "/api-keys",
+            Access::Account,
+            "List the API keys, newest first",
+            api_keys::list,
+        )
+        .answers::<KeyList>(200),
+        route(
+            &get,
+            "/api-keys/{id}",
+            Access::Account,
+            "Show an API key, without its secret",
+            api_keys::show,
+        )
+        .answers::<KeyBody>(200),
+        route(
+            &post,
+            "/api-keys/{id}/rotate",
+            Access::Account,
+            "Give an API key another secret",
+            api_keys::rotate,
+        )
+        .answers::<ApiKeyWithSecret>(200),
+        route(
+            &delete,
+            "/api-keys/{id}",
+            Access::Account,
+            "Remove an API key: it is refused at once",
+            api_keys::remove,
+        )
+        .answers::<Removed>(200),
     ]
 }
 

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::domains::Purpose;
-use crate::store::{Authenticated, DomainStatus, Region, SetAsideKind, TlsMode};
+use crate::store::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
 
 /// Names kinds of texts for `#[schemars(with = "...")]`: each is a schema that stands where it is used.
 macro_rules! texts {
@@ -43,11 +42,13 @@ texts! {
     HostText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012,
         "examples": ["bounce.yourdomain.com"] }));
     /// Where a brand's logo is.
-    LogoUrl = text(json!({ "format": "https-url", "maxLength": LOGO_URL_BYTES_MAX, "pattern": "^https://",
+    LogoUrl = text(json!({ "maxLength": LOGO_URL_BYTES_MAX, "pattern": LOGO_URL,
         "examples": ["https://yourdomain.com/.well-known/bimi/logo.svg"] }));
     /// IPv4 or IPv6.
     Address = text(json!({ "examples": ["198.51.100.1"] }));
     StatusWord = words(DomainStatus::ALL, DomainStatus::word);
+    PermissionWord = words(Permission::ALL, Permission::word);
+    ModeWord = words(Mode::ALL, Mode::word);
     RegionWord = words(Region::ALL, Region::word);
     TlsWord = words(TlsMode::ALL, TlsMode::word);
     AuthenticatedWord = words(Authenticated::ALL, Authenticated::word);
@@ -62,6 +63,9 @@ pub(super) const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";
 
 /// A logo's address is published in one TXT record, and no sane one is longer.
 pub(super) const LOGO_URL_BYTES_MAX: usize = 1_024;
+
+/// The form of a logo's address: what can stand in a record as it is.
+const LOGO_URL: &str = "^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-:<-~]*)?$";
 
 fn text(mut with: Value) -> Schema {
     with["type"] = json!("string");

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::key_uses::KeyUses;
 use super::rate::{Rate, RateLimiter};
 use crate::clock::Clock;
-use crate::domains::ServiceNames;
+use crate::domains::Domains;
 use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
@@ -38,8 +39,6 @@ pub struct HttpConfig {
     pub exports_max: usize,
     /// Who may read `/metrics`.
     pub metrics: MetricsAccess,
-    /// What `dns_records` and `rua_address` name.
-    pub names: ServiceNames,
 }
 
 /// Who may read `/metrics`: figures, no report text, but they tell how busy an installation is.
@@ -56,6 +55,7 @@ pub enum MetricsAccess {
 pub struct AppState {
     pub store: Store,
     pub intake: Intake,
+    pub domains: Domains,
     pub clock: Clock,
     pub metrics: Metrics,
     /// How the sources are doing that this node reads by itself.
@@ -65,11 +65,11 @@ pub struct AppState {
     /// In KiB.
     pub(super) uploads: Arc<Semaphore>,
     pub(super) exports: Arc<Semaphore>,
+    pub(super) key_uses: KeyUses,
 }
 
-impl HttpConfig {
-    /// The defaults, for an installation with these names.
-    pub fn new(names: ServiceNames) -> Self {
+impl Default for HttpConfig {
+    fn default() -> Self {
         Self {
             api_body_bytes_max: 64 * 1024,
             upload_bytes_max: 25 * 1024 * 1024,
@@ -85,23 +85,31 @@ impl HttpConfig {
             export_stall_time_max: Duration::from_secs(60),
             exports_max: 8,
             metrics: MetricsAccess::Loopback,
-            names,
         }
     }
 }
 
 impl AppState {
     /// Everything the API needs; `metrics` is the same handle that the other rooms count with.
-    pub fn new(store: Store, intake: Intake, clock: Clock, metrics: Metrics, config: HttpConfig) -> Self {
+    pub fn new(
+        store: Store,
+        intake: Intake,
+        domains: Domains,
+        clock: Clock,
+        metrics: Metrics,
+        config: HttpConfig,
+    ) -> Self {
         // At least one upload of full size must fit, else it would wait for ever.
         let uploads_bytes = config.uploads_in_flight_bytes_max.max(config.upload_bytes_max);
         Self {
             limiter: Arc::new(RateLimiter::new(config.rate)),
             uploads: Arc::new(Semaphore::new(kibibytes(uploads_bytes).min(u32::MAX as usize))),
+            key_uses: KeyUses::default(),
             exports: Arc::new(Semaphore::new(config.exports_max)),
             config: Arc::new(config),
             store,
             intake,
+            domains,
             clock,
             metrics,
             health: Health::default(),

@@ -20,6 +20,9 @@ use crate::store::Store;
 /// Files in one form.
 pub(super) const FILES_MAX: usize = 100;
 
+/// What the files of a form are called.
+const PART: &str = "file";
+
 /// What became of what was handed in, after it has been stored.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Taken {
@@ -141,6 +144,12 @@ async fn files_of_form(request: Request) -> Result<Vec<Vec<u8>>, ApiError> {
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
     let mut files = Vec::new();
     while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+        if field.name() != Some(PART) {
+            let name = field.name().unwrap_or_default();
+            let name = &name[..name.floor_char_boundary(100)];
+            let error = FieldError::new(name, format!("is not a field of this form; each file is called {PART}"));
+            return Err(ApiError::unprocessable(vec![error]));
+        }
         let bytes = field.bytes().await.map_err(|_| broken())?;
         if bytes.is_empty() {
             continue;

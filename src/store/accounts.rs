@@ -101,6 +101,27 @@ impl Store {
         rows.iter().map(key).collect()
     }
 
+    /// The account's key of this number, revoked or not.
+    pub async fn key_of_account(&self, account: AccountId, key: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().int(account.0).int(key.0);
+        let row = Conn(&mut conn).first(sql!("key_by_id"), args).await?;
+        row.as_ref().map(self::key).transpose()
+    }
+
+    /// Gives a key another secret; the old one is refused from now on. False if the account has no such key, or it is
+    /// revoked.
+    pub async fn rotate_key(
+        &self,
+        account: AccountId,
+        key: KeyId,
+        prefix: &str,
+        hash: &[u8; 32],
+    ) -> Result<bool, StoreError> {
+        let args = Args::default().int(account.0).int(key.0).text(prefix).blob(hash);
+        self.change(sql!("key_rotate"), args).await
+    }
+
     /// Revokes a key. False if the account has no such key, or it is revoked already.
     pub async fn revoke_key(&self, account: AccountId, key: KeyId, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;

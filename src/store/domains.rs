@@ -5,7 +5,9 @@ use crate::report::DomainName;
 use super::db::{Args, Conn, Lock, Row};
 use super::memory::number;
 use super::sql::sql;
-use super::{AccountId, Domain, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode};
+use super::{
+    AccountId, Domain, DomainChanges, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode,
+};
 
 impl Store {
     /// Adds a domain, pending. Unclaimed reports about it are counted by a replay, which is the caller's to start.
@@ -79,6 +81,43 @@ impl Store {
         let mut conn = self.read().await?;
         let row = Conn(&mut conn).first(sql, args).await?;
         row.as_ref().map(domain).transpose()
+    }
+
+    /// Changes settings of the account's domain; its next check is due at once. Gives the domain as it is then, `None` if
+    /// the account has no such domain.
+    pub async fn update_domain(
+        &self,
+        account: AccountId,
+        id: DomainId,
+        changes: DomainChanges,
+        now: Millis,
+    ) -> Result<Option<Domain>, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        // Two changes at the same time are both made: the second reads what the first wrote.
+        if conn.hold(vec![id]).await?.is_empty() {
+            return Ok(None);
+        }
+        let args = Args::default().int(account.0).int(id.0);
+        let Some(row) = conn.first(sql!("domain_by_id"), args).await? else {
+            return Ok(None);
+        };
+        let domain = changes.applied_to(domain(&row)?, now);
+        let args = Args::default()
+            .int(account.0)
+            .int(id.0)
+            .int(domain.tls_mode.code())
+            .int(domain.open_tracking.into())
+            .int(domain.click_tracking.into())
+            .int(domain.inbound_enabled.into())
+            .int(domain.catch_all.into())
+            .opt_text(domain.custom_return_path.as_ref().map(DomainName::as_str))
+            .opt_text(domain.tracking_domain.as_ref().map(DomainName::as_str))
+            .opt_text(domain.bimi_logo_url.as_deref())
+            .int(domain.updated_at);
+        conn.run(sql!("domain_update"), args).await?;
+        write.commit().await?;
+        Ok(Some(domain))
     }
 
     /// Removes the domain with all its reports; keys bound to it are revoked. False if the account has no such domain.

@@ -129,6 +129,20 @@ pub struct NewDomain {
     pub rua_token: String,
 }
 
+/// New values for settings of a domain; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DomainChanges {
+    pub tls_mode: Option<TlsMode>,
+    pub open_tracking: Option<bool>,
+    pub click_tracking: Option<bool>,
+    pub inbound_enabled: Option<bool>,
+    pub catch_all: Option<bool>,
+    /// `Some(None)` clears it; so do the next two.
+    pub custom_return_path: Option<Option<DomainName>>,
+    pub tracking_domain: Option<Option<DomainName>>,
+    pub bimi_logo_url: Option<Option<String>>,
+}
+
 /// Where a domain is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DomainStatus {
@@ -571,6 +585,25 @@ impl Totals {
             Some(ResultFilter::Pass) => self.fail == 0 && self.pass > 0,
             Some(ResultFilter::Fail) => self.pass == 0 && self.fail > 0,
             Some(ResultFilter::Mixed) => self.pass > 0 && self.fail > 0,
+        }
+    }
+}
+
+impl DomainChanges {
+    /// The domain as it is after these changes, made at `now`.
+    pub(super) fn applied_to(self, domain: Domain, now: Millis) -> Domain {
+        Domain {
+            tls_mode: self.tls_mode.unwrap_or(domain.tls_mode),
+            open_tracking: self.open_tracking.unwrap_or(domain.open_tracking),
+            click_tracking: self.click_tracking.unwrap_or(domain.click_tracking),
+            inbound_enabled: self.inbound_enabled.unwrap_or(domain.inbound_enabled),
+            catch_all: self.catch_all.unwrap_or(domain.catch_all),
+            custom_return_path: self.custom_return_path.unwrap_or(domain.custom_return_path),
+            tracking_domain: self.tracking_domain.unwrap_or(domain.tracking_domain),
+            bimi_logo_url: self.bimi_logo_url.unwrap_or(domain.bimi_logo_url),
+            // Moves also where the clock does not.
+            updated_at: now.max(domain.updated_at + 1),
+            ..domain
         }
     }
 }

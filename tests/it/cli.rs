@@ -2,6 +2,7 @@
 
 mod admin;
 mod demo;
+mod domains;
 mod import;
 mod parse;
 mod settings;

@@ -1,7 +1,9 @@
 //! Tests of the whole, through the doors that users have.
 
 mod cli;
+mod client;
 mod corpus;
+mod domains;
 mod fixtures;
 mod http;
 mod intake;

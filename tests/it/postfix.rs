@@ -61,30 +61,30 @@ smtp_tls_security_level = may
             settings(folder.path())
         );
         fs::write(folder.path().join("etc/main.cf"), main).unwrap();
-        let services = [
-            (&*format!("127.0.0.1:{}", smtp.port()), "inet", "smtpd"),
-            ("cleanup", "unix", "cleanup"),
-            ("rewrite", "unix", "trivial-rewrite"),
-            ("bounce", "unix", "bounce"),
-            ("defer", "unix", "bounce"),
-            ("trace", "unix", "bounce"),
-            ("flush", "unix", "flush"),
-            ("proxymap", "unix", "proxymap"),
-            ("tlsmgr", "unix", "tlsmgr"),
-            ("anvil", "unix", "anvil"),
-            ("scache", "unix", "scache"),
-            ("smtp", "unix", "smtp"),
-            ("relay", "unix", "smtp"),
-            ("virtual", "unix", "virtual"),
-            ("error", "unix", "error"),
-            ("retry", "unix", "error"),
-            ("showq", "unix", "showq"),
+        let public = ["cleanup", "flush", "showq"].map(|name| format!("{name} unix n - n - - {name}\n"));
+        let private = [
+            ("rewrite", "trivial-rewrite"),
+            ("bounce", "bounce"),
+            ("defer", "bounce"),
+            ("trace", "bounce"),
+            ("proxymap", "proxymap"),
+            ("tlsmgr", "tlsmgr"),
+            ("anvil", "anvil"),
+            ("scache", "scache"),
+            ("smtp", "smtp"),
+            ("relay", "smtp"),
+            ("virtual", "virtual"),
+            ("error", "error"),
+            ("retry", "error"),
         ];
-        let mut master: String = services
-            .iter()
-            .map(|(name, kind, program)| format!("{name} {kind} n - n - - {program}\n"))
-            .collect();
-        master += "qmgr unix n - n 300 1 qmgr\npickup unix n - n 60 1 pickup\npostlog unix-dgram n - n - 1 postlogd\n";
+        let private = private.map(|(name, program)| format!("{name} unix - - n - - {program}\n"));
+        let master = format!(
+            "127.0.0.1:{} inet n - n - - smtpd\n{}{}qmgr unix n - n 300 1 qmgr\npickup unix n - n 60 1 pickup\n\
+             postlog unix-dgram n - n - 1 postlogd\n",
+            smtp.port(),
+            public.concat(),
+            private.concat()
+        );
         fs::write(folder.path().join("etc/master.cf"), master).unwrap();
         fs::write(folder.path().join("log"), "").unwrap();
         let tail = Command::new("tail")

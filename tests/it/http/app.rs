@@ -3,15 +3,16 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tallymark::clock::Clock;
-use tallymark::domains::{ServiceNames, public_id, rua_token};
+use tallymark::domains::{Domains, DomainsOptions, ServiceNames, public_id, rua_token};
 use tallymark::http::{AppState, HttpConfig, router, serve};
 use tallymark::ingest::{Belonging, FreshDomain, Intake, IntakeOptions, RawMessage};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
 use tallymark::page;
 use tallymark::report::DomainName;
-use tallymark::store::{AccountId, DomainId, Mode, NewKey, Permission, Store};
+use tallymark::store::{AccountId, Begun, DomainId, Mode, NewKey, Permission, RequestMemory, RequestName, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -50,11 +51,14 @@ impl TestApp {
 
         let service = DomainName::parse("tally.example").unwrap();
         let rua_host = DomainName::parse("rua.tally.example").unwrap();
-        let mut config = HttpConfig::new(ServiceNames::of_one_node(&service, &rua_host));
+        let names = ServiceNames::of_one_node(&service, &rua_host);
+        let options = DomainsOptions::new(names);
+        let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
+        let mut config = HttpConfig::default();
         // The clock stands still, so a rate would never recover.
         config.rate = None;
         change(&mut config);
-        let state = AppState::new(store.clone(), intake.clone(), clock.clone(), metrics, config);
+        let state = AppState::new(store.clone(), intake.clone(), domains, clock.clone(), metrics, config);
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -116,6 +120,23 @@ impl TestApp {
     pub async fn add_domain(&self, name: &str) -> String {
         let body = self.post("/domains", &json!({ "name": name })).await.expect(201);
         body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Begins a request with the app's key in the database, as a node does that dies before it answers.
+    pub async fn begin(&self, path: &str, name: &str, body: &Value) -> (RequestName, [u8; 16]) {
+        let keys = self.store.keys(self.account).await.unwrap();
+        let request = RequestName {
+            key: keys[0].id,
+            scope: Sha256::digest(format!("{path}\0{name}")).into(),
+        };
+        let hash = Sha256::digest(body.to_string()).into();
+        let memory = RequestMemory {
+            forgotten: 0,
+            given_up: 0,
+        };
+        let begun = self.store.begin_request(&request, &hash, &[7; 16], NOW, memory).await;
+        assert_eq!(begun.unwrap(), Begun::First);
+        (request, [7; 16])
     }
 
     /// The number behind a public id.

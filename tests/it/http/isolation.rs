@@ -1,35 +1,51 @@
 //! Every route of the table, asked by whoever may not.
 
+use serde_json::json;
 use tallymark::http::{Access, Body, Route, routes};
 use tallymark::store::Permission;
 
-use super::{Answer, Ask, PASS, Sample, TestApp};
+use super::{Answer, Ask, NOW, PASS, Sample, TestApp};
 
-/// A request for `route` that would succeed with the right key.
-fn ask(route: &Route, domain: &str, report: &str) -> Ask {
-    let id = if route.path.starts_with("/quarantine") {
-        report
-    } else {
-        domain
+/// What the paths of the routes name, all of one account.
+struct Things {
+    domain: String,
+    report: String,
+    mail: String,
+    aside: String,
+    key: String,
+}
+
+/// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
+fn ask(route: &Route, things: &Things) -> Ask {
+    let id = match route.path.split('/').nth(1) {
+        Some("domains") => &things.domain,
+        Some("quarantine") => &things.aside,
+        Some("api-keys") => &things.key,
+        _ => panic!("what does {} name?", route.path),
     };
     let path = route
         .path
         .replace("{id}", id)
-        .replace("{report_id}", report)
+        .replace("{report_id}", &things.report)
         .replace("{source_ip}", PASS.source)
-        .replace("{message_id}", MAIL);
+        .replace("{message_id}", &things.mail);
     let ask = Ask::new(route.method.as_str(), &path);
-    match route.body {
-        Body::None => ask,
-        Body::Json => ask.body("application/json", "{\"name\":\"new.example\"}"),
-        Body::Upload => ask.body("application/xml", Sample::new("example.com", "new", &[PASS]).xml()),
+    let json = |text: &str| ask.clone().body("application/json", text);
+    match (route.body, route.method.as_str(), route.path) {
+        (Body::None, ..) => ask,
+        (Body::Upload, ..) => ask.body("application/xml", Sample::new("example.com", "new", &[PASS]).xml()),
+        (Body::Json, "POST", "/domains") => json("{\"name\":\"new.example\"}"),
+        (Body::Json, "PATCH", "/domains/{id}") => json("{\"catch_all\":true}"),
+        (Body::Json, "POST", "/domains/{id}/ip") => json("{\"ipAddressId\":1}"),
+        (Body::Json, "POST", "/api-keys") => json("{\"name\":\"x\",\"permission\":\"full_access\"}"),
+        (Body::Json, ..) => panic!("what does {} {} take?", route.method, route.path),
     }
 }
 
 fn with_key() -> Vec<Route> {
     let mut routes = routes();
     routes.retain(|route| route.access != Access::Open);
-    assert!(routes.len() > 10);
+    assert!(routes.len() > 20);
     routes
 }
 
@@ -38,70 +54,131 @@ fn code(answer: &Answer) -> (u16, String) {
     (answer.status, body["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// The first message that is set aside.
-const MAIL: &str = "1";
-
-/// An app with a domain that has a report and a mail, and the ids of domain and report.
-async fn app() -> (TestApp, String, String) {
+/// An app with a domain that has a report, a message set aside, an address and a key.
+async fn app() -> (TestApp, Things) {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
     let taken = app
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
-    let report = taken["reports"][0]["id"].to_string();
-    assert_eq!(app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(), MAIL);
-    (app, domain, report)
+    let aside = app.upload(&domain, "no report").await;
+    let address = "192.0.2.9".parse().unwrap();
+    assert_eq!(app.store.add_ip(app.account, address, NOW).await.unwrap().id.0, 1);
+    let body = json!({ "name": "x", "permission": "read_only" });
+    let key = app.post("/api-keys", &body).await.expect(201);
+    let things = Things {
+        mail: app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(),
+        report: taken["reports"][0]["id"].to_string(),
+        aside: aside["quarantined"][0]["id"].to_string(),
+        key: key["id"].to_string(),
+        domain,
+    };
+    (app, things)
+}
+
+/// Nothing of the account has changed by what was refused.
+async fn check_untouched(app: &TestApp, things: &Things) {
+    let domain = app.get(&format!("/domains/{}", things.domain)).await.expect(200);
+    assert_eq!(
+        (&domain["catch_all"], &domain["dedicated_ip"]),
+        (&json!(false), &json!(null))
+    );
+    let reports = app
+        .get(&format!("/domains/{}/dmarc/reports", things.domain))
+        .await
+        .expect(200);
+    assert_eq!(reports["pagination"]["total"], 1);
+    app.get(&format!("/api-keys/{}", things.key)).await.expect(200);
+}
+
+/// Without this the tests below would also pass if every request were wrong.
+#[tokio::test]
+async fn the_right_key_passes_everywhere() {
+    let (app, things) = app().await;
+    let mut routes = with_key();
+    routes.sort_by_key(|route| route.method == "DELETE");
+    routes.sort_by_key(|route| (route.method.as_str(), route.path) == ("DELETE", "/domains/{id}"));
+    for route in routes {
+        let answer = app.send(ask(&route, &things).key(&app.key)).await;
+        // This app has no name servers to ask.
+        let expect: &[u16] = if route.path.ends_with("/verify") {
+            &[503]
+        } else {
+            &[200, 201]
+        };
+        assert!(expect.contains(&answer.status), "{route:?} {answer:?}");
+    }
 }
 
 #[tokio::test]
 async fn without_a_key_every_route_that_wants_one_is_401() {
-    let (app, domain, report) = app().await;
+    let (app, things) = app().await;
     for route in with_key() {
-        let answer = app.send(ask(&route, &domain, &report)).await;
+        let answer = app.send(ask(&route, &things)).await;
         assert_eq!(code(&answer), (401, "unauthorized".to_owned()), "{route:?}");
     }
+    check_untouched(&app, &things).await;
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_401_everywhere() {
+    let (app, things) = app().await;
+    let body = json!({ "name": "short-lived", "permission": "full_access" });
+    let made = app.post("/api-keys", &body).await.expect(201);
+    let key = made["key"].as_str().unwrap();
+    app.send(Ask::new("GET", "/domains").key(key)).await.expect(200);
+    app.delete(&format!("/api-keys/{}", made["id"])).await.expect(200);
+    for route in with_key() {
+        let answer = app.send(ask(&route, &things).key(key)).await;
+        assert_eq!(code(&answer), (401, "unauthorized".to_owned()), "{route:?}");
+    }
+    check_untouched(&app, &things).await;
 }
 
 #[tokio::test]
 async fn a_sending_key_is_403_everywhere() {
-    let (app, domain, report) = app().await;
+    let (app, things) = app().await;
     let key = app.key(Permission::SendingAccess, None).await;
     for route in with_key() {
-        let answer = app.send(ask(&route, &domain, &report).key(&key)).await;
+        let answer = app.send(ask(&route, &things).key(&key)).await;
         assert_eq!(code(&answer), (403, "forbidden".to_owned()), "{route:?}");
     }
+    check_untouched(&app, &things).await;
 }
 
 #[tokio::test]
 async fn a_reading_key_reads_and_changes_nothing() {
-    let (app, domain, report) = app().await;
+    let (app, things) = app().await;
     let key = app.key(Permission::ReadOnly, None).await;
     for route in with_key() {
-        let answer = app.send(ask(&route, &domain, &report).key(&key)).await;
+        let answer = app.send(ask(&route, &things).key(&key)).await;
         let expect = if route.access == Access::Read { 200 } else { 403 };
         assert_eq!(answer.status, expect, "{route:?}");
     }
-    app.get(&format!("/domains/{domain}")).await.expect(200);
+    check_untouched(&app, &things).await;
 }
 
 #[tokio::test]
 async fn what_belongs_to_another_account_does_not_exist() {
-    let (app, domain, report) = app().await;
+    let (app, things) = app().await;
     let (_, stranger) = app.stranger().await;
     for route in with_key().into_iter().filter(|route| route.path.contains("{id}")) {
-        let answer = app.send(ask(&route, &domain, &report).key(&stranger)).await;
+        let answer = app.send(ask(&route, &things).key(&stranger)).await;
         assert_eq!(code(&answer), (404, "not_found".to_owned()), "{route:?}");
     }
     let list = app.send(Ask::new("GET", "/domains").key(&stranger)).await.expect(200);
     assert_eq!(list["domains"].as_array().unwrap().len(), 0);
-    app.get(&format!("/domains/{domain}/dmarc/reports/{report}"))
-        .await
-        .expect(200);
+    for (path, list) in [("/api-keys", "api_keys"), ("/quarantine", "messages")] {
+        let answer = app.send(Ask::new("GET", path).key(&stranger)).await.expect(200);
+        let own = if list == "api_keys" { 1 } else { 0 };
+        assert_eq!(answer[list].as_array().unwrap().len(), own, "{path}");
+    }
+    check_untouched(&app, &things).await;
 }
 
 #[tokio::test]
 async fn a_foreign_report_does_not_exist_under_an_own_domain() {
-    let (app, _, report) = app().await;
+    let (app, Things { report, .. }) = app().await;
     let (_, stranger) = app.stranger().await;
     let add = Ask::new("POST", "/domains")
         .key(&stranger)
@@ -121,24 +198,31 @@ async fn a_foreign_report_does_not_exist_under_an_own_domain() {
 
 #[tokio::test]
 async fn for_a_key_bound_to_one_domain_no_other_exists() {
-    let (app, domain, report) = app().await;
+    let (app, things) = app().await;
     let own = app.add_domain("own.example").await;
     let key = app.key(Permission::FullAccess, Some(app.domain_id(&own).await)).await;
-    for route in with_key().into_iter().filter(|route| route.path.contains("{id}")) {
-        let answer = app.send(ask(&route, &domain, &report).key(&key)).await;
-        let expect = if route.access == Access::Account {
-            (403, "forbidden")
-        } else {
-            (404, "not_found")
+    for route in with_key() {
+        let answer = app.send(ask(&route, &things).key(&key)).await;
+        let (status, word) = match (route.access, route.path.contains("{id}")) {
+            (Access::Account, _) => (403, "forbidden"),
+            (_, true) => (404, "not_found"),
+            (_, false) => {
+                assert_eq!((route.path, answer.status), ("/domains", 200));
+                let list = answer.json();
+                assert_eq!(list["domains"].as_array().unwrap().len(), 1);
+                assert_eq!(list["domains"][0]["id"], own);
+                continue;
+            }
         };
-        assert_eq!(code(&answer), (expect.0, expect.1.to_owned()), "{route:?}");
+        assert_eq!(code(&answer), (status, word.to_owned()), "{route:?}");
     }
-    app.get(&format!("/domains/{domain}")).await.expect(200);
+    check_untouched(&app, &things).await;
 }
 
 #[tokio::test]
 async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
-    let (app, domain, _) = app().await;
+    let (app, things) = app().await;
+    let domain = &things.domain;
     for id in [
         "1",
         "dom_",
@@ -149,10 +233,15 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
         "dom_'%20or%201=1--",
     ] {
         for route in with_key().into_iter().filter(|route| route.path.contains("{id}")) {
-            let answer = app.send(ask(&route, id, "1").key(&app.key)).await;
-            if !route.path.starts_with("/quarantine") {
-                assert_eq!(code(&answer), (404, "not_found".to_owned()), "{id} {route:?}");
-            }
+            let wrong = Things {
+                domain: id.to_owned(),
+                aside: id.replace('1', "999"),
+                key: id.replace('1', "999"),
+                report: things.report.clone(),
+                mail: things.mail.clone(),
+            };
+            let answer = app.send(ask(&route, &wrong).key(&app.key)).await;
+            assert_eq!(code(&answer), (404, "not_found".to_owned()), "{id} {route:?}");
         }
     }
     for report in ["0", "-1", "x", "99999999999999999999999", "1%00", "999999999"] {

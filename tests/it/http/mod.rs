@@ -1,5 +1,6 @@
 //! The API, over real HTTP.
 
+mod api_keys;
 mod app;
 mod client;
 mod connections;
@@ -7,9 +8,11 @@ mod contract;
 mod domains;
 mod export;
 mod figures;
+mod idempotency;
 mod inbound;
 mod isolation;
 mod openapi;
+mod patch;
 mod quarantine;
 mod reports;
 mod sample;

@@ -114,10 +114,9 @@ pub fn free_port() -> SocketAddr {
 /// A program that serves, and is killed when the test has done with it.
 pub struct Program {
     child: Child,
-    pub http: SocketAddr,
     pub smtp: SocketAddr,
     pub lmtp: SocketAddr,
-    /// What it logs.
+    /// What it logs. To be read, or to be kept short: a full pipe holds the program up.
     pub log: Lines<BufReader<ChildStderr>>,
 }
 
@@ -146,7 +145,6 @@ impl Program {
                 .unwrap_or_else(|| panic!("{command:?} did not start"))
         };
         Self {
-            http: at("http"),
             smtp: at("smtp"),
             lmtp: at("lmtp"),
             log,

@@ -48,8 +48,14 @@ async fn mail_to_the_postmaster_of_a_new_installation_has_an_account() {
     ]);
     let program = Program::start(command);
     let mut client = client(&program).await;
-    let reply = client.mail(&["postmaster"], b"Subject: hello\r\n\r\n").await;
-    assert!(reply.starts_with("250 2.0.0"), "{reply}");
+    let mut local = Client::connect_silently(program.lmtp).await;
+    assert!(local.reply().await.starts_with("220 tallymark.example LMTP"));
+    local.expect("LHLO c\r\n", "250-").await;
+    for client in [&mut client, &mut local] {
+        let reply = client.mail(&["postmaster"], b"Subject: hello\r\n\r\n").await;
+        assert!(reply.starts_with("250 2.0.0"), "{reply}");
+    }
+    drop(local);
     drop(client);
     program.stop();
     let files = fs::read_dir(home.path().join("tallymark-data")).unwrap();
@@ -57,7 +63,10 @@ async fn mail_to_the_postmaster_of_a_new_installation_has_an_account() {
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    assert_eq!(files, ["smtp-certificate.pem", "smtp-key.pem", "tallymark.sqlite"]);
+    assert_eq!(
+        files,
+        ["master.key", "smtp-certificate.pem", "smtp-key.pem", "tallymark.sqlite"]
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod budget;
 mod conflict;
-mod dns;
+pub mod dns;
 mod hostile;
 mod mail;
 mod verdict;

@@ -21,7 +21,7 @@ smtp, lmtp, rua = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 plain = ssl._create_unverified_context()
 bodies = [b"Subject: seven\r\n\r\nbits\r\n", b"Subject: eight\r\n\r\n\xe4\xff\r\n",
           b"Subject: dots\r\n\r\n.\r\n..\r\n", "Subject: grüße\r\n\r\n".encode(), b"\r\n",
-          b"Subject: large\r\n\r\n" + b"x" * 76 + b"\r\n" + (b"y" * 76 + b"\r\n") * 12000]
+          b"Subject: large\r\n\r\n" + b"x" * 76 + b"\r\n" + (b"y" * 76 + b"\r\n") * 322000]
 with smtplib.SMTP("127.0.0.1", smtp) as s:
     s.ehlo()
     assert s.esmtp_features["size"] == "26214400" and "starttls" in s.esmtp_features, s.esmtp_features
@@ -59,7 +59,7 @@ async fn python_sends() {
         &b"Subject: large\r\n\r\n"[..],
         &[b'x'; 76],
         b"\r\n",
-        &[&[b'y'; 76][..], b"\r\n"].concat().repeat(12_000),
+        &[&[b'y'; 76][..], b"\r\n"].concat().repeat(322_000),
     ]
     .concat();
     let expect: [&[u8]; 8] = [

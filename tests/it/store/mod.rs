@@ -9,6 +9,7 @@ mod figures;
 mod leases;
 mod mailboxes;
 mod nodes;
+mod requests;
 mod retention;
 mod statements;
 mod transactions;

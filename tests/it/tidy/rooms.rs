@@ -39,6 +39,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "domains/dkim.rs",
             "domains/keyring.rs",
+            "keys.rs",
             "origin/smtp/tls.rs",
             "origin/imap/tls.rs",
         ],

@@ -1,0 +1,84 @@
+//! `tallymark ips`: addresses that one account alone sends from.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+use super::Context;
+use super::context::account_or_first;
+use super::text::{Align, Table};
+use crate::app::App;
+use crate::store::StoreError;
+
+/// Allocate dedicated addresses to accounts; an account assigns its own to its domains.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Allocate an address to an account.
+    #[command(after_help = "Example:\n  tallymark ips add 192.0.2.1 --account acme")]
+    Add {
+        /// IPv4 or IPv6.
+        address: IpAddr,
+        /// The account that may use it; needed if there are several.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+    },
+    /// List the addresses, whose they are, and how many domains send from them.
+    List,
+    /// Take an address from its account. The domains that sent from it use the shared ones again.
+    #[command(after_help = "Example:\n  tallymark ips remove 192.0.2.1")]
+    Remove {
+        /// IPv4 or IPv6.
+        address: IpAddr,
+    },
+}
+
+pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let app = match command {
+        Command::Add { .. } => context.open().await?,
+        Command::List | Command::Remove { .. } => context.open_existing().await?,
+    };
+    match command {
+        Command::Add { address, account } => add(&app, address, account.as_deref(), out).await?,
+        Command::List => list(&app, out).await?,
+        Command::Remove { address } => {
+            let removed = app.store.remove_ip(address, app.clock.now()).await?;
+            anyhow::ensure!(removed, "{address} is allocated to nobody");
+            writeln!(out, "{address} is allocated to nobody any more.")?;
+        }
+    }
+    app.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn add(app: &App, address: IpAddr, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let account = account_or_first(&app.store, &app.clock, in_account).await?;
+    let ip = match app.store.add_ip(account.id, address, app.clock.now()).await {
+        Err(StoreError::Exists(_)) => {
+            anyhow::bail!("{address} is allocated already: `tallymark ips list` says to whom")
+        }
+        ip => ip?,
+    };
+    writeln!(out, "{} is number {}, for account {}.", ip.address, ip.id, account.name)?;
+    Ok(())
+}
+
+async fn list(app: &App, out: &mut dyn Write) -> anyhow::Result<()> {
+    let accounts = app.store.accounts().await?;
+    let mut table = Table::new(&[
+        ("id", Align::Right),
+        ("address", Align::Left),
+        ("account", Align::Left),
+        ("domains", Align::Right),
+    ]);
+    for (ip, domains) in app.store.ips().await? {
+        let account = accounts.iter().find(|account| account.id == ip.account);
+        table.row([
+            ip.id.to_string(),
+            ip.address.to_string(),
+            account.map(|account| account.name.clone()).unwrap_or_default(),
+            domains.to_string(),
+        ]);
+    }
+    write!(out, "{table}")?;
+    Ok(())
+}

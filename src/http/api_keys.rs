@@ -1,0 +1,239 @@
+//! `/api-keys`: who may use the API. A secret is shown once, in the answer that makes it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::domains::Removed;
+use super::error::ApiError;
+use super::fields::Members;
+use super::gate::Client;
+use super::owned::{NumberInPath, find_domain};
+use super::schema::{DomainKey, Instant, ModeWord, PermissionWord};
+use super::state::AppState;
+use crate::clock::format_instant;
+use crate::keys::ApiSecret;
+use crate::store::{Account, ApiKey, Domain, KeyId, NewKey, Permission};
+
+/// A key's name is at most so long, characters.
+const NAME_CHARS_MAX: usize = 100;
+
+/// A key that a client wants to have.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct KeyInput {
+    /// What it is for, in the client's words.
+    #[schemars(length(min = 1, max = NAME_CHARS_MAX), regex(pattern = super::fields::PLAIN), example = &"dashboard")]
+    name: String,
+    /// What it may do.
+    #[schemars(with = "PermissionWord")]
+    permission: Permission,
+    /// The only domain it is for; all if not given.
+    #[schemars(with = "Option<DomainKey>")]
+    domain_id: Option<String>,
+    /// Taken for the sake of the provider's clients, which send it with `full_access`; makes no difference.
+    #[expect(dead_code, reason = "only its type is looked at")]
+    allow_full_access: Option<bool>,
+}
+
+/// An API key without its secret.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ApiKey")]
+pub(super) struct KeyBody {
+    /// Its number.
+    id: i64,
+    /// What it is for, in the client's words.
+    #[schemars(example = &"dashboard")]
+    name: String,
+    /// How the secret begins, to tell keys apart.
+    #[schemars(example = &"sk_live_3kX9")]
+    key_prefix: String,
+    /// What it may do.
+    #[schemars(with = "PermissionWord")]
+    permission: &'static str,
+    /// That of its account.
+    #[schemars(with = "ModeWord")]
+    mode: &'static str,
+    /// The only domain it is for; null is all.
+    #[schemars(with = "Option<DomainKey>")]
+    domain_id: Option<String>,
+    /// When it was last used, to some minutes.
+    #[schemars(with = "Option<Instant>")]
+    last_used_at: Option<String>,
+    /// When it was made.
+    #[schemars(with = "Instant")]
+    created_at: String,
+}
+
+/// A key with its secret: the only time that it is shown.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ApiKeyWithSecret {
+    #[serde(flatten)]
+    body: KeyBody,
+    /// The secret. Only its hash is kept.
+    #[schemars(example = &"sk_live_3kX9vQ2mB7tR5wY8zL1nC4dF6gH0jK3pS5uV7xA9bE2")]
+    key: String,
+}
+
+/// The account's keys, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct KeyList {
+    /// The whole list, without those that were deleted.
+    api_keys: Vec<KeyBody>,
+}
+
+/// `POST /api-keys`
+pub(super) async fn create(
+    State(state): State<AppState>,
+    client: Client,
+    members: Members,
+) -> Result<(StatusCode, Json<ApiKeyWithSecret>), ApiError> {
+    let input = read_input(members)?;
+    let account = account(&state, client).await?;
+    let domain = match &input.domain_id {
+        None => None,
+        Some(id) => Some(find_domain(&state, client, id).await?),
+    };
+    let secret = fresh_secret(&account)?;
+    let key = NewKey {
+        name: input.name,
+        permission: input.permission,
+        domain: domain.as_ref().map(|domain| domain.id),
+        prefix: secret.prefix().to_owned(),
+        hash: secret.hash(),
+    };
+    let key = state.store.add_key(account.id, key, state.clock.now()).await?;
+    let body = key_body(key, &account, domain.as_slice());
+    Ok((StatusCode::CREATED, Json(with_secret(body, &secret))))
+}
+
+/// `GET /api-keys`
+pub(super) async fn list(State(state): State<AppState>, client: Client) -> Result<Json<KeyList>, ApiError> {
+    let account = account(&state, client).await?;
+    let domains = state.store.domains(account.id).await?;
+    let keys = state.store.keys(account.id).await?;
+    let keys = keys.into_iter().filter(|key| key.revoked_at.is_none());
+    let api_keys = keys.map(|key| key_body(key, &account, &domains)).collect();
+    Ok(Json(KeyList { api_keys }))
+}
+
+/// `GET /api-keys/{id}`
+pub(super) async fn show(
+    State(state): State<AppState>,
+    client: Client,
+    NumberInPath(number): NumberInPath,
+) -> Result<Json<KeyBody>, ApiError> {
+    body_of(&state, client, KeyId(number)).await.map(Json)
+}
+
+/// `POST /api-keys/{id}/rotate`
+pub(super) async fn rotate(
+    State(state): State<AppState>,
+    client: Client,
+    NumberInPath(number): NumberInPath,
+) -> Result<Json<ApiKeyWithSecret>, ApiError> {
+    let account = account(&state, client).await?;
+    let secret = fresh_secret(&account)?;
+    let (key, hash) = (KeyId(number), secret.hash());
+    let rotated = state.store.rotate_key(account.id, key, secret.prefix(), &hash);
+    if !rotated.await? {
+        return Err(missing());
+    }
+    let body = body_of(&state, client, key).await?;
+    Ok(Json(with_secret(body, &secret)))
+}
+
+/// `DELETE /api-keys/{id}`
+pub(super) async fn remove(
+    State(state): State<AppState>,
+    client: Client,
+    NumberInPath(number): NumberInPath,
+) -> Result<Json<Removed>, ApiError> {
+    let now = state.clock.now();
+    if !state.store.revoke_key(client.account, KeyId(number), now).await? {
+        return Err(missing());
+    }
+    Ok(Json(Removed { deleted: true }))
+}
+
+fn missing() -> ApiError {
+    ApiError::not_found("API key")
+}
+
+fn read_input(mut members: Members) -> Result<KeyInput, ApiError> {
+    let name = members.required_text("name");
+    if let Some(name) = &name {
+        let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        if !fits {
+            members.refuse(
+                "name",
+                format!("must be plain text of 1 to {NAME_CHARS_MAX} characters"),
+            );
+        }
+    }
+    let permission = members.required_word("permission", Permission::ALL, Permission::word);
+    let (domain_id, allow_full_access) = (members.text("domain_id"), members.flag("allow_full_access"));
+    members.finish()?;
+    let (Some(name), Some(permission)) = (name, permission) else {
+        return Err(ApiError::internal());
+    };
+    Ok(KeyInput {
+        name,
+        permission,
+        domain_id,
+        allow_full_access,
+    })
+}
+
+async fn account(state: &AppState, client: Client) -> Result<Account, ApiError> {
+    // An account is never removed: a key without one is a fault of ours.
+    state
+        .store
+        .account(client.account)
+        .await?
+        .ok_or_else(ApiError::internal)
+}
+
+async fn body_of(state: &AppState, client: Client, key: KeyId) -> Result<KeyBody, ApiError> {
+    let account = account(state, client).await?;
+    let key = state.store.key_of_account(account.id, key).await?;
+    let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(missing)?;
+    let domain = match key.domain {
+        None => None,
+        Some(domain) => state.store.domain_by_id(account.id, domain).await?,
+    };
+    Ok(key_body(key, &account, domain.as_slice()))
+}
+
+fn fresh_secret(account: &Account) -> Result<ApiSecret, ApiError> {
+    let mut random = [0; ApiSecret::RANDOM_BYTES];
+    getrandom::fill(&mut random).map_err(|error| {
+        tracing::error!(%error, "the system gives no random bytes");
+        ApiError::internal()
+    })?;
+    Ok(ApiSecret::generate(account.mode, &random))
+}
+
+/// `domains`: at least the one that the key is bound to.
+fn key_body(key: ApiKey, account: &Account, domains: &[Domain]) -> KeyBody {
+    let domain = domains.iter().find(|domain| Some(domain.id) == key.domain);
+    KeyBody {
+        id: key.id.0,
+        name: key.name,
+        key_prefix: key.prefix,
+        permission: key.permission.word(),
+        mode: account.mode.word(),
+        domain_id: domain.map(|domain| domain.public_id.clone()),
+        last_used_at: key.last_used_at.map(format_instant),
+        created_at: format_instant(key.created_at),
+    }
+}
+
+fn with_secret(body: KeyBody, secret: &ApiSecret) -> ApiKeyWithSecret {
+    ApiKeyWithSecret {
+        body,
+        key: secret.reveal().to_owned(),
+    }
+}

@@ -1,0 +1,233 @@
+//! A domain as clients see it.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::schema::{Address, DomainKey, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord, TlsWord};
+use crate::clock::format_instant;
+use crate::domains::{DnsRecord, Published};
+use crate::report::DomainName;
+use crate::store::Domain;
+
+/// A domain in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DomainItem")]
+pub(super) struct DomainItem {
+    /// `dom_` and 12 to 24 of a-z0-9.
+    #[schemars(with = "DomainKey")]
+    id: String,
+    /// Lower-case A-labels.
+    #[schemars(with = "NameText")]
+    name: String,
+    /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
+    status: &'static str,
+    /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
+    #[schemars(with = "RegionWord")]
+    region: &'static str,
+    /// When it was added.
+    #[schemars(with = "Instant")]
+    created_at: String,
+}
+
+/// All domains of the account, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DomainList {
+    /// The whole list.
+    domains: Vec<DomainItem>,
+}
+
+/// A domain with all its settings.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Domain")]
+pub(super) struct DomainBody {
+    /// `dom_` and 12 to 24 of a-z0-9.
+    #[schemars(with = "DomainKey")]
+    id: String,
+    /// Lower-case A-labels.
+    #[schemars(with = "NameText")]
+    name: String,
+    /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
+    status: &'static str,
+    /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
+    #[schemars(with = "RegionWord")]
+    region: &'static str,
+    /// `opportunistic` or `enforced`, for mail sent in the domain's name.
+    #[schemars(with = "TlsWord")]
+    tls_mode: &'static str,
+    /// Are opens to be tracked?
+    open_tracking: bool,
+    /// Are clicks to be tracked?
+    click_tracking: bool,
+    /// Host of the links in tracked mail.
+    #[schemars(example = &"track.yourdomain.com")]
+    tracking_domain: Option<String>,
+    /// Is mail to any address at the domain taken?
+    catch_all: bool,
+    /// Is mail to the domain taken at all?
+    inbound_enabled: bool,
+    /// Host that bounces go to.
+    #[schemars(example = &"bounce.yourdomain.com")]
+    custom_return_path: Option<String>,
+    /// Logo shown beside the domain's mail.
+    #[schemars(with = "Option<LogoUrl>")]
+    bimi_logo_url: Option<String>,
+    /// The address that only this domain sends from.
+    dedicated_ip: Option<DedicatedIp>,
+    /// The domain's own address for reports; its DMARC record must list it.
+    #[schemars(example = &"k3v9q0x2m7a1b5c8@rua.tally.example")]
+    rua_address: String,
+    /// What it must publish.
+    dns_records: Vec<DnsRecordBody>,
+    /// When it was added.
+    #[schemars(with = "Instant")]
+    created_at: String,
+    /// When a setting was last changed.
+    #[schemars(with = "Instant")]
+    updated_at: String,
+    /// When it was first found to publish all that is required.
+    #[schemars(with = "Option<Instant>")]
+    verified_at: Option<String>,
+    /// When its DNS was last looked at.
+    #[schemars(with = "Option<Instant>")]
+    last_checked_at: Option<String>,
+}
+
+/// A sending address of the account.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DedicatedIp {
+    /// Its number, as `ipAddressId` takes it.
+    id: i64,
+    /// IPv4 or IPv6.
+    #[schemars(with = "Address")]
+    address: IpAddr,
+}
+
+/// A DNS record that a domain must publish.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DnsRecord")]
+pub(super) struct DnsRecordBody {
+    /// `TXT`, `CNAME` or `MX`.
+    #[schemars(extend("enum" = ["TXT", "CNAME", "MX"]))]
+    r#type: &'static str,
+    /// Full name, without trailing dot.
+    #[schemars(example = &"yourdomain.com")]
+    name: String,
+    /// What the record must say.
+    #[schemars(example = &"v=spf1 include:spf.tally.example ~all")]
+    value: String,
+    /// `spf`, `dkim`, `dmarc`, `dmarc_authorization`, `return_path`, `tracking`, `mx` or `bimi`.
+    #[schemars(with = "PurposeWord")]
+    purpose: &'static str,
+    /// Was it found as it should be?
+    verified: bool,
+    /// Does the domain's status depend on it?
+    required: bool,
+    /// MX only.
+    priority: Option<u16>,
+    /// What DNS has in its place.
+    #[schemars(example = &["v=spf1 ~all"])]
+    found: Vec<String>,
+    /// One sentence saying what to change.
+    #[schemars(example = &"Add include:spf.tally.example to the SPF record of yourdomain.com")]
+    problem: Option<String>,
+}
+
+/// What a look at the domain's DNS records found.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Verification")]
+pub(super) struct VerifyBody {
+    /// `dom_` and 12 to 24 of a-z0-9.
+    #[schemars(with = "DomainKey")]
+    id: String,
+    /// Lower-case A-labels.
+    #[schemars(with = "NameText")]
+    name: String,
+    /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
+    status: &'static str,
+    /// What it must publish, with what was found.
+    dns_records: Vec<DnsRecordBody>,
+}
+
+impl DomainList {
+    /// Of these domains, in this order.
+    pub(super) fn of<'d>(domains: impl Iterator<Item = &'d Domain>) -> Self {
+        Self {
+            domains: domains.map(DomainItem::from).collect(),
+        }
+    }
+}
+
+impl From<&Domain> for DomainItem {
+    fn from(domain: &Domain) -> Self {
+        Self {
+            id: domain.public_id.clone(),
+            name: domain.name.to_string(),
+            status: domain.status.word(),
+            region: domain.region.word(),
+            created_at: format_instant(domain.created_at),
+        }
+    }
+}
+
+impl DomainBody {
+    /// Of a domain and what it must publish.
+    pub(super) fn of(domain: Domain, published: Published) -> Self {
+        Self {
+            id: domain.public_id,
+            name: domain.name.to_string(),
+            status: domain.status.word(),
+            region: domain.region.word(),
+            tls_mode: domain.tls_mode.word(),
+            open_tracking: domain.open_tracking,
+            click_tracking: domain.click_tracking,
+            tracking_domain: domain.tracking_domain.as_ref().map(DomainName::to_string),
+            catch_all: domain.catch_all,
+            inbound_enabled: domain.inbound_enabled,
+            custom_return_path: domain.custom_return_path.as_ref().map(DomainName::to_string),
+            bimi_logo_url: domain.bimi_logo_url,
+            dedicated_ip: published.dedicated_ip.map(|ip| DedicatedIp {
+                id: ip.id.0,
+                address: ip.address,
+            }),
+            rua_address: published.rua_address,
+            dns_records: published.records.into_iter().map(DnsRecordBody::from).collect(),
+            created_at: format_instant(domain.created_at),
+            updated_at: format_instant(domain.updated_at),
+            verified_at: domain.verified_at.map(format_instant),
+            last_checked_at: domain.last_checked_at.map(format_instant),
+        }
+    }
+}
+
+impl VerifyBody {
+    /// Of a domain and what was found of it.
+    pub(super) fn of(domain: Domain, published: Published) -> Self {
+        Self {
+            id: domain.public_id,
+            name: domain.name.to_string(),
+            status: domain.status.word(),
+            dns_records: published.records.into_iter().map(DnsRecordBody::from).collect(),
+        }
+    }
+}
+
+impl From<DnsRecord> for DnsRecordBody {
+    fn from(record: DnsRecord) -> Self {
+        Self {
+            r#type: record.kind.word(),
+            name: record.name,
+            value: record.value,
+            purpose: record.purpose.word(),
+            verified: record.verified,
+            required: record.required,
+            priority: record.priority,
+            found: record.found,
+            problem: record.problem,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Requests that name themselves, so that the same one again is answered and not done again.
+
+use super::db::Args;
+use super::sql::sql;
+use super::{KeyId, Millis, Store, StoreError};
+
+/// A request that names itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestName {
+    /// Who sent it.
+    pub key: KeyId,
+    /// Hash of the route and of the name that the client gave it.
+    pub scope: [u8; 32],
+}
+
+/// How long requests are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// A request from before this is forgotten.
+    pub forgotten: Millis,
+    /// One that began before this and has no answer yet was given up by whoever ran it.
+    pub given_up: Millis,
+}
+
+/// What is known of a request when it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing: it is the caller's to run, and to finish or to forget.
+    First,
+    /// It was answered.
+    Answered {
+        /// Of HTTP.
+        status: u16,
+        /// As it was kept.
+        answer: Vec<u8>,
+    },
+    /// Another one runs it.
+    Running,
+    /// It came with another body.
+    Differs,
+}
+
+/// Requests that are forgotten in one transaction.
+const PURGED_AT_ONCE: i64 = 1_000;
+
+impl Store {
+    /// Begins a request for `owner`, a value by chance, unless it was begun before.
+    pub async fn begin_request(
+        &self,
+        name: &RequestName,
+        body_hash: &[u8; 32],
+        owner: &[u8; 16],
+        now: Millis,
+        memory: Memory,
+    ) -> Result<Begun, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let args = named(name).blob(body_hash).blob(owner).int(now);
+        let args = args.int(memory.forgotten).int(memory.given_up);
+        if conn.run(sql!("request_begin"), args).await? > 0 {
+            write.commit().await?;
+            return Ok(Begun::First);
+        }
+        let Some(row) = conn.first(sql!("request_by_scope"), named(name)).await? else {
+            // Forgotten between the two statements: as if it were running a moment longer.
+            return Ok(Begun::Running);
+        };
+        if row.blob(0)? != body_hash {
+            return Ok(Begun::Differs);
+        }
+        Ok(match (row.opt_int(1)?, row.opt_blob(2)?) {
+            (Some(status), Some(answer)) => Begun::Answered {
+                status: u16::try_from(status).unwrap_or(500),
+                answer: answer.to_vec(),
+            },
+            _ => Begun::Running,
+        })
+    }
+
+    /// Keeps the answer of a request that `owner` began. False if it was taken over meanwhile.
+    pub async fn finish_request(
+        &self,
+        name: &RequestName,
+        owner: &[u8; 16],
+        status: u16,
+        answer: &[u8],
+    ) -> Result<bool, StoreError> {
+        let args = named(name).blob(owner).int(status.into()).blob(answer);
+        self.change(sql!("request_finish"), args).await
+    }
+
+    /// Lets the next one run it: what `owner` began has no answer worth keeping. False if it was taken over meanwhile.
+    pub async fn forget_request(&self, name: &RequestName, owner: &[u8; 16]) -> Result<bool, StoreError> {
+        self.change(sql!("request_forget"), named(name).blob(owner)).await
+    }
+
+    /// Forgets the requests from before an instant. Gives how many.
+    pub async fn purge_requests(&self, before: Millis) -> Result<u64, StoreError> {
+        let mut purged = 0;
+        loop {
+            let mut write = self.write().await?;
+            let args = Args::default().int(before).int(PURGED_AT_ONCE);
+            let some = write.parts().0.run(sql!("requests_purge"), args).await?;
+            write.commit().await?;
+            purged += some;
+            if some < PURGED_AT_ONCE.unsigned_abs() {
+                return Ok(purged);
+            }
+        }
+    }
+}
+
+fn named(name: &RequestName) -> Args {
+    Args::default().int(name.key.0).blob(&name.scope)
+}

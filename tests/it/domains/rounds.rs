@@ -1,0 +1,97 @@
+//! Rounds: who is looked at, in which order, and what a round that was cut off leaves.
+
+use tallymark::domains::{Purpose, Round};
+use tallymark::store::{AccountId, Mode};
+
+use super::{MINUTE, World, named};
+use crate::provenance::dns::Dns;
+use crate::store::{Database, Dialect, NOW, new_domain, on_both};
+
+/// Adds `count` domains of another account, all due.
+async fn add(db: &Database, account: &str, count: usize) -> AccountId {
+    let account = db.store.add_account(account, Mode::Live, NOW).await.unwrap().id;
+    for nth in 0..count {
+        let domain = new_domain(&format!("d{nth}.example.net"));
+        db.store.add_domain(account, domain, NOW).await.unwrap();
+    }
+    account
+}
+
+on_both!(accounts_take_turns_and_each_domain_its_own);
+async fn accounts_take_turns_and_each_domain_its_own(db: Database) {
+    // Before example.com in every order but the turns.
+    db.execute(&format!("update domains set next_check_at = {}", NOW + 1))
+        .await;
+    add(&db, "large", 150).await;
+    let server = Dns::start().await;
+    let world = World::with(db, named::dns(server.address), &[Purpose::Dmarc], |options| {
+        options.domains_in_flight_max = 4;
+    });
+    world.clock.advance(MINUTE);
+    let round = world.domains.check_due().await.unwrap();
+    assert_eq!(
+        round,
+        Round {
+            checked: 151,
+            changed: 0
+        }
+    );
+    let asked = server.asked();
+    let first = asked
+        .iter()
+        .position(|name| name.starts_with("_dmarc.example.com."))
+        .unwrap();
+    let before = asked[..first]
+        .iter()
+        .filter(|name| name.starts_with("_dmarc.d"))
+        .count();
+    assert!(
+        before <= 8,
+        "{before} domains came before the only one of the small account"
+    );
+    // Nobody is due now, and everybody once within the next half hour and a bit.
+    assert_eq!(world.domains.check_due().await.unwrap(), Round::default());
+    world.clock.advance(15 * MINUTE);
+    let early = world.domains.check_due().await.unwrap().checked;
+    world.clock.advance(14 * MINUTE);
+    let some = world.domains.check_due().await.unwrap().checked;
+    world.clock.advance(5 * MINUTE);
+    let rest = world.domains.check_due().await.unwrap().checked;
+    assert_eq!((early, some + rest), (0, 151));
+    assert!(some > 0 && rest > 0, "spread: {some} and {rest}");
+}
+
+#[tokio::test]
+async fn a_round_that_was_cut_off_is_finished_by_the_next() {
+    let db = Database::start(Dialect::Sqlite).await;
+    let account = add(&db, "large", 600).await;
+    let server = Dns::start().await;
+    let world = World::with(db, named::dns(server.address), &[Purpose::Dmarc], |options| {
+        options.domains_in_flight_max = 4;
+    });
+    world.clock.advance(MINUTE);
+    {
+        let round = world.domains.check_due();
+        let some_are_kept = async {
+            while !world.metrics.encode().0.contains("tallymark_domain_checks_total{") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = some_are_kept => {}
+            round = round => panic!("it was not cut off: {round:?}"),
+        }
+    }
+    let (text, _) = world.metrics.encode();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("tallymark_domain_checks_total{"))
+        .unwrap();
+    let kept: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+    let rest = world.domains.check_due().await.unwrap().checked;
+    // What was being committed when it was cut off is kept, and was not counted.
+    assert!(rest > 0 && kept + rest <= 601, "{kept} and {rest}");
+    let domains = world.db.store.domains(account).await.unwrap();
+    assert!(domains.iter().all(|domain| domain.last_checked_at.is_some()));
+}
