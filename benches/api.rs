@@ -1,8 +1,8 @@
-//! The three views over loopback: a domain with 1,000,000 records among 10,000,000 in the database.
+//! The three views over loopback: a domain with 1,000,000 records, alone and then among 10,000,000 in the database.
 //!
 //! Makes the database (ten domains, each with 30 reporters a day for 365 days and 8,000 sources), serves it, and asks over
-//! keep-alive connections as a dashboard would. Prints percentiles for each question.
-//! `cargo bench --bench api [-- RECORDS_PER_DOMAIN]`.
+//! keep-alive connections as a dashboard would. Prints percentiles for each question, and what ten times the records do
+//! to the same questions. `cargo bench --bench api [-- [sqlite] [tcp] [socket] [postgres] RECORDS_PER_DOMAIN]`.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
@@ -12,6 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
+use support::database::{Database, Kind, Server};
 use support::year::{self, TODAY};
 use support::{fresh, peak_mebibytes, percentile};
 use tallymark::clock::Clock;
@@ -38,13 +39,18 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(run(records));
+    let kinds = Kind::asked_for();
+    let server = kinds.iter().any(|kind| *kind != Kind::Sqlite).then(Server::start);
+    for kind in kinds {
+        println!("{}", kind.name());
+        runtime.block_on(run(kind, server.as_ref(), records));
+    }
+    println!("peak resident memory {:.0} MiB", peak_mebibytes());
 }
 
-async fn run(records: usize) {
-    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
-    let path = folder.path().join("tallymark.sqlite");
-    let store = Store::open(&path).await.expect("a new database");
+async fn run(kind: Kind, server: Option<&Server>, records: usize) {
+    let database = Database::make(kind, server).await;
+    let store = Store::open(database.location.clone()).await.expect("a new database");
     let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;
     let secret = ApiSecret::generate(Mode::Live, &[7; ApiSecret::RANDOM_BYTES]);
     let key = NewKey {
@@ -55,12 +61,29 @@ async fn run(records: usize) {
         hash: secret.hash(),
     };
     store.add_key(account, key, 0).await.expect("a key");
-    let mut ids = Vec::new();
+    let clock = Clock::fixed((TODAY * 86_400 + 43_200) * 1_000);
+    let metrics = Metrics::new();
+    let (intake, _running) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
+    let options = DomainsOptions::new(names());
+    let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
+    let mut config = HttpConfig::default();
+    config.rate = None;
+    let state = AppState::new(store.clone(), intake, domains, clock, metrics, config);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let serving = tokio::spawn(tallymark::http::serve(
+        listener,
+        tallymark::http::router(state),
+        std::future::pending(),
+    ));
+    let mut domain = String::new();
+    let mut alone = Vec::new();
+    let key = secret.reveal().to_owned();
     let started = Instant::now();
     for nth in 0..DOMAINS {
         let name = format!("customer-{nth}.example");
         let names = fresh();
-        let domain = NewDomain {
+        let new = NewDomain {
             public_id: names.public_id.clone(),
             name: DomainName::parse(&name).expect("a name"),
             region: Region::EuWest1,
@@ -70,38 +93,30 @@ async fn run(records: usize) {
             custom_return_path: None,
             rua_token: names.rua_token,
         };
-        store.add_domain(account, domain, 0).await.expect("a domain");
-        ids.push(names.public_id);
+        store.add_domain(account, new, 0).await.expect("a domain");
         year::fill(&store, account, &name, nth, records, SOURCES).await;
+        if nth == 0 {
+            domain = names.public_id;
+            println!("{records} records");
+            alone = ask_all(address, &key, &domain, &QUESTIONS[..2]).await;
+        }
     }
-    let bytes = std::fs::metadata(&path).expect("the database").len();
     println!(
-        "{DOMAINS} domains with {records} records each made in {:.0} s; the file has {:.1} bytes a record",
+        "{} records, made in {:.0} s; {:.1} bytes a record",
+        DOMAINS * records,
         started.elapsed().as_secs_f64(),
-        bytes as f64 / (DOMAINS * records) as f64
+        database.bytes().await as f64 / (DOMAINS * records) as f64
     );
-    let clock = Clock::fixed((TODAY * 86_400 + 43_200) * 1_000);
-    let metrics = Metrics::new();
-    let (intake, _running) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
-    let options = DomainsOptions::new(names());
-    let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
-    let mut config = HttpConfig::default();
-    config.rate = None;
-    let state = AppState::new(store, intake, domains, clock, metrics, config);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("its address");
-    let server = tokio::spawn(tallymark::http::serve(
-        listener,
-        tallymark::http::router(state),
-        std::future::pending(),
-    ));
-    let domain = ids[3].clone();
-    let key = secret.reveal().to_owned();
-    tokio::task::spawn_blocking(move || ask_all(address, &key, &domain))
-        .await
-        .expect("the questions are asked");
-    server.abort();
-    println!("peak resident memory {:.0} MiB", peak_mebibytes());
+    let among = ask_all(address, &key, &domain, &QUESTIONS).await;
+    for (question, (before, after)) in QUESTIONS.iter().zip(alone.iter().zip(&among)) {
+        println!(
+            "{question}: p99 among ten times the records {:.2} times that before",
+            after / before
+        );
+    }
+    serving.abort();
+    store.close().await;
+    database.remove().await;
 }
 
 fn names() -> ServiceNames {
@@ -109,39 +124,41 @@ fn names() -> ServiceNames {
     ServiceNames::of_one_node(&name("service.example"), &name("rua.service.example"))
 }
 
-fn ask_all(address: SocketAddr, key: &str, domain: &str) {
+const QUESTIONS: [&str; 13] = [
+    "stats",
+    "sources",
+    "stats?days=7",
+    "stats?days=365",
+    "sources?days=7",
+    "sources?days=365",
+    "sources?page=100",
+    "sources?result=fail",
+    "reports",
+    "reports?page=100&per_page=100",
+    "reports?org=reporter-7.example",
+    "reports?from=2026-10-01&to=2026-10-31",
+    "reports?result=mixed",
+];
+
+/// Asks each question, alone and four at once; gives the p99 of each when alone, milliseconds.
+async fn ask_all(address: SocketAddr, key: &str, domain: &str, questions: &'static [&str]) -> Vec<f64> {
     println!(
         "{:44} {:>9} {:>9} {:>9} {:>9}   bytes",
         "question", "p50 ms", "p90 ms", "p99 ms", "max ms"
     );
-    for question in [
-        "stats",
-        "stats?days=7",
-        "stats?days=365",
-        "sources",
-        "sources?days=7",
-        "sources?days=365",
-        "sources?page=100",
-        "sources?result=fail",
-        "reports",
-        "reports?page=100&per_page=100",
-        "reports?org=reporter-7.example",
-        "reports?from=2026-10-01&to=2026-10-31",
-        "reports?result=mixed",
-    ] {
+    let mut alone = Vec::new();
+    for question in questions {
         for connections in [1, 4] {
-            let threads: Vec<_> = (0..connections)
-                .map(|_| {
-                    let request = format!(
-                        "GET /domains/{domain}/dmarc/{question} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\r\n"
-                    );
-                    std::thread::spawn(move || ask(address, &request))
-                })
-                .collect();
+            let asking = (0..connections).map(|_| {
+                let request = format!(
+                    "GET /domains/{domain}/dmarc/{question} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\r\n"
+                );
+                tokio::task::spawn_blocking(move || ask(address, &request))
+            });
             let mut millis = Vec::new();
             let mut bytes = 0;
-            for thread in threads {
-                let (taken, length) = thread.join().expect("it asks to the end");
+            for asked in futures_util::future::join_all(asking).await {
+                let (taken, length) = asked.expect("it asks to the end");
                 millis.extend(taken);
                 bytes = length;
             }
@@ -154,8 +171,12 @@ fn ask_all(address: SocketAddr, key: &str, domain: &str) {
                 percentile(&millis, 99.0),
                 percentile(&millis, 100.0),
             );
+            if connections == 1 {
+                alone.push(percentile(&millis, 99.0));
+            }
         }
     }
+    alone
 }
 
 /// Asks the same over one connection; gives the milliseconds of each answer, and the length of the last.

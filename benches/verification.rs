@@ -77,9 +77,9 @@ async fn run(count: usize) {
     );
     let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
     let (intake, _running) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
-    let mut config = HttpConfig::new(names());
+    let mut config = HttpConfig::default();
     config.rate = None;
-    let state = AppState::new(store, intake, clock, metrics, config);
+    let state = AppState::new(store, intake, domains.clone(), clock, metrics, config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let serving = tokio::spawn(tallymark::http::serve(

@@ -80,7 +80,7 @@ impl App {
         }
         // Before the database: a setting that is wrong shall not make one.
         let options = options::intake(&config, options::authenticator(&config)?);
-        let store = Store::open(location.clone())
+        let store = Store::open_with(location.clone(), options::connections(&config))
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();

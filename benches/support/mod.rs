@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each bench uses its part")]
 
 pub mod corpus;
+pub mod database;
 pub mod serving;
 pub mod year;
 

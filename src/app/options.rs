@@ -11,7 +11,7 @@ use crate::http::{HttpConfig, MetricsAccess, Rate};
 use crate::ingest::{AddressNames, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits};
 use crate::origin::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
 use crate::report;
-use crate::store::Retention;
+use crate::store::{Connections, Retention};
 use crate::unpack;
 
 /// What unpacking and parsing one message may cost.
@@ -41,6 +41,13 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
         },
         time_max: Duration::from_secs(limits.seconds_max),
         ..ProcessLimits::default()
+    }
+}
+
+pub(super) fn connections(config: &Config) -> Connections {
+    Connections {
+        writers: config.database.connections_write,
+        readers: config.database.connections_read,
     }
 }
 

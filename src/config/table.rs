@@ -16,7 +16,13 @@ settings! {
         dir: PathBuf = PathBuf::from("./tallymark-data");
         /// A database elsewhere: postgres://USER@HOST/DATABASE or sqlite://PATH. Empty is the file in dir.
         /// A password is better kept in ~/.pgpass, or in the environment, than here.
+        /// TLS to PostgreSQL: ...?sslmode=verify-full&sslrootcert=FILE.
         url: String = String::new();
+        /// Transactions that write at the same time, on PostgreSQL. With connections_read, and for all nodes together, there
+        /// must be fewer than the server's max_connections.
+        connections_write: u32 = 4;
+        /// Questions that are asked at the same time, on PostgreSQL; more than that wait for one another.
+        connections_read: u32 = 16;
     }
 
     /// What this process does, where several share a database.

@@ -2,7 +2,8 @@
 //! at once, a busy one hundreds.
 //!
 //! Two stages, so that both cores work: while a batch is being written, the next ones are unpacked and parsed on rayon's
-//! threads, largest message first. Batches are written in the order in which they were gathered.
+//! threads, largest message first. Batches are written in the order in which they were gathered; on PostgreSQL, where
+//! several transactions can write at once, each is shared out by domain.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use futures_util::FutureExt as _;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::intake::{IntakeError, IntakeOptions, RawMessage, digest};
 use super::process::{ProcessLimits, Processed, process};
@@ -137,14 +139,14 @@ pub(super) async fn run(
 ) {
     let parser = Parser::new(clock.clone(), &options);
     let (parsed, batches) = mpsc::channel(AHEAD);
-    let writer = tokio::spawn(write(
+    let writing = Writing {
         clock,
         store,
-        metrics.clone(),
-        options.clone(),
-        parser.clone(),
-        batches,
-    ));
+        metrics: metrics.clone(),
+        options: options.clone(),
+        parser: parser.clone(),
+    };
+    let writer = tokio::spawn(write(writing, batches));
     while let Some(jobs) = gather(&mut queue, &options).await {
         waiting.fetch_sub(jobs.len(), Ordering::Relaxed);
         metrics.set_queue_depth(waiting.load(Ordering::Relaxed), options.queue_messages_max);
@@ -293,38 +295,97 @@ fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessag
     }
 }
 
-/// Writes batches in order and tells the senders.
-async fn write(
+/// Shares each batch out among the writers, until there are no more.
+async fn write(writing: Writing, mut batches: mpsc::Receiver<oneshot::Receiver<Ready>>) {
+    let parser = writing.parser.clone();
+    let mut running = JoinSet::new();
+    let mut writers = Vec::new();
+    let writing = Arc::new(writing);
+    for _ in 0..writing.store.writers_at_once() {
+        let (writer, pieces) = mpsc::channel(1);
+        running.spawn(Arc::clone(&writing).write_pieces(pieces));
+        writers.push(writer);
+    }
+    while let Some(mut batch) = batches.recv().await {
+        // A batch whose parsing failed as a whole (no message can make it: each is guarded) drops its answers, and the
+        // senders see that nothing was taken.
+        while let Ok(mut ready) = batch.await {
+            let rest = std::mem::take(&mut ready.rest);
+            let (unwritten, mut written) = mpsc::channel(1);
+            for (writer, piece) in writers.iter().zip(ready.share_out(writers.len(), unwritten)) {
+                // Without room for a single message there is nothing to write yet.
+                if !piece.messages.is_empty() && writer.send(piece).await.is_err() {
+                    return;
+                }
+            }
+            if rest.is_empty() {
+                break;
+            }
+            // Nothing is ever sent: it ends when the last piece is gone.
+            let _ = written.recv().await;
+            batch = parser.start(rest, 1);
+        }
+    }
+    drop(writers);
+    while let Some(ended) = running.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a writer failed");
+        }
+    }
+}
+
+/// What one writer gets of a batch.
+struct Piece {
+    messages: Vec<NewMessage>,
+    answers: Vec<Answer>,
+    _room: Arc<Room>,
+    _unwritten: mpsc::Sender<()>,
+}
+
+impl Ready {
+    /// A piece for each writer, in the order of the batch.
+    fn share_out(self, writers: usize, unwritten: mpsc::Sender<()>) -> Vec<Piece> {
+        let room = Arc::new(self.room);
+        let piece = || Piece {
+            messages: Vec::new(),
+            answers: Vec::new(),
+            _room: Arc::clone(&room),
+            _unwritten: unwritten.clone(),
+        };
+        let mut pieces: Vec<_> = (0..writers).map(|_| piece()).collect();
+        for (message, answer) in self.messages.into_iter().zip(self.answers) {
+            let piece = &mut pieces[message.writer(writers)];
+            piece.messages.push(message);
+            piece.answers.push(answer);
+        }
+        pieces
+    }
+}
+
+/// What it takes to write a batch.
+struct Writing {
     clock: Clock,
     store: Store,
     metrics: Metrics,
     options: IntakeOptions,
     parser: Parser,
-    mut batches: mpsc::Receiver<oneshot::Receiver<Ready>>,
-) {
-    let commit = CommitOptions {
-        keep_originals: options.keep_originals,
-        fresh: &options.fresh,
-    };
-    while let Some(mut batch) = batches.recv().await {
-        // A batch whose parsing failed as a whole (no message can make it: each is guarded) drops its answers, and the
-        // senders see that nothing was taken.
-        while let Ok(Ready {
-            messages,
-            answers,
-            rest,
-            room,
-        }) = batch.await
-        {
-            // Without room for a single one there is nothing to write yet.
-            if !messages.is_empty() {
-                write_one(&clock, &store, &metrics, &commit, messages, answers).await;
-            }
-            drop(room);
-            if rest.is_empty() {
-                break;
-            }
-            batch = parser.start(rest, 1);
+}
+
+impl Writing {
+    /// Writes pieces in order.
+    async fn write_pieces(self: Arc<Self>, mut pieces: mpsc::Receiver<Piece>) {
+        let commit = CommitOptions {
+            keep_originals: self.options.keep_originals,
+            fresh: &self.options.fresh,
+        };
+        while let Some(piece) = pieces.recv().await {
+            let Piece {
+                messages,
+                answers,
+                _room,
+                _unwritten,
+            } = piece;
+            write_one(&self.clock, &self.store, &self.metrics, &commit, messages, answers).await;
         }
     }
 }

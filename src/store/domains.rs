@@ -3,7 +3,6 @@
 use crate::report::DomainName;
 
 use super::db::{Args, Conn, Lock, Row};
-use super::memory::number;
 use super::sql::sql;
 use super::{
     AccountId, Domain, DomainChanges, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode,
@@ -16,8 +15,9 @@ impl Store {
     /// [`StoreError::Exists`] if the account has a domain of that name.
     pub async fn add_domain(&self, account: AccountId, domain: NewDomain, now: Millis) -> Result<Domain, StoreError> {
         let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        let Some(id) = insert(&mut conn, account, &domain, now).await? else {
+        let (mut conn, memory) = write.parts();
+        let number = memory.domain_numbers.take(&mut conn, "domain", 1).await?;
+        let Some(id) = insert(&mut conn, number, account, &domain, now).await? else {
             return Err(StoreError::Exists(format!("domain {}", domain.name)));
         };
         conn.run(sql!("domains_changed"), Args::default()).await?;
@@ -161,16 +161,16 @@ impl Store {
     }
 }
 
-/// Inserts a row, `None` if the account has one of that name; the caller bumps `domains_version`.
+/// Inserts a row of this number, `None` if the account has one of that name; the caller bumps `domains_version`.
 pub(super) async fn insert(
     conn: &mut Conn<'_>,
+    number: i64,
     account: AccountId,
     domain: &NewDomain,
     now: Millis,
 ) -> Result<Option<DomainId>, StoreError> {
-    let id = number(conn, "domain").await?;
     let args = Args::default()
-        .int(id)
+        .int(number)
         .text(&domain.public_id)
         .int(account.0)
         .text(domain.name.as_str())
@@ -183,7 +183,7 @@ pub(super) async fn insert(
         .text(&domain.rua_token)
         .int(now);
     let added = conn.run(sql!("domain_add"), args).await? > 0;
-    Ok(added.then_some(DomainId(id)))
+    Ok(added.then_some(DomainId(number)))
 }
 
 pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {

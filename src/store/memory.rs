@@ -25,6 +25,7 @@ pub(super) struct Memory {
     /// The name of a domain row of an account.
     pub names: HashMap<(AccountId, DomainId), Option<Box<str>>>,
     pub evidence: HashMap<(DomainId, EvidenceKey), i64>,
+    pub domain_numbers: Numbers,
     pub reports: Numbers,
     pub evidences: Numbers,
     pub set_asides: Numbers,

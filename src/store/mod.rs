@@ -60,6 +60,7 @@ pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use message::{NewMessage, NewReport};
 pub use network::{Network, NetworkError};
 pub use overview::{DomainFigures, Latest};
+pub use postgres::Connections;
 pub use provenance::{PeerTls, Provenance, SignatureCheck, SpfCheck};
 pub use requests::{Begun, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
@@ -104,9 +105,11 @@ impl From<sqlx::Error> for StoreError {
                 let sqlite = database.try_downcast_ref::<SqliteError>();
                 postgres.is_some_and(postgres::is_transient) || sqlite.is_some_and(sqlite::is_transient)
             }
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                true
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
             _ => false,
         };
         if transient {
@@ -217,14 +220,19 @@ impl Store {
     /// [`StoreError::Newer`] for a schema that this version does not know, [`StoreError::Location`] for a server that
     /// will not do, [`StoreError::Unavailable`] if it cannot be opened or reached or another process holds it.
     pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
+        Self::open_with(location, Connections::default()).await
+    }
+
+    /// As [`Self::open`], with so many connections if it is on a server.
+    pub async fn open_with(location: impl Into<Location>, connections: Connections) -> Result<Self, StoreError> {
         let location = location.into();
         let name = location.to_string();
-        let store = Self::connect(location).await?;
+        let store = Self::connect(location, connections).await?;
         store.refuse_half_a_copy(&name).await?;
         Ok(store)
     }
 
-    async fn connect(location: Location) -> Result<Self, StoreError> {
+    async fn connect(location: Location, connections: Connections) -> Result<Self, StoreError> {
         let (source, first, readers) = match location {
             Location::File(path) => {
                 let file = sqlite::File::of(path);
@@ -234,7 +242,7 @@ impl Store {
                 (write::Source::Sqlite(file), Link::Sqlite(Box::new(conn)), readers)
             }
             Location::Server(url) => {
-                let server = postgres::Server::of(&url)?;
+                let server = postgres::Server::of(&url, connections)?;
                 let mut conn = server.writer().await?;
                 server.migrate(&mut conn).await?;
                 let pool = server.readers();
@@ -253,6 +261,14 @@ impl Store {
         };
         store.fill_facets().await?;
         Ok(store)
+    }
+
+    /// How many transactions of batches are best under way at once; half of the writers are left to others.
+    pub fn writers_at_once(&self) -> usize {
+        match &self.readers {
+            Readers::Sqlite(_) => 1,
+            Readers::Postgres(..) => (self.writers.count() / 2).max(1),
+        }
     }
 
     /// Is the database there?

@@ -12,9 +12,24 @@ use super::db::Lock;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// Writers and readers of one node: `(WRITERS + READERS)` times the nodes must be less than `max_connections`.
-pub(super) const WRITERS: u32 = 4;
-const READERS: u32 = 16;
+/// Connections of one node to a server. Those of all nodes together must be fewer than its `max_connections`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Transactions that write at the same time; at least 1.
+    pub writers: u32,
+    /// Questions at the same time; further ones wait. At least 2, for a writer may need one.
+    pub readers: u32,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            writers: 4,
+            readers: 16,
+        }
+    }
+}
+
 /// The oldest server that has what is needed.
 const VERSION_MIN: i32 = 150_000;
 /// How long a new connection is waited for, and how long one to read with: whoever asks is told soon that it is to come
@@ -52,10 +67,13 @@ pub(super) const DROP_LEFT_BEHIND: &str =
     "select truncate_local_data_after_distributing_table($1::text::regclass)::text";
 
 /// Settings of every connection, unless the URL has them (`?options[lock_timeout]=5s`).
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     // The lists in statements are of very different lengths, and tables grow from nothing: plans are not kept.
     ("plan_cache_mode", "force_custom_plan"),
-    // For a lock of another writer. There is no time-out for statements: it would hit commits as well.
+    // Whatever the role or the database has: it would hit commits as well, and a commit that was cut off while it waited
+    // for a standby is reported as done.
+    ("statement_timeout", "0"),
+    // For a lock of another writer.
     ("lock_timeout", "30s"),
     // A node that stops within a transaction lets go of its locks before those who wait for them give up.
     ("idle_in_transaction_session_timeout", "20s"),
@@ -68,13 +86,14 @@ const SETTINGS: [(&str, &str); 6] = [
 #[derive(Debug)]
 pub(super) struct Server {
     options: PgConnectOptions,
+    connections: Connections,
     /// Without the password.
     name: String,
 }
 
 impl Server {
     /// Reads a `postgres://` URL.
-    pub fn of(url: &str) -> Result<Self, StoreError> {
+    pub fn of(url: &str, connections: Connections) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Location {
             what: format!("the database URL cannot be read: {error}"),
         })?;
@@ -92,7 +111,19 @@ impl Server {
             .options(settings)
             .statement_cache_capacity(256)
             .disable_statement_logging();
-        Ok(Self { options, name })
+        Ok(Self {
+            options,
+            connections: Connections {
+                writers: connections.writers.max(1),
+                readers: connections.readers.max(2),
+            },
+            name,
+        })
+    }
+
+    /// How many write at once.
+    pub fn writers_max(&self) -> u32 {
+        self.connections.writers
     }
 
     /// A connection that writes.
@@ -106,26 +137,21 @@ impl Server {
     /// Looks whether the server will do, and brings the schema up to date.
     pub async fn migrate(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
         let question = "select current_setting('server_version_num')::int, current_setting('server_version'), \
-            current_setting('server_encoding'), current_setting('synchronous_commit'), current_setting('fsync')";
+            current_setting('server_encoding'), current_setting('synchronous_commit'), \
+            current_setting('statement_timeout'), current_setting('fsync')";
         let row = sqlx::query(question).fetch_one(&mut *conn).await?;
-        let refuse = |what: String| Err(StoreError::Location { what });
-        if row.try_get::<i32, _>(0)? < VERSION_MIN {
-            let version: String = row.try_get(1)?;
-            return refuse(format!("{} is PostgreSQL {version}: 15 or newer is needed", self.name));
+        let settings = Settings {
+            version: row.try_get(0)?,
+            version_text: row.try_get(1)?,
+            encoding: row.try_get(2)?,
+            synchronous_commit: row.try_get(3)?,
+            statement_timeout: row.try_get(4)?,
+        };
+        if let Some(what) = settings.refused() {
+            let what = format!("{} {what}", self.name);
+            return Err(StoreError::Location { what });
         }
-        let encoding: String = row.try_get(2)?;
-        if encoding != "UTF8" {
-            return refuse(format!("{} has the encoding {encoding}: UTF8 is needed", self.name));
-        }
-        let synchronous: String = row.try_get(3)?;
-        if synchronous == "off" {
-            // The promise behind every acknowledgement is that it is on disk.
-            return refuse(format!(
-                "{} has synchronous_commit = off: reports would be acknowledged before they are on disk",
-                self.name
-            ));
-        }
-        if row.try_get::<String, _>(4)? == "off" {
+        if row.try_get::<String, _>(5)? == "off" {
             tracing::warn!(database = %self.name, "fsync is off: a power failure may lose the whole database");
         }
         let migrated = MIGRATIONS.run_direct(None, conn, false).await;
@@ -135,9 +161,37 @@ impl Server {
     /// The connections that read.
     pub fn readers(&self) -> PgPool {
         PgPoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(self.connections.readers)
             .acquire_timeout(READER_MAX)
             .connect_lazy_with(self.options.clone())
+    }
+}
+
+/// What a server must be like.
+struct Settings {
+    version: i32,
+    version_text: String,
+    encoding: String,
+    synchronous_commit: String,
+    statement_timeout: String,
+}
+
+impl Settings {
+    /// Why the server will not do, if it will not.
+    fn refused(&self) -> Option<String> {
+        if self.version < VERSION_MIN {
+            return Some(format!("is PostgreSQL {}: 15 or newer is needed", self.version_text));
+        }
+        if self.encoding != "UTF8" {
+            return Some(format!("has the encoding {}: UTF8 is needed", self.encoding));
+        }
+        // The promise behind every acknowledgement is that it is on disk.
+        if self.synchronous_commit == "off" {
+            let what = "has synchronous_commit = off: reports would be acknowledged before they are on disk";
+            return Some(what.to_owned());
+        }
+        let timeout = &self.statement_timeout;
+        (timeout != "0").then(|| format!("has statement_timeout = {timeout}: it would cut commits off, too"))
     }
 }
 
@@ -195,10 +249,46 @@ pub(super) async fn explain(conn: &mut PgConnection, statement: &str) -> Result<
 /// May the same succeed later? <https://www.postgresql.org/docs/15/errcodes-appendix.html>
 pub(super) fn is_transient(error: &PgDatabaseError) -> bool {
     let code = error.code();
-    // Connection lost; transaction undone for others' sake; disk full, out of memory, too many connections; an operator
-    // or a restart; the server's own disk.
-    let classes = ["08", "40", "53", "57", "58"];
+    // Connection lost; not let in, or no such database (what a name points to after a failover may not be ready for us);
+    // transaction undone for others' sake; disk full, out of memory, too many connections; an operator or a restart; the
+    // server's own disk.
+    let classes = ["08", "28", "3D", "40", "53", "57", "58"];
     // Written to a standby; a lock not had in time; the session ended for being idle.
     let codes = ["25006", "55P03", "25P03"];
     classes.contains(&code.get(..2).unwrap_or_default()) || codes.contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_or_careless_is_refused() {
+        let good = || Settings {
+            version: 150_000,
+            version_text: "15.0".to_owned(),
+            encoding: "UTF8".to_owned(),
+            synchronous_commit: "on".to_owned(),
+            statement_timeout: "0".to_owned(),
+        };
+        assert_eq!(good().refused(), None);
+        let old = Settings {
+            version: 140_023,
+            version_text: "14.23".to_owned(),
+            ..good()
+        };
+        assert_eq!(old.refused().unwrap(), "is PostgreSQL 14.23: 15 or newer is needed");
+        let latin = Settings {
+            encoding: "LATIN1".to_owned(),
+            ..good()
+        };
+        assert!(latin.refused().unwrap().contains("LATIN1"));
+        for kept in ["local", "remote_write", "remote_apply"] {
+            let settings = Settings {
+                synchronous_commit: kept.to_owned(),
+                ..good()
+            };
+            assert_eq!(settings.refused(), None);
+        }
+    }
 }

@@ -63,7 +63,7 @@ impl Writers {
     pub fn new(source: Source, first: Link) -> Self {
         let count = match source {
             Source::Sqlite(_) => 1,
-            Source::Postgres(..) => postgres::WRITERS,
+            Source::Postgres(ref server, ..) => server.writers_max(),
         };
         let first = Writer {
             link: Some(first),
@@ -75,6 +75,11 @@ impl Writers {
             permits: Arc::new(Semaphore::new(count as usize)),
             idle: Mutex::new(vec![first]),
         }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count as usize
     }
 
     /// A connection that reads everything; `None` where any reader will do.

@@ -19,6 +19,14 @@ const PACE: Pace = Pace {
 };
 const HOUR: Duration = Duration::from_secs(3_600);
 
+#[test]
+fn a_job_moves_within_a_minute() {
+    let pace = Pace::default();
+    assert!(pace.lease_lasts + pace.lease_asked_every < Duration::from_secs(60));
+    // A renewal may fail, and the next is in time.
+    assert!(pace.lease_asked_every * 3 < pace.lease_lasts);
+}
+
 fn node(db: &Database, name: &str) -> (Jobs, Metrics) {
     let metrics = Metrics::new();
     let jobs = Jobs::new(db.store.clone(), Clock::system(), metrics.clone(), name, PACE);

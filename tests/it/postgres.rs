@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -48,6 +48,11 @@ impl Server {
 
     /// A server of the caller's own.
     pub fn start(durability: Durability) -> Self {
+        Self::start_with(durability, None)
+    }
+
+    /// With a certificate and its key, PEM, the server speaks TLS as well.
+    pub fn start_with(durability: Durability, identity: Option<(&str, &str)>) -> Self {
         let user = user();
         let folder = tempfile::Builder::new()
             .prefix("tallymark-pg")
@@ -55,7 +60,7 @@ impl Server {
             .unwrap()
             .keep();
         own(&folder, user);
-        copy(&template(user), &folder.join("data"), user);
+        copy(&template(user, durability), &folder.join("data"), user);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c max_connections=200",
@@ -63,6 +68,15 @@ impl Server {
         );
         if durability == Durability::Hurried {
             options += " -c fsync=off -c full_page_writes=off";
+        }
+        if let Some((certificate, key)) = identity {
+            options += " -c ssl=on";
+            for (name, pem) in [("server.crt", certificate), ("server.key", key)] {
+                let path = folder.join("data").join(name);
+                fs::write(&path, pem).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+                own(&path, user);
+            }
         }
         let stop = "cat >/dev/null; \"$0\" -D \"$1/data\" -m immediate -s stop; rm -rf \"$1\"";
         let keeper = command("sh", user)
@@ -118,6 +132,11 @@ impl Server {
     /// The server through TCP.
     pub fn tcp_url(&self, database: &str) -> String {
         format!("postgres://tallymark@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The server through TCP by its name, which a certificate may be for.
+    pub fn named_url(&self, database: &str) -> String {
+        format!("postgres://tallymark@localhost:{}/{database}", self.port)
     }
 
     /// Makes an empty database; gives its name.
@@ -190,9 +209,11 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// A database cluster to copy, made once and kept with the other build products: making one takes a second.
-fn template(user: Option<User>) -> PathBuf {
+fn template(user: Option<User>, durability: Durability) -> PathBuf {
     let version = program("initdb").display().to_string().replace('/', "-");
-    let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template{version}"));
+    // Where durability counts the log is as large as it is in life, and so are the pauses between checkpoints.
+    let segment = if durability == Durability::Durable { 16 } else { 1 };
+    let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template{version}-{segment}"));
     if template.exists() {
         return template;
     }
@@ -202,17 +223,8 @@ fn template(user: Option<User>) -> PathBuf {
     let done = command(program("initdb"), user)
         .arg("-D")
         .arg(&made)
-        .args([
-            "-U",
-            "tallymark",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-            "--wal-segsize=1",
-        ])
+        .args(["-U", "tallymark", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
+        .arg(format!("--wal-segsize={segment}"))
         .status();
     assert!(done.is_ok_and(|status| status.success()), "initdb failed");
     let part = template.with_extension(std::process::id().to_string());

@@ -1,5 +1,7 @@
 //! Whose is a report? The domain row it belongs to, or none.
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashMap;
 
 use crate::report::{DomainName, ancestors};
@@ -41,6 +43,7 @@ pub(super) async fn place(
     batch: &mut [NewMessage],
     fresh: &(dyn Fn() -> FreshDomain + Sync),
 ) -> Result<Placed, StoreError> {
+    learn(conn, memory, batch).await?;
     let mut placed = Placed::default();
     for (nth, message) in batch.iter_mut().enumerate() {
         // Of a try before this one.
@@ -62,6 +65,10 @@ pub(super) async fn place(
                 Belonging::AddDomains(account) => match closest(conn, memory, account, policy_domain).await? {
                     Some(domain) => Some(domain),
                     None => {
+                        // Two batches that add the same domains in another order would each wait for the other.
+                        if !placed.added {
+                            conn.lock(Lock::Names).await?;
+                        }
                         let added = add(conn, memory, account, policy_domain, message.received_at, fresh).await?;
                         placed.added |= added.is_some();
                         added
@@ -82,6 +89,32 @@ pub(super) async fn place(
         }
     }
     Ok(placed)
+}
+
+/// Looks up at once what [`closest`] is going to ask for.
+async fn learn(conn: &mut Conn<'_>, memory: &mut Memory, batch: &[NewMessage]) -> Result<(), StoreError> {
+    let mut unknown = BTreeSet::new();
+    for message in batch {
+        let (Belonging::Account(account) | Belonging::AddDomains(account)) = message.belonging else {
+            continue;
+        };
+        for (_, new) in &message.reports {
+            let names = upwards(&new.report.policy.domain).map(|name| (account, Box::<str>::from(name)));
+            unknown.extend(names.filter(|key| !memory.domains.contains_key(key)));
+        }
+    }
+    let unknown: Vec<_> = unknown.into_iter().collect();
+    let found = conn.bulk_all(sql!("domain_ids_by_names"), &unknown, |args, (account, name)| {
+        args.push_int(account.0);
+        args.push_text(name);
+    });
+    let found = found.await?;
+    memory.domains.extend(unknown.into_iter().map(|key| (key, None)));
+    for row in found {
+        let key = (AccountId(row.int(0)?), row.text(1)?.into());
+        memory.domains.insert(key, Some(DomainId(row.int(2)?)));
+    }
+    Ok(())
 }
 
 /// The name and those above it, nearest first.
@@ -153,8 +186,7 @@ async fn add(
     if name.as_str() != policy_domain {
         return Ok(None);
     }
-    // Two batches that add the same domains in another order would each wait for the other.
-    conn.lock(Lock::Names).await?;
+    let number = memory.domain_numbers.take(conn, "domain", 1).await?;
     let fresh = fresh();
     let new = NewDomain {
         public_id: fresh.public_id,
@@ -166,7 +198,7 @@ async fn add(
         custom_return_path: None,
         rua_token: fresh.rua_token,
     };
-    let domain = match domains::insert(conn, account, &new, now).await? {
+    let domain = match domains::insert(conn, number, account, &new, now).await? {
         Some(domain) => domain,
         // Another node was first.
         None => {

@@ -1,5 +1,6 @@
 //! An HTTP client of a few lines: it shows every byte that a server sends, and sends whatever it is told.
 
+use std::io;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -54,6 +55,11 @@ impl Ask {
     }
 
     pub async fn send(&self, address: SocketAddr) -> Answer {
+        self.try_send(address).await.unwrap()
+    }
+
+    /// An error if there is no answer, or not even a head of one.
+    pub async fn try_send(&self, address: SocketAddr) -> io::Result<Answer> {
         let mut head = format!(
             "{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n",
             self.method, self.path
@@ -64,24 +70,21 @@ impl Ask {
         if let Some(body) = &self.body {
             head += &format!("Content-Length: {}\r\n", body.len());
         }
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(format!("{head}\r\n").as_bytes()).await?;
         if let Some(body) = &self.body {
             // A server may refuse a body before it has come; what it says about it is still to be read.
             let _ = stream.write_all(body).await;
         }
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
-        Answer::read(&answer, self.method == "HEAD")
+        Answer::read(&answer, self.method == "HEAD").ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
 impl Answer {
-    fn read(bytes: &[u8], bodiless: bool) -> Self {
-        let end = bytes
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .expect("an answer with a head");
+    fn read(bytes: &[u8], bodiless: bool) -> Option<Self> {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&bytes[..end]).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -105,7 +108,7 @@ impl Answer {
             answer.complete = bodiless || length.is_none_or(|length| length == body.len());
             answer.body = body.to_vec();
         }
-        answer
+        Some(answer)
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 mod api_keys;
 mod app;
-mod client;
+pub mod client;
 mod connections;
 mod contract;
 mod domains;

@@ -263,7 +263,34 @@ async fn a_database_that_will_not_do_is_refused_with_the_reason() {
     let Location::Server(url) = &db.location else {
         panic!("PostgreSQL was asked for")
     };
-    let careless = format!("{url}&options[synchronous_commit]=off");
-    let careless = Store::open(Location::parse(&careless).unwrap()).await;
-    assert!(careless.unwrap_err().to_string().contains("synchronous_commit"));
+    for (setting, value) in [("synchronous_commit", "off"), ("statement_timeout", "5s")] {
+        let careless = format!("{url}&options[{setting}]={value}");
+        let careless = Store::open(Location::parse(&careless).unwrap()).await;
+        assert!(careless.unwrap_err().to_string().contains(setting));
+    }
+}
+
+#[tokio::test]
+async fn the_way_to_the_server_can_be_encrypted_and_the_server_known() {
+    let made = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (known, stranger) = (made(), made());
+    let identity = (known.cert.pem(), known.signing_key.serialize_pem());
+    let server = Server::start_with(Durability::Hurried, Some((&identity.0, &identity.1)));
+    let database = server.database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |certificate: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        let file = folder.path().join("root.pem");
+        std::fs::write(&file, certificate.cert.pem()).unwrap();
+        let url = server.named_url(&database);
+        let url = format!("{url}?sslmode=verify-full&sslrootcert={}", file.display());
+        Store::open(Location::parse(&url).unwrap()).await
+    };
+    let refused = open(&stranger).await;
+    assert!(is_unavailable(&refused), "{refused:?}");
+    let store = open(&known).await.unwrap();
+    store.ping().await.unwrap();
+    let plain = "do $$ begin if exists (select 1 from pg_stat_ssl join pg_stat_activity using (pid)
+        where application_name = 'tallymark' and not ssl) then raise 'in the clear'; end if; end $$";
+    execute(&server.url(&database), plain).await;
+    store.close().await;
 }
