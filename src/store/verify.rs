@@ -184,6 +184,20 @@ async fn compare(
             found(format!("{day}: daily_sources cannot be read"));
         }
     }
+    for ((day, address), totals) in counted.sources.iter().filter(|(_, totals)| totals.messages() > 0) {
+        found(format!(
+            "{day}, source {address:?}: the records say {totals:?}, daily_sources does not have it"
+        ));
+    }
+    compare_facets(conn, domain, &mut counted, &mut found).await
+}
+
+async fn compare_facets(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    counted: &mut Counted,
+    found: &mut (dyn FnMut(String) + Send),
+) -> Result<(), StoreError> {
     for row in conn
         .all(sql!("daily_facets_all"), Args::default().int(domain.0))
         .await?
@@ -211,11 +225,6 @@ async fn compare(
                 "{key:?}: the records say {sums:?}, daily_facets does not have it"
             ));
         }
-    }
-    for ((day, address), totals) in counted.sources.iter().filter(|(_, totals)| totals.messages() > 0) {
-        found(format!(
-            "{day}, source {address:?}: the records say {totals:?}, daily_sources does not have it"
-        ));
     }
     Ok(())
 }
