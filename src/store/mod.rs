@@ -259,7 +259,8 @@ impl Store {
             writers: Arc::new(Writers::new(source, first)),
             readers,
         };
-        store.fill_facets().await?;
+        // Seldom needed, and large: not to be in every future that opens a database.
+        Box::pin(store.fill_facets()).await?;
         Ok(store)
     }
 
