@@ -122,6 +122,8 @@ const ATTENTION_DAYS: i32 = 30;
 const NEW_DAYS: i32 = 7;
 /// Addresses with fewer messages in all are not worth a call.
 const NEW_MESSAGES_MIN: u64 = 5;
+/// Longest range of an overview: it looks at each day of each domain.
+const OVERVIEW_DAYS_MAX: u64 = 92;
 const ARRIVALS: u32 = 50;
 
 /// Parameters that select domains.
@@ -139,6 +141,12 @@ pub(super) async fn overview(
 ) -> Result<Json<Overview>, ApiError> {
     let range = day_range(&mut parameters, today(&state));
     let page = page(&mut parameters, &state.config);
+    if range.len() > OVERVIEW_DAYS_MAX {
+        parameters.refuse(
+            "days",
+            format!("must not ask for more than {OVERVIEW_DAYS_MAX} days of all domains"),
+        );
+    }
     let search = parameters.text("search").unwrap_or_default().to_lowercase();
     parameters.finish()?;
     let mut domains = by_messages(&state, client, range).await?;
@@ -254,10 +262,12 @@ async fn by_messages(
     client: Client,
     range: DayRange,
 ) -> Result<Vec<(Domain, DomainFigures)>, ApiError> {
-    let mut figures = state.store.overview(client.account, range).await?;
-    let domains = state.store.domains(client.account).await?;
-    let seen = domains.into_iter().filter(|domain| client.may_see(domain.id));
-    let mut domains: Vec<_> = seen
+    let mut domains = state.store.domains(client.account).await?;
+    domains.retain(|domain| client.may_see(domain.id));
+    let ids: Vec<_> = domains.iter().map(|domain| domain.id).collect();
+    let mut figures = state.store.overview(&ids, range).await?;
+    let mut domains: Vec<_> = domains
+        .into_iter()
         .map(|domain| {
             let figures = figures.remove(&domain.id).unwrap_or_default();
             (domain, figures)

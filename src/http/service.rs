@@ -35,7 +35,6 @@ pub(super) struct Readiness {
     /// How many may wait.
     queue_depth_max: usize,
     /// Mailboxes, Maildirs and folders that this node reads, by name. One that fails makes nothing else unready.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<Source>,
 }
 

@@ -17,6 +17,12 @@ const MIXED: Row = Row {
 /// An app with the domain example.com and a report a day, for 25 days.
 async fn app() -> (TestApp, String) {
     let app = TestApp::start().await;
+    let domain = fill(&app).await;
+    (app, domain)
+}
+
+/// Adds that domain with its reports, and gives its id.
+async fn fill(app: &TestApp) -> String {
     let domain = app.add_domain("example.com").await;
     for day in 0..25 {
         let mut sample = Sample::new("example.com", &format!("r{day}"), &[PASS, crate::http::FAIL, MIXED]);
@@ -26,5 +32,5 @@ async fn app() -> (TestApp, String) {
         }
         app.upload(&domain, sample.xml()).await;
     }
-    (app, domain)
+    domain
 }

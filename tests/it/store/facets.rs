@@ -90,9 +90,9 @@ async fn a_roll_up_that_was_changed_is_found(db: Database) {
 on_both!(the_records_behind_an_address_are_found);
 async fn the_records_behind_an_address_are_found(db: Database) {
     let wanted = "192.0.2.7";
-    for nth in 0..300 {
+    for nth in 0_i64..300 {
         let records = [
-            ("192.0.2.1", 1, true),
+            ("192.0.2.1", nth.unsigned_abs() + 1, true),
             (if nth % 3 == 0 { wanted } else { "2001:db8::9" }, 2, false),
         ];
         db.commit(vec![new_report(&nth.to_string(), day(nth % 40), &records)])
