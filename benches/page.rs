@@ -79,8 +79,10 @@ async fn run(records: usize) {
     let service = DomainName::parse("service.example").expect("a name");
     let options = DomainsOptions::new(ServiceNames::of_one_node(&service, &service));
     let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
-    let mut config = HttpConfig::default();
-    config.rate = None;
+    let config = HttpConfig {
+        rate: None,
+        ..HttpConfig::default()
+    };
     let state = AppState::new(store.clone(), intake, domains, clock.clone(), metrics, config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");

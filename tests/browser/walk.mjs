@@ -8,7 +8,9 @@ import { accessible, watch } from "./pages.mjs";
 const [origin, key, readingKey, reportFile, brokenFile] = process.argv.slice(2);
 const step = (name) => console.log(`-- ${name}`);
 
-await withBrowser({ viewport: { width: 1280, height: 860 }, colorScheme: "light", acceptDownloads: true }, async (context) => {
+// Without movement: colours are looked at, and must not be on their way.
+const options = { viewport: { width: 1280, height: 860 }, colorScheme: "light", reducedMotion: "reduce", acceptDownloads: true };
+await withBrowser(options, async (context) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin });
   const page = context.pages()[0];
   const watched = watch(page, origin);

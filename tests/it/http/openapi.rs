@@ -1,6 +1,6 @@
 //! `/openapi.json`
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tallymark::http::{openapi, routes};
 
 use super::{Ask, PASS, Sample, TestApp};
@@ -38,10 +38,13 @@ async fn answers_have_exactly_the_fields_of_the_document() {
         .await;
     let report = taken["reports"][0]["id"].to_string();
     app.upload(&domain, "no report").await;
+    let body = json!({ "name": "x", "permission": "read_only" });
+    let key = app.post("/api-keys", &body).await.expect(201)["id"].to_string();
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for route in routes() {
         let path = route.path.replace("{report_id}", &report);
-        let path = path.replace("{id}", &domain).replace("{source_ip}", PASS.source);
+        let id = if path.starts_with("/api-keys") { &key } else { &domain };
+        let path = path.replace("{id}", id).replace("{source_ip}", PASS.source);
         let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
         if route.method != "GET" || schema["$ref"].is_null() {
