@@ -66,8 +66,10 @@ async fn run(kind: Kind, server: Option<&Server>, records: usize) {
     let (intake, _running) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
     let options = DomainsOptions::new(names());
     let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
-    let mut config = HttpConfig::default();
-    config.rate = None;
+    let config = HttpConfig {
+        rate: None,
+        ..HttpConfig::default()
+    };
     let state = AppState::new(store.clone(), intake, domains, clock, metrics, config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");

@@ -60,7 +60,7 @@ pub(super) fn daily(days: &[DayFigures], width: u32, height: u32) -> Option<Stri
 pub(super) fn trend(days: &[DayFigures]) -> Option<String> {
     let (width, height) = (120 * SCALE, 28 * SCALE);
     let bars = bars(days);
-    let most = bars.iter().map(|bar| bar.pass + bar.fail).max().unwrap_or(0).max(1) as f64;
+    let most = bars.iter().map(|bar| bar.all()).max().unwrap_or(0).max(1) as f64;
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
@@ -75,7 +75,7 @@ pub(super) fn trend(days: &[DayFigures]) -> Option<String> {
                 .map(move |(nth, bar)| (nth as f64, of(bar) as f64))
                 .collect::<Vec<_>>()
         };
-        let all = AreaSeries::new(line(|bar| bar.pass + bar.fail), 0.0, PASS.filled());
+        let all = AreaSeries::new(line(|bar| bar.all()), 0.0, PASS.filled());
         chart.draw_series(all).ok()?;
         chart
             .draw_series(AreaSeries::new(line(|bar| bar.fail), 0.0, FAIL.filled()))
@@ -89,7 +89,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Draws, and gives where each bar's column begins and ends.
 fn draw(area: &Area<'_>, bars: &[Bar], width: u32) -> Result<Vec<(i32, i32)>, Box<dyn std::error::Error>> {
-    let most = bars.iter().map(|bar| bar.pass + bar.fail).max().unwrap_or(0);
+    let most = bars.iter().map(|bar| bar.all()).max().unwrap_or(0);
     let (count, top) = (bars.len().max(1) as f64, nice(most.max(4)) as f64);
     let mut chart = ChartBuilder::on(area)
         .margin(SCALE * 4)
@@ -115,7 +115,7 @@ fn draw(area: &Area<'_>, bars: &[Bar], width: u32) -> Result<Vec<(i32, i32)>, Bo
         .draw()?;
     for (nth, bar) in bars.iter().enumerate() {
         let (left, right) = (nth as f64 - 0.4, nth as f64 + 0.4);
-        let (pass, all) = (bar.pass as f64, (bar.pass + bar.fail) as f64);
+        let (pass, all) = (bar.pass as f64, (bar.all()) as f64);
         let parts = [(0.0, pass, PASS), (pass, all, FAIL)];
         let drawn = parts.into_iter().filter(|(from, to, _)| to > from);
         chart.draw_series(
@@ -146,11 +146,22 @@ fn bars(days: &[DayFigures]) -> Vec<Bar> {
                 format!("{first} to {last}")
             },
             label: day_label(first),
-            pass: days.iter().map(|day| day.pass).sum(),
-            fail: days.iter().map(|day| day.fail).sum(),
+            pass: total(days.iter().map(|day| day.pass)),
+            fail: total(days.iter().map(|day| day.fail)),
         }
     });
     bars.collect()
+}
+
+/// Reports may claim any numbers.
+fn total(mut numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.try_fold(0_u64, u64::checked_add).unwrap_or(u64::MAX)
+}
+
+impl Bar {
+    fn all(&self) -> u64 {
+        self.pass.saturating_add(self.fail)
+    }
 }
 
 /// `2026-03-23` as `23 Mar`.
@@ -174,7 +185,7 @@ fn day_label(date: &str) -> String {
 /// The next number that begins with 1, 2, 2.5, 3, 4, 5, 6 or 8.
 fn nice(number: u64) -> u64 {
     let mut unit = 1_u64;
-    while unit.saturating_mul(10) <= number {
+    while unit <= number / 10 {
         unit *= 10;
     }
     let steps = [10_u64, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100];

@@ -61,9 +61,11 @@ impl TestApp {
         let mut options = DomainsOptions::new(names);
         options.dns = dns;
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
-        let mut config = HttpConfig::default();
         // The clock stands still, so a rate would never recover.
-        config.rate = None;
+        let mut config = HttpConfig {
+            rate: None,
+            ..HttpConfig::default()
+        };
         change(&mut config);
         let state = AppState::new(store.clone(), intake.clone(), domains, clock.clone(), metrics, config);
 
