@@ -179,7 +179,7 @@ async fn set_aside(visitor: &Visitor, asked: &Asked) -> Result<Markup, Failure> 
                     }
                 }
             }
-            (pages(&list.pagination, "messages", to))
+            (pages(&list.pagination, ("message", "messages"), to))
         }
     })
 }

@@ -158,7 +158,7 @@ fn domains(overview: &Overview, asked: &Asked) -> Markup {
                     }
                 }
             }
-            (pages(&overview.pagination, "domains", to))
+            (pages(&overview.pagination, ("domain", "domains"), to))
         }
     }
 }

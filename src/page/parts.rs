@@ -190,15 +190,15 @@ pub(super) fn sortable(
         (true, true) => Some("ascending"),
         (true, false) => Some("descending"),
     };
-    html! { th scope="col" .num[word != "source_ip"] aria-sort=[sorted] { a href=(href) { (title) } } }
+    html! { th scope="col" .num[word.ends_with("count")] aria-sort=[sorted] { a href=(href) { (title) } } }
 }
 
 /// The way through the pages of a table.
-pub(super) fn pages(pagination: &Pagination, what: &str, to: impl Fn(&str) -> String) -> Markup {
+pub(super) fn pages(pagination: &Pagination, (one, many): (&str, &str), to: impl Fn(&str) -> String) -> Markup {
     let (page, last) = (u64::from(pagination.page), pagination.total_pages);
     html! {
         nav .pages aria-label="Pages" {
-            span .muted { (grouped(pagination.total)) " " (what) }
+            span .muted { (counted(pagination.total, one, many)) }
             @if last > 1 {
                 @if page > 1 { a .button href=(to(&(page - 1).to_string())) rel="prev" { "Previous" } }
                 span { "Page " (page) " of " (grouped(last)) }

@@ -39,7 +39,7 @@ pub(super) async fn list(visitor: Visitor, Path(id): Path<String>, asked: Asked)
                     p { a href=(format!("/intake?domain={id}")) { "Upload a report" } }
                 }))
             } @else { (table(&id, &list.reports)) }
-            (pages(&list.pagination, "reports", to))
+            (pages(&list.pagination, ("report", "reports"), to))
         }
     };
     Ok(page(&visitor, &domain, Tab::Reports, &asked, content))
@@ -178,7 +178,7 @@ pub(super) async fn show(
             div .head { h2 #records { "Records" } (csv_link(&format!("{base}/records.csv"))) }
             (done(&report.dispositions))
             (records(&id, &detail.records))
-            (pages(&detail.pagination, "records", to))
+            (pages(&detail.pagination, ("record", "records"), to))
         }
     };
     Ok(page(&visitor, &domain, Tab::Reports, &asked, content))
@@ -302,7 +302,7 @@ pub(super) fn record_cells(record: &Record) -> Markup {
         td data-label="DKIM" { (aligned(record.dkim_aligned)) @for dkim in &record.dkim { (dkim_result(dkim)) } }
         td data-label="SPF" { (aligned(record.spf_aligned)) @for spf in &record.spf { (spf_result(spf)) } }
         td data-label="Done with it" {
-            @if record.disposition == "none" { "delivered" } @else { (hostile(&record.disposition)) }
+            @if matches!(record.disposition.as_str(), "none" | "pass") { "delivered" } @else { (hostile(&record.disposition)) }
             @for reason in &record.reasons {
                 div .small.muted {
                     (hostile(reason.type_raw.as_deref().unwrap_or(&reason.r#type)))

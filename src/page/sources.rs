@@ -77,7 +77,7 @@ async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Re
     Ok(html! {
         @if list.sources.is_empty() { (empty("No sources", html! { p { "Nothing that was reported for these days fits." } })) }
         @else { (table(&format!("/view/{id}"), asked, &list.sources, Some(base))) }
-        (pages(&list.pagination, "sources", to))
+        (pages(&list.pagination, ("source", "sources"), to))
     })
 }
 
@@ -123,7 +123,7 @@ async fn senders(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Resu
                 } } }
             }
         }
-        (pages(&list.pagination, "organisations and networks", to))
+        (pages(&list.pagination, ("organisation or network", "organisations and networks"), to))
     })
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn reporters(visitor: Visitor, Path(id): Path<String>, asked: A
         section .card aria-labelledby="reporters" {
             div .head { h2 #reporters { "Reporters" } (csv_link(&format!("{base}.csv{}", asked.only(&RANGE)))) }
             (reporter_table(&format!("/view/{id}"), &asked, &list.reporters, false))
-            (pages(&list.pagination, "reporters", to))
+            (pages(&list.pagination, ("reporter", "reporters"), to))
         }
     };
     Ok(page(&visitor, &domain, Tab::Reporters, &asked, content))
@@ -98,7 +98,7 @@ pub(super) async fn dkim(visitor: Visitor, Path(id): Path<String>, asked: Asked)
             div .head { h2 #signatures { "DKIM signatures" } (csv_link(&format!("{base}.csv{}", asked.only(&RANGE)))) }
             p .muted { "By the domain (d=) and selector (s=) of the signature. A message with several signatures is in several rows." }
             (signature_table(&list.signatures, false))
-            (pages(&list.pagination, "signers", to))
+            (pages(&list.pagination, ("signer", "signers"), to))
         }
     };
     Ok(page(&visitor, &domain, Tab::Dkim, &asked, content))
