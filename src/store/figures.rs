@@ -1,9 +1,9 @@
 //! The figures of a range of days, from the roll-ups alone.
 
 use std::cmp::{Ordering, Reverse};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::report::{Day, DayRange};
 
@@ -46,7 +46,13 @@ impl Store {
             stats.totals.add(&totals);
             stats.reports += row.count(8)?;
         }
-        stats.sources = gather(&mut conn, domain, range).await?.len() as u64;
+        let (mut addresses, mut unreadable) = (HashSet::new(), 0);
+        each_day(&mut conn, domain, range, |_, address, _| match address {
+            Some(address) => _ = addresses.insert(number_of(address)),
+            None => unreadable = 1,
+        })
+        .await?;
+        stats.sources = addresses.len() as u64 + unreadable;
         Ok(stats)
     }
 
@@ -59,9 +65,8 @@ impl Store {
         page: Page,
     ) -> Result<Sources, StoreError> {
         let mut conn = self.read().await?;
-        let gathered = gather(&mut Conn(&mut conn), domain, range).await?;
+        let sources = gather(&mut Conn(&mut conn), domain, range).await?.into_iter();
         drop(conn);
-        let sources = gathered.into_iter().map(Source::from);
         let mut sources: Vec<Source> = sources.filter(|source| query.matches(source)).collect();
         let total = sources.len();
         let order = |a: &Source, b: &Source| query.order(a, b);
@@ -90,7 +95,7 @@ impl Store {
         let gathered = gather(&mut Conn(&mut conn), domain, range).await?;
         drop(conn);
         let mut senders: HashMap<Option<Network>, Sender> = HashMap::new();
-        for source in gathered.into_iter().map(Source::from) {
+        for source in gathered {
             let network = source.address.map(Network::around);
             let one = senders.entry(network).or_insert(Sender {
                 network,
@@ -117,9 +122,8 @@ impl Store {
         since: Day,
     ) -> Result<Vec<Source>, StoreError> {
         let mut conn = self.read().await?;
-        let gathered = gather(&mut Conn(&mut conn), domain, range).await?;
+        let sources = gather(&mut Conn(&mut conn), domain, range).await?.into_iter();
         drop(conn);
-        let sources = gathered.into_iter().map(Source::from);
         let mut sources: Vec<Source> = sources
             .filter(|source| source.first_seen >= since && source.totals.pass == 0)
             .collect();
@@ -197,24 +201,45 @@ struct Seen {
     last: Day,
 }
 
-async fn gather(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    range: DayRange,
-) -> Result<HashMap<Option<IpAddr>, Seen>, StoreError> {
-    let mut seen: HashMap<Option<IpAddr>, Seen> = HashMap::new();
+/// Every address of a range. Long ranges have millions of entries: an address is hashed as one number.
+async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Result<Vec<Source>, StoreError> {
+    let mut seen: HashMap<u128, Seen> = HashMap::new();
+    let mut unreadable: Option<Seen> = None;
     each_day(conn, domain, range, |day, address, totals| {
         let first = Seen {
             totals: Totals::default(),
             first: day,
             last: day,
         };
-        let one = seen.entry(address).or_insert(first);
+        let one = match address {
+            Some(address) => seen.entry(number_of(address)).or_insert(first),
+            None => unreadable.get_or_insert(first),
+        };
         one.totals.add(totals);
         one.last = day;
     })
     .await?;
-    Ok(seen)
+    let source = |(address, seen): (Option<IpAddr>, Seen)| Source {
+        address,
+        totals: seen.totals,
+        first_seen: seen.first,
+        last_seen: seen.last,
+    };
+    let readable = seen.into_iter().map(|(number, seen)| (Some(address_of(number)), seen));
+    let unreadable = unreadable.map(|seen| (None, seen));
+    Ok(unreadable.into_iter().chain(readable).map(source).collect())
+}
+
+/// An IPv4 address as the IPv6 address it is mapped to, which no report's address is: those are unmapped.
+fn number_of(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+fn address_of(number: u128) -> IpAddr {
+    Ipv6Addr::from_bits(number).to_canonical()
 }
 
 /// Calls `each` for every address of every day of a range, by ascending day.
@@ -240,15 +265,4 @@ pub(super) async fn each_day(
         }
     }
     Ok(())
-}
-
-impl From<(Option<IpAddr>, Seen)> for Source {
-    fn from((address, seen): (Option<IpAddr>, Seen)) -> Self {
-        Self {
-            address,
-            totals: seen.totals,
-            first_seen: seen.first,
-            last_seen: seen.last,
-        }
-    }
 }
