@@ -9,34 +9,25 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-use support::corpus::Random;
 use support::database::{Database, Kind, Server};
+use support::year::{self, TODAY};
 use support::{fresh, peak_mebibytes, percentile};
 use tallymark::clock::Clock;
 use tallymark::domains::{Domains, DomainsOptions, ServiceNames};
 use tallymark::http::{AppState, HttpConfig};
-use tallymark::ingest::{Belonging, Intake, IntakeOptions};
+use tallymark::ingest::{Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
-use tallymark::report::{
-    AuthResult, Disposition, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy,
-    PolicyPublished, Record, Report, SpfAuth, SpfScope, Warnings, Window,
-};
-use tallymark::store::{
-    Authenticated, CommitOptions, Mode, NewDomain, NewKey, NewMessage, NewReport, Permission, Region, Store, TlsMode,
-};
+use tallymark::report::DomainName;
+use tallymark::store::{Mode, NewDomain, NewKey, Permission, Region, Store, TlsMode};
 
 const DOMAINS: usize = 10;
-const DAYS: usize = 365;
-const REPORTERS: usize = 30;
 const SOURCES: usize = 8_000;
 /// Requests a question.
 const REQUESTS: usize = 400;
-/// 2026-11-01.
-const TODAY: i64 = 20_758;
 
 fn main() {
     let records = std::env::args()
@@ -105,7 +96,7 @@ async fn run(kind: Kind, server: Option<&Server>, records: usize) {
             rua_token: names.rua_token,
         };
         store.add_domain(account, new, 0).await.expect("a domain");
-        fill(&store, account, &name, nth, records).await;
+        year::fill(&store, account, &name, nth, records, SOURCES).await;
         if nth == 0 {
             domain = names.public_id;
             println!("{records} records");
@@ -225,107 +216,5 @@ fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
         if answer.len() == head + 4 + length {
             return;
         }
-    }
-}
-
-/// A year of reports about one domain.
-async fn fill(store: &Store, account: tallymark::store::AccountId, name: &str, nth: usize, records: usize) {
-    let mut random = Random(nth as u64);
-    let options = CommitOptions {
-        keep_originals: false,
-        fresh: &fresh,
-    };
-    let each = records / (DAYS * REPORTERS);
-    let mut left = records;
-    let mut batch = Vec::new();
-    for day in 0..DAYS {
-        for reporter in 0..REPORTERS {
-            let last = day == DAYS - 1 && reporter == REPORTERS - 1;
-            let count = if last {
-                left
-            } else {
-                (each / 2 + random.below(each + 1)).min(left)
-            };
-            left -= count;
-            let begin = (TODAY - DAYS as i64 + 1 + day as i64) * 86_400;
-            let report = report(name, reporter, begin, count, &mut random);
-            let parsed = Parsed {
-                report,
-                warnings: Warnings::default(),
-            };
-            batch.push(NewMessage {
-                belonging: Belonging::Account(account),
-                digest: [0; 16],
-                bytes: Vec::new(),
-                received_at: begin * 1_000,
-                origin: String::new(),
-                provenance: None,
-                reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
-                problems: Vec::new(),
-                other: Some("mail"),
-                replay: None,
-            });
-        }
-        if batch.len() >= 240 || day == DAYS - 1 {
-            store
-                .commit(std::mem::take(&mut batch), &options)
-                .await
-                .expect("it is stored");
-        }
-    }
-}
-
-fn report(name: &str, reporter: usize, begin: i64, count: usize, random: &mut Random) -> Report {
-    let evidence = |nth: usize| Evidence {
-        header_from: Some(name.into()),
-        envelope_from: Some(format!("bounce{}.service{nth}.example", nth % 3).into()),
-        dkim: vec![DkimAuth {
-            domain: Some(name.into()),
-            selector: Some(format!("s{nth}").into()),
-            result: AuthResult::Pass,
-            ..DkimAuth::default()
-        }],
-        spf: vec![SpfAuth {
-            domain: Some(format!("bounce{}.service{nth}.example", nth % 3).into()),
-            scope: Some(SpfScope::Mfrom),
-            result: AuthResult::Pass,
-            ..SpfAuth::default()
-        }],
-        ..Evidence::default()
-    };
-    let record = |random: &mut Random| {
-        let passes = random.percent(90);
-        let bits = 0x0b00_0000 + random.skewed(SOURCES) as u32 * 977;
-        Record {
-            source: Some(IpAddr::V4(Ipv4Addr::from_bits(bits))),
-            evaluated: Evaluated {
-                disposition: Some(if passes { Disposition::None } else { Disposition::Reject }),
-                dkim: Some(if passes { PassFail::Pass } else { PassFail::Fail }),
-                spf: Some(PassFail::Fail),
-            },
-            evidence: random.below(12) as u32,
-            count: 1 + random.skewed(300) as u64,
-        }
-    };
-    let org = format!("reporter-{reporter}.example");
-    Report {
-        metadata: Metadata {
-            org_name: Some(org.as_str().into()),
-            email: Some(format!("dmarc@{org}").into()),
-            report_id: format!("{begin}.{reporter}").into(),
-            window: Window {
-                begin,
-                end: begin + 86_399,
-            },
-            ..Metadata::default()
-        },
-        policy: PolicyPublished {
-            domain: name.into(),
-            p: Some(Policy::Reject),
-            ..PolicyPublished::default()
-        },
-        records: (0..count).map(|_| record(random)).collect(),
-        evidence: (0..12).map(evidence).collect(),
-        ..Report::default()
     }
 }

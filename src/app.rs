@@ -23,6 +23,7 @@ use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
+use crate::page;
 use crate::report::DomainName;
 use crate::store::{
     Account, ApiKey, Domain, DomainId, Location, Millis, NewDomain, NewKey, Permission, Purged, Region, Retention,
@@ -130,7 +131,7 @@ impl App {
         )
         .with_health(health.clone());
         let router = if self.does(Role::Api) {
-            http::router(state)
+            page::router(http::router(state), self.store.clone(), self.clock.clone())
         } else {
             http::service_router(state)
         };

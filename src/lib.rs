@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod keys;
 pub mod metrics;
 pub mod origin;
+pub mod page;
 pub mod report;
 pub mod store;
 pub mod unpack;

@@ -59,6 +59,7 @@ pub enum Server {
 }
 
 impl Server {
+    #[expect(clippy::disallowed_methods, reason = "a bench has no settings")]
     pub fn start() -> Self {
         match std::env::var("TALLYMARK_BENCH_POSTGRES_URL") {
             Ok(url) => Self::Named(Box::new(url.parse().expect("a URL of PostgreSQL"))),

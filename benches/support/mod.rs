@@ -5,6 +5,7 @@
 pub mod corpus;
 pub mod database;
 pub mod serving;
+pub mod year;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

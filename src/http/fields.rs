@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, FieldError};
+use super::gate::SignedIn;
 
 /// The pattern of text without control characters.
 pub(super) const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
@@ -19,6 +20,8 @@ pub(super) const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 pub(super) struct Parameters {
     pairs: Vec<(String, String)>,
     errors: Vec<FieldError>,
+    /// The web page asks, in this process.
+    of_page: bool,
 }
 
 /// The members of a JSON object. Those nobody asks for are errors.
@@ -38,11 +41,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
         Ok(Self {
             pairs,
             errors: Vec::new(),
+            of_page: parts.extensions.get::<SignedIn>().is_some(),
         })
     }
 }
 
 impl Parameters {
+    /// Does the web page ask, in this process?
+    pub(super) fn of_page(&self) -> bool {
+        self.of_page
+    }
+
     /// The parameter's text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let pair = self.pairs.iter().rev().find(|(other, _)| other == name);
@@ -263,6 +272,7 @@ mod tests {
         Parameters {
             pairs,
             errors: Vec::new(),
+            of_page: false,
         }
     }
 

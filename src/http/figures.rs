@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::Parameters;
@@ -18,7 +19,7 @@ use super::reports::{RESULT, result_filter};
 use super::schema::{Address, DayText};
 use super::state::AppState;
 use crate::report::Day;
-use crate::store::{DayTotals, Source, Stats, Totals};
+use crate::store::{DayTotals, Source, SourceOrder, SourceQuery, Stats};
 
 /// The figures of a range of days.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -53,7 +54,7 @@ pub(super) struct StatsBody {
 /// The messages of a UTC day.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Day")]
-struct DayBody {
+pub(super) struct DayBody {
     #[schemars(with = "DayText")]
     date: String,
     pass: u64,
@@ -72,7 +73,7 @@ pub(super) struct SourceList {
 /// A sending address.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Source")]
-struct SourceBody {
+pub(super) struct SourceBody {
     /// Null gathers the rows without a readable address.
     #[schemars(with = "Option<Address>")]
     source_ip: Option<IpAddr>,
@@ -108,7 +109,24 @@ struct SourceBody {
 }
 
 /// Parameters that select sources.
-pub(super) const FILTERS: &[Parameter] = &[RESULT];
+pub(super) const FILTERS: &[Parameter] = &[
+    RESULT,
+    Parameter {
+        name: "network",
+        says: "Only addresses in this network.",
+        schema: || json!({ "type": "string", "format": "network", "examples": ["192.0.2.0/24"] }),
+    },
+    Parameter {
+        name: "sort",
+        says: "What comes first: the largest, latest or highest of this.",
+        schema: || json!({ "type": "string", "enum": ORDERS.map(|(word, _)| word) }),
+    },
+    Parameter {
+        name: "order",
+        says: "`asc` turns the order around.",
+        schema: || json!({ "type": "string", "enum": ["asc", "desc"] }),
+    },
+];
 
 /// `GET /domains/{id}/dmarc/stats`
 pub(super) async fn stats(
@@ -130,9 +148,18 @@ pub(super) async fn sources(
 ) -> Result<Json<SourceList>, ApiError> {
     let range = day_range(&mut parameters, today(&state));
     let page = largest_page(&mut parameters, &state.config);
-    let filter = result_filter(&mut parameters);
+    let query = SourceQuery {
+        result: result_filter(&mut parameters),
+        network: parameters.parsed("network"),
+        order: parameters
+            .word("sort", &ORDERS.map(|(word, _)| word), order)
+            .unwrap_or_default(),
+        ascending: parameters
+            .word("order", &["asc", "desc"], is_ascending)
+            .unwrap_or(false),
+    };
     parameters.finish()?;
-    let sources = state.store.sources(domain.id, range, filter, page).await?;
+    let sources = state.store.sources(domain.id, range, &query, page).await?;
     Ok(Json(SourceList {
         sources: sources.sources.iter().map(SourceBody::from).collect(),
         total: sources.total,
@@ -140,13 +167,38 @@ pub(super) async fn sources(
     }))
 }
 
-fn today(state: &AppState) -> Day {
+/// What `sort` can say; the largest, latest or highest come first unless `order` is `asc`.
+const ORDERS: [(&str, SourceOrder); 7] = [
+    ("count", SourceOrder::Messages),
+    ("pass_count", SourceOrder::Pass),
+    ("fail_count", SourceOrder::Fail),
+    ("pass_rate", SourceOrder::PassRate),
+    ("source_ip", SourceOrder::Address),
+    ("first_seen", SourceOrder::FirstSeen),
+    ("last_seen", SourceOrder::LastSeen),
+];
+
+fn order(word: &str) -> Option<SourceOrder> {
+    let found = ORDERS.iter().find(|(other, _)| *other == word);
+    found.map(|(_, order)| *order)
+}
+
+fn is_ascending(word: &str) -> Option<bool> {
+    match word {
+        "asc" => Some(true),
+        "desc" => Some(false),
+        _ => None,
+    }
+}
+
+/// The current UTC day.
+pub(super) fn today(state: &AppState) -> Day {
     Day::from_unix(state.clock.now().div_euclid(1_000))
 }
 
 /// Computed in whole tenths, so that no binary fraction decides about a half.
-fn pass_rate(totals: &Totals) -> f64 {
-    let (pass, messages) = (u128::from(totals.pass), u128::from(totals.messages()));
+pub(super) fn pass_rate(pass: u64, fail: u64) -> f64 {
+    let (pass, messages) = (u128::from(pass), u128::from(pass) + u128::from(fail));
     if messages == 0 {
         return 0.0;
     }
@@ -158,7 +210,7 @@ impl From<Stats> for StatsBody {
     fn from(stats: Stats) -> Self {
         Self {
             total_messages: stats.totals.messages(),
-            pass_rate: pass_rate(&stats.totals),
+            pass_rate: pass_rate(stats.totals.pass, stats.totals.fail),
             failed_messages: stats.totals.fail,
             daily_stats: stats.days.iter().map(DayBody::from).collect(),
             from: stats.range.first.to_string(),
@@ -168,6 +220,17 @@ impl From<Stats> for StatsBody {
             spf_aligned: stats.totals.spf_aligned,
             reports: stats.reports,
             sources: stats.sources,
+        }
+    }
+}
+
+impl DayBody {
+    /// A day without messages.
+    pub(super) fn empty(day: Day) -> Self {
+        Self {
+            date: day.to_string(),
+            pass: 0,
+            fail: 0,
         }
     }
 }
@@ -221,13 +284,8 @@ mod tests {
             (9_994, 6, "99.9"),
             (u64::MAX - 1, 1, "100.0"),
         ] {
-            let totals = Totals {
-                pass,
-                fail,
-                ..Totals::default()
-            };
             assert_eq!(
-                serde_json::to_string(&pass_rate(&totals)).unwrap(),
+                serde_json::to_string(&pass_rate(pass, fail)).unwrap(),
                 expect,
                 "{pass} of {fail}"
             );

@@ -31,9 +31,14 @@ pub(super) struct Client {
     pub domain: Option<DomainId>,
 }
 
+/// A key that somebody signed in with at the page: in the extensions of the requests that the page makes for him within
+/// this process, in place of the secret. No request that came over a connection can have it.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub ApiKey);
+
 /// Who is at the other end of the connection: in the extensions of every request that came over one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub SocketAddr);
+pub struct Peer(pub SocketAddr);
 
 /// The route's pattern, in the extensions of the answer, for counting.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +87,8 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
             let (path, time_max) = (route.path, state.config.answer_time_max);
             let run = move |request| run(next.run(request), permit, path, time_max);
             match admitted {
-                Some((client, secret)) if route.method == Method::POST => {
+                // The page shows no secret to seal an answer with, and never asks for one again.
+                Some((client, Some(secret))) if route.method == Method::POST => {
                     idempotency::once(state, client, &secret, request, run).await
                 }
                 _ => run(request).await,
@@ -105,18 +111,18 @@ async fn run(
     })
 }
 
-/// Who the client is, with the secret that it showed, and what is left of its rate; or why it may not pass.
+/// Who the client is, with the secret that it showed (the page shows none), and what is left of its rate; or why it may not pass.
 async fn admit(
     state: &AppState,
     route: &Route,
     parts: &Parts,
-) -> Result<(Option<(Client, ApiSecret)>, Option<Allowance>), (ApiError, Option<Allowance>)> {
+) -> Result<(Option<(Client, Option<ApiSecret>)>, Option<Allowance>), (ApiError, Option<Allowance>)> {
     let now = state.clock.monotonic();
     let peer = Bucket::peer(peer_address(&parts.extensions));
     if route.access == Access::Open {
         return Ok((None, state.limiter.look(peer, now)));
     }
-    let key = match find_key(state, &parts.headers).await {
+    let key = match find_key(state, parts).await {
         Ok(key) => key,
         Err(error) => return Err((error, state.limiter.look(peer, now))),
     };
@@ -139,12 +145,18 @@ async fn admit(
 }
 
 /// The key that the request shows, if it is one of ours and was not revoked.
-async fn find_key(state: &AppState, headers: &HeaderMap) -> Result<Option<(ApiKey, ApiSecret)>, ApiError> {
-    let Some(secret) = bearer(headers) else { return Ok(None) };
+async fn find_key(state: &AppState, parts: &Parts) -> Result<Option<(ApiKey, Option<ApiSecret>)>, ApiError> {
+    if let Some(SignedIn(key)) = parts.extensions.get() {
+        let key = Some(key.clone()).filter(|key| key.revoked_at.is_none());
+        return Ok(key.map(|key| (key, None)));
+    }
+    let Some(secret) = bearer(&parts.headers) else {
+        return Ok(None);
+    };
     let hash = secret.hash();
     let key = state.store.key_by_hash(&hash).await?;
     let key = key.filter(|key| same_hash(&key.hash, &hash) && key.revoked_at.is_none());
-    Ok(key.map(|key| (key, secret)))
+    Ok(key.map(|key| (key, Some(secret))))
 }
 
 /// RFC 6750, 2.1. The scheme's case does not matter (RFC 9110, 11.1); two such headers are none.

@@ -5,6 +5,7 @@
 //! answers a DTO. DTOs live beside their handler.
 
 mod api_keys;
+mod breakdown;
 mod domain_body;
 mod domain_input;
 mod domains;
@@ -20,6 +21,7 @@ mod idempotency;
 mod inbound;
 mod key_uses;
 mod openapi;
+mod overview;
 mod owned;
 mod paging;
 mod quarantine;
@@ -31,13 +33,15 @@ mod routes;
 mod schema;
 mod serve;
 mod service;
+mod source;
 mod state;
 mod upload;
 
 pub use error::{ApiError, FieldError};
+pub use gate::{Peer, SignedIn};
 pub use idempotency::forgotten;
 pub use openapi::openapi;
-pub use rate::Rate;
+pub use rate::{Allowance, Bucket, Rate, RateLimiter};
 pub use routes::{Access, Body, Route, router, routes, service_router};
 pub use serve::serve;
 pub use state::{AppState, HttpConfig, MetricsAccess};

@@ -237,6 +237,10 @@ fn path_parameter(path: &str, name: &str) -> Value {
             "Id of a domain.",
             json!({ "type": "string", "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }),
         ),
+        (_, "source_ip") => (
+            "An address, or `unknown` for the rows without a readable one.",
+            json!({ "type": "string", "format": "source", "examples": ["198.51.100.1"] }),
+        ),
         _ => (
             "Number of what the path names.",
             json!({ "type": "integer", "format": "int64", "minimum": 1, "examples": [1] }),

@@ -84,7 +84,7 @@ impl FromRequestParts<AppState> for NumberInPath {
     }
 }
 
-async fn path_text(parts: &mut Parts, state: &AppState, name: &str) -> Option<String> {
+pub(super) async fn path_text(parts: &mut Parts, state: &AppState, name: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;
     let pair = parameters.iter().find(|(other, _)| *other == name);
     pair.map(|(_, text)| text.to_owned())
@@ -98,7 +98,7 @@ fn is_public_id(text: &str) -> bool {
 }
 
 /// A positive number of digits only.
-fn row_number(text: &str) -> Option<i64> {
+pub(super) fn row_number(text: &str) -> Option<i64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&number| digits && number > 0)
 }

@@ -64,11 +64,25 @@ pub(super) fn largest_page(parameters: &mut Parameters, config: &HttpConfig) -> 
     page_of(parameters, config, config.page_size_max)
 }
 
+/// The rows of a page of a list that is here as a whole.
+pub(super) fn cut<T>(rows: &[T], page: Page) -> &[T] {
+    let start = usize::try_from(page.offset()).unwrap_or(usize::MAX).min(rows.len());
+    &rows[start..start.saturating_add(page.per_page as usize).min(rows.len())]
+}
+
+/// As many rows can the web page ask for, to export a table.
+const PAGE_ROWS_MAX: u32 = 100_000;
+
 fn page_of(parameters: &mut Parameters, config: &HttpConfig, size: u32) -> Page {
+    let most = if parameters.of_page() {
+        PAGE_ROWS_MAX
+    } else {
+        config.page_size_max
+    };
     let camel = parameters.number("perPage", 1..=u32::MAX);
     let snake = parameters.number("per_page", 1..=u32::MAX);
     Page {
         page: parameters.number("page", 1..=u32::MAX).unwrap_or(1),
-        per_page: snake.or(camel).unwrap_or(size).clamp(1, config.page_size_max.max(1)),
+        per_page: snake.or(camel).unwrap_or(size).clamp(1, most.max(1)),
     }
 }

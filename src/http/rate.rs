@@ -18,7 +18,7 @@ pub struct Rate {
 
 /// Whose requests are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Bucket {
+pub enum Bucket {
     Key(KeyId),
     /// Requests without a valid key. IPv6 addresses count by their /64: one customer has all of it.
     Peer(IpAddr),
@@ -26,7 +26,7 @@ pub(super) enum Bucket {
 
 /// What is left after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Allowance {
+pub struct Allowance {
     /// The burst.
     pub limit: u32,
     pub remaining: u32,
@@ -36,7 +36,7 @@ pub(super) struct Allowance {
 
 /// All buckets, in the memory of this process.
 #[derive(Debug)]
-pub(super) struct RateLimiter {
+pub struct RateLimiter {
     rate: Option<Rate>,
     buckets: Mutex<Buckets>,
 }
@@ -53,7 +53,7 @@ const BUCKETS_MAX: usize = 65_536;
 
 impl RateLimiter {
     /// `None` lets everything pass and gives no [`Allowance`].
-    pub(super) fn new(rate: Option<Rate>) -> Self {
+    pub fn new(rate: Option<Rate>) -> Self {
         Self {
             rate,
             buckets: Mutex::default(),
@@ -61,12 +61,12 @@ impl RateLimiter {
     }
 
     /// Counts one request at `now` (monotonic).
-    pub(super) fn take(&self, bucket: Bucket, now: Duration) -> Option<Allowance> {
+    pub fn take(&self, bucket: Bucket, now: Duration) -> Option<Allowance> {
         self.count(bucket, now, 1)
     }
 
     /// What is left, without counting anything.
-    pub(super) fn look(&self, bucket: Bucket, now: Duration) -> Option<Allowance> {
+    pub fn look(&self, bucket: Bucket, now: Duration) -> Option<Allowance> {
         self.count(bucket, now, 0)
     }
 
@@ -121,7 +121,7 @@ impl Buckets {
 
 impl Bucket {
     /// The bucket of whoever is at this address.
-    pub(super) fn peer(address: IpAddr) -> Self {
+    pub fn peer(address: IpAddr) -> Self {
         Self::Peer(match address.to_canonical() {
             IpAddr::V4(address) => IpAddr::V4(address),
             IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),

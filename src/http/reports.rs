@@ -300,6 +300,11 @@ pub(super) fn result_filter(parameters: &mut Parameters) -> Option<ResultFilter>
 /// `org_name` is kept up to so many bytes, and no longer text can be one.
 const ORG_CHARS_MAX: usize = 512;
 
+/// An end of a window: unix seconds, and whatever a reporter wrote.
+pub(super) fn instant(seconds: i64) -> String {
+    format_instant(seconds.saturating_mul(1_000))
+}
+
 /// Media type and file name ending for received bytes, by how they begin.
 fn kind_of(bytes: &[u8]) -> (&'static str, &'static str) {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
@@ -316,8 +321,6 @@ fn kind_of(bytes: &[u8]) -> (&'static str, &'static str) {
 
 impl From<ReportSummary> for ReportItem {
     fn from(summary: ReportSummary) -> Self {
-        // Windows are unix seconds, and whatever a reporter wrote.
-        let instant = |seconds: i64| format_instant(seconds.saturating_mul(1_000));
         Self {
             id: summary.no.0,
             org_name: summary.org_name,

@@ -11,6 +11,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::JsonSchema;
 
 use super::api_keys::{ApiKeyWithSecret, KeyBody, KeyInput, KeyList};
+use super::breakdown::{ReporterList, SenderList, SignatureList};
 use super::domain_body::{DomainBody, DomainList, VerifyBody};
 use super::domain_input::{DomainInput, DomainPatch, IpInput};
 use super::domains::{Removed, Success};
@@ -20,14 +21,17 @@ use super::figures::{SourceList, StatsBody};
 use super::gate::gate;
 use super::inbound::MailList;
 use super::openapi::{Content, Doc, Parameter};
+use super::overview::{Arrivals, Attention, Overview};
 use super::quarantine::MessageList;
 use super::reports::{ReportBody, ReportList};
 use super::schema::AnyObject;
 use super::service::{Health, Readiness};
+use super::source::SourceDetail;
 use super::state::AppState;
 use super::upload::Taken;
 use super::{
-    api_keys, domains, export, figures, inbound, openapi, paging, quarantine, range, reports, service, upload,
+    api_keys, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine, range, reports,
+    service, source, upload,
 };
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
@@ -222,6 +226,67 @@ fn table() -> Vec<Entry> {
         )
         .parameters(&[range::OPEN, export::PARAMETERS])
         .answers_bytes(export::TYPES),
+        route(
+            &get,
+            "/domains/{id}/dmarc/sources/{source_ip}",
+            Access::Read,
+            "Show a sending address and the rows behind its figures",
+            source::show,
+        )
+        .parameters(&[range::DAYS, source::PARAMETERS])
+        .answers::<SourceDetail<'_>>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/senders",
+            Access::Read,
+            "List who sends by organisation or network, by messages",
+            breakdown::senders,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .answers::<SenderList>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/reporters",
+            Access::Read,
+            "List who reports, by messages",
+            breakdown::reporters,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .answers::<ReporterList>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/dkim",
+            Access::Read,
+            "List who signs, by messages",
+            breakdown::signatures,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .answers::<SignatureList>(200),
+        route(
+            &get,
+            "/overview",
+            Access::Read,
+            "List the domains with their figures, by messages",
+            overview::overview,
+        )
+        .parameters(&[range::DAYS, paging::PARAMETERS, overview::PARAMETERS])
+        .answers::<Overview>(200),
+        route(
+            &get,
+            "/attention",
+            Access::Read,
+            "List what somebody should look at",
+            overview::attention,
+        )
+        .answers::<Attention>(200),
+        route(
+            &get,
+            "/arrivals",
+            Access::Read,
+            "List the reports that came last",
+            overview::arrivals,
+        )
+        .answers::<Arrivals>(200),
         route(
             &get,
             "/domains/{id}/inbound",

@@ -158,7 +158,7 @@ fn account(row: &Row) -> Result<Account, StoreError> {
     })
 }
 
-fn key(row: &Row) -> Result<ApiKey, StoreError> {
+pub(super) fn key(row: &Row) -> Result<ApiKey, StoreError> {
     let id = row.int(0)?;
     let damaged = |what| StoreError::damaged("api_keys", id, what);
     Ok(ApiKey {

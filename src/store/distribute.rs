@@ -8,12 +8,13 @@ use super::sql::sql;
 use super::{Store, StoreError, postgres};
 
 /// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 6] = [
+pub(super) const DISTRIBUTED: [&str; 7] = [
     "reports",
     "evidence",
     "records",
     "daily_totals",
     "daily_sources",
+    "daily_facets",
     "originals",
 ];
 
@@ -23,7 +24,9 @@ macro_rules! statements {
 
 /// Every statement about these tables that one domain's business needs: each must go to one server.
 pub(super) const HOT: &[(&str, &str)] = statements![
-    "daily_sources_by_day" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_range"
+    "daily_facets_add" "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets" "record_of_source"
+    "report_before" "report_latest"
+    "daily_sources_by_day" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_range"
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
     "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
     "original_add" "original_of_report" "originals_purge" "record_add" "record_page" "records_old" "records_purge"

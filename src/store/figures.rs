@@ -1,16 +1,17 @@
 //! The figures of a range of days, from the roll-ups alone.
 
-use std::cmp::Reverse;
-use std::net::IpAddr;
+use std::cmp::{Ordering, Reverse};
+use std::net::{IpAddr, Ipv6Addr};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::report::{Day, DayRange};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{
-    DayTotals, DomainId, Page, ResultFilter, Source, Sources, Stats, Store, StoreError, Totals, reports, rollup,
+    DayTotals, DomainId, Network, Page, ResultFilter, Source, Sources, Stats, Store, StoreError, Totals, reports,
+    rollup,
 };
 
 impl Store {
@@ -45,46 +46,150 @@ impl Store {
             stats.totals.add(&totals);
             stats.reports += row.count(8)?;
         }
-        stats.sources = gather(&mut conn, domain, range).await?.len() as u64;
+        let (mut addresses, mut unreadable) = (HashSet::new(), 0);
+        each_day(&mut conn, domain, range, |_, address, _| match address {
+            Some(address) => _ = addresses.insert(number_of(address)),
+            None => unreadable = 1,
+        })
+        .await?;
+        stats.sources = addresses.len() as u64 + unreadable;
         Ok(stats)
     }
 
-    /// The addresses that sent mail as the domain in a range of days: by messages, largest first, then by address.
+    /// The addresses that sent mail as the domain in a range of days, in the order that is asked for, then by address.
     pub async fn sources(
         &self,
         domain: DomainId,
         range: DayRange,
-        filter: Option<ResultFilter>,
+        query: &SourceQuery,
         page: Page,
     ) -> Result<Sources, StoreError> {
         let mut conn = self.read().await?;
-        let gathered = gather(&mut Conn(&mut conn), domain, range).await?;
+        let sources = gather(&mut Conn(&mut conn), domain, range).await?.into_iter();
         drop(conn);
-        let sources = gathered.into_iter().map(|(address, seen)| Source {
-            address,
-            totals: seen.totals,
-            first_seen: seen.first,
-            last_seen: seen.last,
-        });
-        let mut sources: Vec<Source> = sources.filter(|source| source.totals.matches(filter)).collect();
+        let mut sources: Vec<Source> = sources.filter(|source| query.matches(source)).collect();
         let total = sources.len();
-        let order = |source: &Source| (Reverse(source.totals.messages()), source.address);
+        let order = |a: &Source, b: &Source| query.order(a, b);
         let start = usize::try_from(page.offset()).unwrap_or(usize::MAX).min(total);
         let end = start.saturating_add(page.per_page as usize).min(total);
         // Only the page itself must be in order; what lies before it only must be before it.
         if end < total {
-            sources.select_nth_unstable_by_key(end, order);
+            sources.select_nth_unstable_by(end, order);
             sources.truncate(end);
         }
         if start > 0 && start < sources.len() {
-            sources.select_nth_unstable_by_key(start, order);
+            sources.select_nth_unstable_by(start, order);
         }
         sources.drain(..start.min(sources.len()));
-        sources.sort_unstable_by_key(order);
+        sources.sort_unstable_by(order);
         Ok(Sources {
             sources,
             total: total as u64,
         })
+    }
+
+    /// The addresses of a range of days gathered by who runs them, which is not known yet: by network. By messages, most
+    /// first, then by network.
+    pub async fn senders(&self, domain: DomainId, range: DayRange) -> Result<Vec<Sender>, StoreError> {
+        let mut conn = self.read().await?;
+        let gathered = gather(&mut Conn(&mut conn), domain, range).await?;
+        drop(conn);
+        let mut senders: HashMap<Option<Network>, Sender> = HashMap::new();
+        for source in gathered {
+            let network = source.address.map(Network::around);
+            let one = senders.entry(network).or_insert(Sender {
+                network,
+                sources: 0,
+                totals: Totals::default(),
+                first_seen: source.first_seen,
+                last_seen: source.last_seen,
+            });
+            one.sources += 1;
+            one.totals.add(&source.totals);
+            one.first_seen = one.first_seen.min(source.first_seen);
+            one.last_seen = one.last_seen.max(source.last_seen);
+        }
+        let mut senders: Vec<Sender> = senders.into_values().collect();
+        senders.sort_unstable_by_key(|sender| (Reverse(sender.totals.messages()), sender.network));
+        Ok(senders)
+    }
+
+    /// The addresses of which no message passed and that were not seen before `since`: by messages, most first.
+    pub async fn new_failing_sources(
+        &self,
+        domain: DomainId,
+        range: DayRange,
+        since: Day,
+    ) -> Result<Vec<Source>, StoreError> {
+        let mut conn = self.read().await?;
+        let sources = gather(&mut Conn(&mut conn), domain, range).await?.into_iter();
+        drop(conn);
+        let mut sources: Vec<Source> = sources
+            .filter(|source| source.first_seen >= since && source.totals.pass == 0)
+            .collect();
+        sources.sort_unstable_by_key(|source| (Reverse(source.totals.messages()), source.address));
+        Ok(sources)
+    }
+}
+
+/// Which sources, and in which order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SourceQuery {
+    pub result: Option<ResultFilter>,
+    /// Only those within this network.
+    pub network: Option<Network>,
+    pub order: SourceOrder,
+    /// The other way round: smallest, earliest or lowest first.
+    pub ascending: bool,
+}
+
+/// What sources are ordered by; the largest, latest or highest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourceOrder {
+    #[default]
+    Messages,
+    Pass,
+    Fail,
+    /// Messages of which more passed.
+    PassRate,
+    Address,
+    FirstSeen,
+    LastSeen,
+}
+
+/// The sending addresses of one network, in a range of days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// A /24 or a /48; `None` gathers the records without a readable address.
+    pub network: Option<Network>,
+    pub sources: u64,
+    pub totals: Totals,
+    /// First and last day of the range on which one was seen.
+    pub first_seen: Day,
+    pub last_seen: Day,
+}
+
+impl SourceQuery {
+    fn matches(&self, source: &Source) -> bool {
+        let within = |network: Network| source.address.is_some_and(|address| network.contains(address));
+        source.totals.matches(self.result) && self.network.is_none_or(within)
+    }
+
+    fn order(&self, a: &Source, b: &Source) -> Ordering {
+        let order = match self.order {
+            SourceOrder::Messages => b.totals.messages().cmp(&a.totals.messages()),
+            SourceOrder::Pass => b.totals.pass.cmp(&a.totals.pass),
+            SourceOrder::Fail => b.totals.fail.cmp(&a.totals.fail),
+            SourceOrder::PassRate => {
+                let share = |one: &Totals, of: &Totals| u128::from(one.pass) * u128::from(of.messages());
+                share(&b.totals, &a.totals).cmp(&share(&a.totals, &b.totals))
+            }
+            SourceOrder::Address => b.address.cmp(&a.address),
+            SourceOrder::FirstSeen => b.first_seen.cmp(&a.first_seen),
+            SourceOrder::LastSeen => b.last_seen.cmp(&a.last_seen),
+        };
+        let order = if self.ascending { order.reverse() } else { order };
+        order.then_with(|| a.address.cmp(&b.address))
     }
 }
 
@@ -96,30 +201,62 @@ struct Seen {
     last: Day,
 }
 
-async fn gather(
+/// Every address of a range. Long ranges have millions of entries: an address is hashed as one number.
+async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Result<Vec<Source>, StoreError> {
+    let mut seen: HashMap<u128, Seen> = HashMap::new();
+    let mut unreadable: Option<Seen> = None;
+    each_day(conn, domain, range, |day, address, totals| {
+        let first = Seen {
+            totals: Totals::default(),
+            first: day,
+            last: day,
+        };
+        let one = match address {
+            Some(address) => seen.entry(number_of(address)).or_insert(first),
+            None => unreadable.get_or_insert(first),
+        };
+        one.totals.add(totals);
+        one.last = day;
+    })
+    .await?;
+    let source = |(address, seen): (Option<IpAddr>, Seen)| Source {
+        address,
+        totals: seen.totals,
+        first_seen: seen.first,
+        last_seen: seen.last,
+    };
+    let readable = seen.into_iter().map(|(number, seen)| (Some(address_of(number)), seen));
+    let unreadable = unreadable.map(|seen| (None, seen));
+    Ok(unreadable.into_iter().chain(readable).map(source).collect())
+}
+
+/// An IPv4 address as the IPv6 address it is mapped to, which no report's address is: those are unmapped.
+fn number_of(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+fn address_of(number: u128) -> IpAddr {
+    Ipv6Addr::from_bits(number).to_canonical()
+}
+
+/// Calls `each` for every address of every day of a range, by ascending day.
+pub(super) async fn each_day(
     conn: &mut Conn<'_>,
     domain: DomainId,
     range: DayRange,
-) -> Result<HashMap<Option<IpAddr>, Seen>, StoreError> {
+    mut each: impl FnMut(Day, Option<IpAddr>, &Totals),
+) -> Result<(), StoreError> {
     let args = Args::default()
         .int(domain.0)
         .int(range.first.0.into())
         .int(range.last.0.into());
     let rows = conn.all(sql!("daily_sources_range"), args).await?;
-    let mut seen: HashMap<Option<IpAddr>, Seen> = HashMap::new();
     for row in &rows {
         let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
-        let intact = rollup::decode(row.blob(1)?, |address, totals| {
-            let first = Seen {
-                totals: Totals::default(),
-                first: day,
-                last: day,
-            };
-            let one = seen.entry(address).or_insert(first);
-            one.totals.add(totals);
-            one.last = day;
-        });
-        if !intact {
+        if !rollup::decode(row.blob(1)?, |address, totals| each(day, address, totals)) {
             return Err(StoreError::damaged(
                 "daily_sources",
                 format_args!("{domain} {day}"),
@@ -127,5 +264,5 @@ async fn gather(
             ));
         }
     }
-    Ok(seen)
+    Ok(())
 }

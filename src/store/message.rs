@@ -11,6 +11,7 @@ use crate::report::{
     Window, organizational_domain,
 };
 
+use super::facets::{self, Signed};
 use super::rollup::SourceTotals;
 use super::{Authenticated, Belonging, Millis, Problem, Provenance, SetAsideId, Totals};
 
@@ -66,6 +67,8 @@ pub(super) struct DayFigures {
     pub totals: Totals,
     /// By ascending address, without repetition.
     pub sources: Vec<SourceTotals>,
+    /// By ascending domain and selector, without repetition.
+    pub signed: Vec<Signed>,
 }
 
 impl NewReport {
@@ -81,9 +84,14 @@ impl NewReport {
             warnings.add(WarningKind::WindowTooLong, "date_range", None);
         }
         for record in &report.records {
-            figures.add(record.source, report.verdict(record), record.count);
+            figures.add(
+                record.source,
+                report.verdict(record),
+                record.count,
+                record.evidence as usize,
+            );
         }
-        let (totals, days) = figures.finish();
+        let (totals, days) = figures.finish(|nth| report.evidence.get(nth));
         Self {
             report,
             warnings,
@@ -106,7 +114,10 @@ impl NewReport {
                 + size_of_val(&*one.reasons)
                 + size_of_val(&*one.raw)
         };
-        let sources = self.days.iter().map(|day| size_of_val(&*day.sources));
+        let sources = self
+            .days
+            .iter()
+            .map(|day| size_of_val(&*day.sources) + size_of_val(&*day.signed));
         size_of_val(&*report.records) + report.evidence.iter().map(lists).sum::<usize>() + sources.sum::<usize>()
     }
 
@@ -121,7 +132,15 @@ pub(super) struct Figures {
     pub spread: Spread,
     totals: Totals,
     /// By position in the spread's range of days.
-    days: Vec<(Totals, HashMap<Option<IpAddr>, Totals>)>,
+    days: Vec<DaySums>,
+}
+
+#[derive(Default)]
+struct DaySums {
+    totals: Totals,
+    sources: HashMap<Option<IpAddr>, Totals>,
+    /// Messages by the number of their evidence.
+    evidence: HashMap<usize, u64>,
 }
 
 impl Figures {
@@ -137,36 +156,39 @@ impl Figures {
         }
     }
 
-    /// Adds one record.
-    pub fn add(&mut self, source: Option<IpAddr>, verdict: crate::report::Verdict, count: u64) {
+    /// Adds one record, whose evidence the caller knows by a number.
+    pub fn add(&mut self, source: Option<IpAddr>, verdict: crate::report::Verdict, count: u64, evidence: usize) {
         self.totals.add_verdict(verdict, count);
         let first = self.spread.days().first.0;
         let days = &mut self.days;
         self.spread.split(count, |day, count| {
             // The spread gives days of its own range.
-            let Some((totals, sources)) = days.get_mut((day.0 - first) as usize) else {
+            let Some(sums) = days.get_mut((day.0 - first) as usize) else {
                 return;
             };
-            totals.add_verdict(verdict, count);
-            sources.entry(source).or_default().add_verdict(verdict, count);
+            sums.totals.add_verdict(verdict, count);
+            sums.sources.entry(source).or_default().add_verdict(verdict, count);
+            *sums.evidence.entry(evidence).or_default() += count;
         });
     }
 
     /// The sums: in all, and the days that have messages, ascending.
-    pub fn finish(self) -> (Totals, Vec<DayFigures>) {
+    pub fn finish<'e>(self, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> (Totals, Vec<DayFigures>) {
         let first = self.spread.days().first;
         let days = self
             .days
             .into_iter()
             .zip(0..)
-            .filter(|((totals, _), _)| totals.messages() > 0);
-        let days = days.map(|((totals, sources), nth)| {
-            let mut sources: Vec<_> = sources.into_iter().collect();
+            .filter(|(sums, _)| sums.totals.messages() > 0);
+        let days = days.map(|(sums, nth)| {
+            let mut sources: Vec<_> = sums.sources.into_iter().collect();
             sources.sort_unstable_by_key(|(address, _)| *address);
+            let counts = sums.evidence.into_iter();
             DayFigures {
                 day: first.plus(nth),
-                totals,
+                totals: sums.totals,
                 sources,
+                signed: facets::signed(counts.filter_map(|(nth, count)| Some((evidence(nth)?, count)))),
             }
         });
         (self.totals, days.collect())

@@ -13,12 +13,15 @@ mod distribute;
 mod domains;
 mod evidence;
 mod export;
+mod facets;
 mod figures;
 mod ips;
 mod leases;
 mod mailboxes;
 mod memory;
 mod message;
+mod network;
+mod overview;
 mod postgres;
 mod provenance;
 mod reports;
@@ -26,7 +29,9 @@ mod requests;
 mod retention;
 mod rollup;
 mod schema;
+mod sessions;
 mod set_aside;
+mod source;
 mod sql;
 mod sqlite;
 mod types;
@@ -47,14 +52,19 @@ pub use commit::{CommitOptions, FreshDomain};
 pub use copy::Copied;
 use db::{Args, Layout, Link};
 pub use distribute::{Distributed, Misrouted};
+pub use facets::{Reporter, Signature};
+pub use figures::{Sender, SourceOrder, SourceQuery};
 pub use ips::IpAddress;
 pub use leases::Lease;
 pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use message::{NewMessage, NewReport};
+pub use network::{Network, NetworkError};
+pub use overview::{DomainFigures, Latest};
 pub use postgres::Connections;
 pub use provenance::{PeerTls, Provenance, SignatureCheck, SpfCheck};
 pub use requests::{Begun, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
+pub use source::{SourceRecords, SourcesRecord};
 use sql::sql;
 pub use types::*;
 use write::{Write, Writers};
@@ -245,10 +255,13 @@ impl Store {
                 (write::Source::Postgres(server, pool, layout), link, readers)
             }
         };
-        Ok(Self {
+        let store = Self {
             writers: Arc::new(Writers::new(source, first)),
             readers,
-        })
+        };
+        // Seldom needed, and large: not to be in every future that opens a database.
+        Box::pin(store.fill_facets()).await?;
+        Ok(store)
     }
 
     /// How many transactions of batches are best under way at once; half of the writers are left to others.

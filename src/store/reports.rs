@@ -133,25 +133,17 @@ pub(super) async fn record_page(
         .int(from.cast_signed())
         .int(count.into());
     let rows = conn.all(sql!("record_page"), args).await?;
-    let mut numbers = rows.iter().map(|row| row.int(5)).collect::<Result<Vec<_>, _>>()?;
-    numbers.sort_unstable();
-    numbers.dedup();
-    let found = conn
-        .bulk_all(sql!("evidence_by_id"), &numbers, |args, number| {
-            args.push_int(domain.0);
-            args.push_int(*number);
-        })
-        .await?;
-    let name = conn.first(sql!("domain_name"), Args::default().int(domain.0)).await?;
-    let name = name.ok_or_else(|| StoreError::damaged("domains", domain, "is missing"))?;
-    let name = name.text(0)?;
-    let mut known: HashMap<i64, Arc<Evidence>> = HashMap::with_capacity(found.len());
-    for row in &found {
-        let number = row.int(0)?;
-        let content = evidence::decode(row.blob(1)?, &name);
-        let content = content.ok_or_else(|| StoreError::damaged("evidence", number, "cannot be read"))?;
-        known.insert(number, Arc::new(content));
-    }
+    stored_records(conn, domain, &rows).await
+}
+
+/// The records of rows as the statements `record_*` give them, with their evidence.
+pub(super) async fn stored_records(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    rows: &[Row],
+) -> Result<Vec<StoredRecord>, StoreError> {
+    let mut known = HashMap::new();
+    look_up(conn, domain, rows, &mut known).await?;
     let record = |row: &Row| {
         let number = row.int(5)?;
         let evidence = known
@@ -167,20 +159,57 @@ pub(super) async fn record_page(
     rows.iter().map(record).collect()
 }
 
+/// Adds the evidence of these rows that is not `known` yet.
+async fn look_up(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    rows: &[Row],
+    known: &mut HashMap<i64, Arc<Evidence>>,
+) -> Result<(), StoreError> {
+    let mut numbers = rows.iter().map(|row| row.int(5)).collect::<Result<Vec<_>, _>>()?;
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.retain(|number| !known.contains_key(number));
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let found = conn
+        .bulk_all(sql!("evidence_by_id"), &numbers, |args, number| {
+            args.push_int(domain.0);
+            args.push_int(*number);
+        })
+        .await?;
+    let name = conn.first(sql!("domain_name"), Args::default().int(domain.0)).await?;
+    let name = name.ok_or_else(|| StoreError::damaged("domains", domain, "is missing"))?;
+    let name = name.text(0)?;
+    for row in &found {
+        let number = row.int(0)?;
+        let content = evidence::decode(row.blob(1)?, &name);
+        let content = content.ok_or_else(|| StoreError::damaged("evidence", number, "cannot be read"))?;
+        known.insert(number, Arc::new(content));
+    }
+    Ok(())
+}
+
 /// Records read at a time when a whole report is walked.
 const RECORDS_AT_ONCE: u32 = 8_192;
 
-/// Adds up a report from its records: the day its window begins, its totals, and what it adds to each day.
-pub(super) async fn recount(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    no: ReportNo,
-) -> Result<(Day, Totals, Vec<DayFigures>), StoreError> {
+/// A report's figures from its records: its reporter's name, the day its window begins, its totals, and what it adds to each day.
+pub(super) struct Recount {
+    pub org_name: Option<String>,
+    pub begin: Day,
+    pub totals: Totals,
+    pub days: Vec<DayFigures>,
+}
+
+/// Adds up a report from its records.
+pub(super) async fn recount(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo) -> Result<Recount, StoreError> {
     let args = Args::default().int(domain.0).int(no.0);
     let row = conn.first(sql!("report_by_no"), args).await?;
     let summary = summary(&row.ok_or_else(|| StoreError::damaged("reports", no, "is missing"))?)?;
     let records = usize::try_from(summary.records).unwrap_or(usize::MAX);
     let mut figures = Figures::new(summary.window, records);
+    let mut evidence: HashMap<i64, Arc<Evidence>> = HashMap::new();
     let mut from = 0_i64;
     loop {
         let args = Args::default()
@@ -189,16 +218,23 @@ pub(super) async fn recount(
             .int(from)
             .int(RECORDS_AT_ONCE.into());
         let rows = conn.all(sql!("record_page"), args).await?;
+        look_up(conn, domain, &rows, &mut evidence).await?;
         for row in &rows {
-            figures.add(source(row, 1)?, verdict(row, 4)?, row.count(3)?);
+            let number = usize::try_from(row.int(5)?).unwrap_or(usize::MAX);
+            figures.add(source(row, 1)?, verdict(row, 4)?, row.count(3)?, number);
             from = row.int(0)? + 1;
         }
         if rows.len() < RECORDS_AT_ONCE as usize {
             break;
         }
     }
-    let (totals, days) = figures.finish();
-    Ok((Day::from_unix(summary.window.begin), totals, days))
+    let (totals, days) = figures.finish(|number| evidence.get(&(number as i64)).map(|one| &**one));
+    Ok(Recount {
+        org_name: summary.org_name,
+        begin: Day::from_unix(summary.window.begin),
+        totals,
+        days,
+    })
 }
 
 /// The columns of a report as listed; the order is that of the statements `report_*`.

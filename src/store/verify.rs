@@ -8,7 +8,8 @@ use hashbrown::HashMap;
 use crate::report::{Day, Spread};
 
 use super::db::{Args, Conn};
-use super::message::DayFigures;
+use super::facets::{FacetKey, FacetKind, FacetSums};
+use super::reports::Recount;
 use super::sql::sql;
 use super::{Discrepancy, DomainId, Store, StoreError, Totals, Verified, reports, rollup};
 
@@ -23,6 +24,7 @@ struct Counted {
     days: BTreeMap<Day, Totals>,
     reports: BTreeMap<Day, u64>,
     sources: HashMap<(Day, Option<IpAddr>), Totals>,
+    facets: BTreeMap<FacetKey, FacetSums>,
     /// Days that cannot be recounted: records of their reports were dropped by retention.
     unknown: BTreeSet<Day>,
 }
@@ -80,7 +82,8 @@ async fn count_domain(
                 counted.unknown.insert(Day::from_unix(report.window.begin));
                 continue;
             }
-            let (begin, totals, days) = reports::recount(conn, domain, report.no).await?;
+            let recount = reports::recount(conn, domain, report.no).await?;
+            let totals = recount.totals;
             if totals != report.totals {
                 let what = format!(
                     "report {}: its records say {totals:?}, its row says {:?}",
@@ -95,8 +98,8 @@ async fn count_domain(
             verified.records += report.records;
             if report.counted {
                 verified.messages += totals.messages();
-                *counted.reports.entry(begin).or_default() += 1;
-                counted.add(&days);
+                *counted.reports.entry(recount.begin).or_default() += 1;
+                counted.add(&recount);
             }
         }
         progress(verified.reports, total);
@@ -104,8 +107,17 @@ async fn count_domain(
 }
 
 impl Counted {
-    fn add(&mut self, days: &[DayFigures]) {
-        for figures in days {
+    fn add(&mut self, recount: &Recount) {
+        let facets = &mut self.facets;
+        FacetSums::of_report(
+            recount.begin,
+            recount.org_name.as_deref(),
+            &recount.days,
+            |key, sums| {
+                facets.entry(key).or_default().add(sums, 1);
+            },
+        );
+        for figures in &recount.days {
             self.days.entry(figures.day).or_default().add(&figures.totals);
             for (address, totals) in &figures.sources {
                 self.sources.entry((figures.day, *address)).or_default().add(totals);
@@ -176,6 +188,43 @@ async fn compare(
         found(format!(
             "{day}, source {address:?}: the records say {totals:?}, daily_sources does not have it"
         ));
+    }
+    compare_facets(conn, domain, &mut counted, &mut found).await
+}
+
+async fn compare_facets(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    counted: &mut Counted,
+    found: &mut (dyn FnMut(String) + Send),
+) -> Result<(), StoreError> {
+    for row in conn
+        .all(sql!("daily_facets_all"), Args::default().int(domain.0))
+        .await?
+    {
+        let key = FacetKey {
+            kind: FacetKind::from_code(row.int(0)?)
+                .ok_or_else(|| StoreError::damaged("daily_facets", domain, "unknown kind"))?,
+            day: Day(i32::try_from(row.int(1)?).unwrap_or_default()),
+            facet: row.text(2)?,
+            detail: row.text(3)?,
+        };
+        let sums = FacetSums {
+            pass: row.int(4)?,
+            fail: row.int(5)?,
+            reports: row.int(6)?,
+        };
+        let expected = counted.facets.remove(&key).unwrap_or_default();
+        if expected != sums && !counted.unknown.contains(&key.day) {
+            found(format!("{key:?}: the records say {expected:?}, daily_facets {sums:?}"));
+        }
+    }
+    for (key, sums) in &counted.facets {
+        if *sums != FacetSums::default() && !counted.unknown.contains(&key.day) {
+            found(format!(
+                "{key:?}: the records say {sums:?}, daily_facets does not have it"
+            ));
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use tallymark::ingest::{Belonging, Fate, FreshDomain, Intake, IntakeOptions, Out
 use tallymark::metrics::Metrics;
 use tallymark::report::{Day, DayRange, DomainName};
 use tallymark::store::{
-    AccountId, DomainId, Mode, NewDomain, Page, Region, ReportFilter, ReportNo, Store, TlsMode, Totals,
+    AccountId, DomainId, Mode, NewDomain, Page, Region, ReportFilter, ReportNo, SourceQuery, Store, TlsMode, Totals,
 };
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -93,7 +93,11 @@ impl Way {
         let mut days = Totals::default();
         stats.days.iter().for_each(|day| days.add(&day.totals));
         let mut sources = Totals::default();
-        let found = self.store.sources(domain, ALL_DAYS, None, ALL).await.unwrap();
+        let found = self
+            .store
+            .sources(domain, ALL_DAYS, &SourceQuery::default(), ALL)
+            .await
+            .unwrap();
         found.sources.iter().for_each(|source| sources.add(&source.totals));
         let mut reports = Totals::default();
         let (listed, total) = self.store.reports(domain, &ReportFilter::default(), ALL).await.unwrap();

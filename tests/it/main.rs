@@ -12,6 +12,7 @@ mod jobs;
 mod mail;
 mod mailbox;
 mod packaging;
+mod page;
 mod postfix;
 mod postgres;
 mod provenance;

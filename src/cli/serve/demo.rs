@@ -103,6 +103,8 @@ pub fn welcome(demo: &Demo, address: SocketAddr) -> String {
         "\
 Tallymark serves a demo on http://{address}: {} about {DOMAIN}, {} messages, in the last 30 days.
 
+To look at it, open http://{address}/ and sign in with the key.
+
 API key: {key}
 
 How many messages passed, day by day:

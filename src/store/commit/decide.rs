@@ -322,8 +322,9 @@ impl Decisions {
                 .int(no.0)
                 .int(i64::from(change == Change::Add));
             conn.run(sql!("report_set_counted"), args).await?;
-            let (begin, _, days) = reports::recount(conn, domain, no).await?;
-            moves.report(domain, begin, &days, change);
+            let recount = reports::recount(conn, domain, no).await?;
+            let org_name = recount.org_name.as_deref();
+            moves.report(domain, recount.begin, org_name, &recount.days, change);
         }
         Ok(())
     }

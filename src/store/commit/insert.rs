@@ -37,8 +37,10 @@ pub(super) async fn insert(
     insert_records(conn, batch, &fresh, &known).await?;
     for decision in fresh.iter().filter(|decision| decision.counted) {
         let new = report_of(batch, &decision.claim);
-        let begin = Day::from_unix(new.report.metadata.window.begin);
-        moves.report(decision.claim.domain, begin, &new.days, Change::Add);
+        let metadata = &new.report.metadata;
+        let begin = Day::from_unix(metadata.window.begin);
+        let org_name = metadata.org_name.as_deref();
+        moves.report(decision.claim.domain, begin, org_name, &new.days, Change::Add);
     }
     Ok(())
 }

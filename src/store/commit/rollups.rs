@@ -1,10 +1,12 @@
-//! What a batch moves in `daily_totals` and `daily_sources`: gathered first, so that each day is written once.
+//! What a batch moves in `daily_totals`, `daily_sources` and `daily_facets`: gathered first, so that each day is written
+//! once.
 
 use std::collections::BTreeMap;
 
 use crate::report::Day;
 
 use super::super::db::Conn;
+use super::super::facets::{self, FacetKey, FacetSums};
 use super::super::message::DayFigures;
 use super::super::rollup::{self, Change, SourceTotals};
 use super::super::sql::sql;
@@ -14,6 +16,7 @@ use super::super::{DomainId, StoreError, Totals};
 #[derive(Debug, Default)]
 pub(super) struct Moves {
     days: BTreeMap<(DomainId, Day), DayMove>,
+    facets: BTreeMap<(DomainId, FacetKey), FacetSums>,
 }
 
 #[derive(Debug, Default)]
@@ -28,9 +31,20 @@ struct DayMove {
 
 impl Moves {
     /// A report's figures come or go.
-    pub fn report(&mut self, domain: DomainId, begin: Day, days: &[DayFigures], change: Change) {
+    pub fn report(
+        &mut self,
+        domain: DomainId,
+        begin: Day,
+        org_name: Option<&str>,
+        days: &[DayFigures],
+        change: Change,
+    ) {
+        let sign = if change == Change::Add { 1 } else { -1 };
+        FacetSums::of_report(begin, org_name, days, |key, sums| {
+            self.facets.entry((domain, key)).or_default().add(sums, sign);
+        });
         let first = self.days.entry((domain, begin)).or_default();
-        first.reports += if change == Change::Add { 1 } else { -1 };
+        first.reports += sign;
         for figures in days {
             let day = self.days.entry((domain, figures.day)).or_default();
             let (totals, sources) = match change {
@@ -63,6 +77,7 @@ impl Moves {
             args.push_int(moved.reports);
         })
         .await?;
+        facets::write(conn, &self.facets).await?;
         self.days.retain(|_, day| !day.add.is_empty() || !day.take.is_empty());
         self.apply_sources(conn).await
     }

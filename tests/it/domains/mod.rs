@@ -3,7 +3,7 @@
 mod ips;
 mod keys;
 mod lifecycle;
-mod named;
+pub mod named;
 mod problems;
 mod rounds;
 

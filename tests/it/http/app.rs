@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tallymark::clock::Clock;
+use tallymark::dns::Dns;
 use tallymark::domains::{Domains, DomainsOptions, ServiceNames, public_id, rua_token};
 use tallymark::http::{AppState, HttpConfig, router, serve};
 use tallymark::ingest::{Belonging, FreshDomain, Intake, IntakeOptions, RawMessage};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
+use tallymark::page;
 use tallymark::report::DomainName;
 use tallymark::store::{AccountId, Begun, DomainId, Mode, NewKey, Permission, RequestMemory, RequestName, Store};
 use tokio::net::TcpListener;
@@ -43,6 +45,11 @@ impl TestApp {
 
     /// With other limits than the usual ones.
     pub async fn start_with(change: impl FnOnce(&mut HttpConfig)) -> Self {
+        Self::start_as(change, None).await
+    }
+
+    /// With other limits, and name servers to ask.
+    pub async fn start_as(change: impl FnOnce(&mut HttpConfig), dns: Option<Dns>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
         let (clock, metrics) = (Clock::fixed(NOW), Metrics::new());
@@ -51,18 +58,22 @@ impl TestApp {
         let service = DomainName::parse("tally.example").unwrap();
         let rua_host = DomainName::parse("rua.tally.example").unwrap();
         let names = ServiceNames::of_one_node(&service, &rua_host);
-        let options = DomainsOptions::new(names);
+        let mut options = DomainsOptions::new(names);
+        options.dns = dns;
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
-        let mut config = HttpConfig::default();
         // The clock stands still, so a rate would never recover.
-        config.rate = None;
+        let mut config = HttpConfig {
+            rate: None,
+            ..HttpConfig::default()
+        };
         change(&mut config);
         let state = AppState::new(store.clone(), intake.clone(), domains, clock.clone(), metrics, config);
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, router(state), stop.clone().cancelled_owned()));
+        let router = page::router(router(state), store.clone(), clock.clone());
+        let serving = tokio::spawn(serve(listener, router, stop.clone().cancelled_owned()));
 
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;
         let key = add_key(&store, account, Permission::FullAccess, None).await;

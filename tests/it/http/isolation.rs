@@ -18,7 +18,8 @@ struct Things {
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
 fn ask(route: &Route, things: &Things) -> Ask {
     let id = match route.path.split('/').nth(1) {
-        Some("domains") => &things.domain,
+        // The last three name nothing: they are about all that the key sees.
+        Some("domains" | "overview" | "attention" | "arrivals") => &things.domain,
         Some("quarantine") => &things.aside,
         Some("api-keys") => &things.key,
         _ => panic!("what does {} name?", route.path),
@@ -27,6 +28,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         .path
         .replace("{id}", id)
         .replace("{report_id}", &things.report)
+        .replace("{source_ip}", PASS.source)
         .replace("{message_id}", &things.mail);
     let ask = Ask::new(route.method.as_str(), &path);
     let json = |text: &str| ask.clone().body("application/json", text);
@@ -172,6 +174,13 @@ async fn what_belongs_to_another_account_does_not_exist() {
         let own = if list == "api_keys" { 1 } else { 0 };
         assert_eq!(answer[list].as_array().unwrap().len(), own, "{path}");
     }
+    for path in ["/overview", "/attention", "/arrivals"] {
+        let answer = app.send(Ask::new("GET", path).key(&stranger)).await;
+        answer.expect(200);
+        assert!(!answer.text().contains("example.com"), "{path}");
+        // Who may see it does.
+        assert!(app.get(path).await.text().contains("example.com"), "{path}");
+    }
     check_untouched(&app, &things).await;
 }
 
@@ -206,10 +215,11 @@ async fn for_a_key_bound_to_one_domain_no_other_exists() {
             (Access::Account, _) => (403, "forbidden"),
             (_, true) => (404, "not_found"),
             (_, false) => {
-                assert_eq!((route.path, answer.status), ("/domains", 200));
-                let list = answer.json();
-                assert_eq!(list["domains"].as_array().unwrap().len(), 1);
-                assert_eq!(list["domains"][0]["id"], own);
+                assert_eq!(answer.status, 200, "{route:?}");
+                assert!(!answer.text().contains(&things.domain), "{route:?}");
+                if route.path == "/domains" {
+                    assert_eq!(answer.json()["domains"][0]["id"], own);
+                }
                 continue;
             }
         };

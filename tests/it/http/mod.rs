@@ -19,7 +19,7 @@ mod sample;
 mod service;
 mod upload;
 
-use app::{NOW, TestApp};
-use client::Answer;
-pub use client::Ask;
-use sample::{FAIL, PASS, Sample};
+use app::NOW;
+pub use app::TestApp;
+pub use client::{Answer, Ask};
+pub use sample::{FAIL, PASS, Row, Sample};

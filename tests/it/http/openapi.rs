@@ -1,6 +1,6 @@
 //! `/openapi.json`
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tallymark::http::{openapi, routes};
 
 use super::{Ask, PASS, Sample, TestApp};
@@ -44,7 +44,7 @@ async fn answers_have_the_fields_of_the_document() {
     for route in routes() {
         let path = route.path.replace("{report_id}", &report);
         let id = if path.starts_with("/api-keys") { &key } else { &domain };
-        let path = path.replace("{id}", id);
+        let path = path.replace("{id}", id).replace("{source_ip}", PASS.source);
         let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
         if route.method != "GET" || schema["$ref"].is_null() {

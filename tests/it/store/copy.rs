@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 use tallymark::store::{
-    Authenticated, CommitOptions, Copied, Fate, Location, Mode, NewKey, Page, Permission, Retention, Store, StoreError,
+    Authenticated, CommitOptions, Copied, Fate, Location, Mode, NewKey, Page, Permission, Retention, SourceQuery,
+    Store, StoreError,
 };
 
 use super::{
@@ -63,7 +64,10 @@ async fn same(a: &Store, b: &Store) {
         for domain in domains {
             let questions = |store: Store| async move {
                 let stats = store.stats(domain.id, ALL_DAYS).await.unwrap();
-                let sources = store.sources(domain.id, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
+                let sources = store
+                    .sources(domain.id, ALL_DAYS, &SourceQuery::default(), FIRST_PAGE)
+                    .await
+                    .unwrap();
                 format!("{stats:?} {sources:?}")
             };
             assert_eq!(questions(a.clone()).await, questions(b.clone()).await);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tallymark::report::{Day, DayRange};
-use tallymark::store::{Belonging, Page, ReportFilter, ResultFilter, SetAsideKind, Store};
+use tallymark::store::{Belonging, Page, ReportFilter, ResultFilter, SetAsideKind, SourceQuery, Store};
 
 use super::{ALL_DAYS, Database, Dialect, Expected, FIRST_PAGE, day, message, new_domain, new_report, on_both};
 
@@ -60,7 +60,7 @@ proptest! {
             expected.retain(|_, count| *count > 0);
             let totals = db.check_sums(db.domain.id).await;
             assert_eq!(totals.messages(), expected.values().sum::<u64>());
-            let sources = db.store.sources(db.domain.id, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
+            let sources = db.store.sources(db.domain.id, ALL_DAYS, &SourceQuery::default(), FIRST_PAGE).await.unwrap();
             let found: Expected =
                 sources.sources.iter().map(|source| (source.address, source.totals.messages())).collect();
             assert_eq!(found, expected);
@@ -134,10 +134,14 @@ async fn filters_and_pages_agree_with_the_whole(db: Database) {
     assert_eq!(by_result, 30);
     let sources = db
         .store
-        .sources(id, ALL_DAYS, None, Page { page: 2, per_page: 1 })
+        .sources(id, ALL_DAYS, &SourceQuery::default(), Page { page: 2, per_page: 1 })
         .await
         .unwrap();
-    let whole = db.store.sources(id, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
+    let whole = db
+        .store
+        .sources(id, ALL_DAYS, &SourceQuery::default(), FIRST_PAGE)
+        .await
+        .unwrap();
     assert_eq!((sources.total, &sources.sources[0]), (2, &whole.sources[1]));
 }
 

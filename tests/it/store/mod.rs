@@ -3,6 +3,7 @@
 mod conflicts;
 mod copy;
 mod distributed;
+mod facets;
 mod faults;
 mod figures;
 mod leases;
@@ -24,7 +25,7 @@ use tallymark::report::{
 };
 use tallymark::store::{
     Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Location, Mode,
-    NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, Store, TlsMode, Totals,
+    NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, SourceQuery, Store, TlsMode, Totals,
 };
 
 use crate::postgres::Server;
@@ -163,11 +164,22 @@ impl Database {
         let mut days = Totals::default();
         stats.days.iter().for_each(|day| days.add(&day.totals));
         assert_eq!(days, stats.totals, "days");
-        let sources = self.store.sources(domain, ALL_DAYS, None, FIRST_PAGE).await.unwrap();
+        let sources = self
+            .store
+            .sources(domain, ALL_DAYS, &SourceQuery::default(), FIRST_PAGE)
+            .await
+            .unwrap();
         let mut sum = Totals::default();
         sources.sources.iter().for_each(|source| sum.add(&source.totals));
         assert_eq!(sum, stats.totals, "sources");
         assert_eq!(sources.total, stats.sources);
+        let reporters = self.store.reporters(domain, ALL_DAYS).await.unwrap();
+        let messages: u64 = reporters.iter().map(|reporter| reporter.pass + reporter.fail).sum();
+        assert_eq!(messages, stats.totals.messages(), "reporters");
+        assert_eq!(
+            reporters.iter().map(|reporter| reporter.reports).sum::<u64>(),
+            stats.reports
+        );
         let (reports, total) = self
             .store
             .reports(domain, &ReportFilter::default(), FIRST_PAGE)

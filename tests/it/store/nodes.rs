@@ -151,6 +151,7 @@ async fn a_domain_removed_under_a_writer_leaves_nothing_behind() {
         "evidence",
         "daily_totals",
         "daily_sources",
+        "daily_facets",
         "originals",
     ] {
         let orphans = format!(

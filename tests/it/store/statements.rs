@@ -8,8 +8,9 @@ use tallymark::store::Location;
 use super::{Database, Dialect};
 
 /// Statements whose lists stand for themselves, so that the types of their placeholders cannot be seen in the text.
-const TYPES: [(&str, &str); 8] = [
+const TYPES: [(&str, &str); 9] = [
     ("daily_sources_by_day", "bigint, bigint"),
+    ("daily_totals_by_day", "bigint, bigint"),
     ("domain_ids_by_names", "bigint, text"),
     ("domain_move", "bigint, bigint, bigint, bigint, bigint, bigint, bigint"),
     ("domain_standings", "bigint"),

@@ -1,0 +1,133 @@
+//! `/domains/{id}/dmarc/sources/{source_ip}`: one sending address, and the records behind its figures.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::figures::{SourceBody, today};
+use super::openapi::Parameter;
+use super::owned::{OwnedDomain, path_text, row_number};
+use super::range::day_range;
+use super::records::RecordBody;
+use super::reports::instant;
+use super::schema::Instant;
+use super::state::AppState;
+use crate::store::{ReportNo, ReportSummary, SourceRecords};
+
+/// One sending address.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SourceDetail<'a> {
+    source: SourceBody,
+    /// Records of newer windows first.
+    records: Vec<SourceRecord<'a>>,
+    /// Where the list goes on, for the parameter `before`; null at its end.
+    #[schemars(example = &"1774137600_1")]
+    next: Option<String>,
+}
+
+/// A record, and the report that it is in.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SourceRecord<'a> {
+    report: ReportMention<'a>,
+    #[serde(flatten)]
+    record: RecordBody<'a>,
+}
+
+/// A report that a record is in.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ReportMention<'a> {
+    /// Our number for it.
+    id: i64,
+    /// Who sent it, as it calls itself.
+    #[schemars(example = &"google.com")]
+    org_name: Option<&'a str>,
+    /// First instant of the time reported on.
+    #[schemars(with = "Instant")]
+    date_range_begin: String,
+    /// Its last instant, as written.
+    #[schemars(with = "Instant")]
+    date_range_end: String,
+}
+
+/// The address of `{source_ip}`; `unknown` stands for the records without a readable one.
+#[derive(Debug)]
+pub(super) struct AddressInPath(Option<IpAddr>);
+
+impl FromRequestParts<AppState> for AddressInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let text = path_text(parts, state, "source_ip").await.unwrap_or_default();
+        if text == UNKNOWN {
+            return Ok(Self(None));
+        }
+        let address: Result<IpAddr, _> = text.parse();
+        address
+            .map(|address| Self(Some(address.to_canonical())))
+            .map_err(|_| ApiError::not_found("Source"))
+    }
+}
+
+/// Parameters beside the range.
+pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "before",
+    says: "Goes on where an answer with this `next` ended.",
+    schema: || json!({ "type": "string", "format": "place", "examples": ["1774137600_1"] }),
+}];
+
+const UNKNOWN: &str = "unknown";
+/// Records that an answer has at least, if there are so many.
+const RECORDS: usize = 50;
+
+/// `GET /domains/{id}/dmarc/sources/{source_ip}`
+pub(super) async fn show(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    AddressInPath(address): AddressInPath,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let range = day_range(&mut parameters, today(&state));
+    let before = parameters.word("before", &["the text of next"], place);
+    parameters.finish()?;
+    let found = state
+        .store
+        .source_records(domain.id, address, range, before, RECORDS)
+        .await?;
+    Ok(Json(detail(&found)?).into_response())
+}
+
+fn detail(found: &SourceRecords) -> Result<SourceDetail<'_>, ApiError> {
+    let source = found.source.as_ref().ok_or_else(|| ApiError::not_found("Source"))?;
+    let records = found.records.iter().map(|one| SourceRecord {
+        report: mention(&one.report),
+        record: RecordBody::from(&one.record),
+    });
+    Ok(SourceDetail {
+        source: SourceBody::from(source),
+        records: records.collect(),
+        next: found.next.map(|(begin, no)| format!("{begin}_{no}")),
+    })
+}
+
+fn mention(report: &ReportSummary) -> ReportMention<'_> {
+    ReportMention {
+        id: report.no.0,
+        org_name: report.org_name.as_deref(),
+        date_range_begin: instant(report.window.begin),
+        date_range_end: instant(report.window.end),
+    }
+}
+
+/// Reads what [`detail`] wrote in `next`.
+fn place(text: &str) -> Option<(i64, ReportNo)> {
+    let (begin, no) = text.split_once('_')?;
+    Some((begin.parse().ok()?, ReportNo(row_number(no)?)))
+}

@@ -1,0 +1,121 @@
+//! What is around every page, and the headers that protect it.
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use maud::{DOCTYPE, Markup, html};
+
+use super::api::Failure;
+use super::assets::{ICON, SCRIPT, STYLE};
+use super::parts::hostile;
+use super::sessions::Visitor;
+
+/// Nothing from elsewhere, nothing inline, in nobody's frame, forms to nobody else.
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+
+/// Protects every page; an answer of the API that is handed on may have a stricter policy of its own.
+pub(super) async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(POLICY));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Which part of the page is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Domains,
+    Intake,
+}
+
+/// A page of somebody who is signed in.
+pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup) -> Markup {
+    bare(
+        title,
+        html! {
+            header .top {
+                div .wrap {
+                    (brand())
+                    nav aria-label="Main" {
+                        a href="/" aria-current=[(place == Place::Domains).then_some("page")] { "Domains" }
+                        a href="/intake" aria-current=[(place == Place::Intake).then_some("page")] { "Intake" }
+                    }
+                    div .who {
+                        span .muted title="Account" { (hostile(&visitor.account)) }
+                        @if !visitor.may_write() { span .chip { "read-only" } }
+                        form method="post" action="/sign-out" {
+                            (visitor.field())
+                            button .plain type="submit" { "Sign out" }
+                        }
+                    }
+                }
+            }
+            main #main .wrap { (content) }
+        },
+    )
+}
+
+/// A page of its own.
+pub(super) fn bare(title: &str, body: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Tallymark" }
+                link rel="icon" href=(*ICON);
+                link rel="stylesheet" href=(*STYLE);
+                script src=(*SCRIPT) defer {}
+            }
+            body {
+                a .skip href="#main" { "Skip to content" }
+                (body)
+            }
+        }
+    }
+}
+
+/// The name, leading home.
+pub(super) fn brand() -> Markup {
+    html! { a .brand href="/" { img src=(*ICON) alt="" width="26" height="26"; "Tallymark" } }
+}
+
+/// In place of a page.
+pub(super) fn failure(failure: &Failure) -> Markup {
+    let title = match failure.status.as_u16() {
+        403 => "Not allowed",
+        404 => "Not found",
+        429 => "Too many requests",
+        422 => "Not valid",
+        500..=599 => "Not available",
+        _ => "That did not work",
+    };
+    bare(
+        title,
+        html! {
+            main #main .narrow {
+                (brand())
+                h1 { (title) }
+                p { (hostile(&failure.message)) "." }
+                @for (field, error) in &failure.fields { p .small.muted { (hostile(field)) " " (hostile(error)) } }
+                p { a .button href="/" { "To the domains" } }
+            }
+        },
+    )
+}

@@ -1,0 +1,104 @@
+//! The web page: who sends as you, to look at.
+//!
+//! It is a client of the API in this process: every page asks the API's own router, as the key that somebody signed in with
+//! ([`crate::http::SignedIn`]). So what a key may see and do, limits and figures are the API's; of the database only
+//! sessions are the page's own. Pages are HTML that is complete without a script; `assets/page.js` makes them nicer.
+
+mod api;
+mod assets;
+mod chart;
+mod data;
+mod domain;
+mod export;
+mod intake;
+mod layout;
+mod overview;
+mod parts;
+mod query;
+mod reports;
+mod sessions;
+mod settings;
+mod setup;
+mod sources;
+mod tables;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+
+use crate::clock::Clock;
+use crate::http::{Rate, RateLimiter};
+use crate::store::Store;
+
+/// What every page can reach.
+#[derive(Debug, Clone)]
+struct PageState {
+    api: Router,
+    store: Store,
+    clock: Clock,
+    attempts: Arc<RateLimiter>,
+}
+
+/// Tries to sign in, by address: ten at once, then one a second.
+const ATTEMPTS: Rate = Rate {
+    per_second: 1,
+    burst: 10,
+};
+/// A form without files.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// The page in front of the API: what is no page is the API's to answer.
+pub fn router(api: Router, store: Store, clock: Clock) -> Router {
+    let state = PageState {
+        api: api.clone(),
+        store,
+        clock,
+        attempts: Arc::new(RateLimiter::new(Some(ATTEMPTS))),
+    };
+    // The API's own limit for uploads holds, when it is asked.
+    let uploads = Router::new()
+        .route("/view/{id}/upload", post(intake::upload))
+        .layer(DefaultBodyLimit::disable());
+    let forms = Router::new()
+        .route("/sign-in", get(sessions::form).post(sessions::sign_in))
+        .route("/signed-in", get(sessions::signed_in))
+        .route("/sign-out", post(sessions::sign_out))
+        .route("/add", get(setup::add_form).post(setup::add))
+        .route("/view/{id}/verify", post(setup::verify))
+        .route("/view/{id}/settings", get(settings::form).post(settings::save))
+        .route("/view/{id}/delete", get(settings::delete_form).post(settings::delete))
+        .route("/intake/{number}/replay", post(intake::replay))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX));
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/overview.csv", get(overview::csv))
+        .route("/intake", get(intake::show))
+        .route("/arrivals.csv", get(intake::arrivals_csv))
+        .route("/quarantine.csv", get(intake::quarantine_csv))
+        .route("/view/{id}", get(domain::show))
+        .route("/view/{id}/days.csv", get(domain::days_csv))
+        .route("/view/{id}/sources", get(sources::show))
+        .route("/view/{id}/sources.csv", get(sources::csv))
+        .route("/view/{id}/senders.csv", get(sources::senders_csv))
+        .route("/view/{id}/sources/{source_ip}", get(sources::one))
+        .route("/view/{id}/sources/{source_ip}/records.csv", get(sources::records_csv))
+        .route("/view/{id}/reporters", get(tables::reporters))
+        .route("/view/{id}/reporters.csv", get(tables::reporters_csv))
+        .route("/view/{id}/dkim", get(tables::dkim))
+        .route("/view/{id}/dkim.csv", get(tables::dkim_csv))
+        .route("/view/{id}/reports", get(reports::list))
+        .route("/view/{id}/reports.csv", get(reports::csv))
+        .route("/view/{id}/reports/{number}", get(reports::show))
+        .route("/view/{id}/reports/{number}/records.csv", get(reports::records_csv))
+        .route("/view/{id}/reports/{number}/original", get(reports::original))
+        .route("/view/{id}/setup", get(setup::show))
+        .merge(forms)
+        .merge(uploads)
+        .route("/assets/{name}", get(assets::serve))
+        .layer(from_fn(layout::protect))
+        .with_state(state)
+        .fallback_service(api)
+}

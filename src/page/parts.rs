@@ -1,0 +1,290 @@
+//! What pages are made of: texts of strangers, numbers, times, results, tables' heads and feet.
+
+use std::fmt::Write as _;
+
+use maud::{Markup, PreEscaped, html};
+
+use super::data::Pagination;
+use super::query::Asked;
+
+/// A text that somebody else wrote, kept from running into what is around it: escaped, isolated from the direction of the
+/// text beside it, and with what cannot be seen, or would turn the line around, written out.
+pub(super) fn hostile(text: &str) -> Markup {
+    html! { bdi { @for piece in pieces(text) {
+        @match piece {
+            Piece::Text(text) => { (text) }
+            Piece::Sign(sign) => { span .sign { (format_args!("U+{:04X}", u32::from(sign))) } }
+        }
+    } } }
+}
+
+/// As [`hostile`], or a dash.
+pub(super) fn hostile_or_dash(text: Option<&str>) -> Markup {
+    match text {
+        Some(text) if !text.is_empty() => hostile(text),
+        _ => dash(),
+    }
+}
+
+/// As [`hostile`], for attributes and titles.
+pub(super) fn plain(text: &str) -> String {
+    pieces(text)
+        .iter()
+        .fold(String::with_capacity(text.len()), |mut plain, piece| {
+            // Writing to a String cannot fail.
+            let _ = match piece {
+                Piece::Text(text) => plain.write_str(text),
+                Piece::Sign(sign) => write!(plain, "[U+{:04X}]", u32::from(*sign)),
+            };
+            plain
+        })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Piece<'t> {
+    Text(&'t str),
+    Sign(char),
+}
+
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for (at, sign) in text.char_indices().filter(|(_, sign)| is_unseen(*sign)) {
+        if at > start {
+            pieces.push(Piece::Text(&text[start..at]));
+        }
+        pieces.push(Piece::Sign(sign));
+        start = at + sign.len_utf8();
+    }
+    if start < text.len() {
+        pieces.push(Piece::Text(&text[start..]));
+    }
+    pieces
+}
+
+/// Control and format characters, of which the directional ones are the worst, and other signs that leave no trace.
+fn is_unseen(sign: char) -> bool {
+    sign.is_control()
+        || matches!(sign,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+pub(super) fn dash() -> Markup {
+    html! { span .muted { "–" } }
+}
+
+/// Digits in groups of three.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (nth, digit) in digits.chars().enumerate() {
+        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with what it counts.
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// Bytes, for people.
+pub(super) fn bytes(number: u64) -> String {
+    match number {
+        0..=1_023 => format!("{number} B"),
+        1_024..=1_048_575 => format!("{:.1} KiB", number as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", number as f64 / 1_048_576.0),
+    }
+}
+
+/// An instant of the API: UTC, and where there is a script the viewer's own time with UTC on hover.
+pub(super) fn time(instant: &str) -> Markup {
+    let text = instant
+        .get(..16)
+        .map_or_else(|| instant.to_owned(), |text| text.replace('T', " "));
+    html! { time datetime=(instant) title=(format!("{} UTC", text)) data-local { (text) " UTC" } }
+}
+
+/// As [`time`], or a dash.
+pub(super) fn time_or_dash(instant: Option<&str>) -> Markup {
+    instant.map_or_else(dash, time)
+}
+
+/// A result, told apart by sign and word as well as by colour.
+pub(super) fn result(word: &str) -> Markup {
+    match word {
+        "pass" => html! { span .result.pass { "pass" } },
+        "fail" => html! { span .result.fail { "fail" } },
+        other => html! { span .result { (hostile(other)) } },
+    }
+}
+
+/// Whether something is aligned.
+pub(super) fn aligned(is: bool) -> Markup {
+    if is {
+        html! { span .result.pass { "aligned" } }
+    } else {
+        html! { span .result.fail { "not aligned" } }
+    }
+}
+
+/// How much of something passed: a bar with its number.
+pub(super) fn rate(pass: u64, fail: u64) -> Markup {
+    let all = (pass + fail).max(1) as f64;
+    let percent = 100.0 * pass as f64 / all;
+    html! {
+        span .rate {
+            svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
+                rect .fail width="100" height="8" {}
+                rect .pass width=(format!("{percent:.1}")) height="8" {}
+            }
+            span .n { (percent_text(pass, fail)) }
+        }
+    }
+}
+
+/// Messages of 100 that passed. What is not all never reads as all.
+pub(super) fn percent_text(pass: u64, fail: u64) -> String {
+    match (pass, fail) {
+        (0, 0) => "–".to_owned(),
+        (_, 0) => "100%".to_owned(),
+        (0, _) => "0%".to_owned(),
+        _ => {
+            let percent = 100.0 * pass as f64 / (pass as f64 + fail as f64);
+            format!("{:.1}%", percent.clamp(0.1, 99.9))
+        }
+    }
+}
+
+/// A domain's status.
+pub(super) fn status(word: &str) -> Markup {
+    match word {
+        "verified" => html! { span .chip.good { "verified" } },
+        "failed" => html! { span .chip.bad { "failed" } },
+        _ => html! { span .chip { "pending" } },
+    }
+}
+
+/// The head of a column that a click sorts by: a link.
+pub(super) fn sortable(
+    asked: &Asked,
+    names: &[&str],
+    base: &str,
+    (word, title): (&str, &str),
+    is_first: bool,
+) -> Markup {
+    let current = asked.get("sort").map_or(is_first, |sort| sort == word);
+    let ascending = current && asked.get("order") == Some("asc");
+    let order = if current && !ascending { "asc" } else { "desc" };
+    let href = format!(
+        "{base}{}",
+        asked.with(names, &[("sort", word), ("order", order), ("page", "")])
+    );
+    let sorted = match (current, ascending) {
+        (false, _) => None,
+        (true, true) => Some("ascending"),
+        (true, false) => Some("descending"),
+    };
+    html! { th scope="col" .num[word.ends_with("count")] aria-sort=[sorted] { a href=(href) { (title) } } }
+}
+
+/// The way through the pages of a table.
+pub(super) fn pages(pagination: &Pagination, (one, many): (&str, &str), to: impl Fn(&str) -> String) -> Markup {
+    let (page, last) = (u64::from(pagination.page), pagination.total_pages);
+    html! {
+        nav .pages aria-label="Pages" {
+            span .muted { (counted(pagination.total, one, many)) }
+            @if last > 1 {
+                @if page > 1 { a .button href=(to(&(page - 1).to_string())) rel="prev" { "Previous" } }
+                span { "Page " (page) " of " (grouped(last)) }
+                @if page < last { a .button href=(to(&(page + 1).to_string())) rel="next" { "Next" } }
+            }
+        }
+    }
+}
+
+/// A link to a table as CSV.
+pub(super) fn csv_link(href: &str) -> Markup {
+    html! { a .small.csv href=(href) download { "CSV" } }
+}
+
+/// For a place with nothing in it yet.
+pub(super) fn empty(title: &str, text: Markup) -> Markup {
+    html! { div .empty { h2 { (title) } (text) } }
+}
+
+/// Markup that a library of ours made.
+pub(super) fn drawn(svg: String) -> Markup {
+    PreEscaped(svg)
+}
+
+/// A text as a value in a query string.
+pub(super) fn query_escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_write_stays_text_and_in_its_place() {
+        for (text, expect) in [
+            ("Google Inc.", "<bdi>Google Inc.</bdi>"),
+            (
+                "<script>alert(1)</script>",
+                "<bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi>",
+            ),
+            ("a\u{202e}b", "<bdi>a<span class=\"sign\">U+202E</span>b</bdi>"),
+            ("\u{0}", "<bdi><span class=\"sign\">U+0000</span></bdi>"),
+            (
+                "é\u{200b}\u{feff}",
+                "<bdi>é<span class=\"sign\">U+200B</span><span class=\"sign\">U+FEFF</span></bdi>",
+            ),
+            ("", "<bdi></bdi>"),
+        ] {
+            assert_eq!(hostile(text).into_string(), expect, "{text:?}");
+        }
+        assert_eq!(plain("a\u{202e}\"b"), "a[U+202E]\"b");
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn only_all_is_100_per_cent() {
+        for (pass, fail, text) in [
+            (0, 0, "–"),
+            (5, 0, "100%"),
+            (0, 5, "0%"),
+            (99_999, 1, "99.9%"),
+            (1, 99_999, "0.1%"),
+            (2, 1, "66.7%"),
+        ] {
+            assert_eq!(percent_text(pass, fail), text, "{pass} {fail}");
+        }
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_a_query() {
+        assert_eq!(query_escaped("a&b=c #d/é+"), "a%26b%3Dc%20%23d%2F%C3%A9%2B");
+    }
+}

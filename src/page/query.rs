@@ -1,0 +1,84 @@
+//! The parameters of a page, and the addresses of others.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+
+use super::api::Failure;
+use super::parts::query_escaped;
+
+/// What an address says behind its `?`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Query(pairs) = Query::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Failure::missing())?;
+        Ok(Self(pairs))
+    }
+}
+
+impl Asked {
+    /// The last value of that name, if it is not empty: fields of a form that are left empty say nothing.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let pair = self
+            .0
+            .iter()
+            .rev()
+            .find(|(other, text)| other == name && !text.is_empty());
+        pair.map(|(_, text)| text.as_str())
+    }
+
+    /// Only these parameters, as a query string with its `?`, or nothing.
+    pub fn only(&self, names: &[&str]) -> String {
+        joined(names.iter().filter_map(|name| Some((*name, self.get(name)?))))
+    }
+
+    /// These parameters, some of them changed; `""` takes one away.
+    pub fn with(&self, names: &[&str], changes: &[(&str, &str)]) -> String {
+        let changed = |name: &str| changes.iter().find(|(other, _)| *other == name).map(|(_, text)| *text);
+        let kept = names.iter().filter(|name| changed(name).is_none());
+        let kept = kept.filter_map(|name| Some((*name, self.get(name)?)));
+        joined(kept.chain(changes.iter().filter(|(_, text)| !text.is_empty()).copied()))
+    }
+}
+
+fn joined<'t>(pairs: impl Iterator<Item = (&'t str, &'t str)>) -> String {
+    let mut query = String::new();
+    for (name, text) in pairs {
+        query.push(if query.is_empty() { '?' } else { '&' });
+        query.push_str(name);
+        query.push('=');
+        query.push_str(&query_escaped(text));
+    }
+    query
+}
+
+/// What says which days.
+pub(super) const RANGE: [&str; 3] = ["days", "from", "to"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_kept_changed_and_escaped() {
+        let pairs = [
+            ("days", "7"),
+            ("sort", "count"),
+            ("network", "10.0.0.0/24&x"),
+            ("from", ""),
+        ];
+        let asked = Asked(pairs.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec());
+        assert_eq!(asked.only(&RANGE), "?days=7");
+        assert_eq!(
+            asked.with(&["days", "sort"], &[("sort", "pass"), ("page", "")]),
+            "?days=7&sort=pass"
+        );
+        assert_eq!(asked.only(&["network"]), "?network=10.0.0.0%2F24%26x");
+        assert_eq!(asked.only(&["from"]), "");
+    }
+}

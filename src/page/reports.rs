@@ -1,0 +1,370 @@
+//! The reports of a domain, and one of them.
+
+use axum::body::Body;
+use axum::extract::{Path, Request};
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::api::Failure;
+use super::data::{Dkim, Mail, Policy, Record, Report, ReportDetail, ReportList, Spf};
+use super::domain::{Tab, below, done, find, page};
+use super::export;
+use super::parts::{
+    aligned, counted, csv_link, dash, empty, grouped, hostile, hostile_or_dash, pages, percent_text, query_escaped,
+    rate, result, time,
+};
+use super::query::Asked;
+use super::sessions::Visitor;
+
+const PER_PAGE: &str = "50";
+const NAMES: [&str; 5] = ["from", "to", "org", "result", "page"];
+
+/// `GET /view/{id}/reports`
+pub(super) async fn list(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+    let domain = find(&visitor, &id).await?;
+    let query = asked.with(&NAMES, &[("per_page", PER_PAGE)]);
+    let list: ReportList = visitor.api.get(&below(&id, &format!("/dmarc/reports{query}"))?).await?;
+    let base = format!("/view/{id}/reports");
+    let to = |number: &str| format!("{base}{}", asked.with(&NAMES[..4], &[("page", number)]));
+    let content = html! {
+        section .card aria-labelledby="reports" {
+            div .head {
+                h2 #reports { "Reports" }
+                (filters(&base, &asked))
+                (csv_link(&format!("{base}.csv{}", asked.only(&NAMES[..4]))))
+            }
+            @if list.reports.is_empty() {
+                (empty("No reports", html! {
+                    p { "None that fits. Reports come once a day from each receiver." }
+                    p { a href=(format!("/intake?domain={id}")) { "Upload a report" } }
+                }))
+            } @else { (table(&id, &list.reports)) }
+            (pages(&list.pagination, ("report", "reports"), to))
+        }
+    };
+    Ok(page(&visitor, &domain, Tab::Reports, &asked, content))
+}
+
+fn filters(base: &str, asked: &Asked) -> Markup {
+    let result = asked.get("result").unwrap_or_default();
+    html! {
+        form .inline method="get" action=(base) {
+            label .hidden for="org" { "Reporter" }
+            input #org type="search" name="org" placeholder="Reporter" value=[asked.get("org")] size="14";
+            label .hidden for="result" { "Result" }
+            select #result name="result" {
+                @for (word, title) in [("", "All results"), ("pass", "Pass only"), ("fail", "Fail only"), ("mixed", "Mixed")] {
+                    option value=(word) selected[word == result] { (title) }
+                }
+            }
+            label .hidden for="from" { "From" }
+            input #from type="date" name="from" value=[asked.get("from")];
+            span .muted { "to" }
+            label .hidden for="to" { "To" }
+            input #to type="date" name="to" value=[asked.get("to")];
+            button type="submit" { "Filter" }
+        }
+    }
+}
+
+fn table(id: &str, reports: &[Report]) -> Markup {
+    html! {
+        div .scroll tabindex="0" role="region" aria-label="Reports" {
+            table .cards {
+                thead { tr {
+                    th scope="col" { "Reporter" }
+                    th scope="col" { "Begin" }
+                    th scope="col" { "End" }
+                    th scope="col" .num { "Messages" }
+                    th scope="col" { "Pass" }
+                    th scope="col" { "Policy" }
+                    th scope="col" { "Received" }
+                    th scope="col" { "Notes" }
+                } }
+                tbody { @for report in reports { tr {
+                    th scope="row" { a href=(format!("/view/{id}/reports/{}", report.id)) {
+                        @match &report.org_name { Some(name) => { (hostile(name)) } None => { "no name given" } }
+                    } }
+                    td data-label="Begin" { (time(&report.date_range_begin)) }
+                    td data-label="End" { (time(&report.date_range_end)) }
+                    td .num data-label="Messages" { (grouped(report.total_count)) }
+                    td data-label="Pass" { (rate(report.pass_count, report.fail_count)) }
+                    td data-label="Policy" { (hostile_or_dash(report.policy.p.as_deref())) }
+                    td data-label="Received" { (time(&report.received_at)) }
+                    td data-label="Notes" { (notes(report)) }
+                } } }
+            }
+        }
+    }
+}
+
+/// What is special about a report, in a few words.
+pub(super) fn notes(report: &Report) -> Markup {
+    html! {
+        @if report.authenticated == "pass" { span .chip.good title="The mail that carried it passed DMARC for the reporter" { "authentic" } " " }
+        @if report.authenticated == "fail" { span .chip.bad title="The mail that carried it failed DMARC" { "not authentic" } " " }
+        @if report.warnings > 0 { span .chip.odd { (counted(report.warnings, "warning", "warnings")) } " " }
+        @if report.partial { span .chip.bad { "broken off" } " " }
+        @if !report.counted { span .chip.bad title="It contradicts another report, which counts" { "not counted" } " " }
+        @if report.arrivals > 1 { span .chip title="It is counted once" { "came " (report.arrivals) " times" } }
+    }
+}
+
+/// `GET /view/{id}/reports.csv`
+pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
+    let path = below(&id, &format!("/dmarc/reports{}", asked.only(&NAMES[..4])))?;
+    let columns = &[
+        ("id", "/id"),
+        ("org_name", "/org_name"),
+        ("email", "/email"),
+        ("report_id", "/report_id"),
+        ("begin", "/date_range_begin"),
+        ("end", "/date_range_end"),
+        ("messages", "/total_count"),
+        ("pass", "/pass_count"),
+        ("fail", "/fail_count"),
+        ("policy", "/policy/p"),
+        ("received_at", "/received_at"),
+        ("authenticated", "/authenticated"),
+        ("warnings", "/warnings"),
+    ];
+    export::csv(&visitor.api, path, "reports", columns, "reports").await
+}
+
+/// `GET /view/{id}/reports/{number}`
+pub(super) async fn show(
+    visitor: Visitor,
+    Path((id, number)): Path<(String, String)>,
+    asked: Asked,
+) -> Result<Markup, Failure> {
+    let domain = find(&visitor, &id).await?;
+    let query = asked.with(&["page"], &[("per_page", PER_PAGE)]);
+    let path = below(&id, &format!("/dmarc/reports/{}{query}", query_escaped(&number)))?;
+    let detail: ReportDetail = visitor.api.get(&path).await?;
+    let report = &detail.report;
+    let base = format!("/view/{id}/reports/{}", report.id);
+    let to = |number: &str| format!("{base}?page={number}");
+    let name = report.org_name.as_deref().unwrap_or("no name given");
+    let content = html! {
+        nav .crumbs aria-label="Report" { a href=(format!("/view/{id}/reports")) { "Reports" } }
+        div .head {
+            h2 { "Report of " (hostile(name)) }
+            p { (notes(report)) }
+            @if detail.provenance.original_kept { a .button href=(format!("{base}/original")) download { "Original" } }
+        }
+        dl .figures {
+            div { dt { "Messages" } dd { (grouped(report.total_count)) } }
+            div { dt { "Pass DMARC" } dd { (percent_text(report.pass_count, report.fail_count)) } }
+            div { dt { "Fail" } dd .bad[report.fail_count > 0] { (grouped(report.fail_count)) } }
+            div { dt { "Records" } dd { (grouped(report.record_count)) } }
+        }
+        div .two {
+            section .card aria-labelledby="about" { h2 #about { "About it" } (about(&detail)) }
+            section .card aria-labelledby="policy" { h2 #policy { "Policy that it found" } (policy(report)) }
+        }
+        @if let Some(mail) = &detail.provenance.mail {
+            section .card aria-labelledby="mail" { h2 #mail { "The mail that carried it" } (provenance(mail)) }
+        }
+        @if !detail.warning_list.is_empty() {
+            section .card aria-labelledby="warnings" {
+                h2 #warnings { "Warnings" }
+                ul .warnings { @for warning in &detail.warning_list { li {
+                    span .chip.odd { (hostile(&warning.kind)) } " " (hostile(&warning.detail))
+                    @if let Some(offset) = warning.offset { span .muted { " at byte " (grouped(offset)) } }
+                } } }
+            }
+        }
+        section .card aria-labelledby="records" {
+            div .head { h2 #records { "Records" } (csv_link(&format!("{base}/records.csv"))) }
+            (done(&report.dispositions))
+            (records(&id, &detail.records))
+            (pages(&detail.pagination, ("record", "records"), to))
+        }
+    };
+    Ok(page(&visitor, &domain, Tab::Reports, &asked, content))
+}
+
+fn about(detail: &ReportDetail) -> Markup {
+    let report = &detail.report;
+    html! {
+        dl .facts {
+            dt { "Window" } dd { (time(&report.date_range_begin)) " to " (time(&report.date_range_end)) }
+            dt { "Received" } dd { (time(&report.received_at)) }
+            dt { "Report id" } dd { (hostile(&report.report_id)) }
+            dt { "Contact" } dd { (hostile_or_dash(report.email.as_deref())) }
+            @if let Some(text) = &detail.extra_contact_info { dt { "More" } dd { (hostile(text)) } }
+            @if let Some(text) = &detail.generator { dt { "Software" } dd { (hostile(text)) } }
+            @if detail.version.is_some() || detail.namespace.is_some() {
+                dt { "Format" }
+                dd { (hostile_or_dash(detail.version.as_deref())) " " (hostile_or_dash(detail.namespace.as_deref())) }
+            }
+            @for error in &detail.errors { dt { "Its error" } dd { (hostile(error)) } }
+            @if !detail.conflicts.is_empty() {
+                dt { "Contradicts" }
+                dd { @for number in &detail.conflicts { a href=(number) { "report " (number) } " " } }
+            }
+        }
+    }
+}
+
+fn policy(report: &Report) -> Markup {
+    let Policy {
+        p,
+        sp,
+        np,
+        adkim,
+        aspf,
+        pct,
+        testing,
+    } = &report.policy;
+    let mode = |mode: &Option<String>| match mode.as_deref() {
+        Some("s") => "strict",
+        Some(_) => "relaxed",
+        None => "relaxed, by default",
+    };
+    html! {
+        dl .facts {
+            dt { "Domain" } dd { (hostile(&report.domain)) }
+            dt { "p" } dd { (hostile_or_dash(p.as_deref())) }
+            dt { "sp" } dd { (hostile_or_dash(sp.as_deref())) }
+            @if np.is_some() { dt { "np" } dd { (hostile_or_dash(np.as_deref())) } }
+            dt { "DKIM alignment" } dd { (mode(adkim)) }
+            dt { "SPF alignment" } dd { (mode(aspf)) }
+            @if let Some(pct) = pct { dt { "pct" } dd { (pct) } }
+            @if let Some(testing) = testing { dt { "Testing" } dd { (if *testing { "yes" } else { "no" }) } }
+        }
+    }
+}
+
+fn provenance(mail: &Mail) -> Markup {
+    html! {
+        dl .facts {
+            dt { "From" } dd { (hostile(&mail.peer)) " as " (hostile(&mail.helo)) }
+            dt { "Sender" } dd { @if mail.mail_from.is_empty() { "the null sender" } @else { (hostile(&mail.mail_from)) } }
+            dt { "DMARC" } dd { (result(&mail.dmarc)) " " (hostile_or_dash(mail.domain.as_deref())) }
+            @if let Some(spf) = &mail.spf { dt { "SPF" } dd { (result(&spf.result)) " " (hostile(&spf.domain)) } }
+            @for dkim in &mail.dkim {
+                dt { "DKIM" } dd { (result(&dkim.result)) " " (hostile(&dkim.domain)) " " span .muted { (hostile(&dkim.selector)) } }
+            }
+            dt { "TLS" } dd { @match &mail.tls {
+                Some(tls) => { (hostile(&tls.version)) " " span .muted { (hostile(&tls.cipher)) } }
+                None => { "none" }
+            } }
+            dt { "Queue id" } dd .mono { (hostile(&mail.queue_id)) }
+            @if let Some(reason) = &mail.unchecked { dt { "Not checked" } dd { (hostile(reason)) } }
+        }
+    }
+}
+
+fn records(id: &str, records: &[Record]) -> Markup {
+    if records.is_empty() {
+        return html! { p .muted { "No records: the report has none, or they are gone with age; its sums stay." } };
+    }
+    html! {
+        div .scroll tabindex="0" role="region" aria-label="Records" {
+            table .cards.records {
+                thead { tr {
+                    th scope="col" { "Source" }
+                    th scope="col" .num { "Messages" }
+                    th scope="col" { "Result" }
+                    th scope="col" { "From" }
+                    th scope="col" { "DKIM" }
+                    th scope="col" { "SPF" }
+                    th scope="col" { "Done with it" }
+                } }
+                tbody { @for record in records { tr .(record.result.as_str()) {
+                    th scope="row" { @match &record.source_ip {
+                        Some(address) => { a .mono href=(format!("/view/{id}/sources/{}", query_escaped(address))) { (address) } }
+                        None => { span .muted { "no readable address" } }
+                    } }
+                    (record_cells(record))
+                } } }
+            }
+        }
+    }
+}
+
+/// All cells of a record but the first.
+pub(super) fn record_cells(record: &Record) -> Markup {
+    html! {
+        td .num data-label="Messages" { (grouped(record.count)) }
+        td data-label="Result" {
+            (result(&record.result))
+            @if record.derived { div .small.muted { "derived" } }
+        }
+        td data-label="From" {
+            (hostile_or_dash(record.header_from.as_deref()))
+            @if let Some(envelope) = &record.envelope_from {
+                div .small.muted { "envelope " @if envelope.is_empty() { "null sender" } @else { (hostile(envelope)) } }
+            }
+            @if let Some(to) = &record.envelope_to { div .small.muted { "to " (hostile(to)) } }
+        }
+        td data-label="DKIM" { (aligned(record.dkim_aligned)) @for dkim in &record.dkim { (dkim_result(dkim)) } }
+        td data-label="SPF" { (aligned(record.spf_aligned)) @for spf in &record.spf { (spf_result(spf)) } }
+        td data-label="Done with it" {
+            @if matches!(record.disposition.as_str(), "none" | "pass") { "delivered" } @else { (hostile(&record.disposition)) }
+            @for reason in &record.reasons {
+                div .small.muted {
+                    (hostile(reason.type_raw.as_deref().unwrap_or(&reason.r#type)))
+                    @if let Some(comment) = &reason.comment { ": " (hostile(comment)) }
+                }
+            }
+            @for raw in &record.raw { div .small.muted { (raw.field) ": " (hostile(&raw.text)) } }
+        }
+    }
+}
+
+fn dkim_result(dkim: &Dkim) -> Markup {
+    html! {
+        div .small {
+            (hostile(dkim.result_raw.as_deref().unwrap_or(&dkim.result))) " "
+            (hostile_or_dash(dkim.domain.as_deref()))
+            @if let Some(selector) = &dkim.selector { " " span .muted { (hostile(selector)) } }
+        }
+        @if let Some(text) = &dkim.human_result { div .small.muted { (hostile(text)) } }
+    }
+}
+
+fn spf_result(spf: &Spf) -> Markup {
+    html! {
+        div .small {
+            (hostile(spf.result_raw.as_deref().unwrap_or(&spf.result))) " "
+            @match &spf.domain { Some(domain) => { (hostile(domain)) } None => { (dash()) } }
+            @if let Some(scope) = &spf.scope { " " span .muted { (scope) } }
+        }
+        @if let Some(text) = &spf.human_result { div .small.muted { (hostile(text)) } }
+    }
+}
+
+/// `GET /view/{id}/reports/{number}/records.csv`
+pub(super) async fn records_csv(
+    visitor: Visitor,
+    Path((id, number)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let path = below(&id, &format!("/dmarc/reports/{}", query_escaped(&number)))?;
+    let columns = &[
+        ("source_ip", "/source_ip"),
+        ("messages", "/count"),
+        ("result", "/result"),
+        ("disposition", "/disposition"),
+        ("dkim_aligned", "/dkim_aligned"),
+        ("spf_aligned", "/spf_aligned"),
+        ("header_from", "/header_from"),
+        ("envelope_from", "/envelope_from"),
+        ("envelope_to", "/envelope_to"),
+        ("dkim", "/dkim"),
+        ("spf", "/spf"),
+        ("reasons", "/reasons"),
+    ];
+    export::csv(&visitor.api, path, "records", columns, "records").await
+}
+
+/// `GET /view/{id}/reports/{number}/original`
+pub(super) async fn original(
+    visitor: Visitor,
+    Path((id, number)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let path = below(&id, &format!("/dmarc/reports/{}/original", query_escaped(&number)))?;
+    let request = Request::get(path).body(Body::empty()).map_err(|_| Failure::missing())?;
+    visitor.api.call(request).await
+}

@@ -1,0 +1,187 @@
+//! A domain's settings, and removing it.
+
+use axum::Form;
+use axum::extract::Path;
+use axum::http::Method;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::Failure;
+use super::data::Domain;
+use super::domain::{Tab, below, find, page};
+use super::parts::{hostile, time};
+use super::query::Asked;
+use super::sessions::Visitor;
+
+/// `GET /view/{id}/settings`
+pub(super) async fn form(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+    writer(&visitor)?;
+    let domain = find(&visitor, &id).await?;
+    let content = settings(&visitor, &domain, None, asked.get("saved").is_some());
+    Ok(page(&visitor, &domain, Tab::Settings, &asked, content))
+}
+
+/// What the form says; what is not ticked is not said.
+#[derive(Debug, Deserialize)]
+pub(super) struct SettingsForm {
+    form_token: String,
+    tls_mode: String,
+    #[serde(default)]
+    open_tracking: Option<String>,
+    #[serde(default)]
+    click_tracking: Option<String>,
+    #[serde(default)]
+    inbound_enabled: Option<String>,
+    #[serde(default)]
+    catch_all: Option<String>,
+    custom_return_path: String,
+    tracking_domain: String,
+    bimi_logo_url: String,
+}
+
+/// `POST /view/{id}/settings`
+pub(super) async fn save(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(form): Form<SettingsForm>,
+) -> Result<Response, Failure> {
+    visitor.check(&form.form_token)?;
+    let domain = find(&visitor, &id).await?;
+    let given = |text: &str| match text.trim() {
+        "" => Value::Null,
+        text => Value::from(text),
+    };
+    let wanted = json!({
+        "tls_mode": form.tls_mode,
+        "open_tracking": form.open_tracking.is_some(),
+        "click_tracking": form.click_tracking.is_some(),
+        "inbound_enabled": form.inbound_enabled.is_some(),
+        "catch_all": form.catch_all.is_some(),
+        "custom_return_path": given(&form.custom_return_path),
+        "tracking_domain": given(&form.tracking_domain),
+        "bimi_logo_url": given(&form.bimi_logo_url),
+    });
+    match visitor.api.send(Method::PATCH, &below(&id, "")?, &wanted).await {
+        Ok(_) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
+        Err(failure) if failure.status.is_client_error() => {
+            let content = settings(&visitor, &domain, Some(&failure), false);
+            let page = page(&visitor, &domain, Tab::Settings, &Asked::default(), content);
+            Ok((failure.status, page).into_response())
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn settings(visitor: &Visitor, domain: &Domain, failure: Option<&Failure>, is_saved: bool) -> Markup {
+    let id = &domain.id;
+    let error = |name: &str| {
+        let error = failure.and_then(|failure| failure.field(name));
+        html! { @if let Some(error) = error { p .bad role="alert" { "This " (hostile(error)) } } }
+    };
+    let tick = |name: &str, is: bool, title: &str, text: &str| {
+        html! {
+            label .tick { input type="checkbox" name=(name) checked[is]; span { b { (title) } br; span .small.muted { (text) } } }
+            (error(name))
+        }
+    };
+    let text = |name: &str, value: Option<&String>, title: &str, example: &str| {
+        html! {
+            label for=(name) { (title) }
+            input id=(name) name=(name) value=[value] placeholder=(example) spellcheck="false" autocapitalize="none";
+            (error(name))
+        }
+    };
+    html! {
+        @if is_saved { p .notice.good role="status" { "Saved." } }
+        @if let Some(failure) = failure { p .notice.bad role="alert" { "Nothing was changed: " (hostile(&failure.message)) } }
+        section .card.slim aria-labelledby="settings" {
+            h2 #settings { "Settings" }
+            form method="post" action=(format!("/view/{id}/settings")) .stack {
+                (visitor.field())
+                fieldset { legend { "Mail to the domain" }
+                    (tick("inbound_enabled", domain.inbound_enabled, "Take mail", "dmarc@, dmarc-reports@, postmaster@ and abuse@ at the domain itself"))
+                    (tick("catch_all", domain.catch_all, "Catch all", "any address at the domain"))
+                }
+                fieldset { legend { "Mail from the domain" }
+                    label for="tls_mode" { "TLS" }
+                    select #tls_mode name="tls_mode" {
+                        @for (word, title) in [("opportunistic", "Opportunistic"), ("enforced", "Enforced: no TLS, no delivery")] {
+                            option value=(word) selected[word == domain.tls_mode] { (title) }
+                        }
+                    }
+                    (error("tls_mode"))
+                    (text("custom_return_path", domain.custom_return_path.as_ref(), "Return path", "bounce.example.com"))
+                    (text("tracking_domain", domain.tracking_domain.as_ref(), "Tracking host", "links.example.com"))
+                    (tick("open_tracking", domain.open_tracking, "Track opens", "whether mail was looked at"))
+                    (tick("click_tracking", domain.click_tracking, "Track clicks", "which links were followed"))
+                    (text("bimi_logo_url", domain.bimi_logo_url.as_ref(), "BIMI logo", "https://example.com/logo.svg"))
+                }
+                p .small.muted { "Region " (domain.region) " · added " (time(&domain.created_at))
+                    @if let Some(at) = &domain.verified_at { " · verified " (time(at)) } }
+                button .primary type="submit" { "Save" }
+            }
+        }
+        section .card.slim aria-labelledby="remove" {
+            h2 #remove { "Remove the domain" }
+            p { "Its reports and all figures go with it." }
+            p { a .button.danger href=(format!("/view/{id}/delete")) { "Remove…" } }
+        }
+    }
+}
+
+/// `GET /view/{id}/delete`
+pub(super) async fn delete_form(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+    writer(&visitor)?;
+    let domain = find(&visitor, &id).await?;
+    let content = confirm(&visitor, &domain, false);
+    Ok(page(&visitor, &domain, Tab::Settings, &asked, content))
+}
+
+/// What the confirmation says.
+#[derive(Debug, Deserialize)]
+pub(super) struct DeleteForm {
+    form_token: String,
+    name: String,
+}
+
+/// `POST /view/{id}/delete`
+pub(super) async fn delete(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(form): Form<DeleteForm>,
+) -> Result<Response, Failure> {
+    visitor.check(&form.form_token)?;
+    let domain = find(&visitor, &id).await?;
+    if form.name.trim() != domain.name {
+        let content = confirm(&visitor, &domain, true);
+        return Ok(page(&visitor, &domain, Tab::Settings, &Asked::default(), content).into_response());
+    }
+    visitor.api.send(Method::DELETE, &below(&id, "")?, &json!({})).await?;
+    Ok(Redirect::to("/").into_response())
+}
+
+fn confirm(visitor: &Visitor, domain: &Domain, is_wrong: bool) -> Markup {
+    html! {
+        section .card.slim aria-labelledby="remove" {
+            h2 #remove { "Remove " (hostile(&domain.name)) "?" }
+            p { "All its reports, records and figures are deleted. This cannot be undone." }
+            form method="post" action=(format!("/view/{}/delete", domain.id)) .stack {
+                (visitor.field())
+                label for="name" { "Type the domain's name to confirm" }
+                input #name name="name" required autocomplete="off" spellcheck="false" autocapitalize="none";
+                @if is_wrong { p .bad role="alert" { "That is not its name." } }
+                div .row {
+                    button .danger type="submit" { "Remove it" }
+                    a .button href=(format!("/view/{}/settings", domain.id)) { "Keep it" }
+                }
+            }
+        }
+    }
+}
+
+fn writer(visitor: &Visitor) -> Result<(), Failure> {
+    let refused = || Failure::refused("This key may only read");
+    visitor.may_write().then_some(()).ok_or_else(refused)
+}

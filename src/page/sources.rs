@@ -1,0 +1,302 @@
+//! Who sends as a domain: addresses, the networks that they are in, and the records behind one of them.
+
+use axum::extract::Path;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::api::Failure;
+use super::data::{Sender, SenderList, Source, SourceDetail, SourceList};
+use super::domain::{Tab, below, done, find, page, range_form};
+use super::export;
+use super::parts::{
+    csv_link, empty, grouped, hostile, hostile_or_dash, pages, percent_text, query_escaped, rate, sortable, time,
+};
+use super::query::{Asked, RANGE};
+use super::reports::record_cells;
+use super::sessions::Visitor;
+
+const PER_PAGE: &str = "50";
+/// All that the page is asked with.
+const NAMES: [&str; 9] = [
+    "days", "from", "to", "result", "network", "sort", "order", "group", "page",
+];
+/// Without the days.
+const CHOICES: [&str; 5] = ["result", "network", "sort", "order", "group"];
+
+/// `GET /view/{id}/sources`
+pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+    let domain = find(&visitor, &id).await?;
+    let base = format!("/view/{id}/sources");
+    let is_grouped = asked.get("group") == Some("organization");
+    let content = html! {
+        (range_form(&base, &asked, &CHOICES))
+        section .card aria-labelledby="sources" {
+            div .head {
+                h2 #sources { @if is_grouped { "Sending organisations" } @else { "Sources" } }
+                (filters(&base, &asked, is_grouped))
+                (csv_link(&format!("/view/{id}/{}{}", if is_grouped { "senders.csv" } else { "sources.csv" }, asked.only(&NAMES[..7]))))
+            }
+            @if is_grouped { (senders(&visitor, &id, &base, &asked).await?) }
+            @else { (addresses(&visitor, &id, &base, &asked).await?) }
+        }
+    };
+    Ok(page(&visitor, &domain, Tab::Sources, &asked, content))
+}
+
+fn filters(base: &str, asked: &Asked, is_grouped: bool) -> Markup {
+    let result = asked.get("result").unwrap_or_default();
+    let other = if is_grouped { "" } else { "organization" };
+    html! {
+        form .inline method="get" action=(base) {
+            @for name in RANGE.iter().chain(&["sort", "order"]) {
+                @if let Some(text) = asked.get(name) { input type="hidden" name=(name) value=(text); }
+            }
+            @if !is_grouped {
+                label .hidden for="result" { "Result" }
+                select #result name="result" {
+                    @for (word, title) in [("", "All results"), ("pass", "Pass only"), ("fail", "Fail only"), ("mixed", "Mixed")] {
+                        option value=(word) selected[word == result] { (title) }
+                    }
+                }
+                label .hidden for="network" { "Address or network" }
+                input #network type="search" name="network" placeholder="192.0.2.0/24" value=[asked.get("network")] size="16";
+                button type="submit" { "Filter" }
+            }
+        }
+        a .button href=(format!("{base}{}", asked.with(&["days", "from", "to"], &[("group", other)]))) {
+            @if is_grouped { "Show addresses" } @else { "Group by organisation" }
+        }
+    }
+}
+
+async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Result<Markup, Failure> {
+    let names: Vec<&str> = NAMES.into_iter().filter(|name| *name != "group").collect();
+    let query = asked.with(&names, &[("per_page", PER_PAGE)]);
+    let list: SourceList = visitor.api.get(&below(id, &format!("/dmarc/sources{query}"))?).await?;
+    let to = |number: &str| format!("{base}{}", asked.with(&NAMES[..8], &[("page", number)]));
+    Ok(html! {
+        @if list.sources.is_empty() { (empty("No sources", html! { p { "Nothing that was reported for these days fits." } })) }
+        @else { (table(&format!("/view/{id}"), asked, &list.sources, Some(base))) }
+        (pages(&list.pagination, ("source", "sources"), to))
+    })
+}
+
+async fn senders(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Result<Markup, Failure> {
+    let query = asked.with(&["days", "from", "to", "page"], &[("per_page", PER_PAGE)]);
+    let list: SenderList = visitor.api.get(&below(id, &format!("/dmarc/senders{query}"))?).await?;
+    let to = |number: &str| {
+        format!(
+            "{base}{}",
+            asked.with(&["days", "from", "to", "group"], &[("page", number)])
+        )
+    };
+    let addresses = |sender: &Sender| {
+        let network = sender.network.as_deref().unwrap_or_default();
+        format!("{base}{}", asked.with(&RANGE, &[("network", network)]))
+    };
+    Ok(html! {
+        div .scroll tabindex="0" role="region" aria-label="Sending organisations" {
+            table .cards {
+                thead { tr {
+                    th scope="col" { "Organisation or network" }
+                    th scope="col" .num { "Sources" }
+                    th scope="col" .num { "Messages" }
+                    th scope="col" { "Pass" }
+                    th scope="col" .num { "Fail" }
+                    th scope="col" { "First seen" }
+                    th scope="col" { "Last seen" }
+                } }
+                tbody { @for sender in &list.senders { tr {
+                    th scope="row" { a href=(addresses(sender)) {
+                        @match (&sender.org_name, &sender.network) {
+                            (Some(name), _) => { (hostile(name)) }
+                            (None, Some(network)) => { (network) }
+                            (None, None) => { "no readable address" }
+                        }
+                    } }
+                    td .num data-label="Sources" { (grouped(sender.sources)) }
+                    td .num data-label="Messages" { (grouped(sender.count)) }
+                    td data-label="Pass" { (rate(sender.pass_count, sender.fail_count)) }
+                    td .num data-label="Fail" { (grouped(sender.fail_count)) }
+                    td data-label="First seen" { (sender.first_seen) }
+                    td data-label="Last seen" { (sender.last_seen) }
+                } } }
+            }
+        }
+        (pages(&list.pagination, ("organisation or network", "organisations and networks"), to))
+    })
+}
+
+/// A table of sources; `sorted_at` is the page whose links sort it, if one does.
+pub(super) fn table(view: &str, asked: &Asked, sources: &[Source], sorted_at: Option<&str>) -> Markup {
+    let range = asked.only(&RANGE);
+    let head = |word: &'static str, title: &'static str| match sorted_at {
+        Some(base) => sortable(asked, &NAMES[..8], base, (word, title), word == "count"),
+        None => html! { th scope="col" .num[word.ends_with("count")] { (title) } },
+    };
+    html! {
+        div .scroll tabindex="0" role="region" aria-label="Sources" {
+            table .cards {
+                thead { tr {
+                    (head("source_ip", "Address"))
+                    th scope="col" { "Organisation" }
+                    (head("count", "Messages"))
+                    (head("pass_rate", "Pass"))
+                    (head("fail_count", "Fail"))
+                    th scope="col" .num { "DKIM" }
+                    th scope="col" .num { "SPF" }
+                    (head("first_seen", "First seen"))
+                    (head("last_seen", "Last seen"))
+                } }
+                tbody { @for source in sources { tr {
+                    th scope="row" {
+                        a .mono href=(format!("{view}/sources/{}{range}", query_escaped(address(source)))) {
+                            @match &source.source_ip { Some(address) => { (address) } None => { "no readable address" } }
+                        }
+                        @if let Some(ptr) = &source.ptr { div .small.muted { (hostile(ptr)) } }
+                    }
+                    td data-label="Organisation" {
+                        (hostile_or_dash(source.org_name.as_deref()))
+                        @if let Some(country) = &source.country { " " span .muted { (hostile(country)) } }
+                    }
+                    td .num data-label="Messages" { (grouped(source.count)) }
+                    td data-label="Pass" { (rate(source.pass_count, source.fail_count)) }
+                    td .num data-label="Fail" { (grouped(source.fail_count)) }
+                    td .num data-label="DKIM" { (percent_text(source.dkim_aligned, source.count.saturating_sub(source.dkim_aligned))) }
+                    td .num data-label="SPF" { (percent_text(source.spf_aligned, source.count.saturating_sub(source.spf_aligned))) }
+                    td .day data-label="First seen" { (source.first_seen) }
+                    td .day data-label="Last seen" { (source.last_seen) }
+                } } }
+            }
+        }
+    }
+}
+
+/// An address as the API's paths take it.
+fn address(source: &Source) -> &str {
+    source.source_ip.as_deref().unwrap_or("unknown")
+}
+
+/// `GET /view/{id}/sources/{source_ip}`
+pub(super) async fn one(
+    visitor: Visitor,
+    Path((id, address)): Path<(String, String)>,
+    asked: Asked,
+) -> Result<Markup, Failure> {
+    let domain = find(&visitor, &id).await?;
+    let query = asked.only(&["days", "from", "to", "before"]);
+    let path = below(&id, &format!("/dmarc/sources/{}{query}", query_escaped(&address)))?;
+    let detail: SourceDetail = visitor.api.get(&path).await?;
+    let source = &detail.source;
+    let base = format!("/view/{id}/sources/{}", query_escaped(&address));
+    let range = asked.only(&RANGE);
+    let content = html! {
+        nav .crumbs aria-label="Source" { a href=(format!("/view/{id}/sources{range}")) { "Sources" } }
+        h2 .mono { @match &source.source_ip { Some(address) => { (address) } None => { "No readable address" } } }
+        (range_form(&base, &asked, &[]))
+        dl .figures {
+            div { dt { "Messages" } dd { (grouped(source.count)) } }
+            div { dt { "Pass DMARC" } dd { (percent_text(source.pass_count, source.fail_count)) } }
+            div { dt { "Fail" } dd .bad[source.fail_count > 0] { (grouped(source.fail_count)) } }
+            div { dt { "First seen" } dd .day { (source.first_seen) } }
+            div { dt { "Last seen" } dd .day { (source.last_seen) } }
+        }
+        section .card aria-labelledby="records" {
+            div .head {
+                h2 #records { "Records behind it" }
+                (csv_link(&format!("{base}/records.csv{}", asked.only(&["days", "from", "to", "before"]))))
+            }
+            (done(&source.dispositions))
+            @if detail.records.is_empty() {
+                p .muted { "None in the reports looked through: the records may be gone with age, or in older reports." }
+            } @else {
+                div .scroll tabindex="0" role="region" aria-label="Records" {
+                    table .cards.records {
+                        thead { tr {
+                            th scope="col" { "Report" }
+                            th scope="col" .num { "Messages" }
+                            th scope="col" { "Result" }
+                            th scope="col" { "From" }
+                            th scope="col" { "DKIM" }
+                            th scope="col" { "SPF" }
+                            th scope="col" { "Done with it" }
+                        } }
+                        tbody { @for one in &detail.records { tr .(one.record.result.as_str()) {
+                            td data-label="Report" {
+                                a href=(format!("/view/{id}/reports/{}", one.report.id)) { (hostile_or_dash(one.report.org_name.as_deref())) }
+                                div .small.muted { (time(&one.report.date_range_begin)) " to " (time(&one.report.date_range_end)) }
+                            }
+                            (record_cells(&one.record))
+                        } } }
+                    }
+                }
+            }
+            @if let Some(next) = &detail.next {
+                p { a .button href=(format!("{base}{}", asked.with(&RANGE, &[("before", next)]))) { "Look through older reports" } }
+            }
+        }
+    };
+    Ok(page(&visitor, &domain, Tab::Sources, &asked, content))
+}
+
+/// `GET /view/{id}/sources.csv`
+pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
+    let path = below(&id, &format!("/dmarc/sources{}", asked.only(&NAMES[..7])))?;
+    let columns = &[
+        ("source_ip", "/source_ip"),
+        ("org_name", "/org_name"),
+        ("ptr", "/ptr"),
+        ("country", "/country"),
+        ("messages", "/count"),
+        ("pass", "/pass_count"),
+        ("fail", "/fail_count"),
+        ("dkim_aligned", "/dkim_aligned"),
+        ("spf_aligned", "/spf_aligned"),
+        ("first_seen", "/first_seen"),
+        ("last_seen", "/last_seen"),
+    ];
+    export::csv(&visitor.api, path, "sources", columns, "sources").await
+}
+
+/// `GET /view/{id}/senders.csv`
+pub(super) async fn senders_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
+    let path = below(&id, &format!("/dmarc/senders{}", asked.only(&RANGE)))?;
+    let columns = &[
+        ("org_name", "/org_name"),
+        ("network", "/network"),
+        ("sources", "/sources"),
+        ("messages", "/count"),
+        ("pass", "/pass_count"),
+        ("fail", "/fail_count"),
+        ("first_seen", "/first_seen"),
+        ("last_seen", "/last_seen"),
+    ];
+    export::csv(&visitor.api, path, "senders", columns, "organisations").await
+}
+
+/// `GET /view/{id}/sources/{source_ip}/records.csv`: the records that the page shows.
+pub(super) async fn records_csv(
+    visitor: Visitor,
+    Path((id, address)): Path<(String, String)>,
+    asked: Asked,
+) -> Result<Response, Failure> {
+    let query = asked.only(&["days", "from", "to", "before"]);
+    let path = below(&id, &format!("/dmarc/sources/{}{query}", query_escaped(&address)))?;
+    let columns = &[
+        ("report", "/report/id"),
+        ("reporter", "/report/org_name"),
+        ("begin", "/report/date_range_begin"),
+        ("end", "/report/date_range_end"),
+        ("messages", "/count"),
+        ("result", "/result"),
+        ("disposition", "/disposition"),
+        ("dkim_aligned", "/dkim_aligned"),
+        ("spf_aligned", "/spf_aligned"),
+        ("header_from", "/header_from"),
+        ("envelope_from", "/envelope_from"),
+        ("dkim", "/dkim"),
+        ("spf", "/spf"),
+        ("reasons", "/reasons"),
+    ];
+    export::csv(&visitor.api, path, "records", columns, "records").await
+}

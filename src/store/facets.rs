@@ -1,0 +1,332 @@
+//! `daily_facets`: a domain's messages by day and by who reported or signed them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::report::{AuthResult, Day, DayRange, Evidence};
+
+use super::db::{Args, Conn};
+use super::message::DayFigures;
+use super::sql::sql;
+use super::{DomainId, Store, StoreError, reports};
+
+/// Signers that one report can add to one day; those with the fewest messages beyond it are gathered under empty names.
+const SIGNERS_MAX: usize = 64;
+/// A name is kept up to this length.
+const NAME_BYTES_MAX: usize = 255;
+
+/// Who reports on a domain, in a range of days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reporter {
+    /// As it calls itself; empty if it does not.
+    pub org_name: String,
+    /// Messages that passed.
+    pub pass: u64,
+    pub fail: u64,
+    /// Reports whose window begins in the range.
+    pub reports: u64,
+    /// Days of the range on which a report's window begins, and the last of them.
+    pub report_days: u64,
+    pub last_report: Option<Day>,
+}
+
+/// Signatures of one domain and selector, in a range of days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// `d=`. Both names are empty where a report has too many signers to keep all apart.
+    pub domain: String,
+    /// `s=`; empty where reporters do not say.
+    pub selector: String,
+    /// Messages whose signature passed.
+    pub pass: u64,
+    pub fail: u64,
+    /// The first and last day with such messages.
+    pub first_seen: Option<Day>,
+    pub last_seen: Option<Day>,
+}
+
+/// What a facet is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum FacetKind {
+    Reporter,
+    Signature,
+}
+
+/// One facet of one day.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FacetKey {
+    pub kind: FacetKind,
+    pub day: Day,
+    pub facet: String,
+    pub detail: String,
+}
+
+/// Its messages and reports; what is taken away is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct FacetSums {
+    pub pass: i64,
+    pub fail: i64,
+    pub reports: i64,
+}
+
+/// A report's messages of one day that were signed by one domain with one selector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub domain: String,
+    pub selector: String,
+    pub pass: u64,
+    pub fail: u64,
+}
+
+impl FacetKind {
+    pub const fn code(self) -> i64 {
+        match self {
+            Self::Reporter => 0,
+            Self::Signature => 1,
+        }
+    }
+
+    pub const fn from_code(code: i64) -> Option<Self> {
+        match code {
+            0 => Some(Self::Reporter),
+            1 => Some(Self::Signature),
+            _ => None,
+        }
+    }
+}
+
+impl FacetSums {
+    /// Adds `other`, `sign` times.
+    pub fn add(&mut self, other: Self, sign: i64) {
+        self.pass += other.pass * sign;
+        self.fail += other.fail * sign;
+        self.reports += other.reports * sign;
+    }
+
+    /// Calls `each` with all that one report adds.
+    pub fn of_report(
+        begin: Day,
+        org_name: Option<&str>,
+        days: &[DayFigures],
+        mut each: impl FnMut(FacetKey, FacetSums),
+    ) {
+        let reporter = |day| FacetKey {
+            kind: FacetKind::Reporter,
+            day,
+            facet: cut(org_name).to_owned(),
+            detail: String::new(),
+        };
+        let reports = 1;
+        each(
+            reporter(begin),
+            Self {
+                reports,
+                ..Self::default()
+            },
+        );
+        let sums = |pass: u64, fail: u64| Self {
+            pass: pass.cast_signed(),
+            fail: fail.cast_signed(),
+            reports: 0,
+        };
+        for figures in days {
+            each(reporter(figures.day), sums(figures.totals.pass, figures.totals.fail));
+            for signed in &figures.signed {
+                let key = FacetKey {
+                    kind: FacetKind::Signature,
+                    day: figures.day,
+                    facet: signed.domain.clone(),
+                    detail: signed.selector.clone(),
+                };
+                each(key, sums(signed.pass, signed.fail));
+            }
+        }
+    }
+}
+
+/// Adds up messages by who signed them. A message with several signatures counts for each signer, once.
+pub(super) fn signed<'e>(counts: impl Iterator<Item = (&'e Evidence, u64)>) -> Vec<Signed> {
+    let mut sums: HashMap<(&str, &str), (u64, u64)> = HashMap::new();
+    let mut signers: BTreeMap<(&str, &str), bool> = BTreeMap::new();
+    for (evidence, count) in counts {
+        signers.clear();
+        for dkim in &evidence.dkim {
+            // Some write a result without a signature: there is no signer.
+            if dkim.domain.is_some() || dkim.selector.is_some() {
+                let signer = (cut(dkim.domain.as_deref()), cut(dkim.selector.as_deref()));
+                *signers.entry(signer).or_default() |= dkim.result == AuthResult::Pass;
+            }
+        }
+        for (signer, passed) in &signers {
+            let (pass, fail) = sums.entry(*signer).or_default();
+            *if *passed { pass } else { fail } += count;
+        }
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    if sums.len() > SIGNERS_MAX {
+        sums.sort_unstable_by_key(|(signer, (pass, fail))| (std::cmp::Reverse(pass + fail), *signer));
+        let rest = sums.split_off(SIGNERS_MAX);
+        let (pass, fail) = rest
+            .iter()
+            .fold((0, 0), |sum, (_, (pass, fail))| (sum.0 + pass, sum.1 + fail));
+        match sums.iter_mut().find(|(signer, _)| *signer == ("", "")) {
+            Some((_, known)) => *known = (known.0 + pass, known.1 + fail),
+            None => sums.push((("", ""), (pass, fail))),
+        }
+    }
+    sums.sort_unstable();
+    let signed = sums.into_iter().map(|((domain, selector), (pass, fail))| Signed {
+        domain: domain.to_owned(),
+        selector: selector.to_owned(),
+        pass,
+        fail,
+    });
+    signed.collect()
+}
+
+fn cut(name: Option<&str>) -> &str {
+    let name = name.unwrap_or_default();
+    &name[..name.floor_char_boundary(NAME_BYTES_MAX)]
+}
+
+impl Store {
+    /// Who reported on the domain in a range of days: by messages, most first, then by name.
+    pub async fn reporters(&self, domain: DomainId, range: DayRange) -> Result<Vec<Reporter>, StoreError> {
+        let rows = self.facets(domain, FacetKind::Reporter, range).await?;
+        let mut reporters = Vec::with_capacity(rows.len());
+        for row in &rows {
+            reporters.push(Reporter {
+                org_name: row.text(0)?,
+                pass: row.count(2)?,
+                fail: row.count(3)?,
+                reports: row.count(4)?,
+                report_days: row.count(8)?,
+                last_report: day(row.opt_int(7)?),
+            });
+        }
+        reporters.retain(|one| one.pass + one.fail + one.reports > 0);
+        reporters.sort_unstable_by(|a, b| {
+            let messages = (b.pass + b.fail).cmp(&(a.pass + a.fail));
+            messages.then_with(|| a.org_name.cmp(&b.org_name))
+        });
+        Ok(reporters)
+    }
+
+    /// Who signed the domain's mail in a range of days: by messages, most first, then by name.
+    pub async fn signatures(&self, domain: DomainId, range: DayRange) -> Result<Vec<Signature>, StoreError> {
+        let rows = self.facets(domain, FacetKind::Signature, range).await?;
+        let mut signatures = Vec::with_capacity(rows.len());
+        for row in &rows {
+            signatures.push(Signature {
+                domain: row.text(0)?,
+                selector: row.text(1)?,
+                pass: row.count(2)?,
+                fail: row.count(3)?,
+                first_seen: day(row.opt_int(5)?),
+                last_seen: day(row.opt_int(6)?),
+            });
+        }
+        signatures.retain(|one| one.pass + one.fail > 0);
+        signatures.sort_unstable_by(|a, b| {
+            let messages = (b.pass + b.fail).cmp(&(a.pass + a.fail));
+            messages.then_with(|| (&a.domain, &a.selector).cmp(&(&b.domain, &b.selector)))
+        });
+        Ok(signatures)
+    }
+
+    /// Counts the facets of reports that came before there were any, once. Reports whose records have gone have none.
+    pub(super) async fn fill_facets(&self) -> Result<(), StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().text("facets_missing");
+        let missing = Conn(&mut conn).first(sql!("counter_read"), args).await?;
+        if missing.map_or(Ok(0), |row| row.int(0))? == 0 {
+            return Ok(());
+        }
+        tracing::info!("older reports are counted by reporter and signer, once");
+        let domains = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
+        drop(conn);
+        for row in &domains {
+            let domain = DomainId(row.int(0)?);
+            let mut write = self.write().await?;
+            let (mut conn, _) = write.parts();
+            if !conn.hold(vec![domain]).await?.is_empty() {
+                conn.run(sql!("domain_clear_daily_facets"), Args::default().int(domain.0))
+                    .await?;
+                fill(&mut conn, domain).await?;
+            }
+            write.commit().await?;
+        }
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.run(sql!("facets_done"), Args::default()).await?;
+        write.commit().await
+    }
+
+    async fn facets(
+        &self,
+        domain: DomainId,
+        kind: FacetKind,
+        range: DayRange,
+    ) -> Result<Vec<super::db::Row>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default()
+            .int(domain.0)
+            .int(kind.code())
+            .int(range.first.0.into())
+            .int(range.last.0.into());
+        Conn(&mut conn).all(sql!("daily_facets_range"), args).await
+    }
+}
+
+/// Writes facets.
+pub(super) async fn write(
+    conn: &mut Conn<'_>,
+    facets: &BTreeMap<(DomainId, FacetKey), FacetSums>,
+) -> Result<(), StoreError> {
+    let facets: Vec<_> = facets.iter().collect();
+    conn.bulk(sql!("daily_facets_add"), &facets, |args, ((domain, key), sums)| {
+        args.push_int(domain.0);
+        args.push_int(key.kind.code());
+        args.push_int(key.day.0.into());
+        args.push_text(&key.facet);
+        args.push_text(&key.detail);
+        args.push_int(sums.pass);
+        args.push_int(sums.fail);
+        args.push_int(sums.reports);
+    })
+    .await
+}
+
+/// Reports recounted at a time.
+const REPORTS_AT_ONCE: i64 = 1_000;
+
+async fn fill(conn: &mut Conn<'_>, domain: DomainId) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
+        let rows = conn.all(sql!("report_all_after"), args).await?;
+        let mut facets: BTreeMap<(DomainId, FacetKey), FacetSums> = BTreeMap::new();
+        for row in &rows {
+            let report = reports::summary(row)?;
+            after = report.no.0;
+            if report.counted && report.records_kept {
+                let recount = reports::recount(conn, domain, report.no).await?;
+                FacetSums::of_report(
+                    recount.begin,
+                    recount.org_name.as_deref(),
+                    &recount.days,
+                    |key, sums| {
+                        facets.entry((domain, key)).or_default().add(sums, 1);
+                    },
+                );
+            }
+        }
+        write(conn, &facets).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn day(number: Option<i64>) -> Option<Day> {
+    number.and_then(|number| i32::try_from(number).ok()).map(Day)
+}

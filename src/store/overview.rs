@@ -1,0 +1,107 @@
+//! All domains of an account at a glance.
+
+use hashbrown::HashMap;
+
+use crate::report::{Day, DayRange, PolicyPublished};
+
+use super::db::{Args, Conn};
+use super::sql::sql;
+use super::{DayTotals, DomainId, Millis, ReportSummary, Store, StoreError, Totals, reports};
+
+/// A domain's messages in a range of days.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DomainFigures {
+    /// Only `pass` and `fail` are set.
+    pub totals: Totals,
+    /// The days with messages, ascending.
+    pub days: Vec<DayTotals>,
+}
+
+/// What the report that came last says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Latest {
+    pub policy: PolicyPublished,
+    pub received_at: Millis,
+}
+
+impl Store {
+    /// What the mail of each of these domains did in a range of days, which costs a look for each of its days. Domains
+    /// without messages are left out.
+    pub async fn overview(
+        &self,
+        domains: &[DomainId],
+        range: DayRange,
+    ) -> Result<HashMap<DomainId, DomainFigures>, StoreError> {
+        let mut conn = self.read().await?;
+        let days = domains
+            .iter()
+            .flat_map(|domain| range.iter().map(move |day| (*domain, day)));
+        let days: Vec<_> = days.collect();
+        let rows = Conn(&mut conn)
+            .bulk_all(sql!("daily_totals_by_day"), &days, |args, (domain, day)| {
+                args.push_int(domain.0);
+                args.push_int(day.0.into());
+            })
+            .await?;
+        let mut figures: HashMap<DomainId, DomainFigures> = HashMap::new();
+        for row in &rows {
+            let totals = Totals {
+                pass: row.count(2)?,
+                fail: row.count(3)?,
+                ..Totals::default()
+            };
+            if totals.messages() == 0 {
+                continue;
+            }
+            let one = figures.entry(DomainId(row.int(0)?)).or_default();
+            one.totals.add(&totals);
+            one.days.push(DayTotals {
+                day: Day(i32::try_from(row.int(1)?).unwrap_or_default()),
+                totals,
+            });
+        }
+        for one in figures.values_mut() {
+            one.days.sort_unstable_by_key(|day| day.day);
+        }
+        Ok(figures)
+    }
+
+    /// The policy in the report that came last about each of these domains, and when it came.
+    pub async fn latest(&self, domains: &[DomainId]) -> Result<HashMap<DomainId, Latest>, StoreError> {
+        let mut conn = self.read().await?;
+        let mut latest = HashMap::with_capacity(domains.len());
+        for &domain in domains {
+            if let Some(report) = latest_reports(&mut Conn(&mut conn), domain, 1).await?.pop() {
+                let one = Latest {
+                    policy: report.policy,
+                    received_at: report.received_at,
+                };
+                latest.insert(domain, one);
+            }
+        }
+        Ok(latest)
+    }
+
+    /// The reports that came last about any of these domains, counted or not, the latest first; at most `count`.
+    pub async fn arrivals(
+        &self,
+        domains: &[DomainId],
+        count: u32,
+    ) -> Result<Vec<(DomainId, ReportSummary)>, StoreError> {
+        let mut conn = self.read().await?;
+        let mut arrivals = Vec::new();
+        for &domain in domains {
+            let latest = latest_reports(&mut Conn(&mut conn), domain, count).await?;
+            arrivals.extend(latest.into_iter().map(|report| (domain, report)));
+        }
+        arrivals.sort_unstable_by_key(|(_, report)| std::cmp::Reverse((report.received_at, report.no)));
+        arrivals.truncate(count as usize);
+        Ok(arrivals)
+    }
+}
+
+async fn latest_reports(conn: &mut Conn<'_>, domain: DomainId, count: u32) -> Result<Vec<ReportSummary>, StoreError> {
+    let args = Args::default().int(domain.0).int(count.into());
+    let rows = conn.all(sql!("report_latest"), args).await?;
+    rows.iter().map(reports::summary).collect()
+}

@@ -1,0 +1,61 @@
+// Reports whose every text is an attack: node tests/browser/hostile.mjs ORIGIN KEY PAYLOADS_FILE
+// The file has a JSON list of {payload, report}; the report with that number has the payload in every field.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { signIn, withBrowser } from "./browser.mjs";
+import { shown, watch } from "./pages.mjs";
+
+const [origin, key, file] = process.argv.slice(2);
+const attacks = JSON.parse(readFileSync(file, "utf8"));
+assert.ok(attacks.length >= 100);
+
+await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) => {
+  const page = context.pages()[0];
+  await page.addInitScript(() => { globalThis.attacked = []; });
+  const watched = watch(page, origin);
+  await signIn(page, origin, key);
+  const view = await page.locator("table a[href^='/view/']").first().getAttribute("href");
+  const safe = async (path) => {
+    await page.goto(origin + path);
+    const state = await page.evaluate(() => {
+      const foreign = "script:not([src^='/assets/']), iframe, object, embed, img:not([src^='/assets/']), link:not([href^='/assets/']), base, style, " +
+        "meta[http-equiv], svg script, svg a, svg image, svg animate, [style], math, video, audio, marquee, template, textarea, body body";
+      const handlers = [...document.querySelectorAll("*")].filter((one) => [...one.attributes].some((attribute) => attribute.name.startsWith("on")));
+      const links = [...document.querySelectorAll("a, form")].filter((one) => !["http:", "https:"].includes(new URL(one.href ?? one.action).protocol));
+      return {
+        attacked: globalThis.attacked,
+        foreign: [...document.querySelectorAll(foreign)].map((one) => one.outerHTML.slice(0, 200)),
+        handlers: handlers.length,
+        links: links.length,
+        title: document.title,
+        text: document.body.textContent,
+      };
+    });
+    assert.deepEqual([state.attacked, state.foreign, state.handlers, state.links], [[], [], 0, 0], path);
+    // Nothing is left that could turn the line around.
+    assert.doesNotMatch(state.text + state.title, /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u, path);
+    watched.clean();
+    return state.text;
+  };
+
+  for (const { payload, report } of attacks) {
+    const text = await safe(`${view}/reports/${report}`);
+    const expected = shown(payload);
+    const times = text.split(expected).length - 1;
+    assert.ok(times >= 8, `${JSON.stringify(payload)} is shown ${times} times`);
+  }
+  for (const path of [
+    "/", "/intake", "/intake?kind=all", view, `${view}/sources`, `${view}/sources?group=organization`, `${view}/sources/198.51.100.1`,
+    `${view}/reporters`, `${view}/reporters?page=2`, `${view}/dkim`, `${view}/dkim?page=2`, `${view}/reports`, `${view}/reports?page=2`, `${view}/setup`,
+  ]) {
+    await safe(path);
+  }
+  const listed = (await safe(`${view}/reports`)) + (await safe(`${view}/reports?page=2`)) + (await safe(`${view}/reports?page=3`));
+  for (const { payload } of attacks) assert.ok(listed.includes(shown(payload)), `${JSON.stringify(payload)} is in the list of reports`);
+
+  // What comes back in an address is text as well.
+  for (const { payload } of attacks) {
+    await safe(`${view}/reports?org=${encodeURIComponent(payload)}`);
+    await safe(`/?search=${encodeURIComponent(payload)}`);
+  }
+});

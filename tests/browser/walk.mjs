@@ -1,0 +1,259 @@
+// A walk through all that the page does: node tests/browser/walk.mjs ORIGIN KEY READING_KEY REPORT_FILE BROKEN_FILE
+// The domain example.com has reports of 2026-03-22 and earlier; the clock stands on 2026-03-23.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { signIn, withBrowser } from "./browser.mjs";
+import { accessible, watch } from "./pages.mjs";
+
+const [origin, key, readingKey, reportFile, brokenFile] = process.argv.slice(2);
+const step = (name) => console.log(`-- ${name}`);
+
+// Without movement: colours are looked at, and must not be on their way.
+const options = { viewport: { width: 1280, height: 860 }, colorScheme: "light", reducedMotion: "reduce", acceptDownloads: true };
+await withBrowser(options, async (context) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin });
+  const page = context.pages()[0];
+  const watched = watch(page, origin);
+  const check = async (name) => {
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      assert.deepEqual(await accessible(page), [], `${name}, ${colorScheme}`);
+    }
+    watched.clean();
+  };
+  const text = (selector) => page.locator(selector).innerText();
+  const figure = async (title) => (await text(`.figures div:has(dt:text-is("${title}")) dd`)).trim();
+
+  step("nobody sees anything before signing in");
+  await page.goto(`${origin}/intake`);
+  assert.equal(new URL(page.url()).pathname, "/sign-in");
+  await check("sign-in");
+  await page.fill("#key", `sk_live_${"a".repeat(43)}`);
+  await page.click("button[type=submit]");
+  assert.match(await text("[role=alert]"), /not known/);
+
+  step("sign in: back to where one wanted to go, with a cookie that no script sees");
+  await page.fill("#key", key);
+  await page.click("button[type=submit]");
+  await page.goto(`${origin}/intake`);
+  assert.equal(new URL(page.url()).pathname, "/intake");
+  assert.equal(await page.evaluate(() => document.cookie), "");
+  const [cookie] = await context.cookies(origin);
+  assert.deepEqual(
+    [cookie.name, cookie.httpOnly, cookie.secure, cookie.sameSite, cookie.path],
+    ["__Host-tallymark", true, true, "Strict", "/"],
+  );
+  await check("intake");
+
+  step("overview");
+  await page.goto(`${origin}/`);
+  const before = await figure("Messages");
+  await check("overview");
+  await page.fill("#search", "no-such");
+  await page.click("text=Find");
+  assert.match(await text("main"), /No domain has that/);
+  await page.goto(`${origin}/`);
+  await page.click("table a:has-text('example.com')");
+
+  step("a range that is in the address");
+  await page.waitForURL("**/view/dom_*");
+  const view = new URL(page.url()).pathname;
+  await check("domain");
+  const month = await figure("Messages");
+  await page.click(".segments a:text-is('7 days')");
+  await page.waitForURL("**?days=7");
+  assert.notEqual(await figure("Messages"), month);
+  assert.equal(await page.locator(".chart.wide .hits rect").count(), 7);
+  await page.fill("#from", "2026-03-01");
+  await page.fill("#to", "2026-03-10");
+  await page.click(".range button");
+  await page.waitForURL("**?from=2026-03-01&to=2026-03-10");
+  assert.equal(await page.locator(".chart.wide .hits rect").count(), 10);
+
+  step("values under the pointer and by the keyboard");
+  await page.goto(`${origin}${view}`);
+  await page.locator(".chart.wide").focus();
+  await page.keyboard.press("ArrowRight");
+  assert.match(await text(".chart.wide .tip"), /2026-03-23/);
+  await page.keyboard.press("ArrowLeft");
+  assert.match(await text(".chart.wide .tip"), /2026-03-22[\s\S]*passed/);
+  await page.locator(".chart.wide .hits rect").nth(3).hover();
+  assert.match(await text(".chart.wide .tip"), /2026-02-25/);
+
+  step("sort, filter, group, drill down to the records");
+  await page.click(".tabs a:text-is('Sources')");
+  await check("sources");
+  const fails = async () => (await page.locator("td[data-label=Fail]").allInnerTexts()).map((number) => Number(number.replaceAll(",", "")));
+  await page.click("thead a:text-is('Fail')");
+  await page.waitForURL("**sort=fail_count*");
+  assert.deepEqual(await fails(), (await fails()).toSorted((a, b) => b - a));
+  assert.equal(await page.locator("th[aria-sort=descending]").innerText(), "Fail ↓".replace(" ↓", ""));
+  await page.click("thead a:text-is('Fail')");
+  await page.waitForURL("**order=asc*");
+  assert.deepEqual(await fails(), (await fails()).toSorted((a, b) => a - b));
+  const all = (await fails()).length;
+  await page.selectOption("#result", "fail");
+  await page.click("button:text-is('Filter')");
+  await page.waitForURL("**result=fail*");
+  const failing = (await fails()).length;
+  assert.ok(failing > 0 && failing < all, `${failing} of ${all}`);
+  await page.click("text=Group by organisation");
+  await check("organisations");
+  await page.click("tbody th a:text-is('203.0.113.0/24')");
+  await page.waitForURL("**network=203.0.113.0*");
+  await page.click("tbody th a >> nth=0");
+  await page.waitForURL("**/sources/203.0.113.*");
+  await check("source");
+  assert.ok(await page.locator(".records tbody tr").count() > 0);
+  await page.click(".records tbody td a >> nth=0");
+  await page.waitForURL("**/reports/*");
+  await check("report");
+  const original = page.waitForEvent("download");
+  await page.click("a:text-is('Original')");
+  assert.match((await original).suggestedFilename(), /^report-\d+\./);
+
+  step("the other tables, and all of them as CSV");
+  for (const [tab, heading] of [["Reporters", "Reporters"], ["DKIM", "DKIM signatures"], ["Reports", "Reports"]]) {
+    await page.click(`.tabs a:text-is('${tab}')`);
+    assert.equal(await text(".card h2 >> nth=0"), heading);
+    await check(tab);
+    const download = page.waitForEvent("download");
+    await page.click("a.csv");
+    const lines = readFileSync(await (await download).path(), "utf8").trim().split("\r\n");
+    assert.ok(lines.length > 1 && lines[0].includes(","), tab);
+  }
+  await page.fill("#org", "google.com");
+  await page.click("button:text-is('Filter')");
+  await page.waitForURL("**org=google.com*");
+  assert.ok((await page.locator("tbody tr").count()) > 0);
+
+  step("add a domain, copy a record, verify");
+  await page.goto(`${origin}/`);
+  await page.click("text=Add a domain");
+  await check("add");
+  await page.fill("#name", "no domain");
+  await page.click("button:text-is('Add')");
+  assert.ok(await page.locator("#problem").isVisible());
+  await page.fill("#name", "new.example");
+  await page.click("button:text-is('Add')");
+  await page.waitForURL("**/setup?added=true");
+  await check("setup");
+  const record = page.locator("[data-purpose=dmarc]");
+  const value = await record.locator("code").nth(1).innerText();
+  await record.locator("button").nth(1).click();
+  await record.locator("button:text-is('Copied')").waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), value);
+  assert.match(value, /^v=DMARC1; p=none; rua=mailto:/);
+  await page.click("text=Verify now");
+  await page.waitForURL("**/setup?verified=true");
+  await check("verified");
+  assert.equal(await text("[data-purpose=spf] .chip >> nth=0"), "found");
+  assert.equal(await text("[data-purpose=dmarc] .chip >> nth=0"), "to be changed");
+  assert.ok((await text("[data-purpose=dmarc] p.bad")).length > 10);
+
+  step("empty states say what to do");
+  await page.click(".tabs a:text-is('Overview')");
+  assert.match(await text(".empty"), /DNS records to publish/);
+  await check("empty");
+
+  step("settings, and removing with confirmation");
+  await page.click(".tabs a:text-is('Settings')");
+  await check("settings");
+  await page.check("[name=inbound_enabled]");
+  await page.fill("#bimi_logo_url", "https://new.example/logo.svg");
+  await page.click("button:text-is('Save')");
+  await page.waitForURL("**/settings?saved=true");
+  assert.ok(await page.isChecked("[name=inbound_enabled]"));
+  await page.fill("#bimi_logo_url", "http://new.example/logo.svg");
+  await page.click("button:text-is('Save')");
+  assert.match(await text(".notice.bad"), /Nothing was changed/);
+  await page.goto(page.url());
+  await page.click("text=Remove…");
+  await check("remove");
+  await page.fill("#name", "other.example");
+  await page.click("text=Remove it");
+  assert.match(await text("[role=alert]"), /not its name/);
+  await page.fill("#name", "new.example");
+  await page.click("text=Remove it");
+  await page.waitForURL(`${origin}/`);
+  assert.equal(await page.locator("a:has-text('new.example')").count(), 0);
+
+  step("upload a report and see the number change");
+  await page.goto(`${origin}/intake`);
+  await page.setInputFiles("#files", reportFile);
+  await page.click("button:text-is('Upload')");
+  assert.match(await text("#uploaded"), /1 new report/);
+  await check("uploaded");
+  await page.goto(`${origin}/`);
+  const after = await figure("Messages");
+  assert.notEqual(after, before);
+
+  step("what cannot be read is shown with its reason, and can be tried again");
+  await page.goto(`${origin}/intake`);
+  await page.evaluate(() => {
+    const files = new DataTransfer();
+    files.items.add(new File(["<feedback><report_metadata>"], "broken.xml"));
+    document.getElementById("upload-form").dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+  });
+  await page.waitForURL("**/upload*");
+  assert.match(await text("#uploaded"), /1 part could not be read/);
+  await page.goto(`${origin}/`);
+  assert.match(await text(".attention"), /1 message in quarantine/);
+  await page.goto(`${origin}/intake`);
+  await check("quarantine");
+  await page.click("button:text-is('Try again')");
+  await page.waitForURL("**/intake?tried=again");
+  assert.match(await text("[role=status]"), /still cannot be read/);
+
+  step("sign out");
+  await page.click("text=Sign out");
+  await page.waitForURL("**/sign-in");
+  await page.goto(`${origin}/`);
+  assert.equal(new URL(page.url()).pathname, "/sign-in");
+
+  step("a reading key sees no buttons that change things");
+  await signIn(page, origin, readingKey);
+  for (const path of ["/", "/intake", view, `${view}/setup`]) {
+    await page.goto(origin + path);
+    const forms = await page.locator("form[method=post]").evaluateAll((all) => all.map((form) => new URL(form.action).pathname));
+    assert.deepEqual(forms, ["/sign-out"], path);
+    assert.equal(await page.locator("a:text-is('Add a domain'), .tabs a:text-is('Settings')").count(), 0, path);
+    await check(`reading ${path}`);
+  }
+  watched.clean();
+});
+
+const phone = { width: 390, height: 844 };
+
+await withBrowser({ viewport: phone, reducedMotion: "reduce" }, async (context) => {
+  step("on a phone nothing is wider than the screen");
+  const page = context.pages()[0];
+  const watched = watch(page, origin);
+  await signIn(page, origin, key);
+  const view = await page.locator("table a[href^='/view/']").first().getAttribute("href");
+  const below = ["", "/sources", "/sources?group=organization", "/sources/203.0.113.50", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
+  for (const path of ["/", "/intake", "/add", ...below.map((rest) => view + rest)]) {
+    await page.goto(origin + path);
+    const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    assert.ok(wide <= shown, `${path} is ${wide} wide on ${shown}`);
+    assert.deepEqual(await accessible(page), [], `${path} on a phone`);
+  }
+  watched.clean();
+});
+
+await withBrowser({ viewport: phone, javaScriptEnabled: false }, async (context) => {
+  step("without scripts");
+  const page = context.pages()[0];
+  const watched = watch(page, origin);
+  await signIn(page, origin, key);
+  await page.click("table a:has-text('example.com')");
+  await page.click(".segments a:text-is('7 days')");
+  await page.waitForURL("**?days=7");
+  assert.ok(await page.locator(".chart.slim").isVisible());
+  assert.ok(!(await page.locator(".chart.wide").isVisible()));
+  await page.goto(`${origin}/intake`);
+  await page.setInputFiles("#files", brokenFile);
+  await page.click("button:text-is('Upload')");
+  assert.match(await page.locator("#uploaded").innerText(), /0 new reports/);
+  watched.clean();
+});

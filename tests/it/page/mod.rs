@@ -1,0 +1,36 @@
+//! The web page: what protects it, and a walk through it with a real browser.
+
+mod browser;
+mod protection;
+
+use crate::http::{PASS, Row, Sample, TestApp};
+
+/// A failing source whose signature passes for another domain.
+const MIXED: Row = Row {
+    source: "192.0.2.7",
+    count: 2,
+    dkim: "pass",
+    spf: "fail",
+    disposition: "none",
+};
+
+/// An app with the domain example.com and a report a day, for 25 days.
+async fn app() -> (TestApp, String) {
+    let app = TestApp::start().await;
+    let domain = fill(&app).await;
+    (app, domain)
+}
+
+/// Adds that domain with its reports, and gives its id.
+async fn fill(app: &TestApp) -> String {
+    let domain = app.add_domain("example.com").await;
+    for day in 0..25 {
+        let mut sample = Sample::new("example.com", &format!("r{day}"), &[PASS, crate::http::FAIL, MIXED]);
+        sample.begin -= day * 86_400;
+        if day % 5 == 0 {
+            sample.org_name = "Outlook.com".to_owned();
+        }
+        app.upload(&domain, sample.xml()).await;
+    }
+    domain
+}
