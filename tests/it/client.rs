@@ -172,7 +172,9 @@ async fn what_the_document_says_is_so() {
     let dns = Dns::start().await;
     let [key, _] = prepare(home.path()).await;
     let server = Server::start(home.path(), &settings(&dns, "rate_per_second = 0"));
-    let (examples, seed) = match std::env::var("TALLYMARK_FUZZ_EXAMPLES") {
+    #[expect(clippy::disallowed_methods, reason = "how long the test takes is no setting")]
+    let examples = std::env::var("TALLYMARK_FUZZ_EXAMPLES");
+    let (examples, seed) = match examples {
         Ok(examples) => (examples, Vec::new()),
         Err(_) => ("10".to_owned(), vec!["--seed", "1"]),
     };

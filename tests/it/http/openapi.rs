@@ -1,6 +1,6 @@
 //! `/openapi.json`
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tallymark::http::{openapi, routes};
 
 use super::{Ask, PASS, Sample, TestApp};
