@@ -12,7 +12,7 @@ use super::figures::{DayBody, pass_rate, today};
 use super::gate::Client;
 use super::openapi::Parameter;
 use super::paging::{Pagination, cut, page};
-use super::range::day_range;
+use super::range::{FROM, TO, day_range};
 use super::records::PolicyBody;
 use super::reports::ReportItem;
 use super::schema::{Address, DayText, DomainKey, Instant, NameText, StatusWord};
@@ -126,12 +126,22 @@ const NEW_MESSAGES_MIN: u64 = 5;
 const OVERVIEW_DAYS_MAX: u64 = 92;
 const ARRIVALS: u32 = 50;
 
-/// Parameters that select domains.
-pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
-    name: "search",
-    says: "Only domains with this in their name.",
-    schema: || json!({ "type": "string", "examples": ["example"] }),
-}];
+/// The range, shorter than elsewhere, and what selects domains.
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "days",
+        says: "The last so many days up to today; 30 if nothing is said. Cannot be combined with `from` and `to`, which \
+               are at most 92 days.",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": OVERVIEW_DAYS_MAX }),
+    },
+    FROM,
+    TO,
+    Parameter {
+        name: "search",
+        says: "Only domains with this in their name.",
+        schema: || json!({ "type": "string", "examples": ["example"] }),
+    },
+];
 
 /// `GET /overview`
 pub(super) async fn overview(

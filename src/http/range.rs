@@ -10,12 +10,12 @@ use crate::report::{Day, DayRange};
 const DAYS_MAX: u32 = 3_650;
 const DAYS_DEFAULT: u32 = 30;
 
-const FROM: Parameter = Parameter {
+pub(super) const FROM: Parameter = Parameter {
     name: "from",
     says: "First day, included.",
     schema: || json!({ "type": "string", "format": "date", "examples": ["2026-03-01"] }),
 };
-const TO: Parameter = Parameter {
+pub(super) const TO: Parameter = Parameter {
     name: "to",
     says: "Last day, included; not before `from`.",
     schema: || json!({ "type": "string", "format": "date", "examples": ["2026-03-31"] }),

@@ -269,7 +269,7 @@ fn table() -> Vec<Entry> {
             "List the domains with their figures, by messages",
             overview::overview,
         )
-        .parameters(&[range::DAYS, paging::PARAMETERS, overview::PARAMETERS])
+        .parameters(&[paging::PARAMETERS, overview::PARAMETERS])
         .answers::<Overview>(200),
         route(
             &get,

@@ -80,7 +80,7 @@ impl FromRequestParts<AppState> for AddressInPath {
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "before",
     says: "Goes on where an answer with this `next` ended.",
-    schema: || json!({ "type": "string", "format": "place", "examples": ["1774137600_1"] }),
+    schema: || json!({ "type": "string", "pattern": "^[0-9]{1,15}_[1-9][0-9]{0,17}$", "examples": ["1774137600_1"] }),
 }];
 
 const UNKNOWN: &str = "unknown";

@@ -84,9 +84,9 @@ impl File {
 
     /// Brings the schema up to date.
     pub async fn migrate(&self, writer: &mut SqliteConnection) -> Result<(), StoreError> {
-        // Another process that opens the file at the same time may apply a migration between our look and our try; then
-        // it is there when we look again. That happens once a migration at the most.
-        for _ in MIGRATIONS.iter() {
+        // Another process that opens the file at the same time may apply a migration between our look and our try, or
+        // write where we have just read; then it is done when we look again. Each does so once a migration at the most.
+        for _ in 0..MIGRATIONS.iter().count() * STARTING_AT_ONCE_MAX {
             if MIGRATIONS.run_direct(None, writer, false).await.is_ok() {
                 return Ok(());
             }
@@ -105,6 +105,9 @@ impl File {
             .connect_lazy_with(options)
     }
 }
+
+/// Processes that may open a new file at the same time.
+const STARTING_AT_ONCE_MAX: usize = 16;
 
 /// May the same succeed later?
 pub(super) fn is_transient(error: &SqliteError) -> bool {

@@ -17,6 +17,8 @@ TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 DAY = st.dates(TODAY - datetime.timedelta(days=3000), TODAY).map(datetime.date.isoformat)
 schemathesis.openapi.format("date", DAY)
 
+schemathesis.openapi.format("network", st.ip_addresses().map(str))
+
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
@@ -30,6 +32,8 @@ def before_call(context, case, kwargs):
         if "report_id" in path_parameters:
             path_parameters.update(id=os.environ["DOMAIN"], report_id=int(os.environ["REPORT"]))
         in_order(case.query or {})
+        if case.operation.path == "/overview":
+            not_too_long(case.query or {})
         consistent(case)
 
 
@@ -40,6 +44,14 @@ def in_order(query):
         query["from"], query["to"] = min(begin, end), max(begin, end)
     if begin is not None or end is not None:
         query.pop("days", None)
+
+
+def not_too_long(query):
+    """An overview's `from` and `to` are at most 92 days."""
+    begin, end = query.get("from"), query.get("to")
+    if begin is not None:
+        last = datetime.date.fromisoformat(end) if end is not None else TODAY
+        query["from"] = max(begin, (last - datetime.timedelta(days=91)).isoformat())
 
 
 def consistent(case):
