@@ -33,6 +33,15 @@ mod tests {
         "set_aside_list",
     ];
 
+    /// Statements that are led by the domain alone on purpose: they remove all that it has, or stop after a few rows.
+    const WHOLE_DOMAINS: [&str; 5] = [
+        "domain_clear_evidence",
+        "domain_clear_originals",
+        "domain_clear_records",
+        "domain_clear_reports",
+        "report_latest",
+    ];
+
     fn statements() -> Vec<(String, String)> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sql");
         let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -63,6 +72,13 @@ mod tests {
                 .iter()
                 .any(|line| line.starts_with("SCAN") && !line.contains("CONSTANT ROW"));
             assert_eq!(scans, SCANS.contains(&&*name), "{name}: {lines:?}");
+            // A domain may have millions of these rows: a look-up that is led by the domain alone reads all of them.
+            let whole = lines.iter().any(|line| {
+                ["reports", "records", "evidence", "originals"]
+                    .iter()
+                    .any(|table| line.starts_with(&format!("SEARCH {table} ")) && line.ends_with("(domain_id=?)"))
+            });
+            assert_eq!(whole, WHOLE_DOMAINS.contains(&&*name), "{name}: {lines:?}");
         }
     }
 
