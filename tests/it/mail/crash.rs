@@ -7,6 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use std::io::Write as _;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tallymark::clock::Clock;
 use tallymark::ingest::{AddressNames, Addresses, Intake, IntakeOptions};
@@ -17,6 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::super::smtp::{report, stuffed};
@@ -59,11 +61,15 @@ impl Senders {
             if *self.acknowledged.borrow() == self.size.messages && self.to_send.lock().unwrap().is_empty() {
                 return;
             }
-            tokio::select! {
-                changed = serving.wait_for(|(other, _)| *other != run) => { changed.unwrap(); }
-                // Another sender had the last message, and it may come back to the queue.
-                changed = acknowledged.changed() => { changed.unwrap(); }
-            }
+            let news = async {
+                tokio::select! {
+                    changed = serving.wait_for(|(other, _)| *other != run) => { changed.unwrap(); }
+                    // Another sender had the last message, and it may come back to the queue.
+                    changed = acknowledged.changed() => { changed.unwrap(); }
+                }
+            };
+            // Told to come later, it comes later.
+            let _ = timeout(Duration::from_secs(1), news).await;
         }
     }
 
