@@ -183,27 +183,35 @@ impl Config {
     /// Says what of the lists cannot be used, and where.
     pub(super) fn check_lists(&self) -> Result<(), BadEntry> {
         let imap = self.imap.iter().enumerate();
-        let imap = imap.map(|(nth, one)| ("imap", nth, &one.name, one.complaint()));
+        let imap = imap.map(|(nth, one)| ("imap", nth, &one.name, one.place(), one.complaint()));
         let maildirs = self.maildir.iter().enumerate();
-        let maildirs = maildirs.map(|(nth, one)| ("maildir", nth, &one.name, needs_path(&one.path)));
+        let maildirs = maildirs.map(|(nth, one)| ("maildir", nth, &one.name, shown(&one.path), needs_path(&one.path)));
         let folders = self.folder.iter().enumerate();
-        let folders = folders.map(|(nth, one)| ("folder", nth, &one.name, needs_path(&one.path)));
-        let mut names: Vec<&str> = Vec::new();
-        for (list, nth, name, complaint) in imap.chain(maildirs).chain(folders) {
+        let folders = folders.map(|(nth, one)| ("folder", nth, &one.name, shown(&one.path), needs_path(&one.path)));
+        let mut known: Vec<(&str, String)> = Vec::new();
+        for (list, nth, name, place, complaint) in imap.chain(maildirs).chain(folders) {
             let message = if name.is_empty() {
                 Some(format!("each [[{list}]] needs a name"))
-            } else if names.contains(&name.as_str()) {
+            } else if known.iter().any(|(other, _)| other == name) {
                 Some(format!("there is another source named {name}"))
+            } else if let Some(message) = complaint {
+                Some(format!("{name}: {message}"))
             } else {
-                complaint.map(|message| format!("{name}: {message}"))
+                // Nothing would be counted twice, but both would move each mail, and some servers then have two of it.
+                let same = known.iter().find(|(_, other)| *other == place);
+                same.map(|(other, _)| format!("{name}: {other} reads {place} already"))
             };
             if let Some(message) = message {
                 return Err(BadEntry { list, nth, message });
             }
-            names.push(name);
+            known.push((name, place));
         }
         Ok(())
     }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 fn needs_path(path: &Path) -> Option<String> {
@@ -211,6 +219,11 @@ fn needs_path(path: &Path) -> Option<String> {
 }
 
 impl Imap {
+    /// What it reads, for people.
+    fn place(&self) -> String {
+        format!("{} of {} at {}", self.folder, self.user, self.host.to_ascii_lowercase())
+    }
+
     fn complaint(&self) -> Option<String> {
         let missing = |key: &str| Some(format!("{key} is missing"));
         let folders = [&self.processed_folder, &self.failed_folder, &self.other_folder];

@@ -242,6 +242,17 @@ mod tests {
             "t.toml:4: there is another source named a",
         );
         check("[[folder]]\nname = \"a\"\n", "t.toml:1: a: path is missing");
+        check(&two.replace("/b", "/a"), "t.toml:4: b: a reads /a already");
+        let mailbox = |name: &str, host: &str, folder: &str| {
+            format!(
+                "[[imap]]\nname = \"{name}\"\nhost = \"{host}\"\nuser = \"u\"\nfolder = \"{folder}\"\npassword_file = \"p\"\n"
+            )
+        };
+        read(&(mailbox("a", "h", "f") + &mailbox("b", "h", "g"))).unwrap();
+        check(
+            &(mailbox("a", "h", "f") + &mailbox("b", "H", "f")),
+            "t.toml:7: b: a reads f of u at h already",
+        );
         let imap = |more: &str| {
             let text = format!("[[imap]]\nname = \"a\"\nhost = \"h\"\nuser = \"u\"\n{more}");
             read(&text).map_or_else(|error| error.to_string(), |_| String::new())

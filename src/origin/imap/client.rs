@@ -27,6 +27,8 @@ const PACE: u64 = 16 * 1024;
 const UNANNOUNCED_BYTES_MAX: u64 = 8 << 20;
 /// Literals in answers that bring no message: names of folders, at most.
 const LITERAL_BYTES_MAX: u64 = 16 * 1024;
+/// A command that moves messages is given so often, others working in the same folder.
+const MOVE_TRIES_MAX: usize = 4;
 /// Most messages of one folder that are listed; what is told of them takes 16 bytes each.
 const LISTED_MAX: usize = 2_000_000;
 
@@ -381,8 +383,10 @@ impl Client {
         };
         let command = format!("{verb} {set} {name}");
         let mut done = self.run(&command).await?;
-        // RFC 9051, 7.1: TRYCREATE.
-        if !done.is_ok() && self.run(&format!("CREATE {name}")).await?.is_ok() {
+        for _ in 1..MOVE_TRIES_MAX {
+            if done.is_ok() || !self.can_move_after_all(&done, &name).await? {
+                break;
+            }
             done = self.run(&command).await?;
         }
         ok("to move messages", &done)?;
@@ -392,6 +396,18 @@ impl Client {
             ok("to expunge messages", &self.run(&format!("UID EXPUNGE {set}")).await?)?;
         }
         Ok(())
+    }
+
+    /// Does what a refusal to move messages asks for; gives whether it is worth asking again.
+    async fn can_move_after_all(&mut self, refusal: &Done, folder: &str) -> Result<bool, ClientError> {
+        match refusal.code.as_str() {
+            // RFC 5530, 3: another has taken messages away, and NOOP is when the server tells of it.
+            "EXPUNGEISSUED" => Ok(self.run("NOOP").await?.is_ok()),
+            // RFC 9051, 7.1: the folder is missing; another may be making it at the same time.
+            "TRYCREATE" => self.run(&format!("CREATE {folder}")).await.map(|_| true),
+            // Some servers do not say why.
+            _ => Ok(self.run(&format!("CREATE {folder}")).await?.is_ok()),
+        }
     }
 
     /// Waits until there is new mail, or for so long, or until told to stop; gives whether there is. Uses IDLE (RFC 2177)
@@ -631,7 +647,7 @@ mod tests {
         Client {
             wire: Wire::new(Box::new(ours), Duration::from_secs(5)),
             tags: 0,
-            capabilities: vec!["IDLE".to_owned()],
+            capabilities: ["IDLE", "MOVE"].map(str::to_owned).to_vec(),
             has_news: false,
             listed_max: 2,
         }
@@ -666,6 +682,38 @@ mod tests {
             matches!(lies, ClientError::Wire(WireError::LargeLiteral { .. })),
             "{lies}"
         );
+    }
+
+    #[tokio::test]
+    async fn messages_are_moved_although_others_work_in_the_folder() {
+        for said in [
+            "t1 OK x\r\n",
+            "t1 NO [EXPUNGEISSUED] x\r\n* 1 EXPUNGE\r\nt2 OK x\r\nt3 OK x\r\n",
+            "t1 NO [TRYCREATE] x\r\nt2 OK x\r\nt3 OK x\r\n",
+            "t1 NO [TRYCREATE] x\r\nt2 NO [ALREADYEXISTS] x\r\nt3 OK x\r\n",
+            "t1 NO [TRYCREATE] x\r\nt2 OK x\r\nt3 NO [EXPUNGEISSUED] x\r\nt4 OK x\r\nt5 OK x\r\n",
+            "t1 NO x\r\nt2 OK x\r\nt3 OK x\r\n",
+        ] {
+            let moved = client(said).move_to(&[1, 2], "Done").await;
+            assert!(moved.is_ok(), "{said}: {moved:?}");
+        }
+        let endless: &'static str = Box::leak(
+            (1..100)
+                .map(|tag| {
+                    format!(
+                        "t{tag} {}\r\n",
+                        if tag % 2 == 1 { "NO [EXPUNGEISSUED] x" } else { "OK x" }
+                    )
+                })
+                .collect(),
+        );
+        for said in ["t1 NO [NOPERM] x\r\nt2 NO [NOPERM] x\r\n", endless] {
+            let refused = client(said).move_to(&[1, 2], "Done").await;
+            assert!(
+                matches!(refused, Err(ClientError::Refused { .. })),
+                "{said}: {refused:?}"
+            );
+        }
     }
 
     #[tokio::test]

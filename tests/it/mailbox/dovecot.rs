@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::program::until;
+use super::program::{until, until_or};
 
 pub const USER: &str = "rua@example.com";
 pub const PASSWORD: &str = "p\\a\"ss word";
@@ -181,7 +181,7 @@ service stats {{
         let said = || fs::read_to_string(self.path("complaints")).unwrap();
         assert!(done.success(), "dovecot: {}", said());
         let is_up = || TcpStream::connect(("127.0.0.1", self.port)).is_ok();
-        until(&format!("dovecot listens: {}", self.log()), is_up);
+        until_or(|| format!("dovecot listens: {}", self.log()), is_up);
     }
 
     /// Kills it and all its processes, without a word.

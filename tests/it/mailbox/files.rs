@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::{Home, Tallymark, broken_mail, names, other_mail, quarantined, report_mail, sum, until, verify};
+use super::{Home, Tallymark, broken_mail, names, other_mail, quarantined, report_mail, sum, until, until_or, verify};
 use crate::cli::report;
 
 fn maildir(home: &Home, more: &str) {
@@ -84,9 +84,10 @@ fn a_maildir_that_is_killed_over_loses_and_doubles_nothing() {
         let tallymark = Tallymark::start(home.path());
         let before = done();
         let enough = before + 300;
-        until(&format!("some is moved: {}", tallymark.log()), || {
-            done() >= enough.min(MAILS as usize)
-        });
+        until_or(
+            || format!("some is moved: {}", tallymark.log()),
+            || done() >= enough.min(MAILS as usize),
+        );
         killed += u32::from(done() < MAILS as usize);
         tallymark.kill();
     }
@@ -116,9 +117,10 @@ fn a_watched_folder_ends_in_done_and_failed() {
     large.set_len(600 * 1024 * 1024).unwrap();
     let tallymark = Tallymark::start(home.path());
     let there = |path: &str| names(&home.path().join(path));
-    until(&format!("all is moved: {}", tallymark.log()), || {
-        there("drop") == [".hidden", "done", "failed", "link.xml"]
-    });
+    until_or(
+        || format!("all is moved: {}", tallymark.log()),
+        || there("drop") == [".hidden", "done", "failed", "link.xml"],
+    );
     assert!(tallymark.peak_mebibytes() < 200);
     tallymark.stop();
     assert_eq!(there("drop/done"), ["a.1.xml", "a.xml", "box.mbox"]);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::killed::config;
-use super::{Home, Tallymark, quarantined, report_mail, sum, until, verify};
+use super::{Home, Tallymark, quarantined, report_mail, sum, until, until_or, verify};
 
 /// A message of a scripted server: its UID, the size that it says, how it is given.
 #[derive(Clone, Copy)]
@@ -145,9 +145,10 @@ fn one_bad_mail_never_keeps_the_others_back() {
     let home = Home::new();
     config(&home, port, "");
     let tallymark = Tallymark::start(home.path());
-    until(&format!("all is put away: {}", tallymark.log()), || {
-        seen.lock().unwrap().moved.len() == 100
-    });
+    until_or(
+        || format!("all is put away: {}", tallymark.log()),
+        || seen.lock().unwrap().moved.len() == 100,
+    );
     until("it is read to its end", || {
         tallymark.source("box")["condition"] == "reading"
     });
@@ -237,9 +238,10 @@ fn whatever_a_server_sends_ends_in_a_pause() {
     let mut tallymark = Tallymark::start(home.path());
     for (name, _, reason) in &servers {
         let failures = format!("tallymark_source_failures_total{{source=\"{name}\",reason=\"{reason}\"}}");
-        until(&format!("{name}: {}", tallymark.log()), || {
-            tallymark.metric(&failures) >= 2
-        });
+        until_or(
+            || format!("{name}: {}", tallymark.log()),
+            || tallymark.metric(&failures) >= 2,
+        );
     }
     let peak = tallymark.peak_mebibytes();
     assert!(tallymark.is_running());

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use self::program::{PATIENCE, Tallymark, until};
+use self::program::{PATIENCE, Tallymark, until, until_or};
 use super::cli::Home;
 use super::intake::{mail, xml_at};
 

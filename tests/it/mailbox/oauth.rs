@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::dovecot::{Ability, Dovecot, USER};
-use super::{Home, Tallymark, report_mail, sum, until, verify};
+use super::{Home, Tallymark, report_mail, sum, until, until_or, verify};
 
 /// Reads a request: its head and its body.
 fn request(stream: &mut impl Read) -> Option<(String, String)> {
@@ -177,9 +177,10 @@ fn a_token_is_renewed_early_and_a_new_refresh_token_is_kept() {
     let home = Home::new();
     config(&home, &dovecot, &tokens, "xoauth2", "refresh_token");
     let tallymark = Tallymark::start(home.path());
-    until(&format!("a second token: {}", tallymark.log()), || {
-        tokens.asked().len() == 2
-    });
+    until_or(
+        || format!("a second token: {}", tallymark.log()),
+        || tokens.asked().len() == 2,
+    );
     dovecot.deliver(&report_mail(0));
     until("it is read", || dovecot.mails("Processed").len() == 1);
     assert_eq!(

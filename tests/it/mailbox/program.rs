@@ -13,11 +13,16 @@ use serde_json::Value;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for a thing that happens elsewhere.
+pub fn until(what: &str, happened: impl FnMut() -> bool) {
+    until_or(|| what.to_owned(), happened);
+}
+
+/// The same; what is said if it does not happen is asked for then, and not before.
 #[expect(clippy::disallowed_methods, reason = "a limit for the test itself")]
-pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+pub fn until_or(say: impl Fn() -> String, mut happened: impl FnMut() -> bool) {
     let began = Instant::now();
     while !happened() {
-        assert!(began.elapsed() < PATIENCE, "not in time: {what}");
+        assert!(began.elapsed() < PATIENCE, "not in time: {}", say());
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
@@ -87,9 +92,10 @@ impl Tallymark {
 
     /// Waits until the source fails for this reason.
     pub fn fails(&self, name: &str, reason: &str) {
-        until(&format!("{name} fails with {reason}, {}", self.log()), || {
-            self.source(name)["reason"] == reason
-        });
+        until_or(
+            || format!("{name} fails with {reason}, {}", self.log()),
+            || self.source(name)["reason"] == reason,
+        );
     }
 
     /// Peak resident memory, MiB.
