@@ -74,6 +74,7 @@ fn several(mail: &[u8]) -> Vec<u8> {
 async fn measure(authenticator: &Authenticator, name: &str, mut mail: Vec<u8>) {
     let envelope = Envelope {
         peer: [192, 0, 2, 25].into(),
+        is_from_peer: true,
         helo: "mx.reporter.example".to_owned(),
         mail_from: "dmarc@reporter.example".to_owned(),
         tls: None,

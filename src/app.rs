@@ -146,11 +146,12 @@ impl App {
         if self.does(Role::Jobs) {
             self.start_jobs(&jobs);
         }
-        let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
+        // Before mail is received: what the settings get wrong must not cut a conversation off.
         let sources = match self.does(Role::Imap) {
             true => Some(self.start_sources(&health).await?),
             false => None,
         };
+        let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
         let served = http::serve(listener, router, told_to_stop).await;
         stop.cancel();
         if let Some(receiving) = receiving

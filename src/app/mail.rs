@@ -80,10 +80,12 @@ impl Mail {
     }
 }
 
-/// Each connection is a file descriptor, of which a process has 1,024 unless it asks for more.
+/// Each connection is a file descriptor, and another while the body of a message is on the disk. A process has 1,024 unless
+/// it asks for more.
 fn allow_connections(connections: usize) {
     let wanted = u64::try_from(connections)
         .unwrap_or(u64::MAX)
+        .saturating_mul(2)
         .saturating_add(OTHER_FILES);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= wanted) {

@@ -21,9 +21,9 @@ pub(super) const TRY_AGAIN: u8 = 75;
 Examples:
   tallymark ingest --stdin < message.eml
   in Postfix's master.cf:
-    tallymark unix - n n - 4 pipe flags=q user=tallymark argv=/usr/bin/tallymark --config
-      /etc/tallymark.toml ingest --stdin --peer ${client_address} --helo ${client_helo}
-      --sender ${sender} --recipient ${recipient}
+    tallymark unix - n n - 4 pipe flags=q user=tallymark null_sender= argv=/usr/bin/tallymark
+      --config /etc/tallymark.toml ingest --stdin --peer=${client_address} --helo=${client_helo}
+      --sender=${sender} --recipient=${recipient}
 
 Exit code 0: the message is committed to the database, be it as a report, in quarantine or as other mail.
 Exit code 75: it is not, for whatever reason; the mail server must keep it and try again.")]
@@ -37,9 +37,9 @@ pub struct Args {
     /// The account it is for if no recipient is given [default: the only one, or `default`; an empty database gets it].
     #[arg(long, value_name = "NAME", conflicts_with = "recipient")]
     account: Option<String>,
-    /// Address of the server that brought it: SPF, DKIM and DMARC are checked with it.
-    #[arg(long, value_name = "IP")]
-    peer: Option<IpAddr>,
+    /// Address of the server that brought it: SPF, DKIM and DMARC are checked with it. Empty if there was none.
+    #[arg(long, value_name = "IP", value_parser = peer)]
+    peer: Option<Option<IpAddr>>,
     /// What that server called itself.
     #[arg(long, value_name = "NAME", requires = "peer", default_value = "")]
     helo: String,
@@ -80,7 +80,8 @@ async fn take(app: &App, args: Args, bytes: Vec<u8>) -> anyhow::Result<()> {
     let [first, ..] = &*belongings else {
         bail!("nobody is to get the message")
     };
-    let origin = match args.peer {
+    let peer = args.peer.flatten();
+    let origin = match peer {
         Some(peer) => format!("{peer} {}, from <{}>", args.helo, args.sender),
         None => "standard input".to_owned(),
     };
@@ -89,16 +90,26 @@ async fn take(app: &App, args: Args, bytes: Vec<u8>) -> anyhow::Result<()> {
         received_at: app.clock.now(),
         origin,
         belonging: *first,
-        envelope: args.peer.map(|peer| Envelope {
+        envelope: peer.map(|peer| Envelope {
             peer,
+            is_from_peer: true,
             helo: args.helo,
             mail_from: args.sender,
             tls: None,
             queue_id: args.queue_id,
         }),
     };
-    app.intake.submit_to(raw, &belongings).await?;
+    let outcomes = app.intake.submit_to(raw, &belongings).await;
+    outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(())
+}
+
+/// Mail servers know no peer of mail that was made on the same machine.
+fn peer(text: &str) -> Result<Option<IpAddr>, std::net::AddrParseError> {
+    match text {
+        "" => Ok(None),
+        text => text.parse().map(Some),
+    }
 }
 
 /// Whose it is: as the SMTP server decides.

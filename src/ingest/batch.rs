@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::FutureExt as _;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::intake::{IntakeError, IntakeOptions, RawMessage, digest};
@@ -123,8 +123,10 @@ impl Parser {
     }
 }
 
-/// Batches between the stages: parsed or being parsed.
-const AHEAD: usize = 2;
+/// Batches that may be parsed, or wait parsed, beyond those that are being written.
+const AHEAD: u32 = 1;
+/// Mail that is parsed by the time that another thread is awake, about.
+const THREAD_BYTES: usize = 64 * 1024;
 /// Parsing recurses into hostile structures; the guards bound how deep, this gives the room.
 const STACK_BYTES: usize = 8 << 20;
 
@@ -138,7 +140,9 @@ pub(super) async fn run(
     waiting: Arc<AtomicUsize>,
 ) {
     let parser = Parser::new(clock.clone(), &options);
-    let (parsed, batches) = mpsc::channel(AHEAD);
+    let batches_max = store.writers_at_once() + AHEAD as usize;
+    let under_way = Arc::new(Semaphore::new(batches_max));
+    let (parsed, batches) = mpsc::channel(batches_max);
     let writing = Writing {
         clock,
         store,
@@ -146,11 +150,13 @@ pub(super) async fn run(
         options: options.clone(),
         parser: parser.clone(),
     };
-    let writer = tokio::spawn(write(writing, batches));
-    while let Some(jobs) = gather(&mut queue, &options).await {
+    let writer = tokio::spawn(write(writing, batches, batches_max));
+    while let Ok(permit) = Arc::clone(&under_way).acquire_owned().await
+        && let Some(jobs) = gather(&mut queue, &options, &under_way).await
+    {
         waiting.fetch_sub(jobs.len(), Ordering::Relaxed);
         metrics.set_queue_depth(waiting.load(Ordering::Relaxed), options.queue_messages_max);
-        if parsed.send(parser.start(jobs, 0)).await.is_err() {
+        if parsed.send((permit, parser.start(jobs, 0))).await.is_err() {
             break;
         }
     }
@@ -160,23 +166,44 @@ pub(super) async fn run(
     }
 }
 
-/// The next message and what else waits already.
-async fn gather(queue: &mut mpsc::Receiver<Job>, options: &IntakeOptions) -> Option<Vec<Job>> {
+/// The next message, and what else comes until a writer is free: each transaction costs a wait for the disk, and what is
+/// in one waits for it together. What is worth a transaction of its own is parsed meanwhile.
+async fn gather(queue: &mut mpsc::Receiver<Job>, options: &IntakeOptions, under_way: &Semaphore) -> Option<Vec<Job>> {
     let first = queue.recv().await?;
     let mut bytes = first.message.raw.bytes.len();
     let mut jobs = vec![first];
-    while jobs.len() < options.batch_messages_max && bytes < options.batch_bytes_max {
-        let Ok(job) = queue.try_recv() else { break };
+    let is_full =
+        |messages: usize, bytes: usize| messages >= options.batch_messages_max || bytes >= options.batch_bytes_max;
+    let mut may_grow = true;
+    while may_grow && !is_full(jobs.len(), bytes) {
+        let next = match queue.try_recv() {
+            Ok(job) => Some(job),
+            Err(_) if is_full(jobs.len() * WORTH, bytes * WORTH) => None,
+            Err(_) => tokio::select! {
+                biased;
+                // Besides our own: as many as there are writers are not under way then.
+                _free = under_way.acquire_many(AHEAD) => {
+                    may_grow = false;
+                    queue.try_recv().ok()
+                }
+                job = queue.recv() => job,
+            },
+        };
+        let Some(job) = next else { break };
         bytes += job.message.raw.bytes.len();
         jobs.push(job);
     }
     Some(jobs)
 }
 
+/// This part of a full batch is worth a transaction.
+const WORTH: usize = 4;
+
 impl Parser {
     fn parse(&self, jobs: Vec<Job>, least: usize) -> Ready {
         let mut all_answers = Vec::with_capacity(jobs.len());
         let mut slots: Vec<Slot> = Vec::with_capacity(jobs.len());
+        let bytes: usize = jobs.iter().map(|job| job.message.raw.bytes.len()).sum();
         for job in jobs {
             all_answers.push(job.answer);
             slots.push(std::sync::Mutex::new(Work::Raw(Box::new(job.message))));
@@ -190,7 +217,13 @@ impl Parser {
         };
         let next = AtomicUsize::new(0);
         let has_room = || next.load(Ordering::Relaxed) < least || self.taken.load(Ordering::Relaxed) < self.bytes_max;
-        let threads = self.pool.current_num_threads().min(slots.len()).max(1);
+        // A second thread is woken if there is something for it.
+        let threads = self
+            .pool
+            .current_num_threads()
+            .min(1 + bytes / THREAD_BYTES)
+            .min(slots.len())
+            .max(1);
         self.pool.install(|| {
             (0..threads).into_par_iter().for_each(|_| {
                 while has_room() {
@@ -296,23 +329,29 @@ fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessag
 }
 
 /// Shares each batch out among the writers, until there are no more.
-async fn write(writing: Writing, mut batches: mpsc::Receiver<oneshot::Receiver<Ready>>) {
+async fn write(
+    writing: Writing,
+    mut batches: mpsc::Receiver<(OwnedSemaphorePermit, oneshot::Receiver<Ready>)>,
+    batches_max: usize,
+) {
     let parser = writing.parser.clone();
     let mut running = JoinSet::new();
     let mut writers = Vec::new();
     let writing = Arc::new(writing);
     for _ in 0..writing.store.writers_at_once() {
-        let (writer, pieces) = mpsc::channel(1);
+        // So that one with much to do does not keep the others from the next batch.
+        let (writer, pieces) = mpsc::channel(batches_max);
         running.spawn(Arc::clone(&writing).write_pieces(pieces));
         writers.push(writer);
     }
-    while let Some(mut batch) = batches.recv().await {
+    while let Some((permit, mut batch)) = batches.recv().await {
+        let permit = Arc::new(permit);
         // A batch whose parsing failed as a whole (no message can make it: each is guarded) drops its answers, and the
         // senders see that nothing was taken.
         while let Ok(mut ready) = batch.await {
             let rest = std::mem::take(&mut ready.rest);
             let (unwritten, mut written) = mpsc::channel(1);
-            for (writer, piece) in writers.iter().zip(ready.share_out(writers.len(), unwritten)) {
+            for (writer, piece) in writers.iter().zip(ready.share_out(writers.len(), unwritten, &permit)) {
                 // Without room for a single message there is nothing to write yet.
                 if !piece.messages.is_empty() && writer.send(piece).await.is_err() {
                     return;
@@ -340,17 +379,19 @@ struct Piece {
     answers: Vec<Answer>,
     _room: Arc<Room>,
     _unwritten: mpsc::Sender<()>,
+    _permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl Ready {
     /// A piece for each writer, in the order of the batch.
-    fn share_out(self, writers: usize, unwritten: mpsc::Sender<()>) -> Vec<Piece> {
+    fn share_out(self, writers: usize, unwritten: mpsc::Sender<()>, permit: &Arc<OwnedSemaphorePermit>) -> Vec<Piece> {
         let room = Arc::new(self.room);
         let piece = || Piece {
             messages: Vec::new(),
             answers: Vec::new(),
             _room: Arc::clone(&room),
             _unwritten: unwritten.clone(),
+            _permit: Arc::clone(permit),
         };
         let mut pieces: Vec<_> = (0..writers).map(|_| piece()).collect();
         for (message, answer) in self.messages.into_iter().zip(self.answers) {
@@ -384,6 +425,7 @@ impl Writing {
                 answers,
                 _room,
                 _unwritten,
+                _permit,
             } = piece;
             write_one(&self.clock, &self.store, &self.metrics, &commit, messages, answers).await;
         }

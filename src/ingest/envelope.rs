@@ -12,6 +12,9 @@ const TEXT_BYTES_MAX: usize = 256;
 pub struct Envelope {
     /// The other end of the connection; behind a proxy, the address that the proxy names.
     pub peer: IpAddr,
+    /// Whether the message is the peer's own: not if it is a server of ours that hands on what others have sent. Then SPF
+    /// (RFC 7208, 2.3) has nothing to go by.
+    pub is_from_peer: bool,
     /// The argument of HELO, EHLO or LHLO.
     pub helo: String,
     /// MAIL FROM without the angle brackets; empty for the null sender.

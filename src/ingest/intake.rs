@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -18,9 +17,6 @@ use crate::store::{
     AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, Problem, Provenance, SetAsideId,
     SetAsideKind, Store, StoreError,
 };
-
-/// Copies of one message that are in memory at once.
-const COPIES_MAX: usize = 4;
 
 /// Longer than `limits.message_bytes_max`: it was not read.
 pub const MESSAGE_TOO_LARGE: &str = "message_too_large";
@@ -151,21 +147,30 @@ impl Intake {
         self.send(raw, None, How::SetAside(problem)).await
     }
 
-    /// As [`Self::submit`], for a message to several: it is checked once, and stored for each. An outcome for each, in
-    /// order.
-    ///
-    /// # Errors
-    /// If it could not be stored for all; sending it again is then counted as duplicates where it was.
-    pub async fn submit_to(&self, mut raw: RawMessage, all: &[Belonging]) -> Result<Vec<Outcome>, IntakeError> {
-        let provenance = self.provenance(&mut raw).await?;
-        let sent = all.iter().map(|belonging| {
-            let raw = RawMessage {
-                belonging: *belonging,
-                ..raw.clone()
+    /// As [`Self::submit`], for a message to several: it is checked once, and stored for each, one after the other, so that
+    /// no more than two copies are in memory. An outcome for each, in order; of those that failed, sending it again may
+    /// be counted as a duplicate.
+    pub async fn submit_to(&self, mut raw: RawMessage, all: &[Belonging]) -> Vec<Result<Outcome, IntakeError>> {
+        let provenance = match self.provenance(&mut raw).await {
+            Ok(provenance) => provenance,
+            Err(error) => return vec![Err(error); all.len()],
+        };
+        let mut outcomes = Vec::with_capacity(all.len());
+        for (nth, &belonging) in all.iter().enumerate() {
+            let bytes = match nth + 1 == all.len() {
+                true => std::mem::take(&mut raw.bytes),
+                false => raw.bytes.clone(),
             };
-            self.send(raw, provenance.clone(), How::Keep)
-        });
-        stream::iter(sent).buffered(COPIES_MAX).try_collect().await
+            let copy = RawMessage {
+                bytes,
+                received_at: raw.received_at,
+                origin: raw.origin.clone(),
+                belonging,
+                envelope: None,
+            };
+            outcomes.push(self.send(copy, provenance.clone(), How::Keep).await);
+        }
+        outcomes
     }
 
     /// Checks who a message is from, if it has an envelope.

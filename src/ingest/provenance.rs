@@ -194,6 +194,9 @@ impl Shared {
         let parameters = SpfParameters::verify_mail_from(peer, &envelope.helo, RECEIVER, &envelope.mail_from);
         let domain = choice::spf_domain(envelope);
         let undecided = || SpfOutput::new(domain.to_owned()).with_result(SpfResult::TempError);
+        if !envelope.is_from_peer {
+            return undecided();
+        }
         match timeout(time, self.dns.verify_spf(budget.with(parameters))).await {
             // The library took questions that were not asked for empty answers: whatever it said, it does not know.
             Ok(_) if budget.is_exhausted() => undecided(),

@@ -246,11 +246,9 @@ impl Store {
                 let mut conn = server.writer().await?;
                 server.migrate(&mut conn).await?;
                 let pool = server.readers();
-                let mut link = Link::Postgres(Box::new(conn), pool.clone(), Layout::Together);
+                let mut link = server.link(conn, pool.clone(), Layout::Together);
                 let layout = distribute::layout(&mut db::Conn(&mut link)).await?;
-                if let Link::Postgres(_, _, of_link) = &mut link {
-                    *of_link = layout;
-                }
+                link.lies(layout);
                 let readers = Readers::Postgres(pool.clone(), layout);
                 (write::Source::Postgres(server, pool, layout), link, readers)
             }

@@ -25,9 +25,7 @@ impl Source {
     async fn connect(&self) -> Result<Link, StoreError> {
         Ok(match self {
             Self::Sqlite(file) => Link::Sqlite(Box::new(file.writer().await?)),
-            Self::Postgres(server, apart, layout) => {
-                Link::Postgres(Box::new(server.writer().await?), apart.clone(), *layout)
-            }
+            Self::Postgres(server, apart, layout) => server.link(server.writer().await?, apart.clone(), *layout),
         })
     }
 }

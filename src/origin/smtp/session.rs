@@ -19,7 +19,7 @@ use super::connections::Connections;
 use super::engine::Engine;
 use super::event::{Event, Security, Verdict};
 use super::reply::{self, Reply};
-use super::settings::Settings;
+use super::settings::{Protocol, Settings};
 use super::spill::{Body, Budget, SpillError, WholeBody};
 use super::tls::Tls;
 use crate::clock::Clock;
@@ -126,20 +126,20 @@ where
 
 /// Ends the connection so that the peer can read what was said last: with its bytes unread, ours could be lost.
 async fn hang_up<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
-    stream.shutdown().await?;
     let mut buffer = [0; 1_024];
     let mut left = LINGER_BYTES_MAX;
     let drain = async {
+        stream.shutdown().await?;
         while let Ok(read @ 1..) = stream.read(&mut buffer).await {
             left = left.saturating_sub(read);
             if left == 0 {
                 break;
             }
         }
+        Ok(())
     };
     // Whether it has read everything cannot be known; that was its chance.
-    let _ = timeout(LINGER, drain).await;
-    Ok(())
+    timeout(LINGER, drain).await.unwrap_or(Ok(()))
 }
 
 impl Session<'_> {
@@ -200,7 +200,10 @@ impl Session<'_> {
                 Event::Read => return None,
                 Event::Close => return Some(After::Close),
                 Event::StartTls => return Some(After::StartTls),
-                Event::Pause(time) => sleep(time).await,
+                Event::Pause(time) => tokio::select! {
+                    () = sleep(time) => {}
+                    () = self.shared.shutdown.cancelled() => {}
+                },
                 Event::Sender { .. } => self.engine.answer_sender(now, self.shared.budget.room()),
                 Event::Recipient(mailbox) => {
                     let verdict = self.resolve(&mailbox).await;
@@ -338,44 +341,41 @@ impl Session<'_> {
         replies
     }
 
-    /// One after the other, so that no more than two copies are in memory.
     async fn submit(&self, whole: WholeBody, targets: &[Belonging]) -> (String, Vec<Answer>) {
         // Held until the last commit.
-        let WholeBody { mut bytes, held: _held } = whole;
+        let WholeBody { bytes, held: _held } = whole;
+        let Some(&first) = targets.first() else {
+            return (String::new(), Vec::new());
+        };
         let received_at = self.shared.clock.now();
         let id = format!(
             "{received_at:x}-{:x}",
             self.shared.messages.fetch_add(1, Ordering::Relaxed)
         );
-        let (length, origin) = (bytes.len(), self.origin());
-        let mut answers = Vec::with_capacity(targets.len());
-        for (nth, &belonging) in targets.iter().enumerate() {
-            let bytes = if nth + 1 == targets.len() {
-                std::mem::take(&mut bytes)
-            } else {
-                bytes.clone()
-            };
-            let raw = RawMessage {
-                bytes,
-                received_at,
-                origin: origin.clone(),
-                belonging,
-                envelope: self.envelope(&id),
-            };
-            if self.shared.acknowledge == Acknowledge::BeforeCommitWhichLosesMail {
-                let intake = self.shared.intake.clone();
-                tokio::spawn(async move { intake.submit(raw).await });
-                answers.push(Answer::Kept);
-                continue;
-            }
-            let outcome = self.shared.intake.submit(raw).await;
+        let length = bytes.len();
+        let raw = RawMessage {
+            bytes,
+            received_at,
+            origin: self.origin(),
+            belonging: first,
+            envelope: self.envelope(&id),
+        };
+        if self.shared.acknowledge == Acknowledge::BeforeCommitWhichLosesMail {
+            let answers = vec![Answer::Kept; targets.len()];
+            let (intake, targets) = (self.shared.intake.clone(), targets.to_vec());
+            tokio::spawn(async move { intake.submit_to(raw, &targets).await });
+            return (id, answers);
+        }
+        let outcomes = self.shared.intake.submit_to(raw, targets).await;
+        let answers = outcomes.into_iter().map(|outcome| {
             self.note(&id, length, &outcome);
-            answers.push(match outcome {
+            match outcome {
                 Ok(_) => Answer::Kept,
                 Err(IntakeError::Store(_)) => Answer::NotStored,
                 Err(IntakeError::Closed) => Answer::Closing,
-            });
-        }
+            }
+        });
+        let answers = answers.collect();
         (id, answers)
     }
 
@@ -401,6 +401,8 @@ impl Session<'_> {
             peer: self.peer.parse::<SocketAddr>().ok()?.ip(),
             helo: self.engine.hello().unwrap_or_default().to_owned(),
             mail_from: sender.map(ToString::to_string).unwrap_or_default(),
+            // LMTP is spoken by our own mail server, which does not say whose mail it hands on.
+            is_from_peer: self.settings.protocol != Protocol::Lmtp,
             tls: self.tls.clone(),
             queue_id: id.to_owned(),
         })

@@ -46,6 +46,10 @@ pub struct Budget {
     options: BudgetOptions,
     /// In units of [`UNIT`].
     memory: Arc<Semaphore>,
+    /// The share of it that bodies may have that do not fit in memory at once: a large one that waits for memory must not
+    /// take what small ones live on.
+    large: Arc<Semaphore>,
+    large_units_max: u32,
 }
 
 /// Permits are kibibytes: a semaphore cannot count so many bytes.
@@ -57,15 +61,36 @@ impl Budget {
     /// All of it free.
     pub fn new(options: BudgetOptions) -> Self {
         let units = usize::try_from(options.in_flight_bytes_max / UNIT).unwrap_or(usize::MAX);
-        let memory = Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS)));
-        Self { options, memory }
+        let units = units.min(Semaphore::MAX_PERMITS);
+        let large_units_max = u32::try_from(units / 2).unwrap_or(u32::MAX);
+        Self {
+            options,
+            memory: Arc::new(Semaphore::new(units)),
+            large: Arc::new(Semaphore::new(large_units_max as usize)),
+            large_units_max,
+        }
     }
 
     /// May another message begin?
     pub fn room(&self) -> Room {
-        if self.memory.available_permits() == 0 {
-            return Room::Short;
+        match self.memory.available_permits() {
+            0 => Room::Short,
+            _ => self.disk(),
         }
+    }
+
+    /// Waits for memory.
+    async fn take(&self, units: u32, is_large: bool) -> Option<Vec<OwnedSemaphorePermit>> {
+        let mut held = Vec::with_capacity(2);
+        if is_large {
+            let units = units.min(self.large_units_max);
+            held.push(Arc::clone(&self.large).acquire_many_owned(units).await.ok()?);
+        }
+        held.push(Arc::clone(&self.memory).acquire_many_owned(units).await.ok()?);
+        Some(held)
+    }
+
+    fn disk(&self) -> Room {
         match rustix::fs::statvfs(&self.options.dir) {
             Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < self.options.free_disk_bytes_min => Room::Short,
             Ok(_) => Room::Free,
@@ -94,7 +119,7 @@ pub struct WholeBody {
     /// The message.
     pub bytes: Vec<u8>,
     /// Gives the memory back when it is dropped.
-    pub held: OwnedSemaphorePermit,
+    pub held: Vec<OwnedSemaphorePermit>,
 }
 
 /// Why a body cannot be kept: it is a matter of time in either case.
@@ -120,7 +145,7 @@ impl Body {
         }
         if self.length - self.looked_at > LOOK_AGAIN_BYTES {
             self.looked_at = self.length;
-            if budget.room() == Room::Short {
+            if budget.disk() == Room::Short {
                 return Err(SpillError::NoRoom);
             }
         }
@@ -146,11 +171,18 @@ impl Body {
             length,
             ..
         } = self;
-        // Waiting while holding memory could keep those waiting who would free it.
-        drop(held);
-        let waiting = Arc::clone(&budget.memory).acquire_many_owned(units);
-        let Ok(Ok(held)) = tokio::time::timeout(budget.options.wait_max, waiting).await else {
-            return Err(SpillError::NoRoom);
+        let held = match held {
+            Some(held) if held.num_permits() >= units as usize => vec![held],
+            held => {
+                // Waiting while holding memory could keep those waiting who would free it.
+                drop(held);
+                let is_large = length > budget.options.memory_bytes_max as u64;
+                let waiting = tokio::time::timeout(budget.options.wait_max, budget.take(units, is_large));
+                let Ok(Some(held)) = waiting.await else {
+                    return Err(SpillError::NoRoom);
+                };
+                held
+            }
         };
         if let Some(mut file) = file {
             // Reaches the disk only by the kernel's leave; nobody was told yet that we have it.
@@ -257,6 +289,35 @@ mod tests {
         let mut fourth = Body::default();
         fourth.push(&budget, &[4; 8 << 10]).await.unwrap();
         assert!(fourth.finish(&budget, 2).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_large_body_that_waits_leaves_small_ones_their_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = BudgetOptions {
+            wait_max: Duration::from_secs(60),
+            ..budget(&folder, 64 << 10).options
+        };
+        let budget = Budget::new(options);
+        let whole = async |bytes: usize| {
+            let mut body = Body::default();
+            body.push(&budget, &vec![1; bytes]).await.unwrap();
+            body.finish(&budget, 1).await.unwrap()
+        };
+        let first = whole(30 << 10).await;
+        let second = whole(30 << 10);
+        tokio::pin!(second);
+        // It waits, and small ones come and go.
+        assert!(futures_util::poll!(&mut second).is_pending());
+        for _ in 0..20 {
+            tokio::select! {
+                _ = &mut second => panic!("there is no memory for it"),
+                small = whole(4 << 10) => assert_eq!(small.bytes.len(), 4 << 10),
+            }
+        }
+        assert_eq!(budget.room(), Room::Free);
+        drop(first);
+        assert_eq!(second.await.bytes.len(), 30 << 10);
     }
 
     #[test]

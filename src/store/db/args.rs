@@ -16,6 +16,7 @@ enum Held {
     Open(Vec<Value>),
     Sqlite(SqliteArguments),
     Postgres(Columns),
+    Copy(Tuples),
 }
 
 /// A value of a column, of whichever type.
@@ -63,14 +64,44 @@ impl Args {
         }))
     }
 
+    /// For rows of so many columns that are copied into a table of PostgreSQL.
+    pub(super) fn tuples(columns: usize) -> Self {
+        let mut data = Vec::with_capacity(64 * 1024);
+        data.extend_from_slice(COPY_HEAD);
+        Self(Held::Copy(Tuples {
+            columns: i16::try_from(columns).expect("a table has few columns"),
+            next: 0,
+            rows: 0,
+            data,
+        }))
+    }
+
     /// A row of columns is complete. Gives rows and bytes so far.
     pub(super) fn end_row(&mut self) -> (usize, usize) {
-        let Held::Postgres(columns) = &mut self.0 else {
-            return (0, 0);
+        match &mut self.0 {
+            Held::Postgres(columns) => {
+                columns.next = 0;
+                columns.rows += 1;
+                (columns.rows, columns.all.iter().map(|column| column.data.len()).sum())
+            }
+            Held::Copy(tuples) => {
+                debug_assert_eq!(tuples.next, tuples.columns, "every column has a value");
+                tuples.next = 0;
+                tuples.rows += 1;
+                (tuples.rows, tuples.data.len())
+            }
+            Held::Open(_) | Held::Sqlite(_) => (0, 0),
+        }
+    }
+
+    /// What is sent to be copied.
+    pub(super) fn into_copy(self) -> Vec<u8> {
+        let Held::Copy(mut tuples) = self.0 else {
+            debug_assert!(false, "arguments for something else");
+            return Vec::new();
         };
-        columns.next = 0;
-        columns.rows += 1;
-        (columns.rows, columns.all.iter().map(|column| column.data.len()).sum())
+        tuples.data.extend_from_slice(&(-1_i16).to_be_bytes());
+        tuples.data
     }
 
     pub(super) fn into_sqlite(self) -> SqliteArguments {
@@ -87,7 +118,7 @@ impl Args {
                     .expect(BINDABLE);
                 }
             }
-            Held::Postgres(_) => debug_assert!(false, "arguments for another database"),
+            Held::Postgres(_) | Held::Copy(_) => debug_assert!(false, "arguments for another database"),
         }
         args
     }
@@ -110,7 +141,7 @@ impl Args {
                     args.add(column).expect(BINDABLE);
                 }
             }
-            Held::Sqlite(_) => debug_assert!(false, "arguments for another database"),
+            Held::Sqlite(_) | Held::Copy(_) => debug_assert!(false, "arguments for something else"),
         }
         args
     }
@@ -119,7 +150,7 @@ impl Args {
     pub(super) fn into_values(self) -> Vec<Value> {
         match self.0 {
             Held::Open(values) => values,
-            Held::Sqlite(_) | Held::Postgres(_) => {
+            Held::Sqlite(_) | Held::Postgres(_) | Held::Copy(_) => {
                 debug_assert!(false, "arguments for one database");
                 Vec::new()
             }
@@ -189,6 +220,7 @@ impl Args {
             Held::Open(values) => values.push(Value::Int(value)),
             Held::Sqlite(args) => args.add(value).expect(BINDABLE),
             Held::Postgres(columns) => columns.push(Kind::Int, value.map(i64::to_be_bytes).as_ref().map(|v| &v[..])),
+            Held::Copy(tuples) => tuples.push(value.map(i64::to_be_bytes).as_ref().map(|v| &v[..])),
         }
     }
 
@@ -203,6 +235,7 @@ impl Args {
             Held::Postgres(columns) => {
                 columns.push(Kind::Text, value.map(storable).as_deref().map(str::as_bytes));
             }
+            Held::Copy(tuples) => tuples.push(value.map(storable).as_deref().map(str::as_bytes)),
         }
     }
 
@@ -215,6 +248,7 @@ impl Args {
             Held::Open(values) => values.push(Value::Blob(value.map(<[u8]>::to_vec))),
             Held::Sqlite(args) => args.add(value.map(<[u8]>::to_vec)).expect(BINDABLE),
             Held::Postgres(columns) => columns.push(Kind::Blob, value),
+            Held::Copy(tuples) => tuples.push(value),
         }
     }
 }
@@ -226,6 +260,35 @@ fn storable(text: &str) -> Cow<'_, str> {
     } else {
         text.into()
     }
+}
+
+/// PostgreSQL's binary form of rows begins so: a signature, no flags, no extension.
+const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// Rows, one behind the other, in that form.
+struct Tuples {
+    columns: i16,
+    /// The column that the next value belongs to.
+    next: i16,
+    rows: usize,
+    data: Vec<u8>,
+}
+
+impl Tuples {
+    fn push(&mut self, value: Option<&[u8]>) {
+        if self.next == 0 {
+            self.data.extend_from_slice(&self.columns.to_be_bytes());
+        }
+        self.next += 1;
+        push_value(&mut self.data, value);
+    }
+}
+
+/// A value with its length before it, as PostgreSQL has it everywhere.
+fn push_value(data: &mut Vec<u8>, value: Option<&[u8]>) {
+    let len = value.map_or(-1, |value| i32::try_from(value.len()).expect(BINDABLE));
+    data.extend_from_slice(&len.to_be_bytes());
+    data.extend_from_slice(value.unwrap_or_default());
 }
 
 /// Rows, column by column.
@@ -266,17 +329,8 @@ impl Columns {
         self.next += 1;
         debug_assert_eq!(column.kind, kind, "a column has one type");
         column.values += 1;
-        match value {
-            Some(value) => {
-                let len = i32::try_from(value.len()).expect(BINDABLE);
-                column.data.extend_from_slice(&len.to_be_bytes());
-                column.data.extend_from_slice(value);
-            }
-            None => {
-                column.has_null = true;
-                column.data.extend_from_slice(&(-1_i32).to_be_bytes());
-            }
-        }
+        column.has_null |= value.is_none();
+        push_value(&mut column.data, value);
     }
 }
 

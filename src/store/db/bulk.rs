@@ -1,5 +1,6 @@
 //! One statement for many rows. SQLite gets the `values` tuple repeated; PostgreSQL gets each column as one array, so
-//! that its statement is the same for any number of rows; where that has to be sent on, see `routed.rs`.
+//! that its statement is the same for any number of rows, or through its socket, where there are many, a `copy`; where that
+//! has to be sent on, see `routed.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,8 @@ use super::{Args, Shape, Side, routed};
 pub(super) enum Piece {
     Sqlite(SqlStr, SqliteArguments),
     Postgres(SqlStr, PgArguments),
+    /// The statement that begins it, and all rows.
+    Copy(Arc<str>, Vec<u8>),
 }
 
 impl Piece {
@@ -36,7 +39,11 @@ impl Piece {
                 let (text, args) = routed::fill(sql, rows, bind);
                 Self::Postgres(AssertSqlSafe(text).into_sql_str(), args)
             }
-            Shape::Postgres | Shape::Routed => {
+            Shape::Copied if rows.len() >= COPIED_ROWS_MIN && is_plain_insert(sql) => {
+                let (text, rows) = copied(sql, rows, bind);
+                Self::Copy(text, rows)
+            }
+            Shape::Postgres | Shape::Copied | Shape::Routed => {
                 let (text, args) = Unnested::fill(sql, rows, bind);
                 Self::Postgres(AssertSqlSafe(text).into_sql_str(), args)
             }
@@ -49,6 +56,14 @@ impl Piece {
             (Self::Sqlite(sql, args), Side::Sqlite(conn)) => sqlx::query_with(sql, args).execute(conn).await.map(drop),
             (Self::Postgres(sql, args), Side::Postgres(conn)) => {
                 sqlx::query_with(sql, args).execute(conn).await.map(drop)
+            }
+            (Self::Copy(begin, rows), Side::Postgres(conn)) => {
+                let mut copy = conn.copy_in_raw(&begin).await?;
+                match copy.send(rows).await {
+                    Ok(_) => copy.finish().await.map(drop),
+                    // The server has said why by now, or it is gone.
+                    Err(error) => copy.finish().await.and(Err(error)),
+                }
             }
             _ => unreachable!("it was cut for this connection"),
         }
@@ -64,8 +79,11 @@ struct Expanded {
 
 /// Values a statement may carry: SQLite allows 32,766.
 const VALUES_MAX: usize = 8_192;
-/// Pieces come in these sizes, so that few texts are prepared.
-const PIECES: [usize; 4] = [1_024, 128, 16, 1];
+/// The largest piece.
+const PIECE_ROWS_MAX: usize = 1_024;
+/// Pieces up to this size come in every size, larger ones in four sizes between a power of two and the next: each
+/// statement is a trip to the database's thread, and two make nearly any number of rows; but each text is prepared once.
+const EXACT_ROWS_MAX: usize = 16;
 
 /// The texts made so far: a handful for each statement in `sql/`.
 static EXPANDED: LazyLock<Mutex<HashMap<(usize, usize), Arc<Expanded>>>> = LazyLock::new(Mutex::default);
@@ -89,8 +107,11 @@ impl Expanded {
     fn of(sql: &'static str, rows: usize) -> Arc<Self> {
         let (head, tuple, tail) = values_tuple(sql);
         let columns = tuple.matches('$').count();
-        let fits = |piece: &usize| *piece <= rows && (piece * columns <= VALUES_MAX || *piece == 1);
-        let rows = PIECES.into_iter().find(fits).unwrap_or(1);
+        let most = rows.min(PIECE_ROWS_MAX).min(VALUES_MAX / columns).max(1);
+        let rows = match most {
+            0..=EXACT_ROWS_MAX => most,
+            _ => most & (!0 << (most.ilog2() - 2)),
+        };
         let mut made = locked(&EXPANDED);
         let entry = made.entry((sql.as_ptr() as usize, rows));
         Arc::clone(entry.or_insert_with(|| {
@@ -132,14 +153,7 @@ impl Unnested {
     fn fill<T>(sql: &'static str, rows: &mut &[T], bind: &mut impl FnMut(&mut Args, &T)) -> (Arc<str>, PgArguments) {
         let statement = Self::of(sql);
         let mut args = Args::columns(statement.columns);
-        while let Some((row, rest)) = rows.split_first() {
-            *rows = rest;
-            bind(&mut args, row);
-            let (count, bytes) = args.end_row();
-            if count >= ROWS_MAX || bytes >= BYTES_MAX {
-                break;
-            }
-        }
+        take(rows, &mut args, bind);
         (Arc::clone(&statement.text), args.into_postgres())
     }
 
@@ -153,6 +167,41 @@ impl Unnested {
             })
         }))
     }
+}
+
+/// Takes as many rows as go in one piece.
+fn take<T>(rows: &mut &[T], args: &mut Args, bind: &mut impl FnMut(&mut Args, &T)) {
+    while let Some((row, rest)) = rows.split_first() {
+        *rows = rest;
+        bind(args, row);
+        let (count, bytes) = args.end_row();
+        if count >= ROWS_MAX || bytes >= BYTES_MAX {
+            break;
+        }
+    }
+}
+
+/// From so many rows on, `copy` is cheaper than to plan and run an `insert` from arrays.
+const COPIED_ROWS_MIN: usize = 256;
+
+/// Nothing behind the tuple: no conflict to see to, nothing to give back.
+fn is_plain_insert(sql: &str) -> bool {
+    let (head, _, tail) = values_tuple(sql);
+    tail.trim().is_empty() && into(head).is_some()
+}
+
+/// `table (columns)` of an `insert`.
+fn into(head: &str) -> Option<&str> {
+    head.split_once("insert into ").map(|(_, into)| into.trim())
+}
+
+/// How `copy` begins, and the rows as it takes them. Every column is a `bigint`, a `text` or a `bytea`, and is sent as such.
+fn copied<T>(sql: &'static str, rows: &mut &[T], bind: &mut impl FnMut(&mut Args, &T)) -> (Arc<str>, Vec<u8>) {
+    let (head, tuple, _) = values_tuple(sql);
+    let mut args = Args::tuples(tuple.matches('$').count());
+    take(rows, &mut args, bind);
+    let begin = format!("copy {} from stdin (format binary)", into(head).unwrap_or_default());
+    (begin.into(), args.into_copy())
 }
 
 /// Splits a statement around its (only) `values` and the tuple that follows.

@@ -86,8 +86,14 @@ impl Row {
 pub(super) enum Link {
     Sqlite(Box<SqliteConnection>),
     SqliteReader(PoolConnection<Sqlite>),
-    /// With a pool for what is to be committed apart from the writer's transaction.
-    Postgres(Box<PgConnection>, PgPool, Layout),
+    Postgres {
+        conn: Box<PgConnection>,
+        /// For what is to be committed apart from the writer's transaction.
+        apart: PgPool,
+        layout: Layout,
+        /// Whether many rows are best copied ([`postgres::Server::is_copied_to`]).
+        copies: bool,
+    },
     PostgresReader(PoolConnection<Postgres>, Layout),
 }
 
@@ -105,6 +111,8 @@ pub(super) enum Layout {
 enum Shape {
     Sqlite,
     Postgres,
+    /// PostgreSQL, where many rows are best copied.
+    Copied,
     Routed,
 }
 
@@ -119,16 +127,28 @@ impl Link {
         match self {
             Self::Sqlite(conn) => Side::Sqlite(conn),
             Self::SqliteReader(conn) => Side::Sqlite(conn),
-            Self::Postgres(conn, ..) => Side::Postgres(conn),
+            Self::Postgres { conn, .. } => Side::Postgres(conn),
             Self::PostgresReader(conn, _) => Side::Postgres(conn),
         }
     }
 
     fn shape(&self) -> Shape {
-        match self {
-            Self::Sqlite(_) | Self::SqliteReader(_) => Shape::Sqlite,
-            Self::Postgres(_, _, Layout::Together) | Self::PostgresReader(_, Layout::Together) => Shape::Postgres,
-            Self::Postgres(_, _, Layout::ByDomain) | Self::PostgresReader(_, Layout::ByDomain) => Shape::Routed,
+        let (layout, copies) = match self {
+            Self::Sqlite(_) | Self::SqliteReader(_) => return Shape::Sqlite,
+            Self::Postgres { layout, copies, .. } => (layout, *copies),
+            Self::PostgresReader(_, layout) => (layout, false),
+        };
+        match layout {
+            Layout::ByDomain => Shape::Routed,
+            Layout::Together if copies => Shape::Copied,
+            Layout::Together => Shape::Postgres,
+        }
+    }
+
+    /// Sets where the rows of a domain lie.
+    pub fn lies(&mut self, of_domains: Layout) {
+        if let Self::Postgres { layout, .. } = self {
+            *layout = of_domains;
         }
     }
 
@@ -146,7 +166,7 @@ impl Link {
         match self {
             Self::SqliteReader(conn) => conn.close_on_drop(),
             Self::PostgresReader(conn, _) => conn.close_on_drop(),
-            Self::Sqlite(_) | Self::Postgres(..) => {}
+            Self::Sqlite(_) | Self::Postgres { .. } => {}
         }
         match self.side() {
             Side::Sqlite(conn) => sqlx::query(sqlite::BEGIN_SNAPSHOT).execute(conn).await.map(drop)?,
@@ -175,7 +195,7 @@ impl Link {
     pub async fn close(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(conn) => conn.close().await?,
-            Self::Postgres(conn, ..) => conn.close().await?,
+            Self::Postgres { conn, .. } => conn.close().await?,
             Self::SqliteReader(conn) => drop(conn),
             Self::PostgresReader(conn, _) => drop(conn),
         }
@@ -259,10 +279,10 @@ impl Conn<'_> {
     /// As [`Self::first`], but committed by itself, whatever becomes of the transaction, where other writers would
     /// wait for the row until it ends.
     pub async fn first_apart(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
-        let Link::Postgres(_, pool, _) = self.0 else {
+        let Link::Postgres { apart, .. } = self.0 else {
             return self.first(sql, args).await;
         };
-        let mut conn = pool.acquire().await?;
+        let mut conn = apart.acquire().await?;
         let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(&mut *conn);
         Ok(row.await?.map(Row::Postgres))
     }

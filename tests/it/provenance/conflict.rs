@@ -116,9 +116,10 @@ async fn a_mail_to_several_is_checked_once() {
         Belonging::Domain(world.account.id, world.domain.id),
         Belonging::Domain(stranger.id, theirs.id),
     ];
-    let outcomes = world.intake.submit_to(raw, &all).await.unwrap();
-    for (outcome, domain) in outcomes.iter().zip([world.domain.id, theirs.id]) {
-        let stored = &outcome.reports[0];
+    let outcomes = world.intake.submit_to(raw, &all).await;
+    assert_eq!(outcomes.len(), 2);
+    for (outcome, domain) in outcomes.into_iter().zip([world.domain.id, theirs.id]) {
+        let stored = &outcome.unwrap().reports[0];
         assert_eq!((stored.domain, stored.fate), (domain, Fate::Stored));
         let detail = world.store.report(domain, stored.no).await.unwrap().unwrap();
         assert_eq!(detail.summary.authenticated.word(), "pass");

@@ -115,6 +115,7 @@ impl World {
 fn envelope() -> Envelope {
     Envelope {
         peer: "192.0.2.25".parse().unwrap(),
+        is_from_peer: true,
         helo: "mx.reporter.example".to_owned(),
         mail_from: "dmarc@reporter.example".to_owned(),
         tls: Some(PeerTls {

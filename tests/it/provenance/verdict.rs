@@ -58,6 +58,17 @@ async fn aligned_spf_passes() {
     let provenance = detail.provenance.unwrap();
     assert_eq!(provenance.spf.unwrap().result, "fail");
     assert_eq!(provenance.peer.to_string(), "198.51.100.1");
+    // From a server of ours, which hands on what others have sent: it says nothing, whatever its address.
+    for peer in ["198.51.100.1", "192.0.2.25"] {
+        let handed_on = Envelope {
+            peer: peer.parse().unwrap(),
+            is_from_peer: false,
+            ..envelope()
+        };
+        let detail = world.take(mail(AUTHOR, &report(peer, 5)), handed_on).await;
+        assert_eq!(detail.summary.authenticated.word(), "unknown", "{peer}");
+        assert_eq!(detail.provenance.unwrap().spf.unwrap().result, "temperror", "{peer}");
+    }
     // The null sender: the name in HELO counts (RFC 7208, 2.4).
     world.dns.text("mx.reporter.example", "v=spf1 ip4:192.0.2.0/24 -all");
     let bounce = Envelope {
