@@ -45,7 +45,11 @@ impl App {
 
     /// Whose mail an address is.
     pub fn addresses(&self) -> Addresses {
-        Addresses::new(self.store.clone(), &options::address_names(&self.config))
+        Addresses::new(
+            self.store.clone(),
+            self.clock.clone(),
+            &options::address_names(&self.config),
+        )
     }
 
     /// Mail to postmaster must have somewhere to go (RFC 5321, 4.5.1).

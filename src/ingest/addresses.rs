@@ -1,8 +1,11 @@
 //! Whose mail an address is, if it is anybody's here.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::intake::IntakeError;
+use crate::clock::Clock;
 use crate::report::{DomainName, normalise_domain};
 use crate::store::{Belonging, Domain, DomainStatus, Store, StoreError};
 
@@ -26,6 +29,9 @@ pub struct Addresses(Arc<Known>);
 #[derive(Debug)]
 struct Known {
     store: Store,
+    clock: Clock,
+    /// Whose tokens were, and until when that is believed.
+    tokens: Mutex<HashMap<Box<str>, (Belonging, Duration)>>,
     host: Box<str>,
     rua_hosts: Vec<Box<str>>,
     report_address: Option<(String, Box<str>)>,
@@ -49,18 +55,25 @@ pub enum Owner {
 const OFFICES: [&str; 2] = ["postmaster", "abuse"];
 /// Where reports about a domain are sent at the domain itself.
 const REPORTS: [&str; 2] = ["dmarc", "dmarc-reports"];
+/// How long a token is believed to be a domain's: a busy sender asks hundreds of times a second, and each answer that came
+/// from the database would wait for its reader. A report for a domain that was removed meanwhile is nobody's at the commit.
+const TOKEN_TIME: Duration = Duration::from_secs(1);
+/// Tokens that are remembered; then all are asked for again.
+const TOKENS_MAX: usize = 4_096;
 /// No local part of ours is longer (RFC 5321, 4.5.3.1.1).
 const LOCAL_BYTES_MAX: usize = 64;
 
 impl Addresses {
     /// For these names; ones that are no names never match.
-    pub fn new(store: Store, names: &AddressNames) -> Self {
+    pub fn new(store: Store, clock: Clock, names: &AddressNames) -> Self {
         let report_address = names.report_address.as_deref().and_then(|address| {
             let (local, host) = address.rsplit_once('@')?;
             Some((local.to_lowercase(), normalise_domain(host)?))
         });
         Self(Arc::new(Known {
             store,
+            clock,
+            tokens: Mutex::default(),
             host: normalise_domain(&names.host).unwrap_or_default(),
             rua_hosts: names
                 .rua_hosts
@@ -126,8 +139,26 @@ impl Known {
         if token.len() > LOCAL_BYTES_MAX {
             return Ok(Owner::UnknownUser);
         }
-        let domain = self.store.domain_by_rua_token(token).await?;
-        Ok(domain.map_or(Owner::UnknownUser, |domain| Owner::Known(vec![belonging(&domain)])))
+        let now = self.clock.monotonic();
+        if let Some((belonging, until)) = self.tokens().get(token)
+            && now < *until
+        {
+            return Ok(Owner::Known(vec![*belonging]));
+        }
+        let Some(domain) = self.store.domain_by_rua_token(token).await? else {
+            return Ok(Owner::UnknownUser);
+        };
+        let belonging = belonging(&domain);
+        let mut tokens = self.tokens();
+        if tokens.len() >= TOKENS_MAX {
+            tokens.clear();
+        }
+        tokens.insert(token.into(), (belonging, now + TOKEN_TIME));
+        Ok(Owner::Known(vec![belonging]))
+    }
+
+    fn tokens(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, (Belonging, Duration)>> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Mail to a registered domain itself.

@@ -1,13 +1,14 @@
-//! Batches: what arrived while the last transaction ran is the next one. No timer: an idle system takes a single message
-//! at once, a busy one hundreds.
+//! Batches: what arrived while the last transaction ran is the next one. An idle system takes a single message at once, a
+//! busy one hundreds; whoever was just answered and sends again is waited for, a millisecond at most.
 //!
 //! Two stages, so that both cores work: while a batch is being written, the next ones are unpacked and parsed on rayon's
 //! threads, largest message first. Batches are written in the order in which they were gathered; on PostgreSQL, where
 //! several transactions can write at once, each is shared out by domain.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rayon::ThreadPool;
@@ -82,51 +83,84 @@ impl Drop for Room {
     }
 }
 
-/// Unpacks and parses batches on threads of its own.
+/// Unpacks and parses batches, one at a time, on threads of its own.
 #[derive(Clone)]
 struct Parser {
-    pool: Arc<ThreadPool>,
+    requests: std::sync::mpsc::Sender<Request>,
+}
+
+/// A batch to be parsed: what there is room for, and `least` messages in any case.
+struct Request {
+    jobs: Vec<Job>,
+    least: usize,
+    done: oneshot::Sender<Ready>,
+}
+
+impl Parser {
+    /// The threads end with the last clone.
+    fn start(clock: Clock, options: &IntakeOptions) -> Self {
+        let (requests, asked) = std::sync::mpsc::channel::<Request>();
+        let parsing = Parsing::new(clock, options);
+        let parse = move || {
+            for Request { jobs, least, done } in asked {
+                // Without it a panic would end the thread. The senders of the batch are refused, the next one goes on.
+                match catch_unwind(AssertUnwindSafe(|| parsing.parse(jobs, least))) {
+                    // The writer has gone only if it failed; then nobody waits for this batch either.
+                    Ok(ready) => _ = done.send(ready),
+                    Err(_) => tracing::error!("a batch could not be parsed; its senders are told to try again"),
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("parse".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(parse)
+            .expect(THREADS);
+        Self { requests }
+    }
+
+    fn parse(&self, jobs: Vec<Job>, least: usize) -> oneshot::Receiver<Ready> {
+        let (done, ready) = oneshot::channel();
+        // Should the thread be gone, so is `done`, and the senders see that nothing was taken.
+        let _ = self.requests.send(Request { jobs, least, done });
+        ready
+    }
+}
+
+const THREADS: &str = "a system that gives no threads cannot run this program";
+
+/// What it takes to parse.
+struct Parsing {
+    /// For batches that are worth several threads. Small ones are parsed where they are: to wake others would take longer.
+    pool: ThreadPool,
     clock: Clock,
     limits: ProcessLimits,
     taken: Arc<AtomicUsize>,
     bytes_max: usize,
 }
 
-impl Parser {
+impl Parsing {
     fn new(clock: Clock, options: &IntakeOptions) -> Self {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .stack_size(STACK_BYTES)
             .thread_name(|nth| format!("parse-{nth}"))
-            // Without it a panic would end the process. The senders of the batch are refused, the next one goes on.
-            .panic_handler(|_| tracing::error!("a batch could not be parsed; its senders are told to try again"))
             .build()
-            .expect("a system that gives no threads cannot run this program");
+            .expect(THREADS);
         Self {
-            pool: Arc::new(pool),
+            pool,
             clock,
             limits: options.limits,
             taken: Arc::default(),
             bytes_max: options.parsed_bytes_max,
         }
     }
-
-    /// Parses what there is room for, and `least` messages in any case.
-    fn start(&self, jobs: Vec<Job>, least: usize) -> oneshot::Receiver<Ready> {
-        let (done, ready) = oneshot::channel();
-        let parser = self.clone();
-        self.pool.spawn(move || {
-            // The writer has gone only if it failed; then nobody waits for this batch either.
-            let _ = done.send(parser.parse(jobs, least));
-        });
-        ready
-    }
 }
 
 /// Batches that may be parsed, or wait parsed, beyond those that are being written.
 const AHEAD: u32 = 1;
-/// Mail that is parsed by the time that another thread is awake, about.
-const THREAD_BYTES: usize = 64 * 1024;
+/// Mail of a batch that is shared out among threads, bytes.
+const SHARED_BYTES_MIN: usize = 256 * 1024;
 /// Parsing recurses into hostile structures; the guards bound how deep, this gives the room.
 const STACK_BYTES: usize = 8 << 20;
 
@@ -136,12 +170,20 @@ pub(super) async fn run(
     store: Store,
     metrics: Metrics,
     options: IntakeOptions,
-    mut queue: mpsc::Receiver<Job>,
+    queue: mpsc::Receiver<Job>,
     waiting: Arc<AtomicUsize>,
 ) {
-    let parser = Parser::new(clock.clone(), &options);
+    let parser = Parser::start(clock.clone(), &options);
     let batches_max = store.writers_at_once() + AHEAD as usize;
     let under_way = Arc::new(Semaphore::new(batches_max));
+    let answered = Arc::<AtomicUsize>::default();
+    let mut gathering = Gathering {
+        queue,
+        options: options.clone(),
+        under_way: Arc::clone(&under_way),
+        answered: Arc::clone(&answered),
+        passes: (0, 0),
+    };
     let (parsed, batches) = mpsc::channel(batches_max);
     let writing = Writing {
         clock,
@@ -149,14 +191,15 @@ pub(super) async fn run(
         metrics: metrics.clone(),
         options: options.clone(),
         parser: parser.clone(),
+        answered,
     };
     let writer = tokio::spawn(write(writing, batches, batches_max));
     while let Ok(permit) = Arc::clone(&under_way).acquire_owned().await
-        && let Some(jobs) = gather(&mut queue, &options, &under_way).await
+        && let Some(jobs) = gathering.next().await
     {
         waiting.fetch_sub(jobs.len(), Ordering::Relaxed);
         metrics.set_queue_depth(waiting.load(Ordering::Relaxed), options.queue_messages_max);
-        if parsed.send((permit, parser.start(jobs, 0))).await.is_err() {
+        if parsed.send((permit, parser.parse(jobs, 0))).await.is_err() {
             break;
         }
     }
@@ -166,40 +209,106 @@ pub(super) async fn run(
     }
 }
 
-/// The next message, and what else comes until a writer is free: each transaction costs a wait for the disk, and what is
-/// in one waits for it together. What is worth a transaction of its own is parsed meanwhile.
-async fn gather(queue: &mut mpsc::Receiver<Job>, options: &IntakeOptions, under_way: &Semaphore) -> Option<Vec<Job>> {
-    let first = queue.recv().await?;
-    let mut bytes = first.message.raw.bytes.len();
-    let mut jobs = vec![first];
-    let is_full =
-        |messages: usize, bytes: usize| messages >= options.batch_messages_max || bytes >= options.batch_bytes_max;
-    let mut may_grow = true;
-    while may_grow && !is_full(jobs.len(), bytes) {
-        let next = match queue.try_recv() {
-            Ok(job) => Some(job),
-            Err(_) if is_full(jobs.len() * WORTH, bytes * WORTH) => None,
-            Err(_) => tokio::select! {
-                biased;
-                // Besides our own: as many as there are writers are not under way then.
-                _free = under_way.acquire_many(AHEAD) => {
-                    may_grow = false;
-                    queue.try_recv().ok()
-                }
-                job = queue.recv() => job,
-            },
-        };
-        let Some(job) = next else { break };
-        bytes += job.message.raw.bytes.len();
-        jobs.push(job);
-    }
-    Some(jobs)
+/// Makes batches of what waits.
+struct Gathering {
+    queue: mpsc::Receiver<Job>,
+    options: IntakeOptions,
+    under_way: Arc<Semaphore>,
+    /// Messages that were answered since the last batch was gathered.
+    answered: Arc<AtomicUsize>,
+    /// Batches for whose last messages nobody waits, and how many it will be when waiting was in vain once more.
+    passes: (u32, u32),
 }
 
 /// This part of a full batch is worth a transaction.
 const WORTH: usize = 4;
+/// How long those who have just been answered are waited for: a busy sender has its next message ready.
+const RETURN: Duration = Duration::from_millis(1);
+const PASSES_MAX: u32 = 64;
 
-impl Parser {
+impl Gathering {
+    /// The next message, and what else comes until a writer is free, or until it is worth a transaction of its own and is
+    /// parsed meanwhile: each transaction costs a wait for the disk, and what is in one waits for it together.
+    async fn next(&mut self) -> Option<Vec<Job>> {
+        let mut batch = Gathered::default();
+        batch.add(self.queue.recv().await?);
+        let mut waited = false;
+        while !batch.is_full(&self.options, 1) {
+            if let Ok(job) = self.queue.try_recv() {
+                batch.add(job);
+                continue;
+            }
+            if batch.is_full(&self.options, WORTH) {
+                return Some(batch.jobs);
+            }
+            // Besides our own: as many as there are writers are not under way then.
+            if self.under_way.try_acquire_many(AHEAD).is_ok() {
+                self.wait_for_the_answered(&mut batch, waited).await;
+                break;
+            }
+            waited = true;
+            tokio::select! {
+                biased;
+                _free = self.under_way.acquire_many(AHEAD) => {}
+                job = self.queue.recv() => batch.add(job?),
+            }
+        }
+        Some(batch.jobs)
+    }
+
+    /// `waited`: what is in the batch came before the others were answered.
+    async fn wait_for_the_answered(&mut self, batch: &mut Gathered, waited: bool) {
+        let answered = self.answered.swap(0, Ordering::Relaxed);
+        let before = batch.jobs.len();
+        let expected = if waited { before + answered } else { answered };
+        if expected <= before {
+            return;
+        }
+        let (left, next) = &mut self.passes;
+        if *left > 0 {
+            *left -= 1;
+            return;
+        }
+        let too_long = tokio::time::sleep(RETURN);
+        tokio::pin!(too_long);
+        while batch.jobs.len() < expected && !batch.is_full(&self.options, 1) {
+            tokio::select! {
+                biased;
+                job = self.queue.recv() => match job {
+                    Some(job) => batch.add(job),
+                    None => break,
+                },
+                () = &mut too_long => break,
+            }
+        }
+        *next = if batch.jobs.len() > before {
+            0
+        } else {
+            (*next * 2 + 1).min(PASSES_MAX)
+        };
+        *left = *next;
+    }
+}
+
+#[derive(Default)]
+struct Gathered {
+    jobs: Vec<Job>,
+    bytes: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, job: Job) {
+        self.bytes += job.message.raw.bytes.len();
+        self.jobs.push(job);
+    }
+
+    /// Whether it is, or would be if there were so many of it.
+    fn is_full(&self, options: &IntakeOptions, times: usize) -> bool {
+        self.jobs.len() * times >= options.batch_messages_max || self.bytes * times >= options.batch_bytes_max
+    }
+}
+
+impl Parsing {
     fn parse(&self, jobs: Vec<Job>, least: usize) -> Ready {
         let mut all_answers = Vec::with_capacity(jobs.len());
         let mut slots: Vec<Slot> = Vec::with_capacity(jobs.len());
@@ -217,24 +326,21 @@ impl Parser {
         };
         let next = AtomicUsize::new(0);
         let has_room = || next.load(Ordering::Relaxed) < least || self.taken.load(Ordering::Relaxed) < self.bytes_max;
-        // A second thread is woken if there is something for it.
-        let threads = self
-            .pool
-            .current_num_threads()
-            .min(1 + bytes / THREAD_BYTES)
-            .min(slots.len())
-            .max(1);
-        self.pool.install(|| {
-            (0..threads).into_par_iter().for_each(|_| {
-                while has_room() {
-                    let Some(&nth) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                        break;
-                    };
-                    let mut work = slots[nth].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    room.take(work.advance(&self.clock, &self.limits));
-                }
-            });
-        });
+        let work = || {
+            while has_room() {
+                let Some(&nth) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    break;
+                };
+                let mut work = slots[nth].lock().unwrap_or_else(PoisonError::into_inner);
+                room.take(work.advance(&self.clock, &self.limits));
+            }
+        };
+        if bytes < SHARED_BYTES_MIN || slots.len() == 1 {
+            work();
+        } else {
+            let threads = self.pool.current_num_threads().min(slots.len());
+            self.pool.install(|| (0..threads).into_par_iter().for_each(|_| work()));
+        }
         let mut ready = Ready {
             messages: Vec::with_capacity(slots.len()),
             answers: Vec::with_capacity(slots.len()),
@@ -242,7 +348,7 @@ impl Parser {
             room,
         };
         for (slot, answer) in slots.into_iter().zip(all_answers) {
-            match slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
                 Work::Raw(message) => ready.rest.push(Job {
                     message: *message,
                     answer,
@@ -362,7 +468,7 @@ async fn write(
             }
             // Nothing is ever sent: it ends when the last piece is gone.
             let _ = written.recv().await;
-            batch = parser.start(rest, 1);
+            batch = parser.parse(rest, 1);
         }
     }
     drop(writers);
@@ -410,6 +516,7 @@ struct Writing {
     metrics: Metrics,
     options: IntakeOptions,
     parser: Parser,
+    answered: Arc<AtomicUsize>,
 }
 
 impl Writing {
@@ -427,7 +534,9 @@ impl Writing {
                 _unwritten,
                 _permit,
             } = piece;
+            let count = messages.len();
             write_one(&self.clock, &self.store, &self.metrics, &commit, messages, answers).await;
+            self.answered.fetch_add(count, Ordering::Relaxed);
         }
     }
 }

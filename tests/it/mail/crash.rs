@@ -246,7 +246,7 @@ async fn lose_mail(folder: &std::path::Path) {
     options.budget.free_disk_bytes_min = 0;
     options.tls = None;
     options.smtp = vec![any_port()];
-    let addresses = Addresses::new(store, &names);
+    let addresses = Addresses::new(store, clock.clone(), &names);
     let listener = Listener::bind(clock, intake, addresses, metrics, options)
         .await
         .unwrap();

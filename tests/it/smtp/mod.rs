@@ -47,7 +47,7 @@ impl Server {
             report_address: Some("reports@tally.example".to_owned()),
             account: "default".to_owned(),
         };
-        let addresses = Addresses::new(database.store.clone(), &names);
+        let addresses = Addresses::new(database.store.clone(), clock.clone(), &names);
         let mut options = SmtpOptions::new(&names.host, &database.folder());
         options.smtp = vec!["127.0.0.1:0".parse().unwrap()];
         options.lmtp = vec!["127.0.0.1:0".parse().unwrap()];
