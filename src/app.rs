@@ -1,5 +1,6 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
+mod claims;
 mod domain_options;
 mod jobs;
 mod mail;
@@ -30,6 +31,7 @@ use crate::store::{
     Store, StoreError, TlsMode,
 };
 
+pub use claims::{claim_all, claim_earlier_ones};
 pub use jobs::{Jobs, Pace};
 pub use mail::Mail;
 pub use options::process_limits;
@@ -37,6 +39,8 @@ pub use options::process_limits;
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How often somebody looks which domains are due; when they are is each domain's own.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
+/// How often reports are counted that were left unclaimed although their domain is there.
+const CLAIM_EVERY: Duration = Duration::from_secs(300);
 const DATABASE_FILE: &str = "tallymark.sqlite";
 
 /// The database and the intake, running.
@@ -188,6 +192,11 @@ impl App {
                 Ok(())
             }
         });
+        let (store, intake) = (self.store.clone(), self.intake.clone());
+        jobs.start("claims", CLAIM_EVERY, move |_| {
+            let (store, intake) = (store.clone(), intake.clone());
+            async move { claim(&store, &intake).await }
+        });
         if self.domains.can_check() {
             let domains = self.domains.clone();
             jobs.start("domains", CHECK_EVERY, move |_| {
@@ -256,6 +265,18 @@ async fn check_domains(domains: &Domains) -> anyhow::Result<()> {
     let Round { checked, changed } = domains.check_due().await?;
     if checked > 0 {
         tracing::info!(checked, changed, "looked at the DNS records of domains");
+    }
+    Ok(())
+}
+
+/// Counts what was left unclaimed.
+async fn claim(store: &Store, intake: &Intake) -> anyhow::Result<()> {
+    let messages = claim_all(store, intake).await?;
+    if messages > 0 {
+        tracing::info!(
+            messages,
+            "fed messages in again whose reports were unclaimed although their domain is there"
+        );
     }
     Ok(())
 }

@@ -6,7 +6,10 @@ use crate::report::Evidence;
 
 /// A line that is being written.
 #[derive(Debug, Default)]
-pub struct Row(String);
+pub struct Row {
+    text: String,
+    has_cells: bool,
+}
 
 impl Row {
     /// Adds a cell that cannot be a formula, and stays one cell whatever is in it.
@@ -14,16 +17,16 @@ impl Row {
         self.separate();
         let quoted = text.contains(['"', ',', '\r', '\n', '\t']) || text.starts_with(' ') || text.ends_with(' ');
         if quoted {
-            self.0.push('"');
+            self.text.push('"');
         }
         if is_formula(text) {
-            self.0.push('\'');
+            self.text.push('\'');
         }
         if quoted {
-            self.0.push_str(&text.replace('"', "\"\""));
-            self.0.push('"');
+            self.text.push_str(&text.replace('"', "\"\""));
+            self.text.push('"');
         } else {
-            self.0.push_str(text);
+            self.text.push_str(text);
         }
     }
 
@@ -31,7 +34,7 @@ impl Row {
     pub fn show(&mut self, value: impl Display) {
         self.separate();
         // Writing to a String cannot fail.
-        let _ = write!(self.0, "{value}");
+        let _ = write!(self.text, "{value}");
     }
 
     /// As [`Row::show`]; an empty cell if there is no value.
@@ -44,13 +47,13 @@ impl Row {
 
     /// The line, with its end.
     pub fn finish(mut self) -> Vec<u8> {
-        self.0.push_str("\r\n");
-        self.0.into_bytes()
+        self.text.push_str("\r\n");
+        self.text.into_bytes()
     }
 
     fn separate(&mut self) {
-        if !self.0.is_empty() {
-            self.0.push(',');
+        if std::mem::replace(&mut self.has_cells, true) {
+            self.text.push(',');
         }
     }
 }
@@ -109,6 +112,10 @@ mod tests {
     #[test]
     fn a_cell_stays_one_cell() {
         check("", "");
+        let mut first = Row::default();
+        first.show_some(None::<u8>);
+        first.show(1);
+        assert_eq!(first.finish(), b",1\r\n", "an empty cell is a cell");
         check("plain text", "plain text");
         check("a,b", "\"a,b\"");
         check("say \"x\"", "\"say \"\"x\"\"\"");

@@ -19,10 +19,9 @@ use self::tally::Tally;
 use super::Context;
 use super::context::account_or_first;
 use super::progress::Progress;
-use crate::app::App;
+use crate::app::{App, claim_earlier_ones};
 use crate::ingest::{Belonging, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage};
 use crate::origin::files::{FileMessage, Unreadable};
-use crate::store::Account;
 
 /// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
 #[derive(Debug, clap::Args)]
@@ -70,7 +69,8 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     let stopped = import(&app, args.paths, belonging, &progress, &mut tally).await;
     progress.finish();
     if args.add_domains {
-        claim_earlier_ones(&app, &account).await?;
+        // Reports that were unclaimed before and whose domain has been added now belong to it.
+        claim_earlier_ones(&app.store, &app.intake, account.id).await?;
     }
     tally.took = app.clock.monotonic().saturating_sub(began);
     tally.unclaimed_domains = app.store.unclaimed_names(account.id).await.unwrap_or_default();
@@ -139,20 +139,6 @@ async fn import(
         }
     }
     stopped
-}
-
-/// Reports that were unclaimed before and whose domain has been added now belong to it.
-async fn claim_earlier_ones(app: &App, account: &Account) -> anyhow::Result<()> {
-    let unclaimed = app.store.unclaimed_names(account.id).await?;
-    if unclaimed.is_empty() {
-        return Ok(());
-    }
-    for domain in app.store.domains(account.id).await? {
-        if unclaimed.iter().any(|name| domain.name.covers(name)) {
-            app.intake.claim(account.id, domain.id).await?;
-        }
-    }
-    Ok(())
 }
 
 /// What is to be put into the database.

@@ -70,6 +70,7 @@ impl Domains {
     /// A panic would be a bug: it costs this domain its check, and the others nothing.
     async fn look_guarded(&self, domain: Domain) -> Result<Option<DomainFinding>, DomainsError> {
         match AssertUnwindSafe(self.look(&domain)).catch_unwind().await {
+            Ok(Err(DomainsError::Gone)) => Ok(None),
             Ok(finding) => finding.map(Some),
             Err(_) => {
                 tracing::error!(domain = %domain.id, "a bug: looking at this domain's DNS records panicked");

@@ -210,17 +210,21 @@ impl Domains {
         Ok(self.0.store.domain_dns(domain.id).await?.dkim)
     }
 
-    /// Looks at the domain's records; keeps nothing.
+    /// Looks at the domain's records, by its settings as they are now; keeps nothing.
     pub(super) async fn look(&self, domain: &Domain) -> Result<DomainFinding, DomainsError> {
         let options = &self.0.options;
         let asked = options.dns.as_ref();
         let asked = asked.ok_or(DomainsError::NotSetUp("there are no name servers to ask"))?;
         let at = self.0.clock.now();
+        // The caller may have read it long ago: a round reads pages of domains ahead.
+        let domain = self.0.store.domain_by_id(domain.account, domain.id).await?;
+        let domain = domain.ok_or(DomainsError::Gone)?;
         let known = self.0.store.domain_dns(domain.id).await?;
-        let records = check::look(asked, domain, &known, &options.names, options.check_time_max).await;
+        let records = check::look(asked, &domain, &known, &options.names, options.check_time_max).await;
         Ok(DomainFinding {
             domain: domain.id,
             at,
+            updated_at: domain.updated_at,
             records,
         })
     }

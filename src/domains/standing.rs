@@ -150,6 +150,7 @@ mod tests {
             let found = DomainFinding {
                 domain: standing.domain,
                 at: now,
+                updated_at: now,
                 records: vec![
                     record(Purpose::Spf, spf),
                     record(Purpose::Dkim, dkim),
@@ -264,6 +265,7 @@ mod tests {
                 let found = DomainFinding {
                     domain: standing.domain,
                     at: NOW,
+                    updated_at: NOW,
                     records: vec![record(Purpose::Spf, Silent)],
                 };
                 let next = decide(&standing, &found, NOW).next_check_at - NOW;

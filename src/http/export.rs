@@ -1,12 +1,14 @@
 //! `GET /domains/{id}/dmarc/export`: every row, streamed, however many there are.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::stream::{self, Stream};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
@@ -68,24 +70,28 @@ pub(super) async fn export(
     let first = records.recv().await.transpose()?.unwrap_or_default();
     let (pieces, sent) = mpsc::channel(PIECES_AHEAD);
     let stall_time_max = state.config.export_stall_time_max;
+    let whole = Arc::<AtomicBool>::default();
+    let is_whole = Arc::clone(&whole);
     tokio::spawn(async move {
-        pump(format, first, records, pieces, stall_time_max).await;
-        drop(permit);
+        if pump(format, first, records, &pieces, stall_time_max).await {
+            whole.store(true, Ordering::Release);
+        }
+        drop((pieces, permit));
     });
-    Ok(streamed(format, &domain, sent))
+    Ok(streamed(format, &domain, sent, is_whole))
 }
 
 /// An export that finds all places taken is told to come again after this.
 const RETRY_SECONDS: u64 = 10;
 
-/// Writes pieces as fast as the client reads them; ends when all is sent, or when it reads no more.
+/// Writes pieces as fast as the client reads them; ends when all is sent (true), or when it reads no more.
 async fn pump(
     format: Format,
     first: Vec<ExportedRecord>,
     mut records: Records,
-    pieces: Pieces,
+    pieces: &Pieces,
     stall_time_max: Duration,
-) {
+) -> bool {
     let mut next = Some(Ok(first));
     let mut header = Some(format.header());
     while let Some(batch) = next {
@@ -103,19 +109,38 @@ async fn pump(
         let failed = piece.is_err();
         match timeout(stall_time_max, pieces.send(piece)).await {
             Ok(Ok(())) if !failed => {}
-            _ => return,
+            _ => return false,
         }
         next = records.recv().await;
     }
+    true
 }
 
-fn streamed(format: Format, domain: &Domain, pieces: mpsc::Receiver<io::Result<Bytes>>) -> Response {
-    let body = stream::unfold(pieces, async |mut pieces| {
-        pieces.recv().await.map(|piece| (piece, pieces))
-    });
+/// The pieces; and an error behind them if they are not all.
+fn until_whole(
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    is_whole: Arc<AtomicBool>,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::unfold(Some((pieces, is_whole)), async |state| {
+        let (mut pieces, is_whole) = state?;
+        match pieces.recv().await {
+            Some(piece) => Some((piece, Some((pieces, is_whole)))),
+            None if is_whole.load(Ordering::Acquire) => None,
+            // An end like that of a whole one would hide what is missing: the connection is cut instead.
+            None => Some((Err(io::Error::other("the export broke off")), None)),
+        }
+    })
+}
+
+fn streamed(
+    format: Format,
+    domain: &Domain,
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    is_whole: Arc<AtomicBool>,
+) -> Response {
     // The name is letters, digits, hyphens and dots.
     let disposition = format!("attachment; filename=\"{}.{}\"", domain.name, format.word());
-    let mut response = Body::from_stream(body).into_response();
+    let mut response = Body::from_stream(until_whole(pieces, is_whole)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     if let Ok(disposition) = HeaderValue::from_str(&disposition) {
@@ -171,7 +196,8 @@ mod tests {
         let (database, records) = mpsc::channel(2);
         let (pieces, mut sent) = mpsc::channel(2);
         database.send(Err(StoreError::Exists(String::new()))).await.unwrap();
-        pump(Format::Ndjson, Vec::new(), records, pieces, SHORT).await;
+        assert!(!pump(Format::Ndjson, Vec::new(), records, &pieces, SHORT).await);
+        drop(pieces);
         assert!(sent.recv().await.is_some_and(|piece| piece.is_ok()));
         assert!(sent.recv().await.is_some_and(|piece| piece.is_err()));
         assert!(sent.recv().await.is_none());
@@ -182,8 +208,19 @@ mod tests {
         let (database, records) = mpsc::channel(2);
         let (pieces, sent) = mpsc::channel(1);
         database.send(Ok(Vec::new())).await.unwrap();
-        pump(Format::Csv, Vec::new(), records, pieces, SHORT).await;
+        assert!(!pump(Format::Csv, Vec::new(), records, &pieces, SHORT).await);
         assert!(database.is_closed());
         drop(sent);
+    }
+
+    #[tokio::test]
+    async fn half_an_export_does_not_end_like_a_whole_one() {
+        for is_whole in [false, true] {
+            let (pieces, sent) = mpsc::channel(2);
+            pieces.send(Ok(Bytes::from_static(b"id"))).await.unwrap();
+            drop(pieces);
+            let body = Body::from_stream(until_whole(sent, Arc::new(AtomicBool::new(is_whole))));
+            assert_eq!(axum::body::to_bytes(body, 10).await.is_ok(), is_whole);
+        }
     }
 }

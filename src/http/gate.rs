@@ -191,7 +191,8 @@ async fn receive_body(
     request: Request,
 ) -> Result<(Request, Option<OwnedSemaphorePermit>), ApiError> {
     let bytes_max = match route.body {
-        Body::None => return Ok((request, None)),
+        // Whatever comes is never read: nothing limits it.
+        Body::None => return Ok((request.map(|_| HttpBody::empty()), None)),
         Body::Json => state.config.api_body_bytes_max,
         Body::Upload => state.config.upload_bytes_max,
     };

@@ -25,7 +25,7 @@ use crate::store::{Begun, Millis, RequestMemory, RequestName};
 pub(super) const KEY_BYTES_MAX: usize = 255;
 /// A longer answer is not kept, bytes; only an upload of a great many reports has one, and doing it again counts nothing
 /// twice.
-const ANSWER_BYTES_MAX: u64 = 256 * 1024;
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// How long an answer is kept.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 /// Whoever began a request and has not answered so long after it had to be is gone. More than nodes' clocks differ.
@@ -70,8 +70,9 @@ where
         Err(error) => return error.into_response(),
     };
     let (mut parts, body) = request.into_parts();
-    // The gate has it in memory, within the limit of its route.
-    let Ok(body) = to_bytes(body, usize::MAX).await else {
+    // The gate has it in memory, within the limit of its route; none of a route that takes no body.
+    let bytes_max = state.config.upload_bytes_max.max(state.config.api_body_bytes_max);
+    let Ok(body) = to_bytes(body, bytes_max).await else {
         return ApiError::invalid_request("The body broke off").into_response();
     };
     let hash = hash_of(&body).await;
@@ -171,12 +172,12 @@ impl Named {
             }
         };
         let length = response.body().size_hint().exact();
-        if !is_kept(response.status()) || length.is_none_or(|length| length > ANSWER_BYTES_MAX) {
+        if !is_kept(response.status()) || length.is_none_or(|length| length > ANSWER_BYTES_MAX as u64) {
             self.forget(state).await;
             return response;
         }
         let (parts, body) = response.into_parts();
-        let Ok(body) = to_bytes(body, usize::MAX).await else {
+        let Ok(body) = to_bytes(body, ANSWER_BYTES_MAX).await else {
             self.forget(state).await;
             return ApiError::internal().into_response();
         };

@@ -174,6 +174,15 @@ impl Messages {
         })
     }
 
+    /// Is there nothing more to come?
+    pub fn is_at_end(&self) -> bool {
+        match &self.state {
+            State::Single(_) => false,
+            State::Mbox(messages) => messages.is_at_end(),
+            State::Done => true,
+        }
+    }
+
     fn single(&self, file: File) -> io::Result<FileMessage> {
         let len = file.metadata()?.len();
         if len > self.message_bytes_max {

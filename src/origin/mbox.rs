@@ -34,6 +34,11 @@ impl<R: BufRead> Mbox<R> {
         self.number
     }
 
+    /// Was the last message given?
+    pub fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+
     /// The message up to the next mark. `None` is one over the limit.
     fn message(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut message = Vec::new();

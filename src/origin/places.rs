@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
@@ -11,6 +11,28 @@ use rustix::io::Errno;
 
 /// So many files of one name may lie in a folder.
 const COLLISIONS_MAX: u32 = 10_000;
+
+/// What a file was like: another one in its place has another, and so has the same one with more in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Seconds and nanoseconds.
+    modified_at: (i64, i64),
+}
+
+impl Stamp {
+    pub fn of(about: &fs::Metadata) -> Self {
+        Self {
+            device: about.dev(),
+            inode: about.ino(),
+            len: about.len(),
+            modified_at: (about.mtime(), about.mtime_nsec()),
+        }
+    }
+}
 
 /// Opens a regular file: no link, and nothing that reading could wait at for ever.
 pub(super) fn open(path: &Path) -> io::Result<File> {
@@ -58,10 +80,54 @@ pub(super) fn move_into(from: &Path, folder: &Path, name: &OsStr, number: Number
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::new(
-        io::ErrorKind::AlreadyExists,
-        "too many files of that name",
-    ))
+    Err(too_many())
+}
+
+/// Makes a folder if it is missing. One that is a link is not: who may put it there could send files anywhere.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    if check_folder(path)? {
+        return Ok(());
+    }
+    match fs::create_dir(path) {
+        // Another file was put away at the same time.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_folder(path).map(drop),
+        made => made,
+    }
+}
+
+/// Gives whether there is a folder.
+///
+/// # Errors
+/// If there is something else, a link to a folder among it.
+pub(super) fn check_folder(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => Ok(true),
+        Ok(about) => {
+            let what = if about.is_symlink() { "a link" } else { "no folder" };
+            let path = path.display();
+            let why = format!("{path} is {what}: it must be a folder, for files to be moved to");
+            Err(io::Error::new(io::ErrorKind::NotADirectory, why))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a file under this name, or, where there is one, under this name with a number. Follows no link.
+pub(super) fn write_new(folder: &Path, name: &OsStr, text: &str) -> io::Result<()> {
+    for nth in 0..COLLISIONS_MAX {
+        let to = folder.join(numbered(name, nth, Number::BeforeSuffix));
+        match File::create_new(to) {
+            Ok(mut file) => return file.write_all(text.as_bytes()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(too_many())
+}
+
+fn too_many() -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, "too many files of that name")
 }
 
 /// Where a number goes that tells files of one name apart.

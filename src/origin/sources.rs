@@ -186,7 +186,8 @@ impl Reading {
         // Whatever is dropped in the middle is as if this program had been killed there: it is done again.
         tokio::select! {
             failure = read => match failure {
-                Ok(()) => Duration::ZERO,
+                // A new token is due: at once and again and again, from a server whose tokens are good for no time.
+                Ok(()) => BACK_OFF_MIN,
                 Err(failure) => self.failed(&failure),
             },
             failure = self.keep_lease() => match failure {
@@ -233,7 +234,13 @@ impl Reading {
 
     /// It was read to its end.
     pub fn succeeded(&self) {
-        self.failures.store(0, Ordering::Relaxed);
+        self.progressed();
+        self.was_read();
+    }
+
+    /// It was read to its end, and may fail right after that, every time: pauses go on growing until it has
+    /// [`progressed`](Self::progressed).
+    pub fn was_read(&self) {
         let now = self.all.clock.now();
         self.all.metrics.set_source_up(&self.source.name, true);
         self.all.metrics.set_source_read_at(&self.source.name, now);
@@ -242,7 +249,7 @@ impl Reading {
         }
     }
 
-    /// Some of it was read.
+    /// Some of it was read, or waiting for more of it worked: the next pause is a short one.
     pub fn progressed(&self) {
         self.failures.store(0, Ordering::Relaxed);
     }

@@ -2,7 +2,8 @@
 //! a `.reason` beside them, to `failed/`.
 //!
 //! A file is taken when it has not changed from one look to the next, so that one that is still being written is left
-//! alone; looking is all that network file systems are good for. Links, folders and names with a dot before them are
+//! alone; looking is all that network file systems are good for. It is moved only if it is still the one that was read:
+//! what was put in its place or added to it meanwhile is taken later. Links, folders and names with a dot before them are
 //! passed over.
 
 use std::collections::HashMap;
@@ -10,17 +11,17 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::files::{FileMessage, Messages, Unreadable};
 use super::maildir::blocking;
-use super::places::{self, Number};
+use super::places::{self, Number, Stamp};
 use super::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict, capped};
 use crate::health::Trouble;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
@@ -29,16 +30,69 @@ use crate::store::{ItemState, MailboxChange, MailboxItem};
 const FILES_MAX: usize = 16;
 /// Messages of one file (an mbox) that wait for their commit.
 const MESSAGES_MAX: usize = 16;
+/// Bytes of a folder's messages that are read and wait for their commit; one larger message may take all of it.
+const BYTES_MAX: u64 = 64 << 20;
 /// Reasons that are written beside a file.
 const REASONS_MAX: usize = 100;
+/// Where files go.
+const DONE: &str = "done";
+const FAILED: &str = "failed";
 
-/// What a file was like.
-type Stamp = (u64, Option<SystemTime>);
 type Seen = HashMap<OsString, Stamp>;
+
+/// A file that is being taken.
+#[derive(Debug, Clone)]
+struct Taking {
+    path: PathBuf,
+    /// What it was like at the look.
+    stamp: Stamp,
+}
+
+/// A message, and the memory that it takes until it is dropped.
+type Held = (FileMessage, OwnedSemaphorePermit);
+
+/// Memory for the messages of a folder.
+#[derive(Debug, Clone)]
+struct Memory {
+    /// Permits are kibibytes: a semaphore cannot count so many bytes.
+    free: Arc<Semaphore>,
+    kibibytes: u32,
+}
+
+impl Memory {
+    fn new(bytes_max: u64) -> Self {
+        let kibibytes = u32::try_from(bytes_max / 1_024).unwrap_or(u32::MAX).max(1);
+        Self {
+            free: Arc::new(Semaphore::new(kibibytes as usize)),
+            kibibytes,
+        }
+    }
+
+    /// What so many bytes take: all of it, if they are more.
+    fn units(&self, bytes: u64) -> u32 {
+        let units = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);
+        units.clamp(1, self.kibibytes)
+    }
+
+    /// Waits, on a thread that may, until there is room for so many bytes. `None` if it is over.
+    fn take(&self, bytes: u64, runtime: &Handle) -> Option<OwnedSemaphorePermit> {
+        let taking = Arc::clone(&self.free).acquire_many_owned(self.units(bytes));
+        runtime.block_on(taking).ok()
+    }
+
+    /// Gives back what a message does not take of it.
+    fn only(&self, mut held: OwnedSemaphorePermit, bytes: u64) -> OwnedSemaphorePermit {
+        match held.split(self.units(bytes) as usize) {
+            Some(needed) => needed,
+            None => held,
+        }
+    }
+}
 
 /// Reads a folder again and again, until something fails.
 pub(super) async fn read(reading: &Arc<Reading>, path: &Path) -> Result<(), Failure> {
     let mut before = Seen::new();
+    let memory = Memory::new(BYTES_MAX);
     loop {
         let folder = path.to_owned();
         let now = blocking(move || look(&folder)).await?.map_err(files)?;
@@ -48,7 +102,7 @@ pub(super) async fn read(reading: &Arc<Reading>, path: &Path) -> Result<(), Fail
             .map(|(name, _)| name.clone())
             .collect();
         quiet.sort_unstable();
-        take(reading, path, quiet, &now).await?;
+        take(reading, path, quiet, &now, &memory).await?;
         reading.succeeded();
         before = now;
         tokio::time::sleep(reading.source.poll).await;
@@ -56,6 +110,10 @@ pub(super) async fn read(reading: &Arc<Reading>, path: &Path) -> Result<(), Fail
 }
 
 fn look(path: &Path) -> io::Result<Seen> {
+    // Before anything is read that could then not be put away.
+    for folder in [DONE, FAILED] {
+        places::check_folder(&path.join(folder))?;
+    }
     let mut seen = Seen::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -64,7 +122,7 @@ fn look(path: &Path) -> io::Result<Seen> {
             continue;
         }
         match entry.metadata() {
-            Ok(about) => drop(seen.insert(name, (about.len(), about.modified().ok()))),
+            Ok(about) => drop(seen.insert(name, Stamp::of(&about))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -73,13 +131,19 @@ fn look(path: &Path) -> io::Result<Seen> {
 }
 
 /// Takes these files.
-async fn take(reading: &Arc<Reading>, path: &Path, names: Vec<OsString>, there: &Seen) -> Result<(), Failure> {
+async fn take(
+    reading: &Arc<Reading>,
+    path: &Path,
+    names: Vec<OsString>,
+    there: &Seen,
+    memory: &Memory,
+) -> Result<(), Failure> {
     let known = reading.all.store.mailbox_items(&reading.key).await?;
-    let there = there.keys().map(|name| name.to_string_lossy());
-    let there: std::collections::HashSet<_> = there.collect();
+    let labels = there.keys().map(|name| name.to_string_lossy());
+    let labels: std::collections::HashSet<_> = labels.collect();
     let gone: Vec<String> = known
         .iter()
-        .filter(|item| !there.contains(item.item.as_str()))
+        .filter(|item| !labels.contains(item.item.as_str()))
         .map(|item| item.item.clone())
         .collect();
     remember(reading, &[], &gone).await?;
@@ -89,9 +153,13 @@ async fn take(reading: &Arc<Reading>, path: &Path, names: Vec<OsString>, there: 
             .find(|item| item.item == name)
             .map_or(0, |item| item.attempts)
     };
-    let taking = names.into_iter().map(|name| {
+    let taking = names.into_iter().filter_map(|name| {
         let attempts = attempts(&name.to_string_lossy());
-        take_one(reading, path, name, attempts)
+        let file = Taking {
+            path: path.join(&name),
+            stamp: *there.get(&name)?,
+        };
+        Some(take_one(reading, path, name, file, attempts, memory))
     });
     let mut taking = stream::iter(taking).buffer_unordered(FILES_MAX);
     while let Some(taken) = taking.next().await {
@@ -102,10 +170,16 @@ async fn take(reading: &Arc<Reading>, path: &Path, names: Vec<OsString>, there: 
 }
 
 /// Takes a file: all its messages into the database, then itself out of the way.
-async fn take_one(reading: &Arc<Reading>, path: &Path, name: OsString, attempts: u32) -> Result<(), Failure> {
-    let from = path.join(&name);
+async fn take_one(
+    reading: &Arc<Reading>,
+    path: &Path,
+    name: OsString,
+    file: Taking,
+    attempts: u32,
+    memory: &Memory,
+) -> Result<(), Failure> {
     let label = name.to_string_lossy().into_owned();
-    let reasons = match submit_all(reading, &from, &label).await? {
+    let reasons = match submit_all(reading, &file, &label, memory).await? {
         Ok(reasons) => reasons,
         // Somebody has taken it away.
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -121,14 +195,22 @@ async fn take_one(reading: &Arc<Reading>, path: &Path, name: OsString, attempts:
                 return remember(reading, &[item], &[]).await;
             }
             let why = error.source.to_string();
-            reading.unfetchable(from.display().to_string(), &label, &why).await?;
+            reading
+                .unfetchable(file.path.display().to_string(), &label, &why)
+                .await?;
             vec![why]
         }
     };
     let path = path.to_owned();
-    let moved = blocking(move || put_away(&path, &from, &name, &reasons)).await?;
-    moved.map_err(files)?;
-    if attempts > 0 {
+    let put_away = blocking(move || put_away(&path, &file, &name, &reasons)).await?;
+    let is_gone = put_away.map_err(files)?;
+    if !is_gone {
+        tracing::debug!(
+            source = reading.source.name,
+            file = capped(&label),
+            "a file has changed since it was looked at; it is left for a later look"
+        );
+    } else if attempts > 0 {
         remember(reading, &[], &[label]).await?;
     }
     Ok(())
@@ -137,12 +219,16 @@ async fn take_one(reading: &Arc<Reading>, path: &Path, name: OsString, attempts:
 /// Commits every message of a file; gives why some of it failed, if any did.
 async fn submit_all(
     reading: &Arc<Reading>,
-    path: &Path,
+    file: &Taking,
     label: &str,
+    memory: &Memory,
 ) -> Result<Result<Vec<String>, Unreadable>, Failure> {
     let (sender, mut messages) = mpsc::channel(1);
-    let (file, bytes_max) = (path.to_owned(), reading.all.message_bytes_max);
-    let read = tokio::task::spawn_blocking(move || hand_out(&file, bytes_max, &sender));
+    let read = {
+        let (file, memory, runtime) = (file.clone(), memory.clone(), Handle::current());
+        let bytes_max = reading.all.message_bytes_max;
+        tokio::task::spawn_blocking(move || hand_out(&file, bytes_max, &memory, &runtime, &sender))
+    };
     let mut reasons = Vec::new();
     let mut broken = None;
     let mut judged = |verdict, origin: String| {
@@ -176,13 +262,14 @@ async fn submit_all(
                 }
                 Some(Err(error)) if error.is_too_large() => {
                     let origin = error.origin();
-                    let len = fs::metadata(path).map_or(bytes_max + 1, |about| about.len());
-                    let verdict = reading.too_large(origin.clone(), &format!("{label} {origin}"), len).await?;
+                    let name = format!("{label} {origin}");
+                    let verdict = reading.too_large(origin.clone(), &name, file.stamp.len).await?;
                     judged(verdict, origin);
                 }
                 Some(Err(error)) => unreadable = Some(error),
-                Some(Ok(FileMessage { origin, bytes })) => in_flight.push(async {
+                Some(Ok((FileMessage { origin, bytes }, held))) => in_flight.push(async {
                     let verdict = reading.submit(origin.clone(), bytes).await;
+                    drop(held);
                     (origin, verdict)
                 }),
             },
@@ -195,39 +282,68 @@ async fn submit_all(
     })
 }
 
-fn hand_out(path: &Path, bytes_max: u64, messages: &mpsc::Sender<Result<FileMessage, Unreadable>>) {
-    let opened = places::open(path).map_err(|source| Unreadable::new(path, source));
-    match opened.and_then(|file| Messages::of(path, file, bytes_max)) {
-        Err(error) => drop(messages.blocking_send(Err(error))),
-        Ok(all) => {
-            for message in all {
-                if messages.blocking_send(message).is_err() {
-                    return;
-                }
-            }
+/// Reads a file message by message. One that is no longer what it was at the look counts as taken away.
+fn hand_out(
+    file: &Taking,
+    bytes_max: u64,
+    memory: &Memory,
+    runtime: &Handle,
+    messages: &mpsc::Sender<Result<Held, Unreadable>>,
+) {
+    let unreadable = |source| Unreadable::new(&file.path, source);
+    let opened = places::open(&file.path).and_then(|opened| match Stamp::of(&opened.metadata()?) == file.stamp {
+        true => Ok(opened),
+        false => Err(io::Error::new(io::ErrorKind::NotFound, "another file is in its place")),
+    });
+    let all = opened
+        .map_err(unreadable)
+        .and_then(|opened| Messages::of(&file.path, opened, bytes_max));
+    let mut all = match all {
+        Ok(all) => all,
+        Err(error) => return drop(messages.blocking_send(Err(error))),
+    };
+    while !all.is_at_end() {
+        // How long a message of an mbox is shows when it is read: so there is room for the longest before.
+        let Some(held) = memory.take(file.stamp.len.min(bytes_max), runtime) else {
+            // Not a word would mean that all of it was read.
+            let error = unreadable(io::Error::other("there is no memory for it"));
+            return drop(messages.blocking_send(Err(error)));
+        };
+        let Some(message) = all.next() else { return };
+        let message = message.map(|message| {
+            let held = memory.only(held, message.bytes.len() as u64);
+            (message, held)
+        });
+        if messages.blocking_send(message).is_err() {
+            return;
         }
     }
 }
 
-fn put_away(path: &Path, from: &Path, name: &OsString, reasons: &[String]) -> io::Result<()> {
-    let folder = path.join(if reasons.is_empty() { "done" } else { "failed" });
-    if !folder.is_dir() {
-        fs::create_dir_all(&folder)?;
-    }
-    let to = match places::move_into(from, &folder, name, Number::BeforeSuffix) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => return Ok(()),
+/// Moves a file to where it belongs, with the reasons beside it. False if it is no longer the one that was read: what is
+/// there now is still to be read, and what was read of it comes again as duplicates.
+fn put_away(path: &Path, file: &Taking, name: &OsString, reasons: &[String]) -> io::Result<bool> {
+    let folder = path.join(if reasons.is_empty() { DONE } else { FAILED });
+    places::make_folder(&folder)?;
+    let moved = match fs::symlink_metadata(&file.path) {
+        Ok(about) if Stamp::of(&about) != file.stamp => return Ok(false),
+        Ok(_) => places::move_into(&file.path, &folder, name, Number::BeforeSuffix),
+        Err(error) => Err(error),
+    };
+    let to = match moved {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !file.path.exists() => return Ok(true),
         moved => moved?,
     };
     if !reasons.is_empty() {
-        let mut beside = to.into_os_string();
+        let mut beside = to.file_name().unwrap_or(name).to_owned();
         beside.push(".reason");
         let text: String = reasons
             .iter()
             .map(|reason| format!("{}\n", reason.escape_debug()))
             .collect();
-        fs::write(beside, text)?;
+        places::write_new(&folder, &beside, &text)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn remember(reading: &Reading, put: &[MailboxItem], remove: &[String]) -> Result<(), Failure> {
@@ -244,4 +360,135 @@ async fn remember(reading: &Reading, put: &[MailboxItem], remove: &[String]) -> 
 
 fn files(error: io::Error) -> Failure {
     Failure::new(Trouble::Files, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A watched folder with one file in it, as a look finds it.
+    fn folder(content: &str) -> (tempfile::TempDir, Taking) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.xml"), content).unwrap();
+        let file = Taking {
+            path: folder.path().join("a.xml"),
+            stamp: look(folder.path()).unwrap()[&OsString::from("a.xml")],
+        };
+        (folder, file)
+    }
+
+    fn put_a_away(folder: &tempfile::TempDir, file: &Taking, reasons: &[&str]) -> io::Result<bool> {
+        let reasons: Vec<_> = reasons.iter().map(|&reason| reason.to_owned()).collect();
+        put_away(folder.path(), file, &"a.xml".into(), &reasons)
+    }
+
+    fn append(path: &Path, text: &str) {
+        use std::io::Write as _;
+        let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// What is read of a file: the messages with what they hold of the memory.
+    async fn handed_out(file: &Taking, bytes_max: u64, memory: &Memory) -> Vec<Result<Held, Unreadable>> {
+        let (sender, mut receiver) = mpsc::channel(10);
+        let (file, memory, runtime) = (file.clone(), memory.clone(), Handle::current());
+        let read = tokio::task::spawn_blocking(move || hand_out(&file, bytes_max, &memory, &runtime, &sender));
+        read.await.unwrap();
+        let mut messages = Vec::new();
+        while let Some(message) = receiver.recv().await {
+            messages.push(message);
+        }
+        messages
+    }
+
+    #[test]
+    fn a_file_that_is_not_the_one_that_was_read_stays() {
+        let (folder, file) = folder("one");
+        append(&file.path, " and more");
+        assert!(!put_a_away(&folder, &file, &[]).unwrap(), "more was added");
+        assert_eq!(fs::read_to_string(&file.path).unwrap(), "one and more");
+
+        let (folder, file) = self::folder("one");
+        fs::write(folder.path().join(".new"), "two").unwrap();
+        fs::rename(folder.path().join(".new"), &file.path).unwrap();
+        assert!(!put_a_away(&folder, &file, &["broken"]).unwrap(), "it was replaced");
+        assert_eq!(fs::read_to_string(&file.path).unwrap(), "two");
+        assert!(!folder.path().join("failed/a.xml").exists());
+
+        let (folder, file) = self::folder("one");
+        assert!(put_a_away(&folder, &file, &[]).unwrap());
+        assert_eq!(fs::read_to_string(folder.path().join("done/a.xml")).unwrap(), "one");
+        assert!(put_a_away(&folder, &file, &[]).unwrap(), "somebody has taken it away");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_has_changed_since_the_look_is_not_read() {
+        let memory = Memory::new(BYTES_MAX);
+        let (_folder, file) = folder("one");
+        let read = handed_out(&file, 100, &memory).await;
+        assert_eq!(read[0].as_ref().unwrap().0.bytes, b"one");
+        append(&file.path, " and more");
+        let read = handed_out(&file, 100, &memory).await;
+        let error = read[0].as_ref().unwrap_err();
+        assert_eq!((read.len(), error.source.kind()), (1, io::ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn reasons_replace_nothing_and_follow_no_link() {
+        let (folder, file) = folder("one");
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("failed")).unwrap();
+        fs::write(path("failed/a.xml"), "an older one").unwrap();
+        fs::write(path("elsewhere"), "somebody's").unwrap();
+        std::os::unix::fs::symlink(path("elsewhere"), path("failed/a.1.xml.reason")).unwrap();
+        assert!(put_a_away(&folder, &file, &["broken"]).unwrap());
+        assert_eq!(fs::read_to_string(path("failed/a.1.xml")).unwrap(), "one");
+        assert_eq!(fs::read_to_string(path("failed/a.1.xml.1.reason")).unwrap(), "broken\n");
+        assert_eq!(fs::read_to_string(path("elsewhere")).unwrap(), "somebody's");
+    }
+
+    #[test]
+    fn nothing_is_put_away_through_a_link() {
+        for (name, reasons) in [(DONE, &[][..]), (FAILED, &["broken"][..])] {
+            let (folder, file) = folder("one");
+            let elsewhere = tempfile::tempdir().unwrap();
+            std::os::unix::fs::symlink(elsewhere.path(), folder.path().join(name)).unwrap();
+            let refused = put_a_away(&folder, &file, reasons).unwrap_err();
+            assert!(refused.to_string().contains("a link"), "{refused}");
+            assert!(look(folder.path()).is_err(), "nothing is read that cannot be put away");
+            assert!(file.path.exists());
+            assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_hold_the_memory_that_they_take() {
+        let memory = Memory::new(64 << 10);
+        let (_folder, file) = folder(&"x".repeat(40 << 10));
+        let read = handed_out(&file, 1 << 20, &memory).await;
+        assert_eq!((read.len(), memory.free.available_permits()), (1, 24));
+        drop(read);
+        assert_eq!(memory.free.available_permits(), 64);
+
+        let mark = "From a@b Thu Jan  1 00:00:00 1970\n";
+        let (_folder, file) = self::folder(
+            &[mark; 3]
+                .map(|mark| format!("{mark}{}\n\n", "x".repeat(1_500)))
+                .concat(),
+        );
+        let read = handed_out(&file, 1 << 20, &memory).await;
+        assert_eq!((read.len(), memory.free.available_permits()), (3, 64 - 6));
+
+        let small = Memory::new(4 << 10);
+        let (_folder, file) = self::folder(&"x".repeat(40 << 10));
+        let read = handed_out(&file, 1 << 20, &small).await;
+        assert_eq!((read.len(), small.free.available_permits()), (1, 0), "it passes alone");
+        assert!(read[0].is_ok());
+
+        // Room is asked for before anything is read.
+        let closed = Memory::new(64 << 10);
+        closed.free.close();
+        let read = handed_out(&file, 1 << 20, &closed).await;
+        assert!(read.len() == 1 && read[0].is_err());
+    }
 }

@@ -1,5 +1,5 @@
 //! Signing in with an API key, and out. A browser holds a random token; the database holds its hash and which key it
-//! stands for, so that every node knows it, and revoking the key ends the session.
+//! stands for, so that every node knows it, and revoking or rotating the key ends the session.
 
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
@@ -143,18 +143,19 @@ pub(super) async fn sign_in(
         return Err(foreign_form());
     }
     let refuse = |status, why: &str| Ok((status, sign_in_page(&form.next, Some(why))).into_response());
-    if let Some(Peer(peer)) = extensions.get() {
-        let allowance = state.attempts.take(Bucket::peer(peer.ip()), state.clock.monotonic());
-        if allowance.is_some_and(|allowance| allowance.retry_after_seconds.is_some()) {
-            return refuse(StatusCode::TOO_MANY_REQUESTS, "Too many tries: wait a minute.");
+    // Only what fails counts: behind a proxy all have one address, and nobody may keep the others from signing in.
+    let failed = |why: &str| {
+        if let Some(Peer(peer)) = extensions.get() {
+            let allowance = state.attempts.take(Bucket::peer(peer.ip()), state.clock.monotonic());
+            if allowance.is_some_and(|allowance| allowance.retry_after_seconds.is_some()) {
+                return refuse(StatusCode::TOO_MANY_REQUESTS, "Too many tries: wait a minute.");
+            }
         }
-    }
+        refuse(StatusCode::UNAUTHORIZED, why)
+    };
     let unknown = "This key is not known here, or it was revoked.";
     let Some(secret) = ApiSecret::parse(form.key.trim()) else {
-        return refuse(
-            StatusCode::UNAUTHORIZED,
-            "A key begins with sk_live_ or sk_test_ and has 51 characters.",
-        );
+        return failed("A key begins with sk_live_ or sk_test_ and has 51 characters.");
     };
     let hash = secret.hash();
     let key = state
@@ -163,7 +164,7 @@ pub(super) async fn sign_in(
         .await
         .map_err(|error| store_failure(&error))?;
     let Some(key) = key.filter(|key| same_hash(&key.hash, &hash) && key.revoked_at.is_none()) else {
-        return refuse(StatusCode::UNAUTHORIZED, unknown);
+        return failed(unknown);
     };
     if key.permission == Permission::SendingAccess {
         return refuse(

@@ -22,15 +22,28 @@ pub struct Spread {
     too_long: bool,
 }
 
-/// A report whose records times days exceed this is not spread either: a hostile report may not cost more to add up than
-/// it cost to send.
+/// A report that would add more entries than this to those of its first day, one for each record and day, is not spread
+/// either, however large it is.
 pub const SPREAD_ENTRIES_MAX: u64 = 4_000_000;
 
+/// Days that each record may add to its first. What a spread costs, in memory and in the roll-ups for ever, is an entry
+/// for each record and day; so bounded, it is a small multiple of what was sent. Real reports cover a day, some a week:
+/// these stay below it.
+const SPREAD_FACTOR_MAX: u64 = 8;
+
+/// Entries that a report may add to those of its first day whatever it has of records: 1,666 over a month, 136 over a
+/// year. Longer windows are those of small reporters, which have few records.
+const SPREAD_ENTRIES_FREE: u64 = 50_000;
+
 impl Spread {
-    /// The spread for a report of so many records over `window`.
+    /// The spread for a report of so many records over `window`: all on the first day where it would cost more to add up
+    /// than the report cost to send.
     pub fn bounded(window: Window, records: usize) -> Self {
         let spread = Self::of(window);
-        if spread.days.len().saturating_mul(records as u64) <= SPREAD_ENTRIES_MAX {
+        let (days, records) = (spread.days.len(), records as u64);
+        let added = records.saturating_mul(days.saturating_sub(1));
+        let may_add = records.saturating_mul(SPREAD_FACTOR_MAX);
+        if added <= may_add.clamp(SPREAD_ENTRIES_FREE, SPREAD_ENTRIES_MAX) {
             return spread;
         }
         let day = spread.days.first;
@@ -80,7 +93,7 @@ impl Spread {
         self.days
     }
 
-    /// The window is longer than [`SPREAD_DAYS_MAX`].
+    /// The window is longer than [`SPREAD_DAYS_MAX`], or too long for so many records.
     pub fn is_too_long(&self) -> bool {
         self.too_long
     }
@@ -224,6 +237,41 @@ mod tests {
             [(i32::MAX - 1, 5), (i32::MAX, 4)]
         );
         assert_eq!(split(i64::MAX - 5 * DAY, i64::MAX, 9), [(i32::MAX, 9)]);
+    }
+
+    /// The days that a report of so many records over a window of so many days falls on.
+    fn check_bounded(records: usize, days: i64, expect: u64) {
+        let window = Window {
+            begin: 0,
+            end: days * DAY,
+        };
+        let spread = Spread::bounded(window, records);
+        assert_eq!(spread.days().len(), expect, "{records} records over {days} days");
+        assert_eq!(
+            spread.is_too_long(),
+            days as u64 != expect,
+            "{records} records over {days} days"
+        );
+        let mut messages = 0;
+        spread.split(1_000, |_, count| messages += count);
+        assert_eq!(messages, 1_000);
+    }
+
+    #[test]
+    fn no_report_is_spread_over_much_more_than_it_has() {
+        check_bounded(0, 366, 366);
+        check_bounded(136, 366, 366);
+        check_bounded(137, 366, 1);
+        // 33 KB as gzip, and just below SPREAD_ENTRIES_MAX.
+        check_bounded(10_900, 366, 1);
+        check_bounded(1_666, 31, 31);
+        check_bounded(1_667, 31, 1);
+        check_bounded(400_000, 9, 9);
+        check_bounded(400_000, 10, 1);
+        check_bounded(500_000, 9, 9);
+        check_bounded(500_001, 9, 1);
+        // One day is no spread: there is nothing to bound.
+        check_bounded(5_000_000, 1, 1);
     }
 
     proptest! {

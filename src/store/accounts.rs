@@ -118,8 +118,17 @@ impl Store {
         prefix: &str,
         hash: &[u8; 32],
     ) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
         let args = Args::default().int(account.0).int(key.0).text(prefix).blob(hash);
-        self.change(sql!("key_rotate"), args).await
+        let changed = conn.run(sql!("key_rotate"), args).await?;
+        if changed > 0 {
+            // Whoever signed in with the old one is signed out.
+            conn.run(sql!("sessions_of_key_remove"), Args::default().int(key.0))
+                .await?;
+        }
+        write.commit().await?;
+        Ok(changed > 0)
     }
 
     /// Revokes a key. False if the account has no such key, or it is revoked already.

@@ -64,6 +64,8 @@ pub struct DomainFinding {
     pub domain: DomainId,
     /// When the look began.
     pub at: Millis,
+    /// [`Domain::updated_at`] of the settings that it looked for.
+    pub updated_at: Millis,
     pub records: Vec<RecordFinding>,
 }
 
@@ -146,9 +148,17 @@ impl Store {
     /// Gives a domain the key that its mail is signed with, if it has none yet. False if it has one, or there is no such
     /// domain.
     pub async fn add_dkim_key(&self, domain: DomainId, key: &NewDkimKey, now: Millis) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        // Whoever removes the domain at the same time would leave the key behind.
+        if conn.hold(vec![domain]).await?.is_empty() {
+            return Ok(false);
+        }
         let args = Args::default().int(domain.0).text(&key.selector);
         let args = args.blob(&key.public_key).blob(&key.sealed_key).int(now);
-        self.change(sql!("dkim_key_add"), args).await
+        let added = conn.run(sql!("dkim_key_add"), args).await? > 0;
+        write.commit().await?;
+        Ok(added)
     }
 
     /// The private half of a domain's key, encrypted.
@@ -213,7 +223,8 @@ impl Store {
     }
 
     /// Keeps what was found, in one transaction. `decide` says what it makes of each domain. A domain that was looked at
-    /// again meanwhile, by a later look, keeps what that found, and is not in the answer; nor is one that is gone.
+    /// again meanwhile, by a later look, keeps what that found, and is not in the answer; nor is one that is gone, or
+    /// whose settings were changed since they were looked for: its check stays due.
     pub async fn keep_checks(
         &self,
         found: &[DomainFinding],
@@ -230,7 +241,11 @@ impl Store {
             let standing = standing(row)?;
             let latest = found.iter().filter(|found| found.domain == standing.domain);
             let latest = latest.max_by_key(|found| found.at);
-            if let Some(found) = latest.filter(|found| standing.last_checked_at.is_none_or(|last| last <= found.at)) {
+            let updated_at = row.int(9)?;
+            let is_news = |found: &&DomainFinding| {
+                found.updated_at == updated_at && standing.last_checked_at.is_none_or(|last| last <= found.at)
+            };
+            if let Some(found) = latest.filter(is_news) {
                 let decision = decide(&standing, found);
                 moved.push((standing, decision, found.at));
             }

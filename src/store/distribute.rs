@@ -29,7 +29,7 @@ pub(super) const HOT: &[(&str, &str)] = statements![
     "daily_sources_by_day" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_range"
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
     "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
-    "original_add" "original_of_report" "originals_purge" "record_add" "record_page" "records_old" "records_purge"
+    "original_add" "original_of_report" "original_purge" "originals_old" "record_add" "record_page" "records_old" "records_purge"
     "report_add" "report_after" "report_all_after" "report_arrived" "report_by_content" "report_by_identity"
     "report_by_no" "report_conflicts" "report_count" "report_list" "report_original_kept" "report_records_purged"
     "report_set_counted"

@@ -132,7 +132,6 @@ impl Store {
         if conn.hold(vec![DomainId(id)]).await?.is_empty() {
             return Ok(false);
         }
-        conn.lock(Lock::SetAsideAlone).await?;
         for clear in [
             sql!("domain_clear_records"),
             sql!("domain_clear_reports"),
@@ -146,6 +145,8 @@ impl Store {
         ] {
             conn.run(clear, Args::default().int(id)).await?;
         }
+        // Not before all that takes long: every batch that sets a message aside waits from here on.
+        conn.lock(Lock::SetAsideAlone).await?;
         conn.run(sql!("domain_clear_set_aside"), Args::default().int(account.0).int(id))
             .await?;
         conn.run(

@@ -59,6 +59,10 @@ impl Store {
             return Ok(false);
         };
         let id = row.int(0)?;
+        let domains = conn.all(sql!("ip_domains"), Args::default().int(id)).await?;
+        let domains = domains.iter().map(|row| row.int(0).map(DomainId));
+        // In the order in which batches take these rows: an update takes them in any.
+        conn.hold(domains.collect::<Result<_, _>>()?).await?;
         conn.run(sql!("ip_clear_domains"), Args::default().int(id).int(now))
             .await?;
         conn.run(sql!("ip_remove"), Args::default().int(id)).await?;

@@ -141,6 +141,7 @@ impl Server {
             apart,
             layout,
             copies: self.is_copied_to(),
+            is_copying: false,
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Purged {
 }
 
 const DAY_MILLIS: Millis = 86_400_000;
-/// Reports or messages dropped in one transaction.
+/// Originals, reports or messages dropped in one transaction.
 const AT_ONCE: i64 = 200;
 /// Records, too; a larger report goes in a transaction of its own.
 const RECORDS_AT_ONCE: u64 = 100_000;
@@ -40,12 +40,10 @@ impl Store {
         drop(conn);
         for domain in &domains {
             let domain = domain.int(0)?;
-            let mut write = self.write().await?;
-            let (mut conn, _) = write.parts();
-            conn.hold(vec![DomainId(domain)]).await?;
-            let args = Args::default().int(domain).int(before(retention.originals_days));
-            purged.originals += conn.run(sql!("originals_purge"), args).await?;
-            write.commit().await?;
+            while self
+                .purge_originals(domain, before(retention.originals_days), &mut purged)
+                .await?
+            {}
             while self
                 .purge_records(domain, before(retention.records_days) / 1_000, &mut purged)
                 .await?
@@ -59,6 +57,22 @@ impl Store {
             self.give_back().await?;
         }
         Ok(purged)
+    }
+
+    /// Some originals from before `before`. False if there were no more.
+    async fn purge_originals(&self, domain: i64, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.hold(vec![DomainId(domain)]).await?;
+        let args = Args::default().int(domain).int(before).int(AT_ONCE);
+        let old = conn.all(sql!("originals_old"), args).await?;
+        for row in &old {
+            let args = Args::default().int(domain).blob(row.blob(0)?);
+            conn.run(sql!("original_purge"), args).await?;
+        }
+        write.commit().await?;
+        purged.originals += old.len() as u64;
+        Ok(old.len() as i64 >= AT_ONCE)
     }
 
     /// Some records from before `before`, unix seconds. False if there were none left.

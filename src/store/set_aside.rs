@@ -14,14 +14,21 @@ impl Store {
     ) -> Result<(Vec<SetAside>, u64), StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let filter = || {
-            let account = account.map_or(0, |account| account.0);
-            Args::default().int(account).int(kind.map_or(-1, SetAsideKind::code))
+        // An account's questions have statements of their own: one that says "any account" reads those of all.
+        let (list, count) = match (account, kind) {
+            (None, _) => (sql!("set_aside_list"), sql!("set_aside_count")),
+            (Some(_), None) => (sql!("set_aside_of_account"), sql!("set_aside_of_account_count")),
+            (Some(_), Some(_)) => (sql!("set_aside_of_kind"), sql!("set_aside_of_kind_count")),
         };
-        let count = conn.first(sql!("set_aside_count"), filter()).await?;
+        let filter = || match (account, kind) {
+            (None, kind) => Args::default().int(kind.map_or(-1, SetAsideKind::code)),
+            (Some(account), None) => Args::default().int(account.0),
+            (Some(account), Some(kind)) => Args::default().int(account.0).int(kind.code()),
+        };
+        let count = conn.first(count, filter()).await?;
         let total = count.map_or(Ok(0), |row| row.count(0))?;
         let args = filter().int(page.per_page.into()).int(page.offset().cast_signed());
-        let rows = conn.all(sql!("set_aside_list"), args).await?;
+        let rows = conn.all(list, args).await?;
         Ok((rows.iter().map(set_aside).collect::<Result<_, _>>()?, total))
     }
 

@@ -17,7 +17,7 @@ mod tests {
 
     /// Tables that are read whole, or by an order that no index has, on purpose: small, or an operator's question. Of
     /// domain_move it is the rows that it is given.
-    const SCANS: [&str; 13] = [
+    const SCANS: [&str; 14] = [
         "account_list",
         "accounts_due",
         "copy_arrivals",
@@ -28,6 +28,7 @@ mod tests {
         "domain_move",
         "ip_list",
         "report_total",
+        "sessions_of_key_remove",
         "set_aside_count",
         "set_aside_counts",
         "set_aside_list",

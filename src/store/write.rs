@@ -92,21 +92,24 @@ impl Writers {
     pub async fn begin(self: &Arc<Self>) -> Result<Write, StoreError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| StoreError::Unavailable(sqlx::Error::PoolClosed))?;
-        let Writer { link, memory } = self.idle().pop().unwrap_or_default();
-        let mut write = Write {
+        let idle = self.idle().pop().unwrap_or_default();
+        let Writer { link, memory } = self.begin_on(idle).await?;
+        Ok(Write {
             writers: Arc::clone(self),
-            link: None,
+            link,
             memory,
             permit: Some(permit),
-        };
-        write.link = Some(self.begin_on(link).await?);
-        Ok(write)
+        })
     }
 
-    async fn begin_on(&self, idle: Option<Link>) -> Result<Link, StoreError> {
-        if let Some(mut link) = idle {
+    /// The writer with a transaction begun; one that connects anew remembers nothing.
+    async fn begin_on(&self, Writer { link, memory }: Writer) -> Result<Writer, StoreError> {
+        if let Some(mut link) = link {
             match (tokio::time::timeout(ANSWER_MAX, link.begin()).await, &self.source) {
-                (Ok(Ok(())), _) => return Ok(link),
+                (Ok(Ok(())), _) => {
+                    let link = Some(link);
+                    return Ok(Writer { link, memory });
+                }
                 (Ok(Err(error)), Source::Sqlite(_)) => return Err(error),
                 // The server was restarted since: nothing was asked of it yet, so that a new connection will do.
                 (Ok(Err(_)) | Err(_), _) => drop(link),
@@ -114,7 +117,11 @@ impl Writers {
         }
         let mut link = self.source.connect().await?;
         link.begin().await?;
-        Ok(link)
+        // Another server may answer now, after a failover: rows and numbers that the writer remembers may not be there.
+        Ok(Writer {
+            link: Some(link),
+            memory: Memory::default(),
+        })
     }
 
     /// Waits for what is being written; nobody begins anything after that.

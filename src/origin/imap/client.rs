@@ -2,12 +2,13 @@
 //!
 //! One command at a time. Every wait has an end, and every answer a limit (`wire.rs`).
 
+mod waiting;
+
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Fetched, Status, uid_set};
 use super::tls::{self, Connector, TlsError};
@@ -410,58 +411,6 @@ impl Client {
         }
     }
 
-    /// Waits until there is new mail, or for so long, or until told to stop; gives whether there is. Uses IDLE (RFC 2177)
-    /// where there is one.
-    pub async fn wait(&mut self, time: Duration, stop: &CancellationToken) -> Result<bool, ClientError> {
-        if self.has_news {
-            return Ok(true);
-        }
-        if !self.can("IDLE") {
-            tokio::select! {
-                () = tokio::time::sleep(time) => {}
-                () = stop.cancelled() => {}
-            }
-            self.ask("NOOP").await?;
-            return Ok(self.has_news);
-        }
-        let tag = self.tag();
-        self.wire.send(&format!("{tag} IDLE\r\n")).await?;
-        let deadline = tokio::time::sleep(time);
-        tokio::pin!(deadline);
-        let refused = || ClientError::Refused {
-            command: "to wait for mail",
-            why: "IDLE ended by itself".to_owned(),
-        };
-        loop {
-            match within(COMMAND_TIME_MAX, self.answer(LITERAL_BYTES_MAX)).await? {
-                Answer::Continue(_) => break,
-                Answer::Status { tag: of, .. } if of == tag => return Err(refused()),
-                _ => {}
-            }
-        }
-        while !self.has_news {
-            // Nothing of an answer is taken while this may be dropped.
-            tokio::select! {
-                ready = self.wire.is_ready() => ready?,
-                () = &mut deadline => break,
-                () = stop.cancelled() => break,
-            }
-            match within(COMMAND_TIME_MAX, self.answer(LITERAL_BYTES_MAX)).await? {
-                Answer::Status { tag: of, .. } if of == tag => return Err(refused()),
-                Answer::Status {
-                    status: Status::Bye,
-                    text,
-                    ..
-                } => return Err(ClientError::Bye(text)),
-                _ => {}
-            }
-        }
-        self.wire.send("DONE\r\n").await?;
-        self.until_done(&tag, COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut |_| Ok(()))
-            .await?;
-        Ok(self.has_news)
-    }
-
     /// Says good-bye.
     pub async fn leave(mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(2), self.ask("LOGOUT")).await;
@@ -635,7 +584,7 @@ mod tests {
     }
 
     /// A client of a server that says this, whatever it is asked.
-    fn client(said: &'static str) -> Client {
+    pub(super) fn client(said: &'static str) -> Client {
         use tokio::io::AsyncWriteExt as _;
         let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
         tokio::spawn(async move {
@@ -712,19 +661,6 @@ mod tests {
             assert!(
                 matches!(refused, Err(ClientError::Refused { .. })),
                 "{said}: {refused:?}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn waiting_ends_with_news_and_not_with_chatter() {
-        let stop = CancellationToken::new();
-        let said = "+ idling\r\n* OK still here\r\n* 3 EXISTS\r\nt1 OK x\r\n";
-        assert!(client(said).wait(Duration::from_secs(60), &stop).await.unwrap());
-        for refusal in ["t1 BAD\r\n", "+ idling\r\nt1 OK x\r\n", "+ idling\r\n* BYE x\r\n"] {
-            assert!(
-                client(refusal).wait(Duration::from_secs(60), &stop).await.is_err(),
-                "{refusal}"
             );
         }
     }

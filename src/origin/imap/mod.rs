@@ -85,7 +85,8 @@ pub(super) async fn read(reading: &std::sync::Arc<Reading>, settings: &ImapSetti
         let begun_at = clock.monotonic();
         let folder = client.open(&settings.folder, access(settings)).await?;
         round::round(reading, settings, &mut client, folder).await?;
-        reading.succeeded();
+        // That it could be read says nothing about the next time: see whether the connection lasts.
+        reading.was_read();
         loop {
             let now = clock.monotonic();
             if due_at.is_some_and(|due_at| now >= due_at) {
@@ -94,6 +95,7 @@ pub(super) async fn read(reading: &std::sync::Arc<Reading>, settings: &ImapSetti
             }
             let passed = now.saturating_sub(begun_at);
             let Some(left) = reading.source.poll.checked_sub(passed).filter(|left| !left.is_zero()) else {
+                reading.progressed();
                 break;
             };
             let until_due = due_at.map_or(IDLE_MAX, |due_at| due_at.saturating_sub(now));
@@ -104,6 +106,7 @@ pub(super) async fn read(reading: &std::sync::Arc<Reading>, settings: &ImapSetti
                 client.leave().await;
                 return Ok(());
             }
+            reading.progressed();
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::store::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 const CHUNK_MESSAGES_MAX: usize = 32;
 /// Of a chunk, save for a single longer message.
 const CHUNK_BYTES_MAX: u64 = 8 << 20;
-/// Messages that are moved at once.
+/// Messages that are moved at once; a quarter of it after each time that the connection broke over them.
 const MOVED_MAX: usize = 256;
 
 /// Messages that are asked for together.
@@ -32,6 +32,16 @@ struct Chunk {
     wanted: Vec<u32>,
     bytes: u64,
     too_large: Vec<Listed>,
+}
+
+/// Messages that are moved together.
+#[derive(Debug, PartialEq, Eq)]
+struct Move {
+    /// So often has the connection been lost over them.
+    attempts: u32,
+    state: ItemState,
+    /// Ascending.
+    uids: Vec<u32>,
 }
 
 /// A chunk on its way into the database.
@@ -63,8 +73,11 @@ pub(super) async fn round(
         client,
         mark,
     };
-    round.move_what_is_due().await?;
+    // New mail comes first: a move that breaks the connection each time keeps none of it back. What is refused in this
+    // round is due in the next one.
+    let items = reading.all.store.mailbox_items(&reading.key).await?;
     round.read_new().await?;
+    round.move_what_is_due(&items).await?;
     round.try_again().await
 }
 
@@ -126,21 +139,56 @@ fn chunks(listed: Vec<Listed>, since: Day, message_bytes_max: u64) -> Vec<Chunk>
     chunks
 }
 
+/// What is due, in pieces. What the connection broke over comes last, and fewer at a time, until the message that it
+/// breaks over is alone.
+fn moves(items: &[MailboxItem]) -> Vec<Move> {
+    let mut moves = Vec::new();
+    for state in [ItemState::ToProcessed, ItemState::ToFailed] {
+        let mut due: Vec<(u32, u32)> = items
+            .iter()
+            .filter(|item| item.state == state)
+            .filter_map(|item| Some((item.attempts, item.item.parse().ok()?)))
+            .collect();
+        due.sort_unstable();
+        for alike in due.chunk_by(|(a, _), (b, _)| a == b) {
+            let attempts = alike[0].0;
+            let at_once = (MOVED_MAX >> attempts.saturating_mul(2).min(16)).max(1);
+            moves.extend(alike.chunks(at_once).map(|piece| Move {
+                attempts,
+                state,
+                uids: piece.iter().map(|(_, uid)| *uid).collect(),
+            }));
+        }
+    }
+    moves.sort_by_key(|piece| piece.attempts);
+    moves
+}
+
+/// Why the connection is of no more use, if it is not: a server that refuses one command answers the next one.
+fn lost(error: ClientError) -> Option<Failure> {
+    match error {
+        ClientError::Refused { .. } => None,
+        error => Some(error.into()),
+    }
+}
+
 impl Round<'_> {
     /// What was committed in an earlier round and could not be moved then.
-    async fn move_what_is_due(&mut self) -> Result<(), Failure> {
-        let items = self.reading.all.store.mailbox_items(&self.reading.key).await?;
-        for state in [ItemState::ToProcessed, ItemState::ToFailed] {
-            let due = items.iter().filter(|item| item.state == state);
-            let due: Vec<u32> = due.filter_map(|item| item.item.parse().ok()).collect();
-            for uids in due.chunks(MOVED_MAX) {
-                let mut uids = uids.to_vec();
-                uids.sort_unstable();
-                if !self.put_away(state, &uids).await? {
-                    continue;
+    async fn move_what_is_due(&mut self, items: &[MailboxItem]) -> Result<(), Failure> {
+        for Move { attempts, state, uids } in moves(items) {
+            match self.put_away(state, &uids).await {
+                Ok(true) => {
+                    let gone: Vec<String> = uids.iter().map(u32::to_string).collect();
+                    self.remember(None, &[], &gone).await?;
+                    self.reading.progressed();
                 }
-                let gone: Vec<String> = uids.iter().map(u32::to_string).collect();
-                self.remember(None, &[], &gone).await?;
+                Ok(false) => {}
+                Err(failure) => {
+                    let attempts = attempts.saturating_add(1);
+                    let again: Vec<_> = uids.iter().map(|&uid| item(uid, state, attempts)).collect();
+                    self.remember(None, &again, &[]).await?;
+                    return Err(failure);
+                }
             }
         }
         Ok(())
@@ -237,7 +285,7 @@ impl Round<'_> {
         self.remember(Some(last_uid), &items, &[]).await
     }
 
-    /// What could not be had, one by one. Each try is counted before it is made: it may be the last thing that happens.
+    /// What could not be had, one by one.
     async fn try_again(&mut self) -> Result<(), Failure> {
         let items = self.reading.all.store.mailbox_items(&self.reading.key).await?;
         for MailboxItem {
@@ -249,46 +297,10 @@ impl Round<'_> {
             let (ItemState::Again, Ok(uid)) = (state, name.parse::<u32>()) else {
                 continue;
             };
-            let attempts = attempts + 1;
-            self.remember(None, &[item(uid, ItemState::Again, attempts)], &[])
-                .await?;
-            let (verdict, lost) = self.have_one(uid).await?;
-            let verdict = match verdict {
-                Some(Verdict::Unstorable(why)) if attempts < ATTEMPTS_MAX => {
-                    tracing::debug!(
-                        source = self.reading.source.name,
-                        uid,
-                        why,
-                        "a message is tried again later"
-                    );
-                    match lost {
-                        Some(lost) => return Err(lost),
-                        None => continue,
-                    }
-                }
-                Some(Verdict::Unstorable(why)) => {
-                    let (origin, name) = (self.origin(uid), self.name(uid));
-                    Some(self.reading.unfetchable(origin, &name, &why).await?)
-                }
-                verdict => verdict,
+            let Some((verdict, lost)) = self.try_one(uid, attempts.saturating_add(1)).await? else {
+                continue;
             };
-            let state = match &verdict {
-                Some(Verdict::Taken) => Some(ItemState::ToProcessed),
-                Some(Verdict::Failed(_) | Verdict::Unstorable(_)) => Some(ItemState::ToFailed),
-                Some(Verdict::Other) | None => None,
-            };
-            if let (Some(state), Some(_)) = (state, &lost) {
-                self.remember(None, &[item(uid, state, 0)], &[]).await?;
-            } else if let Some(state) = state
-                && !self.put_away(state, &[uid]).await?
-            {
-                self.remember(None, &[item(uid, state, 1)], &[]).await?;
-            } else {
-                if verdict == Some(Verdict::Other) {
-                    self.put_other_mail_away(&[uid]).await?;
-                }
-                self.remember(None, &[], &[name]).await?;
-            }
+            self.settle(uid, name, verdict, lost.is_some()).await?;
             if let Some(lost) = lost {
                 return Err(lost);
             }
@@ -297,12 +309,67 @@ impl Round<'_> {
         Ok(())
     }
 
+    /// Tries for the nth time; `None` if it is to be tried again later. Each try is counted before it is made: it may be
+    /// the last thing that happens.
+    ///
+    /// # Errors
+    /// Also if it is to be tried again and the connection was lost.
+    async fn try_one(&mut self, uid: u32, nth: u32) -> Result<Option<(Option<Verdict>, Option<Failure>)>, Failure> {
+        let (verdict, lost) = if nth > ATTEMPTS_MAX {
+            // The last try was counted, and nobody lived to say what came of it.
+            let why = "this program ended each time that it was read".to_owned();
+            (Some(Verdict::Unstorable(why)), None)
+        } else {
+            self.remember(None, &[item(uid, ItemState::Again, nth)], &[]).await?;
+            self.have_one(uid).await?
+        };
+        match verdict {
+            Some(Verdict::Unstorable(why)) if nth < ATTEMPTS_MAX => {
+                tracing::debug!(
+                    source = self.reading.source.name,
+                    uid,
+                    why,
+                    "a message is tried again later"
+                );
+                lost.map_or(Ok(None), Err)
+            }
+            Some(Verdict::Unstorable(why)) => {
+                let (origin, name) = (self.origin(uid), self.name(uid));
+                let verdict = self.reading.unfetchable(origin, &name, &why).await?;
+                Ok(Some((Some(verdict), lost)))
+            }
+            verdict => Ok(Some((verdict, lost))),
+        }
+    }
+
+    /// Puts away a message that was tried again, or, without a connection, remembers where it is to go.
+    async fn settle(&mut self, uid: u32, name: String, verdict: Option<Verdict>, is_lost: bool) -> Result<(), Failure> {
+        let state = match &verdict {
+            Some(Verdict::Taken) => Some(ItemState::ToProcessed),
+            Some(Verdict::Failed(_) | Verdict::Unstorable(_)) => Some(ItemState::ToFailed),
+            Some(Verdict::Other) | None => None,
+        };
+        match state {
+            Some(state) if is_lost => return self.remember(None, &[item(uid, state, 0)], &[]).await,
+            Some(state) if !self.put_away(state, &[uid]).await? => {
+                return self.remember(None, &[item(uid, state, 1)], &[]).await;
+            }
+            _ => {}
+        }
+        if verdict == Some(Verdict::Other) {
+            self.put_other_mail_away(&[uid]).await?;
+        }
+        self.remember(None, &[], &[name]).await
+    }
+
     /// One message by itself: what became of it (`None`: it is no longer there), and whether the connection was lost over
     /// it.
     async fn have_one(&mut self, uid: u32) -> Result<(Option<Verdict>, Option<Failure>), Failure> {
         let max = self.reading.all.message_bytes_max;
-        let Some(size) = self.client.size(uid).await? else {
-            return Ok((None, None));
+        let size = match self.client.size(uid).await {
+            Ok(Some(size)) => size,
+            Ok(None) => return Ok((None, None)),
+            Err(error) => return Ok((Some(Verdict::Unstorable(error.to_string())), lost(error))),
         };
         if size > max {
             let (origin, name) = (self.origin(uid), self.name(uid));
@@ -312,10 +379,7 @@ impl Round<'_> {
         let mut on = |_, bytes| body = Some(bytes);
         match self.client.fetch(&[uid], size, max, &mut on).await {
             Ok(()) => {}
-            Err(error) => {
-                let why = Verdict::Unstorable(error.to_string());
-                return Ok((Some(why), Some(error.into())));
-            }
+            Err(error) => return Ok((Some(Verdict::Unstorable(error.to_string())), lost(error))),
         }
         let Some(bytes) = body else {
             let why = "the server lists it and does not give it".to_owned();
@@ -491,5 +555,23 @@ mod tests {
         let cut = chunks(vec![dated(1, 9), dated(2, 10), dated(3, 9)], Day(10), 10);
         assert_eq!((cut.len(), cut[0].last_uid), (1, 3));
         assert_eq!(cut[0].wanted, [2]);
+    }
+
+    #[test]
+    fn what_a_connection_broke_over_is_moved_last_and_fewer_at_a_time() {
+        let mut items: Vec<_> = (1..=300).map(|uid| item(uid, ItemState::ToProcessed, 0)).collect();
+        items.extend((401..=405).map(|uid| item(uid, ItemState::ToProcessed, 3)));
+        items.extend([9, 10].map(|uid| item(500 + uid, ItemState::ToProcessed, u32::MAX)));
+        items.extend([600, 601].map(|uid| item(uid, ItemState::ToFailed, 1)));
+        items.push(item(700, ItemState::Again, 0));
+        let moves = moves(&items);
+        let seen: Vec<_> = moves.iter().map(|piece| (piece.uids[0], piece.uids.len())).collect();
+        let expect = [(1, 256), (257, 44), (600, 2), (401, 4), (405, 1), (509, 1), (510, 1)];
+        assert_eq!(seen, expect);
+        assert!(
+            moves
+                .iter()
+                .all(|piece| (piece.state == ItemState::ToFailed) == (piece.uids[0] == 600))
+        );
     }
 }

@@ -12,6 +12,10 @@ use super::super::rollup::{self, Change, SourceTotals};
 use super::super::sql::sql;
 use super::super::{DomainId, StoreError, Totals};
 
+/// Days whose packed sources are in memory at a time, as they were and as they will be: one of a busy domain may take a
+/// megabyte, and a report may move as many as its window has.
+const DAYS_AT_ONCE: usize = 64;
+
 /// By domain and day, in the order in which rows are written (and, where rows are locked, locked).
 #[derive(Debug, Default)]
 pub(super) struct Moves {
@@ -83,7 +87,18 @@ impl Moves {
     }
 
     async fn apply_sources(self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
-        let keys: Vec<_> = self.days.keys().copied().collect();
+        let mut days = self.days.into_iter();
+        loop {
+            let piece: Vec<_> = days.by_ref().take(DAYS_AT_ONCE).collect();
+            if piece.is_empty() {
+                return Ok(());
+            }
+            Self::apply_sources_of(conn, piece).await?;
+        }
+    }
+
+    async fn apply_sources_of(conn: &mut Conn<'_>, days: Vec<((DomainId, Day), DayMove)>) -> Result<(), StoreError> {
+        let keys: Vec<_> = days.iter().map(|(key, _)| *key).collect();
         let rows = conn
             .bulk_all(sql!("daily_sources_by_day"), &keys, |args, (domain, day)| {
                 args.push_int(domain.0);
@@ -97,7 +112,7 @@ impl Moves {
         }
         let none = rollup::encode(&[]);
         let mut written = Vec::with_capacity(keys.len());
-        for (key, mut moved) in self.days {
+        for (key, mut moved) in days {
             let before = packed.get(&key).copied().unwrap_or(&none);
             let added = rollup::merge(before, fold(&mut moved.add), Change::Add);
             let after = match (added, moved.take.is_empty()) {

@@ -93,6 +93,8 @@ pub(super) enum Link {
         layout: Layout,
         /// Whether many rows are best copied ([`postgres::Server::is_copied_to`]).
         copies: bool,
+        /// A copy has begun and not ended.
+        is_copying: bool,
     },
     PostgresReader(PoolConnection<Postgres>, Layout),
 }
@@ -145,6 +147,12 @@ impl Link {
         }
     }
 
+    fn says_copying(&mut self, now: bool) {
+        if let Self::Postgres { is_copying, .. } = self {
+            *is_copying = now;
+        }
+    }
+
     /// Sets where the rows of a domain lie.
     pub fn lies(&mut self, of_domains: Layout) {
         if let Self::Postgres { layout, .. } = self {
@@ -179,7 +187,13 @@ impl Link {
         self.end("commit").await
     }
 
+    /// # Errors
+    /// The connection is not to be used again.
     pub async fn roll_back(&mut self) -> Result<(), StoreError> {
+        if let Self::Postgres { is_copying: true, .. } = self {
+            // Answers to the copy are still to come, and would be taken for those to what is said next.
+            return Err(StoreError::Unavailable(sqlx::Error::PoolClosed));
+        }
         self.end("rollback").await
     }
 
@@ -315,7 +329,9 @@ impl Conn<'_> {
         while let Some(piece) = next {
             // The database works elsewhere: the values of the next piece are gathered meanwhile.
             let gathering = async { Piece::cut(shape, sql, &mut rest, &mut bind) };
+            self.0.says_copying(matches!(piece, Piece::Copy(..)));
             let (done, following) = join(piece.run(self.0.side()), gathering).await;
+            self.0.says_copying(false);
             done?;
             next = following;
         }

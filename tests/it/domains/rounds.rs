@@ -1,9 +1,10 @@
 //! Rounds: who is looked at, in which order, and what a round that was cut off leaves.
 
 use tallymark::domains::{Purpose, Round};
-use tallymark::store::{AccountId, Mode};
+use tallymark::report::DomainName;
+use tallymark::store::{AccountId, Decision, DomainChanges, DomainFinding, Mode, Standing};
 
-use super::{MINUTE, World, named};
+use super::{MINUTE, Named, World, named};
 use crate::provenance::dns::Dns;
 use crate::store::{Database, Dialect, NOW, new_domain, on_both};
 
@@ -94,4 +95,63 @@ async fn a_round_that_was_cut_off_is_finished_by_the_next() {
     assert!(rest > 0 && kept + rest <= 601, "{kept} and {rest}");
     let domains = world.db.store.domains(account).await.unwrap();
     assert!(domains.iter().all(|domain| domain.last_checked_at.is_some()));
+}
+
+fn with_return_path() -> DomainChanges {
+    DomainChanges {
+        custom_return_path: Some(Some(DomainName::parse("bounce.example.com").unwrap())),
+        ..DomainChanges::default()
+    }
+}
+
+on_both!(settings_changed_during_a_look_are_looked_at_again);
+async fn settings_changed_during_a_look_are_looked_at_again(db: Database) {
+    let (store, account, domain) = (&db.store, db.account.id, &db.domain);
+    let decide = |standing: &Standing, found: &DomainFinding| Decision {
+        status: standing.status,
+        verified_at: None,
+        misses: 0,
+        missed_at: None,
+        next_check_at: found.at + 3_600_000,
+        checks: Vec::new(),
+    };
+    let found = |updated_at| DomainFinding {
+        domain: domain.id,
+        at: NOW + 1,
+        updated_at,
+        records: Vec::new(),
+    };
+    let changed = store
+        .update_domain(account, domain.id, with_return_path(), NOW + 2)
+        .await;
+    assert_eq!(changed.unwrap().unwrap().updated_at, NOW + 2);
+    let kept = store.keep_checks(&[found(domain.updated_at)], &decide).await.unwrap();
+    assert_eq!(kept, []);
+    assert_eq!(store.accounts_due(NOW + 2).await.unwrap(), [account]);
+    let kept = store.keep_checks(&[found(NOW + 2)], &decide).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(store.accounts_due(NOW + 2).await.unwrap(), []);
+}
+
+/// Whoever asks for a look, or a round, may have read the domain long before it is its turn.
+#[tokio::test]
+async fn a_look_is_for_the_settings_of_its_moment() {
+    let db = Database::start(Dialect::Sqlite).await;
+    let named = Named::start();
+    let world = World::of(db, named.dns(), &[Purpose::Dmarc]);
+    let before = world.domain().await;
+    let changed = world
+        .db
+        .store
+        .update_domain(before.account, before.id, with_return_path(), NOW + 1);
+    assert!(changed.await.unwrap().is_some());
+    world.clock.advance(MINUTE);
+    let (after, published) = world.domains.verify(&before).await.unwrap();
+    assert_eq!(after.last_checked_at, Some(world.clock.now()));
+    let record = published
+        .records
+        .iter()
+        .find(|record| record.purpose == Purpose::ReturnPath);
+    let record = record.expect("it is wanted now");
+    assert!(record.problem.is_some(), "it was looked for: {record:?}");
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tallymark::store::Permission;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Answer, Ask, PASS, Sample, TestApp};
 
@@ -173,6 +174,24 @@ async fn a_request_whose_client_goes_away_is_done_and_its_answer_waits() {
     };
     answer.expect(201);
     assert_eq!(answer.header("idempotent-replayed"), Some("true"));
+}
+
+#[tokio::test]
+async fn a_body_that_the_route_does_not_take_is_not_waited_for() {
+    let app = TestApp::start().await;
+    app.key(Permission::ReadOnly, None).await;
+    // Newest first.
+    let key = app.store.keys(app.account).await.unwrap()[0].id;
+    let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
+    let head = format!(
+        "POST /api-keys/{}/rotate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nIdempotency-Key: k\r\n\
+         Content-Length: 1000000000000\r\n\r\n",
+        key.0, app.key
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! Reports that came before their domain was added, and messages that are fed in again.
 
 use sqlx::{ConnectOptions as _, Row as _};
+use tallymark::app::claim_all;
 use tallymark::ingest::{Belonging, Fate};
-use tallymark::store::SetAsideKind;
+use tallymark::store::{Mode, SetAsideKind};
 use tokio::task::JoinSet;
 
-use super::{ALL, NOW, Way, mail, xml};
+use super::{ALL, NOW, Way, mail, new_domain, xml};
 
 async fn unclaimed(way: &Way) -> Vec<String> {
     way.store.unclaimed_names(way.account).await.unwrap()
@@ -173,5 +174,40 @@ async fn a_domain_may_go_while_its_reports_arrive() {
     // Nothing is left of the rows that went.
     let left = "select count(*) from records where domain_id not in (select domain_id from domains)";
     assert_eq!(rows(&way, left).await, 0);
+    way.close().await;
+}
+
+/// What nobody claimed although its domain is there (a batch of another node, a domain added on sight, a claim that was
+/// cut off) is counted by the job that comes by, and once.
+#[tokio::test]
+async fn what_was_left_unclaimed_is_counted_by_whoever_comes_by() {
+    let way = Way::open().await;
+    for (name, id, messages) in [
+        ("a.example.com", "1", 1),
+        ("example.com", "2", 2),
+        ("example.org", "3", 4),
+    ] {
+        way.submit(xml(name, id, messages)).await;
+    }
+    let other = way.store.add_account("other", Mode::Live, NOW).await.unwrap().id;
+    let mut theirs = way.raw(xml("example.com", "4", 8));
+    theirs.belonging = Belonging::Account(other);
+    way.intake.submit(theirs).await.unwrap();
+    assert_eq!(claim_all(&way.store, &way.intake).await.unwrap(), 0);
+
+    let domain = way.domain("example.com").await;
+    assert_eq!(claim_all(&way.store, &way.intake).await.unwrap(), 2);
+    assert_eq!(way.check(domain).await.messages(), 3);
+    assert_eq!(unclaimed(&way).await, ["example.org"]);
+    assert_eq!(claim_all(&way.store, &way.intake).await.unwrap(), 0);
+    let theirs = way
+        .store
+        .add_domain(other, new_domain("example.com"), NOW)
+        .await
+        .unwrap()
+        .id;
+    assert_eq!(claim_all(&way.store, &way.intake).await.unwrap(), 1);
+    assert_eq!(way.check(theirs).await.messages(), 8);
+    assert_eq!(way.check(domain).await.messages(), 3);
     way.close().await;
 }

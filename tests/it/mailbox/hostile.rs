@@ -26,6 +26,14 @@ enum Body {
     Drop,
     /// The server says that all is well, and gives nothing.
     Nothing,
+    /// The same; and it refuses to say how long the message is.
+    Refuse,
+    /// The same; and it drops the connection when it is asked how long the message is.
+    DropSize,
+    /// It is not given among others, and nothing is said any more when it is asked for by itself.
+    Silence,
+    /// A report; the connection is dropped when it is to be moved.
+    Stuck(u32),
 }
 
 /// What a scripted server saw.
@@ -46,7 +54,7 @@ fn server(messages: Vec<Message>) -> (u16, Arc<Mutex<Seen>>) {
     (port, seen)
 }
 
-fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+pub fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serve = Arc::new(serve);
@@ -74,6 +82,18 @@ fn serve(mut stream: TcpStream, messages: &[Message], seen: &Mutex<Seen>) -> std
             ["SELECT", ..] => write!(stream, "* {} EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n", there.len())?,
             ["UID", "FETCH", set, ..] => {
                 let body = command.contains("BODY.PEEK[]");
+                let single = there.iter().find(|message| message.uid.to_string() == set);
+                match single.map(|message| message.body) {
+                    Some(Body::Refuse) if !body => {
+                        write!(stream, "{tag} NO not this one\r\n")?;
+                        continue;
+                    }
+                    Some(Body::DropSize) if !body => return Ok(()),
+                    Some(Body::Silence) if body => {
+                        return std::io::copy(&mut stream, &mut std::io::sink()).map(drop);
+                    }
+                    _ => {}
+                }
                 let wanted = there.iter().filter(|message| is_in(message.uid, set));
                 for (nth, Message { uid, size, body: how }) in wanted.enumerate() {
                     let nth = nth + 1;
@@ -85,7 +105,7 @@ fn serve(mut stream: TcpStream, messages: &[Message], seen: &Mutex<Seen>) -> std
                         continue;
                     }
                     match how {
-                        Body::Report(number) => {
+                        Body::Report(number) | Body::Stuck(number) => {
                             let mail = report_mail(*number);
                             write!(
                                 stream,
@@ -100,12 +120,15 @@ fn serve(mut stream: TcpStream, messages: &[Message], seen: &Mutex<Seen>) -> std
                             }
                         }
                         Body::Drop => return Ok(()),
-                        Body::Nothing => {}
+                        Body::Nothing | Body::Refuse | Body::DropSize | Body::Silence => {}
                     }
                 }
             }
             ["UID", "MOVE", set, folder] => {
                 let moved = there.iter().filter(|message| is_in(message.uid, set));
+                if moved.clone().any(|message| matches!(message.body, Body::Stuck(_))) {
+                    return Ok(());
+                }
                 let moved: Vec<_> = moved
                     .map(|message| (message.uid, folder.trim_matches('"').to_owned()))
                     .collect();
@@ -128,14 +151,26 @@ fn is_in(uid: u32, set: &str) -> bool {
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
-#[test]
-fn one_bad_mail_never_keeps_the_others_back() {
-    let report = |uid: u32| Message {
+fn report(uid: u32) -> Message {
+    Message {
         uid,
         size: report_mail(uid).len() as u64,
         body: Body::Report(uid),
-    };
-    let bad = |uid: u32, size: u64, body: Body| Message { uid, size, body };
+    }
+}
+
+fn bad(uid: u32, size: u64, body: Body) -> Message {
+    Message { uid, size, body }
+}
+
+/// How often a server was told to do this.
+fn count(seen: &Mutex<Seen>, command: &str) -> usize {
+    let seen = seen.lock().unwrap();
+    seen.commands.iter().filter(|other| *other == command).count()
+}
+
+#[test]
+fn one_bad_mail_never_keeps_the_others_back() {
     let mut messages: Vec<_> = (1..=100).map(report).collect();
     messages[9] = bad(10, 600 * MEBIBYTE, Body::Announce(600 * MEBIBYTE));
     messages[19] = bad(20, 1_000, Body::Announce(600 * MEBIBYTE));
@@ -189,6 +224,77 @@ fn one_bad_mail_never_keeps_the_others_back() {
         ),
         (1, 3)
     );
+}
+
+#[test]
+fn a_mail_whose_size_cannot_be_had_is_asked_for_three_times() {
+    let messages = vec![
+        report(1),
+        bad(2, 1_000, Body::Refuse),
+        bad(3, 1_000, Body::DropSize),
+        bad(4, 1_000, Body::Nothing),
+    ];
+    let (port, seen) = server(messages);
+    let home = Home::new();
+    config(&home, port, "");
+    let tallymark = Tallymark::start(home.path());
+    until_or(
+        || format!("all is put away: {}", tallymark.log()),
+        || seen.lock().unwrap().moved.len() == 4,
+    );
+    until("it is read to its end", || {
+        tallymark.source("box")["condition"] == "reading"
+    });
+    tallymark.stop();
+    for uid in [2, 3, 4] {
+        assert_eq!(count(&seen, &format!("UID FETCH {uid} (UID RFC822.SIZE)")), 3, "{uid}");
+        assert!(
+            seen.lock().unwrap().moved.contains(&(uid, "Failed".to_owned())),
+            "{uid}"
+        );
+    }
+    assert_eq!(quarantined(&home, "unfetchable"), 3);
+    verify(&home, 1, sum([1]));
+}
+
+#[test]
+fn a_mail_that_the_program_ends_over_is_fetched_three_times() {
+    let (port, seen) = server(vec![bad(1, 1_000, Body::Silence), report(2)]);
+    let home = Home::new();
+    config(&home, port, "");
+    let tries = || count(&seen, "UID FETCH 1 (UID BODY.PEEK[])");
+    for nth in 1..=3 {
+        let tallymark = Tallymark::start(home.path());
+        until_or(|| format!("try {nth}: {}", tallymark.log()), || tries() == nth);
+        tallymark.kill();
+    }
+    let tallymark = Tallymark::start(home.path());
+    until_or(
+        || format!("it is put away: {}", tallymark.log()),
+        || seen.lock().unwrap().moved.contains(&(1, "Failed".to_owned())),
+    );
+    tallymark.stop();
+    assert_eq!(tries(), 3);
+    assert_eq!(quarantined(&home, "unfetchable"), 1);
+    verify(&home, 1, sum([2]));
+}
+
+#[test]
+fn a_mail_that_cannot_be_moved_keeps_no_other_back() {
+    // More than are fetched at once, so that some are still new when the connection breaks over the first.
+    let mut messages: Vec<_> = (1..=40).map(report).collect();
+    messages[0].body = Body::Stuck(1);
+    let (port, seen) = server(messages);
+    let home = Home::new();
+    config(&home, port, "");
+    let tallymark = Tallymark::start(home.path());
+    until_or(
+        || format!("all others are moved: {}", tallymark.log()),
+        || seen.lock().unwrap().moved.len() == 39,
+    );
+    tallymark.stop();
+    assert!(seen.lock().unwrap().moved.iter().all(|moved| moved.0 != 1));
+    verify(&home, 40, sum(1..=40));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod killed;
 mod oauth;
 mod program;
 mod proxy;
+mod waiting;
 
 use std::fs;
 use std::path::Path;

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -68,10 +69,12 @@ fn introspection() -> u16 {
 /// Gives tokens over HTTPS, with Dovecot's certificate. Answers are taken in order, the last one again and again.
 struct TokenServer {
     port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
+    /// What it was asked, and when.
+    asked: Arc<Mutex<Vec<(String, Instant)>>>,
 }
 
 impl TokenServer {
+    #[expect(clippy::disallowed_methods, reason = "how far apart two requests are")]
     fn start(dovecot: &Dovecot, mut answers: Vec<(&'static str, &'static str)>) -> Self {
         let chain = CertificateDer::from_pem_file(dovecot.ca_file()).unwrap();
         let key = PrivateKeyDer::from_pem_file(dovecot.path("key.pem")).unwrap();
@@ -85,7 +88,7 @@ impl TokenServer {
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<(String, Instant)>>> = Arc::default();
         let heard = Arc::clone(&asked);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -94,7 +97,7 @@ impl TokenServer {
                 let Some((_, form)) = request(&mut stream) else {
                     continue;
                 };
-                heard.lock().unwrap().push(form);
+                heard.lock().unwrap().push((form, Instant::now()));
                 let next = if answers.len() > 1 {
                     answers.remove(0)
                 } else {
@@ -109,7 +112,8 @@ impl TokenServer {
     }
 
     fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        let asked = self.asked.lock().unwrap();
+        asked.iter().map(|(form, _)| form.clone()).collect()
     }
 }
 
@@ -212,4 +216,25 @@ fn a_token_server_that_refuses_is_named() {
         tallymark.log()
     );
     tallymark.stop();
+}
+
+#[test]
+fn tokens_that_are_good_for_no_time_are_not_asked_for_without_a_pause() {
+    let dovecot = Dovecot::start_with(Ability::Everything, introspection());
+    let token = "{\"access_token\":\"good\",\"expires_in\":0}";
+    let tokens = TokenServer::start(&dovecot, vec![("200 OK", token)]);
+    let home = Home::new();
+    config(&home, &dovecot, &tokens, "xoauth2", "client_credentials");
+    dovecot.deliver(&report_mail(0));
+    let tallymark = Tallymark::start(home.path());
+    until_or(
+        || format!("some tokens: {}", tallymark.log()),
+        || tokens.asked().len() >= 3,
+    );
+    tallymark.stop();
+    let asked = tokens.asked.lock().unwrap();
+    for pair in asked.windows(2) {
+        assert!(pair[1].1.duration_since(pair[0].1) >= Duration::from_secs(1));
+    }
+    verify(&home, 1, sum(0..1));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tallymark::store::{Account, CommitOptions, Location, Mode, Store, StoreError};
 
-use super::{ALL_DAYS, Database, Dialect, NOW, day, fresh, message, new_domain, new_report};
+use super::{ALL_DAYS, Database, Dialect, FIRST_PAGE, NOW, day, fresh, message, new_domain, new_report};
 use crate::postgres::{Durability, Server, execute};
 
 struct Node {
@@ -213,6 +213,28 @@ async fn a_lock_that_another_does_not_let_go_is_not_waited_for_for_ever() {
     let_go.send(()).await.unwrap();
     holder.await.unwrap();
     store.commit(sent(), &options).await.unwrap();
+}
+
+/// A failover to a standby that lagged behind: the rows that a writer remembers are not there.
+#[tokio::test]
+async fn a_writer_that_connects_anew_remembers_nothing() {
+    let db = Database::start(Dialect::Postgres).await;
+    db.commit(vec![new_report("lost", day(0), &[("192.0.2.1", 3, true)])])
+        .await;
+    db.execute(
+        "delete from records; delete from reports; delete from evidence; delete from originals;
+        delete from daily_totals; delete from daily_sources; delete from daily_facets;
+        select pg_terminate_backend(pid, 20000) from pg_stat_activity
+        where datname = current_database() and application_name = 'tallymark'",
+    )
+    .await;
+    let outcome = db
+        .commit(vec![new_report("kept", day(1), &[("192.0.2.1", 4, true)])])
+        .await;
+    let kept = outcome.reports[0].no;
+    let (records, _) = db.store.records(db.domain.id, kept, FIRST_PAGE).await.unwrap();
+    assert_eq!(records[0].evidence.header_from.as_deref(), Some("example.com"));
+    assert_eq!(db.check_sums(db.domain.id).await.messages(), 4);
 }
 
 #[tokio::test]

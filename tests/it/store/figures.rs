@@ -2,9 +2,14 @@
 
 use proptest::prelude::*;
 use tallymark::report::{Day, DayRange};
-use tallymark::store::{Belonging, Page, ReportFilter, ResultFilter, SetAsideKind, SourceQuery, Store};
+use tallymark::store::{
+    Authenticated, Belonging, Mode, Page, ReportFilter, ResultFilter, SetAsideKind, SourceQuery, Store,
+};
 
-use super::{ALL_DAYS, Database, Dialect, Expected, FIRST_PAGE, day, message, new_domain, new_report, on_both};
+use super::{
+    ALL_DAYS, Database, Dialect, Expected, FIRST_PAGE, NOW, day, message, new_domain, new_report, on_both, report,
+    taken,
+};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -92,6 +97,77 @@ async fn a_window_over_two_days_is_spread_and_nothing_is_lost(db: Database) {
         .unwrap();
     assert_eq!(stats.days.iter().map(|day| day.totals.pass).collect::<Vec<_>>(), [1, 4]);
     db.check_sums(db.domain.id).await;
+}
+
+on_both!(a_report_cannot_cost_more_than_it_was_to_send);
+/// 33 KB as gzip: a year of ten thousand addresses, four million of them by day.
+async fn a_report_cannot_cost_more_than_it_was_to_send(db: Database) {
+    const COUNT: u64 = 400;
+    let addresses: Vec<_> = (0..10_900_u32)
+        .map(|nth| std::net::Ipv4Addr::from(0x0a00_0000 + nth).to_string())
+        .collect();
+    let records: Vec<_> = addresses.iter().map(|address| (&**address, COUNT, true)).collect();
+    let year = (day(0).0, day(365).1);
+    db.commit(vec![new_report("1", year, &records)]).await;
+    let stats = db.store.stats(db.domain.id, ALL_DAYS).await.unwrap();
+    let days = stats.days.iter().filter(|day| day.totals.messages() > 0);
+    let days: Vec<_> = days.map(|day| (day.day, day.totals.messages())).collect();
+    assert_eq!(days, [(Day::from_unix(year.0), 10_900 * COUNT)]);
+    assert_eq!(db.check_sums(db.domain.id).await.messages(), 10_900 * COUNT);
+}
+
+on_both!(a_long_window_comes_and_goes_day_by_day);
+/// More days than are moved at a time, added, and taken back when another report of the identity counts.
+async fn a_long_window_comes_and_goes_day_by_day(db: Database) {
+    let window = (day(0).0, day(299).1);
+    let first = report("1", window, &[("192.0.2.1", 900, true), ("192.0.2.2", 600, false)]);
+    db.commit(vec![taken(first, Authenticated::Unknown)]).await;
+    let stats = db.store.stats(db.domain.id, ALL_DAYS).await.unwrap();
+    let days = stats.days.iter().filter(|day| day.totals.messages() > 0).count();
+    assert_eq!((days, db.check_sums(db.domain.id).await.messages()), (300, 1_500));
+    let second = report("1", window, &[("192.0.2.2", 300, false), ("192.0.2.3", 330, true)]);
+    db.commit(vec![taken(second, Authenticated::Pass)]).await;
+    assert_eq!(db.check_sums(db.domain.id).await.messages(), 630);
+    assert_eq!(db.store.stats(db.domain.id, ALL_DAYS).await.unwrap().sources, 2);
+}
+
+on_both!(messages_set_aside_are_listed_by_account_and_kind);
+async fn messages_set_aside_are_listed_by_account_and_kind(db: Database) {
+    let own = db.account.id;
+    let other = db.store.add_account("other", Mode::Live, NOW).await.unwrap().id;
+    let mut batch = Vec::new();
+    for (account, unclaimed, mails) in [(own, 3, 2), (other, 1, 0)] {
+        for nth in 0..unclaimed {
+            let mut stray = report("1", day(nth), &[("192.0.2.1", 1, true)]);
+            stray.policy.domain = "example.org".into();
+            batch.push(message(account, vec![taken(stray, Authenticated::Unknown)]));
+        }
+        batch.extend((0..mails).map(|_| message(account, Vec::new())));
+    }
+    db.commit_all(batch).await;
+    for (account, kind, expect) in [
+        (None, None, 6),
+        (None, Some(SetAsideKind::Unclaimed), 4),
+        (Some(own), None, 5),
+        (Some(own), Some(SetAsideKind::Unclaimed), 3),
+        (Some(own), Some(SetAsideKind::Other), 2),
+        (Some(own), Some(SetAsideKind::Quarantined), 0),
+        (Some(other), None, 1),
+        (Some(other), Some(SetAsideKind::Other), 0),
+    ] {
+        let (all, total) = db.store.set_aside(account, kind, FIRST_PAGE).await.unwrap();
+        assert_eq!((all.len(), total), (expect, expect as u64), "{account:?} {kind:?}");
+        let fits =
+            |account_of, kind_of| account.is_none_or(|one| one == account_of) && kind.is_none_or(|one| one == kind_of);
+        assert!(all.iter().all(|aside| fits(aside.account, aside.kind)));
+        assert!(all.is_sorted_by(|a, b| a.id > b.id));
+        let mut paged = Vec::new();
+        for page in 1..=4 {
+            let page = Page { page, per_page: 2 };
+            paged.extend(db.store.set_aside(account, kind, page).await.unwrap().0);
+        }
+        assert_eq!(paged, all);
+    }
 }
 
 on_both!(filters_and_pages_agree_with_the_whole);

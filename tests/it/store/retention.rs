@@ -2,7 +2,7 @@
 
 use tallymark::store::{Authenticated, Fate, Purged, Retention};
 
-use super::{ALL_DAYS, Database, NOW, day, new_report, on_both, report, taken};
+use super::{ALL_DAYS, Database, NOW, day, message, new_report, on_both, report, taken};
 
 const DAY: i64 = 86_400_000;
 const KEEP: Retention = Retention {
@@ -48,6 +48,30 @@ async fn records_go_and_their_sums_stay(db: Database) {
         db.store.stats(db.domain.id, ALL_DAYS).await.unwrap().totals.messages(),
         7
     );
+}
+
+on_both!(originals_go_some_at_a_time_until_none_is_left);
+async fn originals_go_some_at_a_time_until_none_is_left(db: Database) {
+    // Two transactions full, and a third that finds nothing.
+    let batch = (1..=400_u64).map(|nth| {
+        let new = new_report(&nth.to_string(), day(0), &[("192.0.2.1", nth, true)]);
+        message(db.account.id, vec![new])
+    });
+    let outcomes = db.commit_all(batch.collect()).await;
+    assert!(outcomes.iter().all(|outcome| outcome.reports[0].fate == Fate::Stored));
+    let purged = db.store.purge(KEEP, NOW + 31 * DAY).await.unwrap();
+    assert_eq!(
+        purged,
+        Purged {
+            originals: 400,
+            ..Purged::default()
+        }
+    );
+    for outcome in [&outcomes[0], &outcomes[399]] {
+        let original = db.store.original(db.domain.id, outcome.reports[0].no).await.unwrap();
+        assert!(original.is_none());
+    }
+    assert_eq!(db.store.purge(KEEP, NOW + 31 * DAY).await.unwrap(), Purged::default());
 }
 
 on_both!(messages_set_aside_go_with_their_bytes);
