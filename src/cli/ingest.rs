@@ -39,7 +39,7 @@ pub struct Args {
     account: Option<String>,
     /// Address of the server that brought it: SPF, DKIM and DMARC are checked with it. Empty if there was none.
     #[arg(long, value_name = "IP", value_parser = peer)]
-    peer: Option<Option<IpAddr>>,
+    peer: Option<Peer>,
     /// What that server called itself.
     #[arg(long, value_name = "NAME", requires = "peer", default_value = "")]
     helo: String,
@@ -80,7 +80,7 @@ async fn take(app: &App, args: Args, bytes: Vec<u8>) -> anyhow::Result<()> {
     let [first, ..] = &*belongings else {
         bail!("nobody is to get the message")
     };
-    let peer = args.peer.flatten();
+    let peer = args.peer.and_then(|Peer(address)| address);
     let origin = match peer {
         Some(peer) => format!("{peer} {}, from <{}>", args.helo, args.sender),
         None => "standard input".to_owned(),
@@ -104,11 +104,14 @@ async fn take(app: &App, args: Args, bytes: Vec<u8>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Mail servers know no peer of mail that was made on the same machine.
-fn peer(text: &str) -> Result<Option<IpAddr>, std::net::AddrParseError> {
+/// Who brought a message; mail that was made on the same machine was brought by nobody.
+#[derive(Debug, Clone, Copy)]
+struct Peer(Option<IpAddr>);
+
+fn peer(text: &str) -> Result<Peer, std::net::AddrParseError> {
     match text {
-        "" => Ok(None),
-        text => text.parse().map(Some),
+        "" => Ok(Peer(None)),
+        text => text.parse().map(|address| Peer(Some(address))),
     }
 }
 

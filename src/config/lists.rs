@@ -221,7 +221,12 @@ fn needs_path(path: &Path) -> Option<String> {
 impl Imap {
     /// What it reads, for people.
     fn place(&self) -> String {
-        format!("{} of {} at {}", self.folder, self.user, self.host.to_ascii_lowercase())
+        let mut place = format!("{} of {} at {}", self.folder, self.user, self.host.to_ascii_lowercase());
+        if self.port != 0 {
+            // Perhaps another server, behind a tunnel.
+            place += &format!(":{}", self.port);
+        }
+        place
     }
 
     fn complaint(&self) -> Option<String> {

@@ -24,6 +24,7 @@ async fn a_piped_message_is_committed_before_the_command_ends() {
         &[][..],
         &["--recipient", &installation.rua],
         &[&["--recipient", &installation.rua][..], &facts].concat(),
+        &["--recipient", &installation.rua, "--peer", "", "--helo="],
     ]
     .into_iter()
     .enumerate()
