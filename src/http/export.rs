@@ -187,6 +187,8 @@ impl Format {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(10);
@@ -210,7 +212,12 @@ mod tests {
         database.send(Ok(Vec::new())).await.unwrap();
         assert!(!pump(Format::Csv, Vec::new(), records, &pieces, SHORT).await);
         assert!(database.is_closed());
-        drop(sent);
+        drop(pieces);
+        // Should it read on after all: what had been written, and then a connection that is cut.
+        let mut body = Body::from_stream(until_whole(sent, Arc::default())).into_data_stream();
+        assert!(body.next().await.is_some_and(|piece| piece.is_ok()));
+        assert!(body.next().await.is_some_and(|piece| piece.is_err()));
+        assert!(body.next().await.is_none());
     }
 
     #[tokio::test]

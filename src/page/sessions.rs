@@ -181,9 +181,11 @@ pub(super) async fn sign_in(
     let until = now + SESSION_MILLIS_MAX;
     let added = state
         .store
-        .add_session(&digest(token.as_bytes()), key.id, now, until)
+        .add_session(&digest(token.as_bytes()), &key, now, until)
         .await;
-    added.map_err(|error| store_failure(&error))?;
+    if !added.map_err(|error| store_failure(&error))? {
+        return failed(unknown);
+    }
     let place = format!("/signed-in?next={}", query_escaped(inside(&form.next)));
     Ok((cookie(&token, ""), Redirect::to(&place)).into_response())
 }

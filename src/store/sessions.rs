@@ -3,17 +3,34 @@
 use super::accounts::key;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{ApiKey, KeyId, Millis, Store, StoreError};
+use super::{ApiKey, Millis, Store, StoreError};
 
 impl Store {
-    /// Keeps a session of a key until `until`, and forgets those that have run out.
-    pub async fn add_session(&self, hash: &[u8; 32], key: KeyId, now: Millis, until: Millis) -> Result<(), StoreError> {
+    /// Keeps a session of a key until `until`, and forgets those that have run out. False, with nothing kept, if the key
+    /// was rotated or revoked since it was looked up.
+    pub async fn add_session(
+        &self,
+        hash: &[u8; 32],
+        key: &ApiKey,
+        now: Millis,
+        until: Millis,
+    ) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
+        // Signing in is a use of the key; and its row is ours from here to the commit: whoever rotates it was before, and
+        // is seen below, or comes after, and ends this session with all others.
+        conn.run(sql!("key_used"), Args::default().int(key.id.0).int(now))
+            .await?;
+        let row = conn.first(sql!("key_by_hash"), Args::default().blob(&key.hash)).await?;
+        let current = row.as_ref().map(self::key).transpose()?;
+        if current.is_none_or(|current| current.revoked_at.is_some()) {
+            return Ok(false);
+        }
         conn.run(sql!("sessions_purge"), Args::default().int(now)).await?;
-        let args = Args::default().blob(hash).int(key.0).int(now).int(until);
+        let args = Args::default().blob(hash).int(key.id.0).int(now).int(until);
         conn.run(sql!("session_add"), args).await?;
-        write.commit().await
+        write.commit().await?;
+        Ok(true)
     }
 
     /// The key of a session that has not run out; it may be revoked: look at `revoked_at`.

@@ -26,6 +26,9 @@ use super::super::store::fresh;
 use super::{Installation, Program, any_port};
 
 const SESSIONS: usize = 20;
+/// No sender waits for ever (RFC 5321, 4.5.3.2): a connection that was being made when the program was killed looks to its
+/// sender as if it were there, and nobody ever answers.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// How much is sent, and how often the program is killed meanwhile.
 #[derive(Clone, Copy)]
@@ -109,7 +112,8 @@ async fn expect(stream: &mut BufReader<TcpStream>, begin: &str) -> std::io::Resu
     let mut line = String::new();
     loop {
         line.clear();
-        if stream.read_line(&mut line).await? == 0 {
+        let read = timeout(ANSWER_MAX, stream.read_line(&mut line)).await;
+        if read.map_err(|_| std::io::ErrorKind::TimedOut)?? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         if line.as_bytes().get(3) != Some(&b'-') {

@@ -108,6 +108,40 @@ async fn a_key_that_is_rotated_is_found_by_its_new_secret_only(db: Database) {
 }
 on_both!(a_key_that_is_rotated_is_found_by_its_new_secret_only);
 
+async fn a_key_that_changes_has_no_sessions_of_before(db: Database) {
+    let secrets = [[1; 96], [2; 96], [3; 96]].map(|random| ApiSecret::generate(Mode::Live, &random));
+    let add = async |secret: &ApiSecret| {
+        let new = NewKey {
+            name: "k".to_owned(),
+            permission: Permission::ReadOnly,
+            domain: None,
+            prefix: secret.prefix().to_owned(),
+            hash: secret.hash(),
+        };
+        db.store.add_key(db.account.id, new, NOW).await.unwrap()
+    };
+    let sign_in = async |session: u8, key: &ApiKey| {
+        let added = db.store.add_session(&[session; 32], key, NOW, NOW + DAY).await;
+        added.unwrap()
+    };
+    let signed_in = async |session: u8| {
+        let key = db.store.session_key(&[session; 32], NOW).await.unwrap();
+        key.map(|key| key.id)
+    };
+    let (key, other) = (add(&secrets[0]).await, add(&secrets[1]).await);
+    assert!(sign_in(1, &key).await && sign_in(2, &other).await);
+    let (prefix, hash) = (secrets[2].prefix(), secrets[2].hash());
+    assert!(db.store.rotate_key(db.account.id, key.id, prefix, &hash).await.unwrap());
+    assert_eq!((signed_in(1).await, signed_in(2).await), (None, Some(other.id)));
+
+    // Whoever looked the key up just before it was rotated or revoked.
+    assert!(db.store.revoke_key(db.account.id, other.id, NOW).await.unwrap());
+    assert!(!sign_in(3, &key).await && !sign_in(4, &other).await);
+    assert_eq!((signed_in(3).await, signed_in(4).await), (None, None));
+    assert!(sign_in(5, &ApiKey { hash, ..key }).await);
+}
+on_both!(a_key_that_changes_has_no_sessions_of_before);
+
 async fn changes_made_at_the_same_time_are_all_made(db: Database) {
     let changes = [
         DomainChanges {
