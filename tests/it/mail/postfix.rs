@@ -18,6 +18,11 @@ fn relay_to(to: SocketAddr) -> String {
     format!(
         "relayhost = [127.0.0.1]:{}
 minimal_backoff_time = 1s
+smtp_helo_timeout = 5s
+smtp_mail_timeout = 5s
+smtp_rcpt_timeout = 5s
+smtp_data_init_timeout = 5s
+smtp_data_done_timeout = 20s
 maximal_backoff_time = 2s
 queue_run_delay = 1s
 default_destination_concurrency_limit = 20
