@@ -169,6 +169,23 @@ fn count(seen: &Mutex<Seen>, command: &str) -> usize {
     seen.commands.iter().filter(|other| *other == command).count()
 }
 
+/// Runs the program on these messages until each is moved and the folder is read to its end.
+fn put_away(messages: Vec<Message>) -> (Home, Tallymark, Arc<Mutex<Seen>>) {
+    let count = messages.len();
+    let (port, seen) = server(messages);
+    let home = Home::new();
+    config(&home, port, "");
+    let tallymark = Tallymark::start(home.path());
+    until_or(
+        || format!("all is put away: {}", tallymark.log()),
+        || seen.lock().unwrap().moved.len() == count,
+    );
+    until("it is read to its end", || {
+        tallymark.source("box")["condition"] == "reading"
+    });
+    (home, tallymark, seen)
+}
+
 #[test]
 fn one_bad_mail_never_keeps_the_others_back() {
     let mut messages: Vec<_> = (1..=100).map(report).collect();
@@ -176,17 +193,7 @@ fn one_bad_mail_never_keeps_the_others_back() {
     messages[19] = bad(20, 1_000, Body::Announce(600 * MEBIBYTE));
     messages[29] = bad(30, 1_000, Body::Drop);
     messages[39] = bad(40, 1_000, Body::Nothing);
-    let (port, seen) = server(messages);
-    let home = Home::new();
-    config(&home, port, "");
-    let tallymark = Tallymark::start(home.path());
-    until_or(
-        || format!("all is put away: {}", tallymark.log()),
-        || seen.lock().unwrap().moved.len() == 100,
-    );
-    until("it is read to its end", || {
-        tallymark.source("box")["condition"] == "reading"
-    });
+    let (home, tallymark, seen) = put_away(messages);
     let peak = tallymark.peak_mebibytes();
     assert!(peak < 200, "{peak} MiB");
     tallymark.stop();
@@ -234,17 +241,7 @@ fn a_mail_whose_size_cannot_be_had_is_asked_for_three_times() {
         bad(3, 1_000, Body::DropSize),
         bad(4, 1_000, Body::Nothing),
     ];
-    let (port, seen) = server(messages);
-    let home = Home::new();
-    config(&home, port, "");
-    let tallymark = Tallymark::start(home.path());
-    until_or(
-        || format!("all is put away: {}", tallymark.log()),
-        || seen.lock().unwrap().moved.len() == 4,
-    );
-    until("it is read to its end", || {
-        tallymark.source("box")["condition"] == "reading"
-    });
+    let (home, tallymark, seen) = put_away(messages);
     tallymark.stop();
     for uid in [2, 3, 4] {
         assert_eq!(count(&seen, &format!("UID FETCH {uid} (UID RFC822.SIZE)")), 3, "{uid}");

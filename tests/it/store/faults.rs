@@ -244,16 +244,16 @@ async fn a_call_that_is_dropped_leaves_no_lock_and_no_rows() {
         keep_originals: true,
         fresh: &fresh,
     };
-    for micros in (0..12_000).step_by(300) {
-        let new = new_report(
-            &micros.to_string(),
-            day(micros / 300 % 20),
-            &[
-                ("192.0.2.1", 1, true),
-                ("192.0.2.2", 2, false),
-                (&format!("10.0.0.{}", micros / 300), 3, true),
-            ],
-        );
+    // Of six messages each: in few records, and in so many that they are copied.
+    let many: Vec<_> = (0..300)
+        .map(|nth| format!("10.1.{}.{}", nth / 200, nth % 200))
+        .collect();
+    for micros in (0..24_000).step_by(300) {
+        let (nth, own) = (micros / 300, format!("10.0.0.{}", micros / 300));
+        let few = [("192.0.2.1", 1, true), ("192.0.2.2", 2, false), (&*own, 3, true)];
+        let many = many.iter().map(|address| (&**address, 6, true));
+        let rows: Vec<_> = if nth % 2 == 0 { few.to_vec() } else { many.collect() };
+        let new = new_report(&micros.to_string(), day(nth % 20), &rows);
         let batch = vec![message(db.account.id, vec![new])];
         let limit = Duration::from_micros(micros as u64);
         let _ = tokio::time::timeout(limit, db.store.commit(batch, &options)).await;
