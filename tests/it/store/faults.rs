@@ -248,8 +248,8 @@ async fn a_call_that_is_dropped_leaves_no_lock_and_no_rows() {
     let many: Vec<_> = (0..300)
         .map(|nth| format!("10.1.{}.{}", nth / 200, nth % 200))
         .collect();
-    for micros in (0..24_000).step_by(300) {
-        let (nth, own) = (micros / 300, format!("10.0.0.{}", micros / 300));
+    for micros in (0..60_000).step_by(500) {
+        let (nth, own) = (micros / 500, format!("10.0.0.{}", micros / 500));
         let few = [("192.0.2.1", 1, true), ("192.0.2.2", 2, false), (&*own, 3, true)];
         let many = many.iter().map(|address| (&**address, 6, true));
         let rows: Vec<_> = if nth % 2 == 0 { few.to_vec() } else { many.collect() };
