@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgDatabaseError, PgPool};
-use sqlx::sqlite::{SqliteError, SqlitePool};
+use sqlx::sqlite::SqliteError;
 
 pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, Standing,
@@ -77,7 +77,7 @@ pub enum StoreError {
     Exists(String),
     /// The database cannot be reached or written now: try again later.
     #[error("database is unavailable: {0}")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(#[source] Fault),
     /// The database's schema was made by a newer version of this program.
     #[error("database {path} was made by a newer version: upgrade this program")]
     Newer { path: String },
@@ -94,8 +94,11 @@ pub enum StoreError {
     },
     /// Anything else: a fault of this program.
     #[error("database error: {0}")]
-    Other(#[source] sqlx::Error),
+    Other(#[source] Fault),
 }
+
+/// What a database's driver says.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
@@ -103,7 +106,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) => {
                 let postgres = database.try_downcast_ref::<PgDatabaseError>();
                 let sqlite = database.try_downcast_ref::<SqliteError>();
-                postgres.is_some_and(postgres::is_transient) || sqlite.is_some_and(sqlite::is_transient)
+                postgres.is_some_and(postgres::is_transient) || sqlite.is_some_and(sqlite::is_transient_to_migrate)
             }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -112,11 +115,15 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::WorkerCrashed => true,
             _ => false,
         };
-        if transient {
-            Self::Unavailable(error)
-        } else {
-            Self::Other(error)
-        }
+        Self::of(error, transient)
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let transient =
+            matches!(&error, rusqlite::Error::SqliteFailure(code, _) if sqlite::is_transient(code.extended_code));
+        Self::of(error, transient)
     }
 }
 
@@ -125,11 +132,19 @@ fn migration(path: String, error: MigrateError) -> StoreError {
     match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::from(error),
-        other => StoreError::Other(sqlx::Error::Migrate(Box::new(other))),
+        other => StoreError::Other(Box::new(other)),
     }
 }
 
 impl StoreError {
+    fn of(error: impl Into<Fault>, transient: bool) -> Self {
+        if transient {
+            Self::Unavailable(error.into())
+        } else {
+            Self::Other(error.into())
+        }
+    }
+
     pub(crate) fn damaged(table: &'static str, row: impl std::fmt::Display, what: &str) -> Self {
         Self::Damaged {
             table,
@@ -208,7 +223,7 @@ pub struct Store {
 
 #[derive(Debug, Clone)]
 enum Readers {
-    Sqlite(SqlitePool),
+    Sqlite(sqlite::Readers),
     Postgres(PgPool, Layout),
 }
 
@@ -236,10 +251,10 @@ impl Store {
         let (source, first, readers) = match location {
             Location::File(path) => {
                 let file = sqlite::File::of(path);
-                let mut conn = file.writer().await?;
-                file.migrate(&mut conn).await?;
+                file.migrate().await?;
+                let writer = Link::Sqlite(Box::new(file.writer()?));
                 let readers = Readers::Sqlite(file.readers());
-                (write::Source::Sqlite(file), Link::Sqlite(Box::new(conn)), readers)
+                (write::Source::Sqlite(file), writer, readers)
             }
             Location::Server(url) => {
                 let server = postgres::Server::of(&url, connections)?;
@@ -285,7 +300,7 @@ impl Store {
         // close. But what is being written may still need a reader.
         self.writers.stop().await;
         match &self.readers {
-            Readers::Sqlite(pool) => pool.close().await,
+            Readers::Sqlite(readers) => readers.close().await,
             Readers::Postgres(pool, _) => pool.close().await,
         }
         self.writers.close().await;
@@ -300,7 +315,7 @@ impl Store {
 
     async fn read(&self) -> Result<Link, StoreError> {
         Ok(match &self.readers {
-            Readers::Sqlite(pool) => Link::SqliteReader(pool.acquire().await?),
+            Readers::Sqlite(readers) => Link::SqliteReader(readers.lend().await?),
             Readers::Postgres(pool, layout) => Link::PostgresReader(pool.acquire().await?, *layout),
         })
     }

@@ -130,7 +130,7 @@ impl Server {
     pub async fn writer(&self) -> Result<PgConnection, StoreError> {
         match tokio::time::timeout(CONNECT_MAX, self.options.connect()).await {
             Ok(connected) => Ok(connected?),
-            Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+            Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut.into())),
         }
     }
 

@@ -1,20 +1,23 @@
 //! What is SQLite's own: how it is opened. One connection writes, a few read; a reader never waits for the writer (WAL).
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
+use rusqlite::{Connection, OpenFlags};
 use sqlx::error::DatabaseError as _;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqlitePool,
-    SqlitePoolOptions, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::StoreError;
 
 /// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
-const TRANSIENT: [u32; 6] = [5, 6, 8, 10, 13, 14];
+const TRANSIENT: [i32; 6] = [5, 6, 8, 10, 13, 14];
 
 /// Waits for the lock at once: a transaction that reads first could not wait for it later.
 pub(super) const BEGIN: &str = "begin immediate";
@@ -33,115 +36,212 @@ pub(super) const REFERENCES: &str = "select t.name, f.\"table\" from sqlite_sche
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Readers: more than this many questions at once wait for one another.
-const READERS: u32 = 8;
+const READERS: usize = 8;
 /// How long a statement waits for a lock that another process holds.
 const BUSY: Duration = Duration::from_secs(10);
 /// Pages (4 KiB) in the log before it is folded into the database.
-const CHECKPOINT_PAGES: &str = "16000";
+const CHECKPOINT_PAGES: i64 = 16_000;
+/// The log's file is cut to this size, bytes, when it has been folded in.
+const LOG_BYTES_MAX: i64 = 64 << 20;
 /// Cache of a connection, KiB, negative as SQLite wants it.
-const WRITER_CACHE: &str = "-65536";
-const READER_CACHE: &str = "-16384";
+const WRITER_CACHE: i64 = -65_536;
+const READER_CACHE: i64 = -16_384;
+/// Prepared statements that a connection keeps: all there are.
+const STATEMENTS_KEPT: usize = 256;
 
-/// How a database file is opened.
-#[derive(Debug)]
-pub(super) struct File {
-    path: PathBuf,
-    options: SqliteConnectOptions,
-}
+/// A database file.
+#[derive(Debug, Clone)]
+pub(super) struct File(PathBuf);
 
 impl File {
     pub fn of(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The connection that writes, once the file is there.
+    pub fn writer(&self) -> Result<Connection, StoreError> {
+        let conn = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE)?;
+        // FULL: a commit is on disk when it returns. That is the promise behind every acknowledgement.
+        conn.pragma_update(None, "synchronous", "full")?;
+        conn.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+        conn.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_MAX, |_| Ok(()))?;
+        Ok(conn)
+    }
+
+    /// A connection that reads.
+    pub fn reader(&self) -> Result<Connection, StoreError> {
+        self.open(OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE)
+    }
+
+    fn open(&self, access: OpenFlags, cache: i64) -> Result<Connection, StoreError> {
+        let conn = Connection::open_with_flags(&self.0, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        conn.busy_timeout(BUSY)?;
+        conn.pragma_update(None, "foreign_keys", true)?;
+        conn.pragma_update(None, "cache_size", cache)?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        Ok(conn)
+    }
+
+    /// Makes the file, or brings its schema up to date.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
         let options = SqliteConnectOptions::new()
-            .filename(&path)
+            .filename(&self.0)
             .create_if_missing(true)
             .busy_timeout(BUSY)
             .foreign_keys(true)
-            .disable_statement_logging();
-        Self { path, options }
-    }
-
-    /// The connection that writes.
-    pub async fn writer(&self) -> Result<SqliteConnection, StoreError> {
-        // FULL: a commit is on disk when it returns. That is the promise behind every acknowledgement.
-        let options = self
-            .options
-            .clone()
             .auto_vacuum(SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            .pragma("journal_size_limit", "67108864")
-            .pragma("cache_size", WRITER_CACHE)
-            .statement_cache_capacity(256);
-        Ok(options.connect().await?)
+            .disable_statement_logging();
+        let mut conn = options.connect().await?;
+        let migrated = Self::apply_migrations(&mut conn).await;
+        // What it leaves in the log the next connection finds there.
+        conn.close().await?;
+        migrated.map_err(|error| super::migration(self.0.display().to_string(), error))
     }
 
-    /// A connection that reads everything: rows of any size, few of them at a time.
-    pub async fn walker(&self) -> Result<SqliteConnection, StoreError> {
-        let options = self.options.clone().read_only(true).row_buffer_size(4);
-        Ok(options.connect().await?)
-    }
-
-    /// Brings the schema up to date.
-    pub async fn migrate(&self, writer: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply_migrations(conn: &mut SqliteConnection) -> Result<(), MigrateError> {
         // Another process that opens the file at the same time may apply a migration between our look and our try, or
         // write where we have just read; then it is done when we look again. Each does so once a migration at the most.
         for _ in 0..MIGRATIONS.iter().count() * STARTING_AT_ONCE_MAX {
-            if MIGRATIONS.run_direct(None, writer, false).await.is_ok() {
+            if MIGRATIONS.run_direct(None, conn, false).await.is_ok() {
                 return Ok(());
             }
         }
-        let migrated = MIGRATIONS.run_direct(None, writer, false).await;
-        migrated.map_err(|error| super::migration(self.path.display().to_string(), error))
+        MIGRATIONS.run_direct(None, conn, false).await
     }
 
     /// The connections that read.
-    pub fn readers(&self) -> SqlitePool {
-        let options = self.options.clone().read_only(true);
-        let options = options.pragma("cache_size", READER_CACHE).row_buffer_size(256);
-        SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .connect_lazy_with(options)
+    pub fn readers(&self) -> Readers {
+        Readers {
+            file: self.clone(),
+            permits: Arc::new(Semaphore::new(READERS)),
+            idle: Arc::default(),
+        }
     }
 }
 
 /// Processes that may open a new file at the same time.
 const STARTING_AT_ONCE_MAX: usize = 16;
 
+/// Connections that read, made when they are first needed.
+#[derive(Debug, Clone)]
+pub(super) struct Readers {
+    file: File,
+    permits: Arc<Semaphore>,
+    idle: Arc<Idle>,
+}
+
+type Idle = Mutex<Vec<Connection>>;
+
+impl Readers {
+    /// A connection, to be given back by dropping it; waits for one.
+    pub async fn lend(&self) -> Result<Lent, StoreError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|closed| StoreError::Unavailable(closed.into()))?;
+        let idle = locked(&self.idle).pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => self.file.reader()?,
+        };
+        Ok(Lent {
+            conn: Some(conn),
+            back_to: Arc::clone(&self.idle),
+            _permit: permit,
+        })
+    }
+
+    /// Waits for those that are lent, and closes all.
+    pub async fn close(&self) {
+        // An error says that another has closed them already.
+        if let Ok(_all) = self.permits.acquire_many(READERS as u32).await {
+            self.permits.close();
+        }
+        locked(&self.idle).clear();
+    }
+}
+
+/// A connection that is given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Lent {
+    /// Taken out when it is dropped.
+    conn: Option<Connection>,
+    back_to: Arc<Idle>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Deref for Lent {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.conn.as_ref().expect(LENT)
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.conn.as_mut().expect(LENT)
+    }
+}
+
+const LENT: &str = "only dropping takes it out";
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // One that is still in a transaction would see a past state ever after: it is closed instead.
+        if let Some(conn) = self.conn.take().filter(Connection::is_autocommit) {
+            locked(&self.back_to).push(conn);
+        }
+    }
+}
+
+fn locked(idle: &Idle) -> MutexGuard<'_, Vec<Connection>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// May the same succeed later?
-pub(super) fn is_transient(error: &SqliteError) -> bool {
-    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+pub(super) fn is_transient(code: i32) -> bool {
     // Extended codes carry the primary one in their low byte.
-    code.is_some_and(|code| TRANSIENT.contains(&(code & 0xff)))
+    TRANSIENT.contains(&(code & 0xff))
+}
+
+/// As [`is_transient`], for what the migrations meet.
+pub(super) fn is_transient_to_migrate(error: &SqliteError) -> bool {
+    let code = error.code().and_then(|code| code.parse().ok());
+    code.is_some_and(is_transient)
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Row as _;
-
     /// FULL, not NORMAL: else a commit that was acknowledged could be gone after a power failure.
     #[tokio::test]
     async fn a_commit_waits_for_the_disk() {
         let folder = tempfile::tempdir().unwrap();
         let file = super::File::of(folder.path().join("t.sqlite"));
-        let mut writer = file.writer().await.unwrap();
-        file.migrate(&mut writer).await.unwrap();
-        for (pragma, expect) in [
-            ("pragma synchronous", "2"),
-            ("pragma journal_mode", "wal"),
-            ("pragma foreign_keys", "1"),
-        ] {
-            let row = sqlx::query(pragma).fetch_one(&mut writer).await.unwrap();
-            let value = row.try_get::<i64, _>(0).map(|number| number.to_string());
-            assert_eq!(value.unwrap_or_else(|_| row.get(0)), expect, "{pragma}");
-        }
-        assert!(
-            sqlx::query("delete from counters")
-                .execute(&file.readers())
-                .await
-                .is_err(),
-            "readers only read"
-        );
+        file.migrate().await.unwrap();
+        let writer = file.writer().unwrap();
+        let number = |pragma| writer.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        assert_eq!(number("synchronous").unwrap(), 2);
+        assert_eq!(number("foreign_keys").unwrap(), 1);
+        assert_eq!(number("auto_vacuum").unwrap(), 2, "incremental");
+        let mode: String = writer
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap();
+        assert_eq!(mode, "wal");
+        let reader = file.reader().unwrap();
+        assert!(reader.execute("delete from counters", []).is_err(), "readers only read");
+    }
+
+    /// Else its next user would see the past.
+    #[tokio::test]
+    async fn a_reader_that_was_dropped_in_a_transaction_is_not_lent_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = super::File::of(folder.path().join("t.sqlite"));
+        file.migrate().await.unwrap();
+        let readers = file.readers();
+        let lent = readers.lend().await.unwrap();
+        lent.execute_batch("begin").unwrap();
+        drop(lent);
+        assert!(readers.lend().await.unwrap().is_autocommit());
     }
 }

@@ -24,7 +24,7 @@ pub(super) enum Source {
 impl Source {
     async fn connect(&self) -> Result<Link, StoreError> {
         Ok(match self {
-            Self::Sqlite(file) => Link::Sqlite(Box::new(file.writer().await?)),
+            Self::Sqlite(file) => Link::Sqlite(Box::new(file.writer()?)),
             Self::Postgres(server, apart, layout) => server.link(server.writer().await?, apart.clone(), *layout),
         })
     }
@@ -83,7 +83,7 @@ impl Writers {
     /// A connection that reads everything; `None` where any reader will do.
     pub async fn walker(&self) -> Result<Option<Link>, StoreError> {
         match &self.source {
-            Source::Sqlite(file) => Ok(Some(Link::Sqlite(Box::new(file.walker().await?)))),
+            Source::Sqlite(file) => Ok(Some(Link::Sqlite(Box::new(file.reader()?)))),
             Source::Postgres(..) => Ok(None),
         }
     }
@@ -91,7 +91,7 @@ impl Writers {
     /// Begins a transaction; waits for a writer.
     pub async fn begin(self: &Arc<Self>) -> Result<Write, StoreError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|_| StoreError::Unavailable(sqlx::Error::PoolClosed))?;
+        let permit = permit.map_err(|_| StoreError::Unavailable(sqlx::Error::PoolClosed.into()))?;
         let idle = self.idle().pop().unwrap_or_default();
         let Writer { link, memory } = self.begin_on(idle).await?;
         Ok(Write {

@@ -73,7 +73,7 @@ impl Store {
             }
         }
         let removed = std::io::Error::other("domains were removed again and again while reports came for them");
-        Err(StoreError::Unavailable(sqlx::Error::Io(removed)))
+        Err(StoreError::Unavailable(removed.into()))
     }
 }
 

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
-use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, Encode, Postgres, Type};
 
 /// Arguments of one statement, in the order of its placeholders; or of many rows at once, for one database.
@@ -14,7 +13,6 @@ pub(in super::super) struct Args(Held);
 enum Held {
     /// Not yet known for which database.
     Open(Vec<Value>),
-    Sqlite(SqliteArguments),
     Postgres(Columns),
     Copy(Tuples),
 }
@@ -49,13 +47,6 @@ impl Default for Args {
 const BINDABLE: &str = "integers, texts and blobs within the message limit can be bound";
 
 impl Args {
-    /// For one statement of SQLite with so many values.
-    pub(super) fn sqlite(values: usize) -> Self {
-        let mut args = SqliteArguments::default();
-        args.reserve(values, 0);
-        Self(Held::Sqlite(args))
-    }
-
     /// For rows of so many columns, each of which becomes an array of PostgreSQL.
     pub(super) fn columns(columns: usize) -> Self {
         Self(Held::Postgres(Columns {
@@ -90,7 +81,7 @@ impl Args {
                 tuples.rows += 1;
                 (tuples.rows, tuples.data.len())
             }
-            Held::Open(_) | Held::Sqlite(_) => (0, 0),
+            Held::Open(_) => (0, 0),
         }
     }
 
@@ -102,25 +93,6 @@ impl Args {
         };
         tuples.data.extend_from_slice(&(-1_i16).to_be_bytes());
         tuples.data
-    }
-
-    pub(super) fn into_sqlite(self) -> SqliteArguments {
-        let mut args = SqliteArguments::default();
-        match self.0 {
-            Held::Sqlite(args) => return args,
-            Held::Open(values) => {
-                for value in values {
-                    match value {
-                        Value::Int(value) => args.add(value),
-                        Value::Text(value) => args.add(value),
-                        Value::Blob(value) => args.add(value),
-                    }
-                    .expect(BINDABLE);
-                }
-            }
-            Held::Postgres(_) | Held::Copy(_) => debug_assert!(false, "arguments for another database"),
-        }
-        args
     }
 
     pub(super) fn into_postgres(self) -> PgArguments {
@@ -141,16 +113,34 @@ impl Args {
                     args.add(column).expect(BINDABLE);
                 }
             }
-            Held::Sqlite(_) | Held::Copy(_) => debug_assert!(false, "arguments for something else"),
+            Held::Copy(_) => debug_assert!(false, "arguments for something else"),
         }
         args
     }
 
+    /// Takes all values back.
+    pub(super) fn clear(&mut self) {
+        if let Held::Open(values) = &mut self.0 {
+            values.clear();
+        }
+    }
+
     /// The values of one row, for no database in particular.
+    pub(super) fn values(&self) -> &[Value] {
+        match &self.0 {
+            Held::Open(values) => values,
+            Held::Postgres(_) | Held::Copy(_) => {
+                debug_assert!(false, "arguments for one database");
+                &[]
+            }
+        }
+    }
+
+    /// As [`Self::values`].
     pub(super) fn into_values(self) -> Vec<Value> {
         match self.0 {
             Held::Open(values) => values,
-            Held::Sqlite(_) | Held::Postgres(_) | Held::Copy(_) => {
+            Held::Postgres(_) | Held::Copy(_) => {
                 debug_assert!(false, "arguments for one database");
                 Vec::new()
             }
@@ -218,7 +208,6 @@ impl Args {
     pub fn push_opt_int(&mut self, value: Option<i64>) {
         match &mut self.0 {
             Held::Open(values) => values.push(Value::Int(value)),
-            Held::Sqlite(args) => args.add(value).expect(BINDABLE),
             Held::Postgres(columns) => columns.push(Kind::Int, value.map(i64::to_be_bytes).as_ref().map(|v| &v[..])),
             Held::Copy(tuples) => tuples.push(value.map(i64::to_be_bytes).as_ref().map(|v| &v[..])),
         }
@@ -231,7 +220,6 @@ impl Args {
     pub fn push_opt_text(&mut self, value: Option<&str>) {
         match &mut self.0 {
             Held::Open(values) => values.push(Value::Text(value.map(str::to_owned))),
-            Held::Sqlite(args) => args.add(value.map(str::to_owned)).expect(BINDABLE),
             Held::Postgres(columns) => {
                 columns.push(Kind::Text, value.map(storable).as_deref().map(str::as_bytes));
             }
@@ -246,7 +234,6 @@ impl Args {
     pub fn push_opt_blob(&mut self, value: Option<&[u8]>) {
         match &mut self.0 {
             Held::Open(values) => values.push(Value::Blob(value.map(<[u8]>::to_vec))),
-            Held::Sqlite(args) => args.add(value.map(<[u8]>::to_vec)).expect(BINDABLE),
             Held::Postgres(columns) => columns.push(Kind::Blob, value),
             Held::Copy(tuples) => tuples.push(value),
         }

@@ -1,20 +1,18 @@
-//! One statement for many rows. SQLite gets the `values` tuple repeated; PostgreSQL gets each column as one array, so
+//! One statement for many rows, each of which would be a trip to the server: PostgreSQL gets each column as one array, so
 //! that its statement is the same for any number of rows, or through its socket, where there are many, a `copy`; where that
 //! has to be sent on, see `routed.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use sqlx::postgres::PgArguments;
-use sqlx::sqlite::SqliteArguments;
+use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-use super::{Args, Shape, Side, routed};
+use super::{Args, Shape, routed};
 
 /// Rows that one statement takes, with their values.
 pub(super) enum Piece {
-    Sqlite(SqlStr, SqliteArguments),
-    Postgres(SqlStr, PgArguments),
+    Statement(SqlStr, PgArguments),
     /// The statement that begins it, and all rows.
     Copy(Arc<str>, Vec<u8>),
 }
@@ -31,13 +29,9 @@ impl Piece {
             return None;
         }
         Some(match shape {
-            Shape::Sqlite => {
-                let (text, args) = Expanded::fill(sql, rows, bind);
-                Self::Sqlite(AssertSqlSafe(text).into_sql_str(), args)
-            }
             Shape::Routed if routed::is_by_domain(sql) => {
                 let (text, args) = routed::fill(sql, rows, bind);
-                Self::Postgres(AssertSqlSafe(text).into_sql_str(), args)
+                Self::Statement(AssertSqlSafe(text).into_sql_str(), args)
             }
             Shape::Copied if rows.len() >= COPIED_ROWS_MIN && is_plain_insert(sql) => {
                 let (text, rows) = copied(sql, rows, bind);
@@ -45,19 +39,15 @@ impl Piece {
             }
             Shape::Postgres | Shape::Copied | Shape::Routed => {
                 let (text, args) = Unnested::fill(sql, rows, bind);
-                Self::Postgres(AssertSqlSafe(text).into_sql_str(), args)
+                Self::Statement(AssertSqlSafe(text).into_sql_str(), args)
             }
         })
     }
 
-    /// Runs it on the connection that it was cut for.
-    pub async fn run(self, side: Side<'_>) -> Result<(), sqlx::Error> {
-        match (self, side) {
-            (Self::Sqlite(sql, args), Side::Sqlite(conn)) => sqlx::query_with(sql, args).execute(conn).await.map(drop),
-            (Self::Postgres(sql, args), Side::Postgres(conn)) => {
-                sqlx::query_with(sql, args).execute(conn).await.map(drop)
-            }
-            (Self::Copy(begin, rows), Side::Postgres(conn)) => {
+    pub async fn run(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Statement(sql, args) => sqlx::query_with(sql, args).execute(conn).await.map(drop),
+            Self::Copy(begin, rows) => {
                 let mut copy = conn.copy_in_raw(&begin).await?;
                 match copy.send(rows).await {
                     Ok(_) => copy.finish().await.map(drop),
@@ -65,74 +55,7 @@ impl Piece {
                     Err(error) => copy.finish().await.and(Err(error)),
                 }
             }
-            _ => unreachable!("it was cut for this connection"),
         }
-    }
-}
-
-/// A statement whose `values` tuple has been repeated.
-struct Expanded {
-    text: Arc<str>,
-    rows: usize,
-    columns: usize,
-}
-
-/// Values a statement may carry: SQLite allows 32,766.
-const VALUES_MAX: usize = 8_192;
-/// The largest piece.
-const PIECE_ROWS_MAX: usize = 1_024;
-/// Pieces up to this size come in every size, larger ones in four sizes between a power of two and the next: each
-/// statement is a trip to the database's thread, and two make nearly any number of rows; but each text is prepared once.
-const EXACT_ROWS_MAX: usize = 16;
-
-/// The texts made so far: a handful for each statement in `sql/`.
-static EXPANDED: LazyLock<Mutex<HashMap<(usize, usize), Arc<Expanded>>>> = LazyLock::new(Mutex::default);
-
-impl Expanded {
-    /// The statement and the arguments for the first of `rows`, which are taken from it.
-    fn fill<T>(
-        sql: &'static str,
-        rows: &mut &[T],
-        bind: &mut impl FnMut(&mut Args, &T),
-    ) -> (Arc<str>, SqliteArguments) {
-        let statement = Self::of(sql, rows.len());
-        let (piece, rest) = rows.split_at(statement.rows);
-        *rows = rest;
-        let mut args = Args::sqlite(piece.len() * statement.columns);
-        piece.iter().for_each(|row| bind(&mut args, row));
-        (Arc::clone(&statement.text), args.into_sqlite())
-    }
-
-    /// The statement for the largest piece that `rows` rows fill.
-    fn of(sql: &'static str, rows: usize) -> Arc<Self> {
-        let (head, tuple, tail) = values_tuple(sql);
-        let columns = tuple.matches('$').count();
-        let most = rows.min(PIECE_ROWS_MAX).min(VALUES_MAX / columns).max(1);
-        let rows = match most {
-            0..=EXACT_ROWS_MAX => most,
-            _ => most & (!0 << (most.ilog2() - 2)),
-        };
-        let mut made = locked(&EXPANDED);
-        let entry = made.entry((sql.as_ptr() as usize, rows));
-        Arc::clone(entry.or_insert_with(|| {
-            let mut text = String::with_capacity(head.len() + tail.len() + rows * columns * 3);
-            text.push_str(head);
-            text.push_str("values ");
-            for row in 0..rows {
-                text.push_str(if row == 0 { "(" } else { ", (" });
-                // A bare `?` is cheaper to bind in SQLite than `$n`, which is looked up by its name.
-                for column in 0..columns {
-                    text.push_str(if column == 0 { "?" } else { ", ?" });
-                }
-                text.push(')');
-            }
-            text.push_str(tail);
-            Arc::new(Self {
-                text: text.into(),
-                rows,
-                columns,
-            })
-        }))
     }
 }
 

@@ -3,14 +3,16 @@
 
 mod args;
 mod bulk;
+mod embedded;
 pub(super) mod routed;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join;
+use rusqlite::Connection;
+use rusqlite::types::Value as Cell;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection as _, Decode, Postgres, Row as _, Sqlite, Type};
+use sqlx::{Connection as _, Decode, Postgres, Row as _, Type};
 
 use super::schema::Kind;
 use super::{DomainId, StoreError, postgres, sqlite};
@@ -19,13 +21,16 @@ use bulk::Piece;
 
 /// One row of an answer.
 pub(super) enum Row {
-    Sqlite(SqliteRow),
+    Sqlite(Vec<Cell>),
     Postgres(PgRow),
 }
 
 impl Row {
     pub fn int(&self, column: usize) -> Result<i64, StoreError> {
-        self.value(column)
+        match self.cell(column)? {
+            Place::Cell(Cell::Integer(value)) => Ok(*value),
+            place => place.of(column),
+        }
     }
 
     /// A count: never negative in the database.
@@ -38,54 +43,90 @@ impl Row {
     }
 
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        self.value(column)
+        match self.cell(column)? {
+            Place::Cell(Cell::Null) => Ok(None),
+            Place::Cell(Cell::Integer(value)) => Ok(Some(*value)),
+            place => place.of(column),
+        }
     }
 
     pub fn text(&self, column: usize) -> Result<String, StoreError> {
-        self.value(column)
+        match self.cell(column)? {
+            Place::Cell(Cell::Text(value)) => Ok(value.clone()),
+            place => place.of(column),
+        }
     }
 
     pub fn opt_text(&self, column: usize) -> Result<Option<String>, StoreError> {
-        self.value(column)
+        match self.cell(column)? {
+            Place::Cell(Cell::Null) => Ok(None),
+            Place::Cell(Cell::Text(value)) => Ok(Some(value.clone())),
+            place => place.of(column),
+        }
     }
 
     pub fn blob(&self, column: usize) -> Result<&[u8], StoreError> {
-        self.value(column)
+        match self.cell(column)? {
+            Place::Cell(Cell::Blob(value)) => Ok(value),
+            place => place.of(column),
+        }
     }
 
     pub fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, StoreError> {
-        self.value(column)
+        match self.cell(column)? {
+            Place::Cell(Cell::Null) => Ok(None),
+            Place::Cell(Cell::Blob(value)) => Ok(Some(value)),
+            place => place.of(column),
+        }
     }
 
     /// Every column, of these kinds.
     pub fn values(&self, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
         let value = |(nth, kind): (usize, &Kind)| {
             Ok(match kind {
-                Kind::Int => Value::Int(self.value(nth)?),
-                Kind::Text => Value::Text(self.value(nth)?),
-                Kind::Blob => Value::Blob(self.value(nth)?),
+                Kind::Int => Value::Int(self.opt_int(nth)?),
+                Kind::Text => Value::Text(self.opt_text(nth)?),
+                Kind::Blob => Value::Blob(self.opt_blob(nth)?.map(<[u8]>::to_vec)),
             })
         };
         kinds.iter().enumerate().map(value).collect()
     }
 
-    fn value<'r, T>(&'r self, column: usize) -> Result<T, StoreError>
+    fn cell(&self, column: usize) -> Result<Place<'_>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(cells) => Place::Cell(cells.get(column).ok_or(rusqlite::Error::InvalidColumnIndex(column))?),
+            Self::Postgres(row) => Place::Postgres(row),
+        })
+    }
+}
+
+/// Where a value is.
+enum Place<'r> {
+    Cell(&'r Cell),
+    Postgres(&'r PgRow),
+}
+
+impl<'r> Place<'r> {
+    /// What PostgreSQL has there; a cell that gets here is of another type.
+    fn of<T>(self, column: usize) -> Result<T, StoreError>
     where
-        T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
+        T: Decode<'r, Postgres> + Type<Postgres>,
     {
         match self {
-            Self::Sqlite(row) => row.try_get(column),
-            Self::Postgres(row) => row.try_get(column),
+            Self::Cell(cell) => {
+                let (name, wrong) = (column.to_string(), cell.data_type());
+                Err(rusqlite::Error::InvalidColumnType(column, name, wrong).into())
+            }
+            Self::Postgres(row) => Ok(row.try_get(column)?),
         }
-        .map_err(StoreError::from)
     }
 }
 
 /// A connection that is held: a writer's own, or one out of the readers' pool.
 #[derive(Debug)]
 pub(super) enum Link {
-    Sqlite(Box<SqliteConnection>),
-    SqliteReader(PoolConnection<Sqlite>),
+    Sqlite(Box<Connection>),
+    SqliteReader(sqlite::Lent),
     Postgres {
         conn: Box<PgConnection>,
         /// For what is to be committed apart from the writer's transaction.
@@ -111,7 +152,6 @@ pub(super) enum Layout {
 /// How a statement for many rows is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    Sqlite,
     Postgres,
     /// PostgreSQL, where many rows are best copied.
     Copied,
@@ -119,32 +159,27 @@ enum Shape {
 }
 
 /// A held connection, by its dialect.
-pub(super) enum Side<'c> {
-    Sqlite(&'c mut SqliteConnection),
-    Postgres(&'c mut PgConnection),
+enum Side<'c> {
+    Sqlite(&'c mut Connection),
+    Postgres(&'c mut PgConnection, Shape),
 }
 
 impl Link {
     fn side(&mut self) -> Side<'_> {
-        match self {
-            Self::Sqlite(conn) => Side::Sqlite(conn),
-            Self::SqliteReader(conn) => Side::Sqlite(conn),
-            Self::Postgres { conn, .. } => Side::Postgres(conn),
-            Self::PostgresReader(conn, _) => Side::Postgres(conn),
-        }
-    }
-
-    fn shape(&self) -> Shape {
-        let (layout, copies) = match self {
-            Self::Sqlite(_) | Self::SqliteReader(_) => return Shape::Sqlite,
-            Self::Postgres { layout, copies, .. } => (layout, *copies),
-            Self::PostgresReader(_, layout) => (layout, false),
+        let (conn, layout, copies): (&mut PgConnection, _, _) = match self {
+            Self::Sqlite(conn) => return Side::Sqlite(conn),
+            Self::SqliteReader(conn) => return Side::Sqlite(conn),
+            Self::Postgres {
+                conn, layout, copies, ..
+            } => (conn, layout, *copies),
+            Self::PostgresReader(conn, layout) => (conn, layout, false),
         };
-        match layout {
+        let shape = match layout {
             Layout::ByDomain => Shape::Routed,
             Layout::Together if copies => Shape::Copied,
             Layout::Together => Shape::Postgres,
-        }
+        };
+        Side::Postgres(conn, shape)
     }
 
     fn says_copying(&mut self, now: bool) {
@@ -163,22 +198,20 @@ impl Link {
     /// Begins a transaction that writes.
     pub async fn begin(&mut self) -> Result<(), StoreError> {
         match self.side() {
-            Side::Sqlite(conn) => sqlx::query(sqlite::BEGIN).execute(conn).await.map(drop)?,
-            Side::Postgres(conn) => sqlx::query(postgres::BEGIN).execute(conn).await.map(drop)?,
+            Side::Sqlite(conn) => embedded::run(conn, sqlite::BEGIN, &Args::default()).map(drop)?,
+            Side::Postgres(conn, _) => sqlx::query(postgres::BEGIN).execute(conn).await.map(drop)?,
         }
         Ok(())
     }
 
     /// Begins a transaction that sees one state of the database. A reader that is dropped within it is closed.
     pub async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
-        match self {
-            Self::SqliteReader(conn) => conn.close_on_drop(),
-            Self::PostgresReader(conn, _) => conn.close_on_drop(),
-            Self::Sqlite(_) | Self::Postgres { .. } => {}
+        if let Self::PostgresReader(conn, _) = self {
+            conn.close_on_drop();
         }
         match self.side() {
-            Side::Sqlite(conn) => sqlx::query(sqlite::BEGIN_SNAPSHOT).execute(conn).await.map(drop)?,
-            Side::Postgres(conn) => sqlx::query(postgres::BEGIN_SNAPSHOT).execute(conn).await.map(drop)?,
+            Side::Sqlite(conn) => embedded::run(conn, sqlite::BEGIN_SNAPSHOT, &Args::default()).map(drop)?,
+            Side::Postgres(conn, _) => sqlx::query(postgres::BEGIN_SNAPSHOT).execute(conn).await.map(drop)?,
         }
         Ok(())
     }
@@ -192,15 +225,15 @@ impl Link {
     pub async fn roll_back(&mut self) -> Result<(), StoreError> {
         if let Self::Postgres { is_copying: true, .. } = self {
             // Answers to the copy are still to come, and would be taken for those to what is said next.
-            return Err(StoreError::Unavailable(sqlx::Error::PoolClosed));
+            return Err(StoreError::Unavailable(sqlx::Error::PoolClosed.into()));
         }
         self.end("rollback").await
     }
 
     async fn end(&mut self, sql: &'static str) -> Result<(), StoreError> {
         match self.side() {
-            Side::Sqlite(conn) => sqlx::query(sql).execute(conn).await.map(drop)?,
-            Side::Postgres(conn) => sqlx::query(sql).execute(conn).await.map(drop)?,
+            Side::Sqlite(conn) => embedded::run(conn, sql, &Args::default()).map(drop)?,
+            Side::Postgres(conn, _) => sqlx::query(sql).execute(conn).await.map(drop)?,
         }
         Ok(())
     }
@@ -208,7 +241,7 @@ impl Link {
     /// Says good-bye.
     pub async fn close(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(conn) => conn.close().await?,
+            Self::Sqlite(conn) => embedded::blocking(|| conn.close()).map_err(|(_, error)| error)?,
             Self::Postgres { conn, .. } => conn.close().await?,
             Self::SqliteReader(conn) => drop(conn),
             Self::PostgresReader(conn, _) => drop(conn),
@@ -236,16 +269,13 @@ pub(super) struct Conn<'c>(pub &'c mut Link);
 impl Conn<'_> {
     /// Every row of the answer; only for answers that are small by their nature.
     pub async fn all(&mut self, sql: &'static str, args: Args) -> Result<Vec<Row>, StoreError> {
-        Ok(match self.0.side() {
-            Side::Sqlite(conn) => {
-                let rows = sqlx::query_with(sql, args.into_sqlite()).fetch(conn);
-                rows.map_ok(Row::Sqlite).try_collect().await?
-            }
-            Side::Postgres(conn) => {
-                let rows = sqlx::query_with(sql, args.into_postgres()).fetch(conn);
-                rows.map_ok(Row::Postgres).try_collect().await?
-            }
-        })
+        let mut rows = Vec::new();
+        let gather = |row| {
+            rows.push(row);
+            Ok(true)
+        };
+        self.walk(sql, args, gather).await?;
+        Ok(rows)
     }
 
     /// Row after row of the answer, until `each` has had enough (false).
@@ -256,38 +286,35 @@ impl Conn<'_> {
         mut each: impl FnMut(Row) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         match self.0.side() {
-            Side::Sqlite(conn) => {
-                let mut rows = sqlx::query_with(sql, args.into_sqlite()).fetch(conn);
-                while let Some(row) = rows.try_next().await? {
-                    if !each(Row::Sqlite(row))? {
-                        break;
-                    }
-                }
-            }
-            Side::Postgres(conn) => {
+            Side::Sqlite(conn) => embedded::walk(conn, sql, &args, each),
+            Side::Postgres(conn, _) => {
                 let mut rows = sqlx::query_with(sql, args.into_postgres()).fetch(conn);
                 while let Some(row) = rows.try_next().await? {
                     if !each(Row::Postgres(row))? {
                         break;
                     }
                 }
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// The first row, if there is one.
     pub async fn first(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
-        Ok(match self.0.side() {
+        match self.0.side() {
             Side::Sqlite(conn) => {
-                let row = sqlx::query_with(sql, args.into_sqlite()).fetch_optional(conn);
-                row.await?.map(Row::Sqlite)
+                let mut first = None;
+                embedded::walk(conn, sql, &args, |row| {
+                    first = Some(row);
+                    Ok(false)
+                })?;
+                Ok(first)
             }
-            Side::Postgres(conn) => {
+            Side::Postgres(conn, _) => {
                 let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(conn);
-                row.await?.map(Row::Postgres)
+                Ok(row.await?.map(Row::Postgres))
             }
-        })
+        }
     }
 
     /// As [`Self::first`], but committed by itself, whatever becomes of the transaction, where other writers would
@@ -303,16 +330,13 @@ impl Conn<'_> {
 
     /// Runs a statement; gives the number of rows it changed.
     pub async fn run(&mut self, sql: &'static str, args: Args) -> Result<u64, StoreError> {
-        Ok(match self.0.side() {
-            Side::Sqlite(conn) => {
-                let done = sqlx::query_with(sql, args.into_sqlite()).execute(conn);
-                done.await?.rows_affected()
-            }
-            Side::Postgres(conn) => {
+        match self.0.side() {
+            Side::Sqlite(conn) => embedded::run(conn, sql, &args),
+            Side::Postgres(conn, _) => {
                 let done = sqlx::query_with(sql, args.into_postgres()).execute(conn);
-                done.await?.rows_affected()
+                Ok(done.await?.rows_affected())
             }
-        })
+        }
     }
 
     /// Runs a statement with one `values` tuple once for as many rows as `rows` has, in pieces.
@@ -323,14 +347,18 @@ impl Conn<'_> {
         rows: &[T],
         mut bind: impl FnMut(&mut Args, &T),
     ) -> Result<(), StoreError> {
-        let shape = self.0.shape();
+        let shape = match self.0.side() {
+            Side::Sqlite(conn) => return embedded::bulk(conn, sql, rows, bind).map(drop),
+            Side::Postgres(_, shape) => shape,
+        };
         let mut rest = rows;
         let mut next = Piece::cut(shape, sql, &mut rest, &mut bind);
         while let Some(piece) = next {
             // The database works elsewhere: the values of the next piece are gathered meanwhile.
             let gathering = async { Piece::cut(shape, sql, &mut rest, &mut bind) };
             self.0.says_copying(matches!(piece, Piece::Copy(..)));
-            let (done, following) = join(piece.run(self.0.side()), gathering).await;
+            let Side::Postgres(conn, _) = self.0.side() else { break };
+            let (done, following) = join(piece.run(conn), gathering).await;
             self.0.says_copying(false);
             done?;
             next = following;
@@ -345,24 +373,19 @@ impl Conn<'_> {
         rows: &[T],
         mut bind: impl FnMut(&mut Args, &T),
     ) -> Result<Vec<Row>, StoreError> {
+        let (conn, shape) = match self.0.side() {
+            Side::Sqlite(conn) => return embedded::bulk(conn, sql, rows, bind),
+            Side::Postgres(conn, shape) => (conn, shape),
+        };
         let mut answer = Vec::new();
-        let shape = self.0.shape();
         let mut rest = rows;
         while let Some(piece) = Piece::cut(shape, sql, &mut rest, &mut bind) {
-            match (piece, self.0.side()) {
-                (Piece::Sqlite(sql, args), Side::Sqlite(conn)) => {
-                    let mut found = sqlx::query_with(sql, args).fetch(conn);
-                    while let Some(row) = found.try_next().await? {
-                        answer.push(Row::Sqlite(row));
-                    }
-                }
-                (Piece::Postgres(sql, args), Side::Postgres(conn)) => {
-                    let mut found = sqlx::query_with(sql, args).fetch(conn);
-                    while let Some(row) = found.try_next().await? {
-                        answer.push(Row::Postgres(row));
-                    }
-                }
-                _ => unreachable!("it was cut for this connection"),
+            let Piece::Statement(sql, args) = piece else {
+                unreachable!("nothing is copied out");
+            };
+            let mut found = sqlx::query_with(sql, args).fetch(&mut *conn);
+            while let Some(row) = found.try_next().await? {
+                answer.push(Row::Postgres(row));
             }
         }
         Ok(answer)
@@ -382,7 +405,7 @@ impl Conn<'_> {
 
     /// Waits for a lock; it is let go when the transaction ends. SQLite has one writer anyway.
     pub async fn lock(&mut self, lock: Lock) -> Result<(), StoreError> {
-        if let Side::Postgres(conn) = self.0.side() {
+        if let Side::Postgres(conn, _) = self.0.side() {
             postgres::lock(conn, lock).await?;
         }
         Ok(())
@@ -396,13 +419,13 @@ impl Conn<'_> {
     pub async fn explain(&mut self, statement: &str) -> Result<Vec<String>, StoreError> {
         match self.0.side() {
             Side::Sqlite(_) => Ok(Vec::new()),
-            Side::Postgres(conn) => Ok(postgres::explain(conn, statement).await?),
+            Side::Postgres(conn, _) => Ok(postgres::explain(conn, statement).await?),
         }
     }
 
     /// Keeps everybody else from writing to these tables until the transaction ends. SQLite has one writer anyway.
     pub async fn lock_tables(&mut self, tables: &[&str]) -> Result<(), StoreError> {
-        if let Side::Postgres(conn) = self.0.side() {
+        if let Side::Postgres(conn, _) = self.0.side() {
             postgres::lock_tables(conn, tables).await?;
         }
         Ok(())
@@ -411,7 +434,7 @@ impl Conn<'_> {
     /// Gives space that became free back to the file system, where the database does not see to it by itself.
     pub async fn give_back(&mut self) -> Result<(), StoreError> {
         if let Side::Sqlite(conn) = self.0.side() {
-            sqlx::query(sqlite::GIVE_BACK).execute(conn).await?;
+            embedded::run(conn, sqlite::GIVE_BACK, &Args::default())?;
         }
         Ok(())
     }

@@ -69,6 +69,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustls", &["origin/smtp/tls.rs", "origin/imap/tls.rs"]),
     ("rustls_native_certs", &["origin/imap/tls.rs"]),
     ("schemars", &["http/"]),
+    ("rusqlite", &["store/"]),
     ("sqlx", &["store/"]),
     ("strsim", &["config.rs", "config/"]),
     ("subtle", &["keys.rs"]),
