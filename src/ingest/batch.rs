@@ -1,5 +1,5 @@
 //! Batches: what arrived while the last transaction ran is the next one. An idle system takes a single message at once, a
-//! busy one hundreds; whoever was just answered and sends again is waited for, a millisecond at most.
+//! busy one hundreds.
 //!
 //! Two stages, so that both cores work: while a batch is being written, the next ones are unpacked and parsed on rayon's
 //! threads, largest message first. Batches are written in the order in which they were gathered; on PostgreSQL, where
@@ -8,11 +8,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -176,13 +176,10 @@ pub(super) async fn run(
     let parser = Parser::start(clock.clone(), &options);
     let batches_max = store.writers_at_once() + AHEAD as usize;
     let under_way = Arc::new(Semaphore::new(batches_max));
-    let answered = Arc::<AtomicUsize>::default();
     let mut gathering = Gathering {
         queue,
         options: options.clone(),
         under_way: Arc::clone(&under_way),
-        answered: Arc::clone(&answered),
-        passes: (0, 0),
     };
     let (parsed, batches) = mpsc::channel(batches_max);
     let writing = Writing {
@@ -191,7 +188,6 @@ pub(super) async fn run(
         metrics: metrics.clone(),
         options: options.clone(),
         parser: parser.clone(),
-        answered,
     };
     let writer = tokio::spawn(write(writing, batches, batches_max));
     while let Ok(permit) = Arc::clone(&under_way).acquire_owned().await
@@ -214,17 +210,10 @@ struct Gathering {
     queue: mpsc::Receiver<Job>,
     options: IntakeOptions,
     under_way: Arc<Semaphore>,
-    /// Messages that were answered since the last batch was gathered.
-    answered: Arc<AtomicUsize>,
-    /// Batches for whose last messages nobody waits, and how many it will be when waiting was in vain once more.
-    passes: (u32, u32),
 }
 
 /// This part of a full batch is worth a transaction.
 const WORTH: usize = 4;
-/// How long those who have just been answered are waited for: a busy sender has its next message ready.
-const RETURN: Duration = Duration::from_millis(1);
-const PASSES_MAX: u32 = 64;
 
 impl Gathering {
     /// The next message, and what else comes until a writer is free, or until it is worth a transaction of its own and is
@@ -232,7 +221,6 @@ impl Gathering {
     async fn next(&mut self) -> Option<Vec<Job>> {
         let mut batch = Gathered::default();
         batch.add(self.queue.recv().await?);
-        let mut waited = false;
         while !batch.is_full(&self.options, 1) {
             if let Ok(job) = self.queue.try_recv() {
                 batch.add(job);
@@ -243,10 +231,8 @@ impl Gathering {
             }
             // Besides our own: as many as there are writers are not under way then.
             if self.under_way.try_acquire_many(AHEAD).is_ok() {
-                self.wait_for_the_answered(&mut batch, waited).await;
                 break;
             }
-            waited = true;
             tokio::select! {
                 biased;
                 _free = self.under_way.acquire_many(AHEAD) => {}
@@ -254,39 +240,6 @@ impl Gathering {
             }
         }
         Some(batch.jobs)
-    }
-
-    /// `waited`: what is in the batch came before the others were answered.
-    async fn wait_for_the_answered(&mut self, batch: &mut Gathered, waited: bool) {
-        let answered = self.answered.swap(0, Ordering::Relaxed);
-        let before = batch.jobs.len();
-        let expected = if waited { before + answered } else { answered };
-        if expected <= before {
-            return;
-        }
-        let (left, next) = &mut self.passes;
-        if *left > 0 {
-            *left -= 1;
-            return;
-        }
-        let too_long = tokio::time::sleep(RETURN);
-        tokio::pin!(too_long);
-        while batch.jobs.len() < expected && !batch.is_full(&self.options, 1) {
-            tokio::select! {
-                biased;
-                job = self.queue.recv() => match job {
-                    Some(job) => batch.add(job),
-                    None => break,
-                },
-                () = &mut too_long => break,
-            }
-        }
-        *next = if batch.jobs.len() > before {
-            0
-        } else {
-            (*next * 2 + 1).min(PASSES_MAX)
-        };
-        *left = *next;
     }
 }
 
@@ -447,7 +400,15 @@ async fn write(
     for _ in 0..writing.store.writers_at_once() {
         // So that one with much to do does not keep the others from the next batch.
         let (writer, pieces) = mpsc::channel(batches_max);
-        running.spawn(Arc::clone(&writing).write_pieces(pieces));
+        let pieces = Arc::clone(&writing).write_pieces(pieces);
+        if writing.store.is_embedded() {
+            // On one thread of its own: what is freed there was often taken there, and the runtime need not be told of
+            // every wait.
+            let runtime = Handle::current();
+            running.spawn_blocking(move || runtime.block_on(pieces));
+        } else {
+            running.spawn(pieces);
+        }
         writers.push(writer);
     }
     while let Some((permit, mut batch)) = batches.recv().await {
@@ -516,7 +477,6 @@ struct Writing {
     metrics: Metrics,
     options: IntakeOptions,
     parser: Parser,
-    answered: Arc<AtomicUsize>,
 }
 
 impl Writing {
@@ -534,9 +494,7 @@ impl Writing {
                 _unwritten,
                 _permit,
             } = piece;
-            let count = messages.len();
             write_one(&self.clock, &self.store, &self.metrics, &commit, messages, answers).await;
-            self.answered.fetch_add(count, Ordering::Relaxed);
         }
     }
 }

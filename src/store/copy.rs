@@ -87,7 +87,7 @@ impl Store {
 
     /// A connection to read everything with.
     pub(super) async fn walker(&self) -> Result<Link, StoreError> {
-        match self.writers.walker().await? {
+        match self.writers.walker()? {
             Some(link) => Ok(link),
             None => self.read().await,
         }
@@ -250,5 +250,7 @@ async fn copy_table(
         .await?;
         write.commit().await?;
         wrote(rows.len() as u64);
+        // SQLite never waits: without this, nobody could end a copy from one file to another halfway.
+        tokio::task::yield_now().await;
     }
 }

@@ -1,13 +1,14 @@
 //! The figures of a range of days, from the roll-ups alone.
 
 use std::cmp::{Ordering, Reverse};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::report::{Day, DayRange};
 
-use super::db::{Args, Conn};
+use super::by_address::ByAddress;
+use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{
     DayTotals, DomainId, Network, Page, ResultFilter, Source, Sources, Stats, Store, StoreError, Totals, reports,
@@ -46,13 +47,13 @@ impl Store {
             stats.totals.add(&totals);
             stats.reports += row.count(8)?;
         }
-        let (mut addresses, mut unreadable) = (HashSet::new(), 0);
-        each_day(&mut conn, domain, range, |_, address, _| match address {
-            Some(address) => _ = addresses.insert(number_of(address)),
-            None => unreadable = 1,
+        let mut addresses = ByAddress::default();
+        each_packed(&mut conn, domain, range, |_, packed| {
+            addresses.next_day(|(), ()| {});
+            rollup::addresses(packed, |address| *addresses.of(address, || ()) = ())
         })
         .await?;
-        stats.sources = addresses.len() as u64 + unreadable;
+        stats.sources = addresses.all(|(), ()| {}).len() as u64;
         Ok(stats)
     }
 
@@ -201,22 +202,28 @@ struct Seen {
     last: Day,
 }
 
-/// Every address of a range. Long ranges have millions of entries: an address is hashed as one number.
+impl Seen {
+    fn add(&mut self, other: Self) {
+        self.totals.add(&other.totals);
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// Every address of a range.
 async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Result<Vec<Source>, StoreError> {
-    let mut seen: HashMap<u128, Seen> = HashMap::new();
-    let mut unreadable: Option<Seen> = None;
-    each_day(conn, domain, range, |day, address, totals| {
-        let first = Seen {
-            totals: Totals::default(),
-            first: day,
-            last: day,
-        };
-        let one = match address {
-            Some(address) => seen.entry(number_of(address)).or_insert(first),
-            None => unreadable.get_or_insert(first),
-        };
-        one.totals.add(totals);
-        one.last = day;
+    let mut seen = ByAddress::default();
+    each_packed(conn, domain, range, |day, packed| {
+        seen.next_day(Seen::add);
+        rollup::decode(packed, |address, totals| {
+            let one = seen.of(address, || Seen {
+                totals: Totals::default(),
+                first: day,
+                last: day,
+            });
+            one.totals.add(totals);
+            one.last = day;
+        })
     })
     .await?;
     let source = |(address, seen): (Option<IpAddr>, Seen)| Source {
@@ -225,21 +232,7 @@ async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Resul
         first_seen: seen.first,
         last_seen: seen.last,
     };
-    let readable = seen.into_iter().map(|(number, seen)| (Some(address_of(number)), seen));
-    let unreadable = unreadable.map(|seen| (None, seen));
-    Ok(unreadable.into_iter().chain(readable).map(source).collect())
-}
-
-/// An IPv4 address as the IPv6 address it is mapped to, which no report's address is: those are unmapped.
-fn number_of(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
-    }
-}
-
-fn address_of(number: u128) -> IpAddr {
-    Ipv6Addr::from_bits(number).to_canonical()
+    Ok(seen.all(Seen::add).map(source).collect())
 }
 
 /// Calls `each` for every address of every day of a range, by ascending day.
@@ -249,20 +242,30 @@ pub(super) async fn each_day(
     range: DayRange,
     mut each: impl FnMut(Day, Option<IpAddr>, &Totals),
 ) -> Result<(), StoreError> {
+    each_packed(conn, domain, range, |day, packed| {
+        rollup::decode(packed, |address, totals| each(day, address, totals))
+    })
+    .await
+}
+
+/// Calls `each` with the packed sources of every day of a range, by ascending day; false says that they cannot be read.
+async fn each_packed(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    range: DayRange,
+    mut each: impl FnMut(Day, &[u8]) -> bool,
+) -> Result<(), StoreError> {
     let args = Args::default()
         .int(domain.0)
         .int(range.first.0.into())
         .int(range.last.0.into());
-    let rows = conn.all(sql!("daily_sources_range"), args).await?;
-    for row in &rows {
+    let row = |row: Row| {
         let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
-        if !rollup::decode(row.blob(1)?, |address, totals| each(day, address, totals)) {
-            return Err(StoreError::damaged(
-                "daily_sources",
-                format_args!("{domain} {day}"),
-                "cannot be read",
-            ));
+        if each(day, row.blob(1)?) {
+            return Ok(true);
         }
-    }
-    Ok(())
+        let row = format_args!("{domain} {day}").to_string();
+        Err(StoreError::damaged("daily_sources", row, "cannot be read"))
+    };
+    conn.walk(sql!("daily_sources_range"), args, row).await
 }

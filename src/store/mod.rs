@@ -4,6 +4,7 @@
 //! `sql/`, valid on every database; the bodies see connections through [`db`].
 
 mod accounts;
+mod by_address;
 mod checks;
 mod codec;
 mod commit;
@@ -251,8 +252,7 @@ impl Store {
         let (source, first, readers) = match location {
             Location::File(path) => {
                 let file = sqlite::File::of(path);
-                file.migrate().await?;
-                let writer = Link::Sqlite(Box::new(file.writer()?));
+                let writer = Link::Sqlite(Box::new(file.migrate().await?));
                 let readers = Readers::Sqlite(file.readers());
                 (write::Source::Sqlite(file), writer, readers)
             }
@@ -265,7 +265,7 @@ impl Store {
                 let layout = distribute::layout(&mut db::Conn(&mut link)).await?;
                 link.lies(layout);
                 let readers = Readers::Postgres(pool.clone(), layout);
-                (write::Source::Postgres(server, pool, layout), link, readers)
+                (write::Source::Postgres(Box::new(server), pool, layout), link, readers)
             }
         };
         let store = Self {
@@ -283,6 +283,11 @@ impl Store {
             Readers::Sqlite(_) => 1,
             Readers::Postgres(..) => (self.writers.count() / 2).max(1),
         }
+    }
+
+    /// Whether the database runs in this process, and on the thread that asks.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.readers, Readers::Sqlite(_))
     }
 
     /// Is the database there?
@@ -314,6 +319,8 @@ impl Store {
     }
 
     async fn read(&self) -> Result<Link, StoreError> {
+        // SQLite never waits: what asks it again and again would else keep its task from everything beside it.
+        tokio::task::coop::consume_budget().await;
         Ok(match &self.readers {
             Readers::Sqlite(readers) => Link::SqliteReader(readers.lend().await?),
             Readers::Postgres(pool, layout) => Link::PostgresReader(pool.acquire().await?, *layout),
@@ -322,6 +329,7 @@ impl Store {
 
     /// Begins a write transaction; waits for a writer.
     async fn write(&self) -> Result<Write, StoreError> {
+        tokio::task::coop::consume_budget().await;
         self.writers.begin().await
     }
 }

@@ -127,7 +127,7 @@ impl Store {
     async fn give_back(&self) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        conn.give_back().await?;
+        conn.give_back()?;
         write.commit().await
     }
 }

@@ -52,11 +52,9 @@ pub(super) fn encode(sources: &[SourceTotals]) -> Vec<u8> {
 #[must_use]
 pub(super) fn decode(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>, &Totals)) -> bool {
     let mut reader = Reader::new(bytes);
-    let Some(head) = reader.byte() else { return false };
-    if head & !HAS_UNKNOWN != VERSION {
+    let Some(mut unknown) = head(&mut reader) else {
         return false;
-    }
-    let mut unknown = head & HAS_UNKNOWN != 0;
+    };
     while !reader.is_empty() {
         let Some((address, totals)) = entry(&mut reader, unknown) else {
             return false;
@@ -67,7 +65,34 @@ pub(super) fn decode(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>, &Totals)
     true
 }
 
-fn entry(reader: &mut Reader<'_>, unknown: bool) -> Option<SourceTotals> {
+/// As [`decode`], the addresses only; figures that are wrong may go unnoticed.
+#[must_use]
+pub(super) fn addresses(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>)) -> bool {
+    let mut reader = Reader::new(bytes);
+    let Some(mut unknown) = head(&mut reader) else {
+        return false;
+    };
+    while !reader.is_empty() {
+        let Some((head, address)) = address(&mut reader, unknown) else {
+            return false;
+        };
+        if reader.skip_numbers((head & !IS_IPV6).count_ones()).is_none() {
+            return false;
+        }
+        unknown = false;
+        each(address);
+    }
+    true
+}
+
+/// Whether the first entry is that of records without a readable address.
+fn head(reader: &mut Reader<'_>) -> Option<bool> {
+    let head = reader.byte()?;
+    (head & !HAS_UNKNOWN == VERSION).then_some(head & HAS_UNKNOWN != 0)
+}
+
+/// The first byte of an entry, and its address.
+fn address(reader: &mut Reader<'_>, unknown: bool) -> Option<(u8, Option<IpAddr>)> {
     let head = reader.byte()?;
     let address = if unknown {
         None
@@ -76,6 +101,11 @@ fn entry(reader: &mut Reader<'_>, unknown: bool) -> Option<SourceTotals> {
     } else {
         Some(IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?)))
     };
+    Some((head, address))
+}
+
+fn entry(reader: &mut Reader<'_>, unknown: bool) -> Option<SourceTotals> {
+    let (head, address) = address(reader, unknown)?;
     let mut values = [0; 7];
     for (bit, value) in values.iter_mut().enumerate() {
         if head & (1 << bit) != 0 {
@@ -195,6 +225,9 @@ mod tests {
             let mut back = BTreeMap::new();
             let intact = decode(&packed(&day), |address, totals| _ = back.insert(address, *totals));
             prop_assert!(intact);
+            let mut addresses = Vec::new();
+            prop_assert!(super::addresses(&packed(&day), |address| addresses.push(address)));
+            prop_assert!(addresses.iter().eq(back.keys()));
             prop_assert_eq!(back, day);
         }
 
@@ -213,6 +246,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode(&bytes, |_, _| {});
+            let _ = addresses(&bytes, |_| {});
         }
     }
 }

@@ -59,8 +59,7 @@ mod tests {
     async fn every_statement_is_understood_and_uses_an_index() {
         let folder = tempfile::tempdir().unwrap();
         let file = super::super::sqlite::File::of(folder.path().join("t.sqlite"));
-        file.migrate().await.unwrap();
-        let conn = file.writer().unwrap();
+        let conn = file.migrate().await.unwrap();
         for (name, text) in statements() {
             let plan = conn.prepare(&format!("explain query plan {text}"));
             let mut plan = plan.unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -13,6 +13,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::StoreError;
 
@@ -39,12 +40,15 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 const READERS: usize = 8;
 /// How long a statement waits for a lock that another process holds.
 const BUSY: Duration = Duration::from_secs(10);
+/// After so long, what was refused at once is tried again.
+const AGAIN: Duration = Duration::from_millis(10);
 /// Pages (4 KiB) in the log before it is folded into the database.
 const CHECKPOINT_PAGES: i64 = 16_000;
 /// The log's file is cut to this size, bytes, when it has been folded in.
 const LOG_BYTES_MAX: i64 = 64 << 20;
-/// Cache of a connection, KiB, negative as SQLite wants it.
-const WRITER_CACHE: i64 = -65_536;
+/// Cache of a connection, KiB, negative as SQLite wants it. The writer's is walked through at most commits: a larger one
+/// makes them slower, and what does not fit is in the system's cache.
+const WRITER_CACHE: i64 = -16_384;
 const READER_CACHE: i64 = -16_384;
 /// Prepared statements that a connection keeps: all there are.
 const STATEMENTS_KEPT: usize = 256;
@@ -82,8 +86,19 @@ impl File {
         Ok(conn)
     }
 
-    /// Makes the file, or brings its schema up to date.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
+    /// Makes the file, or brings its schema up to date; gives the connection that writes.
+    pub async fn migrate(&self) -> Result<Connection, StoreError> {
+        // Where others open or close the file at the same moment, SQLite may refuse at once what it else waits for.
+        let given_up = Instant::now() + BUSY;
+        loop {
+            match self.try_migrate().await {
+                Err(StoreError::Unavailable(_)) if Instant::now() < given_up => tokio::time::sleep(AGAIN).await,
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_migrate(&self) -> Result<Connection, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(&self.0)
             .create_if_missing(true)
@@ -95,9 +110,11 @@ impl File {
             .disable_statement_logging();
         let mut conn = options.connect().await?;
         let migrated = Self::apply_migrations(&mut conn).await;
-        // What it leaves in the log the next connection finds there.
+        migrated.map_err(|error| super::migration(self.0.display().to_string(), error))?;
+        // Before the other is closed: the last to close folds the log in, and holds the file meanwhile.
+        let writer = self.writer()?;
         conn.close().await?;
-        migrated.map_err(|error| super::migration(self.0.display().to_string(), error))
+        Ok(writer)
     }
 
     async fn apply_migrations(conn: &mut SqliteConnection) -> Result<(), MigrateError> {
@@ -218,8 +235,7 @@ mod tests {
     async fn a_commit_waits_for_the_disk() {
         let folder = tempfile::tempdir().unwrap();
         let file = super::File::of(folder.path().join("t.sqlite"));
-        file.migrate().await.unwrap();
-        let writer = file.writer().unwrap();
+        let writer = file.migrate().await.unwrap();
         let number = |pragma| writer.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         assert_eq!(number("synchronous").unwrap(), 2);
         assert_eq!(number("foreign_keys").unwrap(), 1);

@@ -18,7 +18,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) enum Source {
     Sqlite(sqlite::File),
-    Postgres(postgres::Server, PgPool, Layout),
+    Postgres(Box<postgres::Server>, PgPool, Layout),
 }
 
 impl Source {
@@ -81,7 +81,7 @@ impl Writers {
     }
 
     /// A connection that reads everything; `None` where any reader will do.
-    pub async fn walker(&self) -> Result<Option<Link>, StoreError> {
+    pub fn walker(&self) -> Result<Option<Link>, StoreError> {
         match &self.source {
             Source::Sqlite(file) => Ok(Some(Link::Sqlite(Box::new(file.reader()?)))),
             Source::Postgres(..) => Ok(None),

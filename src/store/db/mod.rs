@@ -241,7 +241,7 @@ impl Link {
     /// Says good-bye.
     pub async fn close(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(conn) => embedded::blocking(|| conn.close()).map_err(|(_, error)| error)?,
+            Self::Sqlite(conn) => embedded::blocking(|| conn.close().map_err(|(_, error)| error))?,
             Self::Postgres { conn, .. } => conn.close().await?,
             Self::SqliteReader(conn) => drop(conn),
             Self::PostgresReader(conn, _) => drop(conn),
@@ -432,7 +432,7 @@ impl Conn<'_> {
     }
 
     /// Gives space that became free back to the file system, where the database does not see to it by itself.
-    pub async fn give_back(&mut self) -> Result<(), StoreError> {
+    pub fn give_back(&mut self) -> Result<(), StoreError> {
         if let Side::Sqlite(conn) = self.0.side() {
             embedded::run(conn, sqlite::GIVE_BACK, &Args::default())?;
         }
