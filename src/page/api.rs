@@ -60,6 +60,17 @@ impl Api {
         self.json(Method::GET, path, Bytes::new()).await
     }
 
+    /// As [`Self::get`], begun at once and on a thread of its own: a question to SQLite keeps its thread until it is
+    /// answered.
+    pub fn ask<T: DeserializeOwned + Send + 'static>(
+        &self,
+        path: String,
+    ) -> impl Future<Output = Result<T, Failure>> + use<T> {
+        let api = self.clone();
+        let asked = tokio::spawn(async move { api.get(&path).await });
+        async move { asked.await.unwrap_or_else(|_| Err(Failure::fault("The API failed"))) }
+    }
+
     /// A request with a JSON body and answer.
     pub async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
         self.json(method, path, body.to_string().into()).await

@@ -3,7 +3,6 @@
 use axum::extract::Path;
 use axum::response::Response;
 use maud::{Markup, html};
-use tokio::join;
 
 use super::api::Failure;
 use super::data::{Dispositions, Domain, ReporterList, SignatureList, SourceList, Stats};
@@ -112,13 +111,10 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
     let path = |rest: &str, query: &str| below(&id, &format!("/dmarc/{rest}{query}"));
     let (stats, sources) = (path("stats", &range)?, path("sources", &few)?);
     let (reporters, signatures) = (path("reporters", &few)?, path("dkim", &few)?);
-    let (stats, sources, reporters, signatures) = join!(
-        visitor.api.get::<Stats>(&stats),
-        visitor.api.get::<SourceList>(&sources),
-        visitor.api.get::<ReporterList>(&reporters),
-        visitor.api.get::<SignatureList>(&signatures),
-    );
-    let (stats, sources, reporters, signatures) = (stats?, sources?, reporters?, signatures?);
+    let (stats, sources) = (visitor.api.ask::<Stats>(stats), visitor.api.ask::<SourceList>(sources));
+    let reporters = visitor.api.ask::<ReporterList>(reporters);
+    let signatures = visitor.api.ask::<SignatureList>(signatures);
+    let (stats, sources, reporters, signatures) = (stats.await?, sources.await?, reporters.await?, signatures.await?);
     let base = format!("/view/{id}");
     let content = html! {
         (range_form(&base, &asked, &[]))

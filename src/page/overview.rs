@@ -2,7 +2,6 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use tokio::join;
 
 use super::api::Failure;
 use super::data::{Attention, AttentionItem, Overview, OverviewItem, Policy};
@@ -21,12 +20,9 @@ const NAMES: [&str; 2] = ["search", "page"];
 /// `GET /`
 pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<Markup, Failure> {
     let query = asked.with(&NAMES, &[("days", "30"), ("per_page", &PER_PAGE.to_string())]);
-    let (overview, attention) = (format!("/overview{query}"), "/attention");
-    let (overview, attention) = join!(
-        visitor.api.get::<Overview>(&overview),
-        visitor.api.get::<Attention>(attention)
-    );
-    let (overview, attention) = (overview?, attention?);
+    let overview = visitor.api.ask::<Overview>(format!("/overview{query}"));
+    let attention = visitor.api.ask::<Attention>("/attention".to_owned());
+    let (overview, attention) = (overview.await?, attention.await?);
     let is_empty = overview.pagination.total == 0 && asked.get("search").is_none();
     let content = html! {
         div .head {
