@@ -27,7 +27,7 @@ fn main() {
         return read(path);
     }
     let records = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(1_000_000);
-    let folder = tempfile::tempdir_in(".").expect("a folder");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let path = folder.path().join("huge.xml.gz");
     let file = BufWriter::new(File::create(&path).expect("a file"));
     let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::default());

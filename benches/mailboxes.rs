@@ -40,7 +40,7 @@ fn main() {
 
 /// The import command, of a Maildir and of an mbox.
 fn import(mails: usize) {
-    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a real disk");
     let maildir = folder.path().join("Maildir/cur");
     fs::create_dir_all(&maildir).expect("a Maildir");
     fill(Some(&maildir), mails);
@@ -85,7 +85,7 @@ fn import(mails: usize) {
 }
 
 fn maildir(mails: usize) {
-    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a real disk");
     let maildir = folder.path().join("Maildir");
     for part in ["new", "cur", "tmp"] {
         fs::create_dir_all(maildir.join(part)).expect("a Maildir");
@@ -100,7 +100,7 @@ fn imap(mails: usize) {
     let server = Dovecot::start(Ability::Everything);
     fill(Some(&server.path("mail/new")), mails);
     server.own(&server.path("mail"));
-    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a real disk");
     fs::write(folder.path().join("password"), PASSWORD).expect("a password");
     let settings = format!(
         "[[imap]]\nname = \"box\"\nhost = \"localhost\"\nport = {}\nca_file = {:?}\nuser = \"{USER}\"\n\

@@ -39,7 +39,7 @@ fn main() {
 }
 
 async fn run(records: usize) {
-    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a real disk");
     let path = folder.path().join("tallymark.sqlite");
     let store = Store::open(&path).await.expect("a new database");
     let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;

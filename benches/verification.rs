@@ -55,7 +55,7 @@ fn main() {
 
 async fn run(count: usize, per_second: Option<u32>) {
     let (mut server, dns_address) = start_server();
-    let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a real disk");
     let path = folder.path().join("tallymark.sqlite");
     let store = Store::open(&path).await.expect("a new database");
     let secret = ApiSecret::generate(Mode::Live, &[7; ApiSecret::RANDOM_BYTES]);

@@ -126,7 +126,7 @@ const NAME: &str = "tallymark_bench";
 impl<'s> Database<'s> {
     pub async fn make(kind: Kind, server: Option<&'s Server>) -> Self {
         if kind == Kind::Sqlite {
-            let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
+            let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a real disk");
             return Self {
                 location: Location::File(folder.path().join("tallymark.sqlite")),
                 server: None,

@@ -1,4 +1,4 @@
-//! The database: the only room with sqlx.
+//! The database: the only room with sqlx and rusqlite.
 //!
 //! One connection writes (a few, on PostgreSQL), in one transaction a batch; a pool reads. A statement is a file in
 //! `sql/`, valid on every database; the bodies see connections through [`db`].

@@ -51,44 +51,38 @@ pub(super) fn encode(sources: &[SourceTotals]) -> Vec<u8> {
 /// Unpacks, calling `each` in ascending order. False if the bytes are damaged or from a newer version.
 #[must_use]
 pub(super) fn decode(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>, &Totals)) -> bool {
-    let mut reader = Reader::new(bytes);
-    let Some(mut unknown) = head(&mut reader) else {
-        return false;
-    };
-    while !reader.is_empty() {
-        let Some((address, totals)) = entry(&mut reader, unknown) else {
-            return false;
-        };
-        unknown = false;
+    each_entry(bytes, |reader, unknown| {
+        let (address, totals) = entry(reader, unknown)?;
         each(address, &totals);
-    }
-    true
+        Some(())
+    })
 }
 
 /// As [`decode`], the addresses only; figures that are wrong may go unnoticed.
 #[must_use]
 pub(super) fn addresses(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>)) -> bool {
+    each_entry(bytes, |reader, unknown| {
+        let (head, address) = address(reader, unknown)?;
+        reader.skip_numbers((head & !IS_IPV6).count_ones())?;
+        each(address);
+        Some(())
+    })
+}
+
+/// Has `read` read entry after entry, told which is that of records without a readable address. False if it cannot.
+fn each_entry(bytes: &[u8], mut read: impl FnMut(&mut Reader<'_>, bool) -> Option<()>) -> bool {
     let mut reader = Reader::new(bytes);
-    let Some(mut unknown) = head(&mut reader) else {
+    let Some(head) = reader.byte().filter(|head| head & !HAS_UNKNOWN == VERSION) else {
         return false;
     };
+    let mut unknown = head & HAS_UNKNOWN != 0;
     while !reader.is_empty() {
-        let Some((head, address)) = address(&mut reader, unknown) else {
-            return false;
-        };
-        if reader.skip_numbers((head & !IS_IPV6).count_ones()).is_none() {
+        if read(&mut reader, unknown).is_none() {
             return false;
         }
         unknown = false;
-        each(address);
     }
     true
-}
-
-/// Whether the first entry is that of records without a readable address.
-fn head(reader: &mut Reader<'_>) -> Option<bool> {
-    let head = reader.byte()?;
-    (head & !HAS_UNKNOWN == VERSION).then_some(head & HAS_UNKNOWN != 0)
 }
 
 /// The first byte of an entry, and its address.

@@ -9,7 +9,7 @@ pub(super) mod routed;
 use futures_util::TryStreamExt as _;
 use futures_util::future::join;
 use rusqlite::Connection;
-use rusqlite::types::Value as Cell;
+use rusqlite::types::{FromSqlResult, Value as Cell, ValueRef};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::{Connection as _, Decode, Postgres, Row as _, Type};
@@ -27,10 +27,7 @@ pub(super) enum Row {
 
 impl Row {
     pub fn int(&self, column: usize) -> Result<i64, StoreError> {
-        match self.cell(column)? {
-            Place::Cell(Cell::Integer(value)) => Ok(*value),
-            place => place.of(column),
-        }
+        self.value(column, |cell| cell.as_i64())
     }
 
     /// A count: never negative in the database.
@@ -43,41 +40,23 @@ impl Row {
     }
 
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        match self.cell(column)? {
-            Place::Cell(Cell::Null) => Ok(None),
-            Place::Cell(Cell::Integer(value)) => Ok(Some(*value)),
-            place => place.of(column),
-        }
+        self.value(column, |cell| cell.as_i64_or_null())
     }
 
     pub fn text(&self, column: usize) -> Result<String, StoreError> {
-        match self.cell(column)? {
-            Place::Cell(Cell::Text(value)) => Ok(value.clone()),
-            place => place.of(column),
-        }
+        self.value(column, |cell| cell.as_str().map(str::to_owned))
     }
 
     pub fn opt_text(&self, column: usize) -> Result<Option<String>, StoreError> {
-        match self.cell(column)? {
-            Place::Cell(Cell::Null) => Ok(None),
-            Place::Cell(Cell::Text(value)) => Ok(Some(value.clone())),
-            place => place.of(column),
-        }
+        self.value(column, |cell| Ok(cell.as_str_or_null()?.map(str::to_owned)))
     }
 
     pub fn blob(&self, column: usize) -> Result<&[u8], StoreError> {
-        match self.cell(column)? {
-            Place::Cell(Cell::Blob(value)) => Ok(value),
-            place => place.of(column),
-        }
+        self.value(column, |cell| cell.as_blob())
     }
 
     pub fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, StoreError> {
-        match self.cell(column)? {
-            Place::Cell(Cell::Null) => Ok(None),
-            Place::Cell(Cell::Blob(value)) => Ok(Some(value)),
-            place => place.of(column),
-        }
+        self.value(column, |cell| cell.as_blob_or_null())
     }
 
     /// Every column, of these kinds.
@@ -92,30 +71,19 @@ impl Row {
         kinds.iter().enumerate().map(value).collect()
     }
 
-    fn cell(&self, column: usize) -> Result<Place<'_>, StoreError> {
-        Ok(match self {
-            Self::Sqlite(cells) => Place::Cell(cells.get(column).ok_or(rusqlite::Error::InvalidColumnIndex(column))?),
-            Self::Postgres(row) => Place::Postgres(row),
-        })
-    }
-}
-
-/// Where a value is.
-enum Place<'r> {
-    Cell(&'r Cell),
-    Postgres(&'r PgRow),
-}
-
-impl<'r> Place<'r> {
-    /// What PostgreSQL has there; a cell that gets here is of another type.
-    fn of<T>(self, column: usize) -> Result<T, StoreError>
+    /// `of_cell` reads what SQLite has.
+    fn value<'r, T>(
+        &'r self,
+        column: usize,
+        of_cell: impl FnOnce(ValueRef<'r>) -> FromSqlResult<T>,
+    ) -> Result<T, StoreError>
     where
         T: Decode<'r, Postgres> + Type<Postgres>,
     {
         match self {
-            Self::Cell(cell) => {
-                let (name, wrong) = (column.to_string(), cell.data_type());
-                Err(rusqlite::Error::InvalidColumnType(column, name, wrong).into())
+            Self::Sqlite(cells) => {
+                let cell = cells.get(column).ok_or(rusqlite::Error::InvalidColumnIndex(column))?;
+                Ok(of_cell(cell.into()).map_err(rusqlite::Error::from)?)
             }
             Self::Postgres(row) => Ok(row.try_get(column)?),
         }
