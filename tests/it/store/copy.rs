@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 use tallymark::store::{
-    Authenticated, CommitOptions, Copied, Fate, Location, Mode, NewKey, Page, Permission, Retention, SourceQuery,
-    Store, StoreError,
+    Authenticated, Copied, Fate, Location, Mode, NewKey, Page, Permission, Retention, SourceQuery, Store, StoreError,
 };
 
 use super::{
-    ALL_DAYS, Database, Dialect, FIRST_PAGE, NOW, day, fresh, message, new_domain, new_report, on_both, report, taken,
+    ALL_DAYS, Database, Dialect, FIRST_PAGE, KEEPING, NOW, day, message, new_domain, new_report, on_both, report, taken,
 };
 
 const SOURCES: [(&str, u64, bool); 3] = [("192.0.2.1", 3, true), ("2001:db8::1", 4, false), ("", 5, true)];
@@ -151,11 +150,7 @@ async fn a_copy_has_everything_and_goes_on_from_there(db: Database) {
         new_report("39", day(39), &SOURCES),
         new_report("new", day(50), &[("192.0.2.9", 1, true)]),
     ];
-    let options = CommitOptions {
-        keep_originals: true,
-        fresh: &fresh,
-    };
-    let outcome = store.commit(vec![message(db.account.id, sent)], &options).await;
+    let outcome = store.commit(vec![message(db.account.id, sent)], &KEEPING).await;
     let fates: Vec<_> = outcome.unwrap()[0].reports.iter().map(|report| report.fate).collect();
     assert_eq!(fates, [Fate::Duplicate, Fate::Stored]);
     assert_eq!(store.verify(&|_, _| {}).await.unwrap().discrepancies, []);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tallymark::store::{Account, CommitOptions, Location, Mode, Store, StoreError};
 
-use super::{ALL_DAYS, Database, Dialect, FIRST_PAGE, NOW, day, fresh, message, new_domain, new_report};
+use super::{ALL_DAYS, Database, Dialect, FIRST_PAGE, KEEPING, NOW, day, fresh, message, new_domain, new_report};
 use crate::postgres::{Durability, Server, execute};
 
 struct Node {
@@ -29,12 +29,8 @@ impl Node {
     /// One report of one message.
     async fn commit(&self, nth: i64) -> Result<(), StoreError> {
         let new = new_report(&nth.to_string(), day(nth), &[("192.0.2.1", 1, true)]);
-        let options = CommitOptions {
-            keep_originals: true,
-            fresh: &fresh,
-        };
         let batch = vec![message(self.account.id, vec![new])];
-        self.store.commit(batch, &options).await.map(drop)
+        self.store.commit(batch, &KEEPING).await.map(drop)
     }
 
     async fn messages(&self) -> Result<u64, StoreError> {
@@ -145,20 +141,16 @@ async fn whatever_undoes_a_transaction_is_unavailable_until_it_has_gone() {
             create trigger fault before insert on records execute function fault()"
         );
         db.execute(&fault).await;
-        let options = CommitOptions {
-            keep_originals: true,
-            fresh: &fresh,
-        };
         let sent = || {
             vec![message(
                 db.account.id,
                 vec![new_report(code, day(nth), &[("192.0.2.1", 1, true)])],
             )]
         };
-        let refused = db.store.commit(sent(), &options).await;
+        let refused = db.store.commit(sent(), &KEEPING).await;
         assert!(is_unavailable(&refused), "{code}: {refused:?}");
         db.execute("drop trigger fault on records").await;
-        db.store.commit(sent(), &options).await.unwrap();
+        db.store.commit(sent(), &KEEPING).await.unwrap();
     }
     // What is not the server's state is a fault of ours, and said to be one.
     db.execute("alter table records rename column verdict to judgement")
@@ -198,21 +190,17 @@ async fn a_lock_that_another_does_not_let_go_is_not_waited_for_for_ever() {
         transaction.rollback().await.unwrap();
     });
     is_held.recv().await.unwrap();
-    let options = CommitOptions {
-        keep_originals: true,
-        fresh: &fresh,
-    };
     let sent = || {
         vec![message(
             db.account.id,
             vec![new_report("1", day(0), &[("192.0.2.1", 1, true)])],
         )]
     };
-    let refused = store.commit(sent(), &options).await;
+    let refused = store.commit(sent(), &KEEPING).await;
     assert!(is_unavailable(&refused), "{refused:?}");
     let_go.send(()).await.unwrap();
     holder.await.unwrap();
-    store.commit(sent(), &options).await.unwrap();
+    store.commit(sent(), &KEEPING).await.unwrap();
 }
 
 /// A failover to a standby that lagged behind: the rows that a writer remembers are not there.
@@ -240,10 +228,6 @@ async fn a_writer_that_connects_anew_remembers_nothing() {
 #[tokio::test]
 async fn a_call_that_is_dropped_leaves_no_lock_and_no_rows() {
     let db = Database::start(Dialect::Postgres).await;
-    let options = CommitOptions {
-        keep_originals: true,
-        fresh: &fresh,
-    };
     // Of six messages each: in few records, and in so many that they are copied.
     let many: Vec<_> = (0..300)
         .map(|nth| format!("10.1.{}.{}", nth / 200, nth % 200))
@@ -256,7 +240,7 @@ async fn a_call_that_is_dropped_leaves_no_lock_and_no_rows() {
         let new = new_report(&micros.to_string(), day(nth % 20), &rows);
         let batch = vec![message(db.account.id, vec![new])];
         let limit = Duration::from_micros(micros as u64);
-        let _ = tokio::time::timeout(limit, db.store.commit(batch, &options)).await;
+        let _ = tokio::time::timeout(limit, db.store.commit(batch, &KEEPING)).await;
     }
     // Whole reports or nothing, and whoever comes next does not wait.
     let sums = db.check_sums(db.domain.id).await;

@@ -49,6 +49,12 @@ pub enum Dialect {
     Distributed,
 }
 
+/// Commits as a program does that keeps the mails.
+pub const KEEPING: CommitOptions<'static> = CommitOptions {
+    keep_originals: true,
+    fresh: &fresh,
+};
+
 /// Makes tests of `async fn name(db: Database)`: one for each database.
 macro_rules! on_both {
     ($name:ident) => {
@@ -151,11 +157,7 @@ impl Database {
     }
 
     pub async fn commit_all(&self, batch: Vec<NewMessage>) -> Vec<Outcome> {
-        let options = CommitOptions {
-            keep_originals: true,
-            fresh: &fresh,
-        };
-        self.store.commit(batch, &options).await.unwrap()
+        self.store.commit(batch, &KEEPING).await.unwrap()
     }
 
     /// Every sum that can be asked for is the same sum, and recounting agrees. Gives it.

@@ -4,11 +4,9 @@
 use std::sync::Arc;
 
 use tallymark::report::DomainName;
-use tallymark::store::{
-    Authenticated, Belonging, CommitOptions, Fate, NewMessage, Outcome, SetAsideKind, Store, StoreError,
-};
+use tallymark::store::{Authenticated, Belonging, Fate, NewMessage, Outcome, SetAsideKind, Store, StoreError};
 
-use super::{Database, Dialect, FIRST_PAGE, NOW, day, fresh, message, new_domain, new_report, report, taken};
+use super::{Database, Dialect, FIRST_PAGE, KEEPING, NOW, day, message, new_domain, new_report, report, taken};
 
 /// A database with two nodes, the first of which is that of `Database`.
 async fn nodes() -> (Database, [Store; 2]) {
@@ -19,11 +17,7 @@ async fn nodes() -> (Database, [Store; 2]) {
 }
 
 async fn commit(store: Store, batch: Vec<NewMessage>) -> Result<Vec<Outcome>, StoreError> {
-    let options = CommitOptions {
-        keep_originals: true,
-        fresh: &fresh,
-    };
-    store.commit(batch, &options).await
+    store.commit(batch, &KEEPING).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use tallymark::store::{CommitOptions, Fate, Store, StoreError};
+use tallymark::store::{Fate, Store, StoreError};
 
 use super::super::writing;
-use super::{Database, Dialect, NOW, day, fresh, message, new_domain, new_report};
+use super::{Database, Dialect, KEEPING, NOW, day, message, new_domain, new_report};
 
 const RECORDS: [(&str, u64, bool); 2] = [("192.0.2.1", 7, true), ("2001:db8::1", 5, false)];
 
@@ -30,10 +30,6 @@ async fn a_refused_change_leaves_the_database_free() {
 #[tokio::test]
 async fn a_commit_dropped_at_any_moment_leaves_sums_right() {
     let db = Database::start(Dialect::Postgres).await;
-    let options = CommitOptions {
-        keep_originals: true,
-        fresh: &fresh,
-    };
     let mut polls = 0;
     loop {
         let nth = i64::from(polls);
@@ -44,7 +40,7 @@ async fn a_commit_dropped_at_any_moment_leaves_sums_right() {
         ];
         let mut finished = false;
         {
-            let mut commit = pin!(db.store.commit(batch, &options));
+            let mut commit = pin!(db.store.commit(batch, &KEEPING));
             for _ in 0..=polls {
                 if commit.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
                     finished = true;
@@ -70,12 +66,8 @@ async fn a_commit_dropped_at_any_moment_leaves_sums_right() {
 #[tokio::test]
 async fn a_commit_in_this_process_is_done_when_it_has_begun() {
     let db = Database::start(Dialect::Sqlite).await;
-    let options = CommitOptions {
-        keep_originals: true,
-        fresh: &fresh,
-    };
     let batch = vec![message(db.account.id, vec![new_report("1", day(1), &RECORDS)])];
-    let mut commit = pin!(db.store.commit(batch, &options));
+    let mut commit = pin!(db.store.commit(batch, &KEEPING));
     let polled = commit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(polled, std::task::Poll::Ready(Ok(_))));
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 12);
@@ -103,17 +95,13 @@ async fn a_new_database_can_be_opened_by_several_at_once() {
 async fn two_programs_on_one_file_count_once() {
     let db = Database::start(Dialect::Sqlite).await;
     let other = Store::open(&db.path()).await.unwrap();
-    let options = CommitOptions {
-        keep_originals: true,
-        fresh: &fresh,
-    };
     let mut domain = db.domain.clone();
     for round in 0..4 {
         for nth in 0..5 {
             let one = new_report(&nth.to_string(), day(nth), &RECORDS);
             let same = new_report(&nth.to_string(), day(nth), &RECORDS);
             let here = db.commit(vec![one]).await.reports.remove(0);
-            let there = other.commit(vec![message(db.account.id, vec![same])], &options).await;
+            let there = other.commit(vec![message(db.account.id, vec![same])], &KEEPING).await;
             let there = there.unwrap().remove(0).reports.remove(0);
             assert_eq!(
                 (here.no, here.domain, there.fate),
