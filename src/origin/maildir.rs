@@ -3,7 +3,7 @@
 //! A mail is known by its name without the flags behind the colon. What stays where it is (mail without a report; all of
 //! it, where there is nowhere to move it) is remembered by that name, and forgotten when it is gone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -19,10 +19,12 @@ use crate::health::Trouble;
 use crate::ingest::IntakeError;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
 
-/// Two chunks are in memory at once: one being read and one being committed.
+/// Messages that are read together.
 const CHUNK_MESSAGES_MAX: usize = 256;
 /// Of a chunk; the message that exceeds it is its last.
-const CHUNK_BYTES_MAX: usize = 16 << 20;
+const CHUNK_BYTES_MAX: usize = 8 << 20;
+/// Chunks on their way into the database while one before them is put away and another is read.
+const FLIGHTS: usize = 2;
 /// Changes that are remembered in one transaction.
 const CHANGES_MAX: usize = 1_000;
 
@@ -86,19 +88,21 @@ async fn round(reading: &Arc<Reading>, settings: &MaildirSettings) -> Result<(),
         .filter(|mail| !is_settled(mail))
         .collect::<Vec<_>>()
         .into_iter();
-    let mut before: Option<Flight> = None;
+    let mut flights = VecDeque::new();
     loop {
-        let next = next_chunk(reading, settings, &mut todo);
-        let (landed, next) = match before.take() {
-            Some(before) => tokio::join!(land(reading, settings, before, &known), next),
-            None => (Ok(()), next.await),
-        };
-        landed?;
-        let next = next?;
-        if next.is_empty() {
+        let next = next_chunk(reading, settings, &mut todo).await?;
+        let is_last = next.is_empty();
+        if !is_last {
+            flights.push_back(submit(reading, settings, next));
+        }
+        while (is_last || flights.len() > FLIGHTS)
+            && let Some(first) = flights.pop_front()
+        {
+            land(reading, settings, first, &known).await?;
+        }
+        if is_last {
             return Ok(());
         }
-        before = Some(submit(reading, settings, next));
     }
 }
 

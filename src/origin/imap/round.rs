@@ -21,8 +21,12 @@ use crate::store::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 const CHUNK_MESSAGES_MAX: usize = 32;
 /// Of a chunk, save for a single longer message.
 const CHUNK_BYTES_MAX: u64 = 8 << 20;
-/// Messages that are moved at once; a quarter of it after each time that the connection broke over them.
-const MOVED_MAX: usize = 256;
+/// Messages that are moved at once; a quarter of it after each time that the connection broke over them. Few large moves
+/// rather than many small ones: for each, a server may look through the whole folder. A round that is cut short reads
+/// what it had not moved yet again, as duplicates.
+const MOVED_MAX: usize = 512;
+/// Of what is moved at once, save for the last chunk.
+const MOVED_BYTES_MAX: u64 = 64 << 20;
 
 /// Messages that are asked for together.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,6 +51,7 @@ struct Move {
 /// A chunk on its way into the database.
 struct Flight {
     last_uid: u32,
+    bytes: u64,
     submitted: JoinSet<(u32, Result<Verdict, IntakeError>)>,
     /// What did not come.
     missing: Vec<u32>,
@@ -57,6 +62,8 @@ struct Round<'r> {
     settings: &'r ImapSettings,
     client: &'r mut Client,
     mark: MailboxMark,
+    /// What is in the database and not moved yet.
+    landed: Landed,
 }
 
 /// Does all that is to be done in the folder that is open.
@@ -72,6 +79,7 @@ pub(super) async fn round(
         settings,
         client,
         mark,
+        landed: Landed::default(),
     };
     // New mail comes first: a move that breaks the connection each time keeps none of it back. What is refused in this
     // round is due in the next one.
@@ -202,20 +210,24 @@ impl Round<'_> {
         for chunk in chunks(listed, self.mark.since, message_bytes_max) {
             let (flight, fetched) = self.fetch(chunk).await;
             if let Err(error) = fetched {
-                // The connection is gone: what is on its way is remembered, and moved in the next round.
                 for flight in before.into_iter().chain([flight]) {
-                    self.land_without_connection(flight).await?;
+                    self.landed.add(flight).await?;
                 }
+                self.leave_for_the_next_round().await?;
                 return Err(error.into());
             }
             if let Some(before) = before.replace(flight) {
-                self.land(before).await?;
+                self.landed.add(before).await?;
+                if self.landed.is_worth_moving() {
+                    self.move_what_landed().await?;
+                }
             }
         }
-        match before {
-            Some(last) => self.land(last).await,
-            None => Ok(()),
-        }
+        let Some(last) = before else {
+            return Ok(());
+        };
+        self.landed.add(last).await?;
+        self.move_what_landed().await
     }
 
     /// Fetches a chunk; each message goes into the database as it comes.
@@ -243,16 +255,16 @@ impl Round<'_> {
         }
         let flight = Flight {
             last_uid: chunk.last_uid,
+            bytes: chunk.bytes,
             submitted,
             missing,
         };
         (flight, fetched)
     }
 
-    /// Waits until a chunk is committed, moves its messages, remembers how far the folder is settled.
-    async fn land(&mut self, flight: Flight) -> Result<(), Failure> {
-        let last_uid = flight.last_uid;
-        let landed = Landed::of(flight).await?;
+    /// Moves what is committed to where it belongs, and remembers how far the folder is settled.
+    async fn move_what_landed(&mut self) -> Result<(), Failure> {
+        let landed = std::mem::take(&mut self.landed);
         let mut items = landed.again();
         let mut lost = None;
         for (state, uids) in landed.moves() {
@@ -268,21 +280,28 @@ impl Round<'_> {
         if lost.is_none() {
             lost = self.put_other_mail_away(&landed.other).await.err();
         }
-        self.remember(Some(last_uid), &items, &[]).await?;
-        self.reading.progressed();
+        self.settle_landed(&landed, &items).await?;
         lost.map_or(Ok(()), Err)
     }
 
-    async fn land_without_connection(&mut self, flight: Flight) -> Result<(), Failure> {
-        let last_uid = flight.last_uid;
-        let landed = Landed::of(flight).await?;
+    /// The connection is gone: what is committed is remembered.
+    async fn leave_for_the_next_round(&mut self) -> Result<(), Failure> {
+        let landed = std::mem::take(&mut self.landed);
         let mut items = landed.again();
         for (state, uids) in landed.moves() {
             if self.folder(state).is_some() {
                 items.extend(uids.iter().map(|&uid| item(uid, state, 0)));
             }
         }
-        self.remember(Some(last_uid), &items, &[]).await
+        self.settle_landed(&landed, &items).await
+    }
+
+    async fn settle_landed(&mut self, landed: &Landed, items: &[MailboxItem]) -> Result<(), Failure> {
+        self.remember(landed.last_uid, items, &[]).await?;
+        if landed.most() > 0 {
+            self.reading.progressed();
+        }
+        Ok(())
     }
 
     /// What could not be had, one by one.
@@ -475,9 +494,12 @@ fn item(uid: u32, state: ItemState, attempts: u32) -> MailboxItem {
     }
 }
 
-/// A chunk whose messages are in the database, by what became of them; each list ascending.
+/// Chunks whose messages are in the database, by what became of them; each list ascending.
 #[derive(Default)]
 struct Landed {
+    /// Everything up to here; `None` if there is nothing.
+    last_uid: Option<u32>,
+    bytes: u64,
     taken: Vec<u32>,
     failed: Vec<u32>,
     other: Vec<u32>,
@@ -485,26 +507,36 @@ struct Landed {
 }
 
 impl Landed {
-    async fn of(mut flight: Flight) -> Result<Self, Failure> {
+    /// Adds a chunk once it is committed; the one before was added before it.
+    async fn add(&mut self, mut flight: Flight) -> Result<(), Failure> {
         let mut verdicts = BTreeMap::new();
         while let Some(ended) = flight.submitted.join_next().await {
             let (uid, verdict) = ended.map_err(|_| IntakeError::Closed)?;
             verdicts.insert(uid, verdict?);
         }
-        let mut landed = Self {
-            missing: flight.missing,
-            ..Self::default()
-        };
+        let mut missing = flight.missing;
         for (uid, verdict) in verdicts {
             match verdict {
-                Verdict::Taken => landed.taken.push(uid),
-                Verdict::Failed(_) => landed.failed.push(uid),
-                Verdict::Other => landed.other.push(uid),
-                Verdict::Unstorable(_) => landed.missing.push(uid),
+                Verdict::Taken => self.taken.push(uid),
+                Verdict::Failed(_) => self.failed.push(uid),
+                Verdict::Other => self.other.push(uid),
+                Verdict::Unstorable(_) => missing.push(uid),
             }
         }
-        landed.missing.sort_unstable();
-        Ok(landed)
+        missing.sort_unstable();
+        self.missing.append(&mut missing);
+        self.last_uid = Some(flight.last_uid);
+        self.bytes = self.bytes.saturating_add(flight.bytes);
+        Ok(())
+    }
+
+    fn is_worth_moving(&self) -> bool {
+        self.most() + CHUNK_MESSAGES_MAX > MOVED_MAX || self.bytes >= MOVED_BYTES_MAX
+    }
+
+    /// Messages that have gone the same way.
+    fn most(&self) -> usize {
+        self.taken.len().max(self.failed.len()).max(self.other.len())
     }
 
     fn again(&self) -> Vec<MailboxItem> {
@@ -559,19 +591,19 @@ mod tests {
 
     #[test]
     fn what_a_connection_broke_over_is_moved_last_and_fewer_at_a_time() {
-        let mut items: Vec<_> = (1..=300).map(|uid| item(uid, ItemState::ToProcessed, 0)).collect();
-        items.extend((401..=405).map(|uid| item(uid, ItemState::ToProcessed, 3)));
-        items.extend([9, 10].map(|uid| item(500 + uid, ItemState::ToProcessed, u32::MAX)));
-        items.extend([600, 601].map(|uid| item(uid, ItemState::ToFailed, 1)));
-        items.push(item(700, ItemState::Again, 0));
+        let mut items: Vec<_> = (1..=600).map(|uid| item(uid, ItemState::ToProcessed, 0)).collect();
+        items.extend((801..=809).map(|uid| item(uid, ItemState::ToProcessed, 3)));
+        items.extend([9, 10].map(|uid| item(1_000 + uid, ItemState::ToProcessed, u32::MAX)));
+        items.extend([1200, 1201].map(|uid| item(uid, ItemState::ToFailed, 1)));
+        items.push(item(1300, ItemState::Again, 0));
         let moves = moves(&items);
         let seen: Vec<_> = moves.iter().map(|piece| (piece.uids[0], piece.uids.len())).collect();
-        let expect = [(1, 256), (257, 44), (600, 2), (401, 4), (405, 1), (509, 1), (510, 1)];
+        let expect = [(1, 512), (513, 88), (1200, 2), (801, 8), (809, 1), (1009, 1), (1010, 1)];
         assert_eq!(seen, expect);
         assert!(
             moves
                 .iter()
-                .all(|piece| (piece.state == ItemState::ToFailed) == (piece.uids[0] == 600))
+                .all(|piece| (piece.state == ItemState::ToFailed) == (piece.uids[0] == 1200))
         );
     }
 }
