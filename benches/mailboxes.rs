@@ -55,7 +55,9 @@ fn import(mails: usize) {
     for entry in fs::read_dir(&maildir).expect("mails") {
         let mail = fs::read(entry.expect("a mail").path()).expect("a mail");
         let mark = b"From a@example.com Thu Jan  1 00:00:00 1970\n";
-        mbox.write_all(&[mark, &mail[..], b"\n"].concat())
+        // An empty line stands before the next mail's mark, whether this one ends its last line or not.
+        let end: &[u8] = if mail.ends_with(b"\n") { b"\n" } else { b"\n\n" };
+        mbox.write_all(&[mark, &mail[..], end].concat())
             .expect("room on the disk");
     }
     mbox.flush().expect("room on the disk");
@@ -72,20 +74,19 @@ fn import(mails: usize) {
                 "--json",
                 path,
             ])
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the program");
         let mut peak = 0;
-        let status = loop {
+        while child.try_wait().expect("a child").is_none() {
             peak = peak.max(program::peak_mebibytes(child.id()).unwrap_or(0));
-            match child.try_wait().expect("a child") {
-                Some(status) => break status,
-                None => std::thread::park_timeout(std::time::Duration::from_millis(50)),
-            }
-        };
-        assert!(status.success(), "{status}");
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
+        }
         let seconds = began.elapsed().as_secs_f64();
+        let summary = child.wait_with_output().expect("a child").stdout;
+        let summary: serde_json::Value = serde_json::from_slice(&summary).expect("a summary");
+        assert_eq!(summary["messages"], mails, "{summary}");
         let rate = mails as f64 / seconds;
         println!("{what}: {seconds:.1} s, {rate:.0} mails/s, peak resident memory {peak} MiB");
     }
