@@ -166,22 +166,30 @@ async fn compare(
             "{day}: the records say {totals:?}, daily_totals has no such day"
         ));
     }
-    for row in conn.all(sql!("daily_sources_range"), always()).await? {
+    let rows = conn.all(sql!("daily_sources_range"), always()).await?;
+    let mut days: BTreeMap<Day, Vec<&[u8]>> = BTreeMap::new();
+    for row in &rows {
         let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
+        days.entry(day).or_default().push(row.blob(1)?);
+    }
+    for (day, parts) in days {
         if counted.unknown.contains(&day) {
             counted.sources.retain(|(of, _), _| *of != day);
             continue;
         }
-        let intact = rollup::decode(row.blob(1)?, |address, totals| {
+        let mut sources: BTreeMap<_, Totals> = BTreeMap::new();
+        for part in parts {
+            if !rollup::decode(part, |address, totals| sources.entry(address).or_default().add(totals)) {
+                found(format!("{day}: daily_sources cannot be read"));
+            }
+        }
+        for (address, totals) in sources {
             let expected = counted.sources.remove(&(day, address)).unwrap_or_default();
-            if expected != *totals {
+            if expected != totals {
                 found(format!(
                     "{day}, source {address:?}: the records say {expected:?}, daily_sources {totals:?}"
                 ));
             }
-        });
-        if !intact {
-            found(format!("{day}: daily_sources cannot be read"));
         }
     }
     for ((day, address), totals) in counted.sources.iter().filter(|(_, totals)| totals.messages() > 0) {

@@ -98,42 +98,75 @@ impl Moves {
     }
 
     async fn apply_sources_of(conn: &mut Conn<'_>, days: Vec<((DomainId, Day), DayMove)>) -> Result<(), StoreError> {
-        let keys: Vec<_> = days.iter().map(|(key, _)| *key).collect();
-        let rows = conn
-            .bulk_all(sql!("daily_sources_by_day"), &keys, |args, (domain, day)| {
+        let mut rising: BTreeMap<_, _> = days.into_iter().map(|(key, moved)| (key, Rising::of(moved))).collect();
+        let mut written = Vec::with_capacity(rising.len());
+        let none = rollup::encode(&[]);
+        for (part, sources_max) in (0..).zip(rollup::PARTS) {
+            let keys: Vec<_> = rising.keys().copied().collect();
+            let rows = conn
+                .bulk_all(sql!("daily_sources_part"), &keys, |args, (domain, day)| {
+                    args.push_int(domain.0);
+                    args.push_int(day.0.into());
+                    args.push_int(part);
+                })
+                .await?;
+            let mut packed = BTreeMap::new();
+            for row in &rows {
+                let day = i32::try_from(row.int(1)?).unwrap_or_default();
+                packed.insert((DomainId(row.int(0)?), Day(day)), row.blob(2)?);
+            }
+            for (key, mut day) in std::mem::take(&mut rising) {
+                let before = packed.get(&key).copied().unwrap_or(&none);
+                let damaged = || StoreError::damaged("daily_sources", format!("{} {}", key.0, key.1), "cannot be read");
+                day.add = rollup::merge(before, &day.add, Change::Add).ok_or_else(damaged)?;
+                if day.add.len() > sources_max || !day.take.is_empty() && sources_max < usize::MAX {
+                    if before != none {
+                        written.push((key, part, none.clone()));
+                    }
+                    rising.insert(key, day);
+                    continue;
+                }
+                let mut after = rollup::encode(&day.add);
+                if !day.take.is_empty() {
+                    let rest = rollup::merge(&after, &day.take, Change::Subtract).ok_or_else(damaged)?;
+                    after = rollup::encode(&rest);
+                }
+                written.push((key, part, after));
+            }
+            if rising.is_empty() {
+                break;
+            }
+        }
+        conn.bulk(
+            sql!("daily_sources_put"),
+            &written,
+            |args, ((domain, day), part, sources)| {
                 args.push_int(domain.0);
                 args.push_int(day.0.into());
-            })
-            .await?;
-        let mut packed = BTreeMap::new();
-        for row in &rows {
-            let day = i32::try_from(row.int(1)?).unwrap_or_default();
-            packed.insert((DomainId(row.int(0)?), Day(day)), row.blob(2)?);
-        }
-        let none = rollup::encode(&[]);
-        let mut written = Vec::with_capacity(keys.len());
-        for (key, mut moved) in days {
-            let before = packed.get(&key).copied().unwrap_or(&none);
-            let added = rollup::merge(before, fold(&mut moved.add), Change::Add);
-            let after = match (added, moved.take.is_empty()) {
-                (Some(added), false) => rollup::merge(&added, fold(&mut moved.take), Change::Subtract),
-                (added, _) => added,
-            };
-            let row = || format!("{} {}", key.0, key.1);
-            let after = after.ok_or_else(|| StoreError::damaged("daily_sources", row(), "cannot be read"))?;
-            written.push((key, after));
-        }
-        conn.bulk(sql!("daily_sources_put"), &written, |args, ((domain, day), sources)| {
-            args.push_int(domain.0);
-            args.push_int(day.0.into());
-            args.push_blob(sources);
-        })
+                args.push_int(*part);
+                args.push_blob(sources);
+            },
+        )
         .await
     }
 }
 
+/// What is on its way to the part of a day that has room for it.
+struct Rising {
+    add: Vec<SourceTotals>,
+    /// Which part holds what is taken is not known: all of them become one first.
+    take: Vec<SourceTotals>,
+}
+
+impl Rising {
+    fn of(moved: DayMove) -> Self {
+        let (add, take) = (fold(moved.add), fold(moved.take));
+        Self { add, take }
+    }
+}
+
 /// Sorts by address and adds up what several reports say of one.
-fn fold(sources: &mut Vec<SourceTotals>) -> &[SourceTotals] {
+fn fold(mut sources: Vec<SourceTotals>) -> Vec<SourceTotals> {
     if !sources.is_sorted_by(|a, b| a.0 < b.0) {
         sources.sort_unstable_by_key(|(address, _)| *address);
         sources.dedup_by(|next, kept| {

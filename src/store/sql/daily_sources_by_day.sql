@@ -1,3 +1,0 @@
--- The packed sources of days. Primary key.
-select domain_id, day, sources
-from daily_sources where (domain_id, day) in (values ($1, $2))
