@@ -89,7 +89,7 @@ fn table(id: &str, reports: &[Report]) -> Markup {
                     td data-label="End" { (time(&report.date_range_end)) }
                     td .num data-label="Messages" { (grouped(report.total_count)) }
                     td data-label="Pass" { (rate(report.pass_count, report.fail_count)) }
-                    td data-label="Policy" { (hostile_or_dash(report.policy.p.as_deref())) }
+                    td .word data-label="Policy" { (hostile_or_dash(report.policy.p.as_deref())) }
                     td data-label="Received" { (time(&report.received_at)) }
                     td data-label="Notes" { (notes(report)) }
                 } } }

@@ -1,5 +1,7 @@
 //! What is dropped with age, a little at a time, so that no other writer waits long.
 
+use std::ops::Range;
+
 use super::db::{Args, Conn, Lock};
 use super::sql::sql;
 use super::{DomainId, Millis, Store, StoreError};
@@ -44,10 +46,10 @@ impl Store {
                 .purge_originals(domain, before(retention.originals_days), &mut purged)
                 .await?
             {}
-            while self
-                .purge_records(domain, before(retention.records_days) / 1_000, &mut purged)
-                .await?
-            {}
+            for counted in [true, false] {
+                let mut range = i64::MIN..before(retention.records_days) / 1_000;
+                while self.purge_records(domain, counted, &mut range, &mut purged).await? {}
+            }
         }
         while self
             .purge_set_aside(before(retention.set_aside_days), &mut purged)
@@ -75,17 +77,21 @@ impl Store {
         Ok(old.len() as i64 >= AT_ONCE)
     }
 
-    /// Some records from before `before`, unix seconds. False if there were none left.
-    async fn purge_records(&self, domain: i64, before: i64, purged: &mut Purged) -> Result<bool, StoreError> {
+    /// Some records of reports whose window begins in a range, unix seconds, of which what is done with is taken off.
+    /// False if there were none left.
+    async fn purge_records(
+        &self,
+        domain: i64,
+        counted: bool,
+        range: &mut Range<i64>,
+        purged: &mut Purged,
+    ) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         conn.hold(vec![DomainId(domain)]).await?;
-        let old = conn
-            .all(
-                sql!("records_old"),
-                Args::default().int(domain).int(before).int(AT_ONCE),
-            )
-            .await?;
+        let args = Args::default().int(domain).int(counted.into());
+        let args = args.int(range.start).int(range.end).int(AT_ONCE);
+        let old = conn.all(sql!("records_old"), args).await?;
         let (mut reports, mut records) = (0, 0);
         for row in &old {
             let args = || Ok::<_, StoreError>(Args::default().int(domain).int(row.int(0)?));
@@ -95,6 +101,7 @@ impl Store {
             records += conn.run(sql!("records_purge"), args()?).await?;
             conn.run(sql!("report_records_purged"), args()?).await?;
             reports += 1;
+            range.start = row.int(2)?;
         }
         write.commit().await?;
         purged.reports += reports;

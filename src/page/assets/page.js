@@ -4,10 +4,13 @@
 document.documentElement.classList.add("scripted");
 
 // Times in the viewer's own zone, with UTC on hover.
-const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+// On a narrow screen the line may break between the two, not within the hour.
+const local = (at) => `${day.format(at)}, ${hour.format(at).replaceAll(/\s/g, "\u00a0")}`;
 for (const time of document.querySelectorAll("time[data-local]")) {
   const at = new Date(time.dateTime);
-  if (!Number.isNaN(at.getTime())) time.textContent = local.format(at);
+  if (!Number.isNaN(at.getTime())) time.textContent = local(at);
 }
 
 // Copying.

@@ -1,3 +1,5 @@
--- Reports from before an instant whose records are still kept, oldest first. Index reports_by_age.
-select report_no, records
-from reports where domain_id = $1 and records_kept = 1 and begin_at < $2 order by begin_at limit $3
+-- Reports of a range of instants whose records are still kept, oldest first; counted ones, or those that are not. Covering
+-- index reports_by_begin, but for the rows that are found.
+select report_no, records, begin_at
+from reports where domain_id = $1 and counted = $2 and begin_at >= $3 and begin_at < $4 and records_kept = 1
+order by begin_at, report_no limit $5

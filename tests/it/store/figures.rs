@@ -328,6 +328,64 @@ async fn what_was_committed_is_there_after_opening_again(db: Database) {
     assert!(store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty());
 }
 
+on_both!(a_day_with_thousands_of_sources_lies_in_parts_and_is_summed_up_over_them);
+/// Reports of few and of many addresses, all of which also name one address, on one day; then one report's figures go.
+async fn a_day_with_thousands_of_sources_lies_in_parts_and_is_summed_up_over_them(db: Database) {
+    let addresses = |first: u32, count: u32| {
+        let mut texts: Vec<_> = (first..first + count)
+            .map(|nth| std::net::Ipv4Addr::from(0x0a00_0000 + nth).to_string())
+            .collect();
+        texts.push("192.0.2.1".to_owned());
+        texts
+    };
+    let of = |texts: &[String]| texts.iter().map(|text| (text.clone(), 2, true)).collect::<Vec<_>>();
+    let mut first = 0;
+    let counts = [3, 250, 7, 300, 2_000, 1, 16_000, 40, 255, 256, 2_300];
+    for (nth, count) in counts.into_iter().enumerate() {
+        let records = of(&addresses(first, count));
+        let records: Vec<_> = records
+            .iter()
+            .map(|(text, count, passes)| (&**text, *count, *passes))
+            .collect();
+        db.commit(vec![new_report(&nth.to_string(), day(0), &records)]).await;
+        first += count;
+        let stats = db.store.stats(db.domain.id, ALL_DAYS).await.unwrap();
+        assert_eq!(stats.sources, u64::from(first) + 1, "after {nth}");
+        assert_eq!(
+            stats.totals.messages(),
+            2 * (u64::from(first) + nth as u64 + 1),
+            "after {nth}"
+        );
+    }
+    let verified = db.store.verify(&|_, _| {}).await.unwrap();
+    assert_eq!(verified.discrepancies, []);
+    let sources = db
+        .store
+        .sources(db.domain.id, ALL_DAYS, &SourceQuery::default(), FIRST_PAGE)
+        .await
+        .unwrap();
+    let common = &sources.sources[0];
+    assert_eq!(common.address, "192.0.2.1".parse().ok());
+    assert_eq!(common.totals.messages(), 2 * counts.len() as u64);
+    assert_eq!(
+        (common.first_seen, common.last_seen),
+        (Day::from_unix(day(0).0), Day::from_unix(day(0).0))
+    );
+
+    // The report of 2,000 loses to one of a single address: it is taken from whichever parts it went to.
+    let winner = report("4", day(0), &[("192.0.2.9", 1, true)]);
+    db.commit(vec![taken(winner, Authenticated::Pass)]).await;
+    let stats = db.store.stats(db.domain.id, ALL_DAYS).await.unwrap();
+    assert_eq!(stats.sources, u64::from(first - 2_000) + 2);
+    let verified = db.store.verify(&|_, _| {}).await.unwrap();
+    assert_eq!(verified.discrepancies, []);
+    // And a small one comes after all.
+    db.commit(vec![new_report("last", day(0), &[("192.0.2.1", 5, true)])])
+        .await;
+    let verified = db.store.verify(&|_, _| {}).await.unwrap();
+    assert_eq!(verified.discrepancies, []);
+}
+
 on_both!(recounting_finds_what_was_changed_behind_our_back);
 /// A negative control: recounting does see a sum that is not the records'.
 async fn recounting_finds_what_was_changed_behind_our_back(db: Database) {
