@@ -24,12 +24,12 @@ macro_rules! statements {
 
 /// Every statement about these tables that one domain's business needs: each must go to one server.
 pub(super) const HOT: &[(&str, &str)] = statements![
-    "daily_facets_add" "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets" "record_of_source"
+    "daily_facets_add" "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets"
     "report_before" "report_latest"
-    "daily_sources_part" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_range"
+    "daily_sources_by_slot" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_range"
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
     "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
-    "original_add" "original_of_report" "original_purge" "originals_old" "record_add" "record_page" "records_old" "records_purge"
+    "original_add" "original_of_report" "original_purge" "originals_old" "record_add" "records_old" "records_of_report" "records_purge"
     "report_add" "report_after" "report_all_after" "report_arrived" "report_by_content" "report_by_identity"
     "report_by_no" "report_conflicts" "report_count" "report_list" "report_original_kept" "report_records_purged"
     "report_set_counted"

@@ -7,13 +7,13 @@ use tokio::sync::mpsc;
 use crate::report::DayRange;
 
 use super::db::{Args, Conn};
-use super::reports::{record_page, summary};
+use super::reports::summary;
 use super::sql::sql;
-use super::{DomainId, ExportedRecord, ReportSummary, Store, StoreError};
+use super::{DomainId, ExportedRecord, ReportSummary, Store, StoreError, records};
 
 /// Reports looked up, and records read, at a time.
 const REPORTS_AT_ONCE: i64 = 256;
-const RECORDS_AT_ONCE: u32 = 4_096;
+const RECORDS_AT_ONCE: usize = 4 * records::ROW_RECORDS;
 /// Pieces that wait for the receiver.
 const PIECES: usize = 2;
 
@@ -79,7 +79,9 @@ impl Store {
         let mut from = 0;
         while from < report.records {
             let mut conn = self.read().await?;
-            let records = record_page(&mut Conn(&mut conn), domain, report.no, from, RECORDS_AT_ONCE).await?;
+            let mut reader = Conn(&mut conn);
+            let page = records::page(&mut reader, domain, report.no, from, RECORDS_AT_ONCE).await?;
+            let records = records::with_evidence(&mut reader, domain, &page).await?;
             drop(conn);
             if records.is_empty() {
                 break;
@@ -89,7 +91,7 @@ impl Store {
                 report: Arc::clone(&report),
                 record,
             }));
-            if piece.len() >= RECORDS_AT_ONCE as usize && sender.send(Ok(std::mem::take(piece))).await.is_err() {
+            if piece.len() >= RECORDS_AT_ONCE && sender.send(Ok(std::mem::take(piece))).await.is_err() {
                 return Ok(None);
             }
         }

@@ -248,19 +248,18 @@ pub(super) async fn each_day(
     .await
 }
 
-/// Calls `each` with the packed sources of every day of a range, by ascending day; false says that they cannot be read.
+/// Calls `each` with the packed sources of every day of a range, by ascending day, one part after the other; false says that
+/// they cannot be read.
 async fn each_packed(
     conn: &mut Conn<'_>,
     domain: DomainId,
     range: DayRange,
     mut each: impl FnMut(Day, &[u8]) -> bool,
 ) -> Result<(), StoreError> {
-    let args = Args::default()
-        .int(domain.0)
-        .int(range.first.0.into())
-        .int(range.last.0.into());
+    let slots = rollup::slots(range.first, range.last);
+    let args = Args::default().int(domain.0).int(*slots.start()).int(*slots.end());
     let row = |row: Row| {
-        let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
+        let day = rollup::day_of(row.int(0)?);
         if each(day, row.blob(1)?) {
             return Ok(true);
         }

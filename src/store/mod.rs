@@ -25,6 +25,7 @@ mod network;
 mod overview;
 mod postgres;
 mod provenance;
+mod records;
 mod reports;
 mod requests;
 mod retention;
@@ -273,6 +274,7 @@ impl Store {
             readers,
         };
         // Seldom needed, and large: not to be in every future that opens a database.
+        Box::pin(store.pack_records()).await?;
         Box::pin(store.fill_facets()).await?;
         Ok(store)
     }

@@ -1,14 +1,12 @@
 //! Reports and their records, read.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::report::{
-    AlignmentMode, Day, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Verdict, Warnings,
-    Window,
+    AlignmentMode, Day, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Warnings, Window,
 };
 
 use super::db::{Args, Conn, Row};
@@ -16,7 +14,7 @@ use super::message::{DayFigures, Figures};
 use super::sql::sql;
 use super::{
     Authenticated, DomainId, Original, Page, Provenance, ReportDetail, ReportFilter, ReportNo, ReportSummary,
-    ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, evidence,
+    ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, records,
 };
 
 impl Store {
@@ -100,8 +98,8 @@ impl Store {
             return Ok((Vec::new(), 0));
         };
         let total = row.count(11)?;
-        let records = record_page(&mut conn, domain, no, page.offset(), page.per_page).await?;
-        Ok((records, total))
+        let page = records::page(&mut conn, domain, no, page.offset(), page.per_page as usize).await?;
+        Ok((records::with_evidence(&mut conn, domain, &page).await?, total))
     }
 
     /// The bytes that a report came in, if they are still kept.
@@ -119,80 +117,8 @@ impl Store {
     }
 }
 
-/// So many records of a report from a place on, with their evidence.
-pub(super) async fn record_page(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    no: ReportNo,
-    from: u64,
-    count: u32,
-) -> Result<Vec<StoredRecord>, StoreError> {
-    let args = Args::default()
-        .int(domain.0)
-        .int(no.0)
-        .int(from.cast_signed())
-        .int(count.into());
-    let rows = conn.all(sql!("record_page"), args).await?;
-    stored_records(conn, domain, &rows).await
-}
-
-/// The records of rows as the statements `record_*` give them, with their evidence.
-pub(super) async fn stored_records(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    rows: &[Row],
-) -> Result<Vec<StoredRecord>, StoreError> {
-    let mut known = HashMap::new();
-    look_up(conn, domain, rows, &mut known).await?;
-    let record = |row: &Row| {
-        let number = row.int(5)?;
-        let evidence = known
-            .get(&number)
-            .ok_or_else(|| StoreError::damaged("evidence", number, "is missing"))?;
-        Ok(StoredRecord {
-            source: source(row, 1)?,
-            count: row.count(3)?,
-            verdict: verdict(row, 4)?,
-            evidence: Arc::clone(evidence),
-        })
-    };
-    rows.iter().map(record).collect()
-}
-
-/// Adds the evidence of these rows that is not `known` yet.
-async fn look_up(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    rows: &[Row],
-    known: &mut HashMap<i64, Arc<Evidence>>,
-) -> Result<(), StoreError> {
-    let mut numbers = rows.iter().map(|row| row.int(5)).collect::<Result<Vec<_>, _>>()?;
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.retain(|number| !known.contains_key(number));
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    let found = conn
-        .bulk_all(sql!("evidence_by_id"), &numbers, |args, number| {
-            args.push_int(domain.0);
-            args.push_int(*number);
-        })
-        .await?;
-    let name = conn.first(sql!("domain_name"), Args::default().int(domain.0)).await?;
-    let name = name.ok_or_else(|| StoreError::damaged("domains", domain, "is missing"))?;
-    let name = name.text(0)?;
-    for row in &found {
-        let number = row.int(0)?;
-        let content = evidence::decode(row.blob(1)?, &name);
-        let content = content.ok_or_else(|| StoreError::damaged("evidence", number, "cannot be read"))?;
-        known.insert(number, Arc::new(content));
-    }
-    Ok(())
-}
-
 /// Records read at a time when a whole report is walked.
-const RECORDS_AT_ONCE: u32 = 8_192;
+const RECORDS_AT_ONCE: usize = 8 * records::ROW_RECORDS;
 
 /// A report's figures from its records: its reporter's name, the day its window begins, its totals, and what it adds to each day.
 pub(super) struct Recount {
@@ -207,24 +133,19 @@ pub(super) async fn recount(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo)
     let args = Args::default().int(domain.0).int(no.0);
     let row = conn.first(sql!("report_by_no"), args).await?;
     let summary = summary(&row.ok_or_else(|| StoreError::damaged("reports", no, "is missing"))?)?;
-    let records = usize::try_from(summary.records).unwrap_or(usize::MAX);
-    let mut figures = Figures::new(summary.window, records);
+    let count = usize::try_from(summary.records).unwrap_or(usize::MAX);
+    let mut figures = Figures::new(summary.window, count);
     let mut evidence: HashMap<i64, Arc<Evidence>> = HashMap::new();
-    let mut from = 0_i64;
+    let mut from = 0;
     loop {
-        let args = Args::default()
-            .int(domain.0)
-            .int(no.0)
-            .int(from)
-            .int(RECORDS_AT_ONCE.into());
-        let rows = conn.all(sql!("record_page"), args).await?;
-        look_up(conn, domain, &rows, &mut evidence).await?;
-        for row in &rows {
-            let number = usize::try_from(row.int(5)?).unwrap_or(usize::MAX);
-            figures.add(source(row, 1)?, verdict(row, 4)?, row.count(3)?, number);
-            from = row.int(0)? + 1;
+        let page = records::page(conn, domain, no, from, RECORDS_AT_ONCE).await?;
+        records::look_up(conn, domain, &page, &mut evidence).await?;
+        for record in &page {
+            let number = usize::try_from(record.evidence).unwrap_or(usize::MAX);
+            figures.add(record.source, record.verdict, record.count, number);
         }
-        if rows.len() < RECORDS_AT_ONCE as usize {
+        from += page.len() as u64;
+        if page.len() < RECORDS_AT_ONCE {
             break;
         }
     }
@@ -274,38 +195,6 @@ pub(super) fn totals(row: &Row, first: usize) -> Result<Totals, StoreError> {
         none: row.count(first + 4)?,
         quarantine: row.count(first + 5)?,
         reject: row.count(first + 6)?,
-    })
-}
-
-fn verdict(row: &Row, column: usize) -> Result<Verdict, StoreError> {
-    let bits = row.int(column)?;
-    let verdict = u8::try_from(bits).ok().and_then(Verdict::from_bits);
-    verdict.ok_or_else(|| StoreError::damaged("records", bits, "unknown verdict"))
-}
-
-/// An address as two columns: null and the signed 32 bits of an IPv4 address, or the halves of an IPv6 address.
-pub(super) fn source_columns(source: Option<IpAddr>) -> (Option<i64>, Option<i64>) {
-    match source {
-        None => (None, None),
-        Some(IpAddr::V4(address)) => (None, Some(address.to_bits().cast_signed().into())),
-        Some(IpAddr::V6(address)) => {
-            let bits = address.to_bits();
-            (
-                Some(((bits >> 64) as u64).cast_signed()),
-                Some((bits as u64).cast_signed()),
-            )
-        }
-    }
-}
-
-fn source(row: &Row, high: usize) -> Result<Option<IpAddr>, StoreError> {
-    Ok(match (row.opt_int(high)?, row.opt_int(high + 1)?) {
-        (_, None) => None,
-        (None, Some(low)) => Some(Ipv4Addr::from_bits(low as u32).into()),
-        (Some(high), Some(low)) => {
-            let bits = u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned());
-            Some(Ipv6Addr::from_bits(bits).into())
-        }
     })
 }
 

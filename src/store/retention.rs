@@ -98,7 +98,8 @@ impl Store {
             if reports > 0 && records + row.count(1)? > RECORDS_AT_ONCE {
                 break;
             }
-            records += conn.run(sql!("records_purge"), args()?).await?;
+            records += row.count(1)?;
+            conn.run(sql!("records_purge"), args()?).await?;
             conn.run(sql!("report_records_purged"), args()?).await?;
             reports += 1;
             range.start = row.int(2)?;

@@ -7,6 +7,9 @@
 //! say which of the seven totals are not zero and whose bit 7 says IPv6, the address, and those totals as LEB128.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+
+use crate::report::Day;
 
 use super::Totals;
 use super::codec::{Reader, put_number};
@@ -18,6 +21,21 @@ const IS_IPV6: u8 = 0x80;
 /// So many addresses a part may hold; what is more goes into the next, of which the last holds any number. Each address
 /// is written anew about eight times a part, however many there are in the end.
 pub(super) const PARTS: [usize; 4] = [256, 2_048, 16_384, usize::MAX];
+
+/// By what a part of a day is known: slots of a domain are in the order of the days.
+pub(super) fn slot(day: Day, part: usize) -> i64 {
+    i64::from(day.0) * PARTS.len() as i64 + part as i64
+}
+
+/// The slots of a range of days.
+pub(super) fn slots(first: Day, last: Day) -> RangeInclusive<i64> {
+    slot(first, 0)..=slot(last, PARTS.len() - 1)
+}
+
+/// The day of a slot.
+pub(super) fn day_of(slot: i64) -> Day {
+    Day(i32::try_from(slot.div_euclid(PARTS.len() as i64)).unwrap_or_default())
+}
 
 /// An address and its totals on one day.
 pub(super) type SourceTotals = (Option<IpAddr>, Totals);
@@ -216,6 +234,17 @@ mod tests {
                 .map(|(address, totals)| (*address, *totals))
                 .collect::<Vec<_>>(),
         )
+    }
+
+    #[test]
+    fn a_slot_is_of_one_day() {
+        for day in [i32::MIN, -1, 0, 1, 20_600, i32::MAX].map(Day) {
+            for part in 0..PARTS.len() {
+                assert_eq!(day_of(slot(day, part)), day);
+                assert!(slots(day, day).contains(&slot(day, part)));
+            }
+        }
+        assert!(!slots(Day(1), Day(1)).contains(&slot(Day(2), 0)) && !slots(Day(1), Day(1)).contains(&slot(Day(0), 3)));
     }
 
     proptest! {

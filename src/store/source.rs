@@ -9,7 +9,7 @@ use crate::report::{Day, DayRange, Spread};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{DomainId, ReportNo, ReportSummary, Source, Store, StoreError, StoredRecord, Totals, reports};
+use super::{DomainId, ReportNo, ReportSummary, Source, Store, StoreError, StoredRecord, Totals, records, reports};
 
 /// Reports looked up at a time, looked through for one answer, and the records in them.
 const REPORTS_AT_ONCE: i64 = 256;
@@ -104,7 +104,7 @@ impl Store {
 /// Windows are a day long, some a week or a month.
 const REACH_DAYS: i32 = 31;
 /// Records of one report about one address that are shown.
-const RECORDS_OF_REPORT_MAX: i64 = 200;
+const RECORDS_OF_REPORT_MAX: usize = 200;
 
 async fn records_of(
     conn: &mut Conn<'_>,
@@ -112,15 +112,8 @@ async fn records_of(
     no: ReportNo,
     address: Option<IpAddr>,
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    let (high, low) = reports::source_columns(address);
-    let args = Args::default()
-        .int(domain.0)
-        .int(no.0)
-        .opt_int(high)
-        .opt_int(low)
-        .int(RECORDS_OF_REPORT_MAX);
-    let rows = conn.all(sql!("record_of_source"), args).await?;
-    reports::stored_records(conn, domain, &rows).await
+    let about = records::about(conn, domain, no, address, RECORDS_OF_REPORT_MAX).await?;
+    records::with_evidence(conn, domain, &about).await
 }
 
 /// The figures of one address, and on which days it sent.

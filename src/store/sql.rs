@@ -15,7 +15,7 @@ mod tests {
 
     /// Tables that are read whole, or by an order that no index has, on purpose: small, or an operator's question. Of
     /// domain_move it is the rows that it is given.
-    const SCANS: [&str; 14] = [
+    const SCANS: [&str; 15] = [
         "account_list",
         "accounts_due",
         "copy_arrivals",
@@ -25,6 +25,7 @@ mod tests {
         "domain_all",
         "domain_move",
         "ip_list",
+        "record_rows_any",
         "report_total",
         "sessions_of_key_remove",
         "set_aside_count",

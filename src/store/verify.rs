@@ -166,11 +166,12 @@ async fn compare(
             "{day}: the records say {totals:?}, daily_totals has no such day"
         ));
     }
-    let rows = conn.all(sql!("daily_sources_range"), always()).await?;
+    let slots = rollup::slots(Day(i32::MIN), Day(i32::MAX));
+    let args = Args::default().int(domain.0).int(*slots.start()).int(*slots.end());
+    let rows = conn.all(sql!("daily_sources_range"), args).await?;
     let mut days: BTreeMap<Day, Vec<&[u8]>> = BTreeMap::new();
     for row in &rows {
-        let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
-        days.entry(day).or_default().push(row.blob(1)?);
+        days.entry(rollup::day_of(row.int(0)?)).or_default().push(row.blob(1)?);
     }
     for (day, parts) in days {
         if counted.unknown.contains(&day) {

@@ -1,13 +1,12 @@
 //! The rows of new reports: the report, its evidence, its records.
 
-use std::net::IpAddr;
-
 use hashbrown::HashMap;
 
-use crate::report::{Day, Evidence, EvidenceKey};
+use crate::report::{Day, Evidence, EvidenceKey, Record};
 
 use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
+use super::super::records::{self, NewRow, PackedRecord};
 use super::super::rollup::Change;
 use super::super::sql::sql;
 use super::super::{DomainId, NewMessage, Provenance, StoreError, evidence, reports};
@@ -142,19 +141,8 @@ async fn intern(
     Ok(known)
 }
 
-/// A row of `records`.
-struct RecordRow {
-    domain: DomainId,
-    no: i64,
-    seq: i64,
-    source: Option<IpAddr>,
-    count: u64,
-    verdict: u8,
-    evidence: i64,
-}
-
-/// Rows gathered before they are written: bounds the memory, whatever the size of a report.
-const ROWS: usize = 16 * 1024;
+/// Bytes gathered before they are written: bounds the memory, whatever the size of a report.
+const GATHERED_BYTES_MAX: usize = 1 << 20;
 
 async fn insert_records(
     conn: &mut Conn<'_>,
@@ -162,43 +150,34 @@ async fn insert_records(
     fresh: &[&Decision],
     known: &Known,
 ) -> Result<(), StoreError> {
-    let mut rows = Vec::with_capacity(ROWS);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
     let mut numbers = Vec::new();
     for decision in fresh {
         let new = report_of(batch, &decision.claim);
         let domain = decision.claim.domain;
         numbers.clear();
         numbers.extend(new.evidence.iter().map(|key| known[&(domain, *key)]));
-        for (record, seq) in new.report.records.iter().zip(0..) {
-            rows.push(RecordRow {
+        let packed = |record: &Record| PackedRecord {
+            source: record.source,
+            count: record.count,
+            verdict: new.report.verdict(record),
+            evidence: numbers[record.evidence as usize],
+        };
+        for (piece, nth) in new.report.records.chunks(records::ROW_RECORDS).zip(0..) {
+            let content = records::encode(piece.iter().map(packed));
+            bytes += content.len();
+            rows.push(NewRow {
                 domain,
                 no: decision.no.0,
-                seq,
-                source: record.source,
-                count: record.count,
-                verdict: new.report.verdict(record).to_bits(),
-                evidence: numbers[record.evidence as usize],
+                first: nth * records::ROW_RECORDS as i64,
+                content,
             });
-            if rows.len() == ROWS {
-                write(conn, &rows).await?;
+            if bytes >= GATHERED_BYTES_MAX {
+                records::write(conn, &rows).await?;
                 rows.clear();
+                bytes = 0;
             }
         }
     }
-    write(conn, &rows).await
-}
-
-async fn write(conn: &mut Conn<'_>, rows: &[RecordRow]) -> Result<(), StoreError> {
-    conn.bulk(sql!("record_add"), rows, |args, row| {
-        let (high, low) = reports::source_columns(row.source);
-        args.push_int(row.domain.0);
-        args.push_int(row.no);
-        args.push_int(row.seq);
-        args.push_opt_int(high);
-        args.push_opt_int(low);
-        args.push_int(row.count.cast_signed());
-        args.push_int(row.verdict.into());
-        args.push_int(row.evidence);
-    })
-    .await
+    records::write(conn, &rows).await
 }

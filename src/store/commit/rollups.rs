@@ -101,19 +101,17 @@ impl Moves {
         let mut rising: BTreeMap<_, _> = days.into_iter().map(|(key, moved)| (key, Rising::of(moved))).collect();
         let mut written = Vec::with_capacity(rising.len());
         let none = rollup::encode(&[]);
-        for (part, sources_max) in (0..).zip(rollup::PARTS) {
+        for (part, sources_max) in rollup::PARTS.into_iter().enumerate() {
             let keys: Vec<_> = rising.keys().copied().collect();
             let rows = conn
-                .bulk_all(sql!("daily_sources_part"), &keys, |args, (domain, day)| {
+                .bulk_all(sql!("daily_sources_by_slot"), &keys, |args, (domain, day)| {
                     args.push_int(domain.0);
-                    args.push_int(day.0.into());
-                    args.push_int(part);
+                    args.push_int(rollup::slot(*day, part));
                 })
                 .await?;
             let mut packed = BTreeMap::new();
             for row in &rows {
-                let day = i32::try_from(row.int(1)?).unwrap_or_default();
-                packed.insert((DomainId(row.int(0)?), Day(day)), row.blob(2)?);
+                packed.insert((DomainId(row.int(0)?), rollup::day_of(row.int(1)?)), row.blob(2)?);
             }
             for (key, mut day) in std::mem::take(&mut rising) {
                 let before = packed.get(&key).copied().unwrap_or(&none);
@@ -121,7 +119,7 @@ impl Moves {
                 day.add = rollup::merge(before, &day.add, Change::Add).ok_or_else(damaged)?;
                 if day.add.len() > sources_max || !day.take.is_empty() && sources_max < usize::MAX {
                     if before != none {
-                        written.push((key, part, none.clone()));
+                        written.push((key.0, rollup::slot(key.1, part), none.clone()));
                     }
                     rising.insert(key, day);
                     continue;
@@ -131,22 +129,17 @@ impl Moves {
                     let rest = rollup::merge(&after, &day.take, Change::Subtract).ok_or_else(damaged)?;
                     after = rollup::encode(&rest);
                 }
-                written.push((key, part, after));
+                written.push((key.0, rollup::slot(key.1, part), after));
             }
             if rising.is_empty() {
                 break;
             }
         }
-        conn.bulk(
-            sql!("daily_sources_put"),
-            &written,
-            |args, ((domain, day), part, sources)| {
-                args.push_int(domain.0);
-                args.push_int(day.0.into());
-                args.push_int(*part);
-                args.push_blob(sources);
-            },
-        )
+        conn.bulk(sql!("daily_sources_put"), &written, |args, (domain, slot, sources)| {
+            args.push_int(domain.0);
+            args.push_int(*slot);
+            args.push_blob(sources);
+        })
         .await
     }
 }

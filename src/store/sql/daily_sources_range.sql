@@ -1,3 +1,3 @@
 -- The packed sources of a range of days, in the parts that each has. Primary key.
-select day, sources
-from daily_sources where domain_id = $1 and day >= $2 and day <= $3 order by day, part
+select slot, sources
+from daily_sources where domain_id = $1 and slot >= $2 and slot <= $3 order by slot

@@ -153,7 +153,7 @@ async fn whatever_undoes_a_transaction_is_unavailable_until_it_has_gone() {
         db.store.commit(sent(), &KEEPING).await.unwrap();
     }
     // What is not the server's state is a fault of ours, and said to be one.
-    db.execute("alter table records rename column verdict to judgement")
+    db.execute("alter table records rename column content to judgement")
         .await;
     let batch = vec![message(
         db.account.id,

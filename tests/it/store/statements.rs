@@ -9,7 +9,7 @@ use super::{Database, Dialect};
 
 /// Statements whose lists stand for themselves, so that the types of their placeholders cannot be seen in the text.
 const TYPES: [(&str, &str); 9] = [
-    ("daily_sources_part", "bigint, bigint, bigint"),
+    ("daily_sources_by_slot", "bigint, bigint"),
     ("daily_totals_by_day", "bigint, bigint"),
     ("domain_ids_by_names", "bigint, text"),
     ("domain_move", "bigint, bigint, bigint, bigint, bigint, bigint, bigint"),
