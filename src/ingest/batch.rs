@@ -1,8 +1,8 @@
 //! Batches: what arrived while the last transaction ran is the next one. An idle system takes a single message at once, a
 //! busy one hundreds.
 //!
-//! Two stages, so that both cores work: while a batch is being written, the next ones are unpacked and parsed on rayon's
-//! threads, largest message first. Batches are written in the order in which they were gathered; on PostgreSQL, where
+//! Two stages, so that both cores work: while a batch is being written, the next one is unpacked and parsed, what is large on
+//! rayon's threads, largest message first; what comes one by one, as it comes. Batches are written in the order in which they were gathered; on PostgreSQL, where
 //! several transactions can write at once, each is shared out by domain.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,6 +74,12 @@ impl Room {
     fn take(&self, bytes: usize) {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
         self.all.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Room {
+    fn absorb(&mut self, mut other: Self) {
+        *self.taken.get_mut() += std::mem::take(other.taken.get_mut());
     }
 }
 
@@ -180,6 +186,7 @@ pub(super) async fn run(
         queue,
         options: options.clone(),
         under_way: Arc::clone(&under_way),
+        parser: parser.clone(),
     };
     let (parsed, batches) = mpsc::channel(batches_max);
     let writing = Writing {
@@ -187,15 +194,15 @@ pub(super) async fn run(
         store,
         metrics: metrics.clone(),
         options: options.clone(),
-        parser: parser.clone(),
+        parser,
     };
     let writer = tokio::spawn(write(writing, batches, batches_max));
     while let Ok(permit) = Arc::clone(&under_way).acquire_owned().await
-        && let Some(jobs) = gathering.next().await
+        && let Some(batch) = gathering.next().await
     {
-        waiting.fetch_sub(jobs.len(), Ordering::Relaxed);
+        waiting.fetch_sub(batch.messages, Ordering::Relaxed);
         metrics.set_queue_depth(waiting.load(Ordering::Relaxed), options.queue_messages_max);
-        if parsed.send((permit, parser.parse(jobs, 0))).await.is_err() {
+        if parsed.send((permit, batch.pieces)).await.is_err() {
             break;
         }
     }
@@ -210,15 +217,17 @@ struct Gathering {
     queue: mpsc::Receiver<Job>,
     options: IntakeOptions,
     under_way: Arc<Semaphore>,
+    parser: Parser,
 }
 
 /// This part of a full batch is worth a transaction.
 const WORTH: usize = 4;
 
 impl Gathering {
-    /// The next message, and what else comes until a writer is free, or until it is worth a transaction of its own and is
-    /// parsed meanwhile: each transaction costs a wait for the disk, and what is in one waits for it together.
-    async fn next(&mut self) -> Option<Vec<Job>> {
+    /// The next message, and what else comes until a writer is free, or until it is worth a transaction of its own: each
+    /// costs a wait for the disk, and what is in one waits for it together. What has come is parsed while it waits, so that
+    /// the writer need not.
+    async fn next(&mut self) -> Option<Gathered> {
         let mut batch = Gathered::default();
         batch.add(self.queue.recv().await?);
         while !batch.is_full(&self.options, 1) {
@@ -226,38 +235,50 @@ impl Gathering {
                 batch.add(job);
                 continue;
             }
-            if batch.is_full(&self.options, WORTH) {
-                return Some(batch.jobs);
-            }
             // Besides our own: as many as there are writers are not under way then.
-            if self.under_way.try_acquire_many(AHEAD).is_ok() {
+            if batch.is_full(&self.options, WORTH) || self.under_way.try_acquire_many(AHEAD).is_ok() {
                 break;
             }
+            batch.parse(&self.parser);
             tokio::select! {
                 biased;
                 _free = self.under_way.acquire_many(AHEAD) => {}
-                job = self.queue.recv() => batch.add(job?),
+                job = self.queue.recv() => match job {
+                    Some(job) => batch.add(job),
+                    None => break,
+                }
             }
         }
-        Some(batch.jobs)
+        batch.parse(&self.parser);
+        Some(batch)
     }
 }
 
 #[derive(Default)]
 struct Gathered {
-    jobs: Vec<Job>,
+    messages: usize,
     bytes: usize,
+    /// Those that are parsed or being parsed, and those that are not.
+    pieces: Vec<oneshot::Receiver<Ready>>,
+    jobs: Vec<Job>,
 }
 
 impl Gathered {
     fn add(&mut self, job: Job) {
+        self.messages += 1;
         self.bytes += job.message.raw.bytes.len();
         self.jobs.push(job);
     }
 
     /// Whether it is, or would be if there were so many of it.
     fn is_full(&self, options: &IntakeOptions, times: usize) -> bool {
-        self.jobs.len() * times >= options.batch_messages_max || self.bytes * times >= options.batch_bytes_max
+        self.messages * times >= options.batch_messages_max || self.bytes * times >= options.batch_bytes_max
+    }
+
+    fn parse(&mut self, parser: &Parser) {
+        if !self.jobs.is_empty() {
+            self.pieces.push(parser.parse(std::mem::take(&mut self.jobs), 0));
+        }
     }
 }
 
@@ -390,7 +411,7 @@ fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessag
 /// Shares each batch out among the writers, until there are no more.
 async fn write(
     writing: Writing,
-    mut batches: mpsc::Receiver<(OwnedSemaphorePermit, oneshot::Receiver<Ready>)>,
+    mut batches: mpsc::Receiver<(OwnedSemaphorePermit, Vec<oneshot::Receiver<Ready>>)>,
     batches_max: usize,
 ) {
     let parser = writing.parser.clone();
@@ -411,11 +432,9 @@ async fn write(
         }
         writers.push(writer);
     }
-    while let Some((permit, mut batch)) = batches.recv().await {
+    while let Some((permit, mut pieces)) = batches.recv().await {
         let permit = Arc::new(permit);
-        // A batch whose parsing failed as a whole (no message can make it: each is guarded) drops its answers, and the
-        // senders see that nothing was taken.
-        while let Ok(mut ready) = batch.await {
+        while let Some(mut ready) = Ready::of(pieces).await {
             let rest = std::mem::take(&mut ready.rest);
             let (unwritten, mut written) = mpsc::channel(1);
             for (writer, piece) in writers.iter().zip(ready.share_out(writers.len(), unwritten, &permit)) {
@@ -429,7 +448,7 @@ async fn write(
             }
             // Nothing is ever sent: it ends when the last piece is gone.
             let _ = written.recv().await;
-            batch = parser.parse(rest, 1);
+            pieces = vec![parser.parse(rest, 1)];
         }
     }
     drop(writers);
@@ -450,6 +469,25 @@ struct Piece {
 }
 
 impl Ready {
+    /// The pieces of a batch as one. One whose parsing failed as a whole (no message can make it: each is guarded) drops its
+    /// answers, and the senders see that nothing was taken; `None` if that is all of them.
+    async fn of(pieces: Vec<oneshot::Receiver<Self>>) -> Option<Self> {
+        let mut all: Option<Self> = None;
+        for piece in pieces {
+            match (piece.await, &mut all) {
+                (Ok(ready), None) => all = Some(ready),
+                (Ok(ready), Some(all)) => {
+                    all.messages.extend(ready.messages);
+                    all.answers.extend(ready.answers);
+                    all.rest.extend(ready.rest);
+                    all.room.absorb(ready.room);
+                }
+                (Err(_), _) => {}
+            }
+        }
+        all
+    }
+
     /// A piece for each writer, in the order of the batch.
     fn share_out(self, writers: usize, unwritten: mpsc::Sender<()>, permit: &Arc<OwnedSemaphorePermit>) -> Vec<Piece> {
         let room = Arc::new(self.room);
