@@ -5,4 +5,4 @@ alter table daily_sources drop constraint daily_sources_pkey;
 alter table daily_sources add column slot bigint;
 update daily_sources set slot = day * 4;
 alter table daily_sources drop column day;
-alter table daily_sources add primary key (domain_id, slot);
+alter table daily_sources add constraint daily_sources_pkey primary key (domain_id, slot);

@@ -93,6 +93,8 @@ impl Drop for Room {
 #[derive(Clone)]
 struct Parser {
     requests: std::sync::mpsc::Sender<Request>,
+    /// Requests that are not done.
+    busy: Arc<AtomicUsize>,
 }
 
 /// A batch to be parsed: what there is room for, and `least` messages in any case.
@@ -107,6 +109,8 @@ impl Parser {
     fn start(clock: Clock, options: &IntakeOptions) -> Self {
         let (requests, asked) = std::sync::mpsc::channel::<Request>();
         let parsing = Parsing::new(clock, options);
+        let busy = Arc::new(AtomicUsize::new(0));
+        let done_with = Arc::clone(&busy);
         let parse = move || {
             for Request { jobs, least, done } in asked {
                 // Without it a panic would end the thread. The senders of the batch are refused, the next one goes on.
@@ -115,6 +119,7 @@ impl Parser {
                     Ok(ready) => _ = done.send(ready),
                     Err(_) => tracing::error!("a batch could not be parsed; its senders are told to try again"),
                 }
+                done_with.fetch_sub(1, Ordering::Relaxed);
             }
         };
         std::thread::Builder::new()
@@ -122,11 +127,16 @@ impl Parser {
             .stack_size(STACK_BYTES)
             .spawn(parse)
             .expect(THREADS);
-        Self { requests }
+        Self { requests, busy }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) == 0
     }
 
     fn parse(&self, jobs: Vec<Job>, least: usize) -> oneshot::Receiver<Ready> {
         let (done, ready) = oneshot::channel();
+        self.busy.fetch_add(1, Ordering::Relaxed);
         // Should the thread be gone, so is `done`, and the senders see that nothing was taken.
         let _ = self.requests.send(Request { jobs, least, done });
         ready
@@ -239,7 +249,10 @@ impl Gathering {
             if batch.is_full(&self.options, WORTH) || self.under_way.try_acquire_many(AHEAD).is_ok() {
                 break;
             }
-            batch.parse(&self.parser);
+            // While it is busy, what comes is gathered: many are parsed on several threads.
+            if self.parser.is_idle() {
+                batch.parse(&self.parser);
+            }
             tokio::select! {
                 biased;
                 _free = self.under_way.acquire_many(AHEAD) => {}

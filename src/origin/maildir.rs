@@ -23,7 +23,7 @@ use crate::store::{ItemState, MailboxChange, MailboxItem};
 const CHUNK_MESSAGES_MAX: usize = 256;
 /// Of a chunk; the message that exceeds it is its last.
 const CHUNK_BYTES_MAX: usize = 8 << 20;
-/// Chunks on their way into the database while one before them is put away and another is read.
+/// Chunks on their way into the database while one before them is put away, or another is read.
 const FLIGHTS: usize = 2;
 /// Changes that are remembered in one transaction.
 const CHANGES_MAX: usize = 1_000;

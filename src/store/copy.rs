@@ -203,7 +203,7 @@ impl Statements {
 }
 
 /// The text of a statement for as long as the program runs: a few for each table, once.
-fn kept(text: String) -> &'static str {
+pub(super) fn kept(text: String) -> &'static str {
     text.leak()
 }
 

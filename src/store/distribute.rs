@@ -3,6 +3,7 @@
 //! The tables below `domains` are cut by `domain_id`, all in the same places, so that a domain is on one server with
 //! everything it has. All others stay on the coordinator, see ARCHITECTURE.md, "Citus".
 
+use super::copy::kept;
 use super::db::{Args, Conn, Layout, routed};
 use super::sql::sql;
 use super::{Store, StoreError, postgres};
@@ -80,14 +81,7 @@ impl Store {
                 done.before.push(table);
                 continue;
             }
-            // The first begins a group of places, the others join it.
-            let first = DISTRIBUTED[0];
-            let group = if table == first { "none" } else { first };
-            conn.first(postgres::DISTRIBUTE, Args::default().text(table).text(group))
-                .await?;
-            // The rows that were here have been copied; those left behind are seen by nobody.
-            conn.first(postgres::DROP_LEFT_BEHIND, Args::default().text(table))
-                .await?;
+            spread_one(&mut conn, table).await?;
             done.now.push(table);
         }
         let groups = spread(&mut conn).await?;
@@ -122,6 +116,34 @@ impl Store {
         }
         Ok(misrouted)
     }
+}
+
+async fn spread_one(conn: &mut Conn<'_>, table: &str) -> Result<(), StoreError> {
+    // The first begins a group of places, the others join it.
+    let first = DISTRIBUTED[0];
+    let group = if table == first { "none" } else { first };
+    conn.first(postgres::DISTRIBUTE, Args::default().text(table).text(group))
+        .await?;
+    // The rows that were here have been copied; those left behind are seen by nobody.
+    conn.first(postgres::DROP_LEFT_BEHIND, Args::default().text(table))
+        .await?;
+    Ok(())
+}
+
+/// Spreads tables that a migration has made, where the others are spread already: a transaction must not be on a server
+/// and on the coordinator. One with rows in it is left to [`Store::distribute`].
+pub(super) async fn spread_new(conn: &mut Conn<'_>) -> Result<(), StoreError> {
+    let before = spread(conn).await?;
+    for table in DISTRIBUTED {
+        if before.iter().any(|(name, _)| name == table) {
+            continue;
+        }
+        let any = kept(format!("select 1 from {table} limit 1"));
+        if conn.first(any, Args::default()).await?.is_none() {
+            spread_one(conn, table).await?;
+        }
+    }
+    Ok(())
 }
 
 fn refused(what: &str) -> StoreError {

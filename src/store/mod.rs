@@ -264,6 +264,9 @@ impl Store {
                 let pool = server.readers();
                 let mut link = server.link(conn, pool.clone(), Layout::Together);
                 let layout = distribute::layout(&mut db::Conn(&mut link)).await?;
+                if layout == Layout::ByDomain {
+                    distribute::spread_new(&mut db::Conn(&mut link)).await?;
+                }
                 link.lies(layout);
                 let readers = Readers::Postgres(pool.clone(), layout);
                 (write::Source::Postgres(Box::new(server), pool, layout), link, readers)

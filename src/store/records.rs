@@ -229,8 +229,9 @@ pub(super) async fn write(conn: &mut Conn<'_>, rows: &[NewRow]) -> Result<(), St
     .await
 }
 
-/// Reports of earlier versions that are packed in one transaction.
+/// Reports of an earlier version that are packed in one transaction, and records after which it is enough.
 const REPORTS_AT_ONCE: i64 = 256;
+const RECORDS_AT_ONCE: usize = 100_000;
 
 impl Store {
     /// Packs records that an earlier version kept a row each, once. May be interrupted, and done by several nodes at once.
@@ -240,51 +241,65 @@ impl Store {
         if any.is_none() {
             return Ok(());
         }
-        tracing::info!("records of an earlier version are packed, once; this may take some minutes");
+        tracing::info!("records of an earlier version are packed, once; this takes some seconds a million");
         let domains = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
         drop(conn);
         for row in &domains {
-            while self.pack_some(DomainId(row.int(0)?)).await? {}
+            let mut after = Some(i64::MIN);
+            while let Some(before) = after {
+                after = self.pack_some(DomainId(row.int(0)?), before).await?;
+            }
         }
-        Ok(())
+        self.give_back().await
     }
 
-    /// The records of some reports. False if there were none left.
-    async fn pack_some(&self, domain: DomainId) -> Result<bool, StoreError> {
+    /// The records of some reports with a number above; gives the last of these. `None` if there were none left.
+    async fn pack_some(&self, domain: DomainId, after: i64) -> Result<Option<i64>, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        conn.hold(vec![domain]).await?;
-        let args = Args::default().int(domain.0).int(REPORTS_AT_ONCE);
+        if conn.hold(vec![domain]).await?.is_empty() {
+            return Ok(None);
+        }
+        let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
         let reports = conn.all(sql!("record_rows_reports"), args).await?;
+        let (mut last, mut records) = (None, 0);
         for report in &reports {
             let no = report.int(0)?;
-            let args = || Args::default().int(domain.0).int(no);
-            let (mut rows, mut piece) = (Vec::new(), Vec::with_capacity(ROW_RECORDS));
-            let mut pack = |piece: &mut Vec<PackedRecord>| {
-                rows.push(NewRow {
-                    domain,
-                    no,
-                    first: (rows.len() * ROW_RECORDS) as i64,
-                    content: encode(piece.drain(..)),
-                });
-            };
-            conn.walk(sql!("record_rows_of_report"), args(), |row| {
-                piece.push(of_row(&row)?);
-                if piece.len() == ROW_RECORDS {
-                    pack(&mut piece);
+            match pack_report(&mut conn, domain, no).await {
+                Ok(count) => records += count,
+                // Nobody else is to wait for one that is damaged.
+                Err(error @ StoreError::Damaged { .. }) => {
+                    tracing::error!(%error, report = no, "records of a report cannot be packed, and cannot be seen");
                 }
-                Ok(true)
-            })
-            .await?;
-            if !piece.is_empty() {
-                pack(&mut piece);
+                Err(error) => return Err(error),
             }
-            self::write(&mut conn, &rows).await?;
-            conn.run(sql!("record_rows_remove"), args()).await?;
+            last = Some(no);
+            if records >= RECORDS_AT_ONCE {
+                break;
+            }
         }
         write.commit().await?;
-        Ok(!reports.is_empty())
+        Ok(last)
     }
+}
+
+async fn pack_report(conn: &mut Conn<'_>, domain: DomainId, no: i64) -> Result<usize, StoreError> {
+    let args = || Args::default().int(domain.0).int(no);
+    let mut records = Vec::new();
+    conn.walk(sql!("record_rows_of_report"), args(), |row| {
+        records.push(of_row(&row)?);
+        Ok(true)
+    })
+    .await?;
+    let rows = records.chunks(ROW_RECORDS).zip(0..).map(|(piece, nth)| NewRow {
+        domain,
+        no,
+        first: nth * ROW_RECORDS as i64,
+        content: encode(piece.iter().copied()),
+    });
+    write(conn, &rows.collect::<Vec<_>>()).await?;
+    conn.run(sql!("record_rows_remove"), args()).await?;
+    Ok(records.len())
 }
 
 /// A row of an earlier version: an IPv4 address is the signed 32 bits of the second column, the first null; an IPv6 address

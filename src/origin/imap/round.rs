@@ -211,13 +211,13 @@ impl Round<'_> {
             let (flight, fetched) = self.fetch(chunk).await;
             if let Err(error) = fetched {
                 for flight in before.into_iter().chain([flight]) {
-                    self.landed.add(flight).await?;
+                    self.land(flight).await?;
                 }
                 self.leave_for_the_next_round().await?;
                 return Err(error.into());
             }
             if let Some(before) = before.replace(flight) {
-                self.landed.add(before).await?;
+                self.land(before).await?;
                 if self.landed.is_worth_moving() {
                     self.move_what_landed().await?;
                 }
@@ -226,7 +226,7 @@ impl Round<'_> {
         let Some(last) = before else {
             return Ok(());
         };
-        self.landed.add(last).await?;
+        self.land(last).await?;
         self.move_what_landed().await
     }
 
@@ -262,6 +262,17 @@ impl Round<'_> {
         (flight, fetched)
     }
 
+    /// Waits until a chunk is committed. If it is not, what came before it is remembered.
+    async fn land(&mut self, flight: Flight) -> Result<(), Failure> {
+        match self.landed.add(flight).await {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                self.leave_for_the_next_round().await?;
+                Err(failure)
+            }
+        }
+    }
+
     /// Moves what is committed to where it belongs, and remembers how far the folder is settled.
     async fn move_what_landed(&mut self) -> Result<(), Failure> {
         let landed = std::mem::take(&mut self.landed);
@@ -284,7 +295,7 @@ impl Round<'_> {
         lost.map_or(Ok(()), Err)
     }
 
-    /// The connection is gone: what is committed is remembered.
+    /// The connection is gone, or the database does not take more: what is committed is remembered.
     async fn leave_for_the_next_round(&mut self) -> Result<(), Failure> {
         let landed = std::mem::take(&mut self.landed);
         let mut items = landed.again();
