@@ -136,6 +136,28 @@ async fn what_is_spread_is_left_alone_and_what_is_not_is_spread() {
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 3);
 }
 
+/// Else a transaction would be on a server and on the coordinator.
+#[tokio::test]
+async fn a_table_that_an_upgrade_made_is_spread_when_the_database_is_opened() {
+    let undo = match cluster() {
+        Some(_) => "select undistribute_table('records')",
+        None => "delete from pg_dist_partition where logicalrelid = 'records'::regclass",
+    };
+    let db = Database::start(Dialect::Distributed).await;
+    db.execute(undo).await;
+    let opened = Store::open(db.location.clone()).await.unwrap();
+    let done = opened.distribute().await.unwrap();
+    assert_eq!((done.now.len(), done.before.len()), (0, 7), "{done:?}");
+    // One with rows is the operator's.
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+        .await;
+    db.execute(undo).await;
+    let opened = Store::open(db.location.clone()).await.unwrap();
+    let done = opened.distribute().await.unwrap();
+    assert_eq!(done.now, ["records"]);
+    assert_eq!(db.check_sums(db.domain.id).await.messages(), 3);
+}
+
 /// Everywhere else it says what is missing; and no plain server passes for a cluster.
 #[tokio::test]
 async fn without_citus_it_is_refused_with_what_to_do() {
