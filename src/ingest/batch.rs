@@ -249,8 +249,8 @@ impl Gathering {
             if batch.is_full(&self.options, WORTH) || self.under_way.try_acquire_many(AHEAD).is_ok() {
                 break;
             }
-            // While it is busy, what comes is gathered: many are parsed on several threads.
-            if self.parser.is_idle() {
+            // While it is busy, what is large is gathered: several threads parse that.
+            if self.parser.is_idle() || batch.unparsed_bytes < SHARED_BYTES_MIN {
                 batch.parse(&self.parser);
             }
             tokio::select! {
@@ -274,12 +274,15 @@ struct Gathered {
     /// Those that are parsed or being parsed, and those that are not.
     pieces: Vec<oneshot::Receiver<Ready>>,
     jobs: Vec<Job>,
+    unparsed_bytes: usize,
 }
 
 impl Gathered {
     fn add(&mut self, job: Job) {
+        let bytes = job.message.raw.bytes.len();
         self.messages += 1;
-        self.bytes += job.message.raw.bytes.len();
+        self.bytes += bytes;
+        self.unparsed_bytes += bytes;
         self.jobs.push(job);
     }
 
@@ -290,6 +293,7 @@ impl Gathered {
 
     fn parse(&mut self, parser: &Parser) {
         if !self.jobs.is_empty() {
+            self.unparsed_bytes = 0;
             self.pieces.push(parser.parse(std::mem::take(&mut self.jobs), 0));
         }
     }
