@@ -1,9 +1,9 @@
 //! Batches: what arrived while the last transaction ran is the next one. An idle system takes a single message at once, a
 //! busy one hundreds.
 //!
-//! Two stages, so that both cores work: while a batch is being written, the next one is unpacked and parsed, what is large on
-//! rayon's threads, largest message first; what comes one by one, as it comes. Batches are written in the order in which they were gathered; on PostgreSQL, where
-//! several transactions can write at once, each is shared out by domain.
+//! Two stages, so that both cores work: while a batch is being written, the next one is unpacked and parsed, what is large
+//! on rayon's threads, largest message first; what comes one by one, as it comes. Batches are written in the order in which
+//! they were gathered; on PostgreSQL, where several transactions can write at once, each is shared out by domain.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,9 +75,7 @@ impl Room {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
         self.all.fetch_add(bytes, Ordering::Relaxed);
     }
-}
 
-impl Room {
     fn absorb(&mut self, mut other: Self) {
         *self.taken.get_mut() += std::mem::take(other.taken.get_mut());
     }
@@ -250,7 +248,7 @@ impl Gathering {
                 break;
             }
             // While it is busy, what is large is gathered: several threads parse that.
-            if self.parser.is_idle() || batch.unparsed_bytes < SHARED_BYTES_MIN {
+            if self.parser.is_idle() || batch.unparsed_bytes() < SHARED_BYTES_MIN {
                 batch.parse(&self.parser);
             }
             tokio::select! {
@@ -274,15 +272,12 @@ struct Gathered {
     /// Those that are parsed or being parsed, and those that are not.
     pieces: Vec<oneshot::Receiver<Ready>>,
     jobs: Vec<Job>,
-    unparsed_bytes: usize,
 }
 
 impl Gathered {
     fn add(&mut self, job: Job) {
-        let bytes = job.message.raw.bytes.len();
         self.messages += 1;
-        self.bytes += bytes;
-        self.unparsed_bytes += bytes;
+        self.bytes += job.message.raw.bytes.len();
         self.jobs.push(job);
     }
 
@@ -291,9 +286,12 @@ impl Gathered {
         self.messages * times >= options.batch_messages_max || self.bytes * times >= options.batch_bytes_max
     }
 
+    fn unparsed_bytes(&self) -> usize {
+        self.jobs.iter().map(|job| job.message.raw.bytes.len()).sum()
+    }
+
     fn parse(&mut self, parser: &Parser) {
         if !self.jobs.is_empty() {
-            self.unparsed_bytes = 0;
             self.pieces.push(parser.parse(std::mem::take(&mut self.jobs), 0));
         }
     }

@@ -1,7 +1,7 @@
 //! `records`: the records of a report, packed, up to [`ROW_RECORDS`] a row.
 //!
-//! Nobody looks for one record among all: each question is about one report, or goes through some. A row a record cost more
-//! to write than everything else together, and four times the space. Version 1: a head byte, then the records in the
+//! Nobody looks for one record among all: each question is about one report, or goes through some. A row a record cost as
+//! much to write as everything else together, and three times the space or more. Version 1: a head byte, then the records in the
 //! report's order. A record is a byte whose bits 0 to 5 are its verdict (`report/verdict.rs`) and whose bits 6 and 7 say
 //! what its address is (0 none, 1 IPv4, 2 IPv6), the address, its messages and the number of its evidence as LEB128.
 
