@@ -14,7 +14,7 @@ use super::super::{DomainId, StoreError, Totals};
 
 /// Days whose packed sources are in memory at a time, as they were and as they will be: one of a busy domain may take a
 /// megabyte, and a report may move as many as its window has.
-const DAYS_AT_ONCE: usize = 16;
+const DAYS_AT_ONCE: usize = 64;
 
 /// By domain and day, in the order in which rows are written (and, where rows are locked, locked).
 #[derive(Debug, Default)]
