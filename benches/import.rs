@@ -12,7 +12,7 @@ mod support;
 use std::time::Instant;
 
 use support::corpus::{self, Mail, Mix};
-use support::database::{Database, Kind, Server, own_cpu_seconds};
+use support::database::{Database, Kind, Server, cpu_seconds};
 use support::{fresh, peak_mebibytes};
 use tallymark::clock::Clock;
 use tallymark::ingest::{Belonging, Intake, IntakeOptions, RawMessage};
@@ -110,14 +110,14 @@ async fn run_once(mails: &[Mail], keep_originals: bool, kind: Kind, nodes: usize
         Some(server) if kind != Kind::Sqlite => server.cpu_seconds().await,
         _ => 0.0,
     };
-    let before = (own_cpu_seconds(), server_cpu().await);
+    let before = (cpu_seconds("self"), server_cpu().await);
     let started = Instant::now();
     let share = mails.len().div_ceil(nodes);
     let sending = intakes.iter().zip(mails.chunks(share));
     let sending = sending.map(|((intake, _, _, account), mails)| send(intake, *account, mails));
     futures_util::future::join_all(sending).await;
     let seconds = started.elapsed().as_secs_f64();
-    let cpu = (own_cpu_seconds() - before.0, server_cpu().await - before.1);
+    let cpu = (cpu_seconds("self") - before.0, server_cpu().await - before.1);
     for (intake, running, store, _) in intakes {
         drop(intake);
         running.await.expect("the intake ends");

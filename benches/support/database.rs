@@ -97,9 +97,9 @@ impl Server {
     }
 }
 
-/// CPU time of this process so far, seconds.
-pub fn own_cpu_seconds() -> f64 {
-    stat("self").map_or(0.0, |(_, own, _)| own as f64 / 100.0)
+/// CPU time of a process (its id, or "self") so far, seconds.
+pub fn cpu_seconds(process: &str) -> f64 {
+    stat(process).map_or(0.0, |(_, own, _)| own as f64 / 100.0)
 }
 
 /// The parent of a process, and the CPU time of itself and of its ended children, hundredths of a second.

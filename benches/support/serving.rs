@@ -57,6 +57,11 @@ impl Serving {
         }
     }
 
+    /// CPU time so far, seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        super::database::cpu_seconds(&self.child.id().to_string())
+    }
+
     /// Resident memory now, MiB.
     pub fn resident_mebibytes(&self) -> f64 {
         super::status_mebibytes(&self.child.id().to_string(), "VmRSS:")

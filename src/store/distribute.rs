@@ -9,7 +9,7 @@ use super::sql::sql;
 use super::{Store, StoreError, postgres};
 
 /// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 7] = [
+pub(super) const DISTRIBUTED: [&str; 8] = [
     "reports",
     "evidence",
     "records",
@@ -17,6 +17,7 @@ pub(super) const DISTRIBUTED: [&str; 7] = [
     "daily_sources",
     "daily_facets",
     "originals",
+    "originals_by_digest",
 ];
 
 macro_rules! statements {
@@ -29,6 +30,7 @@ pub(super) const HOT: &[(&str, &str)] = statements![
     "report_before" "report_latest"
     "daily_sources_by_slot" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_range"
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
+    "domain_clear_originals_by_digest" "original_by_digest_purge" "originals_by_digest_old"
     "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
     "original_add" "original_of_report" "original_purge" "originals_old" "record_add" "records_old" "records_of_report" "records_purge"
     "report_add" "report_after" "report_all_after" "report_arrived" "report_by_content" "report_by_identity"

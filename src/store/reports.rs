@@ -55,14 +55,9 @@ impl Store {
         let identity = IdentityKey::from_slice(row.blob(23)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
         let args = Args::default().int(domain.0).blob(&identity.0).int(no.0);
         let conflicts = conn.all(sql!("report_conflicts"), args).await?;
-        let original_kept = match row.opt_blob(24)? {
-            None => false,
-            Some(digest) => {
-                let args = Args::default().int(domain.0).blob(digest);
-                conn.first(sql!("report_original_kept"), args).await?.is_some()
-            }
-        };
-        let provenance = row.opt_text(25)?.map(|json| Provenance::from_json(&json));
+        let args = Args::default().int(domain.0).int(no.0);
+        let original_kept = conn.first(sql!("report_original_kept"), args).await?.is_some();
+        let provenance = row.opt_text(24)?.map(|json| Provenance::from_json(&json));
         if let Some(None) = provenance {
             return Err(damaged("provenance is not readable"));
         }

@@ -66,15 +66,20 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         conn.hold(vec![DomainId(domain)]).await?;
-        let args = Args::default().int(domain).int(before).int(AT_ONCE);
-        let old = conn.all(sql!("originals_old"), args).await?;
+        let args = || Args::default().int(domain).int(before).int(AT_ONCE);
+        let old = conn.all(sql!("originals_old"), args()).await?;
         for row in &old {
-            let args = Args::default().int(domain).blob(row.blob(0)?);
+            let args = Args::default().int(domain).int(row.int(0)?);
             conn.run(sql!("original_purge"), args).await?;
         }
+        let by_digest = conn.all(sql!("originals_by_digest_old"), args()).await?;
+        for row in &by_digest {
+            let args = Args::default().int(domain).blob(row.blob(0)?);
+            conn.run(sql!("original_by_digest_purge"), args).await?;
+        }
         write.commit().await?;
-        purged.originals += old.len() as u64;
-        Ok(old.len() as i64 >= AT_ONCE)
+        purged.originals += (old.len() + by_digest.len()) as u64;
+        Ok(old.len().max(by_digest.len()) as i64 >= AT_ONCE)
     }
 
     /// Some records of reports whose window begins in a range, unix seconds, of which what is done with is taken off.

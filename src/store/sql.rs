@@ -34,9 +34,10 @@ mod tests {
     ];
 
     /// Statements that are led by the domain alone on purpose: they remove all that it has, or stop after a few rows.
-    const WHOLE_DOMAINS: [&str; 5] = [
+    const WHOLE_DOMAINS: [&str; 6] = [
         "domain_clear_evidence",
         "domain_clear_originals",
+        "domain_clear_originals_by_digest",
         "domain_clear_records",
         "domain_clear_reports",
         "report_latest",
@@ -75,7 +76,7 @@ mod tests {
             assert_eq!(scans, SCANS.contains(&&*name), "{name}: {lines:?}");
             // A domain may have millions of these rows: a look-up that is led by the domain alone reads all of them.
             let whole = lines.iter().any(|line| {
-                ["reports", "records", "evidence", "originals"]
+                ["reports", "records", "evidence", "originals", "originals_by_digest"]
                     .iter()
                     .any(|table| line.starts_with(&format!("SEARCH {table} ")) && line.ends_with("(domain_id=?)"))
             });

@@ -11,6 +11,7 @@ use super::super::rollup::Change;
 use super::super::sql::sql;
 use super::super::{DomainId, NewMessage, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
+use super::keep::Originals;
 use super::place::Names;
 use super::report_of;
 use super::rollups::Moves;
@@ -23,13 +24,13 @@ pub(super) async fn insert(
     decisions: &Decisions,
     names: &Names,
     moves: &mut Moves,
-    keep_originals: bool,
+    originals: &Originals,
 ) -> Result<(), StoreError> {
     // In the order of the primary keys: rows of one domain go in side by side.
     let mut fresh: Vec<&Decision> = decisions.new_reports().collect();
     fresh.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
     conn.bulk(sql!("report_add"), &fresh, |args, decision| {
-        bind_report(args, batch, decision, keep_originals)
+        bind_report(args, batch, decision, originals)
     })
     .await?;
     let known = intern(conn, memory, batch, &fresh, names).await?;
@@ -44,7 +45,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, keep_originals: bool) {
+fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, originals: &Originals) {
     let message = &batch[decision.claim.message];
     let new = report_of(batch, &decision.claim);
     let (report, totals) = (&new.report, &new.totals);
@@ -80,7 +81,7 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, keep_
     args.push_text(&metadata.report_id);
     args.push_text(&reports::policy_json(&report.policy));
     args.push_text(&reports::detail_json(report, &new.warnings));
-    args.push_opt_blob(keep_originals.then_some(&message.digest[..]));
+    args.push_opt_int(originals.number(&decision.claim).map(|no| no.0));
     let provenance = batch[decision.carrier].provenance.as_ref();
     args.push_opt_text(provenance.map(Provenance::to_json).as_deref());
 }

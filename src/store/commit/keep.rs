@@ -8,11 +8,11 @@ use super::super::db::{Args, Conn, Lock};
 use super::super::memory::Memory;
 use super::super::sql::sql;
 use super::super::{
-    Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, SetAsideId, SetAsideKind, SetAsideNote, StoreError,
-    set_aside,
+    Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, ReportNo, SetAsideId, SetAsideKind, SetAsideNote,
+    StoreError, set_aside,
 };
 use super::decide::Decisions;
-use super::place;
+use super::place::{self, Claim};
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
 const COPIES_BYTES_MAX: usize = 64 << 20;
@@ -23,32 +23,41 @@ const DETAIL_BYTES_MAX: usize = 1_024;
 /// Bytes of copies that were made of each message of a batch, by its position.
 pub(super) type Copies = BTreeMap<usize, usize>;
 
-/// Keeps the messages of new reports, once a domain.
-pub(super) async fn originals(
-    conn: &mut Conn<'_>,
-    batch: &[NewMessage],
-    decisions: &Decisions,
-    copies: &mut Copies,
-) -> Result<(), StoreError> {
-    let mut kept: Vec<(DomainId, usize)> = decisions
-        .new_reports()
-        .map(|decision| (decision.claim.domain, decision.claim.message))
-        .collect();
-    kept.sort_unstable();
-    kept.dedup();
-    kept.retain(|(_, message)| {
-        let bytes = copies.entry(*message).or_default();
-        *bytes += batch[*message].bytes.len();
-        *bytes <= COPIES_BYTES_MAX
-    });
-    conn.bulk(sql!("original_add"), &kept, |args, (domain, message)| {
-        let message = &batch[*message];
-        args.push_int(domain.0);
-        args.push_blob(&message.digest);
-        args.push_int(message.received_at);
-        args.push_blob(&message.bytes);
-    })
-    .await
+/// The messages of new reports, by position, that are kept, once a domain, each under the number of the first of these.
+#[derive(Default)]
+pub(super) struct Originals(BTreeMap<(DomainId, usize), ReportNo>);
+
+impl Originals {
+    pub fn of(batch: &[NewMessage], decisions: &Decisions, copies: &mut Copies) -> Self {
+        let mut kept = BTreeMap::new();
+        for decision in decisions.new_reports() {
+            let original = (decision.claim.domain, decision.claim.message);
+            kept.entry(original).or_insert(decision.no);
+        }
+        kept.retain(|(_, message), _| {
+            let bytes = copies.entry(*message).or_default();
+            *bytes += batch[*message].bytes.len();
+            *bytes <= COPIES_BYTES_MAX
+        });
+        Self(kept)
+    }
+
+    /// Under which number the message of a report is kept.
+    pub fn number(&self, claim: &Claim) -> Option<ReportNo> {
+        self.0.get(&(claim.domain, claim.message)).copied()
+    }
+
+    pub async fn write(&self, conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<(), StoreError> {
+        let kept: Vec<_> = self.0.iter().collect();
+        conn.bulk(sql!("original_add"), &kept, |args, ((domain, message), no)| {
+            let message = &batch[*message];
+            args.push_int(domain.0);
+            args.push_int(no.0);
+            args.push_int(message.received_at);
+            args.push_blob(&message.bytes);
+        })
+        .await
+    }
 }
 
 /// A row of `set_aside` to be.

@@ -16,7 +16,7 @@ use super::sql::sql;
 use super::{Belonging, DomainId, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport};
 
 use decide::Decisions;
-use keep::Copies;
+use keep::{Copies, Originals};
 use place::{Claim, Names};
 use rollups::Moves;
 
@@ -117,21 +117,15 @@ async fn count(
 ) -> Result<Vec<(Claim, StoredReport)>, StoreError> {
     let mut decisions = decide::decide(conn, memory, batch, claims).await?;
     let mut moves = Moves::default();
-    insert::insert(
-        conn,
-        memory,
-        batch,
-        &decisions,
-        names,
-        &mut moves,
-        options.keep_originals,
-    )
-    .await?;
+    let originals = if options.keep_originals {
+        Originals::of(batch, &decisions, copies)
+    } else {
+        Originals::default()
+    };
+    insert::insert(conn, memory, batch, &decisions, names, &mut moves, &originals).await?;
     decisions.apply_changes(conn, batch, &mut moves).await?;
     moves.apply(conn).await?;
-    if options.keep_originals {
-        keep::originals(conn, batch, &decisions, copies).await?;
-    }
+    originals.write(conn, batch).await?;
     Ok(stored(batch, &decisions))
 }
 

@@ -1,2 +1,2 @@
 -- Drops an original. Primary key.
-delete from originals where domain_id = $1 and digest = $2
+delete from originals where domain_id = $1 and report_no = $2

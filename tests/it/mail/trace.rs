@@ -87,12 +87,14 @@ impl Program {
     }
 }
 
-/// How many messages were acknowledged, each after a sync that began after it was written; else the first that was not.
+/// How many messages were acknowledged, each after a sync that began after it was committed; else the first that was not.
 fn acknowledged_in_time(trace: &str) -> Result<usize, String> {
     let mut unfinished: HashMap<&str, (&str, HashSet<&str>)> = HashMap::new();
     // By connection: what it sent last.
     let mut received: HashMap<&str, &str> = HashMap::new();
     let (mut written, mut durable, mut acknowledged) = (HashSet::new(), HashSet::new(), HashSet::new());
+    // In the log, of a transaction whose last frame is not yet there.
+    let (mut uncommitted, mut is_last_frame) = (Vec::new(), false);
     for line in trace.lines() {
         let (thread, call) = line.split_once(' ').ok_or(line)?;
         let call = call.trim_start();
@@ -119,7 +121,15 @@ fn acknowledged_in_time(trace: &str) -> Result<usize, String> {
                 continue;
             };
             if begin.starts_with("pwrite64") && file(begin).ends_with("-wal") {
-                written.extend(marks(begin));
+                // A frame's header comes before its page.
+                if call_bytes(begin) == Some(FRAME_HEADER_BYTES) {
+                    is_last_frame = commits(begin);
+                    continue;
+                }
+                uncommitted.extend(marks(begin));
+                if is_last_frame {
+                    written.extend(uncommitted.drain(..));
+                }
             } else if begin.contains("sync(") && file(begin).ends_with("-wal") && end.ends_with("= 0") {
                 durable.extend(written_before);
             } else if begin.starts_with("recvfrom") || begin.starts_with("read") {
@@ -131,6 +141,42 @@ fn acknowledged_in_time(trace: &str) -> Result<usize, String> {
         }
     }
     Ok(acknowledged.len())
+}
+
+const FRAME_HEADER_BYTES: usize = 24;
+
+/// How many bytes a call writes, as in `pwrite64(9</tmp/a-wal>, "...", 24, 4152) = 24`.
+fn call_bytes(call: &str) -> Option<usize> {
+    let (_, arguments) = call.rsplit_once("\", ")?;
+    arguments.split(',').next()?.parse().ok()
+}
+
+/// Whether the header of a frame is that of the last of its transaction: bytes 4 to 7 are then the size of the database.
+/// <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>
+fn commits(header: &str) -> bool {
+    let text = header.split_once('"').map_or("", |(_, text)| text);
+    let mut chars = text.chars().peekable();
+    let mut byte = || {
+        let first = chars.next()?;
+        if first != '\\' {
+            return Some(first as u32);
+        }
+        // As strace escapes: up to three octal digits, or a letter, which is never zero.
+        let mut value = None;
+        while let Some(digit) = chars
+            .peek()
+            .and_then(|char| char.to_digit(8))
+            .filter(|_| value.is_none_or(|(_, count)| count < 3))
+        {
+            chars.next();
+            let (so_far, count) = value.unwrap_or((0, 0));
+            value = Some((so_far * 8 + digit, count + 1));
+        }
+        Some(value.map_or_else(|| chars.next().map_or(0, u32::from), |(value, _)| value))
+    };
+    (0..8)
+        .filter_map(|nth| Some((nth, byte()?)))
+        .any(|(nth, byte)| nth >= 4 && byte != 0)
 }
 
 /// The open file of a call, as in `fdatasync(9</tmp/a-wal>)`.

@@ -147,6 +147,7 @@ async fn a_domain_removed_under_a_writer_leaves_nothing_behind() {
         "daily_sources",
         "daily_facets",
         "originals",
+        "originals_by_digest",
     ] {
         let orphans = format!(
             "do $$ begin if exists (select 1 from {table} where domain_id <> {}) then raise '{table}'; end if; end $$",
