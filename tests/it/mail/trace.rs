@@ -192,3 +192,17 @@ fn marks(text: &str) -> impl Iterator<Item = &str> {
         rest.find('x').map(|end| &rest[..end])
     })
 }
+
+#[test]
+fn the_last_frame_of_a_transaction_is_told_from_the_others() {
+    let header = |size| format!(r#"pwrite64(9</tmp/a-wal>, "\0\0\0\1{size}\237\"x", 24, 4152) = 24"#);
+    assert_eq!(call_bytes(&header(r"\0\0\0\0")), Some(FRAME_HEADER_BYTES));
+    for (size, last) in [
+        (r"\0\0\0\0", false),
+        (r"\0\0\0\7", true),
+        (r"\0\0 \0", true),
+        (r"\0\0\n\0", true),
+    ] {
+        assert_eq!(commits(&header(size)), last, "{size}");
+    }
+}
