@@ -27,7 +27,7 @@ pub struct Purged {
 }
 
 const DAY_MILLIS: Millis = 86_400_000;
-/// Originals, reports or messages dropped in one transaction.
+/// Originals (and as many of a database of before), reports or messages dropped in one transaction.
 const AT_ONCE: i64 = 200;
 /// Records, too; a larger report goes in a transaction of its own.
 const RECORDS_AT_ONCE: u64 = 100_000;

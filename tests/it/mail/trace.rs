@@ -156,7 +156,7 @@ fn call_bytes(call: &str) -> Option<usize> {
 fn commits(header: &str) -> bool {
     let text = header.split_once('"').map_or("", |(_, text)| text);
     let mut chars = text.chars().peekable();
-    let mut byte = || {
+    let byte = || {
         let first = chars.next()?;
         if first != '\\' {
             return Some(first as u32);
@@ -174,9 +174,7 @@ fn commits(header: &str) -> bool {
         }
         Some(value.map_or_else(|| chars.next().map_or(0, u32::from), |(value, _)| value))
     };
-    (0..8)
-        .filter_map(|nth| Some((nth, byte()?)))
-        .any(|(nth, byte)| nth >= 4 && byte != 0)
+    std::iter::from_fn(byte).take(8).skip(4).any(|byte| byte != 0)
 }
 
 /// The open file of a call, as in `fdatasync(9</tmp/a-wal>)`.

@@ -34,6 +34,8 @@ async fn fill(db: &Database) {
     for nth in 0..40 {
         db.commit(vec![new_report(&nth.to_string(), day(nth), &SOURCES)]).await;
     }
+    let before = db.commit(vec![new_report("before", day(50), &SOURCES)]).await.reports[0].no;
+    db.keep_original_as_before(before).await;
     // A duplicate, a conflict that is won, a report about a domain that is not registered, other mail.
     db.commit(vec![new_report("1", day(1), &SOURCES)]).await;
     let again = report("2", day(2), &SOURCES[..1]);

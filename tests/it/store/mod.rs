@@ -25,7 +25,8 @@ use tallymark::report::{
 };
 use tallymark::store::{
     Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Location, Mode,
-    NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, SourceQuery, Store, TlsMode, Totals,
+    NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, ReportNo, SourceQuery, Store, TlsMode,
+    Totals,
 };
 
 use crate::postgres::Server;
@@ -149,6 +150,25 @@ impl Database {
             Location::File(path) => crate::sqlite(path, statement).await,
             Location::Server(url) => crate::postgres::execute(url, statement).await,
         }
+    }
+
+    /// Has the original of a report lie where an earlier version would have put it. Any blob does for a digest.
+    pub async fn keep_original_as_before(&self, no: ReportNo) {
+        self.execute(&format!(
+            "insert into originals_by_digest (domain_id, digest, received_at, bytes)
+             select reports.domain_id, content_key, originals.received_at, bytes
+             from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = original_no
+             where reports.report_no = {}",
+            no.0
+        ))
+        .await;
+        self.execute(&format!(
+            "update reports set original_digest = content_key, original_no = null where report_no = {}",
+            no.0
+        ))
+        .await;
+        self.execute(&format!("delete from originals where report_no = {}", no.0))
+            .await;
     }
 
     pub async fn commit(&self, reports: Vec<NewReport>) -> Outcome {

@@ -77,15 +77,23 @@ async fn originals_go_some_at_a_time_until_none_is_left(db: Database) {
 on_both!(reports_of_one_mail_share_its_original);
 async fn reports_of_one_mail_share_its_original(db: Database) {
     let new = |id, nth| new_report(id, day(nth), &[("192.0.2.1", 3, true)]);
-    db.commit(vec![new("0", 0)]).await;
-    let both = db.commit(vec![new("1", 1), new("2", 2)]).await;
-    assert_eq!(both.reports.len(), 2);
-    for report in &both.reports {
-        let original = db.store.original(db.domain.id, report.no).await.unwrap().unwrap();
-        assert_eq!(original.received_at, NOW);
+    let messages = [
+        vec![new("0", 0)],
+        vec![new("1", 1), new("2", 2)],
+        vec![new("1", 1), new("3", 3)],
+    ]
+    .map(|reports| message(db.account.id, reports));
+    let bytes = messages.each_ref().map(|message| message.bytes.clone());
+    let outcomes = db.commit_all(messages.into()).await;
+    assert_eq!(outcomes[2].reports[0].fate, Fate::Duplicate);
+    let brought = [(0, 0, 0), (1, 0, 1), (1, 1, 1), (2, 0, 1), (2, 1, 2)];
+    for (outcome, report, message) in brought {
+        let no = outcomes[outcome].reports[report].no;
+        let original = db.store.original(db.domain.id, no).await.unwrap().unwrap();
+        assert_eq!(original.bytes, bytes[message]);
     }
     let purged = db.store.purge(KEEP, NOW + 31 * DAY).await.unwrap();
-    assert_eq!(purged.originals, 2, "one a mail");
+    assert_eq!(purged.originals, 3, "one a mail");
 }
 
 on_both!(originals_of_before_stay_under_their_digest_until_their_time_is_over);
@@ -93,16 +101,7 @@ async fn originals_of_before_stay_under_their_digest_until_their_time_is_over(db
     let new = |id, nth| new_report(id, day(nth), &[("192.0.2.1", 3, true)]);
     let old = db.commit(vec![new("1", 0)]).await.reports[0].no;
     let before = db.store.original(db.domain.id, old).await.unwrap().unwrap();
-    // As an earlier version would have written it. Any blob does for a digest.
-    db.execute(
-        "insert into originals_by_digest (domain_id, digest, received_at, bytes)
-         select reports.domain_id, content_key, originals.received_at, bytes
-         from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = original_no",
-    )
-    .await;
-    db.execute("update reports set original_digest = content_key, original_no = null")
-        .await;
-    db.execute("delete from originals").await;
+    db.keep_original_as_before(old).await;
     let young = db.commit(vec![new("2", 1)]).await.reports[0].no;
 
     let kept = async |no| db.store.report(db.domain.id, no).await.unwrap().unwrap().original_kept;
