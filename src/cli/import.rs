@@ -22,6 +22,7 @@ use super::progress::Progress;
 use crate::app::{App, claim_earlier_ones};
 use crate::ingest::{Belonging, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage};
 use crate::origin::files::{FileMessage, Unreadable};
+use crate::store::Millis;
 
 /// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,10 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
 
     let progress = Arc::new(Progress::new(app.clock.clone(), "messages"));
     let began = app.clock.monotonic();
+    let records_days = app.config.retention.records_days;
     let mut tally = Tally::default();
+    tally.old_before = oldest_kept(records_days, app.clock.now());
+    tally.records_days = records_days;
     let stopped = import(&app, args.paths, belonging, &progress, &mut tally).await;
     progress.finish();
     if args.add_domains {
@@ -88,6 +92,11 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Windows that ended before this instant, unix seconds, are older than records are kept; `None` if these are kept for ever.
+fn oldest_kept(records_days: u32, now: Millis) -> Option<i64> {
+    (records_days > 0).then(|| now.div_euclid(1_000) - i64::from(records_days) * 86_400)
 }
 
 /// Feeds every message to the intake, many at a time, in the order of the files; returns when all are answered.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::Context;
 use super::progress::Progress;
 use super::text::{Align, Table, counted, escape};
+use crate::store::Verified;
 
 /// Recount everything from the records and compare with every figure that is served.
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,7 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
             "reports": verified.reports,
             "records": verified.records,
             "messages": verified.messages,
+            "not_recounted": verified.not_recounted,
             "discrepancies": discrepancies,
         });
         writeln!(out, "{summary}")?;
@@ -53,12 +55,19 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
             counted(verified.records, "record", "records"),
             counted(verified.messages, "message", "messages"),
         )?;
+        if verified.not_recounted > 0 {
+            writeln!(
+                out,
+                "{} could not be recounted: retention has dropped the records. The days of these reports were left out",
+                counted(verified.not_recounted, "report", "reports"),
+            )?;
+        }
         let mut table = Table::new(&[("domain", Align::Left), ("what differs", Align::Left)]);
         for found in &verified.discrepancies {
             table.row([escape(&found.domain).into_owned(), found.what.clone()]);
         }
         if table.is_empty() {
-            writeln!(out, "all figures agree")?;
+            writeln!(out, "{}", all_agree(&verified))?;
         } else {
             writeln!(
                 out,
@@ -72,4 +81,12 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn all_agree(verified: &Verified) -> &'static str {
+    match (verified.reports, verified.not_recounted) {
+        (0, 1..) => "nothing was compared",
+        (_, 1..) => "all figures that could be recounted agree",
+        _ => "all figures agree",
+    }
 }

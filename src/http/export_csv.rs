@@ -3,7 +3,7 @@
 use super::records::result_word;
 use crate::clock::format_instant;
 use crate::csv::{Row, dkim, reasons, spf};
-use crate::store::ExportedRecord;
+use crate::store::{ExportedRecord, StoredRecord};
 
 const COLUMNS: &[&str] = &[
     "id",
@@ -34,6 +34,7 @@ const COLUMNS: &[&str] = &[
     "dkim",
     "spf",
     "reasons",
+    "records_kept",
 ];
 
 /// The first line.
@@ -43,10 +44,10 @@ pub(super) fn header() -> Vec<u8> {
     row.finish()
 }
 
-/// One line. Results are `result domain/selector`, several of them separated by `; `.
+/// One line. A report whose rows are no longer kept has one, with the cells of a row empty. Results are `result domain/selector`, several of them separated by `; `.
 pub(super) fn write(out: &mut Vec<u8>, exported: &ExportedRecord) {
-    let (report, record) = (&*exported.report, &exported.record);
-    let (policy, evidence) = (&report.policy, &*record.evidence);
+    let report = &*exported.report;
+    let policy = &report.policy;
     let instant = |seconds: i64| format_instant(seconds.saturating_mul(1_000));
     let mut row = Row::default();
     row.show(report.no);
@@ -66,6 +67,19 @@ pub(super) fn write(out: &mut Vec<u8>, exported: &ExportedRecord) {
     }
     row.show_some(policy.pct);
     row.show_some(policy.testing);
+    match &exported.record {
+        Some(record) => write_record(&mut row, record),
+        None => (0..RECORD_COLUMNS).for_each(|_| row.cell("")),
+    }
+    row.show(report.records_kept);
+    out.extend_from_slice(&row.finish());
+}
+
+/// Columns from `source_ip` to `reasons`.
+const RECORD_COLUMNS: usize = 12;
+
+fn write_record(row: &mut Row, record: &StoredRecord) {
+    let evidence = &*record.evidence;
     row.show_some(record.source);
     row.show(record.count);
     row.cell(result_word(record));
@@ -78,5 +92,4 @@ pub(super) fn write(out: &mut Vec<u8>, exported: &ExportedRecord) {
     row.cell(&dkim(evidence));
     row.cell(&spf(evidence));
     row.cell(&reasons(evidence));
-    out.extend_from_slice(&row.finish());
 }

@@ -1,4 +1,5 @@
-//! An export as NDJSON: a row a line, with its report and all its evidence.
+//! An export as NDJSON: a row a line, with its report and all its evidence. A report whose rows are no longer kept has one
+//! line, without a row.
 
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use crate::store::ExportedRecord;
 struct Line<'a> {
     report: ReportOfLine<'a>,
     #[serde(flatten)]
-    record: RecordBody<'a>,
+    record: Option<RecordBody<'a>>,
 }
 
 /// The report that a line is from.
@@ -37,6 +38,8 @@ struct ReportOfLine<'a> {
     received_at: String,
     /// Did the mail that carried it pass DMARC: `pass`, `fail`, `none` or `unknown`.
     authenticated: &'static str,
+    /// False: retention has dropped its rows, and the line has none.
+    records_kept: bool,
 }
 
 /// One line.
@@ -55,8 +58,9 @@ pub(super) fn write(out: &mut Vec<u8>, exported: &ExportedRecord) {
             policy: PolicyBody::from(&report.policy),
             received_at: format_instant(report.received_at),
             authenticated: report.authenticated.word(),
+            records_kept: report.records_kept,
         },
-        record: RecordBody::from(&exported.record),
+        record: exported.record.as_ref().map(RecordBody::from),
     };
     serde_json::to_writer(&mut *out, &line).expect("texts and numbers are always JSON, and memory takes them");
     out.push(b'\n');

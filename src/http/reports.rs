@@ -70,8 +70,10 @@ pub(super) struct ReportItem {
     partial: bool,
     /// False for a report that contradicts another, counted one: it is in no sum.
     counted: bool,
-    /// Rows.
+    /// Rows that it came with.
     record_count: u64,
+    /// False once retention has dropped its rows: its figures stay. Importing the report again brings the rows back.
+    records_kept: bool,
 }
 
 /// A page of reports, newest window first.
@@ -104,9 +106,9 @@ pub(super) struct ReportBody<'a> {
     conflicts: Vec<i64>,
     /// Where it came from and how far that can be trusted.
     provenance: Provenance,
-    /// A page of its rows, in their order.
+    /// A page of its rows, in their order; none where `records_kept` is false.
     records: Vec<RecordBody<'a>>,
-    /// Of the rows.
+    /// Of the rows that are kept.
     pagination: Pagination,
 }
 
@@ -341,6 +343,7 @@ impl From<ReportSummary> for ReportItem {
             partial: summary.partial,
             counted: summary.counted,
             record_count: summary.records,
+            records_kept: summary.records_kept,
         }
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct SourceDetail<'a> {
     source: SourceBody,
     /// Records of newer windows first.
     records: Vec<SourceRecord<'a>>,
+    /// Reports looked through for this answer whose records are no longer kept: retention has dropped them. They can hold
+    /// records of this address; its figures count them still.
+    reports_without_records: u64,
     /// Where the list goes on, for the parameter `before`; null at its end.
     #[schemars(example = &"1774137600_1")]
     next: Option<String>,
@@ -113,6 +116,7 @@ fn detail(found: &SourceRecords) -> Result<SourceDetail<'_>, ApiError> {
     Ok(SourceDetail {
         source: SourceBody::from(source),
         records: records.collect(),
+        reports_without_records: found.without_records,
         next: found.next.map(|(begin, no)| format!("{begin}_{no}")),
     })
 }

@@ -30,6 +30,8 @@ pub(super) struct Taken {
     reports: Vec<TakenReport>,
     /// Reports that were here already: each was counted once, and still is.
     duplicates: u64,
+    /// Of these, reports whose rows retention had dropped: the rows are kept again.
+    restored: u64,
     /// What could not be read, or does not belong here; it is kept.
     quarantined: Vec<TakenAside>,
 }
@@ -94,6 +96,7 @@ pub(super) async fn taken(store: &Store, outcomes: Vec<Outcome>) -> Result<Taken
     let mut taken = Taken {
         reports: Vec::new(),
         duplicates: 0,
+        restored: 0,
         quarantined: Vec::new(),
     };
     for outcome in outcomes {
@@ -103,6 +106,7 @@ pub(super) async fn taken(store: &Store, outcomes: Vec<Outcome>) -> Result<Taken
                 Fate::Conflict => "conflict",
                 Fate::Duplicate => {
                     taken.duplicates += 1;
+                    taken.restored += u64::from(stored.restored);
                     continue;
                 }
             };

@@ -139,6 +139,15 @@ impl Failure {
         }
     }
 
+    /// It was there, and retention has dropped it.
+    pub fn gone(message: &str) -> Self {
+        Self {
+            status: StatusCode::GONE,
+            message: message.to_owned(),
+            fields: Vec::new(),
+        }
+    }
+
     pub fn refused(message: &str) -> Self {
         Self {
             status: StatusCode::FORBIDDEN,

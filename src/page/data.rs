@@ -124,7 +124,12 @@ answers! {
         first_seen: String,
         last_seen: String,
     }
-    SourceDetail { source: Source, records: Vec<SourceRecord>, next: Option<String> }
+    SourceDetail {
+        source: Source,
+        records: Vec<SourceRecord>,
+        reports_without_records: u64,
+        next: Option<String>,
+    }
     ReportMention { id: i64, org_name: Option<String>, date_range_begin: String, date_range_end: String }
 
     ReporterList { reporters: Vec<Reporter>, pagination: Pagination }
@@ -169,6 +174,7 @@ answers! {
         partial: bool,
         counted: bool,
         record_count: u64,
+        records_kept: bool,
     }
     Warning { kind: String, detail: String, offset: Option<u64> }
     Provenance { original_kept: bool, mail: Option<Mail> }
@@ -236,7 +242,7 @@ answers! {
         arrivals: u64,
         size_bytes: u64,
     }
-    Taken { reports: Vec<TakenReport>, duplicates: u64, quarantined: Vec<TakenAside> }
+    Taken { reports: Vec<TakenReport>, duplicates: u64, restored: u64, quarantined: Vec<TakenAside> }
     TakenAside { kind: String, reason: String, detail: String, leaf: String }
 }
 

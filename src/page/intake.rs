@@ -95,6 +95,7 @@ pub(super) async fn upload(
             p #uploaded role="status" {
                 b { (counted(taken.reports.len() as u64, "new report", "new reports")) } ", "
                 (counted(taken.duplicates, "was here already", "were here already")) ", "
+                @if taken.restored > 0 { (counted(taken.restored, "report has", "reports have")) " its records back, " }
                 (counted(taken.quarantined.len() as u64, "part could not be read", "parts could not be read")) "."
             }
             @if !taken.reports.is_empty() { ul {

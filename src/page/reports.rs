@@ -105,6 +105,7 @@ pub(super) fn notes(report: &Report) -> Markup {
         @if report.authenticated == "fail" { span .chip.bad title="The mail that carried it failed DMARC" { "not authentic" } " " }
         @if report.warnings > 0 { span .chip.odd { (counted(report.warnings, "warning", "warnings")) } " " }
         @if report.partial { span .chip.bad { "broken off" } " " }
+        @if !report.records_kept { span .chip title="retention.records_days is over; its figures stay" { "records dropped" } " " }
         @if !report.counted { span .chip.bad title="It contradicts another report, which counts" { "not counted" } " " }
         @if report.arrivals > 1 { span .chip title="It is counted once" { "came " (report.arrivals) " times" } }
     }
@@ -175,9 +176,12 @@ pub(super) async fn show(
             }
         }
         section .card aria-labelledby="records" {
-            div .head { h2 #records { "Records" } (csv_link(&format!("{base}/records.csv"))) }
+            div .head {
+                h2 #records { "Records" }
+                @if report.records_kept { (csv_link(&format!("{base}/records.csv"))) }
+            }
             (done(&report.dispositions))
-            (records(&id, &detail.records))
+            @if report.records_kept { (records(&id, &detail.records)) } @else { (dropped(report)) }
             (pages(&detail.pagination, ("record", "records"), to))
         }
     };
@@ -256,9 +260,19 @@ fn provenance(mail: &Mail) -> Markup {
     }
 }
 
+/// Stands for the records that retention has dropped.
+fn dropped(report: &Report) -> Markup {
+    html! {
+        p .muted #dropped {
+            "Its " (counted(report.record_count, "record is", "records are"))
+            " no longer kept: retention.records_days is over. The figures stay. Import the report again to keep its records again."
+        }
+    }
+}
+
 fn records(id: &str, records: &[Record]) -> Markup {
     if records.is_empty() {
-        return html! { p .muted { "No records: the report has none, or they are gone with age; its sums stay." } };
+        return html! { p .muted { "No records on this page." } };
     }
     html! {
         div .scroll tabindex="0" role="region" aria-label="Records" {
@@ -342,6 +356,10 @@ pub(super) async fn records_csv(
     Path((id, number)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/reports/{}", query_escaped(&number)))?;
+    let detail: ReportDetail = visitor.api.get(&path).await?;
+    if !detail.report.records_kept {
+        return Err(Failure::gone("The records of this report are no longer kept"));
+    }
     let columns = &[
         ("source_ip", "/source_ip"),
         ("messages", "/count"),

@@ -9,7 +9,8 @@ use super::data::{Sender, SenderList, Source, SourceDetail, SourceList};
 use super::domain::{Tab, below, done, find, page, range_form};
 use super::export;
 use super::parts::{
-    csv_link, empty, grouped, hostile, hostile_or_dash, pages, percent_text, query_escaped, rate, sortable, time,
+    counted, csv_link, empty, grouped, hostile, hostile_or_dash, pages, percent_text, query_escaped, rate, sortable,
+    time,
 };
 use super::query::{Asked, RANGE};
 use super::reports::record_cells;
@@ -207,8 +208,14 @@ pub(super) async fn one(
                 (csv_link(&format!("{base}/records.csv{}", asked.only(&["days", "from", "to", "before"]))))
             }
             (done(&source.dispositions))
+            @if detail.reports_without_records > 0 {
+                p .muted #dropped {
+                    (counted(detail.reports_without_records, "report of these days no longer has", "reports of these days no longer have"))
+                    " its records: retention.records_days is over. The figures above count them still."
+                }
+            }
             @if detail.records.is_empty() {
-                p .muted { "None in the reports looked through: the records may be gone with age, or in older reports." }
+                p .muted { "No records in the reports looked through." }
             } @else {
                 div .scroll tabindex="0" role="region" aria-label="Records" {
                     table .cards.records {

@@ -19,7 +19,7 @@ const PIECES: usize = 2;
 
 impl Store {
     /// Every record of the counted reports whose window begins in the range, oldest first, in pieces of at most a few
-    /// thousand. A slow receiver makes the reader wait, not memory grow; dropping it ends the walk. No connection is
+    /// thousand. A report whose records retention has dropped has one entry, without a record. A slow receiver makes the reader wait, not memory grow; dropping it ends the walk. No connection is
     /// held between pieces, so an export takes nothing from the other readers while it waits.
     pub fn export(&self, domain: DomainId, range: DayRange) -> mpsc::Receiver<Result<Vec<ExportedRecord>, StoreError>> {
         let (sender, receiver) = mpsc::channel(PIECES);
@@ -76,6 +76,10 @@ impl Store {
         piece: &mut Vec<ExportedRecord>,
         sender: &mpsc::Sender<Result<Vec<ExportedRecord>, StoreError>>,
     ) -> Result<Option<()>, StoreError> {
+        if !report.records_kept {
+            piece.push(ExportedRecord { report, record: None });
+            return Ok(Some(()));
+        }
         let mut from = 0;
         while from < report.records {
             let mut conn = self.read().await?;
@@ -89,7 +93,7 @@ impl Store {
             from += records.len() as u64;
             piece.extend(records.into_iter().map(|record| ExportedRecord {
                 report: Arc::clone(&report),
-                record,
+                record: Some(record),
             }));
             if piece.len() >= RECORDS_AT_ONCE && sender.send(Ok(std::mem::take(piece))).await.is_err() {
                 return Ok(None);

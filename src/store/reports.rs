@@ -79,7 +79,7 @@ impl Store {
         }))
     }
 
-    /// A page of a report's records, in its order, and how many there are.
+    /// A page of a report's records, in its order, and how many there are: none where retention has dropped them.
     pub async fn records(
         &self,
         domain: DomainId,
@@ -92,7 +92,7 @@ impl Store {
         let Some(row) = conn.first(sql!("report_by_no"), args).await? else {
             return Ok((Vec::new(), 0));
         };
-        let total = row.count(11)?;
+        let total = if summary(&row)?.records_kept { row.count(11)? } else { 0 };
         let page = records::page(&mut conn, domain, no, page.offset(), page.per_page as usize).await?;
         Ok((records::with_evidence(&mut conn, domain, &page).await?, total))
     }

@@ -1,29 +1,30 @@
 //! What is dropped with age, a little at a time, so that no other writer waits long.
 
-use std::ops::Range;
-
-use super::db::{Args, Conn, Lock};
+use super::db::{Args, Conn, Lock, Row};
 use super::sql::sql;
 use super::{DomainId, Millis, Store, StoreError};
 
-/// How long things are kept, days.
+/// How long things are kept, days; 0 keeps them for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Bytes of messages whose reports are counted; 0 keeps none.
+    /// Bytes of messages whose reports are counted, by their arrival.
     pub originals_days: u32,
-    /// Messages set aside: quarantined, unclaimed, other mail.
+    /// Messages set aside: quarantined, unclaimed, other mail. By their arrival.
     pub set_aside_days: u32,
-    /// Records, by the begin of their report's window. The report's sums and the roll-ups stay for ever.
+    /// Records, by the later of the end of their report's window and its arrival. The report's sums and the roll-ups stay
+    /// for ever.
     pub records_days: u32,
 }
 
-/// What one round dropped.
+/// What one round dropped, or would drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Purged {
     pub originals: u64,
     pub set_aside: u64,
     /// Reports whose records were dropped.
     pub reports: u64,
+    /// The records of these reports.
+    pub records: u64,
 }
 
 const DAY_MILLIS: Millis = 86_400_000;
@@ -36,29 +37,38 @@ impl Store {
     /// Drops what is older than `retention` allows, and gives the space back.
     pub async fn purge(&self, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
         let mut purged = Purged::default();
-        let before = |days: u32| now - i64::from(days) * DAY_MILLIS;
         let mut conn = self.read().await?;
         let domains = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
         drop(conn);
         for domain in &domains {
             let domain = domain.int(0)?;
-            while self
-                .purge_originals(domain, before(retention.originals_days), &mut purged)
-                .await?
-            {}
+            if let Some(before) = before(retention.originals_days, now) {
+                while self.purge_originals(domain, before, &mut purged).await? {}
+            }
             for counted in [true, false] {
-                let mut range = i64::MIN..before(retention.records_days) / 1_000;
-                while self.purge_records(domain, counted, &mut range, &mut purged).await? {}
+                let Some(before) = before(retention.records_days, now) else {
+                    break;
+                };
+                let mut from = i64::MIN;
+                while self
+                    .purge_records(domain, counted, before, &mut from, &mut purged)
+                    .await?
+                {}
             }
         }
-        while self
-            .purge_set_aside(before(retention.set_aside_days), &mut purged)
-            .await?
-        {}
+        if let Some(before) = before(retention.set_aside_days, now) {
+            while self.purge_set_aside(before, &mut purged).await? {}
+        }
         if purged != Purged::default() {
             self.give_back().await?;
         }
         Ok(purged)
+    }
+
+    /// What [`Self::purge`] would drop at `now`.
+    pub async fn due(&self, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
+        let mut conn = self.read().await?;
+        due(&mut Conn(&mut conn), retention, now).await
     }
 
     /// Some originals from before `before`. False if there were no more.
@@ -82,19 +92,20 @@ impl Store {
         Ok(old.len().max(by_digest.len()) as i64 >= AT_ONCE)
     }
 
-    /// Some records of reports whose window begins in a range, unix seconds, of which what is done with is taken off.
-    /// False if there were none left.
+    /// Some records whose age counts from before `before`, of reports whose window begins at `from` or later, unix seconds;
+    /// `from` moves to where the next call goes on. False if there were none left.
     async fn purge_records(
         &self,
         domain: i64,
         counted: bool,
-        range: &mut Range<i64>,
+        before: Millis,
+        from: &mut i64,
         purged: &mut Purged,
     ) -> Result<bool, StoreError> {
         // It goes through all whose records have gone before: nobody else waits for that. What is found may be dropped twice.
         let mut conn = self.read().await?;
         let args = Args::default().int(domain).int(counted.into());
-        let args = args.int(range.start).int(range.end).int(AT_ONCE);
+        let args = args.int(*from).int(before.div_euclid(1_000)).int(before).int(AT_ONCE);
         let old = Conn(&mut conn).all(sql!("records_old"), args).await?;
         drop(conn);
         if old.is_empty() {
@@ -113,10 +124,11 @@ impl Store {
             conn.run(sql!("records_purge"), args()?).await?;
             conn.run(sql!("report_records_purged"), args()?).await?;
             reports += 1;
-            range.start = row.int(2)?;
+            *from = row.int(2)?;
         }
         write.commit().await?;
         purged.reports += reports;
+        purged.records += records;
         Ok(true)
     }
 
@@ -149,4 +161,43 @@ impl Store {
         conn.give_back()?;
         write.commit().await
     }
+}
+
+/// The instant before which things are too old; `None` if they are kept for ever.
+fn before(days: u32, now: Millis) -> Option<Millis> {
+    (days > 0).then(|| now.saturating_sub(i64::from(days) * DAY_MILLIS))
+}
+
+/// As [`Store::due`].
+async fn due(conn: &mut Conn<'_>, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
+    let mut due = Purged::default();
+    for domain in conn.all(sql!("domain_all"), Args::default()).await? {
+        let domain = domain.int(0)?;
+        if let Some(before) = before(retention.originals_days, now) {
+            let args = || Args::default().int(domain).int(before);
+            due.originals += number(conn.first(sql!("originals_due_count"), args()).await?, 0)?;
+            due.originals += number(conn.first(sql!("originals_by_digest_due_count"), args()).await?, 0)?;
+        }
+        let Some(before) = before(retention.records_days, now) else {
+            continue;
+        };
+        for counted in [true, false] {
+            let args = Args::default().int(domain).int(counted.into());
+            let args = args.int(before.div_euclid(1_000)).int(before);
+            let row = conn.first(sql!("records_due_count"), args).await?;
+            due.reports += number(row.as_ref(), 0)?;
+            due.records += number(row.as_ref(), 1)?;
+        }
+    }
+    if let Some(before) = before(retention.set_aside_days, now) {
+        let row = conn
+            .first(sql!("set_aside_due_count"), Args::default().int(before))
+            .await?;
+        due.set_aside += number(row, 0)?;
+    }
+    Ok(due)
+}
+
+fn number(row: Option<impl std::borrow::Borrow<Row>>, column: usize) -> Result<u64, StoreError> {
+    row.map_or(Ok(0), |row| row.borrow().count(column))
 }

@@ -30,6 +30,8 @@ pub struct SourceRecords {
     pub source: Option<Source>,
     /// Records, newest window first.
     pub records: Vec<SourcesRecord>,
+    /// Reports looked through that were about days on which it sent, and whose records retention has dropped.
+    pub without_records: u64,
     /// Where to go on: the begin and number of the last report looked through. `None`: that was all.
     pub next: Option<(i64, ReportNo)>,
 }
@@ -38,7 +40,7 @@ impl Store {
     /// The figures of one address in a range of days and at least `count` of its records, unless there are fewer or too
     /// many reports would have to be looked through for them. `before` goes on where an earlier answer ended.
     ///
-    /// Records that retention has dropped are not there.
+    /// Records that retention has dropped are not there; [`SourceRecords::without_records`] counts their reports.
     pub async fn source_records(
         &self,
         domain: DomainId,
@@ -53,6 +55,7 @@ impl Store {
         let mut found = SourceRecords {
             source,
             records: Vec::new(),
+            without_records: 0,
             next: None,
         };
         if found.source.is_none() {
@@ -73,11 +76,11 @@ impl Store {
             let rows = conn.all(sql!("report_before"), args).await?;
             for row in &rows {
                 let report = Arc::new(reports::summary(row)?);
-                let may_hold = report.records_kept && {
-                    let spread = Spread::bounded(report.window, usize::try_from(report.records).unwrap_or(usize::MAX));
-                    spread.days().iter().any(|day| days.contains(&day))
-                };
-                if may_hold {
+                let spread = Spread::bounded(report.window, usize::try_from(report.records).unwrap_or(usize::MAX));
+                let may_hold = spread.days().iter().any(|day| days.contains(&day));
+                if may_hold && !report.records_kept {
+                    found.without_records += 1;
+                } else if may_hold {
                     let is_first = reports == 0;
                     let enough = found.records.len() >= count || reports >= REPORTS_MAX;
                     if enough || (!is_first && records + report.records > RECORDS_MAX) {

@@ -308,7 +308,8 @@ pub struct StoredRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedRecord {
     pub report: std::sync::Arc<ReportSummary>,
-    pub record: StoredRecord,
+    /// `None` stands for all records of a report whose records retention has dropped.
+    pub record: Option<StoredRecord>,
 }
 
 /// The bytes as they were received.
@@ -443,6 +444,10 @@ pub struct StoredReport {
     pub records: u64,
     pub messages: u64,
     pub leaf: String,
+    /// The days that the report is about.
+    pub window: Window,
+    /// A duplicate that brought back the records that retention had dropped.
+    pub restored: bool,
 }
 
 /// How a report was taken.
@@ -483,6 +488,8 @@ pub struct Verified {
     pub reports: u64,
     pub records: u64,
     pub messages: u64,
+    /// Reports that cannot be recounted: retention has dropped their records. They are in none of the sums above.
+    pub not_recounted: u64,
     /// Empty if all agrees.
     pub discrepancies: Vec<Discrepancy>,
 }

@@ -75,11 +75,13 @@ async fn count_domain(
         for row in &rows {
             let report = reports::summary(row)?;
             if !report.records_kept {
+                verified.not_recounted += 1;
                 let records = usize::try_from(report.records).unwrap_or(usize::MAX);
-                counted
-                    .unknown
-                    .extend(Spread::bounded(report.window, records).days().iter());
-                counted.unknown.insert(Day::from_unix(report.window.begin));
+                if report.counted {
+                    let days = Spread::bounded(report.window, records).days();
+                    counted.unknown.extend(days.iter());
+                    counted.unknown.insert(Day::from_unix(report.window.begin));
+                }
                 continue;
             }
             let recount = reports::recount(conn, domain, report.no).await?;

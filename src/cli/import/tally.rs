@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cli::text::{count, duration, escape};
+use crate::cli::text::{count, counted, duration, escape};
 use crate::ingest::{Fate, Outcome};
 use crate::origin::files::Unreadable;
-use crate::store::SetAsideKind;
+use crate::store::{SetAsideKind, StoredReport};
 
 /// So many unreadable files are named in the summary.
 const NAMED_MAX: usize = 20;
@@ -21,11 +21,19 @@ pub struct Tally {
     pub took: Duration,
     /// Domains that nobody has added and that reports are about, now.
     pub unclaimed_domains: Vec<String>,
+    /// Windows that ended before this instant, unix seconds, are older than `records_days`; `None`: records are kept for
+    /// ever.
+    pub old_before: Option<i64>,
+    /// How long records are kept, days.
+    pub records_days: u32,
     messages: u64,
     bytes: u64,
     stored: Reports,
     duplicates: u64,
+    restored: Reports,
     conflicts: u64,
+    /// Of windows that ended before `old_before`.
+    old: Reports,
     set_aside: BTreeMap<(&'static str, String), u64>,
     unreadable: u64,
     unreadable_named: Vec<String>,
@@ -39,6 +47,14 @@ struct Reports {
     messages: u64,
 }
 
+impl Reports {
+    fn add(&mut self, report: &StoredReport) {
+        self.reports += 1;
+        self.records += report.records;
+        self.messages += report.messages;
+    }
+}
+
 impl Tally {
     /// Counts a message that is in the database.
     pub fn add_outcome(&mut self, bytes_len: u64, outcome: &Outcome) {
@@ -46,13 +62,16 @@ impl Tally {
         self.bytes += bytes_len;
         for report in &outcome.reports {
             match report.fate {
-                Fate::Stored => {
-                    self.stored.reports += 1;
-                    self.stored.records += report.records;
-                    self.stored.messages += report.messages;
-                }
+                Fate::Stored => self.stored.add(report),
                 Fate::Duplicate => self.duplicates += 1,
                 Fate::Conflict => self.conflicts += 1,
+            }
+            if report.restored {
+                self.restored.add(report);
+            }
+            let brings_records = report.restored || report.fate != Fate::Duplicate;
+            if brings_records && self.old_before.is_some_and(|before| report.window.end < before) {
+                self.old.add(report);
             }
         }
         for note in &outcome.set_aside {
@@ -92,6 +111,10 @@ impl Tally {
             "reports": {
                 "stored": self.stored.reports,
                 "duplicates": self.duplicates,
+                "restored": self.restored.reports,
+                "restored_records": self.restored.records,
+                "older_than_records_days": self.old.reports,
+                "records_older_than_records_days": self.old.records,
                 "conflicts": self.conflicts,
                 "records": self.stored.records,
                 "counted_messages": self.stored.messages,
@@ -124,6 +147,13 @@ impl fmt::Display for Tally {
         line("  records in them", self.stored.records, &rate(self.stored.records))?;
         line("  messages counted", self.stored.messages, "")?;
         line("duplicate reports", self.duplicates, "known already, not counted again")?;
+        if self.restored.reports > 0 {
+            line(
+                "  records restored",
+                self.restored.records,
+                "retention had dropped them",
+            )?;
+        }
         line(
             "conflicting reports",
             self.conflicts,
@@ -148,6 +178,16 @@ impl fmt::Display for Tally {
         line("unreadable files", self.unreadable, "")?;
         for named in &self.unreadable_named {
             writeln!(f, "  {}", escape(named))?;
+        }
+        if self.old.reports > 0 {
+            let days = self.records_days;
+            writeln!(
+                f,
+                "\n{} with {} ended more than {days} days ago (retention.records_days). These records are kept for {days} \
+                 days from this import.\nTo keep records for ever, set retention.records_days = 0.",
+                counted(self.old.reports, "report", "reports"),
+                counted(self.old.records, "record", "records"),
+            )?;
         }
         if let Some(first) = self.unclaimed_domains.first() {
             let shown: Vec<_> = self

@@ -36,6 +36,8 @@ pub(super) struct Decisions {
     /// Reports that are in the database already and must be counted no more, or now.
     changes: Vec<(DomainId, ReportNo, Change)>,
     arrivals: Vec<Arrival>,
+    /// Positions in `all` of duplicates of reports whose records retention has dropped (`restore.rs`).
+    pub restorable: Vec<usize>,
 }
 
 /// A report that is in the database already came again.
@@ -204,6 +206,9 @@ impl Decisions {
                 carrier: is_better.then_some(claim.message),
             }),
             None => {}
+        }
+        if known.here.is_none() && !known.records_kept {
+            self.restorable.push(self.all.len());
         }
         let fate = Fate::Duplicate;
         self.all.push(Decision {

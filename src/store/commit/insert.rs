@@ -2,14 +2,14 @@
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, Evidence, EvidenceKey, Record};
+use crate::report::{Day, Evidence, EvidenceKey, Record, Window};
 
 use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
 use super::super::records::{self, NewRow, PackedRecord};
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::{DomainId, NewMessage, Provenance, StoreError, evidence, reports};
+use super::super::{DomainId, Millis, NewMessage, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
 use super::keep::Originals;
 use super::place::Names;
@@ -33,8 +33,7 @@ pub(super) async fn insert(
         bind_report(args, batch, decision, originals)
     })
     .await?;
-    let known = intern(conn, memory, batch, &fresh, names).await?;
-    insert_records(conn, batch, &fresh, &known).await?;
+    insert_evidence_and_records(conn, memory, batch, &fresh, names).await?;
     for decision in fresh.iter().filter(|decision| decision.counted) {
         let new = report_of(batch, &decision.claim);
         let metadata = &new.report.metadata;
@@ -43,6 +42,28 @@ pub(super) async fn insert(
         moves.report(decision.claim.domain, begin, org_name, &new.days, Change::Add);
     }
     Ok(())
+}
+
+/// The evidence and the records of reports, which are in the order of domain and number.
+pub(super) async fn insert_evidence_and_records(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &[NewMessage],
+    reports: &[&Decision],
+    names: &Names,
+) -> Result<(), StoreError> {
+    let known = intern(conn, memory, batch, reports, names).await?;
+    insert_records(conn, batch, reports, &known).await
+}
+
+/// How far the end of a window is believed beyond the arrival of its report, seconds: a year. Reporters lie, and a window
+/// that ends in a thousand years would keep its records for as long.
+const END_AHEAD_SECONDS_MAX: i64 = 366 * 86_400;
+
+/// From when the age of a report's records counts: the later of the end of its window and its arrival.
+pub(super) fn records_since(window: Window, received_at: Millis) -> Millis {
+    let latest = (received_at / 1_000).saturating_add(END_AHEAD_SECONDS_MAX);
+    window.end.min(latest).saturating_mul(1_000).max(received_at)
 }
 
 fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, originals: &Originals) {
@@ -84,6 +105,7 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, origi
     args.push_opt_int(originals.number(&decision.claim).map(|no| no.0));
     let provenance = batch[decision.carrier].provenance.as_ref();
     args.push_opt_text(provenance.map(Provenance::to_json).as_deref());
+    args.push_int(records_since(metadata.window, message.received_at));
 }
 
 type Known = HashMap<(DomainId, EvidenceKey), i64>;

@@ -13,6 +13,7 @@ use super::super::{
 };
 use super::decide::Decisions;
 use super::place::{self, Claim};
+use super::restore::Restored;
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
 const COPIES_BYTES_MAX: usize = 64 << 20;
@@ -23,14 +24,16 @@ const DETAIL_BYTES_MAX: usize = 1_024;
 /// Bytes of copies that were made of each message of a batch, by its position.
 pub(super) type Copies = BTreeMap<usize, usize>;
 
-/// The messages of new reports, by position, that are kept, once a domain, each under the number of the first of these.
+/// The messages of new and restored reports, by position, that are kept, once a domain, each under the number of the first of these.
 #[derive(Default)]
 pub(super) struct Originals(BTreeMap<(DomainId, usize), ReportNo>);
 
 impl Originals {
-    pub fn of(batch: &[NewMessage], decisions: &Decisions, copies: &mut Copies) -> Self {
+    pub fn of(batch: &[NewMessage], decisions: &Decisions, restored: &[Restored], copies: &mut Copies) -> Self {
         let mut kept = BTreeMap::new();
-        for decision in decisions.new_reports() {
+        let restored = restored.iter().filter(|one| one.without_original);
+        let restored = restored.map(|one| &decisions.all[one.nth]);
+        for decision in decisions.new_reports().chain(restored) {
             let original = (decision.claim.domain, decision.claim.message);
             kept.entry(original).or_insert(decision.no);
         }

@@ -8,6 +8,7 @@ mod decide;
 mod insert;
 mod keep;
 mod place;
+mod restore;
 mod rollups;
 
 use super::db::{Args, Conn, Layout};
@@ -18,6 +19,7 @@ use super::{Belonging, DomainId, Fate, NewMessage, NewReport, Outcome, Problem, 
 use decide::Decisions;
 use keep::{Copies, Originals};
 use place::{Claim, Names};
+use restore::Restored;
 use rollups::Moves;
 
 /// How batches are committed.
@@ -116,17 +118,19 @@ async fn count(
     options: &CommitOptions<'_>,
 ) -> Result<Vec<(Claim, StoredReport)>, StoreError> {
     let mut decisions = decide::decide(conn, memory, batch, claims).await?;
+    let restored = restore::find(conn, batch, &decisions).await?;
     let mut moves = Moves::default();
     let originals = if options.keep_originals {
-        Originals::of(batch, &decisions, copies)
+        Originals::of(batch, &decisions, &restored, copies)
     } else {
         Originals::default()
     };
     insert::insert(conn, memory, batch, &decisions, names, &mut moves, &originals).await?;
+    restore::restore(conn, memory, batch, &decisions, &restored, names, &originals).await?;
     decisions.apply_changes(conn, batch, &mut moves).await?;
     moves.apply(conn).await?;
     originals.write(conn, batch).await?;
-    Ok(stored(batch, &decisions))
+    Ok(stored(batch, &decisions, &restored))
 }
 
 /// Whose rows the batch may change.
@@ -138,8 +142,8 @@ fn domains(batch: &[NewMessage], claims: &[Claim]) -> Vec<DomainId> {
     claims.iter().map(|claim| claim.domain).chain(addressed).collect()
 }
 
-fn stored(batch: &[NewMessage], decisions: &Decisions) -> Vec<(Claim, StoredReport)> {
-    let stored = decisions.all.iter().map(|decision| {
+fn stored(batch: &[NewMessage], decisions: &Decisions, restored: &[Restored]) -> Vec<(Claim, StoredReport)> {
+    let stored = decisions.all.iter().enumerate().map(|(nth, decision)| {
         let claim = decision.claim;
         let (leaf, new) = &batch[claim.message].reports[claim.report];
         let stored = StoredReport {
@@ -150,6 +154,8 @@ fn stored(batch: &[NewMessage], decisions: &Decisions) -> Vec<(Claim, StoredRepo
             records: new.report.records.len() as u64,
             messages: new.messages(),
             leaf: leaf.clone(),
+            window: new.report.metadata.window,
+            restored: restored.binary_search_by_key(&nth, |one| one.nth).is_ok(),
         };
         (claim, stored)
     });

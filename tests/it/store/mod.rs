@@ -6,6 +6,7 @@ mod distributed;
 mod facets;
 mod faults;
 mod figures;
+mod kept;
 mod leases;
 mod mailboxes;
 mod nodes;

@@ -1,0 +1,127 @@
+//! The job that drops what is older than it is to be kept, as long as the clock can be believed.
+//!
+//! A clock that is years ahead would make everything old at once. So the job remembers the last instant that it believed
+//! (in the database, for all nodes): a clock that is days beyond it drops nothing. It is believed again once the clock has
+//! run as evenly as the machine's monotonic time for as many days; until then the log and a metric say what is wrong.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Clock, format_instant};
+use crate::metrics::Metrics;
+use crate::store::{Millis, Purged, Retention, Store, StoreError};
+
+/// How often the job runs, and how long after it got its lease it runs first: a clock that was wrong at the start is set
+/// by then.
+pub(super) const PURGE_EVERY: Duration = Duration::from_secs(3_600);
+const HOUR: Millis = 3_600_000;
+const DAY: Millis = 24 * HOUR;
+/// How far the clock may be beyond what was last believed. An installation that was off for longer waits this long.
+const AHEAD_MAX: Millis = 3 * DAY;
+/// How far wall clock and monotonic time may be apart while a clock is watched.
+const UNEVEN_MAX: Millis = HOUR;
+
+/// Drops what is too old.
+#[derive(Debug)]
+pub struct Purging {
+    store: Store,
+    clock: Clock,
+    metrics: Metrics,
+    retention: Retention,
+    /// Since when a clock that is not believed has run evenly: as it said, and as monotonic time says.
+    watched: Mutex<Option<(Millis, Duration)>>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purge {
+    /// What was too old was dropped.
+    Done(Purged),
+    /// Nothing was dropped: the clock is days beyond this instant, the last that was believed.
+    Skipped { believed: Millis },
+}
+
+impl Purging {
+    /// Nothing runs yet.
+    pub fn new(store: Store, clock: Clock, metrics: Metrics, retention: Retention) -> Self {
+        Self {
+            store,
+            clock,
+            metrics,
+            retention,
+            watched: Mutex::new(None),
+        }
+    }
+
+    /// To be called at the start, before anything new arrives: without it, what arrives under a wrong clock would vouch for
+    /// that clock. Says what is due.
+    pub async fn begin(&self) -> Result<Purged, StoreError> {
+        let now = self.clock.now();
+        self.believed(now).await?;
+        let due = self.store.due(self.retention, now).await?;
+        if due != Purged::default() {
+            tracing::warn!(
+                originals = due.originals,
+                reports = due.reports,
+                records = due.records,
+                set_aside = due.set_aside,
+                "older than retention allows, and dropped in an hour; to keep them, stop and set retention.*_days = 0"
+            );
+        }
+        Ok(due)
+    }
+
+    /// Drops what is too old, unless the clock is not to be believed.
+    pub async fn run(&self) -> Result<Purge, StoreError> {
+        let now = self.clock.now();
+        let believed = self.believed(now).await?;
+        if now.saturating_sub(believed) > AHEAD_MAX && !self.has_run_evenly(now) {
+            self.metrics.count_purge_skipped();
+            tracing::warn!(
+                now = format_instant(now),
+                believed = format_instant(believed),
+                "nothing is dropped: the clock is days ahead of the newest row and of the last run. Set the clock; if it is \
+                 right, it is believed after three days"
+            );
+            return Ok(Purge::Skipped { believed });
+        }
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.store.set_purge_believed(now).await?;
+        let purged = self.store.purge(self.retention, now).await?;
+        if purged != Purged::default() {
+            tracing::info!(
+                originals = purged.originals,
+                reports = purged.reports,
+                records = purged.records,
+                set_aside = purged.set_aside,
+                "dropped what is older than it is to be kept"
+            );
+        }
+        Ok(Purge::Done(purged))
+    }
+
+    /// The last instant that was believed, never one after `now`: a clock that was ahead and was set back is right now. Where
+    /// none was yet, it is when the newest row arrived.
+    async fn believed(&self, now: Millis) -> Result<Millis, StoreError> {
+        let known = match self.store.purge_believed().await? {
+            Some(known) => known,
+            None => self.store.newest_arrival().await?.unwrap_or(now),
+        };
+        let believed = known.min(now);
+        self.store.set_purge_believed(believed).await?;
+        Ok(believed)
+    }
+
+    /// Whether the clock has run as monotonic time did for long enough.
+    fn has_run_evenly(&self, now: Millis) -> bool {
+        let monotonic = self.clock.monotonic();
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, monotonic_since) = *watched.get_or_insert((now, monotonic));
+        let passed = i64::try_from(monotonic.saturating_sub(monotonic_since).as_millis()).unwrap_or(i64::MAX);
+        if now.saturating_sub(since).saturating_sub(passed).saturating_abs() > UNEVEN_MAX {
+            *watched = Some((now, monotonic));
+            return false;
+        }
+        passed >= AHEAD_MAX
+    }
+}

@@ -1,0 +1,92 @@
+//! Records come back: a report whose records retention has dropped came again with the same content.
+//!
+//! Its sums stayed, so that nothing is counted. Its records, and its original if it is gone, are kept anew, and their age
+//! counts from this arrival.
+
+use std::collections::BTreeSet;
+
+use super::super::db::{Args, Conn};
+use super::super::memory::Memory;
+use super::super::sql::sql;
+use super::super::{NewMessage, StoreError, reports};
+use super::decide::{Decision, Decisions};
+use super::keep::Originals;
+use super::place::Names;
+use super::{insert, report_of};
+
+/// A report whose records are kept anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Restored {
+    /// Position in [`Decisions::all`].
+    pub nth: usize,
+    /// Its original is gone as well.
+    pub without_original: bool,
+}
+
+/// The duplicates whose records are restored, each report once, by ascending position.
+///
+/// A report that sums up differently than it did at its first arrival stays without records: an earlier version read it
+/// otherwise, and its records would contradict what is counted.
+pub(super) async fn find(
+    conn: &mut Conn<'_>,
+    batch: &[NewMessage],
+    decisions: &Decisions,
+) -> Result<Vec<Restored>, StoreError> {
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    for &nth in &decisions.restorable {
+        let decision = &decisions.all[nth];
+        let new = report_of(batch, &decision.claim);
+        if !seen.insert((decision.claim.domain, decision.no)) {
+            continue;
+        }
+        let args = || Args::default().int(decision.claim.domain.0).int(decision.no.0);
+        let Some(row) = conn.first(sql!("report_by_no"), args()).await? else {
+            continue;
+        };
+        let known = reports::summary(&row)?;
+        if known.totals != new.totals || known.records != new.report.records.len() as u64 {
+            tracing::warn!(
+                report = decision.no.0,
+                "a report came again whose records were dropped, but it adds up differently now: its records stay dropped"
+            );
+            continue;
+        }
+        let original = conn.first(sql!("report_original_kept"), args()).await?;
+        found.push(Restored {
+            nth,
+            without_original: original.is_none(),
+        });
+    }
+    Ok(found)
+}
+
+/// Writes the records.
+pub(super) async fn restore(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &[NewMessage],
+    decisions: &Decisions,
+    restored: &[Restored],
+    names: &Names,
+    originals: &Originals,
+) -> Result<(), StoreError> {
+    if restored.is_empty() {
+        return Ok(());
+    }
+    let mut again: Vec<&Decision> = restored.iter().map(|one| &decisions.all[one.nth]).collect();
+    again.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
+    insert::insert_evidence_and_records(conn, memory, batch, &again, names).await?;
+    for one in restored {
+        let decision = &decisions.all[one.nth];
+        let message = &batch[decision.claim.message];
+        let window = report_of(batch, &decision.claim).report.metadata.window;
+        let original = originals.number(&decision.claim).filter(|_| one.without_original);
+        let args = Args::default()
+            .int(decision.claim.domain.0)
+            .int(decision.no.0)
+            .int(insert::records_since(window, message.received_at))
+            .opt_int(original.map(|no| no.0));
+        conn.run(sql!("report_restored"), args).await?;
+    }
+    Ok(())
+}
