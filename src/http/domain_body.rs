@@ -49,6 +49,9 @@ pub(super) struct DomainBody {
     /// Lower-case A-labels.
     #[schemars(with = "NameText")]
     name: String,
+    /// The name in Unicode; null if that is no other.
+    #[schemars(example = &"münchner.example")]
+    unicode_name: Option<String>,
     /// `pending`, `verified` or `failed`.
     #[schemars(with = "StatusWord")]
     status: &'static str,
@@ -180,6 +183,7 @@ impl DomainBody {
         Self {
             id: domain.public_id,
             name: domain.name.to_string(),
+            unicode_name: domain.name.unicode(),
             status: domain.status.word(),
             region: domain.region.word(),
             tls_mode: domain.tls_mode.word(),

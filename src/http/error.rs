@@ -47,7 +47,7 @@ pub(super) struct ErrorBody<'a> {
 }
 
 /// A status, its code, and what the API's document says about it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Kind {
     pub status: u16,
     pub code: &'static str,
@@ -57,86 +57,138 @@ pub(super) struct Kind {
 }
 
 /// Every way in which a request can be refused.
-#[rustfmt::skip]
-pub(super) const KINDS: &[Kind] = &[
-    Kind { status: 400, code: "invalid_request", says: "The request is broken before its content is looked at.",
-        example: "The body is not valid JSON (line 1, column 9)" },
-    Kind { status: 401, code: "unauthorized", says: "No API key, or none that is valid.", example: NO_KEY },
-    Kind { status: 403, code: "forbidden", says: "The key may not do this.", example: "This key may only read" },
-    Kind { status: 404, code: "not_found", says: "It does not exist, or belongs to somebody else.",
-        example: "Domain not found" },
-    Kind { status: 405, code: "method_not_allowed", says: "The path does not take that method; `Allow` lists those it takes.",
-        example: "This path does not take that method" },
-    Kind { status: 408, code: "request_timeout", says: "The body came too slowly.",
-        example: "The request body took too long to arrive" },
-    Kind { status: 409, code: "conflict", says: "It is there already, or the first request with this Idempotency-Key still runs.",
-        example: "This domain has been added already" },
-    Kind { status: 413, code: "payload_too_large", says: "The body is larger than this installation takes.",
-        example: "The request body is larger than 65536 bytes" },
-    Kind { status: 415, code: "unsupported_media_type", says: "The body is of a kind that this route does not take.",
-        example: "Send the body as application/json" },
-    Kind { status: 422, code: "unprocessable_entity", says: "Fields or parameters are not valid; `fields` names each.",
-        example: "region must be one of eu-west-1, us-east-1, sa-east-1, ap-northeast-1" },
-    Kind { status: 429, code: "rate_limit_exceeded", says: "Too many requests; `Retry-After` says when to come again.",
-        example: "Too many requests" },
-    Kind { status: 500, code: "internal_error", says: "Something went wrong here.",
-        example: "Something went wrong on our side; the request id names it in our log" },
-    Kind { status: 503, code: "unavailable", says: "Nothing is wrong with the request; `Retry-After` says when to try again.",
-        example: "Not available right now; try again soon" },
-];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    InvalidRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    Conflict,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    UnprocessableEntity,
+    RateLimitExceeded,
+    InternalError,
+    Unavailable,
+}
+
+impl Code {
+    const ALL: [Self; 13] = [
+        Self::InvalidRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::Conflict,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::UnprocessableEntity,
+        Self::RateLimitExceeded,
+        Self::InternalError,
+        Self::Unavailable,
+    ];
+
+    /// What belongs to it. A code without all of that does not compile.
+    #[rustfmt::skip]
+    const fn kind(self) -> Kind {
+        match self {
+            Self::InvalidRequest => Kind { status: 400, code: "invalid_request",
+                says: "The request is broken before its content is looked at.",
+                example: "The body is not valid JSON (line 1, column 9)" },
+            Self::Unauthorized => Kind { status: 401, code: "unauthorized", says: "No API key, or none that is valid.",
+                example: NO_KEY },
+            Self::Forbidden => Kind { status: 403, code: "forbidden", says: "The key may not do this.",
+                example: "This key may only read" },
+            Self::NotFound => Kind { status: 404, code: "not_found",
+                says: "It does not exist, or belongs to somebody else.", example: "Domain not found" },
+            Self::MethodNotAllowed => Kind { status: 405, code: "method_not_allowed",
+                says: "The path does not take that method; `Allow` lists those it takes.",
+                example: "This path does not take that method" },
+            Self::RequestTimeout => Kind { status: 408, code: "request_timeout", says: "The body came too slowly.",
+                example: "The request body took too long to arrive" },
+            Self::Conflict => Kind { status: 409, code: "conflict",
+                says: "It is there already, or the first request with this Idempotency-Key still runs.",
+                example: "This domain has been added already" },
+            Self::PayloadTooLarge => Kind { status: 413, code: "payload_too_large",
+                says: "The body is larger than this installation takes.",
+                example: "The request body is larger than 65536 bytes" },
+            Self::UnsupportedMediaType => Kind { status: 415, code: "unsupported_media_type",
+                says: "The body is of a kind that this route does not take.",
+                example: "Send the body as application/json" },
+            Self::UnprocessableEntity => Kind { status: 422, code: "unprocessable_entity",
+                says: "Fields or parameters are not valid; `fields` names each.",
+                example: "region must be one of eu-west-1, us-east-1, sa-east-1, ap-northeast-1" },
+            Self::RateLimitExceeded => Kind { status: 429, code: "rate_limit_exceeded",
+                says: "Too many requests; `Retry-After` says when to come again.", example: "Too many requests" },
+            Self::InternalError => Kind { status: 500, code: "internal_error", says: "Something went wrong here.",
+                example: "Something went wrong on our side; the request id names it in our log" },
+            Self::Unavailable => Kind { status: 503, code: "unavailable",
+                says: "Nothing is wrong with the request; `Retry-After` says when to try again.",
+                example: "Not available right now; try again soon" },
+        }
+    }
+}
+
+/// What the API's document lists.
+pub(super) fn kinds() -> impl Iterator<Item = Kind> {
+    Code::ALL.into_iter().map(Code::kind)
+}
 
 const NO_KEY: &str = "No valid API key was given; send it as Authorization: Bearer sk_live_...";
 
 fn codes() -> Vec<&'static str> {
-    KINDS.iter().map(|kind| kind.code).collect()
+    kinds().map(|kind| kind.code).collect()
 }
 
 impl ApiError {
     /// 400: the request is broken before its content is looked at.
     pub fn invalid_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, message)
+        Self::new(Code::InvalidRequest, message)
     }
 
     /// 401: no key, or none that is valid. The same words for all cases, so that nothing can be learned from them.
     pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, NO_KEY)
+        Self::new(Code::Unauthorized, NO_KEY)
     }
 
     /// 403: the key may not do this.
     pub fn forbidden(message: &'static str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, message)
+        Self::new(Code::Forbidden, message)
     }
 
     /// 404: `what` (capitalised) does not exist, or belongs to somebody else.
     pub fn not_found(what: &'static str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("{what} not found"))
+        Self::new(Code::NotFound, format!("{what} not found"))
     }
 
     /// 405; the router adds `Allow`.
     pub fn method_not_allowed() -> Self {
         let message = "This path does not take that method";
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, message)
+        Self::new(Code::MethodNotAllowed, message)
     }
 
     /// 408: the body came too slowly.
     pub fn request_timeout() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "The request body took too long to arrive")
+        Self::new(Code::RequestTimeout, "The request body took too long to arrive")
     }
 
     /// 409: it is there already.
     pub fn conflict(message: &'static str) -> Self {
-        Self::new(StatusCode::CONFLICT, message)
+        Self::new(Code::Conflict, message)
     }
 
     /// 413, with the limit.
     pub fn payload_too_large(bytes_max: usize) -> Self {
         let message = format!("The request body is larger than {bytes_max} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        Self::new(Code::PayloadTooLarge, message)
     }
 
     /// 415, with what would be taken.
     pub fn unsupported_media_type(message: &'static str) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        Self::new(Code::UnsupportedMediaType, message)
     }
 
     /// 422, naming each field.
@@ -147,7 +199,7 @@ impl ApiError {
         };
         Self {
             fields,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+            ..Self::new(Code::UnprocessableEntity, message)
         }
     }
 
@@ -155,32 +207,29 @@ impl ApiError {
     pub fn rate_limit_exceeded(retry_after_seconds: u64) -> Self {
         Self {
             retry_after_seconds: Some(retry_after_seconds.clamp(1, 60)),
-            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests")
+            ..Self::new(Code::RateLimitExceeded, "Too many requests")
         }
     }
 
     /// 500. What happened has been logged by whoever calls this.
     pub fn internal() -> Self {
         let message = "Something went wrong on our side; the request id names it in our log";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+        Self::new(Code::InternalError, message)
     }
 
     /// 503: nothing is wrong with the request, try again soon.
     pub fn unavailable() -> Self {
         Self {
             retry_after_seconds: Some(5),
-            ..Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Not available right now; try again soon",
-            )
+            ..Self::new(Code::Unavailable, "Not available right now; try again soon")
         }
     }
 
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        let kind = KINDS.iter().find(|kind| kind.status == status.as_u16());
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        let Kind { status, code, .. } = code.kind();
         Self {
-            status,
-            code: kind.map_or("internal_error", |kind| kind.code),
+            status: StatusCode::from_u16(status).expect("every kind has a status between 400 and 599"),
+            code,
             message: message.into(),
             fields: Vec::new(),
             retry_after_seconds: None,
@@ -297,7 +346,10 @@ mod tests {
             (ApiError::unavailable(), "unavailable"),
         ] {
             assert_eq!(error.code, code);
-            assert!(KINDS.iter().any(|kind| kind.status == error.status.as_u16()), "{code}");
+            assert!(
+                kinds().any(|kind| (kind.status, kind.code) == (error.status.as_u16(), code)),
+                "{code}"
+            );
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::time::{Duration, timeout};
 
 use super::error::ApiError;
 use super::fields::Parameters;
+use super::figures::today;
 use super::openapi::Parameter;
 use super::owned::OwnedDomain;
 use super::range::open_range;
@@ -54,7 +55,7 @@ pub(super) async fn export(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let (from, to) = open_range(&mut parameters);
+    let (from, to) = open_range(&mut parameters, today(&state));
     let format = parameters.word("format", &["csv", "ndjson"], Format::from_word);
     parameters.finish()?;
     let format = format.unwrap_or(Format::Csv);

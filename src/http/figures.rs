@@ -39,6 +39,9 @@ pub(super) struct StatsBody {
     /// Last day of the range.
     #[schemars(with = "DayText")]
     to: String,
+    /// The last day up to `to` for which messages were reported; null if there is none.
+    #[schemars(with = "Option<DayText>")]
+    last_day: Option<String>,
     /// Messages by what was done with them.
     dispositions: Dispositions,
     /// Messages with an aligned DKIM pass.
@@ -137,7 +140,15 @@ pub(super) async fn stats(
     let range = day_range(&mut parameters, today(&state));
     parameters.finish()?;
     let stats = state.store.stats(domain.id, range).await?;
-    Ok(Json(StatsBody::from(stats)))
+    let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
+    let last_day = match within {
+        Some(day) => Some(day.day),
+        None => state.store.last_day(&[domain.id], range.last).await?,
+    };
+    Ok(Json(StatsBody {
+        last_day: last_day.map(|day| day.to_string()),
+        ..StatsBody::from(stats)
+    }))
 }
 
 /// `GET /domains/{id}/dmarc/sources`
@@ -215,6 +226,7 @@ impl From<Stats> for StatsBody {
             daily_stats: stats.days.iter().map(DayBody::from).collect(),
             from: stats.range.first.to_string(),
             to: stats.range.last.to_string(),
+            last_day: None,
             dispositions: Dispositions::from(&stats.totals),
             dkim_aligned: stats.totals.dkim_aligned,
             spf_aligned: stats.totals.spf_aligned,

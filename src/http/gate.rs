@@ -127,7 +127,9 @@ async fn admit(
         Err(error) => return Err((error, state.limiter.look(peer, now))),
     };
     let bucket = key.as_ref().map_or(peer, |(key, _)| Bucket::Key(key.id));
-    let allowance = state.limiter.take(bucket, now);
+    // The page counts its own requests: people and scripts with one key do not use up what the others have.
+    let is_of_page = parts.extensions.get::<SignedIn>().is_some();
+    let allowance = (!is_of_page).then(|| state.limiter.take(bucket, now)).flatten();
     if let Some(seconds) = allowance.and_then(|allowance| allowance.retry_after_seconds) {
         return Err((ApiError::rate_limit_exceeded(seconds), allowance));
     }

@@ -5,6 +5,8 @@
 //! answers a DTO. DTOs live beside their handler.
 
 mod api_keys;
+mod arrivals;
+mod attention;
 mod breakdown;
 mod domain_body;
 mod domain_input;

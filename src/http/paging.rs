@@ -64,9 +64,19 @@ pub(super) fn largest_page(parameters: &mut Parameters, config: &HttpConfig) -> 
     page_of(parameters, config, config.page_size_max)
 }
 
+/// As [`page`], with another size if the client says none.
+pub(super) fn page_sized(parameters: &mut Parameters, config: &HttpConfig, size: u32) -> Page {
+    page_of(parameters, config, size.min(config.page_size_max))
+}
+
+/// Rows on the pages before this one.
+pub(super) fn rows_before(page: Page) -> usize {
+    usize::try_from(page.offset()).unwrap_or(usize::MAX)
+}
+
 /// The rows of a page of a list that is here as a whole.
 pub(super) fn cut<T>(rows: &[T], page: Page) -> &[T] {
-    let start = usize::try_from(page.offset()).unwrap_or(usize::MAX).min(rows.len());
+    let start = rows_before(page).min(rows.len());
     &rows[start..start.saturating_add(page.per_page as usize).min(rows.len())]
 }
 

@@ -33,16 +33,22 @@ pub(super) const DAYS: &[Parameter] = &[
 ];
 
 /// What [`open_range`] reads.
-pub(super) const OPEN: &[Parameter] = &[FROM, TO];
+pub(super) const OPEN: &[Parameter] = &[
+    Parameter {
+        name: "days",
+        says: "The last so many days up to today; all if nothing is said. Cannot be combined with `from` and `to`.",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": DAYS_MAX }),
+    },
+    FROM,
+    TO,
+];
 
 /// The range that is asked for: the last `days` days up to `today`, or from `from` to `to`, both included. Of `from` alone the
 /// range goes on to today; of `to` alone, and of none, it is 30 days long.
 pub(super) fn day_range(parameters: &mut Parameters, today: Day) -> DayRange {
     let days = parameters.number("days", 1..=DAYS_MAX);
     let (from, to) = (parameters.parsed::<Day>("from"), parameters.parsed::<Day>("to"));
-    if parameters.text("days").is_some() && (parameters.text("from").is_some() || parameters.text("to").is_some()) {
-        parameters.refuse("days", "cannot be combined with from and to");
-    }
+    refuse_both(parameters);
     let last = to.unwrap_or(today);
     let back = days.unwrap_or(DAYS_DEFAULT) as i32;
     let range = DayRange {
@@ -57,13 +63,24 @@ pub(super) fn day_range(parameters: &mut Parameters, today: Day) -> DayRange {
     range
 }
 
-/// `from` and `to`, both included, each of which may be absent.
-pub(super) fn open_range(parameters: &mut Parameters) -> (Option<Day>, Option<Day>) {
+/// `from` and `to`, both included, each of which may be absent; or the last `days` days up to `today`.
+pub(super) fn open_range(parameters: &mut Parameters, today: Day) -> (Option<Day>, Option<Day>) {
+    let days = parameters.number("days", 1..=DAYS_MAX);
     let (from, to) = (parameters.parsed::<Day>("from"), parameters.parsed::<Day>("to"));
+    refuse_both(parameters);
+    if let Some(days) = days {
+        return (Some(today.plus(1 - days as i32)), Some(today));
+    }
     if let (Some(from), Some(to)) = (from, to)
         && from > to
     {
         parameters.refuse("from", "must not be after to");
     }
     (from, to)
+}
+
+fn refuse_both(parameters: &mut Parameters) {
+    if parameters.text("days").is_some() && (parameters.text("from").is_some() || parameters.text("to").is_some()) {
+        parameters.refuse("days", "cannot be combined with from and to");
+    }
 }

@@ -20,6 +20,9 @@ pub struct Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bucket {
     Key(KeyId),
+    /// A session of the page, by the beginning of its token's hash. What the page asks of the API within this process
+    /// counts here, once a page, and not against the key.
+    Session([u8; 16]),
     /// Requests without a valid key. IPv6 addresses count by their /64: one customer has all of it.
     Peer(IpAddr),
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::{PLAIN, Parameters};
+use super::figures::today;
 use super::openapi::Parameter;
 use super::owned::{OwnedDomain, OwnedReport};
 use super::paging::{Pagination, page};
@@ -20,7 +21,10 @@ use super::records::{Dispositions, PolicyBody, RecordBody};
 use super::schema::{Address, AuthenticatedWord, Instant};
 use super::state::AppState;
 use crate::clock::format_instant;
-use crate::store::{self, ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredRecord, StoredWarning};
+use crate::report::Reporter;
+use crate::store::{
+    self, Authenticated, ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredRecord, StoredWarning,
+};
 
 /// A report in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -62,6 +66,9 @@ pub(super) struct ReportItem {
     /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
     #[schemars(with = "AuthenticatedWord")]
     authenticated: &'static str,
+    /// Whose mail that was, if it passed: the reporter's mail domain, whatever it calls itself in `org_name`.
+    #[schemars(example = &"google.com")]
+    authenticated_domain: Option<String>,
     /// How often it arrived; it is counted once.
     arrivals: u64,
     /// How many oddities it has.
@@ -241,7 +248,7 @@ pub(super) async fn list(
     mut parameters: Parameters,
 ) -> Result<Json<ReportList>, ApiError> {
     let page = page(&mut parameters, &state.config);
-    let (from, to) = open_range(&mut parameters);
+    let (from, to) = open_range(&mut parameters, today(&state));
     let filter = ReportFilter {
         from,
         to,
@@ -323,7 +330,11 @@ fn kind_of(bytes: &[u8]) -> (&'static str, &'static str) {
 
 impl From<ReportSummary> for ReportItem {
     fn from(summary: ReportSummary) -> Self {
+        // A mail vouches for a report if it passed DMARC for this domain.
+        let reporter = Reporter::named(summary.email.as_deref(), summary.org_name.as_deref());
+        let vouched = summary.authenticated == Authenticated::Pass && !reporter.as_str().is_empty();
         Self {
+            authenticated_domain: vouched.then(|| reporter.as_str().to_owned()),
             id: summary.no.0,
             org_name: summary.org_name,
             date_range_begin: instant(summary.window.begin),

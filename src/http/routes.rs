@@ -11,6 +11,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::JsonSchema;
 
 use super::api_keys::{ApiKeyWithSecret, KeyBody, KeyInput, KeyList};
+use super::arrivals::Arrivals;
+use super::attention::Attention;
 use super::breakdown::{ReporterList, SenderList, SignatureList};
 use super::domain_body::{DomainBody, DomainList, VerifyBody};
 use super::domain_input::{DomainInput, DomainPatch, IpInput};
@@ -21,7 +23,7 @@ use super::figures::{SourceList, StatsBody};
 use super::gate::gate;
 use super::inbound::MailList;
 use super::openapi::{Content, Doc, Parameter};
-use super::overview::{Arrivals, Attention, Overview};
+use super::overview::Overview;
 use super::quarantine::MessageList;
 use super::reports::{ReportBody, ReportList};
 use super::schema::AnyObject;
@@ -30,8 +32,8 @@ use super::source::SourceDetail;
 use super::state::AppState;
 use super::upload::Taken;
 use super::{
-    api_keys, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine, range, reports,
-    service, source, upload,
+    api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
+    range, reports, service, source, upload,
 };
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
@@ -276,16 +278,18 @@ fn table() -> Vec<Entry> {
             "/attention",
             Access::Read,
             "List what somebody should look at",
-            overview::attention,
+            attention::attention,
         )
+        .parameters(&[attention::PARAMETERS, paging::PARAMETERS])
         .answers::<Attention>(200),
         route(
             &get,
             "/arrivals",
             Access::Read,
             "List the reports that came last",
-            overview::arrivals,
+            arrivals::arrivals,
         )
+        .parameters(&[paging::PARAMETERS])
         .answers::<Arrivals>(200),
         route(
             &get,

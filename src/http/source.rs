@@ -15,12 +15,13 @@ use super::fields::Parameters;
 use super::figures::{SourceBody, today};
 use super::openapi::Parameter;
 use super::owned::{OwnedDomain, path_text, row_number};
+use super::paging::page_sized;
 use super::range::day_range;
 use super::records::RecordBody;
 use super::reports::instant;
 use super::schema::Instant;
 use super::state::AppState;
-use crate::store::{ReportNo, ReportSummary, SourceRecords};
+use crate::store::{ReportNo, ReportSummary, SourcePlace, SourceRecords};
 
 /// One sending address.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -80,15 +81,25 @@ impl FromRequestParts<AppState> for AddressInPath {
 }
 
 /// Parameters beside the range.
-pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
-    name: "before",
-    says: "Goes on where an answer with this `next` ended.",
-    schema: || json!({ "type": "string", "pattern": "^[0-9]{1,15}_[1-9][0-9]{0,17}$", "examples": ["1774137600_1"] }),
-}];
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "before",
+        says: "Goes on where an answer with this `next` ended.",
+        schema: || {
+            json!({ "type": "string", "pattern": "^[0-9]{1,15}_[1-9][0-9]{0,17}(_[1-9][0-9]{0,17})?$",
+        "examples": ["1774137600_1", "1774137600_1_50"] })
+        },
+    },
+    Parameter {
+        name: "per_page",
+        says: "Records of an answer, 50 if nothing is said; more than this installation's limit (100 by default) is cut down to it.",
+        schema: || json!({ "type": "integer", "minimum": 1 }),
+    },
+];
 
 const UNKNOWN: &str = "unknown";
-/// Records that an answer has at least, if there are so many.
-const RECORDS: usize = 50;
+/// Records of an answer if the client does not say.
+const RECORDS: u32 = 50;
 
 /// `GET /domains/{id}/dmarc/sources/{source_ip}`
 pub(super) async fn show(
@@ -99,10 +110,11 @@ pub(super) async fn show(
 ) -> Result<Response, ApiError> {
     let range = day_range(&mut parameters, today(&state));
     let before = parameters.word("before", &["the text of next"], place);
+    let count = page_sized(&mut parameters, &state.config, RECORDS).per_page as usize;
     parameters.finish()?;
     let found = state
         .store
-        .source_records(domain.id, address, range, before, RECORDS)
+        .source_records(domain.id, address, range, before, count)
         .await?;
     Ok(Json(detail(&found)?).into_response())
 }
@@ -117,7 +129,7 @@ fn detail(found: &SourceRecords) -> Result<SourceDetail<'_>, ApiError> {
         source: SourceBody::from(source),
         records: records.collect(),
         reports_without_records: found.without_records,
-        next: found.next.map(|(begin, no)| format!("{begin}_{no}")),
+        next: found.next.as_ref().map(next),
     })
 }
 
@@ -130,8 +142,25 @@ fn mention(report: &ReportSummary) -> ReportMention<'_> {
     }
 }
 
-/// Reads what [`detail`] wrote in `next`.
-fn place(text: &str) -> Option<(i64, ReportNo)> {
-    let (begin, no) = text.split_once('_')?;
-    Some((begin.parse().ok()?, ReportNo(row_number(no)?)))
+fn next(place: &SourcePlace) -> String {
+    let SourcePlace { begin, no, given } = place;
+    match given {
+        0 => format!("{begin}_{no}"),
+        given => format!("{begin}_{no}_{given}"),
+    }
+}
+
+/// Reads what [`next`] wrote.
+fn place(text: &str) -> Option<SourcePlace> {
+    let mut parts = text.split('_');
+    let (begin, no) = (parts.next()?.parse().ok()?, row_number(parts.next()?)?);
+    let given = match parts.next() {
+        Some(given) => u64::try_from(row_number(given)?).ok()?,
+        None => 0,
+    };
+    parts.next().is_none().then_some(SourcePlace {
+        begin,
+        no: ReportNo(no),
+        given,
+    })
 }

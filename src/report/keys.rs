@@ -22,13 +22,13 @@ pub struct Reporter(Box<str>);
 impl Reporter {
     /// The reporter that `metadata` names.
     pub fn of(metadata: &Metadata) -> Self {
-        let email = metadata.email.as_deref().filter(|email| email.contains('@'));
-        let name = || {
-            metadata
-                .org_name
-                .as_deref()
-                .map(|name| name.trim().to_lowercase().into())
-        };
+        Self::named(metadata.email.as_deref(), metadata.org_name.as_deref())
+    }
+
+    /// The reporter that calls itself so.
+    pub fn named(email: Option<&str>, org_name: Option<&str>) -> Self {
+        let email = email.filter(|email| email.contains('@'));
+        let name = || org_name.map(|name| name.trim().to_lowercase().into());
         Self(email.and_then(mailbox_domain).or_else(name).unwrap_or_default())
     }
 

@@ -30,8 +30,8 @@ pub use model::{
     PolicyPublished, RawField, RawText, Reason, ReasonKind, Record, Report, SpfAuth, SpfScope, Window,
 };
 pub use names::{
-    DomainName, NameError, ancestors, mailbox_domain, mailbox_domain_cow, normalise_domain, normalise_domain_cow,
-    organizational_domain,
+    DomainName, NameError, NameSearch, ancestors, mailbox_domain, mailbox_domain_cow, normalise_domain,
+    normalise_domain_cow, organizational_domain,
 };
 pub use parse::{Parsed, parse};
 pub use verdict::{Verdict, verdict};

@@ -84,6 +84,15 @@ impl DomainName {
         &self.0
     }
 
+    /// The name with its U-labels, for people; `None` if that is no other.
+    pub fn unicode(&self) -> Option<String> {
+        if !self.0.contains("xn--") {
+            return None;
+        }
+        let (name, valid) = Uts46::new().to_unicode(self.0.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow);
+        (valid.is_ok() && *name != *self.0).then(|| name.into_owned())
+    }
+
     /// The names above this one, nearest first, down to the single last label: `a.b.example` gives `b.example`, `example`.
     pub fn ancestors(&self) -> impl Iterator<Item = &str> {
         ancestors(&self.0)
@@ -93,6 +102,42 @@ impl DomainName {
     pub fn covers(&self, name: &str) -> bool {
         name.strip_suffix(self.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+}
+
+/// What somebody looks for in names: a piece of one, in Unicode or as A-labels, in any case.
+#[derive(Debug, Clone)]
+pub struct NameSearch {
+    /// In lower case, as written.
+    plain: String,
+    /// As UTS 46 writes it in Unicode: composed, in lower case, with plain dots.
+    mapped: Option<String>,
+}
+
+impl NameSearch {
+    /// An empty text finds every name.
+    pub fn new(text: &str) -> Self {
+        let text = text.trim();
+        // UTS 46 costs time by the length of its input; no name has a piece this long.
+        let is_short = text.len() <= 4 * DomainName::BYTES_MAX;
+        let mapped = is_short
+            .then(|| Uts46::new().to_unicode(text.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow))
+            .and_then(|(mapped, valid)| valid.is_ok().then(|| mapped.into_owned()));
+        Self {
+            plain: text.to_lowercase(),
+            mapped,
+        }
+    }
+
+    /// Is it in the name?
+    pub fn finds(&self, name: &DomainName) -> bool {
+        let pieces = [Some(&self.plain), self.mapped.as_ref()];
+        let mut pieces = pieces.into_iter().flatten();
+        let unicode = name.unicode();
+        pieces.any(|piece| {
+            name.as_str().contains(piece.as_str())
+                || unicode.as_ref().is_some_and(|unicode| unicode.contains(piece.as_str()))
+        })
     }
 }
 
@@ -268,6 +313,34 @@ mod tests {
     #[track_caller]
     fn lenient(text: &str, expect: Option<&str>) {
         assert_eq!(normalise_domain(text).as_deref(), expect, "{text:?}");
+    }
+
+    #[test]
+    fn a_name_is_found_in_unicode_and_as_a_labels() {
+        for (name, search, found) in [
+            ("münchner.example", "münchner", true),
+            ("münchner.example", "MÜNCH", true),
+            ("münchner.example", "mu\u{308}nchner", true),
+            ("münchner.example", "ünchner.exa", true),
+            ("münchner.example", "xn--m", true),
+            ("münchner.example", "XN--MNCHNER-N2A.example", true),
+            ("münchner.example", "münchner。example", true),
+            ("münchner.example", "munchner", false),
+            ("пример.example", "ПРИМ", true),
+            ("straße.example", "straße", true),
+            ("例え.example", "例え", true),
+            ("example.com", "EXAMPLE", true),
+            ("example.com", "", true),
+            ("example.com", "ü", false),
+            ("example.com", "\u{202e}", false),
+        ] {
+            let name = DomainName::parse(name).unwrap();
+            assert_eq!(NameSearch::new(search).finds(&name), found, "{search} in {name}");
+        }
+        assert!(!NameSearch::new(&"ü".repeat(100_000)).finds(&DomainName::parse("ü.example").unwrap()));
+        let unicode = |name: &str| DomainName::parse(name).unwrap().unicode();
+        assert_eq!(unicode("xn--mnchner-n2a.example").as_deref(), Some("münchner.example"));
+        assert_eq!(unicode("example.com"), None);
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub use postgres::Connections;
 pub use provenance::{PeerTls, Provenance, SignatureCheck, SpfCheck};
 pub use requests::{Begun, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
-pub use source::{SourceRecords, SourcesRecord};
+pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 use sql::sql;
 pub use types::*;
 use write::{Write, Writers};

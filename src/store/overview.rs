@@ -1,5 +1,7 @@
 //! All domains of an account at a glance.
 
+use std::cmp::Reverse;
+
 use hashbrown::HashMap;
 
 use crate::report::{Day, DayRange, PolicyPublished};
@@ -66,6 +68,22 @@ impl Store {
         Ok(figures)
     }
 
+    /// The last day up to `until` for which messages were reported about any of these domains.
+    pub async fn last_day(&self, domains: &[DomainId], until: Day) -> Result<Option<Day>, StoreError> {
+        let mut conn = self.read().await?;
+        let mut last = None;
+        for domain in domains {
+            let args = Args::default().int(domain.0).int(until.0.into());
+            let Some(row) = Conn(&mut conn).first(sql!("daily_totals_last"), args).await? else {
+                continue;
+            };
+            let day = i32::try_from(row.int(0)?)
+                .map_err(|_| StoreError::damaged("daily_totals", domain, "its day is out of range"))?;
+            last = last.max(Some(Day(day)));
+        }
+        Ok(last)
+    }
+
     /// The policy in the report that came last about each of these domains, and when it came.
     pub async fn latest(&self, domains: &[DomainId]) -> Result<HashMap<DomainId, Latest>, StoreError> {
         let mut conn = self.read().await?;
@@ -89,13 +107,26 @@ impl Store {
         count: u32,
     ) -> Result<Vec<(DomainId, ReportSummary)>, StoreError> {
         let mut conn = self.read().await?;
-        let mut arrivals = Vec::new();
+        let mut arrivals: Vec<(DomainId, ReportSummary)> = Vec::new();
+        let place = |report: &ReportSummary| Reverse((report.received_at, report.no));
+        // Most domains have nothing that is late enough: a look at their last report tells.
+        let mut latest = Vec::with_capacity(domains.len());
         for &domain in domains {
-            let latest = latest_reports(&mut Conn(&mut conn), domain, count).await?;
-            arrivals.extend(latest.into_iter().map(|report| (domain, report)));
+            if let Some(report) = latest_reports(&mut Conn(&mut conn), domain, 1).await?.pop() {
+                latest.push((domain, place(&report)));
+            }
         }
-        arrivals.sort_unstable_by_key(|(_, report)| std::cmp::Reverse((report.received_at, report.no)));
-        arrivals.truncate(count as usize);
+        latest.sort_unstable_by_key(|(_, place)| *place);
+        for (domain, last) in latest {
+            let is_full = arrivals.len() >= count as usize;
+            if is_full && arrivals.last().is_some_and(|(_, report)| place(report) < last) {
+                break;
+            }
+            let more = latest_reports(&mut Conn(&mut conn), domain, count).await?;
+            arrivals.extend(more.into_iter().map(|report| (domain, report)));
+            arrivals.sort_unstable_by_key(|(_, report)| place(report));
+            arrivals.truncate(count as usize);
+        }
         Ok(arrivals)
     }
 }

@@ -117,19 +117,23 @@ pub(super) async fn page(
     Ok(records)
 }
 
-/// The first records of a report about one address, in its order.
+/// Some records of a report about one address, in its order: behind the first `given`, at most `count`.
 pub(super) async fn about(
     conn: &mut Conn<'_>,
     domain: DomainId,
     no: ReportNo,
     address: Option<IpAddr>,
-    count: usize,
+    (given, count): (u64, usize),
 ) -> Result<Vec<PackedRecord>, StoreError> {
     let mut records = Vec::new();
+    let mut nth = 0;
     each_row(conn, domain, no, 0, usize::MAX, |bytes| {
         decode(bytes, |record| {
-            if record.source == address && records.len() < count {
-                records.push(record);
+            if record.source == address {
+                if nth >= given && records.len() < count {
+                    records.push(record);
+                }
+                nth += 1;
             }
         })
     })

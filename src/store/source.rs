@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::report::{Day, DayRange, Spread};
+use crate::report::{Day, DayRange, SPREAD_DAYS_MAX, Spread};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
@@ -32,13 +32,23 @@ pub struct SourceRecords {
     pub records: Vec<SourcesRecord>,
     /// Reports looked through that were about days on which it sent, and whose records retention has dropped.
     pub without_records: u64,
-    /// Where to go on: the begin and number of the last report looked through. `None`: that was all.
-    pub next: Option<(i64, ReportNo)>,
+    /// Where to go on. `None`: that was all.
+    pub next: Option<SourcePlace>,
+}
+
+/// A place in the records of an address: behind a report, or within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourcePlace {
+    /// Begin and number of the last report that was looked through.
+    pub begin: i64,
+    pub no: ReportNo,
+    /// Its records about the address that came already; 0: all of them.
+    pub given: u64,
 }
 
 impl Store {
-    /// The figures of one address in a range of days and at least `count` of its records, unless there are fewer or too
-    /// many reports would have to be looked through for them. `before` goes on where an earlier answer ended.
+    /// The figures of one address in a range of days and `count` of its records, unless there are fewer or too many
+    /// reports would have to be looked through for them. `before` goes on where an earlier answer ended.
     ///
     /// Records that retention has dropped are not there; [`SourceRecords::without_records`] counts their reports.
     pub async fn source_records(
@@ -46,7 +56,7 @@ impl Store {
         domain: DomainId,
         address: Option<IpAddr>,
         range: DayRange,
-        before: Option<(i64, ReportNo)>,
+        before: Option<SourcePlace>,
         count: usize,
     ) -> Result<SourceRecords, StoreError> {
         let mut conn = self.read().await?;
@@ -62,17 +72,22 @@ impl Store {
             return Ok(found);
         }
         // A window that begins before the range can reach into it.
-        let from = range.first.plus(-REACH_DAYS).begin();
-        let mut place = before.unwrap_or((i64::MAX, ReportNo(i64::MAX)));
+        let from = range.first.plus(1 - SPREAD_DAYS_MAX as i32).begin();
+        let mut place = before.unwrap_or(SourcePlace {
+            begin: i64::MAX,
+            no: ReportNo(i64::MAX),
+            given: 0,
+        });
         let (mut reports, mut records) = (0, 0);
         loop {
             let args = Args::default()
                 .int(domain.0)
                 .int(from)
                 .int(range.last.end())
-                .int(place.0)
-                .int(place.1.0)
-                .int(REPORTS_AT_ONCE);
+                .int(place.begin)
+                .int(place.no.0.saturating_add(i64::from(place.given > 0)))
+                .int(REPORTS_AT_ONCE)
+                .int(range.first.begin());
             let rows = conn.all(sql!("report_before"), args).await?;
             for row in &rows {
                 let report = Arc::new(reports::summary(row)?);
@@ -89,13 +104,28 @@ impl Store {
                     }
                     reports += 1;
                     records += report.records;
-                    let of_report = records_of(&mut conn, domain, report.no, address).await?;
+                    let given = if place.no == report.no { place.given } else { 0 };
+                    let wanted = count.saturating_sub(found.records.len());
+                    let (of_report, more) = records_of(&mut conn, domain, report.no, address, (given, wanted)).await?;
+                    let now_given = given + of_report.len() as u64;
                     found.records.extend(of_report.into_iter().map(|record| SourcesRecord {
                         report: Arc::clone(&report),
                         record,
                     }));
+                    if more {
+                        found.next = Some(SourcePlace {
+                            begin: report.window.begin,
+                            no: report.no,
+                            given: now_given,
+                        });
+                        return Ok(found);
+                    }
                 }
-                place = (report.window.begin, report.no);
+                place = SourcePlace {
+                    begin: report.window.begin,
+                    no: report.no,
+                    given: 0,
+                };
             }
             if rows.len() < REPORTS_AT_ONCE as usize {
                 return Ok(found);
@@ -104,19 +134,18 @@ impl Store {
     }
 }
 
-/// Windows are a day long, some a week or a month.
-const REACH_DAYS: i32 = 31;
-/// Records of one report about one address that are shown.
-const RECORDS_OF_REPORT_MAX: usize = 200;
-
+/// `wanted` of a report's records about the address, behind those `given` already, and whether there are more.
 async fn records_of(
     conn: &mut Conn<'_>,
     domain: DomainId,
     no: ReportNo,
     address: Option<IpAddr>,
-) -> Result<Vec<StoredRecord>, StoreError> {
-    let about = records::about(conn, domain, no, address, RECORDS_OF_REPORT_MAX).await?;
-    records::with_evidence(conn, domain, &about).await
+    (given, wanted): (u64, usize),
+) -> Result<(Vec<StoredRecord>, bool), StoreError> {
+    let mut about = records::about(conn, domain, no, address, (given, wanted.saturating_add(1))).await?;
+    let more = about.len() > wanted;
+    about.truncate(wanted);
+    Ok((records::with_evidence(conn, domain, &about).await?, more))
 }
 
 /// The figures of one address, and on which days it sent.

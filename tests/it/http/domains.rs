@@ -29,6 +29,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
         json!({
             "id": id,
             "name": "example.com",
+            "unicode_name": null,
             "status": "pending",
             "region": "us-east-1",
             "tls_mode": "enforced",

@@ -49,6 +49,7 @@ async fn stats_have_every_day_and_the_sums() {
             ],
             "from": "2026-03-19",
             "to": "2026-03-23",
+            "last_day": "2026-03-22",
             "dispositions": { "none": 27, "quarantine": 0, "reject": 3 },
             "dkim_aligned": 27,
             "spf_aligned": 20,

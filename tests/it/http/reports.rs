@@ -41,6 +41,7 @@ async fn a_report_is_listed_with_every_field() {
                 "dispositions": { "none": 10, "quarantine": 0, "reject": 3 },
                 "received_at": "2026-03-23T10:00:00.000Z",
                 "authenticated": "unknown",
+                "authenticated_domain": null,
                 "arrivals": 1,
                 "warnings": 0,
                 "partial": false,

@@ -1,7 +1,7 @@
 //! Messages by reporter and signer, and the records behind an address.
 
 use tallymark::report::{AuthResult, Day, DayRange, DkimAuth};
-use tallymark::store::{Authenticated, Network, ReportNo, SourceOrder, SourceQuery, Store};
+use tallymark::store::{Authenticated, Network, SourceOrder, SourcePlace, SourceQuery, Store};
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, day, new_report, on_both, report, taken};
 
@@ -98,7 +98,7 @@ async fn the_records_behind_an_address_are_found(db: Database) {
         db.commit(vec![new_report(&nth.to_string(), day(nth % 40), &records)])
             .await;
     }
-    let mut before: Option<(i64, ReportNo)> = None;
+    let mut before: Option<SourcePlace> = None;
     let (mut messages, mut answers) = (0, 0);
     loop {
         let address = Some(wanted.parse().unwrap());

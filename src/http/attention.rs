@@ -1,0 +1,268 @@
+//! `/attention`: what somebody should look at, of all domains of an account.
+
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::figures::today;
+use super::gate::Client;
+use super::openapi::Parameter;
+use super::overview::by_messages;
+use super::paging::{Pagination, page, rows_before};
+use super::schema::{Address, DayText, DomainKey, NameText};
+use super::state::AppState;
+use crate::report::DayRange;
+use crate::store::{Domain, DomainFigures, DomainStatus, Page, Reporter, SetAsideKind};
+
+/// What somebody should look at, what matters most first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Attention {
+    /// Of each kind the 20 that matter most; with `kind`, a page of all of that kind.
+    items: Vec<AttentionItem>,
+    /// How many there are, listed or not.
+    totals: AttentionTotals,
+    /// Of the items of `kind`; null without it.
+    pagination: Option<Pagination>,
+}
+
+/// How many there are of each kind.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AttentionTotals {
+    /// Domains with addresses that are new and of which no message passes.
+    failing_sources: u64,
+    /// Domains whose DNS records are not as they should be.
+    records_missing: u64,
+    /// Reporters that went silent, counted for each domain.
+    reporter_silent: u64,
+    /// Messages in quarantine.
+    quarantined: u64,
+}
+
+/// One thing to look at.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AttentionItem {
+    /// `failing_sources`: addresses that are new and of which no message passes. `records_missing`: the domain's DNS
+    /// records are not as they should be. `reporter_silent`: who used to report does not any more. `quarantined`: mail
+    /// that could not be read.
+    #[schemars(extend("enum" = KINDS))]
+    kind: &'static str,
+    /// The domain; null for what concerns the account.
+    #[schemars(with = "Option<DomainKey>")]
+    domain_id: Option<String>,
+    #[schemars(with = "Option<NameText>")]
+    domain: Option<String>,
+    /// The domain's name in Unicode; null if that is no other.
+    #[schemars(example = &"münchner.example")]
+    unicode_name: Option<String>,
+    /// Addresses, or messages in quarantine.
+    count: u64,
+    /// Messages of those addresses, or of the reporter; for missing records, of the domain.
+    messages: u64,
+    /// The address with the most messages.
+    #[schemars(with = "Option<Address>")]
+    source_ip: Option<String>,
+    /// Who is silent, as it calls itself.
+    org_name: Option<String>,
+    /// The last day on which it reported.
+    #[schemars(with = "Option<DayText>")]
+    last_report: Option<String>,
+}
+
+/// What an item can be about, what matters most first.
+const KINDS: [&str; 4] = ["failing_sources", "records_missing", "reporter_silent", "quarantined"];
+/// Items listed of each kind, if no kind is asked for.
+const OF_KIND_MAX: usize = 20;
+/// How far back is looked for what is new or silent.
+const ATTENTION_DAYS: i32 = 30;
+/// An address is new for so long.
+const NEW_DAYS: i32 = 7;
+/// Addresses with fewer messages in all are not worth a call.
+const NEW_MESSAGES_MIN: u64 = 5;
+
+/// The parameter `kind`.
+pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "kind",
+    says: "All items of this kind, page by page. Without it up to 20 of each kind are listed, on one page.",
+    schema: || json!({ "type": "string", "enum": KINDS }),
+}];
+
+/// `GET /attention`
+pub(super) async fn attention(
+    State(state): State<AppState>,
+    client: Client,
+    mut parameters: Parameters,
+) -> Result<Json<Attention>, ApiError> {
+    let page = page(&mut parameters, &state.config);
+    let kind = parameters.word("kind", &KINDS, |word| KINDS.iter().position(|kind| *kind == word));
+    parameters.finish()?;
+    let found = find(&state, client).await?;
+    let [failing, missing, silent, quarantined] = &found;
+    let totals = AttentionTotals {
+        failing_sources: failing.len() as u64,
+        records_missing: missing.len() as u64,
+        reporter_silent: silent.len() as u64,
+        quarantined: quarantined.iter().map(|item| item.count).sum(),
+    };
+    let pagination = kind.map(|kind| Pagination::new(page, found[kind].len() as u64));
+    let items = found.into_iter().enumerate().flat_map(|(nth, mut items)| {
+        match kind {
+            None => items.truncate(OF_KIND_MAX),
+            Some(kind) if kind == nth => {
+                items.drain(..rows_before(page).min(items.len()));
+                items.truncate(page.per_page as usize);
+            }
+            Some(_) => items.clear(),
+        }
+        items
+    });
+    Ok(Json(Attention {
+        items: items.collect(),
+        totals,
+        pagination,
+    }))
+}
+
+/// All there is of each of [`KINDS`], each with the most messages first: nothing is cut before it is in order.
+async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 4], ApiError> {
+    let today = today(state);
+    let range = DayRange {
+        first: today.plus(1 - ATTENTION_DAYS),
+        last: today,
+    };
+    let domains = by_messages(state, client, range).await?;
+    let missing = domains
+        .iter()
+        .filter(|(domain, _)| domain.status != DomainStatus::Verified);
+    let missing = missing.map(|(domain, figures)| AttentionItem {
+        messages: figures.totals.messages(),
+        ..about(domain, "records_missing")
+    });
+    let missing = missing.collect();
+    let (mut failing, mut silent) = (Vec::new(), Vec::new());
+    for (domain, figures) in &domains {
+        failing.extend(failing_sources(state, domain, figures, range).await?);
+        if figures.totals.messages() > 0 {
+            let reporters = state.store.reporters(domain.id, range).await?;
+            let quiet = reporters.iter().filter(|reporter| is_silent(reporter, range));
+            silent.extend(quiet.map(|reporter| AttentionItem {
+                messages: reporter.pass + reporter.fail,
+                org_name: Some(reporter.org_name.clone()),
+                last_report: reporter.last_report.map(|day| day.to_string()),
+                ..about(domain, "reporter_silent")
+            }));
+        }
+    }
+    failing.sort_by_key(|item: &AttentionItem| std::cmp::Reverse(item.messages));
+    silent.sort_by_key(|item: &AttentionItem| std::cmp::Reverse(item.messages));
+    Ok([failing, missing, silent, quarantined(state, client).await?])
+}
+
+/// One item, if there is a message in quarantine that the client may see.
+async fn quarantined(state: &AppState, client: Client) -> Result<Vec<AttentionItem>, ApiError> {
+    if client.domain.is_some() {
+        return Ok(Vec::new());
+    }
+    let page = Page { page: 1, per_page: 1 };
+    let kind = Some(SetAsideKind::Quarantined);
+    let (_, count) = state.store.set_aside(Some(client.account), kind, page).await?;
+    let item = AttentionItem {
+        count,
+        ..item("quarantined")
+    };
+    Ok((count > 0).then_some(item).into_iter().collect())
+}
+
+async fn failing_sources(
+    state: &AppState,
+    domain: &Domain,
+    figures: &DomainFigures,
+    range: DayRange,
+) -> Result<Option<AttentionItem>, ApiError> {
+    let since = range.last.plus(1 - NEW_DAYS);
+    // All messages of a new address that fails are failed messages of these days.
+    let recent = figures.days.iter().filter(|day| day.day >= since);
+    if recent.map(|day| day.totals.fail).fold(0, u64::saturating_add) < NEW_MESSAGES_MIN {
+        return Ok(None);
+    }
+    let sources = state.store.new_failing_sources(domain.id, range, since).await?;
+    let messages = sources.iter().map(|source| source.totals.messages()).sum();
+    if messages < NEW_MESSAGES_MIN {
+        return Ok(None);
+    }
+    let largest = sources.first().and_then(|source| source.address);
+    Ok(Some(AttentionItem {
+        count: sources.len() as u64,
+        messages,
+        source_ip: largest.map(|address| address.to_string()),
+        ..about(domain, "failing_sources")
+    }))
+}
+
+/// Reported on many days, and then on none for much longer than it used to leave between two.
+fn is_silent(reporter: &Reporter, range: DayRange) -> bool {
+    let Some(last) = reporter.last_report else { return false };
+    let quiet = i64::from(range.last.0 - last.0);
+    let spoken = i64::from(last.0 - range.first.0) + 1;
+    let days = i64::try_from(reporter.report_days).unwrap_or(i64::MAX);
+    // Reports of a day come on the next one, or the one after.
+    days >= 4 && quiet >= 5 && quiet > 3 * spoken / days
+}
+
+fn about(domain: &Domain, kind: &'static str) -> AttentionItem {
+    AttentionItem {
+        domain_id: Some(domain.public_id.clone()),
+        domain: Some(domain.name.to_string()),
+        unicode_name: domain.name.unicode(),
+        ..item(kind)
+    }
+}
+
+fn item(kind: &'static str) -> AttentionItem {
+    AttentionItem {
+        kind,
+        domain_id: None,
+        domain: None,
+        unicode_name: None,
+        count: 0,
+        messages: 0,
+        source_ip: None,
+        org_name: None,
+        last_report: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Day;
+
+    #[test]
+    fn silence_is_measured_by_what_was_usual() {
+        let range = DayRange {
+            first: Day(100),
+            last: Day(129),
+        };
+        for (report_days, last, silent) in [
+            (25, 128, false),
+            (20, 125, false),
+            (20, 124, true),
+            (3, 110, false),
+            (4, 124, false),
+            (4, 110, true),
+        ] {
+            let reporter = Reporter {
+                org_name: String::new(),
+                pass: 1,
+                fail: 0,
+                reports: report_days,
+                report_days,
+                last_report: Some(Day(last)),
+            };
+            assert_eq!(is_silent(&reporter, range), silent, "{report_days} days, last {last}");
+        }
+    }
+}
