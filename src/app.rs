@@ -135,7 +135,8 @@ impl App {
         )
         .with_health(health.clone());
         let router = if self.does(Role::Api) {
-            page::router(http::router(state), self.store.clone(), self.clock.clone())
+            let options = options::page(&self.config);
+            page::router_with(http::router(state), self.store.clone(), self.clock.clone(), options)
         } else {
             http::service_router(state)
         };

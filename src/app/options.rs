@@ -10,6 +10,7 @@ use crate::domains::ServiceNames;
 use crate::http::{HttpConfig, MetricsAccess, Rate};
 use crate::ingest::{AddressNames, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits};
 use crate::origin::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
+use crate::page::PageOptions;
 use crate::report;
 use crate::store::{Connections, Retention};
 use crate::unpack;
@@ -71,6 +72,17 @@ pub(super) fn http(config: &Config) -> HttpConfig {
             MetricsReaders::Nobody => MetricsAccess::Nobody,
         },
         ..HttpConfig::default()
+    }
+}
+
+pub(super) fn page(config: &Config) -> PageOptions {
+    let http = &config.http;
+    PageOptions {
+        rate: (http.page_rate_per_second > 0).then_some(Rate {
+            per_second: http.page_rate_per_second,
+            burst: http.page_rate_burst,
+        }),
+        insecure_sign_in: http.insecure_sign_in,
     }
 }
 

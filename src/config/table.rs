@@ -52,6 +52,14 @@ settings! {
         rate_per_second: u32 = 20;
         /// Requests that a key may make at once when it has been quiet.
         rate_burst: u32 = 200;
+        /// Pages a second that each session of the web page may open in the long run; 0 is no limit. What a page asks of
+        /// the API does not count against the key.
+        page_rate_per_second: u32 = 5;
+        /// Pages that a session may open at once when it has been quiet.
+        page_rate_burst: u32 = 200;
+        /// May people sign in at the web page over plain HTTP, from private networks only? Whoever is on the network can
+        /// read the key. Elsewhere put a proxy with TLS before this address.
+        insecure_sign_in: bool = false;
         /// Longest time from the end of a request to its answer, seconds.
         answer_seconds_max: u64 = 60;
         /// Exports that may run at once.

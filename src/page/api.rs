@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::layout;
+use super::failures;
 use crate::http::{Peer, SignedIn};
 
 /// Longest answer of the API that is read whole: a page of a table for an export is the longest.
@@ -31,6 +31,8 @@ pub(super) struct Failure {
     pub message: String,
     /// What is wrong with which field.
     pub fields: Vec<(String, String)>,
+    /// Seconds after which it can be tried again, where that is known.
+    pub retry_after: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -104,14 +106,13 @@ impl Api {
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
         }
-        let answer = match self.router.clone().oneshot(request).await {
-            Ok(answer) => answer,
-            Err(never) => match never {},
-        };
+        let answer = answer_of(&self.router, request).await;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
         }
+        let retry_after = answer.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let bytes = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await.unwrap_or_default();
         let body = serde_json::from_slice(&bytes).unwrap_or(ErrorBody {
             error: "The API gave no reason".to_owned(),
@@ -125,43 +126,82 @@ impl Api {
                 .into_iter()
                 .map(|field| (field.field, field.error))
                 .collect(),
+            retry_after,
         })
     }
 }
 
+/// What the API answers, as it is.
+pub(super) async fn answer_of(router: &Router, request: Request<Body>) -> Response {
+    match router.clone().oneshot(request).await {
+        Ok(answer) => answer,
+        Err(never) => match never {},
+    }
+}
+
 impl Failure {
+    fn new(status: StatusCode, message: &str) -> Self {
+        Self {
+            status,
+            message: message.to_owned(),
+            fields: Vec::new(),
+            retry_after: None,
+        }
+    }
+
     /// There is no such thing.
     pub fn missing() -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            message: "There is no such page".to_owned(),
-            fields: Vec::new(),
-        }
+        Self::new(StatusCode::NOT_FOUND, "There is no such page")
     }
 
     /// It was there, and retention has dropped it.
     pub fn gone(message: &str) -> Self {
-        Self {
-            status: StatusCode::GONE,
-            message: message.to_owned(),
-            fields: Vec::new(),
-        }
+        Self::new(StatusCode::GONE, message)
     }
 
     pub fn refused(message: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// The session asks for more than it may; it can go on after these seconds.
+    pub fn too_many(retry_after: u64) -> Self {
         Self {
-            status: StatusCode::FORBIDDEN,
-            message: message.to_owned(),
-            fields: Vec::new(),
+            retry_after: Some(retry_after),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many pages were asked for in a short time",
+            )
         }
     }
 
-    fn fault(message: &str) -> Self {
+    /// The database cannot be asked.
+    pub fn unavailable() -> Self {
         Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            message: message.to_owned(),
-            fields: Vec::new(),
+            retry_after: Some(5),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not available right now")
         }
+    }
+
+    /// What a status says by itself.
+    pub fn of_status(status: StatusCode) -> Self {
+        let message = match status {
+            StatusCode::NOT_FOUND => "There is no such page",
+            StatusCode::METHOD_NOT_ALLOWED => "This address cannot be used that way",
+            StatusCode::PAYLOAD_TOO_LARGE => "That is more than this form takes; nothing was saved",
+            StatusCode::UNAUTHORIZED => "This address is part of the API, which asks for a key",
+            status if status.is_client_error() => "What was sent cannot be read; nothing was saved",
+            _ => "Something went wrong on our side",
+        };
+        Self::new(status, message)
+    }
+
+    pub(super) fn fault(message: &str) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    /// Is it about what somebody typed or chose? Then the page shows it beside its form.
+    pub fn is_about_input(&self) -> bool {
+        self.status == StatusCode::UNPROCESSABLE_ENTITY && !self.fields.is_empty()
     }
 
     /// What is wrong with a field of a form.
@@ -171,8 +211,39 @@ impl Failure {
     }
 }
 
+/// What a page shows in the place of a table: the table, or what is wrong with what was asked for.
+#[derive(Debug)]
+pub(super) enum Told<T> {
+    Answer(T),
+    Wrong(Failure),
+}
+
+impl<T> Told<T> {
+    /// Failures that are not about input stay failures.
+    pub fn from(answer: Result<T, Failure>) -> Result<Self, Failure> {
+        match answer {
+            Ok(answer) => Ok(Self::Answer(answer)),
+            Err(failure) if failure.is_about_input() => Ok(Self::Wrong(failure)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What is wrong, if something is.
+    pub fn wrong(&self) -> Option<&Failure> {
+        match self {
+            Self::Answer(_) => None,
+            Self::Wrong(failure) => Some(failure),
+        }
+    }
+
+    /// The status of the page that shows it.
+    pub fn status(&self) -> StatusCode {
+        self.wrong().map_or(StatusCode::OK, |failure| failure.status)
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, layout::failure(&self)).into_response()
+        failures::response(self)
     }
 }

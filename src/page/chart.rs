@@ -1,143 +1,173 @@
-//! Charts as SVG, drawn by plotters. Colours are those of the style sheet: plotters writes the ones below into attributes,
-//! which any rule of the sheet overrides, so that a chart is right in the light and in the dark.
+//! Charts as SVG. Places across are parts of the width, heights and letters are in the style sheet's own dots: bars grow with
+//! the page, letters do not. Colours are classes, so that a chart is right in the light, in the dark and on paper.
 
 use std::fmt::Write as _;
 
-use plotters::coord::Shift;
-use plotters::prelude::*;
+use maud::{Markup, html};
 
 use super::data::DayFigures;
 use super::parts::grouped;
 
-/// Each of these stands for a rule in `assets/page.css`.
-const PASS: RGBColor = RGBColor(0, 0, 1);
-const FAIL: RGBColor = RGBColor(0, 0, 2);
-const LINE: RGBColor = RGBColor(0, 0, 3);
-const TEXT: RGBColor = RGBColor(0, 0, 4);
-
-/// Dots of the drawing for one of the style sheet: plotters knows whole ones only.
-const SCALE: u32 = 4;
 /// Bars that are drawn; of more days several share one.
 const BARS_MAX: usize = 120;
+/// Dots above the highest label, below the axis (for the dates), and left of the bars (for the numbers).
+const TOP: f64 = 12.0;
+const BELOW: f64 = 26.0;
+/// The bars end here, in parts of 100 of the width.
+const RIGHT: f64 = 99.5;
+/// The least that is drawn of what is there, in dots.
+const DOTS_MIN: f64 = 2.0;
+
+/// How a chart is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    /// Dots.
+    pub high: u32,
+    /// Dates below it, at most.
+    pub dates: usize,
+    /// Where the bars begin, in parts of 100 of the width: left of it are the numbers.
+    pub left: f64,
+}
+
+/// For screens that are wide, and for those of phones.
+pub(super) const WIDE: Shape = Shape {
+    high: 260,
+    dates: 9,
+    left: 6.0,
+};
+pub(super) const SLIM: Shape = Shape {
+    high: 240,
+    dates: 4,
+    left: 14.0,
+};
 
 /// Messages of some days together.
 struct Bar {
     title: String,
-    label: String,
+    first: String,
     pass: u64,
     fail: u64,
 }
 
-/// A chart of messages per day, passed below failed, `width` by `height` dots. `None` if it cannot be drawn.
-pub(super) fn daily(days: &[DayFigures], width: u32, height: u32) -> Option<String> {
+/// How much a bar is, for people: `day`, `week`, `31 days`.
+pub(super) fn unit(days: usize) -> String {
+    match together(days) {
+        1 => "day".to_owned(),
+        7 => "week".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+/// A chart of messages, passed below failed.
+pub(super) fn daily(days: &[DayFigures], shape: Shape) -> Markup {
     let bars = bars(days);
-    let mut svg = String::new();
-    let hits = {
-        let area = SVGBackend::with_string(&mut svg, (width * SCALE, height * SCALE)).into_drawing_area();
-        draw(&area, &bars, width).ok()?
-    };
-    let end = svg.rfind("</svg>")?;
-    svg.truncate(end);
-    let _ = write!(svg, "<g class=\"hits\">");
-    for (bar, (left, right)) in bars.iter().zip(hits) {
-        let (wide, high) = (right - left, height * SCALE);
-        let _ = write!(
-            svg,
-            "<rect x=\"{left}\" y=\"0\" width=\"{wide}\" height=\"{high}\" data-day=\"{}\" data-pass=\"{}\" data-fail=\"{}\"><title>{}: {} passed, {} failed</title></rect>",
-            bar.title,
-            grouped(bar.pass),
-            grouped(bar.fail),
-            bar.title,
-            grouped(bar.pass),
-            grouped(bar.fail),
-        );
+    let most = bars.iter().map(Bar::all).max().unwrap_or(0);
+    let (step, steps) = steps(most);
+    let top = step as f64 * f64::from(steps);
+    let (left, high) = (shape.left, f64::from(shape.high));
+    let floor = high - BELOW;
+    let y = |number: f64| floor - (floor - TOP) * number / top;
+    let wide = (RIGHT - left) / bars.len().max(1) as f64;
+    let dates = dates(&bars, shape.dates);
+    html! {
+        svg .bars width="100%" height=(high) aria-hidden="true" {
+            @for nth in 0..=steps {
+                @let number = step.saturating_mul(u64::from(nth));
+                line .grid x1=(percent(left)) x2=(percent(RIGHT)) y1=(dots(y(number as f64))) y2=(dots(y(number as f64))) {}
+                text .number x=(percent(left - 0.8)) y=(dots(y(number as f64) + 4.0)) text-anchor="end" { (short(number)) }
+            }
+            @for (nth, bar) in bars.iter().enumerate() {
+                @let (pass, fail) = heights(bar, (floor - TOP) / top);
+                @let x = percent(left + wide * (nth as f64 + 0.1));
+                @if pass > 0.0 { rect .pass x=(x) width=(percent(wide * 0.8)) y=(dots(floor - pass)) height=(dots(pass)) {} }
+                @if fail > 0.0 { rect .fail x=(x) width=(percent(wide * 0.8)) y=(dots(floor - pass - fail)) height=(dots(fail)) {} }
+            }
+            @for (nth, text) in &dates {
+                @let middle = left + wide * (*nth as f64 + 0.5);
+                @let (x, anchor) = if middle > 95.0 { (RIGHT, "end") } else { (middle, "middle") };
+                text .date x=(percent(x)) y=(dots(high - 6.0)) text-anchor=(anchor) { (text) }
+            }
+            g .hits {
+                @for (nth, bar) in bars.iter().enumerate() {
+                    rect x=(percent(left + wide * nth as f64)) width=(percent(wide)) y="0" height=(high)
+                        data-day=(bar.title) data-pass=(grouped(bar.pass)) data-fail=(grouped(bar.fail)) {
+                        title { (bar.title) ": " (grouped(bar.pass)) " passed, " (grouped(bar.fail)) " failed" }
+                    }
+                }
+            }
+        }
     }
-    svg.push_str("</g></svg>");
-    Some(svg)
 }
 
-/// A line over the days, without axes: all messages, and those that failed.
-pub(super) fn trend(days: &[DayFigures]) -> Option<String> {
-    let (width, height) = (120 * SCALE, 28 * SCALE);
+/// An area over the days, without axes: all messages, and those that failed.
+pub(super) fn trend(days: &[DayFigures]) -> Markup {
     let bars = bars(days);
-    let most = bars.iter().map(|bar| bar.all()).max().unwrap_or(0).max(1) as f64;
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
-        let last = (bars.len().max(2) - 1) as f64;
-        let mut chart = ChartBuilder::on(&area)
-            .margin(SCALE)
-            .build_cartesian_2d(0.0..last, 0.0..most)
-            .ok()?;
-        let line = |of: fn(&Bar) -> u64| {
-            let points = bars.iter().enumerate();
-            points
-                .map(move |(nth, bar)| (nth as f64, of(bar) as f64))
-                .collect::<Vec<_>>()
-        };
-        let all = AreaSeries::new(line(|bar| bar.all()), 0.0, PASS.filled());
-        chart.draw_series(all).ok()?;
-        chart
-            .draw_series(AreaSeries::new(line(|bar| bar.fail), 0.0, FAIL.filled()))
-            .ok()?;
-        area.present().ok()?;
-    }
-    Some(svg)
-}
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-/// Draws, and gives where each bar's column begins and ends.
-fn draw(area: &Area<'_>, bars: &[Bar], width: u32) -> Result<Vec<(i32, i32)>, Box<dyn std::error::Error>> {
-    let most = bars.iter().map(|bar| bar.all()).max().unwrap_or(0);
-    let (count, top) = (bars.len().max(1) as f64, nice(most.max(4)) as f64);
-    let mut chart = ChartBuilder::on(area)
-        .margin(SCALE * 4)
-        .margin_right(SCALE * 10)
-        .x_label_area_size(SCALE * 28)
-        .y_label_area_size(SCALE * 46)
-        .build_cartesian_2d(-0.5..count - 0.5, 0.0..top)?;
-    let label = |x: &f64| {
-        let bar = (x.fract() == 0.0 && *x >= 0.0).then(|| bars.get(*x as usize)).flatten();
-        bar.map(|bar| bar.label.clone()).unwrap_or_default()
+    let most = bars.iter().map(Bar::all).max().unwrap_or(0).max(1) as f64;
+    let (wide, high) = (120.0, 28.0);
+    let wide_each = wide / (bars.len().max(2) - 1) as f64;
+    let area = |of: fn(&Bar) -> u64| {
+        let mut points = format!("0,{high}");
+        for (nth, bar) in bars.iter().enumerate() {
+            let number = of(bar);
+            let tall = if number == 0 {
+                0.0
+            } else {
+                (high * number as f64 / most).max(DOTS_MIN)
+            };
+            // Writing to a String cannot fail.
+            let _ = write!(points, " {:.1},{:.1}", wide_each * nth as f64, high - tall);
+        }
+        let _ = write!(points, " {:.1},{high}", wide_each * (bars.len().max(1) - 1) as f64);
+        points
     };
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(LINE)
-        .axis_style(LINE)
-        .label_style(("sans-serif", SCALE * 15).into_font().color(&TEXT))
-        .x_labels(if width > 500 { 9 } else { 4 })
-        .y_labels(5)
-        .x_label_formatter(&label)
-        .y_label_formatter(&|y| short(*y))
-        .draw()?;
-    for (nth, bar) in bars.iter().enumerate() {
-        let (left, right) = (nth as f64 - 0.4, nth as f64 + 0.4);
-        let (pass, all) = (bar.pass as f64, (bar.all()) as f64);
-        let parts = [(0.0, pass, PASS), (pass, all, FAIL)];
-        let drawn = parts.into_iter().filter(|(from, to, _)| to > from);
-        chart.draw_series(
-            drawn.map(|(from, to, colour)| Rectangle::new([(left, to), (right, from)], colour.filled())),
-        )?;
+    html! {
+        svg viewBox="0 0 120 28" preserveAspectRatio="none" aria-hidden="true" {
+            polygon .pass points=(area(Bar::all)) {}
+            polygon .fail points=(area(|bar| bar.fail)) {}
+        }
     }
-    let columns = (0..bars.len()).map(|nth| {
-        let at = |x: f64| chart.backend_coord(&(x, 0.0)).0;
-        (at(nth as f64 - 0.5), at(nth as f64 + 0.5))
-    });
-    let columns = columns.collect();
-    area.present()?;
-    Ok(columns)
 }
 
-fn bars(days: &[DayFigures]) -> Vec<Bar> {
-    let together = match days.len() {
+/// How high a bar's two parts are: in proportion, but what is there is seen, and some never looks like all.
+fn heights(bar: &Bar, scale: f64) -> (f64, f64) {
+    let seen = |number: u64| {
+        if number == 0 {
+            0.0
+        } else {
+            (number as f64 * scale).max(DOTS_MIN)
+        }
+    };
+    let all = seen(bar.all());
+    match (bar.pass, bar.fail) {
+        (_, 0) => (all, 0.0),
+        (0, _) => (0.0, all),
+        _ => {
+            let all = all.max(2.0 * DOTS_MIN);
+            let fail = (bar.fail as f64 * scale).clamp(DOTS_MIN, all - DOTS_MIN);
+            (all - fail, fail)
+        }
+    }
+}
+
+fn percent(part: f64) -> String {
+    format!("{part:.2}%")
+}
+
+fn dots(number: f64) -> String {
+    format!("{number:.1}")
+}
+
+/// Days that share a bar.
+fn together(days: usize) -> usize {
+    match days {
         0..=BARS_MAX => 1,
         len if len <= 7 * BARS_MAX => 7,
         len => len.div_ceil(BARS_MAX),
-    };
-    let bars = days.chunks(together.max(1)).map(|days| {
+    }
+}
+
+fn bars(days: &[DayFigures]) -> Vec<Bar> {
+    let bars = days.chunks(together(days.len())).map(|days| {
         let (first, last) = (&days[0].date, &days[days.len() - 1].date);
         Bar {
             title: if days.len() == 1 {
@@ -145,7 +175,7 @@ fn bars(days: &[DayFigures]) -> Vec<Bar> {
             } else {
                 format!("{first} to {last}")
             },
-            label: day_label(first),
+            first: first.clone(),
             pass: total(days.iter().map(|day| day.pass)),
             fail: total(days.iter().map(|day| day.fail)),
         }
@@ -162,6 +192,27 @@ impl Bar {
     fn all(&self) -> u64 {
         self.pass.saturating_add(self.fail)
     }
+}
+
+/// The dates to write: evenly among the bars, with a year wherever it is another one than before.
+fn dates(bars: &[Bar], labels: usize) -> Vec<(usize, String)> {
+    let year = |date: &str| date.get(..4).unwrap_or_default().to_owned();
+    let is_one_year = bars
+        .first()
+        .zip(bars.last())
+        .is_none_or(|(a, b)| year(&a.first) == year(&b.first));
+    // A year makes a date nearly twice as long.
+    let labels = if is_one_year { labels } else { labels * 5 / 9 };
+    let step = bars.len().div_ceil(labels.max(1)).max(1);
+    let mut before = String::new();
+    let shown = bars.iter().enumerate().step_by(step).map(|(nth, bar)| {
+        let this = year(&bar.first);
+        let has_year = !is_one_year && this != before;
+        before.clone_from(&this);
+        let day = day_label(&bar.first);
+        (nth, if has_year { format!("{day} {this}") } else { day })
+    });
+    shown.collect()
 }
 
 /// `2026-03-23` as `23 Mar`.
@@ -182,30 +233,39 @@ fn day_label(date: &str) -> String {
     )
 }
 
-/// The next number that begins with 1, 2, 2.5, 3, 4, 5, 6 or 8.
-fn nice(number: u64) -> u64 {
+/// Lines of a round distance, the last of them not below `most`: the distance, and how many there are above 0.
+fn steps(most: u64) -> (u64, u32) {
     let mut unit = 1_u64;
-    while unit <= number / 10 {
-        unit *= 10;
+    loop {
+        for factor in [1, 2, 5] {
+            let step = unit.saturating_mul(factor);
+            let count = most.max(1).div_ceil(step);
+            if count <= 5 {
+                return (step, u32::try_from(count).unwrap_or(5).max(1));
+            }
+        }
+        unit = unit.saturating_mul(10);
     }
-    let steps = [10_u64, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100];
-    let at_least = |tenths: &&u64| unit.saturating_mul(**tenths) / 10 >= number;
-    steps
-        .iter()
-        .find(at_least)
-        .map_or(number, |tenths| unit.saturating_mul(*tenths) / 10)
 }
 
 /// `12500` as `12.5k`.
-fn short(number: f64) -> String {
-    let (number, unit) = match number {
-        number if number >= 1e9 => (number / 1e9, "G"),
-        number if number >= 1e6 => (number / 1e6, "M"),
-        number if number >= 1e3 => (number / 1e3, "k"),
-        number => (number, ""),
-    };
-    let text = format!("{number:.1}");
-    format!("{}{unit}", text.strip_suffix(".0").unwrap_or(&text))
+fn short(number: u64) -> String {
+    const UNITS: [(u64, &str); 6] = [
+        (1_000_000_000_000_000_000, "E"),
+        (1_000_000_000_000_000, "P"),
+        (1_000_000_000_000, "T"),
+        (1_000_000_000, "G"),
+        (1_000_000, "M"),
+        (1_000, "k"),
+    ];
+    match UNITS.iter().find(|(unit, _)| number >= *unit) {
+        None => number.to_string(),
+        // Whole tenths: rounding cannot reach the next unit.
+        Some((unit, name)) => match (number / unit, number % unit / (unit / 10)) {
+            (whole, 0) => format!("{whole}{name}"),
+            (whole, tenths) => format!("{whole}.{tenths}{name}"),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +274,7 @@ mod tests {
 
     fn days(count: u32) -> Vec<DayFigures> {
         let day = |nth: u32| DayFigures {
-            date: format!("2026-{:02}-{:02}", nth / 28 % 12 + 1, nth % 28 + 1),
+            date: format!("{}-{:02}-{:02}", 2026 + nth / 336, nth / 28 % 12 + 1, nth % 28 + 1),
             pass: u64::from(nth) * 1_000,
             fail: u64::from(nth % 3),
         };
@@ -223,41 +283,101 @@ mod tests {
 
     #[test]
     fn a_chart_has_a_column_a_day_and_nothing_that_the_policy_forbids() {
-        let svg = daily(&days(30), 960, 260).unwrap();
+        let svg = daily(&days(30), WIDE).into_string();
         assert_eq!(svg.matches("<title>").count(), 30);
         assert!(
             !svg.contains("style=") && !svg.contains("<style") && !svg.contains("<script"),
             "{svg}"
         );
-        let text = trend(&days(30)).unwrap();
+        let text = trend(&days(30)).into_string();
         assert!(!text.contains("style=") && text.len() < 3_000, "{} {text}", text.len());
     }
 
     #[test]
     fn long_ranges_and_empty_ones_are_drawn_too() {
         for count in [0, 1, 121, 365, 3_650] {
-            let svg = daily(&days(count), 360, 220).unwrap();
+            let svg = daily(&days(count), SLIM).into_string();
             assert!(svg.matches("<title>").count() <= BARS_MAX, "{count}");
             assert!(svg.len() < 60_000, "{count}: {}", svg.len());
-            trend(&days(count)).unwrap();
+            let dates = svg.matches("class=\"date\"").count();
+            assert!(dates <= 4 && (dates > 0 || count == 0), "{count}: {dates} dates");
+            trend(&days(count));
         }
     }
 
     #[test]
-    fn axes_have_round_numbers() {
-        for (number, expect) in [
-            (4, 4),
-            (7, 8),
-            (11, 12),
-            (101, 120),
-            (9_100, 10_000),
-            (u64::MAX, u64::MAX),
+    fn a_title_says_what_a_bar_is_and_dates_of_several_years_have_years() {
+        for (days, expect) in [
+            (1, "day"),
+            (30, "day"),
+            (120, "day"),
+            (121, "week"),
+            (365, "week"),
+            (3_650, "31 days"),
         ] {
-            assert_eq!(nice(number), expect, "{number}");
+            assert_eq!(unit(days), expect, "{days}");
         }
-        for (number, expect) in [(0.0, "0"), (999.0, "999"), (12_500.0, "12.5k"), (2e6, "2M")] {
+        let year = dates(&bars(&days(365)), 9);
+        assert_eq!(year[0].1, "1 Jan 2026");
+        assert!(year.iter().any(|(_, text)| text.ends_with("2027")), "{year:?}");
+        assert_eq!(dates(&bars(&days(1)), 9), [(0, "1 Jan".to_owned())]);
+    }
+
+    #[test]
+    fn no_bar_is_higher_than_the_highest_label() {
+        for most in [
+            0,
+            1,
+            3,
+            4,
+            7,
+            11,
+            41,
+            44_000,
+            101,
+            9_100,
+            10_000,
+            10_001,
+            988_888_888_988,
+            u64::MAX,
+        ] {
+            let (step, count) = steps(most);
+            let top = u128::from(step) * u128::from(count);
+            assert!(top >= u128::from(most) && count <= 5, "{most}: {count} times {step}");
+            let digits = step.to_string();
+            assert!(
+                digits.trim_end_matches('0').len() == 1 || step == u64::MAX,
+                "{step} is round"
+            );
+        }
+        for (number, expect) in [
+            (0, "0"),
+            (999, "999"),
+            (12_500, "12.5k"),
+            (999_999, "999.9k"),
+            (2_000_000, "2M"),
+            (1_000_000_000_000, "1T"),
+            (10_u64.pow(15), "1P"),
+            (u64::MAX, "18.4E"),
+        ] {
             assert_eq!(short(number), expect);
         }
         assert_eq!(day_label("2026-03-05"), "5 Mar");
+    }
+
+    #[test]
+    fn what_is_there_is_seen_and_some_never_looks_like_all() {
+        let bar = |pass, fail| Bar {
+            title: String::new(),
+            first: String::new(),
+            pass,
+            fail,
+        };
+        for (pass, fail) in [(1_000_000, 1), (1, 1_000_000), (1, 1), (999, 1)] {
+            let (high, low) = heights(&bar(pass, fail), 200.0 / 1_000_001.0);
+            assert!(high >= DOTS_MIN && low >= DOTS_MIN, "{pass} {fail}: {high} {low}");
+        }
+        assert_eq!(heights(&bar(0, 0), 1.0), (0.0, 0.0));
+        assert_eq!(heights(&bar(10, 0), 1.0), (10.0, 0.0));
     }
 }

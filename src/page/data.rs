@@ -15,6 +15,10 @@ answers! {
 
     Overview {
         domains: Vec<OverviewItem>,
+        total_domains: u64,
+        last_day: Option<String>,
+        from: String,
+        to: String,
         total_messages: u64,
         failed_messages: u64,
         pagination: Pagination,
@@ -22,12 +26,14 @@ answers! {
     OverviewItem {
         id: String,
         name: String,
+        unicode_name: Option<String>,
         status: String,
         policy: Option<Policy>,
         total_messages: u64,
         failed_messages: u64,
         daily_stats: Vec<DayFigures>,
         last_report_at: Option<String>,
+        last_arrived_at: Option<String>,
     }
     /// Of DMARC, as a reporter found it published.
     Policy {
@@ -41,11 +47,13 @@ answers! {
     }
     DayFigures { date: String, pass: u64, fail: u64 }
 
-    Attention { items: Vec<AttentionItem> }
+    Attention { items: Vec<AttentionItem>, totals: AttentionTotals, pagination: Option<Pagination> }
+    AttentionTotals { failing_sources: u64, records_missing: u64, reporter_silent: u64, quarantined: u64 }
     AttentionItem {
         kind: String,
         domain_id: Option<String>,
         domain: Option<String>,
+        unicode_name: Option<String>,
         count: u64,
         messages: u64,
         source_ip: Option<String>,
@@ -56,6 +64,7 @@ answers! {
     Domain {
         id: String,
         name: String,
+        unicode_name: Option<String>,
         status: String,
         region: String,
         tls_mode: String,
@@ -90,6 +99,7 @@ answers! {
         daily_stats: Vec<DayFigures>,
         from: String,
         to: String,
+        last_day: Option<String>,
         dispositions: Dispositions,
         dkim_aligned: u64,
         spf_aligned: u64,
@@ -169,6 +179,7 @@ answers! {
         dispositions: Dispositions,
         received_at: String,
         authenticated: String,
+        authenticated_domain: Option<String>,
         arrivals: u64,
         warnings: u64,
         partial: bool,
@@ -227,7 +238,7 @@ answers! {
     Reason { r#type: String, type_raw: Option<String>, comment: Option<String> }
     Raw { field: String, text: String }
 
-    Arrivals { reports: Vec<Arrival> }
+    Arrivals { reports: Vec<Arrival>, more: bool }
     MessageList { messages: Vec<Message>, pagination: Pagination }
     Message {
         id: i64,
@@ -243,7 +254,9 @@ answers! {
         size_bytes: u64,
     }
     Taken { reports: Vec<TakenReport>, duplicates: u64, restored: u64, quarantined: Vec<TakenAside> }
-    TakenAside { kind: String, reason: String, detail: String, leaf: String }
+    TakenAside { kind: String, reason: String, detail: String, leaf: String, policy_domain: Option<String> }
+    DomainNames { domains: Vec<DomainKey> }
+    DomainKey { id: String, name: String }
 }
 
 /// A record behind a source, with its report.
@@ -276,6 +289,7 @@ pub(super) struct ReportDetail {
 pub(super) struct Arrival {
     pub domain_id: String,
     pub domain_name: String,
+    pub unicode_name: Option<String>,
     #[serde(flatten)]
     pub report: Report,
 }
@@ -286,4 +300,13 @@ pub(super) struct TakenReport {
     #[serde(flatten)]
     pub report: Report,
     pub outcome: String,
+    pub domain_id: Option<String>,
+    pub domain_name: Option<String>,
+}
+
+impl Pagination {
+    /// Is it a page behind the last one, of a list that has some?
+    pub fn is_beyond(&self) -> bool {
+        self.total > 0 && u64::from(self.page) > self.total_pages
+    }
 }

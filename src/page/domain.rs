@@ -1,16 +1,23 @@
 //! A domain: what its mail did in a range of days, and the frame of the pages below it.
 
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::api::Failure;
+use super::api::{Failure, Told};
 use super::data::{Dispositions, Domain, ReporterList, SignatureList, SourceList, Stats};
+use super::export::{self, Follow, Table, Unsaid};
 use super::layout::{self, Place};
-use super::parts::{counted, csv_link, drawn, empty, grouped, hostile, percent_text, status};
+use super::overview::last_data;
+use super::parts::{
+    counted, csv_link, described, domain_name, empty, field_error, figure, grouped, hostile, percent_text, plain,
+    status,
+};
 use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
-use super::{chart, export, sources, tables};
+use super::tables::Columns;
+use super::{chart, sources, tables};
 
 /// Rows of the tables on a domain's first page.
 const FEW: u32 = 8;
@@ -63,19 +70,48 @@ pub(super) fn page(visitor: &Visitor, domain: &Domain, tab: Tab, asked: &Asked, 
         .unwrap_or(TABS[0]);
     let body = html! {
         nav .crumbs aria-label="Breadcrumb" { a href="/" { "Domains" } }
-        div .head { h1 { (hostile(&domain.name)) " " (status(&domain.status)) } }
-        nav .tabs aria-label="Domain" {
+        div .head { h1 { (domain_name(&domain.name, domain.unicode_name.as_deref())) " " (status(&domain.status)) } }
+        nav .tabs aria-label="Pages of the domain" {
             @for (other, path, title) in tabs {
                 a href=(format!("/view/{}{path}{range}", domain.id)) aria-current=[(*other == tab).then_some("page")] { (title) }
             }
         }
         (content)
     };
-    layout::page(visitor, Place::Domains, &format!("{title} · {}", domain.name), body)
+    layout::page(
+        visitor,
+        Place::Domains,
+        &format!("{title} · {}", plain(&domain.name)),
+        body,
+    )
 }
 
-/// The choice of days. `names` are the parameters that the choice keeps.
-pub(super) fn range_form(base: &str, asked: &Asked, names: &[&str]) -> Markup {
+/// The tab of what an address has behind the domain.
+pub(super) fn tab_of(path: &str) -> Tab {
+    let first = path.split('/').next().unwrap_or_default();
+    let tab = TABS.iter().find(|(_, path, _)| path.trim_start_matches('/') == first);
+    match (tab, first) {
+        (Some((tab, ..)), _) => *tab,
+        (None, "delete") => Tab::Settings,
+        (None, _) => Tab::Overview,
+    }
+}
+
+/// The days that a page of the domain shows: those that are asked for; else the last 30, or, if nothing was reported for
+/// them, the 30 up to the last data, with a notice that says so.
+pub(super) async fn days(visitor: &Visitor, id: &str, asked: &Asked) -> Result<(Asked, Markup), Failure> {
+    if asked.has_range() {
+        return Ok((asked.clone(), Markup::default()));
+    }
+    let stats: Stats = visitor.api.get(&below(id, "/dmarc/stats")?).await?;
+    match stats.last_day {
+        Some(last) if stats.total_messages == 0 => Ok((asked.until(&last), last_data(&last))),
+        _ => Ok((asked.clone(), Markup::default())),
+    }
+}
+
+/// The choice of days. `names` are the parameters that the choice keeps; what is wrong with the days is said below it.
+pub(super) fn range_form(base: &str, asked: &Asked, names: &[&str], wrong: Option<&Failure>) -> Markup {
     let chosen = asked
         .get("days")
         .or((asked.get("from").is_none() && asked.get("to").is_none()).then_some("30"));
@@ -93,20 +129,30 @@ pub(super) fn range_form(base: &str, asked: &Asked, names: &[&str]) -> Markup {
             form .inline method="get" action=(base) {
                 @for name in names { @if let Some(text) = asked.get(name) { input type="hidden" name=(name) value=(text); } }
                 label .hidden for="from" { "From" }
-                input #from type="date" name="from" value=[asked.get("from")] required;
+                input #from type="date" name="from" value=[asked.get("from")] required aria-describedby=[described(wrong, "from")];
                 span .muted { "to" }
                 label .hidden for="to" { "To" }
-                input #to type="date" name="to" value=[asked.get("to")] required;
+                input #to type="date" name="to" value=[asked.get("to")] required aria-describedby=[described(wrong, "to")];
                 button type="submit" { "Show" }
             }
+        }
+        (field_error(wrong, "from"))
+        (field_error(wrong, "to"))
+        @if let Some(error) = wrong.and_then(|wrong| wrong.field("days")) {
+            p .bad.small role="alert" { b { "days=" (hostile(asked.get("days").unwrap_or_default())) } " " (hostile(error)) "." }
         }
     }
 }
 
 /// `GET /view/{id}`
-pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+pub(super) async fn show(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
-    let range = asked.with(&RANGE, &[]);
+    let (asked, notice) = days(&visitor, &id, &asked).await?;
+    let range = asked.only(&RANGE);
     let few = asked.with(&RANGE, &[("per_page", &FEW.to_string())]);
     let path = |rest: &str, query: &str| below(&id, &format!("/dmarc/{rest}{query}"));
     let (stats, sources) = (path("stats", &range)?, path("sources", &few)?);
@@ -114,89 +160,133 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
     let (stats, sources) = (visitor.api.ask::<Stats>(stats), visitor.api.ask::<SourceList>(sources));
     let reporters = visitor.api.ask::<ReporterList>(reporters);
     let signatures = visitor.api.ask::<SignatureList>(signatures);
-    let (stats, sources, reporters, signatures) = (stats.await?, sources.await?, reporters.await?, signatures.await?);
     let base = format!("/view/{id}");
+    let stats = Told::from(stats.await)?;
     let content = html! {
-        (range_form(&base, &asked, &[]))
-        @if stats.total_messages == 0 { (no_messages(&domain, &stats)) } @else {
-            (figures(&stats))
-            (daily(&stats, &format!("{base}/days.csv{range}")))
-            section .card aria-labelledby="sources" {
-                div .head {
-                    h2 #sources { "Who sends" }
-                    a .small href=(format!("{base}/sources{range}")) { "All " (counted(sources.pagination.total, "source", "sources")) }
-                }
-                (sources::table(&base, &asked, &sources.sources, None))
-            }
-            div .two {
-                section .card aria-labelledby="reporters" {
-                    div .head {
-                        h2 #reporters { "Who reports" }
-                        a .small href=(format!("{base}/reporters{range}")) { "All " (counted(reporters.pagination.total, "reporter", "reporters")) }
-                    }
-                    (tables::reporter_table(&base, &asked, &reporters.reporters, true))
-                }
-                section .card aria-labelledby="signatures" {
-                    div .head {
-                        h2 #signatures { "Who signs" }
-                        a .small href=(format!("{base}/dkim{range}")) { "All " (counted(signatures.pagination.total, "signer", "signers")) }
-                    }
-                    (tables::signature_table(&signatures.signatures, true))
+        (range_form(&base, &asked, &[], stats.wrong()))
+        (notice)
+        @if let Told::Answer(stats) = &stats {
+            @if stats.total_messages == 0 { (no_messages(&domain, stats)) } @else {
+                (figures(stats))
+                (daily(stats, &format!("{base}/days.csv{range}")))
+                (who_sends(&base, &asked, &sources.await?))
+                div .two {
+                    (who_reports(&base, &asked, &reporters.await?))
+                    (who_signs(&base, &asked, &signatures.await?))
                 }
             }
         }
     };
-    Ok(page(&visitor, &domain, Tab::Overview, &asked, content))
+    Ok((stats.status(), page(&visitor, &domain, Tab::Overview, &asked, content)))
+}
+
+fn who_sends(base: &str, asked: &Asked, list: &SourceList) -> Markup {
+    html! {
+        section .card aria-labelledby="sources" {
+            div .head {
+                h2 #sources { "Who sends" }
+                a .small href=(format!("{base}/sources{}", asked.only(&RANGE))) { "All " (counted(list.pagination.total, "source", "sources")) }
+            }
+            (sources::table(base, asked, &list.sources, None))
+        }
+    }
+}
+
+fn who_reports(base: &str, asked: &Asked, list: &ReporterList) -> Markup {
+    html! {
+        section .card aria-labelledby="reporters" {
+            div .head {
+                h2 #reporters { "Who reports" }
+                a .small href=(format!("{base}/reporters{}", asked.only(&RANGE))) { "All " (counted(list.pagination.total, "reporter", "reporters")) }
+            }
+            (tables::reporter_table(base, asked, &list.reporters, Columns::Few))
+        }
+    }
+}
+
+fn who_signs(base: &str, asked: &Asked, list: &SignatureList) -> Markup {
+    html! {
+        section .card aria-labelledby="signatures" {
+            div .head {
+                h2 #signatures { "DKIM signers" }
+                a .small href=(format!("{base}/dkim{}", asked.only(&RANGE))) { "All " (counted(list.pagination.total, "signer", "signers")) }
+            }
+            (tables::signature_table(&list.signatures, Columns::Few))
+        }
+    }
 }
 
 /// `GET /view/{id}/days.csv`
 pub(super) async fn days_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/stats{}", asked.only(&RANGE)))?;
-    let columns = &[("date", "/date"), ("pass", "/pass"), ("fail", "/fail")];
-    export::csv(&visitor.api, path, "daily_stats", columns, "days").await
+    let table = Table {
+        list: "daily_stats",
+        columns: &[("date", "/date"), ("pass", "/pass"), ("fail", "/fail")],
+        follow: Follow::Whole,
+    };
+    download(&visitor, &id, &asked, path, table, "days").await
+}
+
+/// A table of a domain as a file that is named by it, by what the table is and by its days.
+pub(super) async fn download(
+    visitor: &Visitor,
+    id: &str,
+    asked: &Asked,
+    path: String,
+    table: Table,
+    what: &str,
+) -> Result<Response, Failure> {
+    let domain = find(visitor, id).await?;
+    let unsaid = if what == "reports" { Unsaid::All } else { Unsaid::Month };
+    let name = export::file_name(&[&domain.name, what], &export::days_of(asked, visitor.now, unsaid));
+    export::csv(&visitor.api, path, table, &name).await
 }
 
 fn figures(stats: &Stats) -> Markup {
     let all = stats.total_messages;
-    let (fail, pass) = (stats.failed_messages, all - stats.failed_messages);
+    let (fail, pass) = (stats.failed_messages, all.saturating_sub(stats.failed_messages));
     let share = |part: u64| percent_text(part.min(all), all - part.min(all));
     html! {
         dl .figures {
-            div { dt { "Messages" } dd { (grouped(all)) } }
+            div { dt { "Messages" } dd { (figure(all)) } }
             div { dt { "Pass DMARC" } dd { (percent_text(pass, fail)) } }
-            div { dt { "Fail" } dd .bad[fail > 0] { (grouped(fail)) } }
+            div { dt { "Fail" } dd .bad[fail > 0] { (figure(fail)) } }
             div { dt { "DKIM aligned" } dd { (share(stats.dkim_aligned)) } }
             div { dt { "SPF aligned" } dd { (share(stats.spf_aligned)) } }
-            div { dt { "Sources" } dd { (grouped(stats.sources)) } }
-            div { dt { "Reports" } dd { (grouped(stats.reports)) } }
+            div { dt { "Sources" } dd { (figure(stats.sources)) } }
+            div { dt { "Reports" } dd { (figure(stats.reports)) } }
         }
     }
 }
 
 fn daily(stats: &Stats, csv: &str) -> Markup {
+    let title = format!("Messages per {}", chart::unit(stats.daily_stats.len()));
     let label = format!(
-        "Messages per day from {} to {}, passed and failed; the table below has the numbers",
+        "{title} from {} to {}, passed and failed; the table below has the numbers",
         stats.from, stats.to
     );
+    let days = stats
+        .daily_stats
+        .iter()
+        .rev()
+        .filter(|day| day.pass > 0 || day.fail > 0);
     html! {
         section .card aria-labelledby="daily" {
             div .head {
-                h2 #daily { "Messages per day" }
-                p .legend { span .key.pass { "pass" } span .key.fail { "fail" } }
+                h2 #daily { (title) }
+                p .legend { span .key.pass { (swatch("pass")) "pass" } span .key.fail { (swatch("fail")) "fail" } }
                 (csv_link(csv))
             }
-            @for (class, width, height) in [("wide", 1_100, 260), ("slim", 380, 240)] {
-                @if let Some(svg) = chart::daily(&stats.daily_stats, width, height) {
-                    div .chart.(class) role="img" aria-label=(label) { (drawn(svg)) }
-                }
+            @for (class, shape) in [("wide", chart::WIDE), ("slim", chart::SLIM)] {
+                div .chart.(class) role="img" aria-label=(label) { (chart::daily(&stats.daily_stats, shape)) }
             }
             (done(&stats.dispositions))
             details {
                 summary { "As a table" }
-                div .scroll.low tabindex="0" role="region" aria-label="Messages per day" {
+                div .scroll.low tabindex="0" role="region" aria-label="Table of days" {
                     table {
                         thead { tr { th scope="col" { "Day (UTC)" } th scope="col" .num { "Pass" } th scope="col" .num { "Fail" } } }
-                        tbody { @for day in stats.daily_stats.iter().rev().filter(|day| day.pass + day.fail > 0).take(400) {
+                        tbody { @for day in days {
                             tr { th scope="row" { (day.date) } td .num { (grouped(day.pass)) } td .num { (grouped(day.fail)) } }
                         } }
                     }
@@ -204,6 +294,11 @@ fn daily(stats: &Stats, csv: &str) -> Markup {
             }
         }
     }
+}
+
+/// A piece of a bar: drawn, since paper has no backgrounds.
+fn swatch(class: &str) -> Markup {
+    html! { svg .swatch width="11" height="11" aria-hidden="true" { rect .(class) width="11" height="11" {} } }
 }
 
 /// What receivers did with the messages.

@@ -1,15 +1,15 @@
 //! What is around every page, and the headers that protect it.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{Extensions, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use maud::{DOCTYPE, Markup, html};
 
-use super::api::Failure;
 use super::assets::{ICON, SCRIPT, STYLE};
-use super::parts::hostile;
-use super::sessions::Visitor;
+use super::parts::{hostile, plain};
+use super::sessions::{Connection, Visitor};
+use crate::http::Peer;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame, forms to nobody else.
 const POLICY: &str =
@@ -17,7 +17,11 @@ const POLICY: &str =
 
 /// Protects every page; an answer of the API that is handed on may have a stricter policy of its own.
 pub(super) async fn protect(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    protected(next.run(request).await)
+}
+
+/// The answer with those headers.
+pub(super) fn protected(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
@@ -34,6 +38,27 @@ pub(super) async fn protect(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// The headers by which it is known who asks, and how he reached us.
+pub(super) const SESSION_HEADERS: [&str; 8] = [
+    "cookie",
+    "accept",
+    "authorization",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "via",
+];
+
+/// Who is at the other end, without anything else that a request has with it.
+pub(super) fn peer_of(extensions: &Extensions) -> Extensions {
+    let mut kept = Extensions::new();
+    if let Some(peer) = extensions.get::<Peer>() {
+        kept.insert(*peer);
+    }
+    kept
 }
 
 /// Which part of the page is shown.
@@ -56,7 +81,10 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                         a href="/intake" aria-current=[(place == Place::Intake).then_some("page")] { "Intake" }
                     }
                     div .who {
-                        span .muted title="Account" { (hostile(&visitor.account)) }
+                        span .muted title=(format!("Account {}", plain(&visitor.account))) { (hostile(&visitor.account)) }
+                        @if visitor.connection == Connection::Insecure {
+                            span .chip.odd title="Plain HTTP: http.insecure_sign_in is on. Whoever is on the network can read along." { "not encrypted" }
+                        }
                         @if !visitor.may_write() { span .chip { "read-only" } }
                         form method="post" action="/sign-out" {
                             (visitor.field())
@@ -66,6 +94,7 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                 }
             }
             main #main .wrap { (content) }
+            footer .wrap { p .small.muted { "All days and times are in UTC." } }
         },
     )
 }
@@ -95,28 +124,4 @@ pub(super) fn bare(title: &str, body: Markup) -> Markup {
 /// The name, leading home.
 pub(super) fn brand() -> Markup {
     html! { a .brand href="/" { img src=(*ICON) alt="" width="26" height="26"; "Tallymark" } }
-}
-
-/// In place of a page.
-pub(super) fn failure(failure: &Failure) -> Markup {
-    let title = match failure.status.as_u16() {
-        403 => "Not allowed",
-        404 => "Not found",
-        429 => "Too many requests",
-        422 => "Not valid",
-        500..=599 => "Not available",
-        _ => "That did not work",
-    };
-    bare(
-        title,
-        html! {
-            main #main .narrow {
-                (brand())
-                h1 { (title) }
-                p { (hostile(&failure.message)) "." }
-                @for (field, error) in &failure.fields { p .small.muted { (hostile(field)) " " (hostile(error)) } }
-                p { a .button href="/" { "To the domains" } }
-            }
-        },
-    )
 }

@@ -6,10 +6,12 @@
 
 mod api;
 mod assets;
+mod attention;
 mod chart;
 mod data;
 mod domain;
 mod export;
+mod failures;
 mod intake;
 mod layout;
 mod overview;
@@ -21,12 +23,13 @@ mod settings;
 mod setup;
 mod sources;
 mod tables;
+mod uploads;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use crate::clock::Clock;
@@ -40,6 +43,17 @@ struct PageState {
     store: Store,
     clock: Clock,
     attempts: Arc<RateLimiter>,
+    visits: Arc<RateLimiter>,
+    insecure_sign_in: bool,
+}
+
+/// How the page may be used.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PageOptions {
+    /// Pages of a session; `None` is no limit.
+    pub rate: Option<Rate>,
+    /// May people sign in over plain HTTP from private networks?
+    pub insecure_sign_in: bool,
 }
 
 /// Tries to sign in, by address: ten at once, then one a second.
@@ -50,17 +64,24 @@ const ATTEMPTS: Rate = Rate {
 /// A form without files.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
-/// The page in front of the API: what is no page is the API's to answer.
+/// As [`router_with`], without limits and over TLS only.
 pub fn router(api: Router, store: Store, clock: Clock) -> Router {
+    router_with(api, store, clock, PageOptions::default())
+}
+
+/// The page in front of the API: what is no page is the API's to answer.
+pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions) -> Router {
     let state = PageState {
         api: api.clone(),
         store,
         clock,
         attempts: Arc::new(RateLimiter::new(Some(ATTEMPTS))),
+        visits: Arc::new(RateLimiter::new(options.rate)),
+        insecure_sign_in: options.insecure_sign_in,
     };
     // The API's own limit for uploads holds, when it is asked.
     let uploads = Router::new()
-        .route("/view/{id}/upload", post(intake::upload))
+        .route("/upload", get(uploads::form).post(uploads::upload))
         .layer(DefaultBodyLimit::disable());
     let forms = Router::new()
         .route("/sign-in", get(sessions::form).post(sessions::sign_in))
@@ -75,6 +96,8 @@ pub fn router(api: Router, store: Store, clock: Clock) -> Router {
     Router::new()
         .route("/", get(overview::show))
         .route("/overview.csv", get(overview::csv))
+        .route("/needs-attention", get(attention::show))
+        .route("/needs-attention.csv", get(attention::csv))
         .route("/intake", get(intake::show))
         .route("/arrivals.csv", get(intake::arrivals_csv))
         .route("/quarantine.csv", get(intake::quarantine_csv))
@@ -98,7 +121,8 @@ pub fn router(api: Router, store: Store, clock: Clock) -> Router {
         .merge(forms)
         .merge(uploads)
         .route("/assets/{name}", get(assets::serve))
+        .layer(from_fn_with_state(state.clone(), failures::framed))
         .layer(from_fn(layout::protect))
+        .fallback(failures::elsewhere)
         .with_state(state)
-        .fallback_service(api)
 }

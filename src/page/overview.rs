@@ -1,145 +1,125 @@
 //! The first page: all domains, and what needs attention first.
 
+use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::api::Failure;
-use super::data::{Attention, AttentionItem, Overview, OverviewItem, Policy};
+use super::api::{Failure, Told};
+use super::data::{Attention, Overview, OverviewItem, Policy};
+use super::domain::range_form;
+use super::export::{self, Follow, Table, Unsaid};
 use super::layout::{Place, page};
 use super::parts::{
-    counted, csv_link, dash, drawn, empty, grouped, hostile, hostile_or_dash, pages, percent_text, query_escaped, rate,
-    status, time_or_dash,
+    csv_link, dash, domain_name, empty, figure, grouped, no_rows, other_errors, pages, percent_text, rate, status,
+    time_or_dash,
 };
-use super::query::Asked;
+use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
-use super::{chart, export};
+use super::{attention, chart};
 
-const PER_PAGE: u32 = 50;
-const NAMES: [&str; 2] = ["search", "page"];
+const PER_PAGE: &str = "50";
+const NAMES: [&str; 5] = ["days", "from", "to", "search", "page"];
 
 /// `GET /`
-pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<Markup, Failure> {
-    let query = asked.with(&NAMES, &[("days", "30"), ("per_page", &PER_PAGE.to_string())]);
-    let overview = visitor.api.ask::<Overview>(format!("/overview{query}"));
-    let attention = visitor.api.ask::<Attention>("/attention".to_owned());
-    let (overview, attention) = (overview.await?, attention.await?);
-    let is_empty = overview.pagination.total == 0 && asked.get("search").is_none();
+pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, Markup), Failure> {
+    let ask = |asked: &Asked| {
+        let query = asked.with(&NAMES, &[("per_page", PER_PAGE)]);
+        visitor.api.ask::<Overview>(format!("/overview{query}"))
+    };
+    let needs = visitor.api.ask::<Attention>("/attention".to_owned());
+    let (mut overview, needs) = (Told::from(ask(&asked).await)?, needs.await?);
+    let mut shown = asked.clone();
+    if let Told::Answer(Overview {
+        total_messages: 0,
+        last_day: Some(last),
+        ..
+    }) = &overview
+        && !asked.has_range()
+    {
+        shown = asked.until(last);
+        overview = Told::from(ask(&shown).await)?;
+    }
+    let is_empty = matches!(&overview, Told::Answer(overview) if overview.total_domains == 0);
     let content = html! {
         div .head {
             div {
                 h1 { "Domains" }
-                p .muted { "The last 30 days, by UTC day." }
+                @if let Told::Answer(overview) = &overview { p .muted { (overview.from) " to " (overview.to) } }
             }
             @if visitor.has_account() { a .button.primary href="/add" { "Add a domain" } }
         }
         @if is_empty { (nothing_yet(&visitor)) } @else {
-            (figures(&overview))
-            (needs_attention(&attention))
-            (domains(&overview, &asked))
+            (range_form("/", &shown, &["search"], overview.wrong()))
+            (other_errors(overview.wrong(), &RANGE))
+            @if shown.has_range() && !asked.has_range() { (last_data(shown.get("to").unwrap_or_default())) }
+            @if let Told::Answer(overview) = &overview { (figures(overview)) }
+            (attention::card(&needs))
+            @if let Told::Answer(overview) = &overview { (domains(overview, &shown)) }
         }
     };
-    Ok(page(&visitor, Place::Domains, "Domains", content))
+    Ok((overview.status(), page(&visitor, Place::Domains, "Domains", content)))
+}
+
+/// Says why other days are shown than the last ones.
+pub(super) fn last_data(day: &str) -> Markup {
+    html! {
+        p .notice role="status" {
+            "Nothing was reported for the last 30 days. The last data is of " b { (day) } ": shown are the 30 days up to it."
+        }
+    }
 }
 
 /// `GET /overview.csv`
 pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Failure> {
-    let path = format!("/overview{}", asked.with(&["search"], &[("days", "30")]));
-    let columns = &[
-        ("id", "/id"),
-        ("name", "/name"),
-        ("status", "/status"),
-        ("policy", "/policy/p"),
-        ("messages", "/total_messages"),
-        ("failed", "/failed_messages"),
-        ("pass_rate", "/pass_rate"),
-        ("last_report_at", "/last_report_at"),
-    ];
-    export::csv(&visitor.api, path, "domains", columns, "domains").await
+    let path = format!("/overview{}", asked.only(&NAMES[..4]));
+    let table = Table {
+        list: "domains",
+        columns: &[
+            ("id", "/id"),
+            ("name", "/name"),
+            ("unicode_name", "/unicode_name"),
+            ("status", "/status"),
+            ("policy", "/policy/p"),
+            ("messages", "/total_messages"),
+            ("failed", "/failed_messages"),
+            ("pass_rate", "/pass_rate"),
+            ("last_report_at", "/last_report_at"),
+        ],
+        follow: Follow::Pages,
+    };
+    let name = export::file_name(&["domains"], &export::days_of(&asked, visitor.now, Unsaid::Month));
+    export::csv(&visitor.api, path, table, &name).await
 }
 
 fn figures(overview: &Overview) -> Markup {
-    let pass = overview.total_messages - overview.failed_messages;
+    let pass = overview.total_messages.saturating_sub(overview.failed_messages);
     html! {
         dl .figures {
-            div { dt { "Messages" } dd { (grouped(overview.total_messages)) } }
+            div { dt { "Messages" } dd { (figure(overview.total_messages)) } }
             div { dt { "Pass DMARC" } dd { (percent_text(pass, overview.failed_messages)) } }
-            div { dt { "Fail" } dd .bad[overview.failed_messages > 0] { (grouped(overview.failed_messages)) } }
-            div { dt { "Domains" } dd { (grouped(overview.pagination.total)) } }
+            div { dt { "Fail" } dd .bad[overview.failed_messages > 0] { (figure(overview.failed_messages)) } }
+            div { dt { "Domains" } dd { (figure(overview.total_domains)) } }
         }
-    }
-}
-
-fn needs_attention(attention: &Attention) -> Markup {
-    html! {
-        section .card aria-labelledby="attention" {
-            h2 #attention { "Needs attention" }
-            @if attention.items.is_empty() {
-                p .calm { "Nothing: no new failing source, no missing record, nobody silent, nothing in quarantine." }
-            } @else {
-                ul .attention {
-                    @for item in attention.items.iter().take(SHOWN) { li .(item.kind.as_str()) { (told(item)) } }
-                }
-                @if attention.items.len() > SHOWN {
-                    details {
-                        summary { (attention.items.len() - SHOWN) " more" }
-                        ul .attention {
-                            @for item in attention.items.iter().skip(SHOWN) { li .(item.kind.as_str()) { (told(item)) } }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Items that are seen at once.
-const SHOWN: usize = 5;
-
-fn told(item: &AttentionItem) -> Markup {
-    let id = item.domain_id.as_deref().unwrap_or_default();
-    let domain = item.domain.as_deref().unwrap_or_default();
-    match item.kind.as_str() {
-        "failing_sources" => html! {
-            a href=(format!("/view/{id}/sources?days=30&result=fail&sort=first_seen")) {
-                b { (counted(item.count, "new source fails", "new sources fail")) } " for " b { (hostile(domain)) }
-            }
-            span .muted {
-                (counted(item.messages, "message", "messages")) " in 30 days"
-                @if let Some(address) = &item.source_ip { ", most from " (hostile(address)) }
-            }
-        },
-        "records_missing" => html! {
-            a href=(format!("/view/{id}/setup")) { b { (hostile(domain)) } " is not set up" }
-            span .muted { "DNS records are missing or were not found yet" }
-        },
-        "reporter_silent" => html! {
-            a href=(format!("/view/{id}/reports?org={}", query_escaped(item.org_name.as_deref().unwrap_or_default()))) {
-                b { (hostile_or_dash(item.org_name.as_deref())) } " has gone silent about " b { (hostile(domain)) }
-            }
-            span .muted { "last report " @if let Some(day) = &item.last_report { "on " (day) } }
-        },
-        _ => html! {
-            a href="/intake" { b { (counted(item.count, "message", "messages")) } " in quarantine" }
-            span .muted { "could not be read as a report" }
-        },
     }
 }
 
 fn domains(overview: &Overview, asked: &Asked) -> Markup {
-    let to = |number: &str| format!("/{}", asked.with(&["search"], &[("page", number)]));
+    let to = |number: &str| format!("/{}", asked.with(&NAMES[..4], &[("page", number)]));
+    let nothing = html! { p .muted { "No domain has that in its name." } };
     html! {
         section .card aria-labelledby="domains" {
             div .head {
                 h2 #domains { "All domains" }
                 form .inline method="get" action="/" role="search" {
+                    @for name in RANGE { @if let Some(text) = asked.get(name) { input type="hidden" name=(name) value=(text); } }
                     label .hidden for="search" { "Name contains" }
                     input #search type="search" name="search" placeholder="Name contains" value=[asked.get("search")];
                     button type="submit" { "Find" }
                 }
-                (csv_link(&format!("/overview.csv{}", asked.only(&["search"]))))
+                (csv_link(&format!("/overview.csv{}", asked.only(&NAMES[..4]))))
             }
-            @if overview.domains.is_empty() { p .muted { "No domain has that in its name." } } @else {
-                div .scroll tabindex="0" role="region" aria-label="All domains" {
+            @if overview.domains.is_empty() { (no_rows(&overview.pagination, nothing)) } @else {
+                div .scroll tabindex="0" role="region" aria-label="Table of domains" {
                     table .cards {
                         thead { tr {
                             th scope="col" { "Domain" }
@@ -147,10 +127,11 @@ fn domains(overview: &Overview, asked: &Asked) -> Markup {
                             th scope="col" { "Policy" }
                             th scope="col" .num { "Messages" }
                             th scope="col" { "Pass" }
-                            th scope="col" { "30 days" }
-                            th scope="col" { "Last report" }
+                            th scope="col" { "Trend" }
+                            th scope="col" { "Last data" }
+                            th scope="col" { "Arrived" }
                         } }
-                        tbody { @for domain in &overview.domains { (row(domain)) } }
+                        tbody { @for domain in &overview.domains { (row(domain, &asked.only(&RANGE))) } }
                     }
                 }
             }
@@ -159,21 +140,18 @@ fn domains(overview: &Overview, asked: &Asked) -> Markup {
     }
 }
 
-fn row(domain: &OverviewItem) -> Markup {
-    let (fail, pass) = (domain.failed_messages, domain.total_messages - domain.failed_messages);
+fn row(domain: &OverviewItem, range: &str) -> Markup {
+    let (all, fail) = (domain.total_messages, domain.failed_messages);
     html! {
         tr {
-            th scope="row" { a href=(format!("/view/{}", domain.id)) { (hostile(&domain.name)) } }
+            th scope="row" { a href=(format!("/view/{}{range}", domain.id)) { (domain_name(&domain.name, domain.unicode_name.as_deref())) } }
             td data-label="Status" { (status(&domain.status)) }
             td data-label="Policy" { (policy(domain.policy.as_ref())) }
-            td .num data-label="Messages" { (grouped(domain.total_messages)) }
-            td data-label="Pass" { @if domain.total_messages > 0 { (rate(pass, fail)) } @else { (dash()) } }
-            td .trend data-label="30 days" {
-                @if domain.total_messages > 0 {
-                    @if let Some(svg) = chart::trend(&domain.daily_stats) { span aria-hidden="true" { (drawn(svg)) } }
-                } @else { (dash()) }
-            }
-            td data-label="Last report" { (time_or_dash(domain.last_report_at.as_deref())) }
+            td .num data-label="Messages" { (grouped(all)) }
+            td data-label="Pass" { @if all > 0 { (rate(all.saturating_sub(fail), fail)) } @else { (dash()) } }
+            td .trend data-label="Trend" { @if all > 0 { (chart::trend(&domain.daily_stats)) } @else { (dash()) } }
+            td data-label="Last data" { (time_or_dash(domain.last_report_at.as_deref())) }
+            td data-label="Arrived" { (time_or_dash(domain.last_arrived_at.as_deref())) }
         }
     }
 }

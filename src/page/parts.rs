@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
+use super::api::Failure;
 use super::data::Pagination;
 use super::query::Asked;
 
@@ -71,6 +72,12 @@ fn is_unseen(sign: char) -> bool {
             | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// A stranger's word that is read as one, such as a selector: it breaks only where it is too long for any column.
+pub(super) fn token(text: Option<&str>) -> Markup {
+    let is_short = text.is_some_and(|text| text.chars().count() <= 24);
+    html! { span .whole[is_short] { (hostile_or_dash(text)) } }
+}
+
 pub(super) fn dash() -> Markup {
     html! { span .muted { "–" } }
 }
@@ -102,12 +109,28 @@ pub(super) fn bytes(number: u64) -> String {
     }
 }
 
-/// An instant of the API: UTC, and where there is a script the viewer's own time with UTC on hover.
+/// A figure that stands by itself: its digits are never cut, and long ones are smaller.
+pub(super) fn figure(number: u64) -> Markup {
+    let text = grouped(number);
+    html! { @if text.len() > 11 { span .long { (text) } } @else { (text) } }
+}
+
+/// A domain's name, in Unicode and as DNS has it where the two differ.
+pub(super) fn domain_name(name: &str, unicode_name: Option<&str>) -> Markup {
+    html! {
+        @match unicode_name {
+            Some(unicode) => { (hostile(unicode)) " " span .small.muted { (hostile(name)) } }
+            None => { (hostile(name)) }
+        }
+    }
+}
+
+/// An instant of the API, in UTC and to the minute.
 pub(super) fn time(instant: &str) -> Markup {
     let text = instant
         .get(..16)
         .map_or_else(|| instant.to_owned(), |text| text.replace('T', " "));
-    html! { time datetime=(instant) title=(format!("{} UTC", text)) data-local { (text) " UTC" } }
+    html! { time datetime=(instant) { (text) " UTC" } }
 }
 
 /// As [`time`], or a dash.
@@ -133,20 +156,26 @@ pub(super) fn aligned(is: bool) -> Markup {
     }
 }
 
-/// How much of something passed: a bar with its number.
+/// How much of something passed: a bar with its number. Some never looks like all, or like none.
 pub(super) fn rate(pass: u64, fail: u64) -> Markup {
-    let all = (pass + fail).max(1) as f64;
-    let percent = 100.0 * pass as f64 / all;
+    let width = match (pass, fail) {
+        (_, 0) => 100.0,
+        (0, _) => 0.0,
+        _ => (100.0 * pass as f64 / (pass as f64 + fail as f64)).clamp(PART_MIN, 100.0 - PART_MIN),
+    };
     html! {
         span .rate {
             svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
                 rect .fail width="100" height="8" {}
-                rect .pass width=(format!("{percent:.1}")) height="8" {}
+                rect .pass width=(format!("{width:.1}")) height="8" {}
             }
             span .n { (percent_text(pass, fail)) }
         }
     }
 }
+
+/// The smallest part of a bar that is seen, of 100: three dots of the 67 that it has.
+const PART_MIN: f64 = 5.0;
 
 /// Messages of 100 that passed. What is not all never reads as all.
 pub(super) fn percent_text(pass: u64, fail: u64) -> String {
@@ -197,13 +226,54 @@ pub(super) fn sortable(
 pub(super) fn pages(pagination: &Pagination, (one, many): (&str, &str), to: impl Fn(&str) -> String) -> Markup {
     let (page, last) = (u64::from(pagination.page), pagination.total_pages);
     html! {
-        nav .pages aria-label="Pages" {
+        nav .pages aria-label=(format!("Pages of {many}")) {
             span .muted { (counted(pagination.total, one, many)) }
-            @if last > 1 {
+            @if pagination.is_beyond() {
+                a .button href=(to(&last.to_string())) rel="prev" { "Last page" }
+            } @else if last > 1 {
                 @if page > 1 { a .button href=(to(&(page - 1).to_string())) rel="prev" { "Previous" } }
-                span { "Page " (page) " of " (grouped(last)) }
+                span { "Page " (grouped(page)) " of " (grouped(last)) }
                 @if page < last { a .button href=(to(&(page + 1).to_string())) rel="next" { "Next" } }
             }
+        }
+    }
+}
+
+/// In place of a table without rows: `nothing`, unless there are rows on the pages before.
+pub(super) fn no_rows(pagination: &Pagination, nothing: Markup) -> Markup {
+    if !pagination.is_beyond() {
+        return nothing;
+    }
+    let (page, last) = (u64::from(pagination.page), pagination.total_pages);
+    let text = if last == 1 {
+        "There is one page.".to_owned()
+    } else {
+        format!("There are {} pages.", grouped(last))
+    };
+    empty(&format!("There is no page {}", grouped(page)), html! { p { (text) } })
+}
+
+/// What is wrong with a field, below it.
+pub(super) fn field_error(failure: Option<&Failure>, name: &str) -> Markup {
+    let error = failure.and_then(|failure| failure.field(name));
+    html! { @if let Some(error) = error { p #(error_id(name)) .bad.small role="alert" { "This " (hostile(error)) "." } } }
+}
+
+/// The id of [`field_error`], for the field that it describes.
+pub(super) fn described(failure: Option<&Failure>, name: &str) -> Option<String> {
+    failure.and_then(|failure| failure.field(name)).map(|_| error_id(name))
+}
+
+fn error_id(name: &str) -> String {
+    format!("{name}-error")
+}
+
+/// What is wrong with parameters that have no field in the form, named.
+pub(super) fn other_errors(failure: Option<&Failure>, fields: &[&str]) -> Markup {
+    let errors = failure.into_iter().flat_map(|failure| &failure.fields);
+    html! {
+        @for (name, error) in errors.filter(|(name, _)| !fields.contains(&name.as_str())) {
+            p .notice.bad role="alert" { b { (hostile(name)) } " " (hostile(error)) "." }
         }
     }
 }
@@ -216,11 +286,6 @@ pub(super) fn csv_link(href: &str) -> Markup {
 /// For a place with nothing in it yet.
 pub(super) fn empty(title: &str, text: Markup) -> Markup {
     html! { div .empty { h2 { (title) } (text) } }
-}
-
-/// Markup that a library of ours made.
-pub(super) fn drawn(svg: String) -> Markup {
-    PreEscaped(svg)
 }
 
 /// A text as a value in a query string.
@@ -280,6 +345,20 @@ mod tests {
             (2, 1, "66.7%"),
         ] {
             assert_eq!(percent_text(pass, fail), text, "{pass} {fail}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_all_never_looks_like_all() {
+        let width = |pass, fail| {
+            let bar = rate(pass, fail).into_string();
+            let (_, rest) = bar.split_once("class=\"pass\" width=\"").unwrap();
+            rest.split('"').next().unwrap().parse::<f64>().unwrap()
+        };
+        assert_eq!((width(5, 0), width(0, 5), width(1, 1)), (100.0, 0.0, 50.0));
+        for (pass, fail) in [(97, 3), (999, 1), (u64::MAX / 2, 1), (99_999_999, 1)] {
+            assert!(width(pass, fail) <= 95.0, "{pass} {fail}");
+            assert!(width(fail, pass) >= 5.0, "{fail} {pass}");
         }
     }
 

@@ -5,6 +5,8 @@ use axum::http::request::Parts;
 
 use super::api::Failure;
 use super::parts::query_escaped;
+use crate::clock::{format_instant, parse_instant};
+use crate::store::Millis;
 
 /// What an address says behind its `?`.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 }
 
 impl Asked {
+    /// These parameters.
+    pub fn new(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// The same with other days: the 30 up to `last`.
+    pub fn until(&self, last: &str) -> Self {
+        let others = self.0.iter().filter(|(name, _)| !RANGE.contains(&name.as_str()));
+        let mut pairs: Vec<_> = others.cloned().collect();
+        if let Some(end) = parse_instant(&format!("{last}T00:00:00Z")) {
+            let first = format_instant(end - 29 * DAY_MILLIS);
+            pairs.push(("from".to_owned(), first.get(..10).unwrap_or_default().to_owned()));
+        }
+        pairs.push(("to".to_owned(), last.to_owned()));
+        Self(pairs)
+    }
+
+    /// Does it say which days?
+    pub fn has_range(&self) -> bool {
+        RANGE.iter().any(|name| self.get(name).is_some())
+    }
+
     /// The last value of that name, if it is not empty: fields of a form that are left empty say nothing.
     pub fn get(&self, name: &str) -> Option<&str> {
         let pair = self
@@ -57,6 +81,8 @@ fn joined<'t>(pairs: impl Iterator<Item = (&'t str, &'t str)>) -> String {
     query
 }
 
+/// Of a day.
+pub(super) const DAY_MILLIS: Millis = 86_400_000;
 /// What says which days.
 pub(super) const RANGE: [&str; 3] = ["days", "from", "to"];
 
@@ -80,5 +106,6 @@ mod tests {
         );
         assert_eq!(asked.only(&["network"]), "?network=10.0.0.0%2F24%26x");
         assert_eq!(asked.only(&["from"]), "");
+        assert_eq!(asked.until("2025-08-15").only(&RANGE), "?from=2025-07-17&to=2025-08-15");
     }
 }

@@ -2,74 +2,114 @@
 
 use axum::body::Body;
 use axum::extract::{Path, Request};
+use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::api::Failure;
+use super::api::{Failure, Told};
 use super::data::{Dkim, Mail, Policy, Record, Report, ReportDetail, ReportList, Spf};
-use super::domain::{Tab, below, done, find, page};
-use super::export;
+use super::domain::{Tab, below, days, done, download, find, page, range_form};
+use super::export::{self, Follow, Table};
 use super::parts::{
-    aligned, counted, csv_link, dash, empty, grouped, hostile, hostile_or_dash, pages, percent_text, query_escaped,
-    rate, result, time,
+    aligned, counted, csv_link, dash, described, empty, field_error, figure, grouped, hostile, hostile_or_dash,
+    no_rows, other_errors, pages, percent_text, query_escaped, rate, result, time, token,
 };
-use super::query::Asked;
+use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
 
 const PER_PAGE: &str = "50";
-const NAMES: [&str; 5] = ["from", "to", "org", "result", "page"];
+const NAMES: [&str; 6] = ["days", "from", "to", "org", "result", "page"];
+/// Without the days.
+const CHOICES: [&str; 2] = ["org", "result"];
+/// What has a field of its own, beside which it is said what is wrong with it.
+const FIELDS: [&str; 5] = ["days", "from", "to", "org", "result"];
 
-/// `GET /view/{id}/reports`
-pub(super) async fn list(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+/// `GET /view/{id}/reports`: of the same days as the other pages, or `all=true` of them.
+pub(super) async fn list(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
+    let is_all = asked.get("all").is_some() && !asked.has_range();
+    let (asked, notice) = if is_all {
+        (asked, Markup::default())
+    } else {
+        days(&visitor, &id, &asked).await?
+    };
+    let days = if is_all || asked.has_range() { "" } else { "30" };
     let query = asked.with(&NAMES, &[("per_page", PER_PAGE)]);
-    let list: ReportList = visitor.api.get(&below(&id, &format!("/dmarc/reports{query}"))?).await?;
+    let query = if days.is_empty() {
+        query
+    } else {
+        format!("{query}&days={days}")
+    };
+    let list = Told::from(
+        visitor
+            .api
+            .get::<ReportList>(&below(&id, &format!("/dmarc/reports{query}"))?)
+            .await,
+    )?;
     let base = format!("/view/{id}/reports");
-    let to = |number: &str| format!("{base}{}", asked.with(&NAMES[..4], &[("page", number)]));
+    let shown = if days.is_empty() {
+        asked.only(&NAMES[..5])
+    } else {
+        asked.with(&CHOICES, &[("days", days)])
+    };
+    let kept: &[&str] = if is_all { &["all", "org", "result"] } else { &NAMES[..5] };
+    let to = |number: &str| format!("{base}{}", asked.with(kept, &[("page", number)]));
+    let nothing = empty(
+        "No reports",
+        html! {
+            p { "None of these days fits. Reports come once a day from each receiver." }
+            p { a href=(format!("{base}?all=true")) { "All reports" } " · " a href="/upload" { "Upload a report" } }
+        },
+    );
     let content = html! {
+        (range_form(&base, &asked, &CHOICES, list.wrong()))
+        (other_errors(list.wrong(), &FIELDS))
+        (notice)
         section .card aria-labelledby="reports" {
             div .head {
-                h2 #reports { "Reports" }
-                (filters(&base, &asked))
-                (csv_link(&format!("{base}.csv{}", asked.only(&NAMES[..4]))))
+                h2 #reports { "Reports" @if is_all { " of all days" } }
+                (filters(&base, &asked, is_all, list.wrong()))
+                (csv_link(&format!("{base}.csv{shown}")))
             }
-            @if list.reports.is_empty() {
-                (empty("No reports", html! {
-                    p { "None that fits. Reports come once a day from each receiver." }
-                    p { a href=(format!("/intake?domain={id}")) { "Upload a report" } }
-                }))
-            } @else { (table(&id, &list.reports)) }
-            (pages(&list.pagination, ("report", "reports"), to))
+            (field_error(list.wrong(), "org"))
+            (field_error(list.wrong(), "result"))
+            @if let Told::Answer(ReportList { reports, pagination }) = &list {
+                @if reports.is_empty() { (no_rows(pagination, nothing)) } @else { (table(&id, reports)) }
+                (pages(pagination, ("report", "reports"), to))
+            }
         }
     };
-    Ok(page(&visitor, &domain, Tab::Reports, &asked, content))
+    Ok((list.status(), page(&visitor, &domain, Tab::Reports, &asked, content)))
 }
 
-fn filters(base: &str, asked: &Asked) -> Markup {
+fn filters(base: &str, asked: &Asked, is_all: bool, wrong: Option<&Failure>) -> Markup {
     let result = asked.get("result").unwrap_or_default();
     html! {
         form .inline method="get" action=(base) {
+            @for name in RANGE { @if let Some(text) = asked.get(name) { input type="hidden" name=(name) value=(text); } }
+            @if is_all { input type="hidden" name="all" value="true"; }
             label .hidden for="org" { "Reporter" }
-            input #org type="search" name="org" placeholder="Reporter" value=[asked.get("org")] size="14";
+            input #org type="search" name="org" placeholder="Reporter" value=[asked.get("org")] size="14"
+                aria-describedby=[described(wrong, "org")] aria-invalid=[described(wrong, "org").map(|_| "true")];
             label .hidden for="result" { "Result" }
-            select #result name="result" {
+            select #result name="result" aria-describedby=[described(wrong, "result")] {
                 @for (word, title) in [("", "All results"), ("pass", "Pass only"), ("fail", "Fail only"), ("mixed", "Mixed")] {
                     option value=(word) selected[word == result] { (title) }
                 }
             }
-            label .hidden for="from" { "From" }
-            input #from type="date" name="from" value=[asked.get("from")];
-            span .muted { "to" }
-            label .hidden for="to" { "To" }
-            input #to type="date" name="to" value=[asked.get("to")];
             button type="submit" { "Filter" }
         }
+        @if !is_all { a .button href=(format!("{base}{}", asked.with(&CHOICES, &[("all", "true")]))) { "All days" } }
     }
 }
 
 fn table(id: &str, reports: &[Report]) -> Markup {
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Reports" {
+        div .scroll tabindex="0" role="region" aria-label="Table of reports" {
             table .cards {
                 thead { tr {
                     th scope="col" { "Reporter" }
@@ -101,7 +141,11 @@ fn table(id: &str, reports: &[Report]) -> Markup {
 /// What is special about a report, in a few words.
 pub(super) fn notes(report: &Report) -> Markup {
     html! {
-        @if report.authenticated == "pass" { span .chip.good title="The mail that carried it passed DMARC for the reporter" { "authentic" } " " }
+        @if report.authenticated == "pass" {
+            span .chip.good.text title="The mail that carried it passed DMARC for this domain, whatever the reporter calls itself" {
+                "authentic" @if let Some(domain) = &report.authenticated_domain { ": " (hostile(domain)) }
+            } " "
+        }
         @if report.authenticated == "fail" { span .chip.bad title="The mail that carried it failed DMARC" { "not authentic" } " " }
         @if report.warnings > 0 { span .chip.odd { (counted(report.warnings, "warning", "warnings")) } " " }
         @if report.partial { span .chip.bad { "broken off" } " " }
@@ -113,23 +157,28 @@ pub(super) fn notes(report: &Report) -> Markup {
 
 /// `GET /view/{id}/reports.csv`
 pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
-    let path = below(&id, &format!("/dmarc/reports{}", asked.only(&NAMES[..4])))?;
-    let columns = &[
-        ("id", "/id"),
-        ("org_name", "/org_name"),
-        ("email", "/email"),
-        ("report_id", "/report_id"),
-        ("begin", "/date_range_begin"),
-        ("end", "/date_range_end"),
-        ("messages", "/total_count"),
-        ("pass", "/pass_count"),
-        ("fail", "/fail_count"),
-        ("policy", "/policy/p"),
-        ("received_at", "/received_at"),
-        ("authenticated", "/authenticated"),
-        ("warnings", "/warnings"),
-    ];
-    export::csv(&visitor.api, path, "reports", columns, "reports").await
+    let path = below(&id, &format!("/dmarc/reports{}", asked.only(&NAMES[..5])))?;
+    let table = Table {
+        list: "reports",
+        columns: &[
+            ("id", "/id"),
+            ("org_name", "/org_name"),
+            ("email", "/email"),
+            ("report_id", "/report_id"),
+            ("begin", "/date_range_begin"),
+            ("end", "/date_range_end"),
+            ("messages", "/total_count"),
+            ("pass", "/pass_count"),
+            ("fail", "/fail_count"),
+            ("policy", "/policy/p"),
+            ("received_at", "/received_at"),
+            ("authenticated", "/authenticated"),
+            ("authenticated_domain", "/authenticated_domain"),
+            ("warnings", "/warnings"),
+        ],
+        follow: Follow::Pages,
+    };
+    download(&visitor, &id, &asked, path, table, "reports").await
 }
 
 /// `GET /view/{id}/reports/{number}`
@@ -137,31 +186,38 @@ pub(super) async fn show(
     visitor: Visitor,
     Path((id, number)): Path<(String, String)>,
     asked: Asked,
-) -> Result<Markup, Failure> {
+) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
+    let at = |query: &str| below(&id, &format!("/dmarc/reports/{}{query}", query_escaped(&number)));
     let query = asked.with(&["page"], &[("per_page", PER_PAGE)]);
-    let path = below(&id, &format!("/dmarc/reports/{}{query}", query_escaped(&number)))?;
-    let detail: ReportDetail = visitor.api.get(&path).await?;
+    let paged = Told::from(visitor.api.get::<ReportDetail>(&at(&query)?).await)?;
+    let (status, errors) = (paged.status(), other_errors(paged.wrong(), &[]));
+    let detail = match paged {
+        Told::Answer(detail) => detail,
+        // The page that is asked for is none: the report is shown all the same.
+        Told::Wrong(_) => visitor.api.get(&at(&format!("?per_page={PER_PAGE}"))?).await?,
+    };
     let report = &detail.report;
     let base = format!("/view/{id}/reports/{}", report.id);
     let to = |number: &str| format!("{base}?page={number}");
     let name = report.org_name.as_deref().unwrap_or("no name given");
     let content = html! {
-        nav .crumbs aria-label="Report" { a href=(format!("/view/{id}/reports")) { "Reports" } }
+        nav .crumbs aria-label="Way back to the reports" { a href=(format!("/view/{id}/reports{}", asked.only(&RANGE))) { "Reports" } }
+        (errors)
         div .head {
-            h2 { "Report of " (hostile(name)) }
+            h2 { "Report from " (hostile(name)) }
             p { (notes(report)) }
             @if detail.provenance.original_kept { a .button href=(format!("{base}/original")) download { "Original" } }
         }
         dl .figures {
-            div { dt { "Messages" } dd { (grouped(report.total_count)) } }
+            div { dt { "Messages" } dd { (figure(report.total_count)) } }
             div { dt { "Pass DMARC" } dd { (percent_text(report.pass_count, report.fail_count)) } }
-            div { dt { "Fail" } dd .bad[report.fail_count > 0] { (grouped(report.fail_count)) } }
-            div { dt { "Records" } dd { (grouped(report.record_count)) } }
+            div { dt { "Fail" } dd .bad[report.fail_count > 0] { (figure(report.fail_count)) } }
+            div { dt { "Records" } dd { (figure(report.record_count)) } }
         }
         div .two {
-            section .card aria-labelledby="about" { h2 #about { "About it" } (about(&detail)) }
-            section .card aria-labelledby="policy" { h2 #policy { "Policy that it found" } (policy(report)) }
+            section .card aria-labelledby="about" { h2 #about { "About the report" } (about(&detail)) }
+            section .card aria-labelledby="policy" { h2 #policy { "Policy the reporter saw" } (policy(report)) }
         }
         @if let Some(mail) = &detail.provenance.mail {
             section .card aria-labelledby="mail" { h2 #mail { "The mail that carried it" } (provenance(mail)) }
@@ -169,6 +225,9 @@ pub(super) async fn show(
         @if !detail.warning_list.is_empty() {
             section .card aria-labelledby="warnings" {
                 h2 #warnings { "Warnings" }
+                @if report.warnings > detail.warning_list.len() as u64 {
+                    p .muted { "The first " (grouped(detail.warning_list.len() as u64)) " of " (grouped(report.warnings)) "; only these are kept." }
+                }
                 ul .warnings { @for warning in &detail.warning_list { li {
                     span .chip.odd { (hostile(&warning.kind)) } " " (hostile(&warning.detail))
                     @if let Some(offset) = warning.offset { span .muted { " at byte " (grouped(offset)) } }
@@ -181,11 +240,13 @@ pub(super) async fn show(
                 @if report.records_kept { (csv_link(&format!("{base}/records.csv"))) }
             }
             (done(&report.dispositions))
-            @if report.records_kept { (records(&id, &detail.records)) } @else { (dropped(report)) }
+            @if !report.records_kept { (dropped(report)) }
+            @else if detail.records.is_empty() { (no_rows(&detail.pagination, records(&id, &detail.records))) }
+            @else { (records(&id, &detail.records)) }
             (pages(&detail.pagination, ("record", "records"), to))
         }
     };
-    Ok(page(&visitor, &domain, Tab::Reports, &asked, content))
+    Ok((status, page(&visitor, &domain, Tab::Reports, &asked, content)))
 }
 
 fn about(detail: &ReportDetail) -> Markup {
@@ -275,7 +336,7 @@ fn records(id: &str, records: &[Record]) -> Markup {
         return html! { p .muted { "No records on this page." } };
     }
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Records" {
+        div .scroll tabindex="0" role="region" aria-label="Table of records" {
             table .cards.records {
                 thead { tr {
                     th scope="col" { "Source" }
@@ -284,7 +345,7 @@ fn records(id: &str, records: &[Record]) -> Markup {
                     th scope="col" { "From" }
                     th scope="col" { "DKIM" }
                     th scope="col" { "SPF" }
-                    th scope="col" { "Done with it" }
+                    th scope="col" { "Disposition" }
                 } }
                 tbody { @for record in records { tr .(record.result.as_str()) {
                     th scope="row" { @match &record.source_ip {
@@ -315,7 +376,7 @@ pub(super) fn record_cells(record: &Record) -> Markup {
         }
         td data-label="DKIM" { (aligned(record.dkim_aligned)) @for dkim in &record.dkim { (dkim_result(dkim)) } }
         td data-label="SPF" { (aligned(record.spf_aligned)) @for spf in &record.spf { (spf_result(spf)) } }
-        td data-label="Done with it" {
+        td data-label="Disposition" {
             @if matches!(record.disposition.as_str(), "none" | "pass") { "delivered" } @else { (hostile(&record.disposition)) }
             @for reason in &record.reasons {
                 div .small.muted {
@@ -333,7 +394,7 @@ fn dkim_result(dkim: &Dkim) -> Markup {
         div .small {
             (hostile(dkim.result_raw.as_deref().unwrap_or(&dkim.result))) " "
             (hostile_or_dash(dkim.domain.as_deref()))
-            @if let Some(selector) = &dkim.selector { " " span .muted { (hostile(selector)) } }
+            @if let Some(selector) = &dkim.selector { " " span .muted { (token(Some(selector))) } }
         }
         @if let Some(text) = &dkim.human_result { div .small.muted { (hostile(text)) } }
     }
@@ -355,26 +416,44 @@ pub(super) async fn records_csv(
     visitor: Visitor,
     Path((id, number)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
+    let domain = find(&visitor, &id).await?;
     let path = below(&id, &format!("/dmarc/reports/{}", query_escaped(&number)))?;
-    let detail: ReportDetail = visitor.api.get(&path).await?;
-    if !detail.report.records_kept {
+    let table = Table {
+        list: "records",
+        columns: &[
+            ("source_ip", "/source_ip"),
+            ("messages", "/count"),
+            ("result", "/result"),
+            ("disposition", "/disposition"),
+            ("dkim_aligned", "/dkim_aligned"),
+            ("spf_aligned", "/spf_aligned"),
+            ("header_from", "/header_from"),
+            ("envelope_from", "/envelope_from"),
+            ("envelope_to", "/envelope_to"),
+            ("dkim", "/dkim"),
+            ("spf", "/spf"),
+            ("reasons", "/reasons"),
+        ],
+        follow: Follow::Pages,
+    };
+    let report: ReportDetail = visitor.api.get(&format!("{path}?per_page=1")).await?;
+    if !report.report.records_kept {
         return Err(Failure::gone("The records of this report are no longer kept"));
     }
-    let columns = &[
-        ("source_ip", "/source_ip"),
-        ("messages", "/count"),
-        ("result", "/result"),
-        ("disposition", "/disposition"),
-        ("dkim_aligned", "/dkim_aligned"),
-        ("spf_aligned", "/spf_aligned"),
-        ("header_from", "/header_from"),
-        ("envelope_from", "/envelope_from"),
-        ("envelope_to", "/envelope_to"),
-        ("dkim", "/dkim"),
-        ("spf", "/spf"),
-        ("reasons", "/reasons"),
-    ];
-    export::csv(&visitor.api, path, "records", columns, "records").await
+    let day = |instant: &str| instant.get(..10).unwrap_or_default().to_owned();
+    let days = format!(
+        "{}_{}",
+        day(&report.report.date_range_begin),
+        day(&report.report.date_range_end)
+    );
+    let what = format!("report-{}_records", report.report.id);
+    export::csv(
+        &visitor.api,
+        path,
+        table,
+        &export::file_name(&[&domain.name, &what], &days),
+    )
+    .await
 }
 
 /// `GET /view/{id}/reports/{number}/original`

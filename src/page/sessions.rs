@@ -1,11 +1,13 @@
 //! Signing in with an API key, and out. A browser holds a random token; the database holds its hash and which key it
 //! stands for, so that every node knows it, and revoking or rotating the key ends the session.
 
+use std::net::IpAddr;
+
+use axum::Form;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Form, http::Extensions};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -16,10 +18,12 @@ use super::layout;
 use super::parts::{hostile, query_escaped};
 use crate::http::{Bucket, Peer, SignedIn};
 use crate::keys::{ApiSecret, same_hash};
-use crate::store::{ApiKey, Permission};
+use crate::store::{ApiKey, Millis, Permission};
 
 /// `__Host-`: of this host alone, only over TLS (or, browsers say, to this machine), for all paths.
 const COOKIE: &str = "__Host-tallymark";
+/// Over plain HTTP, where that is allowed. Nothing that asks for TLS ever looks at it.
+const INSECURE_COOKIE: &str = "tallymark-insecure";
 const TOKEN_BYTES: usize = 32;
 /// A session ends after this time, or with the browser.
 const SESSION_MILLIS_MAX: i64 = 24 * 3_600_000;
@@ -31,6 +35,9 @@ pub(super) struct Visitor {
     pub key: ApiKey,
     /// What a form must say, to show that it is one of ours.
     pub form_token: String,
+    /// When the page is made.
+    pub now: Millis,
+    pub connection: Connection,
     session: [u8; 32],
 }
 
@@ -60,6 +67,8 @@ impl Visitor {
 /// Why somebody sees no page: he has to sign in first.
 pub(super) enum Stopped {
     SignIn(String),
+    /// He sent a form of the page at this address, after the session had ended.
+    Unsaved(String),
     Failure(Failure),
 }
 
@@ -67,6 +76,10 @@ impl IntoResponse for Stopped {
     fn into_response(self) -> Response {
         match self {
             Self::SignIn(next) => Redirect::to(&format!("/sign-in?next={}", query_escaped(&next))).into_response(),
+            Self::Unsaved(next) => {
+                let place = format!("/sign-in?unsaved=true&next={}", query_escaped(&next));
+                Redirect::to(&place).into_response()
+            }
             Self::Failure(failure) => failure.into_response(),
         }
     }
@@ -76,35 +89,111 @@ impl FromRequestParts<PageState> for Visitor {
     type Rejection = Stopped;
 
     async fn from_request_parts(parts: &mut Parts, state: &PageState) -> Result<Self, Stopped> {
-        if parts.method != Method::GET && parts.method != Method::HEAD && !is_same_origin(&parts.headers) {
+        let reads = parts.method == Method::GET || parts.method == Method::HEAD;
+        if !reads && !is_same_origin(&parts.headers) {
             return Err(Stopped::Failure(foreign_form()));
         }
-        let next = || {
-            let place = parts.uri.path_and_query().map_or("/", |place| place.as_str());
-            Stopped::SignIn(if parts.method == Method::GET {
-                place.to_owned()
+        let visitor = Self::find(state, parts).await.map_err(Stopped::Failure)?;
+        let Some(visitor) = visitor else {
+            return Err(if reads || parts.uri.path() == "/sign-out" {
+                Stopped::SignIn(place_of(parts, reads))
             } else {
-                "/".to_owned()
-            })
+                Stopped::Unsaved(came_from(&parts.headers))
+            });
         };
-        let token = token_of(&parts.headers).ok_or_else(next)?;
+        let allowance = state.visits.take(visitor.bucket(), state.clock.monotonic());
+        match allowance.and_then(|allowance| allowance.retry_after_seconds) {
+            Some(seconds) => Err(Stopped::Failure(Failure::too_many(seconds))),
+            None => Ok(visitor),
+        }
+    }
+}
+
+impl Visitor {
+    /// Whoever is signed in, if the request has a session.
+    pub async fn find(state: &PageState, parts: &Parts) -> Result<Option<Self>, Failure> {
+        let connection = Connection::of(state, parts);
+        let Some(token) = token_of(&parts.headers, connection) else {
+            return Ok(None);
+        };
         let session = digest(token.as_bytes());
-        let unavailable = |error| Stopped::Failure(store_failure(&error));
-        let key = state
-            .store
-            .session_key(&session, state.clock.now())
-            .await
-            .map_err(unavailable)?;
-        let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(next)?;
-        let account = state.store.account(key.account).await.map_err(unavailable)?;
-        Ok(Self {
+        let now = state.clock.now();
+        let key = state.store.session_key(&session, now).await;
+        let key = key.map_err(|error| store_failure(&error))?;
+        let Some(key) = key.filter(|key| key.revoked_at.is_none()) else {
+            return Ok(None);
+        };
+        let account = state.store.account(key.account).await;
+        let account = account.map_err(|error| store_failure(&error))?;
+        Ok(Some(Self {
             api: Api::new(state.api.clone(), SignedIn(key.clone()), &parts.extensions),
             account: account.map(|account| account.name).unwrap_or_default(),
             key,
             form_token: hex(&digest(format!("form {token}").as_bytes())),
+            now,
+            connection,
             session,
-        })
+        }))
     }
+
+    /// Whose pages are counted together: a session's. Only as many as a key has sessions can use up more.
+    fn bucket(&self) -> Bucket {
+        let mut start = [0; 16];
+        start.copy_from_slice(&self.session[..16]);
+        Bucket::Session(start)
+    }
+}
+
+/// How a browser reaches us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// Over TLS, or within this machine, as far as the browser is concerned: it decides whether it keeps the cookie.
+    Browsers,
+    /// Over plain HTTP in a private network, which the operator allows.
+    Insecure,
+}
+
+impl Connection {
+    /// A proxy in front of us says whom it serves; what comes from somewhere else than it seems is not private.
+    fn of(state: &PageState, parts: &Parts) -> Self {
+        let is_forwarded = FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
+        let peer = parts.extensions.get::<Peer>();
+        let is_private = peer.is_some_and(|Peer(peer)| is_private(peer.ip()));
+        if state.insecure_sign_in && is_private && !is_forwarded {
+            Self::Insecure
+        } else {
+            Self::Browsers
+        }
+    }
+}
+
+/// What proxies add.
+const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "via"];
+
+/// RFC 1918, RFC 4193, link-local and this machine.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
+    }
+}
+
+/// Where to go on after signing in.
+fn place_of(parts: &Parts, reads: bool) -> String {
+    let place = parts.uri.path_and_query().filter(|_| reads);
+    place.map_or("/", |place| place.as_str()).to_owned()
+}
+
+/// The page that a form was on: browsers say so to pages of the same origin.
+fn came_from(headers: &HeaderMap) -> String {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let page = text(header::REFERER)
+        .and_then(|address| address.split_once("://"))
+        .map(|(_, rest)| rest);
+    let path = page
+        .zip(text(header::HOST))
+        .and_then(|(page, host)| page.strip_prefix(host));
+    inside(path.unwrap_or("/")).to_owned()
 }
 
 /// What comes with the address of the form.
@@ -114,14 +203,24 @@ pub(super) struct Asked {
     next: String,
     /// The browser was given a session and came back without it.
     #[serde(default)]
-    lost: bool,
+    lost: String,
+    /// A form was sent after the session had ended.
+    #[serde(default)]
+    unsaved: String,
 }
 
 /// `GET /sign-in`
-pub(super) async fn form(Query(asked): Query<Asked>) -> Markup {
+pub(super) async fn form(State(state): State<PageState>, Query(asked): Query<Asked>, parts: Parts) -> Markup {
     let lost = "Your browser did not keep the session. It keeps it over HTTPS, and in most browsers on localhost: \
-                put a proxy with TLS before this address.";
-    sign_in_page(&asked.next, asked.lost.then_some(lost))
+                put a proxy with TLS before this address. In a private network, http.insecure_sign_in = true in the \
+                settings allows plain HTTP.";
+    let unsaved = "Nothing was saved: the session had ended before the form was sent. Sign in and send it again.";
+    let problem = match (asked.lost.as_str(), asked.unsaved.as_str()) {
+        ("true", _) => Some(lost),
+        (_, "true") => Some(unsaved),
+        _ => None,
+    };
+    sign_in_page(&asked.next, problem, Connection::of(&state, &parts))
 }
 
 /// What the form says.
@@ -135,20 +234,23 @@ pub(super) struct SignIn {
 /// `POST /sign-in`
 pub(super) async fn sign_in(
     State(state): State<PageState>,
-    extensions: Extensions,
-    headers: HeaderMap,
+    parts: Parts,
     Form(form): Form<SignIn>,
 ) -> Result<Response, Failure> {
-    if !is_same_origin(&headers) {
+    if !is_same_origin(&parts.headers) {
         return Err(foreign_form());
     }
-    let refuse = |status, why: &str| Ok((status, sign_in_page(&form.next, Some(why))).into_response());
+    let connection = Connection::of(&state, &parts);
+    let refuse = |status, why: &str| Ok((status, sign_in_page(&form.next, Some(why), connection)).into_response());
     // Only what fails counts: behind a proxy all have one address, and nobody may keep the others from signing in.
     let failed = |why: &str| {
-        if let Some(Peer(peer)) = extensions.get() {
+        if let Some(Peer(peer)) = parts.extensions.get() {
             let allowance = state.attempts.take(Bucket::peer(peer.ip()), state.clock.monotonic());
             if allowance.is_some_and(|allowance| allowance.retry_after_seconds.is_some()) {
-                return refuse(StatusCode::TOO_MANY_REQUESTS, "Too many tries: wait a minute.");
+                return refuse(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Too many tries: wait a minute, then try again.",
+                );
             }
         }
         refuse(StatusCode::UNAUTHORIZED, why)
@@ -187,12 +289,13 @@ pub(super) async fn sign_in(
         return failed(unknown);
     }
     let place = format!("/signed-in?next={}", query_escaped(inside(&form.next)));
-    Ok((cookie(&token, ""), Redirect::to(&place)).into_response())
+    let kind = kind_of_cookie(&parts.headers, connection);
+    Ok((AppendHeaders([cookie(kind, &token, "")]), Redirect::to(&place)).into_response())
 }
 
 /// `GET /signed-in`: does the browser keep the session?
-pub(super) async fn signed_in(headers: HeaderMap, Query(asked): Query<Asked>) -> Redirect {
-    if token_of(&headers).is_some() {
+pub(super) async fn signed_in(State(state): State<PageState>, Query(asked): Query<Asked>, parts: Parts) -> Redirect {
+    if token_of(&parts.headers, Connection::of(&state, &parts)).is_some() {
         Redirect::to(inside(&asked.next))
     } else {
         Redirect::to("/sign-in?lost=true")
@@ -214,10 +317,12 @@ pub(super) async fn sign_out(
     visitor.check(&form.form_token)?;
     let removed = state.store.remove_session(&visitor.session).await;
     removed.map_err(|error| store_failure(&error))?;
-    Ok((cookie("", "; Max-Age=0"), Redirect::to("/sign-in")).into_response())
+    let end = |kind| cookie(kind, "", "; Max-Age=0");
+    let ends = AppendHeaders([end(Cookie::Secure), end(Cookie::Insecure)]);
+    Ok((ends, Redirect::to("/sign-in")).into_response())
 }
 
-fn sign_in_page(next: &str, problem: Option<&str>) -> Markup {
+fn sign_in_page(next: &str, problem: Option<&str>, connection: Connection) -> Markup {
     layout::bare(
         "Sign in",
         html! {
@@ -227,6 +332,10 @@ fn sign_in_page(next: &str, problem: Option<&str>) -> Markup {
                 p .muted { "See who sends mail as you, and whether it passes." }
                 @if let Some(problem) = problem {
                     p .notice.bad role="alert" { (hostile(problem)) }
+                }
+                @if connection == Connection::Insecure {
+                    p .notice.odd { "Over plain HTTP this connection is not encrypted: whoever is on the same network can read \
+                        the key. Sign in here only where you trust the network." }
                 }
                 form method="post" action="/sign-in" .stack {
                     input type="hidden" name="next" value=(inside(next));
@@ -242,13 +351,54 @@ fn sign_in_page(next: &str, problem: Option<&str>) -> Markup {
     )
 }
 
-fn cookie(token: &str, more: &str) -> [(header::HeaderName, HeaderValue); 1] {
-    let text = format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict{more}");
-    let value = HeaderValue::from_str(&text).expect("a token is hex digits");
-    [(header::SET_COOKIE, value)]
+/// Where a browser keeps a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cookie {
+    Secure,
+    Insecure,
 }
 
-fn token_of(headers: &HeaderMap) -> Option<&str> {
+impl Cookie {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Secure => COOKIE,
+            Self::Insecure => INSECURE_COOKIE,
+        }
+    }
+}
+
+/// A secure one wherever browsers keep it: they say by the origin of the form how they reached us.
+fn kind_of_cookie(headers: &HeaderMap, connection: Connection) -> Cookie {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let is_plain = origin.is_some_and(|origin| origin.starts_with("http://"));
+    match connection {
+        Connection::Insecure if is_plain => Cookie::Insecure,
+        _ => Cookie::Secure,
+    }
+}
+
+fn cookie(kind: Cookie, token: &str, more: &str) -> (header::HeaderName, HeaderValue) {
+    let secure = match kind {
+        Cookie::Secure => " Secure;",
+        Cookie::Insecure => "",
+    };
+    let text = format!(
+        "{}={token}; Path=/;{secure} HttpOnly; SameSite=Strict{more}",
+        kind.name()
+    );
+    let value = HeaderValue::from_str(&text).expect("a token is hex digits");
+    (header::SET_COOKIE, value)
+}
+
+fn token_of(headers: &HeaderMap, connection: Connection) -> Option<&str> {
+    let secure = token_in(headers, Cookie::Secure);
+    match connection {
+        Connection::Insecure => secure.or_else(|| token_in(headers, Cookie::Insecure)),
+        Connection::Browsers => secure,
+    }
+}
+
+fn token_in(headers: &HeaderMap, kind: Cookie) -> Option<&str> {
     let cookies = headers
         .get_all(header::COOKIE)
         .iter()
@@ -256,7 +406,7 @@ fn token_of(headers: &HeaderMap) -> Option<&str> {
     let mut pairs = cookies
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='));
-    let (_, token) = pairs.find(|(name, _)| *name == COOKIE)?;
+    let (_, token) = pairs.find(|(name, _)| *name == kind.name())?;
     let fits = token.len() == 2 * TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_hexdigit());
     fits.then_some(token)
 }
@@ -278,16 +428,14 @@ fn inside(place: &str) -> &str {
 }
 
 fn foreign_form() -> Failure {
-    Failure::refused("This form did not come from a page of this session; go back, reload and try again")
+    Failure::refused(
+        "Nothing was saved: this form did not come from a page of this session; go back, reload and try again",
+    )
 }
 
 fn store_failure(error: &crate::store::StoreError) -> Failure {
     tracing::error!(%error, "the page cannot reach the database");
-    Failure {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        message: "Not available right now; try again soon".to_owned(),
-        fields: Vec::new(),
-    }
+    Failure::unavailable()
 }
 
 fn digest(bytes: &[u8]) -> [u8; 32] {
@@ -362,11 +510,58 @@ mod tests {
             (format!("{COOKIE}={}", "zz".repeat(32)), false),
             (format!("tallymark={token}"), false),
         ] {
+            let headers = headers(&[("cookie", &cookies)]);
+            let secure = token_of(&headers, Connection::Browsers);
+            assert_eq!(secure.is_some(), found, "{cookies}");
+            assert_eq!(token_of(&headers, Connection::Insecure), secure, "{cookies}");
+        }
+        let insecure = format!("{INSECURE_COOKIE}={token}");
+        let headers = headers(&[("cookie", &insecure)]);
+        assert!(token_of(&headers, Connection::Insecure).is_some());
+        assert_eq!(
+            token_of(&headers, Connection::Browsers),
+            None,
+            "nothing but the setting makes it count"
+        );
+    }
+
+    #[test]
+    fn a_private_network_is_told_from_the_world() {
+        for (address, private) in [
+            ("10.1.2.3", true),
+            ("172.16.0.1", true),
+            ("172.32.0.1", false),
+            ("192.168.178.20", true),
+            ("169.254.7.7", true),
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("fd00::1", true),
+            ("fe80::1", true),
+            ("::ffff:192.168.0.1", true),
+            ("100.64.0.1", false),
+            ("192.0.2.1", false),
+            ("8.8.8.8", false),
+            ("2001:db8::1", false),
+            ("0.0.0.0", false),
+        ] {
+            assert_eq!(is_private(address.parse().unwrap()), private, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_form_that_came_too_late_leads_back_to_its_page() {
+        for (referer, expect) in [
+            ("http://a.example/view/dom_a/settings?x=1", "/view/dom_a/settings?x=1"),
+            ("http://b.example/view/dom_a/settings", "/"),
+            ("http://a.example//evil.example", "/"),
+            ("nonsense", "/"),
+        ] {
             assert_eq!(
-                token_of(&headers(&[("cookie", &cookies)])).is_some(),
-                found,
-                "{cookies}"
+                came_from(&headers(&[("referer", referer), ("host", "a.example")])),
+                expect,
+                "{referer}"
             );
         }
+        assert_eq!(came_from(&headers(&[])), "/");
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::api::Failure;
 use super::data::Domain;
 use super::domain::{Tab, below, find, page};
-use super::parts::{hostile, time};
+use super::parts::{described, field_error, hostile, time};
 use super::query::Asked;
 use super::sessions::Visitor;
 
@@ -19,7 +19,13 @@ use super::sessions::Visitor;
 pub(super) async fn form(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
     writer(&visitor)?;
     let domain = find(&visitor, &id).await?;
-    let content = settings(&visitor, &domain, None, asked.get("saved").is_some());
+    let content = settings(
+        &visitor,
+        &domain,
+        &SettingsForm::of(&domain),
+        None,
+        asked.get("saved").is_some(),
+    );
     Ok(page(&visitor, &domain, Tab::Settings, &asked, content))
 }
 
@@ -39,6 +45,25 @@ pub(super) struct SettingsForm {
     custom_return_path: String,
     tracking_domain: String,
     bimi_logo_url: String,
+}
+
+impl SettingsForm {
+    /// The form as it shows what is set.
+    fn of(domain: &Domain) -> Self {
+        let tick = |is: bool| is.then(|| "on".to_owned());
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Self {
+            form_token: String::new(),
+            tls_mode: domain.tls_mode.clone(),
+            open_tracking: tick(domain.open_tracking),
+            click_tracking: tick(domain.click_tracking),
+            inbound_enabled: tick(domain.inbound_enabled),
+            catch_all: tick(domain.catch_all),
+            custom_return_path: text(&domain.custom_return_path),
+            tracking_domain: text(&domain.tracking_domain),
+            bimi_logo_url: text(&domain.bimi_logo_url),
+        }
+    }
 }
 
 /// `POST /view/{id}/settings`
@@ -66,7 +91,7 @@ pub(super) async fn save(
     match visitor.api.send(Method::PATCH, &below(&id, "")?, &wanted).await {
         Ok(_) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
         Err(failure) if failure.status.is_client_error() => {
-            let content = settings(&visitor, &domain, Some(&failure), false);
+            let content = settings(&visitor, &domain, &form, Some(&failure), false);
             let page = page(&visitor, &domain, Tab::Settings, &Asked::default(), content);
             Ok((failure.status, page).into_response())
         }
@@ -74,49 +99,54 @@ pub(super) async fn save(
     }
 }
 
-fn settings(visitor: &Visitor, domain: &Domain, failure: Option<&Failure>, is_saved: bool) -> Markup {
+/// The form with what is set, or with what somebody entered that was refused.
+fn settings(
+    visitor: &Visitor,
+    domain: &Domain,
+    form: &SettingsForm,
+    failure: Option<&Failure>,
+    is_saved: bool,
+) -> Markup {
     let id = &domain.id;
-    let error = |name: &str| {
-        let error = failure.and_then(|failure| failure.field(name));
-        html! { @if let Some(error) = error { p .bad role="alert" { "This " (hostile(error)) } } }
-    };
-    let tick = |name: &str, is: bool, title: &str, text: &str| {
+    let invalid = |name: &str| described(failure, name).map(|_| "true");
+    let tick = |name: &str, ticked: &Option<String>, title: &str, text: &str| {
         html! {
-            label .tick { input type="checkbox" name=(name) checked[is]; span { b { (title) } br; span .small.muted { (text) } } }
-            (error(name))
+            label .tick { input type="checkbox" name=(name) checked[ticked.is_some()]; span { b { (title) } br; span .small.muted { (text) } } }
+            (field_error(failure, name))
         }
     };
-    let text = |name: &str, value: Option<&String>, title: &str, example: &str| {
+    let text = |name: &str, value: &str, title: &str, example: &str| {
         html! {
             label for=(name) { (title) }
-            input id=(name) name=(name) value=[value] placeholder=(example) spellcheck="false" autocapitalize="none";
-            (error(name))
+            input id=(name) name=(name) value=(value) placeholder=(example) spellcheck="false" autocapitalize="none"
+                aria-describedby=[described(failure, name)] aria-invalid=[invalid(name)];
+            (field_error(failure, name))
         }
     };
     html! {
         @if is_saved { p .notice.good role="status" { "Saved." } }
-        @if let Some(failure) = failure { p .notice.bad role="alert" { "Nothing was changed: " (hostile(&failure.message)) } }
+        @if let Some(failure) = failure { p .notice.bad role="alert" { "Nothing was changed: " (hostile(&failure.message)) "." } }
         section .card.slim aria-labelledby="settings" {
             h2 #settings { "Settings" }
             form method="post" action=(format!("/view/{id}/settings")) .stack {
                 (visitor.field())
                 fieldset { legend { "Mail to the domain" }
-                    (tick("inbound_enabled", domain.inbound_enabled, "Take mail", "dmarc@, dmarc-reports@, postmaster@ and abuse@ at the domain itself"))
-                    (tick("catch_all", domain.catch_all, "Catch all", "any address at the domain"))
+                    (tick("inbound_enabled", &form.inbound_enabled, "Accept mail for this domain", "dmarc@, dmarc-reports@, postmaster@ and abuse@ at the domain itself"))
+                    (tick("catch_all", &form.catch_all, "Catch all", "any address at the domain"))
                 }
                 fieldset { legend { "Mail from the domain" }
                     label for="tls_mode" { "TLS" }
                     select #tls_mode name="tls_mode" {
                         @for (word, title) in [("opportunistic", "Opportunistic"), ("enforced", "Enforced: no TLS, no delivery")] {
-                            option value=(word) selected[word == domain.tls_mode] { (title) }
+                            option value=(word) selected[word == form.tls_mode] { (title) }
                         }
                     }
-                    (error("tls_mode"))
-                    (text("custom_return_path", domain.custom_return_path.as_ref(), "Return path", "bounce.example.com"))
-                    (text("tracking_domain", domain.tracking_domain.as_ref(), "Tracking host", "links.example.com"))
-                    (tick("open_tracking", domain.open_tracking, "Track opens", "whether mail was looked at"))
-                    (tick("click_tracking", domain.click_tracking, "Track clicks", "which links were followed"))
-                    (text("bimi_logo_url", domain.bimi_logo_url.as_ref(), "BIMI logo", "https://example.com/logo.svg"))
+                    (field_error(failure, "tls_mode"))
+                    (text("custom_return_path", &form.custom_return_path, "Return path", "bounce.example.com"))
+                    (text("tracking_domain", &form.tracking_domain, "Tracking host", "links.example.com"))
+                    (tick("open_tracking", &form.open_tracking, "Track opens", "whether mail was looked at"))
+                    (tick("click_tracking", &form.click_tracking, "Track clicks", "which links were followed"))
+                    (text("bimi_logo_url", &form.bimi_logo_url, "BIMI logo", "https://example.com/logo.svg"))
                 }
                 p .small.muted { "Region " (domain.region) " · added " (time(&domain.created_at))
                     @if let Some(at) = &domain.verified_at { " · verified " (time(at)) } }
@@ -135,7 +165,7 @@ fn settings(visitor: &Visitor, domain: &Domain, failure: Option<&Failure>, is_sa
 pub(super) async fn delete_form(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
     writer(&visitor)?;
     let domain = find(&visitor, &id).await?;
-    let content = confirm(&visitor, &domain, false);
+    let content = confirm(&visitor, &domain, None);
     Ok(page(&visitor, &domain, Tab::Settings, &asked, content))
 }
 
@@ -155,14 +185,15 @@ pub(super) async fn delete(
     visitor.check(&form.form_token)?;
     let domain = find(&visitor, &id).await?;
     if form.name.trim() != domain.name {
-        let content = confirm(&visitor, &domain, true);
+        let content = confirm(&visitor, &domain, Some(&form.name));
         return Ok(page(&visitor, &domain, Tab::Settings, &Asked::default(), content).into_response());
     }
     visitor.api.send(Method::DELETE, &below(&id, "")?, &json!({})).await?;
     Ok(Redirect::to("/").into_response())
 }
 
-fn confirm(visitor: &Visitor, domain: &Domain, is_wrong: bool) -> Markup {
+/// `wrong` is another name, which was typed to confirm.
+fn confirm(visitor: &Visitor, domain: &Domain, wrong: Option<&str>) -> Markup {
     html! {
         section .card.slim aria-labelledby="remove" {
             h2 #remove { "Remove " (hostile(&domain.name)) "?" }
@@ -170,8 +201,8 @@ fn confirm(visitor: &Visitor, domain: &Domain, is_wrong: bool) -> Markup {
             form method="post" action=(format!("/view/{}/delete", domain.id)) .stack {
                 (visitor.field())
                 label for="name" { "Type the domain's name to confirm" }
-                input #name name="name" required autocomplete="off" spellcheck="false" autocapitalize="none";
-                @if is_wrong { p .bad role="alert" { "That is not its name." } }
+                input #name name="name" value=[wrong] required autocomplete="off" spellcheck="false" autocapitalize="none";
+                @if wrong.is_some() { p .bad role="alert" { "Nothing was removed: that is not its name." } }
                 div .row {
                     button .danger type="submit" { "Remove it" }
                     a .button href=(format!("/view/{}/settings", domain.id)) { "Keep it" }

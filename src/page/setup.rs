@@ -25,11 +25,15 @@ pub(super) const REGIONS: [(&str, &str); 4] = [
 ];
 
 /// `GET /add`
-pub(super) async fn add_form(visitor: Visitor) -> Result<Markup, Failure> {
+pub(super) async fn add_form(visitor: Visitor, asked: Asked) -> Result<Markup, Failure> {
     if !visitor.has_account() {
         return Err(Failure::refused("This key may not add domains"));
     }
-    Ok(add_page(&visitor, &AddForm::default(), None))
+    let form = AddForm {
+        name: asked.get("name").unwrap_or_default().to_owned(),
+        ..AddForm::default()
+    };
+    Ok(add_page(&visitor, &form, None))
 }
 
 /// What the form says.

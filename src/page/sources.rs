@@ -1,16 +1,17 @@
 //! Who sends as a domain: addresses, the networks that they are in, and the records behind one of them.
 
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::api::Failure;
+use super::api::{Failure, Told};
 use super::data::{Sender, SenderList, Source, SourceDetail, SourceList};
-use super::domain::{Tab, below, done, find, page, range_form};
-use super::export;
+use super::domain::{Tab, below, days, done, download, find, page, range_form};
+use super::export::{Follow, Table};
 use super::parts::{
-    counted, csv_link, empty, grouped, hostile, hostile_or_dash, pages, percent_text, query_escaped, rate, sortable,
-    time,
+    counted, csv_link, described, empty, field_error, figure, grouped, hostile, hostile_or_dash, no_rows, other_errors,
+    pages, percent_text, query_escaped, rate, sortable, time,
 };
 use super::query::{Asked, RANGE};
 use super::reports::record_cells;
@@ -23,28 +24,43 @@ const NAMES: [&str; 9] = [
 ];
 /// Without the days.
 const CHOICES: [&str; 5] = ["result", "network", "sort", "order", "group"];
+/// What has a field of its own, beside which it is said what is wrong with it.
+const FIELDS: [&str; 5] = ["days", "from", "to", "result", "network"];
 
 /// `GET /view/{id}/sources`
-pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+pub(super) async fn show(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
+    let (asked, notice) = days(&visitor, &id, &asked).await?;
     let base = format!("/view/{id}/sources");
     let is_grouped = asked.get("group") == Some("organization");
+    let list = Told::from(if is_grouped {
+        senders(&visitor, &id, &base, &asked).await
+    } else {
+        addresses(&visitor, &id, &base, &asked).await
+    })?;
     let content = html! {
-        (range_form(&base, &asked, &CHOICES))
+        (range_form(&base, &asked, &CHOICES, list.wrong()))
+        (other_errors(list.wrong(), &FIELDS))
+        (notice)
         section .card aria-labelledby="sources" {
             div .head {
                 h2 #sources { @if is_grouped { "Sending organisations" } @else { "Sources" } }
-                (filters(&base, &asked, is_grouped))
+                (filters(&base, &asked, is_grouped, list.wrong()))
                 (csv_link(&format!("/view/{id}/{}{}", if is_grouped { "senders.csv" } else { "sources.csv" }, asked.only(&NAMES[..7]))))
             }
-            @if is_grouped { (senders(&visitor, &id, &base, &asked).await?) }
-            @else { (addresses(&visitor, &id, &base, &asked).await?) }
+            (field_error(list.wrong(), "result"))
+            (field_error(list.wrong(), "network"))
+            @if let Told::Answer(table) = &list { (table) }
         }
     };
-    Ok(page(&visitor, &domain, Tab::Sources, &asked, content))
+    Ok((list.status(), page(&visitor, &domain, Tab::Sources, &asked, content)))
 }
 
-fn filters(base: &str, asked: &Asked, is_grouped: bool) -> Markup {
+fn filters(base: &str, asked: &Asked, is_grouped: bool, wrong: Option<&Failure>) -> Markup {
     let result = asked.get("result").unwrap_or_default();
     let other = if is_grouped { "" } else { "organization" };
     html! {
@@ -54,13 +70,14 @@ fn filters(base: &str, asked: &Asked, is_grouped: bool) -> Markup {
             }
             @if !is_grouped {
                 label .hidden for="result" { "Result" }
-                select #result name="result" {
+                select #result name="result" aria-describedby=[described(wrong, "result")] {
                     @for (word, title) in [("", "All results"), ("pass", "Pass only"), ("fail", "Fail only"), ("mixed", "Mixed")] {
                         option value=(word) selected[word == result] { (title) }
                     }
                 }
                 label .hidden for="network" { "Address or network" }
-                input #network type="search" name="network" placeholder="192.0.2.0/24" value=[asked.get("network")] size="16";
+                input #network type="search" name="network" placeholder="192.0.2.0/24" value=[asked.get("network")] size="16"
+                    aria-describedby=[described(wrong, "network")] aria-invalid=[described(wrong, "network").map(|_| "true")];
                 button type="submit" { "Filter" }
             }
         }
@@ -75,8 +92,12 @@ async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Re
     let query = asked.with(&names, &[("per_page", PER_PAGE)]);
     let list: SourceList = visitor.api.get(&below(id, &format!("/dmarc/sources{query}"))?).await?;
     let to = |number: &str| format!("{base}{}", asked.with(&NAMES[..8], &[("page", number)]));
+    let nothing = empty(
+        "No sources",
+        html! { p { "Nothing that was reported for these days fits." } },
+    );
     Ok(html! {
-        @if list.sources.is_empty() { (empty("No sources", html! { p { "Nothing that was reported for these days fits." } })) }
+        @if list.sources.is_empty() { (no_rows(&list.pagination, nothing)) }
         @else { (table(&format!("/view/{id}"), asked, &list.sources, Some(base))) }
         (pages(&list.pagination, ("source", "sources"), to))
     })
@@ -95,8 +116,15 @@ async fn senders(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Resu
         let network = sender.network.as_deref().unwrap_or_default();
         format!("{base}{}", asked.with(&RANGE, &[("network", network)]))
     };
+    if list.senders.is_empty() {
+        let nothing = empty("No sources", html! { p { "Nothing was reported for these days." } });
+        return Ok(html! {
+            (no_rows(&list.pagination, nothing))
+            (pages(&list.pagination, ("organisation or network", "organisations and networks"), to))
+        });
+    }
     Ok(html! {
-        div .scroll tabindex="0" role="region" aria-label="Sending organisations" {
+        div .scroll tabindex="0" role="region" aria-label="Table of organisations" {
             table .cards {
                 thead { tr {
                     th scope="col" { "Organisation or network" }
@@ -119,8 +147,8 @@ async fn senders(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Resu
                     td .num data-label="Messages" { (grouped(sender.count)) }
                     td data-label="Pass" { (rate(sender.pass_count, sender.fail_count)) }
                     td .num data-label="Fail" { (grouped(sender.fail_count)) }
-                    td data-label="First seen" { (sender.first_seen) }
-                    td data-label="Last seen" { (sender.last_seen) }
+                    td .day data-label="First seen" { (sender.first_seen) }
+                    td .day data-label="Last seen" { (sender.last_seen) }
                 } } }
             }
         }
@@ -136,7 +164,7 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[Source], sorted_at: Op
         None => html! { th scope="col" .num[word.ends_with("count")] { (title) } },
     };
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Sources" {
+        div .scroll tabindex="0" role="region" aria-label="Table of sources" {
             table .cards {
                 thead { tr {
                     (head("source_ip", "Address"))
@@ -175,7 +203,7 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[Source], sorted_at: Op
 
 /// An address as the API's paths take it.
 fn address(source: &Source) -> &str {
-    source.source_ip.as_deref().unwrap_or("unknown")
+    source.source_ip.as_deref().unwrap_or(UNKNOWN)
 }
 
 /// `GET /view/{id}/sources/{source_ip}`
@@ -183,127 +211,168 @@ pub(super) async fn one(
     visitor: Visitor,
     Path((id, address)): Path<(String, String)>,
     asked: Asked,
-) -> Result<Markup, Failure> {
+) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
+    let (asked, notice) = days(&visitor, &id, &asked).await?;
     let query = asked.only(&["days", "from", "to", "before"]);
     let path = below(&id, &format!("/dmarc/sources/{}{query}", query_escaped(&address)))?;
-    let detail: SourceDetail = visitor.api.get(&path).await?;
-    let source = &detail.source;
+    let detail = match visitor.api.get::<SourceDetail>(&path).await {
+        // Other days may have something of it: they can be chosen.
+        Err(failure) if failure.status == StatusCode::NOT_FOUND => Told::Wrong(failure),
+        detail => Told::from(detail)?,
+    };
     let base = format!("/view/{id}/sources/{}", query_escaped(&address));
     let range = asked.only(&RANGE);
     let content = html! {
-        nav .crumbs aria-label="Source" { a href=(format!("/view/{id}/sources{range}")) { "Sources" } }
-        h2 .mono { @match &source.source_ip { Some(address) => { (address) } None => { "No readable address" } } }
-        (range_form(&base, &asked, &[]))
-        dl .figures {
-            div { dt { "Messages" } dd { (grouped(source.count)) } }
-            div { dt { "Pass DMARC" } dd { (percent_text(source.pass_count, source.fail_count)) } }
-            div { dt { "Fail" } dd .bad[source.fail_count > 0] { (grouped(source.fail_count)) } }
-            div { dt { "First seen" } dd .day { (source.first_seen) } }
-            div { dt { "Last seen" } dd .day { (source.last_seen) } }
+        nav .crumbs aria-label="Way back to the sources" { a href=(format!("/view/{id}/sources{range}")) { "Sources" } }
+        h2 .mono { @if address == UNKNOWN { "No readable address" } @else { (hostile(&address)) } }
+        (range_form(&base, &asked, &[], detail.wrong()))
+        (other_errors(detail.wrong(), &RANGE))
+        (notice)
+        @if detail.status() == StatusCode::NOT_FOUND {
+            (empty("Nothing from this address", html! { p { "No report about these days mentions it." } }))
         }
-        section .card aria-labelledby="records" {
-            div .head {
-                h2 #records { "Records behind it" }
-                (csv_link(&format!("{base}/records.csv{}", asked.only(&["days", "from", "to", "before"]))))
-            }
-            (done(&source.dispositions))
-            @if detail.reports_without_records > 0 {
-                p .muted #dropped {
-                    (counted(detail.reports_without_records, "report of these days no longer has", "reports of these days no longer have"))
-                    " its records: retention.records_days is over. The figures above count them still."
+        @if let Told::Answer(detail) = &detail {
+            (source_figures(&detail.source))
+            section .card aria-labelledby="records" {
+                div .head {
+                    h2 #records { "Records behind it" }
+                    (csv_link(&format!("{base}/records.csv{range}")))
                 }
-            }
-            @if detail.records.is_empty() {
-                p .muted { "No records in the reports looked through." }
-            } @else {
-                div .scroll tabindex="0" role="region" aria-label="Records" {
-                    table .cards.records {
-                        thead { tr {
-                            th scope="col" { "Report" }
-                            th scope="col" .num { "Messages" }
-                            th scope="col" { "Result" }
-                            th scope="col" { "From" }
-                            th scope="col" { "DKIM" }
-                            th scope="col" { "SPF" }
-                            th scope="col" { "Done with it" }
-                        } }
-                        tbody { @for one in &detail.records { tr .(one.record.result.as_str()) {
-                            td data-label="Report" {
-                                a href=(format!("/view/{id}/reports/{}", one.report.id)) { (hostile_or_dash(one.report.org_name.as_deref())) }
-                                div .small.muted { (time(&one.report.date_range_begin)) " to " (time(&one.report.date_range_end)) }
-                            }
-                            (record_cells(&one.record))
-                        } } }
+                (done(&detail.source.dispositions))
+                @if detail.reports_without_records > 0 {
+                    p .muted #dropped {
+                        (counted(detail.reports_without_records, "report of these days no longer has", "reports of these days no longer have"))
+                        " its records: retention.records_days is over. The figures above count them still."
                     }
                 }
-            }
-            @if let Some(next) = &detail.next {
-                p { a .button href=(format!("{base}{}", asked.with(&RANGE, &[("before", next)]))) { "Look through older reports" } }
+                (records(&id, detail))
+                @if let Some(next) = &detail.next {
+                    p .muted { "There are more records in older reports. The CSV file has all of them." }
+                    p { a .button href=(format!("{base}{}", asked.with(&RANGE, &[("before", next)]))) { "Look through older reports" } }
+                }
             }
         }
     };
-    Ok(page(&visitor, &domain, Tab::Sources, &asked, content))
+    Ok((detail.status(), page(&visitor, &domain, Tab::Sources, &asked, content)))
+}
+
+/// How the API's paths name the records without a readable address.
+const UNKNOWN: &str = "unknown";
+
+fn source_figures(source: &Source) -> Markup {
+    html! {
+        dl .figures {
+            div { dt { "Messages" } dd { (figure(source.count)) } }
+            div { dt { "Pass DMARC" } dd { (percent_text(source.pass_count, source.fail_count)) } }
+            div { dt { "Fail" } dd .bad[source.fail_count > 0] { (figure(source.fail_count)) } }
+            div { dt { "First seen" } dd .day { (source.first_seen) } }
+            div { dt { "Last seen" } dd .day { (source.last_seen) } }
+        }
+    }
+}
+
+fn records(id: &str, detail: &SourceDetail) -> Markup {
+    if detail.records.is_empty() {
+        return html! { p .muted { "No records in the reports looked through." } };
+    }
+    html! {
+        div .scroll tabindex="0" role="region" aria-label="Table of records" {
+            table .cards.records {
+                thead { tr {
+                    th scope="col" { "Report" }
+                    th scope="col" .num { "Messages" }
+                    th scope="col" { "Result" }
+                    th scope="col" { "From" }
+                    th scope="col" { "DKIM" }
+                    th scope="col" { "SPF" }
+                    th scope="col" { "Disposition" }
+                } }
+                tbody { @for one in &detail.records { tr .(one.record.result.as_str()) {
+                    td data-label="Report" {
+                        a href=(format!("/view/{id}/reports/{}", one.report.id)) { (hostile_or_dash(one.report.org_name.as_deref())) }
+                        div .small.muted { (time(&one.report.date_range_begin)) " to " (time(&one.report.date_range_end)) }
+                    }
+                    (record_cells(&one.record))
+                } } }
+            }
+        }
+    }
 }
 
 /// `GET /view/{id}/sources.csv`
 pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/sources{}", asked.only(&NAMES[..7])))?;
-    let columns = &[
-        ("source_ip", "/source_ip"),
-        ("org_name", "/org_name"),
-        ("ptr", "/ptr"),
-        ("country", "/country"),
-        ("messages", "/count"),
-        ("pass", "/pass_count"),
-        ("fail", "/fail_count"),
-        ("dkim_aligned", "/dkim_aligned"),
-        ("spf_aligned", "/spf_aligned"),
-        ("first_seen", "/first_seen"),
-        ("last_seen", "/last_seen"),
-    ];
-    export::csv(&visitor.api, path, "sources", columns, "sources").await
+    let table = Table {
+        list: "sources",
+        columns: &[
+            ("source_ip", "/source_ip"),
+            ("org_name", "/org_name"),
+            ("ptr", "/ptr"),
+            ("country", "/country"),
+            ("messages", "/count"),
+            ("pass", "/pass_count"),
+            ("fail", "/fail_count"),
+            ("dkim_aligned", "/dkim_aligned"),
+            ("spf_aligned", "/spf_aligned"),
+            ("first_seen", "/first_seen"),
+            ("last_seen", "/last_seen"),
+        ],
+        follow: Follow::Pages,
+    };
+    download(&visitor, &id, &asked, path, table, "sources").await
 }
 
 /// `GET /view/{id}/senders.csv`
 pub(super) async fn senders_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/senders{}", asked.only(&RANGE)))?;
-    let columns = &[
-        ("org_name", "/org_name"),
-        ("network", "/network"),
-        ("sources", "/sources"),
-        ("messages", "/count"),
-        ("pass", "/pass_count"),
-        ("fail", "/fail_count"),
-        ("first_seen", "/first_seen"),
-        ("last_seen", "/last_seen"),
-    ];
-    export::csv(&visitor.api, path, "senders", columns, "organisations").await
+    let table = Table {
+        list: "senders",
+        columns: &[
+            ("org_name", "/org_name"),
+            ("network", "/network"),
+            ("sources", "/sources"),
+            ("messages", "/count"),
+            ("pass", "/pass_count"),
+            ("fail", "/fail_count"),
+            ("first_seen", "/first_seen"),
+            ("last_seen", "/last_seen"),
+        ],
+        follow: Follow::Pages,
+    };
+    download(&visitor, &id, &asked, path, table, "organisations").await
 }
 
-/// `GET /view/{id}/sources/{source_ip}/records.csv`: the records that the page shows.
+/// `GET /view/{id}/sources/{source_ip}/records.csv`: all of them, also those that the page shows on a later one.
 pub(super) async fn records_csv(
     visitor: Visitor,
     Path((id, address)): Path<(String, String)>,
     asked: Asked,
 ) -> Result<Response, Failure> {
-    let query = asked.only(&["days", "from", "to", "before"]);
-    let path = below(&id, &format!("/dmarc/sources/{}{query}", query_escaped(&address)))?;
-    let columns = &[
-        ("report", "/report/id"),
-        ("reporter", "/report/org_name"),
-        ("begin", "/report/date_range_begin"),
-        ("end", "/report/date_range_end"),
-        ("messages", "/count"),
-        ("result", "/result"),
-        ("disposition", "/disposition"),
-        ("dkim_aligned", "/dkim_aligned"),
-        ("spf_aligned", "/spf_aligned"),
-        ("header_from", "/header_from"),
-        ("envelope_from", "/envelope_from"),
-        ("dkim", "/dkim"),
-        ("spf", "/spf"),
-        ("reasons", "/reasons"),
-    ];
-    export::csv(&visitor.api, path, "records", columns, "records").await
+    let path = below(
+        &id,
+        &format!("/dmarc/sources/{}{}", query_escaped(&address), asked.only(&RANGE)),
+    )?;
+    let table = Table {
+        list: "records",
+        columns: &[
+            ("report", "/report/id"),
+            ("reporter", "/report/org_name"),
+            ("begin", "/report/date_range_begin"),
+            ("end", "/report/date_range_end"),
+            ("messages", "/count"),
+            ("result", "/result"),
+            ("disposition", "/disposition"),
+            ("dkim_aligned", "/dkim_aligned"),
+            ("spf_aligned", "/spf_aligned"),
+            ("header_from", "/header_from"),
+            ("envelope_from", "/envelope_from"),
+            ("dkim", "/dkim"),
+            ("spf", "/spf"),
+            ("reasons", "/reasons"),
+        ],
+        follow: Follow::Next,
+    };
+    let address = address.chars().take(45).collect::<String>();
+    download(&visitor, &id, &asked, path, table, &format!("{address}_records")).await
 }

@@ -1,51 +1,68 @@
 //! Who reports on a domain, and who signs its mail.
 
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::api::Failure;
+use super::api::{Failure, Told};
 use super::data::{Reporter, ReporterList, Signature, SignatureList};
-use super::domain::{Tab, below, find, page, range_form};
-use super::export;
-use super::parts::{csv_link, dash, empty, grouped, hostile, hostile_or_dash, pages, query_escaped, rate};
+use super::domain::{Tab, below, days, download, find, page, range_form};
+use super::export::{Follow, Table};
+use super::parts::{csv_link, dash, empty, grouped, hostile, no_rows, other_errors, pages, rate, token};
 use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
 
 const PER_PAGE: &str = "50";
 const PAGED: [&str; 4] = ["days", "from", "to", "page"];
 
+/// How much of a table there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Columns {
+    Few,
+    All,
+}
+
 /// `GET /view/{id}/reporters`
-pub(super) async fn reporters(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+pub(super) async fn reporters(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
-    let query = asked.with(&PAGED, &[("per_page", PER_PAGE)]);
-    let list: ReporterList = visitor
-        .api
-        .get(&below(&id, &format!("/dmarc/reporters{query}"))?)
-        .await?;
+    let (asked, notice) = days(&visitor, &id, &asked).await?;
+    let path = below(
+        &id,
+        &format!("/dmarc/reporters{}", asked.with(&PAGED, &[("per_page", PER_PAGE)])),
+    )?;
+    let list = Told::from(visitor.api.get::<ReporterList>(&path).await)?;
     let base = format!("/view/{id}/reporters");
     let to = |number: &str| format!("{base}{}", asked.with(&RANGE, &[("page", number)]));
     let content = html! {
-        (range_form(&base, &asked, &[]))
+        (range_form(&base, &asked, &[], list.wrong()))
+        (other_errors(list.wrong(), &RANGE))
+        (notice)
         section .card aria-labelledby="reporters" {
             div .head { h2 #reporters { "Reporters" } (csv_link(&format!("{base}.csv{}", asked.only(&RANGE)))) }
-            (reporter_table(&format!("/view/{id}"), &asked, &list.reporters, false))
-            (pages(&list.pagination, ("reporter", "reporters"), to))
+            @if let Told::Answer(ReporterList { reporters, pagination }) = &list {
+                @let table = reporter_table(&format!("/view/{id}"), &asked, reporters, Columns::All);
+                @if reporters.is_empty() { (no_rows(pagination, table)) } @else { (table) }
+                (pages(pagination, ("reporter", "reporters"), to))
+            }
         }
     };
-    Ok(page(&visitor, &domain, Tab::Reporters, &asked, content))
+    Ok((list.status(), page(&visitor, &domain, Tab::Reporters, &asked, content)))
 }
 
-/// A table of reporters; a short one has fewer columns.
-pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[Reporter], is_short: bool) -> Markup {
-    let days = asked.only(&["from", "to"]);
-    let joint = if days.is_empty() { "?" } else { "&" };
-    let reports = |name: &str| format!("{view}/reports{days}{joint}org={}", query_escaped(name));
+/// A table of reporters; each leads to its reports of the same days.
+pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[Reporter], columns: Columns) -> Markup {
+    let reports = |name: &str| format!("{view}/reports{}", asked.with(&RANGE, &[("org", name)]));
+    let is_short = columns == Columns::Few;
     if reporters.is_empty() {
         return empty("No reports", html! { p { "Nobody reported on these days." } });
     }
     html! {
-        div .scroll tabindex="0" role="region" aria-label="Reporters" {
+        div .scroll tabindex="0" role="region" aria-label="Table of reporters" {
             table .cards {
                 thead { tr {
                     th scope="col" { "Reporter" }
@@ -53,7 +70,7 @@ pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[Reporter], 
                     th scope="col" .num { "Messages" }
                     th scope="col" { "Pass" }
                     @if !is_short { th scope="col" .num { "Fail" } }
-                    th scope="col" { "Last report" }
+                    th scope="col" title="The end of the last window that was reported" { "Last data" }
                 } }
                 tbody { @for reporter in reporters { tr {
                     th scope="row" { @match &reporter.org_name {
@@ -64,7 +81,7 @@ pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[Reporter], 
                     td .num data-label="Messages" { (grouped(reporter.count)) }
                     td data-label="Pass" { (rate(reporter.pass_count, reporter.fail_count)) }
                     @if !is_short { td .num data-label="Fail" { (grouped(reporter.fail_count)) } }
-                    td .day data-label="Last report" { (day(reporter.last_report.as_deref())) }
+                    td .day data-label="Last data" { (day(reporter.last_report.as_deref())) }
                 } } }
             }
         }
@@ -74,38 +91,56 @@ pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[Reporter], 
 /// `GET /view/{id}/reporters.csv`
 pub(super) async fn reporters_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/reporters{}", asked.only(&RANGE)))?;
-    let columns = &[
-        ("org_name", "/org_name"),
-        ("reports", "/reports"),
-        ("messages", "/count"),
-        ("pass", "/pass_count"),
-        ("fail", "/fail_count"),
-        ("last_report", "/last_report"),
-    ];
-    export::csv(&visitor.api, path, "reporters", columns, "reporters").await
+    let table = Table {
+        list: "reporters",
+        columns: &[
+            ("org_name", "/org_name"),
+            ("reports", "/reports"),
+            ("messages", "/count"),
+            ("pass", "/pass_count"),
+            ("fail", "/fail_count"),
+            ("last_report", "/last_report"),
+        ],
+        follow: Follow::Pages,
+    };
+    download(&visitor, &id, &asked, path, table, "reporters").await
 }
 
 /// `GET /view/{id}/dkim`
-pub(super) async fn dkim(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
+pub(super) async fn dkim(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
-    let query = asked.with(&PAGED, &[("per_page", PER_PAGE)]);
-    let list: SignatureList = visitor.api.get(&below(&id, &format!("/dmarc/dkim{query}"))?).await?;
+    let (asked, notice) = days(&visitor, &id, &asked).await?;
+    let path = below(
+        &id,
+        &format!("/dmarc/dkim{}", asked.with(&PAGED, &[("per_page", PER_PAGE)])),
+    )?;
+    let list = Told::from(visitor.api.get::<SignatureList>(&path).await)?;
     let base = format!("/view/{id}/dkim");
     let to = |number: &str| format!("{base}{}", asked.with(&RANGE, &[("page", number)]));
     let content = html! {
-        (range_form(&base, &asked, &[]))
+        (range_form(&base, &asked, &[], list.wrong()))
+        (other_errors(list.wrong(), &RANGE))
+        (notice)
         section .card aria-labelledby="signatures" {
             div .head { h2 #signatures { "DKIM signatures" } (csv_link(&format!("{base}.csv{}", asked.only(&RANGE)))) }
             p .muted { "By the domain (d=) and selector (s=) of the signature. A message with several signatures is in several rows." }
-            (signature_table(&list.signatures, false))
-            (pages(&list.pagination, ("signer", "signers"), to))
+            @if let Told::Answer(SignatureList { signatures, pagination }) = &list {
+                @let table = signature_table(signatures, Columns::All);
+                @if signatures.is_empty() { (no_rows(pagination, table)) } @else { (table) }
+                (pages(pagination, ("signer", "signers"), to))
+            }
         }
     };
-    Ok(page(&visitor, &domain, Tab::Dkim, &asked, content))
+    Ok((list.status(), page(&visitor, &domain, Tab::Dkim, &asked, content)))
 }
 
 /// A table of signers; a short one has fewer columns.
-pub(super) fn signature_table(signatures: &[Signature], is_short: bool) -> Markup {
+pub(super) fn signature_table(signatures: &[Signature], columns: Columns) -> Markup {
+    let is_short = columns == Columns::Few;
     if signatures.is_empty() {
         return empty(
             "No signatures",
@@ -113,12 +148,12 @@ pub(super) fn signature_table(signatures: &[Signature], is_short: bool) -> Marku
         );
     }
     html! {
-        div .scroll tabindex="0" role="region" aria-label="DKIM signatures" {
+        div .scroll tabindex="0" role="region" aria-label="Table of signers" {
             table .cards {
                 thead { tr {
                     th scope="col" { "Domain" }
                     th scope="col" { "Selector" }
-                    @if !is_short { th scope="col" { "Of the domain" } }
+                    @if !is_short { th scope="col" { "Aligned" } }
                     th scope="col" .num { "Messages" }
                     th scope="col" { "Signature passes" }
                     @if !is_short { th scope="col" { "First seen" } th scope="col" { "Last seen" } }
@@ -128,9 +163,9 @@ pub(super) fn signature_table(signatures: &[Signature], is_short: bool) -> Marku
                         Some(domain) => { (hostile(domain)) }
                         None => { span .muted { "others" } }
                     } }
-                    td data-label="Selector" { (hostile_or_dash(signature.selector.as_deref())) }
+                    td data-label="Selector" { (token(signature.selector.as_deref())) }
                     @if !is_short {
-                        td data-label="Of the domain" { @if signature.aligned { "yes" } @else { span .muted { "no" } } }
+                        td data-label="Aligned" { @if signature.aligned { "yes" } @else { span .muted { "no" } } }
                     }
                     td .num data-label="Messages" { (grouped(signature.count)) }
                     td data-label="Signature passes" { (rate(signature.pass_count, signature.fail_count)) }
@@ -151,15 +186,19 @@ fn day(day: Option<&str>) -> Markup {
 /// `GET /view/{id}/dkim.csv`
 pub(super) async fn dkim_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/dkim{}", asked.only(&RANGE)))?;
-    let columns = &[
-        ("domain", "/domain"),
-        ("selector", "/selector"),
-        ("aligned", "/aligned"),
-        ("messages", "/count"),
-        ("pass", "/pass_count"),
-        ("fail", "/fail_count"),
-        ("first_seen", "/first_seen"),
-        ("last_seen", "/last_seen"),
-    ];
-    export::csv(&visitor.api, path, "signatures", columns, "dkim").await
+    let table = Table {
+        list: "signatures",
+        columns: &[
+            ("domain", "/domain"),
+            ("selector", "/selector"),
+            ("aligned", "/aligned"),
+            ("messages", "/count"),
+            ("pass", "/pass_count"),
+            ("fail", "/fail_count"),
+            ("first_seen", "/first_seen"),
+            ("last_seen", "/last_seen"),
+        ],
+        follow: Follow::Pages,
+    };
+    download(&visitor, &id, &asked, path, table, "dkim").await
 }

@@ -9,14 +9,14 @@ const { chromium } = require("playwright-core");
 export const axe = require("axe-core").source;
 
 /** Runs `body` with a browser of its own, which is gone when it ends. */
-export async function withBrowser(options, body) {
+export async function withBrowser({ more = [], ...options }, body) {
   const profile = mkdtempSync(join(tmpdir(), "tallymark-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", ...more,
     ],
     ...options,
   });

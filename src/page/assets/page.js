@@ -3,16 +3,6 @@
 
 document.documentElement.classList.add("scripted");
 
-// Times in the viewer's own zone, with UTC on hover.
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-// On a narrow screen the line may break between the two, not within the hour.
-const local = (at) => `${day.format(at)}, ${hour.format(at).replaceAll(/\s/g, "\u00a0")}`;
-for (const time of document.querySelectorAll("time[data-local]")) {
-  const at = new Date(time.dateTime);
-  if (!Number.isNaN(at.getTime())) time.textContent = local(at);
-}
-
 // Copying.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");
@@ -33,8 +23,14 @@ for (const chart of document.querySelectorAll(".chart")) {
   const tip = document.createElement("div");
   tip.className = "tip";
   tip.hidden = true;
-  chart.append(tip);
+  // What the arrow keys reach is read out: a picture that takes the focus and says nothing helps nobody.
+  const told = document.createElement("p");
+  told.className = "hidden";
+  told.setAttribute("role", "status");
+  chart.append(tip, told);
   chart.tabIndex = 0;
+  chart.setAttribute("role", "group");
+  chart.setAttribute("aria-label", `${chart.getAttribute("aria-label")}; the arrow keys go from bar to bar`);
   let at = -1;
   const show = (nth) => {
     columns[at]?.classList.remove("at");
@@ -63,16 +59,14 @@ for (const chart of document.querySelectorAll(".chart")) {
     if (!step) return;
     event.preventDefault();
     show(at < 0 ? columns.length - 1 : Math.min(Math.max(at + step, 0), columns.length - 1));
+    const { day, pass, fail } = columns[at].dataset;
+    told.textContent = `${day}: ${pass} passed, ${fail} failed`;
   });
 }
 
-// Uploading: to the domain that is chosen, also by dropping files.
+// Uploading by dropping files onto the form.
 const upload = document.getElementById("upload-form");
 if (upload) {
-  const domain = upload.querySelector("#domain");
-  const aim = () => { upload.action = `/view/${domain.value}/upload?form_token=${upload.dataset.token}`; };
-  domain.addEventListener("change", aim);
-  aim();
   for (const kind of ["dragenter", "dragover"]) {
     upload.addEventListener(kind, (event) => { event.preventDefault(); upload.classList.add("over"); });
   }

@@ -11,7 +11,7 @@ use tallymark::http::{AppState, HttpConfig, router, serve};
 use tallymark::ingest::{Belonging, FreshDomain, Intake, IntakeOptions, RawMessage};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
-use tallymark::page;
+use tallymark::page::{self, PageOptions};
 use tallymark::report::DomainName;
 use tallymark::store::{AccountId, Begun, DomainId, Mode, NewKey, Permission, RequestMemory, RequestName, Store};
 use tokio::net::TcpListener;
@@ -50,6 +50,11 @@ impl TestApp {
 
     /// With other limits, and name servers to ask.
     pub async fn start_as(change: impl FnOnce(&mut HttpConfig), dns: Option<Dns>) -> Self {
+        Self::start_page(change, dns, PageOptions::default()).await
+    }
+
+    /// With a page that is used in another way than the usual one.
+    pub async fn start_page(change: impl FnOnce(&mut HttpConfig), dns: Option<Dns>, page_options: PageOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
         let (clock, metrics) = (Clock::fixed(NOW), Metrics::new());
@@ -72,7 +77,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let router = page::router(router(state), store.clone(), clock.clone());
+        let router = page::router_with(router(state), store.clone(), clock.clone(), page_options);
         let serving = tokio::spawn(serve(listener, router, stop.clone().cancelled_owned()));
 
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;

@@ -8,10 +8,10 @@ use tallymark::store::Permission;
 
 use super::fill;
 use crate::domains::named::Named;
-use crate::http::{PASS, Sample, TestApp};
+use crate::http::{Ask, FAIL, PASS, Row, Sample, TestApp, form};
 
 /// Runs a script of `tests/browser`, which ends with an error when something is not as it should be.
-async fn run(script: &str, args: &[&str]) {
+pub(super) async fn run(script: &str, args: &[&str]) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let modules = root.join("target/browser");
     assert!(
@@ -54,6 +54,54 @@ async fn everything_that_the_page_does_works_in_a_browser() {
     let origin = format!("http://{}", app.address);
     let files = [report.to_str().unwrap(), broken.to_str().unwrap()];
     run("walk.mjs", &[&origin, &app.key, &reading, files[0], files[1]]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_whole_at_every_width_without_colours_and_by_ear() {
+    let app = TestApp::start().await;
+    let domain = app.add_domain("example.com").await;
+    // A thousand reports, each with as many messages as one may have.
+    for hundred in 0..10 {
+        let reports: Vec<_> = (0..100)
+            .map(|nth| {
+                let count = 999_999_999_000 - hundred * 100 - nth;
+                let row = Row {
+                    source: "192.0.2.7",
+                    count,
+                    ..PASS
+                };
+                Sample::new("example.com", &count.to_string(), &[row]).xml()
+            })
+            .collect();
+        let files: Vec<&[u8]> = reports.iter().map(Vec::as_slice).collect();
+        let (media_type, body) = form(&files);
+        let ask = Ask::new("POST", &format!("/domains/{domain}/dmarc/reports")).key(&app.key);
+        let taken = app.send(ask.body(&media_type, body)).await.expect(201);
+        assert_eq!(taken["reports"].as_array().unwrap().len(), 100);
+    }
+    let other = app
+        .add_domain("münchner-straßenbahn-mit-einem-langen-namen.example")
+        .await;
+    let name = "xn--mnchner-straenbahn-mit-einem-langen-namen-mjd94j.example";
+    for (nth, org_name) in [
+        "bigmail.example",
+        "Enterprise Outlook of a Company With a Long Name",
+        "x",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let passing = Row {
+            count: 12_345_678 + nth as u64,
+            ..PASS
+        };
+        let mut sample = Sample::new(name, &format!("r{nth}"), &[passing, FAIL]);
+        sample.org_name = org_name.to_owned();
+        app.upload(&other, sample.xml()).await;
+    }
+    app.upload(&domain, "<feedback>").await;
+    let origin = format!("http://{}", app.address);
+    run("looks.mjs", &[&origin, &app.key]).await;
 }
 
 /// Fragments of markup and script, and of text that turns lines around.

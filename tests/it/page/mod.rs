@@ -1,7 +1,12 @@
 //! The web page: what protects it, and a walk through it with a real browser.
 
 mod browser;
+mod budget;
+mod choices;
+mod insecure;
+mod lists;
 mod protection;
+mod uploads;
 
 use crate::http::{PASS, Row, Sample, TestApp};
 

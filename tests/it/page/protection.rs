@@ -9,14 +9,14 @@ use super::app;
 use crate::http::{Answer, Ask, TestApp};
 
 /// Somebody who signed in: his cookie, and the token of his forms.
-struct Session {
-    cookie: String,
-    form_token: String,
+pub(super) struct Session {
+    pub cookie: String,
+    pub form_token: String,
 }
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-fn own(ask: Ask) -> Ask {
+pub(super) fn own(ask: Ask) -> Ask {
     ask.header("Sec-Fetch-Site", "same-origin")
 }
 
@@ -26,7 +26,7 @@ async fn try_key(app: &TestApp, key: &str) -> Answer {
 }
 
 impl Session {
-    async fn of(app: &TestApp, key: &str) -> Self {
+    pub(super) async fn of(app: &TestApp, key: &str) -> Self {
         let answer = try_key(app, key).await;
         assert_eq!(answer.status, 303);
         let cookie = answer
@@ -50,11 +50,11 @@ impl Session {
         session
     }
 
-    async fn get(&self, app: &TestApp, path: &str) -> Answer {
+    pub(super) async fn get(&self, app: &TestApp, path: &str) -> Answer {
         app.send(Ask::new("GET", path).header("Cookie", &self.cookie)).await
     }
 
-    async fn post(&self, app: &TestApp, path: &str, form: &str) -> Answer {
+    pub(super) async fn post(&self, app: &TestApp, path: &str, form: &str) -> Answer {
         let form = format!("form_token={}&{form}", self.form_token);
         app.send(
             own(Ask::new("POST", path))

@@ -59,7 +59,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mail_auth", &["ingest/provenance.rs", "ingest/provenance/"]),
     ("mail_parser", &["unpack/mail.rs"]),
     ("maud", &["page/"]),
-    ("plotters", &["page/chart.rs"]),
     ("prometheus_client", &["metrics.rs"]),
     ("psl", &["report/names.rs"]),
     ("quick_xml", &["report/xml.rs", "report/xml/"]),

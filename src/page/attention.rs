@@ -1,0 +1,147 @@
+//! What needs attention: on the first page the worst of each kind, and all of it on a page of its own.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::api::{Failure, Told};
+use super::data::{Attention, AttentionItem, AttentionTotals};
+use super::export::{self, Follow, Table};
+use super::layout::{self, Place};
+use super::parts::{
+    counted, csv_link, domain_name, grouped, hostile, hostile_or_dash, no_rows, other_errors, pages, query_escaped,
+};
+use super::query::Asked;
+use super::sessions::Visitor;
+
+/// Items of a kind that the first page shows.
+const SHOWN: usize = 3;
+const PER_PAGE: &str = "50";
+
+/// A kind: its word, what it is called, and how many there are of it.
+type Kind = (&'static str, &'static str, fn(&AttentionTotals) -> u64);
+
+const KINDS: [Kind; 4] = [
+    ("failing_sources", "New sources that fail", |totals| {
+        totals.failing_sources
+    }),
+    ("records_missing", "Not verified", |totals| totals.records_missing),
+    ("reporter_silent", "Silent reporters", |totals| totals.reporter_silent),
+    ("quarantined", "In quarantine", |totals| totals.quarantined),
+];
+
+/// The worst of each kind, and how many there are.
+pub(super) fn card(attention: &Attention) -> Markup {
+    html! {
+        section .card aria-labelledby="attention" {
+            h2 #attention { "Needs attention" }
+            @if attention.items.is_empty() {
+                p .calm { "Nothing: no new failing source, no missing record, nobody silent, nothing in quarantine." }
+            } @else {
+                ul .attention { @for (word, title, total) in KINDS {
+                    @let items = attention.items.iter().filter(|item| item.kind == word);
+                    @for item in items.take(SHOWN) { li .(word) { (told(item)) } }
+                    @let all = total(&attention.totals);
+                    @if word != "quarantined" && all > SHOWN as u64 {
+                        li .more { a href=(format!("/needs-attention?kind={word}")) { (title) ": all " (grouped(all)) } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// `GET /needs-attention`: all of a kind.
+pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, Markup), Failure> {
+    let kind = asked.get("kind").unwrap_or(KINDS[0].0);
+    let path = format!(
+        "/attention{}",
+        asked.with(&["page"], &[("kind", kind), ("per_page", PER_PAGE)])
+    );
+    let list = Told::from(visitor.api.get::<Attention>(&path).await)?;
+    let to = |number: &str| format!("/needs-attention?kind={}&page={number}", query_escaped(kind));
+    let content = html! {
+        nav .crumbs aria-label="Breadcrumb" { a href="/" { "Domains" } }
+        div .head { h1 { "Needs attention" } }
+        section .card aria-labelledby="list" {
+            div .head {
+                h2 #list { (KINDS.iter().find(|(word, ..)| *word == kind).map_or("All", |(_, title, _)| title)) }
+                div .segments role="group" aria-label="Kind" { @for (word, title, total) in KINDS {
+                    a href=(format!("/needs-attention?kind={word}")) aria-current=[(word == kind).then_some("true")] {
+                        (title) @if let Told::Answer(list) = &list { " " span .muted { (grouped(total(&list.totals))) } }
+                    }
+                } }
+                (csv_link(&format!("/needs-attention.csv?kind={}", query_escaped(kind))))
+            }
+            (other_errors(list.wrong(), &[]))
+            @if let Told::Answer(Attention { items, pagination: Some(pagination), .. }) = &list {
+                @if items.is_empty() { (no_rows(pagination, html! { p .calm { "Nothing." } })) }
+                @else { ul .attention { @for item in items { li .(item.kind.as_str()) { (told(item)) } } } }
+                (pages(pagination, ("item", "items"), to))
+            }
+        }
+    };
+    Ok((
+        list.status(),
+        layout::page(&visitor, Place::Domains, "Needs attention", content),
+    ))
+}
+
+/// `GET /needs-attention.csv`
+pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Failure> {
+    let kind = asked.get("kind").unwrap_or(KINDS[0].0);
+    let table = Table {
+        list: "items",
+        columns: &[
+            ("kind", "/kind"),
+            ("domain", "/domain"),
+            ("count", "/count"),
+            ("messages", "/messages"),
+            ("source_ip", "/source_ip"),
+            ("org_name", "/org_name"),
+            ("last_report", "/last_report"),
+        ],
+        follow: Follow::Pages,
+    };
+    let name = export::file_name(&["needs-attention", kind], &export::today(visitor.now));
+    export::csv(
+        &visitor.api,
+        format!("/attention?kind={}", query_escaped(kind)),
+        table,
+        &name,
+    )
+    .await
+}
+
+fn told(item: &AttentionItem) -> Markup {
+    let id = item.domain_id.as_deref().unwrap_or_default();
+    let domain = domain_name(item.domain.as_deref().unwrap_or_default(), item.unicode_name.as_deref());
+    match item.kind.as_str() {
+        "failing_sources" => html! {
+            a href=(format!("/view/{id}/sources?days=30&result=fail&sort=first_seen")) {
+                b { (counted(item.count, "new source fails", "new sources fail")) } " for " b { (domain) }
+            }
+            span .muted {
+                (counted(item.messages, "message", "messages")) " in 30 days"
+                @if let Some(address) = &item.source_ip { ", most from " (hostile(address)) }
+            }
+        },
+        "records_missing" => html! {
+            a href=(format!("/view/{id}/setup")) { b { (domain) } " is not verified" }
+            span .muted { "DNS records are missing, or were not found yet" }
+        },
+        "reporter_silent" => html! {
+            a href=(format!("/view/{id}/reports?days=30&org={}", query_escaped(item.org_name.as_deref().unwrap_or_default()))) {
+                b { (hostile_or_dash(item.org_name.as_deref())) } " has gone silent about " b { (domain) }
+            }
+            span .muted {
+                @if let Some(day) = &item.last_report { "last report on " (day) ", " }
+                (counted(item.messages, "message", "messages")) " in 30 days"
+            }
+        },
+        _ => html! {
+            a href="/intake" { b { (counted(item.count, "message", "messages")) } " in quarantine" }
+            span .muted { "could not be read as a report" }
+        },
+    }
+}

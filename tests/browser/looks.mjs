@@ -1,0 +1,159 @@
+// How pages look at every width: node tests/browser/looks.mjs ORIGIN KEY
+// There are example.com with figures up to 10^15 and more than a year of days, a name in Unicode, and a report that warns.
+import assert from "node:assert/strict";
+import { signIn, withBrowser } from "./browser.mjs";
+import { accessible, watch } from "./pages.mjs";
+
+const [origin, key] = process.argv.slice(2);
+const step = (name) => console.log(`-- ${name}`);
+const below = ["", "?days=365", "?days=1", "/sources", "/sources?group=organization", "/sources/192.0.2.7?days=365", "/reporters", "/dkim", "/reports", "/reports/1", "/setup", "/settings"];
+
+/** What is wrong with the page that is shown: boxes that cut, tiles that leave a gap, chips and tabs out of place. */
+function looks() {
+  const wrong = [];
+  const say = (what, element) => wrong.push(`${what}: ${element.outerHTML.slice(0, 160)}`);
+  const edges = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return range.getBoundingClientRect();
+  };
+  const { clientWidth } = document.documentElement;
+  if (document.documentElement.scrollWidth > clientWidth) wrong.push(`the page is ${document.documentElement.scrollWidth} wide on ${clientWidth}`);
+  for (const element of document.querySelectorAll("body *")) {
+    const style = getComputedStyle(element);
+    if (element.matches(".hidden, .skip, .who > .muted, svg *") || style.display === "none") continue;
+    const cuts = [style.overflowX, style.overflowY].some((how) => ["hidden", "clip"].includes(how));
+    if (cuts && (element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 1)) say("cut", element);
+    if (style.textOverflow === "ellipsis" && !element.matches("input")) say("shortened", element);
+  }
+  for (const tiles of document.querySelectorAll(".figures")) {
+    const outer = tiles.getBoundingClientRect();
+    const rows = new Map();
+    for (const tile of tiles.children) {
+      const box = tile.getBoundingClientRect();
+      rows.set(Math.round(box.top), Math.max(rows.get(Math.round(box.top)) ?? 0, box.right));
+      const text = edges(tile.querySelector("dd"));
+      if (text.right > box.right || text.left < box.left || text.bottom > box.bottom) say("a figure is outside of its tile", tile);
+    }
+    for (const right of rows.values()) if (outer.right - right > 3) say(`a gap of ${outer.right - right} in the tiles`, tiles);
+  }
+  for (const chip of document.querySelectorAll(".chip:not(.text), .whole")) {
+    const lines = new Set([...chip.getClientRects()].map((box) => Math.round(box.top)));
+    const high = chip.getBoundingClientRect().height;
+    if (lines.size > 1 || high > 2 * Number.parseFloat(getComputedStyle(chip).fontSize) + 6) say("broken in two", chip);
+  }
+  for (const tab of document.querySelectorAll(".tabs a[aria-current]")) {
+    const box = tab.getBoundingClientRect();
+    if (box.left < 0 || box.right > clientWidth || box.width === 0) say("the active tab is out of sight", tab);
+  }
+  for (const chart of document.querySelectorAll(".chart")) {
+    if (getComputedStyle(chart).display === "none") continue;
+    const texts = [...chart.querySelectorAll("text")].map((text) => ({ text, box: text.getBoundingClientRect() }));
+    for (const { text, box } of texts) {
+      if (getComputedStyle(text).fontSize !== "12px" || box.height < 9 || box.height > 20) say("a label is no label of 12 pixels", text);
+      if (box.left < 0 || box.right > clientWidth) say("a label is out of sight", text);
+      for (const other of texts) {
+        const apart = box.right <= other.box.left || other.box.right <= box.left || box.bottom <= other.box.top || other.box.bottom <= box.top;
+        if (other.text !== text && !apart) say(`touches "${other.text.textContent}"`, text);
+      }
+    }
+    const highest = Math.min(...[...chart.querySelectorAll(".grid")].map((line) => line.getBoundingClientRect().top));
+    for (const bar of chart.querySelectorAll("rect.pass, rect.fail")) {
+      if (bar.getBoundingClientRect().top < highest - 1) say("higher than the highest label", bar);
+    }
+    if (chart.querySelectorAll(".date").length === 0) say("no date", chart);
+  }
+  for (const time of document.querySelectorAll("time")) if (!/^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/.test(time.textContent)) say("no time in UTC", time);
+  return wrong;
+}
+
+/** Relative luminance of `rgb(...)`, WCAG 2. */
+function luminance(colour) {
+  const [r, g, b] = colour.match(/[\d.]+/g).map(Number).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+const contrast = (a, b) => {
+  const [dark, light] = [luminance(a), luminance(b)].toSorted((x, y) => x - y);
+  return (light + 0.05) / (dark + 0.05);
+};
+
+await withBrowser({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", timezoneId: "America/Los_Angeles", locale: "en-US" }, async (context) => {
+  const page = context.pages()[0];
+  const watched = watch(page, origin);
+  await signIn(page, origin, key);
+  const view = await page.locator("table a[href^='/view/']:has-text('example.com')").first().getAttribute("href");
+  const all = ["/", "/intake", "/upload", "/add", "/needs-attention", "/nothing-here", ...below.map((path) => view + path)];
+
+  step("nothing is cut, touches or leaves a gap at any width");
+  for (const width of [1440, 1024, 900, 768, 650, 390, 320]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const path of all) {
+      await page.goto(origin + path);
+      assert.deepEqual(await page.evaluate(looks), [], `${path} at ${width}`);
+    }
+  }
+  // The figure itself, digit by digit.
+  await page.goto(`${origin}${view}?days=365`);
+  assert.equal((await page.locator(".figures div:has(dt:text-is('Messages')) dd").innerText()).trim(), "999,999,998,500,500");
+
+  step("landmarks have names of their own");
+  await page.setViewportSize({ width: 1440, height: 900 });
+  for (const path of all) {
+    await page.goto(origin + path);
+    assert.deepEqual(await accessible(page), [], path);
+  }
+
+  step("titles say what a bar is");
+  await page.goto(origin + view);
+  const day = await page.locator(".chart.wide .hits rect:not([data-pass='0'])").first().getAttribute("data-day");
+  const one = `?from=${day}&to=${day}`;
+  for (const [path, title] of [["", "day"], [one, "day"], ["?days=365", "week"], ["?days=3650", "31 days"]]) {
+    await page.goto(origin + view + path);
+    assert.equal(await page.locator("#daily").innerText(), `Messages per ${title}`);
+    assert.deepEqual(await page.evaluate(looks), [], path);
+  }
+  await page.goto(`${origin}${view}?days=365`);
+  assert.match(await page.locator(".chart.wide .date").first().textContent(), / 2025$/);
+
+  step("pass and fail are told apart without colours, also on paper");
+  for (const media of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colorScheme: "light", media: "print" }]) {
+    await page.emulateMedia({ media: "screen", ...media });
+    const fill = (what) => page.locator(`.legend rect.${what}`).evaluate((rect) => getComputedStyle(rect).fill);
+    const card = await page.locator(".card").first().evaluate((one) => getComputedStyle(one).backgroundColor);
+    const [pass, fail] = [await fill("pass"), await fill("fail")];
+    for (const [a, b] of [[pass, fail], [pass, card], [fail, card]]) assert.ok(contrast(a, b) >= 3, `${JSON.stringify(media)}: ${a} on ${b} is ${contrast(a, b)}`);
+    const bars = await page.locator(".chart.wide rect.fail, .rate rect.fail").evaluateAll((all) => [...new Set(all.map((one) => getComputedStyle(one).fill))]);
+    assert.deepEqual(bars, [fail], "bars have the colours of the legend");
+  }
+  await page.emulateMedia({ media: "screen", colorScheme: "light" });
+
+  step("some never looks like all");
+  const parts = await page.locator(".rate").evaluateAll((all) => all.map((rate) => {
+    const [outer, inner] = [rate.querySelector(".fail"), rate.querySelector(".pass")].map((one) => one.getBoundingClientRect());
+    return { left: outer.right - inner.right, text: rate.textContent.trim() };
+  }));
+  assert.ok(parts.some(({ text }) => text === "99.9%"), JSON.stringify(parts));
+  for (const { left, text } of parts) assert.ok(text === "100%" ? left < 0.5 : left >= 2, `${text} leaves ${left} pixels`);
+
+  step("a percentage stands on the line of its row");
+  const rows = await page.locator("table tbody tr:has(.rate):has(td.num)").evaluateAll((all) => all.map((row) => {
+    const bottom = (element) => {
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      return range.getClientRects()[0].bottom;
+    };
+    return Math.abs(bottom(row.querySelector(".rate .n")) - bottom(row.querySelector("td.num")));
+  }));
+  assert.ok(rows.length > 3 && rows.every((distance) => distance < 1), JSON.stringify(rows));
+
+  step("what the arrow keys reach is announced");
+  const chart = page.locator(".chart.wide");
+  await chart.focus();
+  await page.keyboard.press("ArrowRight");
+  const said = chart.locator("[role=status]");
+  const first = await said.textContent();
+  assert.match(first, /^\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d: [\d,]+ passed, [\d,]+ failed$/);
+  await page.keyboard.press("ArrowLeft");
+  assert.notEqual(await said.textContent(), first);
+  watched.clean();
+});
