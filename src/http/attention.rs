@@ -11,7 +11,7 @@ use super::fields::Parameters;
 use super::figures::today;
 use super::gate::Client;
 use super::openapi::Parameter;
-use super::overview::by_messages;
+use super::overview::{by_messages, total};
 use super::paging::{Pagination, page, rows_before};
 use super::schema::{Address, DayText, DomainKey, NameText};
 use super::state::AppState;
@@ -67,7 +67,7 @@ struct AttentionItem {
     source_ip: Option<String>,
     /// Who is silent, as it calls itself.
     org_name: Option<String>,
-    /// The last day on which it reported.
+    /// The last day of the windows of its reports.
     #[schemars(with = "Option<DayText>")]
     last_report: Option<String>,
 }
@@ -149,7 +149,7 @@ async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 4
             let reporters = state.store.reporters(domain.id, range).await?;
             let quiet = reporters.iter().filter(|reporter| is_silent(reporter, range));
             silent.extend(quiet.map(|reporter| AttentionItem {
-                messages: reporter.pass + reporter.fail,
+                messages: reporter.pass.saturating_add(reporter.fail),
                 org_name: Some(reporter.org_name.clone()),
                 last_report: reporter.last_report.map(|day| day.to_string()),
                 ..about(domain, "reporter_silent")
@@ -189,7 +189,7 @@ async fn failing_sources(
         return Ok(None);
     }
     let sources = state.store.new_failing_sources(domain.id, range, since).await?;
-    let messages = sources.iter().map(|source| source.totals.messages()).sum();
+    let messages = total(sources.iter().map(|source| source.totals.messages()));
     if messages < NEW_MESSAGES_MIN {
         return Ok(None);
     }

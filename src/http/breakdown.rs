@@ -73,7 +73,7 @@ struct ReporterBody {
     fail_count: u64,
     /// Messages of 100 that passed.
     pass_rate: f64,
-    /// Last day of the range on which a report's window begins.
+    /// The last day of the windows that begin in the range.
     #[schemars(with = "Option<DayText>")]
     last_report: Option<String>,
 }
@@ -190,7 +190,7 @@ impl From<&Reporter> for ReporterBody {
         Self {
             org_name: said(&reporter.org_name),
             reports: reporter.reports,
-            count: reporter.pass + reporter.fail,
+            count: reporter.pass.saturating_add(reporter.fail),
             pass_count: reporter.pass,
             fail_count: reporter.fail,
             pass_rate: pass_rate(reporter.pass, reporter.fail),
@@ -206,7 +206,7 @@ impl From<&Signature> for SignatureBody {
             domain: said(&signature.domain),
             selector: said(&signature.selector),
             aligned: false,
-            count: signature.pass + signature.fail,
+            count: signature.pass.saturating_add(signature.fail),
             pass_count: signature.pass,
             fail_count: signature.fail,
             pass_rate: pass_rate(signature.pass, signature.fail),

@@ -58,16 +58,19 @@ struct OverviewItem {
     /// `pending`, `verified` or `failed`.
     #[schemars(with = "StatusWord")]
     status: &'static str,
-    /// As the report that came last found it; null without reports.
+    /// As the newest report found it, the one whose window ends last; null without reports.
     policy: Option<PolicyBody>,
     total_messages: u64,
     failed_messages: u64,
     pass_rate: f64,
     /// Every day of the range, ascending.
     daily_stats: Vec<DayBody>,
-    /// When the last report came.
+    /// Until when the newest report is: the end of its window, whenever it came.
     #[schemars(with = "Option<Instant>")]
     last_report_at: Option<String>,
+    /// When the last report arrived, whatever time it is about.
+    #[schemars(with = "Option<Instant>")]
+    last_arrived_at: Option<String>,
 }
 
 /// Longest range of an overview: it looks at each day of each domain.
@@ -109,12 +112,12 @@ pub(super) async fn overview(
     let mut domains = by_messages(&state, client, range).await?;
     let last_day = last_day(&state, &domains, range).await?;
     let total_domains = domains.len() as u64;
-    let sum = |of: fn(&DomainFigures) -> u64| domains.iter().map(|(_, figures)| of(figures)).sum::<u64>();
+    let sum = |of: fn(&DomainFigures) -> u64| total(domains.iter().map(|(_, figures)| of(figures)));
     let (pass, fail) = (sum(|one| one.totals.pass), sum(|one| one.totals.fail));
     domains.retain(|(domain, _)| search.finds(&domain.name));
     let shown = cut(&domains, page);
     let ids: Vec<_> = shown.iter().map(|(domain, _)| domain.id).collect();
-    let mut latest = state.store.latest(&ids).await?;
+    let mut latest = state.store.latest(&ids, state.clock.now()).await?;
     let items = shown.iter().map(|(domain, figures)| {
         let latest = latest.remove(&domain.id);
         OverviewItem {
@@ -127,13 +130,14 @@ pub(super) async fn overview(
             failed_messages: figures.totals.fail,
             pass_rate: pass_rate(figures.totals.pass, figures.totals.fail),
             daily_stats: every_day(figures, range),
-            last_report_at: latest.map(|latest| format_instant(latest.received_at)),
+            last_report_at: latest.as_ref().map(|latest| format_instant(latest.until)),
+            last_arrived_at: latest.map(|latest| format_instant(latest.arrived_at)),
         }
     });
     Ok(Json(Overview {
         domains: items.collect(),
         total_domains,
-        total_messages: pass + fail,
+        total_messages: pass.saturating_add(fail),
         failed_messages: fail,
         pass_rate: pass_rate(pass, fail),
         last_day: last_day.map(|day| day.to_string()),
@@ -188,4 +192,9 @@ fn every_day(figures: &DomainFigures, range: DayRange) -> Vec<DayBody> {
         None => DayBody::empty(day),
     });
     days.collect()
+}
+
+/// Adds up; what would be too much stays the largest number.
+pub(super) fn total(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }

@@ -134,15 +134,18 @@ pub(super) struct PolicyBody {
     pub testing: Option<bool>,
 }
 
-/// Messages by what was done with them. Those of which the reporter does not say are in none.
+/// Messages by what receivers did with them. Each message is in one of the four: they add up to all.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub(super) struct Dispositions {
-    /// Delivered as usual.
+    /// Delivered as usual: the words `none` and `pass`. A message that passed DMARC and of which the reporter does not say
+    /// what it did is here, too: DMARC asks for nothing then.
     pub none: u64,
     /// Put aside as suspicious.
     pub quarantine: u64,
     /// Refused.
     pub reject: u64,
+    /// Not known: the reporter used a word outside the standards, or none and the message did not pass.
+    pub unknown: u64,
 }
 
 impl<'a> From<&'a StoredRecord> for RecordBody<'a> {
@@ -225,6 +228,7 @@ impl From<&Totals> for Dispositions {
             none: totals.none,
             quarantine: totals.quarantine,
             reject: totals.reject,
+            unknown: totals.unknown(),
         }
     }
 }

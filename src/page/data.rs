@@ -106,7 +106,7 @@ answers! {
         reports: u64,
         sources: u64,
     }
-    Dispositions { none: u64, quarantine: u64, reject: u64 }
+    Dispositions { none: u64, quarantine: u64, reject: u64, unknown: u64 }
 
     SourceList { sources: Vec<Source>, pagination: Pagination }
     Source {

@@ -309,6 +309,9 @@ pub(super) fn done(dispositions: &Dispositions) -> Markup {
             dd { b { (grouped(dispositions.none)) } " delivered as usual" }
             dd { b { (grouped(dispositions.quarantine)) } " put into spam" }
             dd { b { (grouped(dispositions.reject)) } " refused" }
+            @if dispositions.unknown > 0 {
+                dd title="The reporter does not say, or not in a word of the standards" { b { (grouped(dispositions.unknown)) } " not known" }
+            }
         }
     }
 }

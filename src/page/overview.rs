@@ -84,6 +84,7 @@ pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Fail
             ("failed", "/failed_messages"),
             ("pass_rate", "/pass_rate"),
             ("last_report_at", "/last_report_at"),
+            ("last_arrived_at", "/last_arrived_at"),
         ],
         follow: Follow::Pages,
     };

@@ -1,12 +1,18 @@
 //! A report's messages over the UTC days of its window.
+//!
+//! What is spread is the report's sum, of the messages that passed and of those that did not; the days are then handed to
+//! its records in turn ([`Spread::apportion`]). A reporter may write ten messages as one record or as ten: rounded one by
+//! one, ten records over two days would all fall on the first.
 
-use super::{Day, DayRange, Window};
+use std::collections::VecDeque;
+
+use super::{Day, DayRange, Verdict, Window};
 
 /// Windows longer than this are not spread: their messages fall on the day of begin, with
 /// [`super::WarningKind::WindowTooLong`] from the caller.
 pub const SPREAD_DAYS_MAX: i64 = 366;
 
-/// How one window spreads over days: computed once a report, applied to each record.
+/// How one window spreads over days: computed once a report.
 ///
 /// The window is read as `[begin, end)`. Reporters differ in whether `end` is inclusive (86,399 or 86,400 s a day); read
 /// so, both fall on one day, and a longer window errs by one second of its last day.
@@ -35,9 +41,17 @@ const SPREAD_FACTOR_MAX: u64 = 8;
 /// year. Longer windows are those of small reporters, which have few records.
 const SPREAD_ENTRIES_FREE: u64 = 50_000;
 
+impl Window {
+    /// The last day of the window: an end at midnight belongs to the day before.
+    pub fn last_day(self) -> Day {
+        let (begin, end) = (self.begin.min(self.end), self.begin.max(self.end));
+        Day::from_unix(if end == begin { begin } else { end - 1 })
+    }
+}
+
 impl Spread {
-    /// The spread for a report of so many records over `window`: all on the first day where it would cost more to add up
-    /// than the report cost to send.
+    /// The spread for a report of so many (different) records over `window`: all on the first day where it would cost
+    /// more to add up than the report cost to send.
     pub fn bounded(window: Window, records: usize) -> Self {
         let spread = Self::of(window);
         let (days, records) = (spread.days.len(), records as u64);
@@ -62,12 +76,7 @@ impl Spread {
         let first = Day::from_unix(begin);
         let seconds = end.checked_sub(begin).unwrap_or(i64::MAX);
         let too_long = seconds > SPREAD_DAYS_MAX * Day::SECONDS;
-        // An end at midnight belongs to the day before.
-        let last = if too_long || seconds == 0 {
-            first
-        } else {
-            Day::from_unix(end - 1)
-        };
+        let last = if too_long { first } else { window.last_day() };
         if last == first {
             return Self {
                 days: DayRange { first, last: first },
@@ -140,6 +149,106 @@ impl Spread {
         }
     }
 
+    /// Spreads all messages of a report, and calls `each` with a part, a day, and how many of its messages fall on it;
+    /// a part may get a day twice. `parts` are the messages by all that tells them apart; equal ones are added up first,
+    /// and their order does not matter. So the same messages give the same days, however they were grouped.
+    ///
+    /// The messages that passed are spread by [`Self::split`], and so are those that did not. What each day was given is
+    /// handed to the kinds of verdicts, and what these were given to the parts ([`Self::hand_out`]): rows and columns
+    /// add up at each step. Takes as many calls as there are parts, times days.
+    pub fn apportion<K: Ord>(
+        &self,
+        mut parts: Vec<(Verdict, K, u64)>,
+        mut each: impl FnMut(&(Verdict, K, u64), Day, u64),
+    ) {
+        if self.days.first == self.days.last {
+            for part in parts.iter().filter(|part| part.2 > 0) {
+                each(part, self.days.first, part.2);
+            }
+            return;
+        }
+        let verdict = |verdict: &Verdict| (!verdict.passes(), verdict.to_bits());
+        parts.sort_unstable_by(|a, b| (verdict(&a.0), &a.1).cmp(&(verdict(&b.0), &b.1)));
+        parts.dedup_by(|next, kept| {
+            let same = (next.0, &next.1) == (kept.0, &kept.1);
+            if same {
+                kept.2 = kept.2.saturating_add(next.2);
+            }
+            same
+        });
+        let sum = |parts: &[(Verdict, K, u64)]| parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.2));
+        let days = usize::try_from(self.days.len()).unwrap_or(1);
+        for parts in parts.chunk_by(|a, b| a.0.passes() == b.0.passes()) {
+            let mut all = vec![0; days];
+            self.split(sum(parts), |day, count| all[self.position(day)] += count);
+            let kinds: Vec<_> = parts.chunk_by(|a, b| a.0 == b.0).collect();
+            let mut of_kinds = vec![vec![0; days]; kinds.len()];
+            self.hand_out(&mut all, kinds.iter().map(|kind| sum(kind)), |kind, day, count| {
+                of_kinds[kind][day] += count;
+            });
+            for (kind, mut all) in kinds.into_iter().zip(of_kinds) {
+                self.hand_out(&mut all, kind.iter().map(|part| part.2), |part, day, count| {
+                    each(&kind[part], self.day(day), count);
+                });
+            }
+        }
+    }
+
+    /// Hands out what a whole was given of each day to its parts: first the whole messages of each part's own share, then
+    /// what is left, a message a day and the days in turn. All of `days` is handed out, and all of each part is placed,
+    /// if both sum to the same and each day has at least the whole's share, rounded down.
+    fn hand_out(
+        &self,
+        days: &mut [u64],
+        parts: impl Iterator<Item = u64> + Clone,
+        mut each: impl FnMut(usize, usize, u64),
+    ) {
+        let shares =
+            |count: u64| [self.head, Day::SECONDS.unsigned_abs(), self.tail].map(|weight| self.share(count, weight).0);
+        let (last, between) = (days.len() - 1, days.len() as u64 - 2);
+        for (part, count) in parts.clone().enumerate() {
+            let [head, whole, tail] = shares(count);
+            let mut give = |day: usize, count: u64| {
+                if count > 0 {
+                    days[day] = days[day].saturating_sub(count);
+                    each(part, day, count);
+                }
+            };
+            give(0, head);
+            if whole > 0 {
+                (1..last).for_each(|day| give(day, whole));
+            }
+            give(last, tail);
+        }
+        let mut left: VecDeque<(usize, u64)> = days
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        for (part, count) in parts.enumerate() {
+            let [head, whole, tail] = shares(count);
+            // What rounding down left: less than a message a day.
+            for _ in 0..count - (head + whole * between + tail) {
+                let Some((day, count)) = left.pop_front() else { return };
+                each(part, day, 1);
+                if count > 1 {
+                    left.push_back((day, count - 1));
+                }
+            }
+        }
+    }
+
+    /// The day at a position of the spread's range, and the position of a day of it.
+    fn day(&self, position: usize) -> Day {
+        // At most SPREAD_DAYS_MAX + 1 days.
+        self.days.first.plus(position as i32)
+    }
+
+    fn position(&self, day: Day) -> usize {
+        usize::try_from(day.0 - self.days.first.0).unwrap_or(0)
+    }
+
     /// Whole messages and remainder (in 1/total messages) for a day of `weight` seconds.
     fn share(&self, count: u64, weight: u64) -> (u64, u64) {
         let product = u128::from(count) * u128::from(weight);
@@ -153,6 +262,7 @@ impl Spread {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     const DAY: i64 = Day::SECONDS;
 
@@ -274,7 +384,102 @@ mod tests {
         check_bounded(5_000_000, 1, 1);
     }
 
+    fn verdict(bits: u8) -> Verdict {
+        Verdict::from_bits(bits).expect("a code of one of the five dispositions")
+    }
+
+    /// What `apportion` gives, added up by part and day.
+    fn apportioned(window: Window, parts: &[(u8, u8, u64)]) -> BTreeMap<(u8, u8, i32), u64> {
+        let mut days = BTreeMap::new();
+        let parts = parts.iter().map(|(bits, key, count)| (verdict(*bits), *key, *count));
+        Spread::of(window).apportion(parts.collect(), |part, day, count| {
+            *days.entry((part.0.to_bits(), part.1, day.0)).or_default() += count;
+        });
+        days
+    }
+
+    #[test]
+    fn the_sum_of_a_report_is_rounded_and_not_its_records() {
+        let half = Window {
+            begin: DAY / 2,
+            end: DAY * 3 / 2,
+        };
+        let by_day = |window, parts: &[(u8, u8, u64)]| {
+            let mut days = BTreeMap::<i32, u64>::new();
+            apportioned(window, parts)
+                .iter()
+                .for_each(|((.., day), count)| *days.entry(*day).or_default() += count);
+            days.into_values().collect::<Vec<_>>()
+        };
+        let ones: Vec<_> = (0..10).map(|key| (1, key, 1)).collect();
+        assert_eq!(by_day(half, &[(1, 0, 10)]), [5, 5]);
+        assert_eq!(by_day(half, &ones), [5, 5]);
+        let week: Vec<_> = (0..70).map(|key| (3, key, 1)).collect();
+        assert_eq!(by_day(Window { begin: 0, end: 7 * DAY }, &week), [10; 7]);
+        // Two thirds on the first day, and of each kind of verdict about as many.
+        let third = Window {
+            begin: DAY / 3,
+            end: DAY * 4 / 3,
+        };
+        let mixed: Vec<_> = (0..60).map(|key| (if key < 30 { 1 } else { 2 }, key, 1)).collect();
+        assert_eq!(by_day(third, &mixed), [40, 20]);
+        assert_eq!(by_day(third, &mixed[..30]), [20, 10]);
+        let of_kind = apportioned(third, &mixed);
+        assert_eq!(
+            of_kind
+                .iter()
+                .filter(|((bits, _, day), _)| (*bits, *day) == (2, 0))
+                .count(),
+            20
+        );
+    }
+
     proptest! {
+        /// `cuts` says how each kind of messages is grouped into records, and `turn` in which order those come.
+        #[test]
+        fn any_grouping_and_order_gives_the_same_days(
+            begin in -1_000_000i64..1_000_000, seconds in 1..40 * DAY,
+            kinds in proptest::collection::vec((0u8..40, 0u8..6, 0u64..60), 1..12),
+            cuts in proptest::collection::vec(1u64..9, 1..20), turn in any::<proptest::sample::Index>(), back in any::<bool>(),
+        ) {
+            let window = Window { begin, end: begin + seconds };
+            let mut cuts = cuts.iter().cycle();
+            let mut records = Vec::new();
+            for (bits, key, count) in &kinds {
+                let mut left = *count;
+                while left > 0 {
+                    let one = left.min(*cuts.next().unwrap());
+                    records.push((*bits, *key, one));
+                    left -= one;
+                }
+            }
+            if !records.is_empty() {
+                let at = turn.index(records.len());
+                records.rotate_left(at);
+            }
+            if back {
+                records.reverse();
+            }
+            let days = apportioned(window, &kinds);
+            prop_assert_eq!(&apportioned(window, &records), &days);
+            // Nothing is lost or made up, of any kind, and each day has what the sum of the report gives it.
+            for (bits, key, _) in &kinds {
+                let sent: u64 = kinds.iter().filter(|kind| (kind.0, kind.1) == (*bits, *key)).map(|kind| kind.2).sum();
+                let placed: u64 = days.iter().filter(|(part, _)| (part.0, part.1) == (*bits, *key)).map(|one| one.1).sum();
+                prop_assert_eq!(sent, placed);
+            }
+            for passes in [true, false] {
+                let sent = kinds.iter().filter(|kind| verdict(kind.0).passes() == passes).map(|kind| kind.2).sum();
+                let mut sums = BTreeMap::<i32, u64>::new();
+                for ((bits, _, day), count) in &days {
+                    if verdict(*bits).passes() == passes {
+                        *sums.entry(*day).or_default() += count;
+                    }
+                }
+                prop_assert_eq!(sums.into_iter().collect::<Vec<_>>(), plain(begin, begin + seconds, sent));
+            }
+        }
+
         #[test]
         fn sums_are_kept(begin in any::<i64>(), end in any::<i64>(), count in any::<u64>()) {
             let days = split(begin, end, count);

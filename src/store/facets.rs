@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::report::{AuthResult, Day, DayRange, Evidence};
+use crate::report::{AuthResult, Day, DayRange, Evidence, Window};
 
 use super::db::{Args, Conn};
 use super::message::DayFigures;
 use super::sql::sql;
-use super::{DomainId, Store, StoreError, reports};
+use super::{DomainId, Store, StoreError, Totals, reports};
 
 /// Signers that one report can add to one day; those with the fewest messages beyond it are gathered under empty names.
 const SIGNERS_MAX: usize = 64;
@@ -24,8 +24,9 @@ pub struct Reporter {
     pub fail: u64,
     /// Reports whose window begins in the range.
     pub reports: u64,
-    /// Days of the range on which a report's window begins, and the last of them.
+    /// Days of the range on which a report's window begins.
     pub report_days: u64,
+    /// The last day of those windows.
     pub last_report: Option<Day>,
 }
 
@@ -66,6 +67,9 @@ pub(super) struct FacetSums {
     pub pass: i64,
     pub fail: i64,
     pub reports: i64,
+    /// Of the windows that begin on the day, the last day. It stays where a report is taken away: whichever report comes in
+    /// its place has the same window.
+    pub until: Option<Day>,
 }
 
 /// A report's messages of one day that were signed by one domain with one selector.
@@ -97,14 +101,25 @@ impl FacetKind {
 impl FacetSums {
     /// Adds `other`, `sign` times.
     pub fn add(&mut self, other: Self, sign: i64) {
-        self.pass += other.pass * sign;
-        self.fail += other.fail * sign;
-        self.reports += other.reports * sign;
+        const MAX: i64 = Totals::SUM_MAX.cast_signed();
+        let add = |sum: i64, more: i64| sum.saturating_add(more.saturating_mul(sign)).clamp(-MAX, MAX);
+        self.pass = add(self.pass, other.pass);
+        self.fail = add(self.fail, other.fail);
+        self.reports = add(self.reports, other.reports);
+        self.until = self.until.max(other.until);
+    }
+
+    /// Are these sums, as stored, the ones that were counted?
+    pub fn are(&self, counted: &Self) -> bool {
+        let sums = |sums: &Self| (sums.pass, sums.fail, sums.reports);
+        // Without reports no day is shown, and a row of an earlier version may not have one.
+        let covered = counted.reports <= 0 || self.until.is_none() || self.until >= counted.until;
+        sums(self) == sums(counted) && covered
     }
 
     /// Calls `each` with all that one report adds.
     pub fn of_report(
-        begin: Day,
+        window: Window,
         org_name: Option<&str>,
         days: &[DayFigures],
         mut each: impl FnMut(FacetKey, FacetSums),
@@ -115,18 +130,19 @@ impl FacetSums {
             facet: cut(org_name).to_owned(),
             detail: String::new(),
         };
-        let reports = 1;
+        let (begin, until) = (Day::from_unix(window.begin), window.last_day());
         each(
             reporter(begin),
             Self {
-                reports,
+                reports: 1,
+                until: Some(until),
                 ..Self::default()
             },
         );
         let sums = |pass: u64, fail: u64| Self {
             pass: pass.cast_signed(),
             fail: fail.cast_signed(),
-            reports: 0,
+            ..Self::default()
         };
         for figures in days {
             each(reporter(figures.day), sums(figures.totals.pass, figures.totals.fail));
@@ -146,30 +162,22 @@ impl FacetSums {
 /// Adds up messages by who signed them. A message with several signatures counts for each signer, once.
 pub(super) fn signed<'e>(counts: impl Iterator<Item = (&'e Evidence, u64)>) -> Vec<Signed> {
     let mut sums: HashMap<(&str, &str), (u64, u64)> = HashMap::new();
-    let mut signers: BTreeMap<(&str, &str), bool> = BTreeMap::new();
     for (evidence, count) in counts {
-        signers.clear();
-        for dkim in &evidence.dkim {
-            // Some write a result without a signature: there is no signer.
-            if dkim.domain.is_some() || dkim.selector.is_some() {
-                let signer = (cut(dkim.domain.as_deref()), cut(dkim.selector.as_deref()));
-                *signers.entry(signer).or_default() |= dkim.result == AuthResult::Pass;
-            }
-        }
-        for (signer, passed) in &signers {
-            let (pass, fail) = sums.entry(*signer).or_default();
-            *if *passed { pass } else { fail } += count;
+        for (signer, passed) in signers(evidence) {
+            let (pass, fail) = sums.entry(signer).or_default();
+            let sum = if passed { pass } else { fail };
+            *sum = sum.saturating_add(count);
         }
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
     if sums.len() > SIGNERS_MAX {
-        sums.sort_unstable_by_key(|(signer, (pass, fail))| (std::cmp::Reverse(pass + fail), *signer));
+        sums.sort_unstable_by_key(|(signer, (pass, fail))| (std::cmp::Reverse(pass.saturating_add(*fail)), *signer));
         let rest = sums.split_off(SIGNERS_MAX);
-        let (pass, fail) = rest
-            .iter()
-            .fold((0, 0), |sum, (_, (pass, fail))| (sum.0 + pass, sum.1 + fail));
+        let (pass, fail) = rest.iter().fold((0_u64, 0_u64), |sum, (_, (pass, fail))| {
+            (sum.0.saturating_add(*pass), sum.1.saturating_add(*fail))
+        });
         match sums.iter_mut().find(|(signer, _)| *signer == ("", "")) {
-            Some((_, known)) => *known = (known.0 + pass, known.1 + fail),
+            Some((_, known)) => *known = (known.0.saturating_add(pass), known.1.saturating_add(fail)),
             None => sums.push((("", ""), (pass, fail))),
         }
     }
@@ -181,6 +189,22 @@ pub(super) fn signed<'e>(counts: impl Iterator<Item = (&'e Evidence, u64)>) -> V
         fail,
     });
     signed.collect()
+}
+
+/// Who signed, by domain and selector and without repetition, and whether one of their signatures passed.
+pub(super) fn signers(evidence: &Evidence) -> Vec<((&str, &str), bool)> {
+    let mut signers = Vec::with_capacity(evidence.dkim.len());
+    for dkim in &evidence.dkim {
+        // Some write a result without a signature: there is no signer.
+        if dkim.domain.is_some() || dkim.selector.is_some() {
+            let names = (cut(dkim.domain.as_deref()), cut(dkim.selector.as_deref()));
+            signers.push((names, dkim.result == AuthResult::Pass));
+        }
+    }
+    // Of several by one signer, one that passed comes first, and stays.
+    signers.sort_unstable_by_key(|(names, passed)| (*names, !passed));
+    signers.dedup_by_key(|(names, _)| *names);
+    signers
 }
 
 fn cut(name: Option<&str>) -> &str {
@@ -203,10 +227,10 @@ impl Store {
                 last_report: day(row.opt_int(7)?),
             });
         }
-        reporters.retain(|one| one.pass + one.fail + one.reports > 0);
+        reporters.retain(|one| one.pass > 0 || one.fail > 0 || one.reports > 0);
         reporters.sort_unstable_by(|a, b| {
-            let messages = (b.pass + b.fail).cmp(&(a.pass + a.fail));
-            messages.then_with(|| a.org_name.cmp(&b.org_name))
+            let by_messages = messages(b.pass, b.fail).cmp(&messages(a.pass, a.fail));
+            by_messages.then_with(|| a.org_name.cmp(&b.org_name))
         });
         Ok(reporters)
     }
@@ -225,10 +249,10 @@ impl Store {
                 last_seen: day(row.opt_int(6)?),
             });
         }
-        signatures.retain(|one| one.pass + one.fail > 0);
+        signatures.retain(|one| one.pass > 0 || one.fail > 0);
         signatures.sort_unstable_by(|a, b| {
-            let messages = (b.pass + b.fail).cmp(&(a.pass + a.fail));
-            messages.then_with(|| (&a.domain, &a.selector).cmp(&(&b.domain, &b.selector)))
+            let by_messages = messages(b.pass, b.fail).cmp(&messages(a.pass, a.fail));
+            by_messages.then_with(|| (&a.domain, &a.selector).cmp(&(&b.domain, &b.selector)))
         });
         Ok(signatures)
     }
@@ -292,6 +316,7 @@ pub(super) async fn write(
         args.push_int(sums.pass);
         args.push_int(sums.fail);
         args.push_int(sums.reports);
+        args.push_opt_int(sums.until.map(|day| day.0.into()));
     })
     .await
 }
@@ -311,7 +336,7 @@ async fn fill(conn: &mut Conn<'_>, domain: DomainId) -> Result<(), StoreError> {
             if report.counted && report.records_kept {
                 let recount = reports::recount(conn, domain, report.no).await?;
                 FacetSums::of_report(
-                    recount.begin,
+                    recount.window,
                     recount.org_name.as_deref(),
                     &recount.days,
                     |key, sums| {
@@ -325,6 +350,10 @@ async fn fill(conn: &mut Conn<'_>, domain: DomainId) -> Result<(), StoreError> {
             return Ok(());
         }
     }
+}
+
+fn messages(pass: u64, fail: u64) -> u64 {
+    pass.saturating_add(fail)
 }
 
 fn day(number: Option<i64>) -> Option<Day> {

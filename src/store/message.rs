@@ -4,11 +4,11 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::report::{
-    ContentKey, Day, Evidence, EvidenceKey, IdentityKey, Parsed, Report, Reporter, Spread, WarningKind, Warnings,
-    Window, organizational_domain,
+    ContentKey, Day, Evidence, EvidenceKey, IdentityKey, Parsed, Report, Reporter, Spread, Verdict, WarningKind,
+    Warnings, Window, organizational_domain,
 };
 
 use super::facets::{self, Signed};
@@ -79,10 +79,7 @@ impl NewReport {
         let identity = IdentityKey::of(&reporter, &report);
         let content = ContentKey::of(&reporter, &report);
         let evidence = report.evidence.iter().map(EvidenceKey::of).collect();
-        let mut figures = Figures::new(report.metadata.window, report.records.len());
-        if figures.spread.is_too_long() {
-            warnings.add(WarningKind::WindowTooLong, "date_range", None);
-        }
+        let mut figures = Figures::new(report.metadata.window);
         for record in &report.records {
             figures.add(
                 record.source,
@@ -91,7 +88,10 @@ impl NewReport {
                 record.evidence as usize,
             );
         }
-        let (totals, days) = figures.finish(|nth| report.evidence.get(nth));
+        let summed = figures.finish(|nth| report.evidence.get(nth));
+        if summed.is_too_long {
+            warnings.add(WarningKind::WindowTooLong, "date_range", None);
+        }
         Self {
             report,
             warnings,
@@ -99,8 +99,8 @@ impl NewReport {
             identity,
             content,
             evidence,
-            totals,
-            days,
+            totals: summed.totals,
+            days: summed.days,
         }
     }
 
@@ -129,68 +129,127 @@ impl NewReport {
 
 /// Adds up one report's records: in all, by day, and by day and source. The only place that does; recounting uses it too.
 pub(super) struct Figures {
-    pub spread: Spread,
+    window: Window,
     totals: Totals,
-    /// By position in the spread's range of days.
-    days: Vec<DaySums>,
+    /// The sums of a window of one day.
+    one_day: DaySums,
+    /// The messages of a window of several days by all that tells them apart; they are spread when all are known.
+    to_spread: HashMap<(Verdict, Option<IpAddr>, usize), u64>,
+    is_one_day: bool,
+}
+
+/// The sums of one report.
+pub(super) struct Summed {
+    pub totals: Totals,
+    /// The days that have messages, ascending.
+    pub days: Vec<DayFigures>,
+    /// The window is longer than can be spread over days.
+    pub is_too_long: bool,
 }
 
 #[derive(Default)]
-struct DaySums {
+pub(super) struct DaySums {
     totals: Totals,
     sources: HashMap<Option<IpAddr>, Totals>,
     /// Messages by the number of their evidence.
     evidence: HashMap<usize, u64>,
 }
 
+impl DaySums {
+    pub fn add(&mut self, source: Option<IpAddr>, verdict: Verdict, count: u64, evidence: usize) {
+        self.totals.add_verdict(verdict, count);
+        self.sources.entry(source).or_default().add_verdict(verdict, count);
+        let known = self.evidence.entry(evidence).or_default();
+        *known = known.saturating_add(count);
+    }
+
+    /// The figures of a day that has messages.
+    pub fn finish<'e>(self, day: Day, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> DayFigures {
+        let mut sources: Vec<_> = self.sources.into_iter().collect();
+        sources.sort_unstable_by_key(|(address, _)| *address);
+        let counts = self.evidence.into_iter();
+        DayFigures {
+            day,
+            totals: self.totals,
+            sources,
+            signed: facets::signed(counts.filter_map(|(nth, count)| Some((evidence(nth)?, count)))),
+        }
+    }
+}
+
 impl Figures {
-    /// For a report over `window` with so many records.
-    pub fn new(window: Window, records: usize) -> Self {
-        let spread = Spread::bounded(window, records);
-        let mut days = Vec::new();
-        days.resize_with(usize::try_from(spread.days().len()).unwrap_or(1), Default::default);
+    /// For a report over `window`.
+    pub fn new(window: Window) -> Self {
         Self {
-            spread,
+            window,
             totals: Totals::default(),
-            days,
+            one_day: DaySums::default(),
+            to_spread: HashMap::new(),
+            is_one_day: Spread::of(window).days().len() == 1,
         }
     }
 
     /// Adds one record, whose evidence the caller knows by a number.
-    pub fn add(&mut self, source: Option<IpAddr>, verdict: crate::report::Verdict, count: u64, evidence: usize) {
+    pub fn add(&mut self, source: Option<IpAddr>, verdict: Verdict, count: u64, evidence: usize) {
         self.totals.add_verdict(verdict, count);
-        let first = self.spread.days().first.0;
-        let days = &mut self.days;
-        self.spread.split(count, |day, count| {
-            // The spread gives days of its own range.
-            let Some(sums) = days.get_mut((day.0 - first) as usize) else {
-                return;
-            };
-            sums.totals.add_verdict(verdict, count);
-            sums.sources.entry(source).or_default().add_verdict(verdict, count);
-            *sums.evidence.entry(evidence).or_default() += count;
-        });
+        if count == 0 {
+            return;
+        }
+        if self.is_one_day {
+            self.one_day.add(source, verdict, count, evidence);
+        } else {
+            let known = self.to_spread.entry((verdict, source, evidence)).or_default();
+            *known = known.saturating_add(count);
+        }
     }
 
-    /// The sums: in all, and the days that have messages, ascending.
-    pub fn finish<'e>(self, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> (Totals, Vec<DayFigures>) {
-        let first = self.spread.days().first;
-        let days = self
-            .days
-            .into_iter()
-            .zip(0..)
-            .filter(|(sums, _)| sums.totals.messages() > 0);
-        let days = days.map(|(sums, nth)| {
-            let mut sources: Vec<_> = sums.sources.into_iter().collect();
-            sources.sort_unstable_by_key(|(address, _)| *address);
-            let counts = sums.evidence.into_iter();
-            DayFigures {
-                day: first.plus(nth),
-                totals: sums.totals,
-                sources,
-                signed: facets::signed(counts.filter_map(|(nth, count)| Some((evidence(nth)?, count)))),
+    /// The sums: in all, and by day.
+    pub fn finish<'e>(self, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> Summed {
+        if self.is_one_day {
+            let spread = Spread::of(self.window);
+            let day = (self.totals.messages() > 0).then(|| self.one_day.finish(spread.days().first, evidence));
+            return Summed {
+                totals: self.totals,
+                days: day.into_iter().collect(),
+                is_too_long: spread.is_too_long(),
+            };
+        }
+        // Evidence has another number in the database than here, so that messages are told apart by what is added up of
+        // it: who signed them.
+        let numbers: HashSet<usize> = self.to_spread.keys().map(|(.., number)| *number).collect();
+        let signers = |number| evidence(number).map(facets::signers).unwrap_or_default();
+        let mut signers: Vec<_> = numbers.into_iter().map(|number| (signers(number), number)).collect();
+        signers.sort_unstable();
+        let mut ranks = HashMap::with_capacity(signers.len());
+        let mut stands_for = Vec::new();
+        for same in signers.chunk_by(|a, b| a.0 == b.0) {
+            same.iter()
+                .for_each(|(_, number)| _ = ranks.insert(*number, stands_for.len()));
+            stands_for.extend(same.first().map(|(_, number)| *number));
+        }
+        let mut parts: HashMap<_, u64> = HashMap::with_capacity(self.to_spread.len());
+        for ((verdict, source, number), count) in self.to_spread {
+            let known = parts.entry((verdict, (source, ranks[&number]))).or_default();
+            *known = known.saturating_add(count);
+        }
+        let spread = Spread::bounded(self.window, parts.len());
+        let first = spread.days().first;
+        let mut days = Vec::new();
+        days.resize_with(usize::try_from(spread.days().len()).unwrap_or(1), DaySums::default);
+        let parts = parts.into_iter().map(|((verdict, key), count)| (verdict, key, count));
+        spread.apportion(parts.collect(), |(verdict, (source, rank), _), day, count| {
+            // The spread gives days of its own range.
+            if let Some(sums) = days.get_mut((day.0 - first.0) as usize) {
+                sums.add(*source, *verdict, count, stands_for[*rank]);
             }
         });
-        (self.totals, days.collect())
+        let days = days.into_iter().zip(0..).filter(|(sums, _)| sums.totals.messages() > 0);
+        Summed {
+            totals: self.totals,
+            days: days
+                .map(|(sums, nth)| sums.finish(first.plus(nth), &evidence))
+                .collect(),
+            is_too_long: spread.is_too_long(),
+        }
     }
 }

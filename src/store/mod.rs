@@ -28,6 +28,7 @@ mod provenance;
 mod records;
 mod reports;
 mod requests;
+mod respread;
 mod retention;
 mod rollup;
 mod schema;
@@ -278,6 +279,7 @@ impl Store {
         };
         // Seldom needed, and large: not to be in every future that opens a database.
         Box::pin(store.pack_records()).await?;
+        Box::pin(store.respread()).await?;
         Box::pin(store.fill_facets()).await?;
         Ok(store)
     }

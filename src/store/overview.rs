@@ -19,12 +19,19 @@ pub struct DomainFigures {
     pub days: Vec<DayTotals>,
 }
 
-/// What the report that came last says.
+/// What the newest of the counted reports says: the one whose window ends last, whenever it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Latest {
     pub policy: PolicyPublished,
-    pub received_at: Millis,
+    /// The end of its window.
+    pub until: Millis,
+    /// When the report came that came last, whatever it is about and counted or not.
+    pub arrived_at: Millis,
 }
+
+/// Windows that end later than this after now are not believed as long as there are others. Clocks differ by a little, and
+/// a day ends at midnight.
+const AHEAD_MAX: Millis = 2 * 86_400_000;
 
 impl Store {
     /// What the mail of each of these domains did in a range of days, which costs a look for each of its days. Domains
@@ -48,8 +55,8 @@ impl Store {
         let mut figures: HashMap<DomainId, DomainFigures> = HashMap::new();
         for row in &rows {
             let totals = Totals {
-                pass: row.count(2)?,
-                fail: row.count(3)?,
+                pass: reports::sum(row, 2)?,
+                fail: reports::sum(row, 3)?,
                 ..Totals::default()
             };
             if totals.messages() == 0 {
@@ -87,12 +94,20 @@ impl Store {
     /// The policy in the report that came last about each of these domains, and when it came.
     pub async fn latest(&self, domains: &[DomainId]) -> Result<HashMap<DomainId, Latest>, StoreError> {
         let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
         let mut latest = HashMap::with_capacity(domains.len());
         for &domain in domains {
-            if let Some(report) = latest_reports(&mut Conn(&mut conn), domain, 1).await?.pop() {
+            let believed = now.saturating_add(AHEAD_MAX).div_euclid(1_000);
+            let newest = match newest_report(&mut conn, domain, believed).await? {
+                None => newest_report(&mut conn, domain, i64::MAX).await?,
+                newest => newest,
+            };
+            let arrived = latest_reports(&mut conn, domain, 1).await?.pop();
+            if let (Some(newest), Some(arrived)) = (newest, arrived) {
                 let one = Latest {
-                    policy: report.policy,
-                    received_at: report.received_at,
+                    policy: newest.policy,
+                    until: newest.window.end.saturating_mul(1_000),
+                    arrived_at: arrived.received_at,
                 };
                 latest.insert(domain, one);
             }
@@ -129,6 +144,12 @@ impl Store {
         }
         Ok(arrivals)
     }
+}
+
+async fn newest_report(conn: &mut Conn<'_>, domain: DomainId, until: i64) -> Result<Option<ReportSummary>, StoreError> {
+    let args = Args::default().int(domain.0).int(until);
+    let row = conn.first(sql!("report_newest"), args).await?;
+    row.as_ref().map(reports::summary).transpose()
 }
 
 async fn latest_reports(conn: &mut Conn<'_>, domain: DomainId, count: u32) -> Result<Vec<ReportSummary>, StoreError> {

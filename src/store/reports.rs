@@ -11,6 +11,7 @@ use crate::report::{
 
 use super::db::{Args, Conn, Row};
 use super::message::{DayFigures, Figures};
+use super::records::PackedRecord;
 use super::sql::sql;
 use super::{
     Authenticated, DomainId, Original, Page, Provenance, ReportDetail, ReportFilter, ReportNo, ReportSummary,
@@ -115,10 +116,10 @@ impl Store {
 /// Records read at a time when a whole report is walked.
 const RECORDS_AT_ONCE: usize = 8 * records::ROW_RECORDS;
 
-/// A report's figures from its records: its reporter's name, the day its window begins, its totals, and what it adds to each day.
+/// A report's figures from its records: its reporter's name, its window, its totals, and what it adds to each day.
 pub(super) struct Recount {
     pub org_name: Option<String>,
-    pub begin: Day,
+    pub window: Window,
     pub totals: Totals,
     pub days: Vec<DayFigures>,
 }
@@ -128,29 +129,39 @@ pub(super) async fn recount(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo)
     let args = Args::default().int(domain.0).int(no.0);
     let row = conn.first(sql!("report_by_no"), args).await?;
     let summary = summary(&row.ok_or_else(|| StoreError::damaged("reports", no, "is missing"))?)?;
-    let count = usize::try_from(summary.records).unwrap_or(usize::MAX);
-    let mut figures = Figures::new(summary.window, count);
+    let mut figures = Figures::new(summary.window);
+    let evidence = each_record(conn, domain, no, |record, number| {
+        figures.add(record.source, record.verdict, record.count, number);
+    })
+    .await?;
+    let summed = figures.finish(|number| evidence.get(&number).map(|one| &**one));
+    Ok(Recount {
+        org_name: summary.org_name,
+        window: summary.window,
+        totals: summed.totals,
+        days: summed.days,
+    })
+}
+
+/// Calls `each` with a report's records, in its order, and the numbers of their evidence, which is given at the end.
+pub(super) async fn each_record(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    no: ReportNo,
+    mut each: impl FnMut(&PackedRecord, usize),
+) -> Result<HashMap<usize, Arc<Evidence>>, StoreError> {
+    let number = |evidence: i64| usize::try_from(evidence).unwrap_or(usize::MAX);
     let mut evidence: HashMap<i64, Arc<Evidence>> = HashMap::new();
     let mut from = 0;
     loop {
         let page = records::page(conn, domain, no, from, RECORDS_AT_ONCE).await?;
         records::look_up(conn, domain, &page, &mut evidence).await?;
-        for record in &page {
-            let number = usize::try_from(record.evidence).unwrap_or(usize::MAX);
-            figures.add(record.source, record.verdict, record.count, number);
-        }
+        page.iter().for_each(|record| each(record, number(record.evidence)));
         from += page.len() as u64;
         if page.len() < RECORDS_AT_ONCE {
-            break;
+            return Ok(evidence.into_iter().map(|(of, one)| (number(of), one)).collect());
         }
     }
-    let (totals, days) = figures.finish(|number| evidence.get(&(number as i64)).map(|one| &**one));
-    Ok(Recount {
-        org_name: summary.org_name,
-        begin: Day::from_unix(summary.window.begin),
-        totals,
-        days,
-    })
 }
 
 /// The columns of a report as listed; the order is that of the statements `report_*`.
@@ -183,14 +194,19 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
 /// Seven columns in the order of [`Totals`].
 pub(super) fn totals(row: &Row, first: usize) -> Result<Totals, StoreError> {
     Ok(Totals {
-        pass: row.count(first)?,
-        fail: row.count(first + 1)?,
-        dkim_aligned: row.count(first + 2)?,
-        spf_aligned: row.count(first + 3)?,
-        none: row.count(first + 4)?,
-        quarantine: row.count(first + 5)?,
-        reject: row.count(first + 6)?,
+        pass: sum(row, first)?,
+        fail: sum(row, first + 1)?,
+        dkim_aligned: sum(row, first + 2)?,
+        spf_aligned: sum(row, first + 3)?,
+        none: sum(row, first + 4)?,
+        quarantine: sum(row, first + 5)?,
+        reject: sum(row, first + 6)?,
     })
+}
+
+/// A sum; one that was changed from outside is not larger than any other.
+pub(super) fn sum(row: &Row, column: usize) -> Result<u64, StoreError> {
+    Ok(row.count(column)?.min(Totals::SUM_MAX))
 }
 
 /// What reports are filtered by: `org_name` without differences of case.

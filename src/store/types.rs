@@ -218,7 +218,8 @@ pub struct Totals {
     pub fail: u64,
     pub dkim_aligned: u64,
     pub spf_aligned: u64,
-    /// No action: dispositions `none` and `pass`.
+    /// No action: the dispositions `none` and `pass` (RFC 9990, appendix A), and of those that passed also the messages of
+    /// which the reporter does not say what it did: DMARC asks for nothing then.
     pub none: u64,
     pub quarantine: u64,
     pub reject: u64,
@@ -538,36 +539,49 @@ words! {
 }
 
 impl Totals {
+    /// No sum is larger: a number that every client reads exactly (RFC 8259, 6), and far from where sums over years would
+    /// overflow. What would be more stays here.
+    pub const SUM_MAX: u64 = (1 << 53) - 1;
+
     /// All messages.
     pub fn messages(&self) -> u64 {
-        self.pass + self.fail
+        self.pass.saturating_add(self.fail)
+    }
+
+    /// Messages of which it is not known what was done with them: the reporter used a word outside the standards, or none
+    /// and they did not pass. With `none`, `quarantine` and `reject` they are all messages.
+    pub fn unknown(&self) -> u64 {
+        [self.none, self.quarantine, self.reject]
+            .iter()
+            .fold(self.messages(), |rest, known| rest.saturating_sub(*known))
     }
 
     /// Adds `count` messages with this verdict.
     pub fn add_verdict(&mut self, verdict: Verdict, count: u64) {
-        if verdict.passes() {
-            self.pass += count;
+        let add = |sum: &mut u64| *sum = sum.saturating_add(count).min(Self::SUM_MAX);
+        add(if verdict.passes() {
+            &mut self.pass
         } else {
-            self.fail += count;
-        }
+            &mut self.fail
+        });
         if verdict.dkim_aligned {
-            self.dkim_aligned += count;
+            add(&mut self.dkim_aligned);
         }
         if verdict.spf_aligned {
-            self.spf_aligned += count;
+            add(&mut self.spf_aligned);
         }
         match verdict.disposition {
-            Disposition::None | Disposition::Pass => self.none += count,
-            Disposition::Quarantine => self.quarantine += count,
-            Disposition::Reject => self.reject += count,
-            // In no disposition's sum: the reporter did not say what it did.
+            Disposition::None | Disposition::Pass => add(&mut self.none),
+            Disposition::Quarantine => add(&mut self.quarantine),
+            Disposition::Reject => add(&mut self.reject),
+            // What is in no other sum is unknown: see `unknown`.
             Disposition::Unknown => {}
         }
     }
 
     /// Adds another sum.
     pub fn add(&mut self, other: &Self) {
-        self.combine(other, u64::saturating_add);
+        self.combine(other, |sum, more| sum.saturating_add(more).min(Self::SUM_MAX));
     }
 
     /// Takes a sum away that was added before.

@@ -76,10 +76,8 @@ async fn count_domain(
             let report = reports::summary(row)?;
             if !report.records_kept {
                 verified.not_recounted += 1;
-                let records = usize::try_from(report.records).unwrap_or(usize::MAX);
                 if report.counted {
-                    let days = Spread::bounded(report.window, records).days();
-                    counted.unknown.extend(days.iter());
+                    counted.unknown.extend(Spread::of(report.window).days().iter());
                     counted.unknown.insert(Day::from_unix(report.window.begin));
                 }
                 continue;
@@ -100,7 +98,7 @@ async fn count_domain(
             verified.records += report.records;
             if report.counted {
                 verified.messages += totals.messages();
-                *counted.reports.entry(recount.begin).or_default() += 1;
+                *counted.reports.entry(Day::from_unix(recount.window.begin)).or_default() += 1;
                 counted.add(&recount);
             }
         }
@@ -112,7 +110,7 @@ impl Counted {
     fn add(&mut self, recount: &Recount) {
         let facets = &mut self.facets;
         FacetSums::of_report(
-            recount.begin,
+            recount.window,
             recount.org_name.as_deref(),
             &recount.days,
             |key, sums| {
@@ -224,14 +222,15 @@ async fn compare_facets(
             pass: row.int(4)?,
             fail: row.int(5)?,
             reports: row.int(6)?,
+            until: row.opt_int(7)?.and_then(|day| i32::try_from(day).ok()).map(Day),
         };
         let expected = counted.facets.remove(&key).unwrap_or_default();
-        if expected != sums && !counted.unknown.contains(&key.day) {
+        if !sums.are(&expected) && !counted.unknown.contains(&key.day) {
             found(format!("{key:?}: the records say {expected:?}, daily_facets {sums:?}"));
         }
     }
     for (key, sums) in &counted.facets {
-        if *sums != FacetSums::default() && !counted.unknown.contains(&key.day) {
+        if !FacetSums::default().are(sums) && !counted.unknown.contains(&key.day) {
             found(format!(
                 "{key:?}: the records say {sums:?}, daily_facets does not have it"
             ));

@@ -58,10 +58,11 @@ pub fn as_json(report: &Report) -> Value {
     let metadata = &report.metadata;
     let policy = &report.policy;
     let mut days = std::collections::BTreeMap::new();
-    let spread = Spread::of(metadata.window);
-    for record in &report.records {
-        spread.split(record.count, |day, count| *days.entry(day).or_insert(0) += count);
-    }
+    let parts = report
+        .records
+        .iter()
+        .map(|record| (report.verdict(record), record.source, record.count));
+    Spread::of(metadata.window).apportion(parts.collect(), |_, day, count| *days.entry(day).or_insert(0) += count);
     let days: Vec<String> = days.iter().map(|(day, count)| format!("{day}:{count}")).collect();
     json!({
         "namespace": report.namespace,

@@ -329,7 +329,7 @@ impl Decisions {
             conn.run(sql!("report_set_counted"), args).await?;
             let recount = reports::recount(conn, domain, no).await?;
             let org_name = recount.org_name.as_deref();
-            moves.report(domain, recount.begin, org_name, &recount.days, change);
+            moves.report(domain, recount.window, org_name, &recount.days, change);
         }
         Ok(())
     }

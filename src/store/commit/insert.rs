@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, Evidence, EvidenceKey, Record, Window};
+use crate::report::{Evidence, EvidenceKey, Record, Window};
 
 use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
@@ -37,9 +37,8 @@ pub(super) async fn insert(
     for decision in fresh.iter().filter(|decision| decision.counted) {
         let new = report_of(batch, &decision.claim);
         let metadata = &new.report.metadata;
-        let begin = Day::from_unix(metadata.window.begin);
         let org_name = metadata.org_name.as_deref();
-        moves.report(decision.claim.domain, begin, org_name, &new.days, Change::Add);
+        moves.report(decision.claim.domain, metadata.window, org_name, &new.days, Change::Add);
     }
     Ok(())
 }

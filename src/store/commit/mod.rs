@@ -20,7 +20,7 @@ use decide::Decisions;
 use keep::{Copies, Originals};
 use place::{Claim, Names};
 use restore::Restored;
-use rollups::Moves;
+pub(super) use rollups::Moves;
 
 /// How batches are committed.
 pub struct CommitOptions<'o> {

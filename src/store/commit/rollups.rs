@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::Day;
+use crate::report::{Day, Window};
 
 use super::super::db::Conn;
 use super::super::facets::{self, FacetKey, FacetSums};
@@ -18,7 +18,7 @@ const DAYS_AT_ONCE: usize = 64;
 
 /// By domain and day, in the order in which rows are written (and, where rows are locked, locked).
 #[derive(Debug, Default)]
-pub(super) struct Moves {
+pub(in super::super) struct Moves {
     days: BTreeMap<(DomainId, Day), DayMove>,
     facets: BTreeMap<(DomainId, FacetKey), FacetSums>,
 }
@@ -38,16 +38,16 @@ impl Moves {
     pub fn report(
         &mut self,
         domain: DomainId,
-        begin: Day,
+        window: Window,
         org_name: Option<&str>,
         days: &[DayFigures],
         change: Change,
     ) {
         let sign = if change == Change::Add { 1 } else { -1 };
-        FacetSums::of_report(begin, org_name, days, |key, sums| {
+        FacetSums::of_report(window, org_name, days, |key, sums| {
             self.facets.entry((domain, key)).or_default().add(sums, sign);
         });
-        let first = self.days.entry((domain, begin)).or_default();
+        let first = self.days.entry((domain, Day::from_unix(window.begin))).or_default();
         first.reports += sign;
         for figures in days {
             let day = self.days.entry((domain, figures.day)).or_default();
@@ -76,6 +76,7 @@ impl Moves {
                 (added.quarantine, taken.quarantine),
                 (added.reject, taken.reject),
             ] {
+                // Both are at most Totals::SUM_MAX.
                 args.push_int(added.cast_signed() - taken.cast_signed());
             }
             args.push_int(moved.reports);

@@ -50,7 +50,7 @@ async fn stats_have_every_day_and_the_sums() {
             "from": "2026-03-19",
             "to": "2026-03-23",
             "last_day": "2026-03-22",
-            "dispositions": { "none": 27, "quarantine": 0, "reject": 3 },
+            "dispositions": { "none": 27, "quarantine": 0, "reject": 3, "unknown": 0 },
             "dkim_aligned": 27,
             "spf_aligned": 20,
             "reports": 2,
@@ -110,7 +110,7 @@ async fn sources_are_listed_largest_first_with_their_sums() {
             "last_seen": "2026-03-22",
             "dkim_aligned": 20,
             "spf_aligned": 20,
-            "dispositions": { "none": 20, "quarantine": 0, "reject": 0 },
+            "dispositions": { "none": 20, "quarantine": 0, "reject": 0, "unknown": 0 },
         })
     );
 }
@@ -158,4 +158,76 @@ async fn every_way_of_asking_gives_the_same_sum() {
     );
     assert_eq!(sum(&sources["sources"], "count"), total);
     assert_eq!(sum(&reports["reports"], "total_count"), total);
+}
+
+/// Words outside the standards, and one of RFC 9990's.
+#[tokio::test]
+async fn dispositions_add_up_wherever_they_are_shown() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let row = |count, disposition, dkim| Row {
+        source: "198.51.100.9",
+        count,
+        dkim,
+        spf: "fail",
+        disposition,
+    };
+    let rows = [
+        row(1, "none", "pass"),
+        row(2, "pass", "pass"),
+        row(4, "", "pass"),
+        row(8, "", "fail"),
+        row(16, "softfail", "fail"),
+        row(32, "discarded", "pass"),
+        row(64, "quarantine", "fail"),
+    ];
+    app.upload(&id, Sample::new("example.com", "r1", &rows).xml()).await;
+    let expect = json!({ "none": 7, "quarantine": 64, "reject": 0, "unknown": 56 });
+    let base = format!("/domains/{id}/dmarc");
+    let stats = app.get(&format!("{base}/stats?days=5")).await.expect(200);
+    assert_eq!(
+        (&stats["dispositions"], &stats["total_messages"]),
+        (&expect, &json!(127))
+    );
+    for (path, list) in [("sources?days=5", "sources"), ("reports", "reports")] {
+        let shown = app.get(&format!("{base}/{path}")).await.expect(200);
+        assert_eq!(shown[list][0]["dispositions"], expect, "{path}");
+    }
+    let export = app.get(&format!("{base}/export?format=csv&days=5")).await;
+    let unknown = |line: &&str| line.contains(",fail,unknown,") || line.contains(",pass,unknown,");
+    assert_eq!(export.text().lines().filter(unknown).count(), 3, "{}", export.text());
+}
+
+/// The newest window decides, whatever came last; and each instant is what it is called.
+#[tokio::test]
+async fn the_overview_shows_the_newest_window_and_when_the_last_report_arrived() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let xml = |id: &str, days_ago: i64, policy: &str| {
+        let sample = Sample {
+            begin: BEGIN - days_ago * 86_400,
+            ..Sample::new("example.com", id, &[PASS])
+        };
+        let text = String::from_utf8(sample.xml()).unwrap();
+        let (before, behind) = text.split_once("<p>").unwrap();
+        format!("{before}<p>{policy}{}", &behind[behind.find("</p>").unwrap()..]).into_bytes()
+    };
+    app.upload(&id, xml("new", 0, "reject")).await;
+    app.upload(&id, xml("older", 20, "none")).await;
+    app.upload(&id, xml("old", 9, "quarantine")).await;
+    let overview = app.get("/overview").await.expect(200);
+    let domain = &overview["domains"][0];
+    assert_eq!(domain["policy"]["p"], "reject");
+    assert_eq!(domain["last_report_at"], "2026-03-23T00:00:00.000Z");
+    assert_eq!(domain["last_arrived_at"], "2026-03-23T10:00:00.000Z");
+    let arrivals = app.get("/arrivals").await.expect(200);
+    let ids: Vec<_> = arrivals["reports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["report_id"].clone())
+        .collect();
+    assert_eq!(ids, ["old", "older", "new"]);
+    let reporters = app.get(&format!("/domains/{id}/dmarc/reporters")).await.expect(200);
+    assert_eq!(reporters["reporters"][0]["last_report"], "2026-03-22");
 }

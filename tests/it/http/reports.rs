@@ -38,7 +38,7 @@ async fn a_report_is_listed_with_every_field() {
                 "domain": "mail.example.com",
                 "policy": { "p": "reject", "sp": "none", "np": null, "adkim": "r", "aspf": "s", "pct": 100,
                     "testing": null },
-                "dispositions": { "none": 10, "quarantine": 0, "reject": 3 },
+                "dispositions": { "none": 10, "quarantine": 0, "reject": 3, "unknown": 0 },
                 "received_at": "2026-03-23T10:00:00.000Z",
                 "authenticated": "unknown",
                 "authenticated_domain": null,

@@ -7,6 +7,7 @@ mod facets;
 mod faults;
 mod figures;
 mod kept;
+mod labelled;
 mod leases;
 mod mailboxes;
 mod nodes;
