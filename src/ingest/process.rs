@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::report::{self, FileNameFacts, ParseErrorKind, Parsed, WarningKind};
-use crate::store::Problem;
+use crate::report::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
+use crate::store::{Millis, Problem};
 use crate::unpack::{self, Damage, ReportText};
 
 /// The bounds of processing one message.
@@ -66,11 +66,18 @@ fn process_inner(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Process
     let stop = || clock.monotonic() > deadline;
     let mut processed = Processed::default();
     let unpacked = unpack::unpack(bytes, &limits.unpack, &stop, &mut |text| {
-        let leaf = text.leaf().to_owned();
-        match parse(&text, limits) {
-            Ok(parsed) => processed.reports.push(ParsedLeaf { leaf, parsed }),
-            Err(problem) => processed.problems.push(Problem { leaf, ..problem }),
-        }
+        let now = clock.now();
+        parse(&text, limits, now, &mut |nth, result| {
+            // Most texts hold one report.
+            let leaf = match nth {
+                1 => text.leaf().to_owned(),
+                nth => format!("{} > report {nth}", text.leaf()),
+            };
+            match result {
+                Ok(parsed) => processed.reports.push(ParsedLeaf { leaf, parsed }),
+                Err(problem) => processed.problems.push(Problem { leaf, ..problem }),
+            }
+        });
     });
     processed
         .problems
@@ -84,22 +91,76 @@ fn process_inner(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Process
     processed
 }
 
-fn parse(text: &ReportText<'_>, limits: &ProcessLimits) -> Result<Parsed, Problem> {
+/// Parses every report of a text; `each` is told which of them it is, from 1.
+fn parse(
+    text: &ReportText<'_>,
+    limits: &ProcessLimits,
+    now: Millis,
+    each: &mut dyn FnMut(usize, Result<Parsed, Problem>),
+) {
     let hints = text.file_name().and_then(FileNameFacts::parse);
+    let mut results = Vec::new();
     let mut open = || text.open();
-    let mut parsed = report::parse(&mut open, hints.as_ref(), &limits.report).map_err(|error| Problem {
+    report::parse_all(&mut open, hints.as_ref(), &limits.report, &mut |result| {
+        results.push(result)
+    });
+    // What is wrong with the archive is known now that it was read.
+    let count = results.len();
+    for (nth, result) in (1..).zip(results) {
+        let result = match result {
+            Ok(parsed) => checked(parsed, text.damage().filter(|_| nth == count), limits, now),
+            Err(error) => Err(problem(&error, text.damage())),
+        };
+        each(nth, result);
+    }
+}
+
+/// Why a report could not be read. If the archive around it is damaged, that is why.
+fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
+    let is_limit = matches!(
+        error.kind,
+        ParseErrorKind::EventTooLarge(_)
+            | ParseErrorKind::TooDeep(_)
+            | ParseErrorKind::TooManyAttributes(_)
+            | ParseErrorKind::TooManyRecords(_)
+            | ParseErrorKind::TooMuchEvidence(_)
+            | ParseErrorKind::TooManyReports(_)
+            | ParseErrorKind::Read(_)
+    );
+    let (reason, detail) = match (&error.kind, damage) {
+        (ParseErrorKind::Read(io), _) => {
+            let reason = unpack::reason_of(io).map_or("unreadable", unpack::Reason::word);
+            (reason, error.kind.to_string())
+        }
+        (kind, Some(damage @ (Damage::Truncated | Damage::Corrupt))) if !is_limit => {
+            let detail = format!(
+                "the archive is damaged ({}), and what could be unpacked of it is no report: {kind}",
+                damage.word()
+            );
+            (unpack::Reason::ArchiveDamaged.word(), detail)
+        }
+        (kind, _) => (kind.word(), kind.to_string()),
+    };
+    Problem {
         leaf: String::new(),
-        reason: match &error.kind {
-            ParseErrorKind::Read(io) => unpack::reason_of(io).map_or("unreadable", unpack::Reason::word),
-            other => other.word(),
-        },
-        detail: error.kind.to_string(),
+        reason,
+        detail,
         offset: Some(error.offset),
-    })?;
-    if let Some(damage) = text.damage() {
+    }
+}
+
+/// A report that may be counted; `damage` is that of the archive in which it is the last.
+fn checked(mut parsed: Parsed, damage: Option<Damage>, limits: &ProcessLimits, now: Millis) -> Result<Parsed, Problem> {
+    if let Some(damage) = damage {
         parsed.warnings.add(WarningKind::ArchiveDamaged, damage.word(), None);
         // Deviation 35: what could be inflated is used, and marked.
         parsed.report.partial |= damage != Damage::Checksum;
+    }
+    let end = parsed.report.metadata.window.end;
+    if now > CLOCK_IS_SET && end > now.saturating_add(AHEAD_MAX).div_euclid(1_000) {
+        parsed
+            .warnings
+            .add(WarningKind::OddDate, "date_range: ends in the future", None);
     }
     let messages = parsed
         .report
@@ -116,3 +177,8 @@ fn parse(text: &ReportText<'_>, limits: &ProcessLimits) -> Result<Parsed, Proble
     }
     Ok(parsed)
 }
+
+/// A window may end so much later than now: clocks differ, and a day ends at midnight.
+const AHEAD_MAX: Millis = 2 * 86_400_000;
+/// 2020-01-01T00:00:00Z. A clock that says less was not set, and nothing is in its future.
+const CLOCK_IS_SET: Millis = 1_577_836_800_000;

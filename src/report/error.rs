@@ -24,8 +24,9 @@ pub enum ParseErrorKind {
     NoMetadata,
     #[error("report has no policy domain")]
     NoPolicyDomain,
-    #[error("report has no usable date range")]
-    NoDateRange,
+    /// With the first date that cannot be read, as it stands in the text.
+    #[error("report has no usable date range{}", .0.as_deref().map(|date| format!(": \"{date}\" is no date that can be read")).unwrap_or_default())]
+    NoDateRange(Option<Box<str>>),
     #[error("a text or tag exceeds {0} bytes")]
     EventTooLarge(usize),
     #[error("elements are nested deeper than {0}")]
@@ -36,6 +37,8 @@ pub enum ParseErrorKind {
     TooManyRecords(usize),
     #[error("report has more than {0} kinds of records")]
     TooMuchEvidence(usize),
+    #[error("text holds more reports than are read of one: the rest, behind the first {0}, was not looked at")]
+    TooManyReports(usize),
     /// The text itself could not be read to its end: the error is the reader's own (limit, time, archive).
     #[error("text could not be read: {0}")]
     Read(#[source] io::Error),
@@ -49,12 +52,13 @@ impl ParseErrorKind {
             Self::Malformed(_) => "malformed_xml",
             Self::NoMetadata => "no_metadata",
             Self::NoPolicyDomain => "no_policy_domain",
-            Self::NoDateRange => "no_date_range",
+            Self::NoDateRange(_) => "no_date_range",
             Self::EventTooLarge(_) => "event_too_large",
             Self::TooDeep(_) => "too_deep",
             Self::TooManyAttributes(_) => "too_many_attributes",
             Self::TooManyRecords(_) => "too_many_records",
             Self::TooMuchEvidence(_) => "too_much_evidence",
+            Self::TooManyReports(_) => "too_many_reports",
             Self::Read(_) => "unreadable",
         }
     }

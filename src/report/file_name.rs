@@ -1,6 +1,6 @@
 //! What the name of a report's attachment says about it.
 
-use super::{Window, normalise_domain, text};
+use super::{Window, instant, normalise_domain, text};
 
 /// The facts in `receiver!domain!begin!end[!id].ext` (RFC 9990, 3.1.4; RFC 7489, 7.2.1.1): a hint, taken only
 /// where the report lacks the datum itself.
@@ -22,7 +22,7 @@ impl FileNameFacts {
         let (reporter, domain) = (parts.next()?, parts.next()?);
         let (begin, end) = (parts.next()?, parts.next()?);
         // OpenDMARC wrote `...!1337356799.20120518.xml` in 2012: the end is what comes before the first dot.
-        let instant = |text: &str| match text::instant(text.split('.').next()?)? {
+        let instant = |text: &str| match instant::instant(text.split('.').next()?)? {
             text::Read::Plain(instant) => Some(instant),
             text::Read::Odd(_) => None,
         };

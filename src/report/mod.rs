@@ -7,10 +7,12 @@ mod apportion;
 mod day;
 mod error;
 mod file_name;
+mod instant;
 mod keys;
 mod limits;
 mod model;
 mod names;
+mod number;
 mod parse;
 mod repair;
 mod text;
@@ -33,6 +35,6 @@ pub use names::{
     DomainName, NameError, NameSearch, ancestors, mailbox_domain, mailbox_domain_cow, normalise_domain,
     normalise_domain_cow, organizational_domain,
 };
-pub use parse::{Parsed, parse};
+pub use parse::{DOCUMENTS_MAX, FAILED_MAX, Parsed, parse, parse_all};
 pub use verdict::{Verdict, verdict};
 pub use warning::{Warning, WarningKind, Warnings};

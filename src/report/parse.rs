@@ -7,6 +7,8 @@
 //! A text whose markup is broken is read a second time through [`Repair`]. What cannot be mended ends the report
 //! there: the complete records before are kept and the report is marked partial.
 
+#[cfg(test)]
+mod documents_tests;
 mod draft;
 mod finish;
 mod header;
@@ -16,7 +18,7 @@ mod record;
 mod tests;
 
 use super::repair::Repair;
-use super::xml::{Buffers, Element, Stop, Tokens};
+use super::xml::{Buffers, Element, Following, Stop, Tokens};
 use super::{
     FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Record, Report, WarningKind, Warnings,
     mailbox_domain_cow, normalise_domain_cow, text,
@@ -62,6 +64,8 @@ struct Building {
     scratch: Scratch,
     begin: Option<i64>,
     end: Option<i64>,
+    /// The first date that could not be read, and where it stands.
+    no_date: Option<(Box<str>, u64)>,
     seen: Seen,
 }
 
@@ -75,59 +79,188 @@ impl Seen {
     }
 }
 
-/// Parses the report in the text that `open` gives: UTF-8, whatever a declaration in it says. `open` is called
-/// once, and a second time if the markup is broken. `hints` stand in for what the text lacks, with a warning.
-///
-/// Time is linear in the text, memory is that of the [`Report`] and a constant.
+/// Parses the first report in the text that `open` gives; as [`parse_all`].
 ///
 /// # Errors
-/// When nothing can be kept: no report in it, a limit exceeded, no policy domain or date range, broken markup before the
-/// first complete record, or the reader's own error.
+/// As there.
 pub fn parse<R: Read>(
     open: &mut dyn FnMut() -> io::Result<R>,
     hints: Option<&FileNameFacts>,
     limits: &Limits,
 ) -> Result<Parsed, ParseError> {
-    let mut scratch = SCRATCH.with_borrow_mut(Option::take).unwrap_or_default();
-    let result = parse_with(&mut || Ok(Box::new(open()?)), hints, limits, &mut scratch);
-    SCRATCH.with_borrow_mut(|kept| *kept = Some(scratch));
-    result
+    let mut first = None;
+    parse_all(open, hints, limits, &mut |result| {
+        first.get_or_insert(result);
+    });
+    first.unwrap_or_else(|| {
+        Err(ParseError {
+            kind: ParseErrorKind::NotAReport,
+            offset: 0,
+        })
+    })
 }
+
+/// Parses every report in the text that `open` gives, and calls `each` in their order, at least once: UTF-8, whatever a
+/// declaration in it says. Reports stand one behind the other, or in an element around all of them. `open` is called
+/// once, and a second time if the markup is broken. `hints` stand in for what the text lacks, with a warning.
+///
+/// Time is linear in the text, memory is that of the [`Report`] and a constant. Of a text with more than
+/// [`DOCUMENTS_MAX`] reports, or more than [`FAILED_MAX`] that cannot be read, the rest is not read, which is an error.
+///
+/// # Errors
+/// `each` is given one when nothing of a report can be kept: no report in it, a limit exceeded, no policy domain or date
+/// range, broken markup before the first complete record, or the reader's own error.
+pub fn parse_all<R: Read>(
+    open: &mut dyn FnMut() -> io::Result<R>,
+    hints: Option<&FileNameFacts>,
+    limits: &Limits,
+    each: &mut dyn FnMut(Result<Parsed, ParseError>),
+) {
+    let mut scratch = SCRATCH.with_borrow_mut(Option::take).unwrap_or_default();
+    parse_with(&mut || Ok(Box::new(open()?)), hints, limits, &mut scratch, each);
+    SCRATCH.with_borrow_mut(|kept| *kept = Some(scratch));
+}
+
+/// Reports that are read of one text.
+pub const DOCUMENTS_MAX: usize = 1_000;
+/// Reports of one text that may be unreadable before the rest of it is not looked at.
+pub const FAILED_MAX: usize = 16;
 
 fn parse_with<'a>(
     open: &mut dyn FnMut() -> io::Result<Box<dyn Read + 'a>>,
     hints: Option<&FileNameFacts>,
     limits: &Limits,
     scratch: &mut Scratch,
-) -> Result<Parsed, ParseError> {
-    let unreadable = |error| ParseError {
+    each: &mut dyn FnMut(Result<Parsed, ParseError>),
+) {
+    let text = match open() {
+        Ok(text) => text,
+        Err(error) => return each(Err(unreadable(error))),
+    };
+    let mut reading = Reading {
+        tokens: Tokens::new(text, limits, std::mem::take(&mut scratch.buffers)),
+        base: 0,
+        is_mended: false,
+    };
+    let (mut count, mut failed, mut garbage) = (0, 0, None);
+    loop {
+        let from = reading.offset();
+        if count >= DOCUMENTS_MAX || failed > FAILED_MAX {
+            let kind = ParseErrorKind::TooManyReports(count);
+            each(Err(ParseError { kind, offset: from }));
+            break;
+        }
+        let (mut building, mut stop) = Building::run(&mut reading.tokens, limits, scratch);
+        if let Some(offset) = garbage.take() {
+            building.warn(WarningKind::LeadingGarbage, "text between two reports", Some(offset));
+        }
+        if !reading.is_mended && matches!(stop, Some(Stop::Syntax { .. })) {
+            match reading.mend(open, from, building, stop, limits, scratch) {
+                Ok(mended) => (building, stop) = mended,
+                Err(error) => {
+                    each(Err(unreadable(error)));
+                    break;
+                }
+            }
+        }
+        let is_last = matches!(stop, Some(Stop::Ended { .. } | Stop::Fatal(_)));
+        let following = if is_last {
+            Ok(Following::End { trailing: None })
+        } else {
+            reading.tokens.leave_root()
+        };
+        if let Err(Stop::Fatal(error)) = &following {
+            building.warn(
+                WarningKind::ArchiveDamaged,
+                &error.kind.to_string(),
+                Some(reading.base + error.offset),
+            );
+        }
+        if let (None, Ok(Following::End { trailing: Some(offset) })) = (&stop, &following) {
+            building.warn(
+                WarningKind::TrailingData,
+                "data after feedback",
+                Some(reading.base + offset),
+            );
+        }
+        let result = building.finish(stop, hints);
+        count += 1;
+        failed += usize::from(result.is_err());
+        each(result);
+        match following {
+            Ok(Following::Report { garbage: found }) => garbage = found.map(|offset| reading.base + offset),
+            Ok(Following::End { .. }) => break,
+            // The report is complete; what comes behind it could not be read.
+            Err(Stop::Fatal(error)) => {
+                each(Err(error));
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    scratch.buffers = reading.tokens.into_buffers();
+}
+
+fn unreadable(error: io::Error) -> ParseError {
+    ParseError {
         kind: ParseErrorKind::Read(error),
         offset: 0,
-    };
-    let (building, stop) = Building::run(open().map_err(unreadable)?, limits, scratch);
-    let Some(Stop::Syntax { reason, offset }) = stop else {
-        return building.finish(stop, hints);
-    };
-    let mended = Repair::new(open().map_err(unreadable)?, limits);
-    let (mut second, second_stop) = Building::run(Box::new(mended), limits, scratch);
-    // Where the damage cannot be mended, the second reading may end earlier than the first.
-    if second_stop.is_some() && second.report.records.len() < building.report.records.len() {
-        return building.finish(Some(Stop::Syntax { reason, offset }), hints);
     }
-    second.warn(WarningKind::MendedMarkup, &reason, Some(offset));
-    let second_stop = match second_stop {
-        Some(Stop::Fatal(error)) => Some(Stop::Fatal(error)),
-        // What was no record before mending may have been one before it was broken: this is no empty report.
-        None if !second.report.records.is_empty() => None,
-        // Offsets of the second reading are those of the mended text.
-        _ => Some(Stop::Syntax { reason, offset }),
-    };
-    second.finish(second_stop, hints)
+}
+
+/// How far a text was read, and through what.
+struct Reading<'a> {
+    tokens: Tokens<'a>,
+    /// Where in the text the tokens began.
+    base: u64,
+    /// They come through [`Repair`], and their offsets are those of the mended text.
+    is_mended: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn offset(&self) -> u64 {
+        self.base + self.tokens.offset()
+    }
+
+    /// Reads a report whose markup is broken, and that begins at `from`, a second time; gives what is the better of the two
+    /// readings. What follows is read through [`Repair`] too.
+    fn mend(
+        &mut self,
+        open: &mut dyn FnMut() -> io::Result<Box<dyn Read + 'a>>,
+        from: u64,
+        building: Building,
+        stop: Option<Stop>,
+        limits: &Limits,
+        scratch: &mut Scratch,
+    ) -> io::Result<(Building, Option<Stop>)> {
+        let Some(Stop::Syntax { reason, offset }) = stop else {
+            return Ok((building, stop));
+        };
+        let mut text = open()?;
+        io::copy(&mut text.by_ref().take(from), &mut io::sink())?;
+        let mended = Tokens::new(Box::new(Repair::new(text, limits)), limits, Buffers::default());
+        scratch.buffers = std::mem::replace(&mut self.tokens, mended).into_buffers();
+        (self.base, self.is_mended) = (from, true);
+        let (mut second, second_stop) = Building::run(&mut self.tokens, limits, scratch);
+        // Where the damage cannot be mended, the second reading may end earlier than the first.
+        if second_stop.is_some() && second.report.records.len() < building.report.records.len() {
+            return Ok((building, Some(Stop::Syntax { reason, offset })));
+        }
+        second.warn(WarningKind::MendedMarkup, &reason, Some(offset));
+        let second_stop = match second_stop {
+            Some(Stop::Fatal(error)) => Some(Stop::Fatal(error)),
+            // What was no record before mending may have been one before it was broken: this is no empty report.
+            None if !second.report.records.is_empty() => None,
+            // Offsets of the second reading are those of the mended text.
+            _ => Some(Stop::Syntax { reason, offset }),
+        };
+        Ok((second, second_stop))
+    }
 }
 
 impl Building {
-    /// Reads one text to the end of its report or as far as it goes.
-    fn run(text: Box<dyn Read + '_>, limits: &Limits, scratch: &mut Scratch) -> (Self, Option<Stop>) {
+    /// Reads one report to its end or as far as it goes.
+    fn run(tokens: &mut Tokens<'_>, limits: &Limits, scratch: &mut Scratch) -> (Self, Option<Stop>) {
         let mut building = Self {
             report: Report::default(),
             warnings: Warnings::default(),
@@ -135,13 +268,12 @@ impl Building {
             scratch: std::mem::take(scratch),
             begin: None,
             end: None,
+            no_date: None,
             seen: Seen::default(),
         };
         building.scratch.interner.clear();
         building.scratch.memo.clear();
-        let mut tokens = Tokens::new(text, limits, std::mem::take(&mut building.scratch.buffers));
-        let stop = building.read(&mut tokens).err();
-        building.scratch.buffers = tokens.into_buffers();
+        let stop = building.read(tokens).err();
         *scratch = std::mem::take(&mut building.scratch);
         (building, stop)
     }
@@ -185,7 +317,6 @@ impl Building {
                 _ => header::read_policy(tokens, self)?,
             }
         }
-        tokens.leave_root(&mut self.warnings);
         Ok(())
     }
 

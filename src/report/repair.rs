@@ -8,7 +8,7 @@
 //! Linear: each byte is looked at a bounded number of times. Bounded: it looks ahead one event and no further.
 
 use super::Limits;
-use super::xml::{Element, local_name};
+use super::xml::{Element, is_root, local_name};
 use memchr::{memchr, memchr2, memmem};
 use std::io::{self, Read};
 
@@ -117,7 +117,7 @@ impl<'a> Repair<'a> {
             match self.place {
                 Place::Before => self.find_root(),
                 Place::Inside => self.mend(),
-                Place::After => self.pass(self.input.len() - self.start),
+                Place::After => self.pass_to_root(),
             }
         }
         Ok(())
@@ -149,6 +149,21 @@ impl<'a> Repair<'a> {
                 self.mend_tag();
             }
             false => self.start += 1,
+        }
+    }
+
+    /// Behind a report nothing is mended until another one begins.
+    fn pass_to_root(&mut self) {
+        let rest = self.rest();
+        match memchr(b'<', rest) {
+            Some(0) if is_root(rest) => {
+                self.place = Place::Inside;
+                self.mend_tag();
+            }
+            at => {
+                let next = at.unwrap_or(rest.len()).max(1);
+                self.pass(next);
+            }
         }
     }
 

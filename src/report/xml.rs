@@ -23,6 +23,10 @@ use std::io::{BufRead, Read};
 pub(crate) use window::Window;
 use window::WindowError;
 
+/// The root element.
+const ROOT: &[u8] = b"feedback";
+/// How far is looked ahead for its start tag, and for what comes behind it.
+const ROOT_AHEAD: usize = 1024;
 /// Longest reference between `&` and `;`; the longest HTML name we know is far shorter.
 const REFERENCE_BYTES_MAX: usize = 32;
 /// A namespace longer than this is cut.
@@ -35,8 +39,19 @@ pub(crate) enum Stop {
     Ended { offset: u64 },
     /// Markup that cannot be read.
     Syntax { reason: String, offset: u64 },
+    /// Another report begins before this one has ended; its start tag is what comes next.
+    Next { offset: u64 },
     /// A limit, or the reader's own error: there is nothing to be gained by trying again.
     Fatal(ParseError),
+}
+
+/// What follows a report in its text.
+#[derive(Debug)]
+pub(crate) enum Following {
+    /// Another report, behind what is neither white space nor a declaration nor a comment.
+    Report { garbage: Option<u64> },
+    /// No report; from here on something that is no white space.
+    End { trailing: Option<u64> },
 }
 
 /// Buffers that one text hands to the next.
@@ -81,6 +96,8 @@ pub(crate) struct Tokens<'a> {
     plain_span: Option<(u64, u64)>,
     /// Offset of the token at hand.
     token_from: u64,
+    /// The root was entered: whatever looks like a report begins another one.
+    in_root: bool,
     limits: Limits,
 }
 
@@ -101,6 +118,7 @@ impl<'a> Tokens<'a> {
             prefix: Vec::new(),
             plain_span: None,
             token_from: 0,
+            in_root: false,
             limits: *limits,
         }
     }
@@ -148,7 +166,8 @@ impl<'a> Tokens<'a> {
             let offset = self.offset();
             let garbage = match self.token(warnings)? {
                 Token::Start => {
-                    if local_name(self.open_name()) == b"feedback" {
+                    if local_name(self.open_name()) == ROOT {
+                        self.in_root = true;
                         return Ok(self.root_namespace());
                     }
                     if self.open.last().is_some_and(|open| open.empty) {
@@ -171,16 +190,48 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Looks at what follows the root: anything but white space is worth a warning, and is not read further.
-    pub(crate) fn leave_root(&mut self, warnings: &mut Warnings) {
-        match self.reader.get_mut().skip_space() {
-            Ok(()) if self.reader.get_ref().buffered().is_empty() => {}
-            Ok(()) => warnings.add(WarningKind::TrailingData, "data after feedback", Some(self.offset())),
-            // The report is complete; only what the archive says about itself is wrong.
-            Err(WindowError::Read(error)) => {
-                warnings.add(WarningKind::ArchiveDamaged, &error.to_string(), Some(self.offset()));
+    /// Leaves a report, ended or broken, and goes to the next root element, whatever stands before it: a declaration, the
+    /// end of an element around both, the rest of what is broken. A comment is no place for a report.
+    pub(crate) fn leave_root(&mut self) -> Result<Following, Stop> {
+        self.open.clear();
+        self.names.clear();
+        self.prefix.clear();
+        self.in_root = false;
+        self.skip_space()?;
+        let trailing = (!self.reader.get_ref().buffered().is_empty()).then(|| self.offset());
+        let (mut garbage, mut in_aside) = (None, None::<&[u8]>);
+        loop {
+            self.ensure(ROOT_AHEAD)?;
+            let offset = self.offset();
+            let buffered = self.reader.get_ref().buffered();
+            if buffered.is_empty() {
+                return Ok(Following::End { trailing });
             }
-            Err(WindowError::TokenTooLarge) => {}
+            if let Some(end) = in_aside {
+                let found = memchr::memmem::find(buffered, end).map(|at| at + end.len());
+                in_aside = in_aside.filter(|_| found.is_none());
+                // The end may lie across the edge.
+                let len = found.unwrap_or_else(|| buffered.len().saturating_sub(end.len() - 1).max(1));
+                self.window().advance(len);
+                continue;
+            }
+            if is_root(buffered) {
+                return Ok(Following::Report { garbage });
+            }
+            let text = memchr::memchr(b'<', buffered).unwrap_or(buffered.len());
+            if !buffered[..text].trim_ascii().is_empty() {
+                garbage.get_or_insert(offset);
+            }
+            in_aside = match &buffered[text..] {
+                [b'<', b'!', b'-', b'-', ..] => Some(b"-->"),
+                [b'<', b'?', ..] => Some(b"?>"),
+                [b'<', b'!', ..] => Some(b">"),
+                _ => None,
+            };
+            if text == 0 && in_aside.is_none() {
+                garbage.get_or_insert(offset);
+            }
+            self.window().advance(text.max(1));
         }
     }
 
@@ -198,7 +249,10 @@ impl<'a> Tokens<'a> {
                     warnings.add(WarningKind::DoctypeIgnored, "document type declaration", Some(offset));
                     self.skip_doctype()?;
                 }
-                [b'<', ..] => {
+                buffered @ [b'<', ..] => {
+                    if self.in_root && is_root(buffered) && self.begins_report()? {
+                        return Err(Stop::Next { offset });
+                    }
                     if let Some(token) = self.markup(offset)? {
                         return Ok(token);
                     }
@@ -338,6 +392,19 @@ impl<'a> Tokens<'a> {
         result.map_err(|error| self.fatal(error))
     }
 
+    /// Whether the root element that lies ahead holds what a report begins with: an extension may have one of that name.
+    fn begins_report(&mut self) -> Result<bool, Stop> {
+        self.ensure(ROOT_AHEAD)?;
+        let buffered = self.reader.get_ref().buffered();
+        let buffered = &buffered[..buffered.len().min(ROOT_AHEAD)];
+        let inside = memchr::memchr(b'>', buffered).map_or(&[][..], |at| buffered[at + 1..].trim_ascii_start());
+        let name = inside.strip_prefix(b"<").map_or(&[][..], plain::name);
+        Ok(matches!(
+            Element::of(local_name(name)),
+            Element::Version | Element::ReportMetadata | Element::PolicyPublished
+        ))
+    }
+
     fn check_size(&self) -> Result<(), Stop> {
         if self.token.len() > self.limits.event_bytes_max {
             return Err(self.fatal(WindowError::TokenTooLarge));
@@ -404,6 +471,15 @@ impl<'a> Tokens<'a> {
             offset: self.token_from,
         })
     }
+}
+
+/// Whether the start tag of a root element begins `bytes`.
+pub(crate) fn is_root(bytes: &[u8]) -> bool {
+    let Some(tag) = bytes.strip_prefix(b"<") else {
+        return false;
+    };
+    let name = plain::name(tag);
+    local_name(name) == ROOT && matches!(tag.get(name.len()), Some(b' ' | b'\t' | b'\r' | b'\n' | b'/' | b'>'))
 }
 
 /// What follows the prefix.

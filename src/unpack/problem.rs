@@ -54,6 +54,23 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// What to say where nothing more is known.
+    pub(super) const fn sentence(self) -> &'static str {
+        match self {
+            Self::MimeTooComplex => "it has more parts, or parts inside parts, than are looked at",
+            Self::ArchiveTooComplex => "it has more files, or archives inside archives, than are looked at",
+            Self::TooLarge => "it unpacks to more bytes than are read",
+            Self::TooSlow => "reading it took too long",
+            Self::Empty => "there is nothing in it",
+            Self::EncryptedArchive => "it is encrypted, and could not be opened",
+            Self::UnsupportedFormat => "it is in a format that is not unpacked",
+            Self::ArchiveDamaged => "the archive is damaged, and nothing could be unpacked",
+            Self::NotAReport => "it holds no report",
+        }
+    }
+}
+
 /// What was wrong with the archive around a text; what could be read was given all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Damage {

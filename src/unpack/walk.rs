@@ -74,7 +74,10 @@ impl<'a, 'v> Walk<'a, 'v> {
         self.problems.push(Problem {
             leaf: path.into(),
             reason,
-            detail: label::safe(detail, DETAIL_BYTES_MAX).into(),
+            detail: match detail {
+                "" => reason.sentence().into(),
+                detail => label::safe(detail, DETAIL_BYTES_MAX).into(),
+            },
             offset: place.offset,
         });
     }
@@ -148,7 +151,12 @@ impl<'a, 'v> Walk<'a, 'v> {
             return self.open_archive(leaf, raw, meter, Self::mail_in_leaf);
         }
         if head.trim_ascii().is_empty() && leaf.claims {
-            return self.problem(leaf.path, leaf.place, Reason::Empty, "white space");
+            return self.problem(
+                leaf.path,
+                leaf.place,
+                Reason::Empty,
+                "there is nothing in it but white space",
+            );
         }
         self.not_a_report(leaf, "text");
     }
@@ -237,7 +245,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             Err((reason, detail)) => return self.archive_problem(leaf, reason, &detail),
         };
         if files.is_empty() {
-            return self.archive_problem(leaf, Reason::Empty, "zip without files");
+            return self.archive_problem(leaf, Reason::Empty, "there is no file in this zip");
         }
         if let Err(reason) = self.budget.spend_entries(files.len()) {
             return self.archive_problem(leaf, reason, &format!("{} files", files.len()));

@@ -1,6 +1,7 @@
 //! The end of a report: what is missing is inferred or refused.
 
 use super::{Building, Parsed};
+use crate::report::instant;
 use crate::report::xml::{Element, Stop};
 use crate::report::{Evidence, FileNameFacts, ParseError, ParseErrorKind, Report, SpfScope, WarningKind, Window};
 use sha2::{Digest, Sha256};
@@ -13,10 +14,15 @@ impl Building {
             None => None,
             Some(Stop::Fatal(error)) => return Err(error),
             Some(Stop::Ended { offset }) => Some(("the text ends before the report does".to_owned(), offset)),
+            Some(Stop::Next { offset }) => Some(("another report begins before this one ends".to_owned(), offset)),
             Some(Stop::Syntax { reason, offset }) => Some((reason, offset)),
         };
         let Some((reason, offset)) = broken else {
-            self.complete(hints).map_err(|kind| ParseError { kind, offset: 0 })?;
+            let offset = self.no_date.as_ref().map_or(0, |(_, offset)| *offset);
+            self.complete(hints).map_err(|kind| match kind {
+                ParseErrorKind::NoDateRange(_) => ParseError { kind, offset },
+                kind => ParseError { kind, offset: 0 },
+            })?;
             if self.report.records.is_empty() {
                 self.warn(WarningKind::NoRecords, "report without records", None);
             }
@@ -85,12 +91,9 @@ impl Building {
 
     fn complete_window(&mut self, hints: Option<&FileNameFacts>) -> Result<(), ParseErrorKind> {
         let (begin, end) = (self.begin, self.end);
-        let begin_or_hint = begin
-            .or(hints.map(|facts| facts.window.begin))
-            .ok_or(ParseErrorKind::NoDateRange)?;
-        let end_or_hint = end
-            .or(hints.map(|facts| facts.window.end))
-            .ok_or(ParseErrorKind::NoDateRange)?;
+        let no_date = || ParseErrorKind::NoDateRange(self.no_date.as_ref().map(|(text, _)| text.clone()));
+        let begin_or_hint = begin.or(hints.map(|facts| facts.window.begin)).ok_or_else(no_date)?;
+        let end_or_hint = end.or(hints.map(|facts| facts.window.end)).ok_or_else(no_date)?;
         if begin.is_none() || end.is_none() {
             self.warn(WarningKind::Inferred, "date_range", None);
         }
@@ -104,6 +107,9 @@ impl Building {
                 begin: window.end,
                 end: window.begin,
             };
+        }
+        if window.begin < instant::FIRST_PLAUSIBLE {
+            self.warn(WarningKind::OddDate, "date_range: begins before 2005", None);
         }
         self.report.metadata.window = window;
         Ok(())

@@ -1,6 +1,7 @@
 //! `report_metadata` and `policy_published`.
 
 use super::{Building, Seen};
+use crate::report::instant;
 use crate::report::text::{self, Read};
 use crate::report::xml::{Element, Stop, Tokens};
 use crate::report::{DiscoveryMethod, Policy, WarningKind, normalise_domain_cow};
@@ -54,6 +55,9 @@ pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building) ->
     Ok(())
 }
 
+/// Of a date that cannot be read, this much is shown.
+const DATE_BYTES_MAX: usize = 80;
+
 fn read_date_range(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
@@ -62,15 +66,18 @@ fn read_date_range(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(
             tokens.skip(&mut building.warnings)?;
             continue;
         }
+        let offset = tokens.offset();
         let text = tokens.leaf(&mut building.warnings)?;
-        let instant = match text::instant(text) {
+        let instant = match instant::instant(text) {
             Some(Read::Plain(instant)) => Some(instant),
             Some(Read::Odd(instant)) => {
-                building.warn(WarningKind::OddDate, text, None);
+                building.warn(WarningKind::OddDate, text, Some(offset));
                 Some(instant)
             }
             None => {
-                building.warn(WarningKind::NotANumber, text, None);
+                building.warn(WarningKind::NotANumber, text, Some(offset));
+                let (shown, _) = text::cut(text, DATE_BYTES_MAX);
+                building.no_date.get_or_insert_with(|| (shown.into(), offset));
                 None
             }
         };

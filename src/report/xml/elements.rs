@@ -1,6 +1,6 @@
 //! Elements and their texts, from tokens or, in their plainest form, straight from the window.
 
-use super::{Element, Open, Stop, Token, Tokens, WindowError, plain, text};
+use super::{Element, Open, ROOT, Stop, Token, Tokens, WindowError, plain, text};
 use crate::report::{WarningKind, Warnings};
 
 impl Tokens<'_> {
@@ -169,7 +169,8 @@ impl Tokens<'_> {
         }
         let name = &rest[..name_len];
         let known = Element::of(name);
-        if known == Element::Other && !plain::is_name(name) {
+        // The long way knows what else a root may be.
+        if known == Element::Other && (!plain::is_name(name) || name == ROOT) {
             return Ok(None);
         }
         self.open.push(Open {

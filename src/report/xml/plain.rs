@@ -92,6 +92,12 @@ pub(super) fn tag_name(bytes: &[u8]) -> Option<(usize, bool)> {
     (len > 0).then_some((len, empty))
 }
 
+/// The name that begins `bytes`, with its prefix; empty if there is none.
+pub(super) fn name(bytes: &[u8]) -> &[u8] {
+    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    &bytes[..bytes.iter().take(128).take_while(is_name).count()]
+}
+
 /// Whether `name` is of letters, digits and underscores and does not begin with a digit.
 pub(super) fn is_name(name: &[u8]) -> bool {
     !name[0].is_ascii_digit() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
