@@ -1,5 +1,6 @@
 //! Reading bodies and parameters field by field: every mistake is named, not only the first one.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -11,14 +12,17 @@ use serde_json::{Map, Value};
 
 use super::error::{ApiError, FieldError};
 use super::gate::SignedIn;
+use super::json;
 
 /// The pattern of text without control characters.
 pub(super) const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 
-/// The parameters of a query string. Those nobody asks for are ignored; of a repeated one the last counts.
+/// The parameters of a query string. Those nobody asks for are ignored; one that is asked for and repeated is a mistake.
 #[derive(Debug)]
 pub(super) struct Parameters {
     pairs: Vec<(String, String)>,
+    /// Names that appear more than once, until they are asked for.
+    repeated: BTreeSet<String>,
     errors: Vec<FieldError>,
     /// The web page asks, in this process.
     of_page: bool,
@@ -35,10 +39,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Query(pairs) = Query::from_request_parts(parts, state)
+        let Query(pairs): Query<Vec<(String, String)>> = Query::from_request_parts(parts, state)
             .await
             .map_err(|_| ApiError::invalid_request("The query string cannot be read"))?;
         Ok(Self {
+            repeated: repeated(&pairs),
             pairs,
             errors: Vec::new(),
             of_page: parts.extensions.get::<SignedIn>().is_some(),
@@ -53,7 +58,10 @@ impl Parameters {
     }
 
     /// The parameter's text.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&mut self, name: &str) -> Option<&str> {
+        if self.repeated.remove(name) {
+            self.refuse(name, "must not appear more than once");
+        }
         let pair = self.pairs.iter().rev().find(|(other, _)| other == name);
         pair.map(|(_, text)| text.as_str())
     }
@@ -124,16 +132,17 @@ impl<S: Send + Sync> FromRequest<S> for Members {
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|_| ApiError::invalid_request("The body cannot be read"))?;
-        let value = serde_json::from_slice(&body).map_err(|error| {
+        let (value, repeated) = json::parse(&body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             ApiError::invalid_request(format!("The body is not valid JSON (line {line}, column {column})"))
         })?;
         let Value::Object(members) = value else {
             return Err(ApiError::invalid_request("The body must be a JSON object"));
         };
+        let twice = |path: &String| FieldError::new(path, "must not appear more than once");
         Ok(Self {
             members,
-            errors: Vec::new(),
+            errors: repeated.iter().map(twice).collect(),
         })
     }
 }
@@ -252,6 +261,12 @@ impl Members {
     }
 }
 
+fn repeated(pairs: &[(String, String)]) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let twice = pairs.iter().filter(|(name, _)| !seen.insert(name));
+    twice.map(|(name, _)| name.clone()).collect()
+}
+
 /// An answer names no more unknown fields than this, and of each no more bytes than that.
 const UNKNOWN_NAMED_MAX: usize = 20;
 const NAME_BYTES_MAX: usize = 100;
@@ -268,8 +283,9 @@ mod tests {
 
     fn parameters(query: &str) -> Parameters {
         let uri = format!("/?{query}").parse().unwrap();
-        let Query(pairs) = Query::try_from_uri(&uri).unwrap();
+        let Query(pairs): Query<Vec<(String, String)>> = Query::try_from_uri(&uri).unwrap();
         Parameters {
+            repeated: repeated(&pairs),
             pairs,
             errors: Vec::new(),
             of_page: false,
@@ -297,11 +313,30 @@ mod tests {
     }
 
     #[test]
-    fn absent_parameters_are_no_mistake_and_the_last_of_a_repeated_one_counts() {
-        let mut parameters = parameters("n=x&n=3&unknown=1");
+    fn absent_parameters_are_no_mistake() {
+        let mut parameters = parameters("n=3&unknown=1&unknown=2");
         assert_eq!(parameters.number("n", 1..=10), Some(3));
         assert_eq!(parameters.number("m", 1..=10), None);
         assert!(parameters.finish().is_ok());
+    }
+
+    #[test]
+    fn a_parameter_that_appears_twice_is_a_mistake() {
+        for query in ["n=2&n=3", "n=3&n=3", "n=2&other=1&%6E=3", "n=&n=3"] {
+            let mut parameters = parameters(query);
+            parameters.number("n", 1..=10);
+            parameters.number("n", 1..=10);
+            assert_eq!(
+                parameters
+                    .errors
+                    .iter()
+                    .filter(|error| error.error.contains("more than once"))
+                    .count(),
+                1,
+                "{query}"
+            );
+            assert!(parameters.finish().is_err(), "{query}");
+        }
     }
 
     #[test]

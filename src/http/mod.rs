@@ -21,6 +21,7 @@ mod figures;
 mod gate;
 mod idempotency;
 mod inbound;
+mod json;
 mod key_uses;
 mod openapi;
 mod overview;

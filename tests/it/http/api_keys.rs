@@ -151,3 +151,66 @@ async fn the_last_use_is_written_now_and_then() {
     }
     assert_eq!(used().await, Some(NOW + 300_000));
 }
+
+/// RFC 8259 leaves open which of two members counts: neither does here.
+#[tokio::test]
+async fn what_is_said_twice_is_refused() {
+    let app = TestApp::start().await;
+    let domain = app.add_domain("example.com").await;
+    for (method, path, body, field) in [
+        (
+            "POST",
+            "/api-keys",
+            r#"{"name":"x","permission":"read_only","permission":"full_access"}"#,
+            "permission",
+        ),
+        (
+            "POST",
+            "/api-keys",
+            r#"{"name":"x","name":"x","permission":"read_only"}"#,
+            "name",
+        ),
+        (
+            "POST",
+            "/domains",
+            r#"{"name":"a.example","n\u0061me":"b.example"}"#,
+            "name",
+        ),
+        (
+            "PATCH",
+            &format!("/domains/{domain}"),
+            r#"{"catch_all":true,"catch_all":false}"#,
+            "catch_all",
+        ),
+        (
+            "POST",
+            "/domains",
+            r#"{"name":"a.example","more":{"x":1,"x":2}}"#,
+            "more.x",
+        ),
+    ] {
+        let ask = Ask::new(method, path).key(&app.key).body("application/json", body);
+        let answer = app.send(ask).await.expect(422);
+        let fields = answer["fields"].as_array().unwrap();
+        let named = fields.iter().find(|one| one["field"] == field);
+        assert_eq!(named.unwrap()["error"], "must not appear more than once", "{body}");
+    }
+    for query in ["days=7&days=30", "page=1&page=2", "from=2026-03-01&from=2026-03-02"] {
+        let answer = app
+            .get(&format!("/domains/{domain}/dmarc/sources?{query}"))
+            .await
+            .expect(422);
+        assert_eq!(
+            answer["fields"][0]["error"], "must not appear more than once",
+            "{query}"
+        );
+    }
+    app.get("/overview?other=1&other=2").await.expect(200);
+    assert_eq!(
+        app.get("/api-keys").await.expect(200)["api_keys"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
