@@ -150,7 +150,7 @@ fn parse_with<'a>(
             each(Err(ParseError { kind, offset: from }));
             break;
         }
-        let (mut building, mut stop) = Building::run(&mut reading.tokens, limits, scratch);
+        let (mut building, mut stop) = reading.run(limits, scratch);
         if let Some(offset) = garbage.take() {
             building.warn(WarningKind::LeadingGarbage, "text between two reports", Some(offset));
         }
@@ -163,32 +163,13 @@ fn parse_with<'a>(
                 }
             }
         }
-        let is_last = matches!(stop, Some(Stop::Ended { .. } | Stop::Fatal(_)));
-        let following = if is_last {
-            Ok(Following::End { trailing: None })
-        } else {
-            reading.tokens.leave_root()
-        };
-        if let Err(Stop::Fatal(error)) = &following {
-            building.warn(
-                WarningKind::ArchiveDamaged,
-                &error.kind.to_string(),
-                Some(reading.base + error.offset),
-            );
-        }
-        if let (None, Ok(Following::End { trailing: Some(offset) })) = (&stop, &following) {
-            building.warn(
-                WarningKind::TrailingData,
-                "data after feedback",
-                Some(reading.base + offset),
-            );
-        }
+        let following = reading.leave(&mut building, stop.as_ref());
         let result = building.finish(stop, hints);
         count += 1;
         failed += usize::from(result.is_err());
         each(result);
         match following {
-            Ok(Following::Report { garbage: found }) => garbage = found.map(|offset| reading.base + offset),
+            Ok(Following::Report { garbage: found }) => garbage = found,
             Ok(Following::End { .. }) => break,
             // The report is complete; what comes behind it could not be read.
             Err(Stop::Fatal(error)) => {
@@ -222,6 +203,41 @@ impl<'a> Reading<'a> {
         self.base + self.tokens.offset()
     }
 
+    /// Reads one report to its end or as far as it goes.
+    fn run(&mut self, limits: &Limits, scratch: &mut Scratch) -> (Building, Option<Stop>) {
+        let (mut building, stop) = Building::run(&mut self.tokens, limits, scratch);
+        building.warnings.shift(self.base);
+        if let Some((_, offset)) = &mut building.no_date {
+            *offset += self.base;
+        }
+        (building, stop.map(|stop| stop.shifted(self.base)))
+    }
+
+    /// Goes on to the next report, and notes what stands behind the one that was read.
+    fn leave(&mut self, building: &mut Building, stop: Option<&Stop>) -> Result<Following, Stop> {
+        if matches!(stop, Some(Stop::Ended { .. } | Stop::Fatal(_))) {
+            return Ok(Following::End { trailing: None });
+        }
+        let base = self.base;
+        match self.tokens.leave_root().map_err(|stop| stop.shifted(base)) {
+            Ok(Following::Report { garbage }) => Ok(Following::Report {
+                garbage: garbage.map(|offset| base + offset),
+            }),
+            Ok(following) => {
+                if let (None, Following::End { trailing: Some(offset) }) = (stop, &following) {
+                    building.warn(WarningKind::TrailingData, "data after feedback", Some(base + offset));
+                }
+                Ok(following)
+            }
+            Err(stop) => {
+                if let Stop::Fatal(error) = &stop {
+                    building.warn(WarningKind::ArchiveDamaged, &error.kind.to_string(), Some(error.offset));
+                }
+                Err(stop)
+            }
+        }
+    }
+
     /// Reads a report whose markup is broken, and that begins at `from`, a second time; gives what is the better of the two
     /// readings. What follows is read through [`Repair`] too.
     fn mend(
@@ -241,7 +257,7 @@ impl<'a> Reading<'a> {
         let mended = Tokens::new(Box::new(Repair::new(text, limits)), limits, Buffers::default());
         scratch.buffers = std::mem::replace(&mut self.tokens, mended).into_buffers();
         (self.base, self.is_mended) = (from, true);
-        let (mut second, second_stop) = Building::run(&mut self.tokens, limits, scratch);
+        let (mut second, second_stop) = self.run(limits, scratch);
         // Where the damage cannot be mended, the second reading may end earlier than the first.
         if second_stop.is_some() && second.report.records.len() < building.report.records.len() {
             return Ok((building, Some(Stop::Syntax { reason, offset })));

@@ -122,6 +122,12 @@ impl Warnings {
         }
     }
 
+    /// Moves the places of all by so many bytes.
+    pub(crate) fn shift(&mut self, bytes: u64) {
+        let offsets = self.kept.iter_mut().filter_map(|warning| warning.offset.as_mut());
+        offsets.for_each(|offset| *offset += bytes);
+    }
+
     /// The kept warnings, in the order they arose.
     pub fn kept(&self) -> &[Warning] {
         &self.kept

@@ -45,6 +45,17 @@ pub(crate) enum Stop {
     Fatal(ParseError),
 }
 
+impl Stop {
+    /// The same, so many bytes later.
+    pub(crate) fn shifted(mut self, bytes: u64) -> Self {
+        match &mut self {
+            Self::Ended { offset } | Self::Syntax { offset, .. } | Self::Next { offset } => *offset += bytes,
+            Self::Fatal(error) => error.offset += bytes,
+        }
+        self
+    }
+}
+
 /// What follows a report in its text.
 #[derive(Debug)]
 pub(crate) enum Following {

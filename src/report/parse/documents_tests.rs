@@ -159,6 +159,16 @@ fn a_date_that_cannot_be_read_is_shown_with_its_place() {
     assert_eq!(error.kind.word(), "no_date_range");
     assert!(error.kind.to_string().contains("\"12.13.2026\""), "{error}");
     assert_eq!(error.offset as usize, text.find("12.13.2026").unwrap());
+    // Behind a report that was mended, too: only what was mended moves it.
+    let odd = report(1).replace("r@example.net", "<r@example.net>");
+    let text = format!("{}{odd}{}", report(3), report(2).replace("1700092799", "12.13.2026"));
+    let error = all(&text, 64).remove(2).unwrap_err();
+    let at = text.find("12.13.2026").unwrap();
+    assert!(
+        (at..at + 10).contains(&(error.offset as usize)),
+        "{} {at}",
+        error.offset
+    );
     let long = report(1).replace("1700006400", &"integer ".repeat(50));
     assert!(all(&long, 64)[0].as_ref().unwrap_err().to_string().len() < 250);
 }
