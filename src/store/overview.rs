@@ -91,8 +91,8 @@ impl Store {
         Ok(last)
     }
 
-    /// The policy in the report that came last about each of these domains, and when it came.
-    pub async fn latest(&self, domains: &[DomainId]) -> Result<HashMap<DomainId, Latest>, StoreError> {
+    /// The policy in the newest report about each of these domains, until when that report is, and when the last one came.
+    pub async fn latest(&self, domains: &[DomainId], now: Millis) -> Result<HashMap<DomainId, Latest>, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let mut latest = HashMap::with_capacity(domains.len());
