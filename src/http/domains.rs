@@ -9,13 +9,13 @@ use tokio::time::{Duration, timeout};
 
 use super::domain_body::{DomainBody, DomainList, VerifyBody};
 use super::domain_input::{DomainInput, DomainPatch, IpInput};
-use super::error::ApiError;
+use super::error::{ApiError, FieldError};
 use super::fields::Members;
 use super::gate::Client;
 use super::idempotency::Seed;
 use super::owned::OwnedDomain;
 use super::state::AppState;
-use crate::domains::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};
+use crate::domains::{Conflict, DomainNames, IDENTIFIER_RANDOM_BYTES, NameField, conflicts, public_id, rua_token};
 use crate::store::{AccountId, Domain, DomainChanges, IpId, NewDomain, StoreError};
 
 /// The answer to a removal.
@@ -42,6 +42,13 @@ pub(super) async fn create(
     members: Members,
 ) -> Result<(StatusCode, Json<DomainBody>), ApiError> {
     let input = DomainInput::read(members)?;
+    let names = DomainNames {
+        name: &input.name,
+        region: input.region,
+        custom_return_path: input.custom_return_path.as_ref(),
+        tracking_domain: None,
+    };
+    check_together(&state, client.account, names, |_| true).await?;
     // A try whose first one was cut off after the commit finds by its id that the domain is its own.
     let random_id = seed.map_or_else(random, |Extension(Seed(seed))| Ok(seed))?;
     let new = NewDomain {
@@ -85,6 +92,13 @@ pub(super) async fn update(
         return body(&state, domain).await;
     }
     let now = state.clock.now();
+    let wanted = changes.clone().applied_to(domain.clone(), now);
+    let is_changed = |field| match field {
+        NameField::Name => false,
+        NameField::CustomReturnPath => wanted.custom_return_path != domain.custom_return_path,
+        NameField::TrackingDomain => wanted.tracking_domain != domain.tracking_domain,
+    };
+    check_together(&state, domain.account, DomainNames::from(&wanted), is_changed).await?;
     let changed = state
         .store
         .update_domain(domain.account, domain.id, changes, now)
@@ -139,6 +153,31 @@ pub(super) async fn release_ip(
         .release_ip(domain.account, domain.id, state.clock.now())
         .await?;
     Ok(Json(Success { success: true }))
+}
+
+/// Refuses settings that no zone could publish beside each other, or beside those of the account's other domains. What the
+/// request does not change is not its mistake.
+async fn check_together(
+    state: &AppState,
+    account: AccountId,
+    names: DomainNames<'_>,
+    is_changed: impl Fn(NameField) -> bool,
+) -> Result<(), ApiError> {
+    let at = [Some(names.name), names.custom_return_path, names.tracking_domain];
+    let mut others = state.store.domains_at_names(account, at).await?;
+    others.retain(|other| other.name != *names.name);
+    let mut refused: Vec<FieldError> = Vec::new();
+    for Conflict { fields, says } in conflicts(names, &others, state.domains.names()) {
+        for field in fields.into_iter().filter(|field| is_changed(*field)) {
+            if !refused.iter().any(|error| error.field == field.word()) {
+                refused.push(FieldError::new(field.word(), &says));
+            }
+        }
+    }
+    match refused.is_empty() {
+        true => Ok(()),
+        false => Err(ApiError::unprocessable(refused)),
+    }
 }
 
 fn missing() -> ApiError {

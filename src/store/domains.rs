@@ -56,6 +56,22 @@ impl Store {
         .await
     }
 
+    /// Domains of the account that are one of these names, or whose settings point one of them elsewhere; at most a hundred.
+    pub async fn domains_at_names(
+        &self,
+        account: AccountId,
+        names: [Option<&DomainName>; 3],
+    ) -> Result<Vec<Domain>, StoreError> {
+        let mut args = Args::default().int(account.0);
+        for name in names {
+            // No domain has an empty name.
+            args = args.text(name.map_or("", DomainName::as_str));
+        }
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("domains_at_names"), args).await?;
+        rows.iter().map(domain).collect()
+    }
+
     /// The account's domain row.
     pub async fn domain_by_id(&self, account: AccountId, id: DomainId) -> Result<Option<Domain>, StoreError> {
         self.one_domain(sql!("domain_by_id"), Args::default().int(account.0).int(id.0))

@@ -612,7 +612,7 @@ impl Totals {
 
 impl DomainChanges {
     /// The domain as it is after these changes, made at `now`.
-    pub(super) fn applied_to(self, domain: Domain, now: Millis) -> Domain {
+    pub fn applied_to(self, domain: Domain, now: Millis) -> Domain {
         Domain {
             tls_mode: self.tls_mode.unwrap_or(domain.tls_mode),
             open_tracking: self.open_tracking.unwrap_or(domain.open_tracking),
