@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{App, make_private_dir, options};
 use crate::config::Role;
 use crate::ingest::Addresses;
-use crate::origin::smtp::{Listener, Protocol};
+use crate::origin::smtp::{Listener, Protocol, Tls, TlsFiles};
 use crate::store::Mode;
 
 /// File descriptors for everything but connections.
@@ -29,7 +29,17 @@ impl App {
         if !self.does(Role::Smtp) || (smtp.listen.is_empty() && smtp.lmtp_listen.is_empty()) {
             return Ok(None);
         }
-        let options = options::smtp(&self.config)?;
+        let mut options = options::smtp(&self.config)?;
+        // Mail that is encrypted with another certificate is better than none: senders of reports take any.
+        if let Some(files @ TlsFiles::Given { .. }) = &options.tls
+            && let Err(error) = Tls::open(files)
+        {
+            tracing::error!(
+                %error,
+                "smtp.certificate cannot be used; mail is received with a self-signed one until the next start"
+            );
+            options.tls = options::self_signed(&self.config);
+        }
         make_private_dir(&self.config.database.dir)?;
         self.ensure_mail_account().await?;
         allow_connections(options.connections.total_max);

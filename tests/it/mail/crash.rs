@@ -242,7 +242,7 @@ async fn lose_mail(folder: &std::path::Path) {
     let (clock, metrics) = (Clock::system(), Metrics::new());
     let (intake, _) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
     let names = AddressNames {
-        rua_hosts: vec!["rua.tallymark.example".to_owned()],
+        rua_hosts: vec!["rua.tally.example".to_owned()],
         ..AddressNames::default()
     };
     let mut options = SmtpOptions::new("mx.example", folder);

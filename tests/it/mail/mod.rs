@@ -34,7 +34,7 @@ impl Installation {
             .unwrap();
         store.close().await;
         Self {
-            rua: format!("{}@rua.tallymark.example", domain.rua_token),
+            rua: format!("{}@rua.tally.example", domain.rua_token),
             domain: domain.id,
             folder,
         }
@@ -57,6 +57,8 @@ impl Installation {
     pub fn settings(&self, command: &mut Command) {
         command.env("TALLYMARK__DATABASE__DIR", self.path());
         command.env("TALLYMARK__PROVENANCE__CHECK", "false");
+        command.env("TALLYMARK__SERVICE__HOST", "tally.example");
+        command.env("TALLYMARK__SERVICE__RUA_HOST", "rua.tally.example");
         command.env("TALLYMARK__SMTP__FREE_DISK_BYTES_MIN", "1");
     }
 
@@ -114,6 +116,7 @@ pub fn free_port() -> SocketAddr {
 /// A program that serves, and is killed when the test has done with it.
 pub struct Program {
     child: Child,
+    pub http: SocketAddr,
     pub smtp: SocketAddr,
     pub lmtp: SocketAddr,
     /// What it logs. To be read, or to be kept short: a full pipe holds the program up.
@@ -145,6 +148,7 @@ impl Program {
                 .unwrap_or_else(|| panic!("{command:?} did not start"))
         };
         Self {
+            http: at("http"),
             smtp: at("smtp"),
             lmtp: at("lmtp"),
             log,
