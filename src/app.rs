@@ -83,12 +83,15 @@ impl App {
             make_private_dir(dir)?;
         }
         // Before the database: a setting that is wrong shall not make one.
-        let options = options::intake(&config, options::authenticator(&config)?);
+        let options = options::intake(&config, options::authenticator(&config));
         let store = Store::open_with(location.clone(), options::connections(&config))
             .await
             .with_context(|| format!("database {location}"))?;
         let metrics = Metrics::new();
         let domains = domain_options::domains(&config, &store).await?;
+        if let Some(trouble) = &domains.key_trouble {
+            tracing::warn!("{trouble}");
+        }
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), domains);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
@@ -215,6 +218,13 @@ impl App {
             tracing::error!("the intake broke down while it was stopping");
         }
         self.store.close().await;
+    }
+
+    /// Says in the log what the operator has to set before everything works.
+    pub fn log_advice(&self) {
+        for advice in self.domains.names().advice() {
+            tracing::warn!("{advice}");
+        }
     }
 
     /// The host names that domains must point to.

@@ -163,6 +163,16 @@ impl Dns {
         }))
     }
 
+    /// Whether there is such a name, whatever it has.
+    ///
+    /// # Errors
+    /// [`Unanswered`]; that there is none is `false`.
+    pub async fn exists(&self, name: &str, freshness: Freshness) -> Result<bool, Unanswered> {
+        let fqdn = Name::from_ascii(format!("{name}.")).map_err(|_| Unanswered::NoName)?;
+        let (answer, is_there) = self.ask(fqdn, RecordType::A, freshness).await;
+        Ok(!answer?.is_empty() || is_there)
+    }
+
     /// The addresses of a name.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ impl Serving {
         command.env("TALLYMARK__DATABASE__DIR", folder.path());
         command.env("TALLYMARK__LOG__FILTER", "warn");
         command.env("TALLYMARK__PROVENANCE__CHECK", check.to_string());
+        command.env("TALLYMARK__SERVICE__RUA_HOST", "rua.tally.example");
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program");
         let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let port = lines
@@ -51,7 +52,7 @@ impl Serving {
             .find_map(|line| line.rsplit_once("smtp://0.0.0.0:")?.1.parse::<u16>().ok());
         Self {
             smtp: SocketAddr::from(([127, 0, 0, 1], port.expect("it says where it listens"))),
-            rua: format!("{token}@rua.tallymark.example"),
+            rua: format!("{token}@rua.tally.example"),
             folder,
             child,
         }

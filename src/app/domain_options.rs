@@ -12,7 +12,7 @@ const MASTER_KEY_FILE: &str = "master.key";
 /// The host names that domains must point to, and what they must publish.
 pub(super) fn service_names(config: &Config) -> ServiceNames {
     let service = &config.service;
-    let mut names = ServiceNames::of_one_node(service.host.name(), service.rua_host.name());
+    let mut names = ServiceNames::new(service.host.name(), service.rua_host.name());
     for (region, hosts) in &service.regions {
         let region = match region {
             RegionName::EuWest1 => Region::EuWest1,
@@ -26,8 +26,8 @@ pub(super) fn service_names(config: &Config) -> ServiceNames {
             (&mut theirs.inbound_host, &hosts.inbound_host),
             (&mut theirs.bounce_host, &hosts.bounce_host),
         ] {
-            if let Some(given) = given {
-                *host = given.name().to_string();
+            if let Some(given) = given.name() {
+                *host = Some(given.to_string());
             }
         }
     }
@@ -40,24 +40,26 @@ pub(super) fn service_names(config: &Config) -> ServiceNames {
         RequiredRecord::Mx => Purpose::Mx,
         RequiredRecord::Bimi => Purpose::Bimi,
     });
-    names.required = required.collect();
+    let required: Vec<_> = required.collect();
+    if !required.is_empty() {
+        names.required = required;
+    }
     names
 }
 
 /// Everything. Without name servers nothing is checked, and without keys no domain gets one: both are said in the log.
 pub(super) async fn domains(config: &Config, store: &Store) -> anyhow::Result<DomainsOptions> {
-    anyhow::ensure!(
-        !config.domains.required.is_empty(),
-        "domains.required is empty: name at least one record, as in [\"dmarc\"]"
-    );
     let dns = Dns::new(&DnsOptions {
         servers: config.domains.resolvers.clone(),
         in_flight_max: config.domains.questions_in_flight_max,
         ..DnsOptions::default()
     });
     let dns = dns.inspect_err(|error| tracing::warn!(%error, "domains cannot be checked; set domains.resolvers"));
+    let keys = Keys::of(config, store).await?;
     Ok(DomainsOptions {
-        keyring: keyring(config, store).await?,
+        key_trouble: keys.warning(store).await?,
+        keyring: keys.keyring,
+        new_key_file: keys.new_file,
         dns: dns.ok(),
         domains_in_flight_max: config.domains.domains_in_flight_max,
         domains_per_second_max: config.domains.domains_per_second_max,
@@ -65,12 +67,27 @@ pub(super) async fn domains(config: &Config, store: &Store) -> anyhow::Result<Do
     })
 }
 
-/// The keys that the settings name, or those of the file. It is made if it is missing, but not if the database holds
-/// something that was encrypted with another; and not on a node that shares its database: each would make its own.
-async fn keyring(config: &Config, store: &Store) -> anyhow::Result<Option<Keyring>> {
-    let given = &config.domains.master_keys;
-    let sealed = store.sealed_dkim_keys(i64::MIN, 1).await?;
-    let keyring = if given.is_empty() {
+/// What DKIM keys are encrypted with. Without it they are lost, and everything else works.
+#[derive(Default)]
+struct Keys {
+    keyring: Option<Keyring>,
+    /// Where one is made when it is needed.
+    new_file: Option<PathBuf>,
+    /// Why there is none.
+    reason: Option<String>,
+}
+
+impl Keys {
+    /// The keys that the settings name, or those of the file. It is made if it is missing, but not yet if the database holds
+    /// something that was encrypted with another; and not on a node that shares its database: each would make its own.
+    async fn of(config: &Config, store: &Store) -> anyhow::Result<Self> {
+        let given = &config.domains.master_keys;
+        if !given.is_empty() {
+            let keyring = Keyring::of(given.iter().map(String::as_str), "domains.master_keys");
+            return Ok(Self::from(
+                keyring.map_err(|error| format!("domains.master_keys: {error}")),
+            ));
+        }
         let file = &config.domains.master_key_file;
         let path = if file.as_os_str().is_empty() {
             config.database.dir.join(MASTER_KEY_FILE)
@@ -78,27 +95,74 @@ async fn keyring(config: &Config, store: &Store) -> anyhow::Result<Option<Keyrin
             PathBuf::from(file)
         };
         match Keyring::read(&path) {
-            Err(KeyringError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                if !sealed.is_empty() {
-                    let place = path.display().to_string();
-                    return Err(KeyringError::Foreign { place }.into());
-                }
-                if matches!(super::database(config)?, Location::Server(_)) {
-                    tracing::warn!("no DKIM keys are made: set domains.master_keys, the same on every node");
-                    return Ok(None);
-                }
-                make(&path)?
-            }
-            read => read?,
+            Ok(keyring) => return Ok(Self::from(Ok(keyring))),
+            Err(KeyringError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error @ KeyringError::File { .. }) => return Ok(Self::from(Err(error.to_string()))),
+            Err(error) => return Ok(Self::from(Err(format!("{}: {error}", path.display())))),
         }
-    } else {
-        Keyring::of(given.iter().map(String::as_str), "domains.master_keys")?
-    };
-    for (_, _, sealed) in &sealed {
-        keyring.knows(sealed)?;
+        let is_shared = matches!(super::database(config)?, Location::Server(_));
+        if !store.sealed_dkim_keys(i64::MIN, 1).await?.is_empty() {
+            return Ok(Self {
+                keyring: None,
+                reason: Some(format!("{} is missing", path.display())),
+                new_file: (!is_shared).then_some(path),
+            });
+        }
+        if is_shared {
+            tracing::warn!("no DKIM keys are made: set domains.master_keys, the same on every node");
+            return Ok(Self::default());
+        }
+        Ok(Self::from(make(&path).map_err(|error| error.to_string())))
     }
-    Ok(Some(keyring))
+
+    /// What is lost, one sentence for the operator.
+    async fn warning(&self, store: &Store) -> anyhow::Result<Option<String>> {
+        let sealed = store.sealed_dkim_keys(i64::MIN, LOOKED_AT).await?;
+        let is_known = |sealed: &[u8]| {
+            self.keyring
+                .as_ref()
+                .is_some_and(|keyring| keyring.knows(sealed).is_ok())
+        };
+        let lost = sealed.iter().filter(|(_, _, sealed)| !is_known(sealed)).count();
+        let reason = match &self.reason {
+            Some(reason) => reason.clone(),
+            None if lost == 0 => return Ok(None),
+            None => "the master key is another one than that they were encrypted with".to_owned(),
+        };
+        if lost == 0 {
+            return Ok(Some(format!(
+                "domains get no DKIM keys: {reason}. Everything else works."
+            )));
+        }
+        let count = match lost {
+            1 => "1 private DKIM key is".to_owned(),
+            _ if lost == LOOKED_AT as usize => format!("{lost} or more private DKIM keys are"),
+            _ => format!("{lost} private DKIM keys are"),
+        };
+        Ok(Some(format!(
+            "{count} lost: {reason}. Everything else works. Bring the old master key back, or \
+             replace each key with `tallymark domains dkim-key --renew DOMAIN`; the DKIM record of a domain says whether its \
+             key is lost."
+        )))
+    }
 }
+
+impl From<Result<Keyring, String>> for Keys {
+    fn from(keyring: Result<Keyring, String>) -> Self {
+        let (keyring, reason) = match keyring {
+            Ok(keyring) => (Some(keyring), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        Self {
+            keyring,
+            reason,
+            new_file: None,
+        }
+    }
+}
+
+/// Encrypted keys of which it is seen at the start whether they can be decrypted.
+const LOOKED_AT: u32 = 200;
 
 fn make(path: &Path) -> anyhow::Result<Keyring> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {

@@ -103,11 +103,11 @@ pub(super) fn intake(config: &Config, authenticator: Option<Authenticator>) -> I
     }
 }
 
-/// Checks who mail is from; `None` if the settings do not want it.
-pub(super) fn authenticator(config: &Config) -> anyhow::Result<Option<Authenticator>> {
+/// Checks who mail is from; `None` if the settings do not want it, or there are no name servers to ask.
+pub(super) fn authenticator(config: &Config) -> Option<Authenticator> {
     let provenance = &config.provenance;
     if !provenance.check {
-        return Ok(None);
+        return None;
     }
     let options = AuthenticatorOptions {
         servers: provenance.resolvers.clone(),
@@ -119,14 +119,17 @@ pub(super) fn authenticator(config: &Config) -> anyhow::Result<Option<Authentica
         mails_max: provenance.mails_max,
         cached_answers_max: provenance.cached_answers_max,
     };
-    let authenticator =
-        Authenticator::new(options).context("name them in provenance.resolvers, or switch provenance.check off")?;
-    Ok(Some(authenticator))
+    // Reports are taken without it: who they are from is unknown then.
+    let authenticator = Authenticator::new(options).inspect_err(|error| {
+        tracing::warn!(%error, "mail is taken without asking who it is from; set provenance.resolvers");
+    });
+    authenticator.ok()
 }
 
 /// The names under which mail is received.
 pub(super) fn address_names(config: &Config) -> AddressNames {
-    let mut rua_hosts: Vec<_> = service_names(config).regions.map(|region| region.rua_host).into();
+    let regions = service_names(config).regions;
+    let mut rua_hosts: Vec<_> = regions.into_iter().filter_map(|region| region.rua_host).collect();
     rua_hosts.dedup();
     AddressNames {
         host: smtp_host(config),
@@ -137,11 +140,18 @@ pub(super) fn address_names(config: &Config) -> AddressNames {
 }
 
 fn smtp_host(config: &Config) -> String {
-    if config.smtp.host.is_empty() {
-        config.service.host.name().to_string()
-    } else {
-        config.smtp.host.clone()
+    let service = &config.service;
+    let named = service.host.name().or(service.rua_host.name());
+    match (config.smtp.host.as_str(), named) {
+        ("", Some(name)) => name.to_string(),
+        ("", None) => machine_name(),
+        (host, _) => host.to_owned(),
     }
+}
+
+/// The certificate that is made where none is given.
+pub(super) fn self_signed(config: &Config) -> Option<TlsFiles> {
+    SmtpOptions::new(&smtp_host(config), &config.database.dir).tls
 }
 
 /// Receiving mail: what the listeners are told.
@@ -212,8 +222,13 @@ pub(super) fn retention(config: &Config) -> Retention {
 
 /// Which node this is, for people.
 pub(super) fn node_name(config: &Config) -> String {
-    if !config.node.name.is_empty() {
-        return config.node.name.clone();
+    if config.node.name.is_empty() {
+        machine_name()
+    } else {
+        config.node.name.clone()
     }
+}
+
+fn machine_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -1,5 +1,6 @@
 //! What the commands share: the settings, the clock, the database, and finding an account or a domain by name.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -36,7 +37,14 @@ impl Context {
 
     /// The database and the intake, made if they are missing.
     pub async fn open(self) -> anyhow::Result<App> {
-        App::open(self.config, self.clock).await
+        let app = App::open(self.config, self.clock).await?;
+        // `serve` has said it in its log.
+        if let Some(trouble) = app.domains.key_trouble()
+            && !tracing::dispatcher::has_been_set()
+        {
+            writeln!(std::io::stderr(), "warning: {trouble}")?;
+        }
+        Ok(app)
     }
 
     /// The database and the intake of an installation that must be there: asking an empty one about its reports

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use super::Context;
 use super::context::{account, account_or_first, domain, domain_name};
-use super::text::{Align, Table, counted};
+use super::text::{Align, Table, counted, escape};
 use crate::app::App;
 use crate::clock;
-use crate::domains::rua_address;
-use crate::store::{Account, StoreError};
+use crate::domains::{DnsRecord, DomainNames, Purpose, ServiceNames, conflicts, rua_address};
+use crate::store::{Account, Domain, DomainStatus, Region, StoreError};
 
 /// Add, list and remove the domains whose reports are counted.
 #[derive(Debug, clap::Subcommand)]
@@ -19,8 +19,8 @@ pub enum Command {
 Example:
   tallymark domains add example.com
 
-Prints the address that the domain's _dmarc record must list. Reports about subdomains belong to the
-closest domain that was added.")]
+Prints the address that the domain's _dmarc record must list; `tallymark domains check` then says what the
+record looks like. Reports about subdomains belong to the closest domain that was added.")]
     Add {
         /// The domain, as in example.com; umlauts and other scripts are welcome.
         name: String,
@@ -34,18 +34,36 @@ closest domain that was added.")]
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
     },
+    /// Look at a domain's DNS records now, and print what is to be published.
+    #[command(after_help = "\
+Example:
+  tallymark domains check example.com
+
+A record that is published is offered with all that it says, and what is missing. Nothing is offered in
+place of a record that could not be read. Ends with 0 if the domain publishes all that is required.")]
+    Check {
+        /// The domain, or its id (dom_...).
+        domain: String,
+        /// The account it is in; needed if there are several.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+    },
     /// Print a domain's private DKIM key as PEM (PKCS #8), for the mail server that signs with it.
     #[command(after_help = "\
 Example:
   umask 077; tallymark domains dkim-key example.com > example.com.pem
 
-The selector and the public half are in the domain's DNS records. A domain that has no key gets one.")]
+The selector and the public half are in the domain's DNS records. A domain that has no key gets one.
+With --renew it gets another, under another selector; also one whose private key is lost.")]
     DkimKey {
         /// The domain, or its id (dom_...).
         domain: String,
         /// The account it is in; needed if there are several.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
+        /// Replace the key first.
+        #[arg(long)]
+        renew: bool,
     },
     /// Encrypt all private DKIM keys anew, after another key was put first among the master keys.
     Reseal,
@@ -67,14 +85,12 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
     match command {
         Command::Add { name, account } => add(context, &name, account.as_deref(), out).await,
         Command::List { account } => list(context, account.as_deref(), out).await,
-        Command::DkimKey { domain, account } => dkim_key(context, &domain, account.as_deref(), out).await,
-        Command::Reseal => {
-            let app = context.open_existing().await?;
-            let done = app.domains.reseal().await?;
-            writeln!(out, "{} encrypted anew", counted(done, "key is", "keys are"))?;
-            app.close().await;
-            Ok(ExitCode::SUCCESS)
+        Command::Check { domain, account } => check(context, &domain, account.as_deref(), out).await,
+        Command::DkimKey { domain, account, renew } => {
+            let key = if renew { Key::Renewed } else { Key::Present };
+            dkim_key(context, &domain, account.as_deref(), key, out).await
         }
+        Command::Reseal => reseal(context, out).await,
         Command::Remove { name, account, yes } => {
             let step = if yes { Step::Do } else { Step::Show };
             remove(context, &name, account.as_deref(), step, out).await
@@ -93,6 +109,20 @@ async fn add(context: Context, name: &str, in_account: Option<&str>, out: &mut d
     let name = domain_name(name)?;
     let app = context.open().await?;
     let account = account_or_first(&app.store, &app.clock, in_account).await?;
+    let names = DomainNames {
+        name: &name,
+        region: Region::EuWest1,
+        custom_return_path: None,
+        tracking_domain: None,
+    };
+    let mut others = app
+        .store
+        .domains_at_names(account.id, [Some(&name), None, None])
+        .await?;
+    others.retain(|other| other.name != name);
+    if let Some(conflict) = conflicts(names, &others, &app.names()).first() {
+        anyhow::bail!("{name} cannot be added: a domain {}", conflict.says);
+    }
     let domain = match app.add_domain(&account, name.clone()).await {
         Err(StoreError::Exists(_)) => anyhow::bail!("account {} has {name} already", account.name),
         domain => domain?,
@@ -107,10 +137,23 @@ async fn add(context: Context, name: &str, in_account: Option<&str>, out: &mut d
         );
         writeln!(out, "{reports} counted now.")?;
     }
-    let address = rua_address(&domain, &app.names());
-    writeln!(out, "Its _dmarc record must list: rua=mailto:{address}")?;
+    match rua_address(&domain, &app.names()) {
+        Some(address) => {
+            writeln!(out, "Its _dmarc record must list: rua=mailto:{address}")?;
+            writeln!(
+                out,
+                "What it publishes already must stay. To see the whole record: tallymark domains check {name}"
+            )?;
+        }
+        None => write_advice(&app.names(), out)?,
+    }
     app.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the operator has to set before records can be offered.
+fn write_advice(names: &ServiceNames, out: &mut dyn Write) -> std::io::Result<()> {
+    names.advice().iter().try_for_each(|advice| writeln!(out, "{advice}"))
 }
 
 async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -125,31 +168,143 @@ async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -
                 domain.status.word().to_owned(),
                 account.name.clone(),
                 domain.public_id,
-                address,
+                address.unwrap_or_else(|| "(set service.rua_host)".to_owned()),
                 clock::format_instant(domain.created_at),
             ]);
         }
     }
     write!(out, "{table}")?;
+    write_advice(&app.names(), &mut std::io::stderr())?;
     app.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn dkim_key(
+async fn check(
     context: Context,
     id_or_name: &str,
     in_account: Option<&str>,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let app = context.open_existing().await?;
-    let account = account(&app.store, in_account).await?;
-    let domain = match app.store.domain(account.id, id_or_name).await? {
-        Some(domain) => domain,
-        None => domain(&app.store, &account, id_or_name).await?,
+    let domain = by_id_or_name(&app, id_or_name, in_account).await?;
+    let (domain, published) = app.domains.verify(&domain).await?;
+    writeln!(out, "{} is {}", domain.name, domain.status.word())?;
+    for advice in &published.advice {
+        writeln!(out, "{advice}")?;
+    }
+    for record in &published.records {
+        write_record(record, out)?;
+    }
+    let is_complete = published
+        .records
+        .iter()
+        .all(|record| record.verified || !record.required);
+    app.close().await;
+    Ok(match is_complete && domain.status == DomainStatus::Verified {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// A record, what DNS has, and what is to be published. Texts from DNS are strangers'.
+fn write_record(record: &DnsRecord, out: &mut dyn Write) -> std::io::Result<()> {
+    let need = match (record.purpose, record.required) {
+        (Purpose::DmarcAuthorization, _) => "for the operator",
+        (_, true) => "required",
+        (_, false) => "optional",
     };
+    let (kind, purpose) = (record.kind.word(), record.purpose.word());
+    writeln!(out, "\n{purpose} ({need}): {}", record.state.says())?;
+    writeln!(out, "  {kind} {}", record.name)?;
+    for found in &record.found {
+        writeln!(out, "  in DNS:  {}", escape(found))?;
+    }
+    if let Some(problem) = &record.problem {
+        writeln!(out, "  {}", escape(problem))?;
+    }
+    let Some(suggestion) = &record.suggestion else {
+        return Ok(());
+    };
+    let priority = record
+        .priority
+        .map(|priority| format!("{priority} "))
+        .unwrap_or_default();
+    writeln!(out, "  publish: {priority}{}", suggestion.value)?;
+    let is_new = suggestion.added.iter().all(|added| *added == suggestion.value);
+    if !suggestion.added.is_empty() && !is_new {
+        writeln!(out, "  added:   {}", suggestion.added.join(" "))?;
+    }
+    for removed in suggestion.remove.iter().filter(|removed| **removed != suggestion.value) {
+        writeln!(out, "  remove:  {}", escape(removed))?;
+    }
+    Ok(())
+}
+
+/// A domain's key as it is, or another in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Present,
+    Renewed,
+}
+
+async fn dkim_key(
+    context: Context,
+    id_or_name: &str,
+    in_account: Option<&str>,
+    key: Key,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let app = context.open_existing().await?;
+    let domain = by_id_or_name(&app, id_or_name, in_account).await?;
+    if key == Key::Renewed {
+        app.domains.renew_key(&domain).await?;
+    }
     write!(out, "{}", app.domains.private_key(&domain).await?)?;
+    if key == Key::Renewed {
+        let published = app.domains.published(&domain).await?;
+        for record in published
+            .records
+            .iter()
+            .filter(|record| record.purpose == Purpose::Dkim)
+        {
+            // Standard output is the key's alone.
+            writeln!(
+                std::io::stderr(),
+                "{} has another key: publish {}, then let the mail server sign with this one",
+                domain.name,
+                record.name
+            )?;
+        }
+    }
     app.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn reseal(context: Context, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let app = context.open_existing().await?;
+    let done = app.domains.reseal().await?;
+    writeln!(out, "{} encrypted anew", counted(done, "key is", "keys are"))?;
+    let lost = app.domains.lost_keys().await?;
+    if !lost.is_empty() {
+        let count = counted(lost.len() as u64, "key is lost", "keys are lost");
+        let more = if lost.len() > LOST_NAMED { ", ..." } else { "" };
+        let named: Vec<&str> = lost.iter().take(LOST_NAMED).map(String::as_str).collect();
+        writeln!(out, "{count}, of {}{more}", named.join(", "))?;
+        writeln!(out, "To replace one: tallymark domains dkim-key --renew DOMAIN")?;
+    }
+    app.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Domains that are named of those whose keys are lost.
+const LOST_NAMED: usize = 20;
+
+async fn by_id_or_name(app: &App, id_or_name: &str, in_account: Option<&str>) -> anyhow::Result<Domain> {
+    let account = account(&app.store, in_account).await?;
+    match app.store.domain(account.id, id_or_name).await? {
+        Some(domain) => Ok(domain),
+        None => domain(&app.store, &account, id_or_name).await,
+    }
 }
 
 async fn remove(

@@ -66,6 +66,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     let listener = listen(context.config.http.listen).await?;
     let address = listener.local_addr()?;
     let app = context.open().await?;
+    app.log_advice();
     if args.demo {
         let demo = demo::load(&app).await?;
         write!(out, "{}", demo::welcome(&demo, address))?;

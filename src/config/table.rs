@@ -74,7 +74,7 @@ settings! {
         listen: Vec<SocketAddr> = Vec::new();
         /// Where LMTP is spoken: to a mail server of your own, never to the world; empty: nowhere.
         lmtp_listen: Vec<SocketAddr> = Vec::new();
-        /// Our name in the greeting. Empty is service.host.
+        /// Our name in the greeting. Empty: service.host, else service.rua_host, else the machine's host name.
         host: String = String::new();
         /// TLS certificate chain, PEM. It is read again when it changes and on SIGHUP. Empty: a self-signed one is made in
         /// database.dir, which senders of reports accept.
@@ -145,12 +145,15 @@ settings! {
         cached_answers_max: u64 = 1_024;
     }
 
-    /// The names that the DNS records of your domains point to. Set them before any domain publishes its records.
+    /// The names that the DNS records of your domains point to. Set them before any domain publishes its records: no
+    /// record is offered that needs a name that is not set.
     service: Service {
-        /// The installation's own name; the hosts for SPF, tracking, inbound mail and bounces lie below it.
-        host: HostName = HostName::known("tallymark.example");
-        /// The host that reports are sent to.
-        rua_host: HostName = HostName::known("rua.tallymark.example");
+        /// The name of an installation that also sends mail for its domains, as in "mail.example.net"; the hosts for SPF,
+        /// tracking, inbound mail and bounces lie below it. Empty: this installation only collects reports.
+        host: OptionalHost = OptionalHost::default();
+        /// The host that reports are sent to, as in "rua.example.net"; its MX record points here. Empty: no mail server
+        /// can send reports here.
+        rua_host: OptionalHost = OptionalHost::default();
         /// Hosts of single regions (eu-west-1, us-east-1, sa-east-1, ap-northeast-1) that differ from these, each as in
         /// [service.regions.us-east-1] with any of rua_host, inbound_host, bounce_host.
         regions: BTreeMap<RegionName, RegionHosts> = BTreeMap::new();
@@ -158,8 +161,9 @@ settings! {
 
     /// Looking after the DNS records of your domains.
     domains: Domains {
-        /// A domain is verified when it publishes these. To monitor only: ["dmarc"].
-        required: Vec<RequiredRecord> = vec![RequiredRecord::Spf, RequiredRecord::Dkim, RequiredRecord::Dmarc];
+        /// A domain is verified when it publishes these, as in ["dmarc"]. Empty: spf, dkim and dmarc where service.host is
+        /// set, else dmarc alone.
+        required: Vec<RequiredRecord> = Vec::new();
         /// Name servers to ask, as in ["127.0.0.1:53"], and no others are; empty: those of the system.
         resolvers: Vec<SocketAddr> = Vec::new();
         /// DNS questions that wait for their answers at the same time.
@@ -326,11 +330,11 @@ pub enum RegionName {
 #[serde(default, deny_unknown_fields)]
 pub struct RegionHosts {
     /// That reports are sent to.
-    pub rua_host: Option<HostName>,
+    pub rua_host: OptionalHost,
     /// That receives mail to the domains themselves.
-    pub inbound_host: Option<HostName>,
+    pub inbound_host: OptionalHost,
     /// That return paths point to.
-    pub bounce_host: Option<HostName>,
+    pub bounce_host: OptionalHost,
 }
 
 /// What happens to mail with a CR or LF that is not part of CR LF.
@@ -355,34 +359,36 @@ pub enum MetricsReaders {
     Nobody,
 }
 
-/// A host's name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+/// A host's name, or none: an empty text, or a placeholder that older examples had.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct HostName(DomainName);
+pub struct OptionalHost(Option<DomainName>);
 
-impl HostName {
-    fn known(name: &'static str) -> Self {
-        Self(DomainName::parse(name).expect("the defaults above are names"))
-    }
+/// What the examples of version 0.1 called the installation. Nobody receives mail there.
+const PLACEHOLDER: &str = "tallymark.example";
 
+impl OptionalHost {
     /// The name itself.
-    pub fn name(&self) -> &DomainName {
-        &self.0
+    pub fn name(&self) -> Option<&DomainName> {
+        self.0.as_ref()
     }
 }
 
-impl TryFrom<String> for HostName {
+impl TryFrom<String> for OptionalHost {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        DomainName::parse(&text)
-            .map(Self)
-            .map_err(|error| format!("{text}: {error}"))
+        if text.trim().is_empty() {
+            return Ok(Self(None));
+        }
+        let name = DomainName::parse(&text).map_err(|error| format!("{text}: {error}"))?;
+        let is_placeholder = name.as_str() == PLACEHOLDER || name.ancestors().any(|above| above == PLACEHOLDER);
+        Ok(Self((!is_placeholder).then_some(name)))
     }
 }
 
-impl From<HostName> for String {
-    fn from(host: HostName) -> Self {
-        host.0.to_string()
+impl From<OptionalHost> for String {
+    fn from(host: OptionalHost) -> Self {
+        host.0.map(|name| name.to_string()).unwrap_or_default()
     }
 }

@@ -8,6 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 
 /// What selectors are called: `<selector>._domainkey.<domain>`.
 pub const SELECTOR: &str = "tallymark";
+
+/// The selector of the key that follows the one with this selector: `tallymark`, `tallymark2`, `tallymark3`.
+pub fn next_selector(selector: &str) -> String {
+    let number = selector.strip_prefix(SELECTOR).and_then(|digits| digits.parse().ok());
+    format!("{SELECTOR}{}", number.unwrap_or(1_u32).saturating_add(1))
+}
+
 /// Of a line of PEM (RFC 7468).
 const PEM_LINE: usize = 64;
 
@@ -113,6 +120,17 @@ fn element(der: &[u8], kind: u8) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn selectors_are_counted() {
+        for (selector, next) in [
+            ("tallymark", "tallymark2"),
+            ("tallymark2", "tallymark3"),
+            ("x", "tallymark2"),
+        ] {
+            assert_eq!(next_selector(selector), next);
+        }
+    }
 
     #[test]
     fn a_fresh_key_is_recognised_in_either_form() {

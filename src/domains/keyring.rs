@@ -35,8 +35,8 @@ pub enum KeyringError {
     },
     /// The database has keys that were encrypted with one that is not here.
     #[error(
-        "the database holds private keys that were encrypted with another key than those of {place}: copy the file \
-         from the node that made it, or set domains.master_keys"
+        "the private key was encrypted with another key than those of {place}: copy the file from the node or backup that \
+         has it, set domains.master_keys, or replace the private key with `tallymark domains dkim-key --renew DOMAIN`"
     )]
     Foreign {
         /// Where keys were looked for.

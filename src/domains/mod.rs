@@ -1,6 +1,7 @@
 //! A domain's life: how its row is named, which DNS records it must publish, and whether it does.
 
 mod check;
+mod conflicts;
 mod dkim;
 mod identifiers;
 mod keyring;
@@ -10,6 +11,8 @@ mod service;
 mod standing;
 
 pub use crate::store::Purpose;
+pub use crate::store::{RecordState, Suggestion};
+pub use conflicts::{Conflict, DomainNames, NameField, conflicts};
 pub use identifiers::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};
 pub use keyring::{Keyring, KeyringError};
 pub use records::{DnsRecord, RecordType, RegionNames, ServiceNames, records, rua_address};

@@ -6,18 +6,19 @@ use sha2::{Digest as _, Sha256};
 
 use super::dkim;
 use crate::report::DomainName;
-use crate::store::{Domain, DomainDns, Purpose, RecordCheck, Region};
+use crate::store::{Domain, DomainDns, Purpose, RecordState, Region, Suggestion};
 
 /// Of the MX record.
 const MX_PRIORITY: u16 = 10;
 
-/// The host names of this installation that domains point to, and what it asks of them.
+/// The host names of this installation that domains point to, and what it asks of them. A host that is not set is
+/// `None`, and no record is made from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceNames {
-    /// Named by `include:` in a domain's SPF record.
-    pub spf_host: String,
+    /// Named by `include:` in a domain's SPF record. `None`: this installation only collects reports.
+    pub spf_host: Option<String>,
     /// Target of a tracking domain's CNAME.
-    pub tracking_host: String,
+    pub tracking_host: Option<String>,
     /// By region; see [`ServiceNames::region`].
     pub regions: [RegionNames; 4],
     /// A domain is verified when it publishes these.
@@ -28,11 +29,11 @@ pub struct ServiceNames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegionNames {
     /// Right-hand side of the report addresses.
-    pub rua_host: String,
+    pub rua_host: Option<String>,
     /// Where mail to the domain itself is received.
-    pub inbound_host: String,
+    pub inbound_host: Option<String>,
     /// Target of a return path's CNAME.
-    pub bounce_host: String,
+    pub bounce_host: Option<String>,
 }
 
 /// The type of a DNS record.
@@ -43,7 +44,7 @@ pub enum RecordType {
     Mx,
 }
 
-/// A record that a domain must publish.
+/// A record that a domain must publish. `value` is what it says where nothing is published yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnsRecord {
     pub kind: RecordType,
@@ -61,22 +62,78 @@ pub struct DnsRecord {
     pub found: Vec<String>,
     /// One sentence saying what to change; `None` if nothing is to be changed, or nobody has looked yet.
     pub problem: Option<String>,
+    /// What the last look came to.
+    pub state: RecordState,
+    /// The record to publish: what was found, with what is missing. `None` if nothing is to be published, if it is not
+    /// known what is there, or if no record can be made without harm.
+    pub suggestion: Option<Suggestion>,
 }
 
 impl ServiceNames {
     /// One node for all regions: everything lies below `service`, and reports go to `rua_host`.
     pub fn of_one_node(service: &DomainName, rua_host: &DomainName) -> Self {
+        Self::new(Some(service), Some(rua_host))
+    }
+
+    /// One node for all regions. With a `service` name it sends mail for its domains, and they must let it; without, it
+    /// only collects reports.
+    pub fn new(service: Option<&DomainName>, rua_host: Option<&DomainName>) -> Self {
+        let below = |label: &str| service.map(|service| format!("{label}.{service}"));
         let region = RegionNames {
-            rua_host: rua_host.to_string(),
-            inbound_host: format!("inbound.{service}"),
-            bounce_host: format!("bounce.{service}"),
+            rua_host: rua_host.map(DomainName::to_string),
+            inbound_host: below("inbound"),
+            bounce_host: below("bounce"),
         };
         Self {
-            spf_host: format!("spf.{service}"),
-            tracking_host: format!("track.{service}"),
+            spf_host: below("spf"),
+            tracking_host: below("track"),
             regions: [region.clone(), region.clone(), region.clone(), region],
-            required: vec![Purpose::Spf, Purpose::Dkim, Purpose::Dmarc],
+            required: match service {
+                Some(_) => vec![Purpose::Spf, Purpose::Dkim, Purpose::Dmarc],
+                None => vec![Purpose::Dmarc],
+            },
         }
+    }
+
+    /// Whether domains are offered a key that their mail is signed with.
+    pub fn signs(&self) -> bool {
+        self.spf_host.is_some() || self.required.contains(&Purpose::Dkim)
+    }
+
+    /// What the operator has to set, one sentence each; empty if nothing is missing.
+    pub fn advice(&self) -> Vec<String> {
+        let mut advice = Vec::new();
+        if self.regions.iter().any(|region| region.rua_host.is_none()) {
+            let sender = match self.spf_host {
+                Some(_) => "",
+                None => " (and service.host only if it also sends mail for its domains)",
+            };
+            advice.push(format!(
+                "Mail servers cannot send reports to this installation yet: set service.rua_host to the host that reports \
+                 are sent to{sender}. Until then no DMARC record is offered."
+            ));
+        }
+        let needs_host = |purpose: &&Purpose| match purpose {
+            Purpose::Spf => self.spf_host.is_none(),
+            Purpose::Tracking => self.tracking_host.is_none(),
+            Purpose::ReturnPath => self.regions.iter().any(|region| region.bounce_host.is_none()),
+            Purpose::Mx => self.regions.iter().any(|region| region.inbound_host.is_none()),
+            Purpose::Dkim | Purpose::Dmarc | Purpose::DmarcAuthorization | Purpose::Bimi => false,
+        };
+        let needing: Vec<_> = self
+            .required
+            .iter()
+            .filter(needs_host)
+            .map(|purpose| purpose.word())
+            .collect();
+        if !needing.is_empty() {
+            advice.push(format!(
+                "No domain can be verified: domains.required names {}, but service.host is not set. Set service.host, or \
+                 take it out of domains.required.",
+                needing.join(", ")
+            ));
+        }
+        advice
     }
 
     /// The names of a region.
@@ -110,32 +167,87 @@ impl RecordType {
     }
 }
 
-/// The domain's own address for reports, without `mailto:`.
-pub fn rua_address(domain: &Domain, names: &ServiceNames) -> String {
-    format!("{}@{}", domain.rua_token, names.region(domain.region).rua_host)
+/// The domain's own address for reports, without `mailto:`; `None` while the host for reports is not set.
+pub fn rua_address(domain: &Domain, names: &ServiceNames) -> Option<String> {
+    let host = names.region(domain.region).rua_host.as_ref()?;
+    Some(format!("{}@{host}", domain.rua_token))
 }
 
 /// Every record the domain must publish with its present settings, the required ones first, with what was found of each.
-/// The DKIM record is missing until the domain has a key; `Domains::records` makes one.
+/// The DKIM record is missing until the domain has a key; `Domains::records` makes one. Records that need a host which is
+/// not set are missing, too: see [`unset`].
 pub fn records(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<DnsRecord> {
     let mut records: Vec<_> = wanted(domain, dns, names);
     for record in &mut records {
         let fingerprint = record.fingerprint(names);
         let check = dns.checks.iter().find(|check| check.expected == fingerprint);
-        if let Some(RecordCheck {
-            verified,
-            found,
-            problem,
-            ..
-        }) = check.cloned()
-        {
-            (record.verified, record.found, record.problem) = (verified, found, problem);
+        let Some(check) = check.cloned() else { continue };
+        let suggestion = check.suggestion;
+        // A check of an earlier version says nothing about its state: that it was found is all that is known.
+        record.state = match check.state {
+            RecordState::Unchecked if check.verified => RecordState::Found,
+            state => state,
+        };
+        record.suggestion = suggestion.filter(|suggestion| suggestion.wanted == record.value);
+        (record.verified, record.found, record.problem) = (check.verified, check.found, check.problem);
+        if let Some(at) = check.at {
+            record.name = at;
         }
     }
     records
 }
 
-fn wanted(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<DnsRecord> {
+/// The required records that cannot be offered because a host is not set: such a domain is not verified, and does not fail.
+pub fn unset(domain: &Domain, names: &ServiceNames) -> Vec<Purpose> {
+    let region = names.region(domain.region);
+    let is_unset = |purpose: &Purpose| match purpose {
+        Purpose::Spf => names.spf_host.is_none(),
+        Purpose::Dmarc | Purpose::DmarcAuthorization => region.rua_host.is_none(),
+        Purpose::ReturnPath => domain.custom_return_path.is_some() && region.bounce_host.is_none(),
+        Purpose::Tracking => domain.tracking_domain.is_some() && names.tracking_host.is_none(),
+        Purpose::Mx => domain.inbound_enabled && region.inbound_host.is_none(),
+        Purpose::Dkim | Purpose::Bimi => false,
+    };
+    names.required.iter().copied().filter(is_unset).collect()
+}
+
+/// What the operator has to set before this domain's records can be offered, one sentence each.
+pub fn advice(domain: &Domain, names: &ServiceNames) -> Vec<String> {
+    let region = names.region(domain.region);
+    let mut advice = Vec::new();
+    if region.rua_host.is_none() {
+        advice.push(
+            "Reports about this domain cannot be sent to this installation yet: the operator must set service.rua_host. \
+             Until then no DMARC record is offered."
+                .to_owned(),
+        );
+    }
+    let settings = [
+        (
+            names.required.contains(&Purpose::Spf) && names.spf_host.is_none(),
+            "SPF record",
+        ),
+        (
+            domain.custom_return_path.is_some() && region.bounce_host.is_none(),
+            "return path",
+        ),
+        (
+            domain.tracking_domain.is_some() && names.tracking_host.is_none(),
+            "tracking host",
+        ),
+        (domain.inbound_enabled && region.inbound_host.is_none(), "MX record"),
+    ];
+    for (_, what) in settings.into_iter().filter(|(is_unset, _)| *is_unset) {
+        advice.push(format!(
+            "The {what} of this domain needs a host of this installation: the operator must set service.host. Until then \
+             no such record is offered."
+        ));
+    }
+    advice
+}
+
+/// The same as nobody has looked for it yet.
+pub(super) fn wanted(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<DnsRecord> {
     let name = &domain.name;
     let region = names.region(domain.region);
     let row = |purpose, kind, name: String, value: String| DnsRecord {
@@ -148,35 +260,36 @@ fn wanted(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<DnsReco
         verified: false,
         found: Vec::new(),
         problem: None,
+        state: RecordState::Unchecked,
+        suggestion: None,
     };
     let txt = |purpose, name, value| row(purpose, RecordType::Txt, name, value);
     let cname = |purpose, name: &DomainName, host: &str| row(purpose, RecordType::Cname, name.to_string(), host.into());
 
-    let own = dns.dedicated_ip.as_ref().map(|ip| match ip.address {
-        IpAddr::V4(address) => format!("ip4:{address} "),
-        IpAddr::V6(address) => format!("ip6:{address} "),
-    });
-    let spf = format!("v=spf1 {}include:{} ~all", own.unwrap_or_default(), names.spf_host);
-    let mut rows = vec![txt(Purpose::Spf, name.to_string(), spf)];
+    let mut rows = Vec::new();
+    if let Some(value) = spf_value(dns, names) {
+        rows.push(txt(Purpose::Spf, name.to_string(), value));
+    }
     if let Some(key) = &dns.dkim {
         let name = format!("{}._domainkey.{name}", key.selector);
         rows.push(txt(Purpose::Dkim, name, dkim::record_text(&key.public_key)));
     }
-    let dmarc = format!("v=DMARC1; p=none; rua=mailto:{}", rua_address(domain, names));
-    rows.push(txt(Purpose::Dmarc, format!("_dmarc.{name}"), dmarc));
-    if !name.covers(&region.rua_host) {
-        let authorization = format!("{name}._report._dmarc.{}", region.rua_host);
+    if let Some(address) = rua_address(domain, names) {
+        let dmarc = format!("v=DMARC1; p=none; rua=mailto:{address}");
+        rows.push(txt(Purpose::Dmarc, format!("_dmarc.{name}"), dmarc));
+    }
+    if let Some(rua_host) = region.rua_host.as_ref().filter(|host| !name.covers(host)) {
+        let authorization = authorization_name(name.as_str(), rua_host);
         rows.push(txt(Purpose::DmarcAuthorization, authorization, "v=DMARC1;".to_owned()));
     }
-    if let Some(return_path) = &domain.custom_return_path {
-        rows.push(cname(Purpose::ReturnPath, return_path, &region.bounce_host));
+    if let (Some(return_path), Some(host)) = (&domain.custom_return_path, &region.bounce_host) {
+        rows.push(cname(Purpose::ReturnPath, return_path, host));
     }
-    if let Some(tracking_domain) = &domain.tracking_domain {
-        rows.push(cname(Purpose::Tracking, tracking_domain, &names.tracking_host));
+    if let (Some(tracking_domain), Some(host)) = (&domain.tracking_domain, &names.tracking_host) {
+        rows.push(cname(Purpose::Tracking, tracking_domain, host));
     }
-    if domain.inbound_enabled {
-        let host = region.inbound_host.clone();
-        rows.push(row(Purpose::Mx, RecordType::Mx, name.to_string(), host));
+    if let Some(host) = region.inbound_host.as_ref().filter(|_| domain.inbound_enabled) {
+        rows.push(row(Purpose::Mx, RecordType::Mx, name.to_string(), host.clone()));
     }
     if let Some(url) = &domain.bimi_logo_url {
         let name = format!("default._bimi.{name}");
@@ -185,12 +298,31 @@ fn wanted(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<DnsReco
     rows
 }
 
+fn spf_value(dns: &DomainDns, names: &ServiceNames) -> Option<String> {
+    let own = dns.dedicated_ip.as_ref().map(|ip| address_term(ip.address) + " ");
+    let host = names.spf_host.as_ref()?;
+    Some(format!("v=spf1 {}include:{host} ~all", own.unwrap_or_default()))
+}
+
+/// The mechanism that lets an address send (RFC 7208, 5.6).
+pub(super) fn address_term(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("ip4:{address}"),
+        IpAddr::V6(address) => format!("ip6:{address}"),
+    }
+}
+
+/// Where a receiver that found the policy at `name` asks whether reports may go to `rua_host` (RFC 9990, 4).
+pub(super) fn authorization_name(name: &str, rua_host: &str) -> String {
+    format!("{name}._report._dmarc.{rua_host}")
+}
+
 impl DnsRecord {
     /// Tells this record from one with other settings: what was found of that one says nothing about this. Of an SPF
     /// record only the `include:` counts, so that a domain does not lose it for the time that a new address takes.
     pub fn fingerprint(&self, names: &ServiceNames) -> String {
         let what = match self.purpose {
-            Purpose::Spf => &names.spf_host,
+            Purpose::Spf => names.spf_host.as_deref().unwrap_or_default(),
             _ => &self.value,
         };
         let mut hash = Sha256::new();
@@ -205,7 +337,7 @@ impl DnsRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{AccountId, DkimKey, DomainId, DomainStatus, IpAddress, IpId, TlsMode};
+    use crate::store::{AccountId, DkimKey, DomainId, DomainStatus, IpAddress, IpId, RecordCheck, TlsMode};
 
     fn domain(name: &str) -> Domain {
         Domain {
@@ -302,6 +434,7 @@ mod tests {
                 selector: "s1".to_owned(),
                 public_key: b"key".to_vec(),
                 created_at: 0,
+                sealed_with: Vec::new(),
             }),
             ..DomainDns::default()
         };
@@ -335,6 +468,9 @@ mod tests {
                 verified: true,
                 found: vec!["x".to_owned()],
                 problem: None,
+                state: RecordState::Found,
+                at: None,
+                suggestion: None,
             });
         }
         let verified = |domain: &Domain, dns: &DomainDns| -> Vec<bool> {

@@ -1,6 +1,7 @@
 //! What the API, the commands and the jobs do with a domain's DNS: one handle with everything they need for it.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -8,13 +9,13 @@ use tokio::task::spawn_blocking;
 
 use super::dkim;
 use super::keyring::{Keyring, KeyringError};
-use super::records::{DnsRecord, ServiceNames, records, rua_address};
+use super::records::{DnsRecord, ServiceNames, advice, records, rua_address};
 use super::{check, standing};
 use crate::clock::Clock;
 use crate::dns::Dns;
 use crate::metrics::Metrics;
 use crate::store::{
-    DkimKey, Domain, DomainDns, DomainFinding, DomainStatus, IpAddress, Kept, NewDkimKey, Store, StoreError,
+    DkimKey, Domain, DomainDns, DomainFinding, DomainStatus, IpAddress, Kept, NewDkimKey, Purpose, Store, StoreError,
 };
 
 /// What a domain's DNS is looked after with.
@@ -24,6 +25,10 @@ pub struct DomainsOptions {
     pub names: ServiceNames,
     /// `None`: there are no keys for DKIM; domains that have none get none, and none is shown.
     pub keyring: Option<Keyring>,
+    /// Where a key is made when one is needed and there is no keyring. `None`: none is made.
+    pub new_key_file: Option<PathBuf>,
+    /// Why some or all private keys cannot be used, one sentence. Nothing else depends on them.
+    pub key_trouble: Option<String>,
     /// `None`: nothing can be checked.
     pub dns: Option<Dns>,
     /// One look at one domain.
@@ -40,6 +45,8 @@ impl DomainsOptions {
         Self {
             names,
             keyring: None,
+            new_key_file: None,
+            key_trouble: None,
             dns: None,
             check_time_max: Duration::from_secs(9),
             domains_in_flight_max: 64,
@@ -75,8 +82,10 @@ pub struct Published {
     pub records: Vec<DnsRecord>,
     /// The address that only it sends from.
     pub dedicated_ip: Option<IpAddress>,
-    /// Its own address for reports, without `mailto:`.
-    pub rua_address: String,
+    /// Its own address for reports, without `mailto:`; `None` while the host for reports is not set.
+    pub rua_address: Option<String>,
+    /// What the operator has to set before all records can be offered, one sentence each.
+    pub advice: Vec<String>,
 }
 
 /// Looks after domains' DNS. Cheap to clone.
@@ -91,6 +100,8 @@ struct Shared {
     options: DomainsOptions,
     /// Keys that are being made: each takes a core.
     making: Semaphore,
+    /// Made since the start, because there was none.
+    made: OnceLock<Keyring>,
 }
 
 /// Keys that are made at the same time.
@@ -105,7 +116,13 @@ impl Domains {
             metrics,
             options,
             making: Semaphore::new(MAKING_MAX),
+            made: OnceLock::new(),
         }))
+    }
+
+    /// Why some or all private keys cannot be used, one sentence; `None` if they can.
+    pub fn key_trouble(&self) -> Option<&str> {
+        self.0.options.key_trouble.as_deref()
     }
 
     /// The host names that domains must point to.
@@ -124,7 +141,9 @@ impl Domains {
     /// [`DomainsError::Store`], [`DomainsError::NoKey`].
     pub async fn published(&self, domain: &Domain) -> Result<Published, DomainsError> {
         let mut dns = self.0.store.domain_dns(domain.id).await?;
-        if dns.dkim.is_none() && self.0.options.keyring.is_some() {
+        let options = &self.0.options;
+        let can_seal = options.new_key_file.is_some() || self.keyring().is_some();
+        if dns.dkim.is_none() && can_seal && options.names.signs() {
             dns.dkim = self.make_key(domain).await?;
         }
         Ok(self.publish(domain, dns))
@@ -132,11 +151,31 @@ impl Domains {
 
     fn publish(&self, domain: &Domain, dns: DomainDns) -> Published {
         let names = self.names();
+        let mut records = records(domain, &dns, names);
+        let is_lost = dns.dkim.as_ref().is_some_and(|key| self.is_lost(&key.sealed_with));
+        for record in records
+            .iter_mut()
+            .filter(|record| record.purpose == Purpose::Dkim && is_lost)
+        {
+            // A key that nobody can sign with is not to be published.
+            record.suggestion = None;
+            record.problem = Some(format!(
+                "The private key of this record is lost, because the master key that it was encrypted with is not here. Bring \
+                 the master key back, or replace the key: tallymark domains dkim-key --renew {}",
+                domain.name
+            ));
+        }
         Published {
-            records: records(domain, &dns, names),
+            records,
             rua_address: rua_address(domain, names),
             dedicated_ip: dns.dedicated_ip,
+            advice: advice(domain, names),
         }
+    }
+
+    /// Whether a private key was encrypted with a key that is not here.
+    fn is_lost(&self, sealed: &[u8]) -> bool {
+        self.keyring().is_none_or(|keyring| keyring.knows(sealed).is_err())
     }
 
     /// Looks at the domain's records now, in at most ten seconds, keeps what was found and moves the domain on. Gives the
@@ -155,24 +194,56 @@ impl Domains {
         Ok((moved, published))
     }
 
-    /// The domain's private DKIM key as PEM (PKCS #8), for the mail server that signs with it.
+    /// The domain's private DKIM key as PEM (PKCS #8), for the mail server that signs with it. A domain that has no key gets
+    /// one.
     ///
     /// # Errors
     /// [`DomainsError::NotSetUp`] without a keyring, [`DomainsError::Keyring`] if it is encrypted with another.
     pub async fn private_key(&self, domain: &Domain) -> Result<String, DomainsError> {
-        let keyring = self.keyring()?;
-        self.published(domain).await?;
+        if self.0.store.sealed_dkim_key(domain.id).await?.is_none() {
+            self.make_key(domain).await?;
+        }
         let sealed = self.0.store.sealed_dkim_key(domain.id).await?;
         let sealed = sealed.ok_or(DomainsError::Gone)?;
+        let Some(keyring) = self.keyring() else {
+            let place = self.0.options.new_key_file.as_ref();
+            let place = place.map_or("domains.master_keys".to_owned(), |path| path.display().to_string());
+            return Err(KeyringError::Foreign { place }.into());
+        };
         Ok(dkim::pem(&keyring.open(&domain.public_id, &sealed)?))
     }
 
-    /// Encrypts every private key with the keyring's first key that is not yet. Gives how many.
+    /// Gives the domain another key, with a selector of its own: the record of the old one may stay until no mail that was
+    /// signed with it is on its way.
     ///
     /// # Errors
-    /// [`DomainsError::Keyring`] for one that the keyring cannot decrypt; those before it are done.
+    /// [`DomainsError::NotSetUp`] and [`DomainsError::Keyring`] if no key can be encrypted, [`DomainsError::Gone`] if the
+    /// domain is gone or another has renewed its key at the same time.
+    pub async fn renew_key(&self, domain: &Domain) -> Result<(), DomainsError> {
+        let store = &self.0.store;
+        let (known, old) = (
+            store.domain_dns(domain.id).await?.dkim,
+            store.sealed_dkim_key(domain.id).await?,
+        );
+        let (Some(known), Some(old)) = (known, old) else {
+            return self.make_key(domain).await.map(drop);
+        };
+        let key = self.fresh_key(domain, dkim::next_selector(&known.selector)).await?;
+        let is_done = store
+            .replace_dkim_key(domain.id, &old, &key, self.0.clock.now())
+            .await?;
+        is_done.then_some(()).ok_or(DomainsError::Gone)
+    }
+
+    /// Encrypts every private key with the keyring's first key that is not yet. Gives how many. One that the keyring cannot
+    /// decrypt stays as it is: see [`Self::lost_keys`].
+    ///
+    /// # Errors
+    /// [`DomainsError::Store`]; [`DomainsError::Keyring`] if the library fails.
     pub async fn reseal(&self) -> Result<u64, DomainsError> {
-        let keyring = self.keyring()?;
+        let Some(keyring) = self.keyring() else {
+            return Ok(0);
+        };
         let (mut after, mut done) = (i64::MIN, 0);
         loop {
             let page = self.0.store.sealed_dkim_keys(after, RESEAL_PAGE).await?;
@@ -181,33 +252,74 @@ impl Domains {
             };
             after = last.0;
             for (domain, public_id, sealed) in page {
-                if !keyring.is_current(&sealed) {
-                    let again = keyring.seal(&public_id, &keyring.open(&public_id, &sealed)?)?;
+                if !keyring.is_current(&sealed)
+                    && let Ok(secret) = keyring.open(&public_id, &sealed)
+                {
+                    let again = keyring.seal(&public_id, &secret)?;
                     done += u64::from(self.0.store.reseal_dkim_key(domain, &sealed, &again).await?);
                 }
             }
         }
     }
 
-    fn keyring(&self) -> Result<&Keyring, DomainsError> {
-        let keyring = self.0.options.keyring.as_ref();
-        keyring.ok_or(DomainsError::NotSetUp("there is no key to encrypt DKIM keys with"))
+    /// The public ids of the domains whose private keys were encrypted with a key that is not here.
+    ///
+    /// # Errors
+    /// [`DomainsError::Store`].
+    pub async fn lost_keys(&self) -> Result<Vec<String>, DomainsError> {
+        let (mut after, mut lost) = (i64::MIN, Vec::new());
+        loop {
+            let page = self.0.store.sealed_dkim_keys(after, RESEAL_PAGE).await?;
+            let Some((last, ..)) = page.last() else {
+                return Ok(lost);
+            };
+            after = last.0;
+            let of_page = page.into_iter().filter(|(_, _, sealed)| self.is_lost(sealed));
+            lost.extend(of_page.map(|(_, public_id, _)| public_id));
+        }
+    }
+
+    fn keyring(&self) -> Option<&Keyring> {
+        self.0.options.keyring.as_ref().or_else(|| self.0.made.get())
+    }
+
+    /// The keyring, made if there is none and it may be.
+    fn keyring_to_seal(&self) -> Result<&Keyring, DomainsError> {
+        if let Some(keyring) = self.keyring() {
+            return Ok(keyring);
+        }
+        let Some(path) = &self.0.options.new_key_file else {
+            return Err(DomainsError::NotSetUp(
+                "there is no key to encrypt DKIM keys with: set domains.master_keys, or move a master.key that cannot be read \
+                 away",
+            ));
+        };
+        let made = Keyring::make(path)?;
+        tracing::warn!(
+            path = %path.display(),
+            "made a new master key, because the old one is missing; if that one is found, add its line to the file"
+        );
+        Ok(self.0.made.get_or_init(|| made))
     }
 
     async fn make_key(&self, domain: &Domain) -> Result<Option<DkimKey>, DomainsError> {
-        let keyring = self.keyring()?;
+        let key = self.fresh_key(domain, dkim::SELECTOR.to_owned()).await?;
+        self.0.store.add_dkim_key(domain.id, &key, self.0.clock.now()).await?;
+        // Another may have been first: then that one's it is.
+        Ok(self.0.store.domain_dns(domain.id).await?.dkim)
+    }
+
+    async fn fresh_key(&self, domain: &Domain, selector: String) -> Result<NewDkimKey, DomainsError> {
+        let keyring = self.keyring_to_seal()?;
         // Never closed: it always gives a permit.
         let _permit = self.0.making.acquire().await;
         let fresh = spawn_blocking(dkim::generate).await.ok().flatten();
         let fresh = fresh.ok_or(DomainsError::NoKey)?;
-        let key = NewDkimKey {
-            selector: dkim::SELECTOR.to_owned(),
+        Ok(NewDkimKey {
+            selector,
             sealed_key: keyring.seal(&domain.public_id, &fresh.private_key)?,
             public_key: fresh.public_key,
-        };
-        self.0.store.add_dkim_key(domain.id, &key, self.0.clock.now()).await?;
-        // Another may have been first: then that one's it is.
-        Ok(self.0.store.domain_dns(domain.id).await?.dkim)
+        })
     }
 
     /// Looks at the domain's records, by its settings as they are now; keeps nothing.

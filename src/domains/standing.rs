@@ -72,8 +72,11 @@ fn merged(standing: &Standing, found: &RecordFinding) -> RecordCheck {
         .iter()
         .find(|check| check.expected == found.check.expected);
     match before {
+        // What is there now is not known, so that nothing is offered in its place.
         Some(before) if found.unreadable => RecordCheck {
             problem: found.check.problem.clone(),
+            state: found.check.state,
+            suggestion: None,
             ..before.clone()
         },
         _ => found.check.clone(),
@@ -97,7 +100,7 @@ fn jittered(every: Millis, domain: i64, now: Millis) -> Millis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{AccountId, DomainId, Purpose};
+    use crate::store::{AccountId, DomainId, Purpose, RecordState};
 
     const NOW: Millis = 1_760_000_000_000;
 
@@ -135,6 +138,13 @@ mod tests {
                     Vec::new()
                 },
                 problem: matches!(dns, Silent).then(|| "could not be read".to_owned()),
+                state: match dns {
+                    There => RecordState::Found,
+                    Missing => RecordState::Missing,
+                    Silent => RecordState::Unreadable,
+                },
+                at: None,
+                suggestion: None,
             },
             required: purpose != Purpose::Bimi,
             unreadable: matches!(dns, Silent),

@@ -80,11 +80,14 @@ pub(super) struct DomainBody {
     bimi_logo_url: Option<String>,
     /// The address that only this domain sends from.
     dedicated_ip: Option<DedicatedIp>,
-    /// The domain's own address for reports; its DMARC record must list it.
+    /// The domain's own address for reports; its DMARC record must list it. Null while `service.rua_host` is not set.
     #[schemars(example = &"k3v9q0x2m7a1b5c8@rua.tally.example")]
-    rua_address: String,
+    rua_address: Option<String>,
     /// What it must publish.
     dns_records: Vec<DnsRecordBody>,
+    /// What the operator of this service has to set before all records can be offered, one sentence each.
+    #[schemars(example = &["Reports about this domain cannot be sent to this installation yet: the operator must set service.rua_host."])]
+    setup_advice: Vec<String>,
     /// When it was added.
     #[schemars(with = "Instant")]
     created_at: String,
@@ -119,7 +122,7 @@ pub(super) struct DnsRecordBody {
     /// Full name, without trailing dot.
     #[schemars(example = &"yourdomain.com")]
     name: String,
-    /// What the record must say.
+    /// What the record says where nothing is published yet. Never publish it in place of another record: see `suggested`.
     #[schemars(example = &"v=spf1 include:spf.tally.example ~all")]
     value: String,
     /// `spf`, `dkim`, `dmarc`, `dmarc_authorization`, `return_path`, `tracking`, `mx` or `bimi`.
@@ -137,6 +140,19 @@ pub(super) struct DnsRecordBody {
     /// One sentence saying what to change.
     #[schemars(example = &"Add include:spf.tally.example to the SPF record of yourdomain.com")]
     problem: Option<String>,
+    /// What the last look came to: `unchecked`, `found`, `missing`, `unreadable` or `wrong`.
+    #[schemars(extend("enum" = ["unchecked", "found", "missing", "unreadable", "wrong"]))]
+    state: &'static str,
+    /// The record to publish: all that the published one says, and what is missing. Null if nothing is to be published, if
+    /// it is not known what is there, or if no record can be made without harm; then `problem` says what to do.
+    #[schemars(example = &"v=spf1 include:_spf.mail.example include:spf.tally.example -all")]
+    suggested: Option<String>,
+    /// The parts of `suggested` that the published record does not have, in order.
+    #[schemars(example = &["include:spf.tally.example"])]
+    added: Vec<String>,
+    /// Published records that `suggested` takes the place of and that must go, because only one may be there.
+    #[schemars(example = &["v=spf1 include:_spf.mail.example -all"])]
+    remove: Vec<String>,
 }
 
 /// What a look at the domain's DNS records found.
@@ -200,6 +216,7 @@ impl DomainBody {
             }),
             rua_address: published.rua_address,
             dns_records: published.records.into_iter().map(DnsRecordBody::from).collect(),
+            setup_advice: published.advice,
             created_at: format_instant(domain.created_at),
             updated_at: format_instant(domain.updated_at),
             verified_at: domain.verified_at.map(format_instant),
@@ -222,6 +239,7 @@ impl VerifyBody {
 
 impl From<DnsRecord> for DnsRecordBody {
     fn from(record: DnsRecord) -> Self {
+        let suggestion = record.suggestion.unwrap_or_default();
         Self {
             r#type: record.kind.word(),
             name: record.name,
@@ -232,6 +250,10 @@ impl From<DnsRecord> for DnsRecordBody {
             priority: record.priority,
             found: record.found,
             problem: record.problem,
+            state: record.state.word(),
+            suggested: Some(suggestion.value).filter(|value| !value.is_empty()),
+            added: suggestion.added,
+            remove: suggestion.remove,
         }
     }
 }

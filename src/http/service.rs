@@ -37,6 +37,9 @@ pub(super) struct Readiness {
     queue_depth_max: usize,
     /// Mailboxes, Maildirs and folders that this node reads, by name. One that fails makes nothing else unready.
     sources: Vec<Source>,
+    /// What the operator has to set before everything works, one sentence each. It makes nothing unready.
+    #[schemars(example = &["Mail servers cannot send reports to this installation yet: set service.rua_host."])]
+    advice: Vec<String>,
 }
 
 /// How a source is doing. No text of a server is in it: nobody need sign in to see it.
@@ -101,6 +104,7 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
         queue_depth,
         queue_depth_max,
         sources: sources.map(|(name, health)| Source::of(name, &health)).collect(),
+        advice: state.domains.names().advice(),
     }))
 }
 

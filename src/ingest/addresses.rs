@@ -14,7 +14,7 @@ use crate::store::{Belonging, Domain, DomainStatus, Store, StoreError};
 pub struct AddressNames {
     /// Our own name: what the greeting says.
     pub host: String,
-    /// Right-hand sides of the domains' own report addresses, of all regions.
+    /// Right-hand sides of the domains' own report addresses, of all regions. Empty: any.
     pub rua_hosts: Vec<String>,
     /// One address for the reports of all domains of the account, if there is one.
     pub report_address: Option<String>,
@@ -120,6 +120,12 @@ impl Known {
         }
         if is_rua_host {
             return self.of_token(&local).await;
+        }
+        // Without a host for reports, a mail server of the operator's own brings them: the token alone tells whose.
+        if self.rua_hosts.is_empty()
+            && let Owner::Known(owners) = self.of_token(&local).await?
+        {
+            return Ok(Owner::Known(owners));
         }
         match self.of_domain(&local, &host).await? {
             Owner::Foreign if host == self.host => Ok(Owner::UnknownUser),

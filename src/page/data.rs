@@ -75,8 +75,9 @@ answers! {
         inbound_enabled: bool,
         custom_return_path: Option<String>,
         bimi_logo_url: Option<String>,
-        rua_address: String,
+        rua_address: Option<String>,
         dns_records: Vec<DnsRecord>,
+        setup_advice: Vec<String>,
         created_at: String,
         verified_at: Option<String>,
         last_checked_at: Option<String>,
@@ -91,6 +92,10 @@ answers! {
         priority: Option<u16>,
         found: Vec<String>,
         problem: Option<String>,
+        state: String,
+        suggested: Option<String>,
+        added: Vec<String>,
+        remove: Vec<String>,
     }
 
     Stats {

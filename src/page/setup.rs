@@ -57,6 +57,8 @@ pub(super) async fn add(visitor: Visitor, Form(form): Form<AddForm>) -> Result<R
     match visitor.api.send(Method::POST, "/domains", &body).await {
         Ok(domain) => {
             let id = domain.get("id").and_then(Value::as_str).unwrap_or_default();
+            // What is published already is part of what is offered. If DNS does not answer, the page says so.
+            let _ = visitor.api.send(Method::POST, &below(id, "/verify")?, &json!({})).await;
             Ok(Redirect::to(&format!("/view/{id}/setup?added=true")).into_response())
         }
         Err(failure) if failure.status.is_client_error() => {
@@ -101,13 +103,16 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
     let done = required.iter().filter(|record| record.verified).count();
     let content = html! {
         @if asked.get("added").is_some() {
-            p .notice.good role="status" { (hostile(&domain.name)) " was added. Publish these records where its DNS is kept, then verify." }
+            p .notice.good role="status" { (hostile(&domain.name)) " was added. Publish these records where its DNS is kept, then verify. What it publishes already stays." }
         }
         @if asked.get("verified").is_some() { p .notice role="status" { "DNS was asked just now." } }
         section .card aria-labelledby="state" {
             div .head {
                 div {
-                    h2 #state { (done) " of " (required.len()) " required records found" }
+                    h2 #state {
+                        @if required.is_empty() { "No record is offered yet" }
+                        @else { (done) " of " (required.len()) " required records found" }
+                    }
                     p .muted { @match &domain.last_checked_at {
                         Some(at) => { "DNS was last asked " (time(at)) }
                         None => { "DNS has not been asked yet." }
@@ -120,8 +125,11 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
                     }
                 }
             }
-            p { "Reports for this domain go to " code { (domain.rua_address) } " "
-                button .copy.js type="button" data-copy=(domain.rua_address) aria-label="Copy the address for reports" { "Copy" } }
+            @if let Some(address) = &domain.rua_address {
+                p { "Reports for this domain go to " code { (address) } " "
+                    button .copy.js type="button" data-copy=(address) aria-label="Copy the address for reports" { "Copy" } }
+            }
+            @for advice in &domain.setup_advice { p .bad { (advice) } }
         }
         @for record in required { (record_card(record)) }
         @if !more.is_empty() { h2 { "More records" } @for record in more { (record_card(record)) } }
@@ -131,32 +139,109 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
 
 /// A record to publish, and what DNS has.
 fn record_card(record: &DnsRecord) -> Markup {
-    let (class, state) = match (record.verified, &record.problem) {
-        (true, _) => ("good", "found"),
-        (false, Some(_)) => ("bad", "to be changed"),
-        (false, None) => ("", "not found yet"),
+    let (class, state) = match (record.state.as_str(), record.verified) {
+        ("unreadable", _) => ("odd", "could not be read"),
+        ("missing", _) => ("bad", "missing"),
+        ("wrong", _) => ("bad", "to be changed"),
+        ("found", _) | (_, true) => ("good", "found"),
+        _ => ("", "not asked yet"),
     };
-    let copy = |text: &str, what: &str| {
-        html! { button .copy.js type="button" data-copy=(text) aria-label=(format!("Copy the {what} of the {} record", record.purpose)) { "Copy" } }
+    let whose = match (record.purpose.as_str(), record.required) {
+        ("dmarc_authorization", _) => Some("for the operator"),
+        (_, true) => None,
+        (_, false) => Some("optional"),
     };
     html! {
         section .card.record data-purpose=(record.purpose) {
             div .head {
                 h3 { (purpose(&record.purpose)) }
                 span .chip.(class) { (state) }
-                @if !record.required { span .chip { "optional" } }
+                @if let Some(whose) = whose { span .chip { (whose) } }
             }
             dl .facts {
                 dt { "Type" } dd { (record.r#type) @if let Some(priority) = record.priority { ", priority " (priority) } }
-                dt { "Name" } dd { code { (plain(&record.name)) } " " (copy(&record.name, "name")) }
-                dt { "Value" } dd { code { (plain(&record.value)) } " " (copy(&record.value, "value")) }
-                @if !record.found.is_empty() {
-                    dt { "In DNS" } dd { @for found in &record.found { div .mono { (hostile(found)) } } }
-                }
+                dt { "Name" } dd { code { (plain(&record.name)) } " " (copy(record, &record.name, "name")) }
+                (texts(record))
             }
-            @if let Some(problem) = &record.problem { p .bad { (hostile(problem)) } }
+            @if let Some(problem) = &record.problem { p .(if record.verified { "muted" } else { "bad" }) { (hostile(problem)) } }
+            @if record.state == "unchecked" && !record.verified {
+                p .muted { "DNS has not been asked for this record. Ask it first: what is published already must stay." }
+            }
         }
     }
+}
+
+fn copy(record: &DnsRecord, text: &str, what: &str) -> Markup {
+    html! { button .copy.js type="button" data-copy=(text) aria-label=(format!("Copy the {what} of the {} record", record.purpose)) { "Copy" } }
+}
+
+/// What DNS has, and what it should have. Only what takes nothing away is offered to be copied.
+fn texts(record: &DnsRecord) -> Markup {
+    let found = html! { @for found in &record.found { div .mono { (hostile(found)) } } };
+    let removed = record
+        .remove
+        .iter()
+        .filter(|text| Some(*text) != record.suggested.as_ref());
+    let removed: Vec<&String> = removed.collect();
+    html! {
+        @match (&record.suggested, record.found.is_empty()) {
+            (Some(value), true) => { dt { "Value" } dd { (offered(record, value)) } }
+            (Some(value), false) => {
+                dt { "Yours now" } dd { (found) }
+                dt { "As it should read" } dd { (offered(record, value)) }
+            }
+            (None, false) => { dt { @if record.verified { "In DNS" } @else { "Yours now" } } dd { (found) } }
+            (None, true) => {}
+        }
+        // What a name points to today is not replaced by a click.
+        @if record.suggested.is_none() && record.state == "wrong" && record.r#type != "TXT" {
+            dt { "Needed" } dd { code { (plain(&record.value)) } }
+        }
+        @if removed.len() > 1 || (record.suggested.is_some() && !removed.is_empty()) {
+            dt { "To be removed" } dd { @for text in removed { div .mono { (hostile(text)) } } }
+        }
+    }
+}
+
+fn offered(record: &DnsRecord, value: &str) -> Markup {
+    html! {
+        code { (marked(value, &record.added)) } " " (copy(record, value, "value"))
+        @if value.len() > STRING_BYTES_MAX && record.r#type == "TXT" {
+            div .small.muted { "Longer than 255 bytes: in a zone file it is several strings, which receivers put together." }
+        }
+    }
+}
+
+/// RFC 1035, 3.3: the longest string of a TXT record.
+const STRING_BYTES_MAX: usize = 255;
+
+/// A record's text with its new parts marked. Nothing is marked where all of it is new.
+fn marked(value: &str, added: &[String]) -> Markup {
+    let mut pieces: Vec<(&str, bool)> = Vec::new();
+    let mut rest = value;
+    for part in added.iter().filter(|part| *part != value) {
+        let Some(at) = place_of(rest, part) else { continue };
+        pieces.push((&rest[..at], false));
+        pieces.push((&rest[at..at + part.len()], true));
+        rest = &rest[at + part.len()..];
+    }
+    pieces.push((rest, false));
+    html! {
+        @for (piece, is_added) in pieces {
+            @if is_added { ins { (plain(piece)) } } @else { (plain(piece)) }
+        }
+    }
+}
+
+/// Where a part stands as a whole: not as the beginning or the end of another.
+fn place_of(text: &str, part: &str) -> Option<usize> {
+    let is_edge = |c: Option<char>| c.is_none_or(|c| " ;,=".contains(c));
+    let places = text.match_indices(part).map(|(at, _)| at);
+    let mut whole = places.filter(|at| {
+        let behind = &text[at + part.len()..];
+        is_edge(text[..*at].chars().next_back()) && is_edge(behind.chars().next())
+    });
+    whole.next()
 }
 
 fn purpose(word: &str) -> &str {
@@ -164,7 +249,7 @@ fn purpose(word: &str) -> &str {
         "spf" => "SPF: who may send",
         "dkim" => "DKIM: how mail is signed",
         "dmarc" => "DMARC: policy, and where reports go",
-        "dmarc_authorization" => "Leave to receive its reports",
+        "dmarc_authorization" => "Permission for its reports to be sent here",
         "return_path" => "Return path",
         "tracking" => "Tracking host",
         "mx" => "Inbound mail",
@@ -185,4 +270,36 @@ pub(super) async fn verify(
         .send(Method::POST, &below(&id, "/verify")?, &json!({}))
         .await?;
     Ok(Redirect::to(&format!("/view/{id}/setup?verified=true")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn added_parts_are_marked_where_they_stand_as_a_whole() {
+        for (value, added, expect) in [
+            (
+                "v=spf1 include:s.example.net include:s.example -all",
+                &["include:s.example"][..],
+                "v=spf1 include:s.example.net <ins>include:s.example</ins> -all",
+            ),
+            (
+                "v=DMARC1; p=reject; rua=mailto:a@b.example,mailto:t@r.example",
+                &["mailto:t@r.example"],
+                "v=DMARC1; p=reject; rua=mailto:a@b.example,<ins>mailto:t@r.example</ins>",
+            ),
+            (
+                "v=DMARC1; p=none; rua=mailto:t@r.example",
+                &["p=none", "rua=mailto:t@r.example"],
+                "v=DMARC1; <ins>p=none</ins>; <ins>rua=mailto:t@r.example</ins>",
+            ),
+            ("v=spf1 -all", &["v=spf1 -all"], "v=spf1 -all"),
+            ("v=spf1 -all", &["gone"], "v=spf1 -all"),
+            ("v=x <b>", &["<b>"], "v=x <ins>&lt;b&gt;</ins>"),
+        ] {
+            let added: Vec<String> = added.iter().map(|&part| part.to_owned()).collect();
+            assert_eq!(marked(value, &added).into_string(), expect);
+        }
+    }
 }

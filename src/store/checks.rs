@@ -24,6 +24,8 @@ pub struct DkimKey {
     /// RSA, DER of a SubjectPublicKeyInfo (RFC 5280).
     pub public_key: Vec<u8>,
     pub created_at: Millis,
+    /// The beginning of the encrypted private half: it names the key that it was encrypted with (`domains/keyring.rs`).
+    pub sealed_with: Vec<u8>,
 }
 
 /// A key for a domain; its private half reaches the store encrypted.
@@ -46,6 +48,69 @@ pub struct RecordCheck {
     pub found: Vec<String>,
     /// One sentence: what to change.
     pub problem: Option<String>,
+    /// What the look came to.
+    #[serde(default)]
+    pub state: RecordState,
+    /// The name that it was looked for at, if that is another than the record's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What to publish in place of what was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<Suggestion>,
+}
+
+/// What a look at a record came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordState {
+    /// DNS has not been asked yet, or not for this record.
+    #[default]
+    Unchecked,
+    /// It is there, as it should be.
+    Found,
+    /// It is not there.
+    Missing,
+    /// DNS could not be asked.
+    Unreadable,
+    /// What is there must be changed.
+    Wrong,
+}
+
+impl RecordState {
+    /// A stable word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unchecked => "unchecked",
+            Self::Found => "found",
+            Self::Missing => "missing",
+            Self::Unreadable => "unreadable",
+            Self::Wrong => "wrong",
+        }
+    }
+
+    /// For people.
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Unchecked => "not asked yet",
+            Self::Found => "found",
+            Self::Missing => "missing",
+            Self::Unreadable => "could not be read",
+            Self::Wrong => "to be changed",
+        }
+    }
+}
+
+/// A record to publish: everything that the published one says, and what is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Suggestion {
+    pub value: String,
+    /// The parts of `value` that the published record does not have, in order.
+    pub added: Vec<String>,
+    /// Published records that must go, because only one may be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+    /// The record that was wanted at the time: with other settings the suggestion is void.
+    pub wanted: String,
 }
 
 /// The same before it is kept.
@@ -136,6 +201,7 @@ impl Store {
                 selector,
                 public_key: row.blob(1)?.to_vec(),
                 created_at: row.int(2)?,
+                sealed_with: row.blob(7)?.to_vec(),
             })
         });
         Ok(DomainDns {
@@ -159,6 +225,20 @@ impl Store {
         let added = conn.run(sql!("dkim_key_add"), args).await? > 0;
         write.commit().await?;
         Ok(added)
+    }
+
+    /// Gives a domain another key in place of the one that it has. False if it has none, or no longer the one whose
+    /// private half is `old`.
+    pub async fn replace_dkim_key(
+        &self,
+        domain: DomainId,
+        old: &[u8],
+        key: &NewDkimKey,
+        now: Millis,
+    ) -> Result<bool, StoreError> {
+        let args = Args::default().int(domain.0).text(&key.selector);
+        let args = args.blob(&key.public_key).blob(&key.sealed_key).int(now).blob(old);
+        self.change(sql!("dkim_key_replace"), args).await
     }
 
     /// The private half of a domain's key, encrypted.

@@ -49,7 +49,8 @@ use sqlx::postgres::{PgDatabaseError, PgPool};
 use sqlx::sqlite::SqliteError;
 
 pub use checks::{
-    Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, Standing,
+    Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, RecordState,
+    Standing, Suggestion,
 };
 pub use commit::{CommitOptions, FreshDomain};
 pub use copy::Copied;

@@ -134,7 +134,11 @@ fn script(name: &str) -> PathBuf {
 }
 
 fn settings(dns: &Dns, rate: &str) -> String {
-    format!("[http]\n{rate}\n[domains]\nresolvers = [\"{}\"]\n", dns.address)
+    format!(
+        "[http]\n{rate}\n[service]\nhost = \"tally.example\"\nrua_host = \"rua.tally.example\"\n\
+         [domains]\nresolvers = [\"{}\"]\n",
+        dns.address
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! DKIM key records (RFC 6376, 3.6.1): the key itself is compared, however it is written.
 
+use super::merge::{self, Merged};
 use super::{Look, Seen, quoted, tags};
 use crate::dns::{Freshness, Unanswered};
 use crate::domains::dkim::RsaKey;
@@ -12,31 +13,64 @@ pub(super) async fn look(look: &Look<'_>, record: &DnsRecord, public_key: &[u8])
 
 fn judge(record: &DnsRecord, texts: &[String], public_key: &[u8]) -> Seen {
     let name = &record.name;
-    let problem = match texts {
-        [] => Some(format!("Add a TXT record at {name} with the value shown.")),
-        [text] => problem(name, text, public_key),
+    match texts {
+        [] => {
+            let seen = Seen::missing(format!("Add a TXT record at {name} with the value shown."));
+            seen.offering(Some(Merged::new(&record.value)), record)
+        }
+        [text] => match problem(name, text, public_key) {
+            None => Seen::good(texts.to_vec()),
+            Some(problem) => {
+                let merged = merge::dkim_with(text, &record.value);
+                Seen::bad(texts.to_vec(), problem).replacing(Some(merged), record, texts.to_vec())
+            }
+        },
         // RFC 6376, 3.6.2.2: what several mean is undefined.
-        several => Some(format!(
-            "There are {} TXT records at {name}, and only one may be; keep the one with the value shown.",
-            several.len()
-        )),
-    };
-    Seen {
-        verified: problem.is_none(),
-        found: texts.to_vec(),
-        problem,
+        several => {
+            let problem = format!(
+                "There are {} TXT records at {name}, and only one may be; keep the one with the value shown.",
+                several.len()
+            );
+            let ours = several
+                .iter()
+                .find(|text| self::problem(name, text, public_key).is_none());
+            let merged = match ours {
+                Some(ours) => Merged {
+                    value: ours.clone(),
+                    added: Vec::new(),
+                },
+                None => Merged::new(&record.value),
+            };
+            let remove = several.iter().filter(|text| **text != merged.value).cloned().collect();
+            Seen::bad(texts.to_vec(), problem).replacing(Some(merged), record, remove)
+        }
     }
 }
 
 /// What is wrong with the only record that there is.
 fn problem(name: &str, text: &str, public_key: &[u8]) -> Option<String> {
+    if text.contains(['"', '\\']) {
+        return Some(format!(
+            "The TXT record at {name} has quotation marks or backslashes of its own, which receivers read as part of it; \
+             replace it by the value shown."
+        ));
+    }
     let mut key = None;
+    let mut seen: Vec<String> = Vec::new();
     for (nth, tag) in tags(text).enumerate() {
         let Ok((tag, value)) = tag else {
             return Some(format!(
                 "The TXT record at {name} is no DKIM key; replace it by the value shown."
             ));
         };
+        // RFC 6376, 3.2: a list with a tag twice is no list.
+        if seen.contains(&tag) {
+            let tag = quoted(&tag);
+            return Some(format!(
+                "The record at {name} has the tag {tag} twice, so that receivers ignore it; replace it by the value shown."
+            ));
+        }
+        seen.push(tag.clone());
         let list = || value.split(':').map(str::trim);
         match &*tag {
             "v" if nth > 0 || value != "DKIM1" => {
@@ -93,7 +127,7 @@ mod tests {
     use super::*;
     use crate::domains::dkim::{generate, record_text};
     use crate::domains::records::RecordType;
-    use crate::store::Purpose;
+    use crate::store::{Purpose, RecordState};
 
     #[test]
     fn the_key_counts_and_not_how_it_is_written() {
@@ -110,8 +144,10 @@ mod tests {
             verified: false,
             found: Vec::new(),
             problem: None,
+            state: RecordState::Unchecked,
+            suggestion: None,
         };
-        let check = |texts: &[&str], expect: Option<&str>| {
+        let check = |texts: &[&str], expect: Option<&str>| -> String {
             let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
             let seen = judge(&record, &texts, &ours);
             assert_eq!(seen.verified, expect.is_none(), "{texts:?}: {:?}", seen.problem);
@@ -120,6 +156,16 @@ mod tests {
                 assert!(problem.contains(expect), "{texts:?}: {problem}");
             }
             assert_eq!(seen.found, texts);
+            // What is offered is right, and keeps what may stay.
+            assert_eq!(seen.suggestion.is_none(), seen.verified);
+            let offered = seen.suggestion.map(|offered| offered.value).unwrap_or_default();
+            if !seen.verified {
+                assert!(
+                    judge(&record, std::slice::from_ref(&offered), &ours).verified,
+                    "{offered}"
+                );
+            }
+            offered
         };
         check(&[&text], None);
         check(&[&format!("p={digits}")], None);
@@ -142,5 +188,16 @@ mod tests {
         check(&[&format!("v=DKIM1; h=sha1; p={digits}")], Some("sha256"));
         check(&[&format!("v=DKIM1; s=other; p={digits}")], Some("email"));
         check(&[&format!("v=DKIM1; t=y:s; p={digits}")], Some("t=y"));
+        check(&[&format!("v=DKIM1; p={digits}; P={digits}")], Some("twice"));
+        check(&[&format!("v=DKIM1; p=; p={digits}")], Some("twice"));
+        check(&[&format!("\"v=DKIM1; p={digits}\"")], Some("quotation marks"));
+        check(&[&format!("v=DKIM1\\; p={digits}")], Some("backslashes"));
+        let kept = check(
+            &["v=DKIM1;k=rsa; n=of 2024; t=y : s; h=sha1 :x; s=other; x=1; p=AAAA;"],
+            Some("t=y"),
+        );
+        for part in ["n=of 2024", "t=s", "x=1"] {
+            assert!(kept.split(';').any(|other| other.trim() == part), "{kept}");
+        }
     }
 }

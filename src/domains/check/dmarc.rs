@@ -1,149 +1,33 @@
 //! DMARC policy records (RFC 9989): the one that applies to the domain must send reports to its own address.
 
-use super::{Look, Seen, quoted, tags};
+use super::merge::{self, Merged};
+use super::policy::{Existence, Policy, is_nearly_policy, is_policy, parse};
+use super::{Look, Seen};
 use crate::dns::{Freshness, Unanswered};
-use crate::domains::records::DnsRecord;
+use crate::domains::records::{DnsRecord, authorization_name};
 use crate::report::{DomainName, ancestors};
+use crate::store::RecordState;
 
 /// RFC 9989, 4.10: a name with more labels is walked from the seventh on.
 const WALK_LABELS_MAX: usize = 7;
 
-/// What one policy record says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Policy {
-    p: Option<String>,
-    sp: Option<String>,
-    psd: Option<String>,
-    is_testing: bool,
-    /// Addresses of `rua`, lower-case, without scheme and size.
-    rua: Vec<String>,
-    has_rua: bool,
-    /// What makes it no record at all.
-    fault: Option<String>,
-    /// What receivers read over.
-    flaw: Option<String>,
-    /// Is it of the domain itself, and not of one above?
-    is_own: bool,
-}
-
-impl Policy {
-    /// Is mail that fails kept from people's inboxes?
-    pub(super) fn is_enforcing(&self) -> bool {
-        let policy = if self.is_own {
-            &self.p
-        } else {
-            self.sp.as_ref().map_or(&self.p, |_| &self.sp)
-        };
-        let is_strict = policy.as_deref().is_some_and(|p| p == "quarantine" || p == "reject");
-        is_strict && !self.is_testing && self.fault.is_none()
-    }
-}
-
-/// RFC 9989, 4.8: `v=DMARC1` first, exactly so.
-fn is_policy(text: &str) -> bool {
-    matches!(tags(text).next(), Some(Ok((tag, "DMARC1"))) if tag == "v")
-}
-
-fn parse(text: &str) -> Policy {
-    let mut policy = Policy {
-        is_own: true,
-        ..Policy::default()
-    };
-    let mut seen: Vec<String> = Vec::new();
-    for part in tags(text) {
-        let (tag, value) = match part {
-            Ok(part) => part,
-            Err(part) => {
-                policy
-                    .fault
-                    .get_or_insert(format!("{} in it is no tag with a value", quoted(part)));
-                continue;
-            }
-        };
-        if seen.contains(&tag) {
-            policy
-                .fault
-                .get_or_insert(format!("it has the tag {} twice", quoted(&tag)));
-            continue;
-        }
-        let lower = value.to_ascii_lowercase();
-        let is_known = match &*tag {
-            "p" | "sp" | "np" => matches!(&*lower, "none" | "quarantine" | "reject"),
-            "adkim" | "aspf" => matches!(&*lower, "r" | "s"),
-            "psd" => matches!(&*lower, "y" | "n" | "u"),
-            "t" => matches!(&*lower, "y" | "n"),
-            "fo" => lower
-                .split(':')
-                .all(|option| matches!(option.trim(), "0" | "1" | "d" | "s")),
-            // RFC 9989, 4.8: unknown tags are ignored; pct, rf and ri are historic.
-            _ => true,
-        };
-        match &*tag {
-            // Without a policy that can be read it is no policy record.
-            "p" if !is_known => {
-                policy.fault.get_or_insert(format!(
-                    "{} is no policy; it is none, quarantine or reject",
-                    quoted(&format!("p={value}"))
-                ));
-            }
-            "p" => policy.p = Some(lower),
-            _ if !is_known => {
-                policy
-                    .flaw
-                    .get_or_insert(format!("{} means nothing", quoted(&format!("{tag}={value}"))));
-            }
-            "sp" => policy.sp = Some(lower),
-            "psd" => policy.psd = Some(lower),
-            "t" => policy.is_testing = lower == "y",
-            "rua" => {
-                policy.has_rua = true;
-                policy.rua = value.split(',').filter_map(mailbox).collect();
-            }
-            _ => {}
-        }
-        seen.push(tag);
-    }
-    policy
-}
-
-/// The address of a `mailto:` URI, lower-case, without the size that RFC 7489 allowed behind it (`!10m`).
-fn mailbox(uri: &str) -> Option<String> {
-    let uri = uri.trim();
-    let address = uri
-        .get(..7)
-        .filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"))
-        .map(|_| &uri[7..])?;
-    let (address, size) = address.rsplit_once('!').unwrap_or((address, ""));
-    let digits = size.trim_end_matches(['k', 'm', 'g', 't', 'K', 'M', 'G', 'T']);
-    let is_size = size.is_empty() || (size.len() - digits.len() <= 1 && digits.bytes().all(|b| b.is_ascii_digit()));
-    let address = address.split('?').next().unwrap_or_default();
-    (is_size && address.contains('@')).then(|| unescaped(address).to_ascii_lowercase())
-}
-
-/// RFC 3986, 2.1. What is no escape stays.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, behind)) = rest.split_first() {
-        let hex = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = hex
-            .filter(|_| first == b'%')
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.unwrap_or(first));
-        rest = if byte.is_some() { &behind[2..] } else { behind };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// What the domain publishes at its own `_dmarc`, and the policy that is in force.
-struct Discovered {
+#[derive(Debug, Clone)]
+pub(super) struct Discovered {
     /// Everything at the own name that looks like a policy.
     own: Vec<String>,
     /// With the name it was found at.
     policy: Option<(String, String, Policy)>,
 }
 
-async fn discover(look: &Look<'_>, domain: &DomainName) -> Result<Discovered, Unanswered> {
+impl Discovered {
+    /// The policy in force for mail of the domain.
+    pub(super) fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref().map(|(.., policy)| policy)
+    }
+}
+
+pub(super) async fn discover(look: &Look<'_>, domain: &DomainName) -> Result<Discovered, Unanswered> {
     let texts = look.texts(&format!("_dmarc.{domain}"), Freshness::Fresh).await?;
     let own: Vec<String> = texts
         .into_iter()
@@ -169,10 +53,7 @@ async fn walk(look: &Look<'_>, domain: &DomainName) -> Result<Option<(String, St
         let (Some(text), None) = (policies.next(), policies.next()) else {
             continue;
         };
-        let policy = Policy {
-            is_own: false,
-            ..parse(&text)
-        };
+        let policy = parse(&text).of_domain_below();
         let psd = policy.psd.clone();
         // A public suffix ends the walk; what is right below it is the organization, with or without a record.
         if psd.as_deref() == Some("y") {
@@ -186,166 +67,183 @@ async fn walk(look: &Look<'_>, domain: &DomainName) -> Result<Option<(String, St
     Ok(found)
 }
 
-/// The policy in force for mail of the domain.
-pub(super) async fn policy(look: &Look<'_>, domain: &DomainName) -> Result<Option<Policy>, Unanswered> {
-    Ok(discover(look, domain).await?.policy.map(|(.., policy)| policy))
-}
-
 pub(super) async fn look(
     look: &Look<'_>,
     domain: &DomainName,
     record: &DnsRecord,
     address: &str,
 ) -> Result<Seen, Unanswered> {
-    let Discovered { own, policy } = discover(look, domain).await?;
-    let name = &record.name;
-    let policies = own.iter().filter(|text| is_policy(text)).count();
-    if policies > 1 {
-        let problem = format!(
-            "There are {policies} DMARC records at {name}, so that all are ignored; keep one, with all you need."
-        );
-        return Ok(Seen::bad(own, problem));
+    let Discovered { own, policy } = look.discovered(domain).await?;
+    let mut policies: Vec<&String> = own.iter().filter(|text| is_policy(text)).collect();
+    // DNS has them in any order: the one that we made someone add comes last.
+    policies.sort_by_key(|text| (text.to_ascii_lowercase().contains(address), *text));
+    if policies.len() > 1 {
+        return Ok(several(record, address, &own, &policies));
     }
-    if policies == 0 && !own.is_empty() {
-        let problem = format!("The record at {name} must begin with v=DMARC1, exactly so; correct it.");
-        return Ok(Seen::bad(own, problem));
+    if let ([], Some(nearly)) = (policies.as_slice(), own.first()) {
+        return Ok(near_miss(record, address, &own, nearly));
     }
     let Some((at, text, policy)) = policy else {
-        return Ok(Seen::bad(own, format!("Add a TXT record at {name}: {}", record.value)));
+        let name = &record.name;
+        let seen = Seen::missing(format!("Add a TXT record at {name}: {}", record.value));
+        return Ok(seen.offering(Some(Merged::new(&record.value)), record));
     };
-    let found = if policy.is_own {
-        own
-    } else {
-        vec![format!("_dmarc.{at}: {text}")]
-    };
-    if let Some(fault) = &policy.fault {
-        return Ok(Seen::bad(
-            found,
-            format!("The DMARC record at _dmarc.{at} is not valid: {fault}; correct it."),
-        ));
+    if policy.is_own {
+        return Ok(own_record(record, address, own, &text, &policy));
     }
-    if policy.rua.iter().any(|listed| listed.eq_ignore_ascii_case(address)) {
-        let problem = policy
-            .flaw
-            .map(|flaw| format!("In the DMARC record at _dmarc.{at}, {flaw}; correct or remove it."));
+    inherited(look, domain, record, address, (&at, &text, &policy)).await
+}
+
+/// The only record that the domain itself publishes.
+fn own_record(record: &DnsRecord, address: &str, own: Vec<String>, text: &str, policy: &Policy) -> Seen {
+    let name = &record.name;
+    if policy.rua.iter().any(|listed| listed == address) && policy.fault.is_none() {
+        let problem = policy.flaw.as_ref();
+        let problem = problem.map(|flaw| format!("In the DMARC record at {name}, {flaw}; correct or remove it."));
+        return Seen {
+            problem,
+            ..Seen::good(own)
+        };
+    }
+    let merged = merge::dmarc_with(text, address);
+    let is_named = text.to_ascii_lowercase().contains(address);
+    let is_listed = policy.rua.iter().any(|listed| listed == address);
+    let problem = match &policy.fault {
+        Some(fault) => match (&merged, is_listed) {
+            (Some(_), false) => format!(
+                "The DMARC record at {name} is not valid: {fault}; correct it, and let it list rua=mailto:{address}."
+            ),
+            _ => format!("The DMARC record at {name} is not valid: {fault}; correct it."),
+        },
+        None if is_named => format!(
+            "The DMARC record at {name} names {address}, but not so that receivers find it: let its rua list have \
+             mailto:{address}, with commas between addresses."
+        ),
+        None if policy.has_rua => {
+            format!("Add mailto:{address} to the rua list of the DMARC record at {name}, behind a comma.")
+        }
+        None => format!("Add rua=mailto:{address} to the DMARC record at {name}."),
+    };
+    Seen::bad(own, problem).offering(merged, record)
+}
+
+/// A record above the domain is in force. It may send reports to the domain's address; otherwise the domain needs a record
+/// of its own, which must not weaken what is in force.
+async fn inherited(
+    look: &Look<'_>,
+    domain: &DomainName,
+    record: &DnsRecord,
+    address: &str,
+    (at, text, policy): (&str, &str, &Policy),
+) -> Result<Seen, Unanswered> {
+    let name = &record.name;
+    let found = vec![format!("_dmarc.{at}: {text}")];
+    if policy.rua.iter().any(|listed| listed == address) && policy.fault.is_none() {
+        let problem = policy.flaw.as_ref();
+        let problem = problem.map(|flaw| format!("In the DMARC record at _dmarc.{at}, {flaw}; correct or remove it."));
         return Ok(Seen {
             problem,
             ..Seen::good(found)
         });
     }
-    let problem = match (policy.is_own, policy.has_rua) {
-        (true, true) => format!("Add mailto:{address} to the rua list of the DMARC record at {name}, behind a comma."),
-        (true, false) => format!("Add rua=mailto:{address} to the DMARC record at {name}."),
-        (false, _) => format!(
-            "The DMARC record of {at} is in force and sends reports elsewhere; add one at {name}: {}",
-            record.value
-        ),
+    if let Some(fault) = &policy.fault {
+        // It counts for nothing today, so there is nothing that a new record must carry on.
+        let problem =
+            format!("The DMARC record at _dmarc.{at} is not valid: {fault}; correct it, or add one at {name}.");
+        let seen = Seen::bad(found, problem);
+        return Ok(seen
+            .with_state(RecordState::Missing)
+            .offering(Some(Merged::new(&record.value)), record));
+    }
+    look.take()?;
+    let existence = match look.dns.exists(domain.as_str(), Freshness::Fresh).await? {
+        true => Existence::Exists,
+        false => Existence::Missing,
     };
-    Ok(Seen::bad(found, problem))
+    let in_force = policy.in_force(existence);
+    let merged = merge::dmarc_below(text, in_force, address);
+    let problem = format!(
+        "The DMARC record of {at} is in force and sends reports elsewhere; add one at {name} that carries its policy on: {}",
+        merged.value
+    );
+    let seen = Seen::bad(found, problem).with_state(RecordState::Missing);
+    Ok(seen.offering(Some(merged), record))
 }
 
-/// RFC 9990, 4: any record that begins `v=DMARC1`, a wildcard's too.
-pub(super) async fn look_for_authorization(look: &Look<'_>, record: &DnsRecord) -> Result<Seen, Unanswered> {
-    let found = look.texts(&record.name, Freshness::Fresh).await?;
-    if found.iter().any(|text| is_policy(text)) {
-        return Ok(Seen::good(found));
+/// Receivers discard them all (RFC 9989, 4.10).
+fn several(record: &DnsRecord, address: &str, own: &[String], policies: &[&String]) -> Seen {
+    let (name, count) = (&record.name, policies.len());
+    let all = format!("There are {count} DMARC records at {name}, so that all are ignored; ");
+    match merge::dmarc_of_several(policies, address) {
+        Ok(merged) => {
+            let remove = policies.iter().map(|text| (*text).clone()).collect();
+            let problem = all + "put one in their place, with all that they say.";
+            Seen::bad(own.to_vec(), problem).replacing(merged, record, remove)
+        }
+        Err(tags) => {
+            let problem = format!(
+                "{all}keep one, with all you need. They differ in {}: keep the one that you mean, with mailto:{address} in \
+                 its rua list, and remove the others.",
+                tags.join(", ")
+            );
+            Seen::bad(own.to_vec(), problem)
+        }
     }
+}
+
+/// What is meant to be a record, and is none to receivers.
+fn near_miss(record: &DnsRecord, address: &str, own: &[String], nearly: &str) -> Seen {
     let name = &record.name;
-    let (_, zone) = name.split_once("._report.").unwrap_or_default();
+    let (mut clean, wrong) = merge::cleaned(nearly, "v=DMARC1");
+    // The semicolon behind the version is forgotten.
+    if let Some(rest) = clean
+        .strip_prefix("v=DMARC1")
+        .filter(|rest| rest.starts_with([' ', ',', ':']))
+    {
+        clean = format!("v=DMARC1; {}", rest.trim_start_matches([' ', ',', ':']));
+    }
+    let problem = format!(
+        "The record at {name} {wrong}, so that receivers ignore it: it must begin with v=DMARC1, exactly so, and a \
+         semicolon; correct it. Its policy is in force then."
+    );
+    let policy = parse(&clean);
+    let merged = match is_policy(&clean) && own.len() == 1 && policy.fault.is_none() {
+        true if policy.rua.iter().any(|listed| listed == address) => Some(Merged {
+            added: vec!["v=DMARC1".to_owned()],
+            value: clean,
+        }),
+        true => merge::dmarc_with(&clean, address),
+        false => None,
+    };
+    Seen::bad(own.to_vec(), problem).replacing(merged, record, own.to_vec())
+}
+
+/// RFC 9990, 4: any record that begins `v=DMARC1`, a wildcard's too. Receivers ask at the name where they found the policy,
+/// which is a name above the domain if the domain has none of its own.
+pub(super) async fn look_for_authorization(
+    look: &Look<'_>,
+    domain: &DomainName,
+    record: &DnsRecord,
+    rua_host: &str,
+) -> Result<Seen, Unanswered> {
+    let discovered = look.discovered(domain).await?;
+    let above = discovered.policy.filter(|(.., policy)| !policy.is_own);
+    let at = above.as_ref().map_or(domain.as_str(), |(at, ..)| at);
+    let name = authorization_name(at, rua_host);
+    let elsewhere = (at != domain.as_str()).then(|| name.clone());
+    // Of one organization: nobody asks.
+    let is_own = rua_host == at || rua_host.strip_suffix(at).is_some_and(|rest| rest.ends_with('.'));
+    if is_own {
+        return Ok(Seen::good(Vec::new()).at(elsewhere));
+    }
+    let found = look.texts(&name, Freshness::Fresh).await?;
+    if found.iter().any(|text| is_policy(text)) {
+        return Ok(Seen::good(found).at(elsewhere));
+    }
     let problem = format!(
         "The operator of this service must publish the TXT record v=DMARC1; at {name}, or once for all domains at \
-         *._report.{zone}; until then reporters may send nothing."
+         *._report._dmarc.{rua_host}; until then reporters may send nothing."
     );
-    Ok(Seen::bad(found, problem))
-}
-
-/// Somebody meant it to be one.
-fn is_nearly_policy(text: &str) -> bool {
-    text.to_ascii_lowercase().contains("dmarc1")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_a_policy_record() {
-        for (text, expect) in [
-            ("v=DMARC1; p=none", true),
-            ("v=DMARC1", true),
-            ("v = DMARC1 ; p=none;", true),
-            ("V=DMARC1; p=none", true),
-            ("v=dmarc1; p=none", false),
-            ("v=DMARC2; p=none", false),
-            ("v=DMARC12; p=none", false),
-            ("p=none; v=DMARC1", false),
-            ("v=spf1 -all", false),
-            ("", false),
-        ] {
-            assert_eq!(is_policy(text), expect, "{text}");
-        }
-    }
-
-    #[test]
-    fn addresses_of_rua_in_every_spelling() {
-        for (uri, expect) in [
-            ("mailto:a@b.example", Some("a@b.example")),
-            (" MAILTO:A@B.example ", Some("a@b.example")),
-            ("mailto:a@b.example!10m", Some("a@b.example")),
-            ("mailto:a@b.example!512", Some("a@b.example")),
-            ("mailto:a@b.example!10mm", None),
-            ("mailto:a%21@b.example!5G", Some("a!@b.example")),
-            ("mailto:a@b.example?subject=x", Some("a@b.example")),
-            ("mailto:a%zz@b.example", Some("a%zz@b.example")),
-            ("https://b.example/", None),
-            ("mailto:nobody", None),
-            ("mailté", None),
-            ("", None),
-        ] {
-            assert_eq!(mailbox(uri).as_deref(), expect, "{uri}");
-        }
-    }
-
-    #[test]
-    fn faults_flaws_and_what_is_ignored() {
-        for (text, fault, flaw) in [
-            ("v=DMARC1; p=none; rua=mailto:a@b.example", None, None),
-            ("v=DMARC1; rua=mailto:a@b.example", None, None),
-            ("v=DMARC1; p=none; x=1; pct=50; ri=86400; rf=afrf", None, None),
-            ("v=DMARC1; p=NONE; adkim=S; fo=1:d", None, None),
-            ("v=DMARC1; p=monitor", Some("p=monitor"), None),
-            ("v=DMARC1; p=none; p=reject", Some("twice"), None),
-            ("v=DMARC1; p=none; oops", Some("oops"), None),
-            ("v=DMARC1; p=none; sp=maybe", None, Some("sp=maybe")),
-            ("v=DMARC1; p=none; adkim=relaxed", None, Some("adkim=relaxed")),
-            ("v=DMARC1; p=none; fo=9", None, Some("fo=9")),
-        ] {
-            let policy = parse(text);
-            let has = |said: &Option<String>, expect: Option<&str>| match expect {
-                None => assert_eq!(*said, None, "{text}"),
-                Some(part) => assert!(
-                    said.as_ref().is_some_and(|said| said.contains(part)),
-                    "{text}: {said:?}"
-                ),
-            };
-            has(&policy.fault, fault);
-            has(&policy.flaw, flaw);
-        }
-    }
-
-    #[test]
-    fn a_policy_that_enforces() {
-        for (text, is_own, expect) in [
-            ("v=DMARC1; p=reject", true, true),
-            ("v=DMARC1; p=Quarantine; sp=none", true, true),
-            ("v=DMARC1; p=quarantine; sp=none", false, false),
-            ("v=DMARC1; p=none; sp=reject", false, true),
-            ("v=DMARC1; p=none", true, false),
-            ("v=DMARC1", true, false),
-            ("v=DMARC1; p=reject; t=y", true, false),
-        ] {
-            let policy = Policy { is_own, ..parse(text) };
-            assert_eq!(policy.is_enforcing(), expect, "{text}");
-        }
-    }
+    let seen = Seen::bad(found, problem).with_state(RecordState::Missing);
+    Ok(seen.offering(Some(Merged::new(&record.value)), record).at(elsewhere))
 }

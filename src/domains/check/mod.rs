@@ -7,18 +7,25 @@ mod alias;
 mod bimi;
 mod dkim;
 mod dmarc;
+mod merge;
 mod mx;
+mod policy;
 mod spf;
+mod spf_terms;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::records::{DnsRecord, ServiceNames, records, rua_address};
+use self::dmarc::Discovered;
+use self::merge::Merged;
+use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
 use crate::dns::{Dns, Freshness, Unanswered};
-use crate::store::{Domain, DomainDns, Purpose, RecordCheck, RecordFinding};
+use crate::report::DomainName;
+use crate::store::{Domain, DomainDns, Purpose, RecordCheck, RecordFinding, RecordState, Suggestion};
 
 /// Questions for one domain.
 const QUESTIONS_MAX: u32 = 100;
@@ -30,38 +37,76 @@ const FOUND_CHARS_MAX: usize = 1_024;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Seen {
     verified: bool,
+    state: RecordState,
     found: Vec<String>,
     problem: Option<String>,
+    /// The name that it was looked for at, if that is another than the record's.
+    at: Option<String>,
+    suggestion: Option<Suggestion>,
 }
 
 impl Seen {
     fn good(found: Vec<String>) -> Self {
         Self {
             verified: true,
+            state: RecordState::Found,
             found,
-            problem: None,
+            ..Self::default()
         }
     }
 
     fn bad(found: Vec<String>, problem: impl Into<String>) -> Self {
         Self {
-            verified: false,
+            state: match found.is_empty() {
+                true => RecordState::Missing,
+                false => RecordState::Wrong,
+            },
             found,
             problem: Some(problem.into()),
+            ..Self::default()
         }
+    }
+
+    fn missing(problem: impl Into<String>) -> Self {
+        Self::bad(Vec::new(), problem)
+    }
+
+    fn with_state(self, state: RecordState) -> Self {
+        Self { state, ..self }
+    }
+
+    fn at(self, at: Option<String>) -> Self {
+        Self { at, ..self }
+    }
+
+    /// With a record to publish in place of the one that was found.
+    fn offering(self, merged: Option<Merged>, record: &DnsRecord) -> Self {
+        self.replacing(merged, record, Vec::new())
+    }
+
+    /// With a record to publish in place of several.
+    fn replacing(self, merged: Option<Merged>, record: &DnsRecord, remove: Vec<String>) -> Self {
+        let suggestion = merged.and_then(|merged| merged.offered(&record.value, remove));
+        Self { suggestion, ..self }
     }
 }
 
-/// What a domain is looked up with: name servers, and how many questions are left.
+/// What a domain is looked up with: name servers, how many questions are left, and what several records depend on.
 struct Look<'d> {
     dns: &'d Dns,
     left: AtomicU32,
+    policy: OnceCell<Result<Discovered, Unanswered>>,
 }
 
 impl Look<'_> {
     async fn texts(&self, name: &str, freshness: Freshness) -> Result<Vec<String>, Unanswered> {
         self.take()?;
         self.dns.texts(name, freshness).await
+    }
+
+    /// The DMARC policy in force; looked for once.
+    async fn discovered(&self, domain: &DomainName) -> Result<Discovered, Unanswered> {
+        self.policy.get_or_init(|| dmarc::discover(self, domain)).await.clone()
     }
 
     fn take(&self) -> Result<(), Unanswered> {
@@ -85,16 +130,18 @@ pub(super) async fn look(
     let look = Look {
         dns,
         left: AtomicU32::new(QUESTIONS_MAX),
+        policy: OnceCell::new(),
     };
-    let wanted = records(domain, known, names);
+    let wanted = wanted(domain, known, names);
     let looks = wanted.iter().map(|record| async {
         let seen = timeout(time_max, one(&look, domain, known, names, record)).await;
         finding(record, names, seen.unwrap_or(Err(Unanswered::Silence)))
     });
     let mut findings = join_all(looks).await;
-    if known.dkim.is_none() {
+    if known.dkim.is_none() && names.signs() {
         findings.push(without_key(names));
     }
+    findings.extend(unset(domain, names).into_iter().map(without_host));
     findings
 }
 
@@ -105,26 +152,69 @@ async fn one(
     names: &ServiceNames,
     record: &DnsRecord,
 ) -> Result<Seen, Unanswered> {
-    match record.purpose {
+    let unset = || Unanswered::Failure("a host of this installation is not set".to_owned());
+    let seen = match record.purpose {
         Purpose::Spf => {
             let own = known.dedicated_ip.as_ref().map(|ip| ip.address);
-            spf::look(look, record, &names.spf_host, own).await
+            let host = names.spf_host.as_ref().ok_or_else(unset)?;
+            spf::look(look, record, host, own).await?
         }
         Purpose::Dkim => {
             let key = known.dkim.as_ref().map(|key| &*key.public_key);
-            dkim::look(look, record, key.unwrap_or_default()).await
+            dkim::look(look, record, key.unwrap_or_default()).await?
         }
-        Purpose::Dmarc => dmarc::look(look, &domain.name, record, &rua_address(domain, names)).await,
-        Purpose::DmarcAuthorization => dmarc::look_for_authorization(look, record).await,
-        Purpose::ReturnPath | Purpose::Tracking => alias::look(look, record).await,
-        Purpose::Mx => mx::look(look, record).await,
-        Purpose::Bimi => bimi::look(look, &domain.name, record).await,
+        Purpose::Dmarc => {
+            let address = rua_address(domain, names).ok_or_else(unset)?;
+            dmarc::look(look, &domain.name, record, &address).await?
+        }
+        Purpose::DmarcAuthorization => {
+            let host = names.region(domain.region).rua_host.as_ref().ok_or_else(unset)?;
+            dmarc::look_for_authorization(look, &domain.name, record, host).await?
+        }
+        Purpose::ReturnPath | Purpose::Tracking => alias::look(look, record).await?,
+        Purpose::Mx => mx::look(look, record).await?,
+        Purpose::Bimi => bimi::look(look, &domain.name, record).await?,
+    };
+    beside_alias(look, record, seen).await
+}
+
+/// A name with a CNAME has no other records (RFC 1034, 3.6.2): what is to be changed is at the other end, or cannot be
+/// published.
+async fn beside_alias(look: &Look<'_>, record: &DnsRecord, seen: Seen) -> Result<Seen, Unanswered> {
+    let Some(problem) = seen.problem.as_ref().filter(|_| record.kind != RecordType::Cname) else {
+        return Ok(seen);
+    };
+    if seen.verified && seen.suggestion.is_none() {
+        return Ok(seen);
     }
+    let name = seen.at.as_ref().unwrap_or(&record.name);
+    look.take()?;
+    let Some(target) = look.dns.alias(name, Freshness::Fresh).await? else {
+        return Ok(seen);
+    };
+    let is_whole_domain = matches!(record.purpose, Purpose::Spf | Purpose::Mx);
+    let rest = if is_whole_domain {
+        format!("have it changed at {target}, or give {name} records of its own in place of the CNAME")
+    } else {
+        format!("have it changed at {target}, or put the record in place of the CNAME")
+    };
+    let problem = format!("{problem} But {name} is a CNAME of {target}, and such a name has no other records: {rest}.");
+    Ok(Seen {
+        problem: Some(problem),
+        suggestion: seen.suggestion.filter(|_| !is_whole_domain),
+        ..seen
+    })
 }
 
 fn finding(record: &DnsRecord, names: &ServiceNames, seen: Result<Seen, Unanswered>) -> RecordFinding {
     let unreadable = matches!(seen, Err(Unanswered::Silence | Unanswered::Failure(_)));
-    let seen = seen.unwrap_or_else(|why| Seen::bad(Vec::new(), unanswered(record, &why)));
+    let seen = seen.unwrap_or_else(|why| {
+        let state = match unreadable {
+            true => RecordState::Unreadable,
+            false => RecordState::Wrong,
+        };
+        Seen::missing(unanswered(record, &why)).with_state(state)
+    });
     let found = seen.found.into_iter().take(FOUND_MAX);
     RecordFinding {
         check: RecordCheck {
@@ -133,6 +223,9 @@ fn finding(record: &DnsRecord, names: &ServiceNames, seen: Result<Seen, Unanswer
             verified: seen.verified,
             found: found.map(|text| text.chars().take(FOUND_CHARS_MAX).collect()).collect(),
             problem: seen.problem,
+            state: seen.state,
+            at: seen.at,
+            suggestion: seen.suggestion,
         },
         required: record.required,
         unreadable,
@@ -165,9 +258,31 @@ fn without_key(names: &ServiceNames) -> RecordFinding {
             verified: false,
             found: Vec::new(),
             problem: Some("This domain has no key yet; it is made when its records are asked for.".to_owned()),
+            state: RecordState::Missing,
+            at: None,
+            suggestion: None,
         },
         required: names.required.contains(&Purpose::Dkim),
         unreadable: false,
+    }
+}
+
+/// A required record that cannot be offered, because the operator has not set the host it is made of. The domain is not
+/// verified; it does not fail either, because its owner can do nothing about it.
+fn without_host(purpose: Purpose) -> RecordFinding {
+    RecordFinding {
+        check: RecordCheck {
+            purpose,
+            expected: format!("{} without a host", purpose.word()),
+            verified: false,
+            found: Vec::new(),
+            problem: Some("A host of this installation is not set.".to_owned()),
+            state: RecordState::Unreadable,
+            at: None,
+            suggestion: None,
+        },
+        required: true,
+        unreadable: true,
     }
 }
 

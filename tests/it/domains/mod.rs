@@ -1,9 +1,11 @@
 //! A domain's life against a real name server: what is found, what is said about it, and where it leaves the domain.
 
+mod hosts;
 mod ips;
 mod keys;
 mod lifecycle;
 pub mod named;
+mod offers;
 mod problems;
 mod rounds;
 

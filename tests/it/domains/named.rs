@@ -76,6 +76,12 @@ impl Named {
         self.records.extend(records);
     }
 
+    /// What was put at a name.
+    pub fn records(&self, name: &str) -> Vec<String> {
+        let records = self.records.iter().filter(|(other, _)| other == name);
+        records.map(|(_, record)| record.clone()).collect()
+    }
+
     /// Serves what was set, and waits until it is served.
     pub async fn reload(&mut self) {
         self.serial += 1;

@@ -6,7 +6,7 @@ use tallymark::domains::Purpose;
 use tallymark::store::DomainStatus;
 use tokio::net::UdpSocket;
 
-use super::{HOUR, MINUTE, Named, World, named, publish};
+use super::{HOUR, MINUTE, Named, World, named, offers, publish};
 use crate::provenance::dns::{Dns, Has};
 use crate::store::{Database, Dialect};
 
@@ -34,6 +34,7 @@ async fn check(purpose: Purpose, cases: &[Case<'_>]) {
                 assert!(problem.contains("example.com"), "it says where: {problem}");
             }
         }
+        offers::check(&world, &mut named, &record).await;
         for (name, _) in *zone {
             named.set(name, &[]);
         }
@@ -180,6 +181,47 @@ async fn spf() {
                 true,
                 "",
             ),
+            // RFC 7208, 4.6: a syntax error anywhere is a permanent error for all mail.
+            (
+                &[(
+                    "example.com",
+                    &["v=spf1 exists:%x.example include:spf.tally.example ~all"],
+                )],
+                false,
+                "“exists:%x.example” is no term of SPF",
+            ),
+            (
+                &[("example.com", &["v=spf1 include:spf.tally.example ~all a:192.0.2.1"])],
+                false,
+                "“a:192.0.2.1” is no term of SPF",
+            ),
+            (
+                &[(
+                    "example.com",
+                    &["v=spf1 include:spf.tally.example redirect=a.example redirect=b.example"],
+                )],
+                false,
+                "“redirect=b.example” is no term of SPF",
+            ),
+            (
+                &[
+                    (
+                        "example.com",
+                        &["v=spf1 include:a.example include:spf.tally.example ~all"],
+                    ),
+                    ("a.example", &["v=spf1 ip4:192.0.2.1/99 -all"]),
+                ],
+                false,
+                "“ip4:192.0.2.1/99” (of a.example) is no term of SPF",
+            ),
+            (
+                &[(
+                    "example.com",
+                    &["v=spf1 exists:%{i}._spf.example.org include:spf.tally.example ~all"],
+                )],
+                true,
+                "",
+            ),
             (
                 &[("example.com", &["v=spf1 include:broken.example -all"])],
                 true,
@@ -255,7 +297,8 @@ async fn dmarc() {
                     "_dmarc.example.com",
                     &["v=DMARC1; p=watch; rua=mailto:TOKEN@rua.tally.example"],
                 )],
-                false,
+                // RFC 9989, 4.7: without a valid policy, a valid rua makes it a record all the same.
+                true,
                 "“p=watch” is no policy",
             ),
             (
@@ -271,9 +314,91 @@ async fn dmarc() {
                 false,
                 "is not valid",
             ),
+            // RFC 9989, 4.7: a syntax error behind the version costs the tag that has it.
+            (
+                &[(
+                    "_dmarc.example.com",
+                    &["v=DMARC1; p=none; rua=mailto:TOKEN@rua.tally.example; sp"],
+                )],
+                true,
+                "“sp” in it is no tag",
+            ),
+            (
+                &[(
+                    "_dmarc.example.com",
+                    &["v=DMARC1; p=reject; np=all; rua=mailto:TOKEN@rua.tally.example"],
+                )],
+                true,
+                "“np=all” means nothing",
+            ),
+            (
+                &[(
+                    "_dmarc.example.com",
+                    &["v=DMARC1; hello there; p; rua=mailto:TOKEN@rua.tally.example"],
+                )],
+                true,
+                "“hello there” in it is no tag",
+            ),
+            // The control: without a valid rua there is no DMARC.
+            (&[("_dmarc.example.com", &["v=DMARC1; p=nonne"])], false, "is not valid"),
+            (
+                &[(
+                    "_dmarc.example.com",
+                    &["v=DMARC1; p=nonne; rua=TOKEN@rua.tally.example"],
+                )],
+                false,
+                "is not valid",
+            ),
+            // Near misses are told from records that lack something.
+            (
+                &[("_dmarc.example.com", &["v=DMARC1; p=none; rua=TOKEN@rua.tally.example"])],
+                false,
+                "have mailto:",
+            ),
+            (
+                &[(
+                    "_dmarc.example.com",
+                    &["v=DMARC1; p=none; ruf=mailto:TOKEN@rua.tally.example"],
+                )],
+                false,
+                "but not so that receivers find it",
+            ),
+            (
+                &[("_dmarc.example.com", &["v=DMARC1\\\\; p=none"])],
+                false,
+                "backslashes",
+            ),
         ],
     )
     .await;
+}
+
+/// RFC 7208, 4.6.4: more than ten mail hosts of one name are a permanent error.
+#[tokio::test]
+async fn spf_with_many_mail_hosts() {
+    let mut named = Named::start();
+    for nth in 0..12 {
+        named.set(&format!("h{nth}.mx.example"), &["A 192.0.2.1"]);
+    }
+    let hosts: Vec<String> = (0..12).map(|nth| format!("MX 10 h{nth}.mx.example.")).collect();
+    let ours = "include:spf.tally.example ~all";
+    for (count, text, verified) in [
+        (12, format!("v=spf1 mx:mx.example {ours}"), false),
+        (11, format!("v=spf1 mx:mx.example/24 {ours}"), false),
+        (11, format!("v=spf1 include:spf.tally.example mx:mx.example ~all"), true),
+        (10, format!("v=spf1 mx:mx.example {ours}"), true),
+    ] {
+        let hosts: Vec<&str> = hosts[..count].iter().map(String::as_str).collect();
+        named.set("mx.example", &hosts);
+        named.text("example.com", &[&text]);
+        named.reload().await;
+        // Another process: what many domains refer to is remembered for minutes.
+        let fresh = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
+        let record = fresh.look(Purpose::Spf).await;
+        assert_eq!(record.verified, verified, "{record:?}");
+        let problem = record.problem.unwrap_or_default();
+        assert_eq!(problem.contains("mx:mx.example"), count > 10, "{problem}");
+    }
 }
 
 /// A domain below another: the policy of the one above is in force until it has its own.
@@ -322,7 +447,9 @@ async fn a_domain_without_a_record_of_its_own_is_under_the_one_above() {
         named.reload().await;
         let record = world.look(Purpose::Dmarc).await;
         assert_eq!(record.verified, verified, "{zone:?}: {record:?}");
-        assert!(record.problem.unwrap_or_default().contains(expect), "{zone:?}");
+        let problem = record.problem.clone().unwrap_or_default();
+        assert!(problem.contains(expect), "{zone:?}: {problem}");
+        offers::check(&world, &mut named, &record).await;
         zone.iter().for_each(|(name, _)| named.set(name, &[]));
     }
 }
@@ -457,11 +584,12 @@ async fn keys_aliases_mail_hosts_and_logos() {
         named.reload().await;
         let record = world.look(purpose).await;
         assert_eq!(record.verified, verified, "{zone:?}: {record:?}");
-        let problem = record.problem.unwrap_or_default();
+        let problem = record.problem.clone().unwrap_or_default();
         assert!(
             problem.contains(expect) && problem.is_empty() == expect.is_empty(),
             "{zone:?}: {problem}"
         );
+        offers::check(&world, &mut named, &record).await;
         zone.iter().for_each(|(name, _)| named.set(name, &[]));
     }
 }

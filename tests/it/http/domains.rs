@@ -21,7 +21,8 @@ async fn a_domain_is_added_shown_listed_and_removed() {
         .unwrap();
     let record = |purpose, kind, name, value: &str, required| {
         json!({ "type": kind, "name": name, "value": value, "purpose": purpose, "verified": false, "required": required,
-            "priority": null, "found": [], "problem": null })
+            "priority": null, "found": [], "problem": null, "state": "unchecked", "suggested": null, "added": [],
+            "remove": [] })
     };
     let dmarc = format!("v=DMARC1; p=none; rua=mailto:{token}@rua.tally.example");
     assert_eq!(
@@ -48,6 +49,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
                 record("dmarc_authorization", "TXT", "example.com._report._dmarc.rua.tally.example", "v=DMARC1;", false),
                 record("return_path", "CNAME", "bounce.example.com", "bounce.tally.example", false),
             ],
+            "setup_advice": [],
             "created_at": "2026-03-23T10:00:00.000Z",
             "updated_at": "2026-03-23T10:00:00.000Z",
             "verified_at": null,

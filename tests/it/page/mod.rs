@@ -39,3 +39,11 @@ async fn fill(app: &TestApp) -> String {
     }
     domain
 }
+
+/// The page with a domain's DNS records, as somebody sees it who has signed in.
+pub async fn setup(app: &TestApp, id: &str) -> String {
+    let session = protection::Session::of(app, &app.key).await;
+    let page = session.get(app, &format!("/view/{id}/setup")).await;
+    assert_eq!(page.status, 200);
+    page.text().to_owned()
+}
