@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::intake::{IntakeError, IntakeOptions, RawMessage, digest};
-use super::process::{ProcessLimits, Processed, process};
+use super::process::{ProcessLimits, Processed, process_as};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::report::Reporter;
@@ -25,6 +25,7 @@ use crate::store::{
     Authenticated, CommitOptions, Fate, NewMessage, NewReport, Outcome, Problem, Provenance, SetAsideId, Store,
     StoreError,
 };
+use crate::unpack::Context;
 
 /// A message with whom to tell.
 pub(super) struct Job {
@@ -42,9 +43,9 @@ pub(super) struct Arrived {
 /// What is done with a message.
 pub(super) enum How {
     /// It is read, and kept in any case.
-    Keep,
+    Keep(Context),
     /// It is read; if there is no report in it, it stays where it is, and nothing is kept of it here.
-    KeepReports,
+    KeepReports(Context),
     /// It is not read but set aside with this reason: its bytes are only a note about it.
     SetAside(Problem),
     /// It was set aside before and comes again.
@@ -385,7 +386,7 @@ impl Work {
 
 fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessage {
     let Arrived { raw, provenance, how } = message;
-    let keeps_reports_only = matches!(how, How::KeepReports);
+    let keeps_reports_only = matches!(how, How::KeepReports(_));
     let (processed, replay) = match how {
         How::SetAside(problem) => {
             let unread = Processed {
@@ -394,8 +395,9 @@ fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessag
             };
             (unread, None)
         }
-        How::Replay(id) => (process(clock, &raw.bytes, limits), Some(id)),
-        How::Keep | How::KeepReports => (process(clock, &raw.bytes, limits), None),
+        // However it came: what was set aside then is not forgotten now.
+        How::Replay(id) => (process_as(Context::ReportAddress, clock, &raw.bytes, limits), Some(id)),
+        How::Keep(context) | How::KeepReports(context) => (process_as(context, clock, &raw.bytes, limits), None),
     };
     let Processed {
         reports,

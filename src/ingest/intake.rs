@@ -17,6 +17,7 @@ use crate::store::{
     AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, Problem, Provenance, SetAsideId,
     SetAsideKind, Store, StoreError,
 };
+use crate::unpack::Context;
 
 /// Longer than `limits.message_bytes_max`: it was not read.
 pub const MESSAGE_TOO_LARGE: &str = "message_too_large";
@@ -131,14 +132,18 @@ impl Intake {
     /// After a caller that stops waiting, the message is committed all the same or not at all.
     pub async fn submit(&self, mut raw: RawMessage) -> Result<Outcome, IntakeError> {
         let provenance = self.provenance(&mut raw).await?;
-        self.send(raw, provenance, How::Keep).await
+        self.send(raw, provenance, How::Keep(Context::File)).await
     }
 
-    /// As [`Self::submit`], for mail that stays where it is if there is no report in it: of such mail nothing is kept, and
-    /// its outcome is empty.
-    pub async fn submit_reports(&self, mut raw: RawMessage) -> Result<Outcome, IntakeError> {
-        let provenance = self.provenance(&mut raw).await?;
-        self.send(raw, provenance, How::KeepReports).await
+    /// As [`Self::submit`], for files that stay where they are if there is no report in them: of such a file nothing is
+    /// kept, and its outcome is empty.
+    pub async fn submit_reports(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
+        self.send(raw, None, How::KeepReports(Context::File)).await
+    }
+
+    /// As [`Self::submit_reports`], for mail of a mailbox that gets other mail, too.
+    pub async fn submit_mailbox(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
+        self.send(raw, None, How::KeepReports(Context::Mailbox)).await
     }
 
     /// Puts a message in quarantine that could not be had: `raw.bytes` is a note about it, which says the same about the
@@ -147,7 +152,7 @@ impl Intake {
         self.send(raw, None, How::SetAside(problem)).await
     }
 
-    /// As [`Self::submit`], for a message to several: it is checked once, and stored for each, one after the other, so that
+    /// As [`Self::submit`], for mail to addresses of ours, perhaps several: it is checked once, and stored for each, one after the other, so that
     /// no more than two copies are in memory. An outcome for each, in order; of those that failed, sending it again may
     /// be counted as a duplicate.
     pub async fn submit_to(&self, mut raw: RawMessage, all: &[Belonging]) -> Vec<Result<Outcome, IntakeError>> {
@@ -168,7 +173,8 @@ impl Intake {
                 belonging,
                 envelope: None,
             };
-            outcomes.push(self.send(copy, provenance.clone(), How::Keep).await);
+            let how = How::Keep(Context::ReportAddress);
+            outcomes.push(self.send(copy, provenance.clone(), how).await);
         }
         outcomes
     }

@@ -10,8 +10,9 @@ mod provenance;
 pub use crate::store::{
     AccountId, Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, SetAsideNote, StoredReport,
 };
+pub use crate::unpack::{Context, gunzip, mbox};
 pub use addresses::{AddressNames, Addresses, Owner};
 pub use envelope::Envelope;
 pub use intake::{Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE};
-pub use process::{ParsedLeaf, ProcessLimits, Processed, process};
+pub use process::{ParsedLeaf, ProcessLimits, Processed, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::report::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
 use crate::store::{Millis, Problem};
-use crate::unpack::{self, Damage, ReportText};
+use crate::unpack::{self, Context, Damage, ReportText};
 
 /// The bounds of processing one message.
 #[derive(Debug, Clone, Copy)]
@@ -47,10 +47,16 @@ pub struct ParsedLeaf {
     pub parsed: Parsed,
 }
 
-/// Unpacks and parses one message. Never fails and never panics: what cannot be read is a [`Problem`].
+/// As [`process_as`], of a file that was handed in as a report.
 pub fn process(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
+    process_as(Context::File, clock, bytes, limits)
+}
+
+/// Unpacks and parses one message. Never fails and never panics: what says that it is a report and cannot be read is a
+/// [`Problem`].
+pub fn process_as(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
     // A panic would be a bug of ours or of a parser beneath; the message is kept, and the batch goes on.
-    catch_unwind(AssertUnwindSafe(|| process_inner(clock, bytes, limits))).unwrap_or_else(|_| Processed {
+    catch_unwind(AssertUnwindSafe(|| process_inner(context, clock, bytes, limits))).unwrap_or_else(|_| Processed {
         problems: vec![Problem {
             leaf: String::new(),
             reason: "internal_error",
@@ -61,12 +67,14 @@ pub fn process(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed
     })
 }
 
-fn process_inner(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
+fn process_inner(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
     let deadline = clock.monotonic() + limits.time_max;
     let stop = || clock.monotonic() > deadline;
     let mut processed = Processed::default();
-    let unpacked = unpack::unpack(bytes, &limits.unpack, &stop, &mut |text| {
+    let unpacked = unpack::unpack_as(context, bytes, &limits.unpack, &stop, &mut |text| {
         let now = clock.now();
+        // Behind a report that says nothing but is one, what cannot be read is to be one, too.
+        let mut has_report = false;
         parse(&text, limits, now, &mut |nth, result| {
             // Most texts hold one report.
             let leaf = match nth {
@@ -74,8 +82,15 @@ fn process_inner(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Process
                 nth => format!("{} > report {nth}", text.leaf()),
             };
             match result {
-                Ok(parsed) => processed.reports.push(ParsedLeaf { leaf, parsed }),
-                Err(problem) => processed.problems.push(Problem { leaf, ..problem }),
+                Ok(parsed) => {
+                    has_report = true;
+                    processed.reports.push(ParsedLeaf { leaf, parsed });
+                }
+                Err(problem) if has_report || is_problem(context, &text, &problem) => {
+                    processed.problems.push(Problem { leaf, ..problem });
+                }
+                // Somebody's own XML.
+                Err(_) => {}
             }
         });
     });
@@ -87,8 +102,16 @@ fn process_inner(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Process
             detail: problem.detail.into(),
             offset: problem.offset,
         }));
-    processed.other = unpacked.other.map_or("mail", unpack::Other::word);
+    processed.other = unpacked.kind.word();
     processed
+}
+
+/// Whether a text that gave no report was to be one. At an address that is only for reports, so is what is broken.
+fn is_problem(context: Context, text: &ReportText<'_>, problem: &Problem) -> bool {
+    let is_broken = ["malformed_xml", "archive_damaged", unpack::Reason::TooLarge.word()].contains(&problem.reason);
+    text.is_stated()
+        || problem.reason == unpack::Reason::TooSlow.word()
+        || context == Context::ReportAddress && is_broken
 }
 
 /// Parses every report of a text; `each` is told which of them it is, from 1.

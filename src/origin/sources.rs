@@ -70,6 +70,8 @@ pub(super) struct Reading {
     /// What is remembered of it is remembered by this name: a source that is elsewhere now is another one.
     pub key: String,
     pub stop: CancellationToken,
+    /// Of a mailbox: what was moved and came back, in all connections.
+    pub returned: std::sync::Mutex<imap::Returned>,
     /// Faults since it was last read with success.
     failures: AtomicU32,
 }
@@ -131,6 +133,7 @@ impl Sources {
                 key: format!("{} {place}", source.name),
                 source,
                 stop: stop.clone(),
+                returned: std::sync::Mutex::default(),
                 failures: AtomicU32::new(0),
             };
             running.spawn(reading.run());
@@ -274,7 +277,11 @@ impl Reading {
 
     /// Hands a message in and says what became of it, after the commit.
     pub async fn submit(&self, origin: String, bytes: Vec<u8>) -> Result<Verdict, IntakeError> {
-        self.judge(self.all.intake.submit_reports(self.raw(origin, bytes)).await)
+        let raw = self.raw(origin, bytes);
+        self.judge(match self.source.kind {
+            Kind::Imap(_) | Kind::Maildir(_) => self.all.intake.submit_mailbox(raw).await,
+            Kind::Folder(_) => self.all.intake.submit_reports(raw).await,
+        })
     }
 
     /// Puts a message in quarantine that is longer than it may be, unread. `name`: which message of this source.

@@ -49,12 +49,13 @@ impl<'a> Budget<'a> {
     }
 
     pub fn spend_entries(&self, count: usize) -> Result<(), Reason> {
-        self.entries.set(self.entries.get().saturating_add(count));
-        if self.entries.get() > self.limits.archive_entries_max {
-            Err(Reason::ArchiveTooComplex)
-        } else {
-            Ok(())
+        // What is not opened costs nothing: a small archive behind a large one is still read.
+        let entries = self.entries.get().saturating_add(count);
+        if entries > self.limits.archive_entries_max {
+            return Err(Reason::ArchiveTooComplex);
         }
+        self.entries.set(entries);
+        Ok(())
     }
 
     pub fn spend_inflated(&self, bytes: u64) -> Result<(), Reason> {

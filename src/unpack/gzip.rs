@@ -3,6 +3,7 @@
 use super::problem::Damage;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use std::cell::RefCell;
+use std::io::{BufRead, Read};
 
 /// Inflaters kept per thread: a report needs one, an archive in an archive two.
 const POOLED_MAX: usize = 4;
@@ -112,6 +113,13 @@ impl Drop for Inflate {
             }
         });
     }
+}
+
+/// What is in a gzip file, as a stream: for files that are no message but hold many.
+///
+/// The error of reading is `InvalidData` or `UnexpectedEof` where the file is damaged, and what was read before it is good.
+pub fn gunzip(packed: impl BufRead) -> impl Read {
+    flate2::bufread::MultiGzDecoder::new(packed)
 }
 
 /// Reads the members of a gzip file one after the other as one text, and ignores what follows the last. A member that

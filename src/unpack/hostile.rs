@@ -1,7 +1,7 @@
 //! What attackers send: each of these must end soon, with a reason, in little memory and stack.
 
 use super::testdata::*;
-use super::tests::run;
+use super::tests::{run, run_as};
 use super::*;
 use std::cell::Cell;
 use std::io::{BufRead, Read};
@@ -9,7 +9,7 @@ use std::io::{BufRead, Read};
 /// The reasons with which unpacking must end.
 #[track_caller]
 fn check(message: &[u8], expect: &[&str]) {
-    let (_, unpacked) = run(message, &Limits::default());
+    let (_, unpacked) = run_as(Context::ReportAddress, message, &Limits::default());
     let found: Vec<_> = unpacked.problems.iter().map(|problem| problem.reason.word()).collect();
     assert_eq!(found, expect, "{:?}", unpacked.problems);
 }

@@ -5,7 +5,9 @@
 //! to the end of the message once for every boundary that never comes, and gives up a whole part for one bad base64
 //! character. Here every level is one linear scan over a slice, and levels, parts and fields are counted.
 
+use super::claim::{self, Claim, Subject};
 use super::label;
+use super::mbox;
 use super::problem::Reason;
 use super::sniff;
 use super::transfer;
@@ -18,10 +20,16 @@ use std::sync::LazyLock;
 
 /// What of one MIME field is parsed: continuations cost the square of their number.
 const FIELD_BYTES_MAX: usize = 4 * 1024;
+/// How much of a subject is looked at.
+const SUBJECT_BYTES_MAX: usize = 1_024;
 /// RFC 2046, 5.1.1 allows 70 characters; longer ones occur.
 const BOUNDARY_BYTES_MAX: usize = 256;
 
-static PARSER: LazyLock<MessageParser> = LazyLock::new(|| MessageParser::new().with_mime_headers());
+static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
+    MessageParser::new()
+        .with_mime_headers()
+        .header_text(mail_parser::HeaderName::Subject)
+});
 
 /// The four fields that say what a body is.
 const MIME_FIELDS: [&str; 4] = [
@@ -41,6 +49,8 @@ struct Header {
     boundary: Option<Vec<u8>>,
     name: Option<String>,
     encoding: Encoding,
+    subject: Subject,
+    is_too_large: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,7 +76,7 @@ impl Walk<'_, '_> {
     /// Walks through all parts of a mail.
     pub(super) fn mail(&mut self, bytes: &[u8], path: &str, place: Place) {
         if place.levels > self.budget.limits.rfc822_levels_max {
-            return self.problem(path, place, Reason::MimeTooComplex, "mails inside mails");
+            return self.limit(path, place, Reason::MimeTooComplex, "mails inside mails");
         }
         self.entity(&Entity {
             bytes,
@@ -82,12 +92,23 @@ impl Walk<'_, '_> {
             return;
         }
         let is_top = entity.place.levels == 0 && entity.place.depth == 0;
-        let header = match self.header(entity.bytes, is_top) {
-            Ok(header) => header,
-            Err(reason) => return self.problem(entity.path, entity.place, reason, "header block"),
+        let header = self.header(entity.bytes, is_top);
+        self.subject = self.subject.max(header.subject);
+        let entity = &Entity {
+            place: Place {
+                is_stated: entity.place.is_stated || header.subject != Subject::Nothing,
+                ..entity.place
+            },
+            ..*entity
         };
+        if header.is_too_large {
+            self.limit(entity.path, entity.place, Reason::MimeTooComplex, "header block");
+        }
         if entity.place.levels == 0 && header.media_type == "message/delivery-status" {
             self.evidence.note(super::Other::Bounce);
+        }
+        if entity.place.levels == 0 && header.media_type.starts_with("application/tlsrpt") {
+            self.evidence.note(super::Other::TlsReport);
         }
         if entity.place.levels == 0 && header.media_type == "message/disposition-notification" {
             self.evidence.note(super::Other::AutoReply);
@@ -106,7 +127,7 @@ impl Walk<'_, '_> {
     fn multipart(&mut self, entity: &Entity<'_>, header: &Header, body: &[u8], boundary: &[u8], first: Delimiter) {
         let depth = entity.place.depth + 1;
         if depth > self.budget.limits.mime_depth_max {
-            return self.problem(
+            return self.limit(
                 entity.path,
                 entity.place,
                 Reason::MimeTooComplex,
@@ -136,7 +157,8 @@ impl Walk<'_, '_> {
                 ..entity.place
             };
             if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check_time()) {
-                return self.problem(&path, place, reason, "parts");
+                self.limit(&path, place, reason, "parts");
+                return self.halt();
             }
             let in_digest = header.media_type == "multipart/digest";
             self.entity(&Entity {
@@ -149,9 +171,47 @@ impl Walk<'_, '_> {
             let Some(next) = next else { return };
             delimiter = next;
         }
+        self.epilogue(entity, header, body, delimiter.after);
+    }
+
+    /// What stands behind the last boundary (RFC 2046, 5.1.1: to be ignored) may be another mail, where mails were put
+    /// together and nothing was put between them.
+    fn epilogue(&mut self, entity: &Entity<'_>, header: &Header, body: &[u8], at: usize) {
+        let rest = &body[at..];
+        let head = &rest[..rest.len().min(super::HEAD_BYTES_MAX)];
+        let is_mbox = mbox::begins(head);
+        if self.is_halted() || head.trim_ascii().is_empty() || !is_mbox && !sniff::is_mail(head) {
+            return;
+        }
+        let path = label::join(entity.path, "behind the last boundary");
+        let place = Place {
+            levels: entity.place.levels + 1,
+            offset: entity.place.offset.map(|offset| offset + (header.body + at) as u64),
+            ..entity.place
+        };
+        if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check_time()) {
+            self.limit(&path, place, reason, "parts");
+            return self.halt();
+        }
+        match is_mbox {
+            true => self.leaf(&Leaf {
+                content: Content::Plain(rest),
+                path: &path,
+                name: None,
+                hint: None,
+                media_type: "",
+                claim: Claim::Nothing,
+                place: entity.place,
+            }),
+            false => self.mail(rest.trim_ascii_start(), &path, place),
+        }
     }
 
     fn body(&mut self, entity: &Entity<'_>, header: &Header, body: &[u8]) {
+        if let Some(at) = mail_behind_base64(header.encoding, body) {
+            self.body(entity, header, &body[..at]);
+            return self.epilogue(entity, header, body, at);
+        }
         let decoded = decode(header.encoding, body);
         let is_mail = matches!(header.media_type.as_str(), "message/rfc822" | "message/global")
             || entity.in_digest && header.media_type.is_empty();
@@ -179,17 +239,19 @@ impl Walk<'_, '_> {
             name,
             hint: name,
             media_type: &header.media_type,
-            claims: sniff::claims(name, &header.media_type),
+            claim: claim::of_leaf(name, &header.media_type),
             place,
         });
     }
 
-    /// Reads the header block at the start of `bytes`.
-    fn header(&mut self, bytes: &[u8], is_top: bool) -> Result<Header, Reason> {
+    /// Reads the header block at the start of `bytes`. Of one that exceeds a limit the rest is passed over.
+    fn header(&mut self, bytes: &[u8], is_top: bool) -> Header {
         let limits = self.budget.limits;
         let mut mime: [Option<Range<usize>>; 4] = Default::default();
         let mut fields = 0;
         let mut fields_body = None;
+        let mut subject = Subject::Nothing;
+        let mut is_too_large = false;
         for field in Fields::new(bytes) {
             let (name, range) = match field {
                 Field::Named { name, range } => (name, range),
@@ -199,8 +261,12 @@ impl Walk<'_, '_> {
                 }
             };
             fields += 1;
-            if fields > limits.header_fields_max || range.end > limits.header_bytes_max {
-                return Err(Reason::MimeTooComplex);
+            is_too_large |= fields > limits.header_fields_max || range.end > limits.header_bytes_max;
+            if is_too_large {
+                continue;
+            }
+            if name.eq_ignore_ascii_case(b"subject") {
+                subject = subject.max(claim::of_subject(&decoded(field_value(&bytes[range.clone()]))));
             }
             if let Some(at) = MIME_FIELDS
                 .iter()
@@ -213,13 +279,12 @@ impl Walk<'_, '_> {
         }
         // A part that has neither a field nor an empty line has no header at all.
         let body = fields_body.unwrap_or(if fields == 0 { 0 } else { bytes.len() });
-        if body > limits.header_bytes_max {
-            return Err(Reason::MimeTooComplex);
-        }
-        Ok(Header {
+        Header {
             body,
+            subject,
+            is_too_large: is_too_large || body > limits.header_bytes_max,
             ..parse_mime_fields(bytes, &mime)
-        })
+        }
     }
 }
 
@@ -261,7 +326,6 @@ fn parse_mime_fields(bytes: &[u8], fields: &[Option<Range<usize>>; 4]) -> Header
         .trim()
         .to_ascii_lowercase();
     Header {
-        body: 0,
         media_type,
         boundary: boundary
             .filter(|boundary| (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len()))
@@ -272,7 +336,30 @@ fn parse_mime_fields(bytes: &[u8], fields: &[Option<Range<usize>>; 4]) -> Header
             encoding if encoding.starts_with("quoted-printable") => Encoding::QuotedPrintable,
             _ => Encoding::Identity,
         },
+        ..Header::default()
     }
+}
+
+/// Where another mail begins behind a body in base64, in which no colon can be.
+fn mail_behind_base64(encoding: Encoding, body: &[u8]) -> Option<usize> {
+    if encoding != Encoding::Base64 || sniff::is_xml_start(body) {
+        return None;
+    }
+    let colon = memchr::memchr(b':', body)?;
+    let at = memchr::memrchr(b'\n', &body[..colon])? + 1;
+    sniff::is_mail(&body[at..]).then_some(at)
+}
+
+/// The value of an unstructured field as text, RFC 2047 undone.
+fn decoded(value: &[u8]) -> Cow<'_, str> {
+    let value = &value[..value.len().min(SUBJECT_BYTES_MAX)];
+    if memchr::memmem::find(value, b"=?").is_none() {
+        return String::from_utf8_lossy(value);
+    }
+    let block = [b"Subject: ", value.trim_ascii(), b"\r\n\r\n"].concat();
+    let parsed = PARSER.parse_headers(&block).filter(|parsed| !parsed.parts.is_empty());
+    let subject = parsed.as_ref().and_then(|parsed| parsed.subject());
+    subject.unwrap_or_default().to_owned().into()
 }
 
 /// A file name without what folding left in it: RFC 7489's own example (B.5) folds inside the quotes.

@@ -6,12 +6,15 @@
 
 mod budget;
 mod charset;
+mod claim;
 mod classify;
 mod gzip;
 mod label;
 mod limits;
 mod mail;
+pub mod mbox;
 mod problem;
+mod rescue;
 mod sniff;
 mod text;
 mod transfer;
@@ -21,17 +24,22 @@ mod zip;
 #[cfg(test)]
 mod archive_tests;
 #[cfg(test)]
+mod claim_tests;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod testdata;
 #[cfg(test)]
 mod tests;
 
+pub use claim::Context;
+pub use gzip::gunzip;
 pub use limits::Limits;
 pub use problem::{Damage, Other, Problem, ReadStopped, Reason, reason_of};
 pub use text::{ReportText, TextReader};
 
 use budget::Budget;
+use claim::Claim;
 use text::Content;
 use walk::{Leaf, Place, Walk};
 
@@ -48,31 +56,48 @@ pub struct Unpacked {
     pub problems: Vec<Problem>,
     /// What the message is, if no text was visited.
     pub other: Option<Other>,
+    /// What the message is if no text that was visited is a report.
+    pub kind: Other,
 }
 
-/// Shows every text of a message that may be an aggregate report to `visit`, in the order of the message.
-///
-/// A text is shown if it has a `feedback` element in its first 64 KiB, or is XML and its name or type claims a report;
-/// whether it truly is one, the parser decides. `message` may also be a bare file: XML, gzip, zip, or base64 of one.
-///
-/// `stop` is asked before each part and at least once for each 64 KiB that are unpacked; once it says true, everything
-/// ends with [`Reason::TooSlow`]. Never panics, and needs less than 256 KiB of stack.
+/// As [`unpack_as`], of a file that was handed in as a report.
 pub fn unpack(
     message: &[u8],
     limits: &Limits,
     stop: &dyn Fn() -> bool,
     visit: &mut dyn FnMut(ReportText<'_>),
 ) -> Unpacked {
+    unpack_as(Context::File, message, limits, stop, visit)
+}
+
+/// Shows every text of a message that may be an aggregate report to `visit`, in the order of the message.
+///
+/// A text is shown if it has a `feedback` element in its first 64 KiB, or is XML and its name or type is of a kind that
+/// reports come in; whether it truly is one, the parser decides. `message` may also be a bare file: XML, gzip, zip, or
+/// base64 of one. What gives no text is a problem only if something says that it is a report (`claim.rs`).
+///
+/// `stop` is asked before each part and at least once for each 64 KiB that are unpacked; once it says true, everything
+/// ends with [`Reason::TooSlow`]. Never panics, and needs less than 256 KiB of stack.
+pub fn unpack_as(
+    context: Context,
+    message: &[u8],
+    limits: &Limits,
+    stop: &dyn Fn() -> bool,
+    visit: &mut dyn FnMut(ReportText<'_>),
+) -> Unpacked {
     let budget = Budget::new(limits, stop);
-    let mut walk = Walk::new(&budget, visit);
+    let mut walk = Walk::new(&budget, context, visit);
     let place = Place {
         offset: Some(0),
         ..Place::default()
     };
     let head = &message[..message.len().min(HEAD_BYTES_MAX)];
-    let is_mail = sniff::format(head) == sniff::Format::Text && !sniff::is_xml_start(head) && sniff::is_mail(head);
+    let is_text = sniff::format(head) == sniff::Format::Text && !sniff::is_xml_start(head);
+    let is_mail = is_text && (context == Context::Mailbox || sniff::is_mail(head));
     if message.trim_ascii().is_empty() {
-        walk.problem("message", place, Reason::Empty, "");
+        if context != Context::Mailbox {
+            walk.problem("message", place, Reason::Empty, "");
+        }
     } else if is_mail {
         walk.mail(message, "", place);
         walk.rescue(message);
@@ -83,11 +108,15 @@ pub fn unpack(
             name: None,
             hint: None,
             media_type: "",
-            claims: true,
+            claim: match context {
+                Context::Mailbox => Claim::Possible,
+                Context::File | Context::ReportAddress => Claim::Stated,
+            },
             place,
         });
         walk.rescue(message);
     }
+    walk.conclude(message);
     if budget.is_slow() && !walk.problems.iter().any(|problem| problem.reason == Reason::TooSlow) {
         walk.problem("message", place, Reason::TooSlow, "not everything was looked at");
     }
@@ -95,6 +124,7 @@ pub fn unpack(
     Unpacked {
         texts: walk.texts,
         other: (walk.texts == 0).then(|| walk.evidence.conclude().unwrap_or(kind)),
+        kind: walk.evidence.conclude().unwrap_or(kind),
         problems: walk.problems,
     }
 }

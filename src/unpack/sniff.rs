@@ -134,7 +134,8 @@ pub(super) fn has_feedback(head: &[u8]) -> bool {
     }
 }
 
-fn has_feedback_tag(text: &[u8]) -> bool {
+/// Whether a text holds a tag `feedback`, in any namespace.
+pub(super) fn has_feedback_tag(text: &[u8]) -> bool {
     memmem::find_iter(text, b"feedback").any(|at| {
         let before = &text[..at];
         let ends = matches!(
@@ -215,29 +216,4 @@ pub(super) fn field_name(line: &[u8]) -> Option<&[u8]> {
 pub(super) fn is_tls_report(head: &[u8]) -> bool {
     let has = |key: &[u8]| memmem::find(head, key).is_some();
     has(b"\"policies\"") && (has(b"\"organization-name\"") || has(b"\"date-range\"") || has(b"\"report-id\""))
-}
-
-/// Whether a name or type claims that the leaf is a report.
-pub(super) fn claims(name: Option<&str>, media_type: &str) -> bool {
-    const TYPES: &[&str] = &[
-        "application/gzip",
-        "application/x-gzip",
-        "application/zip",
-        "application/x-zip",
-        "application/xml",
-        "application/x-zip-compressed",
-        "text/xml",
-        "application/dmarc+xml",
-    ];
-    TYPES.contains(&media_type) || name.is_some_and(claims_by_name)
-}
-
-/// Whether a file name claims that the file is a report.
-pub(super) fn claims_by_name(name: &str) -> bool {
-    let name = name.as_bytes();
-    [".xml", ".gz", ".zip", ".gzip"].iter().any(|suffix| {
-        name.len()
-            .checked_sub(suffix.len())
-            .is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix.as_bytes()))
-    })
 }

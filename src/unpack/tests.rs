@@ -17,8 +17,13 @@ pub struct Seen {
 
 /// Unpacks and reads every text twice, as the parser may.
 pub fn run(message: &[u8], limits: &Limits) -> (Vec<Seen>, Unpacked) {
+    run_as(Context::File, message, limits)
+}
+
+/// The same of a message that came in this way.
+pub fn run_as(context: Context, message: &[u8], limits: &Limits) -> (Vec<Seen>, Unpacked) {
     let mut seen = Vec::new();
-    let unpacked = unpack(message, limits, &|| false, &mut |text| {
+    let unpacked = unpack_as(context, message, limits, &|| false, &mut |text| {
         let (first, stopped) = read(&text);
         let (second, again) = read(&text);
         assert_eq!(
@@ -296,7 +301,10 @@ fn boundaries_may_be_prefixes_of_each_other() {
 
 #[test]
 fn an_offset_points_into_the_message() {
-    let message = part("Content-Type: application/zip; name=a.zip\r\n", b"PK\x03\x04 broken");
+    let message = part(
+        "Content-Type: application/zip; name=\"r.example!example.com!1!2.zip\"\r\n",
+        b"PK\x03\x04 broken",
+    );
     let (_, unpacked) = run(&message, &Limits::default());
     let problem = &unpacked.problems[0];
     assert_eq!(problem.reason, Reason::ArchiveDamaged);

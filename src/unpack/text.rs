@@ -250,6 +250,7 @@ fn take_plain(rest: &mut &[u8], room: &mut [u8]) -> Option<usize> {
 pub struct ReportText<'a> {
     pub(super) leaf: &'a str,
     pub(super) file_name: Option<&'a str>,
+    pub(super) is_stated: bool,
     pub(super) content: Content<'a>,
     /// What was wrong with an archive further out.
     pub(super) outer_damage: Option<Damage>,
@@ -270,6 +271,12 @@ impl<'a> ReportText<'a> {
     /// Hostile, unescaped, at most 255 bytes: a hint, never a path.
     pub fn file_name(&self) -> Option<&'a str> {
         self.file_name
+    }
+
+    /// Whether anything says that this is a report: its own elements, its name, the subject of the mail. Where nothing
+    /// does, a text that is no report is somebody's own.
+    pub fn is_stated(&self) -> bool {
+        self.is_stated
     }
 
     /// The text as UTF-8 from its beginning, without byte order mark. What is declared or marked as another charset

@@ -1,9 +1,11 @@
 //! One leaf after the other: what it is by its bytes, and what lies inside it.
 
 use super::budget::Budget;
+use super::claim::{self, Claim, Context, Subject};
 use super::classify::{self, Evidence};
 use super::gzip;
 use super::label;
+use super::mbox;
 use super::problem::{Damage, Other, Problem, Reason};
 use super::sniff::{self, Format};
 use super::text::{Content, Meter, Raw, ReportText};
@@ -12,6 +14,8 @@ use super::zip;
 use std::cell::Cell;
 
 const DETAIL_BYTES_MAX: usize = 200;
+/// Breaches of a limit that are noted of one message.
+const DOUBTS_MAX: usize = 16;
 
 /// How deep something lies, and where.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,6 +30,8 @@ pub(super) struct Place {
     pub offset: Option<u64>,
     /// What was wrong with an archive around it.
     pub damage: Option<Damage>,
+    /// Whether the subject of the mail around it says that this is a report.
+    pub is_stated: bool,
 }
 
 /// Bytes that contain no further MIME parts.
@@ -36,29 +42,52 @@ pub(super) struct Leaf<'a> {
     /// The file name to hand on: the innermost that may tell reporter and domain.
     pub hint: Option<&'a str>,
     pub media_type: &'a str,
-    /// Whether name or type say that it is a report: then anything else in it is a problem.
-    pub claims: bool,
+    /// What name and type say: of one that is a report, anything else in it is a problem.
+    pub claim: Claim,
     pub place: Place,
+}
+
+impl Leaf<'_> {
+    /// Whether the leaf, or the mail around a leaf of a likely kind, says that this is a report.
+    fn is_stated(&self) -> bool {
+        self.claim == Claim::Stated || self.place.is_stated && self.claim == Claim::Possible
+    }
+
+    /// The same of a leaf whose bytes show that something is packed in it.
+    fn is_stated_archive(&self) -> bool {
+        self.claim == Claim::Stated || self.place.is_stated && self.claim != Claim::Denied
+    }
 }
 
 /// The walk through one message.
 pub(super) struct Walk<'a, 'v> {
     pub budget: &'a Budget<'a>,
+    context: Context,
     visit: &'v mut dyn FnMut(ReportText<'_>),
     pub texts: usize,
     pub problems: Vec<Problem>,
+    /// Breaches of a limit: problems if anything says that there is a report in the message.
+    doubts: Vec<Problem>,
     pub evidence: Evidence,
+    /// The strongest that a subject in the message says.
+    pub subject: Subject,
+    /// Whether a text was visited that says it is a report.
+    is_stated: bool,
     halted: bool,
 }
 
 impl<'a, 'v> Walk<'a, 'v> {
-    pub fn new(budget: &'a Budget<'a>, visit: &'v mut dyn FnMut(ReportText<'_>)) -> Self {
+    pub fn new(budget: &'a Budget<'a>, context: Context, visit: &'v mut dyn FnMut(ReportText<'_>)) -> Self {
         Self {
             budget,
+            context,
             visit,
             texts: 0,
             problems: Vec::new(),
+            doubts: Vec::new(),
             evidence: Evidence::default(),
+            subject: Subject::default(),
+            is_stated: false,
             halted: false,
         }
     }
@@ -68,18 +97,63 @@ impl<'a, 'v> Walk<'a, 'v> {
         self.halted
     }
 
+    /// Notes a leaf that says it is a report and gives none.
     pub fn problem(&mut self, path: &str, place: Place, reason: Reason, detail: &str) {
-        // After these the rest of the message is not looked at: its author has no claim to more of our time.
-        self.halted |= matches!(reason, Reason::MimeTooComplex | Reason::TooSlow);
-        self.problems.push(Problem {
-            leaf: path.into(),
-            reason,
-            detail: match detail {
-                "" => reason.sentence().into(),
-                detail => label::safe(detail, DETAIL_BYTES_MAX).into(),
-            },
-            offset: place.offset,
-        });
+        self.halted |= reason == Reason::TooSlow;
+        self.problems.push(problem(path, place, reason, detail));
+    }
+
+    /// Notes that something is not looked at because it exceeds a limit.
+    pub fn limit(&mut self, path: &str, place: Place, reason: Reason, detail: &str) {
+        if reason == Reason::TooSlow {
+            // This says nothing about the message: this machine may be slow.
+            self.problem(path, place, reason, detail);
+        } else if place.is_stated {
+            self.problem(path, place, reason, detail);
+        } else if self.doubts.len() < DOUBTS_MAX {
+            self.doubts.push(problem(path, place, reason, detail));
+        }
+    }
+
+    /// Looks at nothing more: the author of the message has no claim to more of our time.
+    pub fn halt(&mut self) {
+        self.halted = true;
+    }
+
+    /// Notes that a leaf cannot be read.
+    fn unread(&mut self, leaf: &Leaf<'_>, reason: Reason, detail: &str) {
+        let may_be_one = self.context == Context::ReportAddress && leaf.claim == Claim::Possible;
+        let is_broken = matches!(reason, Reason::ArchiveDamaged | Reason::TooLarge);
+        match reason {
+            _ if leaf.is_stated_archive() || may_be_one && is_broken => {
+                self.problem(leaf.path, leaf.place, reason, detail)
+            }
+            Reason::MimeTooComplex | Reason::ArchiveTooComplex | Reason::TooLarge | Reason::TooSlow => {
+                self.limit(leaf.path, leaf.place, reason, detail);
+            }
+            _ => {}
+        }
+    }
+
+    /// Decides, at the end, what a breach of a limit and a subject without a report mean.
+    pub fn conclude(&mut self, message: &[u8]) {
+        let mut doubts = std::mem::take(&mut self.doubts);
+        if !doubts.is_empty() {
+            let is_near = self.is_stated || !self.problems.is_empty() || claim::is_stated_anywhere(message);
+            // A zip of photos has many files, wherever it is sent to.
+            let is_own = |reason| self.context == Context::ReportAddress && reason == Reason::MimeTooComplex;
+            doubts.retain(|doubt| is_near || is_own(doubt.reason));
+            self.problems.append(&mut doubts);
+        }
+        let is_nothing = self.texts == 0 && self.problems.is_empty() && self.evidence.conclude().is_none();
+        if is_nothing && self.subject == Subject::States {
+            let place = Place {
+                offset: Some(0),
+                ..Place::default()
+            };
+            let detail = "the subject says that it is a report, and there is none in it";
+            self.problem("message", place, Reason::NotAReport, detail);
+        }
     }
 
     /// Looks at one leaf and at what is packed in it.
@@ -97,7 +171,7 @@ impl<'a, 'v> Walk<'a, 'v> {
     {
         let mut raw = Raw::new(leaf.content, self.budget, meter);
         if let Err(reason) = raw.prime() {
-            return self.problem(leaf.path, leaf.place, reason, "");
+            return self.unread(leaf, reason, "");
         }
         let head = raw.head();
         if head.is_empty() {
@@ -110,8 +184,8 @@ impl<'a, 'v> Walk<'a, 'v> {
             Format::Zip => self.open_archive(leaf, raw, meter, Self::zip),
             Format::Unsupported("S/MIME") if leaf.media_type.ends_with("-signature") => {}
             // Two bytes are little to go by: without a claim it is some binary file.
-            Format::Unsupported("zlib") if !leaf.claims => {}
-            Format::Unsupported(name) => self.problem(leaf.path, leaf.place, Reason::UnsupportedFormat, name),
+            Format::Unsupported("zlib") if !leaf.is_stated() => {}
+            Format::Unsupported(name) => self.unsupported(leaf, name),
             Format::Foreign(name) => self.not_a_report(leaf, name),
             Format::Json if sniff::is_tls_report(head) => self.evidence.note(Other::TlsReport),
             Format::Json => self.not_a_report(leaf, "JSON"),
@@ -122,22 +196,39 @@ impl<'a, 'v> Walk<'a, 'v> {
 
     fn nothing_in(&mut self, leaf: &Leaf<'_>, meter: &Meter) {
         match meter.damage() {
-            Some(damage) => self.problem(leaf.path, leaf.place, Reason::ArchiveDamaged, damage.word()),
-            None if leaf.claims => self.problem(leaf.path, leaf.place, Reason::Empty, ""),
-            None => {}
+            Some(damage) => self.unread(leaf, Reason::ArchiveDamaged, damage.word()),
+            None => self.empty(leaf, ""),
+        }
+    }
+
+    fn empty(&mut self, leaf: &Leaf<'_>, detail: &str) {
+        if leaf.is_stated() || self.context == Context::ReportAddress && leaf.claim == Claim::Possible {
+            self.problem(leaf.path, leaf.place, Reason::Empty, detail);
+        }
+    }
+
+    /// Other programs' files, and envelopes of a mail client: few of them hold a report.
+    fn unsupported(&mut self, leaf: &Leaf<'_>, name: &str) {
+        if leaf.is_stated_archive() {
+            self.problem(leaf.path, leaf.place, Reason::UnsupportedFormat, name);
         }
     }
 
     fn not_a_report(&mut self, leaf: &Leaf<'_>, detail: &str) {
-        if leaf.claims {
+        if leaf.is_stated() {
             self.problem(leaf.path, leaf.place, Reason::NotAReport, detail);
         }
     }
 
     fn text<'l>(&mut self, leaf: &Leaf<'l>, raw: Raw<'l>, meter: &'l Meter) {
         let head = raw.head();
-        if leaf.claims && sniff::is_xml(head) || sniff::has_feedback(head) {
-            return self.visit(leaf, raw, meter);
+        // Before a report in one of its mails is taken for all of it.
+        if mbox::begins(head) {
+            return self.open_archive(leaf, raw, meter, Self::mbox);
+        }
+        let states = claim::states_report(head);
+        if states || sniff::has_feedback(head) || leaf.claim >= Claim::Possible && sniff::is_xml(head) {
+            return self.visit(leaf, raw, meter, states || leaf.is_stated());
         }
         if sniff::is_base64(head) {
             return self.open_archive(leaf, raw, meter, Self::base64);
@@ -150,22 +241,19 @@ impl<'a, 'v> Walk<'a, 'v> {
         if sniff::is_mail(head) {
             return self.open_archive(leaf, raw, meter, Self::mail_in_leaf);
         }
-        if head.trim_ascii().is_empty() && leaf.claims {
-            return self.problem(
-                leaf.path,
-                leaf.place,
-                Reason::Empty,
-                "there is nothing in it but white space",
-            );
+        if head.trim_ascii().is_empty() {
+            return self.empty(leaf, "there is nothing in it but white space");
         }
         self.not_a_report(leaf, "text");
     }
 
-    fn visit<'l>(&mut self, leaf: &Leaf<'l>, raw: Raw<'l>, meter: &'l Meter) {
+    fn visit<'l>(&mut self, leaf: &Leaf<'l>, raw: Raw<'l>, meter: &'l Meter, is_stated: bool) {
         self.texts += 1;
+        self.is_stated |= is_stated;
         (self.visit)(ReportText {
             leaf: leaf.path,
             file_name: leaf.hint,
+            is_stated,
             content: leaf.content,
             outer_damage: leaf.place.damage,
             budget: self.budget,
@@ -178,12 +266,7 @@ impl<'a, 'v> Walk<'a, 'v> {
     /// Goes into a leaf that holds other leaves; what is itself packed is first unpacked into memory.
     fn open_archive(&mut self, leaf: &Leaf<'_>, raw: Raw<'_>, meter: &Meter, open: fn(&mut Self, &Leaf<'_>, &[u8])) {
         if leaf.place.nesting >= self.budget.limits.archive_nesting_max {
-            return self.problem(
-                leaf.path,
-                leaf.place,
-                Reason::ArchiveTooComplex,
-                "archives inside archives",
-            );
+            return self.unread(leaf, Reason::ArchiveTooComplex, "archives inside archives");
         }
         if let Content::Plain(bytes) = leaf.content {
             drop(raw);
@@ -201,13 +284,13 @@ impl<'a, 'v> Walk<'a, 'v> {
                     &bytes,
                 );
             }
-            Err(reason) => self.problem(leaf.path, leaf.place, reason, "archive in an archive"),
+            Err(reason) => self.unread(leaf, reason, "archive in an archive"),
         }
     }
 
     fn gzip(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
         let Some(header) = gzip::member_header(bytes) else {
-            return self.archive_problem(leaf, Reason::ArchiveDamaged, "gzip header");
+            return self.unread(leaf, Reason::ArchiveDamaged, "gzip header");
         };
         let stored = header.name.map(String::from_utf8_lossy);
         let stem = leaf.name.and_then(|name| name.strip_suffix(".gz"));
@@ -226,7 +309,7 @@ impl<'a, 'v> Walk<'a, 'v> {
                 name,
                 hint: better_hint(name, leaf.hint),
                 media_type: "",
-                claims: leaf.claims,
+                claim: leaf.claim.max(name.map_or(Claim::Denied, claim::of_name)),
                 place: inside(leaf.place),
             };
             self.metered_leaf(&document, &meter);
@@ -234,7 +317,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             if !rest.is_empty()
                 && let Err(reason) = self.budget.spend_entries(1)
             {
-                return self.archive_problem(leaf, reason, "documents in one gzip file");
+                return self.unread(leaf, reason, "documents in one gzip file");
             }
         }
     }
@@ -242,34 +325,47 @@ impl<'a, 'v> Walk<'a, 'v> {
     fn zip(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
         let files = match zip::files(bytes, self.budget.limits.archive_entries_max) {
             Ok(files) => files,
-            Err((reason, detail)) => return self.archive_problem(leaf, reason, &detail),
+            Err((reason, detail)) => return self.unread(leaf, reason, &detail),
         };
         if files.is_empty() {
-            return self.archive_problem(leaf, Reason::Empty, "there is no file in this zip");
+            return self.unread(leaf, Reason::Empty, "there is no file in this zip");
+        }
+        if zip::is_package(&files) {
+            return self.not_a_report(leaf, "office document");
         }
         if let Err(reason) = self.budget.spend_entries(files.len()) {
-            return self.archive_problem(leaf, reason, &format!("{} files", files.len()));
+            return self.unread(leaf, reason, &format!("{} files", files.len()));
         }
         let before = (self.texts, self.problems.len(), self.evidence.conclude());
         for file in files {
             match file {
                 Ok(entry) => self.zip_entry(leaf, &entry),
-                Err(file) => {
-                    let path = label::join(leaf.path, &file.name);
-                    self.problem(
-                        &path,
-                        Place {
-                            offset: None,
-                            ..leaf.place
-                        },
-                        file.reason,
-                        &file.detail,
-                    );
-                }
+                Err(file) => self.unread_entry(leaf, &file),
             }
         }
         if before == (self.texts, self.problems.len(), self.evidence.conclude()) && !self.halted {
             self.not_a_report(leaf, "no file in it looks like a report");
+        }
+    }
+
+    fn unread_entry(&mut self, leaf: &Leaf<'_>, file: &zip::Unreadable) {
+        let path = label::join(leaf.path, &file.name);
+        let claim = leaf.claim.max(claim::of_name(&file.name));
+        let place = Place {
+            offset: None,
+            ..leaf.place
+        };
+        let entry = Leaf {
+            path: &path,
+            claim,
+            place,
+            ..*leaf
+        };
+        let before = self.problems.len();
+        self.unread(&entry, file.reason, &file.detail);
+        if self.problems.len() == before {
+            // Beside a report it may be another one.
+            self.limit(&path, place, file.reason, &file.detail);
         }
     }
 
@@ -287,16 +383,9 @@ impl<'a, 'v> Walk<'a, 'v> {
             name: Some(name),
             hint: better_hint(Some(name), leaf.hint),
             media_type: "",
-            claims: sniff::claims_by_name(name),
+            claim: inner_claim(leaf.claim, name),
             place: inside(leaf.place),
         });
-    }
-
-    /// An office document is a zip too: only what may be a report's archive is a problem.
-    fn archive_problem(&mut self, leaf: &Leaf<'_>, reason: Reason, detail: &str) {
-        if leaf.claims || leaf.name.is_none() {
-            self.problem(leaf.path, leaf.place, reason, detail);
-        }
     }
 
     fn base64(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
@@ -308,6 +397,26 @@ impl<'a, 'v> Walk<'a, 'v> {
         });
     }
 
+    /// A mailbox file that is attached or packed: each of its mails.
+    fn mbox(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
+        for (nth, (at, mail)) in mbox::mails(bytes).enumerate() {
+            if self.halted {
+                return;
+            }
+            let place = Place {
+                levels: leaf.place.levels + 1,
+                offset: leaf.place.offset.map(|offset| offset + at as u64),
+                ..leaf.place
+            };
+            let path = label::join(leaf.path, &format!("mail {}", nth + 1));
+            if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check_time()) {
+                self.limit(&path, place, reason, "mails in a mailbox file");
+                return self.halt();
+            }
+            self.mail(mail, &path, place);
+        }
+    }
+
     fn mail_in_leaf(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
         let place = Place {
             levels: leaf.place.levels + 1,
@@ -315,41 +424,25 @@ impl<'a, 'v> Walk<'a, 'v> {
         };
         self.mail(bytes, leaf.path, place);
     }
+}
 
-    /// The last resort for a mail in which nothing was found: compressed data and XML in base64 can be told by their
-    /// first characters wherever they stand. Two real mails of Microsoft (March 2024) need it in other parsers.
-    pub fn rescue(&mut self, message: &[u8]) {
-        const TRIES_MAX: usize = 4;
-        let soft = |problem: &Problem| {
-            matches!(
-                problem.reason,
-                Reason::NotAReport | Reason::Empty | Reason::ArchiveDamaged
-            )
-        };
-        let known = matches!(self.evidence.conclude(), Some(other) if other != Other::AutoReply);
-        if self.texts > 0 || self.halted || known || !self.problems.iter().all(soft) {
-            return;
-        }
-        let problems = std::mem::take(&mut self.problems);
-        for at in base64_blocks(message).take(TRIES_MAX) {
-            let decoded = transfer::base64(base64_block(&message[at..]));
-            self.leaf(&Leaf {
-                content: Content::Plain(&decoded),
-                path: "base64 in the message",
-                name: None,
-                hint: None,
-                media_type: "",
-                claims: true,
-                place: Place {
-                    offset: Some(at as u64),
-                    ..Place::default()
-                },
-            });
-        }
-        // What was found now is what the earlier problems were about; and if nothing was, they say it better.
-        if self.texts == 0 && !self.halted {
-            self.problems = problems;
-        }
+fn problem(path: &str, place: Place, reason: Reason, detail: &str) -> Problem {
+    Problem {
+        leaf: path.into(),
+        reason,
+        detail: match detail {
+            "" => reason.sentence().into(),
+            detail => label::safe(detail, DETAIL_BYTES_MAX).into(),
+        },
+        offset: place.offset,
+    }
+}
+
+/// What a file in an archive claims: by its name no more than the archive does, unless the name is that of a report.
+fn inner_claim(archive: Claim, name: &str) -> Claim {
+    match claim::of_name(name) {
+        Claim::Possible if archive == Claim::Stated => Claim::Stated,
+        by_name => by_name,
     }
 }
 
@@ -368,27 +461,4 @@ fn better_hint<'n>(inner: Option<&'n str>, outer: Option<&'n str>) -> Option<&'n
         (Some(inner), _) => Some(inner),
         (None, outer) => outer,
     }
-}
-
-/// Where lines begin like base64 of something worth a try.
-fn base64_blocks(message: &[u8]) -> impl Iterator<Item = usize> {
-    let starts = |line: &[u8]| sniff::BASE64_STARTS.iter().any(|start| line.starts_with(start));
-    let first = starts(message).then_some(0);
-    first.into_iter().chain(
-        memchr::memchr_iter(b'\n', message)
-            .map(|at| at + 1)
-            .filter(move |&at| starts(&message[at..])),
-    )
-}
-
-/// The lines up to an empty one or a boundary.
-fn base64_block(text: &[u8]) -> &[u8] {
-    let mut end = 0;
-    for line in text.split_inclusive(|&byte| byte == b'\n') {
-        if line.trim_ascii().is_empty() || line.starts_with(b"--") {
-            break;
-        }
-        end += line.len();
-    }
-    &text[..end]
 }

@@ -67,6 +67,22 @@ pub(super) fn files(bytes: &[u8], files_max: usize) -> Result<Vec<Result<Entry<'
     Ok(found)
 }
 
+/// Whether an archive is a document of an office program, a book or a program, by the file that all of these have (ECMA-376,
+/// part 2; ODF 1.3, part 2; JAR): the XML in it is no report.
+pub(super) fn is_package(files: &[Result<Entry<'_>, Unreadable>]) -> bool {
+    let names = files.iter().map(|file| match file {
+        Ok(entry) => &*entry.name,
+        Err(unreadable) => &*unreadable.name,
+    });
+    let marks = [
+        "[Content_Types].xml",
+        "mimetype",
+        "META-INF/MANIFEST.MF",
+        "META-INF/manifest.xml",
+    ];
+    names.into_iter().any(|name| marks.contains(&name))
+}
+
 fn file<'a>(bytes: &'a [u8], name: Box<str>, entry: &zip::read::ZipFileEntry<'_>) -> Result<Entry<'a>, Unreadable> {
     if entry.encrypted() {
         return Err(Unreadable {

@@ -11,10 +11,10 @@ use testdata::{File, empty_digest, gzip, gzip_bomb, mail, nested_mails, nested_m
 
 #[allow(dead_code, reason = "the tests of unpack use the rest")]
 #[path = "../../../src/unpack/testdata.rs"]
-mod testdata;
+pub mod testdata;
 
 /// What the above is made with.
-mod gzip {
+pub mod gzip {
     pub mod testing {
         use flate2::{Compress, Compression, Crc, FlushCompress};
 
