@@ -32,7 +32,8 @@ Examples:
   tallymark import report.xml.gz inbox.mbox ~/Maildir
   tallymark import --json reports/ | jq .reports
 
-Every file is one message, except that an mbox holds many; folders are read with all that is in them.
+Every file is one message, except that an mbox holds many, packed with gzip or not; folders are read with all that is in
+them, Maildirs with what is in new and cur.
 Importing something again stores nothing new. What cannot be read is kept, with the reason: see
 `tallymark quarantine list`. Reports about domains that nobody has added are kept as unclaimed, and
 counted once the domain is added.

@@ -1,10 +1,37 @@
-//! Files and folders: every regular file is one message, save for an mbox, which holds many.
+//! Files and folders: every regular file is one message, save for a mailbox file, packed or not, which holds many.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use super::mbox::{self, Mbox};
+use super::mbox::Mbox;
+use crate::ingest::{gunzip, mbox};
+
+/// How much of a file is seen before deciding whether it is a mailbox file.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// A packed mailbox file may unpack to so many times its length, and to so much in any case. Mail with packed reports in it
+/// shrinks to three quarters.
+const UNPACKED_FACTOR_MAX: u64 = 200;
+const UNPACKED_BYTES_MIN: u64 = 64 << 20;
+/// Files that mail servers and programs keep beside mail.
+const INDEX_NAMES: &[&str] = &[
+    "dovecot.index",
+    "dovecot.list.index",
+    "dovecot.mailbox.log",
+    "dovecot-uidlist",
+    "dovecot-uidvalidity",
+    "dovecot-keywords",
+    "dovecot-acl",
+    "cyrus.header",
+    "cyrus.index",
+    "cyrus.cache",
+    "cyrus.squat",
+    "cyrus.annotations",
+    ".mh_sequences",
+    ".mh_profile",
+];
+/// What a Maildir has in it.
+const MAILDIR: [&str; 3] = ["new", "cur", "tmp"];
 
 /// A file or folder, or a message in a file, that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +84,9 @@ pub struct FileMessage {
 
 /// The regular files at and below some paths: each folder in the order of its names, the paths as given.
 ///
+/// In a Maildir (`new`, `cur` and `tmp`) and in folders in it only `new` and `cur` of Maildirs hold mail; what a mail
+/// server keeps beside it is passed over, and so is what is still being delivered.
+///
 /// Holds the names of one folder a level. Links to files are followed, links to folders are not (they can lead
 /// in a circle); pipes, sockets and devices are passed over, because reading them may never end.
 #[derive(Debug)]
@@ -70,20 +100,31 @@ enum Stop {
     /// As the caller gave it: a link to a folder is meant.
     Given(PathBuf),
     Found(PathBuf),
+    /// A folder in a Maildir, which may be another one.
+    InMaildir(PathBuf),
+    /// `new` or `cur` of a Maildir.
+    Mails(PathBuf),
 }
 
 /// The messages of one file, in its order.
-#[derive(Debug)]
 pub struct Messages {
     path: PathBuf,
     message_bytes_max: u64,
+    is_packed: bool,
     state: State,
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for Messages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Messages")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
 enum State {
     Single(File),
-    Mbox(Mbox<BufReader<io::Chain<io::Cursor<Vec<u8>>, File>>>),
+    Mbox(Box<Mbox<Box<dyn BufRead + Send>>>),
     Done,
 }
 
@@ -95,16 +136,20 @@ impl Walk {
         }
     }
 
-    /// The file at `path`, or nothing after putting a folder's content on the stack.
-    fn visit(&mut self, path: PathBuf, is_given: bool) -> Option<Result<PathBuf, Unreadable>> {
-        match self.look(&path, is_given) {
+    /// The file at this stop, or nothing after putting a folder's content on the stack.
+    fn visit(&mut self, stop: Stop) -> Option<Result<PathBuf, Unreadable>> {
+        let path = match &stop {
+            Stop::Given(path) | Stop::Found(path) | Stop::InMaildir(path) | Stop::Mails(path) => path.clone(),
+        };
+        match self.look(stop, &path) {
             Ok(true) => Some(Ok(path)),
             Ok(false) => None,
             Err(source) => Some(Err(Unreadable::new(&path, source))),
         }
     }
 
-    fn look(&mut self, path: &Path, is_given: bool) -> io::Result<bool> {
+    /// Whether there is a file.
+    fn look(&mut self, stop: Stop, path: &Path) -> io::Result<bool> {
         let link = fs::symlink_metadata(path)?;
         let target = if link.is_symlink() {
             fs::metadata(path)?
@@ -112,19 +157,49 @@ impl Walk {
             link.clone()
         };
         if !target.is_dir() {
-            return Ok(target.is_file());
+            return Ok(target.is_file() && (matches!(stop, Stop::Given(_)) || !is_index(path)));
         }
-        if link.is_symlink() && !is_given {
+        if link.is_symlink() && !matches!(stop, Stop::Given(_)) {
             return Ok(false);
         }
-        let mut names = fs::read_dir(path)?
-            .map(|entry| entry.map(|entry| entry.file_name()))
-            .collect::<io::Result<Vec<_>>>()?;
-        names.sort_unstable_by(|a, b| b.cmp(a));
-        self.stack
-            .extend(names.into_iter().map(|name| Stop::Found(path.join(name))));
+        let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.file_name()));
+        let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let is_named = |entry: &fs::DirEntry, name: &str| entry.file_name() == name && is_folder(entry);
+        let is_maildir = MAILDIR
+            .iter()
+            .all(|name| entries.iter().any(|entry| is_named(entry, name)));
+        let stops = entries.iter().filter_map(|entry| {
+            let path = entry.path();
+            match &stop {
+                // A file there is mail, if its name has no dot in front; folders there are none of Maildir's.
+                Stop::Mails(_) => (!is_folder(entry) && !is_hidden(&path)).then_some(Stop::Found(path)),
+                _ if is_maildir && MAILDIR[..2].iter().any(|name| is_named(entry, name)) => Some(Stop::Mails(path)),
+                _ if is_maildir && is_named(entry, MAILDIR[2]) => None,
+                Stop::InMaildir(_) => is_folder(entry).then_some(Stop::InMaildir(path)),
+                _ if is_maildir => is_folder(entry).then_some(Stop::InMaildir(path)),
+                Stop::Given(_) | Stop::Found(_) => Some(Stop::Found(path)),
+            }
+        });
+        self.stack.extend(stops);
         Ok(false)
     }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// Whether a file is a mail server's or mail program's own.
+fn is_index(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_one = |index: &&str| {
+        name.strip_prefix(*index)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    // Mozilla's, beside each mailbox file.
+    INDEX_NAMES.iter().any(is_one) || name.ends_with(".msf")
 }
 
 impl Iterator for Walk {
@@ -132,10 +207,8 @@ impl Iterator for Walk {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let found = match self.stack.pop()? {
-                Stop::Given(path) => self.visit(path, true),
-                Stop::Found(path) => self.visit(path, false),
-            };
+            let stop = self.stack.pop()?;
+            let found = self.visit(stop);
             if found.is_some() {
                 return found;
             }
@@ -151,27 +224,19 @@ impl Messages {
     }
 
     /// The same of a file that is open.
-    pub fn of(path: &Path, mut file: File, message_bytes_max: u64) -> Result<Self, Unreadable> {
-        let unreadable = |source| Unreadable::new(path, source);
-        let mut start = Vec::with_capacity(mbox::MARK.len());
-        file.by_ref()
-            .take(mbox::MARK.len() as u64)
-            .read_to_end(&mut start)
-            .map_err(unreadable)?;
-        let state = if start == mbox::MARK {
-            State::Mbox(Mbox::new(
-                BufReader::new(io::Cursor::new(start).chain(file)),
-                message_bytes_max,
-            ))
-        } else {
-            io::Seek::rewind(&mut file).map_err(unreadable)?;
-            State::Single(file)
-        };
+    pub fn of(path: &Path, file: File, message_bytes_max: u64) -> Result<Self, Unreadable> {
+        let (state, is_packed) = State::of(file, message_bytes_max).map_err(|source| Unreadable::new(path, source))?;
         Ok(Self {
             path: path.to_owned(),
             message_bytes_max,
+            is_packed,
             state,
         })
+    }
+
+    /// Whether messages may be longer than the file.
+    pub fn is_packed(&self) -> bool {
+        self.is_packed
     }
 
     /// Is there nothing more to come?
@@ -198,6 +263,71 @@ impl Messages {
             origin: origin(&self.path, None),
             bytes,
         })
+    }
+}
+
+impl State {
+    /// What a file is, and whether it is packed.
+    fn of(mut file: File, message_bytes_max: u64) -> io::Result<(Self, bool)> {
+        let mailbox = |reader| Self::Mbox(Box::new(Mbox::new(reader, message_bytes_max)));
+        let len = file.metadata()?.len();
+        let head = head(&mut file)?;
+        file.rewind()?;
+        if mbox::begins(&head) {
+            return Ok((mailbox(Box::new(BufReader::new(file))), false));
+        }
+        if head.starts_with(b"\x1f\x8b") {
+            // Damage shows when it is read as what it is.
+            let unpacked_head = self::head(&mut gunzip(head.as_slice())).unwrap_or_default();
+            if mbox::begins(&unpacked_head) {
+                let bytes_max = len.saturating_mul(UNPACKED_FACTOR_MAX).max(UNPACKED_BYTES_MIN);
+                let reader = Bounded {
+                    reader: gunzip(BufReader::new(file)),
+                    left: bytes_max,
+                    bytes_max,
+                };
+                return Ok((mailbox(Box::new(BufReader::new(reader))), true));
+            }
+        }
+        Ok((Self::Single(file), false))
+    }
+}
+
+/// What something begins with; less, if it cannot be read further.
+fn head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; HEAD_BYTES_MAX];
+    let mut filled = 0;
+    while filled < head.len() {
+        match reader.read(&mut head[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) if filled > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    head.truncate(filled);
+    Ok(head)
+}
+
+/// Fails where there is more than allowed.
+struct Bounded<R> {
+    reader: R,
+    left: u64,
+    bytes_max: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            let why = format!(
+                "packed mailbox unpacks to more than {} bytes: unpack it first",
+                self.bytes_max
+            );
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        })?;
+        Ok(read)
     }
 }
 
