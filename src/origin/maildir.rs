@@ -70,8 +70,12 @@ pub(super) async fn read(reading: &Arc<Reading>, settings: &MaildirSettings) -> 
 }
 
 async fn round(reading: &Arc<Reading>, settings: &MaildirSettings) -> Result<(), Failure> {
-    let path = settings.path.clone();
-    let mails = blocking(move || list(&path)).await?.map_err(files)?;
+    let looked = settings.clone();
+    let mails = blocking(move || {
+        goes_elsewhere(&looked)?;
+        list(&looked.path)
+    });
+    let mails = mails.await?.map_err(files)?;
     let remembered = reading.all.store.mailbox_items(&reading.key).await?;
     forget_what_is_gone(reading, &mails, &remembered).await?;
     let known: HashMap<&str, (ItemState, u32)> = remembered
@@ -104,6 +108,19 @@ async fn round(reading: &Arc<Reading>, settings: &MaildirSettings) -> Result<(),
             return Ok(());
         }
     }
+}
+
+/// Mail that goes to where it came from would come again, for ever. The settings were looked at when this program began;
+/// links may have been made since.
+fn goes_elsewhere(settings: &MaildirSettings) -> io::Result<()> {
+    for to in [&settings.processed, &settings.failed].into_iter().flatten() {
+        if places::is_same(to, &settings.path)? {
+            let to = to.display();
+            let why = format!("{to} is the Maildir itself: mail cannot go to the Maildir that it is read from");
+            return Err(io::Error::other(why));
+        }
+    }
+    Ok(())
 }
 
 /// All mail, oldest first.

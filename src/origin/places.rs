@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,10 @@ use rustix::io::Errno;
 
 /// So many files of one name may lie in a folder.
 const COLLISIONS_MAX: u32 = 10_000;
+/// The longest names that file systems take, bytes; some that encrypt names take no more than the second.
+const NAME_BYTES_MAX: [usize; 2] = [255, 143];
+/// Of a name that is shortened, the suffix is kept up to this length, bytes.
+const SUFFIX_BYTES_MAX: usize = 32;
 
 /// What a file was like: another one in its place has another, and so has the same one with more in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,28 +64,62 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> io::Result<Result<Vec<u8>, u6
     Ok(if len > bytes_max { Err(len) } else { Ok(bytes) })
 }
 
-/// Moves a file into a folder under this name, or, where there is one, under this name with a number. Gives where it is.
+/// Moves a file into a folder under this name, or, where there is one, under this name with a number; a name that is too
+/// long is shortened. Gives where it is.
 pub(super) fn move_into(from: &Path, folder: &Path, name: &OsStr, number: Number) -> io::Result<PathBuf> {
-    for nth in 0..COLLISIONS_MAX {
-        let to = folder.join(numbered(name, nth, number));
-        match rename(from, &to) {
+    under_new_name(
+        folder,
+        |nth, bytes_max| numbered(name, nth, number, bytes_max),
+        |to| move_new(from, to),
+    )
+}
+
+fn move_new(from: &Path, to: &Path) -> io::Result<()> {
+    match rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            copy_new(from, to)?;
+            fs::remove_file(from)
+        }
+        moved => moved,
+    }
+}
+
+/// Tries names in their order until `put` finds none that is taken or too long. Gives the path.
+fn under_new_name(
+    folder: &Path,
+    name: impl Fn(u32, usize) -> OsString,
+    mut put: impl FnMut(&Path) -> io::Result<()>,
+) -> io::Result<PathBuf> {
+    let mut lengths = NAME_BYTES_MAX.into_iter();
+    let mut bytes_max = lengths.next().unwrap_or_default();
+    let mut nth = 0;
+    while nth < COLLISIONS_MAX {
+        let to = folder.join(name(nth, bytes_max));
+        match put(&to) {
             Ok(()) => return Ok(to),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                let copied = copy_new(from, &to);
-                match copied {
-                    Ok(()) => {
-                        fs::remove_file(from)?;
-                        return Ok(to);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => nth += 1,
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename => match lengths.next() {
+                Some(shorter) => bytes_max = shorter,
+                None => return Err(error),
+            },
             Err(error) => return Err(error),
         }
     }
-    Err(too_many())
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "too many files of that name",
+    ))
+}
+
+/// Whether two paths lead to one folder. What is not there is nowhere.
+pub(super) fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let identity = |path: &Path| match fs::metadata(path) {
+        Ok(about) => Ok(Some((about.dev(), about.ino()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    let one = identity(one)?;
+    Ok(one.is_some() && one == identity(other)?)
 }
 
 /// Makes a folder if it is missing. One that is a link is not: who may put it there could send files anywhere.
@@ -113,21 +152,17 @@ pub(super) fn check_folder(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Writes a file under this name, or, where there is one, under this name with a number. Follows no link.
-pub(super) fn write_new(folder: &Path, name: &OsStr, text: &str) -> io::Result<()> {
-    for nth in 0..COLLISIONS_MAX {
-        let to = folder.join(numbered(name, nth, Number::BeforeSuffix));
-        match File::create_new(to) {
-            Ok(mut file) => return file.write_all(text.as_bytes()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(too_many())
-}
-
-fn too_many() -> io::Error {
-    io::Error::new(io::ErrorKind::AlreadyExists, "too many files of that name")
+/// Writes a file under this name and suffix, or, where there is one, with a number before the suffix. Follows no link.
+pub(super) fn write_new(folder: &Path, name: &OsStr, suffix: &str, text: &str) -> io::Result<()> {
+    let name = |nth, bytes_max: usize| {
+        let number = if nth == 0 { String::new() } else { format!(".{nth}") };
+        let end = format!("{number}{suffix}");
+        let mut name = OsString::from_vec(cut(name.as_bytes(), bytes_max.saturating_sub(end.len())).to_vec());
+        name.push(end);
+        name
+    };
+    let put = |to: &Path| File::create_new(to)?.write_all(text.as_bytes());
+    under_new_name(folder, name, put).map(drop)
 }
 
 /// Where a number goes that tells files of one name apart.
@@ -139,19 +174,34 @@ pub(super) enum Number {
     BeforeFlags,
 }
 
-fn numbered(name: &OsStr, nth: u32, number: Number) -> OsString {
-    if nth == 0 {
+/// A name with its number, no longer than `bytes_max`: of one that is longer, the stem is cut.
+fn numbered(name: &OsStr, nth: u32, number: Number, bytes_max: usize) -> OsString {
+    let bytes = name.as_bytes();
+    if nth == 0 && bytes.len() <= bytes_max {
         return name.to_owned();
     }
-    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-    let bytes = name.as_bytes();
     let mark = match number {
         Number::BeforeSuffix => b'.',
         Number::BeforeFlags => b':',
     };
     let at = bytes.iter().rposition(|&byte| byte == mark).filter(|&at| at > 0);
-    let (stem, rest) = bytes.split_at(at.unwrap_or(bytes.len()));
-    OsString::from_vec([stem, format!(".{nth}").as_bytes(), rest].concat())
+    let (stem, suffix) = bytes.split_at(at.unwrap_or(bytes.len()));
+    let suffix = cut(suffix, SUFFIX_BYTES_MAX.max(bytes_max.saturating_sub(stem.len())));
+    let number = if nth == 0 { String::new() } else { format!(".{nth}") };
+    let stem = cut(stem, bytes_max.saturating_sub(number.len() + suffix.len()));
+    OsString::from_vec([stem, number.as_bytes(), suffix].concat())
+}
+
+/// The beginning of a name, of at most this length. A character is not cut in two.
+fn cut(name: &[u8], bytes_max: usize) -> &[u8] {
+    if name.len() <= bytes_max {
+        return name;
+    }
+    let is_inside = |at: usize| (0x80..0xc0).contains(&name[at]);
+    let end = (bytes_max.saturating_sub(3)..=bytes_max)
+        .rev()
+        .find(|&at| !is_inside(at));
+    &name[..end.unwrap_or(bytes_max)]
 }
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
@@ -193,10 +243,53 @@ mod tests {
             assert_eq!(fs::read_to_string(to).unwrap(), content);
         }
         assert_eq!(
-            numbered(OsStr::new("1.a.host:2,S"), 1, Number::BeforeFlags),
+            numbered(OsStr::new("1.a.host:2,S"), 1, Number::BeforeFlags, 255),
             "1.a.host.1:2,S"
         );
-        assert_eq!(numbered(OsStr::new(".a"), 1, Number::BeforeSuffix), ".a.1");
+        assert_eq!(numbered(OsStr::new(".a"), 1, Number::BeforeSuffix, 255), ".a.1");
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_shortened_where_a_number_or_suffix_is_added() {
+        let folder = tempfile::tempdir().unwrap();
+        let done = folder.path().join("done");
+        fs::create_dir(&done).unwrap();
+        let long = |char: &str, suffix: &str| {
+            let stem = char.repeat((255 - suffix.len()) / char.len());
+            format!("{stem}{suffix}")
+        };
+        for (name, number) in [
+            (long("0", ".xml"), Number::BeforeSuffix),
+            (long("ä", ".xml.gz"), Number::BeforeSuffix),
+            (long("日", ""), Number::BeforeSuffix),
+            (long("🙂", ".eml"), Number::BeforeSuffix),
+            (format!("a.{}", "b".repeat(253)), Number::BeforeSuffix),
+            (long("1.a.host", ":2,S"), Number::BeforeFlags),
+            (long("x", ""), Number::BeforeFlags),
+        ] {
+            let from = folder.path().join(&name);
+            let mut taken = std::collections::BTreeSet::new();
+            for content in ["one", "two", "three"] {
+                fs::write(&from, content).unwrap();
+                let to = move_into(&from, &done, OsStr::new(&name), number).unwrap();
+                assert_eq!(fs::read_to_string(&to).unwrap(), content, "{name}");
+                let suffix = name.rsplit('.').next().filter(|suffix| suffix.len() < 5);
+                assert!(
+                    to.to_str().unwrap().ends_with(suffix.unwrap_or_default()),
+                    "{to:?} is cut within a character"
+                );
+                assert!(taken.insert(to));
+                write_new(&done, OsStr::new(&name), ".reason", "why").unwrap();
+            }
+        }
+        let reasons = fs::read_dir(&done).unwrap().filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_str().unwrap().ends_with(".reason")
+        });
+        assert_eq!(reasons.count(), 21);
+        let bytes = [b"\xff".repeat(250).as_slice(), b".xml"].concat();
+        let bytes = numbered(&OsString::from_vec(bytes), 7, Number::BeforeSuffix, 143);
+        assert!(bytes.len() <= 143 && bytes.as_bytes().ends_with(b".7.xml"));
     }
 
     #[test]

@@ -38,7 +38,27 @@ const REASONS_MAX: usize = 100;
 const DONE: &str = "done";
 const FAILED: &str = "failed";
 
+/// Files that are in the database and cannot be moved; with more of them the folder is not read on.
+const STUCK_MAX: usize = 10_000;
+/// Of those, so many are named in the log until one can be moved again.
+const STUCK_NAMED_MAX: usize = 20;
+
 type Seen = HashMap<OsString, Stamp>;
+
+/// A file that is in the database and cannot be moved: it is tried again at each look, and not read again.
+#[derive(Debug)]
+struct Stuck {
+    stamp: Stamp,
+    reasons: Vec<String>,
+}
+
+/// What reading a folder needs beside the folder.
+struct Folder<'f> {
+    reading: &'f Arc<Reading>,
+    path: &'f Path,
+    memory: Memory,
+    stuck: std::sync::Mutex<HashMap<OsString, Stuck>>,
+}
 
 /// A file that is being taken.
 #[derive(Debug, Clone)]
@@ -92,17 +112,23 @@ impl Memory {
 /// Reads a folder again and again, until something fails.
 pub(super) async fn read(reading: &Arc<Reading>, path: &Path) -> Result<(), Failure> {
     let mut before = Seen::new();
-    let memory = Memory::new(BYTES_MAX);
+    let folder = Folder {
+        reading,
+        path,
+        memory: Memory::new(BYTES_MAX),
+        stuck: std::sync::Mutex::default(),
+    };
     loop {
-        let folder = path.to_owned();
-        let now = blocking(move || look(&folder)).await?.map_err(files)?;
+        let place = path.to_owned();
+        let now = blocking(move || look(&place)).await?.map_err(files)?;
+        folder.move_what_is_stuck(&now).await?;
         let mut quiet: Vec<OsString> = now
             .iter()
-            .filter(|(name, stamp)| before.get(*name) == Some(stamp))
+            .filter(|(name, stamp)| before.get(*name) == Some(stamp) && !folder.is_stuck(name))
             .map(|(name, _)| name.clone())
             .collect();
         quiet.sort_unstable();
-        take(reading, path, quiet, &now, &memory).await?;
+        folder.take(quiet, &now).await?;
         reading.succeeded();
         before = now;
         tokio::time::sleep(reading.source.poll).await;
@@ -130,90 +156,168 @@ fn look(path: &Path) -> io::Result<Seen> {
     Ok(seen)
 }
 
-/// Takes these files.
-async fn take(
-    reading: &Arc<Reading>,
-    path: &Path,
-    names: Vec<OsString>,
-    there: &Seen,
-    memory: &Memory,
-) -> Result<(), Failure> {
-    let known = reading.all.store.mailbox_items(&reading.key).await?;
-    let labels = there.keys().map(|name| name.to_string_lossy());
-    let labels: std::collections::HashSet<_> = labels.collect();
-    let gone: Vec<String> = known
-        .iter()
-        .filter(|item| !labels.contains(item.item.as_str()))
-        .map(|item| item.item.clone())
-        .collect();
-    remember(reading, &[], &gone).await?;
-    let attempts = |name: &str| {
-        known
-            .iter()
-            .find(|item| item.item == name)
-            .map_or(0, |item| item.attempts)
-    };
-    let taking = names.into_iter().filter_map(|name| {
-        let attempts = attempts(&name.to_string_lossy());
-        let file = Taking {
-            path: path.join(&name),
-            stamp: *there.get(&name)?,
-        };
-        Some(take_one(reading, path, name, file, attempts, memory))
-    });
-    let mut taking = stream::iter(taking).buffer_unordered(FILES_MAX);
-    while let Some(taken) = taking.next().await {
-        taken?;
-        reading.progressed();
+impl Folder<'_> {
+    fn stuck(&self) -> std::sync::MutexGuard<'_, HashMap<OsString, Stuck>> {
+        self.stuck.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-    Ok(())
-}
 
-/// Takes a file: all its messages into the database, then itself out of the way.
-async fn take_one(
-    reading: &Arc<Reading>,
-    path: &Path,
-    name: OsString,
-    file: Taking,
-    attempts: u32,
-    memory: &Memory,
-) -> Result<(), Failure> {
-    let label = name.to_string_lossy().into_owned();
-    let reasons = match submit_all(reading, &file, &label, memory).await? {
-        Ok(reasons) => reasons,
-        // Somebody has taken it away.
-        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            tracing::warn!(source = reading.source.name, file = capped(&label), %error, "file cannot be read");
-            let attempts = attempts + 1;
-            if attempts < ATTEMPTS_MAX {
-                let item = MailboxItem {
-                    item: label,
-                    state: ItemState::Again,
-                    attempts,
-                };
-                return remember(reading, &[item], &[]).await;
-            }
-            let why = error.source.to_string();
-            reading
-                .unfetchable(file.path.display().to_string(), &label, &why)
-                .await?;
-            vec![why]
-        }
-    };
-    let path = path.to_owned();
-    let put_away = blocking(move || put_away(&path, &file, &name, &reasons)).await?;
-    let is_gone = put_away.map_err(files)?;
-    if !is_gone {
-        tracing::debug!(
-            source = reading.source.name,
-            file = capped(&label),
-            "a file has changed since it was looked at; it is left for a later look"
-        );
-    } else if attempts > 0 {
-        remember(reading, &[], &[label]).await?;
+    fn is_stuck(&self, name: &OsString) -> bool {
+        self.stuck().contains_key(name)
     }
-    Ok(())
+
+    /// Tries again to move what could not be moved; forgets what is gone or is another file now.
+    async fn move_what_is_stuck(&self, now: &Seen) -> Result<(), Failure> {
+        let stuck = std::mem::take(&mut *self.stuck());
+        for (name, stuck) in stuck {
+            if now.get(&name) != Some(&stuck.stamp) {
+                continue;
+            }
+            if let Err((reasons, _)) = self.put_away(&name, stuck.stamp, stuck.reasons).await? {
+                let stamp = stuck.stamp;
+                self.stuck().insert(name, Stuck { stamp, reasons });
+            } else {
+                tracing::info!(
+                    source = self.reading.source.name,
+                    file = capped(&name.to_string_lossy()),
+                    "a file that could not be moved before is moved"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes these files.
+    async fn take(&self, names: Vec<OsString>, there: &Seen) -> Result<(), Failure> {
+        let known = self.reading.all.store.mailbox_items(&self.reading.key).await?;
+        let labels = there.keys().map(|name| name.to_string_lossy());
+        let labels: std::collections::HashSet<_> = labels.collect();
+        let gone: Vec<String> = known
+            .iter()
+            .filter(|item| !labels.contains(item.item.as_str()))
+            .map(|item| item.item.clone())
+            .collect();
+        remember(self.reading, &[], &gone).await?;
+        let attempts = |name: &str| {
+            known
+                .iter()
+                .find(|item| item.item == name)
+                .map_or(0, |item| item.attempts)
+        };
+        let taking = names.into_iter().filter_map(|name| {
+            let attempts = attempts(&name.to_string_lossy());
+            let stamp = *there.get(&name)?;
+            Some(self.take_one(name, stamp, attempts))
+        });
+        let mut taking = stream::iter(taking).buffer_unordered(FILES_MAX);
+        while let Some(taken) = taking.next().await {
+            taken?;
+            self.reading.progressed();
+        }
+        Ok(())
+    }
+
+    /// Takes a file: all its messages into the database, then itself out of the way.
+    async fn take_one(&self, name: OsString, stamp: Stamp, attempts: u32) -> Result<(), Failure> {
+        let reading = self.reading;
+        let file = Taking {
+            path: self.path.join(&name),
+            stamp,
+        };
+        let label = name.to_string_lossy().into_owned();
+        let reasons = match submit_all(reading, &file, &label, &self.memory).await? {
+            Ok(reasons) => reasons,
+            // Somebody has taken it away.
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                tracing::warn!(source = reading.source.name, file = capped(&label), %error, "file cannot be read");
+                let attempts = attempts + 1;
+                if attempts < ATTEMPTS_MAX {
+                    let item = MailboxItem {
+                        item: label,
+                        state: ItemState::Again,
+                        attempts,
+                    };
+                    return remember(reading, &[item], &[]).await;
+                }
+                let why = error.source.to_string();
+                reading
+                    .unfetchable(file.path.display().to_string(), &label, &why)
+                    .await?;
+                vec![why]
+            }
+        };
+        match self.put_away(&name, stamp, reasons).await? {
+            Ok(true) if attempts > 0 => remember(reading, &[], &[label]).await,
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                tracing::debug!(
+                    source = reading.source.name,
+                    file = capped(&label),
+                    "a file has changed since it was looked at; it is left for a later look"
+                );
+                Ok(())
+            }
+            Err((reasons, error)) => self.is_not_moved(name, Stuck { stamp, reasons }, &error),
+        }
+    }
+
+    /// One file that cannot be moved is that file's problem; so many that nobody can have meant it are the folder's.
+    fn is_not_moved(&self, name: OsString, stuck: Stuck, error: &io::Error) -> Result<(), Failure> {
+        let mut all = self.stuck();
+        let source = &self.reading.source.name;
+        if all.len() < STUCK_NAMED_MAX {
+            tracing::warn!(
+                source,
+                file = capped(&name.to_string_lossy()),
+                %error,
+                "file is in the database, but cannot be moved: see whether this program may write to the folder, its done \
+                 and its failed, and whether the disk is full; it is not read again, and moved once that is possible"
+            );
+        } else if all.len() == STUCK_NAMED_MAX {
+            tracing::warn!(source, %error, "more files cannot be moved; they are not named");
+        }
+        all.insert(name, stuck);
+        match all.len() > STUCK_MAX {
+            true => Err(Failure::new(
+                Trouble::Files,
+                format!("{STUCK_MAX} files cannot be moved: {error}"),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Moves a file to where it belongs. False if it is no longer the one that was read; the reasons come back with an
+    /// error.
+    async fn put_away(
+        &self,
+        name: &OsString,
+        stamp: Stamp,
+        reasons: Vec<String>,
+    ) -> Result<Result<bool, (Vec<String>, io::Error)>, Failure> {
+        let (path, name) = (self.path.to_owned(), name.clone());
+        let source = self.reading.source.name.clone();
+        blocking(move || {
+            let file = Taking {
+                path: path.join(&name),
+                stamp,
+            };
+            match put_away(&path, &file, &name, &reasons) {
+                Ok(Put::Gone) => Ok(true),
+                Ok(Put::Changed) => Ok(false),
+                Ok(Put::WithoutReason(error)) => {
+                    tracing::warn!(
+                        source,
+                        file = capped(&name.to_string_lossy()),
+                        %error,
+                        "file is moved, but the reason cannot be written beside it: see the quarantine"
+                    );
+                    Ok(true)
+                }
+                Err(error) => Err((reasons, error)),
+            }
+        })
+        .await
+    }
 }
 
 /// Commits every message of a file; gives why some of it failed, if any did.
@@ -304,7 +408,12 @@ fn hand_out(
     };
     while !all.is_at_end() {
         // How long a message of an mbox is shows when it is read: so there is room for the longest before.
-        let Some(held) = memory.take(file.stamp.len.min(bytes_max), runtime) else {
+        let longest = if all.is_packed() {
+            bytes_max
+        } else {
+            file.stamp.len.min(bytes_max)
+        };
+        let Some(held) = memory.take(longest, runtime) else {
             // Not a word would mean that all of it was read.
             let error = unreadable(io::Error::other("there is no memory for it"));
             return drop(messages.blocking_send(Err(error)));
@@ -320,30 +429,44 @@ fn hand_out(
     }
 }
 
-/// Moves a file to where it belongs, with the reasons beside it. False if it is no longer the one that was read: what is
-/// there now is still to be read, and what was read of it comes again as duplicates.
-fn put_away(path: &Path, file: &Taking, name: &OsString, reasons: &[String]) -> io::Result<bool> {
+/// What became of a file that was to be moved.
+#[derive(Debug)]
+enum Put {
+    /// It is there no more.
+    Gone,
+    /// The same, but why it failed could not be written.
+    WithoutReason(io::Error),
+    /// It is no longer the one that was read: what is there now is still to be read, and what was read of it comes again as
+    /// duplicates.
+    Changed,
+}
+
+/// Moves a file to where it belongs, with the reasons beside it.
+fn put_away(path: &Path, file: &Taking, name: &OsString, reasons: &[String]) -> io::Result<Put> {
     let folder = path.join(if reasons.is_empty() { DONE } else { FAILED });
     places::make_folder(&folder)?;
     let moved = match fs::symlink_metadata(&file.path) {
-        Ok(about) if Stamp::of(&about) != file.stamp => return Ok(false),
+        Ok(about) if Stamp::of(&about) != file.stamp => return Ok(Put::Changed),
         Ok(_) => places::move_into(&file.path, &folder, name, Number::BeforeSuffix),
         Err(error) => Err(error),
     };
     let to = match moved {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !file.path.exists() => return Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !file.path.exists() => return Ok(Put::Gone),
         moved => moved?,
     };
-    if !reasons.is_empty() {
-        let mut beside = to.file_name().unwrap_or(name).to_owned();
-        beside.push(".reason");
-        let text: String = reasons
-            .iter()
-            .map(|reason| format!("{}\n", reason.escape_debug()))
-            .collect();
-        places::write_new(&folder, &beside, &text)?;
+    if reasons.is_empty() {
+        return Ok(Put::Gone);
     }
-    Ok(true)
+    let text: String = reasons
+        .iter()
+        .map(|reason| format!("{}\n", reason.escape_debug()))
+        .collect();
+    Ok(
+        match places::write_new(&folder, to.file_name().unwrap_or(name), ".reason", &text) {
+            Ok(()) => Put::Gone,
+            Err(error) => Put::WithoutReason(error),
+        },
+    )
 }
 
 async fn remember(reading: &Reading, put: &[MailboxItem], remove: &[String]) -> Result<(), Failure> {
@@ -377,9 +500,14 @@ mod tests {
         (folder, file)
     }
 
+    /// Whether it is put away; false if it is another file now.
     fn put_a_away(folder: &tempfile::TempDir, file: &Taking, reasons: &[&str]) -> io::Result<bool> {
         let reasons: Vec<_> = reasons.iter().map(|&reason| reason.to_owned()).collect();
-        put_away(folder.path(), file, &"a.xml".into(), &reasons)
+        Ok(match put_away(folder.path(), file, &"a.xml".into(), &reasons)? {
+            Put::Gone => true,
+            Put::Changed => false,
+            Put::WithoutReason(error) => return Err(error),
+        })
     }
 
     fn append(path: &Path, text: &str) {
