@@ -5,6 +5,7 @@
 //! `config/lists.rs`, in the same manner. How they are read is in `config/reading.rs`.
 
 mod lists;
+mod places;
 mod reading;
 
 use std::fmt::Write as _;

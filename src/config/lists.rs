@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::places::{self, Place};
 use super::{Config, Described};
 use crate::report::Day;
 
@@ -179,54 +180,157 @@ pub(super) struct BadEntry {
     pub message: String,
 }
 
+/// An entry, and what it has to do with others.
+struct Source<'c> {
+    list: &'static str,
+    nth: usize,
+    name: &'c str,
+    place: Place,
+    /// Where mail is moved to.
+    targets: Vec<Place>,
+    complaint: Option<String>,
+}
+
 impl Config {
     /// Says what of the lists cannot be used, and where.
     pub(super) fn check_lists(&self) -> Result<(), BadEntry> {
-        let imap = self.imap.iter().enumerate();
-        let imap = imap.map(|(nth, one)| ("imap", nth, &one.name, one.place(), one.complaint()));
-        let maildirs = self.maildir.iter().enumerate();
-        let maildirs = maildirs.map(|(nth, one)| ("maildir", nth, &one.name, shown(&one.path), needs_path(&one.path)));
-        let folders = self.folder.iter().enumerate();
-        let folders = folders.map(|(nth, one)| ("folder", nth, &one.name, shown(&one.path), needs_path(&one.path)));
-        let mut known: Vec<(&str, String)> = Vec::new();
-        for (list, nth, name, place, complaint) in imap.chain(maildirs).chain(folders) {
-            let message = if name.is_empty() {
-                Some(format!("each [[{list}]] needs a name"))
-            } else if known.iter().any(|(other, _)| other == name) {
-                Some(format!("there is another source named {name}"))
-            } else if let Some(message) = complaint {
-                Some(format!("{name}: {message}"))
-            } else {
-                // Nothing would be counted twice, but both would move each mail, and some servers then have two of it.
-                let same = known.iter().find(|(_, other)| *other == place);
-                same.map(|(other, _)| format!("{name}: {other} reads {place} already"))
-            };
-            if let Some(message) = message {
+        let mut sources: Vec<Source<'_>> = Vec::new();
+        for (nth, one) in self.imap.iter().enumerate() {
+            let targets = one.targets().filter(|(_, folder)| !folder.is_empty());
+            sources.push(Source {
+                list: "imap",
+                nth,
+                name: &one.name,
+                place: one.place(&one.folder),
+                targets: targets.map(|(_, folder)| one.place(folder)).collect(),
+                complaint: one.complaint(),
+            });
+        }
+        for (nth, one) in self.maildir.iter().enumerate() {
+            let targets = [&one.processed, &one.failed];
+            let targets = targets.into_iter().filter(|path| !path.as_os_str().is_empty());
+            sources.push(Source {
+                list: "maildir",
+                nth,
+                name: &one.name,
+                place: Place::maildir(&one.path),
+                targets: targets.map(|path| Place::maildir(path)).collect(),
+                complaint: one.complaint(),
+            });
+        }
+        for (nth, one) in self.folder.iter().enumerate() {
+            sources.push(Source {
+                list: "folder",
+                nth,
+                name: &one.name,
+                place: Place::folder(&one.path),
+                targets: Vec::new(),
+                complaint: needs_path(&one.path),
+            });
+        }
+        for (nth, source) in sources.iter().enumerate() {
+            if let Some(message) = source.trouble(&sources[..nth]) {
+                let Source { list, nth, .. } = *source;
                 return Err(BadEntry { list, nth, message });
             }
-            known.push((name, place));
         }
         Ok(())
     }
 }
 
-fn shown(path: &Path) -> String {
-    path.display().to_string()
+impl Source<'_> {
+    /// What is wrong with it by itself, or beside those before it.
+    fn trouble(&self, before: &[Self]) -> Option<String> {
+        let Self { list, name, place, .. } = self;
+        if name.is_empty() {
+            return Some(format!("each [[{list}]] needs a name"));
+        }
+        if before.iter().any(|other| other.name == *name) {
+            return Some(format!("there is another source named {name}"));
+        }
+        if let Some(complaint) = &self.complaint {
+            return Some(format!("{name}: {complaint}"));
+        }
+        for other in before {
+            // Nothing would be counted twice, but both would move each mail, and some servers then have two of it.
+            if other.place.is_same(place) {
+                return Some(format!("{name}: {} reads {place} already", other.name));
+            }
+            if let Some(how) = place.overlaps(&other.place) {
+                return Some(format!(
+                    "{name}: {place} {how} {}, which {} reads",
+                    other.place, other.name
+                ));
+            }
+        }
+        self.circle(before)
+    }
+
+    /// Whether mail that this source moves comes back to it by way of others.
+    fn circle(&self, others: &[Self]) -> Option<String> {
+        let mut reached: Vec<&Place> = self.targets.iter().collect();
+        let mut via = vec![false; others.len()];
+        while let Some(place) = reached.pop() {
+            if place.is_same(&self.place) {
+                let others = others.iter().zip(&via).filter(|(_, is_via)| **is_via);
+                let names: Vec<_> = others.map(|(other, _)| other.name).collect();
+                let names = names.join(", ");
+                return Some(format!("{}: mail would go in a circle, by way of {names}", self.name));
+            }
+            for (other, is_via) in others.iter().zip(&mut via) {
+                if !*is_via && other.place.is_same(place) {
+                    *is_via = true;
+                    reached.extend(&other.targets);
+                }
+            }
+        }
+        None
+    }
 }
 
 fn needs_path(path: &Path) -> Option<String> {
     path.as_os_str().is_empty().then(|| "path is missing".to_owned())
 }
 
-impl Imap {
-    /// What it reads, for people.
-    fn place(&self) -> String {
-        let mut place = format!("{} of {} at {}", self.folder, self.user, self.host.to_ascii_lowercase());
-        if self.port != 0 {
-            // Perhaps another server, behind a tunnel.
-            place += &format!(":{}", self.port);
+impl Maildir {
+    fn complaint(&self) -> Option<String> {
+        if let Some(complaint) = needs_path(&self.path) {
+            return Some(complaint);
         }
-        place
+        let place = Place::maildir(&self.path);
+        let targets = [("processed", &self.processed), ("failed", &self.failed)];
+        let same = targets.into_iter().find(|(_, path)| {
+            let target = Place::maildir(path);
+            !path.as_os_str().is_empty() && (target.is_same(&place) || target.is_part_of(&place))
+        });
+        same.map(|(key, path)| {
+            format!(
+                "mail cannot go to the Maildir that it is read from: {key} is {}",
+                path.display()
+            )
+        })
+    }
+}
+
+impl Imap {
+    /// A folder of it.
+    fn place(&self, folder: &str) -> Place {
+        let port = match (self.port, self.tls) {
+            (0, ImapTls::Tls) => 993,
+            (0, ImapTls::Starttls | ImapTls::Plain) => 143,
+            (port, _) => port,
+        };
+        Place::imap(&self.host, port, self.port != 0, &self.user, folder)
+    }
+
+    /// The settings that name where mail goes, with what they say.
+    fn targets(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("processed_folder", self.processed_folder.as_str()),
+            ("failed_folder", self.failed_folder.as_str()),
+            ("other_folder", self.other_folder.as_str()),
+        ]
+        .into_iter()
     }
 
     fn complaint(&self) -> Option<String> {
@@ -245,8 +349,11 @@ impl Imap {
         if texts.iter().any(|text| text.chars().any(char::is_control)) {
             return Some("a name with a line break or another control character in it is no name".to_owned());
         }
-        if folders.contains(&&self.folder) {
-            return Some("mail cannot go to the folder that it is read from".to_owned());
+        let is_read = |folder: &str| places::folder_key(folder) == places::folder_key(&self.folder);
+        if let Some((key, folder)) = self.targets().find(|(_, folder)| is_read(folder)) {
+            return Some(format!(
+                "mail cannot go to the folder that it is read from: {key} is {folder:?}"
+            ));
         }
         if !self.since.is_empty() && self.since_day().is_none() {
             return Some(format!("since is a day such as \"2026-01-31\", not {:?}", self.since));

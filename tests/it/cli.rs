@@ -1,10 +1,12 @@
 //! The program as people start it: the binary, its texts, its exit codes.
 
 mod admin;
+mod containers;
 mod demo;
 mod domains;
 mod import;
 mod parse;
+mod places;
 mod settings;
 
 use std::path::{Path, PathBuf};

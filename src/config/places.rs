@@ -1,0 +1,210 @@
+//! Places that sources read and move mail to: the same one may be spelled in many ways.
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+
+/// Where mail is read or goes to.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Imap {
+        /// Who, where and which folder, as it is compared.
+        key: (String, u16, String, String),
+        shown: String,
+    },
+    Maildir(Files),
+    Folder(Files),
+}
+
+/// A folder of the file system.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    given: PathBuf,
+    /// Without links, `.` and `..`, as far as it exists.
+    resolved: PathBuf,
+    /// Device and inode, if it exists: one folder may be mounted in several places.
+    inode: Option<(u64, u64)>,
+}
+
+impl Place {
+    /// A folder of a mailbox. `shows_port`: where the port stands in the settings, there may be another server behind it.
+    pub fn imap(host: &str, port: u16, shows_port: bool, user: &str, folder: &str) -> Self {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let mut shown = format!("{folder} of {user} at {host}");
+        if shows_port {
+            shown += &format!(":{port}");
+        }
+        Self::Imap {
+            key: (host, port, user.to_lowercase(), folder_key(folder)),
+            shown,
+        }
+    }
+
+    pub fn maildir(path: &Path) -> Self {
+        Self::Maildir(Files::new(path))
+    }
+
+    pub fn folder(path: &Path) -> Self {
+        Self::Folder(Files::new(path))
+    }
+
+    /// Whether both are one place.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Imap { key, .. }, Self::Imap { key: other, .. }) => key == other,
+            (Self::Maildir(files) | Self::Folder(files), Self::Maildir(other) | Self::Folder(other)) => {
+                files.is_same(other)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether this Maildir is `new`, `cur` or `tmp` of another one, or in it.
+    pub fn is_part_of(&self, other: &Self) -> bool {
+        let (Self::Maildir(files), Self::Maildir(other)) = (self, other) else {
+            return false;
+        };
+        ["new", "cur", "tmp"]
+            .iter()
+            .any(|part| files.is_in(&other.resolved.join(part)))
+    }
+
+    /// Whether what one source reads another one reads or moves, too: says how both lie to each other. Maildirs have
+    /// Maildirs in them, which are mailboxes of their own.
+    pub fn overlaps(&self, other: &Self) -> Option<&'static str> {
+        let inside = "is inside";
+        let around = "is around";
+        match (self, other) {
+            (Self::Folder(a), Self::Folder(b)) if a.is_in(&b.resolved) => Some(inside),
+            (Self::Folder(a), Self::Folder(b)) if b.is_in(&a.resolved) => Some(around),
+            (Self::Folder(a), Self::Maildir(b)) if a.is_in(&b.resolved) => Some(inside),
+            (Self::Maildir(a), Self::Folder(b)) if b.is_in(&a.resolved) => Some(around),
+            (Self::Folder(a), Self::Maildir(b)) if b.is_put_away_by(a) => Some(around),
+            (Self::Maildir(a), Self::Folder(b)) if a.is_put_away_by(b) => Some(inside),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Imap { shown, .. } => f.write_str(shown),
+            Self::Maildir(files) | Self::Folder(files) => write!(f, "{}", files.given.display()),
+        }
+    }
+}
+
+impl Files {
+    fn new(path: &Path) -> Self {
+        let resolved = resolved(path);
+        let about = std::fs::metadata(&resolved).ok();
+        Self {
+            given: path.to_owned(),
+            inode: about.map(|about| (about.dev(), about.ino())),
+            resolved,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.resolved == other.resolved || self.inode.is_some() && self.inode == other.inode
+    }
+
+    fn is_in(&self, folder: &Path) -> bool {
+        self.resolved.starts_with(folder)
+    }
+
+    /// Whether it is where a watched folder puts files.
+    fn is_put_away_by(&self, folder: &Self) -> bool {
+        ["done", "failed"]
+            .iter()
+            .any(|name| self.is_in(&folder.resolved.join(name)))
+    }
+}
+
+/// The folder of a mailbox as it is compared: INBOX is INBOX in any case (RFC 9051, 5.1), also with folders below it, and
+/// a separator at the end names the same folder.
+pub(super) fn folder_key(folder: &str) -> String {
+    let folder = folder.trim_end_matches(['/', '.']);
+    match folder.get(..5) {
+        Some(start) if start.eq_ignore_ascii_case("INBOX") && !folder[5..].starts_with(char::is_alphanumeric) => {
+            format!("INBOX{}", &folder[5..])
+        }
+        _ => folder.to_owned(),
+    }
+}
+
+/// A path without links, `.` and `..`, as the system reads it. What does not exist yet stands as it is written.
+fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut resolved = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => drop(resolved.pop()),
+            other => {
+                resolved.push(other);
+                if let Ok(real) = resolved.canonicalize() {
+                    resolved = real;
+                }
+            }
+        }
+    }
+    resolved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_folder_of_a_mailbox_has_many_spellings() {
+        let key = |folder: &str| folder_key(folder);
+        for (a, b) in [
+            ("INBOX", "inbox"),
+            ("INBOX", "Inbox/"),
+            ("INBOX.Done", "inbox.Done"),
+            ("Done", "Done."),
+            ("Done", "Done/"),
+        ] {
+            assert_eq!(key(a), key(b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("INBOX", "INBOX2"),
+            ("INBOX", "INBOX/Done"),
+            ("Done", "done"),
+            ("inboxes", "INBOXES"),
+        ] {
+            assert_ne!(key(a), key(b), "{a} {b}");
+        }
+        let place = |host, port, user| Place::imap(host, port, true, user, "INBOX");
+        assert!(place("Mail.Example.", 993, "a@B").is_same(&place("mail.example", 993, "A@b")));
+        assert!(!place("mail.example", 993, "a").is_same(&place("mail.example", 1993, "a")));
+    }
+
+    #[test]
+    fn one_path_has_many_spellings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("box/new")).unwrap();
+        std::os::unix::fs::symlink(path("box"), path("link")).unwrap();
+        std::os::unix::fs::symlink("link", path("second")).unwrap();
+        let is_same = |a: &str, b: &str| Place::maildir(&path(a)).is_same(&Place::maildir(&path(b)));
+        for spelling in [
+            "box/",
+            "./box",
+            "box/../box",
+            "link",
+            "second",
+            "link/.",
+            "second/new/..",
+            "gone/../box",
+        ] {
+            assert!(is_same("box", spelling), "{spelling}");
+        }
+        assert!(is_same("missing/a", "missing/b/../a/"), "what is not there yet");
+        for other in ["box/new", "boxes", "box2", "missing"] {
+            assert!(!is_same("box", other), "{other}");
+        }
+    }
+}
