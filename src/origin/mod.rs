@@ -1,6 +1,7 @@
 //! How messages reach us. Each origin ends in `intake.submit(raw).await`, and says that it has a message only
 //! after that came back.
 
+mod connect;
 pub mod files;
 pub mod imap;
 pub mod maildir;

@@ -1,5 +1,7 @@
 //! What an answer of the server means. Nothing here recurses, whatever the answer nests.
 
+use std::borrow::Cow;
+
 use super::wire::{LITERAL, Raw};
 use crate::report::Day;
 
@@ -21,6 +23,7 @@ pub(super) enum Answer {
     /// So many messages are in the folder.
     Exists(u32),
     Fetch(Fetched),
+    Namespaces(Namespaces),
     /// Anything else that is well-formed.
     Other,
 }
@@ -37,11 +40,30 @@ pub(super) enum Status {
 /// What is said of one message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Fetched {
+    /// The number of the message in the folder: what is said of one may come in several answers.
+    pub number: u32,
     pub uid: Option<u32>,
+    /// `None`: nothing is said of it, or nothing that is a size.
     pub size: Option<u64>,
     /// The day on which the server got it.
     pub day: Option<Day>,
     pub body: Option<Vec<u8>>,
+}
+
+/// How names of folders begin (RFC 2342, 5), encoded as the server has it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Namespaces {
+    /// The user's own.
+    pub personal: Vec<Namespace>,
+    /// Of other users, and shared.
+    pub foreign: Vec<Namespace>,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Namespace {
+    pub prefix: String,
+    /// Between a folder and those in it; `None`: there are none in it.
+    pub separator: Option<char>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -90,22 +112,28 @@ impl Answer {
         if word.eq_ignore_ascii_case("CAPABILITY") {
             return Some(Self::Capability(rest.to_owned()));
         }
+        if word.eq_ignore_ascii_case("NAMESPACE") {
+            return namespaces(rest, &raw.literals).map(Self::Namespaces);
+        }
         let Ok(number) = word.parse() else {
             return Some(Self::Other);
         };
         let (what, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         match what.to_ascii_uppercase().as_str() {
             "EXISTS" => Some(Self::Exists(number)),
-            "FETCH" => fetched(rest, raw.literals).map(Self::Fetch),
+            "FETCH" => fetched(number, rest, raw.literals).map(Self::Fetch),
             _ => Some(Self::Other),
         }
     }
 }
 
 /// `(NAME value NAME value ...)`: RFC 9051, 7.5.2.
-fn fetched(text: &str, mut literals: Vec<Vec<u8>>) -> Option<Fetched> {
+fn fetched(number: u32, text: &str, mut literals: Vec<Vec<u8>>) -> Option<Fetched> {
     let mut tokens = tokens(text)?.into_iter();
-    let mut found = Fetched::default();
+    let mut found = Fetched {
+        number,
+        ..Fetched::default()
+    };
     if tokens.next() != Some(Token::Open) {
         return None;
     }
@@ -128,17 +156,73 @@ fn fetched(text: &str, mut literals: Vec<Vec<u8>>) -> Option<Fetched> {
             continue;
         }
         match (name.as_str(), value) {
-            ("UID", Token::Atom(uid)) => found.uid = uid.parse().ok(),
-            ("RFC822.SIZE", Token::Atom(size)) => found.size = size.parse().ok(),
-            ("INTERNALDATE", Token::Quoted(date)) => found.day = day(&date),
             ("BODY[]", Token::Literal(nth)) => found.body = literals.get_mut(nth).map(std::mem::take),
             // Short ones may come so; NIL is a message without a byte.
             ("BODY[]", Token::Quoted(text)) => found.body = Some(text.into_bytes()),
+            ("UID", value) => found.uid = plain(value, &literals).parse().ok().filter(|uid| *uid > 0),
+            ("RFC822.SIZE", value) if value != Token::Close => found.size = plain(value, &literals).parse().ok(),
+            ("INTERNALDATE", value) if value != Token::Close => found.day = day(&plain(value, &literals)),
             ("BODY[]", Token::Atom(nil)) if nil.eq_ignore_ascii_case("NIL") => found.body = Some(Vec::new()),
             (_, Token::Close) => return None,
             _ => {}
         }
     }
+}
+
+/// What a value says, however it is written: some servers quote their numbers.
+fn plain<'t>(value: Token<'t>, literals: &[Vec<u8>]) -> Cow<'t, str> {
+    match value {
+        Token::Atom(text) => text.into(),
+        Token::Quoted(text) => text.trim().to_owned().into(),
+        Token::Literal(nth) => {
+            let text = literals
+                .get(nth)
+                .map(|literal| String::from_utf8_lossy(literal).trim().to_owned());
+            text.unwrap_or_default().into()
+        }
+        Token::Open | Token::Close => "".into(),
+    }
+}
+
+/// `((prefix separator) ...) ((...)) NIL`: the user's own, other users', shared.
+fn namespaces(text: &str, literals: &[Vec<u8>]) -> Option<Namespaces> {
+    let mut found = Namespaces::default();
+    let mut groups = 0;
+    let mut depth = 0_u32;
+    // What has been said of the namespace that is being named.
+    let mut words = 0;
+    for token in tokens(text)? {
+        match token {
+            Token::Open => {
+                depth += 1;
+                words = if depth == 2 { 0 } else { words };
+            }
+            Token::Close => {
+                depth = depth.checked_sub(1)?;
+                groups += u32::from(depth == 0);
+            }
+            _ if depth == 0 => groups += 1,
+            value if depth == 2 => {
+                words += 1;
+                let group = if groups == 0 {
+                    &mut found.personal
+                } else {
+                    &mut found.foreign
+                };
+                let is_nil = matches!(value, Token::Atom(nil) if nil.eq_ignore_ascii_case("NIL"));
+                match words {
+                    1 => group.push(Namespace {
+                        prefix: plain(value, literals).into_owned(),
+                        separator: None,
+                    }),
+                    2 if !is_nil => group.last_mut()?.separator = plain(value, literals).chars().next(),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(found)
 }
 
 fn tokens(text: &str) -> Option<Vec<Token<'_>>> {
@@ -265,6 +349,7 @@ mod tests {
     #[test]
     fn what_is_said_of_a_message_is_found_in_any_order() {
         let expect = || Fetched {
+            number: 1,
             uid: Some(5),
             size: Some(44),
             day: Some(Day(9_694)),
@@ -283,13 +368,20 @@ mod tests {
         assert_eq!(
             answer("* 1 FETCH (UID 5 ENVELOPE (\"a\\\")\" NIL) BODY[] \"x\")", &[]),
             Some(Answer::Fetch(Fetched {
+                number: 1,
                 uid: Some(5),
                 body: Some(b"x".to_vec()),
                 ..Fetched::default()
             }))
         );
         let deep = format!("* 1 FETCH (BODYSTRUCTURE {}{})", "(".repeat(30_000), ")".repeat(30_000));
-        assert_eq!(answer(&deep, &[]), Some(Answer::Fetch(Fetched::default())));
+        assert_eq!(
+            answer(&deep, &[]),
+            Some(Answer::Fetch(Fetched {
+                number: 1,
+                ..Fetched::default()
+            }))
+        );
         for broken in [
             "* 1 FETCH",
             "* 1 FETCH (UID",
@@ -302,8 +394,61 @@ mod tests {
         // Nothing that was announced is missing without being noticed.
         assert_eq!(
             answer("* 1 FETCH (BODY[] \0)", &[]),
-            Some(Answer::Fetch(Fetched::default()))
+            Some(Answer::Fetch(Fetched {
+                number: 1,
+                ..Fetched::default()
+            }))
         );
+    }
+
+    #[test]
+    fn what_is_no_size_is_none_and_a_quoted_one_is() {
+        for (size, expect) in [
+            ("44", Some(44)),
+            ("\"44\"", Some(44)),
+            ("\0", Some(44)),
+            ("NIL", None),
+            ("-1", None),
+            ("99999999999999999999999", None),
+            ("\"\"", None),
+            ("4 4", None),
+        ] {
+            let text = format!("* 1 FETCH (UID \"5\" RFC822.SIZE {size})");
+            let Some(Answer::Fetch(found)) = answer(&text, &["44"]) else {
+                assert_eq!(size, "4 4", "only what breaks the list is an error");
+                continue;
+            };
+            assert_eq!((found.uid, found.size), (Some(5), expect), "{size}");
+        }
+    }
+
+    #[test]
+    fn namespaces_are_told_apart() {
+        let check = |text: &str, personal: &[(&str, Option<char>)], foreign: usize| {
+            let Some(Answer::Namespaces(found)) = answer(&format!("* NAMESPACE {text}"), &["INBOX."]) else {
+                panic!("{text}");
+            };
+            let prefixes: Vec<_> = found.personal.iter().map(|own| (&*own.prefix, own.separator)).collect();
+            assert_eq!((prefixes, found.foreign.len()), (personal.to_vec(), foreign), "{text}");
+        };
+        check("((\"INBOX.\" \".\")) NIL NIL", &[("INBOX.", Some('.'))], 0);
+        check("((\0 \".\")) NIL ((\"Public/\" \"/\"))", &[("INBOX.", Some('.'))], 1);
+        check(
+            "((\"\" \"/\")) ((\"~\" \"/\")) ((\"#\" NIL)(\"P\" \"/\"))",
+            &[("", Some('/'))],
+            3,
+        );
+        check(
+            "((\"\" \"/\" \"X-PARAM\" (\"F1\" \"F2\"))(\"mail/\" NIL)) NIL NIL",
+            &[("", Some('/')), ("mail/", None)],
+            0,
+        );
+        check("NIL NIL NIL", &[], 0);
+        assert_eq!(
+            answer("* NAMESPACE ((", &[]),
+            Some(Answer::Namespaces(Namespaces::default()))
+        );
+        assert_eq!(answer("* NAMESPACE )", &[]), None);
     }
 
     #[test]

@@ -2,35 +2,33 @@
 //!
 //! One command at a time. Every wait has an end, and every answer a limit (`wire.rs`).
 
+mod fetching;
 mod waiting;
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::net::TcpStream;
 
-use super::answer::{Answer, Fetched, Status, uid_set};
+pub(super) use self::fetching::{Listed, Size};
+use super::answer::{Answer, Namespaces, Status, uid_set};
+use super::names::{self, quoted};
 use super::tls::{self, Connector, TlsError};
 use super::wire::{Stream, Wire, WireError};
 use super::{Authentication, Protection};
+use crate::origin::connect::connect;
 
 /// How long a server may say nothing while it owes an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+/// For TLS to be agreed on.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(30);
 /// For a command that brings no message.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(5 * 60);
-/// For a list of all messages.
-const LIST_TIME_MAX: Duration = Duration::from_secs(15 * 60);
-/// The slowest that a message may come, bytes a second.
-const PACE: u64 = 16 * 1024;
-/// By so much, and by half, may messages be longer than the server said: some servers guess.
-const UNANNOUNCED_BYTES_MAX: u64 = 8 << 20;
 /// Literals in answers that bring no message: names of folders, at most.
 const LITERAL_BYTES_MAX: u64 = 16 * 1024;
 /// A command that moves messages is given so often, others working in the same folder.
 const MOVE_TRIES_MAX: usize = 4;
-/// Most messages of one folder that are listed; what is told of them takes 16 bytes each.
+/// Most messages of one folder that are listed; what is told of them takes 40 bytes each.
 const LISTED_MAX: usize = 2_000_000;
 
 /// Why a conversation cannot go on.
@@ -58,6 +56,8 @@ pub(super) enum ClientError {
     Refused { command: &'static str, why: String },
     #[error("the server lists more than {0} messages: set since to read the newer ones")]
     TooMany(usize),
+    #[error("the server lists {0} messages without a UID, by which alone they can be fetched")]
+    NoUid(usize),
 }
 
 /// How a command ended.
@@ -86,15 +86,6 @@ pub(super) struct Folder {
     pub uid_validity: u32,
 }
 
-/// A message that the server names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Listed {
-    pub uid: u32,
-    /// Bytes, as the server says.
-    pub size: u64,
-    pub day: Option<crate::report::Day>,
-}
-
 /// How messages can be put elsewhere, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moving {
@@ -111,6 +102,9 @@ pub(super) struct Client {
     wire: Wire,
     tags: u32,
     capabilities: Vec<String>,
+    /// It has said at some time that it knows ID.
+    knows_id: bool,
+    namespaces: Namespaces,
     /// Mail has come since it was last asked for.
     has_news: bool,
     listed_max: usize,
@@ -124,9 +118,7 @@ impl Client {
         protection: Protection,
         connector: &Connector,
     ) -> Result<Self, ClientError> {
-        let connecting = async { TcpStream::connect((host, port)).await.map_err(ClientError::Connect) };
-        let stream = within(CONNECT_TIME_MAX, connecting).await?;
-        let _ = stream.set_nodelay(true);
+        let stream = connect(host, port).await.map_err(ClientError::Connect)?;
         let mut stream: Box<dyn Stream> = Box::new(stream);
         if protection == Protection::Tls {
             stream = protect(connector, host, stream).await?;
@@ -135,6 +127,8 @@ impl Client {
             wire: Wire::new(stream, PATIENCE),
             tags: 0,
             capabilities: Vec::new(),
+            knows_id: false,
+            namespaces: Namespaces::default(),
             has_news: false,
             listed_max: LISTED_MAX,
         };
@@ -200,7 +194,41 @@ impl Client {
         }
         self.capabilities.clear();
         self.note_capabilities(&done.code);
-        self.ask_capabilities().await
+        self.ask_capabilities().await?;
+        self.introduce().await?;
+        self.ask_namespaces().await
+    }
+
+    /// Says who we are (RFC 2971): some servers open no folder for those who do not.
+    async fn introduce(&mut self) -> Result<(), ClientError> {
+        if self.knows_id {
+            let version = env!("CARGO_PKG_VERSION");
+            self.run(&format!("ID (\"name\" \"Tallymark\" \"version\" \"{version}\")"))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Asks how names of folders begin (RFC 2342); a server that refuses to say needs no prefix.
+    async fn ask_namespaces(&mut self) -> Result<(), ClientError> {
+        if !self.can("NAMESPACE") {
+            return Ok(());
+        }
+        let mut found = Namespaces::default();
+        let mut on = |answer| {
+            if let Answer::Namespaces(namespaces) = answer {
+                found = namespaces;
+            }
+            Ok(())
+        };
+        self.command("NAMESPACE", COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut on)
+            .await?;
+        self.namespaces = found;
+        Ok(())
+    }
+
+    fn on_wire(&self, folder: &str) -> String {
+        names::on_wire(folder, &self.namespaces)
     }
 
     /// SASL: the first answer to the server, and what is said to the reason that it gives before it refuses (RFC 7628,
@@ -249,10 +277,11 @@ impl Client {
             Access::Change => "SELECT",
         };
         let mut uid_validity = None;
-        let command = format!("{verb} {}", folder_name(folder));
+        let command = format!("{verb} {}", self.on_wire(folder));
         let mut on = |answer| {
             if let Answer::Status { code, .. } = answer
-                && let Some(number) = code.strip_prefix("UIDVALIDITY ")
+                && let Some((word, number)) = code.split_once(' ')
+                && word.eq_ignore_ascii_case("UIDVALIDITY")
             {
                 uid_validity = number.trim().parse().ok();
             }
@@ -273,93 +302,6 @@ impl Client {
         Err(ClientError::Folder { folder, why })
     }
 
-    /// Every message with a UID above `after`, ascending.
-    pub async fn list(&mut self, after: u32) -> Result<Vec<Listed>, ClientError> {
-        let (mut all, listed_max) = (Vec::new(), self.listed_max);
-        let Some(first) = after.checked_add(1) else {
-            return Ok(all);
-        };
-        let mut on = |answer| {
-            if let Answer::Fetch(Fetched {
-                uid: Some(uid),
-                size: Some(size),
-                day,
-                ..
-            }) = answer
-                // The star stands for the last message, whatever its UID (RFC 9051, 9: `seq-range`).
-                && uid > after
-            {
-                if all.len() == listed_max {
-                    return Err(ClientError::TooMany(listed_max));
-                }
-                all.push(Listed { uid, size, day });
-            }
-            Ok(())
-        };
-        let command = format!("UID FETCH {first}:* (UID RFC822.SIZE INTERNALDATE)");
-        let done = self
-            .command(&command, LIST_TIME_MAX, LITERAL_BYTES_MAX, &mut on)
-            .await?;
-        ok("a list of the messages", &done)?;
-        all.sort_unstable_by_key(|listed| listed.uid);
-        all.dedup_by_key(|listed| listed.uid);
-        Ok(all)
-    }
-
-    /// The size of one message, if it is still there.
-    pub async fn size(&mut self, uid: u32) -> Result<Option<u64>, ClientError> {
-        let mut size = None;
-        let mut on = |answer| {
-            if let Answer::Fetch(fetched) = answer
-                && fetched.uid == Some(uid)
-            {
-                size = fetched.size.or(size);
-            }
-            Ok(())
-        };
-        let command = format!("UID FETCH {uid} (UID RFC822.SIZE)");
-        let done = self
-            .command(&command, COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut on)
-            .await?;
-        ok("the size of a message", &done).map(|()| size)
-    }
-
-    /// Fetches messages, of so many bytes in all as the server said, none longer than so many bytes, without marking them as seen. What comes is handed to `on`,
-    /// in any order; what the server will not give does not come.
-    ///
-    /// # Errors
-    /// Also if the messages are far longer than the server said.
-    pub async fn fetch(
-        &mut self,
-        uids: &[u32],
-        bytes: u64,
-        message_bytes_max: u64,
-        on: &mut (dyn FnMut(u32, Vec<u8>) + Send),
-    ) -> Result<(), ClientError> {
-        let time_max = PATIENCE + Duration::from_secs(bytes / PACE);
-        let mut room = bytes.saturating_mul(2).saturating_add(UNANNOUNCED_BYTES_MAX);
-        let command = format!("UID FETCH {} (UID BODY.PEEK[])", uid_set(uids));
-        let mut on = |answer| {
-            if let Answer::Fetch(Fetched {
-                uid: Some(uid),
-                body: Some(body),
-                ..
-            }) = answer
-                && uids.contains(&uid)
-            {
-                let announced = body.len() as u64;
-                let rest = room.checked_sub(announced);
-                room = rest.ok_or(WireError::LargeLiteral { announced, max: room })?;
-                on(uid, body);
-            }
-            Ok(())
-        };
-        // A refusal is seen by what did not come: some servers refuse all for the sake of one.
-        self.command(&command, time_max, message_bytes_max, &mut on)
-            .await
-            .map(drop)
-    }
-
     /// How messages can be moved here.
     pub fn moving(&self) -> Moving {
         if self.can("MOVE") {
@@ -376,7 +318,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] if the server will not: then they are where they were, and perhaps copied.
     pub async fn move_to(&mut self, uids: &[u32], folder: &str) -> Result<(), ClientError> {
-        let (set, name) = (uid_set(uids), folder_name(folder));
+        let (set, name) = (uid_set(uids), self.on_wire(folder));
         let verb = match self.moving() {
             Moving::Move => "UID MOVE",
             Moving::CopyAndExpunge => "UID COPY",
@@ -424,8 +366,11 @@ impl Client {
     }
 
     fn note_capabilities(&mut self, code: &str) {
-        if let Some(list) = code.strip_prefix("CAPABILITY ") {
+        if let Some((word, list)) = code.split_once(' ')
+            && word.eq_ignore_ascii_case("CAPABILITY")
+        {
             self.capabilities = list.split_whitespace().map(str::to_owned).collect();
+            self.knows_id |= self.can("ID");
         }
     }
 
@@ -445,6 +390,7 @@ impl Client {
             .await?;
         ok("to name its capabilities", &done)?;
         self.capabilities = all;
+        self.knows_id |= self.can("ID");
         Ok(())
     }
 
@@ -515,7 +461,7 @@ pub(super) enum Access {
 
 async fn protect(connector: &Connector, host: &str, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, ClientError> {
     let protecting = async { Ok(tls::protect(connector, host, stream).await?) };
-    within(CONNECT_TIME_MAX, protecting).await
+    within(HANDSHAKE_TIME_MAX, protecting).await
 }
 
 async fn within<T>(time_max: Duration, work: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
@@ -537,51 +483,9 @@ fn is_plain_ascii(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// A folder's name as servers take it: modified UTF-7 (RFC 3501, 5.1.3), quoted.
-fn folder_name(name: &str) -> String {
-    let mut encoded = String::new();
-    let mut rest = name;
-    while let Some(first) = rest.chars().next() {
-        let is_plain = |char: char| (' '..='~').contains(&char);
-        let end = rest
-            .find(|char| is_plain(char) != is_plain(first))
-            .unwrap_or(rest.len());
-        let (run, after) = rest.split_at(end);
-        rest = after;
-        if is_plain(first) {
-            encoded.push_str(&run.replace('&', "&-"));
-            continue;
-        }
-        let utf16: Vec<u8> = run.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        let base64 = base64::engine::general_purpose::STANDARD_NO_PAD.encode(utf16);
-        encoded.push('&');
-        encoded.push_str(&base64.replace('/', ","));
-        encoded.push('-');
-    }
-    quoted(&encoded)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_folders_are_encoded() {
-        for (name, expect) in [
-            ("INBOX", "\"INBOX\""),
-            ("a \"b\" \\", "\"a \\\"b\\\" \\\\\""),
-            ("R&D", "\"R&-D\""),
-            // RFC 3501, 5.1.3.
-            ("~peter/mail/台北/日本語", "\"~peter/mail/&U,BTFw-/&ZeVnLIqe-\""),
-            ("Entwürfe", "\"Entw&APw-rfe\""),
-        ] {
-            assert_eq!(folder_name(name), expect);
-        }
-    }
 
     /// A client of a server that says this, whatever it is asked.
     pub(super) fn client(said: &'static str) -> Client {
@@ -597,40 +501,11 @@ mod tests {
             wire: Wire::new(Box::new(ours), Duration::from_secs(5)),
             tags: 0,
             capabilities: ["IDLE", "MOVE"].map(str::to_owned).to_vec(),
+            knows_id: false,
+            namespaces: Namespaces::default(),
             has_news: false,
             listed_max: 2,
         }
-    }
-
-    #[tokio::test]
-    async fn a_list_is_sorted_without_what_was_not_asked_for_and_bounded() {
-        let two = "* 1 FETCH (UID 9 RFC822.SIZE 1)\r\n* 2 FETCH (FLAGS ())\r\n* 3 FETCH (UID 4 RFC822.SIZE 5)\r\n\
-                   * 4 FETCH (UID 3 RFC822.SIZE 5)\r\nt1 OK x\r\n";
-        let listed = client(two).list(3).await.unwrap();
-        let listed: Vec<_> = listed.iter().map(|one| (one.uid, one.size)).collect();
-        assert_eq!(listed, [(4, 5), (9, 1)]);
-        let three =
-            "* 1 FETCH (UID 1 RFC822.SIZE 1)\r\n* 2 FETCH (UID 2 RFC822.SIZE 1)\r\n* 3 FETCH (UID 3 RFC822.SIZE 1)\r\n";
-        assert!(matches!(client(three).list(0).await, Err(ClientError::TooMany(2))));
-        let refused = client("t1 NO [UNAVAILABLE] later\r\n").list(0).await.unwrap_err();
-        assert!(refused.to_string().ends_with("[UNAVAILABLE] later"), "{refused}");
-    }
-
-    #[tokio::test]
-    async fn messages_that_are_far_longer_than_said_are_refused() {
-        let said = "* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n* 2 FETCH (UID 7 BODY[] {3}\r\nabc)\r\nt1 OK x\r\n";
-        let mut had = Vec::new();
-        client(said)
-            .fetch(&[1, 2], 6, 100, &mut |uid, body| had.push((uid, body)))
-            .await
-            .unwrap();
-        assert_eq!(had, [(1, b"abc".to_vec())], "what was not asked for is not taken");
-        let mut on = |_, _| {};
-        let lies = client(said).fetch(&[1, 2], 6, 2, &mut on).await.unwrap_err();
-        assert!(
-            matches!(lies, ClientError::Wire(WireError::LargeLiteral { .. })),
-            "{lies}"
-        );
     }
 
     #[tokio::test]

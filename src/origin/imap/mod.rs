@@ -5,7 +5,9 @@
 
 mod answer;
 mod client;
+mod names;
 mod oauth;
+mod returned;
 mod round;
 mod tls;
 mod wire;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use self::client::{Access, Client, ClientError};
 pub use self::oauth::{Grant, OauthSettings};
 use self::oauth::{OauthError, Token};
+pub(super) use self::returned::Returned;
 use self::tls::{Connector, TlsError};
 use self::wire::WireError;
 use super::sources::{Failure, Reading};
@@ -168,7 +171,9 @@ impl From<ClientError> for Failure {
             ClientError::Connect(_) | ClientError::Bye(_) => Trouble::Unreachable,
             ClientError::Wire(WireError::Closed | WireError::Io(_)) => Trouble::Unreachable,
             ClientError::Wire(WireError::Silent(_)) | ClientError::Slow(_) => Trouble::Silent,
-            ClientError::Wire(_) | ClientError::Injected | ClientError::TooMany(_) => Trouble::Answer,
+            ClientError::Wire(_) | ClientError::Injected | ClientError::TooMany(_) | ClientError::NoUid(_) => {
+                Trouble::Answer
+            }
             ClientError::Login(_) => Trouble::LoginRefused,
             ClientError::Folder { .. } | ClientError::Refused { .. } => Trouble::FolderRefused,
         };

@@ -9,10 +9,10 @@ use hyper::body::Body as _;
 use hyper::{Request, Response, Uri, body::Incoming, header};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
 use super::tls::{self, Connector};
 use crate::clock::Clock;
+use crate::origin::connect::connect;
 
 /// From the connection to the last byte of the answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -165,7 +165,7 @@ async fn post(url: &str, form: String, connector: &Connector) -> Result<(u16, Ve
     let unreachable = |what: &dyn std::fmt::Display| OauthError::Unreachable(what.to_string());
     let uri: Uri = url.parse().map_err(|_| unreachable(&"oauth_token_url is no URL"))?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let stream = TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(443))).await;
+    let stream = connect(&host, uri.port_u16().unwrap_or(443)).await;
     let stream = tls::protect(connector, &host, Box::new(stream.map_err(|error| unreachable(&error))?)).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await

@@ -5,14 +5,17 @@
 //! settled). Killed at any of them, the next round begins at what is remembered: what was committed already is a
 //! duplicate, what was moved already is no longer there.
 
-use std::collections::BTreeMap;
+mod landed;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use self::landed::{Flight, Landed};
 use super::ImapSettings;
-use super::client::{Client, ClientError, Folder, Listed, Moving};
-use crate::ingest::IntakeError;
+use super::client::{Client, ClientError, Folder, Listed, Moving, Size};
+use super::returned::{Fingerprint, Returned};
 use crate::origin::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict};
 use crate::report::Day;
 use crate::store::{ItemState, MailboxChange, MailboxItem, MailboxMark};
@@ -25,8 +28,6 @@ const CHUNK_BYTES_MAX: u64 = 8 << 20;
 /// rather than many small ones: for each, a server may look through the whole folder. A round that is cut short reads
 /// what it had not moved yet again, as duplicates.
 const MOVED_MAX: usize = 512;
-/// Of what is moved at once, save for the last chunk.
-const MOVED_BYTES_MAX: u64 = 64 << 20;
 
 /// Messages that are asked for together.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,8 +35,11 @@ struct Chunk {
     /// Everything up to here is in this chunk or before it.
     last_uid: u32,
     wanted: Vec<u32>,
+    /// Of those, the ones that have no byte, as the server says.
+    empty: Vec<u32>,
     bytes: u64,
-    too_large: Vec<Listed>,
+    /// UID and size.
+    too_large: Vec<(u32, u64)>,
 }
 
 /// Messages that are moved together.
@@ -48,15 +52,6 @@ struct Move {
     uids: Vec<u32>,
 }
 
-/// A chunk on its way into the database.
-struct Flight {
-    last_uid: u32,
-    bytes: u64,
-    submitted: JoinSet<(u32, Result<Verdict, IntakeError>)>,
-    /// What did not come.
-    missing: Vec<u32>,
-}
-
 struct Round<'r> {
     reading: &'r Arc<Reading>,
     settings: &'r ImapSettings,
@@ -64,6 +59,8 @@ struct Round<'r> {
     mark: MailboxMark,
     /// What is in the database and not moved yet.
     landed: Landed,
+    /// The contents of what was fetched and is not moved yet, by UID.
+    contents: HashMap<u32, Fingerprint>,
 }
 
 /// Does all that is to be done in the folder that is open.
@@ -80,6 +77,7 @@ pub(super) async fn round(
         client,
         mark,
         landed: Landed::default(),
+        contents: HashMap::new(),
     };
     // New mail comes first: a move that breaks the connection each time keeps none of it back. What is refused in this
     // round is due in the next one.
@@ -123,22 +121,27 @@ async fn mark(reading: &Reading, settings: &ImapSettings, folder: Folder) -> Res
 fn chunks(listed: Vec<Listed>, since: Day, message_bytes_max: u64) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     let mut chunk = Chunk::default();
-    for one in listed {
+    for Listed { uid, size, day } in listed {
+        // One of unknown size may be as long as any, and is fetched alone.
+        let bytes = size.unwrap_or(message_bytes_max);
         let is_full = chunk.wanted.len() + chunk.too_large.len() == CHUNK_MESSAGES_MAX
-            || chunk.bytes.saturating_add(one.size) > CHUNK_BYTES_MAX && !chunk.wanted.is_empty();
-        let is_old = one.day.is_some_and(|day| day < since);
+            || chunk.bytes.saturating_add(bytes) > CHUNK_BYTES_MAX && !chunk.wanted.is_empty();
+        let is_old = day.is_some_and(|day| day < since);
         if is_full && !is_old {
             chunks.push(std::mem::take(&mut chunk));
         }
-        chunk.last_uid = one.uid;
+        chunk.last_uid = uid;
         if is_old {
             continue;
         }
-        if one.size > message_bytes_max {
-            chunk.too_large.push(one);
-        } else {
-            chunk.wanted.push(one.uid);
-            chunk.bytes = chunk.bytes.saturating_add(one.size);
+        if bytes > message_bytes_max {
+            chunk.too_large.push((uid, bytes));
+            continue;
+        }
+        chunk.wanted.push(uid);
+        chunk.bytes = chunk.bytes.saturating_add(bytes);
+        if size == Some(0) {
+            chunk.empty.push(uid);
         }
     }
     if chunk.last_uid > 0 {
@@ -233,7 +236,7 @@ impl Round<'_> {
     /// Fetches a chunk; each message goes into the database as it comes.
     async fn fetch(&mut self, chunk: Chunk) -> (Flight, Result<(), ClientError>) {
         let mut submitted = JoinSet::new();
-        for Listed { uid, size, .. } in chunk.too_large {
+        for (uid, size) in chunk.too_large {
             let (reading, origin) = (Arc::clone(self.reading), self.origin(uid));
             let name = self.name(uid);
             submitted.spawn(async move { (uid, reading.too_large(origin, &name, size).await) });
@@ -241,12 +244,19 @@ impl Round<'_> {
         let mut missing = chunk.wanted.clone();
         let mut fetched = Ok(());
         if !chunk.wanted.is_empty() {
-            let (reading, settings) = (self.reading, self.settings);
+            let (reading, settings, contents) = (self.reading, self.settings, &mut self.contents);
             let mut on = |uid: u32, bytes: Vec<u8>| {
                 let Some(nth) = missing.iter().position(|wanted| *wanted == uid) else {
                     return;
                 };
+                // Nothing, where there is something, is no message.
+                if bytes.is_empty() && !chunk.empty.contains(&uid) {
+                    return;
+                }
                 missing.swap_remove(nth);
+                let content = Fingerprint::of(&bytes);
+                contents.insert(uid, content);
+                note_return(reading, content);
                 let (reading, origin) = (Arc::clone(reading), origin(settings, uid));
                 submitted.spawn(async move { (uid, reading.submit(origin, bytes).await) });
             };
@@ -309,6 +319,8 @@ impl Round<'_> {
 
     async fn settle_landed(&mut self, landed: &Landed, items: &[MailboxItem]) -> Result<(), Failure> {
         self.remember(landed.last_uid, items, &[]).await?;
+        // What is not moved now is not moved in this round.
+        self.contents.clear();
         if landed.most() > 0 {
             self.reading.progressed();
         }
@@ -397,8 +409,10 @@ impl Round<'_> {
     async fn have_one(&mut self, uid: u32) -> Result<(Option<Verdict>, Option<Failure>), Failure> {
         let max = self.reading.all.message_bytes_max;
         let size = match self.client.size(uid).await {
-            Ok(Some(size)) => size,
-            Ok(None) => return Ok((None, None)),
+            Ok(Size::Bytes(size)) => size,
+            // It is fetched as one of any size.
+            Ok(Size::Unknown) => max,
+            Ok(Size::Gone) => return Ok((None, None)),
             Err(error) => return Ok((Some(Verdict::Unstorable(error.to_string())), lost(error))),
         };
         if size > max {
@@ -411,10 +425,13 @@ impl Round<'_> {
             Ok(()) => {}
             Err(error) => return Ok((Some(Verdict::Unstorable(error.to_string())), lost(error))),
         }
-        let Some(bytes) = body else {
+        let Some(bytes) = body.filter(|bytes: &Vec<u8>| !bytes.is_empty() || size == 0) else {
             let why = "the server lists it and does not give it".to_owned();
             return Ok((Some(Verdict::Unstorable(why)), None));
         };
+        let content = Fingerprint::of(&bytes);
+        self.contents.insert(uid, content);
+        note_return(self.reading, content);
         Ok((Some(self.reading.submit(self.origin(uid), bytes).await?), None))
     }
 
@@ -427,7 +444,9 @@ impl Round<'_> {
     }
 
     async fn put_other_mail_away(&mut self, uids: &[u32]) -> Result<(), Failure> {
-        if let Some(folder) = self.settings.other.clone() {
+        if let Some(folder) = self.settings.other.clone()
+            && !returned(self.reading).is_same(&folder)
+        {
             self.move_to(uids, &folder).await?;
         }
         Ok(())
@@ -438,7 +457,11 @@ impl Round<'_> {
             return Ok(true);
         }
         match self.client.move_to(uids, folder).await {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                let contents = uids.iter().filter_map(|uid| self.contents.remove(uid));
+                returned(self.reading).moved(folder, contents);
+                Ok(true)
+            }
             Err(error @ ClientError::Refused { .. }) => {
                 tracing::warn!(
                     source = self.reading.source.name,
@@ -460,7 +483,8 @@ impl Round<'_> {
             ItemState::Again | ItemState::Settled => return None,
         };
         // Where mail cannot be moved safely it stays, and is remembered.
-        folder.clone().filter(|_| self.client.moving() != Moving::Never)
+        let folder = folder.clone().filter(|_| self.client.moving() != Moving::Never);
+        folder.filter(|folder| !returned(self.reading).is_same(folder))
     }
 
     async fn remember(
@@ -490,6 +514,26 @@ impl Round<'_> {
     }
 }
 
+fn returned(reading: &Reading) -> std::sync::MutexGuard<'_, Returned> {
+    reading
+        .returned
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Notes mail that came; says so if it is what was moved elsewhere.
+fn note_return(reading: &Reading, content: Fingerprint) {
+    let Some(folder) = returned(reading).came(content) else {
+        return;
+    };
+    tracing::warn!(
+        source = reading.source.name,
+        folder,
+        "mail that is moved to this folder comes back: it is the folder that is read, under another name. Mail stays where \
+         it is from now on; name another folder in the settings"
+    );
+}
+
 fn origin(settings: &ImapSettings, uid: u32) -> String {
     format!(
         "imap {}@{}, {}, UID {uid}",
@@ -505,70 +549,16 @@ fn item(uid: u32, state: ItemState, attempts: u32) -> MailboxItem {
     }
 }
 
-/// Chunks whose messages are in the database, by what became of them; each list ascending.
-#[derive(Default)]
-struct Landed {
-    /// Everything up to here; `None` if there is nothing.
-    last_uid: Option<u32>,
-    bytes: u64,
-    taken: Vec<u32>,
-    failed: Vec<u32>,
-    other: Vec<u32>,
-    missing: Vec<u32>,
-}
-
-impl Landed {
-    /// Adds a chunk once it is committed; the one before was added before it.
-    async fn add(&mut self, mut flight: Flight) -> Result<(), Failure> {
-        let mut verdicts = BTreeMap::new();
-        while let Some(ended) = flight.submitted.join_next().await {
-            let (uid, verdict) = ended.map_err(|_| IntakeError::Closed)?;
-            verdicts.insert(uid, verdict?);
-        }
-        let mut missing = flight.missing;
-        for (uid, verdict) in verdicts {
-            match verdict {
-                Verdict::Taken => self.taken.push(uid),
-                Verdict::Failed(_) => self.failed.push(uid),
-                Verdict::Other => self.other.push(uid),
-                Verdict::Unstorable(_) => missing.push(uid),
-            }
-        }
-        missing.sort_unstable();
-        self.missing.append(&mut missing);
-        self.last_uid = Some(flight.last_uid);
-        self.bytes = self.bytes.saturating_add(flight.bytes);
-        Ok(())
-    }
-
-    fn is_worth_moving(&self) -> bool {
-        self.most() + CHUNK_MESSAGES_MAX > MOVED_MAX || self.bytes >= MOVED_BYTES_MAX
-    }
-
-    /// Messages that have gone the same way.
-    fn most(&self) -> usize {
-        self.taken.len().max(self.failed.len()).max(self.other.len())
-    }
-
-    fn again(&self) -> Vec<MailboxItem> {
-        let missing = self.missing.iter();
-        missing.map(|&uid| item(uid, ItemState::Again, 0)).collect()
-    }
-
-    fn moves(&self) -> [(ItemState, &[u32]); 2] {
-        [
-            (ItemState::ToProcessed, &self.taken),
-            (ItemState::ToFailed, &self.failed),
-        ]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn listed(uid: u32, size: u64) -> Listed {
-        Listed { uid, size, day: None }
+        Listed {
+            uid,
+            size: Some(size),
+            day: None,
+        }
     }
 
     #[test]
@@ -587,6 +577,23 @@ mod tests {
             .map(|chunk| chunk.wanted.len())
             .collect();
         assert_eq!(lengths, [32, 32, 32, 4]);
+    }
+
+    #[test]
+    fn messages_of_unknown_size_are_fetched_alone() {
+        let unknown = |uid| Listed {
+            size: None,
+            ..listed(uid, 0)
+        };
+        let cut = chunks(
+            vec![listed(1, 1), unknown(2), unknown(3), listed(4, 0)],
+            Day(0),
+            25 << 20,
+        );
+        let wanted: Vec<&[u32]> = cut.iter().map(|chunk| chunk.wanted.as_slice()).collect();
+        assert_eq!(wanted, [&[1][..], &[2], &[3], &[4]]);
+        assert_eq!((cut[1].bytes, &cut[3].empty), (25 << 20, &vec![4]));
+        assert!(cut.iter().all(|chunk| chunk.too_large.is_empty()));
     }
 
     #[test]

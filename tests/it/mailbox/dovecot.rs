@@ -21,6 +21,8 @@ pub enum Ability {
     NoMove,
     /// Only a bare EXPUNGE.
     NoUidPlus,
+    /// Folders are named behind `INBOX.`, and by no other name.
+    Prefix,
 }
 
 /// A running server. Its folder and its processes go when this does, in whatever way: a keeper waits for the end of a pipe
@@ -94,6 +96,7 @@ impl Dovecot {
             Ability::Everything => "",
             Ability::NoMove => "imap_capability = IMAP4rev1 IDLE UIDPLUS LITERAL+\n",
             Ability::NoUidPlus => "imap_capability = IMAP4rev1 IDLE LITERAL+\n",
+            Ability::Prefix => "namespace inbox {\n  inbox = yes\n  prefix = INBOX.\n  separator = .\n}\n",
         };
         let config = format!(
             "base_dir = {dir}/run
@@ -206,12 +209,18 @@ service stats {{
 
     /// Delivers a mail.
     pub fn deliver(&self, mail: &str) {
+        self.deliver_bytes(mail.as_bytes());
+    }
+
+    /// The same; gives its name.
+    pub fn deliver_bytes(&self, mail: &[u8]) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}.{}.host", 1_760_000_000, NEXT.fetch_add(1, Ordering::Relaxed));
         let tmp = self.path("mail/tmp").join(&name);
         fs::write(&tmp, mail).unwrap();
         self.own_one(&tmp);
         fs::rename(tmp, self.path("mail/new").join(&name)).unwrap();
+        name
     }
 
     /// Contents of the mails of a folder, `` being the inbox, sorted.

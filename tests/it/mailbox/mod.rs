@@ -6,8 +6,13 @@ mod hostile;
 mod imap;
 mod killed;
 mod oauth;
+mod odd;
+pub mod ordinary;
+mod ordinary_mail;
+mod prefixes;
 mod program;
 mod proxy;
+mod stuck;
 mod waiting;
 
 use std::fs;
@@ -15,6 +20,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+pub use self::program::peak_mebibytes;
 use self::program::{PATIENCE, Tallymark, until, until_or};
 use super::cli::Home;
 use super::intake::{mail, xml_at};
