@@ -128,6 +128,9 @@ impl App {
             stop.cancel();
         };
         let health = Health::default();
+        if let Some(mail) = &mail {
+            health.watch_disk(mail.disk_look());
+        }
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),

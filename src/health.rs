@@ -2,13 +2,27 @@
 //! `/readyz` and the log show it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::store::Millis;
 
-/// What is known of every source. Cheap to clone: all clones say the same.
-#[derive(Debug, Clone, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<String, SourceHealth>>>);
+/// What is known of every source, and of the disk that mail needs. Cheap to clone: all clones say the same.
+#[derive(Clone, Default)]
+pub struct Health {
+    sources: Arc<Mutex<BTreeMap<String, SourceHealth>>>,
+    disk: Arc<OnceLock<Box<DiskLook>>>,
+}
+
+/// Looks whether too little disk is free.
+type DiskLook = dyn Fn() -> bool + Send + Sync;
+
+impl std::fmt::Debug for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Health")
+            .field("sources", &self.sources)
+            .finish_non_exhaustive()
+    }
+}
 
 /// How one source is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +147,18 @@ impl Health {
         is_news
     }
 
+    /// From now on `is_short` tells whether mail is refused because too little disk is free. Where no mail is received nobody
+    /// tells it.
+    pub fn watch_disk(&self, is_short: impl Fn() -> bool + Send + Sync + 'static) {
+        // A second one would look at the same disk.
+        let _ = self.disk.set(Box::new(is_short));
+    }
+
+    /// Whether mail is refused because too little disk is free.
+    pub fn is_disk_short(&self) -> bool {
+        self.disk.get().is_some_and(|is_short| is_short())
+    }
+
     /// Every source, by name.
     pub fn sources(&self) -> Vec<(String, SourceHealth)> {
         let all = self.all_mut();
@@ -142,7 +168,7 @@ impl Health {
     }
 
     fn all_mut(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SourceHealth>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,6 +25,7 @@ struct Figures {
     smtp_connections: Gauge,
     smtp_refused: Family<ReasonLabels, Counter>,
     smtp_messages: Family<AnswerLabels, Counter>,
+    smtp_disk_short: Gauge,
     queue_depth: Gauge,
     queue_depth_max: Gauge,
     batch_messages: Histogram,
@@ -134,6 +135,7 @@ impl Metrics {
             smtp_connections: Gauge::default(),
             smtp_refused: Family::default(),
             smtp_messages: Family::default(),
+            smtp_disk_short: Gauge::default(),
             queue_depth: Gauge::default(),
             queue_depth_max: Gauge::default(),
             batch_messages: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
@@ -178,13 +180,18 @@ impl Metrics {
         );
         registry.register(
             "smtp_refused",
-            "Connections that were refused, by reason",
+            "Connections, commands and messages of mail servers that were refused, by reason",
             f.smtp_refused.clone(),
         );
         registry.register(
             "smtp_messages",
             "Messages from mail servers, by answer",
             f.smtp_messages.clone(),
+        );
+        registry.register(
+            "smtp_disk_short",
+            "Whether mail is refused because too little disk is free",
+            f.smtp_disk_short.clone(),
         );
         registry.register("queue_depth", "Messages waiting to be stored", f.queue_depth.clone());
         registry.register(
@@ -262,6 +269,11 @@ impl Metrics {
             reason: reason.to_owned(),
         };
         self.0.set_aside.get_or_create(&labels).inc();
+    }
+
+    /// Whether mail is refused for want of disk.
+    pub fn set_smtp_disk_short(&self, is_short: bool) {
+        self.0.smtp_disk_short.set(i64::from(is_short));
     }
 
     /// How many connections of mail servers are open.

@@ -89,6 +89,11 @@ impl Mail {
             .map(move |(protocol, address)| (word(protocol), address))
     }
 
+    /// Tells, whenever it is asked, whether mail is refused because too little disk is free.
+    pub(super) fn disk_look(&self) -> impl Fn() -> bool + Send + Sync + 'static + use<> {
+        self.0.disk_look()
+    }
+
     pub(super) async fn serve(self, stop: CancellationToken) {
         self.0.serve(stop).await;
     }

@@ -225,6 +225,14 @@ impl ApiError {
         }
     }
 
+    /// 503 with a reason: this node cannot do what it is for.
+    pub fn not_ready(message: &'static str) -> Self {
+        Self {
+            retry_after_seconds: Some(5),
+            ..Self::new(Code::Unavailable, message)
+        }
+    }
+
     fn new(code: Code, message: impl Into<String>) -> Self {
         let Kind { status, code, .. } = code.kind();
         Self {

@@ -98,6 +98,11 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
     if queue_depth >= queue_depth_max {
         return Err(ApiError::unavailable());
     }
+    if state.health.is_disk_short() {
+        return Err(ApiError::not_ready(
+            "Mail is refused for now: too little disk is free; the log says how much is needed",
+        ));
+    }
     let sources = state.health.sources().into_iter();
     Ok(Json(Readiness {
         status: "ready",
@@ -120,6 +125,8 @@ pub(super) async fn metrics(State(state): State<AppState>, request: Request) -> 
     }
     let (depth, depth_max) = state.intake.depth();
     state.metrics.set_queue_depth(depth, depth_max);
+    // Looks, and sets its own figure.
+    state.health.is_disk_short();
     state.metrics.set_uptime(state.clock.monotonic());
     let (text, media_type) = state.metrics.encode();
     Ok(([(header::CONTENT_TYPE, media_type)], text).into_response())

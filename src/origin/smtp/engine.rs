@@ -36,12 +36,30 @@ pub struct Engine {
     errors: u32,
     bad_recipients: u32,
     idle_commands: u32,
+    /// What was refused since the driver looked.
+    refusals: Vec<Refusal>,
+    /// As the last MAIL has it.
+    sender: Option<String>,
     /// No new message is begun.
     stopping: bool,
     /// When the peer's turn began.
     turn_at: Duration,
     /// When the last message ended, or the session began.
     message_at: Duration,
+}
+
+/// Refusals that are kept for a driver that does not look.
+const REFUSALS_MAX: usize = 64;
+
+/// Something that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was answered.
+    pub reply: Reply,
+    /// Why, a stable word.
+    pub reason: &'static str,
+    /// The sender that the peer has named, if it has named one.
+    pub sender: Option<String>,
 }
 
 /// What the engine waits for.
@@ -81,6 +99,8 @@ impl Engine {
             errors: 0,
             bad_recipients: 0,
             idle_commands: 0,
+            refusals: Vec::new(),
+            sender: None,
             stopping: false,
             turn_at: now,
             message_at: now,
@@ -154,6 +174,11 @@ impl Engine {
         &mut self.body
     }
 
+    /// What was refused since this was asked last.
+    pub fn refusals(&mut self) -> Vec<Refusal> {
+        std::mem::take(&mut self.refusals)
+    }
+
     /// The envelope, from MAIL to the answer to the message.
     pub fn transaction(&self) -> Option<&Transaction> {
         self.transaction.as_ref()
@@ -212,6 +237,7 @@ impl Engine {
         }
         // RFC 3207, 4.2: nothing that was said without TLS may be believed.
         self.hello = None;
+        self.sender = None;
         self.transaction = None;
         self.line.clear();
         self.security = Security::Tls;
@@ -353,6 +379,15 @@ impl Engine {
     }
 
     fn say(&mut self, reply: &Reply) {
+        if let Some(reason) = reply.reason()
+            && self.refusals.len() < REFUSALS_MAX
+        {
+            self.refusals.push(Refusal {
+                reply: reply.clone(),
+                reason,
+                sender: self.sender.clone(),
+            });
+        }
         reply.write(&mut self.output);
     }
 }

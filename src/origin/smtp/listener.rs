@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connections::{ConnectionLimits, Connections, Crowded, Seat};
 use super::proxy::{self, Header, Network};
+use super::refusals::Refusals;
 use super::reply;
 use super::session::{self, Acknowledge, Shared};
 use super::settings::{Protocol, Settings, StartTls};
@@ -116,6 +117,8 @@ struct Door {
 
 /// After a failed accept, most often for want of file descriptors: trying at once again would only burn a core.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Between looks at how much of the disk is free, beside those that mail asks for.
+const DISK_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// For sessions that do not end when they should.
 const ABANDON_AFTER: Duration = Duration::from_secs(5);
 
@@ -161,12 +164,13 @@ impl Listener {
             intake,
             metrics,
             addresses,
-            budget: Budget::new(options.budget),
+            budget: Arc::new(Budget::new(options.budget)),
             tls,
             connections: Connections::new(options.connections),
             shutdown: CancellationToken::new(),
             handshake_time_max: options.handshake_time_max,
             drain_time_max: options.drain_time_max,
+            refusals: Refusals::default(),
             messages: AtomicU64::new(0),
             acknowledge: options.acknowledge,
         };
@@ -188,11 +192,22 @@ impl Listener {
         self.sockets.iter().filter_map(address).collect()
     }
 
+    /// Tells, whenever it is asked, whether mail is refused because too little disk is free.
+    pub fn disk_look(&self) -> impl Fn() -> bool + Send + Sync + 'static + use<> {
+        let (budget, metrics) = (Arc::clone(&self.shared.budget), self.shared.metrics.clone());
+        move || {
+            let is_short = budget.is_disk_short();
+            metrics.set_smtp_disk_short(is_short);
+            is_short
+        }
+    }
+
     /// Answers whoever comes, until `shutdown`. Then nobody is let in any more, messages that are being received are
     /// finished within the drain time, and all others are told to come again.
     ///
     /// The certificate is read again on SIGHUP and when its files change.
     pub async fn serve(self, shutdown: CancellationToken) {
+        let disk_look = self.disk_look();
         let Self { shared, sockets, door } = self;
         let (sessions, abandon) = (TaskTracker::new(), CancellationToken::new());
         let accepting = TaskTracker::new();
@@ -209,6 +224,17 @@ impl Listener {
         accepting.spawn(async move {
             if let Some(tls) = &watching.tls {
                 tls.watch(watching.shutdown.clone()).await;
+            }
+        });
+        let stopping = shared.shutdown.clone();
+        accepting.spawn(async move {
+            // So that the log says it when it begins, and not when the next mail comes.
+            while !stopping.is_cancelled() {
+                disk_look();
+                tokio::select! {
+                    () = stopping.cancelled() => {}
+                    () = sleep(DISK_LOOK_EVERY) => {}
+                }
             }
         });
         accepting.close();

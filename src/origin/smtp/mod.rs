@@ -11,6 +11,7 @@ mod event;
 mod line;
 mod listener;
 pub mod proxy;
+mod refusals;
 pub mod reply;
 mod session;
 mod settings;
@@ -18,7 +19,7 @@ mod spill;
 mod tls;
 
 pub use connections::ConnectionLimits;
-pub use engine::Engine;
+pub use engine::{Engine, Refusal};
 pub use event::{Event, Recipient, Room, Security, Transaction, Verdict};
 pub use listener::{ListenError, Listener, SmtpOptions};
 #[doc(hidden)]

@@ -37,6 +37,13 @@ impl Reply {
         self.code >= 400
     }
 
+    /// Why it refuses, as a stable word for figures and the log; `None` if it does not refuse, or only because the server is
+    /// stopping.
+    pub fn reason(&self) -> Option<&'static str> {
+        let known = REASONS.iter().find(|(reply, _)| reply == self);
+        known.map(|(_, reason)| *reason)
+    }
+
     /// Refused for good: the same again will be refused again (RFC 5321, 4.2.1).
     pub fn is_permanent(&self) -> bool {
         self.code >= 500
@@ -144,3 +151,63 @@ pub const TALKED_TOO_SOON: Reply = Reply::fixed(554, "5.5.0", "input came before
 pub const NOT_A_MAIL_CLIENT: Reply = Reply::fixed(554, "5.5.2", "this is a mail server");
 /// RFC 5321, 4.1.1.11.
 pub const UNKNOWN_PARAMETER: Reply = Reply::fixed(555, "5.5.4", "parameter not recognised");
+
+/// Every refusal with its word.
+static REASONS: &[(Reply, &str)] = &[
+    (TOO_SLOW, "too_slow"),
+    (TOO_MANY_ERRORS, "too_many_errors"),
+    (NOT_STORED, "not_stored"),
+    (NOT_LOOKED_UP, "not_looked_up"),
+    (NOT_CONFIGURED, "not_configured"),
+    (NO_ROOM, "no_room"),
+    (TOO_MANY_RECIPIENTS, "too_many_recipients"),
+    (UNKNOWN_COMMAND, "unknown_command"),
+    (BAD_LINE_END, "bad_line_end"),
+    (LINE_TOO_LONG, "line_too_long"),
+    (WRONG_PROTOCOL, "wrong_protocol"),
+    (BAD_ARGUMENT, "bad_argument"),
+    (BAD_SENDER, "bad_sender"),
+    (BAD_RECIPIENT, "bad_recipient"),
+    (NOT_OFFERED, "not_offered"),
+    (BAD_SEQUENCE, "bad_sequence"),
+    (HELO_FIRST, "helo_first"),
+    (NO_RECIPIENTS, "no_recipients"),
+    (NO_RELAY, "no_relay"),
+    (NO_SUCH_USER, "no_such_user"),
+    (BARE_NEWLINE, "bare_newline"),
+    (TOO_LARGE, "too_large"),
+    (NEEDS_SMTPUTF8, "needs_smtputf8"),
+    (LOOP, "loop"),
+    (TALKED_TOO_SOON, "talked_too_soon"),
+    (NOT_A_MAIL_CLIENT, "not_a_mail_client"),
+    (UNKNOWN_PARAMETER, "unknown_parameter"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_a_word_of_its_own() {
+        let mut words: Vec<_> = REASONS.iter().map(|(_, word)| *word).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), REASONS.len());
+        let source = include_str!("reply.rs");
+        let fixed = source.matches(": Reply = Reply::fixed(").filter(|_| true).count();
+        let others = [
+            BYE,
+            OK,
+            SENDER_OK,
+            RECIPIENT_OK,
+            CANNOT_VERIFY,
+            TLS_READY,
+            GO_AHEAD,
+            CLOSING,
+            TOO_MANY_CONNECTIONS,
+        ];
+        assert_eq!(fixed - 1, REASONS.len() + others.len(), "of all but this line");
+        assert!(others.iter().all(|reply| reply.reason().is_none()));
+        assert_eq!(BARE_NEWLINE.reason(), Some("bare_newline"));
+    }
+}

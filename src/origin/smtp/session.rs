@@ -18,6 +18,7 @@ use super::command::Mailbox;
 use super::connections::Connections;
 use super::engine::Engine;
 use super::event::{Event, Security, Verdict};
+use super::refusals::Refusals;
 use super::reply::{self, Reply};
 use super::settings::{Protocol, Settings};
 use super::spill::{Body, Budget, SpillError, WholeBody};
@@ -33,12 +34,14 @@ pub(super) struct Shared {
     pub intake: Intake,
     pub metrics: Metrics,
     pub addresses: Addresses,
-    pub budget: Budget,
+    pub budget: Arc<Budget>,
     pub tls: Option<Tls>,
     pub connections: Arc<Connections>,
     pub shutdown: CancellationToken,
     pub handshake_time_max: Duration,
     pub drain_time_max: Duration,
+    /// What was refused, and is said in the log.
+    pub refusals: Refusals,
     /// Messages so far, for their queue ids.
     pub messages: AtomicU64,
     pub acknowledge: Acknowledge,
@@ -172,6 +175,7 @@ impl Session<'_> {
         loop {
             let mut input = &buffer[..length];
             let after = self.act(&mut input).await;
+            self.note_refusals();
             self.flush(stream).await?;
             if let Some(after) = after {
                 return Ok(after);
@@ -218,6 +222,29 @@ impl Session<'_> {
                     let replies = self.take_message().await;
                     self.engine.answer_message(self.shared.clock.monotonic(), &replies);
                 }
+            }
+        }
+    }
+
+    /// What was refused is counted by its reason, and said: a reporter whose software has changed would be refused for ever
+    /// without anybody knowing.
+    fn note_refusals(&mut self) {
+        for refusal in self.engine.refusals() {
+            self.shared.metrics.count_smtp_refused(refusal.reason);
+            let Some(not_said) = self.shared.refusals.say(refusal.reason, self.shared.clock.monotonic()) else {
+                continue;
+            };
+            let sender = refusal.sender.as_deref().map(shown).unwrap_or_default();
+            let hello = shown(self.engine.hello().unwrap_or_default());
+            let (peer, reason) = (self.peer, refusal.reason);
+            let answer = format!(
+                "{} {} {}",
+                refusal.reply.code, refusal.reply.enhanced, refusal.reply.text
+            );
+            match refusal.sender {
+                Some(_) => tracing::warn!(peer, hello, sender, reason, answer, not_said, "mail refused"),
+                // Nobody has said yet that there is mail.
+                None => tracing::info!(peer, hello, reason, answer, not_said, "command refused"),
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::io::{self, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::fs::File;
@@ -50,6 +51,8 @@ pub struct Budget {
     /// take what small ones live on.
     large: Arc<Semaphore>,
     large_units_max: u32,
+    /// Whether the disk was short when it was looked at last.
+    is_disk_short: AtomicBool,
 }
 
 /// Permits are kibibytes: a semaphore cannot count so many bytes.
@@ -68,7 +71,13 @@ impl Budget {
             memory: Arc::new(Semaphore::new(units)),
             large: Arc::new(Semaphore::new(large_units_max as usize)),
             large_units_max,
+            is_disk_short: AtomicBool::new(false),
         }
+    }
+
+    /// Whether mail is refused because too little disk is free: looks, and says in the log when that has changed.
+    pub fn is_disk_short(&self) -> bool {
+        self.disk() == Room::Short
     }
 
     /// May another message begin?
@@ -91,14 +100,27 @@ impl Budget {
     }
 
     fn disk(&self) -> Room {
-        match rustix::fs::statvfs(&self.options.dir) {
-            Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < self.options.free_disk_bytes_min => Room::Short,
-            Ok(_) => Room::Free,
-            Err(error) => {
-                tracing::error!(%error, dir = %self.options.dir.display(), "free disk cannot be told; messages are refused for now");
-                Room::Short
+        let bytes_min = self.options.free_disk_bytes_min;
+        let dir = self.options.dir.display();
+        let free = rustix::fs::statvfs(&self.options.dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        let is_short = free.as_ref().map_or(true, |free| *free < bytes_min);
+        let was_short = self.is_disk_short.swap(is_short, Ordering::Relaxed);
+        match free {
+            Ok(free) if is_short && !was_short => tracing::error!(
+                %dir,
+                free_bytes = free,
+                free_bytes_min = bytes_min,
+                "mail is refused for now (452): the disk is nearly full; free some of it, and mail is taken again by itself"
+            ),
+            Ok(free) if was_short && !is_short => {
+                tracing::info!(%dir, free_bytes = free, "the disk has room again: mail is taken");
             }
+            Err(error) if !was_short => {
+                tracing::error!(%error, %dir, "mail is refused for now (452): how much of the disk is free cannot be told");
+            }
+            _ => {}
         }
+        if is_short { Room::Short } else { Room::Free }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The listener over real sockets, with a real database behind it.
 
 mod limits;
-mod poison;
+pub mod poison;
 mod recipients;
+mod refused;
 mod senders;
 mod sessions;
 mod shutdown;

@@ -136,6 +136,7 @@ impl Engine {
         if self.transaction.is_some() {
             return self.refuse(reply::BAD_SEQUENCE);
         }
+        self.sender = Some(mail.sender.as_ref().map(ToString::to_string).unwrap_or_default());
         // RFC 1870, 6.1.
         if mail.size.is_some_and(|size| size > self.settings.message_bytes_max) {
             return self.refuse(reply::TOO_LARGE);
