@@ -40,8 +40,12 @@ impl Store {
         };
         for row in &rows {
             let totals = reports::totals(row, 1)?;
-            let nth = usize::try_from(row.int(0)? - i64::from(range.first.0)).unwrap_or(usize::MAX);
-            if let Some(day) = stats.days.get_mut(nth) {
+            let nth = row
+                .day(0)?
+                .0
+                .checked_sub(range.first.0)
+                .and_then(|nth| usize::try_from(nth).ok());
+            if let Some(day) = nth.and_then(|nth| stats.days.get_mut(nth)) {
                 day.totals = totals;
             }
             stats.totals.add(&totals);
@@ -259,7 +263,7 @@ async fn each_packed(
     let slots = rollup::slots(range.first, range.last);
     let args = Args::default().int(domain.0).int(*slots.start()).int(*slots.end());
     let row = |row: Row| {
-        let day = rollup::day_of(row.int(0)?);
+        let day = row.checked(0, rollup::NO_DAY, rollup::day_of)?;
         if each(day, row.blob(1)?) {
             return Ok(true);
         }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, DayRange, PolicyPublished};
+use crate::report::{DayRange, PolicyPublished};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
@@ -65,7 +65,7 @@ impl Store {
             let one = figures.entry(DomainId(row.int(0)?)).or_default();
             one.totals.add(&totals);
             one.days.push(DayTotals {
-                day: Day(i32::try_from(row.int(1)?).unwrap_or_default()),
+                day: row.day(1)?,
                 totals,
             });
         }

@@ -88,7 +88,7 @@ fn record(reader: &mut Reader<'_>) -> Option<PackedRecord> {
         source,
         verdict: Verdict::from_bits(head & VERDICT_BITS)?,
         count: reader.number()?,
-        evidence: reader.number()?.cast_signed(),
+        evidence: i64::try_from(reader.number()?).ok()?,
     })
 }
 
@@ -311,7 +311,10 @@ async fn pack_report(conn: &mut Conn<'_>, domain: DomainId, no: i64) -> Result<u
 fn of_row(row: &Row) -> Result<PackedRecord, StoreError> {
     let source = match (row.opt_int(0)?, row.opt_int(1)?) {
         (_, None) => None,
-        (None, Some(low)) => Some(Ipv4Addr::from_bits(low as u32).into()),
+        (None, Some(_)) => {
+            let bits = row.checked(1, "is no address", |low| i32::try_from(low).ok())?;
+            Some(Ipv4Addr::from_bits(bits.cast_unsigned()).into())
+        }
         (Some(high), Some(low)) => {
             let bits = u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned());
             Some(Ipv6Addr::from_bits(bits).into())

@@ -156,7 +156,13 @@ pub(super) async fn each_record(
     loop {
         let page = records::page(conn, domain, no, from, RECORDS_AT_ONCE).await?;
         records::look_up(conn, domain, &page, &mut evidence).await?;
-        page.iter().for_each(|record| each(record, number(record.evidence)));
+        for record in &page {
+            let is_known = record.evidence >= 0 && evidence.contains_key(&record.evidence);
+            if !is_known {
+                return Err(StoreError::damaged("evidence", record.evidence, "is missing"));
+            }
+            each(record, number(record.evidence));
+        }
         from += page.len() as u64;
         if page.len() < RECORDS_AT_ONCE {
             return Ok(evidence.into_iter().map(|(of, one)| (number(of), one)).collect());
@@ -167,8 +173,9 @@ pub(super) async fn each_record(
 /// The columns of a report as listed; the order is that of the statements `report_*`.
 pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
     let no = ReportNo(row.int(0)?);
-    let policy: StoredPolicy = serde_json::from_str(&row.text(20)?)
-        .map_err(|_| StoreError::damaged("reports", no, "policy is not readable"))?;
+    let policy: Option<StoredPolicy> = serde_json::from_str(&row.text(20)?).ok();
+    let policy = policy.and_then(StoredPolicy::read);
+    let policy = policy.ok_or_else(|| StoreError::damaged("reports", no, "policy is not readable"))?;
     Ok(ReportSummary {
         no,
         window: Window {
@@ -179,14 +186,14 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         totals: totals(row, 4)?,
         records: row.count(11)?,
         received_at: row.int(12)?,
-        authenticated: Authenticated::from_code(row.int(13)?).unwrap_or(Authenticated::Unknown),
+        authenticated: row.checked(13, "is no verdict", Authenticated::from_code)?,
         arrivals: row.count(14)?,
         warnings: row.count(15)?,
         partial: row.flag(16)?,
         org_name: row.opt_text(17)?,
         email: row.opt_text(18)?,
         report_id: row.text(19)?,
-        policy: policy.into(),
+        policy,
         records_kept: row.flag(21)?,
     })
 }
@@ -238,24 +245,24 @@ struct StoredPolicy {
     discovery_method: Option<String>,
 }
 
-impl From<StoredPolicy> for PolicyPublished {
-    fn from(stored: StoredPolicy) -> Self {
-        let policy = |word: Option<String>| word.and_then(|word| Policy::from_word(&word));
-        let mode = |word: Option<String>| word.and_then(|word| AlignmentMode::from_word(&word));
-        Self {
-            domain: stored.domain.into(),
-            p: policy(stored.p),
-            sp: policy(stored.sp),
-            np: policy(stored.np),
-            adkim: mode(stored.adkim),
-            aspf: mode(stored.aspf),
-            pct: stored.pct,
-            fo: stored.fo.map(Into::into),
-            testing: stored.testing,
-            discovery_method: stored
-                .discovery_method
-                .and_then(|word| DiscoveryMethod::from_word(&word)),
+impl StoredPolicy {
+    /// `None` if a word is in it that this program never wrote.
+    fn read(self) -> Option<PolicyPublished> {
+        fn known<T>(word: Option<String>, of: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+            word.map_or(Some(None), |word| of(&word).map(Some))
         }
+        Some(PolicyPublished {
+            domain: self.domain.into(),
+            p: known(self.p, Policy::from_word)?,
+            sp: known(self.sp, Policy::from_word)?,
+            np: known(self.np, Policy::from_word)?,
+            adkim: known(self.adkim, AlignmentMode::from_word)?,
+            aspf: known(self.aspf, AlignmentMode::from_word)?,
+            pct: self.pct,
+            fo: self.fo.map(Into::into),
+            testing: self.testing,
+            discovery_method: known(self.discovery_method, DiscoveryMethod::from_word)?,
+        })
     }
 }
 

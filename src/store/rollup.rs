@@ -32,10 +32,13 @@ pub(super) fn slots(first: Day, last: Day) -> RangeInclusive<i64> {
     slot(first, 0)..=slot(last, PARTS.len() - 1)
 }
 
-/// The day of a slot.
-pub(super) fn day_of(slot: i64) -> Day {
-    Day(i32::try_from(slot.div_euclid(PARTS.len() as i64)).unwrap_or_default())
+/// The day of a slot; `None` for the slot of no day.
+pub(super) fn day_of(slot: i64) -> Option<Day> {
+    i32::try_from(slot.div_euclid(PARTS.len() as i64)).ok().map(Day)
 }
+
+/// What is wrong with a slot that is of no day.
+pub(super) const NO_DAY: &str = "is the slot of no day";
 
 /// An address and its totals on one day.
 pub(super) type SourceTotals = (Option<IpAddr>, Totals);
@@ -240,7 +243,7 @@ mod tests {
     fn a_slot_is_of_one_day() {
         for day in [i32::MIN, -1, 0, 1, 20_600, i32::MAX].map(Day) {
             for part in 0..PARTS.len() {
-                assert_eq!(day_of(slot(day, part)), day);
+                assert_eq!(day_of(slot(day, part)), Some(day));
                 assert!(slots(day, day).contains(&slot(day, part)));
             }
         }

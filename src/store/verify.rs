@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, Spread};
+use crate::report::{Day, Spread, Window};
 
-use super::db::{Args, Conn};
+use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
 use super::sql::sql;
@@ -27,13 +27,16 @@ struct Counted {
     facets: BTreeMap<FacetKey, FacetSums>,
     /// Days that cannot be recounted: records of their reports were dropped by retention.
     unknown: BTreeSet<Day>,
+    /// It is not known which days cannot be recounted.
+    is_blind: bool,
 }
 
 impl Store {
     /// Recounts every figure from the records and compares. Reads one state of the database: what is written meanwhile
     /// is not seen. `progress` gets (reports done, reports in all).
     ///
-    /// Reports whose records were purged by retention keep their sums and are not recounted; their days are left out.
+    /// Reports whose records were purged by retention keep their sums and are not recounted; their days are left out. A value
+    /// that is damaged is listed with its table and row, and the rest is compared.
     pub async fn verify(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
         let mut conn = self.read().await?;
         conn.begin_snapshot().await?;
@@ -48,13 +51,51 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
     let total = total.map_or(Ok(0), |row| row.count(0))?;
     let mut verified = Verified::default();
     for row in conn.all(sql!("domain_all"), Args::default()).await? {
-        let (domain, name) = (DomainId(row.int(0)?), row.text(2)?);
-        let counted = count_domain(conn, domain, &name, &mut verified, progress, total).await?;
-        compare(conn, domain, &name, counted, &mut verified).await?;
+        let domain = DomainId(row.int(0)?);
+        let name = row.text(2).unwrap_or_else(|_| format!("domain {domain}"));
+        let compared = compare_domain(conn, domain, &name, &mut verified, progress, total).await;
+        // What cannot be read of one domain says nothing about the others.
+        let embedded = conn.is_sqlite();
+        compared.or_else(|error| verified.note(&name, error, embedded))?;
         verified.domains += 1;
     }
     verified.discrepancies.truncate(LISTED_MAX);
     Ok(verified)
+}
+
+impl Verified {
+    /// Lists what is damaged.
+    ///
+    /// # Errors
+    /// The error itself, if it is about more than a stored value: the rest could not be read either. A damaged file of
+    /// SQLite's is one that still has parts that can be.
+    fn note(&mut self, domain: &str, error: StoreError, embedded: bool) -> Result<(), StoreError> {
+        match error {
+            StoreError::Damaged { .. } => {}
+            StoreError::Other(_) if embedded => {}
+            other => return Err(other),
+        }
+        self.discrepancies.push(Discrepancy {
+            domain: domain.to_owned(),
+            what: format!("damaged: {error}"),
+        });
+        Ok(())
+    }
+}
+
+async fn compare_domain(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    name: &str,
+    verified: &mut Verified,
+    progress: &(dyn Fn(u64, u64) + Sync),
+    total: u64,
+) -> Result<(), StoreError> {
+    let counted = count_domain(conn, domain, name, verified, progress, total).await?;
+    if counted.is_blind {
+        return Ok(());
+    }
+    compare(conn, domain, name, counted, verified).await
 }
 
 async fn count_domain(
@@ -73,40 +114,73 @@ async fn count_domain(
         let Some(last) = rows.last() else { return Ok(counted) };
         after = last.int(0)?;
         for row in &rows {
-            let report = reports::summary(row)?;
-            if !report.records_kept {
-                verified.not_recounted += 1;
-                if report.counted {
-                    counted.unknown.extend(Spread::of(report.window).days().iter());
-                    counted.unknown.insert(Day::from_unix(report.window.begin));
-                }
-                continue;
-            }
-            let recount = reports::recount(conn, domain, report.no).await?;
-            let totals = recount.totals;
-            if totals != report.totals {
-                let what = format!(
-                    "report {}: its records say {totals:?}, its row says {:?}",
-                    report.no, report.totals
-                );
-                verified.discrepancies.push(Discrepancy {
-                    domain: name.to_owned(),
-                    what,
-                });
-            }
-            verified.reports += 1;
-            verified.records += report.records;
-            if report.counted {
-                verified.messages += totals.messages();
-                *counted.reports.entry(Day::from_unix(recount.window.begin)).or_default() += 1;
-                counted.add(&recount);
+            if let Err(error) = count_report(conn, domain, name, row, verified, &mut counted).await {
+                let embedded = conn.is_sqlite();
+                verified.note(name, error, embedded)?;
+                counted.leave_out(row);
             }
         }
         progress(verified.reports, total);
     }
 }
 
+async fn count_report(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    name: &str,
+    row: &Row,
+    verified: &mut Verified,
+    counted: &mut Counted,
+) -> Result<(), StoreError> {
+    let report = reports::summary(row)?;
+    if !report.records_kept {
+        verified.not_recounted += 1;
+        if report.counted {
+            counted.leave_out(row);
+        }
+        return Ok(());
+    }
+    let recount = reports::recount(conn, domain, report.no).await?;
+    let totals = recount.totals;
+    if totals != report.totals {
+        let what = format!(
+            "report {}: its records say {totals:?}, its row says {:?}",
+            report.no, report.totals
+        );
+        verified.discrepancies.push(Discrepancy {
+            domain: name.to_owned(),
+            what,
+        });
+    }
+    verified.reports += 1;
+    verified.records += report.records;
+    if report.counted {
+        verified.messages += totals.messages();
+        *counted.reports.entry(Day::from_unix(recount.window.begin)).or_default() += 1;
+        counted.add(&recount);
+    }
+    Ok(())
+}
+
 impl Counted {
+    /// The days of a report that cannot be recounted are not compared; none of the domain is, if they cannot be read either.
+    fn leave_out(&mut self, row: &Row) {
+        let (Ok(begin), Ok(end)) = (row.int(1), row.int(2)) else {
+            self.is_blind = true;
+            return;
+        };
+        self.unknown.extend(Spread::of(Window { begin, end }).days().iter());
+        self.unknown.insert(Day::from_unix(begin));
+    }
+
+    /// What is said of a damaged day is said once.
+    fn forget_day_of(&mut self, row: &Row) {
+        if let Ok(day) = row.day(0) {
+            self.days.remove(&day);
+            self.reports.remove(&day);
+        }
+    }
+
     fn add(&mut self, recount: &Recount) {
         let facets = &mut self.facets;
         FacetSums::of_report(
@@ -139,10 +213,17 @@ async fn compare(
             what,
         })
     };
-    let always = || Args::default().int(domain.0).int(i32::MIN.into()).int(i32::MAX.into());
+    // Days that there cannot be, too: they are damaged.
+    let always = || Args::default().int(domain.0).int(i64::MIN).int(i64::MAX);
     for row in conn.all(sql!("daily_totals_range"), always()).await? {
-        let day = Day(i32::try_from(row.int(0)?).unwrap_or_default());
-        let (totals, reports) = (reports::totals(&row, 1)?, row.count(8)?);
+        let (day, totals, reports) = match day_totals(&row) {
+            Ok(read) => read,
+            Err(error) => {
+                counted.forget_day_of(&row);
+                found(format!("damaged: {error}"));
+                continue;
+            }
+        };
         if counted.unknown.contains(&day) {
             counted.days.remove(&day);
             continue;
@@ -166,12 +247,13 @@ async fn compare(
             "{day}: the records say {totals:?}, daily_totals has no such day"
         ));
     }
-    let slots = rollup::slots(Day(i32::MIN), Day(i32::MAX));
-    let args = Args::default().int(domain.0).int(*slots.start()).int(*slots.end());
-    let rows = conn.all(sql!("daily_sources_range"), args).await?;
+    let rows = conn.all(sql!("daily_sources_range"), always()).await?;
     let mut days: BTreeMap<Day, Vec<&[u8]>> = BTreeMap::new();
     for row in &rows {
-        days.entry(rollup::day_of(row.int(0)?)).or_default().push(row.blob(1)?);
+        match row.checked(0, rollup::NO_DAY, rollup::day_of) {
+            Ok(day) => days.entry(day).or_default().push(row.blob(1)?),
+            Err(error) => found(format!("damaged: {error}")),
+        }
     }
     for (day, parts) in days {
         if counted.unknown.contains(&day) {
@@ -181,7 +263,7 @@ async fn compare(
         let mut sources: BTreeMap<_, Totals> = BTreeMap::new();
         for part in parts {
             if !rollup::decode(part, |address, totals| sources.entry(address).or_default().add(totals)) {
-                found(format!("{day}: daily_sources cannot be read"));
+                found(format!("damaged: daily_sources of {day} cannot be read"));
             }
         }
         for (address, totals) in sources {
@@ -211,18 +293,12 @@ async fn compare_facets(
         .all(sql!("daily_facets_all"), Args::default().int(domain.0))
         .await?
     {
-        let key = FacetKey {
-            kind: FacetKind::from_code(row.int(0)?)
-                .ok_or_else(|| StoreError::damaged("daily_facets", domain, "unknown kind"))?,
-            day: Day(i32::try_from(row.int(1)?).unwrap_or_default()),
-            facet: row.text(2)?,
-            detail: row.text(3)?,
-        };
-        let sums = FacetSums {
-            pass: row.int(4)?,
-            fail: row.int(5)?,
-            reports: row.int(6)?,
-            until: row.opt_int(7)?.and_then(|day| i32::try_from(day).ok()).map(Day),
+        let (key, sums) = match facet(&row) {
+            Ok(read) => read,
+            Err(error) => {
+                found(format!("damaged: {error}"));
+                continue;
+            }
         };
         let expected = counted.facets.remove(&key).unwrap_or_default();
         if !sums.are(&expected) && !counted.unknown.contains(&key.day) {
@@ -237,4 +313,24 @@ async fn compare_facets(
         }
     }
     Ok(())
+}
+
+fn facet(row: &Row) -> Result<(FacetKey, FacetSums), StoreError> {
+    let key = FacetKey {
+        kind: row.checked(0, "is no kind of facet", FacetKind::from_code)?,
+        day: row.day(1)?,
+        facet: row.text(2)?,
+        detail: row.text(3)?,
+    };
+    let sums = FacetSums {
+        pass: row.int(4)?,
+        fail: row.int(5)?,
+        reports: row.int(6)?,
+        until: row.opt_int(7)?.map(|_| row.day(7)).transpose()?,
+    };
+    Ok((key, sums))
+}
+
+fn day_totals(row: &Row) -> Result<(Day, Totals, u64), StoreError> {
+    Ok((row.day(0)?, reports::totals(row, 1)?, row.count(8)?))
 }

@@ -121,7 +121,7 @@ async fn register(conn: &mut Conn<'_>, batch: &[NewMessage], claims: &[Claim]) -
         let damaged = |what| StoreError::damaged("reports", no, what);
         let content = ContentKey::from_slice(row.blob(1)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
         let identity = IdentityKey::from_slice(row.blob(5)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
-        let authenticated = Authenticated::from_code(row.int(4)?).unwrap_or(Authenticated::Unknown);
+        let authenticated = row.checked(4, "is no verdict", Authenticated::from_code)?;
         let known = Known {
             no,
             counted: row.flag(3)?,
@@ -151,7 +151,7 @@ async fn register(conn: &mut Conn<'_>, batch: &[NewMessage], claims: &[Claim]) -
         let no = ReportNo(row.int(2)?);
         let identity = IdentityKey::from_slice(row.blob(1)?)
             .ok_or_else(|| StoreError::damaged("reports", no, "identity key is not 16 bytes"))?;
-        let authenticated = Authenticated::from_code(row.int(4)?).unwrap_or(Authenticated::Unknown);
+        let authenticated = row.checked(4, "is no verdict", Authenticated::from_code)?;
         let known = Known {
             no,
             counted: row.flag(3)?,

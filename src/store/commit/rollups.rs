@@ -112,7 +112,8 @@ impl Moves {
                 .await?;
             let mut packed = BTreeMap::new();
             for row in &rows {
-                packed.insert((DomainId(row.int(0)?), rollup::day_of(row.int(1)?)), row.blob(2)?);
+                let day = row.checked(1, rollup::NO_DAY, rollup::day_of)?;
+                packed.insert((DomainId(row.int(0)?), day), row.blob(2)?);
             }
             for (key, mut day) in std::mem::take(&mut rising) {
                 let before = packed.get(&key).copied().unwrap_or(&none);

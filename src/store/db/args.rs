@@ -7,6 +7,8 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
 use sqlx::{Arguments as _, Encode, Postgres, Type};
 
+use super::StoreError;
+
 /// Arguments of one statement, in the order of its placeholders; or of many rows at once, for one database.
 pub(in super::super) struct Args(Held);
 
@@ -46,11 +48,23 @@ impl Default for Args {
 /// Binding a value of a type that the databases know cannot fail; a text over 1 GiB could, and none gets here.
 const BINDABLE: &str = "integers, texts and blobs within the message limit can be bound";
 
+/// A parameter has no value: a fault of this program, and never null.
+pub(super) fn missing(sql: &str, parameter: usize) -> StoreError {
+    let table = sql.lines().find(|line| !line.starts_with("--")).unwrap_or_default();
+    StoreError::Other(format!("parameter ${parameter} has no value: {table}").into())
+}
+
+/// A row that does not have the values that its statement needs.
+fn misfit(what: &str) -> StoreError {
+    StoreError::Other(format!("a row of a statement has {what}").into())
+}
+
 impl Args {
     /// For rows of so many columns, each of which becomes an array of PostgreSQL.
     pub(super) fn columns(columns: usize) -> Self {
         Self(Held::Postgres(Columns {
             all: Vec::with_capacity(columns),
+            columns,
             ..Columns::default()
         }))
     }
@@ -68,31 +82,41 @@ impl Args {
     }
 
     /// A row of columns is complete. Gives rows and bytes so far.
-    pub(super) fn end_row(&mut self) -> (usize, usize) {
-        match &mut self.0 {
+    ///
+    /// # Errors
+    /// It has too few values, or too many, or one of another type than those above it: the database would fill up with nulls.
+    pub(super) fn end_row(&mut self) -> Result<(usize, usize), StoreError> {
+        Ok(match &mut self.0 {
             Held::Postgres(columns) => {
+                if columns.next != columns.columns {
+                    return Err(misfit(&format!("{} values, not {}", columns.next, columns.columns)));
+                }
+                if columns.is_mixed {
+                    return Err(misfit("a value of another type than the rows before it"));
+                }
                 columns.next = 0;
                 columns.rows += 1;
                 (columns.rows, columns.all.iter().map(|column| column.data.len()).sum())
             }
             Held::Copy(tuples) => {
-                debug_assert_eq!(tuples.next, tuples.columns, "every column has a value");
+                if tuples.next != tuples.columns {
+                    return Err(misfit(&format!("{} values, not {}", tuples.next, tuples.columns)));
+                }
                 tuples.next = 0;
                 tuples.rows += 1;
                 (tuples.rows, tuples.data.len())
             }
             Held::Open(_) => (0, 0),
-        }
+        })
     }
 
     /// What is sent to be copied.
-    pub(super) fn into_copy(self) -> Vec<u8> {
+    pub(super) fn into_copy(self) -> Result<Vec<u8>, StoreError> {
         let Held::Copy(mut tuples) = self.0 else {
-            debug_assert!(false, "arguments for something else");
-            return Vec::new();
+            return Err(misfit("arguments for something else than a copy"));
         };
         tuples.data.extend_from_slice(&(-1_i16).to_be_bytes());
-        tuples.data
+        Ok(tuples.data)
     }
 
     pub(super) fn into_postgres(self) -> PgArguments {
@@ -113,7 +137,8 @@ impl Args {
                     args.add(column).expect(BINDABLE);
                 }
             }
-            Held::Copy(_) => debug_assert!(false, "arguments for something else"),
+            // The server refuses a statement whose parameters have no values.
+            Held::Copy(_) => {}
         }
         args
     }
@@ -129,10 +154,8 @@ impl Args {
     pub(super) fn values(&self) -> &[Value] {
         match &self.0 {
             Held::Open(values) => values,
-            Held::Postgres(_) | Held::Copy(_) => {
-                debug_assert!(false, "arguments for one database");
-                &[]
-            }
+            // A parameter without a value is an error: see [`missing`].
+            Held::Postgres(_) | Held::Copy(_) => &[],
         }
     }
 
@@ -140,27 +163,24 @@ impl Args {
     pub(super) fn into_values(self) -> Vec<Value> {
         match self.0 {
             Held::Open(values) => values,
-            Held::Postgres(_) | Held::Copy(_) => {
-                debug_assert!(false, "arguments for one database");
-                Vec::new()
-            }
+            Held::Postgres(_) | Held::Copy(_) => Vec::new(),
         }
     }
 
     /// A value, and an array of values, for PostgreSQL.
-    pub(super) fn with_array(first: Value, array: &[Value]) -> PgArguments {
+    pub(super) fn with_array(first: Value, array: &[Value]) -> Result<PgArguments, StoreError> {
         let mut args = Self::default().value(first).into_postgres();
         let mut column = Self::columns(1);
         for value in array {
             column.push(value);
-            column.end_row();
+            column.end_row()?;
         }
         if let Held::Postgres(columns) = column.0 {
             for column in columns.all {
                 args.add(column).expect(BINDABLE);
             }
         }
-        args
+        Ok(args)
     }
 
     pub fn int(mut self, value: i64) -> Self {
@@ -284,6 +304,10 @@ struct Columns {
     all: Vec<Column>,
     /// The column that the next value belongs to.
     next: usize,
+    /// How many a row has.
+    columns: usize,
+    /// A value was of another type than those of its column before.
+    is_mixed: bool,
     rows: usize,
 }
 
@@ -314,7 +338,7 @@ impl Columns {
         }
         let column = &mut self.all[self.next];
         self.next += 1;
-        debug_assert_eq!(column.kind, kind, "a column has one type");
+        self.is_mixed |= column.kind != kind;
         column.values += 1;
         column.has_null |= value.is_none();
         push_value(&mut column.data, value);

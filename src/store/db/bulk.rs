@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-use super::{Args, Shape, routed};
+use super::{Args, Shape, StoreError, routed};
 
 /// Rows that one statement takes, with their values.
 pub(super) enum Piece {
@@ -24,24 +24,24 @@ impl Piece {
         sql: &'static str,
         rows: &mut &[T],
         bind: &mut impl FnMut(&mut Args, &T),
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>, StoreError> {
         if rows.is_empty() {
-            return None;
+            return Ok(None);
         }
-        Some(match shape {
+        Ok(Some(match shape {
             Shape::Routed if routed::is_by_domain(sql) => {
-                let (text, args) = routed::fill(sql, rows, bind);
+                let (text, args) = routed::fill(sql, rows, bind)?;
                 Self::Statement(AssertSqlSafe(text).into_sql_str(), args)
             }
             Shape::Copied if rows.len() >= COPIED_ROWS_MIN && is_plain_insert(sql) => {
-                let (text, rows) = copied(sql, rows, bind);
+                let (text, rows) = copied(sql, rows, bind)?;
                 Self::Copy(text, rows)
             }
             Shape::Postgres | Shape::Copied | Shape::Routed => {
-                let (text, args) = Unnested::fill(sql, rows, bind);
+                let (text, args) = Unnested::fill(sql, rows, bind)?;
                 Self::Statement(AssertSqlSafe(text).into_sql_str(), args)
             }
-        })
+        }))
     }
 
     pub async fn run(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -73,11 +73,15 @@ static UNNESTED: LazyLock<Mutex<HashMap<usize, Arc<Unnested>>>> = LazyLock::new(
 
 impl Unnested {
     /// The statement and the arguments for the first of `rows`, which are taken from it.
-    fn fill<T>(sql: &'static str, rows: &mut &[T], bind: &mut impl FnMut(&mut Args, &T)) -> (Arc<str>, PgArguments) {
+    fn fill<T>(
+        sql: &'static str,
+        rows: &mut &[T],
+        bind: &mut impl FnMut(&mut Args, &T),
+    ) -> Result<(Arc<str>, PgArguments), StoreError> {
         let statement = Self::of(sql);
         let mut args = Args::columns(statement.columns);
-        take(rows, &mut args, bind);
-        (Arc::clone(&statement.text), args.into_postgres())
+        take(rows, &mut args, bind)?;
+        Ok((Arc::clone(&statement.text), args.into_postgres()))
     }
 
     fn of(sql: &'static str) -> Arc<Self> {
@@ -93,15 +97,16 @@ impl Unnested {
 }
 
 /// Takes as many rows as go in one piece.
-fn take<T>(rows: &mut &[T], args: &mut Args, bind: &mut impl FnMut(&mut Args, &T)) {
+fn take<T>(rows: &mut &[T], args: &mut Args, bind: &mut impl FnMut(&mut Args, &T)) -> Result<(), StoreError> {
     while let Some((row, rest)) = rows.split_first() {
         *rows = rest;
         bind(args, row);
-        let (count, bytes) = args.end_row();
+        let (count, bytes) = args.end_row()?;
         if count >= ROWS_MAX || bytes >= BYTES_MAX {
             break;
         }
     }
+    Ok(())
 }
 
 /// From so many rows on, `copy` is cheaper than to plan and run an `insert` from arrays.
@@ -119,12 +124,16 @@ fn into(head: &str) -> Option<&str> {
 }
 
 /// How `copy` begins, and the rows as it takes them. Every column is a `bigint`, a `text` or a `bytea`, and is sent as such.
-fn copied<T>(sql: &'static str, rows: &mut &[T], bind: &mut impl FnMut(&mut Args, &T)) -> (Arc<str>, Vec<u8>) {
+fn copied<T>(
+    sql: &'static str,
+    rows: &mut &[T],
+    bind: &mut impl FnMut(&mut Args, &T),
+) -> Result<(Arc<str>, Vec<u8>), StoreError> {
     let (head, tuple, _) = values_tuple(sql);
     let mut args = Args::tuples(tuple.matches('$').count());
-    take(rows, &mut args, bind);
+    take(rows, &mut args, bind)?;
     let begin = format!("copy {} from stdin (format binary)", into(head).unwrap_or_default());
-    (begin.into(), args.into_copy())
+    Ok((begin.into(), args.into_copy()?))
 }
 
 /// Splits a statement around its (only) `values` and the tuple that follows.

@@ -7,7 +7,7 @@ use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::{Args, Row, StoreError, Value};
+use super::{Args, Row, StoreError, Value, args};
 
 /// Lets the runtime's other tasks go on elsewhere meanwhile.
 pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
@@ -20,15 +20,15 @@ pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
 /// Row after row of the answer, until `each` has had enough (false).
 pub(super) fn walk(
     conn: &Connection,
-    sql: &str,
+    sql: &'static str,
     args: &Args,
     mut each: impl FnMut(Row) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
-    blocking(|| Statement::of(conn, sql)?.walk(args, &mut each))
+    blocking(|| Statement::of(conn, sql, sql)?.walk(args, &mut each))
 }
 
 /// Runs it to its end; gives the number of rows it changed.
-pub(super) fn run(conn: &Connection, sql: &str, args: &Args) -> Result<u64, StoreError> {
+pub(super) fn run(conn: &Connection, sql: &'static str, args: &Args) -> Result<u64, StoreError> {
     walk(conn, sql, args, |_| Ok(true))?;
     Ok(conn.changes())
 }
@@ -36,13 +36,13 @@ pub(super) fn run(conn: &Connection, sql: &str, args: &Args) -> Result<u64, Stor
 /// A statement with one `values` tuple, once for each row; gives the rows of all answers.
 pub(super) fn bulk<T>(
     conn: &Connection,
-    sql: &str,
+    sql: &'static str,
     rows: &[T],
     mut bind: impl FnMut(&mut Args, &T),
 ) -> Result<Vec<Row>, StoreError> {
     let mut answer = Vec::new();
     blocking(|| {
-        let mut statement = Statement::of(conn, &for_one_row(sql))?;
+        let mut statement = Statement::of(conn, &for_one_row(sql), sql)?;
         let mut args = Args::default();
         for row in rows {
             args.clear();
@@ -72,17 +72,20 @@ struct Statement<'c> {
     prepared: CachedStatement<'c>,
     /// SQLite counts `$2` as its first parameter if it is the first that it meets.
     values: Vec<usize>,
+    /// As in its file.
+    sql: &'static str,
 }
 
 impl<'c> Statement<'c> {
-    fn of(conn: &'c Connection, sql: &str) -> Result<Self, StoreError> {
-        let prepared = conn.prepare_cached(sql)?;
+    /// `text` is what is run, made of `sql`.
+    fn of(conn: &'c Connection, text: &str, sql: &'static str) -> Result<Self, StoreError> {
+        let prepared = conn.prepare_cached(text)?;
         let value = |nth| {
             let name = prepared.parameter_name(nth).and_then(|name| name.strip_prefix('$'));
             name.and_then(|number| number.parse().ok()).unwrap_or(nth) - 1
         };
         let values = (1..=prepared.parameter_count()).map(value).collect();
-        Ok(Self { prepared, values })
+        Ok(Self { prepared, values, sql })
     }
 
     fn walk(&mut self, args: &Args, each: &mut impl FnMut(Row) -> Result<bool, StoreError>) -> Result<(), StoreError> {
@@ -91,14 +94,15 @@ impl<'c> Statement<'c> {
                 Some(Value::Int(value)) => self.prepared.raw_bind_parameter(nth, value)?,
                 Some(Value::Text(value)) => self.prepared.raw_bind_parameter(nth, value.as_deref())?,
                 Some(Value::Blob(value)) => self.prepared.raw_bind_parameter(nth, value.as_deref())?,
-                None => debug_assert!(false, "every parameter has a value"),
+                // Not bound, SQLite would take it for null.
+                None => return Err(args::missing(self.sql, value + 1)),
             }
         }
         let columns = self.prepared.column_count();
         let mut rows = self.prepared.raw_query();
         while let Some(row) = rows.next()? {
             let cells = (0..columns).map(|column| cell(row.get_ref(column)?));
-            if !each(Row::Sqlite(cells.collect::<Result<_, _>>()?))? {
+            if !each(Row::sqlite(cells.collect::<Result<_, _>>()?, self.sql))? {
                 break;
             }
         }
@@ -111,7 +115,11 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, StoreError> {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(value) => Cell::Integer(value),
         ValueRef::Real(value) => Cell::Real(value),
-        ValueRef::Text(_) => Cell::Text(value.as_str().map_err(rusqlite::Error::from)?.to_owned()),
+        // What is no text is damaged, and whoever reads it as a text is told so.
+        ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cell::Text(text.to_owned()),
+            Err(_) => Cell::Blob(bytes.to_vec()),
+        },
         ValueRef::Blob(value) => Cell::Blob(value.to_vec()),
     })
 }

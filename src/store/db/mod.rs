@@ -5,6 +5,7 @@ mod args;
 mod bulk;
 mod embedded;
 pub(super) mod routed;
+mod said;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join;
@@ -16,27 +17,90 @@ use sqlx::{Connection as _, Decode, Postgres, Row as _, Type};
 
 use super::schema::Kind;
 use super::{DomainId, StoreError, postgres, sqlite};
+use crate::report::Day;
 pub(super) use args::{Args, Value};
 use bulk::Piece;
 
 /// One row of an answer.
-pub(super) enum Row {
+pub(super) struct Row {
+    cells: Cells,
+    /// The statement that was asked: it names the table of a value that is damaged.
+    sql: &'static str,
+}
+
+enum Cells {
     Sqlite(Vec<Cell>),
     Postgres(PgRow),
 }
 
+/// Columns of a row that are named when a value of it is damaged.
+const SHOWN_COLUMNS: usize = 3;
+
 impl Row {
+    fn sqlite(cells: Vec<Cell>, sql: &'static str) -> Self {
+        let cells = Cells::Sqlite(cells);
+        Self { cells, sql }
+    }
+
+    fn postgres(row: PgRow, sql: &'static str) -> Self {
+        let cells = Cells::Postgres(row);
+        Self { cells, sql }
+    }
+
     pub fn int(&self, column: usize) -> Result<i64, StoreError> {
         self.value(column, |cell| cell.as_i64())
     }
 
     /// A count: never negative in the database.
     pub fn count(&self, column: usize) -> Result<u64, StoreError> {
-        Ok(u64::try_from(self.int(column)?).unwrap_or(0))
+        self.checked(column, "is negative", |number| u64::try_from(number).ok())
     }
 
     pub fn flag(&self, column: usize) -> Result<bool, StoreError> {
-        Ok(self.int(column)? != 0)
+        self.checked(column, "is neither 0 nor 1", |number| match number {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        })
+    }
+
+    pub fn day(&self, column: usize) -> Result<Day, StoreError> {
+        self.checked(column, "is no day", |number| i32::try_from(number).ok().map(Day))
+    }
+
+    /// The value that `of` makes of a number.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with `what` is wrong with it, if it makes nothing of it.
+    pub fn checked<T>(&self, column: usize, what: &str, of: impl FnOnce(i64) -> Option<T>) -> Result<T, StoreError> {
+        let number = self.int(column)?;
+        of(number).ok_or_else(|| self.damaged(column, &format!("{number} {what}")))
+    }
+
+    /// What is wrong with the value of a column.
+    fn damaged(&self, column: usize, what: &str) -> StoreError {
+        let what = format!("{} {what}", said::column(self.sql, column));
+        StoreError::damaged(said::table(self.sql), self.name(), &what)
+    }
+
+    /// The first values of the row, which for most tables are its key.
+    fn name(&self) -> String {
+        let shown = (0..SHOWN_COLUMNS).filter_map(|column| {
+            let name = said::column(self.sql, column);
+            let value = match &self.cells {
+                Cells::Sqlite(cells) => match cells.get(column)? {
+                    Cell::Integer(number) => number.to_string(),
+                    Cell::Text(text) => said::shortened(text),
+                    _ => return None,
+                },
+                Cells::Postgres(row) => match row.try_get::<Option<i64>, _>(column) {
+                    Ok(number) => number?.to_string(),
+                    Err(_) => said::shortened(row.try_get::<Option<&str>, _>(column).ok()??),
+                },
+            };
+            Some(format!("{name}={value}"))
+        });
+        shown.collect::<Vec<_>>().join(" ")
     }
 
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
@@ -80,12 +144,15 @@ impl Row {
     where
         T: Decode<'r, Postgres> + Type<Postgres>,
     {
-        match self {
-            Self::Sqlite(cells) => {
+        match &self.cells {
+            Cells::Sqlite(cells) => {
                 let cell = cells.get(column).ok_or(rusqlite::Error::InvalidColumnIndex(column))?;
-                Ok(of_cell(cell.into()).map_err(rusqlite::Error::from)?)
+                of_cell(cell.into()).map_err(|error| self.damaged(column, &format!("cannot be read: {error}")))
             }
-            Self::Postgres(row) => Ok(row.try_get(column)?),
+            Cells::Postgres(row) => row.try_get(column).map_err(|error| match error {
+                sqlx::Error::ColumnDecode { source, .. } => self.damaged(column, &format!("cannot be read: {source}")),
+                other => other.into(),
+            }),
         }
     }
 }
@@ -258,7 +325,7 @@ impl Conn<'_> {
             Side::Postgres(conn, _) => {
                 let mut rows = sqlx::query_with(sql, args.into_postgres()).fetch(conn);
                 while let Some(row) = rows.try_next().await? {
-                    if !each(Row::Postgres(row))? {
+                    if !each(Row::postgres(row, sql))? {
                         break;
                     }
                 }
@@ -280,7 +347,7 @@ impl Conn<'_> {
             }
             Side::Postgres(conn, _) => {
                 let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(conn);
-                Ok(row.await?.map(Row::Postgres))
+                Ok(row.await?.map(|row| Row::postgres(row, sql)))
             }
         }
     }
@@ -293,7 +360,7 @@ impl Conn<'_> {
         };
         let mut conn = apart.acquire().await?;
         let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(&mut *conn);
-        Ok(row.await?.map(Row::Postgres))
+        Ok(row.await?.map(|row| Row::postgres(row, sql)))
     }
 
     /// Runs a statement; gives the number of rows it changed.
@@ -320,7 +387,7 @@ impl Conn<'_> {
             Side::Postgres(_, shape) => shape,
         };
         let mut rest = rows;
-        let mut next = Piece::cut(shape, sql, &mut rest, &mut bind);
+        let mut next = Piece::cut(shape, sql, &mut rest, &mut bind)?;
         while let Some(piece) = next {
             // The database works elsewhere: the values of the next piece are gathered meanwhile.
             let gathering = async { Piece::cut(shape, sql, &mut rest, &mut bind) };
@@ -329,7 +396,7 @@ impl Conn<'_> {
             let (done, following) = join(piece.run(conn), gathering).await;
             self.0.says_copying(false);
             done?;
-            next = following;
+            next = following?;
         }
         Ok(())
     }
@@ -347,13 +414,13 @@ impl Conn<'_> {
         };
         let mut answer = Vec::new();
         let mut rest = rows;
-        while let Some(piece) = Piece::cut(shape, sql, &mut rest, &mut bind) {
-            let Piece::Statement(sql, args) = piece else {
+        while let Some(piece) = Piece::cut(shape, sql, &mut rest, &mut bind)? {
+            let Piece::Statement(text, args) = piece else {
                 unreachable!("nothing is copied out");
             };
-            let mut found = sqlx::query_with(sql, args).fetch(&mut *conn);
+            let mut found = sqlx::query_with(text, args).fetch(&mut *conn);
             while let Some(row) = found.try_next().await? {
-                answer.push(Row::Postgres(row));
+                answer.push(Row::postgres(row, sql));
             }
         }
         Ok(answer)

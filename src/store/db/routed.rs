@@ -7,8 +7,9 @@
 use sqlx::postgres::PgArguments;
 
 use super::super::distribute::DISTRIBUTED;
+use super::args::missing;
 use super::bulk::values_tuple;
-use super::{Args, Value};
+use super::{Args, StoreError, Value};
 
 /// Of one piece; a row more than the bytes is still taken. PostgreSQL allows 65,535 values.
 const ROWS_MAX: usize = 256;
@@ -24,13 +25,21 @@ pub(super) fn is_by_domain(sql: &str) -> bool {
 }
 
 /// The statement and the arguments for the first of `rows`, which are taken from it.
-pub(super) fn fill<T>(sql: &str, rows: &mut &[T], bind: &mut impl FnMut(&mut Args, &T)) -> (String, PgArguments) {
+pub(super) fn fill<T>(
+    sql: &str,
+    rows: &mut &[T],
+    bind: &mut impl FnMut(&mut Args, &T),
+) -> Result<(String, PgArguments), StoreError> {
+    let wanted = values_tuple(sql).1.matches('$').count();
     let mut domain = None;
     let (mut values, mut count, mut columns, mut bytes) = (Vec::new(), 0, 1, 0);
     while let Some((row, rest)) = rows.split_first() {
         let mut args = Args::default();
         bind(&mut args, row);
         let mut row = args.into_values().into_iter();
+        if row.len() != wanted {
+            return Err(missing(sql, row.len() + 1));
+        }
         let of = row.next();
         if count > 0 && of != domain {
             break;
@@ -45,12 +54,12 @@ pub(super) fn fill<T>(sql: &str, rows: &mut &[T], bind: &mut impl FnMut(&mut Arg
             break;
         }
     }
-    let domain = domain.unwrap_or(Value::Int(None));
+    let domain = domain.ok_or_else(|| missing(sql, 1))?;
     if let Some(question) = question(sql) {
-        return (question, Args::with_array(domain, &values));
+        return Ok((question, Args::with_array(domain, &values)?));
     }
     let args = values.into_iter().fold(Args::default().value(domain), Args::value);
-    (insert(sql, count, columns), args.into_postgres())
+    Ok((insert(sql, count, columns), args.into_postgres()))
 }
 
 /// `(domain_id, key) in (values ($1, $2))` as `domain_id = $1 and key = any ($2)`; `None` for a statement without.
@@ -100,10 +109,11 @@ mod tests {
 
     /// The piece that is cut off `rows`, and how many stay.
     fn cut(sql: &str, mut rows: &[(i64, i64)]) -> (String, usize) {
-        let (text, _) = fill(sql, &mut rows, &mut |args, (domain, other)| {
+        let filled = fill(sql, &mut rows, &mut |args, (domain, other)| {
             args.push_int(*domain);
             args.push_int(*other);
         });
+        let (text, _) = filled.unwrap();
         (text, rows.len())
     }
 
