@@ -5,9 +5,11 @@ mod domain_options;
 mod jobs;
 mod mail;
 mod options;
+mod purge;
 mod sources;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -27,14 +29,14 @@ use crate::metrics::Metrics;
 use crate::page;
 use crate::report::DomainName;
 use crate::store::{
-    Account, ApiKey, Domain, DomainId, Location, Millis, NewDomain, NewKey, Permission, Purged, Region, Retention,
-    Store, StoreError, TlsMode,
+    Account, ApiKey, Domain, DomainId, Location, NewDomain, NewKey, Permission, Region, Store, StoreError, TlsMode,
 };
 
 pub use claims::{claim_all, claim_earlier_ones};
 pub use jobs::{Jobs, Pace};
 pub use mail::Mail;
-pub use options::process_limits;
+pub use options::{process_limits, retention};
+pub use purge::{Purge, Purging};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How often somebody looks which domains are due; when they are is each domain's own.
@@ -155,7 +157,7 @@ impl App {
             Pace::default(),
         );
         if self.does(Role::Jobs) {
-            self.start_jobs(&jobs);
+            self.start_jobs(&jobs).await;
         }
         // Before mail is received: what the settings get wrong must not cut a conversation off.
         let sources = match self.does(Role::Imap) {
@@ -184,11 +186,14 @@ impl App {
     }
 
     /// Every background job, with how often it runs.
-    fn start_jobs(&self, jobs: &Jobs) {
-        let (store, retention) = (self.store.clone(), options::retention(&self.config));
-        jobs.start("purge", HOUR, move |now| {
-            let store = store.clone();
-            async move { purge(&store, retention, now).await }
+    async fn start_jobs(&self, jobs: &Jobs) {
+        let purging = Arc::new(self.purging());
+        if let Err(error) = purging.begin().await {
+            tracing::warn!(%error, "it is not known what is older than it is to be kept; the job looks again in an hour");
+        }
+        jobs.start_after("purge", purge::PURGE_EVERY, purge::PURGE_EVERY, move |_| {
+            let purging = Arc::clone(&purging);
+            async move { Ok(purging.run().await.map(drop)?) }
         });
         let store = self.store.clone();
         jobs.start("idempotency", HOUR, move |now| {
@@ -211,6 +216,12 @@ impl App {
                 async move { check_domains(&domains).await }
             });
         }
+    }
+
+    /// The job that drops what is older than the settings want it kept.
+    pub fn purging(&self) -> Purging {
+        let retention = options::retention(&self.config);
+        Purging::new(self.store.clone(), self.clock.clone(), self.metrics.clone(), retention)
     }
 
     /// Finishes what was taken in, then closes the database.
@@ -290,20 +301,6 @@ async fn claim(store: &Store, intake: &Intake) -> anyhow::Result<()> {
         tracing::info!(
             messages,
             "fed messages in again whose reports were unclaimed although their domain is there"
-        );
-    }
-    Ok(())
-}
-
-/// Drops what is too old.
-async fn purge(store: &Store, retention: Retention, now: Millis) -> anyhow::Result<()> {
-    let purged = store.purge(retention, now).await?;
-    if purged != Purged::default() {
-        tracing::info!(
-            originals = purged.originals,
-            reports = purged.reports,
-            set_aside = purged.set_aside,
-            "dropped what is older than it is to be kept"
         );
     }
     Ok(())

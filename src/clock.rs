@@ -60,6 +60,15 @@ impl Clock {
     }
 }
 
+/// Whether an instant is one that a set clock can tell: from 1970 up to the year 9999. Libraries beneath (hyper, hickory)
+/// panic at any other; so who is about to use them asks first.
+pub fn is_set(now: Millis) -> bool {
+    (0..END_OF_TIME).contains(&now)
+}
+
+/// The year 9999, unix milliseconds.
+const END_OF_TIME: Millis = 253_370_764_800_000;
+
 /// An instant as the API writes it: RFC 3339, UTC, milliseconds (`2026-03-23T10:00:00.000Z`).
 ///
 /// An instant beyond the year 9999, or before -9999, is written as the last or first that can be.
@@ -84,6 +93,22 @@ mod tests {
         assert_eq!(format_instant(1_774_260_000_000), "2026-03-23T10:00:00.000Z");
         assert_eq!(format_instant(1_774_260_000_007), "2026-03-23T10:00:00.007Z");
         assert_eq!(format_instant(-1), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_clock_before_1970_or_of_the_year_9999_is_not_set() {
+        for (now, expect) in [
+            (0, true),
+            (1_774_260_000_000, true),
+            (parse_instant("9998-12-31T23:59:59.999Z").unwrap(), true),
+            (parse_instant("9999-01-01T00:00:00Z").unwrap(), false),
+            (-1, false),
+            (-86_400_000, false),
+            (i64::MIN, false),
+            (i64::MAX, false),
+        ] {
+            assert_eq!(is_set(now), expect, "{now}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod lists;
 mod places;
 mod reading;
+mod zero;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -127,6 +128,7 @@ impl Config {
             "# Settings of Tallymark, all at their defaults: what you do not change you may leave out.\n",
             "# Each can also be set by an environment variable, TALLYMARK__SECTION__KEY, as in\n",
             "# TALLYMARK__HTTP__LISTEN=0.0.0.0:8080; the environment wins over the file.\n",
+            "# A number may be 0 where its description says what 0 is, and nowhere else.\n",
             "# This page is made by `tallymark config example`; `tallymark config check` reads a file.\n",
         ));
         let defaults = default_table();

@@ -17,6 +17,8 @@ use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Resolver, TokioResolver};
 use tokio::sync::Semaphore;
 
+use crate::clock::{self, Clock};
+
 /// However long an answer says that it may be kept.
 const POSITIVE_TTL_MAX: Duration = Duration::from_secs(3_600);
 const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(300);
@@ -229,6 +231,11 @@ impl Dns {
             Freshness::Fresh => &self.fresh,
             Freshness::Shared => &self.shared,
         };
+        // The library reads the clock for every question, and panics where there is no such date.
+        if !clock::is_set(Clock::system().now()) {
+            let why = "the clock of this machine is not set".to_owned();
+            return (Err(Unanswered::Failure(why)), false);
+        }
         // Never closed: it always gives a permit.
         let _permit = self.in_flight.acquire().await;
         match resolver.lookup(name, kind).await {

@@ -42,6 +42,7 @@ struct Figures {
     jobs: Family<JobRunLabels, Counter>,
     job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     job_held: Family<JobLabels, Gauge>,
+    purges_skipped: Counter,
     uptime_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -152,6 +153,7 @@ impl Metrics {
             jobs: Family::default(),
             job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
             job_held: Family::default(),
+            purges_skipped: Counter::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -233,6 +235,11 @@ impl Metrics {
             f.domain_checks.clone(),
         );
         registry.register("domain_changes", "Changes of domains' status", f.domain_changes.clone());
+        registry.register(
+            "purges_skipped",
+            "Times that nothing was dropped with age, because the clock was days ahead of the data",
+            f.purges_skipped.clone(),
+        );
         registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
         registry.register_with_unit(
             "job_run",
@@ -320,6 +327,11 @@ impl Metrics {
         self.0.jobs.get_or_create(&JobRunLabels { job, outcome }).inc();
         let seconds = self.0.job_seconds.get_or_create(&JobLabels { job });
         seconds.observe(took.as_secs_f64());
+    }
+
+    /// One run of the job that drops what is old in which the clock was not believed.
+    pub fn count_purge_skipped(&self) {
+        self.0.purges_skipped.inc();
     }
 
     /// Whether this node has the lease of a background job.

@@ -83,9 +83,20 @@ impl Jobs {
         Work: Fn(Millis) -> Run + Send + Sync + 'static,
         Run: Future<Output = anyhow::Result<()>> + Send,
     {
+        self.start_after(name, Duration::ZERO, period, work);
+    }
+
+    /// As [`Self::start`]; the first run is `first` after the node got the lease.
+    pub fn start_after<Work, Run>(&self, name: &'static str, first: Duration, period: Duration, work: Work)
+    where
+        Work: Fn(Millis) -> Run + Send + Sync + 'static,
+        Run: Future<Output = anyhow::Result<()>> + Send,
+    {
         let node = Arc::clone(&self.node);
         self.running.spawn(async move {
-            node.stop.run_until_cancelled(node.keep(name, period, &work)).await;
+            node.stop
+                .run_until_cancelled(node.keep(name, first, period, &work))
+                .await;
             node.metrics.set_job_held(name, false);
             match timeout(
                 node.pace.lease_asked_every,
@@ -110,7 +121,7 @@ impl Jobs {
 
 impl Node {
     /// Asks for the lease, and works while it has it.
-    async fn keep<Work, Run>(&self, name: &'static str, period: Duration, work: &Work)
+    async fn keep<Work, Run>(&self, name: &'static str, first: Duration, period: Duration, work: &Work)
     where
         Work: Fn(Millis) -> Run,
         Run: Future<Output = anyhow::Result<()>>,
@@ -124,7 +135,10 @@ impl Node {
                         // First, so that a node that stood still sees that its lease has gone before it goes on.
                         biased;
                         () = self.renew_until_lost(name, asked) => {}
-                        () = self.work_again_and_again(name, period, work) => {}
+                        () = async {
+                            sleep(first).await;
+                            self.work_again_and_again(name, period, work).await;
+                        } => {}
                     }
                     self.metrics.set_job_held(name, false);
                     tracing::warn!(job = name, "this node lost the lease; another may do the job now");

@@ -98,7 +98,7 @@ pub(super) fn intake(config: &Config, authenticator: Option<Authenticator>) -> I
         batch_messages_max: config.intake.batch_messages_max,
         batch_bytes_max: config.intake.batch_bytes_max,
         threads: config.intake.threads,
-        keep_originals: config.retention.originals_days > 0,
+        keep_originals: config.retention.originals,
         ..IntakeOptions::new(fresh_domain)
     }
 }
@@ -212,7 +212,8 @@ pub(super) fn smtp(config: &Config) -> anyhow::Result<SmtpOptions> {
     })
 }
 
-pub(super) fn retention(config: &Config) -> Retention {
+/// How long things are kept.
+pub fn retention(config: &Config) -> Retention {
     Retention {
         originals_days: config.retention.originals_days,
         records_days: config.retention.records_days,

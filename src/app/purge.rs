@@ -57,9 +57,15 @@ impl Purging {
     /// that clock. Says what is due.
     pub async fn begin(&self) -> Result<Purged, StoreError> {
         let now = self.clock.now();
-        self.believed(now).await?;
+        let believed = self.believed(now).await?;
         let due = self.store.due(self.retention, now).await?;
-        if due != Purged::default() {
+        if now.saturating_sub(believed) > AHEAD_MAX {
+            tracing::warn!(
+                now = format_instant(now),
+                believed = format_instant(believed),
+                "the clock is days ahead of the newest row and of the last run: nothing is dropped before it is believed"
+            );
+        } else if due != Purged::default() {
             tracing::warn!(
                 originals = due.originals,
                 reports = due.reports,
@@ -86,7 +92,11 @@ impl Purging {
             return Ok(Purge::Skipped { believed });
         }
         *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.store.set_purge_believed(now).await?;
+        // A clock that is behind drops nothing that is young, but it is no measure for the next run.
+        let newest = self.store.newest_arrival().await?;
+        if now >= believed && newest.is_none_or(|newest| newest <= now.saturating_add(AHEAD_MAX)) {
+            self.store.set_purge_believed(now).await?;
+        }
         let purged = self.store.purge(self.retention, now).await?;
         if purged != Purged::default() {
             tracing::info!(
@@ -100,14 +110,17 @@ impl Purging {
         Ok(Purge::Done(purged))
     }
 
-    /// The last instant that was believed, never one after `now`: a clock that was ahead and was set back is right now. Where
-    /// none was yet, it is when the newest row arrived.
+    /// The last instant that was believed. Where none was yet, it is when the newest row arrived, and `now` if there is none;
+    /// so it is if the one that was believed is far ahead of both: then the clock was ahead, and was set back.
     async fn believed(&self, now: Millis) -> Result<Millis, StoreError> {
-        let known = match self.store.purge_believed().await? {
-            Some(known) => known,
-            None => self.store.newest_arrival().await?.unwrap_or(now),
+        let known = self.store.purge_believed().await?;
+        if let Some(known) = known.filter(|known| *known <= now.saturating_add(AHEAD_MAX)) {
+            return Ok(known);
+        }
+        let Some(newest) = self.store.newest_arrival().await? else {
+            return Ok(now);
         };
-        let believed = known.min(now);
+        let believed = known.map_or(newest, |known| known.min(newest));
         self.store.set_purge_believed(believed).await?;
         Ok(believed)
     }

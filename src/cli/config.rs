@@ -4,7 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::text::{counted, escape_lines};
+use crate::app;
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::store::{Purged, Store};
 
 /// Show all settings, or check a settings file.
 #[derive(Debug, clap::Subcommand)]
@@ -12,7 +16,7 @@ pub enum Command {
     /// Print a file with every setting, its default and what it means.
     #[command(after_help = "Example:\n  tallymark config example > tallymark.toml")]
     Example,
-    /// Read a settings file and the environment, and say whether they can be used.
+    /// Read a settings file and the environment, say whether they can be used, and what retention would drop of the database.
     #[command(after_help = "Example:\n  tallymark config check tallymark.toml")]
     Check {
         /// The file; --config if it is left out.
@@ -20,17 +24,58 @@ pub enum Command {
     },
 }
 
-pub fn run(command: Command, config: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub fn run(
+    command: Command,
+    config: Option<&Path>,
+    data: Option<PathBuf>,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     match command {
         Command::Example => write!(out, "{}", Config::example())?,
         Command::Check { file } => {
             let file = file.as_deref().or(config);
-            Config::load(file)?;
+            let mut config = Config::load(file)?;
+            if let Some(data) = data {
+                config.database.dir = data;
+                config.database.url.clear();
+            }
             match file {
                 Some(file) => writeln!(out, "{} is good", file.display())?,
                 None => writeln!(out, "the environment is good (no file was given)")?,
             }
+            for note in config.notes().into_iter().chain(would_drop(&config)) {
+                writeln!(out, "note: {}", escape_lines(&note))?;
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the settings would drop of the database that is there now, for the operator.
+fn would_drop(config: &Config) -> Option<String> {
+    let looked = (|| {
+        let location = app::database(config)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let preview = Store::preview(&location, app::retention(config), Clock::system().now());
+        anyhow::Ok(runtime.block_on(preview)?)
+    })();
+    match looked {
+        Ok(None) => None,
+        Ok(Some(due)) if due == Purged::default() => None,
+        Ok(Some(due)) => Some(format!(
+            "with these settings, `serve` would drop {} with {}, {} and {} from the database, for good. To keep them, raise \
+             retention.records_days, originals_days and set_aside_days, or set them to 0",
+            counted(due.reports, "report's records", "reports' records"),
+            counted(due.records, "record", "records"),
+            counted(due.originals, "original", "originals"),
+            counted(
+                due.set_aside,
+                "message that was set aside",
+                "messages that were set aside"
+            ),
+        )),
+        Err(error) => Some(format!(
+            "the database cannot be looked at, so that it is not known what retention would drop: {error:#}"
+        )),
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::app::{self, App};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::report::DomainName;
 use crate::store::{Account, Domain, Location, Mode, Store};
@@ -36,7 +36,17 @@ impl Context {
     }
 
     /// The database and the intake, made if they are missing.
+    ///
+    /// # Errors
+    /// Also where the machine's clock is not set: everything that is stored has its time.
     pub async fn open(self) -> anyhow::Result<App> {
+        let now = self.clock.now();
+        if !clock::is_set(now) {
+            bail!(
+                "the clock of this machine says {}: set it, and try again",
+                clock::format_instant(now)
+            );
+        }
         let app = App::open(self.config, self.clock).await?;
         // `serve` has said it in its log.
         if let Some(trouble) = app.domains.key_trouble()

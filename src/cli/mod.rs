@@ -127,7 +127,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Completions(args) => return completions::run(&args, &mut Cli::command(), out),
         Command::Openapi(args) => return openapi::run(&args, out),
-        Command::Config(command) => return config::run(command, cli.config.as_deref(), out),
+        Command::Config(command) => return config::run(command, cli.config.as_deref(), cli.data, out),
         _ => {}
     }
     let context = Context::load(cli.config.as_deref(), cli.data)?;

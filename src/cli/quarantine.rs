@@ -1,8 +1,9 @@
 //! `tallymark quarantine`: the messages that became no counted report.
 
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -192,7 +193,7 @@ async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Wr
     if let Some(path) = save {
         let bytes = app.store.set_aside_bytes(id).await?;
         let bytes = bytes.with_context(|| format!("the bytes of message {id} are not kept any more"))?;
-        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        save_private(&path, &bytes).with_context(|| path.display().to_string())?;
         line("saved as", &path.display().to_string())?;
     }
     Ok(ExitCode::SUCCESS)
@@ -277,6 +278,21 @@ fn tail(text: &str, chars_max: usize) -> String {
         return text.to_owned();
     }
     format!("...{}", text.chars().skip(skipped).collect::<String>())
+}
+
+/// A mail is nobody's but the operator's: the file is for its owner alone, also where it was there before.
+fn save_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    // What is no file, as in --save /dev/stdout, is as it is.
+    if file.metadata()?.is_file() {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    file.write_all(bytes)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod demo;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Context;
 use crate::app::{App, Mail};
+use crate::clock::{self, Clock};
 use crate::config::{Config, LogFormat, Role};
 
 /// Serve the API, and receive mail where the settings say so.
@@ -61,6 +63,10 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
         bail!("node.roles is empty: this node would do nothing");
     }
     start_logging(&context.config)?;
+    for note in context.config.notes() {
+        tracing::warn!("{note}");
+    }
+    wait_for_clock(&context.clock).await;
     let signals = App::signals()?;
     // Before the database is touched: a port that is taken most often means that it runs already.
     let listener = listen(context.config.http.listen).await?;
@@ -84,6 +90,25 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     app.serve(signals, listener, mail).await?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// Returns once the machine's clock is set: one without a battery says 1970, or less, until it has heard from a time server.
+async fn wait_for_clock(clock: &Clock) {
+    let mut looks = 0_u32;
+    while !clock::is_set(clock.now()) {
+        if looks % CLOCK_LOGGED_EVERY == 0 {
+            tracing::error!(
+                now = clock::format_instant(clock.now()),
+                "the clock of this machine is not set: nothing is served until it is"
+            );
+        }
+        looks = looks.wrapping_add(1);
+        tokio::time::sleep(CLOCK_EVERY).await;
+    }
+}
+
+/// How often a clock that is not set is looked at, and at how many looks the log says so.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
+const CLOCK_LOGGED_EVERY: u32 = 60;
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::lists::{BadEntry, LISTS};
+use super::zero::BadZero;
 use super::{Config, ConfigError, Described, ENVIRONMENT_PREFIX, SECTIONS, default_table};
 
 impl Config {
@@ -43,9 +44,13 @@ impl Config {
         let mut table: toml::Table = toml::from_str(text).map_err(|error| invalid(&error))?;
         let mut variables: Vec<_> = environment.into_iter().collect();
         variables.sort();
+        let variables_seen: Vec<_> = variables.iter().map(|(variable, _)| variable.clone()).collect();
         for (variable, value) in variables {
             config = overlay(&mut table, &variable, &value)
                 .map_err(|message| ConfigError::Environment { variable, message })?;
+        }
+        if let Some(bad) = config.bad_zero() {
+            return Err(bad_zero(path, text, &variables_seen, &bad));
         }
         config.check_lists().map_err(|bad| ConfigError::Invalid {
             path: path.to_owned(),
@@ -53,6 +58,33 @@ impl Config {
             message: bad.message,
         })?;
         Ok(config)
+    }
+}
+
+/// Names the place of a 0 that has no meaning: the variable, else the line of the file.
+fn bad_zero(path: &Path, text: &str, variables: &[String], bad: &BadZero) -> ConfigError {
+    let message = bad.message();
+    let setting = format!("{ENVIRONMENT_PREFIX}{}__{}", bad.section, bad.key);
+    if let Some(variable) = variables
+        .iter()
+        .find(|variable| variable.eq_ignore_ascii_case(&setting))
+    {
+        let variable = variable.clone();
+        return ConfigError::Environment { variable, message };
+    }
+    let table = DeTable::parse(text).ok();
+    let at = table.and_then(|table| {
+        let section = table.get_ref().get(bad.section)?.get_ref();
+        let section = match bad.nth {
+            Some(nth) => section.as_array()?.get(nth)?.get_ref(),
+            None => section,
+        };
+        Some(section.as_table()?.get(bad.key)?.span().start)
+    });
+    ConfigError::Invalid {
+        path: path.to_owned(),
+        line: line_of(text, at.unwrap_or(0)),
+        message,
     }
 }
 

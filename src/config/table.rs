@@ -103,7 +103,7 @@ settings! {
         errors_max: u32 = 20;
         /// Unknown recipients in one session that are answered at once; the next wait.
         bad_recipients_max: u32 = 10;
-        /// How long each of those waits, seconds.
+        /// How long each of those waits, seconds; 0 is no wait.
         tarpit_seconds: u64 = 5;
         /// Received fields of a message that is not going in circles.
         hops_max: u32 = 100;
@@ -111,7 +111,7 @@ settings! {
         command_seconds_max: u64 = 300;
         /// The same when connections become scarce.
         command_seconds_under_stress_max: u64 = 30;
-        /// What a message must keep up, bytes a second.
+        /// What a message must keep up, bytes a second; 0 is no limit.
         data_bytes_per_second_min: u64 = 500;
         /// Time for one message, seconds.
         transaction_seconds_max: u64 = 1_800;
@@ -182,11 +182,14 @@ settings! {
 
     /// How long things are kept.
     retention: Retention {
-        /// Reports as they were received, days; 0 keeps none.
+        /// Whether reports are kept as they were received.
+        originals: bool = true;
+        /// For how long, days from their arrival; 0 keeps them for ever.
         originals_days: u32 = 30;
-        /// Records of reports, days; the sums of each day and source stay for ever.
+        /// Records of reports, days from the later of the end of their window and their arrival; 0 keeps them for ever. The
+        /// sums of each day and source stay for ever.
         records_days: u32 = 400;
-        /// Messages in quarantine, unclaimed reports and other mail, days.
+        /// Messages in quarantine, unclaimed reports and other mail, days from their arrival; 0 keeps them for ever.
         set_aside_days: u32 = 400;
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::service::{Domains, DomainsError};
+use super::standing::NEXT_CHECK_MAX;
 use crate::store::{AccountId, Domain, DomainFinding, DueCursor, Millis};
 
 /// Domains of one account that are read at a time.
@@ -36,6 +37,17 @@ impl Domains {
     /// # Errors
     /// [`DomainsError`]: the database is not to be had, or there are no name servers; what was kept before stays.
     pub async fn check_due(&self) -> Result<Round, DomainsError> {
+        let now = self.clock().now();
+        let recalled = self
+            .store()
+            .recall_checks(now, now.saturating_add(NEXT_CHECK_MAX))
+            .await?;
+        if recalled > 0 {
+            tracing::warn!(
+                domains = recalled,
+                "checks were due later than any check can be: the clock was ahead. They are due now"
+            );
+        }
         let (found, waiting) = mpsc::channel(KEPT_MAX);
         let ((), round) = try_join(self.look_at_all(found), self.keep_all(waiting)).await?;
         Ok(round)

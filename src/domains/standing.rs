@@ -1,6 +1,8 @@
 //! Where a check leaves a domain: pending, verified or failed, and when it is looked at again. Pure.
 
-use crate::store::{Decision, DomainFinding, DomainStatus, Millis, RecordCheck, RecordFinding, Standing};
+use crate::store::{
+    CLOCKS_DIFFER_MAX, Decision, DomainFinding, DomainStatus, Millis, RecordCheck, RecordFinding, Standing,
+};
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
@@ -14,6 +16,8 @@ const MISS_SLACK: Millis = 5 * MINUTE;
 
 const PENDING_EVERY: Millis = 30 * MINUTE;
 const SETTLED_EVERY: Millis = 24 * HOUR;
+/// No check is due later than this from when it was decided.
+pub const NEXT_CHECK_MAX: Millis = 2 * SETTLED_EVERY;
 
 /// What a check makes of a domain. A record that could not be read keeps its state, and never makes a domain fail.
 pub fn decide(standing: &Standing, found: &DomainFinding, now: Millis) -> Decision {
@@ -53,9 +57,10 @@ pub fn decide(standing: &Standing, found: &DomainFinding, now: Millis) -> Decisi
 
 /// One more time that a verified domain was found wanting, if the last is long enough ago.
 fn miss(decision: &mut Decision, now: Millis) {
+    // One of the future was counted under a clock that was ahead.
     if decision
         .missed_at
-        .is_some_and(|last| now - last < MISS_APART - MISS_SLACK)
+        .is_some_and(|last| last <= now.saturating_add(CLOCKS_DIFFER_MAX) && now - last < MISS_APART - MISS_SLACK)
     {
         return;
     }

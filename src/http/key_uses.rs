@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::store::{ApiKey, KeyId, Millis, Store};
+use crate::store::{ApiKey, CLOCKS_DIFFER_MAX, KeyId, Millis, Store};
 
 /// A use is written if the last one that was is so long ago, milliseconds: a busy key costs one write in five minutes.
 const WRITTEN_EVERY: Millis = 300_000;
@@ -15,9 +15,9 @@ pub(super) struct KeyUses(Arc<Mutex<HashSet<KeyId>>>);
 impl KeyUses {
     /// The key is used at `now`. Writes it behind the request's back, which does not wait for it and does not fail with it.
     pub(super) fn note(&self, store: &Store, key: &ApiKey, now: Millis) {
-        let is_due = key
-            .last_used_at
-            .is_none_or(|last| now.saturating_sub(last) >= WRITTEN_EVERY);
+        let is_due = key.last_used_at.is_none_or(|last| {
+            now.saturating_sub(last) >= WRITTEN_EVERY || last > now.saturating_add(CLOCKS_DIFFER_MAX)
+        });
         if !is_due || !self.writing().insert(key.id) {
             return;
         }

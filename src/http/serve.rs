@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::gate::Peer;
+use crate::clock::{self, Clock};
 
 /// Further connections wait in the listener's backlog.
 const CONNECTIONS_MAX: usize = 2_048;
@@ -34,7 +35,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers connections until `shutdown` is ready; then accepts no more, lets running requests end, and returns.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let connections = TaskTracker::new();
+    let (clock, connections) = (Clock::system(), TaskTracker::new());
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accepting = async {
@@ -43,6 +44,11 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
                 return;
             };
             let (stream, peer) = accept(&listener).await;
+            // hyper dates every answer, and panics where there is no such date.
+            if !clock::is_set(clock.now()) {
+                tracing::error!("a connection was closed unanswered: the clock of this machine is not set");
+                continue;
+            }
             let conversation = converse(stream, peer, router.clone(), stop.clone());
             let abort = abort.clone();
             connections.spawn(async move {

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{AccountId, Domain, DomainId, DomainStatus, IpAddress, Millis, Purpose, Store, StoreError};
+use super::{
+    AccountId, CLOCKS_DIFFER_MAX, Domain, DomainId, DomainStatus, IpAddress, Millis, Purpose, Store, StoreError,
+};
 
 /// What is known of a domain's DNS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -280,6 +282,15 @@ impl Store {
         rows.iter().map(|row| Ok(AccountId(row.int(0)?))).collect()
     }
 
+    /// Makes the checks due that are due later than `latest`, which no check can be; gives how many these were.
+    pub async fn recall_checks(&self, now: Millis, latest: Millis) -> Result<u64, StoreError> {
+        let mut write = self.write().await?;
+        let args = Args::default().int(now).int(latest);
+        let recalled = write.parts().0.run(sql!("domains_recall"), args).await?;
+        write.commit().await?;
+        Ok(recalled)
+    }
+
     /// Domains of the account whose check is due at `now`, the longest due first, behind `cursor`, which is moved behind
     /// the last of them; at most `limit`.
     pub async fn domains_due(
@@ -303,7 +314,7 @@ impl Store {
     }
 
     /// Keeps what was found, in one transaction. `decide` says what it makes of each domain. A domain that was looked at
-    /// again meanwhile, by a later look, keeps what that found, and is not in the answer; nor is one that is gone, or
+    /// again meanwhile, by a later look (but none of the far future, by a clock that was ahead), keeps what that found, and is not in the answer; nor is one that is gone, or
     /// whose settings were changed since they were looked for: its check stays due.
     pub async fn keep_checks(
         &self,
@@ -323,7 +334,8 @@ impl Store {
             let latest = latest.max_by_key(|found| found.at);
             let updated_at = row.int(9)?;
             let is_news = |found: &&DomainFinding| {
-                found.updated_at == updated_at && standing.last_checked_at.is_none_or(|last| last <= found.at)
+                let is_later = |last| last <= found.at || last > found.at.saturating_add(CLOCKS_DIFFER_MAX);
+                found.updated_at == updated_at && standing.last_checked_at.is_none_or(is_later)
             };
             if let Some(found) = latest.filter(is_news) {
                 let decision = decide(&standing, found);

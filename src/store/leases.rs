@@ -17,14 +17,27 @@ pub struct Lease {
 
 impl Store {
     /// Takes the lease of that name until `now + lasts`, milliseconds, if it is free or has run out, or renews it if
-    /// `holder` has it. False if another has it.
+    /// `holder` has it. A lease that ends later than it can last is taken over, too, which is logged: its holder's clock was
+    /// ahead. False if another has it.
     pub async fn take_lease(&self, name: &str, holder: &str, now: Millis, lasts: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
+        let before = conn.first(sql!("lease_by_name"), Args::default().text(name)).await?;
         let args = Args::default().text(name).text(holder);
-        let args = args.int(now.saturating_add(lasts)).int(now);
+        let args = args.int(now.saturating_add(lasts)).int(now).int(lasts);
         let taken = conn.run(sql!("lease_take"), args).await? > 0;
         write.commit().await?;
+        if let Some(before) = before.filter(|_| taken) {
+            let (other, until) = (before.text(0)?, before.int(1)?);
+            if until > now.saturating_add(before.int(2)?) && other != holder {
+                tracing::warn!(
+                    lease = name,
+                    holder = other,
+                    ahead_seconds = until.saturating_sub(now) / 1_000,
+                    "a lease was taken over that ends later than it can last: the clock of its holder was ahead"
+                );
+            }
+        }
         Ok(taken)
     }
 

@@ -101,6 +101,9 @@ pub enum StoreError {
     Other(#[source] Fault),
 }
 
+/// How far the clocks of nodes may differ. What happened later than this from now happened under a clock that was ahead.
+pub const CLOCKS_DIFFER_MAX: Millis = 300_000;
+
 /// What a database's driver says.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 
-use crate::report::{DayRange, PolicyPublished};
+use crate::report::{Day, DayRange, PolicyPublished};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
@@ -84,9 +84,7 @@ impl Store {
             let Some(row) = Conn(&mut conn).first(sql!("daily_totals_last"), args).await? else {
                 continue;
             };
-            let day = i32::try_from(row.int(0)?)
-                .map_err(|_| StoreError::damaged("daily_totals", domain, "its day is out of range"))?;
-            last = last.max(Some(Day(day)));
+            last = last.max(Some(row.day(0)?));
         }
         Ok(last)
     }

@@ -12,6 +12,11 @@ use super::db::{Layout, Link, Lock};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// The newest migration.
+pub(super) fn version() -> Option<i64> {
+    MIGRATIONS.iter().map(|migration| migration.version).max()
+}
+
 /// Connections of one node to a server. Those of all nodes together must be fewer than its `max_connections`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {

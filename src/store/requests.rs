@@ -2,7 +2,7 @@
 
 use super::db::Args;
 use super::sql::sql;
-use super::{KeyId, Millis, Store, StoreError};
+use super::{CLOCKS_DIFFER_MAX, KeyId, Millis, Store, StoreError};
 
 /// A request that names itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Begun {
 
 /// Requests that are forgotten in one transaction.
 const PURGED_AT_ONCE: i64 = 1_000;
+/// From the instant before which requests are forgotten to the one after which they began under a clock that was ahead.
+const AHEAD_MAX: Millis = 48 * 3_600_000;
 
 impl Store {
     /// Begins a request for `owner`, a value by chance, unless it was begun before.
@@ -57,6 +59,7 @@ impl Store {
         let (mut conn, _) = write.parts();
         let args = named(name).blob(body_hash).blob(owner).int(now);
         let args = args.int(memory.forgotten).int(memory.given_up);
+        let args = args.int(now.saturating_add(CLOCKS_DIFFER_MAX));
         if conn.run(sql!("request_begin"), args).await? > 0 {
             write.commit().await?;
             return Ok(Begun::First);
@@ -70,7 +73,8 @@ impl Store {
         }
         Ok(match (row.opt_int(1)?, row.opt_blob(2)?) {
             (Some(status), Some(answer)) => Begun::Answered {
-                status: u16::try_from(status).unwrap_or(500),
+                status: u16::try_from(status)
+                    .map_err(|_| StoreError::damaged("idempotent_requests", name.key.0, "status is no HTTP status"))?,
                 answer: answer.to_vec(),
             },
             _ => Begun::Running,
@@ -94,13 +98,20 @@ impl Store {
         self.change(sql!("request_forget"), named(name).blob(owner)).await
     }
 
-    /// Forgets the requests from before an instant. Gives how many.
+    /// Forgets the requests from before an instant, and those of the far future, which began under a clock that was ahead.
+    /// Gives how many.
     pub async fn purge_requests(&self, before: Millis) -> Result<u64, StoreError> {
+        let ahead = before.saturating_add(AHEAD_MAX);
+        let purged = self.purge_some_requests(sql!("requests_purge"), before).await?;
+        Ok(purged + self.purge_some_requests(sql!("requests_purge_ahead"), ahead).await?)
+    }
+
+    async fn purge_some_requests(&self, statement: &'static str, at: Millis) -> Result<u64, StoreError> {
         let mut purged = 0;
         loop {
             let mut write = self.write().await?;
-            let args = Args::default().int(before).int(PURGED_AT_ONCE);
-            let some = write.parts().0.run(sql!("requests_purge"), args).await?;
+            let args = Args::default().int(at).int(PURGED_AT_ONCE);
+            let some = write.parts().0.run(statement, args).await?;
             write.commit().await?;
             purged += some;
             if some < PURGED_AT_ONCE.unsigned_abs() {

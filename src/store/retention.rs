@@ -1,8 +1,8 @@
 //! What is dropped with age, a little at a time, so that no other writer waits long.
 
-use super::db::{Args, Conn, Lock, Row};
+use super::db::{Args, Conn, Layout, Link, Lock, Row};
 use super::sql::sql;
-use super::{DomainId, Millis, Store, StoreError};
+use super::{Connections, DomainId, Location, Millis, Store, StoreError, postgres, sqlite};
 
 /// How long things are kept, days; 0 keeps them for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Purged {
     pub records: u64,
 }
 
+/// The counter that holds [`Store::purge_believed`].
+const BELIEVED: &str = "purge_believed_at";
 const DAY_MILLIS: Millis = 86_400_000;
 /// Originals (and as many of a database of before), reports or messages dropped in one transaction.
 const AT_ONCE: i64 = 200;
@@ -69,6 +71,62 @@ impl Store {
     pub async fn due(&self, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
         let mut conn = self.read().await?;
         due(&mut Conn(&mut conn), retention, now).await
+    }
+
+    /// The last instant that the job believed which drops what is old; `None` if there was none yet.
+    pub async fn purge_believed(&self) -> Result<Option<Millis>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().text(BELIEVED);
+        let row = Conn(&mut conn).first(sql!("counter_read"), args).await?;
+        row.map(|row| row.int(0)).transpose()
+    }
+
+    /// Remembers the last instant that was believed.
+    pub async fn set_purge_believed(&self, believed: Millis) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let args = Args::default().text(BELIEVED).int(believed);
+        write.parts().0.run(sql!("counter_put"), args).await?;
+        write.commit().await
+    }
+
+    /// When the newest report or message set aside arrived; `None` if there is nothing.
+    pub async fn newest_arrival(&self) -> Result<Option<Millis>, StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let row = conn.first(sql!("set_aside_newest"), Args::default()).await?;
+        let mut newest = row.map_or(Ok(None), |row| row.opt_int(0))?;
+        for domain in conn.all(sql!("domain_all"), Args::default()).await? {
+            let args = Args::default().int(domain.int(0)?).int(1);
+            for report in conn.all(sql!("report_latest"), args).await? {
+                newest = newest.max(Some(report.int(12)?));
+            }
+        }
+        Ok(newest)
+    }
+
+    /// What [`Self::purge`] would drop at `now` from the database at `location`, which is only looked at. `None` if there is
+    /// no database, or one of another version of this program.
+    pub async fn preview(location: &Location, retention: Retention, now: Millis) -> Result<Option<Purged>, StoreError> {
+        let (mut link, version) = match location {
+            Location::File(path) if !path.exists() => return Ok(None),
+            Location::File(path) => {
+                let file = sqlite::File::of(path.clone());
+                (Link::Sqlite(Box::new(file.reader()?)), sqlite::version())
+            }
+            Location::Server(url) => {
+                let server = postgres::Server::of(url, Connections::default())?;
+                let conn = server.readers().acquire().await?;
+                (Link::PostgresReader(conn, Layout::Together), postgres::version())
+            }
+        };
+        let mut conn = Conn(&mut link);
+        // A database that this program has never opened has no such table.
+        let found = conn.first(sql!("schema_version"), Args::default()).await;
+        match found {
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            Ok(Some(row)) if row.opt_int(0)? == version => due(&mut conn, retention, now).await.map(Some),
+            Ok(_) | Err(_) => Ok(None),
+        }
     }
 
     /// Some originals from before `before`. False if there were no more.

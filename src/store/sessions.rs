@@ -3,7 +3,7 @@
 use super::accounts::key;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{ApiKey, Millis, Store, StoreError};
+use super::{ApiKey, CLOCKS_DIFFER_MAX, Millis, Store, StoreError};
 
 impl Store {
     /// Keeps a session of a key until `until`, and forgets those that have run out. False, with nothing kept, if the key
@@ -26,17 +26,20 @@ impl Store {
         if current.is_none_or(|current| current.revoked_at.is_some()) {
             return Ok(false);
         }
-        conn.run(sql!("sessions_purge"), Args::default().int(now)).await?;
+        let args = Args::default().int(now).int(until.saturating_add(CLOCKS_DIFFER_MAX));
+        conn.run(sql!("sessions_purge"), args).await?;
         let args = Args::default().blob(hash).int(key.id.0).int(now).int(until);
         conn.run(sql!("session_add"), args).await?;
         write.commit().await?;
         Ok(true)
     }
 
-    /// The key of a session that has not run out; it may be revoked: look at `revoked_at`.
+    /// The key of a session that has not run out; it may be revoked: look at `revoked_at`. A session that began in the future,
+    /// under a clock that was ahead, is none.
     pub async fn session_key(&self, hash: &[u8; 32], now: Millis) -> Result<Option<ApiKey>, StoreError> {
         let mut conn = self.read().await?;
         let args = Args::default().blob(hash).int(now);
+        let args = args.int(now.saturating_add(CLOCKS_DIFFER_MAX));
         let row = Conn(&mut conn).first(sql!("session_key"), args).await?;
         row.as_ref().map(key).transpose()
     }

@@ -1,6 +1,9 @@
 //! What is SQLite's own: how it is opened. One connection writes, a few read; a reader never waits for the writer (WAL).
 
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,6 +39,13 @@ pub(super) const REFERENCES: &str = "select t.name, f.\"table\" from sqlite_sche
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// The newest migration.
+pub(super) fn version() -> Option<i64> {
+    MIGRATIONS.iter().map(|migration| migration.version).max()
+}
+
+/// Of a new database: for its owner alone.
+const MODE: u32 = 0o600;
 /// Readers: more than this many questions at once wait for one another.
 const READERS: usize = 8;
 /// How long a statement waits for a lock that another process holds.
@@ -99,6 +109,7 @@ impl File {
     }
 
     async fn try_migrate(&self) -> Result<Connection, StoreError> {
+        self.make_private()?;
         let options = SqliteConnectOptions::new()
             .filename(&self.0)
             .create_if_missing(true)
@@ -115,6 +126,39 @@ impl File {
         let writer = self.writer()?;
         conn.close().await?;
         Ok(writer)
+    }
+
+    /// Reports say who writes to whom: the file is made for its owner alone, and taken from others where it was open to them.
+    /// SQLite makes its log and what belongs to that as the file is.
+    fn make_private(&self) -> Result<(), StoreError> {
+        let unavailable = |error: io::Error| StoreError::Unavailable(error.into());
+        match OpenOptions::new().write(true).create_new(true).mode(MODE).open(&self.0) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // SQLite says better what is wrong with the place.
+            Err(_) => return Ok(()),
+        }
+        for ending in ["", "-wal", "-shm", "-journal"] {
+            let mut path = self.0.clone().into_os_string();
+            path.push(ending);
+            let mode = match fs::metadata(&path) {
+                Ok(about) if about.is_file() => about.permissions().mode(),
+                _ => continue,
+            };
+            if mode & 0o077 == 0 {
+                continue;
+            }
+            match fs::set_permissions(&path, Permissions::from_mode(mode & 0o7700)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Another user's file that we may use: its owner decides who else may.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => tracing::warn!(
+                    file = %path.display(),
+                    "others than its owner can read this file, and that cannot be changed"
+                ),
+                done => done.map_err(unavailable)?,
+            }
+        }
+        Ok(())
     }
 
     async fn apply_migrations(conn: &mut SqliteConnection) -> Result<(), MigrateError> {

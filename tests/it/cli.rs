@@ -5,6 +5,7 @@ mod containers;
 mod demo;
 mod domains;
 mod import;
+mod keeping;
 mod parse;
 mod places;
 mod settings;

@@ -9,7 +9,10 @@ use tallymark::clock::Clock;
 use tallymark::metrics::Metrics;
 use tokio::sync::mpsc;
 
-use crate::store::{Database, on_both};
+use tallymark::app::{Purge, Purging};
+use tallymark::store::{Retention, Store};
+
+use crate::store::{Database, NOW, day, message, new_report, on_both};
 
 /// As in life, but faster: a lease lasts a second.
 const PACE: Pace = Pace {
@@ -106,9 +109,10 @@ async fn a_node_that_lost_the_lease_stops_working(db: Database) {
     let (jobs, figures) = node(&db, "b");
     let mut events = run_for_ever(&jobs, "purge");
     assert!(matches!(events.recv().await, Some(Event::Began(_))));
-    // As if the node had stood still for an hour, and another had taken the lease meanwhile.
-    let later = Clock::system().now() + 3_600_000;
-    assert!(db.store.take_lease("purge", "other", later, 1_000).await.unwrap());
+    // As if the node had stood still, and another had taken the lease meanwhile.
+    let until = Clock::system().now() + 900;
+    db.execute(&format!("update leases set holder = 'other', until_at = {until}"))
+        .await;
     assert_eq!(events.recv().await, Some(Event::Ended));
     assert_eq!(db.store.lease("purge").await.unwrap().unwrap().holder, "other");
     // The other gives it back, and the work goes on here.
@@ -142,4 +146,134 @@ async fn a_job_that_fails_or_panics_is_counted_and_tried_again(db: Database) {
         r#"tallymark_job_runs_total{job="purge",outcome="failed"} 2"#
     ));
     jobs.stop().await;
+}
+
+on_both!(a_job_that_waits_first_has_its_lease_and_does_not_run_yet);
+async fn a_job_that_waits_first_has_its_lease_and_does_not_run_yet(db: Database) {
+    let (jobs, figures) = node(&db, "a");
+    let (say, mut waiting) = mpsc::unbounded_channel();
+    jobs.start_after("purge", HOUR, HOUR, move |_| {
+        say.send(()).unwrap();
+        std::future::ready(Ok(()))
+    });
+    // Another job begins again and again, while this one has its lease and waits.
+    let (say, mut hear) = mpsc::unbounded_channel();
+    jobs.start_after("check", Duration::ZERO, Duration::from_millis(50), move |_| {
+        say.send(()).unwrap();
+        std::future::ready(Ok(()))
+    });
+    while !has(&figures, r#"tallymark_job_held{job="purge"} 1"#) {
+        hear.recv().await.unwrap();
+    }
+    hear.recv().await.unwrap();
+    hear.recv().await.unwrap();
+    assert!(waiting.try_recv().is_err());
+    jobs.stop().await;
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const KEEP: Retention = Retention {
+    originals_days: 30,
+    set_aside_days: 400,
+    records_days: 400,
+};
+
+fn purging(store: &Store, clock: &Clock) -> (Purging, Metrics) {
+    let metrics = Metrics::new();
+    (
+        Purging::new(store.clone(), clock.clone(), metrics.clone(), KEEP),
+        metrics,
+    )
+}
+
+fn days(count: i64) -> i64 {
+    count * 86_400_000
+}
+
+async fn is_all_kept(db: &Database) -> bool {
+    let reports = db
+        .store
+        .reports(db.domain.id, &Default::default(), crate::store::FIRST_PAGE)
+        .await;
+    reports.unwrap().0.iter().all(|report| report.records_kept)
+}
+
+on_both!(a_clock_that_is_ahead_drops_nothing);
+async fn a_clock_that_is_ahead_drops_nothing(db: Database) {
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+        .await;
+    for ahead in [731, 5, 4_000, 30_000] {
+        let clock = Clock::fixed(NOW + days(ahead));
+        let (purging, metrics) = purging(&db.store, &clock);
+        purging.begin().await.unwrap();
+        // For an hour, and for a day of hours.
+        for _ in 0..24 {
+            clock.advance(HOUR);
+            let came = purging.run().await.unwrap();
+            assert_eq!(came, Purge::Skipped { believed: NOW }, "{ahead}");
+        }
+        assert!(
+            has(&metrics, "tallymark_purges_skipped_total 24"),
+            "{}",
+            metrics.encode().0
+        );
+        assert!(is_all_kept(&db).await);
+    }
+    // What arrives under the wrong clock does not vouch for it.
+    let clock = Clock::fixed(NOW + days(731));
+    let (purging, _) = purging(&db.store, &clock);
+    purging.begin().await.unwrap();
+    let mut young = message(db.account.id, vec![new_report("2", day(1), &[("192.0.2.1", 4, true)])]);
+    young.received_at = clock.now();
+    db.commit_all(vec![young]).await;
+    clock.advance(HOUR);
+    assert!(matches!(purging.run().await.unwrap(), Purge::Skipped { .. }));
+    assert!(is_all_kept(&db).await);
+}
+
+on_both!(a_clock_that_is_right_drops_what_is_old);
+async fn a_clock_that_is_right_drops_what_is_old(db: Database) {
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+        .await;
+    // It runs all the time: nothing is ever far ahead.
+    let clock = Clock::fixed(NOW);
+    let (running, metrics) = purging(&db.store, &clock);
+    assert_eq!(running.begin().await.unwrap(), Default::default());
+    for _ in 0..400 {
+        clock.advance(DAY);
+        assert!(matches!(running.run().await.unwrap(), Purge::Done(_)));
+    }
+    assert!(is_all_kept(&db).await);
+    clock.advance(DAY);
+    let Purge::Done(purged) = running.run().await.unwrap() else {
+        panic!("it runs")
+    };
+    assert_eq!((purged.reports, purged.records), (1, 1));
+    assert!(has(&metrics, "tallymark_purges_skipped_total 0"));
+}
+
+on_both!(an_installation_that_was_off_for_weeks_drops_what_is_old_after_some_days);
+async fn an_installation_that_was_off_for_weeks_drops_what_is_old_after_some_days(db: Database) {
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+        .await;
+    let clock = Clock::fixed(NOW + days(500));
+    let (purging, _) = purging(&db.store, &clock);
+    assert_eq!(purging.begin().await.unwrap().reports, 1);
+    let mut hours = 0;
+    while matches!(purging.run().await.unwrap(), Purge::Skipped { .. }) {
+        assert!(is_all_kept(&db).await);
+        clock.advance(HOUR);
+        hours += 1;
+    }
+    assert_eq!(hours, 72);
+    assert!(!is_all_kept(&db).await);
+    // A clock that went back drops nothing either, and what was believed stays.
+    let back = Clock::fixed(-days(1));
+    let (behind, _) = self::purging(&db.store, &back);
+    behind.begin().await.unwrap();
+    assert!(matches!(behind.run().await.unwrap(), Purge::Done(_)));
+    assert!(
+        matches!(purging.run().await.unwrap(), Purge::Done(_))
+            || db.store.purge_believed().await.unwrap() < Some(NOW + days(500))
+    );
 }

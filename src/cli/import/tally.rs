@@ -183,7 +183,7 @@ impl fmt::Display for Tally {
             let days = self.records_days;
             writeln!(
                 f,
-                "\n{} with {} ended more than {days} days ago (retention.records_days). These records are kept for {days} \
+                "\nThe windows of {} with {} ended more than {days} days ago (retention.records_days). Their records are kept for {days} \
                  days from this import.\nTo keep records for ever, set retention.records_days = 0.",
                 counted(self.old.reports, "report", "reports"),
                 counted(self.old.records, "record", "records"),

@@ -1,2 +1,2 @@
 -- Who has a lease. Primary key.
-select holder, until_at from leases where name = $1
+select holder, until_at, lasts from leases where name = $1

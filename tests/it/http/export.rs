@@ -28,7 +28,7 @@ async fn csv_has_a_line_a_row_and_no_formula() {
     let expect = "'@SUM(1+1),\"'=HYPERLINK(\"\"http://evil.example\"\",\"\"click\"\")\",noreply-dmarc-support@google.com,\
         example.com,2026-03-22T00:00:00.000Z,2026-03-23T00:00:00.000Z,2026-03-23T10:00:00.000Z,unknown,reject,none,,r,s,100,,\
         203.0.113.50,3,fail,reject,false,false,example.com,,,fail example.com/s1,fail example.com,\
-        \"local_policy (+cmd|' /C calc'!A0, \"\"x\"\")\"";
+        \"local_policy (+cmd|' /C calc'!A0, \"\"x\"\")\",true";
     let (number, rest) = lines[2].split_once(',').unwrap();
     assert!(number.parse::<i64>().is_ok());
     assert_eq!(rest, expect);

@@ -47,6 +47,7 @@ async fn a_report_is_listed_with_every_field() {
                 "partial": false,
                 "counted": true,
                 "record_count": 2,
+                "records_kept": true,
             }],
             "pagination": { "total": 1, "page": 1, "per_page": 20, "total_pages": 1 },
         })
@@ -188,4 +189,93 @@ async fn the_original_is_what_was_handed_in() {
     let disposition = format!("attachment; filename=\"report-{number}.xml.gz\"");
     assert_eq!(answer.header("content-disposition"), Some(disposition.as_str()));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+}
+
+/// Everything that shows records says so where retention has dropped them, and the figures stay.
+#[tokio::test]
+async fn every_answer_says_which_records_are_no_longer_kept() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let old = Sample::new("example.com", "old", &[PASS, FAIL]).xml();
+    app.upload(&id, old.clone()).await;
+    let retention = tallymark::store::Retention {
+        originals_days: 1,
+        set_aside_days: 0,
+        records_days: 400,
+    };
+    let later = app.clock.now() + 401 * 86_400_000;
+    assert_eq!(app.store.purge(retention, later).await.unwrap().records, 2);
+    app.upload(&id, Sample::new("example.com", "young", &[PASS]).xml())
+        .await;
+    let dmarc = format!("/domains/{id}/dmarc");
+    let list = app.get(&format!("{dmarc}/reports")).await.expect(200);
+    let of = |name: &str| {
+        let reports = list["reports"].as_array().unwrap();
+        reports
+            .iter()
+            .find(|report| report["report_id"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(
+        (&of("old")["records_kept"], &of("old")["record_count"]),
+        (&json!(false), &json!(2))
+    );
+    assert_eq!(of("young")["records_kept"], true);
+
+    let number = of("old")["id"].as_i64().unwrap();
+    let report = app.get(&format!("{dmarc}/reports/{number}")).await.expect(200);
+    assert_eq!(
+        (&report["records"], &report["pagination"]["total"]),
+        (&json!([]), &json!(0))
+    );
+    assert_eq!(
+        (&report["records_kept"], &report["total_count"]),
+        (&json!(false), &json!(13))
+    );
+    assert_eq!(report["provenance"]["original_kept"], false);
+
+    let csv = app.get(&format!("{dmarc}/export")).await;
+    let lines: Vec<&str> = csv.text().split("\r\n").filter(|line| !line.is_empty()).collect();
+    let columns = |line: &str| line.matches(',').count();
+    assert!(lines[0].ends_with(",records_kept") && lines.len() == 3, "{lines:?}");
+    assert!(
+        lines[1].ends_with(",,,,,,,,,,,,,false") && lines[2].ends_with(",true"),
+        "{lines:?}"
+    );
+    assert_eq!(columns(lines[0]), columns(lines[1]));
+    let export = app.get(&format!("{dmarc}/export?format=ndjson")).await;
+    let lines: Vec<Value> = export
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&lines[0]["report"]["records_kept"], lines[0].get("source_ip")),
+        (&json!(false), None)
+    );
+    assert_eq!(
+        (&lines[1]["report"]["records_kept"], &lines[1]["count"]),
+        (&json!(true), &json!(10))
+    );
+
+    let source = format!("{dmarc}/sources/{}?from=2026-03-01&to=2026-03-31", PASS.source);
+    let found = app.get(&source).await.expect(200);
+    assert_eq!(
+        (&found["source"]["count"], &found["reports_without_records"]),
+        (&json!(20), &json!(1))
+    );
+    assert_eq!(found["records"].as_array().unwrap().len(), 1);
+
+    // The same again: nothing is counted, and the records are back.
+    let taken = app.upload(&id, old).await;
+    assert_eq!((&taken["duplicates"], &taken["restored"]), (&json!(1), &json!(1)));
+    let report = app.get(&format!("{dmarc}/reports/{number}")).await.expect(200);
+    assert_eq!(
+        (&report["records_kept"], &report["pagination"]["total"]),
+        (&json!(true), &json!(2))
+    );
+    assert_eq!((&report["total_count"], &report["arrivals"]), (&json!(13), &json!(2)));
+    assert_eq!(report["provenance"]["original_kept"], true);
+    assert_eq!(app.get(&source).await.expect(200)["reports_without_records"], 0);
 }

@@ -1,7 +1,9 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
+mod clock;
 mod conflicts;
 mod copy;
+mod damaged;
 mod distributed;
 mod facets;
 mod faults;

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &["store"]),
     ("config", &["report"]),
     ("csv", &["report"]),
-    ("dns", &[]),
+    ("dns", &["clock"]),
     ("health", &["store"]),
     ("keys", &["store"]),
     ("metrics", &[]),
