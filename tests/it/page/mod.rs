@@ -7,6 +7,7 @@ mod insecure;
 mod lists;
 mod protection;
 mod uploads;
+mod vouched;
 
 use crate::http::{PASS, Row, Sample, TestApp};
 
