@@ -4,9 +4,10 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
+use serde::de::DeserializeOwned;
 
 use super::api::{Failure, Told};
-use super::data::{Dispositions, Domain, ReporterList, SignatureList, SourceList, Stats};
+use super::data::{Dispositions, Domain, Pagination, ReporterList, SignatureList, SourceList, Stats};
 use super::export::{self, Follow, Table, Unsaid};
 use super::layout::{self, Place};
 use super::overview::last_data;
@@ -97,17 +98,61 @@ pub(super) fn tab_of(path: &str) -> Tab {
     }
 }
 
-/// The days that a page of the domain shows: those that are asked for; else the last 30, or, if nothing was reported for
-/// them, the 30 up to the last data, with a notice that says so.
-pub(super) async fn days(visitor: &Visitor, id: &str, asked: &Asked) -> Result<(Asked, Markup), Failure> {
-    if asked.has_range() {
-        return Ok((asked.clone(), Markup::default()));
+/// What a page of the domain shows, of which days, and a notice if these are not the ones that are usual.
+pub(super) struct Found<T> {
+    pub list: Told<T>,
+    pub asked: Asked,
+    pub notice: Markup,
+}
+
+impl<T> Found<T> {
+    /// The same with what is made of an answer.
+    pub fn map<U>(self, show: impl FnOnce(&T, &Asked) -> U) -> Found<U> {
+        let Self { list, asked, notice } = self;
+        let list = match list {
+            Told::Answer(list) => Told::Answer(show(&list, &asked)),
+            Told::Wrong(failure) => Told::Wrong(failure),
+        };
+        Found { list, asked, notice }
     }
-    let stats: Stats = visitor.api.get(&below(id, "/dmarc/stats")?).await?;
-    match stats.last_day {
-        Some(last) if stats.total_messages == 0 => Ok((asked.until(&last), last_data(&last))),
-        _ => Ok((asked.clone(), Markup::default())),
+}
+
+/// Asks for the path that belongs to what was asked. Where no days are asked for and the last 30 have nothing, it is asked
+/// again for the 30 days up to the last data.
+pub(super) async fn found<T: DeserializeOwned>(
+    visitor: &Visitor,
+    id: &str,
+    asked: Asked,
+    path: impl Fn(&Asked) -> Result<String, Failure>,
+    is_empty: impl Fn(&Told<T>) -> bool,
+) -> Result<Found<T>, Failure> {
+    let ask = async |asked: &Asked| match visitor.api.get::<T>(&path(asked)?).await {
+        // Other days may have something of it: they can be chosen.
+        Err(failure) if failure.status == StatusCode::NOT_FOUND => Ok(Told::Wrong(failure)),
+        list => Told::from(list),
+    };
+    let list = ask(&asked).await?;
+    if is_empty(&list) && !asked.has_range() {
+        let stats: Stats = visitor.api.get(&below(id, "/dmarc/stats")?).await?;
+        if let Some(last) = stats.last_day.filter(|_| stats.total_messages == 0) {
+            let asked = asked.until(&last);
+            return Ok(Found {
+                list: ask(&asked).await?,
+                asked,
+                notice: last_data(&last),
+            });
+        }
     }
+    Ok(Found {
+        list,
+        asked,
+        notice: Markup::default(),
+    })
+}
+
+/// Has a list no rows? Pages behind the last one belong to lists that have some.
+pub(super) fn has_none<T>(list: &Told<T>, pagination: fn(&T) -> &Pagination) -> bool {
+    matches!(list, Told::Answer(list) if pagination(list).total == 0)
 }
 
 /// The choice of days. `names` are the parameters that the choice keeps; what is wrong with the days is said below it.
@@ -151,17 +196,16 @@ pub(super) async fn show(
     asked: Asked,
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
-    let (asked, notice) = days(&visitor, &id, &asked).await?;
+    let stats = |asked: &Asked| below(&id, &format!("/dmarc/stats{}", asked.only(&RANGE)));
+    let is_empty = |stats: &Told<Stats>| matches!(stats, Told::Answer(stats) if stats.total_messages == 0);
+    let Found { list: stats, asked, notice } = found(&visitor, &id, asked, stats, is_empty).await?;
     let range = asked.only(&RANGE);
     let few = asked.with(&RANGE, &[("per_page", &FEW.to_string())]);
-    let path = |rest: &str, query: &str| below(&id, &format!("/dmarc/{rest}{query}"));
-    let (stats, sources) = (path("stats", &range)?, path("sources", &few)?);
-    let (reporters, signatures) = (path("reporters", &few)?, path("dkim", &few)?);
-    let (stats, sources) = (visitor.api.ask::<Stats>(stats), visitor.api.ask::<SourceList>(sources));
-    let reporters = visitor.api.ask::<ReporterList>(reporters);
-    let signatures = visitor.api.ask::<SignatureList>(signatures);
+    let path = |rest: &str| below(&id, &format!("/dmarc/{rest}{few}"));
+    let sources = visitor.api.ask::<SourceList>(path("sources")?);
+    let reporters = visitor.api.ask::<ReporterList>(path("reporters")?);
+    let signatures = visitor.api.ask::<SignatureList>(path("dkim")?);
     let base = format!("/view/{id}");
-    let stats = Told::from(stats.await)?;
     let content = html! {
         (range_form(&base, &asked, &[], stats.wrong()))
         (notice)

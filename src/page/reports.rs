@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::api::{Failure, Told};
 use super::data::{Dkim, Mail, Policy, Record, Report, ReportDetail, ReportList, Spf};
-use super::domain::{Tab, below, days, done, download, find, page, range_form};
+use super::domain::{Found, Tab, below, done, download, find, found, has_none, page, range_form};
 use super::export::{self, Follow, Table};
 use super::parts::{
     aligned, counted, csv_link, dash, described, empty, field_error, figure, grouped, hostile, hostile_or_dash,
@@ -32,24 +32,18 @@ pub(super) async fn list(
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
     let is_all = asked.get("all").is_some() && !asked.has_range();
-    let (asked, notice) = if is_all {
-        (asked, Markup::default())
-    } else {
-        days(&visitor, &id, &asked).await?
+    // As the other pages have it if nothing is said.
+    let usual = |asked: &Asked| if is_all || asked.has_range() { "" } else { "30" };
+    let path = |asked: &Asked| {
+        let query = match usual(asked) {
+            "" => asked.with(&NAMES, &[("per_page", PER_PAGE)]),
+            days => asked.with(&NAMES, &[("days", days), ("per_page", PER_PAGE)]),
+        };
+        below(&id, &format!("/dmarc/reports{query}"))
     };
-    let days = if is_all || asked.has_range() { "" } else { "30" };
-    let query = asked.with(&NAMES, &[("per_page", PER_PAGE)]);
-    let query = if days.is_empty() {
-        query
-    } else {
-        format!("{query}&days={days}")
-    };
-    let list = Told::from(
-        visitor
-            .api
-            .get::<ReportList>(&below(&id, &format!("/dmarc/reports{query}"))?)
-            .await,
-    )?;
+    let is_empty = |list: &Told<ReportList>| !is_all && has_none(list, |list| &list.pagination);
+    let Found { list, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
+    let days = usual(&asked);
     let base = format!("/view/{id}/reports");
     let shown = if days.is_empty() {
         asked.only(&NAMES[..5])

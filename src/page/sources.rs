@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::api::{Failure, Told};
 use super::data::{Sender, SenderList, Source, SourceDetail, SourceList};
-use super::domain::{Tab, below, days, done, download, find, page, range_form};
+use super::domain::{Found, Tab, below, done, download, find, found, has_none, page, range_form};
 use super::export::{Follow, Table};
 use super::parts::{
     counted, csv_link, described, empty, field_error, figure, grouped, hostile, hostile_or_dash, no_rows, other_errors,
@@ -34,14 +34,13 @@ pub(super) async fn show(
     asked: Asked,
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
-    let (asked, notice) = days(&visitor, &id, &asked).await?;
     let base = format!("/view/{id}/sources");
     let is_grouped = asked.get("group") == Some("organization");
-    let list = Told::from(if is_grouped {
-        senders(&visitor, &id, &base, &asked).await
+    let Found { list, asked, notice } = if is_grouped {
+        senders(&visitor, &id, &base, asked).await?
     } else {
-        addresses(&visitor, &id, &base, &asked).await
-    })?;
+        addresses(&visitor, &id, &base, asked).await?
+    };
     let content = html! {
         (range_form(&base, &asked, &CHOICES, list.wrong()))
         (other_errors(list.wrong(), &FIELDS))
@@ -87,25 +86,36 @@ fn filters(base: &str, asked: &Asked, is_grouped: bool, wrong: Option<&Failure>)
     }
 }
 
-async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Result<Markup, Failure> {
+async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Result<Found<Markup>, Failure> {
     let names: Vec<&str> = NAMES.into_iter().filter(|name| *name != "group").collect();
-    let query = asked.with(&names, &[("per_page", PER_PAGE)]);
-    let list: SourceList = visitor.api.get(&below(id, &format!("/dmarc/sources{query}"))?).await?;
-    let to = |number: &str| format!("{base}{}", asked.with(&NAMES[..8], &[("page", number)]));
-    let nothing = empty(
-        "No sources",
-        html! { p { "Nothing that was reported for these days fits." } },
-    );
-    Ok(html! {
-        @if list.sources.is_empty() { (no_rows(&list.pagination, nothing)) }
-        @else { (table(&format!("/view/{id}"), asked, &list.sources, Some(base))) }
-        (pages(&list.pagination, ("source", "sources"), to))
-    })
+    let path = |asked: &Asked| {
+        let query = asked.with(&names, &[("per_page", PER_PAGE)]);
+        below(id, &format!("/dmarc/sources{query}"))
+    };
+    let is_empty = |list: &Told<SourceList>| has_none(list, |list| &list.pagination);
+    let found = found(visitor, id, asked, path, is_empty).await?;
+    Ok(found.map(|list, asked| {
+        let to = |number: &str| format!("{base}{}", asked.with(&NAMES[..8], &[("page", number)]));
+        let nothing = empty("No sources", html! { p { "Nothing that was reported for these days fits." } });
+        html! {
+            @if list.sources.is_empty() { (no_rows(&list.pagination, nothing)) }
+            @else { (table(&format!("/view/{id}"), asked, &list.sources, Some(base))) }
+            (pages(&list.pagination, ("source", "sources"), to))
+        }
+    }))
 }
 
-async fn senders(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Result<Markup, Failure> {
-    let query = asked.with(&["days", "from", "to", "page"], &[("per_page", PER_PAGE)]);
-    let list: SenderList = visitor.api.get(&below(id, &format!("/dmarc/senders{query}"))?).await?;
+async fn senders(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Result<Found<Markup>, Failure> {
+    let path = |asked: &Asked| {
+        let query = asked.with(&["days", "from", "to", "page"], &[("per_page", PER_PAGE)]);
+        below(id, &format!("/dmarc/senders{query}"))
+    };
+    let is_empty = |list: &Told<SenderList>| has_none(list, |list| &list.pagination);
+    let found = found(visitor, id, asked, path, is_empty).await?;
+    Ok(found.map(|list, asked| senders_table(base, asked, list)))
+}
+
+fn senders_table(base: &str, asked: &Asked, list: &SenderList) -> Markup {
     let to = |number: &str| {
         format!(
             "{base}{}",
@@ -118,12 +128,12 @@ async fn senders(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Resu
     };
     if list.senders.is_empty() {
         let nothing = empty("No sources", html! { p { "Nothing was reported for these days." } });
-        return Ok(html! {
+        return html! {
             (no_rows(&list.pagination, nothing))
             (pages(&list.pagination, ("organisation or network", "organisations and networks"), to))
-        });
+        };
     }
-    Ok(html! {
+    html! {
         div .scroll tabindex="0" role="region" aria-label="Table of organisations" {
             table .cards {
                 thead { tr {
@@ -153,7 +163,7 @@ async fn senders(visitor: &Visitor, id: &str, base: &str, asked: &Asked) -> Resu
             }
         }
         (pages(&list.pagination, ("organisation or network", "organisations and networks"), to))
-    })
+    }
 }
 
 /// A table of sources; `sorted_at` is the page whose links sort it, if one does.
@@ -213,14 +223,12 @@ pub(super) async fn one(
     asked: Asked,
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
-    let (asked, notice) = days(&visitor, &id, &asked).await?;
-    let query = asked.only(&["days", "from", "to", "before"]);
-    let path = below(&id, &format!("/dmarc/sources/{}{query}", query_escaped(&address)))?;
-    let detail = match visitor.api.get::<SourceDetail>(&path).await {
-        // Other days may have something of it: they can be chosen.
-        Err(failure) if failure.status == StatusCode::NOT_FOUND => Told::Wrong(failure),
-        detail => Told::from(detail)?,
+    let path = |asked: &Asked| {
+        let query = asked.only(&["days", "from", "to", "before"]);
+        below(&id, &format!("/dmarc/sources/{}{query}", query_escaped(&address)))
     };
+    let is_empty = |detail: &Told<SourceDetail>| detail.status() == StatusCode::NOT_FOUND;
+    let Found { list: detail, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
     let base = format!("/view/{id}/sources/{}", query_escaped(&address));
     let range = asked.only(&RANGE);
     let content = html! {
