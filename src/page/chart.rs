@@ -317,7 +317,7 @@ mod tests {
         ] {
             assert_eq!(unit(days), expect, "{days}");
         }
-        let year = dates(&bars(&days(365)), 9);
+        let year = dates(&bars(&days(700)), 9);
         assert_eq!(year[0].1, "1 Jan 2026");
         assert!(year.iter().any(|(_, text)| text.ends_with("2027")), "{year:?}");
         assert_eq!(dates(&bars(&days(1)), 9), [(0, "1 Jan".to_owned())]);

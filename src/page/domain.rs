@@ -198,7 +198,11 @@ pub(super) async fn show(
     let domain = find(&visitor, &id).await?;
     let stats = |asked: &Asked| below(&id, &format!("/dmarc/stats{}", asked.only(&RANGE)));
     let is_empty = |stats: &Told<Stats>| matches!(stats, Told::Answer(stats) if stats.total_messages == 0);
-    let Found { list: stats, asked, notice } = found(&visitor, &id, asked, stats, is_empty).await?;
+    let Found {
+        list: stats,
+        asked,
+        notice,
+    } = found(&visitor, &id, asked, stats, is_empty).await?;
     let range = asked.only(&RANGE);
     let few = asked.with(&RANGE, &[("per_page", &FEW.to_string())]);
     let path = |rest: &str| below(&id, &format!("/dmarc/{rest}{few}"));

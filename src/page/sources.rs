@@ -96,7 +96,10 @@ async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Res
     let found = found(visitor, id, asked, path, is_empty).await?;
     Ok(found.map(|list, asked| {
         let to = |number: &str| format!("{base}{}", asked.with(&NAMES[..8], &[("page", number)]));
-        let nothing = empty("No sources", html! { p { "Nothing that was reported for these days fits." } });
+        let nothing = empty(
+            "No sources",
+            html! { p { "Nothing that was reported for these days fits." } },
+        );
         html! {
             @if list.sources.is_empty() { (no_rows(&list.pagination, nothing)) }
             @else { (table(&format!("/view/{id}"), asked, &list.sources, Some(base))) }
@@ -228,7 +231,11 @@ pub(super) async fn one(
         below(&id, &format!("/dmarc/sources/{}{query}", query_escaped(&address)))
     };
     let is_empty = |detail: &Told<SourceDetail>| detail.status() == StatusCode::NOT_FOUND;
-    let Found { list: detail, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
+    let Found {
+        list: detail,
+        asked,
+        notice,
+    } = found(&visitor, &id, asked, path, is_empty).await?;
     let base = format!("/view/{id}/sources/{}", query_escaped(&address));
     let range = asked.only(&RANGE);
     let content = html! {

@@ -30,7 +30,12 @@ pub(super) async fn reporters(
     asked: Asked,
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
-    let path = |asked: &Asked| below(&id, &format!("/dmarc/dkim{}", asked.with(&PAGED, &[("per_page", PER_PAGE)])));
+    let path = |asked: &Asked| {
+        below(
+            &id,
+            &format!("/dmarc/dkim{}", asked.with(&PAGED, &[("per_page", PER_PAGE)])),
+        )
+    };
     let is_empty = |list: &Told<SignatureList>| has_none(list, |list| &list.pagination);
     let Found { list, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
     let base = format!("/view/{id}/dkim");
