@@ -31,10 +31,91 @@ pub(super) async fn reporters(
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
     let path = |asked: &Asked| {
-        below(
-            &id,
-            &format!("/dmarc/dkim{}", asked.with(&PAGED, &[("per_page", PER_PAGE)])),
-        )
+        let query = asked.with(&PAGED, &[("per_page", PER_PAGE)]);
+        below(&id, &format!("/dmarc/reporters{query}"))
+    };
+    let is_empty = |list: &Told<ReporterList>| has_none(list, |list| &list.pagination);
+    let Found { list, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
+    let base = format!("/view/{id}/reporters");
+    let to = |number: &str| format!("{base}{}", asked.with(&RANGE, &[("page", number)]));
+    let content = html! {
+        (range_form(&base, &asked, &[], list.wrong()))
+        (other_errors(list.wrong(), &RANGE))
+        (notice)
+        section .card aria-labelledby="reporters" {
+            div .head { h2 #reporters { "Reporters" } (csv_link(&format!("{base}.csv{}", asked.only(&RANGE)))) }
+            @if let Told::Answer(ReporterList { reporters, pagination }) = &list {
+                @let table = reporter_table(&format!("/view/{id}"), &asked, reporters, Columns::All);
+                @if reporters.is_empty() { (no_rows(pagination, table)) } @else { (table) }
+                (pages(pagination, ("reporter", "reporters"), to))
+            }
+        }
+    };
+    Ok((list.status(), page(&visitor, &domain, Tab::Reporters, &asked, content)))
+}
+
+/// A table of reporters; each leads to its reports of the same days.
+pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[Reporter], columns: Columns) -> Markup {
+    let reports = |name: &str| format!("{view}/reports{}", asked.with(&RANGE, &[("org", name)]));
+    let is_short = columns == Columns::Few;
+    if reporters.is_empty() {
+        return empty("No reports", html! { p { "Nobody reported on these days." } });
+    }
+    html! {
+        div .scroll tabindex="0" role="region" aria-label="Table of reporters" {
+            table .cards {
+                thead { tr {
+                    th scope="col" { "Reporter" }
+                    th scope="col" .num { "Reports" }
+                    th scope="col" .num { "Messages" }
+                    th scope="col" { "Pass" }
+                    @if !is_short { th scope="col" .num { "Fail" } }
+                    th scope="col" title="The end of the last window that was reported" { "Last data" }
+                } }
+                tbody { @for reporter in reporters { tr {
+                    th scope="row" { @match &reporter.org_name {
+                        Some(name) => { a href=(reports(name)) { (hostile(name)) } }
+                        None => { span .muted { "no name given" } }
+                    } }
+                    td .num data-label="Reports" { (grouped(reporter.reports)) }
+                    td .num data-label="Messages" { (grouped(reporter.count)) }
+                    td data-label="Pass" { (rate(reporter.pass_count, reporter.fail_count)) }
+                    @if !is_short { td .num data-label="Fail" { (grouped(reporter.fail_count)) } }
+                    td .day data-label="Last data" { (day(reporter.last_report.as_deref())) }
+                } } }
+            }
+        }
+    }
+}
+
+/// `GET /view/{id}/reporters.csv`
+pub(super) async fn reporters_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
+    let path = below(&id, &format!("/dmarc/reporters{}", asked.only(&RANGE)))?;
+    let table = Table {
+        list: "reporters",
+        columns: &[
+            ("org_name", "/org_name"),
+            ("reports", "/reports"),
+            ("messages", "/count"),
+            ("pass", "/pass_count"),
+            ("fail", "/fail_count"),
+            ("last_report", "/last_report"),
+        ],
+        follow: Follow::Pages,
+    };
+    download(&visitor, &id, &asked, path, table, "reporters").await
+}
+
+/// `GET /view/{id}/dkim`
+pub(super) async fn dkim(
+    visitor: Visitor,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Result<(StatusCode, Markup), Failure> {
+    let domain = find(&visitor, &id).await?;
+    let path = |asked: &Asked| {
+        let query = asked.with(&PAGED, &[("per_page", PER_PAGE)]);
+        below(&id, &format!("/dmarc/dkim{query}"))
     };
     let is_empty = |list: &Told<SignatureList>| has_none(list, |list| &list.pagination);
     let Found { list, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
