@@ -49,7 +49,7 @@ impl Store {
                 day.totals = totals;
             }
             stats.totals.add(&totals);
-            stats.reports += row.count(8)?;
+            stats.reports = stats.reports.saturating_add(reports::sum(row, 8)?);
         }
         let mut addresses = ByAddress::default();
         each_packed(&mut conn, domain, range, |_, packed| {

@@ -155,7 +155,7 @@ async fn count_report(
     verified.reports += 1;
     verified.records += report.records;
     if report.counted {
-        verified.messages += totals.messages();
+        verified.messages = verified.messages.saturating_add(totals.messages());
         *counted.reports.entry(Day::from_unix(recount.window.begin)).or_default() += 1;
         counted.add(&recount);
     }
