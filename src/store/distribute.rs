@@ -28,7 +28,7 @@ macro_rules! statements {
 pub(super) const HOT: &[(&str, &str)] = statements![
     "daily_facets_add" "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets"
     "report_before" "report_latest" "report_newest"
-    "daily_sources_by_slot" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_range"
+    "daily_sources_by_slot" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_last" "daily_totals_range"
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
     "domain_clear_originals_by_digest" "original_by_digest_purge" "originals_by_digest_old"
     "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
