@@ -150,7 +150,7 @@ pub(super) struct DnsRecordBody {
     /// The parts of `suggested` that the published record does not have, in order.
     #[schemars(example = &["include:spf.tally.example"])]
     added: Vec<String>,
-    /// Published records that `suggested` takes the place of and that must go, because only one may be there.
+    /// Published records that `suggested` takes the place of: they must go, because only one may be there.
     #[schemars(example = &["v=spf1 include:_spf.mail.example -all"])]
     remove: Vec<String>,
 }

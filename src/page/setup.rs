@@ -178,26 +178,32 @@ fn copy(record: &DnsRecord, text: &str, what: &str) -> Markup {
 /// What DNS has, and what it should have. Only what takes nothing away is offered to be copied.
 fn texts(record: &DnsRecord) -> Markup {
     let found = html! { @for found in &record.found { div .mono { (hostile(found)) } } };
-    let removed = record
+    let removed: Vec<&String> = record
         .remove
         .iter()
-        .filter(|text| Some(*text) != record.suggested.as_ref());
-    let removed: Vec<&String> = removed.collect();
+        .filter(|text| Some(*text) != record.suggested.as_ref())
+        .collect();
+    // Without a record of its own, a domain is under one above it.
+    let now = match (record.state.as_str(), record.verified) {
+        ("missing", _) => "In force now",
+        (_, true) => "In DNS",
+        _ => "Yours now",
+    };
     html! {
         @match (&record.suggested, record.found.is_empty()) {
             (Some(value), true) => { dt { "Value" } dd { (offered(record, value)) } }
             (Some(value), false) => {
-                dt { "Yours now" } dd { (found) }
+                dt { (now) } dd { (found) }
                 dt { "As it should read" } dd { (offered(record, value)) }
             }
-            (None, false) => { dt { @if record.verified { "In DNS" } @else { "Yours now" } } dd { (found) } }
+            (None, false) => { dt { (now) } dd { (found) } }
             (None, true) => {}
         }
         // What a name points to today is not replaced by a click.
         @if record.suggested.is_none() && record.state == "wrong" && record.r#type != "TXT" {
             dt { "Needed" } dd { code { (plain(&record.value)) } }
         }
-        @if removed.len() > 1 || (record.suggested.is_some() && !removed.is_empty()) {
+        @if record.found.len() > 1 && !removed.is_empty() {
             dt { "To be removed" } dd { @for text in removed { div .mono { (hostile(text)) } } }
         }
     }

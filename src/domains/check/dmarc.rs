@@ -124,7 +124,7 @@ fn own_record(record: &DnsRecord, address: &str, own: Vec<String>, text: &str, p
         }
         None => format!("Add rua=mailto:{address} to the DMARC record at {name}."),
     };
-    Seen::bad(own, problem).offering(merged, record)
+    Seen::bad(own.clone(), problem).replacing(merged, record, own)
 }
 
 /// A record above the domain is in force. It may send reports to the domain's address; otherwise the domain needs a record
@@ -147,13 +147,12 @@ async fn inherited(
         });
     }
     if let Some(fault) = &policy.fault {
-        // It counts for nothing today, so there is nothing that a new record must carry on.
+        // It counts for nothing today, so there is nothing that a new record must carry on; unless nobody knows.
+        let merged = (!policy.is_ambiguous).then(|| Merged::new(&record.value));
         let problem =
             format!("The DMARC record at _dmarc.{at} is not valid: {fault}; correct it, or add one at {name}.");
         let seen = Seen::bad(found, problem);
-        return Ok(seen
-            .with_state(RecordState::Missing)
-            .offering(Some(Merged::new(&record.value)), record));
+        return Ok(seen.with_state(RecordState::Missing).offering(merged, record));
     }
     look.take()?;
     let existence = match look.dns.exists(domain.as_str(), Freshness::Fresh).await? {
@@ -163,11 +162,20 @@ async fn inherited(
     let in_force = policy.in_force(existence);
     let merged = merge::dmarc_below(text, in_force, address);
     let problem = format!(
-        "The DMARC record of {at} is in force and sends reports elsewhere; add one at {name} that carries its policy on: {}",
-        merged.value
+        "The DMARC record of {at} is in force and sends reports elsewhere; add one at {name} that carries its policy on"
     );
-    let seen = Seen::bad(found, problem).with_state(RecordState::Missing);
-    Ok(seen.offering(Some(merged), record))
+    let seen = Seen::bad(found, "")
+        .with_state(RecordState::Missing)
+        .offering(Some(merged), record);
+    // Only what may be published is put into a sentence: the rest is a stranger's text.
+    let problem = match &seen.suggestion {
+        Some(suggestion) => format!("{problem}: {}", suggestion.value),
+        None => format!("{problem}, with p={in_force}."),
+    };
+    Ok(Seen {
+        problem: Some(problem),
+        ..seen
+    })
 }
 
 /// Receivers discard them all (RFC 9989, 4.10).

@@ -215,21 +215,30 @@ fn finding(record: &DnsRecord, names: &ServiceNames, seen: Result<Seen, Unanswer
         };
         Seen::missing(unanswered(record, &why)).with_state(state)
     });
-    let found = seen.found.into_iter().take(FOUND_MAX);
+    let suggestion = seen.suggestion.map(|suggestion| Suggestion {
+        remove: capped(suggestion.remove),
+        ..suggestion
+    });
     RecordFinding {
         check: RecordCheck {
             purpose: record.purpose,
             expected: record.fingerprint(names),
             verified: seen.verified,
-            found: found.map(|text| text.chars().take(FOUND_CHARS_MAX).collect()).collect(),
+            found: capped(seen.found),
             problem: seen.problem,
             state: seen.state,
             at: seen.at,
-            suggestion: seen.suggestion,
+            suggestion,
         },
         required: record.required,
         unreadable,
     }
+}
+
+/// What is kept of what DNS has.
+fn capped(texts: Vec<String>) -> Vec<String> {
+    let texts = texts.into_iter().take(FOUND_MAX);
+    texts.map(|text| text.chars().take(FOUND_CHARS_MAX).collect()).collect()
 }
 
 fn unanswered(record: &DnsRecord, why: &Unanswered) -> String {

@@ -19,6 +19,8 @@ pub(super) struct Policy {
     pub(super) flaw: Option<String>,
     /// `p`, `sp` or `np` has no meaning: receivers act as if it were `p=none`.
     is_void: bool,
+    /// A tag is there twice: which of the two receivers take is not known.
+    pub(super) is_ambiguous: bool,
     /// Is it of the domain itself, and not of one above?
     pub(super) is_own: bool,
 }
@@ -86,6 +88,7 @@ pub(super) fn parse(text: &str) -> Policy {
             // RFC 6376, 3.2: a list with a tag twice is no list.
             let fault = format!("it has the tag {} twice", super::quoted(&tag));
             policy.fault.get_or_insert(fault);
+            policy.is_ambiguous = true;
             continue;
         }
         if tag == "rua" {

@@ -315,9 +315,9 @@ impl Walk<'_> {
             };
             let seen = Seen {
                 problem,
-                ..Seen::good(found)
+                ..Seen::good(found.clone())
             };
-            return Ok(seen.offering(merged, record));
+            return Ok(seen.replacing(merged, record, found));
         }
         if let Some(fault) = self.fault {
             return Ok(Seen::bad(
@@ -342,7 +342,7 @@ impl Walk<'_> {
         if let Err(Some(fault)) = &offered {
             problem = format!("{problem} As it is, receivers could not evaluate it with that: {fault}.");
         }
-        let seen = Seen::bad(found, problem).with_state(RecordState::Wrong);
-        Ok(seen.offering(offered.ok(), record))
+        let seen = Seen::bad(found.clone(), problem).with_state(RecordState::Wrong);
+        Ok(seen.replacing(offered.ok(), record, found))
     }
 }

@@ -273,6 +273,7 @@ async fn the_record_to_publish_keeps_what_is_published() {
         (&json!("wrong"), &json!(merged))
     );
     assert_eq!(dmarc["added"], json!([format!("mailto:{address}")]));
+    assert_eq!(dmarc["remove"], dmarc["found"]);
     let spf = record(&asked, "spf");
     assert_eq!((&spf["state"], &spf["suggested"]), (&json!("missing"), &spf["value"]));
 
