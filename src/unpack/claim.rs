@@ -84,12 +84,12 @@ pub(super) fn of_name(name: &str) -> Claim {
         let at = name.len().checked_sub(suffix.len());
         at.is_some_and(|at| name.as_bytes()[at..].eq_ignore_ascii_case(suffix.as_bytes()))
     };
-    if [".json", ".json.gz"].iter().any(|suffix| ends_with(suffix)) {
+    if [".json", ".json.gz"].iter().any(ends_with) {
         // RFC 8460, 5.1, gives the reports of TLS the same form of name.
         Claim::Denied
     } else if has_report_form(name) {
         Claim::Stated
-    } else if [".xml", ".gz", ".zip", ".gzip"].iter().any(|suffix| ends_with(suffix)) {
+    } else if [".xml", ".gz", ".zip", ".gzip"].iter().any(ends_with) {
         Claim::Possible
     } else {
         Claim::Nothing
