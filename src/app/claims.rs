@@ -1,11 +1,10 @@
 //! Reports that came before their domain and were not counted when it was added.
 //!
-//! Who adds a domain claims what waits for it ([`Intake::claim`]). Something may be left all the same: of a batch that
-//! another node had placed before the domain was there and committed after; where a source adds the domains that it
-//! reads about; and where a claim was cut off. Feeding a message in again counts nothing twice, so whoever comes by may
-//! do it.
+//! Who adds a domain claims what waits for it ([`Intake::claim`]). Something may be left all the same: where a source adds
+//! the domains that it reads about, and where a claim was cut off. A domain's row says until then that something may wait
+//! for it. Feeding a message in again counts nothing twice, so whoever comes by may do it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::ingest::Intake;
 use crate::report::ancestors;
@@ -14,27 +13,48 @@ use crate::store::{AccountId, DomainId, Store};
 /// Counts every account's unclaimed reports whose domain is there by now; gives how many messages were fed in again.
 pub async fn claim_all(store: &Store, intake: &Intake) -> anyhow::Result<u64> {
     let mut fed = 0;
+    let mut again = false;
     for account in store.accounts().await? {
+        for id in store.misaddressed_before(account.id).await? {
+            again = true;
+            fed += u64::from(intake.replay(id).await?.is_some());
+        }
         fed += claim_earlier_ones(store, intake, account.id).await?;
+    }
+    if again {
+        store.misaddressed_done().await?;
     }
     Ok(fed)
 }
 
 /// As [`claim_all`], for one account.
 pub async fn claim_earlier_ones(store: &Store, intake: &Intake, account: AccountId) -> anyhow::Result<u64> {
+    let due = store.domains_to_claim(account).await?;
     let unclaimed = store.unclaimed_names(account).await?;
-    if unclaimed.is_empty() {
-        return Ok(0);
-    }
-    let domains = store.domains(account).await?;
     let mut fed = 0;
-    for domain in with_unclaimed(
-        &unclaimed,
-        domains.iter().map(|domain| (domain.name.as_str(), domain.id)),
-    ) {
-        fed += intake.claim(account, domain).await?;
+    if !unclaimed.is_empty() {
+        let domains = store.domains(account).await?;
+        let names = domains.iter().map(|domain| (domain.name.as_str(), domain.id));
+        let mut waited_for = with_unclaimed(&unclaimed, names);
+        waited_for.extend(below_unclaimed(&unclaimed, &due));
+        for domain in waited_for {
+            fed += intake.claim(account, domain).await?.messages;
+        }
     }
+    // For the others nothing waits.
+    let due: Vec<_> = due.into_iter().map(|(domain, _)| domain).collect();
+    store.domains_claimed(&due).await?;
     Ok(fed)
+}
+
+/// Those of the domains that lie below one of the names: records of what waits may be about them. Each is looked at once, not
+/// whenever somebody comes by: such reports go on waiting for the name that they are about.
+fn below_unclaimed(unclaimed: &[String], due: &[(DomainId, String)]) -> Vec<DomainId> {
+    let unclaimed: HashSet<&str> = unclaimed.iter().map(String::as_str).collect();
+    let below = due
+        .iter()
+        .filter(|(_, name)| ancestors(name).any(|above| unclaimed.contains(above)));
+    below.map(|(domain, _)| *domain).collect()
 }
 
 /// The domains that one of the names belongs to. Some accounts have a hundred thousand domains and as many names: each

@@ -9,6 +9,8 @@ use super::text::{Align, Table, counted, escape};
 use crate::app::App;
 use crate::clock;
 use crate::domains::{DnsRecord, DomainNames, Purpose, ServiceNames, conflicts, rua_address};
+use crate::ingest::Claimed;
+use crate::report::DomainName;
 use crate::store::{Account, Domain, DomainStatus, Region, StoreError};
 
 /// Add, list and remove the domains whose reports are counted.
@@ -67,7 +69,8 @@ With --renew it gets another, under another selector; also one whose private key
     },
     /// Encrypt all private DKIM keys anew, after another key was put first among the master keys.
     Reseal,
-    /// Remove a domain with all its reports. It cannot be undone.
+    /// Remove a domain. It cannot be undone. Its reports go to the closest domain above it that was added; without
+    /// one they are removed, too.
     #[command(after_help = "Example:\n  tallymark domains remove example.com --yes")]
     Remove {
         /// The domain.
@@ -129,13 +132,8 @@ async fn add(context: Context, name: &str, in_account: Option<&str>, out: &mut d
     };
     let claimed = app.intake.claim(account.id, domain.id).await?;
     writeln!(out, "{name} is there, in account {}.", account.name)?;
-    if claimed > 0 {
-        let reports = counted(
-            claimed,
-            "report that was unclaimed is",
-            "reports that were unclaimed are",
-        );
-        writeln!(out, "{reports} counted now.")?;
+    if let Some(said) = said_of(&claimed) {
+        writeln!(out, "{said}")?;
     }
     match rua_address(&domain, &app.names()) {
         Some(address) => {
@@ -154,6 +152,36 @@ async fn add(context: Context, name: &str, in_account: Option<&str>, out: &mut d
 /// What the operator has to set before records can be offered.
 fn write_advice(names: &ServiceNames, out: &mut dyn Write) -> std::io::Result<()> {
     names.advice().iter().try_for_each(|advice| writeln!(out, "{advice}"))
+}
+
+/// What became of the reports that were unclaimed until a domain was added.
+fn said_of(claimed: &Claimed) -> Option<String> {
+    let mut parts = Vec::new();
+    if claimed.counted > 0 {
+        let reports = counted(
+            claimed.counted,
+            "report that was unclaimed is counted now",
+            "reports that were unclaimed are counted now",
+        );
+        parts.push(reports);
+    }
+    if claimed.conflicts > 0 {
+        let reports = counted(
+            claimed.conflicts,
+            "contradicts another report and is kept beside it without being counted",
+            "contradict other reports and are kept beside them without being counted",
+        );
+        parts.push(reports);
+    }
+    if claimed.duplicates > 0 {
+        let reports = counted(
+            claimed.duplicates,
+            "was counted before and is not counted again",
+            "were counted before and are not counted again",
+        );
+        parts.push(reports);
+    }
+    (!parts.is_empty()).then(|| format!("{}.", parts.join("; ")))
 }
 
 async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -324,24 +352,40 @@ async fn remove(
                 .reports(domain.id, &crate::store::ReportFilter::default(), ONE_ROW)
                 .await?;
             let reports = counted(reports, "report", "reports");
-            writeln!(
-                out,
-                "{} of account {} has {reports}; they go with it, for ever.",
-                domain.name, account.name
-            )?;
+            let name = &domain.name;
+            write!(out, "{name} of account {} has {reports}; ", account.name)?;
+            match above(&app, &account, &domain).await? {
+                Some(above) => writeln!(out, "they move to {above}.")?,
+                None => writeln!(out, "they go with it, for ever.")?,
+            }
             writeln!(out, "To do it: tallymark domains remove {} --yes", domain.name)?;
             ExitCode::FAILURE
         }
         Step::Do => {
+            let above = above(&app, &account, &domain).await?;
             app.store
                 .remove_domain(account.id, &domain.public_id, app.clock.now())
                 .await?;
-            writeln!(out, "{} is removed, with all its reports", domain.name)?;
+            match above {
+                Some(above) => writeln!(out, "{} is removed; its reports are at {above} now", domain.name)?,
+                None => writeln!(out, "{} is removed, with all its reports", domain.name)?,
+            }
             ExitCode::SUCCESS
         }
     };
     app.close().await;
     Ok(code)
+}
+
+/// The closest domain above this one that the account has: its reports go there when it is removed.
+async fn above(app: &App, account: &Account, domain: &Domain) -> anyhow::Result<Option<DomainName>> {
+    for name in domain.name.ancestors() {
+        let Ok(name) = DomainName::parse(name) else { continue };
+        if app.store.domain_by_name(account.id, &name).await?.is_some() {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 const ONE_ROW: crate::store::Page = crate::store::Page { page: 1, per_page: 1 };

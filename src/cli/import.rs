@@ -48,7 +48,7 @@ pub struct Args {
     /// The account they are for [default: the only one, or `default`; an empty database gets it].
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Add the domains that the reports are about.
+    /// Add the domains that the reports are about, below domains that are there, too.
     #[arg(long)]
     add_domains: bool,
     /// Print the summary as one JSON object.

@@ -246,6 +246,7 @@ fn outcome_line(outcome: &Outcome) -> String {
             Fate::Stored => "stored",
             Fate::Duplicate => "duplicate",
             Fate::Conflict => "conflict",
+            Fate::Completed => "completed",
         };
         format!("{fate} (report {} about {})", report.no, escape(&report.policy_domain))
     });

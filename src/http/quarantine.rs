@@ -98,7 +98,7 @@ pub(super) async fn replay(
         .filter(|message| message.account == client.account)
         .ok_or_else(missing)?;
     let outcome = state.intake.replay(id).await?.ok_or_else(missing)?;
-    Ok(Json(taken(&state.store, vec![outcome]).await?))
+    Ok(Json(taken(&state.store, client.account, vec![outcome]).await?))
 }
 
 /// A kind; `Some(None)` is all of them.

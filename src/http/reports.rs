@@ -73,7 +73,7 @@ pub(super) struct ReportItem {
     arrivals: u64,
     /// How many oddities it has.
     warnings: u64,
-    /// Its text broke off: the rows before the break are here.
+    /// Its text broke off, or its archive is damaged: the rows that could be read are here, until the intact report comes.
     partial: bool,
     /// False for a report that contradicts another, counted one: it is in no sum.
     counted: bool,

@@ -128,7 +128,7 @@ fn table() -> Vec<Entry> {
             &delete,
             "/domains/{id}",
             Access::Write,
-            "Remove a domain with its reports",
+            "Remove a domain; its reports move to the closest one above it, or are removed",
             domains::remove,
         )
         .answers::<Removed>(200),

@@ -15,7 +15,7 @@ use super::reports::ReportItem;
 use super::schema::SetAsideWord;
 use super::state::AppState;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
-use crate::store::Store;
+use crate::store::{AccountId, Store};
 
 /// Files in one form.
 pub(super) const FILES_MAX: usize = 100;
@@ -41,9 +41,16 @@ pub(super) struct Taken {
 struct TakenReport {
     #[serde(flatten)]
     report: ReportItem,
-    /// `stored`, or `conflict` if it contradicts another one.
-    #[schemars(extend("enum" = ["stored", "conflict"]))]
+    /// `stored`; `completed` if it took the place of a piece of it that had come before; `conflict` if it contradicts
+    /// another one.
+    #[schemars(extend("enum" = ["stored", "completed", "conflict"]))]
     outcome: &'static str,
+    /// Id of the domain that it belongs to: the closest one of the account at or above the domain whose policy was found.
+    #[schemars(example = &"dom_k3v9x2m1p0q8r7s6")]
+    domain_id: String,
+    /// Name of that domain.
+    #[schemars(example = &"yourdomain.com")]
+    domain_name: String,
     /// Where in the message it was: attachment and member names.
     #[schemars(example = &"report.xml.gz")]
     leaf: String,
@@ -68,6 +75,9 @@ struct TakenAside {
     leaf: String,
     /// Byte in the text, where one is known.
     offset: Option<u64>,
+    /// For unclaimed reports: the domain that they are about. They are counted when it is added.
+    #[schemars(example = &"yourdomain.com")]
+    policy_domain: Option<String>,
 }
 
 /// `POST /domains/{id}/dmarc/reports`
@@ -79,20 +89,25 @@ pub(super) async fn upload(
 ) -> Result<(StatusCode, Json<Taken>), ApiError> {
     let files = files(request).await?;
     let received_at = state.clock.now();
+    // A key of the whole account names the account: each report goes to the domain that it is about.
+    let belonging = match client.domain {
+        None => Belonging::Domain(domain.account, domain.id),
+        Some(only) => Belonging::Only(domain.account, only),
+    };
     let messages = files.into_iter().map(|bytes| RawMessage {
         bytes,
         received_at,
         envelope: None,
         origin: format!("upload with key {}", client.key),
-        belonging: Belonging::Domain(domain.account, domain.id),
+        belonging,
     });
     let outcomes = try_join_all(messages.map(|message| state.intake.submit(message))).await?;
-    let taken = taken(&state.store, outcomes).await?;
+    let taken = taken(&state.store, domain.account, outcomes).await?;
     Ok((StatusCode::CREATED, Json(taken)))
 }
 
 /// The answer for messages that have been stored.
-pub(super) async fn taken(store: &Store, outcomes: Vec<Outcome>) -> Result<Taken, ApiError> {
+pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outcome>) -> Result<Taken, ApiError> {
     let mut taken = Taken {
         reports: Vec::new(),
         duplicates: 0,
@@ -103,6 +118,7 @@ pub(super) async fn taken(store: &Store, outcomes: Vec<Outcome>) -> Result<Taken
         for stored in outcome.reports {
             let word = match stored.fate {
                 Fate::Stored => "stored",
+                Fate::Completed => "completed",
                 Fate::Conflict => "conflict",
                 Fate::Duplicate => {
                     taken.duplicates += 1;
@@ -114,9 +130,14 @@ pub(super) async fn taken(store: &Store, outcomes: Vec<Outcome>) -> Result<Taken
             let Some(detail) = store.report(stored.domain, stored.no).await? else {
                 continue;
             };
+            let Some(domain) = store.domain_by_id(account, stored.domain).await? else {
+                continue;
+            };
             taken.reports.push(TakenReport {
                 report: ReportItem::from(detail.summary),
                 outcome: word,
+                domain_id: domain.public_id,
+                domain_name: domain.name.to_string(),
                 leaf: stored.leaf,
             });
         }
@@ -182,6 +203,7 @@ impl From<SetAsideNote> for TakenAside {
             detail: note.detail,
             leaf: note.leaf,
             offset: note.offset,
+            policy_domain: note.policy_domain,
         }
     }
 }

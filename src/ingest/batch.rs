@@ -642,6 +642,7 @@ fn count_outcome(metrics: &Metrics, outcome: &Outcome) {
             Fate::Stored => "stored",
             Fate::Duplicate => "duplicate",
             Fate::Conflict => "conflict",
+            Fate::Completed => "completed",
         });
     }
     for note in &outcome.set_aside {

@@ -14,8 +14,8 @@ use super::provenance::Authenticator;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
-    AccountId, Belonging, Domain, DomainId, FreshDomain, Millis, Outcome, Problem, Provenance, SetAsideId,
-    SetAsideKind, Store, StoreError,
+    AccountId, Belonging, Domain, DomainId, Fate, FreshDomain, Millis, Outcome, Problem, Provenance, SetAsideId, Store,
+    StoreError,
 };
 use crate::unpack::Context;
 
@@ -36,6 +36,33 @@ pub struct RawMessage {
     pub belonging: Belonging,
     /// Who brought it, where there is a peer: then the mail is checked for who it is from.
     pub envelope: Option<Envelope>,
+}
+
+/// What became of messages that had waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Claimed {
+    /// Messages that were read again.
+    pub messages: u64,
+    /// Reports in them that are counted since.
+    pub counted: u64,
+    /// Those that contradict another one: they are kept, and one of them counts.
+    pub conflicts: u64,
+    /// Those that had been counted already.
+    pub duplicates: u64,
+}
+
+impl Claimed {
+    /// Adds a message.
+    pub fn add(&mut self, outcome: &Outcome) {
+        self.messages += 1;
+        for report in &outcome.reports {
+            match report.fate {
+                Fate::Stored | Fate::Completed => self.counted += 1,
+                Fate::Conflict => self.conflicts += 1,
+                Fate::Duplicate => self.duplicates += 1,
+            }
+        }
+    }
 }
 
 /// Why a message was not taken. Nothing of it is in the database, unless the database's answer was lost: then sending it
@@ -237,29 +264,26 @@ impl Intake {
         Ok(Some(self.send(raw, provenance, How::Replay(id)).await?))
     }
 
-    /// Counts the unclaimed reports of a domain that has just been added; gives how many messages were fed in again.
-    pub async fn claim(&self, account: AccountId, domain: DomainId) -> Result<u64, IntakeError> {
+    /// Counts what waits for a domain that has just been added: the unclaimed reports about it and names below it, and of
+    /// those about names above it the records that are about it.
+    pub async fn claim(&self, account: AccountId, domain: DomainId) -> Result<Claimed, IntakeError> {
+        let mut claimed = Claimed::default();
         let Some(Domain { name, .. }) = self.store.domain_by_id(account, domain).await? else {
-            return Ok(0);
+            return Ok(claimed);
         };
-        let mut fed = 0;
         for unclaimed in self.store.unclaimed_names(account).await? {
-            if !name.covers(&unclaimed) {
+            if !name.covers(&unclaimed) && !name.ancestors().any(|above| above == unclaimed) {
                 continue;
             }
             for id in self.store.unclaimed(account, &unclaimed).await? {
-                let Some(outcome) = self.replay(id).await? else {
-                    continue;
-                };
-                fed += 1;
-                let left = outcome
-                    .set_aside
-                    .iter()
-                    .any(|note| note.kind == SetAsideKind::Unclaimed);
-                tracing::debug!(%id, left, "unclaimed message fed in again");
+                if let Some(outcome) = self.replay(id).await? {
+                    claimed.add(&outcome);
+                    tracing::debug!(%id, left = outcome.set_aside.len(), "unclaimed message fed in again");
+                }
             }
         }
-        Ok(fed)
+        self.store.domains_claimed(&[domain]).await?;
+        Ok(claimed)
     }
 
     /// Messages waiting, and how many may wait.

@@ -13,6 +13,6 @@ pub use crate::store::{
 pub use crate::unpack::{Context, gunzip, mbox};
 pub use addresses::{AddressNames, Addresses, Owner};
 pub use envelope::Envelope;
-pub use intake::{Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE};
+pub use intake::{Claimed, Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE};
 pub use process::{ParsedLeaf, ProcessLimits, Processed, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions};

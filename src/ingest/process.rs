@@ -176,8 +176,9 @@ fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
 fn checked(mut parsed: Parsed, damage: Option<Damage>, limits: &ProcessLimits, now: Millis) -> Result<Parsed, Problem> {
     if let Some(damage) = damage {
         parsed.warnings.add(WarningKind::ArchiveDamaged, damage.word(), None);
-        // Deviation 35: what could be inflated is used, and marked.
-        parsed.report.partial |= damage != Damage::Checksum;
+        // Deviation 35: what could be inflated is used, and marked. Nor is a text whose checksum is wrong a statement that
+        // could contradict the intact one.
+        parsed.report.partial = true;
     }
     let end = parsed.report.metadata.window.end;
     if now > CLOCK_IS_SET && end > now.saturating_add(AHEAD_MAX).div_euclid(1_000) {

@@ -155,7 +155,7 @@ fn settings(
         }
         section .card.slim aria-labelledby="remove" {
             h2 #remove { "Remove the domain" }
-            p { "Its reports and all figures go with it." }
+            p { "Its reports move to the closest domain above it that you have. Without one, they and all figures are removed." }
             p { a .button.danger href=(format!("/view/{id}/delete")) { "Remove…" } }
         }
     }

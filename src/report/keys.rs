@@ -86,6 +86,11 @@ key! {
     ContentKey
 }
 key! {
+    /// Same key: texts without a report id that may be one text, cut off at different places: the same reporter, policy
+    /// domain, window and first record.
+    PieceKey
+}
+key! {
     /// Same key: the same identifiers, results and reasons, so it is kept once a domain.
     EvidenceKey
 }
@@ -116,6 +121,26 @@ impl ContentKey {
         Self(encoder.finish())
     }
 }
+
+impl PieceKey {
+    /// The key of `report`, sent by `reporter`; `None` if it has an id, by which its pieces are known anyway.
+    pub fn of(reporter: &Reporter, report: &Report) -> Option<Self> {
+        let first = report.records.first()?;
+        if !report.metadata.report_id.starts_with(SYNTHESISED) {
+            return None;
+        }
+        let mut encoder = Encoder::new(b"tallymark piece 1");
+        encoder.text(reporter.as_str());
+        encoder.text(&report.policy.domain);
+        encoder.window(report.metadata.window);
+        encoder.text(&first.source.map(|source| source.to_string()).unwrap_or_default());
+        encoder.bytes(&first.count.to_le_bytes());
+        Some(Self(encoder.finish()))
+    }
+}
+
+/// How the ids begin that the parser makes for reports without one.
+pub(super) const SYNTHESISED: &str = "synthesised-";
 
 impl EvidenceKey {
     /// The key of one piece of evidence.

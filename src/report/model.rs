@@ -20,7 +20,7 @@ pub struct Report {
     pub records: Vec<Record>,
     /// What the records refer to, in order of first appearance, without repetition.
     pub evidence: Vec<Evidence>,
-    /// The text broke off: only the complete records before the break are here.
+    /// The text broke off, and only the complete records before the break are here; or its archive is damaged.
     pub partial: bool,
 }
 

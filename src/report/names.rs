@@ -213,6 +213,11 @@ pub fn organizational_domain(name: &str) -> &str {
     psl::domain_str(name).unwrap_or(name)
 }
 
+/// Whether domains of different owners lie below a normalised name, by the public suffix list: `com`, `co.uk`.
+pub fn is_public_suffix(name: &str) -> bool {
+    psl::domain_str(name).is_none()
+}
+
 fn to_ascii_strict(text: &str) -> Result<Cow<'_, str>, NameError> {
     if is_plain(text.as_bytes()) && !text.contains("xn--") {
         return Ok(Cow::Borrowed(text));

@@ -2,25 +2,28 @@
 
 use crate::report::DomainName;
 
+use super::carried::Place;
 use super::db::{Args, Conn, Lock, Row};
+use super::memory::Memory;
 use super::sql::sql;
 use super::{
     AccountId, Domain, DomainChanges, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode,
+    moving,
 };
 
 impl Store {
-    /// Adds a domain, pending. Unclaimed reports about it are counted by a replay, which is the caller's to start.
+    /// Adds a domain, pending. Reports of the account that belong to it from now on move to it in the same transaction;
+    /// unclaimed ones are counted by a replay, which is the caller's to start.
     ///
     /// # Errors
     /// [`StoreError::Exists`] if the account has a domain of that name.
     pub async fn add_domain(&self, account: AccountId, domain: NewDomain, now: Millis) -> Result<Domain, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, memory) = write.parts();
-        let number = memory.domain_numbers.take(&mut conn, "domain", 1).await?;
-        let Some(id) = insert(&mut conn, number, account, &domain, now).await? else {
+        memory.refresh(&mut conn).await?;
+        let Some(id) = add(&mut conn, memory, account, &domain, now).await? else {
             return Err(StoreError::Exists(format!("domain {}", domain.name)));
         };
-        conn.run(sql!("domains_changed"), Args::default()).await?;
         let args = Args::default().int(account.0).int(id.0);
         let row = conn.first(sql!("domain_by_id"), args).await?;
         let domain = row.as_ref().map(self::domain).transpose()?;
@@ -136,18 +139,29 @@ impl Store {
         Ok(Some(domain))
     }
 
-    /// Removes the domain with all its reports; keys bound to it are revoked. False if the account has no such domain.
+    /// Removes the domain; keys bound to it are revoked. Its reports move to the closest domain above it that the account
+    /// has, in the same transaction; where it has none they are removed. False if the account has no such domain.
     pub async fn remove_domain(&self, account: AccountId, public_id: &str, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
+        let (mut conn, memory) = write.parts();
+        memory.refresh(&mut conn).await?;
+        conn.lock(Lock::Names).await?;
         let args = Args::default().int(account.0).text(public_id);
         let Some(row) = conn.first(sql!("domain_by_public_id"), args).await? else {
             return Ok(false);
         };
-        let id = row.int(0)?;
-        if conn.hold(vec![DomainId(id)]).await?.is_empty() {
+        let (id, name) = (row.int(0)?, Box::<str>::from(row.text(3)?));
+        let above = moving::closest_above(&mut conn, account, &name).await?;
+        let held = std::iter::once(DomainId(id)).chain(above.iter().map(|above| above.id));
+        if !conn.hold(held.collect()).await?.contains(&DomainId(id)) {
             return Ok(false);
         }
+        if let Some(above) = above {
+            let from = Place { id: DomainId(id), name };
+            moving::hand_over(&mut conn, memory, account, &from, &above).await?;
+        }
+        conn.run(sql!("slices_of_domain_remove"), Args::default().int(account.0).int(id))
+            .await?;
         for clear in [
             sql!("domain_clear_records"),
             sql!("domain_clear_reports"),
@@ -177,6 +191,45 @@ impl Store {
         write.commit().await?;
         Ok(true)
     }
+}
+
+/// Adds a domain, and moves to it what belongs to it from now on. `None` if the account has one of that name.
+pub(super) async fn add(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    new: &NewDomain,
+    now: Millis,
+) -> Result<Option<DomainId>, StoreError> {
+    // Nobody else adds or removes: who is closest to whom stays as it is found.
+    conn.lock(Lock::Names).await?;
+    let args = Args::default().int(account.0).text(new.name.as_str());
+    if conn.first(sql!("domain_by_name"), args).await?.is_some() {
+        return Ok(None);
+    }
+    let givers = moving::givers(conn, account, new.name.as_str()).await?;
+    let mut held = conn.hold(givers).await?;
+    // Who brings unclaimed reports, and slices with them, has seen whether the domain is there, or is done.
+    conn.lock(Lock::SetAsideAlone).await?;
+    let number = memory.domain_numbers.take(conn, "domain", 1).await?;
+    let Some(id) = insert(conn, number, account, new, now).await? else {
+        return Ok(None);
+    };
+    memory.forget_domains();
+    let to = Place {
+        id,
+        name: new.name.as_str().into(),
+    };
+    let givers = moving::givers(conn, account, &to.name).await?;
+    if !givers.iter().all(|giver| held.contains(giver)) {
+        return Err(StoreError::Unavailable(
+            std::io::Error::other("slices came for other domains while a domain was added").into(),
+        ));
+    }
+    held.push(id);
+    moving::gather(conn, memory, account, &to, &held).await?;
+    conn.run(sql!("domains_changed"), Args::default()).await?;
+    Ok(Some(id))
 }
 
 /// Inserts a row of this number, `None` if the account has one of that name; the caller bumps `domains_version`.

@@ -39,20 +39,22 @@ impl Memory {
         self.evidence.clear();
     }
 
-    /// Forgets what may have become wrong since the last transaction. Call it at the begin of each.
-    pub async fn refresh(&mut self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
+    /// Forgets what may have become wrong since it was called last: at the begin of each transaction, and where a domain
+    /// may have been added or removed since. True if one was.
+    pub async fn refresh(&mut self, conn: &mut Conn<'_>) -> Result<bool, StoreError> {
         let row = conn
             .first(sql!("counter_read"), Args::default().text("domains_version"))
             .await?;
         let version = row.map_or(Ok(0), |row| row.int(0))?;
-        if version != self.domains_version || self.domains.len() + self.names.len() > ENTRIES_MAX {
+        let changed = version != self.domains_version;
+        if changed || self.domains.len() + self.names.len() > ENTRIES_MAX {
             self.forget_domains();
             self.domains_version = version;
         }
         if self.evidence.len() > ENTRIES_MAX {
             self.evidence.clear();
         }
-        Ok(())
+        Ok(changed)
     }
 }
 

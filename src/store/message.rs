@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use hashbrown::{HashMap, HashSet};
 
 use crate::report::{
-    ContentKey, Day, Evidence, EvidenceKey, IdentityKey, Parsed, Report, Reporter, Spread, Verdict, WarningKind,
-    Warnings, Window, organizational_domain,
+    ContentKey, Day, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Spread, Verdict,
+    WarningKind, Warnings, Window, organizational_domain,
 };
 
 use super::facets::{self, Signed};
@@ -54,6 +54,8 @@ pub struct NewReport {
     pub(super) authenticated: Authenticated,
     pub(super) identity: IdentityKey,
     pub(super) content: ContentKey,
+    /// Where the report has no id.
+    pub(super) piece: Option<PieceKey>,
     /// By [`crate::report::Record::evidence`].
     pub(super) evidence: Vec<EvidenceKey>,
     pub(super) totals: Totals,
@@ -78,6 +80,7 @@ impl NewReport {
         let reporter = Reporter::of(&report.metadata);
         let identity = IdentityKey::of(&reporter, &report);
         let content = ContentKey::of(&reporter, &report);
+        let piece = PieceKey::of(&reporter, &report);
         let evidence = report.evidence.iter().map(EvidenceKey::of).collect();
         let mut figures = Figures::new(report.metadata.window);
         for record in &report.records {
@@ -98,6 +101,7 @@ impl NewReport {
             authenticated,
             identity,
             content,
+            piece,
             evidence,
             totals: summed.totals,
             days: summed.days,
@@ -119,6 +123,18 @@ impl NewReport {
             .iter()
             .map(|day| size_of_val(&*day.sources) + size_of_val(&*day.signed));
         size_of_val(&*report.records) + report.evidence.iter().map(lists).sum::<usize>() + sources.sum::<usize>()
+    }
+
+    /// The sums of some of its records, by their positions.
+    pub(super) fn part(&self, records: &[usize]) -> (Totals, Vec<DayFigures>) {
+        let report = &self.report;
+        let mut figures = Figures::new(report.metadata.window);
+        for record in records.iter().map(|&nth| &report.records[nth]) {
+            let verdict = report.verdict(record);
+            figures.add(record.source, verdict, record.count, record.evidence as usize);
+        }
+        let summed = figures.finish(|nth| report.evidence.get(nth));
+        (summed.totals, summed.days)
     }
 
     /// Messages in all.

@@ -4,7 +4,9 @@
 //! `sql/`, valid on every database; the bodies see connections through [`db`].
 
 mod accounts;
+mod belonging;
 mod by_address;
+mod carried;
 mod checks;
 mod codec;
 mod commit;
@@ -12,6 +14,7 @@ mod copy;
 mod db;
 mod distribute;
 mod domains;
+mod doubles;
 mod evidence;
 mod export;
 mod facets;
@@ -21,6 +24,7 @@ mod leases;
 mod mailboxes;
 mod memory;
 mod message;
+mod moving;
 mod network;
 mod overview;
 mod postgres;
@@ -285,6 +289,7 @@ impl Store {
         Box::pin(store.pack_records()).await?;
         Box::pin(store.respread()).await?;
         Box::pin(store.fill_facets()).await?;
+        Box::pin(store.fill_belonging()).await?;
         Ok(store)
     }
 

@@ -62,7 +62,7 @@ pub(super) fn encode(records: impl ExactSizeIterator<Item = PackedRecord>) -> Ve
 
 /// Unpacks a row, in its order. False if the bytes are damaged or from a newer version.
 #[must_use]
-fn decode(bytes: &[u8], mut each: impl FnMut(PackedRecord)) -> bool {
+pub(super) fn decode(bytes: &[u8], mut each: impl FnMut(PackedRecord)) -> bool {
     let mut reader = Reader::new(bytes);
     if reader.byte() != Some(VERSION) {
         return false;

@@ -285,6 +285,12 @@ pub(super) fn policy_json(policy: &PolicyPublished) -> String {
     serde_json::to_string(&stored).expect("texts and numbers always have a JSON form")
 }
 
+/// The policy domain in a stored policy.
+pub(super) fn policy_domain(json: &str) -> Option<String> {
+    let stored: StoredPolicy = serde_json::from_str(json).ok()?;
+    Some(stored.domain)
+}
+
 /// What is shown of a report but never asked for.
 #[derive(Serialize, Deserialize, Default)]
 struct Detail {

@@ -4,6 +4,9 @@ use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{AccountId, Domain, DomainId, Page, Provenance, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
 
+/// Domains that are noted in one transaction.
+const CLAIMED_AT_ONCE: usize = 1_000;
+
 impl Store {
     /// Messages set aside, newest first, and how many there are. Without `account` those of all (operator).
     pub async fn set_aside(
@@ -90,6 +93,53 @@ impl Store {
         let args = Args::default().int(account.0).text(name);
         let rows = Conn(&mut conn).all(sql!("set_aside_unclaimed"), args).await?;
         rows.iter().map(|row| row.int(0).map(SetAsideId)).collect()
+    }
+
+    /// Messages of the account that the rule of an earlier version took for misaddressed, oldest first.
+    pub async fn misaddressed_before(&self, account: AccountId) -> Result<Vec<SetAsideId>, StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let args = Args::default().text("misaddressed_before");
+        let last = conn.first(sql!("counter_read"), args).await?;
+        let last = last.map_or(Ok(0), |row| row.int(0))?;
+        if last == 0 {
+            return Ok(Vec::new());
+        }
+        let args = Args::default().int(account.0).int(last);
+        let rows = conn.all(sql!("set_aside_misaddressed"), args).await?;
+        rows.iter().map(|row| row.int(0).map(SetAsideId)).collect()
+    }
+
+    /// Notes that the messages of [`Self::misaddressed_before`] of all accounts have been read again.
+    pub async fn misaddressed_done(&self) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.run(sql!("misaddressed_done"), Args::default()).await?;
+        write.commit().await
+    }
+
+    /// The account's domains for which something may wait: id and name.
+    pub async fn domains_to_claim(&self, account: AccountId) -> Result<Vec<(DomainId, String)>, StoreError> {
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn)
+            .all(sql!("domains_to_claim"), Args::default().int(account.0))
+            .await?;
+        rows.iter()
+            .map(|row| Ok((DomainId(row.int(0)?), row.text(1)?)))
+            .collect()
+    }
+
+    /// Notes that nothing waits for these domains any more.
+    pub async fn domains_claimed(&self, domains: &[DomainId]) -> Result<(), StoreError> {
+        for piece in domains.chunks(CLAIMED_AT_ONCE) {
+            let mut write = self.write().await?;
+            let (mut conn, _) = write.parts();
+            for domain in conn.hold(piece.to_vec()).await? {
+                conn.run(sql!("domain_claimed"), Args::default().int(domain.0)).await?;
+            }
+            write.commit().await?;
+        }
+        Ok(())
     }
 
     /// The names that the account has unclaimed reports about.

@@ -398,19 +398,32 @@ pub struct SetAside {
 /// Whose a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Belonging {
-    /// To the account's domain that is the policy domain or its closest registered parent; else unclaimed.
+    /// To the account's domain that is the policy domain or its closest registered parent; where there is none, record by
+    /// record to the domains below it, and unclaimed.
     Account(AccountId),
-    /// As above, but a policy domain without a row is added to the account on sight.
+    /// As above, after a policy domain without a row has been added to the account.
     AddDomains(AccountId),
-    /// To this domain row, if the policy domain is that domain or below it; else quarantined as misaddressed.
+    /// As [`Self::Account`]: addressed to this domain row of the account, where mail that is no report stays.
     Domain(AccountId, DomainId),
+    /// As [`Self::Account`] as far as this domain row goes; what belongs elsewhere is quarantined as misaddressed.
+    Only(AccountId, DomainId),
 }
 
 impl Belonging {
     /// The tenant.
     pub fn account(self) -> AccountId {
         match self {
-            Self::Account(account) | Self::AddDomains(account) | Self::Domain(account, _) => account,
+            Self::Account(account) | Self::AddDomains(account) | Self::Domain(account, _) | Self::Only(account, _) => {
+                account
+            }
+        }
+    }
+
+    /// The domain row that it names, if it names one.
+    pub fn domain(self) -> Option<DomainId> {
+        match self {
+            Self::Account(_) | Self::AddDomains(_) => None,
+            Self::Domain(_, domain) | Self::Only(_, domain) => Some(domain),
         }
     }
 }
@@ -439,11 +452,14 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReport {
     pub no: ReportNo,
+    /// For which domain it counts. Of a text that counts for several, record by record, there is one of these for each.
     pub domain: DomainId,
     pub fate: Fate,
     pub policy_domain: String,
     pub records: u64,
     pub messages: u64,
+    /// Messages that counted before, in the piece whose place it takes.
+    pub replaced: u64,
     pub leaf: String,
     /// The days that the report is about.
     pub window: Window,
@@ -460,6 +476,8 @@ pub enum Fate {
     Duplicate,
     /// Same identity as another, different content: both are kept, one is counted.
     Conflict,
+    /// A piece of it was known, of a text that was cut off or about some of its domains: it takes the piece's place.
+    Completed,
 }
 
 /// A message, or a part of one, that was set aside.
@@ -472,6 +490,8 @@ pub struct SetAsideNote {
     pub detail: String,
     pub leaf: String,
     pub offset: Option<u64>,
+    /// For unclaimed reports.
+    pub policy_domain: Option<String>,
 }
 
 /// Where one message differs from what the tables say.

@@ -11,7 +11,7 @@ use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
 use super::sql::sql;
-use super::{Discrepancy, DomainId, Store, StoreError, Totals, Verified, reports, rollup};
+use super::{Discrepancy, DomainId, Store, StoreError, Totals, Verified, doubles, reports, rollup};
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;
@@ -32,7 +32,7 @@ struct Counted {
 }
 
 impl Store {
-    /// Recounts every figure from the records and compares. Reads one state of the database: what is written meanwhile
+    /// Recounts every figure from the records and compares, and looks for reports that count twice in an account. Reads one state of the database: what is written meanwhile
     /// is not seen. `progress` gets (reports done, reports in all).
     ///
     /// Reports whose records were purged by retention keep their sums and are not recounted; their days are left out. A value
@@ -50,6 +50,7 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
     let total = conn.first(sql!("report_total"), Args::default()).await?;
     let total = total.map_or(Ok(0), |row| row.count(0))?;
     let mut verified = Verified::default();
+    let mut accounts: BTreeMap<i64, Vec<doubles::Member>> = BTreeMap::new();
     for row in conn.all(sql!("domain_all"), Args::default()).await? {
         let domain = DomainId(row.int(0)?);
         let name = row.text(2).unwrap_or_else(|_| format!("domain {domain}"));
@@ -58,6 +59,13 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
         let embedded = conn.is_sqlite();
         compared.or_else(|error| verified.note(&name, error, embedded))?;
         verified.domains += 1;
+        let account = accounts.entry(row.int(1)?).or_default();
+        account.push(doubles::Member { id: domain, name });
+    }
+    for members in accounts.values() {
+        let looked = doubles::find(conn, members, total, &mut verified.discrepancies).await;
+        let (name, embedded) = (members.first().map_or("", |member| &member.name), conn.is_sqlite());
+        looked.or_else(|error| verified.note(name, error, embedded))?;
     }
     verified.discrepancies.truncate(LISTED_MAX);
     Ok(verified)

@@ -1,5 +1,6 @@
 //! Tests of the whole, through the doors that users have.
 
+mod belonging;
 mod cli;
 mod client;
 mod cluster;

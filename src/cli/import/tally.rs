@@ -34,6 +34,7 @@ pub struct Tally {
     conflicts: u64,
     /// Of windows that ended before `old_before`.
     old: Reports,
+    completed: u64,
     set_aside: BTreeMap<(&'static str, String), u64>,
     unreadable: u64,
     unreadable_named: Vec<String>,
@@ -63,6 +64,12 @@ impl Tally {
         for report in &outcome.reports {
             match report.fate {
                 Fate::Stored => self.stored.add(report),
+                Fate::Completed => {
+                    self.completed += 1;
+                    self.stored.records += report.records;
+                    // Those of the piece have been counted before.
+                    self.stored.messages = (self.stored.messages + report.messages).saturating_sub(report.replaced);
+                }
                 Fate::Duplicate => self.duplicates += 1,
                 Fate::Conflict => self.conflicts += 1,
             }
@@ -116,6 +123,7 @@ impl Tally {
                 "older_than_records_days": self.old.reports,
                 "records_older_than_records_days": self.old.records,
                 "conflicts": self.conflicts,
+                "completed": self.completed,
                 "records": self.stored.records,
                 "counted_messages": self.stored.messages,
             },
@@ -152,6 +160,13 @@ impl fmt::Display for Tally {
                 "  records restored",
                 self.restored.records,
                 "retention had dropped them",
+            )?;
+        }
+        if self.completed > 0 {
+            line(
+                "completed reports",
+                self.completed,
+                "a piece had come before: the whole takes its place",
             )?;
         }
         line(

@@ -2,6 +2,7 @@
 
 use super::{Building, Parsed};
 use crate::report::instant;
+use crate::report::keys::SYNTHESISED;
 use crate::report::xml::{Element, Stop};
 use crate::report::{Evidence, FileNameFacts, ParseError, ParseErrorKind, Report, SpfScope, WarningKind, Window};
 use sha2::{Digest, Sha256};
@@ -152,7 +153,7 @@ fn synthetic_id(report: &Report) -> Box<str> {
         ]);
     }
     let digest = hash.finalize();
-    let mut id = String::from("synthesised-");
+    let mut id = String::from(SYNTHESISED);
     for byte in &digest[..16] {
         id.push_str(&format!("{byte:02x}"));
     }

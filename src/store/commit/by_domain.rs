@@ -2,13 +2,19 @@
 //!
 //! First whose each report is, then domain by domain, last what is set aside; an answer only after all. What a fault cuts
 //! off comes again, and what was committed before it is then known. The rows of `domains` are on the coordinator: held
-//! there, they keep everybody else away from what the domain has elsewhere.
+//! there, they keep everybody else away from what the domain has elsewhere. A report that is sliced, or that may have been
+//! left in a domain above, takes one transaction on the servers of all its domains, which Citus commits in two phases.
 
-use super::super::db::{Args, Layout};
-use super::super::sql::sql;
-use super::super::{NewMessage, Outcome, Store, StoreError};
+use hashbrown::HashSet;
+
+use super::super::db::Layout;
+use super::super::{DomainId, NewMessage, Outcome, Store, StoreError};
 use super::keep::{self, Copies};
-use super::{CommitOptions, count, domains, outcomes, place};
+use super::place::{Claim, Placed};
+use super::{CommitOptions, PLACED_MAX, count, moving_on, outcomes, place, register};
+
+/// Reports of the batch that are committed, by message and position.
+type Done = HashSet<(usize, usize)>;
 
 impl Store {
     /// [`Store::commit`] where domains lie on several servers.
@@ -18,43 +24,93 @@ impl Store {
         options: &CommitOptions<'_>,
     ) -> Result<Vec<Outcome>, StoreError> {
         debug_assert_eq!(self.layout(), Layout::ByDomain);
-        let mut write = self.write().await?;
-        let (mut conn, memory) = write.parts();
-        memory.refresh(&mut conn).await?;
-        let mut placed = place::place(&mut conn, memory, batch, options.fresh).await?;
-        if placed.added {
-            conn.run(sql!("domains_changed"), Args::default()).await?;
-        }
-        write.commit().await?;
-
-        let (mut copies, mut stored) = (Copies::default(), Vec::new());
-        placed.claims.sort_by_key(|claim| claim.domain);
-        for claims in placed.claims.chunk_by(|a, b| a.domain == b.domain) {
+        let (mut copies, mut stored, mut done) = (Copies::default(), Vec::new(), Done::default());
+        for _ in 0..PLACED_MAX {
             let mut write = self.write().await?;
             let (mut conn, memory) = write.parts();
             memory.refresh(&mut conn).await?;
-            if conn.hold(vec![claims[0].domain]).await?.is_empty() {
-                // Removed since it was found: as if nobody had ever registered it.
-                let unclaimed = claims.iter().map(|claim| (claim.message, claim.report));
-                placed.unclaimed.extend(unclaimed);
+            let mut placed = place::place(&mut conn, memory, batch).await?;
+            write.commit().await?;
+            let claims = std::mem::take(&mut placed.claims);
+            for claims in together(claims, &done) {
+                let mut write = self.write().await?;
+                let (mut conn, memory) = write.parts();
+                memory.refresh(&mut conn).await?;
+                let mut wanted = of(&placed, &claims);
+                wanted.extend(
+                    register::slice_domains(&mut conn, batch, &claims)
+                        .await?
+                        .iter()
+                        .map(|slice| slice.1),
+                );
+                let held = conn.hold(wanted).await?;
+                if claims.iter().any(|claim| claim.slice.is_some()) {
+                    keep::lock(&mut conn, batch, &placed).await?;
+                }
+                memory.refresh(&mut conn).await?;
+                let now = place::place(&mut conn, memory, batch).await?;
+                let is_same = claims.iter().all(|claim| now.claims.iter().any(|now| same(now, claim)));
+                if !is_same || !of(&placed, &claims).iter().all(|domain| held.contains(domain)) {
+                    continue;
+                }
+                let counted = count(&mut conn, memory, batch, &placed, &claims, &held, &mut copies, options);
+                if let Some(counted) = counted.await? {
+                    stored.extend(counted);
+                    write.commit().await?;
+                    done.extend(claims.iter().map(|claim| (claim.message, claim.report)));
+                }
+            }
+            let mut write = self.write().await?;
+            let (mut conn, memory) = write.parts();
+            memory.refresh(&mut conn).await?;
+            conn.hold(super::addressed(batch).collect()).await?;
+            keep::lock(&mut conn, batch, &placed).await?;
+            memory.refresh(&mut conn).await?;
+            let placed = place::place(&mut conn, memory, batch).await?;
+            if placed
+                .claims
+                .iter()
+                .any(|claim| !done.contains(&(claim.message, claim.report)))
+            {
                 continue;
             }
-            let names = &placed.names;
-            stored.extend(count(&mut conn, memory, batch, claims, names, &mut copies, options).await?);
+            stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
+            let mut outcomes = outcomes(batch, stored);
+            let mut unclaimed = placed.unclaimed;
+            unclaimed.sort_unstable();
+            keep::set_aside(&mut conn, memory, batch, &unclaimed, &mut outcomes).await?;
             write.commit().await?;
+            return Ok(outcomes);
         }
-        stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
-        let mut outcomes = outcomes(batch, stored);
-
-        if keep::is_any_set_aside(batch, &placed.unclaimed) {
-            placed.unclaimed.sort_unstable();
-            let mut write = self.write().await?;
-            let (mut conn, memory) = write.parts();
-            memory.refresh(&mut conn).await?;
-            conn.hold(domains(batch, &[])).await?;
-            keep::set_aside(&mut conn, memory, batch, placed.unclaimed, &mut outcomes).await?;
-            write.commit().await?;
-        }
-        Ok(outcomes)
+        Err(moving_on())
     }
+}
+
+fn same(a: &Claim, b: &Claim) -> bool {
+    (a.message, a.report, a.domain, a.slice.is_some()) == (b.message, b.report, b.domain, b.slice.is_some())
+}
+
+/// The domains that claims may change.
+fn of(placed: &Placed, claims: &[Claim]) -> Vec<DomainId> {
+    let above = |claim: &Claim| placed.above.get(&claim.domain).into_iter().flatten().copied();
+    let all = claims
+        .iter()
+        .flat_map(|claim| std::iter::once(claim.domain).chain(above(claim)));
+    all.collect()
+}
+
+/// The claims that are not done, those of one transaction together: the whole reports of a domain, or the slices of one.
+fn together(claims: Vec<Claim>, done: &Done) -> Vec<Vec<Claim>> {
+    let mut rest: Vec<_> = claims;
+    rest.retain(|claim| !done.contains(&(claim.message, claim.report)));
+    rest.sort_by_key(|claim| match claim.slice {
+        None => (false, claim.domain.0, 0),
+        Some(_) => (true, claim.message as i64, claim.report),
+    });
+    let is_one = |a: &Claim, b: &Claim| match (a.slice, b.slice) {
+        (None, None) => a.domain == b.domain,
+        (Some(_), Some(_)) => (a.message, a.report) == (b.message, b.report),
+        _ => false,
+    };
+    rest.chunk_by(is_one).map(<[Claim]>::to_vec).collect()
 }

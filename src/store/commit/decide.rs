@@ -1,21 +1,22 @@
-//! Is a report new, a duplicate or in conflict, and which of a conflict counts?
+//! Is a report new, a duplicate, in conflict, or the whole of a known piece; and which of a conflict counts?
 //!
 //! Same contents: a duplicate, counted once. Same identity, other contents: a conflict; both are kept, one is counted:
-//! the first that was authenticated, else the first.
+//! the first that was authenticated, else the first. A piece contradicts nothing: see `pieces.rs`.
 
-use hashbrown::HashMap;
-
-use crate::report::{ContentKey, IdentityKey};
+use crate::report::{ContentKey, IdentityKey, PieceKey};
 
 use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::{Authenticated, DomainId, Fate, NewMessage, Provenance, ReportNo, StoreError, reports};
+use super::super::{AccountId, Authenticated, DomainId, Fate, NewMessage, Provenance, ReportNo, StoreError, reports};
+use super::pieces::{Relation, relation};
+use super::place::{Claim, Placed};
+use super::register::{Known, KnownRow, Register, register};
 use super::rollups::Moves;
-use super::{Claim, is_new, report_of};
+use super::{is_new, report_of};
 
-/// What was decided about one report of the batch.
+/// What was decided about one claim of the batch.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub claim: Claim,
@@ -25,8 +26,12 @@ pub(super) struct Decision {
     pub counted: bool,
     pub arrivals: i64,
     pub authenticated: Authenticated,
+    /// The text was cut off, and the whole of it has not come.
+    pub cut: bool,
     /// Position in the batch of the message that vouches for it, else of the one that brought it.
     pub carrier: usize,
+    /// Messages that counted before, in the piece whose place it takes.
+    pub replaced: u64,
 }
 
 /// What was decided about all.
@@ -35,6 +40,10 @@ pub(super) struct Decisions {
     pub all: Vec<Decision>,
     /// Reports that are in the database already and must be counted no more, or now.
     changes: Vec<(DomainId, ReportNo, Change)>,
+    /// Those whose place another takes.
+    removed: Vec<(AccountId, IdentityKey, KnownRow)>,
+    /// Those that were cut off, and turned out to be whole.
+    uncut: Vec<(DomainId, ReportNo)>,
     arrivals: Vec<Arrival>,
     /// Positions in `all` of duplicates of reports whose records retention has dropped (`restore.rs`).
     pub restorable: Vec<usize>,
@@ -51,249 +60,328 @@ struct Arrival {
     carrier: Option<usize>,
 }
 
-/// A report that is known by its keys.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    no: ReportNo,
-    counted: bool,
-    authenticated: Authenticated,
+/// One report of the batch, with all its claims.
+struct Arrived<'c> {
+    claims: &'c [Claim],
+    account: AccountId,
     identity: IdentityKey,
-    /// Its figures can still be recounted, so that it can win or lose.
-    records_kept: bool,
-    /// Position in [`Decisions::all`] if it came in this batch.
-    here: Option<usize>,
+    content: ContentKey,
+    piece: Option<PieceKey>,
+    authenticated: Authenticated,
+    cut: bool,
+    replay: bool,
 }
 
-/// Everything known that the batch's reports may meet.
-#[derive(Default)]
-struct Register {
-    by_content: HashMap<(DomainId, ContentKey), Known>,
-    /// The members of each identity that have been met, by ascending number.
-    by_identity: HashMap<(DomainId, IdentityKey), Vec<Known>>,
-}
-
-/// Decides about every claim, in order.
+/// Decides about every claim, in order. `None` if rows that may change are not `held`.
 pub(super) async fn decide(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     batch: &[NewMessage],
+    placed: &Placed,
     claims: &[Claim],
-) -> Result<Decisions, StoreError> {
-    let mut register = register(conn, batch, claims).await?;
+    held: &[DomainId],
+) -> Result<Option<Decisions>, StoreError> {
+    let Some(mut register) = register(conn, batch, placed, claims, held).await? else {
+        return Ok(None);
+    };
     let mut decisions = Decisions::default();
     let fresh = claims.iter().filter(|claim| {
-        !register
-            .by_content
-            .contains_key(&(claim.domain, report_of(batch, claim).content))
+        let known = register.of_content(claim.account, report_of(batch, claim).content);
+        known.is_none_or(|nth| claim.slice.is_some() || register.texts[nth].rows.iter().any(|row| row.sliced))
     });
     let fresh = fresh.count();
     let mut no = memory.reports.take(conn, "report", fresh).await?;
-    for claim in claims {
-        let new = report_of(batch, claim);
-        let replay = batch[claim.message].replay.is_some();
-        if let Some(&known) = register.by_content.get(&(claim.domain, new.content)) {
-            decisions.duplicate(&mut register, *claim, known, new.authenticated, new.content, replay);
-        } else {
-            decisions.new_report(
-                &mut register,
-                *claim,
-                ReportNo(no),
-                new.identity,
-                new.content,
-                new.authenticated,
-            );
-            no += 1;
+    for claims in claims.chunk_by(|a, b| (a.message, a.report) == (b.message, b.report)) {
+        let new = report_of(batch, &claims[0]);
+        let arrived = Arrived {
+            claims,
+            account: claims[0].account,
+            identity: new.identity,
+            content: new.content,
+            piece: new.piece,
+            authenticated: new.authenticated,
+            cut: new.report.partial,
+            replay: batch[claims[0].message].replay.is_some(),
+        };
+        match register.of_content(arrived.account, arrived.content) {
+            Some(nth) if decisions.completes(&register.texts[nth], &arrived) => {
+                let better = better(register.texts[nth].authenticated, arrived.authenticated);
+                let arrived = Arrived {
+                    authenticated: better,
+                    cut: arrived.cut && register.texts[nth].cut,
+                    ..arrived
+                };
+                decisions.new_text(&mut register, &arrived, &[nth], &mut no);
+            }
+            Some(nth) => {
+                // Pieces may have come under an id of their own.
+                let (_, pieces) = relations(conn, batch, placed, &decisions, &register, &arrived).await?;
+                let by = register.texts[nth].no();
+                for piece in pieces.into_iter().filter(|piece| *piece != nth) {
+                    decisions.replace(&mut register, arrived.account, piece, by);
+                }
+                decisions.duplicate(&mut register, &arrived, nth, &mut no);
+            }
+            None => {
+                let (whole, pieces) = relations(conn, batch, placed, &decisions, &register, &arrived).await?;
+                match whole {
+                    Some(nth) => decisions.piece_again(&mut register, &arrived, nth),
+                    None => decisions.new_text(&mut register, &arrived, &pieces, &mut no),
+                }
+            }
         }
     }
-    Ok(decisions)
+    Ok(Some(decisions))
 }
 
-async fn register(conn: &mut Conn<'_>, batch: &[NewMessage], claims: &[Claim]) -> Result<Register, StoreError> {
-    let mut register = Register::default();
-    let rows = conn
-        .bulk_all(sql!("report_by_content"), claims, |args, claim| {
-            args.push_int(claim.domain.0);
-            args.push_blob(&report_of(batch, claim).content.0);
-        })
-        .await?;
-    for row in rows {
-        let no = ReportNo(row.int(2)?);
-        let damaged = |what| StoreError::damaged("reports", no, what);
-        let content = ContentKey::from_slice(row.blob(1)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
-        let identity = IdentityKey::from_slice(row.blob(5)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
-        let authenticated = row.checked(4, "is no verdict", Authenticated::from_code)?;
-        let known = Known {
-            no,
-            counted: row.flag(3)?,
-            authenticated,
-            identity,
-            records_kept: row.flag(6)?,
-            here: None,
-        };
-        register.by_content.insert((DomainId(row.int(0)?), content), known);
+/// The known text that the arrived one is a piece of, or those that are pieces of it.
+async fn relations(
+    conn: &mut Conn<'_>,
+    batch: &[NewMessage],
+    placed: &Placed,
+    decisions: &Decisions,
+    register: &Register,
+    arrived: &Arrived<'_>,
+) -> Result<(Option<usize>, Vec<usize>), StoreError> {
+    let mut candidates = register.of_identity(arrived.account, arrived.identity);
+    if let Some(piece) = arrived.piece {
+        candidates.extend(register.of_piece(arrived.account, piece));
+        candidates.sort_unstable();
+        candidates.dedup();
     }
-    // Whole groups are needed for every identity that may change: of the new ones and of better authenticated duplicates.
-    let mut identities = Vec::with_capacity(claims.len());
-    for claim in claims {
-        let new = report_of(batch, claim);
-        let known = register.by_content.get(&(claim.domain, new.content));
-        identities.push((claim.domain, known.map_or(new.identity, |known| known.identity)));
+    let (mut whole, mut pieces) = (None, Vec::new());
+    for nth in candidates {
+        let known = &register.texts[nth];
+        match relation(conn, batch, placed, &decisions.all, known, arrived.claims).await? {
+            Relation::Apart => {}
+            // Rather of the one that counts.
+            Relation::PieceOf => whole = whole.filter(|_| !known.counted).or(Some(nth)),
+            Relation::WholeOf => pieces.push(nth),
+        }
     }
-    identities.sort_unstable();
-    identities.dedup();
-    let rows = conn
-        .bulk_all(sql!("report_by_identity"), &identities, |args, (domain, identity)| {
-            args.push_int(domain.0);
-            args.push_blob(&identity.0);
-        })
-        .await?;
-    for row in rows {
-        let no = ReportNo(row.int(2)?);
-        let identity = IdentityKey::from_slice(row.blob(1)?)
-            .ok_or_else(|| StoreError::damaged("reports", no, "identity key is not 16 bytes"))?;
-        let authenticated = row.checked(4, "is no verdict", Authenticated::from_code)?;
-        let known = Known {
-            no,
-            counted: row.flag(3)?,
-            authenticated,
-            identity,
-            records_kept: row.flag(5)?,
-            here: None,
-        };
-        register
-            .by_identity
-            .entry((DomainId(row.int(0)?), identity))
-            .or_default()
-            .push(known);
-    }
-    register
-        .by_identity
-        .values_mut()
-        .for_each(|group| group.sort_unstable_by_key(|known| known.no));
-    Ok(register)
+    Ok((whole, pieces))
+}
+
+fn better(before: Authenticated, now: Authenticated) -> Authenticated {
+    if now == Authenticated::Pass { now } else { before }
 }
 
 impl Decisions {
-    fn duplicate(
-        &mut self,
-        register: &mut Register,
-        claim: Claim,
-        known: Known,
-        authenticated: Authenticated,
-        content: ContentKey,
-        replay: bool,
-    ) {
-        let better = if authenticated == Authenticated::Pass {
-            authenticated
-        } else {
-            known.authenticated
-        };
+    /// Whether the known row holds some records only of what has arrived for the same row as a whole.
+    fn completes(&self, known: &Known, arrived: &Arrived<'_>) -> bool {
+        let is_whole = arrived.claims.iter().all(|claim| claim.slice.is_none());
+        is_whole && known.records_kept && known.rows.iter().any(|row| row.sliced)
+    }
+
+    /// The contents are known.
+    fn duplicate(&mut self, register: &mut Register, arrived: &Arrived<'_>, nth: usize, no: &mut i64) {
+        let carrier = arrived.claims[0].message;
+        let known = &mut register.texts[nth];
+        let better = better(known.authenticated, arrived.authenticated);
         let is_better = better != known.authenticated;
-        match known.here {
-            Some(here) => {
-                self.all[here].arrivals += i64::from(!replay);
-                self.all[here].authenticated = better;
-                if is_better {
-                    self.all[here].carrier = claim.message;
+        let is_whole_now = known.cut && !arrived.cut;
+        known.authenticated = better;
+        known.cut &= arrived.cut;
+        known.arrivals += i64::from(!arrived.replay);
+        for row in &known.rows {
+            match row.here {
+                Some(here) => {
+                    let decision = &mut self.all[here];
+                    decision.arrivals += i64::from(!arrived.replay);
+                    decision.authenticated = better;
+                    decision.cut &= arrived.cut;
+                    if is_better {
+                        decision.carrier = carrier;
+                    }
+                }
+                // Fed in again it is no arrival, but what vouches for it may be news.
+                None if !arrived.replay || is_better => self.arrivals.push(Arrival {
+                    domain: row.domain,
+                    no: row.no,
+                    count: i64::from(!arrived.replay),
+                    authenticated: better,
+                    carrier: is_better.then_some(carrier),
+                }),
+                None => {}
+            }
+            if is_whole_now && row.here.is_none() {
+                self.uncut.push((row.domain, row.no));
+            }
+        }
+        for claim in arrived.claims {
+            let row = known.rows.iter().find(|row| row.domain == claim.domain);
+            // A text that is known whole has no slices to come, and of one whose records have gone none are added.
+            let is_missing = row.is_none() && claim.slice.is_some() && known.records_kept;
+            if is_missing && known.rows.iter().all(|row| row.sliced) {
+                let decision = Decision::new(*claim, ReportNo(*no), Fate::Stored, arrived);
+                known.rows.push(KnownRow {
+                    domain: claim.domain,
+                    no: ReportNo(*no),
+                    sliced: true,
+                    here: Some(self.all.len()),
+                });
+                self.all.push(Decision {
+                    counted: known.counted,
+                    arrivals: known.arrivals,
+                    authenticated: known.authenticated,
+                    cut: known.cut,
+                    ..decision
+                });
+                *no += 1;
+            } else {
+                // It may have stayed in a domain above.
+                let row = row.or(known.rows.first()).copied();
+                let claim = Claim {
+                    domain: row.map_or(claim.domain, |row| row.domain),
+                    ..*claim
+                };
+                if row.is_some_and(|row| row.here.is_none() && !row.sliced) && !known.records_kept {
+                    self.restorable.push(self.all.len());
+                }
+                let no = row.map_or(ReportNo(0), |row| row.no);
+                self.all.push(Decision::new(claim, no, Fate::Duplicate, arrived));
+            }
+        }
+        if is_better {
+            let identity = register.texts[nth].identity;
+            self.settle(register, arrived.account, identity);
+        }
+    }
+
+    /// A piece of a text that is known.
+    fn piece_again(&mut self, register: &mut Register, arrived: &Arrived<'_>, nth: usize) {
+        let known = &mut register.texts[nth];
+        known.arrivals += i64::from(!arrived.replay);
+        if !arrived.replay {
+            for row in &known.rows {
+                match row.here {
+                    Some(here) => self.all[here].arrivals += 1,
+                    None => self.arrivals.push(Arrival {
+                        domain: row.domain,
+                        no: row.no,
+                        count: 1,
+                        authenticated: known.authenticated,
+                        carrier: None,
+                    }),
                 }
             }
-            // Fed in again it is no arrival, but what vouches for it may be news.
-            None if !replay || is_better => self.arrivals.push(Arrival {
-                domain: claim.domain,
-                no: known.no,
-                count: i64::from(!replay),
-                authenticated: better,
-                carrier: is_better.then_some(claim.message),
-            }),
-            None => {}
         }
-        if known.here.is_none() && !known.records_kept {
-            self.restorable.push(self.all.len());
+        for claim in arrived.claims {
+            let row = known.rows.iter().find(|row| row.domain == claim.domain);
+            let no = row.map_or_else(|| known.no(), |row| row.no);
+            self.all.push(Decision::new(*claim, no, Fate::Duplicate, arrived));
         }
-        let fate = Fate::Duplicate;
-        self.all.push(Decision {
-            claim,
-            no: known.no,
-            fate,
-            counted: false,
-            arrivals: 0,
-            authenticated,
-            carrier: claim.message,
-        });
-        if !is_better {
-            return;
-        }
-        register.by_content.insert(
-            (claim.domain, content),
-            Known {
-                authenticated: better,
-                ..known
-            },
-        );
-        let group = register.by_identity.entry((claim.domain, known.identity)).or_default();
-        for member in group.iter_mut().filter(|member| member.no == known.no) {
-            member.authenticated = better;
-        }
-        self.settle(claim.domain, group);
     }
 
-    fn new_report(
-        &mut self,
-        register: &mut Register,
-        claim: Claim,
-        no: ReportNo,
-        identity: IdentityKey,
-        content: ContentKey,
-        authenticated: Authenticated,
-    ) {
-        let here = Some(self.all.len());
-        let known = Known {
-            no,
-            counted: false,
-            authenticated,
-            identity,
-            records_kept: true,
-            here,
+    /// A text whose contents are not known, or of which pieces are.
+    fn new_text(&mut self, register: &mut Register, arrived: &Arrived<'_>, pieces: &[usize], no: &mut i64) {
+        let (mut arrivals, mut replaced) = (1, 0);
+        let first = ReportNo(*no);
+        for &piece in pieces {
+            // Fed in again, the same message is not another arrival.
+            let same = register.texts[piece].content == arrived.content && arrived.replay;
+            arrivals += register.texts[piece].arrivals - i64::from(same);
+            replaced += self.replace(register, arrived.account, piece, first);
+        }
+        let fate = match (
+            register.of_identity(arrived.account, arrived.identity).is_empty(),
+            pieces,
+        ) {
+            (false, _) => Fate::Conflict,
+            (true, []) => Fate::Stored,
+            (true, _) => Fate::Completed,
         };
-        let group = register.by_identity.entry((claim.domain, identity)).or_default();
-        let fate = if group.is_empty() { Fate::Stored } else { Fate::Conflict };
-        group.push(known);
-        self.all.push(Decision {
-            claim,
-            no,
-            fate,
+        let mut rows = Vec::with_capacity(arrived.claims.len());
+        for claim in arrived.claims {
+            rows.push(KnownRow {
+                domain: claim.domain,
+                no: ReportNo(*no),
+                sliced: claim.slice.is_some(),
+                here: Some(self.all.len()),
+            });
+            let decision = Decision::new(*claim, ReportNo(*no), fate, arrived);
+            self.all.push(Decision {
+                arrivals,
+                // Said of one of several slices.
+                replaced: std::mem::take(&mut replaced),
+                ..decision
+            });
+            *no += 1;
+        }
+        let known = Known {
+            rows,
+            content: arrived.content,
+            identity: arrived.identity,
             counted: false,
-            arrivals: 1,
-            authenticated,
-            carrier: claim.message,
-        });
-        register.by_content.insert((claim.domain, content), known);
-        self.settle(claim.domain, group);
+            authenticated: arrived.authenticated,
+            records_kept: true,
+            cut: arrived.cut,
+            arrivals,
+            records: 0,
+            messages: 0,
+            replaced: false,
+        };
+        register.add(arrived.account, arrived.piece, known);
+        self.settle(register, arrived.account, arrived.identity);
     }
 
-    /// Makes the right member of an identity the counted one.
-    fn settle(&mut self, domain: DomainId, group: &mut [Known]) {
+    /// Takes a text away whose place another takes, under the number `by`; gives its messages, if it counted.
+    fn replace(&mut self, register: &mut Register, account: AccountId, nth: usize, by: ReportNo) -> u64 {
+        let (counted, identity) = (register.texts[nth].counted, register.texts[nth].identity);
+        let mut messages = register.texts[nth].messages;
+        for row in &register.texts[nth].rows {
+            // What was a duplicate of it is one of the other.
+            let same = self.all.iter_mut().filter(|decision| decision.no == row.no);
+            same.for_each(|decision| decision.no = by);
+            match row.here {
+                Some(here) => {
+                    let decision = &mut self.all[here];
+                    decision.fate = Fate::Duplicate;
+                    decision.counted = false;
+                    messages = 0;
+                }
+                None => {
+                    if counted {
+                        self.changes.push((row.domain, row.no, Change::Subtract));
+                    }
+                    self.removed.push((account, identity, *row));
+                }
+            }
+        }
+        register.replace(account, nth);
+        if counted { messages } else { 0 }
+    }
+
+    /// Makes the right text of an identity the counted one.
+    fn settle(&mut self, register: &mut Register, account: AccountId, identity: IdentityKey) {
+        let group = register.of_identity(account, identity);
+        let texts = &register.texts;
         // Sums whose records have gone can neither be taken back nor counted anew.
-        let fixed = group.iter().position(|known| known.counted && !known.records_kept);
+        let fixed = group
+            .iter()
+            .position(|&nth| texts[nth].counted && !texts[nth].records_kept);
         // Who counts already came first: numbers tell the order of arrival on one node only.
         let first = |wanted: &dyn Fn(&Known) -> bool| {
-            let wanted = |known: &Known| known.records_kept && wanted(known);
-            let counted = group.iter().position(|known| known.counted && wanted(known));
-            counted.or_else(|| group.iter().position(wanted))
+            let wanted = |nth: usize| texts[nth].records_kept && wanted(&texts[nth]);
+            let counted = group.iter().position(|&nth| texts[nth].counted && wanted(nth));
+            counted.or_else(|| group.iter().position(|&nth| wanted(nth)))
         };
         let passed = |known: &Known| known.authenticated == Authenticated::Pass;
         let winner = fixed.or_else(|| first(&passed)).or_else(|| first(&|_| true));
-        for (nth, known) in group.iter_mut().enumerate() {
-            let counted = Some(nth) == winner;
+        for (place, &nth) in group.iter().enumerate() {
+            let counted = Some(place) == winner;
+            let known = &mut register.texts[nth];
             if known.counted == counted {
                 continue;
             }
             known.counted = counted;
-            match known.here {
-                Some(here) => self.all[here].counted = counted,
-                None => {
-                    let change = if counted { Change::Add } else { Change::Subtract };
-                    self.changes.push((domain, known.no, change));
+            for row in &known.rows {
+                match row.here {
+                    Some(here) => self.all[here].counted = counted,
+                    None => {
+                        let change = if counted { Change::Add } else { Change::Subtract };
+                        self.changes.push((row.domain, row.no, change));
+                    }
                 }
             }
         }
@@ -304,7 +392,8 @@ impl Decisions {
         self.all.iter().filter(|decision| is_new(decision.fate))
     }
 
-    /// Writes what changes about reports that are in the database already.
+    /// Writes what changes about reports that are in the database already. Before the new ones are: one may have the
+    /// contents of another whose place it takes.
     pub async fn apply_changes(
         &mut self,
         conn: &mut Conn<'_>,
@@ -321,6 +410,10 @@ impl Decisions {
                 .int(arrival.count);
             conn.run(sql!("report_arrived"), args).await?;
         }
+        for (domain, no) in self.uncut.drain(..) {
+            conn.run(sql!("report_uncut"), Args::default().int(domain.0).int(no.0))
+                .await?;
+        }
         for (domain, no, change) in self.changes.drain(..) {
             let args = Args::default()
                 .int(domain.0)
@@ -331,6 +424,32 @@ impl Decisions {
             let org_name = recount.org_name.as_deref();
             moves.report(domain, recount.window, org_name, &recount.days, change);
         }
+        for (account, identity, row) in self.removed.drain(..) {
+            let args = || Args::default().int(row.domain.0).int(row.no.0);
+            conn.run(sql!("records_purge"), args()).await?;
+            conn.run(sql!("report_erase"), args()).await?;
+            if row.sliced {
+                let args = Args::default().int(account.0).blob(&identity.0);
+                conn.run(sql!("slice_remove"), args.int(row.domain.0).int(row.no.0))
+                    .await?;
+            }
+        }
         Ok(())
+    }
+}
+
+impl Decision {
+    fn new(claim: Claim, no: ReportNo, fate: Fate, arrived: &Arrived<'_>) -> Self {
+        Self {
+            claim,
+            no,
+            fate,
+            counted: false,
+            arrivals: 0,
+            authenticated: arrived.authenticated,
+            cut: arrived.cut,
+            carrier: claim.message,
+            replaced: 0,
+        }
     }
 }

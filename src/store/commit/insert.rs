@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 
 use crate::report::{Evidence, EvidenceKey, Record, Window};
 
+use super::super::belonging;
 use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
 use super::super::records::{self, NewRow, PackedRecord};
@@ -12,7 +13,7 @@ use super::super::sql::sql;
 use super::super::{DomainId, Millis, NewMessage, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
 use super::keep::Originals;
-use super::place::Names;
+use super::place::{Names, Placed, Slice};
 use super::report_of;
 use super::rollups::Moves;
 
@@ -22,7 +23,7 @@ pub(super) async fn insert(
     memory: &mut Memory,
     batch: &[NewMessage],
     decisions: &Decisions,
-    names: &Names,
+    placed: &Placed,
     moves: &mut Moves,
     originals: &Originals,
 ) -> Result<(), StoreError> {
@@ -30,15 +31,17 @@ pub(super) async fn insert(
     let mut fresh: Vec<&Decision> = decisions.new_reports().collect();
     fresh.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
     conn.bulk(sql!("report_add"), &fresh, |args, decision| {
-        bind_report(args, batch, decision, originals)
+        bind_report(args, batch, placed, decision, originals)
     })
     .await?;
-    insert_evidence_and_records(conn, memory, batch, &fresh, names).await?;
+    insert_slices(conn, batch, &fresh).await?;
+    insert_evidence_and_records(conn, memory, batch, &fresh, placed).await?;
     for decision in fresh.iter().filter(|decision| decision.counted) {
         let new = report_of(batch, &decision.claim);
         let metadata = &new.report.metadata;
         let org_name = metadata.org_name.as_deref();
-        moves.report(decision.claim.domain, metadata.window, org_name, &new.days, Change::Add);
+        let days = slice_of(placed, decision).map_or(&new.days, |slice| &slice.days);
+        moves.report(decision.claim.domain, metadata.window, org_name, days, Change::Add);
     }
     Ok(())
 }
@@ -49,10 +52,10 @@ pub(super) async fn insert_evidence_and_records(
     memory: &mut Memory,
     batch: &[NewMessage],
     reports: &[&Decision],
-    names: &Names,
+    placed: &Placed,
 ) -> Result<(), StoreError> {
-    let known = intern(conn, memory, batch, reports, names).await?;
-    insert_records(conn, batch, reports, &known).await
+    let known = intern(conn, memory, batch, reports, &placed.names).await?;
+    insert_records(conn, batch, placed, reports, &known).await
 }
 
 /// How far the end of a window is believed beyond the arrival of its report, seconds: a year. Reporters lie, and a window
@@ -65,10 +68,35 @@ pub(super) fn records_since(window: Window, received_at: Millis) -> Millis {
     window.end.min(latest).saturating_mul(1_000).max(received_at)
 }
 
-fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, originals: &Originals) {
+fn slice_of<'p>(placed: &'p Placed, decision: &Decision) -> Option<&'p Slice> {
+    decision.claim.slice.map(|slice| &placed.slices[slice])
+}
+
+async fn insert_slices(conn: &mut Conn<'_>, batch: &[NewMessage], fresh: &[&Decision]) -> Result<(), StoreError> {
+    let sliced = fresh.iter().filter(|decision| decision.claim.slice.is_some());
+    let sliced: Vec<_> = sliced.copied().collect();
+    if sliced.is_empty() {
+        return Ok(());
+    }
+    conn.bulk(sql!("slice_add"), &sliced, |args, decision| {
+        let new = report_of(batch, &decision.claim);
+        args.push_int(decision.claim.account.0);
+        args.push_blob(&new.identity.0);
+        args.push_blob(&new.content.0);
+        args.push_int(decision.claim.domain.0);
+        args.push_int(decision.no.0);
+        args.push_blob(&belonging::turned(&new.report.policy.domain));
+    })
+    .await
+}
+
+fn bind_report(args: &mut Args, batch: &[NewMessage], placed: &Placed, decision: &Decision, originals: &Originals) {
     let message = &batch[decision.claim.message];
     let new = report_of(batch, &decision.claim);
-    let (report, totals) = (&new.report, &new.totals);
+    let slice = slice_of(placed, decision);
+    let totals = slice.map_or(&new.totals, |slice| &slice.totals);
+    let records = slice.map_or(new.report.records.len(), |slice| slice.records.len());
+    let report = &new.report;
     let metadata = &report.metadata;
     args.push_int(decision.claim.domain.0);
     args.push_int(decision.no.0);
@@ -85,7 +113,7 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, origi
         totals.none,
         totals.quarantine,
         totals.reject,
-        report.records.len() as u64,
+        records as u64,
     ] {
         args.push_int(count.cast_signed());
     }
@@ -94,7 +122,7 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, origi
     args.push_int(decision.authenticated.code());
     args.push_int(decision.arrivals);
     args.push_int(new.warnings.total().cast_signed());
-    args.push_int(report.partial.into());
+    args.push_int(decision.cut.into());
     args.push_text(&reports::org_key(metadata.org_name.as_deref().unwrap_or_default()));
     args.push_opt_text(metadata.org_name.as_deref());
     args.push_opt_text(metadata.email.as_deref());
@@ -105,6 +133,11 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], decision: &Decision, origi
     let provenance = batch[decision.carrier].provenance.as_ref();
     args.push_opt_text(provenance.map(Provenance::to_json).as_deref());
     args.push_int(records_since(metadata.window, message.received_at));
+    let own = placed.names.get(&decision.claim.domain);
+    let policy_key = belonging::policy_key(&report.policy.domain, own.map_or("", |name| name));
+    args.push_opt_blob(policy_key.as_deref());
+    args.push_opt_blob(new.piece.as_ref().map(|piece| &piece.0[..]));
+    args.push_int(slice.is_some().into());
 }
 
 type Known = HashMap<(DomainId, EvidenceKey), i64>;
@@ -169,6 +202,7 @@ const GATHERED_BYTES_MAX: usize = 1 << 20;
 async fn insert_records(
     conn: &mut Conn<'_>,
     batch: &[NewMessage],
+    placed: &Placed,
     fresh: &[&Decision],
     known: &Known,
 ) -> Result<(), StoreError> {
@@ -185,7 +219,15 @@ async fn insert_records(
             verdict: new.report.verdict(record),
             evidence: numbers[record.evidence as usize],
         };
-        for (piece, nth) in new.report.records.chunks(records::ROW_RECORDS).zip(0..) {
+        let picked: Vec<Record>;
+        let all = match slice_of(placed, decision) {
+            None => &new.report.records,
+            Some(slice) => {
+                picked = slice.records.iter().map(|&nth| new.report.records[nth]).collect();
+                &picked
+            }
+        };
+        for (piece, nth) in all.chunks(records::ROW_RECORDS).zip(0..) {
             let content = records::encode(piece.iter().map(packed));
             bytes += content.len();
             rows.push(NewRow {

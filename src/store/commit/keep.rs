@@ -8,11 +8,11 @@ use super::super::db::{Args, Conn, Lock};
 use super::super::memory::Memory;
 use super::super::sql::sql;
 use super::super::{
-    Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, ReportNo, SetAsideId, SetAsideKind, SetAsideNote,
-    StoreError, set_aside,
+    AccountId, Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, ReportNo, SetAsideId, SetAsideKind,
+    SetAsideNote, StoreError, set_aside,
 };
 use super::decide::Decisions;
-use super::place::{self, Claim};
+use super::place::{self, Claim, Placed};
 use super::restore::Restored;
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
@@ -80,23 +80,35 @@ pub(super) fn is_any_set_aside(batch: &[NewMessage], unclaimed: &[(usize, usize)
     !unclaimed.is_empty() || batch.iter().any(concerns)
 }
 
+/// Waits for the lock that [`set_aside()`] needs, if it has anything to do.
+pub(super) async fn lock(conn: &mut Conn<'_>, batch: &[NewMessage], placed: &Placed) -> Result<(), StoreError> {
+    let takes_away = batch.iter().any(|message| message.replay.is_some()) || !earlier(conn, batch).await?.is_empty();
+    if !takes_away && !is_any_set_aside(batch, &placed.unclaimed) && placed.slices.is_empty() {
+        return Ok(());
+    }
+    conn.lock(match takes_away {
+        true => Lock::SetAsideAlone,
+        false => Lock::SetAside,
+    })
+    .await
+}
+
 /// Sets aside what became no counted report, with its reason, and notes it in the outcomes.
 pub(super) async fn set_aside(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     batch: &[NewMessage],
-    unclaimed: Vec<(usize, usize)>,
+    unclaimed: &[(usize, usize)],
     outcomes: &mut [Outcome],
 ) -> Result<(), StoreError> {
     let mut order: Vec<usize> = (0..batch.len()).collect();
     // Batches that set the same messages aside wait for one another, not each for the other.
     order.sort_unstable_by_key(|&nth| (batch[nth].belonging.account(), batch[nth].digest));
     let mut by_message: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (message, report) in unclaimed {
+    for &(message, report) in unclaimed {
         by_message.entry(message).or_default().push(report);
     }
-    let takes_away = batch.iter().any(|message| message.replay.is_some());
-    let mut locked = false;
+    forget_earlier(conn, batch, &by_message).await?;
     for nth in order {
         let message = &batch[nth];
         let unclaimed = by_message.get(&nth).map(Vec::as_slice).unwrap_or_default();
@@ -104,15 +116,6 @@ pub(super) async fn set_aside(
         let inbound = inbound(conn, memory, message, &asides).await?;
         if let ([aside], Some(name)) = (&mut *asides, &inbound) {
             aside.policy_domain = name;
-        }
-        if !locked && (message.replay.is_some() || !asides.is_empty()) {
-            locked = true;
-            let lock = if takes_away {
-                Lock::SetAsideAlone
-            } else {
-                Lock::SetAside
-            };
-            conn.lock(lock).await?;
         }
         if let Some(id) = message.replay {
             forget_replayed(conn, message, id, &asides).await?;
@@ -126,6 +129,7 @@ pub(super) async fn set_aside(
                 detail: aside.detail.clone(),
                 leaf: aside.leaf.to_owned(),
                 offset: aside.offset,
+                policy_domain: (aside.kind == SetAsideKind::Unclaimed).then(|| aside.policy_domain.to_owned()),
             });
         }
         if !asides.is_empty() {
@@ -136,6 +140,88 @@ pub(super) async fn set_aside(
                 .blob(&message.bytes);
             conn.run(sql!("set_aside_message_put"), args).await?;
         }
+    }
+    Ok(())
+}
+
+/// Something that is set aside of a message that comes once more.
+struct Earlier {
+    id: SetAsideId,
+    account: AccountId,
+    digest: Vec<u8>,
+    kind: SetAsideKind,
+    policy_domain: String,
+}
+
+/// What is set aside of the messages of the batch, but for those that are fed in again.
+async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlier>, StoreError> {
+    let again = |message: &&NewMessage| message.replay.is_none() && !message.reports.is_empty();
+    let mut accounts: Vec<_> = batch
+        .iter()
+        .filter(again)
+        .map(|message| message.belonging.account())
+        .collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let mut with_any = Vec::new();
+    for account in accounts {
+        let args = Args::default().int(account.0);
+        if conn.first(sql!("set_aside_any"), args).await?.is_some() {
+            with_any.push(account);
+        }
+    }
+    if with_any.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = batch.iter().filter(again);
+    let wanted: Vec<_> = wanted
+        .filter(|message| with_any.contains(&message.belonging.account()))
+        .collect();
+    let rows = conn.bulk_all(sql!("set_aside_of_messages"), &wanted, |args, message| {
+        args.push_int(message.belonging.account().0);
+        args.push_blob(&message.digest);
+    });
+    let mut earlier = Vec::new();
+    for row in rows.await? {
+        let code = row.int(3)?;
+        let kind = SetAsideKind::from_code(code);
+        let kind = kind.ok_or_else(|| StoreError::damaged("set_aside", code, "unknown kind"))?;
+        if kind != SetAsideKind::Other {
+            earlier.push(Earlier {
+                id: SetAsideId(row.int(0)?),
+                account: AccountId(row.int(1)?),
+                digest: row.blob(2)?.to_vec(),
+                kind,
+                policy_domain: row.text(4)?,
+            });
+        }
+    }
+    Ok(earlier)
+}
+
+/// Removes what was set aside of messages that have come once more by another way and were counted then.
+async fn forget_earlier(
+    conn: &mut Conn<'_>,
+    batch: &[NewMessage],
+    unclaimed: &HashMap<usize, Vec<usize>>,
+) -> Result<(), StoreError> {
+    for one in earlier(conn, batch).await? {
+        let nth = batch
+            .iter()
+            .position(|message| message.belonging.account() == one.account && message.digest[..] == one.digest);
+        let Some(nth) = nth else { continue };
+        let unclaimed = unclaimed.get(&nth).map(Vec::as_slice).unwrap_or_default();
+        let again = asides(&batch[nth], unclaimed.iter().copied());
+        if again
+            .iter()
+            .any(|aside| aside.kind == one.kind && aside.policy_domain == one.policy_domain)
+        {
+            continue;
+        }
+        conn.run(sql!("set_aside_remove"), Args::default().int(one.id.0))
+            .await?;
+        let args = Args::default().int(one.account.0).blob(&one.digest);
+        conn.run(sql!("set_aside_message_remove"), args).await?;
     }
     Ok(())
 }
@@ -226,10 +312,7 @@ async fn put(
     aside: &Aside<'_>,
 ) -> Result<SetAsideId, StoreError> {
     let number = memory.set_asides.take(conn, "set_aside", 1).await?;
-    let domain = match message.belonging {
-        Belonging::Domain(_, domain) => Some(domain.0),
-        Belonging::Account(_) | Belonging::AddDomains(_) => None,
-    };
+    let domain = message.belonging.domain().map(|domain| domain.0);
     let args = Args::default()
         .int(number)
         .int(message.belonging.account().0)

@@ -7,18 +7,21 @@ mod by_domain;
 mod decide;
 mod insert;
 mod keep;
+mod pieces;
 mod place;
+mod register;
 mod restore;
 mod rollups;
 
-use super::db::{Args, Conn, Layout};
+use super::db::{Conn, Layout};
 use super::memory::Memory;
-use super::sql::sql;
-use super::{Belonging, DomainId, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport};
+use super::{
+    Belonging, DomainId, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, domains,
+};
 
 use decide::Decisions;
 use keep::{Copies, Originals};
-use place::{Claim, Names};
+use place::{Claim, Placed};
 use restore::Restored;
 pub(super) use rollups::Moves;
 
@@ -63,6 +66,7 @@ impl Store {
         batch: &mut [NewMessage],
         options: &CommitOptions<'_>,
     ) -> Result<Vec<Outcome>, StoreError> {
+        self.add_on_sight(batch, options).await?;
         if self.layout() == Layout::ByDomain {
             return self.commit_by_domain(batch, options).await;
         }
@@ -74,15 +78,46 @@ impl Store {
                 return Ok(outcomes);
             }
         }
-        let removed = std::io::Error::other("domains were removed again and again while reports came for them");
-        Err(StoreError::Unavailable(removed.into()))
+        Err(moving_on())
+    }
+
+    /// Adds the policy domains of what is to be counted for domains that are added on sight: in a transaction of its own,
+    /// since it holds other domains than the batch does.
+    async fn add_on_sight(&self, batch: &[NewMessage], options: &CommitOptions<'_>) -> Result<(), StoreError> {
+        let adds = |message: &NewMessage| matches!(message.belonging, Belonging::AddDomains(_));
+        if !batch.iter().any(|message| adds(message) && !message.reports.is_empty()) {
+            return Ok(());
+        }
+        let mut write = self.write().await?;
+        let (mut conn, memory) = write.parts();
+        memory.refresh(&mut conn).await?;
+        let is_sqlite = conn.is_sqlite();
+        let names = place::to_add(&mut conn, memory, batch).await?;
+        for (account, name, now) in names {
+            let (mut conn, memory) = write.parts();
+            let new = place::on_sight(name, (options.fresh)());
+            domains::add(&mut conn, memory, account, &new, now).await?;
+            // Each by itself where rows are held: in one transaction they would be held in no order.
+            if !is_sqlite {
+                write.commit().await?;
+                write = self.write().await?;
+            }
+        }
+        write.commit().await
     }
 }
 
-/// Tries to find domain rows that are not removed by another node between being found and being held.
-const PLACED_MAX: usize = 5;
+/// What is said of a batch whose domains were added and removed again and again while it was placed.
+fn moving_on() -> StoreError {
+    let removed = std::io::Error::other("domains were added and removed again and again while reports came for them");
+    StoreError::Unavailable(removed.into())
+}
 
-/// `None` if a domain that reports belong to was removed meanwhile: nothing of the transaction may stay.
+/// Tries to find domain rows that are not changed by another node between being found and being held.
+const PLACED_MAX: usize = 20;
+
+/// `None` if other domains are to be held than were, since some were added or removed meanwhile: nothing of the
+/// transaction may stay.
 async fn commit(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -90,34 +125,61 @@ async fn commit(
     options: &CommitOptions<'_>,
 ) -> Result<Option<Vec<Outcome>>, StoreError> {
     memory.refresh(conn).await?;
-    let placed = place::place(conn, memory, batch, options.fresh).await?;
-    // From here on nobody else writes for these domains: what is read of them stays true until the commit.
-    let held = conn.hold(domains(batch, &placed.claims)).await?;
-    if !placed.claims.iter().all(|claim| held.contains(&claim.domain)) {
+    let mut placed = place::place(conn, memory, batch).await?;
+    let Some(held) = hold(conn, memory, batch, &mut placed).await? else {
         return Ok(None);
-    }
-    let mut copies = Copies::default();
-    let stored = count(conn, memory, batch, &placed.claims, &placed.names, &mut copies, options).await?;
+    };
+    let (mut copies, claims) = (Copies::default(), std::mem::take(&mut placed.claims));
+    let counted = count(conn, memory, batch, &placed, &claims, &held, &mut copies, options).await?;
+    let Some(stored) = counted else { return Ok(None) };
     let mut outcomes = outcomes(batch, stored);
-    let added = placed.added;
-    keep::set_aside(conn, memory, batch, placed.unclaimed, &mut outcomes).await?;
-    if added {
-        conn.run(sql!("domains_changed"), Args::default()).await?;
-    }
+    keep::set_aside(conn, memory, batch, &placed.unclaimed, &mut outcomes).await?;
     Ok(Some(outcomes))
 }
 
-/// Counts the reports of domains that are held.
+/// Holds what the batch may change. From here on nobody else writes for these domains, and none is added or removed in a
+/// way that would place the batch otherwise: what is read of them stays true until the commit. `None` if that would take
+/// other domains by now.
+async fn hold(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    batch: &mut [NewMessage],
+    placed: &mut Placed,
+) -> Result<Option<Vec<DomainId>>, StoreError> {
+    let mut wanted: Vec<_> = placed.domains().chain(addressed(batch)).collect();
+    wanted.extend(
+        register::slice_domains(conn, batch, &placed.claims)
+            .await?
+            .iter()
+            .map(|slice| slice.1),
+    );
+    let held = conn.hold(wanted).await?;
+    if conn.is_sqlite() {
+        return Ok(Some(held));
+    }
+    keep::lock(conn, batch, placed).await?;
+    if memory.refresh(conn).await? {
+        *placed = place::place(conn, memory, batch).await?;
+    }
+    let all_held = placed.domains().all(|domain| held.contains(&domain));
+    Ok(all_held.then_some(held))
+}
+
+/// Counts the reports of domains that are held. `None` if others are to be held, too.
+#[expect(clippy::too_many_arguments, reason = "what a transaction knows")]
 async fn count(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     batch: &[NewMessage],
+    placed: &Placed,
     claims: &[Claim],
-    names: &Names,
+    held: &[DomainId],
     copies: &mut Copies,
     options: &CommitOptions<'_>,
-) -> Result<Vec<(Claim, StoredReport)>, StoreError> {
-    let mut decisions = decide::decide(conn, memory, batch, claims).await?;
+) -> Result<Option<Vec<(Claim, StoredReport)>>, StoreError> {
+    let Some(mut decisions) = decide::decide(conn, memory, batch, placed, claims, held).await? else {
+        return Ok(None);
+    };
     let restored = restore::find(conn, batch, &decisions).await?;
     let mut moves = Moves::default();
     let originals = if options.keep_originals {
@@ -125,34 +187,37 @@ async fn count(
     } else {
         Originals::default()
     };
-    insert::insert(conn, memory, batch, &decisions, names, &mut moves, &originals).await?;
-    restore::restore(conn, memory, batch, &decisions, &restored, names, &originals).await?;
     decisions.apply_changes(conn, batch, &mut moves).await?;
+    insert::insert(conn, memory, batch, &decisions, placed, &mut moves, &originals).await?;
+    restore::restore(conn, memory, batch, &decisions, &restored, placed, &originals).await?;
     moves.apply(conn).await?;
     originals.write(conn, batch).await?;
-    Ok(stored(batch, &decisions, &restored))
+    Ok(Some(stored(batch, placed, &decisions, &restored)))
 }
 
-/// Whose rows the batch may change.
-fn domains(batch: &[NewMessage], claims: &[Claim]) -> Vec<DomainId> {
-    let addressed = batch.iter().filter_map(|message| match message.belonging {
-        Belonging::Domain(_, domain) => Some(domain),
-        Belonging::Account(_) | Belonging::AddDomains(_) => None,
-    });
-    claims.iter().map(|claim| claim.domain).chain(addressed).collect()
+/// The rows that messages of the batch are addressed to.
+fn addressed(batch: &[NewMessage]) -> impl Iterator<Item = DomainId> {
+    batch.iter().filter_map(|message| message.belonging.domain())
 }
 
-fn stored(batch: &[NewMessage], decisions: &Decisions, restored: &[Restored]) -> Vec<(Claim, StoredReport)> {
+fn stored(
+    batch: &[NewMessage],
+    placed: &Placed,
+    decisions: &Decisions,
+    restored: &[Restored],
+) -> Vec<(Claim, StoredReport)> {
     let stored = decisions.all.iter().enumerate().map(|(nth, decision)| {
         let claim = decision.claim;
         let (leaf, new) = &batch[claim.message].reports[claim.report];
+        let slice = claim.slice.map(|slice| &placed.slices[slice]);
         let stored = StoredReport {
             no: decision.no,
             domain: claim.domain,
             fate: decision.fate,
             policy_domain: new.report.policy.domain.to_string(),
-            records: new.report.records.len() as u64,
-            messages: new.messages(),
+            records: slice.map_or(new.report.records.len(), |slice| slice.records.len()) as u64,
+            messages: slice.map_or(new.messages(), |slice| slice.totals.messages()),
+            replaced: decision.replaced,
             leaf: leaf.clone(),
             window: new.report.metadata.window,
             restored: restored.binary_search_by_key(&nth, |one| one.nth).is_ok(),
@@ -176,11 +241,19 @@ fn report_of<'b>(batch: &'b [NewMessage], claim: &Claim) -> &'b NewReport {
 
 const MISADDRESSED: &str = "misaddressed";
 
-fn misaddressed(leaf: &str, policy_domain: &str, domain: &str) -> Problem {
+/// Of a report that belongs to another domain than the only one that it may be counted for.
+fn misaddressed(leaf: &str, policy_domain: &str, belongs_to: &str, only: &str) -> Problem {
+    let whose = match policy_domain == belongs_to {
+        true => String::new(),
+        false => format!(" and belongs to {belongs_to}"),
+    };
     Problem {
         leaf: leaf.to_owned(),
         reason: MISADDRESSED,
-        detail: format!("the report is about {policy_domain}, which is not {domain} or below it"),
+        detail: format!(
+            "the report is about {policy_domain}{whose}, and this API key may only hand in reports of {only}: \
+             use a key of the whole account"
+        ),
         offset: None,
     }
 }

@@ -1,24 +1,40 @@
-//! Whose is a report? The domain row it belongs to, or none.
+//! Whose is a report? The domain rows it belongs to, or none: see [`super::super::belonging`] for the rule.
 
 use std::collections::BTreeSet;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use crate::report::{DomainName, ancestors};
+use crate::report::{DomainName, ancestors, is_public_suffix};
 
-use super::super::db::{Args, Conn, Lock};
+use super::super::belonging;
+use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
+use super::super::message::DayFigures;
 use super::super::sql::sql;
-use super::super::{AccountId, Belonging, DomainId, NewDomain, NewMessage, Region, StoreError, TlsMode, domains};
+use super::super::{
+    AccountId, Belonging, DomainId, Millis, NewDomain, NewMessage, Region, StoreError, TlsMode, Totals,
+};
 use super::{FreshDomain, MISADDRESSED, misaddressed};
 
-/// A report of the batch with the domain row it belongs to.
+/// A report of the batch, or a slice of it, with the domain row it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claim {
     /// Position in the batch, and of the report in the message.
     pub message: usize,
     pub report: usize,
+    pub account: AccountId,
     pub domain: DomainId,
+    /// Position in [`Placed::slices`]; `None` for the whole report.
+    pub slice: Option<usize>,
+}
+
+/// The records of a report that are about one domain below its policy domain.
+#[derive(Debug)]
+pub(super) struct Slice {
+    /// By their positions.
+    pub records: Vec<usize>,
+    pub totals: Totals,
+    pub days: Vec<DayFigures>,
 }
 
 /// Domain rows by their names.
@@ -27,13 +43,24 @@ pub(super) type Names = HashMap<DomainId, Box<str>>;
 /// The reports of a batch by where they belong.
 #[derive(Debug, Default)]
 pub(super) struct Placed {
+    /// Those of one report side by side.
     pub claims: Vec<Claim>,
+    pub slices: Vec<Slice>,
     /// Of the domain rows that are claimed.
     pub names: Names,
+    /// The registered domains above a domain row that is claimed: reports whose records have gone stay there when a domain
+    /// below is added.
+    pub above: HashMap<DomainId, Vec<DomainId>>,
     /// Message, report: no domain row is registered for them.
     pub unclaimed: Vec<(usize, usize)>,
-    /// Domains were added.
-    pub added: bool,
+}
+
+impl Placed {
+    /// The domain rows whose reports may change.
+    pub fn domains(&self) -> impl Iterator<Item = DomainId> {
+        let above = self.above.values().flatten().copied();
+        self.claims.iter().map(|claim| claim.domain).chain(above)
+    }
 }
 
 /// Places every report of the batch; misaddressed ones become problems of their message.
@@ -41,7 +68,6 @@ pub(super) async fn place(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     batch: &mut [NewMessage],
-    fresh: &(dyn Fn() -> FreshDomain + Sync),
 ) -> Result<Placed, StoreError> {
     learn(conn, memory, batch).await?;
     let mut placed = Placed::default();
@@ -49,55 +75,123 @@ pub(super) async fn place(
         // Of a try before this one.
         message.problems.retain(|problem| problem.reason != MISADDRESSED);
         for report in 0..message.reports.len() {
-            let (leaf, new) = &message.reports[report];
-            let policy_domain = &*new.report.policy.domain;
-            let domain = match message.belonging {
-                Belonging::Domain(account, domain) => match named(conn, memory, account, domain).await? {
-                    Some(name) if covers(&name, policy_domain) => Some((domain, name)),
-                    Some(name) => {
-                        let problem = misaddressed(leaf, policy_domain, &name);
-                        message.problems.push(problem);
-                        continue;
-                    }
-                    None => None,
-                },
-                Belonging::Account(account) => closest(conn, memory, account, policy_domain).await?,
-                Belonging::AddDomains(account) => match closest(conn, memory, account, policy_domain).await? {
-                    Some(domain) => Some(domain),
-                    None => {
-                        // Two batches that add the same domains in another order would each wait for the other.
-                        if !placed.added {
-                            conn.lock(Lock::Names).await?;
-                        }
-                        let added = add(conn, memory, account, policy_domain, message.received_at, fresh).await?;
-                        placed.added |= added.is_some();
-                        added
-                    }
-                },
-            };
-            match domain {
-                Some((domain, name)) => {
-                    placed.names.insert(domain, name);
-                    placed.claims.push(Claim {
-                        message: nth,
-                        report,
-                        domain,
-                    });
-                }
-                None => placed.unclaimed.push((nth, report)),
-            }
+            place_report(conn, memory, &mut placed, message, (nth, report)).await?;
         }
     }
     Ok(placed)
 }
 
-/// Looks up at once what [`closest`] is going to ask for.
+async fn place_report(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    placed: &mut Placed,
+    message: &mut NewMessage,
+    (nth, report): (usize, usize),
+) -> Result<(), StoreError> {
+    let account = message.belonging.account();
+    let (leaf, new) = &message.reports[report];
+    let policy_domain = &*new.report.policy.domain;
+    let only = match message.belonging {
+        // A row that has gone binds nothing.
+        Belonging::Only(account, domain) => named(conn, memory, account, domain).await?.map(|name| (domain, name)),
+        _ => None,
+    };
+    let mut chain = Vec::new();
+    for name in upwards(policy_domain) {
+        if let Some(domain) = look_up(conn, memory, account, name).await? {
+            chain.push((domain, Box::<str>::from(name)));
+        }
+    }
+    let claim = |domain, slice| Claim {
+        message: nth,
+        report,
+        account,
+        domain,
+        slice,
+    };
+    let mut chain = chain.into_iter();
+    if let Some((home, name)) = chain.next() {
+        if let Some((_, only)) = only.filter(|(only, _)| *only != home) {
+            let problem = misaddressed(leaf, policy_domain, &name, &only);
+            message.problems.push(problem);
+            return Ok(());
+        }
+        placed.names.insert(home, name);
+        placed.claims.push(claim(home, None));
+        let above: Vec<_> = chain.clone().map(|(domain, _)| domain).collect();
+        placed.names.extend(chain);
+        if !above.is_empty() {
+            placed.above.insert(home, above);
+        }
+        return Ok(());
+    }
+    let mut slices = slices(conn, memory, account, message, report).await?;
+    let (leaf, new) = &message.reports[report];
+    match only {
+        None => placed.unclaimed.push((nth, report)),
+        Some((only, name)) => {
+            slices.retain(|(domain, ..)| *domain == only);
+            if slices.is_empty() {
+                let problem = misaddressed(leaf, &new.report.policy.domain, &new.report.policy.domain, &name);
+                message.problems.push(problem);
+                return Ok(());
+            }
+        }
+    }
+    for (domain, name, records) in slices {
+        let (totals, days) = new.part(&records);
+        placed.names.insert(domain, name);
+        placed.claims.push(claim(domain, Some(placed.slices.len())));
+        placed.slices.push(Slice { records, totals, days });
+    }
+    Ok(())
+}
+
+/// The records of a report whose policy domain the account does not have, by the domain below it that they are about.
+/// Below a public suffix are the domains of many: nobody speaks for all of them.
+async fn slices(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    message: &NewMessage,
+    report: usize,
+) -> Result<Vec<(DomainId, Box<str>, Vec<usize>)>, StoreError> {
+    let report = &message.reports[report].1.report;
+    let policy_domain = &*report.policy.domain;
+    if is_public_suffix(policy_domain) {
+        return Ok(Vec::new());
+    }
+    let mut of_evidence = Vec::with_capacity(report.evidence.len());
+    for evidence in &report.evidence {
+        let mut found = None;
+        for name in belonging::below(policy_domain, evidence.header_from.as_deref().unwrap_or_default()) {
+            if let Some(domain) = look_up(conn, memory, account, name).await? {
+                found = Some((domain, name));
+                break;
+            }
+        }
+        of_evidence.push(found);
+    }
+    let mut slices: Vec<(DomainId, Box<str>, Vec<usize>)> = Vec::new();
+    let mut places: HashMap<DomainId, usize> = HashMap::new();
+    for (nth, record) in report.records.iter().enumerate() {
+        let Some(&Some((domain, name))) = of_evidence.get(record.evidence as usize) else {
+            continue;
+        };
+        let place = *places.entry(domain).or_insert_with(|| {
+            slices.push((domain, name.into(), Vec::new()));
+            slices.len() - 1
+        });
+        slices[place].2.push(nth);
+    }
+    Ok(slices)
+}
+
+/// Looks up at once what [`place_report`] is going to ask for.
 async fn learn(conn: &mut Conn<'_>, memory: &mut Memory, batch: &[NewMessage]) -> Result<(), StoreError> {
     let mut unknown = BTreeSet::new();
     for message in batch {
-        let (Belonging::Account(account) | Belonging::AddDomains(account)) = message.belonging else {
-            continue;
-        };
+        let account = message.belonging.account();
         for (_, new) in &message.reports {
             let names = upwards(&new.report.policy.domain).map(|name| (account, Box::<str>::from(name)));
             unknown.extend(names.filter(|key| !memory.domains.contains_key(key)));
@@ -122,10 +216,6 @@ fn upwards(name: &str) -> impl Iterator<Item = &str> {
     std::iter::once(name).chain(ancestors(name))
 }
 
-fn covers(name: &str, policy_domain: &str) -> bool {
-    upwards(policy_domain).any(|ancestor| ancestor == name)
-}
-
 /// The name of a domain row, if the account has it.
 pub(super) async fn named(
     conn: &mut Conn<'_>,
@@ -144,51 +234,58 @@ pub(super) async fn named(
     Ok(name)
 }
 
-/// The account's row for the policy domain, or for its closest registered parent.
-async fn closest(
+/// The account's row of this name.
+async fn look_up(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     account: AccountId,
-    policy_domain: &str,
-) -> Result<Option<(DomainId, Box<str>)>, StoreError> {
-    for name in upwards(policy_domain) {
-        let key = (account, Box::from(name));
-        let domain = match memory.domains.get(&key) {
-            Some(domain) => *domain,
-            None => {
-                let row = conn
-                    .first(sql!("domain_by_name"), Args::default().int(account.0).text(name))
-                    .await?;
-                let domain = row.map(|row| row.int(0)).transpose()?.map(DomainId);
-                memory.domains.insert(key, domain);
-                domain
-            }
-        };
-        if let Some(domain) = domain {
-            return Ok(Some((domain, name.into())));
-        }
+    name: &str,
+) -> Result<Option<DomainId>, StoreError> {
+    let key = (account, Box::from(name));
+    if let Some(domain) = memory.domains.get(&key) {
+        return Ok(*domain);
     }
-    Ok(None)
+    let row = conn
+        .first(sql!("domain_by_name"), Args::default().int(account.0).text(name))
+        .await?;
+    let domain = row.map(|row| row.int(0)).transpose()?.map(DomainId);
+    memory.domains.insert(key, domain);
+    Ok(domain)
 }
 
-/// Adds the policy domain to the account; `None` if it is no name that can be registered.
-async fn add(
+/// The policy domains of the batch that are to be added to their accounts, each once.
+pub(super) async fn to_add(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
-    account: AccountId,
-    policy_domain: &str,
-    now: i64,
-    fresh: &(dyn Fn() -> FreshDomain + Sync),
-) -> Result<Option<(DomainId, Box<str>)>, StoreError> {
-    let Ok(name) = DomainName::parse(policy_domain) else {
-        return Ok(None);
-    };
-    if name.as_str() != policy_domain {
-        return Ok(None);
+    batch: &[NewMessage],
+) -> Result<Vec<(AccountId, DomainName, Millis)>, StoreError> {
+    learn(conn, memory, batch).await?;
+    let (mut names, mut seen) = (Vec::new(), HashSet::new());
+    for message in batch {
+        let Belonging::AddDomains(account) = message.belonging else {
+            continue;
+        };
+        for (_, new) in &message.reports {
+            let policy_domain = &*new.report.policy.domain;
+            // Not each time for one that is no name.
+            if !seen.insert((account, policy_domain)) {
+                continue;
+            }
+            if look_up(conn, memory, account, policy_domain).await?.is_some() {
+                continue;
+            }
+            let name = DomainName::parse(policy_domain).ok();
+            if let Some(name) = name.filter(|name| name.as_str() == policy_domain) {
+                names.push((account, name, message.received_at));
+            }
+        }
     }
-    let number = memory.domain_numbers.take(conn, "domain", 1).await?;
-    let fresh = fresh();
-    let new = NewDomain {
+    Ok(names)
+}
+
+/// A domain that is added on sight.
+pub(super) fn on_sight(name: DomainName, fresh: FreshDomain) -> NewDomain {
+    NewDomain {
         public_id: fresh.public_id,
         name,
         region: Region::EuWest1,
@@ -197,17 +294,5 @@ async fn add(
         click_tracking: false,
         custom_return_path: None,
         rua_token: fresh.rua_token,
-    };
-    let domain = match domains::insert(conn, number, account, &new, now).await? {
-        Some(domain) => domain,
-        // Another node was first.
-        None => {
-            let args = Args::default().int(account.0).text(policy_domain);
-            let row = conn.first(sql!("domain_by_name"), args).await?;
-            let row = row.ok_or_else(|| StoreError::damaged("domains", policy_domain, "was not kept"))?;
-            DomainId(row.int(0)?)
-        }
-    };
-    memory.domains.insert((account, policy_domain.into()), Some(domain));
-    Ok(Some((domain, policy_domain.into())))
+    }
 }

@@ -11,7 +11,7 @@ use super::super::sql::sql;
 use super::super::{NewMessage, StoreError, reports};
 use super::decide::{Decision, Decisions};
 use super::keep::Originals;
-use super::place::Names;
+use super::place::Placed;
 use super::{insert, report_of};
 
 /// A report whose records are kept anew.
@@ -67,7 +67,7 @@ pub(super) async fn restore(
     batch: &[NewMessage],
     decisions: &Decisions,
     restored: &[Restored],
-    names: &Names,
+    placed: &Placed,
     originals: &Originals,
 ) -> Result<(), StoreError> {
     if restored.is_empty() {
@@ -75,7 +75,7 @@ pub(super) async fn restore(
     }
     let mut again: Vec<&Decision> = restored.iter().map(|one| &decisions.all[one.nth]).collect();
     again.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
-    insert::insert_evidence_and_records(conn, memory, batch, &again, names).await?;
+    insert::insert_evidence_and_records(conn, memory, batch, &again, placed).await?;
     for one in restored {
         let decision = &decisions.all[one.nth];
         let message = &batch[decision.claim.message];

@@ -60,6 +60,19 @@ impl Moves {
         }
     }
 
+    /// Sums of a day come.
+    pub fn day(&mut self, domain: DomainId, day: Day, totals: &Totals, reports: i64, sources: Vec<SourceTotals>) {
+        let moved = self.days.entry((domain, day)).or_default();
+        moved.added.add(totals);
+        moved.reports += reports;
+        moved.add.extend(sources);
+    }
+
+    /// Sums of a facet come.
+    pub fn facet(&mut self, domain: DomainId, key: FacetKey, sums: &FacetSums) {
+        self.facets.entry((domain, key)).or_default().add(*sums, 1);
+    }
+
     /// Writes all.
     pub async fn apply(mut self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
         let rows: Vec<_> = self.days.iter().map(|(key, day)| (*key, day)).collect();

@@ -65,6 +65,32 @@ fn unclaimed_reports_count_once_their_domain_is_added() {
 }
 
 #[test]
+fn adding_a_domain_says_what_became_of_each_report_that_waited() {
+    let home = Home::new();
+    // Two that contradict each other, one of which came in two files, and one about a domain below.
+    home.file("1.xml", report("pair", 1));
+    home.file("2.xml", report("pair", 2));
+    home.file("3.xml", format!("\n{}", report("pair", 1)));
+    home.file("4.xml", report("other", 4).replace("example.com", "mail.example.com"));
+    import(&home, &["1.xml"]);
+    import(&home, &["2.xml", "3.xml", "4.xml"]);
+    let added = stdout(&home.run(&["domains", "add", "example.com"]).success());
+    let said = "2 reports that were unclaimed are counted now; 1 contradicts another report and is kept beside it without \
+                being counted; 1 was counted before and is not counted again.";
+    assert!(added.contains(said), "{added}");
+    let verified = stdout(&home.run(&["verify"]).success());
+    assert!(verified.contains("3 reports, 3 records, 5 messages"), "{verified}");
+    // A removal says where the reports go.
+    home.run(&["domains", "add", "mail.example.com"]).success();
+    let said = stdout(&home.run(&["domains", "remove", "mail.example.com"]).code(1));
+    assert!(said.contains("has 1 report; they move to example.com."), "{said}");
+    let said = stdout(&home.run(&["domains", "remove", "mail.example.com", "--yes"]).success());
+    assert!(said.contains("its reports are at example.com now"), "{said}");
+    let verified = stdout(&home.run(&["verify"]).success());
+    assert!(verified.contains("3 reports, 3 records, 5 messages"), "{verified}");
+}
+
+#[test]
 fn adding_domains_on_sight_claims_what_waited() {
     let home = Home::new();
     home.file("1.xml", report("one", 3));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::sample::{form, gzip, mail, zip};
 use super::{Ask, FAIL, PASS, Sample, TestApp};
+use tallymark::store::Permission;
 
 fn counts(taken: &Value) -> (usize, u64, usize) {
     let len = |name: &str| taken[name].as_array().unwrap().len();
@@ -130,6 +131,62 @@ async fn what_cannot_be_read_or_belongs_elsewhere_is_quarantined_and_said() {
     let taken = app.upload(&id, Sample::new("example.org", "r1", &[PASS]).xml()).await;
     assert_eq!(counts(&taken), (0, 0, 1), "{taken}");
     let stats = app.get(&format!("/domains/{id}/dmarc/stats")).await.expect(200);
+    assert_eq!(stats["total_messages"], 0);
+}
+
+#[tokio::test]
+async fn an_upload_is_counted_for_the_domain_it_is_about_and_says_so() {
+    let app = TestApp::start().await;
+    let (a, b) = (app.add_domain("a.example").await, app.add_domain("b.example").await);
+    for (about, name, id) in [("b.example", "b.example", &b), ("x.a.example", "a.example", &a)] {
+        let report = Sample::new(about, about, &[PASS]).xml();
+        let taken = app.upload(&a, report.clone()).await;
+        assert_eq!(counts(&taken), (1, 0, 0), "{taken}");
+        let said = &taken["reports"][0];
+        assert_eq!((&said["domain_id"], &said["domain_name"]), (&json!(id), &json!(name)));
+        assert_eq!(said["domain"], about);
+        assert_eq!(counts(&app.upload(&b, report).await), (0, 1, 0));
+    }
+    let taken = app.upload(&a, Sample::new("c.example", "3", &[PASS]).xml()).await;
+    let waits = &taken["quarantined"][0];
+    assert_eq!(
+        (&waits["kind"], &waits["policy_domain"]),
+        (&json!("unclaimed"), &json!("c.example"))
+    );
+    // A piece, and the whole of it.
+    let whole = Sample::new("b.example", "4", &[FAIL, PASS]).xml();
+    let whole = String::from_utf8_lossy(&whole).into_owned();
+    let (at, _) = whole.match_indices("<record>").nth(1).unwrap();
+    assert_eq!(
+        app.upload(&a, &whole[..at + 12]).await["reports"][0]["outcome"],
+        "stored"
+    );
+    assert_eq!(app.upload(&a, whole).await["reports"][0]["outcome"], "completed");
+}
+
+#[tokio::test]
+async fn a_key_bound_to_a_domain_hands_in_reports_of_no_other() {
+    let app = TestApp::start().await;
+    let (a, b) = (app.add_domain("a.example").await, app.add_domain("b.example").await);
+    let bound = app.key(Permission::FullAccess, Some(app.domain_id(&a).await)).await;
+    let upload = async |about: &str| {
+        let ask = Ask::new("POST", &format!("/domains/{a}/dmarc/reports")).key(&bound);
+        let xml = Sample::new(about, about, &[PASS]).xml();
+        app.send(ask.body("application/xml", xml)).await.expect(201)
+    };
+    assert_eq!(counts(&upload("x.a.example").await), (1, 0, 0));
+    for about in ["b.example", "c.example"] {
+        let taken = upload(about).await;
+        assert_eq!(counts(&taken), (0, 0, 1), "{taken}");
+        let aside = &taken["quarantined"][0];
+        assert_eq!(aside["reason"], "misaddressed");
+        let detail = aside["detail"].as_str().unwrap();
+        assert!(
+            detail.contains(about) && detail.contains("reports of a.example"),
+            "{detail}"
+        );
+    }
+    let stats = app.get(&format!("/domains/{b}/dmarc/stats")).await.expect(200);
     assert_eq!(stats["total_messages"], 0);
 }
 

@@ -89,7 +89,10 @@ async fn an_unclaimed_report_keeps_its_verdict_until_it_is_claimed() {
     world.dns.clear("rsa._domainkey.reporter.example");
     let other = new_domain("other.example");
     let other = world.store.add_domain(world.account.id, other, NOW).await.unwrap();
-    assert_eq!(world.intake.claim(world.account.id, other.id).await.unwrap(), 2);
+    assert_eq!(
+        world.intake.claim(world.account.id, other.id).await.unwrap().messages,
+        2
+    );
     let stats = world.store.stats(other.id, crate::store::ALL_DAYS).await.unwrap();
     assert_eq!(stats.totals.messages(), 7);
     assert_eq!(world.store.verify(&|_, _| {}).await.unwrap().discrepancies, []);

@@ -29,7 +29,7 @@ async fn what_is_no_good_report_is_kept_all_the_same() {
     let broken = b"Content-Type: application/gzip; name=a!example.com!1!2.xml.gz\r\n\r\nno gzip\r\n";
     for (message, reason) in [
         (&broken[..], None),
-        (&report("two", "elsewhere.example", 1), Some("misaddressed")),
+        (&report("two", "elsewhere.example", 1), Some("unclaimed")),
         (b"Subject: hello\r\n\r\nhello\r\n", None),
     ] {
         let reply = client.mail(&[&server.rua()], message).await;

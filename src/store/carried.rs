@@ -1,0 +1,392 @@
+//! Reports taken out of a domain's tables, with all that hangs on them, to be put under another domain.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::report::{ContentKey, Evidence, EvidenceKey, IdentityKey, Window};
+
+use super::db::{Args, Conn, Value};
+use super::memory::Memory;
+use super::message::{DayFigures, Figures};
+use super::records::{self, NewRow, PackedRecord};
+use super::schema::Kind;
+use super::sql::sql;
+use super::{AccountId, Authenticated, DomainId, ReportNo, StoreError, Totals, belonging, evidence, reports};
+
+/// The columns of `reports` in the order of the statements `report_whole` and `report_put`.
+const COLUMNS: [(&str, Kind); 34] = [
+    ("domain_id", Kind::Int),
+    ("report_no", Kind::Int),
+    ("content_key", Kind::Blob),
+    ("identity_key", Kind::Blob),
+    ("begin_at", Kind::Int),
+    ("end_at", Kind::Int),
+    ("counted", Kind::Int),
+    ("pass", Kind::Int),
+    ("fail", Kind::Int),
+    ("dkim_aligned", Kind::Int),
+    ("spf_aligned", Kind::Int),
+    ("none", Kind::Int),
+    ("quarantine", Kind::Int),
+    ("reject", Kind::Int),
+    ("records", Kind::Int),
+    ("records_kept", Kind::Int),
+    ("received_at", Kind::Int),
+    ("authenticated", Kind::Int),
+    ("arrivals", Kind::Int),
+    ("warnings", Kind::Int),
+    ("partial", Kind::Int),
+    ("org_key", Kind::Text),
+    ("org_name", Kind::Text),
+    ("email", Kind::Text),
+    ("report_id", Kind::Text),
+    ("policy", Kind::Text),
+    ("detail", Kind::Text),
+    ("original_digest", Kind::Blob),
+    ("provenance", Kind::Text),
+    ("original_no", Kind::Int),
+    ("policy_key", Kind::Blob),
+    ("piece_key", Kind::Blob),
+    ("sliced", Kind::Int),
+    ("records_since", Kind::Int),
+];
+
+/// Evidence by its numbers, which are of one domain each and of none other.
+pub(super) type Looked = HashMap<i64, Arc<Evidence>>;
+
+/// A domain row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub id: DomainId,
+    pub name: Box<str>,
+}
+
+/// A report with its records.
+#[derive(Debug, Clone)]
+pub(super) struct Carried {
+    values: Vec<Value>,
+    /// With the numbers of evidence of the domain that it was taken from.
+    pub records: Vec<PackedRecord>,
+    pub content: ContentKey,
+    pub identity: IdentityKey,
+    pub policy_domain: String,
+}
+
+impl Carried {
+    fn at(&self, column: &str) -> Option<&Value> {
+        let nth = COLUMNS.iter().position(|(name, _)| *name == column)?;
+        self.values.get(nth)
+    }
+
+    pub fn int(&self, column: &str) -> i64 {
+        match self.at(column) {
+            Some(Value::Int(Some(value))) => *value,
+            _ => 0,
+        }
+    }
+
+    fn opt_int(&self, column: &str) -> Option<i64> {
+        match self.at(column) {
+            Some(Value::Int(value)) => *value,
+            _ => None,
+        }
+    }
+
+    pub fn set(&mut self, column: &str, value: Value) {
+        if let Some(nth) = COLUMNS.iter().position(|(name, _)| *name == column) {
+            self.values[nth] = value;
+        }
+    }
+
+    pub fn set_int(&mut self, column: &str, value: i64) {
+        self.set(column, Value::Int(Some(value)));
+    }
+
+    pub fn no(&self) -> ReportNo {
+        ReportNo(self.int("report_no"))
+    }
+
+    pub fn counted(&self) -> bool {
+        self.int("counted") != 0
+    }
+
+    pub fn sliced(&self) -> bool {
+        self.int("sliced") != 0
+    }
+
+    pub fn cut(&self) -> bool {
+        self.int("partial") != 0
+    }
+
+    pub fn records_kept(&self) -> bool {
+        self.int("records_kept") != 0
+    }
+
+    pub fn authenticated(&self) -> Authenticated {
+        Authenticated::from_code(self.int("authenticated")).unwrap_or(Authenticated::Unknown)
+    }
+
+    pub fn original_no(&self) -> Option<ReportNo> {
+        self.opt_int("original_no").map(ReportNo)
+    }
+
+    pub fn original_digest(&self) -> Option<&[u8]> {
+        match self.at("original_digest") {
+            Some(Value::Blob(digest)) => digest.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub fn org_name(&self) -> Option<&str> {
+        match self.at("org_name") {
+            Some(Value::Text(name)) => name.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub fn window(&self) -> Window {
+        Window {
+            begin: self.int("begin_at"),
+            end: self.int("end_at"),
+        }
+    }
+
+    /// What its records add up to.
+    pub fn figures(&self, evidence: &Looked) -> (Totals, Vec<DayFigures>) {
+        let mut figures = Figures::new(self.window());
+        for record in &self.records {
+            let number = usize::try_from(record.evidence).unwrap_or(usize::MAX);
+            figures.add(record.source, record.verdict, record.count, number);
+        }
+        let summed = figures.finish(|number| evidence.get(&(number as i64)).map(|one| &**one));
+        (summed.totals, summed.days)
+    }
+
+    /// Gives it other records.
+    pub fn refill(&mut self, records: Vec<PackedRecord>, evidence: &Looked) {
+        self.records = records;
+        let (totals, _) = self.figures(evidence);
+        for (column, count) in [
+            ("pass", totals.pass),
+            ("fail", totals.fail),
+            ("dkim_aligned", totals.dkim_aligned),
+            ("spf_aligned", totals.spf_aligned),
+            ("none", totals.none),
+            ("quarantine", totals.quarantine),
+            ("reject", totals.reject),
+            ("records", self.records.len() as u64),
+        ] {
+            self.set_int(column, count.cast_signed());
+        }
+    }
+}
+
+/// Reads reports, and the evidence of their records.
+pub(super) async fn take(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    nos: &[ReportNo],
+    evidence: &mut Looked,
+) -> Result<Vec<Carried>, StoreError> {
+    let bind = |args: &mut Args, no: &ReportNo| {
+        args.push_int(domain.0);
+        args.push_int(no.0);
+    };
+    let mut taken = Vec::with_capacity(nos.len());
+    let mut places = HashMap::new();
+    let kinds = COLUMNS.map(|(_, kind)| kind);
+    for row in conn.bulk_all(sql!("report_whole"), nos, bind).await? {
+        let no = row.int(1)?;
+        let damaged = |what| StoreError::damaged("reports", no, what);
+        let content = ContentKey::from_slice(row.blob(2)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
+        let identity = IdentityKey::from_slice(row.blob(3)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let policy_domain = reports::policy_domain(&row.text(25)?).ok_or_else(|| damaged("policy is not readable"))?;
+        places.insert(no, taken.len());
+        taken.push(Carried {
+            values: row.values(&kinds)?,
+            records: Vec::new(),
+            content,
+            identity,
+            policy_domain,
+        });
+    }
+    let mut rows = Vec::new();
+    for row in conn.bulk_all(sql!("records_whole"), nos, bind).await? {
+        rows.push((row.int(0)?, row.int(1)?, row.blob(2)?.to_vec()));
+    }
+    rows.sort_unstable_by_key(|(no, first, _)| (*no, *first));
+    for (no, _, bytes) in rows {
+        let Some(&place) = places.get(&no) else { continue };
+        let records = &mut taken[place].records;
+        if !records::decode(&bytes, |record| records.push(record)) {
+            return Err(StoreError::damaged("records", no, "cannot be read"));
+        }
+    }
+    for carried in &taken {
+        records::look_up(conn, domain, &carried.records, evidence).await?;
+    }
+    Ok(taken)
+}
+
+/// Removes reports with their records.
+pub(super) async fn erase(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    domain: DomainId,
+    reports: &[&Carried],
+) -> Result<(), StoreError> {
+    let bind = |args: &mut Args, carried: &&Carried| {
+        args.push_int(domain.0);
+        args.push_int(carried.no().0);
+    };
+    conn.bulk(sql!("record_remove"), reports, bind).await?;
+    conn.bulk(sql!("report_remove"), reports, bind).await?;
+    for carried in reports.iter().filter(|carried| carried.sliced()) {
+        let args = Args::default().int(account.0).blob(&carried.identity.0);
+        conn.run(sql!("slice_remove"), args.int(domain.0).int(carried.no().0))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Records that are packed before they are written: bounds the memory.
+const PACKED_BYTES_MAX: usize = 1 << 20;
+
+/// Puts reports under a domain.
+pub(super) async fn put(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    to: &Place,
+    reports: &mut [Carried],
+    evidence: &Looked,
+) -> Result<(), StoreError> {
+    for carried in reports.iter_mut() {
+        carried.set_int("domain_id", to.id.0);
+        let key = belonging::policy_key(&carried.policy_domain, &to.name);
+        carried.set("policy_key", Value::Blob(key));
+    }
+    conn.bulk(sql!("report_put"), reports, |args, carried| {
+        carried.values.iter().for_each(|value| args.push(value));
+    })
+    .await?;
+    let is_slice =
+        |carried: &&Carried| carried.sliced() && !belonging::is_at_or_below(&carried.policy_domain, &to.name);
+    let slices: Vec<_> = reports.iter().filter(is_slice).collect();
+    conn.bulk(sql!("slice_add"), &slices, |args, carried| {
+        args.push_int(account.0);
+        args.push_blob(&carried.identity.0);
+        args.push_blob(&carried.content.0);
+        args.push_int(to.id.0);
+        args.push_int(carried.no().0);
+        args.push_blob(&belonging::turned(&carried.policy_domain));
+    })
+    .await?;
+    let numbers = intern(conn, memory, to, reports, evidence).await?;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    for carried in reports.iter() {
+        for (piece, nth) in carried.records.chunks(records::ROW_RECORDS).zip(0..) {
+            let renumbered = piece.iter().map(|record| PackedRecord {
+                evidence: numbers.get(&record.evidence).copied().unwrap_or_default(),
+                ..*record
+            });
+            let content = records::encode(renumbered);
+            bytes += content.len();
+            rows.push(NewRow {
+                domain: to.id,
+                no: carried.no().0,
+                first: nth * records::ROW_RECORDS as i64,
+                content,
+            });
+            if bytes >= PACKED_BYTES_MAX {
+                records::write(conn, &rows).await?;
+                rows.clear();
+                bytes = 0;
+            }
+        }
+    }
+    records::write(conn, &rows).await
+}
+
+/// The numbers that pieces of evidence have under a domain, by those that they had; what is not known there is added.
+async fn intern(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    to: &Place,
+    reports: &[Carried],
+    evidence: &Looked,
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let mut keys: HashMap<i64, EvidenceKey> = HashMap::new();
+    let mut known: HashMap<EvidenceKey, i64> = HashMap::new();
+    let mut unknown: HashMap<EvidenceKey, &Evidence> = HashMap::new();
+    for record in reports.iter().flat_map(|carried| &carried.records) {
+        if keys.contains_key(&record.evidence) {
+            continue;
+        }
+        let one = evidence.get(&record.evidence);
+        let one = one.ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
+        let key = EvidenceKey::of(one);
+        keys.insert(record.evidence, key);
+        match memory.evidence.get(&(to.id, key)) {
+            Some(number) => _ = known.insert(key, *number),
+            None => _ = unknown.insert(key, one),
+        }
+    }
+    let wanted: Vec<_> = unknown.keys().copied().collect();
+    let rows = conn.bulk_all(sql!("evidence_by_key"), &wanted, |args, key| {
+        args.push_int(to.id.0);
+        args.push_blob(&key.0);
+    });
+    for row in rows.await? {
+        let number = row.int(2)?;
+        let key = EvidenceKey::from_slice(row.blob(1)?)
+            .ok_or_else(|| StoreError::damaged("evidence", number, "key is not 16 bytes"))?;
+        known.insert(key, number);
+    }
+    unknown.retain(|key, _| !known.contains_key(key));
+    let first = memory.evidences.take(conn, "evidence", unknown.len()).await?;
+    let numbered: Vec<_> = unknown.iter().zip(first..).collect();
+    conn.bulk(sql!("evidence_add"), &numbered, |args, ((key, one), number)| {
+        args.push_int(to.id.0);
+        args.push_int(*number);
+        args.push_blob(&key.0);
+        args.push_blob(&evidence::encode(one, &to.name));
+    })
+    .await?;
+    known.extend(numbered.iter().map(|((key, _), number)| (**key, *number)));
+    memory
+        .evidence
+        .extend(known.iter().map(|(key, number)| ((to.id, *key), *number)));
+    let numbers = keys.iter().filter_map(|(old, key)| Some((*old, *known.get(key)?)));
+    Ok(numbers.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::db::Link;
+    use crate::store::{schema, sqlite};
+
+    /// A column that is added to the table and not carried would be lost when a report moves to another domain.
+    #[tokio::test]
+    async fn every_column_is_carried() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = sqlite::File::of(folder.path().join("t.sqlite"));
+        let mut link = Link::Sqlite(Box::new(file.migrate().await.unwrap()));
+        let tables = schema::tables(&mut Conn(&mut link)).await.unwrap();
+        let table = tables.iter().find(|table| table.name == "reports").unwrap();
+        let of_table: Vec<_> = table
+            .columns
+            .iter()
+            .map(|column| (&*column.name, column.kind))
+            .collect();
+        let mut carried = COLUMNS.to_vec();
+        carried.sort_by_key(|(name, _)| of_table.iter().position(|(of_table, _)| of_table == name));
+        assert_eq!(carried, of_table);
+        let names = COLUMNS.map(|(name, _)| name).join(", ");
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(one_line(sql!("report_whole")).contains(&format!("select {names} from reports")));
+        assert!(one_line(sql!("report_put")).contains(&format!("into reports ({names}) values")));
+    }
+}

@@ -1,0 +1,248 @@
+//! What is known of the texts that a batch's reports may meet, over all domain rows in which it may lie.
+//!
+//! A text is known by its contents within an account. It has one row, or, where it is sliced, one in each of several
+//! domains.
+
+use std::collections::BTreeSet;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::report::{ContentKey, IdentityKey, PieceKey};
+
+use super::super::db::{Args, Conn, Row};
+use super::super::sql::sql;
+use super::super::{AccountId, Authenticated, DomainId, NewMessage, ReportNo, StoreError};
+use super::place::{Claim, Placed};
+use super::report_of;
+
+/// A row of a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownRow {
+    pub domain: DomainId,
+    pub no: ReportNo,
+    pub sliced: bool,
+    /// Position in [`super::decide::Decisions::all`] if it came in this batch.
+    pub here: Option<usize>,
+}
+
+/// A text that is known by its keys.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub rows: Vec<KnownRow>,
+    pub content: ContentKey,
+    pub identity: IdentityKey,
+    pub counted: bool,
+    pub authenticated: Authenticated,
+    /// Its figures can still be recounted, so that it can win or lose.
+    pub records_kept: bool,
+    /// The text was cut off.
+    pub cut: bool,
+    pub arrivals: i64,
+    pub records: u64,
+    pub messages: u64,
+    /// Another text has taken its place.
+    pub replaced: bool,
+}
+
+impl Known {
+    pub fn no(&self) -> ReportNo {
+        self.rows.iter().map(|row| row.no).min().unwrap_or(ReportNo(0))
+    }
+}
+
+/// Everything known that the batch's reports may meet.
+#[derive(Default)]
+pub(super) struct Register {
+    pub texts: Vec<Known>,
+    by_content: HashMap<(AccountId, ContentKey), usize>,
+    by_identity: HashMap<(AccountId, IdentityKey), Vec<usize>>,
+    by_piece: HashMap<(AccountId, PieceKey), Vec<usize>>,
+}
+
+impl Register {
+    /// The text with these contents.
+    pub fn of_content(&self, account: AccountId, content: ContentKey) -> Option<usize> {
+        self.by_content.get(&(account, content)).copied()
+    }
+
+    /// The texts of an identity that stand.
+    pub fn of_identity(&self, account: AccountId, identity: IdentityKey) -> Vec<usize> {
+        let all = self.by_identity.get(&(account, identity));
+        let mut all: Vec<_> = all.into_iter().flatten().copied().collect();
+        all.retain(|&nth| !self.texts[nth].replaced);
+        all.sort_by_key(|&nth| self.texts[nth].no());
+        all
+    }
+
+    /// The texts without an id that may be pieces of one.
+    pub fn of_piece(&self, account: AccountId, piece: PieceKey) -> Vec<usize> {
+        let all = self.by_piece.get(&(account, piece));
+        let all = all.into_iter().flatten().copied();
+        all.filter(|&nth| !self.texts[nth].replaced).take(PIECES_MAX).collect()
+    }
+
+    /// Adds a text of this batch.
+    pub fn add(&mut self, account: AccountId, piece: Option<PieceKey>, known: Known) -> usize {
+        let nth = self.texts.len();
+        self.by_content.insert((account, known.content), nth);
+        self.by_identity.entry((account, known.identity)).or_default().push(nth);
+        if let Some(piece) = piece {
+            self.by_piece.entry((account, piece)).or_default().push(nth);
+        }
+        self.texts.push(known);
+        nth
+    }
+
+    /// Notes that another text has taken a text's place: its contents are unknown again.
+    pub fn replace(&mut self, account: AccountId, nth: usize) {
+        self.texts[nth].replaced = true;
+        self.by_content.remove(&(account, self.texts[nth].content));
+    }
+
+    /// Notes a row that was read.
+    fn found(&mut self, account: AccountId, row: &Row) -> Result<usize, StoreError> {
+        let no = ReportNo(row.int(3)?);
+        let damaged = |what| StoreError::damaged("reports", no, what);
+        let content = ContentKey::from_slice(row.blob(1)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
+        let identity = IdentityKey::from_slice(row.blob(2)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let known_row = KnownRow {
+            domain: DomainId(row.int(0)?),
+            no,
+            sliced: row.flag(8)?,
+            here: None,
+        };
+        let (records, messages) = (row.count(10)?, row.count(11)?);
+        if let Some(&nth) = self.by_content.get(&(account, content)) {
+            let text = &mut self.texts[nth];
+            if text.rows.iter().all(|known| known.no != no) {
+                text.rows.push(known_row);
+                text.counted |= row.flag(4)?;
+                text.records_kept &= row.flag(6)?;
+                text.records += records;
+                text.messages += messages;
+            }
+            return Ok(nth);
+        }
+        let known = Known {
+            rows: vec![known_row],
+            content,
+            identity,
+            counted: row.flag(4)?,
+            authenticated: row.checked(5, "is no verdict", Authenticated::from_code)?,
+            records_kept: row.flag(6)?,
+            cut: row.flag(7)?,
+            arrivals: row.int(9)?,
+            records,
+            messages,
+            replaced: false,
+        };
+        Ok(self.add(account, None, known))
+    }
+}
+
+/// Of texts without an id that begin alike, so many are compared.
+const PIECES_MAX: usize = 32;
+
+/// The domain rows that have slices of the sliced reports of a batch: in others than those that it is about now, too.
+pub(super) async fn slice_domains(
+    conn: &mut Conn<'_>,
+    batch: &[NewMessage],
+    claims: &[Claim],
+) -> Result<Vec<(AccountId, DomainId, ContentKey, IdentityKey)>, StoreError> {
+    let mut sliced: Vec<&Claim> = claims.iter().filter(|claim| claim.slice.is_some()).collect();
+    sliced.dedup_by_key(|claim| (claim.message, claim.report));
+    if sliced.is_empty() {
+        return Ok(Vec::new());
+    }
+    let by_identity = conn.bulk_all(sql!("slices_by_identity"), &sliced, |args, claim| {
+        args.push_int(claim.account.0);
+        args.push_blob(&report_of(batch, claim).identity.0);
+    });
+    let mut rows = by_identity.await?;
+    let by_content = conn.bulk_all(sql!("slices_by_content"), &sliced, |args, claim| {
+        args.push_int(claim.account.0);
+        args.push_blob(&report_of(batch, claim).content.0);
+    });
+    rows.extend(by_content.await?);
+    let mut domains = BTreeSet::new();
+    for row in rows {
+        let damaged = || StoreError::damaged("slices", "a row", "has a key that is not 16 bytes");
+        let identity = IdentityKey::from_slice(row.blob(2)?).ok_or_else(damaged)?;
+        let content = ContentKey::from_slice(row.blob(3)?).ok_or_else(damaged)?;
+        domains.insert((AccountId(row.int(0)?), DomainId(row.int(1)?), content, identity));
+    }
+    Ok(domains.into_iter().collect())
+}
+
+/// Reads what is known. `None` if slices lie in domains that are not `held`.
+pub(super) async fn register(
+    conn: &mut Conn<'_>,
+    batch: &[NewMessage],
+    placed: &Placed,
+    claims: &[Claim],
+    held: &[DomainId],
+) -> Result<Option<Register>, StoreError> {
+    let mut register = Register::default();
+    let mut accounts: HashMap<DomainId, AccountId> = HashMap::new();
+    let (mut contents, mut identities, mut pieces) = (Vec::new(), HashSet::new(), Vec::new());
+    for claim in claims {
+        let new = report_of(batch, claim);
+        let above = placed.above.get(&claim.domain).into_iter().flatten().copied();
+        for domain in std::iter::once(claim.domain).chain(above) {
+            accounts.insert(domain, claim.account);
+            contents.push((domain, new.content));
+            identities.insert((domain, new.identity));
+        }
+        pieces.extend(new.piece.map(|piece| (claim.domain, piece)));
+    }
+    if claims.iter().any(|claim| claim.slice.is_some()) {
+        for (account, domain, content, identity) in slice_domains(conn, batch, claims).await? {
+            if !held.contains(&domain) {
+                return Ok(None);
+            }
+            accounts.insert(domain, account);
+            contents.push((domain, content));
+            identities.insert((domain, identity));
+        }
+    }
+    contents.sort_unstable();
+    contents.dedup();
+    let rows = conn.bulk_all(sql!("report_by_content"), &contents, |args, (domain, content)| {
+        args.push_int(domain.0);
+        args.push_blob(&content.0);
+    });
+    for row in rows.await? {
+        let domain = DomainId(row.int(0)?);
+        let nth = register.found(account_of(&accounts, domain)?, &row)?;
+        // Whole groups are needed for every identity that may change: of the new ones, and of duplicates under another id.
+        identities.insert((domain, register.texts[nth].identity));
+    }
+    let mut identities: Vec<_> = identities.into_iter().collect();
+    identities.sort_unstable();
+    let rows = conn.bulk_all(sql!("report_by_identity"), &identities, |args, (domain, identity)| {
+        args.push_int(domain.0);
+        args.push_blob(&identity.0);
+    });
+    for row in rows.await? {
+        register.found(account_of(&accounts, DomainId(row.int(0)?))?, &row)?;
+    }
+    pieces.sort_unstable();
+    pieces.dedup();
+    for (domain, piece) in pieces {
+        let account = account_of(&accounts, domain)?;
+        let args = Args::default().int(domain.0).blob(&piece.0).int(PIECES_MAX as i64);
+        for row in conn.all(sql!("report_by_piece"), args).await? {
+            let nth = register.found(account, &row)?;
+            let known = register.by_piece.entry((account, piece)).or_default();
+            if !known.contains(&nth) {
+                known.push(nth);
+            }
+        }
+    }
+    Ok(Some(register))
+}
+
+fn account_of(accounts: &HashMap<DomainId, AccountId>, domain: DomainId) -> Result<AccountId, StoreError> {
+    let account = accounts.get(&domain).copied();
+    account.ok_or_else(|| StoreError::damaged("reports", domain, "another domain's row was read"))
+}

@@ -1,0 +1,541 @@
+//! Reports move within an account when a domain is added or removed, so that each lies where it belongs: see
+//! `belonging.rs`. The caller holds the rows of all domains that are named here.
+//!
+//! A report whose records have gone stays where it is when a domain below is added: its share of the day's sums is not
+//! known. It is found there all the same (`commit/register.rs`). When its domain is removed, the sums move as a whole.
+//!
+//! Linear in the reports that move, and a few at a time are in memory.
+
+use hashbrown::HashMap;
+
+use crate::report::{Day, ancestors};
+
+use super::belonging;
+use super::carried::{Carried, Looked, Place, erase, put, take};
+use super::commit::Moves;
+use super::db::{Args, Conn, Value};
+use super::facets::{FacetKey, FacetKind, FacetSums};
+use super::memory::Memory;
+use super::rollup::{self, Change};
+use super::sql::sql;
+use super::{AccountId, Authenticated, DomainId, ReportNo, Store, StoreError, reports};
+
+/// Reports that are carried at a time, and records; a larger report goes by itself.
+const REPORTS_AT_ONCE: usize = 64;
+const RECORDS_AT_ONCE: u64 = 50_000;
+/// Pieces of evidence that are remembered on the way.
+const EVIDENCE_MAX: usize = 50_000;
+
+/// The account's closest domain above a name.
+pub(super) async fn closest_above(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    name: &str,
+) -> Result<Option<Place>, StoreError> {
+    for above in ancestors(name) {
+        let args = Args::default().int(account.0).text(above);
+        if let Some(row) = conn.first(sql!("domain_by_name"), args).await? {
+            let (id, name) = (DomainId(row.int(0)?), above.into());
+            return Ok(Some(Place { id, name }));
+        }
+    }
+    Ok(None)
+}
+
+/// The domains that reports may leave when a domain of this name is added.
+pub(super) async fn givers(conn: &mut Conn<'_>, account: AccountId, name: &str) -> Result<Vec<DomainId>, StoreError> {
+    if let Some(above) = closest_above(conn, account, name).await? {
+        return Ok(vec![above.id]);
+    }
+    let slices = slices_about(conn, account, name).await?;
+    Ok(slices.iter().map(|(_, domain, _)| *domain).collect())
+}
+
+/// The slices of texts about names at or below this one: content key, domain, number.
+async fn slices_about(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    name: &str,
+) -> Result<Vec<(Vec<u8>, DomainId, ReportNo)>, StoreError> {
+    let range = belonging::at_or_below(name);
+    let args = Args::default().int(account.0).blob(&range.start).blob(&range.end);
+    let rows = conn.all(sql!("slices_of_policy"), args).await?;
+    let slice = |row: &super::db::Row| Ok((row.blob(0)?.to_vec(), DomainId(row.int(1)?), ReportNo(row.int(2)?)));
+    rows.iter().map(slice).collect()
+}
+
+/// Moves to a domain what belongs to it since it is there. False if that would take from domains that are not `held`.
+pub(super) async fn gather(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    to: &Place,
+    held: &[DomainId],
+) -> Result<bool, StoreError> {
+    let givers = givers(conn, account, &to.name).await?;
+    if !givers.iter().all(|giver| held.contains(giver)) {
+        return Ok(false);
+    }
+    let mut moving = Moving::new(account, to.clone());
+    let Some(from) = closest_above(conn, account, &to.name).await? else {
+        moving.unite_slices(conn, memory).await?;
+        return Ok(true);
+    };
+    let range = belonging::at_or_below(&to.name);
+    let whole = reports_about(conn, from.id, &range.start, &range.end).await?;
+    moving.carry(conn, memory, &from, &whole).await?;
+    // Slices of what is about names above the domain they are in: the records about the new one and below leave it.
+    for above in ancestors(&from.name) {
+        let begin = belonging::turned(above);
+        let mut end = begin.clone();
+        end.push(0);
+        let slices = reports_about(conn, from.id, &begin, &end).await?;
+        moving.split(conn, memory, &from, &slices).await?;
+    }
+    Ok(true)
+}
+
+/// Moves everything that a domain has to the one above it, before it is removed.
+pub(super) async fn hand_over(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    from: &Place,
+    to: &Place,
+) -> Result<(), StoreError> {
+    let mut moving = Moving::new(account, to.clone());
+    let mut after = 0;
+    loop {
+        let args = Args::default().int(from.id.0).int(after).int(1_000);
+        let rows = conn.all(sql!("reports_numbers"), args).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.int(0)?;
+        let numbers: Result<Vec<_>, StoreError> = rows.iter().map(numbered).collect();
+        moving.carry(conn, memory, from, &numbers?).await?;
+    }
+    moving.sums(conn, from.id).await
+}
+
+fn numbered(row: &super::db::Row) -> Result<(ReportNo, u64), StoreError> {
+    Ok((ReportNo(row.int(0)?), row.count(1)?))
+}
+
+async fn reports_about(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    begin: &[u8],
+    end: &[u8],
+) -> Result<Vec<(ReportNo, u64)>, StoreError> {
+    let args = Args::default().int(domain.0).blob(begin).blob(end);
+    let rows = conn.all(sql!("reports_of_policy"), args).await?;
+    let mut reports = rows.iter().map(numbered).collect::<Result<Vec<_>, _>>()?;
+    // In the order of arrival.
+    reports.sort_unstable();
+    Ok(reports)
+}
+
+/// A move to one domain.
+struct Moving {
+    account: AccountId,
+    to: Place,
+    evidence: Looked,
+}
+
+/// Pieces of a list, each of as many reports as are carried at a time.
+fn pieces(mut reports: &[(ReportNo, u64)]) -> Vec<Vec<ReportNo>> {
+    let mut pieces = Vec::new();
+    while !reports.is_empty() {
+        let (mut count, mut records) = (0, 0);
+        for (_, of_report) in reports.iter().take(REPORTS_AT_ONCE) {
+            if count > 0 && records + of_report > RECORDS_AT_ONCE {
+                break;
+            }
+            records += of_report;
+            count += 1;
+        }
+        let (piece, rest) = reports.split_at(count);
+        pieces.push(piece.iter().map(|(no, _)| *no).collect());
+        reports = rest;
+    }
+    pieces
+}
+
+impl Moving {
+    fn new(account: AccountId, to: Place) -> Self {
+        Self {
+            account,
+            to,
+            evidence: Looked::default(),
+        }
+    }
+
+    async fn take(
+        &mut self,
+        conn: &mut Conn<'_>,
+        domain: DomainId,
+        nos: &[ReportNo],
+    ) -> Result<Vec<Carried>, StoreError> {
+        if self.evidence.len() > EVIDENCE_MAX {
+            self.evidence.clear();
+        }
+        take(conn, domain, nos, &mut self.evidence).await
+    }
+
+    /// Moves reports from one domain to this one.
+    async fn carry(
+        &mut self,
+        conn: &mut Conn<'_>,
+        memory: &mut Memory,
+        from: &Place,
+        reports: &[(ReportNo, u64)],
+    ) -> Result<(), StoreError> {
+        for nos in pieces(reports) {
+            let taken = self.take(conn, from.id, &nos).await?;
+            let mut moves = Moves::default();
+            for carried in &taken {
+                self.figures(&mut moves, from.id, carried, Change::Subtract);
+            }
+            self.copy_originals(conn, from.id, &taken).await?;
+            erase(conn, self.account, from.id, &taken.iter().collect::<Vec<_>>()).await?;
+            remove_originals(conn, from.id, &taken).await?;
+            self.receive(conn, memory, taken, &mut moves).await?;
+            moves.apply(conn).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves the records that are about this domain from slices of one above it.
+    async fn split(
+        &mut self,
+        conn: &mut Conn<'_>,
+        memory: &mut Memory,
+        from: &Place,
+        slices: &[(ReportNo, u64)],
+    ) -> Result<(), StoreError> {
+        for nos in pieces(slices) {
+            let mut moves = Moves::default();
+            let (mut stay, mut go) = (Vec::new(), Vec::new());
+            for carried in self.take(conn, from.id, &nos).await? {
+                let (mut leaving, mut staying) = (Vec::new(), Vec::new());
+                for record in &carried.records {
+                    let evidence = self.evidence.get(&record.evidence);
+                    let header_from = evidence.and_then(|evidence| evidence.header_from.as_deref());
+                    let leaves = belonging::is_at_or_below(header_from.unwrap_or_default(), &self.to.name);
+                    if leaves { &mut leaving } else { &mut staying }.push(*record);
+                }
+                if leaving.is_empty() {
+                    continue;
+                }
+                self.figures(&mut moves, from.id, &carried, Change::Subtract);
+                self.copy_originals(conn, from.id, std::slice::from_ref(&carried))
+                    .await?;
+                erase(conn, self.account, from.id, &[&carried]).await?;
+                let mut leaver = carried.clone();
+                leaver.refill(leaving, &self.evidence);
+                if staying.is_empty() {
+                    remove_originals(conn, from.id, std::slice::from_ref(&carried)).await?;
+                } else {
+                    let number = memory.reports.take(conn, "report", 1).await?;
+                    leaver.set_int("report_no", number);
+                    let mut stayer = carried;
+                    stayer.refill(staying, &self.evidence);
+                    stay.push(stayer);
+                }
+                go.push(leaver);
+            }
+            for stayer in &stay {
+                self.figures(&mut moves, from.id, stayer, Change::Add);
+            }
+            put(conn, memory, self.account, from, &mut stay, &self.evidence).await?;
+            self.receive(conn, memory, go, &mut moves).await?;
+            moves.apply(conn).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves the slices of each text that is about this domain or a name below into one row.
+    async fn unite_slices(&mut self, conn: &mut Conn<'_>, memory: &mut Memory) -> Result<(), StoreError> {
+        let slices = slices_about(conn, self.account, &self.to.name).await?;
+        for text in slices.chunk_by(|a, b| a.0 == b.0) {
+            for (_, domain, no) in text {
+                let from = Place {
+                    id: *domain,
+                    name: Box::default(),
+                };
+                self.carry(conn, memory, &from, &[(*no, 0)]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what was carried here into this domain, where some of it may be already.
+    async fn receive(
+        &mut self,
+        conn: &mut Conn<'_>,
+        memory: &mut Memory,
+        carried: Vec<Carried>,
+        moves: &mut Moves,
+    ) -> Result<(), StoreError> {
+        let to = self.to.id;
+        let known = conn.bulk_all(sql!("report_by_content"), &carried, |args, carried| {
+            args.push_int(to.0);
+            args.push_blob(&carried.content.0);
+        });
+        let mut there = HashMap::new();
+        for row in known.await? {
+            there.insert(row.blob(1)?.to_vec(), ReportNo(row.int(3)?));
+        }
+        let mut identities: Vec<_> = carried.iter().map(|carried| carried.identity).collect();
+        let mut fresh = Vec::new();
+        for one in carried {
+            match there.get(&one.content.0[..]) {
+                None => fresh.push(one),
+                Some(&no) => {
+                    let known = self.take(conn, to, &[no]).await?.pop();
+                    let known = known.ok_or_else(|| StoreError::damaged("reports", no, "is missing"))?;
+                    self.figures(moves, to, &known, Change::Subtract);
+                    erase(conn, self.account, to, &[&known]).await?;
+                    fresh.push(self.united(known, one));
+                }
+            }
+        }
+        for one in &fresh {
+            self.figures(moves, to, one, Change::Add);
+        }
+        put(conn, memory, self.account, &self.to, &mut fresh, &self.evidence).await?;
+        identities.sort_unstable();
+        identities.dedup();
+        let rows = conn.bulk_all(sql!("report_by_identity"), &identities, |args, identity| {
+            args.push_int(to.0);
+            args.push_blob(&identity.0);
+        });
+        let mut groups: HashMap<Vec<u8>, Vec<ReportNo>> = HashMap::new();
+        for row in rows.await? {
+            let group = groups.entry(row.blob(2)?.to_vec()).or_default();
+            group.push(ReportNo(row.int(3)?));
+        }
+        for group in groups.values().filter(|group| group.len() > 1) {
+            self.settle(conn, group, moves).await?;
+        }
+        Ok(())
+    }
+
+    /// One row of two with the same contents.
+    fn united(&self, known: Carried, one: Carried) -> Carried {
+        let both_sliced = known.sliced() && one.sliced();
+        // Sums without records stay as they are; else the whole rather than a slice.
+        let keeps_known = !known.records_kept() && (known.counted() || !one.records_kept())
+            || known.records_kept() && (!known.sliced() || one.sliced() || !one.records_kept());
+        let (mut kept, other) = if keeps_known { (known, one) } else { (one, known) };
+        if both_sliced && kept.records_kept() && other.records_kept() {
+            let records = kept.records.iter().chain(&other.records).copied().collect();
+            kept.refill(records, &self.evidence);
+        }
+        let counted = kept.counted() || other.counted() && kept.records_kept();
+        kept.set_int("counted", counted.into());
+        kept.set_int("partial", (kept.cut() && other.cut()).into());
+        let arrivals = match both_sliced {
+            // Of the same arrivals.
+            true => kept.int("arrivals").max(other.int("arrivals")),
+            false => kept.int("arrivals") + other.int("arrivals"),
+        };
+        kept.set_int("arrivals", arrivals);
+        if other.authenticated() == Authenticated::Pass {
+            kept.set_int("authenticated", Authenticated::Pass.code());
+        }
+        kept
+    }
+
+    /// Of the reports of one identity the right one counts: see `commit/decide.rs`, which knows what came in between.
+    async fn settle(&mut self, conn: &mut Conn<'_>, group: &[ReportNo], moves: &mut Moves) -> Result<(), StoreError> {
+        let mut members = self.take(conn, self.to.id, group).await?;
+        members.sort_by_key(Carried::no);
+        let passed = |one: &Carried| one.authenticated() == Authenticated::Pass;
+        let whole = members.iter().any(|one| !one.cut());
+        let vouched = members.iter().any(|one| !one.cut() && passed(one));
+        // A piece is no statement beside the whole, unless it alone is vouched for.
+        let is_statement = |one: &Carried| !whole || !one.cut() || passed(one) && !vouched;
+        let pick = |wanted: &dyn Fn(&Carried) -> bool| {
+            let wanted = |one: &Carried| one.records_kept() && is_statement(one) && wanted(one);
+            let counted = members.iter().position(|one| one.counted() && wanted(one));
+            counted.or_else(|| members.iter().position(wanted))
+        };
+        let fixed = members.iter().position(|one| one.counted() && !one.records_kept());
+        let winner = fixed.or_else(|| pick(&passed)).or_else(|| pick(&|_| true));
+        for (nth, one) in members.iter().enumerate() {
+            let counts = Some(nth) == winner;
+            if one.counted() == counts || !one.records_kept() {
+                continue;
+            }
+            let args = Args::default().int(self.to.id.0).int(one.no().0).int(counts.into());
+            conn.run(sql!("report_set_counted"), args).await?;
+            let mut one = one.clone();
+            one.set_int("counted", 1);
+            let change = if counts { Change::Add } else { Change::Subtract };
+            self.figures(moves, self.to.id, &one, change);
+        }
+        Ok(())
+    }
+
+    /// Moves the roll-ups of a report, if it counts and can be recounted.
+    fn figures(&self, moves: &mut Moves, domain: DomainId, carried: &Carried, change: Change) {
+        if carried.counted() && carried.records_kept() {
+            let (_, days) = carried.figures(&self.evidence);
+            moves.report(domain, carried.window(), carried.org_name(), &days, change);
+        }
+    }
+
+    async fn copy_originals(&self, conn: &mut Conn<'_>, from: DomainId, reports: &[Carried]) -> Result<(), StoreError> {
+        for carried in reports {
+            if let Some(no) = carried.original_no() {
+                let args = Args::default().int(from.0).int(no.0);
+                if let Some(row) = conn.first(sql!("original_by_no"), args).await? {
+                    let args = Args::default().int(self.to.id.0).int(no.0);
+                    let args = args.int(row.int(0)?).blob(row.blob(1)?);
+                    conn.run(sql!("original_put"), args).await?;
+                }
+            }
+            if let Some(digest) = carried.original_digest() {
+                let args = Args::default().int(from.0).blob(digest);
+                if let Some(row) = conn.first(sql!("original_by_digest"), args).await? {
+                    let args = Args::default().int(self.to.id.0).blob(digest);
+                    let args = args.int(row.int(0)?).blob(row.blob(1)?);
+                    conn.run(sql!("original_by_digest_put"), args).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves all sums that a domain has left: those of reports whose records have gone.
+    async fn sums(&self, conn: &mut Conn<'_>, from: DomainId) -> Result<(), StoreError> {
+        let mut moves = Moves::default();
+        let always = || Args::default().int(from.0).int(i32::MIN.into()).int(i32::MAX.into());
+        for row in conn.all(sql!("daily_totals_range"), always()).await? {
+            let day = Day(i32::try_from(row.int(0)?).map_err(|_| damaged("daily_totals", from))?);
+            moves.day(self.to.id, day, &reports::totals(&row, 1)?, row.int(8)?, Vec::new());
+        }
+        let slots = rollup::slots(Day(i32::MIN), Day(i32::MAX));
+        let args = Args::default().int(from.0).int(*slots.start()).int(*slots.end());
+        for row in conn.all(sql!("daily_sources_range"), args).await? {
+            let mut sources = Vec::new();
+            let read = rollup::decode(row.blob(1)?, |address, totals| sources.push((address, *totals)));
+            if !read {
+                return Err(damaged("daily_sources", from));
+            }
+            let day = rollup::day_of(row.int(0)?).ok_or_else(|| damaged("daily_sources", from))?;
+            moves.day(self.to.id, day, &super::Totals::default(), 0, sources);
+        }
+        for row in conn.all(sql!("daily_facets_all"), Args::default().int(from.0)).await? {
+            let key = FacetKey {
+                kind: FacetKind::from_code(row.int(0)?).ok_or_else(|| damaged("daily_facets", from))?,
+                day: Day(i32::try_from(row.int(1)?).map_err(|_| damaged("daily_facets", from))?),
+                facet: row.text(2)?,
+                detail: row.text(3)?,
+            };
+            let sums = FacetSums {
+                pass: row.int(4)?,
+                fail: row.int(5)?,
+                reports: row.int(6)?,
+                until: row.opt_int(7)?.and_then(|day| i32::try_from(day).ok()).map(Day),
+            };
+            moves.facet(self.to.id, key, &sums);
+        }
+        moves.apply(conn).await
+    }
+}
+
+fn damaged(table: &'static str, domain: DomainId) -> StoreError {
+    StoreError::damaged(table, domain, "cannot be read")
+}
+
+/// Removes the originals of reports that have left a domain, unless others of it came in them.
+async fn remove_originals(conn: &mut Conn<'_>, from: DomainId, reports: &[Carried]) -> Result<(), StoreError> {
+    let mut numbers: Vec<_> = reports.iter().filter_map(Carried::original_no).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    conn.bulk(sql!("originals_unshared_remove"), &numbers, |args, no| {
+        args.push_int(from.0);
+        args.push_int(no.0);
+    })
+    .await
+}
+
+/// Reports of an earlier version that are looked at in one transaction.
+const NOTED_AT_ONCE: i64 = 10_000;
+
+impl Store {
+    /// Puts the reports of an earlier version where they belong, once. May be interrupted, and done by several nodes at
+    /// once.
+    pub(super) async fn fill_belonging(&self) -> Result<(), StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().text("belonging_missing");
+        let missing = Conn(&mut conn).first(sql!("counter_read"), args).await?;
+        if missing.map_or(Ok(0), |row| row.int(0))? == 0 {
+            return Ok(());
+        }
+        let rows = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
+        drop(conn);
+        let mut domains = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (id, name) = (DomainId(row.int(0)?), Box::<str>::from(row.text(2)?));
+            domains.push((AccountId(row.int(1)?), Place { id, name }));
+        }
+        if !domains.is_empty() {
+            tracing::info!("reports are put to the closest domain that they are about, once");
+        }
+        for (_, place) in &domains {
+            self.note_policies(place).await?;
+        }
+        // A domain gets from the one above it before it gives to those below.
+        domains.sort_by_key(|(_, place)| place.name.split('.').count());
+        for (account, place) in &domains {
+            let mut write = self.write().await?;
+            let (mut conn, memory) = write.parts();
+            memory.refresh(&mut conn).await?;
+            let Some(above) = closest_above(&mut conn, *account, &place.name).await? else {
+                write.commit().await?;
+                continue;
+            };
+            let held = conn.hold(vec![place.id, above.id]).await?;
+            if held.len() == 2 {
+                gather(&mut conn, memory, *account, place, &held).await?;
+            }
+            write.commit().await?;
+        }
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.run(sql!("belonging_done"), Args::default()).await?;
+        write.commit().await
+    }
+
+    async fn note_policies(&self, place: &Place) -> Result<(), StoreError> {
+        let mut after = 0;
+        loop {
+            let mut conn = self.read().await?;
+            let args = Args::default().int(place.id.0).int(after).int(NOTED_AT_ONCE);
+            let rows = Conn(&mut conn).all(sql!("reports_policies"), args).await?;
+            drop(conn);
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.int(0)?;
+            let mut noted = Vec::new();
+            for row in &rows {
+                let policy_domain = reports::policy_domain(&row.text(1)?);
+                // Nobody else is to wait for one that is damaged.
+                let key = policy_domain.and_then(|name| belonging::policy_key(&name, &place.name));
+                noted.extend(key.map(|key| (row.int(0), key)));
+            }
+            if noted.is_empty() {
+                continue;
+            }
+            let mut write = self.write().await?;
+            let (mut conn, _) = write.parts();
+            conn.hold(vec![place.id]).await?;
+            for (no, key) in noted {
+                let args = Args::default().int(place.id.0).int(no?).value(Value::Blob(Some(key)));
+                conn.run(sql!("report_set_policy"), args).await?;
+            }
+            write.commit().await?;
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- Every report lies where it belongs. Primary key.
+update counters set value = 0 where name = 'belonging_missing'

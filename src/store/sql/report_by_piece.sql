@@ -1,0 +1,5 @@
+-- Reports without an id that may be pieces of one text. Index reports_by_piece.
+select domain_id, content_key, identity_key, report_no, counted, authenticated, records_kept, partial, sliced, arrivals,
+    records, pass + fail
+from reports where domain_id = $1 and piece_key = $2
+order by piece_key, report_no limit $3
