@@ -155,11 +155,15 @@ pub(super) fn has_none<T>(list: &Told<T>, pagination: fn(&T) -> &Pagination) -> 
     matches!(list, Told::Answer(list) if pagination(list).total == 0)
 }
 
+const PRESETS: [(&str, &str); 4] = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")];
+
 /// The choice of days. `names` are the parameters that the choice keeps; what is wrong with the days is said below it.
 pub(super) fn range_form(base: &str, asked: &Asked, names: &[&str], wrong: Option<&Failure>) -> Markup {
     let chosen = asked
         .get("days")
         .or((asked.get("from").is_none() && asked.get("to").is_none()).then_some("30"));
+    // Of all domains at once the API answers for at most 92 days.
+    let presets = if base == "/" { &PRESETS[..3] } else { &PRESETS[..] };
     let preset = |days: &str| {
         let query = asked.with(names, &[("days", days), ("from", ""), ("to", ""), ("page", "")]);
         format!("{base}{query}")
@@ -167,8 +171,8 @@ pub(super) fn range_form(base: &str, asked: &Asked, names: &[&str], wrong: Optio
     html! {
         div .range {
             div .segments role="group" aria-label="Days" {
-                @for (days, title) in [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")] {
-                    a href=(preset(days)) aria-current=[(chosen == Some(days)).then_some("true")] { (title) }
+                @for (days, title) in presets {
+                    a href=(preset(days)) aria-current=[(chosen == Some(*days)).then_some("true")] { (title) }
                 }
             }
             form .inline method="get" action=(base) {

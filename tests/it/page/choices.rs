@@ -47,6 +47,13 @@ async fn the_days_are_kept_on_every_way_between_the_pages_of_a_domain() {
             }
         }
     }
+    // What the first page offers can be had.
+    for target in targets(session.get(&app, "/").await.text())
+        .iter()
+        .filter(|target| target.contains("days="))
+    {
+        assert_eq!(session.get(&app, target).await.status, 200, "{target}");
+    }
     let count = async |path: &str| {
         let page = session.get(&app, &format!("/view/{domain}/reports?{path}")).await;
         page.text().matches("data-label=\"Begin\"").count()
