@@ -206,8 +206,8 @@ fn calendar_day(text: &str) -> Option<i64> {
 
 fn is_weekday(text: &str) -> bool {
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let begins = |day: &&str| text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(day));
-    text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_alphabetic()) && days.iter().any(|day| begins(&day))
+    let begins = |day: &str| text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(day));
+    text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_alphabetic()) && days.iter().any(|day| begins(day))
 }
 
 fn month(text: &str) -> Option<i64> {

@@ -92,12 +92,10 @@ pub fn parse<R: Read>(
     parse_all(open, hints, limits, &mut |result| {
         first.get_or_insert(result);
     });
-    first.unwrap_or_else(|| {
-        Err(ParseError {
-            kind: ParseErrorKind::NotAReport,
-            offset: 0,
-        })
-    })
+    first.unwrap_or(Err(ParseError {
+        kind: ParseErrorKind::NotAReport,
+        offset: 0,
+    }))
 }
 
 /// Parses every report in the text that `open` gives, and calls `each` in their order, at least once: UTF-8, whatever a
