@@ -142,7 +142,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Ingest(args) => ingest::run(context, args, out).await,
             Command::Domains(command) => domains::run(context, command, out).await,
             Command::Ips(command) => ips::run(context, command, out).await,
-            Command::Keys(command) => keys::run(context, command, out).await,
+            Command::Keys(command) => Box::pin(keys::run(context, command, out)).await,
             Command::Accounts(command) => accounts::run(context, command, out).await,
             Command::Quarantine(command) => quarantine::run(context, command, out).await,
             Command::Admin(command) => admin::run(context, command, out).await,

@@ -95,7 +95,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
 async fn wait_for_clock(clock: &Clock) {
     let mut looks = 0_u32;
     while !clock::is_set(clock.now()) {
-        if looks % CLOCK_LOGGED_EVERY == 0 {
+        if looks.is_multiple_of(CLOCK_LOGGED_EVERY) {
             tracing::error!(
                 now = clock::format_instant(clock.now()),
                 "the clock of this machine is not set: nothing is served until it is"
