@@ -48,6 +48,7 @@ fn main() {
     println!("peak resident memory {:.0} MiB", peak_mebibytes());
 }
 
+#[expect(clippy::too_many_lines, reason = "the steps of one measurement, in their order")]
 async fn run(kind: Kind, server: Option<&Server>, records: usize) {
     let database = Database::make(kind, server).await;
     let store = Store::open(database.location.clone()).await.expect("a new database");

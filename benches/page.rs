@@ -96,6 +96,7 @@ async fn run(records: usize) {
     println!("peak resident memory {:.0} MiB", peak_mebibytes());
 }
 
+#[expect(clippy::too_many_lines, reason = "a script of another language is in it")]
 fn ask_all(address: SocketAddr, key: &str, id: &str) {
     let form = format!("key={key}");
     let head = "sec-fetch-site: same-origin\r\ncontent-type: application/x-www-form-urlencoded\r\n";

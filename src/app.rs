@@ -1,10 +1,12 @@
 //! Wiring: what is started in which order, and stopped in the other.
 
+mod accounts;
 mod claims;
 mod domain_options;
 mod jobs;
 mod mail;
 mod options;
+mod place;
 mod purge;
 mod sources;
 
@@ -32,10 +34,12 @@ use crate::store::{
     Account, ApiKey, Domain, DomainId, Location, NewDomain, NewKey, Permission, Region, Store, StoreError, TlsMode,
 };
 
+pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
 pub use jobs::{Jobs, Pace};
 pub use mail::Mail;
 pub use options::{process_limits, retention};
+pub use place::{ServerLock, is_there, not_opened};
 pub use purge::{Purge, Purging};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -88,7 +92,7 @@ impl App {
         let options = options::intake(&config, options::authenticator(&config));
         let store = Store::open_with(location.clone(), options::connections(&config))
             .await
-            .with_context(|| format!("database {location}"))?;
+            .map_err(|error| place::not_opened(&location, error))?;
         let metrics = Metrics::new();
         let domains = domain_options::domains(&config, &store).await?;
         if let Some(trouble) = &domains.key_trouble {
@@ -318,6 +322,18 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
     let mut random = [0; BYTES];
     getrandom::fill(&mut random).expect("a system without random numbers runs nothing that is secure");
     random
+}
+
+/// An error with its causes, each said once: many repeat the text of their own cause.
+pub fn reasons(error: &anyhow::Error) -> String {
+    let mut reasons = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !reasons.contains(&cause) {
+            let separator = if reasons.is_empty() { "" } else { ": " };
+            reasons += &format!("{separator}{cause}");
+        }
+    }
+    reasons
 }
 
 /// Reports say who writes to whom: the folder is for its owner alone.

@@ -19,7 +19,7 @@ pub const ENVIRONMENT_PREFIX: &str = "TALLYMARK__";
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("cannot read the settings file {path}: {source}", path = .path.display())]
     Read {
         /// The file asked for.
         path: PathBuf,

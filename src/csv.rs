@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use crate::report::Evidence;
+use crate::text::escaped;
 
 /// A line that is being written.
 #[derive(Debug, Default)]
@@ -12,10 +13,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// Adds a cell that cannot be a formula, and stays one cell whatever is in it.
+    /// Adds a cell that cannot be a formula, stays one cell and one line, and is safe on a terminal, whatever is in it.
     pub fn cell(&mut self, text: &str) {
         self.separate();
-        let quoted = text.contains(['"', ',', '\r', '\n', '\t']) || text.starts_with(' ') || text.ends_with(' ');
+        let text = &*escaped(text);
+        let quoted = text.contains(['"', ',']) || text.starts_with(' ') || text.ends_with(' ');
         if quoted {
             self.text.push('"');
         }
@@ -86,12 +88,11 @@ pub fn reasons(evidence: &Evidence) -> String {
     reasons.collect::<Vec<_>>().join("; ")
 }
 
-/// Would a spreadsheet compute it? Those that begin with = + - @ TAB or CR, also after white space and control
-/// characters that some programs skip, and in the wide forms that some take for the narrow ones.
+/// Whether a spreadsheet would compute it: a cell that begins with = + - @, also after white space that some programs
+/// skip, and in the wide forms that some take for the narrow ones. TAB, CR and what has no width are written out before.
 fn is_formula(text: &str) -> bool {
-    let skipped = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}');
     let starts = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
-    text.starts_with(['\t', '\r', '\n']) || text.trim_start_matches(skipped).starts_with(starts)
+    text.trim_start().starts_with(starts)
 }
 
 #[cfg(test)]
@@ -119,8 +120,16 @@ mod tests {
         check("plain text", "plain text");
         check("a,b", "\"a,b\"");
         check("say \"x\"", "\"say \"\"x\"\"\"");
-        check("a\r\nb", "\"a\r\nb\"");
+        check("a\r\nb", "a\\u{d}\\u{a}b");
         check(" a", "\" a\"");
+    }
+
+    #[test]
+    fn no_cell_moves_a_terminal() {
+        check("a\u{1b}[31mb", "a\\u{1b}[31mb");
+        check("a\u{9b}2Jb", "a\\u{9b}2Jb");
+        check("gnp.\u{202e}lmx", "gnp.\\u{202e}lmx");
+        check("\u{7f}, \u{e0041}", "\"\\u{7f}, \\u{e0041}\"");
     }
 
     #[test]
@@ -129,10 +138,11 @@ mod tests {
         check("+1", "'+1");
         check("-1", "'-1");
         check("@SUM(A1)", "'@SUM(A1)");
-        check("\t=1", "\"'\t=1\"");
-        check("\rx", "\"'\rx\"");
+        check("\t=1", "\\u{9}=1");
+        check("\rx", "\\u{d}x");
+        check("\u{a0}=1", "'\u{a0}=1");
         check(" =1", "\"' =1\"");
-        check("\u{feff}=1", "'\u{feff}=1");
+        check("\u{feff}=1", "\\u{feff}=1");
         check("\u{ff1d}1", "'\u{ff1d}1");
         check(
             "=HYPERLINK(\"http://x\",\"y\")",

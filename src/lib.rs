@@ -16,4 +16,5 @@ pub mod origin;
 pub mod page;
 pub mod report;
 pub mod store;
+pub mod text;
 pub mod unpack;

@@ -186,7 +186,7 @@ impl Node {
                 Ok(Err(error)) => {
                     tracing::error!(
                         job = name,
-                        error = format!("{error:#}"),
+                        error = super::reasons(&error),
                         "a job failed; it is tried again"
                     );
                     false

@@ -7,17 +7,14 @@ use anyhow::{Context as _, anyhow, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, options, random};
+use super::{App, Unnamed, add_default_account, options, random, unnamed_account};
 use crate::config::{Config, Folder, Imap, ImapAuth, ImapTls, Maildir, OauthGrant};
 use crate::health::Health;
 use crate::ingest::Belonging;
 use crate::origin::imap::{Grant, ImapSettings, OauthSettings, Protection, SignIn};
 use crate::origin::maildir::MaildirSettings;
 use crate::origin::sources::{Kind, Source, Sources};
-use crate::store::{Location, Mode, Store};
-
-/// What an installation without accounts gets, as an import makes it.
-const DEFAULT_ACCOUNT: &str = "default";
+use crate::store::{Location, Store};
 
 /// Sources that are being read.
 pub(super) struct Running {
@@ -121,21 +118,15 @@ impl App {
         let store: &Store = &self.store;
         if !name.is_empty() {
             let account = store.account_by_name(name).await?;
-            let account = account
-                .ok_or_else(|| anyhow!("no account named {name}: make one with `tallymark accounts add {name}`"))?;
+            let account = account.ok_or_else(|| {
+                anyhow!("no account named {name}: add it with `tallymark accounts add`, or correct its settings")
+            })?;
             return Ok(account.id);
         }
-        let accounts = store.accounts().await?;
-        match accounts.as_slice() {
-            [] => Ok(store
-                .add_account(DEFAULT_ACCOUNT, Mode::Live, self.clock.now())
-                .await?
-                .id),
-            [only] => Ok(only.id),
-            several => match several.iter().find(|account| account.name == DEFAULT_ACCOUNT) {
-                Some(account) => Ok(account.id),
-                None => bail!("which account? There are several: set account in its settings"),
-            },
+        match unnamed_account(store).await? {
+            Unnamed::One(account) => Ok(account.id),
+            Unnamed::Missing => Ok(add_default_account(store, &self.clock).await?.id),
+            Unnamed::Several(_) => bail!("which account? There are several: set account in its settings"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::Context;
+use super::advice;
 use super::text::{Align, Table};
 use crate::clock;
 use crate::store::{Mode, StoreError};
@@ -31,20 +32,29 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
     }
 }
 
+/// Whether an account can have this name: one that is safe to paste, and is no option.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['-', '.', '@'])
+}
+
 async fn add(context: Context, name: &str, mode: Mode, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-        anyhow::bail!("an account's name has 1 to 64 letters, digits, and - _ . @");
+    if !is_name(name) {
+        anyhow::bail!("an account's name has 1 to 64 letters, digits, and - _ . @, and begins with none of - . @");
     }
     let app = context.open().await?;
     match app.store.add_account(name, mode, app.clock.now()).await {
         Ok(account) => writeln!(
             out,
-            "account {} is there; its first key: `tallymark keys create --account {0}`",
-            account.name
+            "account {} is there; its first key: `{}`",
+            account.name,
+            advice::command(&format!("keys create --account {}", account.name))
         )?,
         Err(StoreError::Exists(_)) => {
-            anyhow::bail!("there is an account {name} already: `tallymark accounts list` shows all")
+            anyhow::bail!(
+                "there is an account {name} already: `{}` shows all",
+                advice::command("accounts list")
+            )
         }
         Err(error) => return Err(error.into()),
     }

@@ -3,28 +3,32 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 
-use crate::app::{self, App};
+use super::{accounts, advice};
+use crate::app::{self, App, DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::report::DomainName;
-use crate::store::{Account, Domain, Location, Mode, Store};
+use crate::store::{Account, Domain, Location, Store};
 
-/// The account that is made when nobody named one.
-const DEFAULT_ACCOUNT: &str = "default";
+/// Accounts that a question names.
+const NAMED_MAX: usize = 10;
 
 /// Settings and clock of this run.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub config: Config,
     pub clock: Clock,
+    /// Whether the command line named the folder of the database.
+    pub data_was_given: bool,
 }
 
 impl Context {
     /// Reads the settings; `data` from the command line wins.
     pub fn load(config: Option<&Path>, data: Option<PathBuf>) -> anyhow::Result<Self> {
         let mut config = Config::load(config)?;
+        let data_was_given = data.is_some();
         if let Some(data) = data {
             config.database.dir = data;
             config.database.url.clear();
@@ -32,6 +36,7 @@ impl Context {
         Ok(Self {
             config,
             clock: Clock::system(),
+            data_was_given,
         })
     }
 
@@ -61,47 +66,70 @@ impl Context {
     /// is most often a wrong folder.
     pub async fn open_existing(self) -> anyhow::Result<App> {
         if let Location::File(path) = app::database(&self.config)?
-            && !path.exists()
+            && !app::is_there(&path)?
         {
             bail!(
-                "there is no database at {}: import reports first (`tallymark import PATH`), \
-                 or say where it is with --data DIR",
-                path.display()
+                "there is no database at {}: import reports first (`{}`), or say where it is with --data DIR",
+                path.display(),
+                advice::command("import PATH")
             );
         }
         self.open().await
     }
 }
 
-/// The account called `name`, or the only one there is, or the one called `default`.
+/// The account called `name`; without a name the only one there is, or the one called `default`. That of the demo is
+/// meant without a name only if there is no other.
 pub(crate) async fn account(store: &Store, name: Option<&str>) -> anyhow::Result<Account> {
     if let Some(name) = name {
-        return store
-            .account_by_name(name)
-            .await?
-            .ok_or_else(|| anyhow!("no account named {name}: make one with `tallymark accounts add {name}`"));
+        return named(store, name).await;
     }
-    let accounts = store.accounts().await?;
-    match accounts.as_slice() {
-        [] => bail!("there is no account yet: make one with `tallymark accounts add NAME`"),
-        [only] => Ok(only.clone()),
-        several => several
-            .iter()
-            .find(|account| account.name == DEFAULT_ACCOUNT)
-            .cloned()
-            .with_context(|| {
-                let names: Vec<_> = several.iter().take(10).map(|account| account.name.as_str()).collect();
-                format!("which account? Say --account NAME; there are {}", names.join(", "))
-            }),
+    match unnamed_account(store).await? {
+        Unnamed::One(account) => Ok(account),
+        Unnamed::Several(accounts) => Err(which(&accounts)),
+        Unnamed::Missing => match store.account_by_name(DEMO_ACCOUNT).await? {
+            Some(demo) => Ok(demo),
+            None => bail!(
+                "there is no account yet: make one with `{}`",
+                advice::command("accounts add NAME")
+            ),
+        },
     }
 }
 
-/// As [`account`], but an installation without any account gets one.
+/// As [`account`], for what adds something: an installation without any account gets one, and the demo's is never meant
+/// without its name.
 pub(crate) async fn account_or_first(store: &Store, clock: &Clock, name: Option<&str>) -> anyhow::Result<Account> {
-    if name.is_none() && store.accounts().await?.is_empty() {
-        return Ok(store.add_account(DEFAULT_ACCOUNT, Mode::Live, clock.now()).await?);
+    if let Some(name) = name {
+        return named(store, name).await;
     }
-    account(store, name).await
+    match unnamed_account(store).await? {
+        Unnamed::One(account) => Ok(account),
+        Unnamed::Several(accounts) => Err(which(&accounts)),
+        Unnamed::Missing => Ok(add_default_account(store, clock).await?),
+    }
+}
+
+async fn named(store: &Store, name: &str) -> anyhow::Result<Account> {
+    store.account_by_name(name).await?.ok_or_else(|| {
+        let advice = match accounts::is_name(name) {
+            true => format!("make one with `{}`", advice::command(&format!("accounts add {name}"))),
+            false => format!("`{}` shows all", advice::command("accounts list")),
+        };
+        anyhow!("no account named {name}: {advice}")
+    })
+}
+
+fn which(accounts: &[Account]) -> anyhow::Error {
+    let names: Vec<_> = accounts.iter().take(NAMED_MAX).map(|account| &*account.name).collect();
+    let more = match accounts.len() - names.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    anyhow!(
+        "which account? Say --account NAME; there are {}{more}",
+        names.join(", ")
+    )
 }
 
 /// The account's domain with this name.
@@ -109,8 +137,9 @@ pub(crate) async fn domain(store: &Store, account: &Account, name: &str) -> anyh
     let parsed = domain_name(name)?;
     store.domain_by_name(account.id, &parsed).await?.ok_or_else(|| {
         anyhow!(
-            "account {} has no domain {parsed}: add it with `tallymark domains add {parsed}`",
-            account.name
+            "account {} has no domain {parsed}: `{}` shows all",
+            account.name,
+            advice::command("domains list")
         )
     })
 }

@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::Context;
 use super::context::{account, account_or_first, domain, domain_name};
 use super::text::{Align, Table, counted, escape};
+use super::{Context, advice};
 use crate::app::App;
 use crate::clock;
 use crate::domains::{DnsRecord, DomainNames, Purpose, ServiceNames, conflicts, rua_address};
 use crate::ingest::Claimed;
 use crate::report::DomainName;
 use crate::store::{Account, Domain, DomainStatus, Region, StoreError};
+use crate::text;
 
 /// Add, list and remove the domains whose reports are counted.
 #[derive(Debug, clap::Subcommand)]
@@ -140,7 +141,8 @@ async fn add(context: Context, name: &str, in_account: Option<&str>, out: &mut d
             writeln!(out, "Its _dmarc record must list: rua=mailto:{address}")?;
             writeln!(
                 out,
-                "What it publishes already must stay. To see the whole record: tallymark domains check {name}"
+                "What it publishes already must stay. To see the whole record: {}",
+                advice::command(&format!("domains check {name}"))
             )?;
         }
         None => write_advice(&app.names(), out)?,
@@ -318,7 +320,11 @@ async fn reseal(context: Context, out: &mut dyn Write) -> anyhow::Result<ExitCod
         let more = if lost.len() > LOST_NAMED { ", ..." } else { "" };
         let named: Vec<&str> = lost.iter().take(LOST_NAMED).map(String::as_str).collect();
         writeln!(out, "{count}, of {}{more}", named.join(", "))?;
-        writeln!(out, "To replace one: tallymark domains dkim-key --renew DOMAIN")?;
+        writeln!(
+            out,
+            "To replace one: {}",
+            advice::command("domains dkim-key --renew DOMAIN")
+        )?;
     }
     app.close().await;
     Ok(ExitCode::SUCCESS)
@@ -358,7 +364,11 @@ async fn remove(
                 Some(above) => writeln!(out, "they move to {above}.")?,
                 None => writeln!(out, "they go with it, for ever.")?,
             }
-            writeln!(out, "To do it: tallymark domains remove {} --yes", domain.name)?;
+            let mut command = format!("domains remove {} --yes", domain.name);
+            if let Some(account) = in_account.and_then(text::argument) {
+                command += &format!(" --account {account}");
+            }
+            writeln!(out, "To do it: {}", advice::command(&command))?;
             ExitCode::FAILURE
         }
         Step::Do => {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -21,8 +21,9 @@ use super::context::account_or_first;
 use super::progress::Progress;
 use crate::app::{App, claim_earlier_ones};
 use crate::ingest::{Belonging, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage};
-use crate::origin::files::{FileMessage, Unreadable};
+use crate::origin::files::{FileMessage, Unreadable, Walk};
 use crate::store::Millis;
+use crate::text::write_json;
 
 /// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,20 @@ pub struct Args {
     json: bool,
 }
 
+/// Paths that an error names.
+const UNREADABLE_NAMED_MAX: usize = 20;
+
 pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    // Before a database is made: a misspelt path must leave nothing behind.
+    if !has_files(&args.paths)? {
+        if args.json {
+            write_json(&Tally::default().json(), out)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "there is no file to import: nothing was done")?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let app = context.open().await?;
     let account = account_or_first(&app.store, &app.clock, args.account.as_deref()).await?;
     let belonging = if args.add_domains {
@@ -81,7 +95,8 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     tally.unclaimed_domains = app.store.unclaimed_names(account.id).await.unwrap_or_default();
 
     if args.json {
-        writeln!(out, "{}", tally.json())?;
+        write_json(&tally.json(), out)?;
+        writeln!(out)?;
     } else {
         write!(out, "{tally}")?;
     }
@@ -98,6 +113,25 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
 /// Windows that ended before this instant, unix seconds, are older than records are kept; `None` if these are kept for ever.
 fn oldest_kept(records_days: u32, now: Millis) -> Option<i64> {
     (records_days > 0).then(|| now.div_euclid(1_000) - i64::from(records_days) * 86_400)
+}
+
+/// Whether there is any file to read at or below the paths.
+///
+/// # Errors
+/// What cannot be read, if there is nothing else.
+fn has_files(paths: &[PathBuf]) -> anyhow::Result<bool> {
+    let mut unreadable: Vec<String> = Vec::new();
+    for found in Walk::new(paths) {
+        match found {
+            Ok(_) => return Ok(true),
+            Err(error) if unreadable.len() < UNREADABLE_NAMED_MAX => unreadable.push(format!("cannot read {error}")),
+            Err(_) => {}
+        }
+    }
+    if unreadable.is_empty() {
+        return Ok(false);
+    }
+    bail!("{}\nnothing was imported", unreadable.join("\n"));
 }
 
 /// Feeds every message to the intake, many at a time, in the order of the files; returns when all are answered.

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::process::ExitCode;
 
-use super::Context;
 use super::context::account_or_first;
 use super::text::{Align, Table};
+use super::{Context, advice};
 use crate::app::App;
 use crate::store::StoreError;
 
@@ -42,7 +42,11 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
         Command::List => list(&app, out).await?,
         Command::Remove { address } => {
             let removed = app.store.remove_ip(address, app.clock.now()).await?;
-            anyhow::ensure!(removed, "{address} is allocated to nobody");
+            anyhow::ensure!(
+                removed,
+                "{address} is allocated to nobody: `{}` shows all",
+                advice::command("ips list")
+            );
             writeln!(out, "{address} is allocated to nobody any more.")?;
         }
     }
@@ -54,7 +58,10 @@ async fn add(app: &App, address: IpAddr, in_account: Option<&str>, out: &mut dyn
     let account = account_or_first(&app.store, &app.clock, in_account).await?;
     let ip = match app.store.add_ip(account.id, address, app.clock.now()).await {
         Err(StoreError::Exists(_)) => {
-            anyhow::bail!("{address} is allocated already: `tallymark ips list` says to whom")
+            anyhow::bail!(
+                "{address} is allocated already: `{}` says to whom",
+                advice::command("ips list")
+            )
         }
         ip => ip?,
     };

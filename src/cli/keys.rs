@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 
-use super::Context;
-use super::context::{account, account_or_first, domain};
+use super::context::{account, account_or_first, domain_name};
 use super::text::{Align, Table};
+use super::{Context, advice};
 use crate::clock;
-use crate::store::{KeyId, Permission};
+use crate::store::{Account, Domain, KeyId, Permission, Store};
 
 /// Create, list and revoke API keys.
 #[derive(Debug, clap::Subcommand)]
@@ -89,7 +89,7 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
             let account = account_or_first(&app.store, &app.clock, in_account.as_deref()).await?;
             let domain = match for_domain {
                 None => None,
-                Some(name) => Some(domain(&app.store, &account, &name).await?.id),
+                Some(name) => Some(domain_to_add(&app.store, &account, &name).await?.id),
             };
             let (secret, key) = app.add_key(&account, &name, permission.into(), domain).await?;
             if quiet {
@@ -109,6 +109,16 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
         Command::Revoke { key, account } => revoke(context, &key, account.as_deref(), out).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The domain that a key is made for; one that is missing may be meant to be added.
+async fn domain_to_add(store: &Store, account: &Account, name: &str) -> anyhow::Result<Domain> {
+    let parsed = domain_name(name)?;
+    let domain = store.domain_by_name(account.id, &parsed).await?;
+    domain.with_context(|| {
+        let add = advice::command(&format!("domains add {parsed}"));
+        format!("account {} has no domain {parsed}: add it with `{add}`", account.name)
+    })
 }
 
 async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -159,16 +169,23 @@ async fn revoke(context: Context, text: &str, in_account: Option<&str>, out: &mu
             match (matching.next(), matching.next()) {
                 (Some(key), None) => key.id,
                 (Some(_), Some(_)) => {
-                    bail!("several keys begin with {prefix}: give the number from `tallymark keys list`")
+                    bail!(
+                        "several keys begin with {prefix}: give the number from `{}`",
+                        advice::command("keys list")
+                    )
                 }
-                (None, _) => bail!("no key in use begins with {prefix}: `tallymark keys list` shows all"),
+                (None, _) => bail!(
+                    "no key in use begins with {prefix}: `{}` shows all",
+                    advice::command("keys list")
+                ),
             }
         }
     };
     if !app.store.revoke_key(account.id, id, app.clock.now()).await? {
         bail!(
-            "account {} has no key {id} in use: `tallymark keys list` shows all",
-            account.name
+            "account {} has no key {id} in use: `{}` shows all",
+            account.name,
+            advice::command("keys list")
         );
     }
     writeln!(out, "key {id} is revoked")?;

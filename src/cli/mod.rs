@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod advice;
 mod completions;
 mod config;
 mod context;
@@ -25,6 +26,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use context::Context;
+
+use crate::app;
 
 /// DMARC aggregate report collector: who sends mail as you, and does it pass?
 #[derive(Debug, Parser)]
@@ -116,7 +119,7 @@ fn run_main(cli: Result<Cli, clap::Error>) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = out.flush();
-            let _ = writeln!(io::stderr(), "error: {}", text::escape_lines(&format!("{error:#}")));
+            let _ = writeln!(io::stderr(), "error: {}", text::escape_lines(&app::reasons(&error)));
             ExitCode::FAILURE
         }
     }
@@ -130,6 +133,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Config(command) => return config::run(command, cli.config.as_deref(), cli.data, out),
         _ => {}
     }
+    advice::remember(cli.config.as_deref(), cli.data.as_deref());
     let context = Context::load(cli.config.as_deref(), cli.data)?;
     if let Command::Parse(args) = cli.command {
         return parse::run(&context, &args, out);

@@ -1,5 +1,6 @@
 //! `tallymark quarantine`: the messages that became no counted report.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -9,9 +10,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 
-use super::Context;
 use super::context::account;
 use super::text::{Align, Table, count, counted, escape};
+use super::{Context, advice};
 use crate::app::App;
 use crate::clock;
 use crate::ingest::{Fate, Outcome};
@@ -156,8 +157,9 @@ async fn list(
         write!(out, "{table}")?;
         writeln!(
             out,
-            "{} in all; `tallymark quarantine show NO` says more",
-            counted(all, "message", "messages")
+            "{} in all; `{}` says more",
+            counted(all, "message", "messages"),
+            advice::command("quarantine show NO")
         )?;
     }
     Ok(ExitCode::SUCCESS)
@@ -165,7 +167,10 @@ async fn list(
 
 async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let Some(row) = app.store.set_aside_by_id(id).await? else {
-        bail!("there is no message {id}: `tallymark quarantine list` shows all");
+        bail!(
+            "there is no message {id}: `{}` shows all",
+            advice::command("quarantine list")
+        );
     };
     let mut line = |name: &str, value: &str| writeln!(out, "{name:<14} {}", escape(value));
     line("number", &row.id.to_string())?;
@@ -188,7 +193,10 @@ async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Wr
     if row.kind == SetAsideKind::Unclaimed
         && let Some(domain) = &row.policy_domain
     {
-        line("to count it", &format!("tallymark domains add {domain}"))?;
+        match advice::add_domain(domain) {
+            Ok(command) => line("to count it", &command)?,
+            Err(error) => line("to count it", &format!("no domain can be added: {domain} {error}"))?,
+        }
     }
     if let Some(path) = save {
         let bytes = app.store.set_aside_bytes(id).await?;
@@ -221,19 +229,29 @@ async fn replayable(app: &App) -> anyhow::Result<Vec<SetAsideId>> {
 }
 
 async fn replay(app: &App, ids: &[SetAsideId], out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let mut left = 0;
-    for &id in ids {
+    let (mut read, mut left, mut missing) = (0, 0, 0_u64);
+    let mut seen = HashSet::new();
+    for id in ids.iter().copied().filter(|&id| seen.insert(id)) {
         let Some(outcome) = app.intake.replay(id).await? else {
             writeln!(out, "{id}: there is no such message")?;
-            left += 1;
+            missing += 1;
             continue;
         };
+        read += 1;
         left += u64::from(!outcome.set_aside.is_empty());
         writeln!(out, "{id}: {}", outcome_line(&outcome))?;
     }
-    let replayed = counted(ids.len() as u64, "message", "messages");
-    writeln!(out, "{replayed} read again, {} still set aside", count(left))?;
-    Ok(if left == 0 {
+    let replayed = counted(read, "message", "messages");
+    match (read, missing) {
+        (0, 0) => writeln!(out, "there is nothing to read again")?,
+        (0, _) => writeln!(
+            out,
+            "nothing was read again: `{}` shows the numbers",
+            advice::command("quarantine list")
+        )?,
+        _ => writeln!(out, "{replayed} read again, {} still set aside", count(left))?,
+    }
+    Ok(if left == 0 && missing == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::Context;
-use crate::app::{App, Mail};
+use crate::app::{self, App, Mail, ServerLock};
 use crate::clock::{self, Clock};
 use crate::config::{Config, LogFormat, Role};
 
@@ -29,7 +29,8 @@ Examples:
 It stops on Ctrl-C and SIGTERM: running requests are answered, and what was taken in is stored.
 SIGHUP reads the certificate for mail again.")]
 pub struct Args {
-    /// Load reports of the last 30 days for example.com into an account `demo`, and print how to ask for them.
+    /// Load reports of the last 30 days for example.com into an account `demo`, and print how to ask for them. Without
+    /// --data its database has a folder of its own beside that of the settings.
     #[arg(long)]
     demo: bool,
     /// Address and port to listen on [default: 127.0.0.1:8080, or http.listen of the settings].
@@ -62,6 +63,11 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     if context.config.node.roles.is_empty() {
         bail!("node.roles is empty: this node would do nothing");
     }
+    if args.demo && !context.data_was_given {
+        let database = &mut context.config.database;
+        database.dir = demo::folder_beside(&database.dir);
+        database.url.clear();
+    }
     start_logging(&context.config)?;
     for note in context.config.notes() {
         tracing::warn!("{note}");
@@ -71,11 +77,14 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     // Before the database is touched: a port that is taken most often means that it runs already.
     let listener = listen(context.config.http.listen).await?;
     let address = listener.local_addr()?;
+    // Held to the end. Before the database is opened: the demo replaces what a running one shows.
+    let _lock = ServerLock::take(&app::database(&context.config)?)?;
+    let data = context.config.database.dir.clone();
     let app = context.open().await?;
     app.log_advice();
     if args.demo {
         let demo = demo::load(&app).await?;
-        write!(out, "{}", demo::welcome(&demo, address))?;
+        write!(out, "{}", demo::welcome(&demo, address, &data))?;
     } else {
         writeln!(out, "Listening on http://{address}")?;
     }

@@ -1,35 +1,9 @@
 //! Text for people: safe on a terminal, aligned, with readable numbers.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// Makes text from outside safe to show: what would move the cursor, colour the terminal, break a line or turn
-/// the reading direction is written out (`\u{1b}`). Everything a report says goes through here.
-pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if is_unsafe(c) {
-            safe.extend(c.escape_unicode());
-        } else {
-            safe.push(c);
-        }
-    }
-    Cow::Owned(safe)
-}
-
-/// As [`escape`], but line ends stay: for our own messages of several lines with text from outside in them.
-pub fn escape_lines(text: &str) -> String {
-    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
-}
-
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
+pub use crate::text::{escaped as escape, escaped_lines as escape_lines};
 
 /// A number with its thousands apart: `1,234,567`.
 pub fn count(number: u64) -> String {
@@ -122,14 +96,6 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
-        assert_eq!(escape("plain é 日本"), "plain é 日本");
-        assert_eq!(escape("a\x1b[31mb"), "a\\u{1b}[31mb");
-        assert_eq!(escape("a\r\nb\u{202e}c\u{9b}"), "a\\u{d}\\u{a}b\\u{202e}c\\u{9b}");
-        assert_eq!(escape_lines("a\x07\nb"), "a\\u{7}\nb");
-    }
 
     #[test]
     fn numbers_are_readable() {

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use super::Context;
 use super::progress::Progress;
-use super::text::{Align, Table, counted, escape};
+use super::text::{Align, Table, counted};
 use crate::store::Verified;
+use crate::text::write_json;
 
-/// Recount everything from the records and compare with every figure that is served.
+/// Check what is stored, recount every figure from the records, and compare.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit code 0 if all agrees, 1 if not. It only reads, and may run beside `tallymark serve`.")]
@@ -45,7 +46,8 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
             "not_recounted": verified.not_recounted,
             "discrepancies": discrepancies,
         });
-        writeln!(out, "{summary}")?;
+        write_json(&summary, out)?;
+        writeln!(out)?;
     } else {
         writeln!(
             out,
@@ -62,17 +64,21 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
                 counted(verified.not_recounted, "report", "reports"),
             )?;
         }
-        let mut table = Table::new(&[("domain", Align::Left), ("what differs", Align::Left)]);
+        let mut table = Table::new(&[("domain", Align::Left), ("what is wrong", Align::Left)]);
         for found in &verified.discrepancies {
-            table.row([escape(&found.domain).into_owned(), found.what.clone()]);
+            table.row([found.domain.clone(), found.what.clone()]);
         }
         if table.is_empty() {
             writeln!(out, "{}", all_agree(&verified))?;
         } else {
             writeln!(
                 out,
-                "{} differ:\n{table}",
-                counted(verified.discrepancies.len() as u64, "figure", "figures")
+                "{}:\n{table}",
+                counted(
+                    verified.discrepancies.len() as u64,
+                    "thing is wrong",
+                    "things are wrong"
+                )
             )?;
         }
     }

@@ -38,7 +38,10 @@ impl Config {
         let invalid = |error: &toml::de::Error| ConfigError::Invalid {
             path: path.to_owned(),
             line: line_of(text, error.span().map_or(0, |span| span.start)),
-            message: error.message().to_owned(),
+            message: named(
+                setting_at(text, error.span().map_or(0, |span| span.start)),
+                error.message(),
+            ),
         };
         let mut config: Self = toml::from_str(text).map_err(|error| invalid(&error))?;
         let mut table: toml::Table = toml::from_str(text).map_err(|error| invalid(&error))?;
@@ -214,6 +217,36 @@ pub(super) fn nearest_text(nearest: Option<&String>) -> String {
     }
 }
 
+/// The setting whose value the byte belongs to, if it is one's.
+fn setting_at(text: &str, at: usize) -> Option<String> {
+    let table = DeTable::parse(text).ok()?;
+    for (section, value) in table.get_ref() {
+        let tables = match value.get_ref() {
+            DeValue::Table(keys) => vec![keys],
+            DeValue::Array(entries) => entries.iter().filter_map(|entry| entry.get_ref().as_table()).collect(),
+            _ => Vec::new(),
+        };
+        let mut keys = tables.into_iter().flatten();
+        if let Some((key, _)) =
+            keys.find(|(key, value)| (key.span().start..value.span().end.max(key.span().end)).contains(&at))
+        {
+            return Some(join(section.get_ref(), key.get_ref()));
+        }
+        if value.span().contains(&at) || section.span().contains(&at) {
+            return Some(section.get_ref().to_string());
+        }
+    }
+    None
+}
+
+/// The complaint with the name of the setting that it is about, unless it has it.
+fn named(setting: Option<String>, message: &str) -> String {
+    match setting {
+        Some(setting) if !message.contains(&setting) => format!("{setting}: {message}"),
+        _ => message.to_owned(),
+    }
+}
+
 fn line_of(text: &str, at: usize) -> usize {
     text.as_bytes().iter().take(at).filter(|&&byte| byte == b'\n').count() + 1
 }
@@ -318,9 +351,39 @@ mod tests {
     #[test]
     fn a_wrong_value_names_file_and_line() {
         let error = read("[http]\n\nrate_burst = \"many\"\n").unwrap_err().to_string();
-        assert!(error.starts_with("t.toml:3: invalid type"), "{error}");
+        assert!(error.starts_with("t.toml:3: http.rate_burst: invalid type"), "{error}");
         let error = read("[http\n").unwrap_err().to_string();
         assert!(error.starts_with("t.toml:1: "), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_setting_wherever_it_stands() {
+        for (text, place) in [
+            (
+                "[http]\nlisten = [\"127.0.0.1:80\"]\n",
+                "t.toml:2: http.listen: invalid type: sequence",
+            ),
+            ("http = 3\n", "t.toml:1: http: invalid type"),
+            ("http.listen = 3\n", "t.toml:1: http.listen: "),
+            ("http = { rate_burst = true }\n", "t.toml:1: http.rate_burst: "),
+            ("[http]\nrate_burst = -1\n", "t.toml:2: http.rate_burst: "),
+            ("[log]\nformat = \"xml\"\n", "t.toml:2: log.format: "),
+            (
+                "[domains]\nrequired = [\n  \"dmarc\",\n  \"dmark\",\n]\n",
+                "t.toml:4: domains.required: ",
+            ),
+            ("[[folder]]\nname = \"a\"\npath = 3\n", "t.toml:3: folder.path: "),
+            (
+                "[[imap]]\nname = \"a\"\n[[imap]]\nport = \"x\"\n",
+                "t.toml:4: imap.port: ",
+            ),
+            ("[service]\nregions = 3\n", "t.toml:2: service.regions: "),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.starts_with(place), "{text}: {error}");
+            let named = place.split(": ").nth(1).unwrap();
+            assert_eq!(error.matches(named).count(), 1, "{error}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::records::{PolicyBody, RecordBody};
 use crate::clock::format_instant;
 use crate::store::ExportedRecord;
+use crate::text::write_json;
 
 /// A line.
 #[derive(Debug, Serialize)]
@@ -62,6 +63,6 @@ pub(super) fn write(out: &mut Vec<u8>, exported: &ExportedRecord) {
         },
         record: exported.record.as_ref().map(RecordBody::from),
     };
-    serde_json::to_writer(&mut *out, &line).expect("texts and numbers are always JSON, and memory takes them");
+    write_json(&line, out).expect("texts and numbers are always JSON, and memory takes them");
     out.push(b'\n');
 }

@@ -312,14 +312,17 @@ pub(super) fn with_allowance(mut response: Response, allowance: Option<Allowance
     response
 }
 
-/// A panic's message, escaped and cut: report text may be in it.
+/// How much of a panic's message is logged.
+const PANIC_BYTES_MAX: usize = 300;
+
+/// A panic's message, safe and cut: report text may be in it.
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    text[..text.floor_char_boundary(200)].escape_debug().to_string()
+    crate::text::shown(text, PANIC_BYTES_MAX).into_owned()
 }
 
 impl Client {

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{Request, Version};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::error::ApiError;
 use super::gate::Peer;
 use crate::clock::{self, Clock};
 
@@ -98,7 +102,12 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, stop: Can
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router, request.map(Body::new)).await) }
+        async move {
+            Ok::<_, Infallible>(match names_one_host(&request) {
+                true => answer(router, request.map(Body::new)).await,
+                false => ApiError::invalid_request("Name the host once, in one Host header").into_response(),
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -116,6 +125,22 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, stop: Can
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended badly");
     }
+}
+
+/// RFC 9112, 3.2: a request of HTTP/1.1 without a Host, or any with several, is refused; else we and a proxy before us could
+/// take it for two different ones. What it names is for a proxy to look at: we answer for every host.
+fn names_one_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().is_ok_and(is_host),
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// RFC 9110, 7.2: a name or an address, with or without a port; empty where the target has no authority.
+fn is_host(text: &str) -> bool {
+    text.is_empty() || (text.parse::<Authority>().is_ok() && !text.contains('@'))
 }
 
 async fn answer(router: Router, request: Request<Body>) -> axum::response::Response {

@@ -1,8 +1,11 @@
 //! `/healthz`, `/readyz`, `/metrics`: for whoever runs the service.
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -137,4 +140,17 @@ fn is_local(request: &Request) -> bool {
     let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
     peer_address(request.extensions()).is_loopback()
         && forwarded.iter().all(|name| !request.headers().contains_key(*name))
+        && request.headers().get_all(header::HOST).iter().all(names_this_machine)
+}
+
+/// Whether the client asks this machine by a name that no name server can give away: a page in a browser here, whose own
+/// name was made to point here (DNS rebinding), asks by that name.
+fn names_this_machine(host: &HeaderValue) -> bool {
+    let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+    host.is_some_and(|host| {
+        let name = host.host().trim_end_matches('.').to_ascii_lowercase();
+        let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        // RFC 6761, 6.3: these are always this machine.
+        name == "localhost" || name.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
+    })
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -297,8 +296,5 @@ impl Intake {
     }
 }
 
-/// By what a message is known again: the first 16 bytes of its SHA-256.
-pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
-    let full: [u8; 32] = Sha256::digest(bytes).into();
-    *full.first_chunk().expect("32 bytes begin with 16")
-}
+/// By what a message is known again.
+pub(super) use crate::store::message_digest as digest;

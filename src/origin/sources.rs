@@ -17,6 +17,7 @@ use crate::health::{Condition, Health, Trouble};
 use crate::ingest::{Belonging, Intake, IntakeError, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage, UNFETCHABLE};
 use crate::metrics::Metrics;
 use crate::store::{SetAsideKind, Store, StoreError};
+use crate::text;
 
 /// How long a lease lasts, and how often it is asked for and renewed. As for the background jobs.
 const LEASE: Duration = Duration::from_secs(40);
@@ -24,7 +25,7 @@ const LEASE_EVERY: Duration = Duration::from_secs(10);
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
 /// What a source says goes to the log up to so many characters.
-const LOGGED_CHARS_MAX: usize = 300;
+const LOGGED_BYTES_MAX: usize = 400;
 /// So often a message that cannot be had is tried.
 pub(super) const ATTEMPTS_MAX: u32 = 3;
 
@@ -372,19 +373,9 @@ fn back_off(nth: u32, random: u64) -> Duration {
     (pause * permille / 1_000).min(BACK_OFF_MAX)
 }
 
-/// Text of a stranger for the log: one line, not endless.
+/// A stranger's text for the log: one line, of bounded length.
 pub(super) fn capped(text: &str) -> String {
-    let mut capped = String::new();
-    for char in text.chars().take(LOGGED_CHARS_MAX) {
-        match char {
-            '"' | '\'' | '\\' => capped.push(char),
-            _ => capped.extend(char.escape_debug()),
-        }
-    }
-    if text.chars().nth(LOGGED_CHARS_MAX).is_some() {
-        capped.push_str("...");
-    }
-    capped
+    text::shown(text, LOGGED_BYTES_MAX).into_owned()
 }
 
 #[cfg(test)]
@@ -403,7 +394,7 @@ mod tests {
 
     #[test]
     fn what_a_stranger_says_is_one_short_line() {
-        assert_eq!(capped("a\r\nb\u{1b}[31m"), "a\\r\\nb\\u{1b}[31m");
-        assert!(capped(&"x".repeat(1_000_000)).len() < 400);
+        assert_eq!(capped("a\r\nb\u{1b}[31m"), "a\\u{d}\\u{a}b\\u{1b}[31m");
+        assert!(capped(&"x".repeat(1_000_000)).len() <= LOGGED_BYTES_MAX);
     }
 }

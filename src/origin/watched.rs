@@ -25,6 +25,7 @@ use super::places::{self, Number, Stamp};
 use super::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict, capped};
 use crate::health::Trouble;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
+use crate::text;
 
 /// Files that are read at once.
 const FILES_MAX: usize = 16;
@@ -459,7 +460,7 @@ fn put_away(path: &Path, file: &Taking, name: &OsString, reasons: &[String]) -> 
     }
     let text: String = reasons
         .iter()
-        .map(|reason| format!("{}\n", reason.escape_debug()))
+        .map(|reason| format!("{}\n", text::escaped(reason)))
         .collect();
     Ok(
         match places::write_new(&folder, to.file_name().unwrap_or(name), ".reason", &text) {

@@ -7,14 +7,15 @@ use maud::{Markup, html};
 use super::api::Failure;
 use super::data::Pagination;
 use super::query::Asked;
+use crate::text::{Piece, pieces};
 
 /// A text that somebody else wrote, kept from running into what is around it: escaped, isolated from the direction of the
 /// text beside it, and with what cannot be seen, or would turn the line around, written out.
 pub(super) fn hostile(text: &str) -> Markup {
     html! { bdi { @for piece in pieces(text) {
         @match piece {
-            Piece::Text(text) => { (text) }
-            Piece::Sign(sign) => { span .sign { (format_args!("U+{:04X}", u32::from(sign))) } }
+            Piece::Safe(text) => { (text) }
+            Piece::Unsafe(sign) => { span .sign { (format_args!("U+{:04X}", u32::from(sign))) } }
         }
     } } }
 }
@@ -34,42 +35,11 @@ pub(super) fn plain(text: &str) -> String {
         .fold(String::with_capacity(text.len()), |mut plain, piece| {
             // Writing to a String cannot fail.
             let _ = match piece {
-                Piece::Text(text) => plain.write_str(text),
-                Piece::Sign(sign) => write!(plain, "[U+{:04X}]", u32::from(*sign)),
+                Piece::Safe(text) => plain.write_str(text),
+                Piece::Unsafe(sign) => write!(plain, "[U+{:04X}]", u32::from(*sign)),
             };
             plain
         })
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Piece<'t> {
-    Text(&'t str),
-    Sign(char),
-}
-
-fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    for (at, sign) in text.char_indices().filter(|(_, sign)| is_unseen(*sign)) {
-        if at > start {
-            pieces.push(Piece::Text(&text[start..at]));
-        }
-        pieces.push(Piece::Sign(sign));
-        start = at + sign.len_utf8();
-    }
-    if start < text.len() {
-        pieces.push(Piece::Text(&text[start..]));
-    }
-    pieces
-}
-
-/// Control and format characters, of which the directional ones are the worst, and other signs that leave no trace.
-fn is_unseen(sign: char) -> bool {
-    sign.is_control()
-        || matches!(sign,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A stranger's word that is read as one, such as a selector: it breaks only where it is too long for any column.

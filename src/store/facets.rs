@@ -61,6 +61,17 @@ pub(super) struct FacetKey {
     pub detail: String,
 }
 
+/// For people, as `verify` tells it.
+impl std::fmt::Display for FacetKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { day, facet, detail, .. } = self;
+        match self.kind {
+            FacetKind::Reporter => write!(f, "{day}, reporter \"{facet}\""),
+            FacetKind::Signature => write!(f, "{day}, signatures of \"{facet}\" with selector \"{detail}\""),
+        }
+    }
+}
+
 /// Its messages and reports; what is taken away is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct FacetSums {
@@ -70,6 +81,17 @@ pub(super) struct FacetSums {
     /// Of the windows that begin on the day, the last day. It stays where a report is taken away: whichever report comes in
     /// its place has the same window.
     pub until: Option<Day>,
+}
+
+/// For people, as `verify` tells it.
+impl std::fmt::Display for FacetSums {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            pass, fail, reports, ..
+        } = self;
+        let plural = if *reports == 1 { "" } else { "s" };
+        write!(f, "{pass} passed and {fail} failed in {reports} report{plural}")
+    }
 }
 
 /// A report's messages of one day that were signed by one domain with one selector.

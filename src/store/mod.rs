@@ -21,6 +21,7 @@ mod facets;
 mod figures;
 mod ips;
 mod leases;
+mod log;
 mod mailboxes;
 mod memory;
 mod message;
@@ -38,6 +39,7 @@ mod rollup;
 mod schema;
 mod sessions;
 mod set_aside;
+mod soundness;
 mod source;
 mod sql;
 mod sqlite;
@@ -72,6 +74,7 @@ pub use postgres::Connections;
 pub use provenance::{PeerTls, Provenance, SignatureCheck, SpfCheck};
 pub use requests::{Begun, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
+pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 use sql::sql;
 pub use types::*;
@@ -136,6 +139,19 @@ impl From<rusqlite::Error> for StoreError {
             matches!(&error, rusqlite::Error::SqliteFailure(code, _) if sqlite::is_transient(code.extended_code));
         Self::of(error, transient)
     }
+}
+
+/// Looks at the log of an SQLite file before SQLite drops what it cannot read of it.
+fn rescue_log(database: &Path) -> Result<(), StoreError> {
+    let lost = log::rescue(database).map_err(|error| StoreError::Unavailable(error.into()))?;
+    if lost > 0 {
+        tracing::error!(
+            database = %database.display(),
+            commits = lost,
+            "the database's log is damaged: what these commits stored is gone; a copy of the log is beside the database"
+        );
+    }
+    Ok(())
 }
 
 /// What it means that the schema of the database named `path` could not be brought up to date.
@@ -261,6 +277,7 @@ impl Store {
     async fn connect(location: Location, connections: Connections) -> Result<Self, StoreError> {
         let (source, first, readers) = match location {
             Location::File(path) => {
+                rescue_log(&path)?;
                 let file = sqlite::File::of(path);
                 let writer = Link::Sqlite(Box::new(file.migrate().await?));
                 let readers = Readers::Sqlite(file.readers());

@@ -32,15 +32,18 @@ mod tests {
         "set_aside_count",
         "set_aside_counts",
         "set_aside_list",
+        "set_aside_message_all",
     ];
 
-    /// Statements that are led by the domain alone on purpose: they remove all that it has, or stop after a few rows.
-    const WHOLE_DOMAINS: [&str; 6] = [
+    /// Statements that are led by the domain alone on purpose: they remove or check all that it has, or stop after a few rows.
+    const WHOLE_DOMAINS: [&str; 8] = [
         "domain_clear_evidence",
         "domain_clear_originals",
         "domain_clear_originals_by_digest",
         "domain_clear_records",
         "domain_clear_reports",
+        "original_all",
+        "original_by_digest_all",
         "report_latest",
     ];
 

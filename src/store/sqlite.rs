@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,11 @@ pub(super) const BEGIN: &str = "begin immediate";
 pub(super) const BEGIN_SNAPSHOT: &str = "begin";
 /// Free pages back to the file system, some at a time.
 pub(super) const GIVE_BACK: &str = "pragma incremental_vacuum(2000)";
+
+/// Everything that is wrong with the file, up to a number of faults: structure, indices, constraints.
+pub(super) const INTEGRITY_CHECK: &str = "pragma integrity_check(100)";
+/// Which table or index begins at a page.
+pub(super) const AT_ROOT_PAGE: &str = "select name from sqlite_schema where rootpage = $1";
 
 /// Table, column, type, and place in the primary key from 1 on (else 0) of every column, in order.
 pub(super) const COLUMNS: &str = "select t.name, c.name, lower(c.type), c.pk from sqlite_schema as t \
@@ -210,6 +215,11 @@ impl Readers {
             back_to: Arc::clone(&self.idle),
             _permit: permit,
         })
+    }
+
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.file.0
     }
 
     /// Waits for those that are lent, and closes all.

@@ -225,6 +225,26 @@ pub struct Totals {
     pub reject: u64,
 }
 
+/// For people, as `verify` tells it.
+impl std::fmt::Display for Totals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            pass,
+            fail,
+            dkim_aligned,
+            spf_aligned,
+            none,
+            quarantine,
+            reject,
+        } = self;
+        write!(
+            f,
+            "{pass} passed and {fail} failed (DKIM aligned {dkim_aligned}, SPF aligned {spf_aligned}; no action {none}, \
+             quarantined {quarantine}, rejected {reject})"
+        )
+    }
+}
+
 /// What the carrying mail's own authentication says of a report: did it pass DMARC (RFC 9989) for the reporter's domain?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Authenticated {

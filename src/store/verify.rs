@@ -10,8 +10,9 @@ use crate::report::{Day, Spread, Window};
 use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
+use super::soundness;
 use super::sql::sql;
-use super::{Discrepancy, DomainId, Store, StoreError, Totals, Verified, doubles, reports, rollup};
+use super::{Discrepancy, DomainId, Readers, Store, StoreError, Totals, Verified, doubles, reports, rollup};
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;
@@ -32,16 +33,32 @@ struct Counted {
 }
 
 impl Store {
-    /// Recounts every figure from the records and compares, and looks for reports that count twice in an account. Reads one state of the database: what is written meanwhile
-    /// is not seen. `progress` gets (reports done, reports in all).
+    /// Recounts every figure from the records and compares, after it has looked whether the file is sound and what is kept
+    /// is what came, and looks for reports that count twice in an account. Reads one state of the database: what is written
+    /// meanwhile is not seen. `progress` gets (reports done, reports in all).
     ///
     /// Reports whose records were purged by retention keep their sums and are not recounted; their days are left out. A value
     /// that is damaged is listed with its table and row, and the rest is compared.
     pub async fn verify(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
         let mut conn = self.read().await?;
         conn.begin_snapshot().await?;
-        let verified = verify(&mut Conn(&mut conn), progress).await?;
+        let mut damage = soundness::damage(&mut Conn(&mut conn)).await?;
+        let mut is_file = false;
+        if let Readers::Sqlite(readers) = &self.readers {
+            damage.extend(soundness::damaged_logs(readers.path()));
+            is_file = true;
+        }
+        let mut verified = match verify(&mut Conn(&mut conn), progress).await {
+            // What cannot be read cannot be recounted: the damage is the answer.
+            Err(error @ (StoreError::Damaged { .. } | StoreError::Other(_))) if is_file => {
+                damage.push(soundness::not_recounted(&error));
+                Verified::default()
+            }
+            verified => verified?,
+        };
         conn.roll_back().await?;
+        damage.append(&mut verified.discrepancies);
+        verified.discrepancies = damage;
         Ok(verified)
     }
 }
@@ -152,7 +169,7 @@ async fn count_report(
     let totals = recount.totals;
     if totals != report.totals {
         let what = format!(
-            "report {}: its records say {totals:?}, its row says {:?}",
+            "report {}: its records say {totals}, its row says {}",
             report.no, report.totals
         );
         verified.discrepancies.push(Discrepancy {
@@ -239,7 +256,7 @@ async fn compare(
         let (expected, begun) = (counted.days.remove(&day), counted.reports.remove(&day));
         if totals != expected.unwrap_or_default() {
             found(format!(
-                "{day}: the records say {:?}, daily_totals {totals:?}",
+                "{day}: the records say {}, daily_totals says {totals}",
                 expected.unwrap_or_default()
             ));
         }
@@ -251,9 +268,7 @@ async fn compare(
         }
     }
     for (day, totals) in &counted.days {
-        found(format!(
-            "{day}: the records say {totals:?}, daily_totals has no such day"
-        ));
+        found(format!("{day}: the records say {totals}, daily_totals has no such day"));
     }
     let rows = conn.all(sql!("daily_sources_range"), always()).await?;
     let mut days: BTreeMap<Day, Vec<&[u8]>> = BTreeMap::new();
@@ -278,17 +293,26 @@ async fn compare(
             let expected = counted.sources.remove(&(day, address)).unwrap_or_default();
             if expected != totals {
                 found(format!(
-                    "{day}, source {address:?}: the records say {expected:?}, daily_sources {totals:?}"
+                    "{day}, {}: the records say {expected}, daily_sources says {totals}",
+                    source(address)
                 ));
             }
         }
     }
     for ((day, address), totals) in counted.sources.iter().filter(|(_, totals)| totals.messages() > 0) {
         found(format!(
-            "{day}, source {address:?}: the records say {totals:?}, daily_sources does not have it"
+            "{day}, {}: the records say {totals}, daily_sources does not have it",
+            source(*address)
         ));
     }
     compare_facets(conn, domain, &mut counted, &mut found).await
+}
+
+fn source(address: Option<IpAddr>) -> String {
+    address.map_or_else(
+        || "without a source address".to_owned(),
+        |address| format!("source {address}"),
+    )
 }
 
 async fn compare_facets(
@@ -310,14 +334,12 @@ async fn compare_facets(
         };
         let expected = counted.facets.remove(&key).unwrap_or_default();
         if !sums.are(&expected) && !counted.unknown.contains(&key.day) {
-            found(format!("{key:?}: the records say {expected:?}, daily_facets {sums:?}"));
+            found(format!("{key}: the records say {expected}, daily_facets says {sums}"));
         }
     }
     for (key, sums) in &counted.facets {
         if !FacetSums::default().are(sums) && !counted.unknown.contains(&key.day) {
-            found(format!(
-                "{key:?}: the records say {sums:?}, daily_facets does not have it"
-            ));
+            found(format!("{key}: the records say {sums}, daily_facets does not have it"));
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use super::sniff::{self, Format};
 use super::text::{Content, Meter, Raw, ReportText};
 use super::transfer;
 use super::zip;
+use crate::text::shown;
 use std::cell::Cell;
 
 const DETAIL_BYTES_MAX: usize = 200;
@@ -432,7 +433,7 @@ fn problem(path: &str, place: Place, reason: Reason, detail: &str) -> Problem {
         reason,
         detail: match detail {
             "" => reason.sentence().into(),
-            detail => label::safe(detail, DETAIL_BYTES_MAX).into(),
+            detail => shown(detail, DETAIL_BYTES_MAX).into(),
         },
         offset: place.offset,
     }

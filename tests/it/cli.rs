@@ -9,6 +9,8 @@ mod keeping;
 mod parse;
 mod places;
 mod settings;
+mod told;
+mod verify;
 
 use std::path::{Path, PathBuf};
 

@@ -17,6 +17,7 @@ pub struct Postfix {
 
 impl Postfix {
     /// Starts it with these further settings, made for its folder.
+    #[expect(clippy::too_many_lines, reason = "a settings file is in it")]
     pub fn start(settings: impl FnOnce(&Path) -> String) -> Self {
         let folder = tempfile::Builder::new().prefix("tallymark-postfix").tempdir().unwrap();
         // Its programs run as a user of their own.

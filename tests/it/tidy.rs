@@ -2,6 +2,7 @@
 //! that it must complain about.
 
 mod manifest;
+mod prose;
 mod rooms;
 mod source;
 mod sql;

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::super::Context;
 use super::super::progress::Progress;
 use super::super::text::{count, counted};
+use crate::app;
 use crate::store::{Location, Store};
 
 /// Copy everything into an empty database, of the other kind or the same.
@@ -31,7 +32,7 @@ pub struct Args {
 pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let (from, to) = (Location::parse(&args.from)?, Location::parse(&args.to)?);
     if let Location::File(path) = &from
-        && !path.exists()
+        && !app::is_there(path)?
     {
         bail!("there is no database at {}", path.display());
     }
@@ -40,10 +41,10 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     }
     let source = Store::open(from.clone())
         .await
-        .with_context(|| format!("database {from}"))?;
+        .map_err(|error| app::not_opened(&from, error))?;
     let target = Store::open_to_copy(to.clone())
         .await
-        .with_context(|| format!("database {to}"))?;
+        .map_err(|error| app::not_opened(&to, error))?;
     let progress = Progress::new(context.clock, "rows");
     let copied = source
         .copy_to(&target, &|done, all| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::cli::advice;
 use crate::cli::text::{count, counted, duration, escape};
 use crate::ingest::{Fate, Outcome};
 use crate::origin::files::Unreadable;
@@ -144,13 +145,10 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = |name: &str, number: u64, note: &str| -> fmt::Result {
-            let note = if number > 0 { note } else { "" };
-            writeln!(f, "{}", format!("{name:<22} {:>13}  {note}", count(number)).trim_end())
-        };
+        let mut line = |name: &str, number: u64, note: &str| line(f, name, number, note);
         let rate = |number: u64| format!("{:.0} a second", number as f64 / self.took.as_secs_f64().max(0.001));
         line("files", self.files, &format!("in {}", duration(self.took)))?;
-        line("messages", self.messages, &rate(self.messages))?;
+        line("mails and files read", self.messages, &rate(self.messages))?;
         line("reports stored", self.stored.reports, &rate(self.stored.reports))?;
         line("  records in them", self.stored.records, &rate(self.stored.records))?;
         line("  messages counted", self.stored.messages, "")?;
@@ -174,9 +172,27 @@ impl fmt::Display for Tally {
             self.conflicts,
             "same identity, other content: both kept, one counted",
         )?;
+        self.write_set_aside(f)?;
+        self.write_unreadable(f)?;
+        self.write_old(f)?;
+        self.write_unclaimed(f)
+    }
+}
+
+/// A number with its name, and with a note unless it is 0.
+fn line(f: &mut fmt::Formatter<'_>, name: &str, number: u64, note: &str) -> fmt::Result {
+    let note = if number > 0 { note } else { "" };
+    writeln!(f, "{}", format!("{name:<22} {:>13}  {note}", count(number)).trim_end())
+}
+
+impl Tally {
+    fn write_set_aside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (kind, note) in [
-            (SetAsideKind::Quarantined, "see: tallymark quarantine list"),
-            (SetAsideKind::Unclaimed, "about domains that nobody has added"),
+            (
+                SetAsideKind::Quarantined,
+                &*format!("see: {}", advice::command("quarantine list")),
+            ),
+            (SetAsideKind::Unclaimed, "about domains that were not added"),
             (SetAsideKind::Other, "mail without any aggregate report"),
         ] {
             let name = if kind == SetAsideKind::Other {
@@ -184,16 +200,24 @@ impl fmt::Display for Tally {
             } else {
                 kind.word()
             };
-            line(name, self.number(kind), note)?;
+            line(f, name, self.number(kind), note)?;
             let of_kind = self.set_aside.iter().filter(|((word, _), _)| *word == kind.word());
             for ((_, reason), number) in of_kind.filter(|_| kind != SetAsideKind::Unclaimed) {
-                line(&format!("  {}", escape(reason)), *number, "")?;
+                line(f, &format!("  {}", escape(reason)), *number, "")?;
             }
         }
-        line("unreadable files", self.unreadable, "")?;
+        Ok(())
+    }
+
+    fn write_unreadable(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        line(f, "unreadable files", self.unreadable, "")?;
         for named in &self.unreadable_named {
             writeln!(f, "  {}", escape(named))?;
         }
+        Ok(())
+    }
+
+    fn write_old(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.old.reports > 0 {
             let days = self.records_days;
             writeln!(
@@ -204,22 +228,44 @@ impl fmt::Display for Tally {
                 counted(self.old.records, "record", "records"),
             )?;
         }
-        if let Some(first) = self.unclaimed_domains.first() {
-            let shown: Vec<_> = self
-                .unclaimed_domains
-                .iter()
-                .take(10)
-                .map(|name| escape(name))
-                .collect();
-            let more = self.unclaimed_domains.len() - shown.len();
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            writeln!(f, "\nUnclaimed reports are about {}{more}.", shown.join(", "))?;
-            writeln!(f, "To count them: tallymark domains add {}", escape(first))?;
-            writeln!(f, "or, for all at once, import again with --add-domains")?;
+        Ok(())
+    }
+
+    fn write_unclaimed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.unclaimed_domains.first() else {
+            return Ok(());
+        };
+        let shown: Vec<_> = self
+            .unclaimed_domains
+            .iter()
+            .take(10)
+            .map(|name| escape(name))
+            .collect();
+        let more = self.unclaimed_domains.len() - shown.len();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        writeln!(f, "\nUnclaimed reports are about {}{more}.", shown.join(", "))?;
+        match self
+            .unclaimed_domains
+            .iter()
+            .find_map(|name| advice::add_domain(name).ok())
+        {
+            Some(command) => {
+                writeln!(f, "To count them: {command}")?;
+                writeln!(f, "or, for all at once, import again with --add-domains")?;
+            }
+            None => {
+                let why = advice::add_domain(first).err().map(|error| error.to_string());
+                let why = why.unwrap_or_default();
+                writeln!(
+                    f,
+                    "No such domain can be added, so they stay unclaimed: {} {why}",
+                    escape(first)
+                )?;
+            }
         }
         Ok(())
     }

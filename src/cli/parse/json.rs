@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::ingest::{ParsedLeaf, Processed};
 use crate::report::{Evidence, Record, Report};
+use crate::text::write_json;
 
 /// Writes one line.
 pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Result<()> {
@@ -21,7 +22,7 @@ pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Resu
             .collect(),
         other: (processed.reports.is_empty() && processed.problems.is_empty()).then_some(processed.other),
     };
-    serde_json::to_writer(&mut *out, &message)?;
+    write_json(&message, out)?;
     writeln!(out)
 }
 

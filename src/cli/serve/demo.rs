@@ -2,19 +2,21 @@
 
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::super::text::{count, counted};
-use crate::app::App;
+use super::super::text::{count, counted, escape};
+use crate::app::{App, DEMO_ACCOUNT};
 use crate::ingest::{Belonging, Fate, RawMessage};
 use crate::report::{Day, DomainName};
-use crate::store::{Account, Domain, Mode, Permission};
+use crate::store::{Account, Domain, Mode, NewDomain, Permission};
 use crate::unpack;
 
-const ACCOUNT: &str = "demo";
 const DOMAIN: &str = "example.com";
 const KEY_NAME: &str = "demo";
+/// Keys of the demo that are valid at the same time.
+const KEYS_MAX: usize = 10;
 
 macro_rules! fixtures {
     ($($name:literal),+ $(,)?) => {
@@ -48,18 +50,14 @@ pub struct Demo {
     messages: u64,
 }
 
-/// Makes account, key and domain, and loads the reports. What an earlier demo left is replaced, so that starting it
-/// again on another day counts nothing twice.
+/// Makes account, key and domain, and loads the reports. The reports of an earlier demo are replaced, so that starting it
+/// again on another day counts nothing twice. Its keys and the domain's id stay, so that what was pasted still works.
 pub async fn load(app: &App) -> anyhow::Result<Demo> {
-    let account = match app.store.account_by_name(ACCOUNT).await? {
+    let account = match app.store.account_by_name(DEMO_ACCOUNT).await? {
         Some(account) => account,
-        None => app.store.add_account(ACCOUNT, Mode::Live, app.clock.now()).await?,
+        None => app.store.add_account(DEMO_ACCOUNT, Mode::Live, app.clock.now()).await?,
     };
-    for key in app.store.keys(account.id).await? {
-        if key.name == KEY_NAME && key.revoked_at.is_none() {
-            app.store.revoke_key(account.id, key.id, app.clock.now()).await?;
-        }
-    }
+    revoke_oldest(app, &account).await?;
     let (secret, _) = app.add_key(&account, KEY_NAME, Permission::FullAccess, None).await?;
     let domain = fresh_domain(app, &account).await?;
     let mut demo = Demo {
@@ -94,8 +92,21 @@ pub async fn load(app: &App) -> anyhow::Result<Demo> {
     Ok(demo)
 }
 
+/// The folder of a demo that was told none: beside that of the settings, so that invented reports never lie among real
+/// ones.
+pub fn folder_beside(data: &Path) -> PathBuf {
+    match data.file_name() {
+        Some(name) => {
+            let mut name = name.to_owned();
+            name.push("-demo");
+            data.with_file_name(name)
+        }
+        None => data.join("demo"),
+    }
+}
+
 /// What is printed: each line can be pasted.
-pub fn welcome(demo: &Demo, address: SocketAddr) -> String {
+pub fn welcome(demo: &Demo, address: SocketAddr, data: &Path) -> String {
     let Demo { key, domain_id, .. } = demo;
     let address = reachable(address);
     let curl = format!("curl -s -H 'Authorization: Bearer {key}' 'http://{address}/domains/{domain_id}/dmarc");
@@ -114,10 +125,12 @@ Who sends as {DOMAIN}:
 The reports, newest first:
   {curl}/reports?per_page=5'
 
+The demo is in {}, apart from your own reports; remove that folder to be rid of it.
 Ctrl-C stops it. To count your own reports: tallymark import --add-domains PATH
 ",
         counted(demo.reports, "report", "reports"),
         count(demo.messages),
+        escape(&data.display().to_string()),
     )
 }
 
@@ -132,14 +145,40 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// Keys of earlier demos stay valid, but not any number of them: no one knows the secret of one whose start was forgotten.
+async fn revoke_oldest(app: &App, account: &Account) -> anyhow::Result<()> {
+    let keys = app.store.keys(account.id).await?;
+    let in_use = keys
+        .iter()
+        .filter(|key| key.name == KEY_NAME && key.revoked_at.is_none());
+    let mut in_use: Vec<_> = in_use.map(|key| key.id).collect();
+    in_use.sort_unstable();
+    let too_many = (in_use.len() + 1).saturating_sub(KEYS_MAX);
+    for id in in_use.into_iter().take(too_many) {
+        app.store.revoke_key(account.id, id, app.clock.now()).await?;
+    }
+    Ok(())
+}
+
 async fn fresh_domain(app: &App, account: &Account) -> anyhow::Result<Domain> {
     let name = DomainName::parse(DOMAIN).context("the demo's own domain")?;
-    if let Some(old) = app.store.domain_by_name(account.id, &name).await? {
-        app.store
-            .remove_domain(account.id, &old.public_id, app.clock.now())
-            .await?;
-    }
-    Ok(app.add_domain(account, name).await?)
+    let Some(old) = app.store.domain_by_name(account.id, &name).await? else {
+        return Ok(app.add_domain(account, name).await?);
+    };
+    app.store
+        .remove_domain(account.id, &old.public_id, app.clock.now())
+        .await?;
+    let again = NewDomain {
+        public_id: old.public_id,
+        name,
+        region: old.region,
+        tls_mode: old.tls_mode,
+        open_tracking: old.open_tracking,
+        click_tracking: old.click_tracking,
+        custom_return_path: old.custom_return_path,
+        rua_token: old.rua_token,
+    };
+    Ok(app.store.add_domain(account.id, again, app.clock.now()).await?)
 }
 
 /// The report texts in the files.
@@ -197,6 +236,18 @@ mod tests {
             ("192.0.2.1:80", "192.0.2.1:80"),
         ] {
             assert_eq!(reachable(listening.parse().unwrap()).to_string(), told);
+        }
+    }
+
+    #[test]
+    fn a_demo_is_beside_the_folder_of_the_settings() {
+        for (data, demo) in [
+            ("./tallymark-data", "./tallymark-data-demo"),
+            ("/var/lib/tallymark/", "/var/lib/tallymark-demo"),
+            (".", "./demo"),
+            ("/", "/demo"),
+        ] {
+            assert_eq!(folder_beside(Path::new(data)), Path::new(demo));
         }
     }
 

@@ -304,12 +304,10 @@ fn tags(text: &str) -> impl Iterator<Item = Result<(String, &str), &str>> {
     })
 }
 
-/// Something that a stranger wrote, short enough for a sentence.
+/// How much of a stranger's text a sentence quotes.
+const QUOTED_BYTES_MAX: usize = 120;
+
+/// A stranger's text, safe and short enough for a sentence.
 fn quoted(text: &str) -> String {
-    let short: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
-    if short.len() < text.len() {
-        format!("\u{201c}{short}\u{2026}\u{201d}")
-    } else {
-        format!("\u{201c}{short}\u{201d}")
-    }
+    format!("\u{201c}{}\u{201d}", crate::text::shown(text, QUOTED_BYTES_MAX))
 }

@@ -76,7 +76,7 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Needs it SMTPUTF8?
+    /// Whether it is ASCII throughout: any other needs SMTPUTF8 (RFC 6531, 3.2).
     pub fn is_ascii(&self) -> bool {
         self.local.is_ascii() && self.domain.is_ascii()
     }

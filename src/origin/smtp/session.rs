@@ -1,7 +1,6 @@
 //! One connection: the engine with a socket, a clock and the intake around it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -488,23 +487,9 @@ fn peer_tls(connection: &ServerConnection) -> Option<PeerTls> {
     })
 }
 
-/// A peer's text for a log line: printable ASCII, the rest escaped, and not much of it.
+/// A peer's text for a log line: safe, and of bounded length.
 fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    for char in text.chars() {
-        if shown.len() >= SHOWN_BYTES_MAX {
-            shown.push_str("...");
-            break;
-        }
-        match char {
-            ' '..='~' => shown.push(char),
-            other => {
-                // Writing to a String does not fail.
-                let _ = write!(shown, "{}", other.escape_unicode());
-            }
-        }
-    }
-    shown
+    crate::text::shown(text, SHOWN_BYTES_MAX).into_owned()
 }
 
 #[cfg(test)]
@@ -517,6 +502,6 @@ mod tests {
             shown("mx.example\n\u{1b}[31m\u{202e}"),
             "mx.example\\u{a}\\u{1b}[31m\\u{202e}"
         );
-        assert!(shown(&"x".repeat(5_000)).len() <= SHOWN_BYTES_MAX + 3);
+        assert!(shown(&"x".repeat(5_000)).len() <= SHOWN_BYTES_MAX);
     }
 }

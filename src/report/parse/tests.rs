@@ -100,6 +100,7 @@ fn differential(text: &[u8]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one report with everything in it")]
 fn a_whole_report() {
     let text = "<?xml version=\"1.0\"?>\n<feedback xmlns=\"urn:ietf:params:xml:ns:dmarc-2.0\"><version>1.0</version>\
         <report_metadata><org_name>Example &amp; Co</org_name><email>&lt;r@example.net&gt;</email>\
@@ -177,6 +178,7 @@ fn a_whole_report() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn deviations() {
     use WarningKind::*;
     let one = plain_record("192.0.2.1", 5);

@@ -58,6 +58,7 @@ impl Originals {
             args.push_int(no.0);
             args.push_int(message.received_at);
             args.push_blob(&message.bytes);
+            args.push_blob(&message.digest);
         })
         .await
     }

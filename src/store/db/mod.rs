@@ -10,7 +10,7 @@ mod said;
 use futures_util::TryStreamExt as _;
 use futures_util::future::join;
 use rusqlite::Connection;
-use rusqlite::types::{FromSqlResult, Value as Cell, ValueRef};
+use rusqlite::types::{FromSqlError, FromSqlResult, Value as Cell, ValueRef};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::{Connection as _, Decode, Postgres, Row as _, Type};
@@ -108,11 +108,14 @@ impl Row {
     }
 
     pub fn text(&self, column: usize) -> Result<String, StoreError> {
-        self.value(column, |cell| cell.as_str().map(str::to_owned))
+        self.value(column, |cell| text_of(cell).map(str::to_owned))
     }
 
     pub fn opt_text(&self, column: usize) -> Result<Option<String>, StoreError> {
-        self.value(column, |cell| Ok(cell.as_str_or_null()?.map(str::to_owned)))
+        self.value(column, |cell| match cell {
+            ValueRef::Null => Ok(None),
+            cell => text_of(cell).map(|text| Some(text.to_owned())),
+        })
     }
 
     pub fn blob(&self, column: usize) -> Result<&[u8], StoreError> {
@@ -154,6 +157,14 @@ impl Row {
                 other => other.into(),
             }),
         }
+    }
+}
+
+/// A text that is not UTF-8 comes as a blob ([`embedded`]).
+fn text_of(cell: ValueRef<'_>) -> FromSqlResult<&str> {
+    match cell {
+        ValueRef::Blob(bytes) => std::str::from_utf8(bytes).map_err(FromSqlError::other),
+        cell => cell.as_str(),
     }
 }
 

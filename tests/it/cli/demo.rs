@@ -2,10 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Home, stderr, stdout};
+
+/// Where a demo is kept that was told no folder.
+const FOLDER: &str = "tallymark-data-demo";
 
 /// A running demo.
 struct Demo {
@@ -16,8 +20,13 @@ struct Demo {
 impl Demo {
     /// Starts it on a free port and reads what it prints, to the last line of the welcome.
     fn start(home: &Home) -> Self {
+        Self::start_with(home, &[])
+    }
+
+    fn start_with(home: &Home, options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
             .current_dir(home.path())
+            .args(options)
             .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -103,16 +112,16 @@ fn the_three_lines_work_as_pasted_and_agree() {
     assert_eq!((&days[29]["pass"], &days[29]["fail"]), (&0.into(), &0.into()));
     assert!(days[28]["pass"].as_u64().unwrap() > 0);
     demo.stop();
-    let names = std::fs::read_dir(home.path().join("tallymark-data"))
+    let names = std::fs::read_dir(home.path().join(FOLDER))
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
     let databases = names.filter(|name| name != "master.key").count();
     assert_eq!(databases, 1, "stopping folds the log into the one file");
-    home.run(&["verify"]).success();
+    home.run(&["--data", FOLDER, "verify"]).success();
 }
 
 #[test]
-fn starting_it_again_counts_nothing_twice_and_makes_a_new_key() {
+fn starting_it_again_counts_nothing_twice_and_what_was_pasted_still_works() {
     let home = Home::new();
     let first = Demo::start(&home);
     let (old_key, before) = (first.key().to_owned(), paste(&first.curls()[0]));
@@ -120,9 +129,95 @@ fn starting_it_again_counts_nothing_twice_and_makes_a_new_key() {
     let second = Demo::start(&home);
     assert_ne!(second.key(), old_key);
     assert_eq!(paste(&second.curls()[0]), before);
-    let refused = paste(&second.curls()[0].replace(second.key(), &old_key));
-    assert_eq!(refused["code"], "unauthorized");
+    // With the old key, and so with the old id of the domain.
+    let old_line = second.curls()[0].replace(second.key(), &old_key);
+    assert_eq!(paste(&old_line), before);
     second.stop();
+    // Many starts do not leave any number of keys behind.
+    for _ in 0..10 {
+        Demo::start(&home).stop();
+    }
+    let last = Demo::start(&home);
+    assert_eq!(paste(&last.curls()[0]), before);
+    let refused = paste(&last.curls()[0].replace(last.key(), &old_key));
+    assert_eq!(refused["code"], "unauthorized");
+    last.stop();
+}
+
+/// B22: two servers on one file, whichever began first and however the first one ended.
+#[test]
+fn a_second_server_on_the_same_file_is_refused_and_changes_nothing() {
+    let home = Home::new();
+    let first = Demo::start(&home);
+    let before = paste(&first.curls()[0]);
+    std::os::unix::fs::symlink(home.path().join(FOLDER), home.path().join("link")).unwrap();
+    for arguments in [
+        &["serve", "--demo", "--listen", "127.0.0.1:0"][..],
+        &["--data", FOLDER, "serve", "--listen", "127.0.0.1:0"],
+        &["--data", "link", "serve", "--demo", "--listen", "127.0.0.1:0"],
+    ] {
+        let refused = home.command(arguments).timeout(Duration::from_secs(60)).assert();
+        let said = stderr(&refused.code(1));
+        let expect = format!("another tallymark (process {}) serves ", first.child.id());
+        assert!(said.contains(&expect) && said.contains("--data DIR"), "{said}");
+    }
+    assert_eq!(
+        paste(&first.curls()[0]),
+        before,
+        "its key, its domain and its reports stay"
+    );
+    // Another folder is another installation.
+    let second = Demo::start_with(&home, &["--data", "other"]);
+    assert!(paste(&second.curls()[0])["total_messages"].as_u64().unwrap() > 0);
+    second.stop();
+    // One that is killed leaves no lock.
+    let Demo { mut child, .. } = first;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    Demo::start(&home).stop();
+}
+
+/// B22: the README's steps, one after the other.
+#[test]
+fn own_reports_do_not_end_in_the_demo() {
+    let home = Home::new();
+    Demo::start(&home).stop();
+    home.file("1.xml", super::report("one", 3));
+    home.run(&["import", "--add-domains", "1.xml"]).success();
+    let listed = stdout(&home.run(&["domains", "list"]).success());
+    assert!(listed.contains("default") && !listed.contains("demo"), "{listed}");
+    let verified = stdout(&home.run(&["verify"]).success());
+    assert!(verified.contains("1 report, 1 record, 3 messages"), "{verified}");
+
+    // Nor where both share a folder because they were told to.
+    Demo::start_with(&home, &["--data", "shared"]).stop();
+    for command in [
+        &["import", "--add-domains", "1.xml"][..],
+        &["keys", "create"],
+        &["domains", "add", "example.net"],
+    ] {
+        home.run(&[&["--data", "shared"], command].concat()).success();
+    }
+    let listed = stdout(&home.run(&["--data", "shared", "domains", "list"]).success());
+    let accounts: Vec<_> = listed
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .map(|words| (words[0].to_owned(), words[2].to_owned()))
+        .collect();
+    let row = |domain: &str, account: &str| (domain.to_owned(), account.to_owned());
+    assert_eq!(accounts.len(), 3, "{listed}");
+    for expect in [
+        row("example.com", "demo"),
+        row("example.com", "default"),
+        row("example.net", "default"),
+    ] {
+        assert!(accounts.contains(&expect), "{expect:?} in {listed}");
+    }
+    // The demo starts anew without touching them.
+    Demo::start_with(&home, &["--data", "shared"]).stop();
+    let again = stdout(&home.run(&["--data", "shared", "import", "--json", "1.xml"]).success());
+    assert!(again.contains("\"duplicates\":1"), "{again}");
 }
 
 #[test]
@@ -145,11 +240,12 @@ fn a_port_that_is_taken_is_said_with_a_way_out() {
 fn the_commands_work_beside_a_running_server() {
     let home = Home::new();
     let demo = Demo::start(&home);
-    assert!(stdout(&home.run(&["domains", "list"]).success()).contains("example.com"));
-    let key = stdout(&home.run(&["keys", "create", "--quiet"]).success());
+    let run = |arguments: &[&str]| home.run(&[&["--data", FOLDER], arguments].concat());
+    assert!(stdout(&run(&["domains", "list"]).success()).contains("example.com"));
+    let key = stdout(&run(&["keys", "create", "--quiet", "--account", "demo"]).success());
     let answer = paste(&demo.curls()[0].replace(demo.key(), key.trim_end()));
     assert!(answer["total_messages"].as_u64().unwrap() > 0, "{answer}");
-    home.run(&["keys", "revoke", &key[..12]]).success();
+    run(&["keys", "revoke", &key[..12]]).success();
     let answer = paste(&demo.curls()[0].replace(demo.key(), key.trim_end()));
     assert_eq!(answer["code"], "unauthorized");
     demo.stop();

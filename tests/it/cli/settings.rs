@@ -56,7 +56,7 @@ fn a_node_is_told_what_it_does_by_words_that_are_known() {
         &home,
         &["config", "check", "t.toml"],
         1,
-        "t.toml:2: unknown variant `cook`, expected one of `smtp`, `imap`, `api`, `jobs`",
+        "t.toml:2: node.roles: unknown variant `cook`, expected one of `smtp`, `imap`, `api`, `jobs`",
     );
     home.file("t.toml", "[node]\nroles = []\n");
     let nothing = "node.roles is empty: this node would do nothing";

@@ -79,6 +79,51 @@ async fn a_client_that_waits_for_leave_is_refused_before_it_sends() {
     assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
 }
 
+/// SL5: what two readers could take for two requests is refused.
+#[tokio::test]
+async fn a_request_names_its_host_once() {
+    let app = TestApp::start().await;
+    let ask = |version: &str, hosts: &str| format!("GET /healthz HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n");
+    for hosts in [
+        "",
+        "Host: a.example\r\nHost: b.example\r\n",
+        "Host: a.example\r\nHost: a.example\r\n",
+        "Host: a.example\r\nX: y\r\nhOsT: b.example\r\n",
+        "Host: a.example, b.example\r\n",
+        "Host: a b\r\n",
+        "Host: me@a.example\r\n",
+        "Host: a.example/path\r\n",
+        "Host: \u{e9}.example\r\n",
+    ] {
+        let answer = say(app.address, &ask("1.1", hosts)).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{hosts:?}: {answer}");
+    }
+    let answer = say(app.address, &ask("1.1", "")).await;
+    assert!(answer.contains("\"code\":\"invalid_request\""), "{answer}");
+    let twice = "Host: a.example\r\nHost: b.example\r\n";
+    assert!(say(app.address, &ask("1.0", twice)).await.starts_with("HTTP/1.0 400 "));
+    for (version, hosts) in [
+        ("1.1", "Host: a.example\r\n"),
+        ("1.1", "Host: a.example:8080\r\n"),
+        ("1.1", "host: [::1]:80\r\n"),
+        ("1.1", "Host:\r\n"),
+        ("1.0", ""),
+        ("1.0", "Host: a.example\r\n"),
+    ] {
+        let answer = say(app.address, &ask(version, hosts)).await;
+        assert!(answer.contains(" 200 OK\r\n"), "{version} {hosts:?}: {answer}");
+    }
+}
+
+/// Sends a request that asks for the connection to be closed, and reads the answer.
+pub(super) async fn say(address: std::net::SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 /// Reads one answer of `/healthz`, which ends with the object's brace.
 async fn read_answer(stream: &mut TcpStream) {
     let mut text = Vec::new();

@@ -2,6 +2,7 @@
 
 use tallymark::http::MetricsAccess;
 
+use super::connections::say;
 use super::{Ask, TestApp};
 
 #[tokio::test]
@@ -46,7 +47,42 @@ async fn metrics_are_for_this_machine_unless_configured_otherwise() {
         let answer = app.send(Ask::new("GET", "/metrics").header(name, "192.0.2.1")).await;
         answer.refused(404, "not_found");
     }
+    // SL5: asked by another name, as a page does whose name was made to point here.
+    let port = app.address.port();
+    let metrics = |host: String| {
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        async move { say(app.address, &request).await }
+    };
+    for host in [
+        "evil.example",
+        "evil.example:80",
+        "192.0.2.1",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "[::2]",
+    ] {
+        let answer = metrics(host.to_owned()).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{host}: {answer}");
+    }
+    for host in [
+        "localhost",
+        "LOCALHOST.",
+        "127.0.0.1",
+        "[::1]",
+        "127.8.9.1",
+        "a.localhost",
+    ] {
+        for host in [host.to_owned(), format!("{host}:{port}")] {
+            let answer = metrics(host.clone()).await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{host}: {answer}");
+        }
+    }
     let open = TestApp::start_with(|config| config.metrics = MetricsAccess::Everybody).await;
+    let request = "GET /metrics HTTP/1.1\r\nHost: metrics.example\r\nConnection: close\r\n\r\n";
+    assert!(
+        say(open.address, request).await.starts_with("HTTP/1.1 200 "),
+        "where the settings say so, by any name"
+    );
     assert_eq!(
         open.send(Ask::new("GET", "/metrics").header("Via", "x")).await.status,
         200

@@ -77,6 +77,7 @@ impl Dovecot {
         server
     }
 
+    #[expect(clippy::too_many_lines, reason = "a settings file is in it")]
     fn configure(&self, ability: Ability, introspection: u16) {
         let dir = self.folder.display();
         let (uid, gid) = self.owner.unwrap_or_else(|| {

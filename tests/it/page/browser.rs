@@ -105,6 +105,7 @@ async fn pages_are_whole_at_every_width_without_colours_and_by_ear() {
 }
 
 /// Fragments of markup and script, and of text that turns lines around.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn payloads() -> Vec<String> {
     let mark = "attacked.push(1)";
     let templates = [

@@ -463,6 +463,7 @@ async fn recounting_finds_what_was_changed_behind_our_back(db: Database) {
         "delete from records",
         "delete from daily_sources",
         "update reports set counted = 0",
+        "update originals set bytes = digest",
     ] {
         let db = Database::start(db.dialect).await;
         db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])

@@ -156,18 +156,20 @@ impl Database {
         }
     }
 
-    /// Has the original of a report lie where an earlier version would have put it. Any blob does for a digest.
+    /// Has the original of a report lie where an earlier version would have put it.
     pub async fn keep_original_as_before(&self, no: ReportNo) {
         self.execute(&format!(
             "insert into originals_by_digest (domain_id, digest, received_at, bytes)
-             select reports.domain_id, content_key, originals.received_at, bytes
+             select reports.domain_id, originals.digest, originals.received_at, bytes
              from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = original_no
              where reports.report_no = {}",
             no.0
         ))
         .await;
         self.execute(&format!(
-            "update reports set original_digest = content_key, original_no = null where report_no = {}",
+            "update reports set original_no = null, original_digest =
+                 (select digest from originals where originals.domain_id = reports.domain_id and originals.report_no = {0})
+             where report_no = {0}",
             no.0
         ))
         .await;
@@ -246,12 +248,11 @@ pub fn new_domain(name: &str) -> NewDomain {
 
 pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let mut digest = [0; 16];
-    digest[..4].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+    let bytes = format!("{:016}", NEXT.fetch_add(1, Ordering::Relaxed)).into_bytes();
     NewMessage {
         belonging: Belonging::Account(account),
-        digest,
-        bytes: digest.to_vec(),
+        digest: tallymark::store::message_digest(&bytes),
+        bytes,
         received_at: NOW,
         origin: "test".to_owned(),
         provenance: None,

@@ -6,6 +6,29 @@ const MANIFEST: &str = include_str!("../../../Cargo.toml");
 const LOCK: &str = include_str!("../../../Cargo.lock");
 const PAGE: &str = include_str!("../../../docs/dependencies.md");
 
+/// The licences that a crate may be under. Of those that it offers ("or") one is enough.
+const LICENCES: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+/// Where every crate comes from.
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// Crates that must not come in, and why.
+const BANNED: &[(&str, &str)] = &[
+    ("openssl-sys", "one TLS provider: rustls"),
+    ("rsa", "RUSTSEC-2023-0071: keys are made by aws-lc-rs"),
+];
+
 /// Older versions have known faults.
 const FLOORS: &[(&str, [u64; 3])] = &[
     ("bytes", [1, 11, 1]),
@@ -99,17 +122,111 @@ fn every_dependency_is_explained() {
     assert!(!is_explained("openssl"));
 }
 
+/// The crates that the page explains more than once: rows that contradict each other sooner or later.
+fn explained_twice(page: &str) -> Vec<&str> {
+    let sections = page.split("\n## ");
+    let mut twice = Vec::new();
+    for section in sections {
+        let rows = section.lines().filter(|line| line.starts_with("| "));
+        let cells = rows.filter_map(|row| row.trim_start_matches("| ").split(" |").next());
+        let outside = cells.map(|cell| cell.split(" (").next().unwrap_or(cell));
+        let mut names: Vec<_> = outside.flat_map(|cell| cell.split(", ")).collect();
+        names.sort_unstable();
+        twice.extend(names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]));
+    }
+    twice
+}
+
+#[test]
+fn every_dependency_is_explained_once() {
+    assert_eq!(explained_twice(PAGE), Vec::<&str>::new());
+    let page = "# A\n\n## B\n\n| crate | job |\n|---|---|\n| a, b (x) | y |\n| b | z |\n\n## C\n\n| a | y |\n";
+    assert_eq!(explained_twice(page), ["b"]);
+}
+
+/// Whether an SPDX expression allows what [`LICENCES`] does. `/` is how old manifests write "or".
+fn is_allowed(expression: &str) -> bool {
+    let expression = expression.replace('/', " OR ");
+    // "and" binds closer than "or"; what is in parentheses is read by itself.
+    let mut depth = 0;
+    let mut split = |word: &str| -> Vec<String> {
+        let mut parts = vec![String::new()];
+        for token in expression.replace('(', " ( ").replace(')', " ) ").split_whitespace() {
+            depth += i32::from(token == "(") - i32::from(token == ")");
+            if depth == 0 && token == word {
+                parts.push(String::new());
+            } else {
+                let part = parts.last_mut().expect("it begins with one");
+                *part = format!("{part} {token}").trim().to_owned();
+            }
+        }
+        parts
+    };
+    let (either, all) = (split("OR"), split("AND"));
+    if either.len() > 1 {
+        return either.iter().any(|part| is_allowed(part));
+    }
+    if all.len() > 1 {
+        return all.iter().all(|part| is_allowed(part));
+    }
+    let part = &either[0];
+    match part.strip_prefix("( ").and_then(|part| part.strip_suffix(" )")) {
+        Some(inside) => is_allowed(inside),
+        None => LICENCES.contains(&part.as_str()),
+    }
+}
+
+#[test]
+fn every_crate_is_under_a_licence_that_is_allowed_and_from_the_registry() {
+    let done = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--locked", "--format-version", "1"])
+        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > names("dependencies").len(), "those of others, too");
+    for package in packages {
+        let licence = package["license"].as_str().unwrap_or_default();
+        assert!(is_allowed(licence), "{} is under {licence:?}", package["name"]);
+    }
+    let sources: Vec<_> = LOCK.lines().filter_map(|line| line.strip_prefix("source = ")).collect();
+    assert!(sources.len() > 100, "the control: the lock file was understood");
+    for source in sources {
+        assert_eq!(source.trim_matches('"'), REGISTRY);
+    }
+    for (text, expect) in [
+        ("MIT", true),
+        ("MIT/Apache-2.0", true),
+        ("GPL-3.0-only", false),
+        ("GPL-3.0-only OR MIT", true),
+        ("GPL-3.0-only AND MIT", false),
+        ("MIT AND (GPL-3.0-only OR ISC)", true),
+        ("(MIT AND GPL-3.0-only) OR (ISC AND AGPL-3.0)", false),
+        ("ISC AND (Apache-2.0 OR ISC) AND MIT", true),
+        ("Apache-2.0 WITH LLVM-exception", true),
+        ("GPL-2.0 WITH Classpath-exception-2.0", false),
+        ("", false),
+    ] {
+        assert_eq!(is_allowed(text), expect, "{text}");
+    }
+}
+
 #[test]
 fn no_dependency_is_older_than_its_floor() {
     assert_eq!(below_floor(LOCK), Vec::<String>::new());
     let old = "[[package]]\nname = \"time\"\nversion = \"0.3.46\"\n";
     assert_eq!(below_floor(old), ["time [0, 3, 46]"]);
-    assert!(!LOCK.contains("name = \"openssl-sys\""), "one TLS provider: rustls");
+    for (name, why) in BANNED {
+        assert!(!LOCK.contains(&format!("name = \"{name}\"")), "{name}: {why}");
+    }
 }
 
 #[test]
 fn lints_are_on() {
-    assert!(MANIFEST.contains("\n[lints.rust]\nunsafe_code = \"deny\"\n"));
+    assert!(MANIFEST.contains("\n[lints.rust]\nunsafe_code = \"forbid\"\n"));
     let clippy = include_str!("../../../clippy.toml");
     let rules: Vec<_> = clippy
         .lines()

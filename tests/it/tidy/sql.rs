@@ -87,18 +87,3 @@ fn statements_are_portable_and_plain() {
         "-- A, by B?\nselect a from b where c = $1 and d = 'X; ?'\n",
     );
 }
-
-#[test]
-fn every_statement_is_used() {
-    let tree = super::Tree::read();
-    let rust: String = tree
-        .files
-        .iter()
-        .filter(|(path, _)| path.starts_with("src/store/") && path.ends_with(".rs"))
-        .map(|(_, text)| text.as_str())
-        .collect();
-    for (path, _) in tree.files.iter().filter(|(path, _)| is_statement(path)) {
-        let name = path.trim_start_matches("src/store/sql/").trim_end_matches(".sql");
-        assert!(rust.contains(&format!("\"{name}\"")), "{path} is used nowhere");
-    }
-}

@@ -1,0 +1,39 @@
+//! Which account is meant where no one was named: the same rule for commands and feeds.
+
+use crate::clock::Clock;
+use crate::store::{Account, Mode, Store, StoreError};
+
+/// The account that an installation without accounts gets.
+const DEFAULT_ACCOUNT: &str = "default";
+/// The account of `serve --demo`. It is meant only when it is named: what comes in would end beside invented reports.
+pub const DEMO_ACCOUNT: &str = "demo";
+
+/// The account that is meant where no one was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unnamed {
+    /// There is none, apart from that of the demo.
+    Missing,
+    /// The only one, or the one called `default`.
+    One(Account),
+    /// Several, none of them called `default`: one must be named. In the order of their making.
+    Several(Vec<Account>),
+}
+
+/// The account that is meant where no one was named.
+pub async fn unnamed_account(store: &Store) -> Result<Unnamed, StoreError> {
+    let mut accounts = store.accounts().await?;
+    accounts.retain(|account| account.name != DEMO_ACCOUNT);
+    if let Some(default) = accounts.iter().find(|account| account.name == DEFAULT_ACCOUNT) {
+        return Ok(Unnamed::One(default.clone()));
+    }
+    Ok(match accounts.len() {
+        0 => Unnamed::Missing,
+        1 => Unnamed::One(accounts.remove(0)),
+        _ => Unnamed::Several(accounts),
+    })
+}
+
+/// Adds the account that an installation without accounts gets.
+pub async fn add_default_account(store: &Store, clock: &Clock) -> Result<Account, StoreError> {
+    store.add_account(DEFAULT_ACCOUNT, Mode::Live, clock.now()).await
+}
