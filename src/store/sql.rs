@@ -29,6 +29,7 @@ mod tests {
         "report_total",
         "schema_version",
         "sessions_of_key_remove",
+        "sessions_purge",
         "set_aside_count",
         "set_aside_counts",
         "set_aside_list",
