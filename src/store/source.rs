@@ -51,6 +51,7 @@ impl Store {
     /// reports would have to be looked through for them. `before` goes on where an earlier answer ended.
     ///
     /// Records that retention has dropped are not there; [`SourceRecords::without_records`] counts their reports.
+    #[expect(clippy::too_many_lines, reason = "one walk, with what it carries")]
     pub async fn source_records(
         &self,
         domain: DomainId,

@@ -238,9 +238,7 @@ async fn compare(
             what,
         })
     };
-    // Days that there cannot be, too: they are damaged.
-    let always = || Args::default().int(domain.0).int(i64::MIN).int(i64::MAX);
-    for row in conn.all(sql!("daily_totals_range"), always()).await? {
+    for row in conn.all(sql!("daily_totals_range"), always(domain)).await? {
         let (day, totals, reports) = match day_totals(&row) {
             Ok(read) => read,
             Err(error) => {
@@ -270,7 +268,22 @@ async fn compare(
     for (day, totals) in &counted.days {
         found(format!("{day}: the records say {totals}, daily_totals has no such day"));
     }
-    let rows = conn.all(sql!("daily_sources_range"), always()).await?;
+    compare_sources(conn, domain, &mut counted, &mut found).await?;
+    compare_facets(conn, domain, &mut counted, &mut found).await
+}
+
+/// A domain's days, also those that there cannot be: they are damaged.
+fn always(domain: DomainId) -> Args {
+    Args::default().int(domain.0).int(i64::MIN).int(i64::MAX)
+}
+
+async fn compare_sources(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    counted: &mut Counted,
+    found: &mut (dyn FnMut(String) + Send),
+) -> Result<(), StoreError> {
+    let rows = conn.all(sql!("daily_sources_range"), always(domain)).await?;
     let mut days: BTreeMap<Day, Vec<&[u8]>> = BTreeMap::new();
     for row in &rows {
         match row.checked(0, rollup::NO_DAY, rollup::day_of) {
@@ -305,7 +318,7 @@ async fn compare(
             source(*address)
         ));
     }
-    compare_facets(conn, domain, &mut counted, &mut found).await
+    Ok(())
 }
 
 fn source(address: Option<IpAddr>) -> String {

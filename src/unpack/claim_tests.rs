@@ -35,6 +35,7 @@ fn found(context: Context, message: &[u8]) -> (usize, Vec<&'static str>) {
 }
 
 /// Files that ordinary mail brings, of every format that is known and of those that are opened.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn ordinary() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let package = |first: &'static str| {
         zip(

@@ -175,6 +175,7 @@ impl Walk<'_> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm a mechanism")]
     async fn step(&mut self, frames: &mut Vec<Frame>, what: What, passes: bool) {
         if !matches!(what, What::Network(..)) {
             self.lookups += 1;

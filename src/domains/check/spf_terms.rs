@@ -251,6 +251,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn terms_in_the_order_of_evaluation() {
         let read = |text: &str| terms(text, "own.example").unwrap();
         let term = |passes, what| Term { passes, what };

@@ -72,7 +72,8 @@ fn warnings(done: &assert_cmd::assert::Assert) -> usize {
 #[test]
 fn a_lost_master_key_costs_the_keys_it_sealed_and_nothing_else() {
     let other = "22".repeat(32);
-    let spoils: [(&str, Box<dyn Fn(&std::path::Path)>); 5] = [
+    type Spoil = Box<dyn Fn(&std::path::Path)>;
+    let spoils: [(&str, Spoil); 5] = [
         ("is missing", Box::new(|_| {})),
         (
             "another one",

@@ -103,7 +103,6 @@ fn no_format_gives_a_terminal_what_a_stranger_wrote() {
         &file,
         report("one", 3)
             .replace("<org_name>Reporter", &format!("<org_name>{texts}Reporter"))
-            .replace("<selector>", "<selector>")
             .replace(
                 "</header_from>",
                 &format!("</header_from><envelope_from>{texts}a.com</envelope_from>"),

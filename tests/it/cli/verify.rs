@@ -55,11 +55,11 @@ async fn what_was_changed_is_told_with_table_and_row() {
         ),
         (
             "update reports set org_name = cast(x'ff41' as text)",
-            &["reports example.com, number ", "utf-8"],
+            &["reports report_no=", "utf-8"],
         ),
         (
             "update reports set report_id = cast(x'80' as text) where report_no = (select max(report_no) from reports)",
-            &["reports example.com, number ", "utf-8"],
+            &["reports report_no=", "utf-8"],
         ),
         ("update records set content = x'ffffff'", &["records"]),
     ] {

@@ -152,6 +152,7 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one story, in its order")]
 async fn nothing_that_was_acknowledged_is_lost_or_counted_twice() {
     let (rounds, seed) = (setting("TALLYMARK_CHAOS_ROUNDS", 6), setting("TALLYMARK_CHAOS_SEED", 1));
     let mut chance = Chance(seed);

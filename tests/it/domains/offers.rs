@@ -134,6 +134,7 @@ async fn check_offers(world: &World, named: &mut Named, purpose: Purpose, cases:
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn an_offered_dmarc_record_keeps_what_is_published() {
     let mut named = Named::start();
     let world = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
@@ -314,6 +315,7 @@ async fn an_offered_dmarc_record_carries_the_policy_in_force_on() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn an_offered_spf_record_keeps_what_is_published() {
     let mut named = Named::start();
     let world = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
@@ -421,6 +423,7 @@ async fn an_offered_spf_record_keeps_what_is_published() {
 
 /// What serves somebody today is not replaced by a click.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn nothing_is_offered_in_place_of_what_serves_others_or_is_not_known() {
     let mut named = Named::start();
     let db = Database::start(Dialect::Sqlite).await;

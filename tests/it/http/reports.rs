@@ -193,6 +193,7 @@ async fn the_original_is_what_was_handed_in() {
 
 /// Everything that shows records says so where retention has dropped them, and the figures stay.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, in its order")]
 async fn every_answer_says_which_records_are_no_longer_kept() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;

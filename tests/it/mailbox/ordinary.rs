@@ -201,6 +201,7 @@ fn tar() -> Vec<u8> {
 }
 
 /// One mail without a report.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn ordinary(numbers: &mut Numbers, nth: usize) -> Vec<u8> {
     let words = numbers.words(12);
     let text = inline(
