@@ -25,6 +25,8 @@ impl Store {
     ) -> Result<Vec<Outcome>, StoreError> {
         debug_assert_eq!(self.layout(), Layout::ByDomain);
         let (mut copies, mut stored, mut done) = (Copies::default(), Vec::new(), Done::default());
+        // Their domain may be removed before the batch is answered: they went with it, and wait for nothing.
+        let mut whole = Done::default();
         for _ in 0..PLACED_MAX {
             let mut write = self.write().await?;
             let (mut conn, memory) = write.parts();
@@ -58,6 +60,8 @@ impl Store {
                     stored.extend(counted);
                     write.commit().await?;
                     done.extend(claims.iter().map(|claim| (claim.message, claim.report)));
+                    let wholly = claims.iter().filter(|claim| claim.slice.is_none());
+                    whole.extend(wholly.map(|claim| (claim.message, claim.report)));
                 }
             }
             let mut write = self.write().await?;
@@ -77,6 +81,7 @@ impl Store {
             stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
             let mut outcomes = outcomes(batch, stored);
             let mut unclaimed = placed.unclaimed;
+            unclaimed.retain(|at| !whole.contains(at));
             unclaimed.sort_unstable();
             keep::set_aside(&mut conn, memory, batch, &unclaimed, &mut outcomes).await?;
             write.commit().await?;
