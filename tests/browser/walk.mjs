@@ -148,7 +148,7 @@ await withBrowser(options, async (context) => {
   await page.waitForURL("**/setup?verified=true");
   await check("verified");
   assert.equal(await text("[data-purpose=spf] .chip >> nth=0"), "found");
-  assert.equal(await text("[data-purpose=dmarc] .chip >> nth=0"), "to be changed");
+  assert.equal(await text("[data-purpose=dmarc] .chip >> nth=0"), "missing");
   assert.ok((await text("[data-purpose=dmarc] p.bad")).length > 10);
 
   step("empty states say what to do");
