@@ -77,3 +77,68 @@ async fn a_file_larger_than_the_limit_is_refused_with_a_page() {
     assert_eq!(answer.status, 409);
     assert!(answer.text().contains("Add a domain"), "{}", answer.text());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_counts_for_the_domains_that_the_reports_are_about() {
+    let app = TestApp::start().await;
+    let mut ids = Vec::new();
+    for nth in 0..520 {
+        ids.push(app.add_domain(&format!("d{nth}.example")).await);
+    }
+    let session = Session::of(&app, &app.key).await;
+    let report = |domain: &str, id: &str| Sample::new(domain, id, &[PASS]).xml();
+    // The first and the last that was added, one below a domain of the account, one that is none of its domains, one in
+    // capitals, and none at all.
+    let files = [
+        report("d0.example", "1"),
+        report("d519.example", "2"),
+        report("mail.d300.example", "3"),
+        report("elsewhere.example", "4"),
+        report("D77.Example.", "5"),
+        b"<feedback>".to_vec(),
+    ];
+    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    // As a browser without scripts sends it, from whichever page.
+    let answer = send(&app, &session, form(&session.form_token, &files)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let text = answer.text();
+    for (nth, name) in [
+        (0, "d0.example"),
+        (519, "d519.example"),
+        (300, "d300.example"),
+        (77, "d77.example"),
+    ] {
+        assert!(
+            text.contains(&format!("<a href=\"/view/{}\"><bdi>{name}</bdi></a>", ids[nth])),
+            "{name}: {text}"
+        );
+        let stats = app.get(&format!("/domains/{}/dmarc/stats", ids[nth])).await.expect(200);
+        assert_eq!(stats["total_messages"], 10, "{name}");
+    }
+    assert!(
+        text.contains("4 new reports") && text.contains("1 part could not be read"),
+        "{text}"
+    );
+    assert!(text.contains("about <b><bdi>elsewhere.example</bdi></b>"), "{text}");
+    assert!(
+        text.contains("href=\"/add?name=elsewhere.example\""),
+        "it can be added and counted: {text}"
+    );
+    assert_eq!(
+        app.get("/overview").await.expect(200)["total_messages"],
+        40,
+        "nothing counts for another domain"
+    );
+    let add = session.get(&app, "/add?name=elsewhere.example").await;
+    assert!(add.text().contains("value=\"elsewhere.example\""), "{}", add.text());
+    session
+        .post(&app, "/add", "name=elsewhere.example&region=eu-west-1")
+        .await;
+    assert_eq!(
+        app.get("/overview").await.expect(200)["total_messages"],
+        50,
+        "what waited counts now"
+    );
+    let aside = app.get("/quarantine?kind=unclaimed").await.expect(200);
+    assert_eq!(aside["pagination"]["total"], 0);
+}
