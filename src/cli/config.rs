@@ -75,7 +75,8 @@ fn would_drop(config: &Config) -> Option<String> {
             ),
         )),
         Err(error) => Some(format!(
-            "the database cannot be looked at, so that it is not known what retention would drop: {error:#}"
+            "the database cannot be looked at, so that it is not known what retention would drop: {}",
+            app::reasons(&error)
         )),
     }
 }

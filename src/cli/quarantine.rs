@@ -130,7 +130,7 @@ async fn list(
         ("from", Align::Left),
         ("what", Align::Left),
     ]);
-    let mut all = 0;
+    let (mut all, mut listed) = (0, 0);
     for kind in kinds {
         let page = Page {
             page: 1,
@@ -138,6 +138,7 @@ async fn list(
         };
         let (rows, total) = app.store.set_aside(account, Some(kind), page).await?;
         all += total;
+        listed += rows.len() as u64;
         for row in rows {
             table.row([
                 row.id.to_string(),
@@ -161,6 +162,9 @@ async fn list(
             counted(all, "message", "messages"),
             advice::command("quarantine show NO")
         )?;
+        if listed < all {
+            writeln!(out, "listed: {}; a larger --limit lists more", count(listed))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

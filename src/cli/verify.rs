@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::Context;
 use super::progress::Progress;
-use super::text::{Align, Table, counted};
+use super::text::{Align, Table, count, counted};
 use crate::store::Verified;
 use crate::text::write_json;
 
@@ -45,6 +45,7 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
             "messages": verified.messages,
             "not_recounted": verified.not_recounted,
             "discrepancies": discrepancies,
+            "unlisted": verified.unlisted,
         });
         write_json(&summary, out)?;
         writeln!(out)?;
@@ -75,11 +76,14 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
                 out,
                 "{}:\n{table}",
                 counted(
-                    verified.discrepancies.len() as u64,
+                    verified.discrepancies.len() as u64 + verified.unlisted,
                     "thing is wrong",
                     "things are wrong"
                 )
             )?;
+            if verified.unlisted > 0 {
+                writeln!(out, "and {} more that are not listed", count(verified.unlisted))?;
+            }
         }
     }
     Ok(if verified.discrepancies.is_empty() {

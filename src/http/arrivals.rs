@@ -17,7 +17,8 @@ use super::state::AppState;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Arrivals {
     reports: Vec<ArrivalItem>,
-    /// Are there older ones? Up to 10,000 can be listed here; the reports of each domain are listed in full.
+    /// Whether there are older ones. Up to 10,000 are listed here, and pages behind these are empty; the reports of each
+    /// domain are listed in full.
     more: bool,
 }
 
@@ -47,14 +48,9 @@ pub(super) async fn arrivals(
     mut parameters: Parameters,
 ) -> Result<Json<Arrivals>, ApiError> {
     let page = page_sized(&mut parameters, &state.config, PER_PAGE);
-    let reach = page.offset().saturating_add(u64::from(page.per_page));
-    if reach > ARRIVALS_MAX {
-        parameters.refuse(
-            "page",
-            format!("must not reach beyond the latest {ARRIVALS_MAX} reports"),
-        );
-    }
     parameters.finish()?;
+    // A page behind the last that can be listed is empty, and `more` says that there are older ones.
+    let reach = page.offset().saturating_add(u64::from(page.per_page)).min(ARRIVALS_MAX);
     let mut domains = state.store.domains(client.account).await?;
     domains.retain(|domain| client.may_see(domain.id));
     let ids: Vec<_> = domains.iter().map(|domain| domain.id).collect();
@@ -65,6 +61,7 @@ pub(super) async fn arrivals(
     let by_id: std::collections::HashMap<_, _> = domains.iter().map(|domain| (domain.id, domain)).collect();
     let shown = arrivals
         .into_iter()
+        .take(ARRIVALS_MAX as usize)
         .skip(rows_before(page))
         .take(page.per_page as usize);
     let reports = shown.filter_map(|(id, report)| {

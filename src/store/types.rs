@@ -531,8 +531,10 @@ pub struct Verified {
     pub messages: u64,
     /// Reports that cannot be recounted: retention has dropped their records. They are in none of the sums above.
     pub not_recounted: u64,
-    /// Empty if all agrees.
+    /// Empty if all agrees. The first 1,000 of what is wrong.
     pub discrepancies: Vec<Discrepancy>,
+    /// Number of discrepancies that are not listed.
+    pub unlisted: u64,
 }
 
 /// Gives an enum its stored code and its word on the wire, both stable.

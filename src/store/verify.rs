@@ -16,7 +16,7 @@ use super::{Discrepancy, DomainId, Readers, Store, StoreError, Totals, Verified,
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;
-/// Discrepancies listed; the rest is left out.
+/// Discrepancies listed; the rest is counted.
 const LISTED_MAX: usize = 1_000;
 
 /// A domain's figures, counted from the records.
@@ -84,6 +84,7 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
         let (name, embedded) = (members.first().map_or("", |member| &member.name), conn.is_sqlite());
         looked.or_else(|error| verified.note(name, error, embedded))?;
     }
+    verified.unlisted = verified.discrepancies.len().saturating_sub(LISTED_MAX) as u64;
     verified.discrepancies.truncate(LISTED_MAX);
     Ok(verified)
 }

@@ -54,6 +54,17 @@ fn unclaimed_reports_count_once_their_domain_is_added() {
         listed.contains("unclaimed") && listed.contains("about example.com"),
         "{listed}"
     );
+    home.file(
+        "2.xml",
+        report("two", 3).replace("<domain>example.com", "<domain>example.org"),
+    );
+    home.run(&["import", "2.xml"]).success();
+    let cut = stdout(&home.run(&["quarantine", "list", "--limit", "1"]).success());
+    assert!(
+        cut.contains("2 messages in all") && cut.contains("listed: 1; a larger --limit lists more"),
+        "{cut}"
+    );
+    home.run(&["domains", "add", "example.org"]).success();
     let added = stdout(&home.run(&["domains", "add", "example.com"]).success());
     assert!(added.contains("1 report that was unclaimed is counted now"), "{added}");
     assert_eq!(

@@ -37,6 +37,30 @@ fn told(home: &Home) -> String {
     text
 }
 
+/// A list says when it is cut: the number is that of all.
+#[tokio::test]
+async fn a_long_list_of_what_is_wrong_says_that_it_is_cut() {
+    let home = home_with_reports();
+    let days = |count: u32| {
+        format!(
+            "insert into daily_totals (domain_id, day, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, reports)
+             with recursive days (day) as (select 1 union all select day + 1 from days where day < {count})
+             select (select min(domain_id) from domains), day, 1, 0, 0, 0, 1, 0, 0, 0 from days"
+        )
+    };
+    sqlite(&database(&home), &days(1_000)).await;
+    let all = told(&home);
+    assert!(
+        all.contains("1,000 things are wrong:") && !all.contains("not listed"),
+        "{all}"
+    );
+    sqlite(&database(&home), "delete from daily_totals where day <= 1000").await;
+    sqlite(&database(&home), &days(1_234)).await;
+    let cut = told(&home);
+    assert!(cut.contains("1,234 things are wrong:"), "{cut}");
+    assert!(cut.contains("and 234 more that are not listed"), "{cut}");
+}
+
 #[tokio::test]
 async fn what_was_changed_is_told_with_table_and_row() {
     let home = home_with_reports();

@@ -34,9 +34,10 @@ async fn a_header_beyond_the_limit_is_not_looked_at() {
         "X: y\r\n".repeat(1_000) + "X: y",
     ] {
         let raw = above(&field, &signed);
-        // The report in it may be refused for the same reason: then there is nothing to look at.
+        // What cannot be read is named; a report behind it counts all the same.
         let outcome = world.submit(raw, envelope()).await;
-        assert_eq!(outcome.reports.len() + outcome.set_aside.len(), 1);
+        assert!(outcome.reports.len() <= 1 && outcome.set_aside.len() <= 1);
+        assert!(outcome.reports.len() + outcome.set_aside.len() > 0);
         for stored in &outcome.reports {
             let detail = world.store.report(stored.domain, stored.no).await.unwrap().unwrap();
             assert_eq!(detail.summary.authenticated.word(), "unknown");
