@@ -27,7 +27,6 @@ mod tests {
         "ip_list",
         "record_rows_any",
         "report_total",
-        "schema_version",
         "sessions_of_key_remove",
         "sessions_purge",
         "set_aside_count",

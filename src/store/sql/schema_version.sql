@@ -1,2 +1,2 @@
--- The newest migration of the database. A scan of a dozen rows.
+-- The newest migration of the database. Primary key.
 select max(version) from _sqlx_migrations
