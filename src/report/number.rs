@@ -2,6 +2,8 @@
 
 /// Longer texts are no number: a float that is printed in full has 24 characters.
 const BYTES_MAX: usize = 48;
+/// Number of digits that always fit into 64 bits.
+const PLAIN_DIGITS_MAX: usize = 18;
 /// Larger exponents are not believed: 10^18 is the last power of ten below 2^63.
 const EXPONENT_MAX: usize = 18;
 /// What stands between groups of three digits, or before a fraction. U+00A0, U+2009, U+202F: narrow spaces.
@@ -34,6 +36,16 @@ pub(super) enum Form {
 pub(super) fn number(text: &str) -> Option<Number> {
     if text.len() > BYTES_MAX {
         return None;
+    }
+    // Nearly every count, once per record.
+    if (1..=PLAIN_DIGITS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Number {
+            whole: text
+                .bytes()
+                .fold(0, |whole, digit| whole * 10 + u64::from(digit - b'0')),
+            form: Form::Digits,
+            has_fraction: false,
+        });
     }
     let unsigned = text.strip_prefix('+').unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {

@@ -126,7 +126,32 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::for_one_row;
+    use rusqlite::Connection;
+
+    use super::super::Args;
+    use super::{Statement, for_one_row};
+
+    /// A2: SQLite takes a parameter without a value for NULL.
+    #[test]
+    fn a_missing_argument_is_an_error_and_never_null() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("create table t (a integer, b text, c blob)")
+            .unwrap();
+        let sql = "insert into t (a, b, c) values ($1, $2, $3)";
+        let run = |args: Args| Statement::of(&conn, sql, sql)?.walk(&args, &mut |_| Ok(true));
+        let rows = || conn.query_row("select count(*) from t", [], |row| row.get::<_, i64>(0));
+        for args in [
+            Args::default(),
+            Args::default().int(1),
+            Args::default().int(1).text("x"),
+        ] {
+            let error = run(args).unwrap_err().to_string();
+            assert!(error.contains('$'), "{error}");
+        }
+        assert_eq!(rows().unwrap(), 0);
+        run(Args::default().int(1).text("x").blob(b"y")).unwrap();
+        assert_eq!(rows().unwrap(), 1, "the control");
+    }
 
     #[test]
     fn a_list_of_one_is_asked_for_as_such() {
