@@ -33,64 +33,74 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     app.close().await;
 
     if args.json {
-        let discrepancies: Vec<_> = verified
-            .discrepancies
-            .iter()
-            .map(|found| serde_json::json!({ "domain": found.domain, "what": found.what }))
-            .collect();
-        let summary = serde_json::json!({
-            "domains": verified.domains,
-            "reports": verified.reports,
-            "records": verified.records,
-            "messages": verified.messages,
-            "not_recounted": verified.not_recounted,
-            "discrepancies": discrepancies,
-            "unlisted": verified.unlisted,
-        });
-        write_json(&summary, out)?;
-        writeln!(out)?;
+        print_json(&verified, out)?;
     } else {
-        writeln!(
-            out,
-            "recounted {}, {}, {}, {}",
-            counted(verified.domains, "domain", "domains"),
-            counted(verified.reports, "report", "reports"),
-            counted(verified.records, "record", "records"),
-            counted(verified.messages, "message", "messages"),
-        )?;
-        if verified.not_recounted > 0 {
-            writeln!(
-                out,
-                "{} could not be recounted: retention has dropped the records. The days of these reports were left out",
-                counted(verified.not_recounted, "report", "reports"),
-            )?;
-        }
-        let mut table = Table::new(&[("domain", Align::Left), ("what is wrong", Align::Left)]);
-        for found in &verified.discrepancies {
-            table.row([found.domain.clone(), found.what.clone()]);
-        }
-        if table.is_empty() {
-            writeln!(out, "{}", all_agree(&verified))?;
-        } else {
-            writeln!(
-                out,
-                "{}:\n{table}",
-                counted(
-                    verified.discrepancies.len() as u64 + verified.unlisted,
-                    "thing is wrong",
-                    "things are wrong"
-                )
-            )?;
-            if verified.unlisted > 0 {
-                writeln!(out, "and {} more that are not listed", count(verified.unlisted))?;
-            }
-        }
+        print(&verified, out)?;
     }
     Ok(if verified.discrepancies.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn print_json(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
+    let discrepancies: Vec<_> = verified
+        .discrepancies
+        .iter()
+        .map(|found| serde_json::json!({ "domain": found.domain, "what": found.what }))
+        .collect();
+    let summary = serde_json::json!({
+        "domains": verified.domains,
+        "reports": verified.reports,
+        "records": verified.records,
+        "messages": verified.messages,
+        "not_recounted": verified.not_recounted,
+        "discrepancies": discrepancies,
+        "unlisted": verified.unlisted,
+    });
+    write_json(&summary, out)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn print(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(
+        out,
+        "recounted {}, {}, {}, {}",
+        counted(verified.domains, "domain", "domains"),
+        counted(verified.reports, "report", "reports"),
+        counted(verified.records, "record", "records"),
+        counted(verified.messages, "message", "messages"),
+    )?;
+    if verified.not_recounted > 0 {
+        writeln!(
+            out,
+            "{} could not be recounted: retention has dropped the records. The days of these reports were left out",
+            counted(verified.not_recounted, "report", "reports"),
+        )?;
+    }
+    let mut table = Table::new(&[("domain", Align::Left), ("what is wrong", Align::Left)]);
+    for found in &verified.discrepancies {
+        table.row([found.domain.clone(), found.what.clone()]);
+    }
+    if table.is_empty() {
+        writeln!(out, "{}", all_agree(verified))?;
+    } else {
+        writeln!(
+            out,
+            "{}:\n{table}",
+            counted(
+                verified.discrepancies.len() as u64 + verified.unlisted,
+                "thing is wrong",
+                "things are wrong"
+            )
+        )?;
+        if verified.unlisted > 0 {
+            writeln!(out, "and {} more that are not listed", count(verified.unlisted))?;
+        }
+    }
+    Ok(())
 }
 
 fn all_agree(verified: &Verified) -> &'static str {
