@@ -57,7 +57,7 @@ settings! {
         page_rate_per_second: u32 = 5;
         /// Pages that a session may open at once when it has been quiet.
         page_rate_burst: u32 = 200;
-        /// May people sign in at the web page over plain HTTP, from private networks only? Whoever is on the network can
+        /// Whether people may sign in at the web page over plain HTTP, from private networks only. Anyone on the network can
         /// read the key. Elsewhere put a proxy with TLS before this address.
         insecure_sign_in: bool = false;
         /// Longest time from the end of a request to its answer, seconds.
