@@ -27,7 +27,7 @@ macro_rules! statements {
 /// Every statement about these tables that one domain's business needs: each must go to one server.
 pub(super) const HOT: &[(&str, &str)] = statements![
     "daily_facets_add" "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets"
-    "report_before" "report_latest" "report_newest"
+    "report_before" "report_latest" "report_newest" "report_newest_long"
     "daily_sources_by_slot" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_last" "daily_totals_range"
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
     "domain_clear_originals_by_digest" "original_by_digest_purge" "originals_by_digest_old"

@@ -145,9 +145,17 @@ impl Store {
 }
 
 async fn newest_report(conn: &mut Conn<'_>, domain: DomainId, until: i64) -> Result<Option<ReportSummary>, StoreError> {
-    let args = Args::default().int(domain.0).int(until);
-    let row = conn.first(sql!("report_newest"), args).await?;
-    row.as_ref().map(reports::summary).transpose()
+    let args = || Args::default().int(domain.0).int(until);
+    let usual = conn.first(sql!("report_newest"), args()).await?;
+    let long = conn.first(sql!("report_newest_long"), args()).await?;
+    let newest = [usual, long]
+        .iter()
+        .flatten()
+        .map(reports::summary)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(newest
+        .into_iter()
+        .max_by_key(|report| (report.window.end, report.window.begin, report.no)))
 }
 
 async fn latest_reports(conn: &mut Conn<'_>, domain: DomainId, count: u32) -> Result<Vec<ReportSummary>, StoreError> {

@@ -237,6 +237,25 @@ async fn the_policy_is_that_of_the_newest_window(db: Database) {
     assert_eq!(ids, [("ahead", true), ("week", false), ("week", true)]);
 }
 
+on_both!(windows_of_every_length_are_compared_by_their_ends);
+async fn windows_of_every_length_are_compared_by_their_ends(db: Database) {
+    // An hour, a day, the longest and the shortest on either side of what is found by its begin, a week, and a month.
+    let lengths = [3_600, 86_399, 90_000, 90_001, 7 * 86_400, 30 * 86_400];
+    let mut last = i64::MIN;
+    for step in 0_i64..42 {
+        let begin = day(-60).0 + step * 7_919 % 42 * 21_600;
+        let window = (begin, begin + lengths[step as usize % lengths.len()]);
+        db.commit(vec![taken(
+            report(&step.to_string(), window, &[("192.0.2.1", 1, true)]),
+            Authenticated::Unknown,
+        )])
+        .await;
+        last = last.max(window.1);
+        let latest = db.store.latest(&[db.domain.id], NOW).await.unwrap();
+        assert_eq!(latest[&db.domain.id].until, last * 1_000, "step {step}");
+    }
+}
+
 on_both!(the_last_report_is_the_end_of_its_window);
 async fn the_last_report_is_the_end_of_its_window(db: Database) {
     let by = |id: &str, org: &str, window, records: &[(&str, u64, bool)]| {
