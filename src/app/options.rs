@@ -5,10 +5,12 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::fresh_domain;
-use crate::config::{BareLf, Config, MetricsReaders};
+use crate::config::{BareLf, Config, MetricsReaders, UnvouchedReports};
 use crate::domains::ServiceNames;
 use crate::http::{HttpConfig, MetricsAccess, Rate};
-use crate::ingest::{AddressNames, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits};
+use crate::ingest::{
+    AddressNames, Admission, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits, Unvouched,
+};
 use crate::origin::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
 use crate::page::PageOptions;
 use crate::report;
@@ -41,6 +43,13 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
             ..report::Limits::default()
         },
         time_max: Duration::from_secs(limits.seconds_max),
+        admission: Admission {
+            unvouched: match config.reports.unvouched {
+                UnvouchedReports::Hold => Unvouched::Hold,
+                UnvouchedReports::Count => Unvouched::Count,
+            },
+            report_messages_max: config.reports.messages_max,
+        },
         ..ProcessLimits::default()
     }
 }

@@ -167,6 +167,14 @@ fn said_of(claimed: &Claimed) -> Option<String> {
         );
         parts.push(reports);
     }
+    if claimed.held > 0 {
+        let reports = counted(
+            claimed.held,
+            "is held until it is accepted (`tallymark reports list`)",
+            "are held until they are accepted (`tallymark reports list`)",
+        );
+        parts.push(reports);
+    }
     if claimed.conflicts > 0 {
         let reports = counted(
             claimed.conflicts,

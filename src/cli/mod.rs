@@ -15,6 +15,7 @@ mod openapi;
 mod parse;
 mod progress;
 mod quarantine;
+mod reports;
 mod serve;
 mod text;
 mod verify;
@@ -73,6 +74,8 @@ enum Command {
     Accounts(accounts::Command),
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    #[command(subcommand)]
+    Reports(reports::Command),
     Verify(verify::Args),
     #[command(subcommand)]
     Admin(admin::Command),
@@ -149,6 +152,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Keys(command) => Box::pin(keys::run(context, command, out)).await,
             Command::Accounts(command) => accounts::run(context, command, out).await,
             Command::Quarantine(command) => quarantine::run(context, command, out).await,
+            Command::Reports(command) => reports::run(context, command, out).await,
             Command::Admin(command) => admin::run(context, command, out).await,
             Command::Verify(args) => verify::run(context, args, out).await,
             Command::Parse(_) | Command::Config(_) | Command::Openapi(_) | Command::Completions(_) => {

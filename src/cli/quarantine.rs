@@ -270,6 +270,7 @@ fn outcome_line(outcome: &Outcome) -> String {
             Fate::Conflict => "conflict",
             Fate::Completed => "completed",
         };
+        let fate = if report.acceptance.is_held() { "held" } else { fate };
         format!("{fate} (report {} about {})", report.no, escape(&report.policy_domain))
     });
     let notes = outcome

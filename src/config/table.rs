@@ -145,6 +145,16 @@ settings! {
         cached_answers_max: u64 = 1_024;
     }
 
+    /// Which reports are in the figures. Those that are held are kept and listed, and count when the owner accepts them.
+    reports: Reports {
+        /// What happens to a report whose mail came by SMTP or LMTP and passed neither DMARC nor an aligned SPF or DKIM check:
+        /// "hold" keeps it out of the figures, "count" puts it into them. With provenance.check = false all count.
+        unvouched: UnvouchedReports = UnvouchedReports::Hold;
+        /// Messages that one report may be about, where the domain has no limit of its own. A report about more is held,
+        /// however it came.
+        messages_max: u64 = 1_000_000_000;
+    }
+
     /// The names that the DNS records of your domains point to. Set them before any domain publishes its records: no
     /// record is offered that needs a name that is not set.
     service: Service {
@@ -348,6 +358,16 @@ pub enum BareLf {
     Reject,
     /// Taken as it is.
     Accept,
+}
+
+/// What happens to reports that nothing vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnvouchedReports {
+    /// They wait until the owner of the domain accepts them.
+    Hold,
+    /// They count like all others.
+    Count,
 }
 
 /// Who may read `/metrics`.

@@ -38,6 +38,8 @@ struct AttentionTotals {
     records_missing: u64,
     /// Reporters that went silent, counted for each domain.
     reporter_silent: u64,
+    /// Reports that are held until the owner accepts them.
+    reports_held: u64,
     /// Messages in quarantine.
     quarantined: u64,
 }
@@ -46,8 +48,8 @@ struct AttentionTotals {
 #[derive(Debug, Serialize, JsonSchema)]
 struct AttentionItem {
     /// `failing_sources`: addresses that are new and of which no message passes. `records_missing`: the domain's DNS
-    /// records are not as they should be. `reporter_silent`: who used to report does not any more. `quarantined`: mail
-    /// that could not be read.
+    /// records are not as they should be. `reporter_silent`: who used to report does not any more. `reports_held`: reports
+    /// of the domain wait for a decision of the owner. `quarantined`: mail that could not be read.
     #[schemars(extend("enum" = KINDS))]
     kind: &'static str,
     /// The domain; null for what concerns the account.
@@ -58,9 +60,9 @@ struct AttentionItem {
     /// The domain's name in Unicode; null if that is no other.
     #[schemars(example = &"münchner.example")]
     unicode_name: Option<String>,
-    /// Addresses, or messages in quarantine.
+    /// Addresses, reports that are held, or messages in quarantine.
     count: u64,
-    /// Messages of those addresses, or of the reporter; for missing records, of the domain.
+    /// Messages of those addresses, or of the reporter; for missing records and held reports, of the domain.
     messages: u64,
     /// The address with the most messages.
     #[schemars(with = "Option<Address>")]
@@ -73,7 +75,13 @@ struct AttentionItem {
 }
 
 /// What an item can be about, what matters most first.
-const KINDS: [&str; 4] = ["failing_sources", "records_missing", "reporter_silent", "quarantined"];
+const KINDS: [&str; 5] = [
+    "failing_sources",
+    "records_missing",
+    "reporter_silent",
+    "reports_held",
+    "quarantined",
+];
 /// Items listed of each kind, if no kind is asked for.
 const OF_KIND_MAX: usize = 20;
 /// How far back is looked for what is new or silent.
@@ -100,11 +108,12 @@ pub(super) async fn attention(
     let kind = parameters.word("kind", &KINDS, |word| KINDS.iter().position(|kind| *kind == word));
     parameters.finish()?;
     let found = find(&state, client).await?;
-    let [failing, missing, silent, quarantined] = &found;
+    let [failing, missing, silent, held, quarantined] = &found;
     let totals = AttentionTotals {
         failing_sources: failing.len() as u64,
         records_missing: missing.len() as u64,
         reporter_silent: silent.len() as u64,
+        reports_held: held.iter().map(|item| item.count).sum(),
         quarantined: quarantined.iter().map(|item| item.count).sum(),
     };
     let pagination = kind.map(|kind| Pagination::new(page, found[kind].len() as u64));
@@ -127,7 +136,7 @@ pub(super) async fn attention(
 }
 
 /// All there is of each of [`KINDS`], each with the most messages first: nothing is cut before it is in order.
-async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 4], ApiError> {
+async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 5], ApiError> {
     let today = today(state);
     let range = DayRange {
         first: today.plus(1 - ATTENTION_DAYS),
@@ -142,8 +151,14 @@ async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 4
         ..about(domain, "records_missing")
     });
     let missing = missing.collect();
-    let (mut failing, mut silent) = (Vec::new(), Vec::new());
+    let (mut failing, mut silent, mut held) = (Vec::new(), Vec::new(), Vec::new());
     for (domain, figures) in &domains {
+        let count = state.store.held_count(domain.id).await?;
+        held.extend((count > 0).then(|| AttentionItem {
+            count,
+            messages: figures.totals.messages(),
+            ..about(domain, "reports_held")
+        }));
         failing.extend(failing_sources(state, domain, figures, range).await?);
         if figures.totals.messages() > 0 {
             let reporters = state.store.reporters(domain.id, range).await?;
@@ -158,7 +173,8 @@ async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 4
     }
     failing.sort_by_key(|item: &AttentionItem| std::cmp::Reverse(item.messages));
     silent.sort_by_key(|item: &AttentionItem| std::cmp::Reverse(item.messages));
-    Ok([failing, missing, silent, quarantined(state, client).await?])
+    held.sort_by_key(|item: &AttentionItem| std::cmp::Reverse(item.count));
+    Ok([failing, missing, silent, held, quarantined(state, client).await?])
 }
 
 /// One item, if there is a message in quarantine that the client may see.

@@ -320,7 +320,7 @@ impl From<DomainsError> for ApiError {
 impl From<IntakeError> for ApiError {
     fn from(error: IntakeError) -> Self {
         match error {
-            IntakeError::Closed => Self::unavailable(),
+            IntakeError::Closed | IntakeError::Undecided => Self::unavailable(),
             IntakeError::Store(error) => Self::from(&*error),
         }
     }

@@ -160,6 +160,47 @@ impl Members {
         }
     }
 
+    /// The member as text of one to so many characters, without control characters; absent and null are the same.
+    pub(super) fn plain_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        let text = self.text(name)?;
+        if text.trim().is_empty() || text.chars().count() > chars_max || text.chars().any(char::is_control) {
+            self.refuse(name, format!("must be plain text of 1 to {chars_max} characters"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The member as a whole number that null clears: `Some(None)` is null.
+    pub(super) fn clearable_number(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Option<u64>> {
+        let value = self.members.remove(name)?;
+        if value.is_null() {
+            return Some(None);
+        }
+        let number = value.as_u64().or_else(|| {
+            value
+                .as_f64()
+                .filter(|n| n.fract() == 0.0 && *n >= 0.0)
+                .map(|n| n as u64)
+        });
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.refuse(
+                name,
+                format!(
+                    "must be a whole number from {} to {}, or null",
+                    range.start(),
+                    range.end()
+                ),
+            );
+        }
+        number.map(Some)
+    }
+
+    /// Whether a mistake was noted.
+    pub(super) fn is_refused(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     /// The member as text, which must be there.
     pub(super) fn required_text(&mut self, name: &str) -> Option<String> {
         if self.members.get(name).is_none_or(Value::is_null) {

@@ -11,6 +11,7 @@ mod breakdown;
 mod domain_body;
 mod domain_input;
 mod domains;
+mod entry;
 mod envelope;
 mod error;
 mod export;
@@ -38,6 +39,7 @@ mod serve;
 mod service;
 mod source;
 mod state;
+mod trust;
 mod upload;
 
 pub use error::{ApiError, FieldError};

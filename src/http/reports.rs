@@ -20,10 +20,12 @@ use super::range::open_range;
 use super::records::{Dispositions, PolicyBody, RecordBody};
 use super::schema::{Address, AuthenticatedWord, Instant};
 use super::state::AppState;
+use super::trust::DecisionBody;
 use crate::clock::format_instant;
 use crate::report::Reporter;
 use crate::store::{
-    self, Authenticated, ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredRecord, StoredWarning,
+    self, Acceptance, Authenticated, ReportDetail, ReportFilter, ReportStanding, ReportSummary, ResultFilter,
+    StoredRecord, StoredWarning,
 };
 
 /// A report in a list.
@@ -75,8 +77,19 @@ pub(super) struct ReportItem {
     warnings: u64,
     /// Its text broke off, or its archive is damaged: the rows that could be read are here, until the intact report comes.
     partial: bool,
-    /// False for a report that contradicts another, counted one: it is in no sum.
+    /// False for a report that contradicts another, counted one, and for one that may not count: it is in no sum.
     counted: bool,
+    /// `counted`; `held` until the owner accepts it or its reporter; `discounted` by the owner; or `conflict`, where another
+    /// report of the same identity counts.
+    #[schemars(extend("enum" = STATUSES), example = &"counted")]
+    status: &'static str,
+    /// Why it is held: `unvouched` (the mail that carried it passed neither DMARC nor an aligned SPF or DKIM check) or
+    /// `implausible` (about more messages than the limit); null if it is not.
+    #[schemars(extend("enum" = [Some("unvouched"), Some("implausible"), None::<&str>]))]
+    held_because: Option<&'static str>,
+    /// By what its reporter is known: the mail domain of `email`, else `org_name` in lower case.
+    #[schemars(example = &"google.com")]
+    reporter: String,
     /// Rows that it came with.
     record_count: u64,
     /// False once retention has dropped its rows: its figures stay. Importing the report again brings the rows back.
@@ -113,6 +126,8 @@ pub(super) struct ReportBody<'a> {
     conflicts: Vec<i64>,
     /// Where it came from and how far that can be trusted.
     provenance: Provenance,
+    /// What was decided about it, oldest first; the last 50 decisions.
+    history: Vec<DecisionBody>,
     /// A page of its rows, in their order; none where `records_kept` is false.
     records: Vec<RecordBody<'a>>,
     /// Of the rows that are kept.
@@ -224,7 +239,34 @@ pub(super) const FILTERS: &[Parameter] = &[
         schema: || json!({ "type": "string", "minLength": 1, "maxLength": ORG_CHARS_MAX, "pattern": PLAIN }),
     },
     RESULT,
+    Parameter {
+        name: "status",
+        says: "Only reports that count, are held, or were discounted; `counted` if nothing is said.",
+        schema: || json!({ "type": "string", "enum": STANDINGS }),
+    },
 ];
+
+/// What [`ReportItem::status`] can be, and what can be asked for.
+const STATUSES: [&str; 4] = ["counted", "held", "discounted", "conflict"];
+const STANDINGS: [&str; 3] = ["counted", "held", "discounted"];
+
+fn standing(word: &str) -> Option<ReportStanding> {
+    match word {
+        "counted" => Some(ReportStanding::Counted),
+        "held" => Some(ReportStanding::Held),
+        "discounted" => Some(ReportStanding::Discounted),
+        _ => None,
+    }
+}
+
+fn status(summary: &ReportSummary) -> &'static str {
+    match summary.acceptance {
+        _ if summary.counted => "counted",
+        acceptance if acceptance.is_held() => "held",
+        Acceptance::Discounted => "discounted",
+        _ => "conflict",
+    }
+}
 
 /// The parameter that [`result_filter`] reads.
 pub(super) const RESULT: Parameter = Parameter {
@@ -254,6 +296,7 @@ pub(super) async fn list(
         to,
         org: parameters.plain_text("org", ORG_CHARS_MAX),
         result: result_filter(&mut parameters),
+        standing: parameters.word("status", &STANDINGS, standing).unwrap_or_default(),
     };
     parameters.finish()?;
     let (reports, total) = state.store.reports(domain.id, &filter, page).await?;
@@ -333,7 +376,11 @@ impl From<ReportSummary> for ReportItem {
         // A mail vouches for a report if it passed DMARC for this domain.
         let reporter = Reporter::named(summary.email.as_deref(), summary.org_name.as_deref());
         let vouched = summary.authenticated == Authenticated::Pass && !reporter.as_str().is_empty();
+        let held = Some(summary.acceptance).filter(|acceptance| acceptance.is_held());
         Self {
+            status: status(&summary),
+            held_because: held.map(Acceptance::word),
+            reporter: reporter.as_str().to_owned(),
             authenticated_domain: vouched.then(|| reporter.as_str().to_owned()),
             id: summary.no.0,
             org_name: summary.org_name,
@@ -369,6 +416,7 @@ fn report_body(detail: ReportDetail, records: &[StoredRecord], pagination: Pagin
             original_kept: detail.original_kept,
             mail: detail.provenance.map(MailBody::from),
         },
+        history: detail.history.into_iter().map(DecisionBody::from).collect(),
         item: ReportItem::from(detail.summary),
         extra_contact_info: detail.extra_contact_info,
         errors: detail.errors,

@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodFilter, MethodRouter, on};
-use schemars::JsonSchema;
 
 use super::api_keys::{ApiKeyWithSecret, KeyBody, KeyInput, KeyList};
 use super::arrivals::Arrivals;
@@ -17,23 +14,25 @@ use super::breakdown::{ReporterList, SenderList, SignatureList};
 use super::domain_body::{DomainBody, DomainList, VerifyBody};
 use super::domain_input::{DomainInput, DomainPatch, IpInput};
 use super::domains::{Removed, Success};
+use super::entry::{Entry, route};
 use super::envelope::envelope;
 use super::error::ApiError;
 use super::figures::{SourceList, StatsBody};
 use super::gate::gate;
 use super::inbound::MailList;
-use super::openapi::{Content, Doc, Parameter};
+use super::openapi::Doc;
 use super::overview::Overview;
 use super::quarantine::MessageList;
-use super::reports::{ReportBody, ReportList};
+use super::reports::{ReportBody, ReportItem, ReportList};
 use super::schema::AnyObject;
 use super::service::{Health, Readiness};
 use super::source::SourceDetail;
 use super::state::AppState;
+use super::trust::{AcceptedAnswer, Reason, ReporterInput, TrustBody, TrustPatch};
 use super::upload::Taken;
 use super::{
     api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
-    range, reports, service, source, upload,
+    range, reports, service, source, trust, upload,
 };
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
@@ -202,6 +201,68 @@ fn table() -> Vec<Entry> {
             reports::original,
         )
         .answers_bytes(reports::ORIGINAL_TYPES),
+        route(
+            &post,
+            "/domains/{id}/dmarc/reports/{report_id}/discount",
+            Access::Write,
+            "Take a report out of the figures; it stays listed",
+            trust::discount,
+        )
+        .takes::<Reason>()
+        .also(&[(
+            409,
+            "Its records have been dropped for their age, so its figures cannot be moved.",
+        )])
+        .answers::<ReportItem>(200),
+        route(
+            &post,
+            "/domains/{id}/dmarc/reports/{report_id}/count",
+            Access::Write,
+            "Let a report count that is held, was discounted, or lost a conflict",
+            trust::count,
+        )
+        .takes::<Reason>()
+        .also(&[(
+            409,
+            "Its records have been dropped for their age, so its figures cannot be moved.",
+        )])
+        .answers::<ReportItem>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/trust",
+            Access::Read,
+            "Show which reports count",
+            trust::show,
+        )
+        .answers::<TrustBody>(200),
+        route(
+            &patch,
+            "/domains/{id}/dmarc/trust",
+            Access::Write,
+            "Change which reports count from now on",
+            trust::update,
+        )
+        .takes::<TrustPatch>()
+        .answers::<TrustBody>(200),
+        route(
+            &post,
+            "/domains/{id}/dmarc/reporters/accept",
+            Access::Write,
+            "Let the held reports of a reporter count, and all that come from now on",
+            trust::accept,
+        )
+        .takes::<ReporterInput>()
+        .also(&[(409, "The domain has accepted as many reporters as it can.")])
+        .answers::<AcceptedAnswer>(200),
+        route(
+            &post,
+            "/domains/{id}/dmarc/reporters/withdraw",
+            Access::Write,
+            "Hold the reports of an accepted reporter again, those that come from now on",
+            trust::withdraw,
+        )
+        .takes::<ReporterInput>()
+        .answers::<TrustBody>(200),
         route(
             &get,
             "/domains/{id}/dmarc/stats",
@@ -401,82 +462,6 @@ fn router_of(table: Vec<Entry>, state: AppState) -> Router {
         // The gate reads every body within the limit of its route.
         .layer(DefaultBodyLimit::disable())
         .with_state(state)
-}
-
-struct Entry {
-    route: Route,
-    doc: Doc,
-    handler: MethodRouter<AppState>,
-}
-
-/// A route that does not yet say what it answers: only then is it an [`Entry`] of the table.
-struct Draft(Entry);
-
-/// `summary`: what it does, as a short sentence without a full stop.
-fn route<H, T>(method: &Method, path: &'static str, access: Access, summary: &'static str, handler: H) -> Draft
-where
-    H: Handler<T, AppState>,
-    T: 'static,
-{
-    let filter = MethodFilter::try_from(method.clone()).expect("the table has standard methods only");
-    Draft(Entry {
-        route: Route {
-            method: method.clone(),
-            path,
-            access,
-            body: Body::None,
-        },
-        doc: Doc {
-            handler: openapi::handler_name(&handler),
-            summary,
-            parameters: &[],
-            takes: None,
-            status: 200,
-            answers: Content::Bytes(&[]),
-            also: &[],
-        },
-        handler: on(filter, handler),
-    })
-}
-
-impl Draft {
-    /// Its query string may have these.
-    fn parameters(mut self, lists: &'static [&'static [Parameter]]) -> Self {
-        self.0.doc.parameters = lists;
-        self
-    }
-
-    /// Its body is JSON of this type.
-    fn takes<T: JsonSchema>(mut self) -> Self {
-        self.0.route.body = Body::Json;
-        self.0.doc.takes = Some(openapi::schema_of::<T>);
-        self
-    }
-
-    /// Its body is a report, a mail or a form with several.
-    fn takes_report(mut self) -> Self {
-        self.0.route.body = Body::Upload;
-        self
-    }
-
-    /// What can go wrong here beyond what can everywhere: a status and when.
-    fn also(mut self, also: &'static [(u16, &'static str)]) -> Self {
-        self.0.doc.also = also;
-        self
-    }
-
-    /// It answers JSON of this type.
-    fn answers<T: JsonSchema>(mut self, status: u16) -> Entry {
-        self.0.doc.status = status;
-        self.0.doc.answers = Content::Json(openapi::schema_of::<T>);
-        self.0
-    }
-
-    /// It answers bytes of one of these media types.
-    fn answers_bytes(mut self, types: &'static [&'static str]) -> Entry {
-        self.0.doc.answers = Content::Bytes(types);
-        self.0
-    }
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ struct TakenReport {
     #[serde(flatten)]
     report: ReportItem,
     /// `stored`; `completed` if it took the place of a piece of it that had come before; `conflict` if it contradicts
-    /// another one.
-    #[schemars(extend("enum" = ["stored", "completed", "conflict"]))]
+    /// another one; `held` if it is about more messages than the limit of the domain.
+    #[schemars(extend("enum" = ["stored", "completed", "conflict", "held"]))]
     outcome: &'static str,
     /// Id of the domain that it belongs to: the closest one of the account at or above the domain whose policy was found.
     #[schemars(example = &"dom_k3v9x2m1p0q8r7s6")]
@@ -117,6 +117,7 @@ pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outco
     for outcome in outcomes {
         for stored in outcome.reports {
             let word = match stored.fate {
+                Fate::Stored if stored.acceptance.is_held() => "held",
                 Fate::Stored => "stored",
                 Fate::Completed => "completed",
                 Fate::Conflict => "conflict",

@@ -404,12 +404,15 @@ fn prepare(clock: &Clock, limits: &ProcessLimits, message: Arrived) -> NewMessag
         problems,
         other,
     } = processed;
+    let acceptance = limits.admission.of(provenance.as_ref());
+    let messages_max = limits.admission.report_messages_max;
     let reports = reports.into_iter().map(|found| {
         let reporter = Reporter::of(&found.parsed.report.metadata);
         let authenticated = provenance
             .as_ref()
             .map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(&reporter));
-        (found.leaf, NewReport::of(found.parsed, authenticated))
+        let report = NewReport::of(found.parsed, authenticated).admitted(acceptance, messages_max);
+        (found.leaf, report)
     });
     NewMessage {
         belonging: raw.belonging,
@@ -639,6 +642,7 @@ fn not_storable(detail: String) -> Problem {
 fn count_outcome(metrics: &Metrics, outcome: &Outcome) {
     for report in &outcome.reports {
         metrics.count_report(match report.fate {
+            Fate::Stored if report.acceptance.is_held() => "held",
             Fate::Stored => "stored",
             Fate::Duplicate => "duplicate",
             Fate::Conflict => "conflict",

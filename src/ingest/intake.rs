@@ -7,14 +7,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::batch::{self, Arrived, How, Job};
+use super::deferred::Deferred;
 use super::envelope::Envelope;
 use super::process::ProcessLimits;
 use super::provenance::Authenticator;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
-    AccountId, Belonging, Domain, DomainId, Fate, FreshDomain, Millis, Outcome, Problem, Provenance, SetAsideId, Store,
-    StoreError,
+    AccountId, Belonging, Domain, DomainId, Fate, FreshDomain, Millis, NOT_CONFIGURED, Outcome, Problem, Provenance,
+    SetAsideId, Store, StoreError,
 };
 use crate::unpack::Context;
 
@@ -46,6 +47,8 @@ pub struct Claimed {
     pub counted: u64,
     /// Those that contradict another one: they are kept, and one of them counts.
     pub conflicts: u64,
+    /// Those that are held until the owner of the domain accepts them.
+    pub held: u64,
     /// Those that had been counted already.
     pub duplicates: u64,
 }
@@ -56,7 +59,8 @@ impl Claimed {
         self.messages += 1;
         for report in &outcome.reports {
             match report.fate {
-                Fate::Stored | Fate::Completed => self.counted += 1,
+                Fate::Stored | Fate::Completed if report.acceptance.may_count() => self.counted += 1,
+                Fate::Stored | Fate::Completed => self.held += 1,
                 Fate::Conflict => self.conflicts += 1,
                 Fate::Duplicate => self.duplicates += 1,
             }
@@ -71,6 +75,9 @@ pub enum IntakeError {
     /// The process is stopping.
     #[error("shutting down")]
     Closed,
+    /// Who the mail is from cannot be found out now. The same mail is taken when it comes again.
+    #[error("who the mail is from cannot be found out now")]
+    Undecided,
     #[error(transparent)]
     Store(#[from] Arc<StoreError>),
 }
@@ -127,6 +134,7 @@ pub struct Intake {
     clock: Clock,
     metrics: Metrics,
     authenticator: Option<Authenticator>,
+    deferred: Arc<Deferred>,
     waiting: Arc<AtomicUsize>,
     waiting_max: usize,
 }
@@ -145,6 +153,7 @@ impl Intake {
             clock: clock.clone(),
             metrics: metrics.clone(),
             authenticator: options.authenticator.clone(),
+            deferred: Arc::default(),
             waiting: Arc::clone(&waiting),
             waiting_max: options.queue_messages_max.max(1),
         };
@@ -182,10 +191,41 @@ impl Intake {
     /// no more than two copies are in memory. An outcome for each, in order; of those that failed, sending it again may
     /// be counted as a duplicate.
     pub async fn submit_to(&self, mut raw: RawMessage, all: &[Belonging]) -> Vec<Result<Outcome, IntakeError>> {
+        match self.provenance(&mut raw).await {
+            Ok(provenance) => self.deliver(raw, provenance, all).await,
+            Err(error) => vec![Err(error); all.len()],
+        }
+    }
+
+    /// As [`Self::submit_to`], for who is told to try again: mail whose sender cannot be found out now is refused once.
+    ///
+    /// # Errors
+    /// [`IntakeError::Undecided`], for all of them and once for the same bytes.
+    pub async fn submit_or_defer(&self, mut raw: RawMessage, all: &[Belonging]) -> Vec<Result<Outcome, IntakeError>> {
+        // SPF says nothing about who hands on the mail of others, however often it is asked.
+        let is_from_peer = raw.envelope.as_ref().is_some_and(|envelope| envelope.is_from_peer);
         let provenance = match self.provenance(&mut raw).await {
             Ok(provenance) => provenance,
             Err(error) => return vec![Err(error); all.len()],
         };
+        let may_tell_more = |mail: &Provenance| {
+            let has_unknown_signature = mail.dkim.iter().any(|check| check.result == "temperror");
+            mail.is_undecided() && (is_from_peer || mail.unchecked.is_some() || has_unknown_signature)
+        };
+        if provenance.as_ref().is_some_and(may_tell_more)
+            && self.deferred.is_first(digest(&raw.bytes), self.clock.monotonic())
+        {
+            return vec![Err(IntakeError::Undecided); all.len()];
+        }
+        self.deliver(raw, provenance, all).await
+    }
+
+    async fn deliver(
+        &self,
+        mut raw: RawMessage,
+        provenance: Option<Provenance>,
+        all: &[Belonging],
+    ) -> Vec<Result<Outcome, IntakeError>> {
         let mut outcomes = Vec::with_capacity(all.len());
         for (nth, &belonging) in all.iter().enumerate() {
             let bytes = match nth + 1 == all.len() {
@@ -211,7 +251,7 @@ impl Intake {
             return Ok(None);
         };
         let Some(authenticator) = &self.authenticator else {
-            return Ok(Some(envelope.unchecked("not_configured")));
+            return Ok(Some(envelope.unchecked(NOT_CONFIGURED)));
         };
         let started = self.clock.monotonic();
         let bytes = std::mem::take(&mut raw.bytes);

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod batch;
+mod deferred;
 mod envelope;
 mod intake;
 mod process;
@@ -14,5 +15,5 @@ pub use crate::unpack::{Context, gunzip, mbox};
 pub use addresses::{AddressNames, Addresses, Owner};
 pub use envelope::Envelope;
 pub use intake::{Claimed, Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE};
-pub use process::{ParsedLeaf, ProcessLimits, Processed, process, process_as};
+pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, Unvouched, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions};

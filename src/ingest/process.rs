@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::report::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
-use crate::store::{Millis, Problem};
+use crate::store::{Acceptance, Millis, Problem, Provenance};
 use crate::unpack::{self, Context, Damage, ReportText};
 
 /// The bounds of processing one message.
@@ -18,6 +18,43 @@ pub struct ProcessLimits {
     /// Messages that all records of a report may sum up to: beyond it the figures of a domain would lose their meaning
     /// (and, in time, overflow).
     pub messages_max: u64,
+    pub admission: Admission,
+}
+
+/// Which reports may count by themselves. The others are held until the owner of the domain accepts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    pub unvouched: Unvouched,
+    /// Messages that a report may be about, where its domain has no limit of its own.
+    pub report_messages_max: u64,
+}
+
+/// What is done with reports whose mail came with an envelope and passed neither DMARC nor aligned SPF or DKIM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unvouched {
+    Hold,
+    Count,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self {
+            unvouched: Unvouched::Hold,
+            report_messages_max: 1_000_000_000,
+        }
+    }
+}
+
+impl Admission {
+    /// Whether a report that came so may count. Where mail is not checked, it says nothing about anybody.
+    pub(super) fn of(self, provenance: Option<&Provenance>) -> Acceptance {
+        match provenance {
+            Some(mail) if mail.is_checked() && !mail.is_vouched_for() && self.unvouched == Unvouched::Hold => {
+                Acceptance::Unvouched
+            }
+            _ => Acceptance::Open,
+        }
+    }
 }
 
 impl Default for ProcessLimits {
@@ -27,6 +64,7 @@ impl Default for ProcessLimits {
             report: report::Limits::default(),
             time_max: Duration::from_secs(30),
             messages_max: 1_000_000_000_000,
+            admission: Admission::default(),
         }
     }
 }

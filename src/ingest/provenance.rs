@@ -7,6 +7,7 @@
 mod budget;
 mod choice;
 mod resolver;
+mod seats;
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -23,14 +24,14 @@ use mail_auth::{
     SpfResult,
 };
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::envelope::Envelope;
 use crate::clock::{self, Clock};
-use crate::store::{Authenticated, Provenance, SignatureCheck, SpfCheck};
+use crate::store::{Authenticated, Network, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
 use budget::Budget;
 use choice::Choice;
+use seats::Seats;
 
 /// Mails up to this size are hashed where they are: a fraction of a millisecond. Others go to a thread of their own.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
@@ -51,7 +52,8 @@ pub struct AuthenticatorOptions {
     /// Of the mail's header; beyond it nothing is checked.
     pub header_bytes_max: usize,
     pub header_fields_max: usize,
-    /// Mails that are checked at once; others wait, within their time.
+    /// Mails that are checked at once; others wait, within their time. Of these an eighth may be of one network, and of those
+    /// that wait the next is of the network that has the fewest.
     pub mails_max: usize,
     /// Answers that are kept as long as their time to live, at most an hour. Most have a few hundred bytes, the largest
     /// that a hostile name server can give have 64 KiB.
@@ -90,7 +92,7 @@ pub struct Authenticator(Arc<Shared>);
 struct Shared {
     dns: MessageAuthenticator,
     options: AuthenticatorOptions,
-    running: Semaphore,
+    seats: Arc<Seats>,
 }
 
 impl std::fmt::Debug for Authenticator {
@@ -103,8 +105,8 @@ impl Authenticator {
     /// Ready to check; asks nobody yet.
     pub fn new(options: AuthenticatorOptions) -> Result<Self, AuthenticatorError> {
         let dns = resolver::of(&options)?;
-        let running = Semaphore::new(options.mails_max.max(1));
-        Ok(Self(Arc::new(Shared { dns, options, running })))
+        let seats = Seats::new(options.mails_max.max(1));
+        Ok(Self(Arc::new(Shared { dns, options, seats })))
     }
 
     /// Checks a mail within the budget; gives its bytes back, what was found, and how many DNS questions it took.
@@ -116,8 +118,12 @@ impl Authenticator {
         }
         let started = clock.monotonic();
         let time_max = self.0.options.time_max;
-        let Ok(permit) = timeout(time_max, self.0.running.acquire()).await else {
-            return Some((bytes, envelope.unchecked("too_busy"), 0));
+        // All that a mail server of ours hands on comes from one network.
+        let network = envelope
+            .is_from_peer
+            .then(|| Network::around(envelope.peer.to_canonical()));
+        let Ok(seat) = timeout(time_max, self.0.seats.take(network)).await else {
+            return Some((bytes, envelope.unchecked(TOO_BUSY), 0));
         };
         let waited = clock.monotonic().saturating_sub(started);
         let time = time_max.saturating_sub(waited);
@@ -134,7 +140,7 @@ impl Authenticator {
             // Panics are caught inside: it fails only if the runtime ends before it begins.
             checking.await.ok()?
         };
-        drop(permit);
+        drop(seat);
         Some(checked)
     }
 }
@@ -170,6 +176,7 @@ impl Shared {
         let (spf, mut dkim) = tokio::join!(self.verify_spf(envelope, &for_spf, spf_time), join_all(checks));
 
         let mut provenance = envelope.facts();
+        provenance.domain = choice::only_author_domain(&message);
         provenance.spf = Some(SpfCheck {
             domain: spf.domain().to_owned(),
             result: spf_word(spf.result()).to_owned(),
@@ -187,7 +194,6 @@ impl Shared {
                 DmarcResult::TempError(_) => Authenticated::Unknown,
                 DmarcResult::None => Authenticated::None,
             };
-            provenance.domain = Some(dmarc.into_domain()).filter(|domain| !domain.is_empty());
         }
         (provenance, for_spf.asked() + for_rest.asked())
     }

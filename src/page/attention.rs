@@ -21,12 +21,13 @@ const PER_PAGE: &str = "50";
 /// A kind: its word, what it is called, and how many there are of it.
 type Kind = (&'static str, &'static str, fn(&AttentionTotals) -> u64);
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     ("failing_sources", "New sources that fail", |totals| {
         totals.failing_sources
     }),
     ("records_missing", "Not verified", |totals| totals.records_missing),
     ("reporter_silent", "Silent reporters", |totals| totals.reporter_silent),
+    ("reports_held", "Held reports", |totals| totals.reports_held),
     ("quarantined", "In quarantine", |totals| totals.quarantined),
 ];
 
@@ -36,7 +37,7 @@ pub(super) fn card(attention: &Attention) -> Markup {
         section .card aria-labelledby="attention" {
             h2 #attention { "Needs attention" }
             @if attention.items.is_empty() {
-                p .calm { "Nothing: no new failing source, no missing record, nobody silent, nothing in quarantine." }
+                p .calm { "Nothing: no new failing source, no missing record, nobody silent, no report held, nothing in quarantine." }
             } @else {
                 ul .attention { @for (word, title, total) in KINDS {
                     @let items = attention.items.iter().filter(|item| item.kind == word);
@@ -138,6 +139,12 @@ fn told(item: &AttentionItem) -> Markup {
                 @if let Some(day) = &item.last_report { "last report on " (day) ", " }
                 (counted(item.messages, "message", "messages")) " in 30 days"
             }
+        },
+        "reports_held" => html! {
+            a href=(format!("/view/{id}/reports?all=true&status=held")) {
+                b { (counted(item.count, "report is held", "reports are held")) } " about " b { (domain) }
+            }
+            span .muted { "not in the figures until you accept them" }
         },
         _ => html! {
             a href="/intake" { b { (counted(item.count, "message", "messages")) } " in quarantine" }

@@ -48,7 +48,7 @@ answers! {
     DayFigures { date: String, pass: u64, fail: u64 }
 
     Attention { items: Vec<AttentionItem>, totals: AttentionTotals, pagination: Option<Pagination> }
-    AttentionTotals { failing_sources: u64, records_missing: u64, reporter_silent: u64, quarantined: u64 }
+    AttentionTotals { failing_sources: u64, records_missing: u64, reporter_silent: u64, reports_held: u64, quarantined: u64 }
     AttentionItem {
         kind: String,
         domain_id: Option<String>,
@@ -188,10 +188,15 @@ answers! {
         arrivals: u64,
         warnings: u64,
         partial: bool,
-        counted: bool,
+        status: String,
+        held_because: Option<String>,
+        reporter: String,
         record_count: u64,
         records_kept: bool,
     }
+    Decision { at: String, action: String, by: String, why: Option<String> }
+    Trust { report_messages_max: Option<u64>, accepted_reporters: Vec<AcceptedReporter> }
+    AcceptedReporter { reporter: String, accepted_at: String, by: String, why: Option<String> }
     Warning { kind: String, detail: String, offset: Option<u64> }
     Provenance { original_kept: bool, mail: Option<Mail> }
     Mail {
@@ -284,6 +289,7 @@ pub(super) struct ReportDetail {
     pub namespace: Option<String>,
     pub warning_list: Vec<Warning>,
     pub conflicts: Vec<i64>,
+    pub history: Vec<Decision>,
     pub provenance: Provenance,
     pub records: Vec<Record>,
     pub pagination: Pagination,

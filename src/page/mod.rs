@@ -12,6 +12,7 @@ mod data;
 mod domain;
 mod export;
 mod failures;
+mod held;
 mod intake;
 mod layout;
 mod overview;
@@ -91,6 +92,10 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/verify", post(setup::verify))
         .route("/view/{id}/settings", get(settings::form).post(settings::save))
         .route("/view/{id}/delete", get(settings::delete_form).post(settings::delete))
+        .route("/view/{id}/reports/{number}/judge", post(held::judge))
+        .route("/view/{id}/reporters/accept", post(held::accept))
+        .route("/view/{id}/reporters/withdraw", post(held::withdraw))
+        .route("/view/{id}/trust", post(held::save))
         .route("/intake/{number}/replay", post(intake::replay))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX));
     Router::new()

@@ -10,6 +10,7 @@ use super::api::{Failure, Told};
 use super::data::{Dkim, Mail, Policy, Record, Report, ReportDetail, ReportList, Spf};
 use super::domain::{Found, Tab, below, done, download, find, found, has_none, page, range_form};
 use super::export::{self, Follow, Table};
+use super::held;
 use super::parts::{
     aligned, counted, csv_link, dash, described, empty, field_error, figure, grouped, hostile, hostile_or_dash,
     no_rows, other_errors, pages, percent_text, query_escaped, rate, result, time, token,
@@ -18,11 +19,11 @@ use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
 
 const PER_PAGE: &str = "50";
-const NAMES: [&str; 6] = ["days", "from", "to", "org", "result", "page"];
+const NAMES: [&str; 7] = ["days", "from", "to", "org", "result", "status", "page"];
 /// Without the days.
-const CHOICES: [&str; 2] = ["org", "result"];
+const CHOICES: [&str; 3] = ["org", "result", "status"];
 /// What has a field of its own, beside which it is said what is wrong with it.
-const FIELDS: [&str; 5] = ["days", "from", "to", "org", "result"];
+const FIELDS: [&str; 6] = ["days", "from", "to", "org", "result", "status"];
 
 /// `GET /view/{id}/reports`: of the same days as the other pages, or `all=true` of them.
 pub(super) async fn list(
@@ -46,11 +47,15 @@ pub(super) async fn list(
     let days = usual(&asked);
     let base = format!("/view/{id}/reports");
     let shown = if days.is_empty() {
-        asked.only(&NAMES[..5])
+        asked.only(&NAMES[..6])
     } else {
         asked.with(&CHOICES, &[("days", days)])
     };
-    let kept: &[&str] = if is_all { &["all", "org", "result"] } else { &NAMES[..5] };
+    let kept: &[&str] = if is_all {
+        &["all", "org", "result", "status"]
+    } else {
+        &NAMES[..6]
+    };
     let to = |number: &str| format!("{base}{}", asked.with(kept, &[("page", number)]));
     let nothing = empty(
         "No reports",
@@ -71,6 +76,7 @@ pub(super) async fn list(
             }
             (field_error(list.wrong(), "org"))
             (field_error(list.wrong(), "result"))
+            (field_error(list.wrong(), "status"))
             @if let Told::Answer(ReportList { reports, pagination }) = &list {
                 @if reports.is_empty() { (no_rows(pagination, nothing)) } @else { (table(&id, reports)) }
                 (pages(pagination, ("report", "reports"), to))
@@ -81,7 +87,10 @@ pub(super) async fn list(
 }
 
 fn filters(base: &str, asked: &Asked, is_all: bool, wrong: Option<&Failure>) -> Markup {
-    let result = asked.get("result").unwrap_or_default();
+    let (result, status) = (
+        asked.get("result").unwrap_or_default(),
+        asked.get("status").unwrap_or_default(),
+    );
     html! {
         form .inline method="get" action=(base) {
             @for name in RANGE { @if let Some(text) = asked.get(name) { input type="hidden" name=(name) value=(text); } }
@@ -93,6 +102,12 @@ fn filters(base: &str, asked: &Asked, is_all: bool, wrong: Option<&Failure>) -> 
             select #result name="result" aria-describedby=[described(wrong, "result")] {
                 @for (word, title) in [("", "All results"), ("pass", "Pass only"), ("fail", "Fail only"), ("mixed", "Mixed")] {
                     option value=(word) selected[word == result] { (title) }
+                }
+            }
+            label .hidden for="status" { "In the figures" }
+            select #status name="status" aria-describedby=[described(wrong, "status")] {
+                @for (word, title) in [("", "In the figures"), ("held", "Held"), ("discounted", "Discounted")] {
+                    option value=(word) selected[word == status] { (title) }
                 }
             }
             button type="submit" { "Filter" }
@@ -144,14 +159,14 @@ pub(super) fn notes(report: &Report) -> Markup {
         @if report.warnings > 0 { span .chip.odd { (counted(report.warnings, "warning", "warnings")) } " " }
         @if report.partial { span .chip.bad { "broken off" } " " }
         @if !report.records_kept { span .chip title="retention.records_days is over; its figures stay" { "records dropped" } " " }
-        @if !report.counted { span .chip.bad title="It contradicts another report, which counts" { "not counted" } " " }
+        (held::chip(report))
         @if report.arrivals > 1 { span .chip title="It is counted once" { "came " (report.arrivals) " times" } }
     }
 }
 
 /// `GET /view/{id}/reports.csv`
 pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
-    let path = below(&id, &format!("/dmarc/reports{}", asked.only(&NAMES[..5])))?;
+    let path = below(&id, &format!("/dmarc/reports{}", asked.only(&NAMES[..6])))?;
     let table = Table {
         list: "reports",
         columns: &[
@@ -169,6 +184,8 @@ pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) 
             ("authenticated", "/authenticated"),
             ("authenticated_domain", "/authenticated_domain"),
             ("warnings", "/warnings"),
+            ("status", "/status"),
+            ("held_because", "/held_because"),
         ],
         follow: Follow::Pages,
     };
@@ -213,6 +230,7 @@ pub(super) async fn show(
             section .card aria-labelledby="about" { h2 #about { "About the report" } (about(&detail)) }
             section .card aria-labelledby="policy" { h2 #policy { "Policy the reporter saw" } (policy(report)) }
         }
+        (held::card(&visitor, &id, &detail))
         @if let Some(mail) = &detail.provenance.mail {
             section .card aria-labelledby="mail" { h2 #mail { "The mail that carried it" } (provenance(mail)) }
         }

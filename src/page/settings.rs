@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::api::Failure;
 use super::data::Domain;
 use super::domain::{Tab, below, find, page};
+use super::held;
 use super::parts::{described, field_error, hostile, time};
 use super::query::Asked;
 use super::sessions::Visitor;
@@ -26,6 +27,8 @@ pub(super) async fn form(visitor: Visitor, Path(id): Path<String>, asked: Asked)
         None,
         asked.get("saved").is_some(),
     );
+    let trust = visitor.api.get(&below(&id, "/dmarc/trust")?).await?;
+    let content = html! { (content) (held::settings(&visitor, &id, &trust, None)) };
     Ok(page(&visitor, &domain, Tab::Settings, &asked, content))
 }
 

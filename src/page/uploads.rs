@@ -111,6 +111,7 @@ fn shown(visitor: &Visitor, handed_to: &DomainKey, taken: &Taken) -> Markup {
                     a href=(format!("/view/{id}/reports/{}", one.report.id)) { (hostile_or_dash(one.report.org_name.as_deref())) }
                     " " span .muted { (counted(one.report.total_count, "message", "messages")) }
                     @if one.outcome == "conflict" { " " span .chip.bad { "contradicts another report" } }
+                    @if one.outcome == "held" { " " span .chip.odd { "held: more messages than the limit" } }
                 } } }
             }
             (not_yours(visitor, &unclaimed))

@@ -12,10 +12,12 @@ use super::message::{DayFigures, Figures};
 use super::records::{self, NewRow, PackedRecord};
 use super::schema::Kind;
 use super::sql::sql;
-use super::{AccountId, Authenticated, DomainId, ReportNo, StoreError, Totals, belonging, evidence, reports};
+use super::{
+    Acceptance, AccountId, Authenticated, DomainId, ReportNo, StoreError, Totals, belonging, evidence, reports,
+};
 
 /// The columns of `reports` in the order of the statements `report_whole` and `report_put`.
-const COLUMNS: [(&str, Kind); 34] = [
+const COLUMNS: [(&str, Kind); 36] = [
     ("domain_id", Kind::Int),
     ("report_no", Kind::Int),
     ("content_key", Kind::Blob),
@@ -50,6 +52,8 @@ const COLUMNS: [(&str, Kind); 34] = [
     ("piece_key", Kind::Blob),
     ("sliced", Kind::Int),
     ("records_since", Kind::Int),
+    ("acceptance", Kind::Int),
+    ("history", Kind::Text),
 ];
 
 /// Evidence by its numbers, which are of one domain each and of none other.
@@ -121,6 +125,18 @@ impl Carried {
 
     pub fn records_kept(&self) -> bool {
         self.int("records_kept") != 0
+    }
+
+    pub fn acceptance(&self) -> Acceptance {
+        Acceptance::from_code(self.int("acceptance")).unwrap_or(Acceptance::Open)
+    }
+
+    /// What the owner decided about it, as stored.
+    pub fn history(&self) -> Option<&str> {
+        match self.at("history") {
+            Some(Value::Text(history)) => history.as_deref(),
+            _ => None,
+        }
     }
 
     pub fn authenticated(&self) -> Authenticated {

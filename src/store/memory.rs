@@ -7,7 +7,7 @@ use crate::report::EvidenceKey;
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{AccountId, DomainId, StoreError};
+use super::{AccountId, DomainId, StoreError, Trust};
 
 /// Names and evidence kept at the most; then all are forgotten and learned anew.
 const ENTRIES_MAX: usize = 200_000;
@@ -24,6 +24,8 @@ pub(super) struct Memory {
     pub domains: HashMap<(AccountId, Box<str>), Option<DomainId>>,
     /// The name of a domain row of an account.
     pub names: HashMap<(AccountId, DomainId), Option<Box<str>>>,
+    /// What owners decided about the reports of a domain, where they did: see `trust.rs`.
+    pub trust: HashMap<DomainId, Trust>,
     pub evidence: HashMap<(DomainId, EvidenceKey), i64>,
     pub domain_numbers: Numbers,
     pub reports: Numbers,
@@ -36,6 +38,7 @@ impl Memory {
     pub fn forget_domains(&mut self) {
         self.domains.clear();
         self.names.clear();
+        self.trust.clear();
         self.evidence.clear();
     }
 

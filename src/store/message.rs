@@ -13,7 +13,7 @@ use crate::report::{
 
 use super::facets::{self, Signed};
 use super::rollup::SourceTotals;
-use super::{Authenticated, Belonging, Millis, Problem, Provenance, SetAsideId, Totals};
+use super::{Acceptance, Authenticated, Belonging, Millis, Problem, Provenance, SetAsideId, Totals};
 
 /// One message, unpacked and parsed.
 #[derive(Debug)]
@@ -52,6 +52,10 @@ pub struct NewReport {
     pub(super) report: Report,
     pub(super) warnings: Warnings,
     pub(super) authenticated: Authenticated,
+    /// Whether it may count, as far as can be said without the domain's own limit and decisions.
+    pub(super) acceptance: Acceptance,
+    /// More messages are implausible, where the domain has no limit of its own.
+    pub(super) messages_max: u64,
     pub(super) identity: IdentityKey,
     pub(super) content: ContentKey,
     /// Where the report has no id.
@@ -99,12 +103,23 @@ impl NewReport {
             report,
             warnings,
             authenticated,
+            acceptance: Acceptance::Open,
+            messages_max: u64::MAX,
             identity,
             content,
             piece,
             evidence,
             totals: summed.totals,
             days: summed.days,
+        }
+    }
+
+    /// The report with what else decides whether it may count.
+    pub fn admitted(self, acceptance: Acceptance, messages_max: u64) -> Self {
+        Self {
+            acceptance,
+            messages_max,
+            ..self
         }
     }
 

@@ -18,7 +18,7 @@ use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::memory::Memory;
 use super::rollup::{self, Change};
 use super::sql::sql;
-use super::{AccountId, Authenticated, DomainId, ReportNo, Store, StoreError, reports};
+use super::{Acceptance, AccountId, Authenticated, DomainId, ReportNo, Store, StoreError, reports, trust};
 
 /// Reports that are carried at a time, and records; a larger report goes by itself.
 const REPORTS_AT_ONCE: usize = 64;
@@ -331,7 +331,16 @@ impl Moving {
             let records = kept.records.iter().chain(&other.records).copied().collect();
             kept.refill(records, &self.evidence);
         }
+        // Sums without records stay as they are.
+        let acceptance = match kept.counted() && !kept.records_kept() {
+            true => kept.acceptance(),
+            false => kept.acceptance().joined(other.acceptance()),
+        };
         let counted = kept.counted() || other.counted() && kept.records_kept();
+        let counted = counted && acceptance.may_count();
+        kept.set_int("acceptance", acceptance.code());
+        let history = trust::joined(kept.history(), other.history());
+        kept.set("history", Value::Text(history));
         kept.set_int("counted", counted.into());
         kept.set_int("partial", (kept.cut() && other.cut()).into());
         let arrivals = match both_sliced {
@@ -351,17 +360,22 @@ impl Moving {
         let mut members = self.take(conn, self.to.id, group).await?;
         members.sort_by_key(Carried::no);
         let passed = |one: &Carried| one.authenticated() == Authenticated::Pass;
-        let whole = members.iter().any(|one| !one.cut());
-        let vouched = members.iter().any(|one| !one.cut() && passed(one));
+        let accepted = |one: &Carried| one.acceptance() == Acceptance::Accepted;
+        let whole = members.iter().any(|one| !one.cut() && one.acceptance().may_count());
+        let vouched = members
+            .iter()
+            .any(|one| !one.cut() && passed(one) && one.acceptance().may_count());
         // A piece is no statement beside the whole, unless it alone is vouched for.
+        let may_count = |one: &Carried| one.acceptance().may_count();
         let is_statement = |one: &Carried| !whole || !one.cut() || passed(one) && !vouched;
         let pick = |wanted: &dyn Fn(&Carried) -> bool| {
-            let wanted = |one: &Carried| one.records_kept() && is_statement(one) && wanted(one);
+            let wanted = |one: &Carried| one.records_kept() && may_count(one) && is_statement(one) && wanted(one);
             let counted = members.iter().position(|one| one.counted() && wanted(one));
             counted.or_else(|| members.iter().position(wanted))
         };
         let fixed = members.iter().position(|one| one.counted() && !one.records_kept());
-        let winner = fixed.or_else(|| pick(&passed)).or_else(|| pick(&|_| true));
+        let winner = fixed.or_else(|| pick(&accepted)).or_else(|| pick(&passed));
+        let winner = winner.or_else(|| pick(&|_| true));
         for (nth, one) in members.iter().enumerate() {
             let counts = Some(nth) == winner;
             if one.counted() == counts || !one.records_kept() {

@@ -25,7 +25,7 @@ pub struct Latest {
     pub policy: PolicyPublished,
     /// The end of its window.
     pub until: Millis,
-    /// When the report came that came last, whatever it is about and counted or not.
+    /// When the report came that came last of those that may count, whatever it is about.
     pub arrived_at: Millis,
 }
 
@@ -100,12 +100,11 @@ impl Store {
                 None => newest_report(&mut conn, domain, i64::MAX).await?,
                 newest => newest,
             };
-            let arrived = latest_reports(&mut conn, domain, 1).await?.pop();
-            if let (Some(newest), Some(arrived)) = (newest, arrived) {
+            if let Some(newest) = newest {
                 let one = Latest {
-                    policy: newest.policy,
                     until: newest.window.end.saturating_mul(1_000),
-                    arrived_at: arrived.received_at,
+                    arrived_at: last_arrival(&mut conn, domain).await?.unwrap_or(newest.received_at),
+                    policy: newest.policy,
                 };
                 latest.insert(domain, one);
             }
@@ -142,6 +141,21 @@ impl Store {
         }
         Ok(arrivals)
     }
+}
+
+/// Reports that are looked through for one that may count, latest first, if the very last may not.
+const LATEST_MAX: u32 = 50;
+
+/// When the last report came that may count. `None`: of the last there are, none may.
+async fn last_arrival(conn: &mut Conn<'_>, domain: DomainId) -> Result<Option<Millis>, StoreError> {
+    for count in [1, LATEST_MAX] {
+        let latest = latest_reports(conn, domain, count).await?;
+        let found = latest.iter().find(|report| report.acceptance.may_count());
+        if let Some(report) = found {
+            return Ok(Some(report.received_at));
+        }
+    }
+    Ok(None)
 }
 
 async fn newest_report(conn: &mut Conn<'_>, domain: DomainId, until: i64) -> Result<Option<ReportSummary>, StoreError> {

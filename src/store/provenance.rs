@@ -66,6 +66,11 @@ pub struct SignatureCheck {
     pub result: String,
 }
 
+/// Why nothing was checked: this installation does not check mail.
+pub const NOT_CONFIGURED: &str = "not_configured";
+/// Why nothing was checked: as many mails as may be were being checked, for as long as one may wait.
+pub const TOO_BUSY: &str = "too_busy";
+
 impl Provenance {
     /// What it says about a report of this reporter.
     ///
@@ -76,6 +81,37 @@ impl Provenance {
             (Authenticated::Pass, Some(domain)) if is_of_one_organization(domain, reporter.as_str()) => self.dmarc,
             (Authenticated::Pass, _) => Authenticated::Unknown,
             (other, _) => other,
+        }
+    }
+
+    /// Whether the mail is from the organisation of its author as far as can be told: it passed DMARC, or it did not fail
+    /// it, and passed SPF or a signature for that organisation.
+    pub fn is_vouched_for(&self) -> bool {
+        let Some(author) = &self.domain else { return false };
+        let is_aligned = |domain: &str, result: &str| result == "pass" && is_of_one_organization(domain, author);
+        match self.dmarc {
+            Authenticated::Pass => true,
+            Authenticated::Fail => false,
+            Authenticated::None | Authenticated::Unknown => {
+                self.spf
+                    .as_ref()
+                    .is_some_and(|spf| is_aligned(&spf.domain, &spf.result))
+                    || self.dkim.iter().any(|dkim| is_aligned(&dkim.domain, &dkim.result))
+            }
+        }
+    }
+
+    /// Whether mail is checked here at all.
+    pub fn is_checked(&self) -> bool {
+        self.unchecked.as_deref() != Some(NOT_CONFIGURED)
+    }
+
+    /// Whether time, room or an answer of the DNS was missing, so that another try may tell more.
+    pub fn is_undecided(&self) -> bool {
+        match self.unchecked.as_deref() {
+            Some(TOO_BUSY) => true,
+            Some(_) => false,
+            None => self.dmarc == Authenticated::Unknown && !self.is_vouched_for() && self.domain.is_some(),
         }
     }
 

@@ -14,28 +14,29 @@ use super::message::{DayFigures, Figures};
 use super::records::PackedRecord;
 use super::sql::sql;
 use super::{
-    Authenticated, DomainId, Original, Page, Provenance, ReportDetail, ReportFilter, ReportNo, ReportSummary,
-    ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, records,
+    Acceptance, DomainId, Original, Page, Provenance, ReportDetail, ReportFilter, ReportNo, ReportStanding,
+    ReportSummary, ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, records, trust,
 };
 
 impl Store {
-    /// A page of counted reports, newest window first, and how many there are.
+    /// A page of reports, counted ones unless the filter says otherwise, newest window first, and how many there are.
     pub async fn reports(
         &self,
         domain: DomainId,
         filter: &ReportFilter,
         page: Page,
     ) -> Result<(Vec<ReportSummary>, u64), StoreError> {
+        let acceptances = match filter.standing {
+            ReportStanding::Counted => None,
+            ReportStanding::Held => Some(Acceptance::HELD),
+            ReportStanding::Discounted => Some(Acceptance::Discounted..=Acceptance::Discounted),
+        };
+        if let Some(acceptances) = acceptances {
+            return self.reports_by_acceptance(domain, filter, acceptances, page).await;
+        }
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let args = || {
-            Args::default()
-                .int(domain.0)
-                .int(filter.from.map_or(i64::MIN, Day::begin))
-                .int(filter.to.map_or(i64::MAX, Day::end))
-                .text(&org_key(filter.org.as_deref().unwrap_or_default()))
-                .int(filter.result.map_or(-1, ResultFilter::code))
-        };
+        let args = || filtered(domain, filter);
         let count = conn.first(sql!("report_count"), args()).await?;
         let total = count.map_or(Ok(0), |row| row.count(0))?;
         let paged = args().int(page.per_page.into()).int(page.offset().cast_signed());
@@ -52,13 +53,13 @@ impl Store {
             return Ok(None);
         };
         let damaged = |what| StoreError::damaged("reports", no, what);
-        let detail: Detail = serde_json::from_str(&row.text(22)?).map_err(|_| damaged("detail is not readable"))?;
-        let identity = IdentityKey::from_slice(row.blob(23)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let detail: Detail = serde_json::from_str(&row.text(23)?).map_err(|_| damaged("detail is not readable"))?;
+        let identity = IdentityKey::from_slice(row.blob(24)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
         let args = Args::default().int(domain.0).blob(&identity.0).int(no.0);
         let conflicts = conn.all(sql!("report_conflicts"), args).await?;
         let args = Args::default().int(domain.0).int(no.0);
         let original_kept = conn.first(sql!("report_original_kept"), args).await?.is_some();
-        let provenance = row.opt_text(24)?.map(|json| Provenance::from_json(&json));
+        let provenance = row.opt_text(25)?.map(|json| Provenance::from_json(&json));
         if let Some(None) = provenance {
             return Err(damaged("provenance is not readable"));
         }
@@ -77,6 +78,7 @@ impl Store {
                 .collect::<Result<_, _>>()?,
             provenance: provenance.flatten(),
             original_kept,
+            history: trust::history(no, row.opt_text(26)?)?,
         }))
     }
 
@@ -111,6 +113,16 @@ impl Store {
         })
         .transpose()
     }
+}
+
+/// The arguments of the statements that list reports.
+pub(super) fn filtered(domain: DomainId, filter: &ReportFilter) -> Args {
+    Args::default()
+        .int(domain.0)
+        .int(filter.from.map_or(i64::MIN, Day::begin))
+        .int(filter.to.map_or(i64::MAX, Day::end))
+        .text(&org_key(filter.org.as_deref().unwrap_or_default()))
+        .int(filter.result.map_or(-1, ResultFilter::code))
 }
 
 /// Records read at a time when a whole report is walked.
@@ -186,7 +198,7 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         totals: totals(row, 4)?,
         records: row.count(11)?,
         received_at: row.int(12)?,
-        authenticated: row.checked(13, "is no verdict", Authenticated::from_code)?,
+        authenticated: row.checked(13, "is no verdict", super::Authenticated::from_code)?,
         arrivals: row.count(14)?,
         warnings: row.count(15)?,
         partial: row.flag(16)?,
@@ -195,6 +207,7 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         report_id: row.text(19)?,
         policy,
         records_kept: row.flag(21)?,
+        acceptance: row.checked(22, "is no acceptance", Acceptance::from_code)?,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::{Acceptance, ReportStanding};
 use crate::report::{Day, DayRange, Disposition, DomainName, Evidence, PolicyPublished, Verdict, Warning, Window};
 
 /// Unix milliseconds: instants that a client sees.
@@ -197,6 +198,7 @@ pub struct ReportFilter {
     /// Exact `org_name`, in any case.
     pub org: Option<String>,
     pub result: Option<ResultFilter>,
+    pub standing: ReportStanding,
 }
 
 /// Reports or sources by their outcome.
@@ -273,8 +275,9 @@ pub struct ReportSummary {
     pub arrivals: u64,
     pub warnings: u64,
     pub partial: bool,
-    /// False for the loser of a conflict: kept, but in no sum.
+    /// False for the loser of a conflict, and for a report that may not count: kept, but in no sum.
     pub counted: bool,
+    pub acceptance: Acceptance,
     /// False once retention has dropped its records; its sums stay.
     pub records_kept: bool,
 }
@@ -296,6 +299,8 @@ pub struct ReportDetail {
     pub provenance: Option<super::Provenance>,
     /// Are the bytes as received still kept?
     pub original_kept: bool,
+    /// What the owner decided about it, oldest first.
+    pub history: Vec<super::HistoryEntry>,
 }
 
 /// A [`Warning`] as kept.
@@ -472,6 +477,8 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReport {
     pub no: ReportNo,
+    /// Whether it may count; of a duplicate, that of this arrival.
+    pub acceptance: Acceptance,
     /// For which domain it counts. Of a text that counts for several, record by record, there is one of these for each.
     pub domain: DomainId,
     pub fate: Fate,
@@ -575,6 +582,8 @@ words! {
     TlsMode { Opportunistic = 0 "opportunistic", Enforced = 1 "enforced" }
     ResultFilter { Pass = 0 "pass", Fail = 1 "fail", Mixed = 2 "mixed" }
     Authenticated { Unknown = 0 "unknown", Pass = 1 "pass", Fail = 2 "fail", None = 3 "none" }
+    Acceptance { Open = 0 "open", Unvouched = 1 "unvouched", Implausible = 2 "implausible", Discounted = 3 "discounted",
+        Accepted = 4 "accepted" }
     Purpose { Spf = 0 "spf", Dkim = 1 "dkim", Dmarc = 2 "dmarc", DmarcAuthorization = 3 "dmarc_authorization",
         ReturnPath = 4 "return_path", Tracking = 5 "tracking", Mx = 6 "mx", Bimi = 7 "bimi" }
     SetAsideKind { Quarantined = 0 "quarantined", Unclaimed = 1 "unclaimed", Other = 2 "other" }

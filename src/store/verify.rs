@@ -159,6 +159,13 @@ async fn count_report(
     counted: &mut Counted,
 ) -> Result<(), StoreError> {
     let report = reports::summary(row)?;
+    if report.counted && !report.acceptance.may_count() {
+        let (no, word) = (report.no, report.acceptance.word());
+        verified.discrepancies.push(Discrepancy {
+            domain: name.to_owned(),
+            what: format!("report {no} is {word}, and counts all the same"),
+        });
+    }
     if !report.records_kept {
         verified.not_recounted += 1;
         if report.counted {

@@ -33,6 +33,8 @@ pub struct Tally {
     duplicates: u64,
     restored: Reports,
     conflicts: u64,
+    /// Kept, and in no figure until the owner accepts them.
+    held: Reports,
     /// Of windows that ended before `old_before`.
     old: Reports,
     completed: u64,
@@ -64,6 +66,7 @@ impl Tally {
         self.bytes += bytes_len;
         for report in &outcome.reports {
             match report.fate {
+                Fate::Stored | Fate::Completed | Fate::Conflict if report.acceptance.is_held() => self.held.add(report),
                 Fate::Stored => self.stored.add(report),
                 Fate::Completed => {
                     self.completed += 1;
@@ -124,6 +127,7 @@ impl Tally {
                 "older_than_records_days": self.old.reports,
                 "records_older_than_records_days": self.old.records,
                 "conflicts": self.conflicts,
+                "held": self.held.reports,
                 "completed": self.completed,
                 "records": self.stored.records,
                 "counted_messages": self.stored.messages,
@@ -172,6 +176,13 @@ impl fmt::Display for Tally {
             self.conflicts,
             "same identity, other content: both kept, one counted",
         )?;
+        if self.held.reports > 0 {
+            line(
+                "held reports",
+                self.held.reports,
+                "about more messages than the limit: `tallymark reports list DOMAIN --held`",
+            )?;
+        }
         self.write_set_aside(f)?;
         self.write_unreadable(f)?;
         self.write_old(f)?;

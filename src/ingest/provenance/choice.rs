@@ -105,6 +105,15 @@ fn author_domain(message: &AuthenticatedMessage<'_>) -> String {
     domain.map_or_else(String::new, |(_, domain)| to_a_label(domain).into_owned())
 }
 
+/// The domain of all authors, as kept; `None` if they have several. DMARC does not apply then (RFC 9989, 5.3.1).
+pub(super) fn only_author_domain(message: &AuthenticatedMessage<'_>) -> Option<String> {
+    let domains = message.from.iter().filter_map(|from| from.rsplit_once('@'));
+    let mut domains = domains.map(|(_, domain)| to_a_label(domain));
+    let first = domains.next()?;
+    let is_only = domains.all(|domain| domain == first) && !first.is_empty();
+    is_only.then(|| cut(&first))
+}
+
 fn is_of_organization(domain: &str, author: &str) -> bool {
     organizational_domain(&to_a_label(domain)) == organizational_domain(author)
 }

@@ -98,6 +98,13 @@ pub const TOO_MANY_ERRORS: Reply = Reply::fixed(421, "4.7.0", "too many errors")
 pub const TOO_MANY_CONNECTIONS: Reply = Reply::fixed(421, "4.7.0", "too many connections, try again later");
 /// The database failed; nothing was kept, or it will be recognised as a duplicate.
 pub const NOT_STORED: Reply = Reply::fixed(451, "4.3.0", "could not be stored, try again later");
+/// SPF, DKIM and DMARC came to nothing for want of time, room or an answer of the DNS (RFC 7208, 8.6; RFC 9989, 5.3.6). The
+/// same mail is taken at its next try.
+pub const UNDECIDED: Reply = Reply::fixed(
+    451,
+    "4.7.5",
+    "the sender could not be authenticated now, try again later",
+);
 /// A recipient cannot be looked up now.
 pub const NOT_LOOKED_UP: Reply = Reply::fixed(451, "4.3.0", "recipient could not be looked up, try again later");
 /// This installation names an account that does not exist.
@@ -157,6 +164,7 @@ static REASONS: &[(Reply, &str)] = &[
     (TOO_SLOW, "too_slow"),
     (TOO_MANY_ERRORS, "too_many_errors"),
     (NOT_STORED, "not_stored"),
+    (UNDECIDED, "undecided"),
     (NOT_LOOKED_UP, "not_looked_up"),
     (NOT_CONFIGURED, "not_configured"),
     (NO_ROOM, "no_room"),

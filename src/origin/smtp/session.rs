@@ -392,12 +392,13 @@ impl Session<'_> {
             tokio::spawn(async move { intake.submit_to(raw, &targets).await });
             return (id, answers);
         }
-        let outcomes = self.shared.intake.submit_to(raw, targets).await;
+        let outcomes = self.shared.intake.submit_or_defer(raw, targets).await;
         let answers = outcomes.into_iter().map(|outcome| {
             self.note(&id, length, &outcome);
             match outcome {
                 Ok(_) => Answer::Kept,
                 Err(IntakeError::Store(_)) => Answer::NotStored,
+                Err(IntakeError::Undecided) => Answer::Undecided,
                 Err(IntakeError::Closed) => Answer::Closing,
             }
         });
@@ -457,6 +458,7 @@ impl Session<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Answer {
     Kept,
+    Undecided,
     NotStored,
     Closing,
 }
@@ -465,6 +467,7 @@ impl Answer {
     const fn word(self) -> &'static str {
         match self {
             Self::Kept => "kept",
+            Self::Undecided => "undecided",
             Self::NotStored => "not_stored",
             Self::Closing => "closing",
         }
@@ -473,6 +476,7 @@ impl Answer {
     fn reply(self, id: &str) -> Reply {
         match self {
             Self::Kept => Reply::new(250, "2.0.0", Cow::Owned(format!("queued as {id}"))),
+            Self::Undecided => reply::UNDECIDED,
             Self::NotStored => reply::NOT_STORED,
             Self::Closing => reply::CLOSING,
         }

@@ -92,7 +92,16 @@ impl Store {
 }
 
 fn same(a: &Claim, b: &Claim) -> bool {
-    (a.message, a.report, a.domain, a.slice.is_some()) == (b.message, b.report, b.domain, b.slice.is_some())
+    let key = |claim: &Claim| {
+        (
+            claim.message,
+            claim.report,
+            claim.domain,
+            claim.slice.is_some(),
+            claim.acceptance,
+        )
+    };
+    key(a) == key(b)
 }
 
 /// The domains that claims may change.

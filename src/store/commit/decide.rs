@@ -9,7 +9,9 @@ use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::{AccountId, Authenticated, DomainId, Fate, NewMessage, Provenance, ReportNo, StoreError, reports};
+use super::super::{
+    Acceptance, AccountId, Authenticated, DomainId, Fate, NewMessage, Provenance, ReportNo, StoreError, reports,
+};
 use super::pieces::{Relation, relation};
 use super::place::{Claim, Placed};
 use super::register::{Known, KnownRow, Register, register};
@@ -26,6 +28,7 @@ pub(super) struct Decision {
     pub counted: bool,
     pub arrivals: i64,
     pub authenticated: Authenticated,
+    pub acceptance: Acceptance,
     /// The text was cut off, and the whole of it has not come.
     pub cut: bool,
     /// Position in the batch of the message that vouches for it, else of the one that brought it.
@@ -39,7 +42,7 @@ pub(super) struct Decision {
 pub(super) struct Decisions {
     pub all: Vec<Decision>,
     /// Reports that are in the database already and must be counted no more, or now.
-    changes: Vec<(DomainId, ReportNo, Change)>,
+    pub(super) changes: Vec<(DomainId, ReportNo, Change)>,
     /// Those whose place another takes.
     removed: Vec<(AccountId, IdentityKey, KnownRow)>,
     /// Those that were cut off, and turned out to be whole.
@@ -56,7 +59,8 @@ struct Arrival {
     no: ReportNo,
     count: i64,
     authenticated: Authenticated,
-    /// The message that vouches for it, if none did before.
+    acceptance: Acceptance,
+    /// The message that vouches for it, or lets it count, if none did before.
     carrier: Option<usize>,
 }
 
@@ -150,10 +154,14 @@ async fn relations(
         candidates.dedup();
     }
     let (mut whole, mut pieces) = (None, Vec::new());
+    let may_count = arrived.may_count(register);
     for nth in candidates {
         let known = &register.texts[nth];
         match relation(conn, batch, placed, &decisions.all, known, arrived.claims).await? {
             Relation::Apart => {}
+            // What may not count takes no place of what may, and neither hides it nor what the owner decided.
+            Relation::PieceOf if may_count && !known.may_count() => {}
+            Relation::WholeOf if known.is(Acceptance::Discounted) || known.may_count() && !may_count => {}
             // Rather of the one that counts.
             Relation::PieceOf => whole = whole.filter(|_| !known.counted).or(Some(nth)),
             Relation::WholeOf => pieces.push(nth),
@@ -164,6 +172,23 @@ async fn relations(
 
 fn better(before: Authenticated, now: Authenticated) -> Authenticated {
     if now == Authenticated::Pass { now } else { before }
+}
+
+impl Arrived<'_> {
+    /// May it, or what is known with its contents, count in one of its domains?
+    fn may_count(&self, register: &Register) -> bool {
+        let known = register.of_content(self.account, self.content);
+        self.claims.iter().any(|claim| claim.acceptance.may_count())
+            || known.is_some_and(|nth| register.texts[nth].may_count())
+    }
+
+    /// Whether it may count in a row of its text.
+    fn acceptance_of(&self, row: &KnownRow) -> Option<Acceptance> {
+        let same = self.claims.iter().find(|claim| claim.domain == row.domain);
+        // It may have stayed in a domain above.
+        let whole = || self.claims.first().filter(|claim| claim.slice.is_none() && !row.sliced);
+        same.or_else(whole).map(|claim| claim.acceptance)
+    }
 }
 
 impl Decisions {
@@ -183,24 +208,31 @@ impl Decisions {
         known.authenticated = better;
         known.cut &= arrived.cut;
         known.arrivals += i64::from(!arrived.replay);
-        for row in &known.rows {
+        let mut is_changed = is_better;
+        for row in &mut known.rows {
+            let before = row.acceptance;
+            row.acceptance = arrived.acceptance_of(row).map_or(before, |now| before.joined(now));
+            let is_news = is_better || row.acceptance != before;
+            is_changed |= is_news;
             match row.here {
                 Some(here) => {
                     let decision = &mut self.all[here];
                     decision.arrivals += i64::from(!arrived.replay);
                     decision.authenticated = better;
+                    decision.acceptance = row.acceptance;
                     decision.cut &= arrived.cut;
-                    if is_better {
+                    if is_news {
                         decision.carrier = carrier;
                     }
                 }
                 // Fed in again it is no arrival, but what vouches for it may be news.
-                None if !arrived.replay || is_better => self.arrivals.push(Arrival {
+                None if !arrived.replay || is_news => self.arrivals.push(Arrival {
                     domain: row.domain,
                     no: row.no,
                     count: i64::from(!arrived.replay),
                     authenticated: better,
-                    carrier: is_better.then_some(carrier),
+                    acceptance: row.acceptance,
+                    carrier: is_news.then_some(carrier),
                 }),
                 None => {}
             }
@@ -214,14 +246,17 @@ impl Decisions {
             let is_missing = row.is_none() && claim.slice.is_some() && known.records_kept;
             if is_missing && known.rows.iter().all(|row| row.sliced) {
                 let decision = Decision::new(*claim, ReportNo(*no), Fate::Stored, arrived);
+                let counted = known.counted && claim.acceptance.may_count();
                 known.rows.push(KnownRow {
                     domain: claim.domain,
                     no: ReportNo(*no),
                     sliced: true,
+                    acceptance: claim.acceptance,
+                    counted,
                     here: Some(self.all.len()),
                 });
                 self.all.push(Decision {
-                    counted: known.counted,
+                    counted,
                     arrivals: known.arrivals,
                     authenticated: known.authenticated,
                     cut: known.cut,
@@ -239,10 +274,13 @@ impl Decisions {
                     self.restorable.push(self.all.len());
                 }
                 let no = row.map_or(ReportNo(0), |row| row.no);
-                self.all.push(Decision::new(claim, no, Fate::Duplicate, arrived));
+                self.all.push(Decision {
+                    acceptance: row.map_or(claim.acceptance, |row| row.acceptance),
+                    ..Decision::new(claim, no, Fate::Duplicate, arrived)
+                });
             }
         }
-        if is_better {
+        if is_changed {
             let identity = register.texts[nth].identity;
             self.settle(register, arrived.account, identity);
         }
@@ -261,6 +299,7 @@ impl Decisions {
                         no: row.no,
                         count: 1,
                         authenticated: known.authenticated,
+                        acceptance: row.acceptance,
                         carrier: None,
                     }),
                 }
@@ -277,10 +316,14 @@ impl Decisions {
     fn new_text(&mut self, register: &mut Register, arrived: &Arrived<'_>, pieces: &[usize], no: &mut i64) {
         let (mut arrivals, mut replaced) = (1, 0);
         let first = ReportNo(*no);
+        let mut before = Vec::new();
         for &piece in pieces {
+            let same = register.texts[piece].content == arrived.content;
+            if same {
+                before.extend(register.texts[piece].rows.iter().map(|row| row.acceptance));
+            }
             // Fed in again, the same message is not another arrival.
-            let same = register.texts[piece].content == arrived.content && arrived.replay;
-            arrivals += register.texts[piece].arrivals - i64::from(same);
+            arrivals += register.texts[piece].arrivals - i64::from(same && arrived.replay);
             replaced += self.replace(register, arrived.account, piece, first);
         }
         let fate = match (
@@ -293,15 +336,19 @@ impl Decisions {
         };
         let mut rows = Vec::with_capacity(arrived.claims.len());
         for claim in arrived.claims {
+            let acceptance = before.iter().fold(claim.acceptance, |all, one| all.joined(*one));
             rows.push(KnownRow {
                 domain: claim.domain,
                 no: ReportNo(*no),
                 sliced: claim.slice.is_some(),
+                acceptance,
+                counted: false,
                 here: Some(self.all.len()),
             });
             let decision = Decision::new(*claim, ReportNo(*no), fate, arrived);
             self.all.push(Decision {
                 arrivals,
+                acceptance,
                 // Said of one of several slices.
                 replaced: std::mem::take(&mut replaced),
                 ..decision
@@ -341,7 +388,7 @@ impl Decisions {
                     messages = 0;
                 }
                 None => {
-                    if counted {
+                    if row.counted {
                         self.changes.push((row.domain, row.no, Change::Subtract));
                     }
                     self.removed.push((account, identity, *row));
@@ -350,41 +397,6 @@ impl Decisions {
         }
         register.replace(account, nth);
         if counted { messages } else { 0 }
-    }
-
-    /// Makes the right text of an identity the counted one.
-    fn settle(&mut self, register: &mut Register, account: AccountId, identity: IdentityKey) {
-        let group = register.of_identity(account, identity);
-        let texts = &register.texts;
-        // Sums whose records have gone can neither be taken back nor counted anew.
-        let fixed = group
-            .iter()
-            .position(|&nth| texts[nth].counted && !texts[nth].records_kept);
-        // Who counts already came first: numbers tell the order of arrival on one node only.
-        let first = |wanted: &dyn Fn(&Known) -> bool| {
-            let wanted = |nth: usize| texts[nth].records_kept && wanted(&texts[nth]);
-            let counted = group.iter().position(|&nth| texts[nth].counted && wanted(nth));
-            counted.or_else(|| group.iter().position(|&nth| wanted(nth)))
-        };
-        let passed = |known: &Known| known.authenticated == Authenticated::Pass;
-        let winner = fixed.or_else(|| first(&passed)).or_else(|| first(&|_| true));
-        for (place, &nth) in group.iter().enumerate() {
-            let counted = Some(place) == winner;
-            let known = &mut register.texts[nth];
-            if known.counted == counted {
-                continue;
-            }
-            known.counted = counted;
-            for row in &known.rows {
-                match row.here {
-                    Some(here) => self.all[here].counted = counted,
-                    None => {
-                        let change = if counted { Change::Add } else { Change::Subtract };
-                        self.changes.push((row.domain, row.no, change));
-                    }
-                }
-            }
-        }
     }
 
     /// The new reports, counted or not.
@@ -407,7 +419,8 @@ impl Decisions {
                 .int(arrival.no.0)
                 .int(arrival.authenticated.code())
                 .opt_text(provenance.map(Provenance::to_json).as_deref())
-                .int(arrival.count);
+                .int(arrival.count)
+                .int(arrival.acceptance.code());
             conn.run(sql!("report_arrived"), args).await?;
         }
         for (domain, no) in self.uncut.drain(..) {
@@ -447,6 +460,7 @@ impl Decision {
             counted: false,
             arrivals: 0,
             authenticated: arrived.authenticated,
+            acceptance: claim.acceptance,
             cut: arrived.cut,
             carrier: claim.message,
             replaced: 0,

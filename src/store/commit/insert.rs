@@ -138,6 +138,7 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], placed: &Placed, decision:
     args.push_opt_blob(policy_key.as_deref());
     args.push_opt_blob(new.piece.as_ref().map(|piece| &piece.0[..]));
     args.push_int(slice.is_some().into());
+    args.push_int(decision.acceptance.code());
 }
 
 type Known = HashMap<(DomainId, EvidenceKey), i64>;

@@ -6,12 +6,14 @@
 mod by_domain;
 mod decide;
 mod insert;
+mod judge;
 mod keep;
 mod pieces;
 mod place;
 mod register;
 mod restore;
 mod rollups;
+mod settle;
 
 use super::db::{Conn, Layout};
 use super::memory::Memory;
@@ -212,6 +214,7 @@ fn stored(
         let slice = claim.slice.map(|slice| &placed.slices[slice]);
         let stored = StoredReport {
             no: decision.no,
+            acceptance: decision.acceptance,
             domain: claim.domain,
             fate: decision.fate,
             policy_domain: new.report.policy.domain.to_string(),

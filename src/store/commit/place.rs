@@ -7,12 +7,13 @@ use hashbrown::{HashMap, HashSet};
 use crate::report::{DomainName, ancestors, is_public_suffix};
 
 use super::super::belonging;
-use super::super::db::{Args, Conn};
+use super::super::db::{Args, Conn, Row};
 use super::super::memory::Memory;
 use super::super::message::DayFigures;
 use super::super::sql::sql;
 use super::super::{
-    AccountId, Belonging, DomainId, Millis, NewDomain, NewMessage, Region, StoreError, TlsMode, Totals,
+    Acceptance, AccountId, Belonging, DomainId, Millis, NewDomain, NewMessage, Region, StoreError, TlsMode, Totals,
+    Trust, trust,
 };
 use super::{FreshDomain, MISADDRESSED, misaddressed};
 
@@ -26,6 +27,8 @@ pub(super) struct Claim {
     pub domain: DomainId,
     /// Position in [`Placed::slices`]; `None` for the whole report.
     pub slice: Option<usize>,
+    /// Whether it may count there.
+    pub acceptance: Acceptance,
 }
 
 /// The records of a report that are about one domain below its policy domain.
@@ -102,12 +105,13 @@ async fn place_report(
             chain.push((domain, Box::<str>::from(name)));
         }
     }
-    let claim = |domain, slice| Claim {
+    let claim = |domain, slice, acceptance| Claim {
         message: nth,
         report,
         account,
         domain,
         slice,
+        acceptance,
     };
     let mut chain = chain.into_iter();
     if let Some((home, name)) = chain.next() {
@@ -117,7 +121,8 @@ async fn place_report(
             return Ok(());
         }
         placed.names.insert(home, name);
-        placed.claims.push(claim(home, None));
+        let acceptance = trust::acceptance(memory.trust.get(&home), new, new.messages());
+        placed.claims.push(claim(home, None, acceptance));
         let above: Vec<_> = chain.clone().map(|(domain, _)| domain).collect();
         placed.names.extend(chain);
         if !above.is_empty() {
@@ -141,7 +146,8 @@ async fn place_report(
     for (domain, name, records) in slices {
         let (totals, days) = new.part(&records);
         placed.names.insert(domain, name);
-        placed.claims.push(claim(domain, Some(placed.slices.len())));
+        let acceptance = trust::acceptance(memory.trust.get(&domain), new, totals.messages());
+        placed.claims.push(claim(domain, Some(placed.slices.len()), acceptance));
         placed.slices.push(Slice { records, totals, days });
     }
     Ok(())
@@ -206,7 +212,9 @@ async fn learn(conn: &mut Conn<'_>, memory: &mut Memory, batch: &[NewMessage]) -
     memory.domains.extend(unknown.into_iter().map(|key| (key, None)));
     for row in found {
         let key = (AccountId(row.int(0)?), row.text(1)?.into());
-        memory.domains.insert(key, Some(DomainId(row.int(2)?)));
+        let domain = DomainId(row.int(2)?);
+        memory.domains.insert(key, Some(domain));
+        learn_trust(memory, domain, &row, 3)?;
     }
     Ok(())
 }
@@ -248,9 +256,23 @@ async fn look_up(
     let row = conn
         .first(sql!("domain_by_name"), Args::default().int(account.0).text(name))
         .await?;
-    let domain = row.map(|row| row.int(0)).transpose()?.map(DomainId);
-    memory.domains.insert(key, domain);
-    Ok(domain)
+    let Some(row) = row else {
+        memory.domains.insert(key, None);
+        return Ok(None);
+    };
+    let domain = DomainId(row.int(0)?);
+    memory.domains.insert(key, Some(domain));
+    learn_trust(memory, domain, &row, 19)?;
+    Ok(Some(domain))
+}
+
+/// Remembers what the owner of a domain decided; most decided nothing.
+fn learn_trust(memory: &mut Memory, domain: DomainId, row: &Row, first: usize) -> Result<(), StoreError> {
+    let trust = Trust::read(domain, row, first)?;
+    if trust != Trust::default() {
+        memory.trust.insert(domain, trust);
+    }
+    Ok(())
 }
 
 /// The policy domains of the batch that are to be added to their accounts, each once.

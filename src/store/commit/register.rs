@@ -11,7 +11,7 @@ use crate::report::{ContentKey, IdentityKey, PieceKey};
 
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
-use super::super::{AccountId, Authenticated, DomainId, NewMessage, ReportNo, StoreError};
+use super::super::{Acceptance, AccountId, Authenticated, DomainId, NewMessage, ReportNo, StoreError};
 use super::place::{Claim, Placed};
 use super::report_of;
 
@@ -21,6 +21,9 @@ pub(super) struct KnownRow {
     pub domain: DomainId,
     pub no: ReportNo,
     pub sliced: bool,
+    /// Whether it may count, and whether it does.
+    pub acceptance: Acceptance,
+    pub counted: bool,
     /// Position in [`super::decide::Decisions::all`] if it came in this batch.
     pub here: Option<usize>,
 }
@@ -31,6 +34,7 @@ pub(super) struct Known {
     pub rows: Vec<KnownRow>,
     pub content: ContentKey,
     pub identity: IdentityKey,
+    /// One of its rows counts.
     pub counted: bool,
     pub authenticated: Authenticated,
     /// Its figures can still be recounted, so that it can win or lose.
@@ -47,6 +51,16 @@ pub(super) struct Known {
 impl Known {
     pub fn no(&self) -> ReportNo {
         self.rows.iter().map(|row| row.no).min().unwrap_or(ReportNo(0))
+    }
+
+    /// May one of its rows count?
+    pub fn may_count(&self) -> bool {
+        self.rows.iter().any(|row| row.acceptance.may_count())
+    }
+
+    /// Has the owner decided this about one of its rows?
+    pub fn is(&self, acceptance: Acceptance) -> bool {
+        self.rows.iter().any(|row| row.acceptance == acceptance)
     }
 }
 
@@ -100,7 +114,7 @@ impl Register {
     }
 
     /// Notes a row that was read.
-    fn found(&mut self, account: AccountId, row: &Row) -> Result<usize, StoreError> {
+    pub fn found(&mut self, account: AccountId, row: &Row) -> Result<usize, StoreError> {
         let no = ReportNo(row.int(3)?);
         let damaged = |what| StoreError::damaged("reports", no, what);
         let content = ContentKey::from_slice(row.blob(1)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
@@ -109,6 +123,8 @@ impl Register {
             domain: DomainId(row.int(0)?),
             no,
             sliced: row.flag(8)?,
+            acceptance: row.checked(12, "is no acceptance", Acceptance::from_code)?,
+            counted: row.flag(4)?,
             here: None,
         };
         let (records, messages) = (row.count(10)?, row.count(11)?);

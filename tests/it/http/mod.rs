@@ -18,6 +18,7 @@ mod quarantine;
 mod reports;
 mod sample;
 mod service;
+mod trust;
 mod upload;
 
 use app::NOW;

@@ -3,6 +3,7 @@
 mod budget;
 mod conflict;
 pub mod dns;
+mod held;
 mod hostile;
 mod mail;
 mod verdict;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use tallymark::clock::Clock;
 use tallymark::ingest::{
-    Authenticator, AuthenticatorOptions, Belonging, Envelope, Intake, IntakeOptions, Outcome, PeerTls, RawMessage,
+    Authenticator, AuthenticatorOptions, Belonging, Envelope, Intake, IntakeError, IntakeOptions, Outcome, PeerTls,
+    RawMessage,
 };
 use tallymark::metrics::Metrics;
 use tallymark::store::{Account, Domain, Mode, Provenance, ReportDetail, Store};
@@ -41,6 +43,13 @@ impl World {
     }
 
     async fn start_with(change: impl FnOnce(&mut AuthenticatorOptions)) -> Self {
+        Self::start_intake(change, |_| {}).await
+    }
+
+    async fn start_intake(
+        change: impl FnOnce(&mut AuthenticatorOptions),
+        change_intake: impl FnOnce(&mut IntakeOptions),
+    ) -> Self {
         let dns = Dns::start().await;
         let mut options = AuthenticatorOptions {
             servers: vec![dns.address],
@@ -55,10 +64,11 @@ impl World {
             .await
             .unwrap();
         let metrics = Metrics::new();
-        let options = IntakeOptions {
+        let mut options = IntakeOptions {
             authenticator: Some(Authenticator::new(options).unwrap()),
             ..IntakeOptions::new(fresh)
         };
+        change_intake(&mut options);
         let (intake, _) = Intake::start(Clock::system(), store.clone(), metrics.clone(), options);
         Self {
             dns,

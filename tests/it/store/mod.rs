@@ -1,5 +1,6 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
+mod acceptance;
 mod clock;
 mod conflicts;
 mod copy;

@@ -1,0 +1,93 @@
+//! How a row of the table of routes is written.
+
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::JsonSchema;
+
+use super::openapi::{self, Content, Doc, Parameter};
+use super::routes::{Access, Body, Route};
+use super::state::AppState;
+
+/// A row of the table.
+pub(super) struct Entry {
+    pub route: Route,
+    pub doc: Doc,
+    pub handler: MethodRouter<AppState>,
+}
+
+/// A route that does not yet say what it answers: only then is it an [`Entry`] of the table.
+pub(super) struct Draft(Entry);
+
+/// `summary`: what it does, as a short sentence without a full stop.
+pub(super) fn route<H, T>(
+    method: &Method,
+    path: &'static str,
+    access: Access,
+    summary: &'static str,
+    handler: H,
+) -> Draft
+where
+    H: Handler<T, AppState>,
+    T: 'static,
+{
+    let filter = MethodFilter::try_from(method.clone()).expect("the table has standard methods only");
+    Draft(Entry {
+        route: Route {
+            method: method.clone(),
+            path,
+            access,
+            body: Body::None,
+        },
+        doc: Doc {
+            handler: openapi::handler_name(&handler),
+            summary,
+            parameters: &[],
+            takes: None,
+            status: 200,
+            answers: Content::Bytes(&[]),
+            also: &[],
+        },
+        handler: on(filter, handler),
+    })
+}
+
+impl Draft {
+    /// Its query string may have these.
+    pub fn parameters(mut self, lists: &'static [&'static [Parameter]]) -> Self {
+        self.0.doc.parameters = lists;
+        self
+    }
+
+    /// Its body is JSON of this type.
+    pub fn takes<T: JsonSchema>(mut self) -> Self {
+        self.0.route.body = Body::Json;
+        self.0.doc.takes = Some(openapi::schema_of::<T>);
+        self
+    }
+
+    /// Its body is a report, a mail or a form with several.
+    pub fn takes_report(mut self) -> Self {
+        self.0.route.body = Body::Upload;
+        self
+    }
+
+    /// What can go wrong here beyond what can everywhere: a status and when.
+    pub fn also(mut self, also: &'static [(u16, &'static str)]) -> Self {
+        self.0.doc.also = also;
+        self
+    }
+
+    /// It answers JSON of this type.
+    pub fn answers<T: JsonSchema>(mut self, status: u16) -> Entry {
+        self.0.doc.status = status;
+        self.0.doc.answers = Content::Json(openapi::schema_of::<T>);
+        self.0
+    }
+
+    /// It answers bytes of one of these media types.
+    pub fn answers_bytes(mut self, types: &'static [&'static str]) -> Entry {
+        self.0.doc.answers = Content::Bytes(types);
+        self.0
+    }
+}

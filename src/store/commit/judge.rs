@@ -1,0 +1,276 @@
+//! An owner decides whether reports count: the sums move in the transaction that notes the decision.
+
+use crate::report::{IdentityKey, Reporter, ancestors};
+
+use super::super::db::{Args, Conn};
+use super::super::sql::sql;
+use super::super::{
+    Acceptance, AccountId, Actor, DomainId, HistoryEntry, Judged, Judgement, ReportNo, ReportSummary, Store,
+    StoreError, reports, trust,
+};
+use super::decide::Decisions;
+use super::register::Register;
+use super::rollups::Moves;
+use super::{PLACED_MAX, moving_on};
+
+/// Held reports that are looked through at a time, and those that are released in one transaction.
+const LOOKED_AT_ONCE: i64 = 500;
+const RELEASED_AT_ONCE: usize = 64;
+
+/// What is done with a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Count,
+    Discount,
+    /// Its reporter has been accepted.
+    Release,
+}
+
+impl Step {
+    /// What a report becomes; `None`: it stays as it is.
+    fn acceptance(self, report: &ReportSummary) -> Option<Acceptance> {
+        match self {
+            Self::Count => (!report.counted).then_some(Acceptance::Accepted),
+            Self::Discount => (report.acceptance != Acceptance::Discounted).then_some(Acceptance::Discounted),
+            Self::Release => {
+                let is_due = report.acceptance == Acceptance::Unvouched && report.records_kept;
+                is_due.then_some(Acceptance::Open)
+            }
+        }
+    }
+
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Count => "counted",
+            Self::Discount => "discounted",
+            Self::Release => "released",
+        }
+    }
+}
+
+impl Store {
+    /// Lets a report of a domain count, or takes it out of the figures.
+    pub async fn judge(
+        &self,
+        (account, domain): (AccountId, DomainId),
+        no: ReportNo,
+        judgement: Judgement,
+        actor: &Actor,
+    ) -> Result<Judged, StoreError> {
+        let step = match judgement {
+            Judgement::Count => Step::Count,
+            Judgement::Discount => Step::Discount,
+        };
+        let judged = self.judge_all((account, domain), &[no], step, actor).await?;
+        Ok(judged.first().copied().unwrap_or(Judged::Missing))
+    }
+
+    /// Lets reports of a reporter count that are held for the mail that carried them, up to about `reports_max`. Gives how
+    /// many do now; whether there may be more.
+    pub async fn release_reporter(
+        &self,
+        (account, domain): (AccountId, DomainId),
+        reporter: &str,
+        actor: &Actor,
+        reports_max: u64,
+    ) -> Result<(u64, bool), StoreError> {
+        let (mut released, mut after) = (0, (i64::MIN, i64::MIN));
+        loop {
+            let mut conn = self.read().await?;
+            let args = Args::default().int(domain.0).int(Acceptance::Unvouched.code());
+            let args = args.int(after.0).int(after.1).int(LOOKED_AT_ONCE);
+            let rows = Conn(&mut conn).all(sql!("reports_held"), args).await?;
+            drop(conn);
+            let Some(last) = rows.last() else {
+                return Ok((released, false));
+            };
+            after = (last.int(1)?, last.int(0)?);
+            let mut nos = Vec::new();
+            for row in &rows {
+                let (org_name, email) = (row.opt_text(2)?, row.opt_text(3)?);
+                if Reporter::named(email.as_deref(), org_name.as_deref()).as_str() == reporter {
+                    nos.push(ReportNo(row.int(0)?));
+                }
+            }
+            for nos in nos.chunks(RELEASED_AT_ONCE) {
+                if released >= reports_max {
+                    return Ok((released, true));
+                }
+                let judged = self.judge_all((account, domain), nos, Step::Release, actor).await?;
+                released += judged.iter().filter(|one| **one == Judged::Done).count() as u64;
+            }
+        }
+    }
+
+    /// One transaction; what came of each, in order.
+    async fn judge_all(
+        &self,
+        (account, domain): (AccountId, DomainId),
+        nos: &[ReportNo],
+        step: Step,
+        actor: &Actor,
+    ) -> Result<Vec<Judged>, StoreError> {
+        for _ in 0..PLACED_MAX {
+            let mut write = self.write().await?;
+            let (mut conn, memory) = write.parts();
+            memory.refresh(&mut conn).await?;
+            let family = family(&mut conn, account, domain, nos).await?;
+            let held = conn.hold(family).await?;
+            // What is held stays as it is found from here on.
+            let family = self::family(&mut conn, account, domain, nos).await?;
+            if family.is_empty() || !held.contains(&domain) {
+                return Ok(vec![Judged::Missing; nos.len()]);
+            }
+            if !family.iter().all(|domain| held.contains(domain)) {
+                continue;
+            }
+            let (mut judged, mut moves) = (Vec::with_capacity(nos.len()), Moves::default());
+            for &no in nos {
+                let place = Place {
+                    account,
+                    family: &family,
+                    domain,
+                    no,
+                };
+                judged.push(place.judge(&mut conn, step, actor, &mut moves).await?);
+            }
+            if judged.contains(&Judged::RecordsGone) {
+                return Ok(judged);
+            }
+            moves.apply(&mut conn).await?;
+            write.commit().await?;
+            return Ok(judged);
+        }
+        Err(moving_on())
+    }
+}
+
+/// The domains that may have texts of the identities of these reports: their own first, those above it, and those that have
+/// other slices of them. Empty if the account does not have the domain.
+async fn family(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    domain: DomainId,
+    nos: &[ReportNo],
+) -> Result<Vec<DomainId>, StoreError> {
+    let args = Args::default().int(account.0).int(domain.0);
+    let Some(row) = conn.first(sql!("domain_by_id"), args).await? else {
+        return Ok(Vec::new());
+    };
+    let mut family = vec![domain];
+    for above in ancestors(&row.text(3)?) {
+        let args = Args::default().int(account.0).text(above);
+        if let Some(row) = conn.first(sql!("domain_by_name"), args).await? {
+            family.push(DomainId(row.int(0)?));
+        }
+    }
+    let identities = conn.bulk_all(sql!("report_whole"), nos, |args, no| {
+        args.push_int(domain.0);
+        args.push_int(no.0);
+    });
+    let mut sliced = Vec::new();
+    for row in identities.await? {
+        if row.flag(32)? {
+            sliced.push(row.blob(3)?.to_vec());
+        }
+    }
+    let slices = conn.bulk_all(sql!("slices_by_identity"), &sliced, |args, identity| {
+        args.push_int(account.0);
+        args.push_blob(identity);
+    });
+    for row in slices.await? {
+        family.push(DomainId(row.int(1)?));
+    }
+    family.sort_unstable();
+    family.dedup();
+    Ok(family)
+}
+
+/// A report, and where its rivals may be.
+struct Place<'f> {
+    account: AccountId,
+    family: &'f [DomainId],
+    domain: DomainId,
+    no: ReportNo,
+}
+
+impl Place<'_> {
+    async fn judge(
+        &self,
+        conn: &mut Conn<'_>,
+        step: Step,
+        actor: &Actor,
+        moves: &mut Moves,
+    ) -> Result<Judged, StoreError> {
+        let Some((report, identity, history)) = read(conn, self.domain, self.no).await? else {
+            return Ok(Judged::Missing);
+        };
+        let Some(acceptance) = step.acceptance(&report) else {
+            return Ok(Judged::Done);
+        };
+        let mut register = self.register(conn, identity).await?;
+        let set = [(
+            self.domain,
+            self.no,
+            acceptance,
+            trust::continued(history, step.action(), actor),
+        )];
+        let mut changed = Vec::from(set);
+        for row in register.texts.iter_mut().flat_map(|text| &mut text.rows) {
+            let is_it = (row.domain, row.no) == (self.domain, self.no);
+            if is_it {
+                row.acceptance = acceptance;
+            } else if acceptance == Acceptance::Accepted && row.acceptance == acceptance && row.domain == self.domain {
+                // One of them counts: the one that was accepted last.
+                row.acceptance = Acceptance::Open;
+                if let Some((_, _, history)) = read(conn, row.domain, row.no).await? {
+                    let history = trust::continued(history, "superseded", actor);
+                    changed.push((row.domain, row.no, row.acceptance, history));
+                }
+            }
+        }
+        for (domain, no, acceptance, history) in changed {
+            let args = Args::default().int(domain.0).int(no.0).int(acceptance.code());
+            conn.run(sql!("report_set_acceptance"), args.text(&history)).await?;
+        }
+        let mut decisions = Decisions::default();
+        decisions.settle(&mut register, self.account, identity);
+        decisions.apply_changes(conn, &[], moves).await?;
+        let mut rows = register.texts.iter().flat_map(|text| &text.rows);
+        let counted = rows.any(|row| (row.domain, row.no) == (self.domain, self.no) && row.counted);
+        Ok(match step {
+            Step::Count if !counted => Judged::RecordsGone,
+            Step::Discount if counted => Judged::RecordsGone,
+            Step::Count | Step::Discount | Step::Release => Judged::Done,
+        })
+    }
+
+    /// All texts of an identity.
+    async fn register(&self, conn: &mut Conn<'_>, identity: IdentityKey) -> Result<Register, StoreError> {
+        let mut register = Register::default();
+        let rows = conn.bulk_all(sql!("report_by_identity"), self.family, |args, domain| {
+            args.push_int(domain.0);
+            args.push_blob(&identity.0);
+        });
+        for row in rows.await? {
+            register.found(self.account, &row)?;
+        }
+        Ok(register)
+    }
+}
+
+/// A report, its identity, and what was decided about it.
+async fn read(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    no: ReportNo,
+) -> Result<Option<(ReportSummary, IdentityKey, Vec<HistoryEntry>)>, StoreError> {
+    let args = Args::default().int(domain.0).int(no.0);
+    let Some(row) = conn.first(sql!("report_by_no"), args).await? else {
+        return Ok(None);
+    };
+    let identity = IdentityKey::from_slice(row.blob(24)?);
+    let identity = identity.ok_or_else(|| StoreError::damaged("reports", no, "identity key is not 16 bytes"))?;
+    let history = trust::history(no, row.opt_text(26)?)?;
+    Ok(Some((reports::summary(&row)?, identity, history)))
+}
