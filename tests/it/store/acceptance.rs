@@ -130,7 +130,10 @@ async fn nobody_else_decides(db: Database) {
         let judged = db.store.judge(place, no, Judgement::Discount, &actor("mine")).await;
         assert_eq!(judged.unwrap(), Judged::Missing);
     }
-    let refused = db.store.accept_reporter(stranger.id, db.domain.id, "x", &actor("mine")).await;
+    let refused = db
+        .store
+        .accept_reporter(stranger.id, db.domain.id, "x", &actor("mine"))
+        .await;
     assert!(!refused.unwrap());
     let refused = db.store.set_report_messages_max(stranger.id, db.domain.id, Some(1));
     assert!(!refused.await.unwrap());
@@ -468,7 +471,8 @@ async fn a_copy_has_the_decisions() {
         db.judge(no, Judgement::Discount).await;
         let accepted = db
             .store
-            .accept_reporter(db.account.id, db.domain.id, "other.example", &actor("so")).await;
+            .accept_reporter(db.account.id, db.domain.id, "other.example", &actor("so"))
+            .await;
         assert!(accepted.unwrap());
         db.store
             .set_report_messages_max(db.account.id, db.domain.id, Some(77))
