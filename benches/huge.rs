@@ -10,10 +10,11 @@ mod support;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use support::corpus::{self, Random};
 use support::peak_mebibytes;
+use tallymark::budget::CostLimits;
 use tallymark::clock::Clock;
 use tallymark::ingest::{ProcessLimits, process};
 
@@ -59,6 +60,9 @@ fn read(path: &str) {
     let mut limits = ProcessLimits::default();
     limits.unpack.xml_bytes_max = u64::MAX;
     limits.unpack.inflated_bytes_max = u64::MAX;
+    // More than mail from strangers may cost.
+    limits.cost = CostLimits::NONE;
+    limits.time_max = Duration::from_secs(3_600);
     let started = Instant::now();
     let processed = process(&Clock::system(), &packed, &limits);
     let seconds = started.elapsed().as_secs_f64();

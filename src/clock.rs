@@ -50,6 +50,19 @@ impl Clock {
         }
     }
 
+    /// Processor time that the calling thread has used. A fixed clock's threads work without a pause.
+    pub fn thread_time(&self) -> Duration {
+        match &self.0 {
+            Source::System(_) => {
+                let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+                // Neither part is ever negative.
+                let seconds = u64::try_from(used.tv_sec).unwrap_or(0);
+                Duration::new(seconds, u32::try_from(used.tv_nsec).unwrap_or(0))
+            }
+            Source::Fixed(_) => self.monotonic(),
+        }
+    }
+
     /// Time since some fixed point, never running backwards: for rates, time-outs and durations.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn monotonic(&self) -> Duration {
@@ -124,6 +137,27 @@ mod tests {
         }
         assert_eq!(parse_instant("2026-03-23T12:00:00+02:00"), Some(1_774_260_000_000));
         assert_eq!(parse_instant("yesterday"), None);
+    }
+
+    #[test]
+    fn the_time_of_a_thread_is_what_it_worked() {
+        let clock = Clock::system();
+        let (began, worked) = (clock.monotonic(), clock.thread_time());
+        let mut sum = 0_u64;
+        while clock.thread_time() == worked {
+            sum = sum.wrapping_mul(31).wrapping_add(std::hint::black_box(7));
+        }
+        std::hint::black_box(sum);
+        // Another thread's work is not counted.
+        let other = std::thread::spawn({
+            let clock = clock.clone();
+            move || clock.thread_time()
+        });
+        assert!(other.join().unwrap() <= clock.monotonic());
+        assert!(clock.thread_time() - worked <= clock.monotonic() - began + Duration::from_millis(20));
+        let fixed = Clock::fixed(1_000);
+        fixed.advance(Duration::from_secs(3));
+        assert_eq!(fixed.thread_time(), Duration::from_secs(4));
     }
 
     #[test]

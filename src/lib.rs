@@ -1,6 +1,7 @@
 //! Tallymark: a DMARC aggregate report collector.
 
 pub mod app;
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod config;

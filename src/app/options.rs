@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::fresh_domain;
+use crate::budget::CostLimits;
 use crate::config::{BareLf, Config, MetricsReaders, UnvouchedReports};
 use crate::domains::ServiceNames;
 use crate::http::{HttpConfig, MetricsAccess, Rate};
@@ -41,6 +42,13 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
             evidence_max: limits.evidence_max,
             results_max: limits.results_max,
             ..report::Limits::default()
+        },
+        cost: CostLimits {
+            memory_bytes_max: limits.memory_bytes_max,
+            events_max: limits.events_max,
+            addresses_max: limits.addresses_max,
+            stored_times_max: limits.stored_times_max,
+            stored_bytes_free: limits.stored_bytes_free,
         },
         time_max: Duration::from_secs(limits.seconds_max),
         admission: Admission {

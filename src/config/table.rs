@@ -239,8 +239,18 @@ settings! {
         evidence_max: usize = 250_000;
         /// DKIM results of a record, and SPF results; more are dropped with a warning.
         results_max: usize = 100;
-        /// Longest time for one message, seconds.
-        seconds_max: u64 = 30;
+        /// Memory for what is in one message, unpacked and parsed, bytes; the message itself is not counted.
+        memory_bytes_max: u64 = 64 * 1024 * 1024;
+        /// Tags, texts and references in the reports of one message.
+        events_max: u64 = 10_000_000;
+        /// Different source addresses in one report.
+        addresses_max: usize = 200_000;
+        /// Room in the database for one message, as a multiple of its own length.
+        stored_times_max: u64 = 4;
+        /// Room in the database that the reports of any message may take, however short it is, bytes.
+        stored_bytes_free: u64 = 64 * 1024;
+        /// Longest processor time for one message, seconds.
+        seconds_max: u64 = 2;
     }
 
     /// How messages get into the database.

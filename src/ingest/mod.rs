@@ -7,6 +7,7 @@ mod envelope;
 mod intake;
 mod process;
 mod provenance;
+mod sums;
 
 pub use crate::store::{
     AccountId, Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, SetAsideNote, StoredReport,

@@ -3,6 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use super::sums;
+use crate::budget::{Budget, CostLimits};
 use crate::clock::Clock;
 use crate::report::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
 use crate::store::{Acceptance, Millis, Problem, Provenance};
@@ -13,7 +15,9 @@ use crate::unpack::{self, Context, Damage, ReportText};
 pub struct ProcessLimits {
     pub unpack: unpack::Limits,
     pub report: report::Limits,
-    /// Time for one message.
+    /// Memory, steps and room in the database for one message.
+    pub cost: CostLimits,
+    /// Processor time for one message.
     pub time_max: Duration,
     /// Messages that all records of a report may sum up to: beyond it the figures of a domain would lose their meaning
     /// (and, in time, overflow).
@@ -62,7 +66,8 @@ impl Default for ProcessLimits {
         Self {
             unpack: unpack::Limits::default(),
             report: report::Limits::default(),
-            time_max: Duration::from_secs(30),
+            cost: CostLimits::default(),
+            time_max: Duration::from_secs(2),
             messages_max: 1_000_000_000_000,
             admission: Admission::default(),
         }
@@ -106,14 +111,22 @@ pub fn process_as(context: Context, clock: &Clock, bytes: &[u8], limits: &Proces
 }
 
 fn process_inner(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
-    let deadline = clock.monotonic() + limits.time_max;
-    let stop = || clock.monotonic() > deadline;
+    let (began, worked) = (clock.monotonic(), clock.thread_time());
+    // Processor time counts, so that nobody suffers from what else the machine does. It is never more than the time that
+    // went by, which costs less to ask for.
+    let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > limits.time_max;
+    let stop = || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
+    let budget = Budget::new(&limits.cost, bytes.len(), &stop);
     let mut processed = Processed::default();
-    let unpacked = unpack::unpack_as(context, bytes, &limits.unpack, &stop, &mut |text| {
-        let now = clock.now();
+    let unpacked = unpack::unpack_as(context, bytes, &limits.unpack, &budget, &mut |text| {
+        let work = Work {
+            limits,
+            budget: &budget,
+            now: clock.now(),
+        };
         // Behind a report that says nothing but is one, what cannot be read is to be one, too.
         let mut has_report = false;
-        parse(&text, limits, now, &mut |nth, result| {
+        parse(&text, &work, &mut |nth, result| {
             // Most texts hold one report.
             let leaf = match nth {
                 1 => text.leaf().to_owned(),
@@ -124,7 +137,7 @@ fn process_inner(context: Context, clock: &Clock, bytes: &[u8], limits: &Process
                     has_report = true;
                     processed.reports.push(ParsedLeaf { leaf, parsed });
                 }
-                Err(problem) if has_report || is_problem(context, &text, &problem) => {
+                Err(problem) if has_report || is_problem(context, &text, &problem) || budget.breach().is_some() => {
                     processed.problems.push(Problem { leaf, ..problem });
                 }
                 // Somebody's own XML.
@@ -132,16 +145,26 @@ fn process_inner(context: Context, clock: &Clock, bytes: &[u8], limits: &Process
             }
         });
     });
-    processed
-        .problems
-        .extend(unpacked.problems.into_iter().map(|problem| Problem {
-            leaf: problem.leaf.into(),
-            reason: problem.reason.word(),
-            detail: problem.detail.into(),
-            offset: problem.offset,
-        }));
+    let spent = budget.breach().map(|breach| breach.word());
+    let is_told = processed.problems.iter().any(|problem| Some(problem.reason) == spent);
+    let problems = unpacked.problems.into_iter();
+    // That not everything was looked at is told once.
+    let problems = problems.filter(|problem| !is_told || Some(problem.reason.word()) != spent);
+    processed.problems.extend(problems.map(|problem| Problem {
+        leaf: problem.leaf.into(),
+        reason: problem.reason.word(),
+        detail: problem.detail.into(),
+        offset: problem.offset,
+    }));
     processed.other = unpacked.kind.word();
     processed
+}
+
+/// What parsing every text of a message needs.
+struct Work<'a> {
+    limits: &'a ProcessLimits,
+    budget: &'a Budget<'a>,
+    now: Millis,
 }
 
 /// Whether a text that gave no report was to be one. At an address that is only for reports, so is what is broken.
@@ -153,28 +176,30 @@ fn is_problem(context: Context, text: &ReportText<'_>, problem: &Problem) -> boo
 }
 
 /// Parses every report of a text; `each` is told which of them it is, from 1.
-fn parse(
-    text: &ReportText<'_>,
-    limits: &ProcessLimits,
-    now: Millis,
-    each: &mut dyn FnMut(usize, Result<Parsed, Problem>),
-) {
+fn parse(text: &ReportText<'_>, work: &Work<'_>, each: &mut dyn FnMut(usize, Result<Parsed, Problem>)) {
     let hints = text.file_name().and_then(FileNameFacts::parse);
     let mut results = Vec::new();
     let mut open = || text.open();
-    report::parse_all(&mut open, hints.as_ref(), &limits.report, &mut |result| {
-        results.push(result)
-    });
+    report::parse_all(
+        &mut open,
+        hints.as_ref(),
+        &work.limits.report,
+        work.budget,
+        &mut |result| results.push(result),
+    );
     // What is wrong with the archive is known now that it was read.
     let count = results.len();
     for (nth, result) in (1..).zip(results) {
         let result = match result {
-            Ok(parsed) => checked(parsed, text.damage().filter(|_| nth == count), limits, now),
+            Ok(parsed) => checked(parsed, text.damage().filter(|_| nth == count), work),
             Err(error) => Err(problem(&error, text.damage())),
         };
         each(nth, result);
     }
 }
+
+/// What is kept of a detail, bytes: it may quote a tag of the message.
+const DETAIL_BYTES_MAX: usize = 1_024;
 
 /// Why a report could not be read. If the archive around it is damaged, that is why.
 fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
@@ -186,6 +211,7 @@ fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
             | ParseErrorKind::TooManyRecords(_)
             | ParseErrorKind::TooMuchEvidence(_)
             | ParseErrorKind::TooManyReports(_)
+            | ParseErrorKind::Budget(_)
             | ParseErrorKind::Read(_)
     );
     let (reason, detail) = match (&error.kind, damage) {
@@ -202,6 +228,7 @@ fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
         }
         (kind, _) => (kind.word(), kind.to_string()),
     };
+    let detail = detail[..detail.floor_char_boundary(DETAIL_BYTES_MAX)].to_owned();
     Problem {
         leaf: String::new(),
         reason,
@@ -211,7 +238,8 @@ fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
 }
 
 /// A report that may be counted; `damage` is that of the archive in which it is the last.
-fn checked(mut parsed: Parsed, damage: Option<Damage>, limits: &ProcessLimits, now: Millis) -> Result<Parsed, Problem> {
+fn checked(mut parsed: Parsed, damage: Option<Damage>, work: &Work<'_>) -> Result<Parsed, Problem> {
+    let (limits, now) = (work.limits, work.now);
     if let Some(damage) = damage {
         parsed.warnings.add(WarningKind::ArchiveDamaged, damage.word(), None);
         // Deviation 35: what could be inflated is used, and marked. Nor is a text whose checksum is wrong a statement that
@@ -237,6 +265,12 @@ fn checked(mut parsed: Parsed, damage: Option<Damage>, limits: &ProcessLimits, n
             offset: None,
         });
     }
+    sums::charge(&parsed.report, work.budget).map_err(|breach| Problem {
+        leaf: String::new(),
+        reason: breach.word(),
+        detail: breach.to_string(),
+        offset: None,
+    })?;
     Ok(parsed)
 }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::budget::Breach;
+
 /// Why a text gave no report, and where.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind} (at byte {offset})")]
@@ -37,6 +39,9 @@ pub enum ParseErrorKind {
     TooManyRecords(usize),
     #[error("report has more than {0} kinds of records")]
     TooMuchEvidence(usize),
+    /// A limit of the whole message: nothing more of it is read.
+    #[error("{0}")]
+    Budget(Breach),
     #[error("text holds more reports than are read of one: the rest, behind the first {0}, was not looked at")]
     TooManyReports(usize),
     /// The text itself could not be read to its end: the error is the reader's own (limit, time, archive).
@@ -58,6 +63,7 @@ impl ParseErrorKind {
             Self::TooManyAttributes(_) => "too_many_attributes",
             Self::TooManyRecords(_) => "too_many_records",
             Self::TooMuchEvidence(_) => "too_much_evidence",
+            Self::Budget(breach) => breach.word(),
             Self::TooManyReports(_) => "too_many_reports",
             Self::Read(_) => "unreadable",
         }

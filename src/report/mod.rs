@@ -36,5 +36,5 @@ pub use names::{
     normalise_domain, normalise_domain_cow, organizational_domain,
 };
 pub use parse::{DOCUMENTS_MAX, FAILED_MAX, Parsed, parse, parse_all};
-pub use verdict::{Verdict, verdict};
+pub use verdict::{Verdict, Verdicts, verdict};
 pub use warning::{Warning, WarningKind, Warnings};

@@ -296,6 +296,10 @@ fn map_labels(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Owned(text.to_ascii_lowercase());
     }
+    // UTS 46 costs the square of its input, and no name this long can become a short one.
+    if text.len() > 4 * DomainName::BYTES_MAX {
+        return Cow::Owned(text.to_lowercase());
+    }
     Uts46::new()
         .to_ascii(text.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow, DnsLength::Ignore)
         .unwrap_or_else(|_| Cow::Owned(text.to_lowercase()))

@@ -23,6 +23,7 @@ use super::{
     FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Record, Report, WarningKind, Warnings,
     mailbox_domain_cow, normalise_domain_cow, text,
 };
+use crate::budget::{Breach, Budget, Cost};
 use draft::{Draft, Interner, Span};
 use memo::Memo;
 use std::cell::RefCell;
@@ -31,9 +32,8 @@ use std::io::{self, Read};
 /// A record shorter than this lies whole in the window, so that it is read without the tokenizer's help.
 const AHEAD_BYTES: usize = memo::RECORD_BYTES_MAX;
 
-/// From here on, records are not doubled but reserved for at once, and for how many.
+/// From here on, the room for records is not doubled but grows by a quarter: the old and the new room are held at once.
 const RECORDS_DOUBLED_MAX: usize = 1 << 16;
-const RECORDS_RESERVED: usize = 2_000_000;
 
 /// A report, and what was odd about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,10 @@ struct Scratch {
 }
 
 /// The report being built.
-struct Building {
+struct Building<'a> {
+    budget: &'a Budget<'a>,
+    /// What this report has drawn from the budget; it is given back if the report is dropped.
+    drawn: Cost,
     report: Report,
     warnings: Warnings,
     limits: Limits,
@@ -79,7 +82,7 @@ impl Seen {
     }
 }
 
-/// Parses the first report in the text that `open` gives; as [`parse_all`].
+/// Parses the first report in the text that `open` gives, with no limits but these; as [`parse_all`].
 ///
 /// # Errors
 /// As there.
@@ -89,7 +92,8 @@ pub fn parse<R: Read>(
     limits: &Limits,
 ) -> Result<Parsed, ParseError> {
     let mut first = None;
-    parse_all(open, hints, limits, &mut |result| {
+    let budget = Budget::of_time(&|| false);
+    parse_all(open, hints, limits, &budget, &mut |result| {
         first.get_or_insert(result);
     });
     first.unwrap_or(Err(ParseError {
@@ -102,7 +106,8 @@ pub fn parse<R: Read>(
 /// declaration in it says. Reports stand one behind the other, or in an element around all of them. `open` is called
 /// once, and a second time if the markup is broken. `hints` stand in for what the text lacks, with a warning.
 ///
-/// Time is linear in the text, memory is that of the [`Report`] and a constant. Of a text with more than
+/// Time is linear in the text, memory is that of the [`Report`] and a constant, and both are drawn from `budget`. Once a
+/// limit of it is exceeded, no more is read, and the report at hand is dropped. Of a text with more than
 /// [`DOCUMENTS_MAX`] reports, or more than [`FAILED_MAX`] that cannot be read, the rest is not read, which is an error.
 ///
 /// # Errors
@@ -112,10 +117,12 @@ pub fn parse_all<R: Read>(
     open: &mut dyn FnMut() -> io::Result<R>,
     hints: Option<&FileNameFacts>,
     limits: &Limits,
+    budget: &Budget<'_>,
     each: &mut dyn FnMut(Result<Parsed, ParseError>),
 ) {
     let mut scratch = SCRATCH.with_borrow_mut(Option::take).unwrap_or_default();
-    parse_with(&mut || Ok(Box::new(open()?)), hints, limits, &mut scratch, each);
+    let shared = Shared { hints, limits, budget };
+    parse_with(&mut || Ok(Box::new(open()?)), &shared, &mut scratch, each);
     SCRATCH.with_borrow_mut(|kept| *kept = Some(scratch));
 }
 
@@ -124,10 +131,16 @@ pub const DOCUMENTS_MAX: usize = 1_000;
 /// Reports of one text that may be unreadable before the rest of it is not looked at.
 pub const FAILED_MAX: usize = 16;
 
+/// What holds for all reports of a text.
+struct Shared<'a> {
+    hints: Option<&'a FileNameFacts>,
+    limits: &'a Limits,
+    budget: &'a Budget<'a>,
+}
+
 fn parse_with<'a>(
     open: &mut dyn FnMut() -> io::Result<Box<dyn Read + 'a>>,
-    hints: Option<&FileNameFacts>,
-    limits: &Limits,
+    shared: &Shared<'a>,
     scratch: &mut Scratch,
     each: &mut dyn FnMut(Result<Parsed, ParseError>),
 ) {
@@ -136,7 +149,7 @@ fn parse_with<'a>(
         Err(error) => return each(Err(unreadable(error))),
     };
     let mut reading = Reading {
-        tokens: Tokens::new(text, limits, std::mem::take(&mut scratch.buffers)),
+        tokens: Tokens::new(text, shared.limits, shared.budget, std::mem::take(&mut scratch.buffers)),
         base: 0,
         is_mended: false,
     };
@@ -148,12 +161,12 @@ fn parse_with<'a>(
             each(Err(ParseError { kind, offset: from }));
             break;
         }
-        let (mut building, mut stop) = reading.run(limits, scratch);
+        let (mut building, mut stop) = reading.run(shared, scratch);
         if let Some(offset) = garbage.take() {
             building.warn(WarningKind::LeadingGarbage, "text between two reports", Some(offset));
         }
         if !reading.is_mended && matches!(stop, Some(Stop::Syntax { .. })) {
-            match reading.mend(open, from, building, stop, limits, scratch) {
+            match reading.mend(open, from, (building, stop), shared, scratch) {
                 Ok(mended) => (building, stop) = mended,
                 Err(error) => {
                     each(Err(unreadable(error)));
@@ -162,7 +175,21 @@ fn parse_with<'a>(
             }
         }
         let following = reading.leave(&mut building, stop.as_ref());
-        let result = building.finish(stop, hints);
+        let drawn = building.drawn;
+        let mut result = building.finish(stop, shared.hints);
+        if let Ok(parsed) = &result
+            && let Err(breach) = shared
+                .budget
+                .charge(finish::header_cost(parsed), Breach::TooMuchToStore)
+        {
+            result = Err(ParseError {
+                kind: ParseErrorKind::Budget(breach),
+                offset: from,
+            });
+        }
+        if result.is_err() {
+            shared.budget.refund(drawn);
+        }
         count += 1;
         failed += usize::from(result.is_err());
         each(result);
@@ -178,6 +205,14 @@ fn parse_with<'a>(
         }
     }
     scratch.buffers = reading.tokens.into_buffers();
+}
+
+/// Why reading stops when the budget is spent.
+fn spent(breach: Breach, offset: u64) -> Stop {
+    Stop::Fatal(ParseError {
+        kind: ParseErrorKind::Budget(breach),
+        offset,
+    })
 }
 
 fn unreadable(error: io::Error) -> ParseError {
@@ -202,8 +237,8 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads one report to its end or as far as it goes.
-    fn run(&mut self, limits: &Limits, scratch: &mut Scratch) -> (Building, Option<Stop>) {
-        let (mut building, stop) = Building::run(&mut self.tokens, limits, scratch);
+    fn run(&mut self, shared: &Shared<'a>, scratch: &mut Scratch) -> (Building<'a>, Option<Stop>) {
+        let (mut building, stop) = Building::run(&mut self.tokens, shared, scratch);
         building.warnings.shift(self.base);
         if let Some((_, offset)) = &mut building.no_date {
             *offset += self.base;
@@ -212,7 +247,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Goes on to the next report, and notes what stands behind the one that was read.
-    fn leave(&mut self, building: &mut Building, stop: Option<&Stop>) -> Result<Following, Stop> {
+    fn leave(&mut self, building: &mut Building<'_>, stop: Option<&Stop>) -> Result<Following, Stop> {
         if matches!(stop, Some(Stop::Ended { .. } | Stop::Fatal(_))) {
             return Ok(Following::End { trailing: None });
         }
@@ -242,24 +277,33 @@ impl<'a> Reading<'a> {
         &mut self,
         open: &mut dyn FnMut() -> io::Result<Box<dyn Read + 'a>>,
         from: u64,
-        building: Building,
-        stop: Option<Stop>,
-        limits: &Limits,
+        (building, stop): (Building<'a>, Option<Stop>),
+        shared: &Shared<'a>,
         scratch: &mut Scratch,
-    ) -> io::Result<(Building, Option<Stop>)> {
+    ) -> io::Result<(Building<'a>, Option<Stop>)> {
+        let limits = shared.limits;
         let Some(Stop::Syntax { reason, offset }) = stop else {
             return Ok((building, stop));
         };
         let mut text = open()?;
         io::copy(&mut text.by_ref().take(from), &mut io::sink())?;
-        let mended = Tokens::new(Box::new(Repair::new(text, limits)), limits, Buffers::default());
+        let mended = Tokens::new(
+            Box::new(Repair::new(text, limits)),
+            limits,
+            shared.budget,
+            Buffers::default(),
+        );
         scratch.buffers = std::mem::replace(&mut self.tokens, mended).into_buffers();
         (self.base, self.is_mended) = (from, true);
-        let (mut second, second_stop) = self.run(limits, scratch);
+        let (mut second, second_stop) = self.run(shared, scratch);
         // Where the damage cannot be mended, the second reading may end earlier than the first.
-        if second_stop.is_some() && second.report.records.len() < building.report.records.len() {
+        let is_spent =
+            matches!(&second_stop, Some(Stop::Fatal(error)) if matches!(error.kind, ParseErrorKind::Budget(_)));
+        if second_stop.is_some() && !is_spent && second.report.records.len() < building.report.records.len() {
+            second.drop_drawn();
             return Ok((building, Some(Stop::Syntax { reason, offset })));
         }
+        building.drop_drawn();
         second.warn(WarningKind::MendedMarkup, &reason, Some(offset));
         let second_stop = match second_stop {
             Some(Stop::Fatal(error)) => Some(Stop::Fatal(error)),
@@ -272,13 +316,15 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Building {
+impl<'a> Building<'a> {
     /// Reads one report to its end or as far as it goes.
-    fn run(tokens: &mut Tokens<'_>, limits: &Limits, scratch: &mut Scratch) -> (Self, Option<Stop>) {
+    fn run(tokens: &mut Tokens<'_>, shared: &Shared<'a>, scratch: &mut Scratch) -> (Self, Option<Stop>) {
         let mut building = Self {
+            budget: shared.budget,
+            drawn: Cost::default(),
             report: Report::default(),
             warnings: Warnings::default(),
-            limits: *limits,
+            limits: *shared.limits,
             scratch: std::mem::take(scratch),
             begin: None,
             end: None,
@@ -345,26 +391,47 @@ impl Building {
             let Some((len, record)) = self.scratch.memo.find(tokens.window().buffered()) else {
                 break;
             };
+            tokens.step()?;
             tokens.window().advance(len);
-            self.push_record(record);
+            self.push_record(record)
+                .map_err(|breach| spent(breach, tokens.offset()))?;
         }
         Ok(tokens.offset())
     }
 
-    fn push_record(&mut self, record: Record) {
-        let records = &mut self.report.records;
-        if records.len() == records.capacity() && records.len() >= RECORDS_DOUBLED_MAX {
-            // Doubling a million records would hold the old and the new ones at once, and the allocator keeps the
-            // old ones a while: 89 MB for 32. Memory that is reserved but not written to costs nothing.
-            let more = self
-                .limits
-                .records_max
-                .min(RECORDS_RESERVED)
-                .saturating_sub(records.len());
-            // If that much cannot be had, pushing finds out how much can.
-            let _ = records.try_reserve_exact(more);
+    #[inline]
+    fn push_record(&mut self, record: Record) -> Result<(), Breach> {
+        if self.report.records.len() == self.report.records.capacity() {
+            self.make_room()?;
         }
-        records.push(record);
+        self.report.records.push(record);
+        Ok(())
+    }
+
+    /// Room for more records, drawn before it is taken.
+    fn make_room(&mut self) -> Result<(), Breach> {
+        let records = self.report.records.len();
+        let more = match records {
+            0..RECORDS_DOUBLED_MAX => records.max(4),
+            _ => records / 4,
+        };
+        let bytes = (more * size_of::<Record>()) as u64;
+        self.draw(bytes, 0, self.budget.too_much_memory())?;
+        self.report.records.reserve_exact(more);
+        Ok(())
+    }
+
+    /// Draws from the budget what this report takes more.
+    fn draw(&mut self, memory: u64, stored: u64, breach: Breach) -> Result<(), Breach> {
+        let cost = Cost { memory, stored };
+        self.budget.charge(cost, breach)?;
+        self.drawn.add(cost);
+        Ok(())
+    }
+
+    /// Gives back what was drawn: the report is dropped.
+    fn drop_drawn(self) {
+        self.budget.refund(self.drawn);
     }
 
     fn warn(&mut self, kind: WarningKind, detail: &str, offset: Option<u64>) {

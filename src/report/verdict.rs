@@ -1,5 +1,7 @@
 //! Did a record pass DMARC? The one place that decides.
 
+use std::collections::HashMap;
+
 use super::{
     AlignmentMode, AuthResult, Disposition, Evaluated, Evidence, PassFail, PolicyPublished, Record, Report, SpfScope,
     is_aligned,
@@ -64,6 +66,51 @@ impl Report {
         let none = Evidence::default();
         let evidence = self.evidence.get(record.evidence as usize).unwrap_or(&none);
         verdict(record.evaluated, evidence, &self.policy)
+    }
+}
+
+/// The verdicts on the records of one report, each of which is derived once for all records of the same evidence: a report
+/// may have very many results in one piece of evidence, and very many records of it.
+pub struct Verdicts<'r> {
+    report: &'r Report,
+    /// Aligned DKIM and SPF by the number of the evidence, where a record was without the reporter's word.
+    derived: HashMap<u32, (bool, bool)>,
+}
+
+impl<'r> Verdicts<'r> {
+    /// Of this report.
+    pub fn new(report: &'r Report) -> Self {
+        Self {
+            report,
+            derived: HashMap::new(),
+        }
+    }
+
+    /// As [`Report::verdict`].
+    pub fn of(&mut self, record: &Record) -> Verdict {
+        let report = self.report;
+        let Evaluated { disposition, dkim, spf } = record.evaluated;
+        if dkim.is_some() && spf.is_some() {
+            return report.verdict(record);
+        }
+        let (derived_dkim, derived_spf) = *self.derived.entry(record.evidence).or_insert_with(|| {
+            let none = Evidence::default();
+            let evidence = report.evidence.get(record.evidence as usize).unwrap_or(&none);
+            (
+                derive_dkim(evidence, &report.policy),
+                derive_spf(evidence, &report.policy),
+            )
+        });
+        let word = |derived: bool| Some(if derived { PassFail::Pass } else { PassFail::Fail });
+        let completed = Evaluated {
+            disposition,
+            dkim: dkim.or(word(derived_dkim)),
+            spf: spf.or(word(derived_spf)),
+        };
+        Verdict {
+            derived: true,
+            ..verdict(completed, &Evidence::default(), &report.policy)
+        }
     }
 }
 

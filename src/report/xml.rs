@@ -16,12 +16,13 @@ mod text;
 mod window;
 
 use super::{Limits, ParseError, ParseErrorKind, WarningKind, Warnings};
+use crate::budget::Budget;
 pub(crate) use element::Element;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use std::io::{BufRead, Read};
 pub(crate) use window::Window;
-use window::WindowError;
+use window::{SPACE_BYTES_MAX, WindowError};
 
 /// The root element.
 const ROOT: &[u8] = b"feedback";
@@ -29,6 +30,11 @@ const ROOT: &[u8] = b"feedback";
 const ROOT_AHEAD: usize = 1024;
 /// Longest reference between `&` and `;`; the longest HTML name we know is far shorter.
 const REFERENCE_BYTES_MAX: usize = 32;
+/// How far into a text its root element is looked for, and how far from the last markup behind a report the next one, in
+/// bytes.
+const ROOT_BYTES_MAX: u64 = 1024 * 1024;
+/// Steps that are drawn from the budget at once; the clock is asked then.
+const EVENTS_AT_ONCE: u32 = 1024;
 /// A namespace longer than this is cut.
 const NAMESPACE_BYTES_MAX: usize = 512;
 
@@ -110,11 +116,14 @@ pub(crate) struct Tokens<'a> {
     /// The root was entered: whatever looks like a report begins another one.
     in_root: bool,
     limits: Limits,
+    budget: &'a Budget<'a>,
+    /// Steps that are drawn and not made yet.
+    events: u32,
 }
 
 impl<'a> Tokens<'a> {
     /// A tokenizer at the start of `text`.
-    pub(crate) fn new(text: Box<dyn Read + 'a>, limits: &Limits, buffers: Buffers) -> Self {
+    pub(crate) fn new(text: Box<dyn Read + 'a>, limits: &Limits, budget: &'a Budget<'a>, buffers: Buffers) -> Self {
         let window = Window::new(text, buffers.window, limits.event_bytes_max);
         let mut reader = Reader::from_reader(window);
         let config = reader.config_mut();
@@ -131,6 +140,8 @@ impl<'a> Tokens<'a> {
             token_from: 0,
             in_root: false,
             limits: *limits,
+            budget,
+            events: 0,
         }
     }
 
@@ -159,6 +170,28 @@ impl<'a> Tokens<'a> {
         result.map_err(|error| self.fatal(error))
     }
 
+    /// Counts a step: a tag, a text, or what is skipped between them.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Result<(), Stop> {
+        match self.events.checked_sub(1) {
+            Some(events) => self.events = events,
+            None => self.draw()?,
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn draw(&mut self) -> Result<(), Stop> {
+        self.events = EVENTS_AT_ONCE - 1;
+        let drawn = self.budget.spend_events(u64::from(EVENTS_AT_ONCE));
+        drawn.map_err(|breach| {
+            Stop::Fatal(ParseError {
+                kind: ParseErrorKind::Budget(breach),
+                offset: self.offset(),
+            })
+        })
+    }
+
     /// Offsets of the text of the last leaf, if it was a plain `<name>text</name>`.
     pub(crate) fn plain_span(&self) -> Option<(u64, u64)> {
         self.plain_span
@@ -172,9 +205,13 @@ impl<'a> Tokens<'a> {
             self.window().advance(3);
         }
         let mut clean = true;
+        let from = self.offset();
         loop {
             self.skip_space()?;
             let offset = self.offset();
+            if offset - from > ROOT_BYTES_MAX {
+                return Err(Stop::Ended { offset });
+            }
             let garbage = match self.token(warnings)? {
                 Token::Start => {
                     if local_name(self.open_name()) == ROOT {
@@ -208,14 +245,22 @@ impl<'a> Tokens<'a> {
         self.names.clear();
         self.prefix.clear();
         self.in_root = false;
-        self.skip_space()?;
-        let trailing = (!self.reader.get_ref().buffered().is_empty()).then(|| self.offset());
+        let mut markup = self.offset();
+        // White space that goes on for longer than is skipped is what follows.
+        let trailing = match self.skip_space() {
+            Err(Stop::Fatal(ParseError {
+                kind: ParseErrorKind::EventTooLarge(_),
+                ..
+            })) => Some(self.offset()),
+            skipped => skipped.map(|()| (!self.reader.get_ref().buffered().is_empty()).then(|| self.offset()))?,
+        };
         let (mut garbage, mut in_aside) = (None, None::<&[u8]>);
         loop {
+            self.step()?;
             self.ensure(ROOT_AHEAD)?;
             let offset = self.offset();
             let buffered = self.reader.get_ref().buffered();
-            if buffered.is_empty() {
+            if buffered.is_empty() || offset - markup > ROOT_BYTES_MAX {
                 return Ok(Following::End { trailing });
             }
             if let Some(end) = in_aside {
@@ -230,6 +275,9 @@ impl<'a> Tokens<'a> {
                 return Ok(Following::Report { garbage });
             }
             let text = memchr::memchr(b'<', buffered).unwrap_or(buffered.len());
+            if text < buffered.len() {
+                markup = offset + text as u64;
+            }
             if !buffered[..text].trim_ascii().is_empty() {
                 garbage.get_or_insert(offset);
             }
@@ -249,6 +297,7 @@ impl<'a> Tokens<'a> {
     /// Cuts the next token; comments, processing instructions and declarations are skipped.
     fn token(&mut self, warnings: &mut Warnings) -> Result<Token, Stop> {
         loop {
+            self.step()?;
             self.token.clear();
             self.reader.get_mut().begin_token();
             self.ensure(REFERENCE_BYTES_MAX + 2)?;
@@ -472,6 +521,7 @@ impl<'a> Tokens<'a> {
                 kind: ParseErrorKind::Read(error),
                 offset: self.offset(),
             }),
+            WindowError::SpaceTooLong => self.breach(ParseErrorKind::EventTooLarge(SPACE_BYTES_MAX)),
             WindowError::TokenTooLarge => self.breach(ParseErrorKind::EventTooLarge(self.limits.event_bytes_max)),
         }
     }

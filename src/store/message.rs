@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use hashbrown::{HashMap, HashSet};
 
 use crate::report::{
-    ContentKey, Day, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Spread, Verdict,
+    ContentKey, Day, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Spread, Verdict, Verdicts,
     WarningKind, Warnings, Window, organizational_domain,
 };
 
@@ -87,10 +87,11 @@ impl NewReport {
         let piece = PieceKey::of(&reporter, &report);
         let evidence = report.evidence.iter().map(EvidenceKey::of).collect();
         let mut figures = Figures::new(report.metadata.window);
+        let mut verdicts = Verdicts::new(&report);
         for record in &report.records {
             figures.add(
                 record.source,
-                report.verdict(record),
+                verdicts.of(record),
                 record.count,
                 record.evidence as usize,
             );
@@ -144,8 +145,9 @@ impl NewReport {
     pub(super) fn part(&self, records: &[usize]) -> (Totals, Vec<DayFigures>) {
         let report = &self.report;
         let mut figures = Figures::new(report.metadata.window);
+        let mut verdicts = Verdicts::new(report);
         for record in records.iter().map(|&nth| &report.records[nth]) {
-            let verdict = report.verdict(record);
+            let verdict = verdicts.of(record);
             figures.add(record.source, verdict, record.count, record.evidence as usize);
         }
         let summed = figures.finish(|nth| report.evidence.get(nth));

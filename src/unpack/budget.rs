@@ -1,42 +1,52 @@
-//! What one message may still cost, shared by everything nested in it.
+//! The budget of the message, with what only unpacking counts.
 
 use super::limits::Limits;
 use super::problem::Reason;
+use crate::budget::{self, Held};
 use std::cell::Cell;
 
-/// The shared budget of one message. Cells, because readers of texts draw on it while the walk holds it too.
+/// What all that is nested in one message draws on. It consists of cells, because readers of texts draw on it while the
+/// walk holds it as well.
 pub(super) struct Budget<'a> {
     pub limits: &'a Limits,
-    stop: &'a dyn Fn() -> bool,
-    slow: Cell<bool>,
+    cost: &'a budget::Budget<'a>,
     entries: Cell<usize>,
     parts: Cell<usize>,
     inflated: Cell<u64>,
 }
 
+/// Steps that a member of an archive costs: its inflater is reset, and its beginning is inflated twice.
+const EVENTS_PER_MEMBER: u64 = 16;
+
 impl<'a> Budget<'a> {
-    pub fn new(limits: &'a Limits, stop: &'a dyn Fn() -> bool) -> Self {
+    pub fn new(limits: &'a Limits, cost: &'a budget::Budget<'a>) -> Self {
         Self {
             limits,
-            stop,
-            slow: Cell::new(false),
+            cost,
             entries: Cell::new(0),
             parts: Cell::new(0),
             inflated: Cell::new(0),
         }
     }
 
-    /// Asks the caller's clock; once it ran out it stays so.
-    pub fn check_time(&self) -> Result<(), Reason> {
-        if !self.slow.get() && (self.stop)() {
-            self.slow.set(true);
-        }
-        if self.slow.get() { Err(Reason::TooSlow) } else { Ok(()) }
+    /// Asks the clock. Once any limit of the message is exceeded, every answer is that limit.
+    pub fn check(&self) -> Result<(), Reason> {
+        Ok(self.cost.check()?)
     }
 
-    /// Whether the caller's clock has run out at an earlier question.
-    pub fn is_slow(&self) -> bool {
-        self.slow.get()
+    /// Why all work on the message ends, if it does.
+    pub fn spent(&self) -> Option<Reason> {
+        self.cost.breach().map(Reason::from)
+    }
+
+    /// Draws memory for a piece that is decoded or unpacked as a whole, for as long as the answer lives.
+    pub fn hold(&self, bytes: usize) -> Result<Held<'_>, Reason> {
+        Ok(self.cost.hold(bytes)?)
+    }
+
+    /// Draws what opening a member of a compressed file costs.
+    pub fn spend_member(&self) -> Result<(), Reason> {
+        Ok(self.cost.spend_events(EVENTS_PER_MEMBER)?)
     }
 
     pub fn spend_part(&self) -> Result<(), Reason> {

@@ -152,9 +152,15 @@ fn an_ordinary_attachment_makes_no_broken_report() {
                 let (_, reasons) = found(context, &message);
                 // The XML is shown to the parser, and says nothing of itself.
                 assert_eq!(reasons, [""; 0], "{name} in {subject}");
-                unpack_as(context, &message, &Limits::default(), &|| false, &mut |text| {
-                    assert!(!text.is_stated(), "{name} in {subject}");
-                });
+                unpack_as(
+                    context,
+                    &message,
+                    &Limits::default(),
+                    &crate::budget::Budget::of_time(&|| false),
+                    &mut |text| {
+                        assert!(!text.is_stated(), "{name} in {subject}");
+                    },
+                );
             }
         }
     }

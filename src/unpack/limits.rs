@@ -1,8 +1,7 @@
 //! The bounds of unpacking one message.
 
 /// Each bound is named with its unit and holds for one whole message, whatever is nested in what; a breach is a
-/// [`super::Reason`]. The size of the message itself is the caller's bound: memory stays within about three times
-/// the message plus [`Limits::archive_bytes_max`].
+/// [`super::Reason`]. The size of the message itself is the caller's bound; memory is bounded by the budget of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Multiparts inside each other, counted through forwarded mails.

@@ -10,7 +10,7 @@ use super::label;
 use super::mbox;
 use super::problem::Reason;
 use super::sniff;
-use super::transfer;
+use super::transfer::{self, Encoding};
 use super::walk::{Leaf, Place, Walk};
 use super::{classify, text::Content};
 use mail_parser::{MessageParser, MimeHeaders};
@@ -22,6 +22,8 @@ use std::sync::LazyLock;
 const FIELD_BYTES_MAX: usize = 4 * 1024;
 /// How much of a subject is looked at.
 const SUBJECT_BYTES_MAX: usize = 1_024;
+/// RFC 5322, 3.6 allows one subject. Each is decoded by a parser that asks no clock, so only these are looked at.
+const SUBJECTS_MAX: usize = 4;
 /// RFC 2046, 5.1.1 allows 70 characters; longer ones occur.
 const BOUNDARY_BYTES_MAX: usize = 256;
 
@@ -51,14 +53,6 @@ struct Header {
     encoding: Encoding,
     subject: Subject,
     is_too_large: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Encoding {
-    #[default]
-    Identity,
-    Base64,
-    QuotedPrintable,
 }
 
 /// One message or part, and where it is.
@@ -156,7 +150,7 @@ impl Walk<'_, '_> {
                 offset,
                 ..entity.place
             };
-            if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check_time()) {
+            if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check()) {
                 self.limit(&path, place, reason, "parts");
                 return self.halt();
             }
@@ -189,7 +183,7 @@ impl Walk<'_, '_> {
             offset: entity.place.offset.map(|offset| offset + (header.body + at) as u64),
             ..entity.place
         };
-        if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check_time()) {
+        if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check()) {
             self.limit(&path, place, reason, "parts");
             return self.halt();
         }
@@ -212,7 +206,12 @@ impl Walk<'_, '_> {
             self.body(entity, header, &body[..at]);
             return self.epilogue(entity, header, body, at);
         }
-        let decoded = decode(header.encoding, body);
+        let encoding = header.encoding.effective(body);
+        let _held = match self.budget.hold(encoding.decoded_bytes(body)) {
+            Ok(held) => held,
+            Err(reason) => return self.limit(entity.path, entity.place, reason, ""),
+        };
+        let decoded = decode(encoding, body);
         let is_mail = matches!(header.media_type.as_str(), "message/rfc822" | "message/global")
             || entity.in_digest && header.media_type.is_empty();
         let offset = entity.place.offset.map(|offset| offset + header.body as u64);
@@ -251,6 +250,7 @@ impl Walk<'_, '_> {
         let mut fields = 0;
         let mut fields_body = None;
         let mut subject = Subject::Nothing;
+        let mut subjects = 0;
         let mut is_too_large = false;
         for field in Fields::new(bytes) {
             let (name, range) = match field {
@@ -265,7 +265,8 @@ impl Walk<'_, '_> {
             if is_too_large {
                 continue;
             }
-            if name.eq_ignore_ascii_case(b"subject") {
+            if name.eq_ignore_ascii_case(b"subject") && subjects < SUBJECTS_MAX {
+                subjects += 1;
                 subject = subject.max(claim::of_subject(&decoded(field_value(&bytes[range.clone()]))));
             }
             if let Some(at) = MIME_FIELDS
@@ -464,13 +465,10 @@ fn next_delimiter(body: &[u8], boundary: &[u8], from: usize) -> Option<Delimiter
     None
 }
 
-/// Undoes the transfer encoding; a body that is plainly not encoded is left alone.
+/// Undoes a transfer encoding.
 fn decode(encoding: Encoding, body: &[u8]) -> Cow<'_, [u8]> {
-    let is_packed = matches!(sniff::format(body), sniff::Format::Gzip | sniff::Format::Zip);
     match encoding {
         Encoding::Identity => Cow::Borrowed(body),
-        _ if is_packed => Cow::Borrowed(body),
-        Encoding::Base64 if sniff::is_xml_start(body) => Cow::Borrowed(body),
         // mail-parser's decoder is several times faster than the lenient one, and gives up at the first defect.
         Encoding::Base64 => mail_parser::decoders::base64::base64_decode(body)
             .unwrap_or_else(|| transfer::base64(body))

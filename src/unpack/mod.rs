@@ -52,7 +52,8 @@ pub struct Unpacked {
     /// How many texts were visited.
     pub texts: usize,
     /// Leaves that gave no text though they should have, in the order of the message. The fate of a visited text is
-    /// not in here, its reader tells it; but `TooSlow` is, whoever noticed it first, if anything was left unread.
+    /// not in here, its reader tells it; but a limit of the whole message is, whoever noticed it first, if anything was
+    /// left unread.
     pub problems: Vec<Problem>,
     /// What the message is, if no text was visited.
     pub other: Option<Other>,
@@ -60,14 +61,20 @@ pub struct Unpacked {
     pub kind: Other,
 }
 
-/// As [`unpack_as`], of a file that was handed in as a report.
+/// As [`unpack_as`], of a file that was handed in as a report, with no limits but these and time.
 pub fn unpack(
     message: &[u8],
     limits: &Limits,
     stop: &dyn Fn() -> bool,
     visit: &mut dyn FnMut(ReportText<'_>),
 ) -> Unpacked {
-    unpack_as(Context::File, message, limits, stop, visit)
+    unpack_as(
+        Context::File,
+        message,
+        limits,
+        &crate::budget::Budget::of_time(stop),
+        visit,
+    )
 }
 
 /// Shows every text of a message that may be an aggregate report to `visit`, in the order of the message.
@@ -76,16 +83,17 @@ pub fn unpack(
 /// reports come in; whether it truly is one, the parser decides. `message` may also be a bare file: XML, gzip, zip, or
 /// base64 of one. What gives no text is a problem only if something says that it is a report (`claim.rs`).
 ///
-/// `stop` is asked before each part and at least once for each 64 KiB that are unpacked; once it says true, everything
-/// ends with [`Reason::TooSlow`]. Never panics, and needs less than 256 KiB of stack.
+/// The budget is asked before each part and at least once for each 64 KiB that are unpacked. Once a limit of it is
+/// exceeded, by unpacking or by the visitor, everything ends with [`Reason::TooSlow`] or [`Reason::Budget`]. Never panics,
+/// and needs less than 256 KiB of stack.
 pub fn unpack_as(
     context: Context,
     message: &[u8],
     limits: &Limits,
-    stop: &dyn Fn() -> bool,
+    cost: &crate::budget::Budget<'_>,
     visit: &mut dyn FnMut(ReportText<'_>),
 ) -> Unpacked {
-    let budget = Budget::new(limits, stop);
+    let budget = Budget::new(limits, cost);
     let mut walk = Walk::new(&budget, context, visit);
     let place = Place {
         offset: Some(0),
@@ -117,8 +125,11 @@ pub fn unpack_as(
         walk.rescue(message);
     }
     walk.conclude(message);
-    if budget.is_slow() && !walk.problems.iter().any(|problem| problem.reason == Reason::TooSlow) {
-        walk.problem("message", place, Reason::TooSlow, "not everything was looked at");
+    if let Some(reason) = budget
+        .spent()
+        .filter(|spent| walk.problems.iter().all(|problem| problem.reason != *spent))
+    {
+        walk.problem("message", place, reason, "not everything was looked at");
     }
     let kind = if is_mail { Other::Mail } else { Other::NotMail };
     Unpacked {

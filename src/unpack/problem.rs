@@ -1,5 +1,7 @@
 //! What unpacking says besides the texts: why a leaf gave none, what was damaged, what kind of mail it was.
 
+use crate::budget::Breach;
+use std::borrow::Cow;
 use std::io;
 
 /// A leaf that gave no text, and why. Texts that were visited are not in here: their reader told the visitor.
@@ -35,9 +37,25 @@ pub enum Reason {
     ArchiveDamaged,
     /// It claims to be a report by its name or type, and holds something else; the detail names it.
     NotAReport,
+    /// A limit of the whole message other than time was exceeded.
+    Budget(Breach),
+}
+
+impl From<Breach> for Reason {
+    fn from(breach: Breach) -> Self {
+        match breach {
+            Breach::TooSlow => Self::TooSlow,
+            other => Self::Budget(other),
+        }
+    }
 }
 
 impl Reason {
+    /// Whether nothing more of the message is looked at.
+    pub(super) const fn ends_all(self) -> bool {
+        matches!(self, Self::TooSlow | Self::Budget(_))
+    }
+
     /// The stable word for this reason.
     pub const fn word(self) -> &'static str {
         match self {
@@ -50,14 +68,15 @@ impl Reason {
             Self::UnsupportedFormat => "unsupported_format",
             Self::ArchiveDamaged => "archive_damaged",
             Self::NotAReport => "not_a_report",
+            Self::Budget(breach) => breach.word(),
         }
     }
 }
 
 impl Reason {
     /// What to say where nothing more is known.
-    pub(super) const fn sentence(self) -> &'static str {
-        match self {
+    pub(super) fn sentence(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::MimeTooComplex => "it has more parts, or parts inside parts, than are looked at",
             Self::ArchiveTooComplex => "it has more files, or archives inside archives, than are looked at",
             Self::TooLarge => "it unpacks to more bytes than are read",
@@ -67,7 +86,8 @@ impl Reason {
             Self::UnsupportedFormat => "it is in a format that is not unpacked",
             Self::ArchiveDamaged => "the archive is damaged, and nothing could be unpacked",
             Self::NotAReport => "it holds no report",
-        }
+            Self::Budget(breach) => return Cow::Owned(breach.to_string()),
+        })
     }
 }
 
@@ -127,7 +147,7 @@ impl Other {
     }
 }
 
-/// The error inside the [`io::Error`] of a text's reader: [`Reason::TooLarge`] or [`Reason::TooSlow`].
+/// The error inside the [`io::Error`] of a text's reader: [`Reason::TooLarge`], [`Reason::TooSlow`] or [`Reason::Budget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("reading was stopped: {}", .0.word())]
 pub struct ReadStopped(pub Reason);

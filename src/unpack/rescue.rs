@@ -24,7 +24,12 @@ impl Walk<'_, '_> {
         }
         let problems = std::mem::take(&mut self.problems);
         for at in base64_blocks(message).take(TRIES_MAX) {
-            let decoded = transfer::base64(base64_block(&message[at..]));
+            let block = base64_block(&message[at..]);
+            // The budget's own reason is told when the message is done.
+            let Ok(_held) = self.budget.hold(transfer::base64_bytes(block.len())) else {
+                break;
+            };
+            let decoded = transfer::base64(block);
             self.leaf(&Leaf {
                 content: Content::Plain(&decoded),
                 path: "base64 in the message",

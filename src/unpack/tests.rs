@@ -23,24 +23,30 @@ pub fn run(message: &[u8], limits: &Limits) -> (Vec<Seen>, Unpacked) {
 /// The same of a message that came in this way.
 pub fn run_as(context: Context, message: &[u8], limits: &Limits) -> (Vec<Seen>, Unpacked) {
     let mut seen = Vec::new();
-    let unpacked = unpack_as(context, message, limits, &|| false, &mut |text| {
-        let (first, stopped) = read(&text);
-        let (second, again) = read(&text);
-        assert_eq!(
-            (first.len(), stopped),
-            (second.len(), again),
-            "two openings of {} differ",
-            text.leaf()
-        );
-        assert!(first == second);
-        seen.push(Seen {
-            leaf: text.leaf().into(),
-            name: text.file_name().map(Into::into),
-            text: first,
-            damage: text.damage(),
-            stopped,
-        });
-    });
+    let unpacked = unpack_as(
+        context,
+        message,
+        limits,
+        &crate::budget::Budget::of_time(&|| false),
+        &mut |text| {
+            let (first, stopped) = read(&text);
+            let (second, again) = read(&text);
+            assert_eq!(
+                (first.len(), stopped),
+                (second.len(), again),
+                "two openings of {} differ",
+                text.leaf()
+            );
+            assert!(first == second);
+            seen.push(Seen {
+                leaf: text.leaf().into(),
+                name: text.file_name().map(Into::into),
+                text: first,
+                damage: text.damage(),
+                stopped,
+            });
+        },
+    );
     assert_eq!(unpacked.texts, seen.len());
     assert_eq!(unpacked.other.is_none(), unpacked.texts > 0);
     (seen, unpacked)

@@ -5,6 +5,7 @@ use super::charset;
 use super::gzip::GzipReader;
 use super::problem::{Damage, ReadStopped, Reason};
 use super::zip::{EntryReader, Method};
+use crate::budget::Held;
 use encoding_rs::Decoder;
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Read};
@@ -15,6 +16,8 @@ pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 const HEAD_BYTES_MIN: usize = 4 * 1024;
 /// How much an unread rest may still inflate, so that the checksum behind it is seen.
 const DRAIN_BYTES_MAX: u64 = 64 * 1024;
+/// A step that makes less than this is charged as the opening of a member of a compressed file.
+const SMALL_STEP_BYTES: usize = 1024;
 /// Chunks kept per thread.
 const POOLED_MAX: usize = 6;
 
@@ -143,16 +146,24 @@ impl<'a> Raw<'a> {
         self.chunk.filled()
     }
 
-    /// The rest as one piece in memory, of at most `bytes_max`.
-    pub fn read_all(mut self, bytes_max: usize) -> Result<Vec<u8>, Reason> {
-        let mut all = Vec::new();
+    /// The rest as one piece in memory, of at most `bytes_max`, and what is drawn for it.
+    pub fn read_all(mut self, bytes_max: usize) -> Result<(Vec<u8>, Held<'a>), Reason> {
+        let mut held = self.budget.hold(0)?;
+        let mut all: Vec<u8> = Vec::new();
         loop {
             let filled = self.fill()?;
             if filled.is_empty() {
-                return Ok(all);
+                return Ok((all, held));
             }
-            if all.len() + filled.len() > bytes_max {
+            let needed = all.len() + filled.len();
+            if needed > bytes_max {
                 return Err(Reason::TooLarge);
+            }
+            if needed > all.capacity() {
+                // Doubled as a vector doubles, and drawn before it is taken.
+                let more = needed.max(all.capacity() * 2).min(bytes_max) - all.capacity();
+                held.grow(more)?;
+                all.reserve_exact(all.capacity() + more - all.len());
             }
             all.extend_from_slice(filled);
             let length = filled.len();
@@ -176,7 +187,7 @@ impl<'a> Raw<'a> {
         if let Some(reason) = self.failed {
             return Err(reason);
         }
-        let result = self.budget.check_time().and_then(|()| {
+        let result = self.budget.check().and_then(|()| {
             let room = &mut self.chunk.bytes[self.chunk.end..];
             let step = match &mut self.source {
                 Source::Plain(rest) => take_plain(rest, room),
@@ -187,6 +198,10 @@ impl<'a> Raw<'a> {
                 self.end();
                 return Ok(());
             };
+            if made < SMALL_STEP_BYTES {
+                // The end of a text, or one of very many small members.
+                self.budget.spend_member()?;
+            }
             self.chunk.end += made;
             self.taken += made as u64;
             self.charge()

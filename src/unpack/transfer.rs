@@ -1,5 +1,39 @@
 //! Transfer encodings, leniently: a defect costs the bytes it stands on, never the leaf.
 
+use super::sniff;
+
+/// How a body is encoded (RFC 2045, 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Encoding {
+    #[default]
+    Identity,
+    Base64,
+    QuotedPrintable,
+}
+
+impl Encoding {
+    /// The encoding that is undone: a body that is plainly not encoded is left alone.
+    pub(super) fn effective(self, body: &[u8]) -> Self {
+        let head = &body[..body.len().min(super::HEAD_BYTES_MAX)];
+        let is_packed = || matches!(sniff::format(head), sniff::Format::Gzip | sniff::Format::Zip);
+        match self {
+            Self::Identity => Self::Identity,
+            _ if is_packed() => Self::Identity,
+            Self::Base64 if sniff::is_xml_start(body) => Self::Identity,
+            encoding => encoding,
+        }
+    }
+
+    /// The memory that undoing it takes.
+    pub(super) fn decoded_bytes(self, body: &[u8]) -> usize {
+        match self {
+            Self::Identity => 0,
+            Self::Base64 => base64_bytes(body.len()),
+            Self::QuotedPrintable => body.len(),
+        }
+    }
+}
+
 const INVALID: u8 = 0xff;
 const PADDING: u8 = 0xfe;
 
@@ -17,9 +51,14 @@ const fn base64_table() -> [u8; 256] {
     table
 }
 
+/// The memory that decoding so many characters of base64 takes.
+pub(super) fn base64_bytes(characters: usize) -> usize {
+    characters / 4 * 3 + 3
+}
+
 /// Decodes base64; characters outside the alphabet are skipped, padding may be missing or stand in the middle.
 pub(super) fn base64(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    let mut out = Vec::with_capacity(base64_bytes(text.len()));
     let mut bits = 0_u32;
     let mut count = 0;
     for &character in text {

@@ -100,14 +100,14 @@ impl<'a, 'v> Walk<'a, 'v> {
 
     /// Notes a leaf that says it is a report and gives none.
     pub fn problem(&mut self, path: &str, place: Place, reason: Reason, detail: &str) {
-        self.halted |= reason == Reason::TooSlow;
+        self.halted |= reason.ends_all();
         self.problems.push(problem(path, place, reason, detail));
     }
 
     /// Notes that something is not looked at because it exceeds a limit.
     pub fn limit(&mut self, path: &str, place: Place, reason: Reason, detail: &str) {
-        if reason == Reason::TooSlow {
-            // This says nothing about the message: this machine may be slow.
+        if reason.ends_all() {
+            // The rest of the message is not looked at, so that nobody can say that there is no report in it.
             self.problem(path, place, reason, detail);
         } else if place.is_stated {
             self.problem(path, place, reason, detail);
@@ -122,14 +122,18 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     /// Notes that a leaf cannot be read.
-    fn unread(&mut self, leaf: &Leaf<'_>, reason: Reason, detail: &str) {
+    pub fn unread(&mut self, leaf: &Leaf<'_>, reason: Reason, detail: &str) {
         let may_be_one = self.context == Context::ReportAddress && leaf.claim == Claim::Possible;
         let is_broken = matches!(reason, Reason::ArchiveDamaged | Reason::TooLarge);
         match reason {
             _ if leaf.is_stated_archive() || may_be_one && is_broken => {
                 self.problem(leaf.path, leaf.place, reason, detail)
             }
-            Reason::MimeTooComplex | Reason::ArchiveTooComplex | Reason::TooLarge | Reason::TooSlow => {
+            Reason::MimeTooComplex
+            | Reason::ArchiveTooComplex
+            | Reason::TooLarge
+            | Reason::TooSlow
+            | Reason::Budget(_) => {
                 self.limit(leaf.path, leaf.place, reason, detail);
             }
             _ => {}
@@ -261,7 +265,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             meter,
             primed: Cell::new(Some(raw)),
         });
-        self.halted |= self.budget.is_slow();
+        self.halted |= self.budget.spent().is_some();
     }
 
     /// Goes into a leaf that holds other leaves; what is itself packed is first unpacked into memory.
@@ -274,7 +278,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             return open(self, leaf, bytes);
         }
         match raw.read_all(self.budget.limits.archive_bytes_max) {
-            Ok(bytes) => {
+            Ok((bytes, _held)) => {
                 let damage = meter.damage().or(leaf.place.damage);
                 open(
                     self,
@@ -324,7 +328,7 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     fn zip(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
-        let files = match zip::files(bytes, self.budget.limits.archive_entries_max) {
+        let files = match zip::files(bytes, self.budget) {
             Ok(files) => files,
             Err((reason, detail)) => return self.unread(leaf, reason, &detail),
         };
@@ -390,6 +394,10 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     fn base64(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
+        let _held = match self.budget.hold(transfer::base64_bytes(bytes.len())) {
+            Ok(held) => held,
+            Err(reason) => return self.unread(leaf, reason, ""),
+        };
         let decoded = transfer::base64(bytes);
         self.leaf(&Leaf {
             content: Content::Plain(&decoded),
@@ -410,7 +418,7 @@ impl<'a, 'v> Walk<'a, 'v> {
                 ..leaf.place
             };
             let path = label::join(leaf.path, &format!("mail {}", nth + 1));
-            if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check_time()) {
+            if let Err(reason) = self.budget.spend_part().and_then(|()| self.budget.check()) {
                 self.limit(&path, place, reason, "mails in a mailbox file");
                 return self.halt();
             }
@@ -433,6 +441,9 @@ fn problem(path: &str, place: Place, reason: Reason, detail: &str) -> Problem {
         reason,
         detail: match detail {
             "" => reason.sentence().into(),
+            detail if matches!(reason, Reason::Budget(_)) => {
+                shown(&format!("{detail}: {}", reason.sentence()), DETAIL_BYTES_MAX).into()
+            }
             detail => shown(detail, DETAIL_BYTES_MAX).into(),
         },
         offset: place.offset,

@@ -1,15 +1,19 @@
 //! zip: the files of an archive, through its central directory. Nothing is ever written under a name from it.
 
+mod directory;
+
+use super::budget::Budget;
 use super::gzip::{Inflate, Inflated};
 use super::problem::{Damage, Reason};
-use memchr::memmem;
 use std::io::Cursor;
 use zip::CompressionMethod;
 
 /// Directory entries looked at per counted file: folders and `__MACOSX/` twins come on top of the files.
 const ENTRIES_PER_FILE: usize = 4;
-/// Central directory headers in the bytes of an archive, those of archives stored in it included.
-const HEADERS_MAX: usize = 1_024;
+/// Longest directory that is read, in bytes. An entry of an ordinary report takes 150.
+const DIRECTORY_BYTES_MAX: usize = 256 * 1024;
+/// Memory per byte of the directory: `zip` makes some 100 bytes of an extra field of four.
+const MEMORY_PER_BYTE: usize = 32;
 
 /// One file of an archive. The sizes are claims and nothing is allocated by them.
 pub(super) struct Entry<'a> {
@@ -36,16 +40,29 @@ pub(super) struct Unreadable {
 
 /// The files of an archive in the order of its central directory, without folders and AppleDouble twins.
 /// An error concerns the archive as a whole.
-pub(super) fn files(bytes: &[u8], files_max: usize) -> Result<Vec<Result<Entry<'_>, Unreadable>>, (Reason, String)> {
-    // The directory is indexed as a whole, some 500 bytes an entry, before its length is known: so it is guessed first.
-    if memmem::find_iter(bytes, b"PK\x01\x02").nth(HEADERS_MAX).is_some() {
-        return Err((Reason::ArchiveTooComplex, format!("more than {HEADERS_MAX} entries")));
-    }
+///
+/// The directory is found and measured here ([`directory`]). `zip` is handed a copy of its entries with an end record of
+/// our own behind them, so that there is nothing for it to search: its own search takes the square of the archive's length
+/// (`docs/decisions/0001-zip-directory.md`).
+pub(super) fn files<'a>(bytes: &'a [u8], budget: &Budget<'_>) -> Result<Files<'a>, (Reason, String)> {
+    let because = |reason: Reason| (reason, String::new());
     let damaged = |error: zip::result::ZipError| (Reason::ArchiveDamaged, error.to_string());
-    let archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
-    if archive.len() > files_max.saturating_mul(ENTRIES_PER_FILE) {
-        return Err((Reason::ArchiveTooComplex, format!("{} entries", archive.len())));
+    let entries_max = budget.limits.archive_entries_max.saturating_mul(ENTRIES_PER_FILE);
+    let end = directory::find(bytes).ok_or((Reason::ArchiveDamaged, "it has no central directory".to_owned()))?;
+    if end.entries > entries_max as u64 {
+        return Err((Reason::ArchiveTooComplex, format!("{} entries", end.entries)));
     }
+    let directory = directory::measure(bytes, &end);
+    if directory.bytes.len() > DIRECTORY_BYTES_MAX {
+        let detail = format!("a directory of {} bytes", directory.bytes.len());
+        return Err((Reason::ArchiveTooComplex, detail));
+    }
+    let _held = budget.hold(directory.bytes.len() * MEMORY_PER_BYTE).map_err(because)?;
+    budget.check().map_err(because)?;
+    let config = zip::read::Config {
+        archive_offset: zip::read::ArchiveOffset::Known(0),
+    };
+    let archive = zip::ZipArchive::with_config(config, Cursor::new(directory.alone())).map_err(damaged)?;
     let mut found = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(damaged)?;
@@ -53,19 +70,33 @@ pub(super) fn files(bytes: &[u8], files_max: usize) -> Result<Vec<Result<Entry<'
         if name.ends_with('/') || name.ends_with('\\') || name.starts_with("__MACOSX/") {
             continue;
         }
-        found.push(file(bytes, name, &entry));
+        found.push(file(bytes, end.shift, name, &entry));
     }
-    if archive.has_duplicate_names() {
-        // The index keeps the last of them; the others must not be lost without a word.
-        let detail = "several files of the same name: the last was read".into();
-        found.push(Err(Unreadable {
+    let unreadable = |detail: String| {
+        Err(Unreadable {
             name: "zip".into(),
             reason: Reason::ArchiveDamaged,
             detail,
-        }));
+        })
+    };
+    if archive.has_duplicate_names() {
+        // The index keeps the last of them; the others must not be lost without a word.
+        found.push(unreadable(
+            "several files of the same name: the last was read".to_owned(),
+        ));
+    }
+    if (directory.entries as u64) < end.entries {
+        let detail = format!(
+            "its directory names {} files and breaks off behind {}",
+            end.entries, directory.entries
+        );
+        found.push(unreadable(detail));
     }
     Ok(found)
 }
+
+/// The files of an archive, and what cannot be read of it.
+pub(super) type Files<'a> = Vec<Result<Entry<'a>, Unreadable>>;
 
 /// Whether an archive is a document of an office program, a book or a program, by the file that all of these have (ECMA-376,
 /// part 2; ODF 1.3, part 2; JAR): the XML in it is no report.
@@ -83,7 +114,12 @@ pub(super) fn is_package(files: &[Result<Entry<'_>, Unreadable>]) -> bool {
     names.into_iter().any(|name| marks.contains(&name))
 }
 
-fn file<'a>(bytes: &'a [u8], name: Box<str>, entry: &zip::read::ZipFileEntry<'_>) -> Result<Entry<'a>, Unreadable> {
+fn file<'a>(
+    bytes: &'a [u8],
+    shift: i64,
+    name: Box<str>,
+    entry: &zip::read::ZipFileEntry<'_>,
+) -> Result<Entry<'a>, Unreadable> {
     if entry.encrypted() {
         return Err(Unreadable {
             name,
@@ -103,7 +139,10 @@ fn file<'a>(bytes: &'a [u8], name: Box<str>, entry: &zip::read::ZipFileEntry<'_>
             });
         }
     };
-    let Some(data) = data(bytes, entry.header_start(), entry.compressed_size()) else {
+    // What stands before the archive shifts every offset in it; some programs have counted it already.
+    let shifted = entry.header_start().checked_add_signed(shift);
+    let at = |start: u64| data(bytes, start, entry.compressed_size());
+    let Some(data) = shifted.and_then(at).or_else(|| at(entry.header_start())) else {
         return Err(Unreadable {
             name,
             reason: Reason::ArchiveDamaged,

@@ -4,6 +4,7 @@
 //! what the report already has; only evidence not seen before is allocated. The hasher is seeded at random, so
 //! that no sender can choose texts that collide.
 
+use crate::budget::Cost;
 use crate::report::{AuthResult, DkimAuth, Evidence, RawField, RawText, Reason, ReasonKind, SpfAuth, SpfScope};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
@@ -15,8 +16,9 @@ pub(super) type Span = Range<usize>;
 /// See the module's comment.
 #[derive(Default)]
 pub(super) struct Draft {
-    /// Every text, in order of arrival.
+    /// Every text, in order of arrival, and how many they are.
     texts: String,
+    texts_count: u64,
     /// The evidence as bytes, in an order that does not depend on the document's.
     key: Vec<u8>,
     pub(super) header_from: Option<Span>,
@@ -39,6 +41,16 @@ pub(super) struct AuthDraft {
     pub(super) result: AuthResult,
     pub(super) result_raw: Option<Span>,
     pub(super) human_result: Option<Span>,
+    /// `result` was there and not empty.
+    pub(super) has_result: bool,
+}
+
+impl AuthDraft {
+    /// Whether nothing in the element says anything: such a result is not kept.
+    pub(super) fn says_nothing(&self) -> bool {
+        let texts = [&self.domain, &self.selector, &self.human_result];
+        !self.has_result && self.scope.is_none() && texts.iter().all(|text| text.is_none())
+    }
 }
 
 /// A `reason` element.
@@ -53,6 +65,7 @@ impl Draft {
     /// Empties the draft, keeping its buffers.
     pub(super) fn clear(&mut self) {
         self.texts.clear();
+        self.texts_count = 0;
         self.header_from = None;
         self.envelope_from = None;
         self.envelope_to = None;
@@ -66,6 +79,7 @@ impl Draft {
     #[inline]
     pub(super) fn push(&mut self, text: &str) -> Span {
         let from = self.texts.len();
+        self.texts_count += 1;
         self.texts.push_str(text);
         from..self.texts.len()
     }
@@ -80,6 +94,27 @@ impl Draft {
     pub(super) fn push_raw(&mut self, field: RawField, text: &str) {
         let span = self.push(text);
         self.raw.push((field, span));
+    }
+
+    /// What keeping the evidence takes: its parts and texts, and what is worked out for each piece of evidence (its key,
+    /// its place in an index, the messages that it stands for).
+    pub(super) fn cost(&self) -> Cost {
+        const MEMORY: u64 = 256;
+        const MEMORY_PER_TEXT: u64 = 24;
+        const STORED: u64 = 48;
+        const STORED_PER_PART: u64 = 4;
+        const STORED_PER_TEXT: u64 = 3;
+        let bytes = |of_one: usize, count: usize| (of_one * count) as u64;
+        let lists = bytes(size_of::<DkimAuth>(), self.dkim.len())
+            + bytes(size_of::<SpfAuth>(), self.spf.len())
+            + bytes(size_of::<Reason>(), self.reasons.len())
+            + bytes(size_of::<RawText>(), self.raw.len());
+        let parts = (self.dkim.len() + self.spf.len() + self.reasons.len() + self.raw.len()) as u64;
+        let texts = self.texts.len() as u64;
+        Cost {
+            memory: MEMORY + size_of::<Evidence>() as u64 + lists + texts + MEMORY_PER_TEXT * self.texts_count,
+            stored: STORED + texts + STORED_PER_PART * parts + STORED_PER_TEXT * self.texts_count,
+        }
     }
 
     /// The hash of the evidence. Texts hold no control character but tab, line feed and carriage return, so the
@@ -234,15 +269,17 @@ impl Interner {
         self.hashes.clear();
     }
 
-    /// Index of the drafted evidence in `evidence`, where it is added if it is new.
-    pub(super) fn intern(&mut self, draft: &mut Draft, evidence: &mut Vec<Evidence>) -> u32 {
+    /// Index of the drafted evidence in `evidence`; if it is not there, the hash by which [`Self::add`] adds it.
+    pub(super) fn find(&self, draft: &mut Draft, evidence: &[Evidence]) -> Result<u32, u64> {
         let hash = draft.hash(&self.hasher);
         let known = self.table.find(hash, |&index| {
             self.hashes[index as usize] == hash && draft.matches(&evidence[index as usize])
         });
-        if let Some(&index) = known {
-            return index;
-        }
+        known.copied().ok_or(hash)
+    }
+
+    /// Adds the drafted evidence, which is not in `evidence`, and returns its index.
+    pub(super) fn add(&mut self, hash: u64, draft: &Draft, evidence: &mut Vec<Evidence>) -> u32 {
         let index = u32::try_from(evidence.len()).unwrap_or(u32::MAX);
         evidence.push(draft.to_evidence());
         self.hashes.push(hash);

@@ -1,6 +1,7 @@
 //! The end of a report: what is missing is inferred or refused.
 
 use super::{Building, Parsed};
+use crate::budget::Cost;
 use crate::report::instant;
 use crate::report::keys::SYNTHESISED;
 use crate::report::xml::{Element, Stop};
@@ -8,7 +9,7 @@ use crate::report::{Evidence, FileNameFacts, ParseError, ParseErrorKind, Report,
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
-impl Building {
+impl Building<'_> {
     /// The report, if it can be kept.
     pub(super) fn finish(mut self, stop: Option<Stop>, hints: Option<&FileNameFacts>) -> Result<Parsed, ParseError> {
         let broken = match stop {
@@ -114,6 +115,33 @@ impl Building {
         }
         self.report.metadata.window = window;
         Ok(())
+    }
+}
+
+/// What a report takes apart from its records and their evidence.
+pub(super) fn header_cost(parsed: &Parsed) -> Cost {
+    const MEMORY: u64 = 2_048;
+    const STORED: u64 = 256;
+    const PER_WARNING: u64 = 48;
+    let Parsed { report, warnings } = parsed;
+    let metadata = &report.metadata;
+    let texts = [
+        &report.namespace,
+        &report.version,
+        &metadata.org_name,
+        &metadata.email,
+        &metadata.extra_contact_info,
+        &metadata.generator,
+        &report.policy.fo,
+    ];
+    let texts = texts.into_iter().flatten().chain(&metadata.errors);
+    let texts: usize = texts.map(|text| text.len()).sum();
+    let texts = texts + metadata.report_id.len() + report.policy.domain.len();
+    let warnings = warnings.kept().iter();
+    let warnings: u64 = warnings.map(|warning| PER_WARNING + warning.detail.len() as u64).sum();
+    Cost {
+        memory: MEMORY + texts as u64 + warnings,
+        stored: STORED + texts as u64 + warnings,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::report::xml::{Element, Stop, Tokens};
 use crate::report::{DiscoveryMethod, Policy, WarningKind, normalise_domain_cow};
 
 /// Reads `report_metadata`.
-pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
+pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(), Stop> {
     let mut seen = Seen::default();
     let limits = building.limits;
     while let Some(name) = tokens.child(&mut building.warnings)? {
@@ -58,7 +58,7 @@ pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building) ->
 /// Of a date that cannot be read, this much is shown.
 const DATE_BYTES_MAX: usize = 80;
 
-fn read_date_range(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
+fn read_date_range(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(), Stop> {
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
         let known = matches!(name, Element::Begin | Element::End);
@@ -90,7 +90,7 @@ fn read_date_range(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(
 }
 
 /// Reads `policy_published`.
-pub(super) fn read_policy(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
+pub(super) fn read_policy(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(), Stop> {
     let mut seen = Seen::default();
     let limits = building.limits;
     while let Some(name) = tokens.child(&mut building.warnings)? {
@@ -130,12 +130,12 @@ pub(super) fn read_policy(tokens: &mut Tokens<'_>, building: &mut Building) -> R
     Ok(())
 }
 
-fn word<T>(building: &mut Building, text: &str, from_word: impl Fn(&str) -> Option<T>) -> Option<T> {
+fn word<T>(building: &mut Building<'_>, text: &str, from_word: impl Fn(&str) -> Option<T>) -> Option<T> {
     known_or_warn(building, text, text::word(text, from_word))
 }
 
 /// An empty element is an absent one (Cisco writes `<sp/>`); any other word that is not known is worth a warning.
-fn known_or_warn<T>(building: &mut Building, text: &str, known: Option<T>) -> Option<T> {
+fn known_or_warn<T>(building: &mut Building<'_>, text: &str, known: Option<T>) -> Option<T> {
     if known.is_none() && !text.is_empty() {
         building.warn(WarningKind::UnknownWord, text, None);
     }

@@ -2,7 +2,8 @@
 
 use super::draft::{AuthDraft, ReasonDraft, Span};
 use super::memo;
-use super::{Building, Seen};
+use super::{Building, Seen, spent};
+use crate::budget::{Breach, Cost};
 use crate::report::text::{self, Read};
 use crate::report::xml::{Element, Stop, Tokens};
 use crate::report::{
@@ -26,7 +27,7 @@ struct Row {
 /// Reads the record whose start tag, at offset `from`, was just read; `warnings_before` arose before that tag.
 pub(super) fn read(
     tokens: &mut Tokens<'_>,
-    building: &mut Building,
+    building: &mut Building<'_>,
     from: u64,
     warnings_before: u64,
 ) -> Result<(), Stop> {
@@ -69,24 +70,28 @@ pub(super) fn read(
         return Ok(());
     }
     warn_of_missing(building, &row, &seen, from);
-    let evidence = building
+    let evidence = match building
         .scratch
         .interner
-        .intern(&mut building.scratch.draft, &mut building.report.evidence);
+        .find(&mut building.scratch.draft, &building.report.evidence)
+    {
+        Ok(known) => known,
+        Err(hash) => building.add_evidence(hash).map_err(|breach| spent(breach, from))?,
+    };
     let record = Record {
         source: row.source,
         evaluated: row.evaluated,
         evidence,
         count: row.count,
     };
-    building.push_record(record);
+    building.push_record(record).map_err(|breach| spent(breach, from))?;
     if building.warnings.total() == warnings_before && building.scratch.memo.wants(building.report.records.len()) {
         remember(tokens, building, from, &row, record);
     }
     Ok(())
 }
 
-fn remember(tokens: &mut Tokens<'_>, building: &mut Building, from: u64, row: &Row, record: Record) {
+fn remember(tokens: &mut Tokens<'_>, building: &mut Building<'_>, from: u64, row: &Row, record: Record) {
     let (Some(source), Some(count)) = (row.source_span, row.count_span) else {
         return;
     };
@@ -108,7 +113,17 @@ fn remember(tokens: &mut Tokens<'_>, building: &mut Building, from: u64, row: &R
     });
 }
 
-fn warn_of_missing(building: &mut Building, row: &Row, seen: &Seen, offset: u64) {
+impl Building<'_> {
+    /// Adds the drafted evidence, which is new, and draws what it takes.
+    fn add_evidence(&mut self, hash: u64) -> Result<u32, Breach> {
+        let Cost { memory, stored } = self.scratch.draft.cost();
+        self.draw(memory, stored, Breach::TooMuchEvidence)?;
+        let scratch = &mut self.scratch;
+        Ok(scratch.interner.add(hash, &scratch.draft, &mut self.report.evidence))
+    }
+}
+
+fn warn_of_missing(building: &mut Building<'_>, row: &Row, seen: &Seen, offset: u64) {
     if !row.has_source_text {
         building.warn(WarningKind::Missing, "source_ip", Some(offset));
     }
@@ -127,7 +142,7 @@ fn warn_of_missing(building: &mut Building, row: &Row, seen: &Seen, offset: u64)
     }
 }
 
-fn read_row(tokens: &mut Tokens<'_>, building: &mut Building, row: &mut Row) -> Result<(), Stop> {
+fn read_row(tokens: &mut Tokens<'_>, building: &mut Building<'_>, row: &mut Row) -> Result<(), Stop> {
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
         let known = matches!(name, Element::SourceIp | Element::Count | Element::PolicyEvaluated);
@@ -171,7 +186,7 @@ fn read_row(tokens: &mut Tokens<'_>, building: &mut Building, row: &mut Row) -> 
     Ok(())
 }
 
-fn read_evaluated(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<Evaluated, Stop> {
+fn read_evaluated(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<Evaluated, Stop> {
     let mut evaluated = Evaluated::default();
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
@@ -200,7 +215,7 @@ fn read_evaluated(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<Ev
 }
 
 /// RFC 9990, 3.1.1.11: pass or fail. globetax.com and uniqa.cz write `none` and `softfail` (2024): no pass either.
-fn pass_or_fail(building: &mut Building, field: RawField, text: &str) -> Option<PassFail> {
+fn pass_or_fail(building: &mut Building<'_>, field: RawField, text: &str) -> Option<PassFail> {
     if text.is_empty() {
         return None;
     }
@@ -212,7 +227,7 @@ fn pass_or_fail(building: &mut Building, field: RawField, text: &str) -> Option<
 }
 
 /// `reason` with `type` and `comment`, or, as rspamd wrote it, with the type as its bare text.
-fn read_reason(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
+fn read_reason(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(), Stop> {
     if building.scratch.draft.reasons.len() >= building.limits.results_max {
         building.warn(WarningKind::TooManyResults, "reason", Some(tokens.offset()));
         return tokens.skip(&mut building.warnings);
@@ -254,7 +269,7 @@ fn read_reason(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), S
 }
 
 /// The kind, and its text where it is no known word; `None` for an empty text.
-fn reason_kind(building: &mut Building, text: &str) -> Option<(ReasonKind, Option<Span>)> {
+fn reason_kind(building: &mut Building<'_>, text: &str) -> Option<(ReasonKind, Option<Span>)> {
     if text.is_empty() {
         return None;
     }
@@ -271,7 +286,7 @@ fn reason_kind(building: &mut Building, text: &str) -> Option<(ReasonKind, Optio
     }
 }
 
-fn read_identifiers(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
+fn read_identifiers(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(), Stop> {
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
         let known = matches!(name, Element::HeaderFrom | Element::EnvelopeFrom | Element::EnvelopeTo);
@@ -299,7 +314,7 @@ fn read_identifiers(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<
     Ok(())
 }
 
-fn read_auth_results(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<(), Stop> {
+fn read_auth_results(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(), Stop> {
     while let Some(name) = tokens.child(&mut building.warnings)? {
         let results = match name {
             Element::Dkim => building.scratch.draft.dkim.len(),
@@ -316,6 +331,9 @@ fn read_auth_results(tokens: &mut Tokens<'_>, building: &mut Building) -> Result
             continue;
         }
         let auth = read_auth(tokens, building)?;
+        if auth.says_nothing() {
+            continue;
+        }
         match name {
             Element::Dkim => building.scratch.draft.dkim.push(AuthDraft { scope: None, ..auth }),
             _ => building.scratch.draft.spf.push(AuthDraft { selector: None, ..auth }),
@@ -325,7 +343,7 @@ fn read_auth_results(tokens: &mut Tokens<'_>, building: &mut Building) -> Result
 }
 
 /// A `dkim` or `spf` element; the one's `selector` and the other's `scope` are read in both.
-fn read_auth(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<AuthDraft, Stop> {
+fn read_auth(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<AuthDraft, Stop> {
     let mut auth = AuthDraft::default();
     let mut seen = Seen::default();
     while let Some(name) = tokens.child(&mut building.warnings)? {
@@ -363,6 +381,7 @@ fn read_auth(tokens: &mut Tokens<'_>, building: &mut Building) -> Result<AuthDra
                     building.warn(WarningKind::UnknownWord, text, None);
                 }
                 auth.result = result;
+                auth.has_result = !text.is_empty();
                 if text != result.word() {
                     auth.result_raw = building.keep(text, building.limits.name_bytes_max, "result");
                 }

@@ -66,8 +66,11 @@ fn without_memo(text: &[u8]) -> Result<Parsed, ParseError> {
     let mut first = None;
     parse_with(
         &mut || Ok(Box::new(text)),
-        None,
-        &Limits::default(),
+        &Shared {
+            hints: None,
+            limits: &Limits::default(),
+            budget: &Budget::of_time(&|| false),
+        },
         &mut scratch,
         &mut |result| {
             first.get_or_insert(result);

@@ -13,8 +13,9 @@ impl Tokens<'_> {
         }
         loop {
             self.skip_space()?;
-            if let Some(step) = self.plain_tag()? {
-                return Ok(step);
+            if let Some(found) = self.plain_tag()? {
+                self.step()?;
+                return Ok(found);
             }
             match self.token(warnings)? {
                 Token::Start => return Ok(Some(self.known_name())),

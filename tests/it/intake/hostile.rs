@@ -168,3 +168,84 @@ async fn what_unfolds_to_much_is_taken_in_pieces() {
         way.close().await;
     }
 }
+
+/// What a message leaves in the database is bounded by its own length, whatever it unfolds to: the estimate by which the
+/// budget refuses is not below what is stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stored_of_a_message_is_a_small_multiple_of_its_length() {
+    let bytes_free = tallymark::budget::CostLimits::default().stored_bytes_free;
+    let way = Way::open().await;
+    let domain = way.domain("example.com").await;
+    let head = |id: &str, days: i64| {
+        format!(
+            "<feedback><report_metadata><org_name>Reporter</org_name><email>dmarc@reporter.example</email>\
+             <report_id>{id}</report_id><date_range><begin>1772323200</begin><end>{}</end></date_range></report_metadata>\
+             <policy_published><domain>example.com</domain><p>none</p></policy_published>",
+            1_772_323_200 + days * 86_400 - 1
+        )
+    };
+    let record = |nth: usize, address: String, count: u64, from: &str| {
+        format!(
+            "<record><row><source_ip>{address}</source_ip><count>{count}</count></row><identifiers><header_from>{from}\
+             </header_from></identifiers><auth_results><dkim><domain>d{nth}.example</domain><selector>s{nth}</selector>\
+             <result>fail</result></dkim></auth_results></record>"
+        )
+    };
+    let v4 = |nth: usize| format!("10.{}.{}.{}", nth >> 16, nth >> 8 & 255, nth & 255);
+    let texts = [
+        head("evidence", 1)
+            + &(0..5_000)
+                .map(|nth| record(nth, v4(nth), 1, &format!("a{nth}.example.com")))
+                .collect::<String>(),
+        head("window", 31)
+            + &(0..200)
+                .map(|nth| record(0, v4(nth), 31, "example.com"))
+                .collect::<String>(),
+        head("year", 366)
+            + &(0..16)
+                .map(|nth| record(0, v4(nth), 366, "example.com"))
+                .collect::<String>(),
+        head("sources", 1)
+            + &(0..8_000)
+                .map(|nth| {
+                    record(
+                        0,
+                        format!("2001:db8::{:x}:{:x}", nth >> 12, nth * 7 % 4_096),
+                        1,
+                        "example.com",
+                    )
+                })
+                .collect::<String>(),
+    ];
+    let size = async || {
+        crate::sqlite(&way.database(), "pragma wal_checkpoint(truncate)").await;
+        std::fs::metadata(way.database()).unwrap().len()
+    };
+    way.submit(xml("example.com", "first", 1)).await;
+    let (mut stored, mut refused) = (0, 0);
+    for text in texts {
+        // Gzip of half of it, and of all: what is too much for its length is refused, and the rest is not more than allowed.
+        let records: Vec<_> = text.split_inclusive("</record>").collect();
+        for part in [records.len() / 20 + 1, records.len()] {
+            let mut message = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            let whole = records[..part].concat() + "</feedback>";
+            let whole = whole.replace("<report_id>", &format!("<report_id>{part}-"));
+            std::io::Write::write_all(&mut message, whole.as_bytes()).unwrap();
+            let message = message.finish().unwrap();
+            let (length, before) = (message.len() as u64, size().await);
+            let outcome = way.submit(message).await;
+            let grown = size().await - before;
+            let allowed = length + (3 * length).max(bytes_free);
+            // Pages are whole, and tables are trees: some pages more.
+            assert!(
+                grown <= allowed * 3 / 2 + 64 * 1024,
+                "{part} records, {length} bytes: {grown} > {allowed}, {outcome:?}"
+            );
+            stored += outcome.reports.len();
+            refused += outcome.set_aside.len();
+        }
+    }
+    assert!(stored >= 4 && refused >= 1, "{stored} stored, {refused} refused");
+    way.check(domain).await;
+    way.close().await;
+}

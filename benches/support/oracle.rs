@@ -1,0 +1,53 @@
+//! What a message costs, counted: memory, processor time, steps. The oracle of the hostile messages.
+//!
+//! Memory is counted by the allocator of the program that includes this, for the whole process; so one message is weighed
+//! at a time.
+
+#![allow(dead_code, reason = "each user takes its part")]
+
+use std::time::Duration;
+
+use peak_alloc::PeakAlloc;
+use tallymark::clock::Clock;
+use tallymark::ingest::{Context, ProcessLimits, process_as};
+use tallymark::store::{Authenticated, NewReport};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// What it took to read one message and to work out its sums.
+#[derive(Debug, Clone)]
+pub struct Spent {
+    /// Most bytes that were allocated at one time, beyond those before.
+    pub memory_bytes: usize,
+    /// Of this thread.
+    pub processor: Duration,
+    pub reports: usize,
+    pub records: usize,
+    /// The stable words of what is wrong with it.
+    pub reasons: Vec<&'static str>,
+}
+
+/// Buffers that a thread keeps from one message to the next, and what is allocated for a message of any kind, bytes.
+pub const FIXED_BYTES: usize = 12 << 20;
+
+/// Reads one message, as mail to an address for reports.
+pub fn weigh(clock: &Clock, message: &[u8], limits: &ProcessLimits) -> Spent {
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let began = clock.thread_time();
+    let processed = process_as(Context::ReportAddress, clock, message, limits);
+    let reasons = processed.problems.iter().map(|problem| problem.reason).collect();
+    let (mut reports, mut records) = (Vec::new(), 0);
+    for found in processed.reports {
+        records += found.parsed.report.records.len();
+        reports.push(NewReport::of(found.parsed, Authenticated::Unknown));
+    }
+    Spent {
+        memory_bytes: MEMORY.peak_usage().saturating_sub(before),
+        processor: clock.thread_time() - began,
+        reports: reports.len(),
+        records,
+        reasons,
+    }
+}
