@@ -152,8 +152,10 @@ async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 5
     });
     let missing = missing.collect();
     let (mut failing, mut silent, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let ids: Vec<_> = domains.iter().map(|(domain, _)| domain.id).collect();
+    let held_counts = state.store.held_counts(&ids).await?;
     for (domain, figures) in &domains {
-        let count = state.store.held_count(domain.id).await?;
+        let count = held_counts.get(&domain.id).copied().unwrap_or_default();
         held.extend((count > 0).then(|| AttentionItem {
             count,
             messages: figures.totals.messages(),

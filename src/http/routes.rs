@@ -28,7 +28,7 @@ use super::schema::AnyObject;
 use super::service::{Health, Readiness};
 use super::source::SourceDetail;
 use super::state::AppState;
-use super::trust::{AcceptedAnswer, Reason, ReporterInput, TrustBody, TrustPatch};
+use super::trust::{AcceptedAnswer, DecisionInput, ReporterInput, TrustBody, TrustPatch};
 use super::upload::Taken;
 use super::{
     api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
@@ -208,7 +208,7 @@ fn table() -> Vec<Entry> {
             "Take a report out of the figures; it stays listed",
             trust::discount,
         )
-        .takes::<Reason>()
+        .takes::<DecisionInput>()
         .also(&[(
             409,
             "Its records have been dropped for their age, so its figures cannot be moved.",
@@ -221,7 +221,7 @@ fn table() -> Vec<Entry> {
             "Let a report count that is held, was discounted, or lost a conflict",
             trust::count,
         )
-        .takes::<Reason>()
+        .takes::<DecisionInput>()
         .also(&[(
             409,
             "Its records have been dropped for their age, so its figures cannot be moved.",

@@ -77,7 +77,7 @@ pub(super) struct TrustPatch {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "only its fields' names and types are looked at")]
-pub(super) struct Reason {
+pub(super) struct DecisionInput {
     /// For people. It stands in the report's history.
     #[schemars(length(min = 1, max = WHY_CHARS_MAX), regex(pattern = super::fields::PLAIN), example = &"forged")]
     why: Option<String>,

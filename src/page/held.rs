@@ -265,7 +265,9 @@ pub(super) fn settings(visitor: &Visitor, id: &str, trust: &Trust, wrong: Option
                 label for="report_messages_max" { "Messages that one report may be about" }
                 input #report_messages_max name="report_messages_max" value=(value) inputmode="numeric" placeholder="the limit of this installation"
                     aria-describedby=[error.map(|_| "trust-error")] aria-invalid=[error.map(|_| "true")];
-                @if let Some(error) = error { p #trust-error .bad role="alert" { "This " (hostile(error)) } }
+                @if error.is_some() {
+                    p #trust-error .bad role="alert" { "This must be a whole number from 1 to 1,000,000,000,000, or empty." }
+                }
                 p .small.muted { "Reports about more are held, however they come. Reports that are here already stay as they are." }
                 button type="submit" { "Save the limit" }
             }

@@ -88,7 +88,11 @@ impl Provenance {
     /// it, and passed SPF or a signature for that organisation.
     pub fn is_vouched_for(&self) -> bool {
         let Some(author) = &self.domain else { return false };
-        let is_aligned = |domain: &str, result: &str| result == "pass" && is_of_one_organization(domain, author);
+        // Peers write names in any case.
+        let author = author.to_ascii_lowercase();
+        let is_aligned = |domain: &str, result: &str| {
+            result == "pass" && is_of_one_organization(&domain.to_ascii_lowercase(), &author)
+        };
         match self.dmarc {
             Authenticated::Pass => true,
             Authenticated::Fail => false,

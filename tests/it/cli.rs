@@ -8,6 +8,7 @@ mod import;
 mod keeping;
 mod parse;
 mod places;
+mod reports;
 mod settings;
 mod told;
 mod verify;

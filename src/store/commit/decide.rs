@@ -154,7 +154,7 @@ async fn relations(
         candidates.dedup();
     }
     let (mut whole, mut pieces) = (None, Vec::new());
-    let may_count = arrived.may_count(register);
+    let may_count = !candidates.is_empty() && arrived.may_count(register);
     for nth in candidates {
         let known = &register.texts[nth];
         match relation(conn, batch, placed, &decisions.all, known, arrived.claims).await? {

@@ -122,6 +122,12 @@ async fn an_aligned_pass_without_a_policy_is_enough_and_a_foreign_one_is_not() {
     };
     for (id, bytes, envelope, counts) in [
         ("spf", mail(AUTHOR, &report("spf", 1)), envelope(), true),
+        (
+            "any case",
+            mail("x@REPORTER.Example", &report("any case", 1)),
+            from("192.0.2.25", "a@Reporter.EXAMPLE"),
+            true,
+        ),
         ("helo", mail(AUTHOR, &report("helo", 1)), from("192.0.2.25", ""), true),
         ("dkim", signed("dkim", REPORTER), elsewhere(), true),
         ("relaxed", signed("relaxed", "mail.reporter.example"), elsewhere(), true),
@@ -145,7 +151,7 @@ async fn an_aligned_pass_without_a_policy_is_enough_and_a_foreign_one_is_not() {
         assert_eq!(detail.summary.counted, counts, "{id}: {:?}", detail.provenance);
         assert_eq!(detail.summary.acceptance.may_count(), counts, "{id}");
     }
-    assert_eq!((world.messages().await, world.held().await.len()), (4, 4));
+    assert_eq!((world.messages().await, world.held().await.len()), (5, 4));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod refused;
 mod senders;
 mod sessions;
 mod shutdown;
+mod undecided;
 
 use std::net::SocketAddr;
 
@@ -34,14 +35,14 @@ pub struct Server {
 
 impl Server {
     pub async fn start(change: impl FnOnce(&mut SmtpOptions)) -> Self {
+        Self::start_intake(change, IntakeOptions::new(fresh)).await
+    }
+
+    /// As [`Self::start`], with another way in.
+    pub async fn start_intake(change: impl FnOnce(&mut SmtpOptions), intake: IntakeOptions) -> Self {
         let database = Database::start(Dialect::Sqlite).await;
         let (clock, metrics) = (Clock::system(), Metrics::new());
-        let (intake, _) = Intake::start(
-            clock.clone(),
-            database.store.clone(),
-            metrics.clone(),
-            IntakeOptions::new(fresh),
-        );
+        let (intake, _) = Intake::start(clock.clone(), database.store.clone(), metrics.clone(), intake);
         let names = AddressNames {
             host: "mx.tally.example".to_owned(),
             rua_hosts: vec!["rua.tally.example".to_owned(), "rua.us.tally.example".to_owned()],
