@@ -337,17 +337,14 @@ impl Store {
     /// How many reports of each of these domains wait for a decision of its owner. Domains without are left out.
     pub async fn held_counts(&self, domains: &[DomainId]) -> Result<HashMap<DomainId, u64>, StoreError> {
         let mut conn = self.read().await?;
-        let kinds = [Acceptance::Unvouched, Acceptance::Implausible];
-        let asked = domains.iter().flat_map(|&domain| kinds.map(|kind| (domain, kind)));
-        let asked: Vec<_> = asked.collect();
-        let mut conn = Conn(&mut conn);
-        let rows = conn.bulk_all(sql!("reports_held_counts"), &asked, |args, (domain, kind)| {
-            args.push_int(domain.0);
-            args.push_int(kind.code());
-        });
         let mut counts = HashMap::new();
-        for row in rows.await? {
-            *counts.entry(DomainId(row.int(0)?)).or_default() += row.count(1)?;
+        for &domain in domains {
+            let args = ranged(reports::filtered(domain, &ReportFilter::default()), &Acceptance::HELD);
+            let row = Conn(&mut conn).first(sql!("report_count_by_acceptance"), args).await?;
+            let count = row.map_or(Ok(0), |row| row.count(0))?;
+            if count > 0 {
+                counts.insert(domain, count);
+            }
         }
         Ok(counts)
     }

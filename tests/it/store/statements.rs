@@ -8,7 +8,7 @@ use tallymark::store::Location;
 use super::{Database, Dialect};
 
 /// Statements whose lists stand for themselves, so that the types of their placeholders cannot be seen in the text.
-const TYPES: [(&str, &str); 18] = [
+const TYPES: [(&str, &str); 17] = [
     ("daily_sources_by_slot", "bigint, bigint"),
     ("daily_totals_by_day", "bigint, bigint"),
     ("domain_ids_by_names", "bigint, text"),
@@ -23,7 +23,6 @@ const TYPES: [(&str, &str); 18] = [
     ("records_whole", "bigint, bigint"),
     ("report_remove", "bigint, bigint"),
     ("report_whole", "bigint, bigint"),
-    ("reports_held_counts", "bigint, bigint"),
     ("set_aside_of_messages", "bigint, bytea"),
     ("slices_by_content", "bigint, bytea"),
     ("slices_by_identity", "bigint, bytea"),
