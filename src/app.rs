@@ -133,6 +133,7 @@ impl App {
             tracing::info!("stopping: running requests are answered first");
             stop.cancel();
         };
+        let connections = options::http_connections(&self.config)?;
         let health = Health::default();
         if let Some(mail) = &mail {
             health.watch_disk(mail.disk_look());
@@ -169,7 +170,7 @@ impl App {
             false => None,
         };
         let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
-        let served = http::serve(listener, router, told_to_stop).await;
+        let served = http::serve_within(connections, listener, router, told_to_stop).await;
         stop.cancel();
         if let Some(receiving) = receiving
             && receiving.await.is_err()

@@ -8,6 +8,7 @@ pub mod config;
 pub mod csv;
 pub mod dns;
 pub mod domains;
+pub mod files;
 pub mod health;
 pub mod http;
 pub mod ingest;

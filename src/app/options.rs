@@ -15,7 +15,7 @@ use crate::ingest::{
 use crate::origin::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
 use crate::page::PageOptions;
 use crate::report;
-use crate::store::{Connections, Retention};
+use crate::store::{Connections, Location, Retention};
 use crate::unpack;
 
 /// What unpacking and parsing one message may cost.
@@ -77,12 +77,19 @@ pub(super) fn http(config: &Config) -> HttpConfig {
         uploads_in_flight_bytes_max: http.uploads_in_flight_bytes_max,
         page_size_default: http.page_size_default,
         page_size_max: http.page_size_max,
+        page_bytes_max: http.page_bytes_max,
         rate: (http.rate_per_second > 0).then_some(Rate {
             per_second: http.rate_per_second,
             burst: http.rate_burst,
         }),
         answer_time_max: Duration::from_secs(http.answer_seconds_max),
+        body_stall_time_max: Duration::from_secs(http.stall_seconds_max),
         exports_max: http.exports_max,
+        exports_per_account_max: http.exports_per_account_max,
+        queries_max: queries_max(config),
+        queries_per_account_max: http.queries_per_account_max,
+        answers_per_account_bytes_max: http.answers_per_account_bytes_max,
+        kept_answers_per_account_bytes_max: http.kept_answers_per_account_bytes_max,
         metrics: match http.metrics {
             MetricsReaders::Loopback => MetricsAccess::Loopback,
             MetricsReaders::Everybody => MetricsAccess::Everybody,
@@ -90,6 +97,30 @@ pub(super) fn http(config: &Config) -> HttpConfig {
         },
         ..HttpConfig::default()
     }
+}
+
+/// Long questions at once: some connections are left to short ones.
+fn queries_max(config: &Config) -> usize {
+    match super::database(config) {
+        Ok(Location::Server(_)) => connections(config).readers.saturating_sub(READERS_LEFT).max(2) as usize,
+        _ => HttpConfig::default().queries_max,
+    }
+}
+
+/// Of the connections to a server that read.
+const READERS_LEFT: u32 = 4;
+
+/// How the API is connected to.
+pub(super) fn http_connections(config: &Config) -> anyhow::Result<crate::http::ConnectionLimits> {
+    let http = &config.http;
+    let network = |text: &String| text.parse().with_context(|| format!("http.proxy_networks: {text}"));
+    Ok(crate::http::ConnectionLimits {
+        total_max: http.connections_max,
+        per_address_max: http.connections_per_address_max,
+        stall_time_max: Duration::from_secs(http.stall_seconds_max),
+        proxies: http.proxy_networks.iter().map(network).collect::<Result<_, _>>()?,
+        ..crate::http::ConnectionLimits::default()
+    })
 }
 
 pub(super) fn page(config: &Config) -> PageOptions {

@@ -16,7 +16,7 @@ use super::{Context, advice};
 use crate::app::App;
 use crate::clock;
 use crate::ingest::{Fate, Outcome};
-use crate::store::{Page, SetAside, SetAsideId, SetAsideKind};
+use crate::store::{Cut, Page, SetAside, SetAsideId, SetAsideKind};
 
 const PAGE_ROWS: u32 = 500;
 
@@ -215,15 +215,14 @@ async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Wr
 async fn replayable(app: &App) -> anyhow::Result<Vec<SetAsideId>> {
     let mut ids = Vec::new();
     for kind in [SetAsideKind::Quarantined, SetAsideKind::Unclaimed] {
-        for page in 1.. {
-            let page = Page {
-                page,
-                per_page: PAGE_ROWS,
-            };
-            let (rows, _) = app.store.set_aside(None, Some(kind), page).await?;
-            if rows.is_empty() {
-                break;
-            }
+        let mut behind = SetAsideId(i64::MAX);
+        loop {
+            let (rows, _) = app
+                .store
+                .set_aside(None, Some(kind), Cut::After(behind, PAGE_ROWS))
+                .await?;
+            let Some(last) = rows.last() else { break };
+            behind = last.id;
             ids.extend(rows.iter().map(|row| row.id));
         }
     }

@@ -38,22 +38,35 @@ settings! {
     http: Http {
         /// Where the API listens. Put a proxy with TLS before it if others than this machine shall reach it.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// Connections that may be open at once. When there are more, the one that has waited longest for its client is
+        /// closed; /healthz and /readyz are answered on 64 further ones.
+        connections_max: usize = 2_048;
+        /// Of these from one address (IPv6: /64), and requests at once of one client behind a proxy.
+        connections_per_address_max: usize = 256;
+        /// Proxies, as in ["127.0.0.1"]: whom a request from there is of says the last address in X-Forwarded-For that is
+        /// no proxy's. Empty: each connection is its own.
+        proxy_networks: Vec<String> = Vec::new();
+        /// How long a client may read next to nothing of an answer, or send nothing of a body, seconds.
+        stall_seconds_max: u64 = 30;
         /// Longest request body, bytes, save for an upload.
         api_body_bytes_max: usize = 64 * 1024;
         /// Longest upload of a report, bytes.
         upload_bytes_max: usize = 25 * 1024 * 1024;
-        /// Bytes of all uploads that are being received or stored; further ones wait.
+        /// Bytes that have come of all uploads that are being received or stored. A quarter is an account's; what is beyond
+        /// is told to come again.
         uploads_in_flight_bytes_max: usize = 256 * 1024 * 1024;
         /// Rows on a page if the client does not say.
         page_size_default: u32 = 20;
         /// Most rows on a page, whatever the client says.
         page_size_max: u32 = 100;
-        /// Requests a second that each key may make in the long run; 0 is no limit.
+        /// Records on a page, bytes: a longer list ends early and says where it goes on.
+        page_bytes_max: usize = 1024 * 1024;
+        /// Requests a second that all keys of an account may make in the long run; 0 is no limit.
         rate_per_second: u32 = 20;
-        /// Requests that a key may make at once when it has been quiet.
+        /// Requests that they may make at once when they have been quiet.
         rate_burst: u32 = 200;
         /// Pages a second that each session of the web page may open in the long run; 0 is no limit. What a page asks of
-        /// the API does not count against the key.
+        /// the API does not count against the account.
         page_rate_per_second: u32 = 5;
         /// Pages that a session may open at once when it has been quiet.
         page_rate_burst: u32 = 200;
@@ -62,8 +75,17 @@ settings! {
         insecure_sign_in: bool = false;
         /// Longest time from the end of a request to its answer, seconds.
         answer_seconds_max: u64 = 60;
+        /// Questions that may take long and run at once for the keys of one account, and as many for its people at the web
+        /// page; further ones wait a moment.
+        queries_per_account_max: usize = 2;
+        /// Bytes of answers to one account that it has not read yet.
+        answers_per_account_bytes_max: usize = 16 * 1024 * 1024;
+        /// Bytes of answers that one account has kept for requests with an Idempotency-Key; the oldest are forgotten first.
+        kept_answers_per_account_bytes_max: u64 = 64 * 1024 * 1024;
         /// Exports that may run at once.
         exports_max: usize = 8;
+        /// Of these for one account.
+        exports_per_account_max: usize = 2;
         /// Who may read /metrics: "loopback" (this machine), "everybody" or "nobody".
         metrics: MetricsReaders = MetricsReaders::Loopback;
     }

@@ -3,12 +3,12 @@
 //! The first key encrypts; all of them decrypt. To change it: put a new one first, let `tallymark domains reseal` encrypt
 //! everything with it, and take the old one out.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use sha2::{Digest as _, Sha256};
+
+use crate::files;
 
 /// Bytes of a key: 64 hexadecimal digits.
 pub const KEY_BYTES: usize = 32;
@@ -104,22 +104,7 @@ impl Keyring {
         let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let text =
             format!("# Encrypts the DKIM keys in the database. Without it they are lost: keep a copy.\n{digits}\n");
-        // Written whole under another name first: nobody ever reads half a key.
-        let draft = path.with_extension(format!("{}.new", std::process::id()));
-        let write = || {
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&draft)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            let linked = std::fs::hard_link(&draft, path);
-            std::fs::remove_file(&draft)?;
-            linked
-        };
-        match write() {
+        match files::create(path, text.as_bytes()) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(file_error(path, error)),
             _ => Self::read(path),
         }

@@ -6,8 +6,50 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::JsonSchema;
 
 use super::openapi::{self, Content, Doc, Parameter};
-use super::routes::{Access, Body, Route};
 use super::state::AppState;
+
+/// A verb on a path, as axum writes paths (`/domains/{id}`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    pub body: Body,
+    pub cost: Cost,
+}
+
+/// How long the database may have to work for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cost {
+    /// A look-up, or a write.
+    Short,
+    /// It grows with what the account has: few of these run at once.
+    Long,
+}
+
+/// Who may call a route. A key that is bound to one domain finds no other one, whatever the route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Everybody, without a key.
+    Open,
+    /// Keys with `full_access` and `read_only`.
+    Read,
+    /// Keys with `full_access`.
+    Write,
+    /// Keys with `full_access` that are not bound to one domain: it concerns the account as a whole.
+    Account,
+}
+
+/// What a route takes as its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// Nothing: if there is one it is not read.
+    None,
+    /// A JSON object of at most `api_body_bytes_max`.
+    Json,
+    /// A report, a mail or a form with several, of at most `upload_bytes_max`.
+    Upload,
+}
 
 /// A row of the table.
 pub(super) struct Entry {
@@ -38,6 +80,7 @@ where
             path,
             access,
             body: Body::None,
+            cost: Cost::Short,
         },
         doc: Doc {
             handler: openapi::handler_name(&handler),
@@ -53,6 +96,12 @@ where
 }
 
 impl Draft {
+    /// The database may have to work long for it.
+    pub fn long(mut self) -> Self {
+        self.0.route.cost = Cost::Long;
+        self
+    }
+
     /// Its query string may have these.
     pub fn parameters(mut self, lists: &'static [&'static [Parameter]]) -> Self {
         self.0.doc.parameters = lists;

@@ -50,6 +50,15 @@ pub(super) async fn envelope(State(state): State<AppState>, request: Request, ne
     response
 }
 
+/// Dresses an answer that is given before a request has come this far.
+pub(super) fn dressed(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, new_request_id());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Letters, digits and a few signs: nothing that could forge a line of a log.
 fn is_sane(id: &[u8]) -> bool {
     let fits = (1..=REQUEST_ID_BYTES_MAX).contains(&id.len());

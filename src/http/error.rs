@@ -211,6 +211,14 @@ impl ApiError {
         }
     }
 
+    /// 429 with a reason: what the account already does must end first.
+    pub fn busy(message: &'static str, retry_after_seconds: u64) -> Self {
+        Self {
+            message: message.to_owned(),
+            ..Self::rate_limit_exceeded(retry_after_seconds)
+        }
+    }
+
     /// 500. What happened has been logged by whoever calls this.
     pub fn internal() -> Self {
         let message = "Something went wrong on our side; the request id names it in our log";
@@ -289,6 +297,7 @@ impl From<&StoreError> for ApiError {
                 tracing::warn!(%error, "a request was refused because the database is unavailable");
                 Self::unavailable()
             }
+            StoreError::GivenUp => Self::unavailable(),
             StoreError::Newer { .. }
             | StoreError::Location { .. }
             | StoreError::Damaged { .. }

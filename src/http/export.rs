@@ -16,6 +16,7 @@ use tokio::time::{Duration, timeout};
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::figures::today;
+use super::gate::Client;
 use super::openapi::Parameter;
 use super::owned::OwnedDomain;
 use super::range::open_range;
@@ -52,6 +53,7 @@ type Pieces = mpsc::Sender<io::Result<Bytes>>;
 /// `GET /domains/{id}/dmarc/export`
 pub(super) async fn export(
     State(state): State<AppState>,
+    client: Client,
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
@@ -59,8 +61,7 @@ pub(super) async fn export(
     let format = parameters.word("format", &["csv", "ndjson"], Format::from_word);
     parameters.finish()?;
     let format = format.unwrap_or(Format::Csv);
-    let permit = state.exports.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::rate_limit_exceeded(RETRY_SECONDS))?;
+    let place = state.shares.export(&state.shares.of(client.account))?;
 
     let range = DayRange {
         first: from.unwrap_or(Day(i32::MIN)),
@@ -77,13 +78,10 @@ pub(super) async fn export(
         if pump(format, first, records, &pieces, stall_time_max).await {
             whole.store(true, Ordering::Release);
         }
-        drop((pieces, permit));
+        drop((pieces, place));
     });
     Ok(streamed(format, &domain, sent, is_whole))
 }
-
-/// An export that finds all places taken is told to come again after this.
-const RETRY_SECONDS: u64 = 10;
 
 /// Writes pieces as fast as the client reads them; ends when all is sent (true), or when it reads no more.
 async fn pump(

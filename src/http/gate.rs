@@ -1,26 +1,28 @@
 //! What a request passes before its handler: key, rate, permission, body, and a time for the answer.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
-use axum::body::{Body as HttpBody, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::{FutureExt, StreamExt};
-use tokio::sync::OwnedSemaphorePermit;
+use futures_util::FutureExt;
+use tokio::task::JoinHandle;
 use tokio::time::{Duration, timeout};
+use tracing::{Instrument as _, Span};
 
+use super::entry::{Access, Cost, Route};
 use super::error::ApiError;
 use super::idempotency;
 use super::rate::{Allowance, Bucket};
-use super::routes::{Access, Body, Route};
-use super::state::{AppState, kibibytes};
+use super::receive::{drain, receive_body};
+use super::shares::{Asker, Share, UploadMemory};
+use super::state::AppState;
 use crate::keys::{ApiSecret, same_hash};
-use crate::store::{AccountId, ApiKey, DomainId, KeyId, Permission};
+use crate::store::{AccountId, ApiKey, DomainId, KeyId, Patience, Permission};
 
 /// Whose request it is: in the request's extensions on every route that asks for a key.
 #[derive(Debug, Clone, Copy)]
@@ -46,11 +48,6 @@ pub(super) struct RouteLabel(pub &'static str);
 
 pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 pub(super) const RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-
-/// Of a refused request's body so much is read and thrown away, and for so long: a client that is still sending would
-/// otherwise see a broken connection in place of the answer.
-const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Lets a request through to the handler of `route`, or answers in its place. A handler that panics is a 500.
 pub(super) async fn gate(
@@ -81,11 +78,22 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
     if let Some((client, _)) = &admitted {
         parts.extensions.insert(*client);
     }
-    let response = match receive_body(state, route, Request::from_parts(parts, body)).await {
+    let is_of_page = parts.extensions.get::<SignedIn>().is_some();
+    let response = match receive_body(state, route.body, Request::from_parts(parts, body)).await {
         Err(error) => error.into_response(),
-        Ok((request, permit)) => {
+        Ok((request, _)) if route.method == Method::GET => match admitted {
+            Some((client, _)) => {
+                let asker = if is_of_page { Asker::Page } else { Asker::Key };
+                let share = state.shares.of(client.account);
+                let question = Question { route, share, asker };
+                let answer = question.answer(state, next.run(request)).await;
+                answer.unwrap_or_else(ApiError::into_response)
+            }
+            None => next.run(request).await,
+        },
+        Ok((request, memory)) => {
             let (path, time_max) = (route.path, state.config.answer_time_max);
-            let run = move |request| run(next.run(request), permit, path, time_max);
+            let run = move |request| run(next.run(request), memory, path, time_max);
             match admitted {
                 // The page shows no secret to seal an answer with, and never asks for one again.
                 Some((client, Some(secret))) if route.method == Method::POST => {
@@ -98,10 +106,79 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
     with_allowance(response, allowance)
 }
 
-/// The handler's answer, if it comes in time. The permit counts the body's bytes until they are stored.
+/// A request that only reads.
+struct Question<'r> {
+    route: &'r Route,
+    share: Arc<Share>,
+    asker: Asker,
+}
+
+impl Question<'_> {
+    /// The handler's answer. It is made by a task of its own, so that it can be stopped when its time is over or its
+    /// client has gone, also while the database is at work.
+    async fn answer(
+        &self,
+        state: &AppState,
+        answer: impl Future<Output = Response> + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let reads_later = self.asker == Asker::Key;
+        if reads_later && self.share.answers.is_full() {
+            let message = "Answers to this account have not been read yet; read them, or ask again soon";
+            return Err(ApiError::busy(message, UNREAD_RETRY_SECONDS));
+        }
+        let place = match self.route.cost {
+            Cost::Long => Some(state.shares.query(&self.share, self.asker).await?),
+            Cost::Short => None,
+        };
+        let patience = Patience::default();
+        let task = patience.scope(answer).instrument(Span::current());
+        let mut asked = Asked {
+            patience,
+            // The place is free when the question has ended, not when nobody waits for it any more.
+            task: tokio::spawn(async move { (task.await, place).0 }),
+        };
+        let response = match timeout(state.config.answer_time_max, &mut asked.task).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
+            Ok(Err(_)) => return Err(ApiError::unavailable()),
+            Err(_) => {
+                tracing::warn!(
+                    route = self.route.path,
+                    "a question was stopped because it took too long"
+                );
+                return Err(ApiError::unavailable());
+            }
+        };
+        // What the page asks for in this process is read at once.
+        Ok(match reads_later {
+            true => self.share.answers.count(response).await,
+            false => response,
+        })
+    }
+}
+
+/// A question that is stopped when this is dropped.
+struct Asked {
+    patience: Patience,
+    task: JoinHandle<Response>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.task.is_finished() {
+            self.patience.end();
+            self.task.abort();
+        }
+    }
+}
+
+/// A client whose answers lie unread is told to come again after this.
+const UNREAD_RETRY_SECONDS: u64 = 2;
+
+/// The handler's answer, if it comes in time. The memory counts the body's bytes until they are stored.
 async fn run(
     answer: impl Future<Output = Response>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _memory: Option<UploadMemory>,
     path: &'static str,
     time_max: Duration,
 ) -> Response {
@@ -126,7 +203,7 @@ async fn admit(
         Ok(key) => key,
         Err(error) => return Err((error, state.limiter.look(peer, now))),
     };
-    let bucket = key.as_ref().map_or(peer, |(key, _)| Bucket::Key(key.id));
+    let bucket = key.as_ref().map_or(peer, |(key, _)| Bucket::Account(key.account));
     // The page counts its own requests: people and scripts with one key do not use up what the others have.
     let is_of_page = parts.extensions.get::<SignedIn>().is_some();
     let allowance = (!is_of_page).then(|| state.limiter.take(bucket, now)).flatten();
@@ -186,114 +263,6 @@ fn permit(access: Access, method: &Method, key: &ApiKey) -> Result<(), ApiError>
     }
 }
 
-/// The request with its whole body in memory, if the route takes one.
-async fn receive_body(
-    state: &AppState,
-    route: &Route,
-    request: Request,
-) -> Result<(Request, Option<OwnedSemaphorePermit>), ApiError> {
-    let bytes_max = match route.body {
-        // Whatever comes is never read: nothing limits it.
-        Body::None => return Ok((request.map(|_| HttpBody::empty()), None)),
-        Body::Json => state.config.api_body_bytes_max,
-        Body::Upload => state.config.upload_bytes_max,
-    };
-    if let Err(error) = check_media_type(route.body, request.headers()) {
-        drain(request).await;
-        return Err(error);
-    }
-    let announced = request.body().size_hint();
-    if announced.lower() > bytes_max as u64 {
-        drain(request).await;
-        return Err(ApiError::payload_too_large(bytes_max));
-    }
-    let bytes = announced
-        .upper()
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .unwrap_or(bytes_max);
-    let received = async {
-        let permit = match route.body {
-            Body::Upload => {
-                let permits = u32::try_from(kibibytes(bytes)).unwrap_or(u32::MAX);
-                let permit = state.uploads.clone().acquire_many_owned(permits).await;
-                Some(permit.map_err(|_| ApiError::unavailable())?)
-            }
-            Body::None | Body::Json => None,
-        };
-        Ok((receive(request, bytes, bytes_max).await?, permit))
-    };
-    timeout(state.config.body_time_max, received)
-        .await
-        .unwrap_or_else(|_| Err(ApiError::request_timeout()))
-}
-
-async fn receive(request: Request, bytes: usize, bytes_max: usize) -> Result<Request, ApiError> {
-    let waits = request.headers().contains_key(header::EXPECT);
-    let (parts, body) = request.into_parts();
-    let mut body = body.into_data_stream();
-    // What is announced is not yet there: memory is taken as it comes.
-    let mut received = Vec::with_capacity(bytes.min(64 * 1024));
-    while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|_| ApiError::invalid_request("The body broke off"))?;
-        if received.len() + piece.len() > bytes_max {
-            drop(received);
-            drain(restore(parts, HttpBody::from_stream(body), waits)).await;
-            return Err(ApiError::payload_too_large(bytes_max));
-        }
-        received.extend_from_slice(&piece);
-    }
-    Ok(Request::from_parts(parts, HttpBody::from(received)))
-}
-
-/// The rest of a request whose client did send, whatever it had wanted to wait for.
-fn restore(mut parts: Parts, body: HttpBody, waits: bool) -> Request {
-    if waits {
-        parts.headers.remove(header::EXPECT);
-    }
-    Request::from_parts(parts, body)
-}
-
-fn check_media_type(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .map(|value| value.to_str().unwrap_or("?"));
-    let media_type = media_type.map(|text| text.split(';').next().unwrap_or(text).trim().to_ascii_lowercase());
-    let is_json = |name: &str| name == "application/json" || name.ends_with("+json");
-    match (body, media_type.as_deref()) {
-        (Body::None, _) => Ok(()),
-        (Body::Json, Some(name)) if is_json(name) => Ok(()),
-        (Body::Json, _) => Err(ApiError::unsupported_media_type("Send the body as application/json")),
-        // A report can be sent under any name, for its bytes tell what it is; but it is never this.
-        (Body::Upload, Some(name)) if is_json(name) || (name.starts_with("multipart/") && name != FORM) => {
-            Err(ApiError::unsupported_media_type(
-                "Send the report as XML, gzip, zip or mail, or files as multipart/form-data",
-            ))
-        }
-        (Body::Upload, _) => Ok(()),
-    }
-}
-
-const FORM: &str = "multipart/form-data";
-
-/// Reads a body that nobody wants, within limits; not that of a client which waits for leave to send it.
-async fn drain(request: Request) {
-    if request.headers().contains_key(header::EXPECT) {
-        return;
-    }
-    let mut body = request.into_body().into_data_stream();
-    let drained = async {
-        let mut bytes = 0;
-        while let Some(Ok(piece)) = body.next().await {
-            bytes += piece.len();
-            if bytes > DRAIN_BYTES_MAX {
-                break;
-            }
-        }
-    };
-    // Whether all of it came makes no difference to the answer.
-    let _ = timeout(DRAIN_TIME_MAX, drained).await;
-}
-
 /// The address at the other end, or none in particular for a request that came over no connection (in tests).
 pub(super) fn peer_address(extensions: &axum::http::Extensions) -> IpAddr {
     let peer = extensions.get::<Peer>();
@@ -348,11 +317,13 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Client {
 #[cfg(test)]
 mod tests {
     use axum::Router;
+    use axum::body::Body as HttpBody;
     use axum::http::StatusCode;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use tower::ServiceExt as _;
 
+    use super::super::entry::Body;
     use super::*;
     use crate::clock::Clock;
     use crate::domains::{Domains, DomainsOptions, ServiceNames};
@@ -439,6 +410,7 @@ mod tests {
             path: "/",
             access: Access::Open,
             body: Body::None,
+            cost: Cost::Short,
         });
         async fn handler() {
             panic!("a secret")

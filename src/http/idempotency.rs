@@ -19,7 +19,7 @@ use super::error::{ApiError, FieldError};
 use super::gate::Client;
 use super::state::AppState;
 use crate::keys::{AnswerSeal, ApiSecret};
-use crate::store::{Begun, Millis, RequestMemory, RequestName};
+use crate::store::{AccountId, Begun, Millis, RequestMemory, RequestName};
 
 /// A client's key is taken up to this length, bytes.
 pub(super) const KEY_BYTES_MAX: usize = 255;
@@ -48,6 +48,7 @@ pub fn forgotten(now: Millis) -> Millis {
 /// A request that names itself.
 struct Named {
     name: RequestName,
+    account: AccountId,
     seal: AnswerSeal,
     /// Of this try.
     owner: [u8; 16],
@@ -112,6 +113,7 @@ impl Named {
                 key: client.key,
                 scope: scope.finalize().into(),
             },
+            account: client.account,
             seal: seal.ok_or_else(ApiError::internal)?,
             owner,
         }))
@@ -187,8 +189,11 @@ impl Named {
                 .store
                 .finish_request(&self.name, &self.owner, status, &closed)
                 .await;
-            if let Err(error) = kept {
-                tracing::warn!(%error, "an answer could not be kept for the same request to come again");
+            match kept {
+                Ok(_) => state.kept.note(&state.store, self.account, closed.len()).await,
+                Err(error) => {
+                    tracing::warn!(%error, "an answer could not be kept for the same request to come again");
+                }
             }
         }
         Response::from_parts(parts, Body::from(body))

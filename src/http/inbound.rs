@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::owned::{OwnedDomain, OwnedMessage};
-use super::paging::{Pagination, page};
+use super::paging::{Pagination, wanted};
+use super::quarantine::set_aside_place;
 use super::schema::Instant;
 use super::state::AppState;
 use crate::clock::format_instant;
@@ -52,12 +53,13 @@ pub(super) async fn list(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Json<MailList>, ApiError> {
-    let page = page(&mut parameters, &state.config);
+    let wanted = wanted(&mut parameters, &state.config, set_aside_place);
     parameters.finish()?;
-    let (messages, total) = state.store.inbound(&domain, page).await?;
+    let (mut messages, total) = state.store.inbound(&domain, wanted.cut()).await?;
+    let pagination = wanted.finish(&mut messages, total, |last| last.id.to_string());
     Ok(Json(MailList {
         messages: messages.into_iter().map(MailItem::from).collect(),
-        pagination: Pagination::new(page, total),
+        pagination,
     }))
 }
 

@@ -9,9 +9,10 @@ use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use super::entry::{Access, Body, Route};
 use super::error::{ErrorBody, Kind, kinds};
 use super::idempotency;
-use super::routes::{Access, Body, Route, documented};
+use super::routes::documented;
 use super::schema::{DOMAIN_KEY, example};
 
 /// What the document says about a route, beside what its [`Route`] does.

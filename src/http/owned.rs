@@ -20,6 +20,10 @@ pub(super) struct OwnedReport(pub Domain, pub ReportNo);
 #[derive(Debug)]
 pub(super) struct OwnedMessage(pub SetAsideId);
 
+/// The number in `{number}` of a row of a report.
+#[derive(Debug)]
+pub(super) struct RecordNumber(pub u64);
+
 /// The number in `{id}`.
 #[derive(Debug)]
 pub(super) struct NumberInPath(pub i64);
@@ -72,6 +76,18 @@ impl FromRequestParts<AppState> for OwnedMessage {
         };
         let message = message.filter(is_own).ok_or_else(missing)?;
         Ok(Self(message.id))
+    }
+}
+
+impl FromRequestParts<AppState> for RecordNumber {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let number = path_text(parts, state, "number")
+            .await
+            .and_then(|text| row_number(&text));
+        let number = number.and_then(|number| u64::try_from(number).ok());
+        number.map(Self).ok_or_else(|| ApiError::not_found("Record"))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::fields::Parameters;
 use super::openapi::Parameter;
 use super::state::HttpConfig;
-use crate::store::Page;
+use crate::store::{Cut, Page};
 
 /// Where a page lies in its list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -20,6 +20,10 @@ pub(super) struct Pagination {
     per_page: u32,
     /// Pages in the whole list; 0 if it is empty.
     total_pages: u64,
+    /// Where the list goes on: give it as `after` for the rows behind this answer. Null at the end, and in lists that take
+    /// no `after`.
+    #[schemars(example = &"1774137600_1")]
+    next: Option<String>,
 }
 
 impl Pagination {
@@ -30,9 +34,91 @@ impl Pagination {
             page: page.page,
             per_page: page.per_page,
             total_pages: total.div_ceil(u64::from(page.per_page.max(1))),
+            next: None,
         }
     }
+
+    /// With the place where the list goes on.
+    pub(super) fn going_on(self, next: Option<String>) -> Self {
+        Self { next, ..self }
+    }
 }
+
+/// What is asked of a list that is kept in order: a page, or what is behind a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<P> {
+    pub page: Page,
+    pub after: Option<P>,
+}
+
+impl<P: Copy> Wanted<P> {
+    /// One row more than is wanted tells whether the list goes on.
+    pub(super) fn cut(&self) -> Cut<P> {
+        match self.after {
+            None => Cut::Page(self.page),
+            Some(place) => Cut::After(place, self.page.per_page.saturating_add(1)),
+        }
+    }
+
+    /// The rows that were wanted, and where the list of `total` rows goes on.
+    pub(super) fn finish<R>(&self, rows: &mut Vec<R>, total: u64, place: impl FnOnce(&R) -> String) -> Pagination {
+        let wanted = self.page.per_page as usize;
+        let goes_on = match self.after {
+            None => self.page.offset().saturating_add(rows.len() as u64) < total,
+            Some(_) => rows.len() > wanted,
+        };
+        rows.truncate(wanted);
+        let next = rows.last().filter(|_| goes_on).map(place);
+        Pagination::new(self.page, total).going_on(next)
+    }
+}
+
+/// The parameters of a list that is kept in order: those of [`page`], or `after`, of which `place_of` reads a place. What is
+/// before a page is walked over, so that pages end at [`PAGED_ROWS_MAX`] rows.
+pub(super) fn wanted<P>(
+    parameters: &mut Parameters,
+    config: &HttpConfig,
+    place_of: fn(&str) -> Option<P>,
+) -> Wanted<P> {
+    let page = page(parameters, config);
+    let after = parameters.word("after", &["the text of pagination.next"], place_of);
+    let rows_max = match parameters.of_page() {
+        true => PAGE_ROWS_MAX,
+        false => PAGED_ROWS_MAX,
+    };
+    if after.is_none() && page.offset() >= u64::from(rows_max) {
+        let error = format!("must lie within the first {rows_max} rows; go on with after, as pagination.next says");
+        parameters.refuse("page", error);
+    }
+    Wanted {
+        page: match after {
+            None => page,
+            // Which page that is, nobody knows.
+            Some(_) => Page { page: 1, ..page },
+        },
+        after,
+    }
+}
+
+/// Rows of a list that pages reach; what is behind them is reached with `after`.
+const PAGED_ROWS_MAX: u32 = 10_000;
+
+/// The parameter `after` of a list of reports.
+pub(super) const AFTER_REPORT: &[Parameter] = &[Parameter {
+    name: "after",
+    says: AFTER_SAYS,
+    schema: || json!({ "type": "string", "pattern": "^-?[0-9]{1,15}_[1-9][0-9]{0,17}$", "examples": ["1774137600_1"] }),
+}];
+
+/// The parameter `after` of a list of numbered things.
+pub(super) const AFTER_NUMBER: &[Parameter] = &[Parameter {
+    name: "after",
+    says: AFTER_SAYS,
+    schema: || json!({ "type": "string", "pattern": "^[1-9][0-9]{0,17}$", "examples": ["20"] }),
+}];
+
+const AFTER_SAYS: &str = "Goes on behind the answer with this `pagination.next`, whatever `page` says. It costs the same at any depth, \
+    while `page` only reaches the first 10,000 rows.";
 
 /// What [`page`] and [`largest_page`] read.
 pub(super) const PARAMETERS: &[Parameter] = &[

@@ -10,8 +10,8 @@ use super::error::ApiError;
 use super::fields::Parameters;
 use super::gate::Client;
 use super::openapi::Parameter;
-use super::owned::NumberInPath;
-use super::paging::{Pagination, page};
+use super::owned::{NumberInPath, row_number};
+use super::paging::{Pagination, wanted};
 use super::schema::{Instant, SetAsideWord};
 use super::state::AppState;
 use super::upload::{Taken, taken};
@@ -74,14 +74,16 @@ pub(super) async fn list(
     client: Client,
     mut parameters: Parameters,
 ) -> Result<Json<MessageList>, ApiError> {
-    let page = page(&mut parameters, &state.config);
+    let wanted = wanted(&mut parameters, &state.config, set_aside_place);
     let kind = parameters.word("kind", &["quarantined", "unclaimed", "other", "all"], kind_filter);
     parameters.finish()?;
     let kind = kind.unwrap_or(Some(SetAsideKind::Quarantined));
-    let (messages, total) = state.store.set_aside(Some(client.account), kind, page).await?;
+    let cut = wanted.cut();
+    let (mut messages, total) = state.store.set_aside(Some(client.account), kind, cut).await?;
+    let pagination = wanted.finish(&mut messages, total, |last| last.id.to_string());
     Ok(Json(MessageList {
         messages: messages.into_iter().map(MessageItem::from).collect(),
-        pagination: Pagination::new(page, total),
+        pagination,
     }))
 }
 
@@ -102,6 +104,11 @@ pub(super) async fn replay(
 }
 
 /// A kind; `Some(None)` is all of them.
+/// A place in a list of messages set aside, as `pagination.next` says it.
+pub(super) fn set_aside_place(text: &str) -> Option<SetAsideId> {
+    row_number(text).map(SetAsideId)
+}
+
 fn kind_filter(word: &str) -> Option<Option<SetAsideKind>> {
     match word {
         "all" => Some(None),

@@ -1,11 +1,11 @@
-//! How many requests a key may make: a leaky bucket for each, kept as one instant.
+//! How many requests an account may make: a leaky bucket for each, kept as one instant.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::store::KeyId;
+use crate::store::AccountId;
 
 /// A rate with a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +19,10 @@ pub struct Rate {
 /// Whose requests are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Bucket {
-    Key(KeyId),
+    /// All keys of an account share one: a key that makes keys gains nothing by it.
+    Account(AccountId),
     /// A session of the page, by the beginning of its token's hash. What the page asks of the API within this process
-    /// counts here, once a page, and not against the key.
+    /// counts here, once a page, and not against the account.
     Session([u8; 16]),
     /// Requests without a valid key. IPv6 addresses count by their /64: one customer has all of it.
     Peer(IpAddr),
@@ -125,10 +126,15 @@ impl Buckets {
 impl Bucket {
     /// The bucket of whoever is at this address.
     pub fn peer(address: IpAddr) -> Self {
-        Self::Peer(match address.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
-        })
+        Self::Peer(network_of(address))
+    }
+}
+
+/// The address under which a client is counted: of IPv6 the /64, which one customer has all of.
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
     }
 }
 
@@ -136,7 +142,7 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    const KEY: Bucket = Bucket::Key(KeyId(1));
+    const ONE: Bucket = Bucket::Account(AccountId(1));
 
     fn limiter(per_second: u32, burst: u32) -> RateLimiter {
         RateLimiter::new(Some(Rate { per_second, burst }))
@@ -147,32 +153,35 @@ mod tests {
         let limiter = limiter(2, 3);
         let now = Duration::from_secs(10);
         for remaining in [2, 1, 0] {
-            let allowance = limiter.take(KEY, now).unwrap();
+            let allowance = limiter.take(ONE, now).unwrap();
             assert_eq!((allowance.remaining, allowance.retry_after_seconds), (remaining, None));
         }
-        let refused = limiter.take(KEY, now).unwrap();
+        let refused = limiter.take(ONE, now).unwrap();
         assert_eq!((refused.limit, refused.retry_after_seconds), (3, Some(1)));
         let later = now + Duration::from_millis(500);
-        assert_eq!(limiter.take(KEY, later).unwrap().retry_after_seconds, None);
-        assert_eq!(limiter.take(KEY, later).unwrap().retry_after_seconds, Some(1));
+        assert_eq!(limiter.take(ONE, later).unwrap().retry_after_seconds, None);
+        assert_eq!(limiter.take(ONE, later).unwrap().retry_after_seconds, Some(1));
     }
 
     #[test]
     fn looking_counts_nothing_and_callers_do_not_share() {
         let limiter = limiter(1, 1);
         let now = Duration::ZERO;
-        assert_eq!(limiter.look(KEY, now).unwrap().remaining, 1);
-        assert_eq!(limiter.take(KEY, now).unwrap().remaining, 0);
-        assert_eq!(limiter.look(KEY, now).unwrap().remaining, 0);
+        assert_eq!(limiter.look(ONE, now).unwrap().remaining, 1);
+        assert_eq!(limiter.take(ONE, now).unwrap().remaining, 0);
+        assert_eq!(limiter.look(ONE, now).unwrap().remaining, 0);
         assert_eq!(
-            limiter.take(Bucket::Key(KeyId(2)), now).unwrap().retry_after_seconds,
+            limiter
+                .take(Bucket::Account(AccountId(2)), now)
+                .unwrap()
+                .retry_after_seconds,
             None
         );
     }
 
     #[test]
     fn no_rate_is_no_limit() {
-        assert_eq!(RateLimiter::new(None).take(KEY, Duration::ZERO), None);
+        assert_eq!(RateLimiter::new(None).take(ONE, Duration::ZERO), None);
     }
 
     #[test]
@@ -186,11 +195,11 @@ mod tests {
     #[test]
     fn the_buckets_are_bounded() {
         let limiter = limiter(1, 1);
-        for key in 0..(BUCKETS_MAX as i64 + 10) {
-            limiter.take(Bucket::Key(KeyId(key)), Duration::from_secs(5));
+        for account in 0..(BUCKETS_MAX as i64 + 10) {
+            limiter.take(Bucket::Account(AccountId(account)), Duration::from_secs(5));
         }
         assert_eq!(limiter.buckets.lock().unwrap().empty_at.len(), BUCKETS_MAX);
-        limiter.take(Bucket::Key(KeyId(-1)), Duration::from_secs(60));
+        limiter.take(Bucket::Account(AccountId(-1)), Duration::from_secs(60));
         assert_eq!(limiter.buckets.lock().unwrap().empty_at.len(), 1);
     }
 }

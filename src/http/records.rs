@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::schema::Address;
+use super::state::HttpConfig;
 use crate::report::{DkimAuth, Evidence, PolicyPublished, Reason, SpfAuth};
-use crate::store::{StoredRecord, Totals};
+use crate::store::{ListedMax, ListedRecord, Omitted, StoredRecord, Totals};
 
 /// A row of a report: messages from one address with one outcome. Every text is as the reporter wrote it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -46,6 +47,25 @@ pub(super) struct RecordBody<'a> {
     pub reasons: Vec<ReasonBody<'a>>,
     /// What could not be understood, verbatim.
     pub raw: Vec<RawBody<'a>>,
+    /// Its place in its report, from 1 on: `.../dmarc/reports/{report_id}/records/{number}` shows it with all of its results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// How many results are not listed here because they are too long together; null if all are.
+    pub omitted: Option<OmittedBody>,
+}
+
+/// Results of a row that are not listed with it.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(rename = "Omitted")]
+pub(super) struct OmittedBody {
+    /// Of `dkim`.
+    pub dkim: u64,
+    /// Of `spf`.
+    pub spf: u64,
+    /// Of `reasons`.
+    pub reasons: u64,
+    /// Of `raw`.
+    pub raw: u64,
 }
 
 /// One signature's result, without alignment.
@@ -170,9 +190,45 @@ impl<'a> From<&'a StoredRecord> for RecordBody<'a> {
             spf: evidence.spf.iter().map(SpfBody::from).collect(),
             reasons: evidence.reasons.iter().map(ReasonBody::from).collect(),
             raw: raw.collect(),
+            number: None,
+            omitted: None,
         }
     }
 }
+
+impl<'a> From<&'a ListedRecord> for RecordBody<'a> {
+    fn from(listed: &'a ListedRecord) -> Self {
+        let Omitted {
+            dkim,
+            spf,
+            reasons,
+            raw,
+        } = listed.omitted;
+        let omitted = OmittedBody {
+            dkim,
+            spf,
+            reasons,
+            raw,
+        };
+        Self {
+            number: Some(listed.number),
+            omitted: (listed.omitted != Omitted::default()).then_some(omitted),
+            ..Self::from(&listed.record)
+        }
+    }
+}
+
+/// How much of records an answer lists.
+pub(super) fn listed_max(config: &HttpConfig) -> ListedMax {
+    ListedMax {
+        results_bytes: RESULTS_BYTES_MAX,
+        bytes: config.page_bytes_max,
+    }
+}
+
+/// Of each kind of results of a row, bytes: some ten of the usual length. So a page of 100 rows fits into 1 MiB, whatever
+/// is in them.
+const RESULTS_BYTES_MAX: usize = 1_536;
 
 impl<'a> From<&'a DkimAuth> for DkimBody<'a> {
     fn from(dkim: &'a DkimAuth) -> Self {

@@ -15,17 +15,18 @@ use super::fields::{PLAIN, Parameters};
 use super::figures::today;
 use super::openapi::Parameter;
 use super::owned::{OwnedDomain, OwnedReport};
-use super::paging::{Pagination, page};
+use super::paging::{Pagination, wanted};
 use super::range::open_range;
-use super::records::{Dispositions, PolicyBody, RecordBody};
+use super::records::{Dispositions, PolicyBody, RecordBody, listed_max};
+use super::report_record::{record_place, report_place};
 use super::schema::{Address, AuthenticatedWord, Instant};
 use super::state::AppState;
 use super::trust::DecisionBody;
 use crate::clock::format_instant;
 use crate::report::Reporter;
 use crate::store::{
-    self, Acceptance, Authenticated, ReportDetail, ReportFilter, ReportStanding, ReportSummary, ResultFilter,
-    StoredRecord, StoredWarning,
+    self, Acceptance, Authenticated, ListedRecord, ReportDetail, ReportFilter, ReportStanding, ReportSummary,
+    ResultFilter, StoredWarning,
 };
 
 /// A report in a list.
@@ -289,7 +290,7 @@ pub(super) async fn list(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Json<ReportList>, ApiError> {
-    let page = page(&mut parameters, &state.config);
+    let wanted = wanted(&mut parameters, &state.config, report_place);
     let (from, to) = open_range(&mut parameters, today(&state));
     let filter = ReportFilter {
         from,
@@ -299,10 +300,11 @@ pub(super) async fn list(
         standing: parameters.word("status", &STANDINGS, standing).unwrap_or_default(),
     };
     parameters.finish()?;
-    let (reports, total) = state.store.reports(domain.id, &filter, page).await?;
+    let (mut reports, total) = state.store.reports(domain.id, &filter, wanted.cut()).await?;
+    let pagination = wanted.finish(&mut reports, total, |last| format!("{}_{}", last.window.begin, last.no));
     Ok(Json(ReportList {
         reports: reports.into_iter().map(ReportItem::from).collect(),
-        pagination: Pagination::new(page, total),
+        pagination,
     }))
 }
 
@@ -312,13 +314,19 @@ pub(super) async fn show(
     OwnedReport(domain, no): OwnedReport,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let page = page(&mut parameters, &state.config);
+    let wanted = wanted(&mut parameters, &state.config, record_place);
     parameters.finish()?;
     let detail = state.store.report(domain.id, no).await?;
     let detail = detail.ok_or_else(|| ApiError::not_found("Report"))?;
-    let (records, total) = state.store.records(domain.id, no, page).await?;
-    let body = report_body(detail, &records, Pagination::new(page, total));
-    Ok(Json(body).into_response())
+    let before = wanted.after.unwrap_or(wanted.page.offset());
+    let part = (before, wanted.page.per_page);
+    let (records, total) = state
+        .store
+        .listed_records(domain.id, no, part, listed_max(&state.config))
+        .await?;
+    let last = records.last().map(|last| last.number).filter(|number| *number < total);
+    let pagination = Pagination::new(wanted.page, total).going_on(last.map(|number| number.to_string()));
+    Ok(Json(report_body(detail, &records, pagination)).into_response())
 }
 
 /// `GET /domains/{id}/dmarc/reports/{report_id}/original`
@@ -406,7 +414,7 @@ impl From<ReportSummary> for ReportItem {
     }
 }
 
-fn report_body(detail: ReportDetail, records: &[StoredRecord], pagination: Pagination) -> ReportBody<'_> {
+fn report_body(detail: ReportDetail, records: &[ListedRecord], pagination: Pagination) -> ReportBody<'_> {
     let summary = &detail.summary;
     ReportBody {
         provenance: Provenance {

@@ -14,7 +14,7 @@ use super::breakdown::{ReporterList, SenderList, SignatureList};
 use super::domain_body::{DomainBody, DomainList, VerifyBody};
 use super::domain_input::{DomainInput, DomainPatch, IpInput};
 use super::domains::{Removed, Success};
-use super::entry::{Entry, route};
+use super::entry::{Access, Entry, Route, route};
 use super::envelope::envelope;
 use super::error::ApiError;
 use super::figures::{SourceList, StatsBody};
@@ -23,6 +23,7 @@ use super::inbound::MailList;
 use super::openapi::Doc;
 use super::overview::Overview;
 use super::quarantine::MessageList;
+use super::records::RecordBody;
 use super::reports::{ReportBody, ReportItem, ReportList};
 use super::schema::AnyObject;
 use super::service::{Health, Readiness};
@@ -32,41 +33,8 @@ use super::trust::{AcceptedAnswer, DecisionInput, ReporterInput, TrustBody, Trus
 use super::upload::Taken;
 use super::{
     api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
-    range, reports, service, source, trust, upload,
+    range, report_record, reports, service, source, trust, upload,
 };
-
-/// A verb on a path, as axum writes paths (`/domains/{id}`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    pub method: Method,
-    pub path: &'static str,
-    pub access: Access,
-    pub body: Body,
-}
-
-/// Who may call a route. A key that is bound to one domain finds no other one, whatever the route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Access {
-    /// Everybody, without a key.
-    Open,
-    /// Keys with `full_access` and `read_only`.
-    Read,
-    /// Keys with `full_access`.
-    Write,
-    /// Keys with `full_access` that are not bound to one domain: it concerns the account as a whole.
-    Account,
-}
-
-/// What a route takes as its body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Body {
-    /// Nothing: if there is one it is not read.
-    None,
-    /// A JSON object of at most `api_body_bytes_max`.
-    Json,
-    /// A report, a mail or a form with several, of at most `upload_bytes_max`.
-    Upload,
-}
 
 /// What every node answers, whatever else it does.
 const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -115,6 +83,7 @@ fn table() -> Vec<Entry> {
             "List the domains, newest first",
             domains::list,
         )
+        .long()
         .answers::<DomainList>(200),
         route(
             &get,
@@ -173,7 +142,8 @@ fn table() -> Vec<Entry> {
             "List reports, newest window first",
             reports::list,
         )
-        .parameters(&[paging::PARAMETERS, range::OPEN, reports::FILTERS])
+        .long()
+        .parameters(&[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, reports::FILTERS])
         .answers::<ReportList>(200),
         route(
             &post,
@@ -191,8 +161,18 @@ fn table() -> Vec<Entry> {
             "Show a report with its rows",
             reports::show,
         )
-        .parameters(&[paging::PARAMETERS])
+        .long()
+        .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER])
         .answers::<ReportBody<'_>>(200),
+        route(
+            &get,
+            "/domains/{id}/dmarc/reports/{report_id}/records/{number}",
+            Access::Read,
+            "Show a row of a report with all of its results",
+            report_record::record,
+        )
+        .long()
+        .answers::<RecordBody<'_>>(200),
         route(
             &get,
             "/domains/{id}/dmarc/reports/{report_id}/original",
@@ -200,6 +180,7 @@ fn table() -> Vec<Entry> {
             "Fetch the bytes a report came as",
             reports::original,
         )
+        .long()
         .answers_bytes(reports::ORIGINAL_TYPES),
         route(
             &post,
@@ -270,6 +251,7 @@ fn table() -> Vec<Entry> {
             "Show the figures of a range of days",
             figures::stats,
         )
+        .long()
         .parameters(&[range::DAYS])
         .answers::<StatsBody>(200),
         route(
@@ -279,6 +261,7 @@ fn table() -> Vec<Entry> {
             "List who sends, by messages",
             figures::sources,
         )
+        .long()
         .parameters(&[range::DAYS, paging::PARAMETERS, figures::FILTERS])
         .answers::<SourceList>(200),
         route(
@@ -288,6 +271,7 @@ fn table() -> Vec<Entry> {
             "Export every row",
             export::export,
         )
+        .long()
         .parameters(&[range::OPEN, export::PARAMETERS])
         .answers_bytes(export::TYPES),
         route(
@@ -297,6 +281,7 @@ fn table() -> Vec<Entry> {
             "Show a sending address and the rows behind its figures",
             source::show,
         )
+        .long()
         .parameters(&[range::DAYS, source::PARAMETERS])
         .answers::<SourceDetail<'_>>(200),
         route(
@@ -306,6 +291,7 @@ fn table() -> Vec<Entry> {
             "List who sends by organisation or network, by messages",
             breakdown::senders,
         )
+        .long()
         .parameters(&[range::DAYS, paging::PARAMETERS])
         .answers::<SenderList>(200),
         route(
@@ -315,6 +301,7 @@ fn table() -> Vec<Entry> {
             "List who reports, by messages",
             breakdown::reporters,
         )
+        .long()
         .parameters(&[range::DAYS, paging::PARAMETERS])
         .answers::<ReporterList>(200),
         route(
@@ -324,6 +311,7 @@ fn table() -> Vec<Entry> {
             "List who signs, by messages",
             breakdown::signatures,
         )
+        .long()
         .parameters(&[range::DAYS, paging::PARAMETERS])
         .answers::<SignatureList>(200),
         route(
@@ -333,6 +321,7 @@ fn table() -> Vec<Entry> {
             "List the domains with their figures, by messages",
             overview::overview,
         )
+        .long()
         .parameters(&[paging::PARAMETERS, overview::PARAMETERS])
         .answers::<Overview>(200),
         route(
@@ -342,6 +331,7 @@ fn table() -> Vec<Entry> {
             "List what somebody should look at",
             attention::attention,
         )
+        .long()
         .parameters(&[attention::PARAMETERS, paging::PARAMETERS])
         .answers::<Attention>(200),
         route(
@@ -351,6 +341,7 @@ fn table() -> Vec<Entry> {
             "List the reports that came last",
             arrivals::arrivals,
         )
+        .long()
         .parameters(&[paging::PARAMETERS])
         .answers::<Arrivals>(200),
         route(
@@ -360,7 +351,8 @@ fn table() -> Vec<Entry> {
             "List mail to the domain that is no report, newest first",
             inbound::list,
         )
-        .parameters(&[paging::PARAMETERS])
+        .long()
+        .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER])
         .answers::<MailList>(200),
         route(
             &get,
@@ -369,6 +361,7 @@ fn table() -> Vec<Entry> {
             "Fetch a mail as it came",
             inbound::show,
         )
+        .long()
         .answers_bytes(inbound::TYPES),
         route(
             &get,
@@ -377,7 +370,8 @@ fn table() -> Vec<Entry> {
             "List what became no counted report, newest first",
             quarantine::list,
         )
-        .parameters(&[paging::PARAMETERS, quarantine::PARAMETERS])
+        .long()
+        .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS])
         .answers::<MessageList>(200),
         route(
             &post,

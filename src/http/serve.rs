@@ -7,29 +7,31 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::HOST;
+use axum::http::header::{CONNECTION, HOST};
 use axum::http::uri::Authority;
-use axum::http::{Request, Version};
-use axum::response::IntoResponse;
+use axum::http::{HeaderValue, Request, Version};
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{Duration, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::envelope::dressed;
 use super::error::ApiError;
 use super::gate::Peer;
+use super::paced::Paced;
+use super::seats::{ConnectionLimits, Forwarded, Seated, Seats, Service};
 use crate::clock::{self, Clock};
 
-/// Further connections wait in the listener's backlog.
-const CONNECTIONS_MAX: usize = 2_048;
-/// From the connection, or the last answer, to the end of a request's head.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// A connection that is only told how this node is has this long to ask, and twice as long in all.
+const HEALTH_TIME_MAX: Duration = Duration::from_secs(5);
+/// All that such a connection can ask.
+const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 /// A request's head, and the window in which its body is read.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// Requests that run when the process is told to stop have this long to be answered.
@@ -37,32 +39,39 @@ const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
 /// When no connection can be accepted (out of file descriptors), the next try comes after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers connections until `shutdown` is ready; then accepts no more, lets running requests end, and returns.
+/// As [`serve_within`], with the usual limits.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    serve_within(ConnectionLimits::default(), listener, router, shutdown).await
+}
+
+/// Answers connections until `shutdown` is ready; then accepts no more, lets running requests end, and returns.
+pub async fn serve_within(
+    limits: ConnectionLimits,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let (clock, connections) = (Clock::system(), TaskTracker::new());
+    let seats = Seats::new(limits, clock.clone());
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-    let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accepting = async {
         loop {
-            let Ok(permit) = free.clone().acquire_owned().await else {
-                return;
-            };
             let (stream, peer) = accept(&listener).await;
             // hyper dates every answer, and panics where there is no such date.
             if !clock::is_set(clock.now()) {
                 tracing::error!("a connection was closed unanswered: the clock of this machine is not set");
                 continue;
             }
-            let conversation = converse(stream, peer, router.clone(), stop.clone());
+            let seated = seats.admit(peer.ip());
+            let conversation = converse(stream, peer, seated, seats.clone(), router.clone(), stop.clone());
             let abort = abort.clone();
             connections.spawn(async move {
                 abort.run_until_cancelled(conversation).await;
-                drop(permit);
             });
         }
     };
     tokio::select! {
-        () = accepting => {}
+        never = accepting => never,
         () = shutdown => {}
     }
     drop(listener);
@@ -96,35 +105,106 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 /// All requests of one connection.
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    seated: Seated,
+    seats: Seats,
+    router: Router,
+    stop: CancellationToken,
+) {
     // Answers are written whole: waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        let router = router.clone();
-        async move {
-            Ok::<_, Infallible>(match names_one_host(&request) {
-                true => answer(router, request.map(Body::new)).await,
-                false => ApiError::invalid_request("Name the host once, in one Host header").into_response(),
-            })
-        }
+    let seat = Arc::clone(&seated.seat);
+    let limits = seats.limits();
+    let (head_time_max, time_max) = match seated.service {
+        Service::Whole => (limits.head_time_max, Duration::MAX),
+        Service::Health => (HEALTH_TIME_MAX, 2 * HEALTH_TIME_MAX),
+    };
+    let stream = Paced::new(stream, Arc::clone(&seat), limits.stall_time_max);
+    let visit = Arc::new(Visit {
+        peer,
+        seated,
+        seats,
+        router,
+    });
+    let service = service_fn(move |request: Request<Incoming>| {
+        let visit = Arc::clone(&visit);
+        async move { Ok::<_, Infallible>(visit.answer(request.map(Body::new)).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
+        .header_read_timeout(head_time_max)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let talking = async {
+        tokio::select! {
+            outcome = connection.as_mut() => outcome,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "a connection ended badly");
+    tokio::select! {
+        outcome = timeout(time_max, talking) => if let Ok(Err(error)) = outcome {
+            tracing::debug!(%error, "a connection ended badly");
+        },
+        () = seat.end.cancelled() => tracing::debug!(%peer, "a connection that waited for its client made room for another"),
     }
+}
+
+/// What the requests of a connection have in common.
+struct Visit {
+    peer: SocketAddr,
+    seated: Seated,
+    seats: Seats,
+    router: Router,
+}
+
+impl Visit {
+    async fn answer(&self, request: Request<Body>) -> Response {
+        let seat = &self.seated.seat;
+        seat.begins();
+        // Also if the request is dropped on the way.
+        let _ends = AtEnd(|| seat.ends());
+        if !names_one_host(&request) {
+            return dressed(ApiError::invalid_request("Name the host once, in one Host header").into_response());
+        }
+        let is_health = HEALTH_PATHS.contains(&request.uri().path());
+        if self.seated.service == Service::Health {
+            let mut response = match is_health {
+                true => pass(&self.router, request, self.peer).await,
+                false => busy("Too many connections are open; try again soon"),
+            };
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+            return response;
+        }
+        let client = self.seats.client(self.peer, request.headers());
+        if is_health {
+            return pass(&self.router, request, client).await;
+        }
+        let forwarded = match client == self.peer {
+            true => None,
+            false => match self.seats.forwarded(client.ip()) {
+                None => return busy("Too many requests of your address are being answered; try again soon"),
+                forwarded => forwarded,
+            },
+        };
+        let answers = forwarded
+            .as_ref()
+            .map_or(&self.seated.address.answers, Forwarded::answers);
+        if answers.is_full() {
+            return busy("Answers to your address have not been read yet; read them, or try again soon");
+        }
+        answers.count(pass(&self.router, request, client).await).await
+    }
+}
+
+fn busy(message: &'static str) -> Response {
+    dressed(ApiError::not_ready(message).into_response())
 }
 
 /// RFC 9112, 3.2: a request of HTTP/1.1 without a Host, or any with several, is refused; else we and a proxy before us could
@@ -143,9 +223,19 @@ fn is_host(text: &str) -> bool {
     text.is_empty() || (text.parse::<Authority>().is_ok() && !text.contains('@'))
 }
 
-async fn answer(router: Router, request: Request<Body>) -> axum::response::Response {
-    match router.oneshot(request).await {
+async fn pass(router: &Router, mut request: Request<Body>, client: SocketAddr) -> Response {
+    request.extensions_mut().insert(Peer(client));
+    match router.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    }
+}
+
+/// Runs `end` when it is dropped.
+struct AtEnd<F: Fn()>(F);
+
+impl<F: Fn()> Drop for AtEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }

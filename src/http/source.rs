@@ -17,7 +17,7 @@ use super::openapi::Parameter;
 use super::owned::{OwnedDomain, path_text, row_number};
 use super::paging::page_sized;
 use super::range::day_range;
-use super::records::RecordBody;
+use super::records::{RecordBody, listed_max};
 use super::reports::instant;
 use super::schema::Instant;
 use super::state::AppState;
@@ -114,7 +114,7 @@ pub(super) async fn show(
     parameters.finish()?;
     let found = state
         .store
-        .source_records(domain.id, address, range, before, count)
+        .source_records(domain.id, address, range, before, (count, listed_max(&state.config)))
         .await?;
     Ok(Json(detail(&found)?).into_response())
 }

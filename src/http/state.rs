@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
+use super::kept::KeptAnswers;
 use super::key_uses::KeyUses;
 use super::rate::{Rate, RateLimiter};
+use super::shares::Shares;
 use crate::clock::Clock;
 use crate::domains::Domains;
 use crate::health::Health;
@@ -21,22 +21,39 @@ pub struct HttpConfig {
     pub api_body_bytes_max: usize,
     /// An uploaded report or mail, or several in one form, bytes.
     pub upload_bytes_max: usize,
-    /// All uploads that are being received or stored, bytes; further ones wait.
+    /// What has come of all uploads that are being received or stored, bytes; a quarter of it for each account.
     pub uploads_in_flight_bytes_max: usize,
     /// Rows on a page if the client does not say.
     pub page_size_default: u32,
     /// Larger wishes are cut down to this.
     pub page_size_max: u32,
-    /// For each key; `None` is no limit.
+    /// The records of an answer, bytes: a list that is longer ends early, and says where it goes on.
+    pub page_bytes_max: usize,
+    /// For all keys of an account together; `None` is no limit.
     pub rate: Option<Rate>,
     /// From the last byte of the body to the first byte of the answer.
     pub answer_time_max: Duration,
     /// From the head of the request to the last byte of its body.
     pub body_time_max: Duration,
+    /// From one piece of the body to the next.
+    pub body_stall_time_max: Duration,
     /// How long a client that reads an export may stop reading.
     pub export_stall_time_max: Duration,
     /// Exports at the same time: each has thousands of rows in memory, and asks the database without a pause.
     pub exports_max: usize,
+    /// Of these for one account.
+    pub exports_per_account_max: usize,
+    /// Questions at the same time that may take long; fewer than there are connections to ask the database with.
+    pub queries_max: usize,
+    /// Of these for the scripts of one account, and as many for those of its people who are at the page.
+    pub queries_per_account_max: usize,
+    /// How long such a question, or a piece of an upload, waits for its turn; a question of somebody at the page, four times
+    /// as long.
+    pub wait_time_max: Duration,
+    /// Answers to one account that have not been read yet, bytes.
+    pub answers_per_account_bytes_max: usize,
+    /// Answers that one account has kept for the same request to come again, bytes; the oldest are forgotten first.
+    pub kept_answers_per_account_bytes_max: u64,
     /// Who may read `/metrics`.
     pub metrics: MetricsAccess,
 }
@@ -62,9 +79,8 @@ pub struct AppState {
     pub health: Health,
     pub config: Arc<HttpConfig>,
     pub(super) limiter: Arc<RateLimiter>,
-    /// In KiB.
-    pub(super) uploads: Arc<Semaphore>,
-    pub(super) exports: Arc<Semaphore>,
+    pub(super) shares: Arc<Shares>,
+    pub(super) kept: KeptAnswers,
     pub(super) key_uses: KeyUses,
 }
 
@@ -76,14 +92,22 @@ impl Default for HttpConfig {
             uploads_in_flight_bytes_max: 256 * 1024 * 1024,
             page_size_default: 20,
             page_size_max: 100,
+            page_bytes_max: 1024 * 1024,
             rate: Some(Rate {
                 per_second: 20,
                 burst: 200,
             }),
             answer_time_max: Duration::from_secs(60),
             body_time_max: Duration::from_secs(120),
+            body_stall_time_max: Duration::from_secs(20),
             export_stall_time_max: Duration::from_secs(60),
             exports_max: 8,
+            exports_per_account_max: 2,
+            queries_max: 6,
+            queries_per_account_max: 2,
+            wait_time_max: Duration::from_secs(5),
+            answers_per_account_bytes_max: 16 * 1024 * 1024,
+            kept_answers_per_account_bytes_max: 64 * 1024 * 1024,
             metrics: MetricsAccess::Loopback,
         }
     }
@@ -99,13 +123,11 @@ impl AppState {
         metrics: Metrics,
         config: HttpConfig,
     ) -> Self {
-        // At least one upload of full size must fit, else it would wait for ever.
-        let uploads_bytes = config.uploads_in_flight_bytes_max.max(config.upload_bytes_max);
         Self {
             limiter: Arc::new(RateLimiter::new(config.rate)),
-            uploads: Arc::new(Semaphore::new(kibibytes(uploads_bytes).min(u32::MAX as usize))),
+            shares: Arc::new(Shares::new(&config)),
+            kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
             key_uses: KeyUses::default(),
-            exports: Arc::new(Semaphore::new(config.exports_max)),
             config: Arc::new(config),
             store,
             intake,
@@ -120,9 +142,4 @@ impl AppState {
     pub fn with_health(self, health: Health) -> Self {
         Self { health, ..self }
     }
-}
-
-/// Bytes in KiB, rounded up.
-pub(super) fn kibibytes(bytes: usize) -> usize {
-    bytes.div_ceil(1024)
 }

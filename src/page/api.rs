@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt as _;
 
 use super::failures;
@@ -69,7 +70,8 @@ impl Api {
         path: String,
     ) -> impl Future<Output = Result<T, Failure>> + use<T> {
         let api = self.clone();
-        let asked = tokio::spawn(async move { api.get(&path).await });
+        // Dropped, it stops the question: nobody waits for the answer any more.
+        let asked = AbortOnDropHandle::new(tokio::spawn(async move { api.get(&path).await }));
         async move { asked.await.unwrap_or_else(|_| Err(Failure::fault("The API failed"))) }
     }
 

@@ -230,6 +230,7 @@ answers! {
         spf: Vec<Spf>,
         reasons: Vec<Reason>,
         raw: Vec<Raw>,
+        omitted: Option<Omitted>,
     }
     Dkim {
         domain: Option<String>,
@@ -267,6 +268,15 @@ answers! {
     TakenAside { kind: String, reason: String, detail: String, leaf: String, policy_domain: Option<String> }
     DomainNames { domains: Vec<DomainKey> }
     DomainKey { id: String, name: String }
+}
+
+/// How many more results a record has than are listed.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct Omitted {
+    pub dkim: u64,
+    pub spf: u64,
+    pub reasons: u64,
+    pub raw: u64,
 }
 
 /// A record behind a source, with its report.

@@ -38,6 +38,8 @@ pub(super) enum Follow {
     More { pages_max: u64 },
     /// By the text of `next`, given as `before`.
     Next,
+    /// By the text of `pagination.next`, given as `after`.
+    After,
 }
 
 /// What to ask for next.
@@ -45,6 +47,7 @@ pub(super) enum Follow {
 enum Place {
     Page(u64),
     Before(String),
+    After(String),
 }
 
 /// The whole table of the API's answer at `path` as a file to be saved.
@@ -125,6 +128,7 @@ async fn page(api: &Api, path: &str, table: Table, place: &Place) -> Result<(Vec
         Place::Page(1) => String::new(),
         Place::Page(number) => format!("&page={number}"),
         Place::Before(place) => format!("&before={}", super::parts::query_escaped(place)),
+        Place::After(place) => format!("&after={}", super::parts::query_escaped(place)),
     };
     let answer: Value = api.get(&format!("{path}{joint}per_page={ROWS_AT_ONCE}{asked}")).await?;
     let rows = answer
@@ -142,7 +146,7 @@ async fn page(api: &Api, path: &str, table: Table, place: &Place) -> Result<(Vec
 fn behind(answer: &Value, follow: Follow, place: &Place, is_empty: bool) -> Result<Option<Place>, Failure> {
     let number = match place {
         Place::Page(number) => *number,
-        Place::Before(_) => 1,
+        Place::Before(_) | Place::After(_) => 1,
     };
     let next_page = |goes_on: bool| (goes_on && !is_empty).then_some(Place::Page(number + 1));
     match follow {
@@ -155,11 +159,16 @@ fn behind(answer: &Value, follow: Follow, place: &Place, is_empty: bool) -> Resu
             let more = answer.get("more").and_then(Value::as_bool);
             Ok(next_page(more.ok_or_else(|| renamed("more"))? && number < pages_max))
         }
-        Follow::Next => match answer.get("next") {
-            Some(Value::String(next)) => Ok(Some(Place::Before(next.clone()))),
-            Some(Value::Null) => Ok(None),
-            _ => Err(renamed("next")),
-        },
+        Follow::Next => next(answer.get("next"), Place::Before),
+        Follow::After => next(answer.pointer("/pagination/next"), Place::After),
+    }
+}
+
+fn next(text: Option<&Value>, place: fn(String) -> Place) -> Result<Option<Place>, Failure> {
+    match text {
+        Some(Value::String(next)) => Ok(Some(place(next.clone()))),
+        Some(Value::Null) => Ok(None),
+        _ => Err(renamed("next")),
     }
 }
 

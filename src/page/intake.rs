@@ -226,7 +226,7 @@ pub(super) async fn quarantine_csv(visitor: Visitor, Query(asked): Query<KindAsk
             ("origin", "/origin"),
             ("bytes", "/size_bytes"),
         ],
-        follow: Follow::Pages,
+        follow: Follow::After,
     };
     let name = export::file_name(&["not-counted", kind], &export::today(visitor.now));
     export::csv(

@@ -187,7 +187,7 @@ pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) 
             ("status", "/status"),
             ("held_because", "/held_because"),
         ],
-        follow: Follow::Pages,
+        follow: Follow::After,
     };
     download(&visitor, &id, &asked, path, table, "reports").await
 }
@@ -373,6 +373,7 @@ fn records(id: &str, records: &[Record]) -> Markup {
 
 /// All cells of a record but the first.
 pub(super) fn record_cells(record: &Record) -> Markup {
+    let omitted = record.omitted.unwrap_or_default();
     html! {
         td .num data-label="Messages" { (grouped(record.count)) }
         td data-label="Result" {
@@ -386,8 +387,16 @@ pub(super) fn record_cells(record: &Record) -> Markup {
             }
             @if let Some(to) = &record.envelope_to { div .small.muted { "to " (hostile(to)) } }
         }
-        td data-label="DKIM" { (aligned(record.dkim_aligned)) @for dkim in &record.dkim { (dkim_result(dkim)) } }
-        td data-label="SPF" { (aligned(record.spf_aligned)) @for spf in &record.spf { (spf_result(spf)) } }
+        td data-label="DKIM" {
+            (aligned(record.dkim_aligned))
+            @for dkim in &record.dkim { (dkim_result(dkim)) }
+            (more(omitted.dkim))
+        }
+        td data-label="SPF" {
+            (aligned(record.spf_aligned))
+            @for spf in &record.spf { (spf_result(spf)) }
+            (more(omitted.spf))
+        }
         td data-label="Disposition" {
             @if matches!(record.disposition.as_str(), "none" | "pass") { "delivered" } @else { (hostile(&record.disposition)) }
             @for reason in &record.reasons {
@@ -396,9 +405,16 @@ pub(super) fn record_cells(record: &Record) -> Markup {
                     @if let Some(comment) = &reason.comment { ": " (hostile(comment)) }
                 }
             }
+            (more(omitted.reasons))
             @for raw in &record.raw { div .small.muted { (raw.field) ": " (hostile(&raw.text)) } }
+            (more(omitted.raw))
         }
     }
+}
+
+/// Stands for results that are not listed.
+fn more(omitted: u64) -> Markup {
+    html! { @if omitted > 0 { div .small.muted { "and " (grouped(omitted)) " more: the domain's export has all" } } }
 }
 
 fn dkim_result(dkim: &Dkim) -> Markup {
@@ -445,8 +461,11 @@ pub(super) async fn records_csv(
             ("dkim", "/dkim"),
             ("spf", "/spf"),
             ("reasons", "/reasons"),
+            ("omitted_dkim", "/omitted/dkim"),
+            ("omitted_spf", "/omitted/spf"),
+            ("omitted_reasons", "/omitted/reasons"),
         ],
-        follow: Follow::Pages,
+        follow: Follow::After,
     };
     let report: ReportDetail = visitor.api.get(&format!("{path}?per_page=1")).await?;
     if !report.report.records_kept {

@@ -385,6 +385,9 @@ pub(super) async fn records_csv(
             ("dkim", "/dkim"),
             ("spf", "/spf"),
             ("reasons", "/reasons"),
+            ("omitted_dkim", "/omitted/dkim"),
+            ("omitted_spf", "/omitted/spf"),
+            ("omitted_reasons", "/omitted/reasons"),
         ],
         follow: Follow::Next,
     };

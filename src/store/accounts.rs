@@ -36,7 +36,7 @@ impl Store {
 
     /// The tenant of that name.
     pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        let mut conn = self.read().await?;
+        let mut conn = self.read_urgent().await?;
         let row = Conn(&mut conn)
             .first(sql!("account_by_name"), Args::default().text(name))
             .await?;
@@ -45,7 +45,7 @@ impl Store {
 
     /// The tenant.
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        let mut conn = self.read().await?;
+        let mut conn = self.read_urgent().await?;
         let row = Conn(&mut conn)
             .first(sql!("account_by_id"), Args::default().int(id.0))
             .await?;
@@ -85,7 +85,7 @@ impl Store {
 
     /// The key with this hash. Revoked ones are found too: look at `revoked_at`.
     pub async fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        let mut conn = self.read().await?;
+        let mut conn = self.read_urgent().await?;
         let row = Conn(&mut conn)
             .first(sql!("key_by_hash"), Args::default().blob(hash))
             .await?;

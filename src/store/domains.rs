@@ -89,7 +89,7 @@ impl Store {
 
     /// The rows of this name in all accounts, oldest first.
     pub async fn domains_of_name(&self, name: &DomainName) -> Result<Vec<Domain>, StoreError> {
-        let mut conn = self.read().await?;
+        let mut conn = self.read_urgent().await?;
         let rows = Conn(&mut conn)
             .all(sql!("domains_of_name"), Args::default().text(name.as_str()))
             .await?;
@@ -97,7 +97,7 @@ impl Store {
     }
 
     async fn one_domain(&self, sql: &'static str, args: Args) -> Result<Option<Domain>, StoreError> {
-        let mut conn = self.read().await?;
+        let mut conn = self.read_urgent().await?;
         let row = Conn(&mut conn).first(sql, args).await?;
         row.as_ref().map(domain).transpose()
     }

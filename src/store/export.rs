@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use tokio::sync::mpsc;
 
 use crate::report::DayRange;
@@ -9,17 +10,21 @@ use crate::report::DayRange;
 use super::db::{Args, Conn};
 use super::reports::summary;
 use super::sql::sql;
-use super::{DomainId, ExportedRecord, ReportSummary, Store, StoreError, records};
+use super::{DomainId, ExportedRecord, ReportSummary, Store, StoreError, listed, records};
 
 /// Reports looked up, and records read, at a time.
 const REPORTS_AT_ONCE: i64 = 256;
-const RECORDS_AT_ONCE: usize = 4 * records::ROW_RECORDS;
+const RECORDS_AT_ONCE: usize = records::ROW_RECORDS;
+/// Records whose evidence is looked up at a time, and about the bytes of a piece where it is written; a record more is
+/// still in it.
+const LOOKED_UP_AT_ONCE: usize = 16;
+const PIECE_BYTES: usize = 512 * 1024;
 /// Pieces that wait for the receiver.
 const PIECES: usize = 2;
 
 impl Store {
     /// Every record of the counted reports whose window begins in the range, oldest first, in pieces of at most a few
-    /// thousand. A report whose records retention has dropped has one entry, without a record. A slow receiver makes the reader wait, not memory grow; dropping it ends the walk. No connection is
+    /// thousand, and of about as many bytes as fit. A report whose records retention has dropped has one entry, without a record. A slow receiver makes the reader wait, not memory grow; dropping it ends the walk. No connection is
     /// held between pieces, so an export takes nothing from the other readers while it waits.
     pub fn export(&self, domain: DomainId, range: DayRange) -> mpsc::Receiver<Result<Vec<ExportedRecord>, StoreError>> {
         let (sender, receiver) = mpsc::channel(PIECES);
@@ -52,17 +57,14 @@ impl Store {
             let reports = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
             let Some(last) = reports.last() else { return Ok(()) };
             (begin, no) = (last.window.begin, last.no.0);
-            let mut piece = Vec::new();
+            let mut piece = Piece::default();
             for report in reports {
-                if self
-                    .walk_report(domain, Arc::new(report), &mut piece, sender)
-                    .await?
-                    .is_none()
-                {
+                let sent = self.walk_report(domain, Arc::new(report), &mut piece, sender).await?;
+                if sent.is_none() {
                     return Ok(());
                 }
             }
-            if !piece.is_empty() && sender.send(Ok(piece)).await.is_err() {
+            if piece.send(sender).await.is_none() {
                 return Ok(());
             }
         }
@@ -73,7 +75,7 @@ impl Store {
         &self,
         domain: DomainId,
         report: Arc<ReportSummary>,
-        piece: &mut Vec<ExportedRecord>,
+        piece: &mut Piece,
         sender: &mpsc::Sender<Result<Vec<ExportedRecord>, StoreError>>,
     ) -> Result<Option<()>, StoreError> {
         if !report.records_kept {
@@ -83,22 +85,61 @@ impl Store {
         let mut from = 0;
         while from < report.records {
             let mut conn = self.read().await?;
-            let mut reader = Conn(&mut conn);
-            let page = records::page(&mut reader, domain, report.no, from, RECORDS_AT_ONCE).await?;
-            let records = records::with_evidence(&mut reader, domain, &page).await?;
-            drop(conn);
-            if records.is_empty() {
+            let page = records::page(&mut Conn(&mut conn), domain, report.no, from, RECORDS_AT_ONCE).await?;
+            if page.is_empty() {
                 break;
             }
-            from += records.len() as u64;
-            piece.extend(records.into_iter().map(|record| ExportedRecord {
-                report: Arc::clone(&report),
-                record: Some(record),
-            }));
-            if piece.len() >= RECORDS_AT_ONCE && sender.send(Ok(std::mem::take(piece))).await.is_err() {
+            let mut known = HashMap::new();
+            for few in page.chunks(LOOKED_UP_AT_ONCE) {
+                records::look_up(&mut Conn(&mut conn), domain, few, &mut known).await?;
+                for record in few {
+                    let evidence = known
+                        .get(&record.evidence)
+                        .ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
+                    let (report, record) = (Arc::clone(&report), Some(record.stored(evidence)));
+                    piece.push(ExportedRecord { report, record });
+                }
+                from += few.len() as u64;
+                if piece.is_full() {
+                    break;
+                }
+            }
+            drop(conn);
+            if piece.is_full() && piece.send(sender).await.is_none() {
                 return Ok(None);
             }
         }
         Ok(Some(()))
+    }
+}
+
+/// Records that are sent together.
+#[derive(Default)]
+struct Piece {
+    records: Vec<ExportedRecord>,
+    /// About what they take where they are written.
+    bytes: usize,
+}
+
+impl Piece {
+    fn push(&mut self, exported: ExportedRecord) {
+        self.bytes += exported
+            .record
+            .as_ref()
+            .map_or(0, |record| listed::size(&record.evidence));
+        self.records.push(exported);
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= RECORDS_AT_ONCE || self.bytes >= PIECE_BYTES
+    }
+
+    /// `None` if the receiver has gone.
+    async fn send(&mut self, sender: &mpsc::Sender<Result<Vec<ExportedRecord>, StoreError>>) -> Option<()> {
+        let Self { records, .. } = std::mem::take(self);
+        if records.is_empty() {
+            return Some(());
+        }
+        sender.send(Ok(records)).await.ok()
     }
 }

@@ -21,6 +21,7 @@ mod facets;
 mod figures;
 mod ips;
 mod leases;
+mod listed;
 mod log;
 mod mailboxes;
 mod memory;
@@ -28,6 +29,7 @@ mod message;
 mod moving;
 mod network;
 mod overview;
+mod patience;
 mod postgres;
 mod provenance;
 mod records;
@@ -52,7 +54,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgDatabaseError, PgPool};
+use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
 pub use checks::{
@@ -67,14 +69,17 @@ pub use facets::{Reporter, Signature};
 pub use figures::{Sender, SourceOrder, SourceQuery};
 pub use ips::IpAddress;
 pub use leases::Lease;
+pub use listed::{ListedMax, ListedRecord, Omitted};
 pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use message::{NewMessage, NewReport};
 pub use network::{Network, NetworkError};
 pub use overview::{DomainFigures, Latest};
+pub use patience::Patience;
 pub use postgres::Connections;
 pub use provenance::{NOT_CONFIGURED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
-pub use requests::{Begun, Memory as RequestMemory, RequestName};
+pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
+pub use sessions::SESSIONS_PER_KEY_MAX;
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 use sql::sql;
@@ -105,6 +110,9 @@ pub enum StoreError {
         row: String,
         what: String,
     },
+    /// Whoever asked does not want the answer any more ([`Patience`]).
+    #[error("the question was stopped: its answer was not wanted any more")]
+    GivenUp,
     /// Anything else: a fault of this program.
     #[error("database error: {0}")]
     Other(#[source] Fault),
@@ -137,6 +145,9 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) {
+            return Self::GivenUp;
+        }
         let transient =
             matches!(&error, rusqlite::Error::SqliteFailure(code, _) if sqlite::is_transient(code.extended_code));
         Self::of(error, transient)
@@ -253,8 +264,11 @@ pub struct Store {
 #[derive(Debug, Clone)]
 enum Readers {
     Sqlite(sqlite::Readers),
-    Postgres(PgPool, Layout),
+    Postgres(postgres::Pools, Layout),
 }
+
+/// Connections that read for look-ups alone.
+const READERS_URGENT: usize = 2;
 
 impl Store {
     /// Opens a database, and creates its tables or brings them up to date. The folder of a file, or the database on a
@@ -289,15 +303,16 @@ impl Store {
                 let server = postgres::Server::of(&url, connections)?;
                 let mut conn = server.writer().await?;
                 server.migrate(&mut conn).await?;
-                let pool = server.readers();
-                let mut link = server.link(conn, pool.clone(), Layout::Together);
+                let pools = server.readers();
+                let apart = pools.all.clone();
+                let mut link = server.link(conn, apart.clone(), Layout::Together);
                 let layout = distribute::layout(&mut db::Conn(&mut link)).await?;
                 if layout == Layout::ByDomain {
                     distribute::spread_new(&mut db::Conn(&mut link)).await?;
                 }
                 link.lies(layout);
-                let readers = Readers::Postgres(pool.clone(), layout);
-                (write::Source::Postgres(Box::new(server), pool, layout), link, readers)
+                let readers = Readers::Postgres(pools, layout);
+                (write::Source::Postgres(Box::new(server), apart, layout), link, readers)
             }
         };
         let store = Self {
@@ -327,7 +342,7 @@ impl Store {
 
     /// Is the database there?
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let mut conn = self.read().await?;
+        let mut conn = self.read_urgent().await?;
         db::Conn(&mut conn)
             .first(sql!("counter_read"), Args::default().text("report"))
             .await?;
@@ -341,7 +356,7 @@ impl Store {
         self.writers.stop().await;
         match &self.readers {
             Readers::Sqlite(readers) => readers.close().await,
-            Readers::Postgres(pool, _) => pool.close().await,
+            Readers::Postgres(readers, _) => readers.close().await,
         }
         self.writers.close().await;
     }
@@ -358,7 +373,23 @@ impl Store {
         tokio::task::coop::consume_budget().await;
         Ok(match &self.readers {
             Readers::Sqlite(readers) => Link::SqliteReader(readers.lend().await?),
-            Readers::Postgres(pool, layout) => Link::PostgresReader(pool.acquire().await?, *layout),
+            Readers::Postgres(readers, layout) => Link::PostgresReader(readers.all.acquire().await?.into(), *layout),
+        })
+    }
+
+    /// As [`Self::read`], for a look-up that mail, readiness or a session waits for: [`READERS_URGENT`] connections are
+    /// for these alone, so that no long question keeps them waiting.
+    async fn read_urgent(&self) -> Result<Link, StoreError> {
+        tokio::task::coop::consume_budget().await;
+        Ok(match &self.readers {
+            Readers::Sqlite(readers) => Link::SqliteReader(readers.lend_urgent().await?),
+            Readers::Postgres(readers, layout) => {
+                let conn = match readers.all.try_acquire() {
+                    Some(conn) => conn,
+                    None => readers.urgent.acquire().await?,
+                };
+                Link::PostgresReader(conn.into(), *layout)
+            }
         })
     }
 

@@ -1,14 +1,16 @@
 //! What is PostgreSQL's own: how it is reached, what its faults mean, and locks between writers on several nodes.
 
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Postgres, Row as _};
 
-use super::StoreError;
-use super::db::{Layout, Link, Lock};
+use super::db::{Layout, Link};
+use super::{READERS_URGENT, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -44,6 +46,8 @@ const READER_MAX: Duration = Duration::from_secs(3);
 
 /// Each statement sees what was committed before it, so that what is read behind a lock is what its last holder left.
 pub(super) const BEGIN: &str = "begin isolation level read committed";
+/// The server looks once a second whether whoever asked is still there: else it would go on with what nobody waits for.
+const LOOKS_WHO_IS_THERE: &str = "set client_connection_check_interval = '1s'";
 pub(super) const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
 /// Locks domain rows, in the order of their numbers: whoever holds several waits for no one who waits for them.
 pub(super) const HOLD: &str = "select domain_id from domains where domain_id in (values ($1)) \
@@ -182,11 +186,78 @@ impl Server {
     }
 
     /// The connections that read.
-    pub fn readers(&self) -> PgPool {
-        PgPoolOptions::new()
-            .max_connections(self.connections.readers)
-            .acquire_timeout(READER_MAX)
-            .connect_lazy_with(self.options.clone())
+    pub fn readers(&self) -> Pools {
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(READER_MAX)
+                .after_connect(|conn, _| {
+                    Box::pin(async move {
+                        // A server on a system that cannot tell refuses this, and works on for nobody.
+                        let _ = sqlx::query(LOOKS_WHO_IS_THERE).execute(conn).await;
+                        Ok(())
+                    })
+                })
+                .connect_lazy_with(self.options.clone())
+        };
+        let urgent = READERS_URGENT as u32;
+        Pools {
+            all: pool(self.connections.readers.saturating_sub(urgent).max(2)),
+            urgent: pool(urgent),
+        }
+    }
+}
+
+/// Connections that read.
+#[derive(Debug, Clone)]
+pub(super) struct Pools {
+    pub all: PgPool,
+    /// For what nobody else may keep waiting.
+    pub urgent: PgPool,
+}
+
+impl Pools {
+    /// Waits for those that are lent, and closes all.
+    pub async fn close(&self) {
+        self.all.close().await;
+        self.urgent.close().await;
+    }
+}
+
+/// A connection out of a pool. One that is dropped while the server still works on a question is closed: the server sees
+/// that (`client_connection_check_interval`), and the next user would have to wait for it.
+#[derive(Debug)]
+pub(super) struct Lent {
+    conn: PoolConnection<Postgres>,
+    /// The answer to a question is not there yet.
+    pub is_asking: bool,
+}
+
+impl From<PoolConnection<Postgres>> for Lent {
+    fn from(conn: PoolConnection<Postgres>) -> Self {
+        Self { conn, is_asking: false }
+    }
+}
+
+impl Deref for Lent {
+    type Target = PoolConnection<Postgres>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.conn
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.conn
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.is_asking {
+            self.conn.close_on_drop();
+        }
     }
 }
 
@@ -216,6 +287,19 @@ impl Settings {
         let timeout = &self.statement_timeout;
         (timeout != "0").then(|| format!("has statement_timeout = {timeout}: it would cut commits off, too"))
     }
+}
+
+/// What only one transaction may do at a time, where there are several writers. Held until the transaction ends.
+/// Whoever needs more than one of these and of [`super::db::Conn::hold`] takes them in this order: names, domains, messages
+/// set aside; and the counter of `domains_changed` after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Adding domains on sight.
+    Names,
+    /// Setting messages aside: many at a time, but nobody who takes some away.
+    SetAside,
+    /// Taking messages away that were set aside.
+    SetAsideAlone,
 }
 
 /// The first of the two numbers of an advisory lock: so that nobody else's are met.

@@ -36,6 +36,18 @@ pub(super) struct PackedRecord {
     pub evidence: i64,
 }
 
+impl PackedRecord {
+    /// With its evidence.
+    pub fn stored(&self, evidence: &Arc<Evidence>) -> StoredRecord {
+        StoredRecord {
+            source: self.source,
+            count: self.count,
+            verdict: self.verdict,
+            evidence: Arc::clone(evidence),
+        }
+    }
+}
+
 /// Packs the records of a row.
 pub(super) fn encode(records: impl ExactSizeIterator<Item = PackedRecord>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + records.len() * 12);
@@ -117,24 +129,26 @@ pub(super) async fn page(
     Ok(records)
 }
 
-/// Some records of a report about one address, in its order: behind the first `given`, at most `count`.
+/// Some records of a report about one address, in its order, with the number of each, from 0 on: behind the first `given`,
+/// at most `count`.
 pub(super) async fn about(
     conn: &mut Conn<'_>,
     domain: DomainId,
     no: ReportNo,
     address: Option<IpAddr>,
     (given, count): (u64, usize),
-) -> Result<Vec<PackedRecord>, StoreError> {
+) -> Result<Vec<(u64, PackedRecord)>, StoreError> {
     let mut records = Vec::new();
-    let mut nth = 0;
+    let (mut nth, mut number) = (0, 0);
     each_row(conn, domain, no, 0, usize::MAX, |bytes| {
         decode(bytes, |record| {
             if record.source == address {
                 if nth >= given && records.len() < count {
-                    records.push(record);
+                    records.push((number, record));
                 }
                 nth += 1;
             }
+            number += 1;
         })
     })
     .await?;
@@ -173,12 +187,7 @@ pub(super) async fn with_evidence(
         let evidence = known
             .get(&record.evidence)
             .ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
-        Ok(StoredRecord {
-            source: record.source,
-            count: record.count,
-            verdict: record.verdict,
-            evidence: Arc::clone(evidence),
-        })
+        Ok(record.stored(evidence))
     };
     records.iter().map(stored).collect()
 }

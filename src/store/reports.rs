@@ -14,33 +14,39 @@ use super::message::{DayFigures, Figures};
 use super::records::PackedRecord;
 use super::sql::sql;
 use super::{
-    Acceptance, DomainId, Original, Page, Provenance, ReportDetail, ReportFilter, ReportNo, ReportStanding,
-    ReportSummary, ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, records, trust,
+    Acceptance, Cut, DomainId, ListedMax, ListedRecord, Original, Page, Provenance, ReportDetail, ReportFilter,
+    ReportNo, ReportPlace, ReportStanding, ReportSummary, ResultFilter, Store, StoreError, StoredRecord, StoredWarning,
+    Totals, listed, records, trust,
 };
 
 impl Store {
-    /// A page of reports, counted ones unless the filter says otherwise, newest window first, and how many there are.
+    /// Some reports, counted ones unless the filter says otherwise, newest window first, and how many there are in all.
     pub async fn reports(
         &self,
         domain: DomainId,
         filter: &ReportFilter,
-        page: Page,
+        cut: impl Into<Cut<ReportPlace>>,
     ) -> Result<(Vec<ReportSummary>, u64), StoreError> {
+        let cut = cut.into();
         let acceptances = match filter.standing {
             ReportStanding::Counted => None,
             ReportStanding::Held => Some(Acceptance::HELD),
             ReportStanding::Discounted => Some(Acceptance::Discounted..=Acceptance::Discounted),
         };
         if let Some(acceptances) = acceptances {
-            return self.reports_by_acceptance(domain, filter, acceptances, page).await;
+            return self.reports_by_acceptance(domain, filter, acceptances, cut).await;
         }
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let args = || filtered(domain, filter);
-        let count = conn.first(sql!("report_count"), args()).await?;
+        let count = conn.first(sql!("report_count"), filtered(domain, filter)).await?;
         let total = count.map_or(Ok(0), |row| row.count(0))?;
-        let paged = args().int(page.per_page.into()).int(page.offset().cast_signed());
-        let rows = conn.all(sql!("report_list"), paged).await?;
+        let (count, before) = cut.window();
+        if before.cast_unsigned() >= total {
+            return Ok((Vec::new(), total));
+        }
+        let (args, no) = filtered_below(domain, filter, cut.place());
+        let args = args.int(count).int(before).int(no);
+        let rows = conn.all(sql!("report_list"), args).await?;
         Ok((rows.iter().map(summary).collect::<Result<_, _>>()?, total))
     }
 
@@ -100,6 +106,30 @@ impl Store {
         Ok((records::with_evidence(&mut conn, domain, &page).await?, total))
     }
 
+    /// Records of a report as they are listed, in its order: at most `count` behind the first `before`; and how many there
+    /// are in all.
+    pub async fn listed_records(
+        &self,
+        domain: DomainId,
+        no: ReportNo,
+        (before, count): (u64, u32),
+        most: ListedMax,
+    ) -> Result<(Vec<ListedRecord>, u64), StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let args = Args::default().int(domain.0).int(no.0);
+        let Some(row) = conn.first(sql!("report_by_no"), args).await? else {
+            return Ok((Vec::new(), 0));
+        };
+        let total = if summary(&row)?.records_kept { row.count(11)? } else { 0 };
+        if before >= total {
+            return Ok((Vec::new(), total));
+        }
+        let packed = records::page(&mut conn, domain, no, before, count as usize).await?;
+        let packed: Vec<_> = (before..).zip(packed).collect();
+        Ok((listed::listed(&mut conn, domain, &packed, most).await?, total))
+    }
+
     /// The bytes that a report came in, if they are still kept.
     pub async fn original(&self, domain: DomainId, no: ReportNo) -> Result<Option<Original>, StoreError> {
         let mut conn = self.read().await?;
@@ -117,10 +147,24 @@ impl Store {
 
 /// The arguments of the statements that list reports.
 pub(super) fn filtered(domain: DomainId, filter: &ReportFilter) -> Args {
+    filtered_before(domain, filter, filter.to.map_or(i64::MAX, Day::end))
+}
+
+/// As [`filtered`], for those below a place: the window begins before the third argument, or then if the report's number is
+/// below the one given here.
+pub(super) fn filtered_below(domain: DomainId, filter: &ReportFilter, place: Option<ReportPlace>) -> (Args, i64) {
+    // Below the end of the range, whatever its number.
+    let end = (filter.to.map_or(i64::MAX, Day::end), i64::MIN);
+    let place = place.map(|place| (place.begin, place.no.0));
+    let (begin, no) = place.unwrap_or(end).min(end);
+    (filtered_before(domain, filter, begin), no)
+}
+
+fn filtered_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
     Args::default()
         .int(domain.0)
         .int(filter.from.map_or(i64::MIN, Day::begin))
-        .int(filter.to.map_or(i64::MAX, Day::end))
+        .int(end)
         .text(&org_key(filter.org.as_deref().unwrap_or_default()))
         .int(filter.result.map_or(-1, ResultFilter::code))
 }

@@ -2,7 +2,7 @@
 
 use super::db::Args;
 use super::sql::sql;
-use super::{CLOCKS_DIFFER_MAX, KeyId, Millis, Store, StoreError};
+use super::{AccountId, CLOCKS_DIFFER_MAX, KeyId, Millis, Store, StoreError};
 
 /// A request that names itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub enum Begun {
     Differs,
 }
 
+/// What a remembered request takes beside its answer, bytes.
+pub const KEPT_REQUEST_BYTES: u64 = 256;
 /// Requests that are forgotten in one transaction.
 const PURGED_AT_ONCE: i64 = 1_000;
 /// From the instant before which requests are forgotten to the one after which they began under a clock that was ahead.
@@ -96,6 +98,33 @@ impl Store {
     /// Lets the next one run it: what `owner` began has no answer worth keeping. False if it was taken over meanwhile.
     pub async fn forget_request(&self, name: &RequestName, owner: &[u8; 16]) -> Result<bool, StoreError> {
         self.change(sql!("request_forget"), named(name).blob(owner)).await
+    }
+
+    /// Forgets the oldest answers of an account if all that it has kept is more than `bytes_max`, until it is at most half
+    /// of that: so that this is seldom done. Gives the bytes that it has then.
+    pub async fn trim_requests(&self, account: AccountId, bytes_max: u64) -> Result<u64, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        let mut enough = bytes_max;
+        loop {
+            let args = Args::default().int(account.0);
+            let kept = conn.first(sql!("requests_kept"), args).await?;
+            let (requests, bytes) =
+                kept.map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.count(0)?, row.count(1)?)))?;
+            let bytes = bytes.saturating_add(requests.saturating_mul(KEPT_REQUEST_BYTES));
+            if bytes <= enough {
+                write.commit().await?;
+                return Ok(bytes);
+            }
+            enough = bytes_max / 2;
+            let oldest = i64::try_from(requests.div_ceil(2)).unwrap_or(i64::MAX);
+            let args = Args::default().int(account.0).int(oldest);
+            if conn.run(sql!("requests_drop_oldest"), args).await? == 0 {
+                // All that are left are being answered.
+                write.commit().await?;
+                return Ok(bytes);
+            }
+        }
     }
 
     /// Forgets the requests from before an instant, and those of the far future, which began under a clock that was ahead.

@@ -115,8 +115,8 @@ impl Store {
             }
             Location::Server(url) => {
                 let server = postgres::Server::of(url, Connections::default())?;
-                let conn = server.readers().acquire().await?;
-                (Link::PostgresReader(conn, Layout::Together), postgres::version())
+                let conn = server.readers().all.acquire().await?;
+                (Link::PostgresReader(conn.into(), Layout::Together), postgres::version())
             }
         };
         let mut conn = Conn(&mut link);

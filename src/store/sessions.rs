@@ -5,8 +5,11 @@ use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{ApiKey, CLOCKS_DIFFER_MAX, Millis, Store, StoreError};
 
+/// Sessions that a key has at once: whoever signs in once more ends the oldest.
+pub const SESSIONS_PER_KEY_MAX: i64 = 50;
+
 impl Store {
-    /// Keeps a session of a key until `until`, and forgets those that have run out. False, with nothing kept, if the key
+    /// Keeps a session of a key until `until`, and forgets those that have run out, and the oldest of a key that has too many. False, with nothing kept, if the key
     /// was rotated or revoked since it was looked up.
     pub async fn add_session(
         &self,
@@ -28,6 +31,8 @@ impl Store {
         }
         let args = Args::default().int(now).int(until.saturating_add(CLOCKS_DIFFER_MAX));
         conn.run(sql!("sessions_purge"), args).await?;
+        let args = Args::default().int(key.id.0).int(SESSIONS_PER_KEY_MAX - 1);
+        conn.run(sql!("sessions_of_key_trim"), args).await?;
         let args = Args::default().blob(hash).int(key.id.0).int(now).int(until);
         conn.run(sql!("session_add"), args).await?;
         write.commit().await?;
@@ -37,7 +42,7 @@ impl Store {
     /// The key of a session that has not run out; it may be revoked: look at `revoked_at`. A session that began in the future,
     /// under a clock that was ahead, is none.
     pub async fn session_key(&self, hash: &[u8; 32], now: Millis) -> Result<Option<ApiKey>, StoreError> {
-        let mut conn = self.read().await?;
+        let mut conn = self.read_urgent().await?;
         let args = Args::default().blob(hash).int(now);
         let args = args.int(now.saturating_add(CLOCKS_DIFFER_MAX));
         let row = Conn(&mut conn).first(sql!("session_key"), args).await?;

@@ -2,19 +2,20 @@
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{AccountId, Domain, DomainId, Page, Provenance, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
+use super::{AccountId, Cut, Domain, DomainId, Provenance, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
 
 /// Domains that are noted in one transaction.
 const CLAIMED_AT_ONCE: usize = 1_000;
 
 impl Store {
-    /// Messages set aside, newest first, and how many there are. Without `account` those of all (operator).
+    /// Some messages set aside, newest first, and how many there are in all. Without `account` those of all (operator).
     pub async fn set_aside(
         &self,
         account: Option<AccountId>,
         kind: Option<SetAsideKind>,
-        page: Page,
+        cut: impl Into<Cut<SetAsideId>>,
     ) -> Result<(Vec<SetAside>, u64), StoreError> {
+        let cut = cut.into();
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         // An account's questions have statements of their own: one that says "any account" reads those of all.
@@ -30,13 +31,16 @@ impl Store {
         };
         let count = conn.first(count, filter()).await?;
         let total = count.map_or(Ok(0), |row| row.count(0))?;
-        let args = filter().int(page.per_page.into()).int(page.offset().cast_signed());
-        let rows = conn.all(list, args).await?;
-        Ok((rows.iter().map(set_aside).collect::<Result<_, _>>()?, total))
+        listed(&mut conn, list, filter(), cut, total).await
     }
 
-    /// Mail to the domain that is no report, newest first, and how much there is.
-    pub async fn inbound(&self, domain: &Domain, page: Page) -> Result<(Vec<SetAside>, u64), StoreError> {
+    /// Some mail to the domain that is no report, newest first, and how much there is in all.
+    pub async fn inbound(
+        &self,
+        domain: &Domain,
+        cut: impl Into<Cut<SetAsideId>>,
+    ) -> Result<(Vec<SetAside>, u64), StoreError> {
+        let cut = cut.into();
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let of_domain = || {
@@ -45,9 +49,7 @@ impl Store {
         };
         let count = conn.first(sql!("set_aside_inbound_count"), of_domain()).await?;
         let total = count.map_or(Ok(0), |row| row.count(0))?;
-        let args = of_domain().int(page.per_page.into()).int(page.offset().cast_signed());
-        let rows = conn.all(sql!("set_aside_inbound"), args).await?;
-        Ok((rows.iter().map(set_aside).collect::<Result<_, _>>()?, total))
+        listed(&mut conn, sql!("set_aside_inbound"), of_domain(), cut, total).await
     }
 
     /// One message set aside.
@@ -150,6 +152,23 @@ impl Store {
             .await?;
         rows.iter().map(|row| row.text(0)).collect()
     }
+}
+
+/// The rows of a list of `total` that a statement gives, which has the cut behind its filter.
+async fn listed(
+    conn: &mut Conn<'_>,
+    sql: &'static str,
+    filter: Args,
+    cut: Cut<SetAsideId>,
+    total: u64,
+) -> Result<(Vec<SetAside>, u64), StoreError> {
+    let (count, before) = cut.window();
+    if before.cast_unsigned() >= total {
+        return Ok((Vec::new(), total));
+    }
+    let place = cut.place().map_or(i64::MAX, |id| id.0);
+    let rows = conn.all(sql, filter.int(count).int(before).int(place)).await?;
+    Ok((rows.iter().map(set_aside).collect::<Result<_, _>>()?, total))
 }
 
 pub(super) fn set_aside(row: &Row) -> Result<SetAside, StoreError> {

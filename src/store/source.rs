@@ -9,7 +9,10 @@ use crate::report::{Day, DayRange, SPREAD_DAYS_MAX, Spread};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{DomainId, ReportNo, ReportSummary, Source, Store, StoreError, StoredRecord, Totals, records, reports};
+use super::{
+    DomainId, ListedMax, ListedRecord, ReportNo, ReportSummary, Source, Store, StoreError, Totals, listed, records,
+    reports,
+};
 
 /// Reports looked up at a time, looked through for one answer, and the records in them.
 const REPORTS_AT_ONCE: i64 = 256;
@@ -20,7 +23,7 @@ const RECORDS_MAX: u64 = 250_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourcesRecord {
     pub report: Arc<ReportSummary>,
-    pub record: StoredRecord,
+    pub record: ListedRecord,
 }
 
 /// What one address sent in a range of days.
@@ -58,7 +61,7 @@ impl Store {
         address: Option<IpAddr>,
         range: DayRange,
         before: Option<SourcePlace>,
-        count: usize,
+        (count, most): (usize, ListedMax),
     ) -> Result<SourceRecords, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
@@ -79,7 +82,7 @@ impl Store {
             no: ReportNo(i64::MAX),
             given: 0,
         });
-        let (mut reports, mut records) = (0, 0);
+        let (mut reports, mut records, mut most) = (0, 0, most);
         loop {
             let args = Args::default()
                 .int(domain.0)
@@ -98,7 +101,7 @@ impl Store {
                     found.without_records += 1;
                 } else if may_hold {
                     let is_first = reports == 0;
-                    let enough = found.records.len() >= count || reports >= REPORTS_MAX;
+                    let enough = found.records.len() >= count || reports >= REPORTS_MAX || most.bytes == 0;
                     if enough || (!is_first && records + report.records > RECORDS_MAX) {
                         found.next = Some(place);
                         return Ok(found);
@@ -107,8 +110,11 @@ impl Store {
                     records += report.records;
                     let given = if place.no == report.no { place.given } else { 0 };
                     let wanted = count.saturating_sub(found.records.len());
-                    let (of_report, more) = records_of(&mut conn, domain, report.no, address, (given, wanted)).await?;
+                    let part = (given, wanted, most);
+                    let (of_report, more) = records_of(&mut conn, domain, report.no, address, part).await?;
                     let now_given = given + of_report.len() as u64;
+                    let bytes: usize = of_report.iter().map(|one| listed::size(&one.record.evidence)).sum();
+                    most.bytes = most.bytes.saturating_sub(bytes);
                     found.records.extend(of_report.into_iter().map(|record| SourcesRecord {
                         report: Arc::clone(&report),
                         record,
@@ -141,12 +147,14 @@ async fn records_of(
     domain: DomainId,
     no: ReportNo,
     address: Option<IpAddr>,
-    (given, wanted): (u64, usize),
-) -> Result<(Vec<StoredRecord>, bool), StoreError> {
+    (given, wanted, most): (u64, usize, ListedMax),
+) -> Result<(Vec<ListedRecord>, bool), StoreError> {
     let mut about = records::about(conn, domain, no, address, (given, wanted.saturating_add(1))).await?;
-    let more = about.len() > wanted;
+    let found = about.len();
     about.truncate(wanted);
-    Ok((records::with_evidence(conn, domain, &about).await?, more))
+    let listed = listed::listed(conn, domain, &about, most).await?;
+    let more = listed.len() < found;
+    Ok((listed, more))
 }
 
 /// The figures of one address, and on which days it sent.

@@ -27,11 +27,9 @@ mod tests {
         "ip_list",
         "record_rows_any",
         "report_total",
-        "sessions_of_key_remove",
         "sessions_purge",
         "set_aside_count",
         "set_aside_counts",
-        "set_aside_list",
         "set_aside_message_all",
     ];
 

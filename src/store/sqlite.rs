@@ -18,7 +18,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::StoreError;
+use super::patience::{self, Stoppable};
+use super::{READERS_URGENT, StoreError};
 
 /// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
 const TRANSIENT: [i32; 6] = [5, 6, 8, 10, 13, 14];
@@ -182,6 +183,7 @@ impl File {
         Readers {
             file: self.clone(),
             permits: Arc::new(Semaphore::new(READERS)),
+            urgent: Arc::new(Semaphore::new(READERS_URGENT)),
             idle: Arc::default(),
         }
     }
@@ -195,6 +197,8 @@ const STARTING_AT_ONCE_MAX: usize = 16;
 pub(super) struct Readers {
     file: File,
     permits: Arc<Semaphore>,
+    /// For what nobody else may keep waiting.
+    urgent: Arc<Semaphore>,
     idle: Arc<Idle>,
 }
 
@@ -204,13 +208,27 @@ impl Readers {
     /// A connection, to be given back by dropping it; waits for one.
     pub async fn lend(&self) -> Result<Lent, StoreError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|closed| StoreError::Unavailable(closed.into()))?;
+        self.lend_by(permit.map_err(|closed| StoreError::Unavailable(closed.into()))?)
+    }
+
+    /// As [`Self::lend`], for a short question: beside the others there are [`READERS_URGENT`] for these alone.
+    pub async fn lend_urgent(&self) -> Result<Lent, StoreError> {
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => Ok(permit),
+            Err(_) => Arc::clone(&self.urgent).acquire_owned().await,
+        };
+        self.lend_by(permit.map_err(|closed| StoreError::Unavailable(closed.into()))?)
+    }
+
+    fn lend_by(&self, permit: OwnedSemaphorePermit) -> Result<Lent, StoreError> {
+        patience::look()?;
         let idle = locked(&self.idle).pop();
         let conn = match idle {
             Some(conn) => conn,
             None => self.file.reader()?,
         };
         Ok(Lent {
+            stoppable: Stoppable::of(&conn),
             conn: Some(conn),
             back_to: Arc::clone(&self.idle),
             _permit: permit,
@@ -228,6 +246,9 @@ impl Readers {
         if let Ok(_all) = self.permits.acquire_many(READERS as u32).await {
             self.permits.close();
         }
+        if let Ok(_all) = self.urgent.acquire_many(READERS_URGENT as u32).await {
+            self.urgent.close();
+        }
         locked(&self.idle).clear();
     }
 }
@@ -237,6 +258,8 @@ impl Readers {
 pub(super) struct Lent {
     /// Taken out when it is dropped.
     conn: Option<Connection>,
+    /// Taken out before the connection is given back.
+    stoppable: Option<Stoppable>,
     back_to: Arc<Idle>,
     _permit: OwnedSemaphorePermit,
 }
@@ -259,6 +282,7 @@ const LENT: &str = "only dropping takes it out";
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        drop(self.stoppable.take());
         // One that is still in a transaction would see a past state ever after: it is closed instead.
         if let Some(conn) = self.conn.take().filter(Connection::is_autocommit) {
             locked(&self.back_to).push(conn);
@@ -300,6 +324,27 @@ mod tests {
         assert_eq!(mode, "wal");
         let reader = file.reader().unwrap();
         assert!(reader.execute("delete from counters", []).is_err(), "readers only read");
+    }
+
+    /// Mail and readiness wait for no long question.
+    #[tokio::test]
+    async fn a_look_up_finds_a_reader_when_all_are_at_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = super::File::of(folder.path().join("t.sqlite"));
+        file.migrate().await.unwrap();
+        let readers = file.readers();
+        let mut at_work = Vec::new();
+        for _ in 0..super::READERS {
+            at_work.push(readers.lend().await.unwrap());
+        }
+        assert!(readers.permits.try_acquire().is_err());
+        for _ in 0..3 {
+            let urgent = readers.lend_urgent().await.unwrap();
+            assert!(urgent.query_row("select 1", [], |_| Ok(())).is_ok());
+        }
+        drop(at_work);
+        readers.close().await;
+        assert!(readers.lend_urgent().await.is_err());
     }
 
     /// Else its next user would see the past.

@@ -14,7 +14,8 @@ use crate::report::Reporter;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{
-    AccountId, DomainId, Millis, NewReport, Page, ReportFilter, ReportNo, ReportSummary, Store, StoreError, reports,
+    AccountId, Cut, DomainId, Millis, NewReport, ReportFilter, ReportNo, ReportPlace, ReportSummary, Store, StoreError,
+    reports,
 };
 
 /// Reporters that a domain may have accepted.
@@ -322,15 +323,17 @@ impl Store {
         domain: DomainId,
         filter: &ReportFilter,
         acceptances: RangeInclusive<Acceptance>,
-        page: Page,
+        cut: Cut<ReportPlace>,
     ) -> Result<(Vec<ReportSummary>, u64), StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let args = || ranged(reports::filtered(domain, filter), &acceptances);
-        let count = conn.first(sql!("report_count_by_acceptance"), args()).await?;
+        let args = ranged(reports::filtered(domain, filter), &acceptances);
+        let count = conn.first(sql!("report_count_by_acceptance"), args).await?;
         let total = count.map_or(Ok(0), |row| row.count(0))?;
-        let paged = args().int(page.per_page.into()).int(page.offset().cast_signed());
-        let rows = conn.all(sql!("report_list_by_acceptance"), paged).await?;
+        let (count, before) = cut.window();
+        let (args, no) = reports::filtered_below(domain, filter, cut.place());
+        let args = ranged(args, &acceptances).int(count).int(before).int(no);
+        let rows = conn.all(sql!("report_list_by_acceptance"), args).await?;
         Ok((rows.iter().map(reports::summary).collect::<Result<_, _>>()?, total))
     }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::tls::{self, Connector};
 use crate::clock::Clock;
+use crate::files;
 use crate::origin::connect::connect;
 
 /// From the connection to the last byte of the answer.
@@ -111,7 +112,7 @@ pub(super) async fn token(clock: &Clock, settings: &OauthSettings, connector: &C
         && Some(&new) != refresh_token.as_ref()
     {
         // The old one may have stopped being good with this answer.
-        if let Err(error) = replace(path, &new) {
+        if let Err(error) = files::replace(path, new.as_bytes()) {
             tracing::error!(
                 path = %path.display(), %error,
                 "a new refresh token cannot be written: when this program is started again it may not get in any more"
@@ -132,18 +133,6 @@ pub(super) fn secret(path: &Path) -> Result<String, OauthError> {
         source,
     })?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// Puts a file with this content in the place of another, whole or not at all.
-fn replace(path: &Path, content: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // For its owner alone.
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    file.write_all(content.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// A field of `application/x-www-form-urlencoded`.
@@ -220,7 +209,7 @@ mod tests {
         let path = folder.path().join("token");
         std::fs::write(&path, "old\n").unwrap();
         assert_eq!(secret(&path).unwrap(), "old");
-        replace(&path, "new").unwrap();
+        files::replace(&path, b"new").unwrap();
         assert_eq!(secret(&path).unwrap(), "new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -7,6 +7,7 @@ use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use super::super::patience;
 use super::{Args, Row, StoreError, Value, args};
 
 /// Lets the runtime's other tasks go on elsewhere meanwhile.
@@ -101,6 +102,7 @@ impl<'c> Statement<'c> {
         let columns = self.prepared.column_count();
         let mut rows = self.prepared.raw_query();
         while let Some(row) = rows.next()? {
+            patience::look()?;
             let cells = (0..columns).map(|column| cell(row.get_ref(column)?));
             if !each(Row::sqlite(cells.collect::<Result<_, _>>()?, self.sql))? {
                 break;

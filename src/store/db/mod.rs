@@ -11,10 +11,10 @@ use futures_util::TryStreamExt as _;
 use futures_util::future::join;
 use rusqlite::Connection;
 use rusqlite::types::{FromSqlError, FromSqlResult, Value as Cell, ValueRef};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sqlx::{Connection as _, Decode, Postgres, Row as _, Type};
 
+pub(super) use super::postgres::Lock;
 use super::schema::Kind;
 use super::{DomainId, StoreError, postgres, sqlite};
 use crate::report::Day;
@@ -183,7 +183,7 @@ pub(super) enum Link {
         /// A copy has begun and not ended.
         is_copying: bool,
     },
-    PostgresReader(PoolConnection<Postgres>, Layout),
+    PostgresReader(postgres::Lent, Layout),
 }
 
 /// Where the rows of a domain lie.
@@ -232,6 +232,14 @@ impl Link {
         if let Self::Postgres { is_copying, .. } = self {
             *is_copying = now;
         }
+    }
+
+    /// A question to a server begins, or its answer has come.
+    fn says_asking(&mut self, now: bool) -> &mut Self {
+        if let Self::PostgresReader(conn, _) = self {
+            conn.is_asking = now;
+        }
+        self
     }
 
     /// Sets where the rows of a domain lie.
@@ -296,19 +304,6 @@ impl Link {
     }
 }
 
-/// What only one transaction may do at a time, where there are several writers. Held until the transaction ends.
-/// Whoever needs more than one of these and of [`Conn::hold`] takes them in this order: names, domains, messages
-/// set aside; and the counter of `domains_changed` after all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lock {
-    /// Adding domains on sight.
-    Names,
-    /// Setting messages aside: many at a time, but nobody who takes some away.
-    SetAside,
-    /// Taking messages away that were set aside.
-    SetAsideAlone,
-}
-
 /// Runs statements on an open connection.
 pub(super) struct Conn<'c>(pub &'c mut Link);
 
@@ -331,36 +326,44 @@ impl Conn<'_> {
         args: Args,
         mut each: impl FnMut(Row) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        match self.0.side() {
+        let done = match self.0.says_asking(true).side() {
             Side::Sqlite(conn) => embedded::walk(conn, sql, &args, each),
             Side::Postgres(conn, _) => {
                 let mut rows = sqlx::query_with(sql, args.into_postgres()).fetch(conn);
-                while let Some(row) = rows.try_next().await? {
-                    if !each(Row::postgres(row, sql))? {
-                        break;
+                async {
+                    while let Some(row) = rows.try_next().await? {
+                        if !each(Row::postgres(row, sql))? {
+                            break;
+                        }
                     }
+                    Ok(())
                 }
-                Ok(())
+                .await
             }
-        }
+        };
+        self.0.says_asking(false);
+        done
     }
 
     /// The first row, if there is one.
     pub async fn first(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
-        match self.0.side() {
+        let found = match self.0.says_asking(true).side() {
             Side::Sqlite(conn) => {
                 let mut first = None;
-                embedded::walk(conn, sql, &args, |row| {
+                let keep = |row| {
                     first = Some(row);
                     Ok(false)
-                })?;
-                Ok(first)
+                };
+                embedded::walk(conn, sql, &args, keep).map(|()| first)
             }
             Side::Postgres(conn, _) => {
-                let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(conn);
-                Ok(row.await?.map(|row| Row::postgres(row, sql)))
+                let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(conn).await;
+                row.map(|row| row.map(|row| Row::postgres(row, sql)))
+                    .map_err(Into::into)
             }
-        }
+        };
+        self.0.says_asking(false);
+        found
     }
 
     /// As [`Self::first`], but committed by itself, whatever becomes of the transaction, where other writers would
@@ -419,7 +422,7 @@ impl Conn<'_> {
         rows: &[T],
         mut bind: impl FnMut(&mut Args, &T),
     ) -> Result<Vec<Row>, StoreError> {
-        let (conn, shape) = match self.0.side() {
+        let (conn, shape) = match self.0.says_asking(true).side() {
             Side::Sqlite(conn) => return embedded::bulk(conn, sql, rows, bind),
             Side::Postgres(conn, shape) => (conn, shape),
         };
@@ -434,6 +437,7 @@ impl Conn<'_> {
                 answer.push(Row::postgres(row, sql));
             }
         }
+        self.0.says_asking(false);
         Ok(answer)
     }
 

@@ -1,9 +1,10 @@
--- A page of counted reports, newest window first; filters: org ('' any), result (-1 any). The page is found in the
--- covering index reports_by_begin, then its rows are read.
+-- A page of counted reports, newest window first, from below a place on; filters: org ('' any), result (-1 any). The page
+-- is found in the covering index reports_by_begin, then its rows are read.
 select report_no, begin_at, end_at, counted, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, records,
     received_at, authenticated, arrivals, warnings, partial, org_name, email, report_id, policy, records_kept, acceptance
 from reports where domain_id = $1 and report_no in (
-    select report_no from reports where domain_id = $1 and counted = 1 and begin_at >= $2 and begin_at < $3
+    select report_no from reports where domain_id = $1 and counted = 1 and begin_at >= $2
+        and (begin_at, report_no) < ($3, $8)
         and ($4 = '' or org_key = $4)
         and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
             or ($5 = 2 and pass > 0 and fail > 0))

@@ -1,2 +1,2 @@
--- Ends all sessions of a key. Reads the whole table, which has few rows: those who signed in within a day.
+-- Ends all sessions of a key. Index sessions_by_key.
 delete from sessions where key_id = $1

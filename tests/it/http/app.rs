@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use tallymark::clock::Clock;
 use tallymark::dns::Dns;
 use tallymark::domains::{Domains, DomainsOptions, ServiceNames, public_id, rua_token};
-use tallymark::http::{AppState, HttpConfig, router, serve};
+use tallymark::http::{AppState, ConnectionLimits, HttpConfig, router, serve_within};
 use tallymark::ingest::{Belonging, FreshDomain, Intake, IntakeOptions, RawMessage};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
@@ -53,8 +53,22 @@ impl TestApp {
         Self::start_page(change, dns, PageOptions::default()).await
     }
 
+    /// With other limits to its connections.
+    pub async fn start_within(limits: ConnectionLimits) -> Self {
+        Self::start_all(|_| {}, None, PageOptions::default(), limits).await
+    }
+
     /// With a page that is used in another way than the usual one.
     pub async fn start_page(change: impl FnOnce(&mut HttpConfig), dns: Option<Dns>, page_options: PageOptions) -> Self {
+        Self::start_all(change, dns, page_options, ConnectionLimits::default()).await
+    }
+
+    async fn start_all(
+        change: impl FnOnce(&mut HttpConfig),
+        dns: Option<Dns>,
+        page_options: PageOptions,
+        limits: ConnectionLimits,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
         let (clock, metrics) = (Clock::fixed(NOW), Metrics::new());
@@ -78,7 +92,7 @@ impl TestApp {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let router = page::router_with(router(state), store.clone(), clock.clone(), page_options);
-        let serving = tokio::spawn(serve(listener, router, stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(serve_within(limits, listener, router, stop.clone().cancelled_owned()));
 
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;
         let key = add_key(&store, account, Permission::FullAccess, None).await;

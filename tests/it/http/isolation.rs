@@ -28,6 +28,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         .path
         .replace("{id}", id)
         .replace("{report_id}", &things.report)
+        .replace("{number}", "1")
         .replace("{source_ip}", PASS.source)
         .replace("{message_id}", &things.mail);
     let ask = Ask::new(route.method.as_str(), &path);

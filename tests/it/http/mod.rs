@@ -8,6 +8,7 @@ mod contract;
 mod domains;
 mod export;
 mod figures;
+mod greedy;
 mod idempotency;
 mod inbound;
 mod isolation;

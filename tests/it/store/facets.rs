@@ -3,7 +3,7 @@
 use tallymark::report::{AuthResult, Day, DayRange, DkimAuth};
 use tallymark::store::{Authenticated, Network, SourceOrder, SourcePlace, SourceQuery, Store};
 
-use super::{ALL_DAYS, Database, FIRST_PAGE, day, new_report, on_both, report, taken};
+use super::{ALL_DAYS, Database, FIRST_PAGE, LISTED, day, new_report, on_both, report, taken};
 
 on_both!(messages_are_counted_by_reporter_and_by_signer);
 async fn messages_are_counted_by_reporter_and_by_signer(db: Database) {
@@ -104,16 +104,16 @@ async fn the_records_behind_an_address_are_found(db: Database) {
         let address = Some(wanted.parse().unwrap());
         let found = db
             .store
-            .source_records(db.domain.id, address, ALL_DAYS, before, 20)
+            .source_records(db.domain.id, address, ALL_DAYS, before, (20, LISTED))
             .await
             .unwrap();
-        assert!(found.records.iter().all(|one| one.record.source == address));
+        assert!(found.records.iter().all(|one| one.record.record.source == address));
         assert!(
             found
                 .records
                 .is_sorted_by(|a, b| a.report.window.begin >= b.report.window.begin)
         );
-        messages += found.records.iter().map(|one| one.record.count).sum::<u64>();
+        messages += found.records.iter().map(|one| one.record.record.count).sum::<u64>();
         answers += 1;
         assert_eq!(found.source.unwrap().totals.fail, 200);
         before = found.next;
@@ -125,7 +125,7 @@ async fn the_records_behind_an_address_are_found(db: Database) {
     assert!(answers > 1, "it goes on where it ended");
     let none = db
         .store
-        .source_records(db.domain.id, None, ALL_DAYS, None, 20)
+        .source_records(db.domain.id, None, ALL_DAYS, None, (20, LISTED))
         .await
         .unwrap();
     assert_eq!((none.source, none.records.len()), (None, 0));

@@ -228,7 +228,7 @@ async fn answers_say_which_records_are_no_longer_kept(db: Database) {
     let address = "192.0.2.1".parse().unwrap();
     let found = db
         .store
-        .source_records(db.domain.id, Some(address), ALL_DAYS, None, 50)
+        .source_records(db.domain.id, Some(address), ALL_DAYS, None, (50, super::LISTED))
         .await
         .unwrap();
     assert_eq!((found.records.len(), found.without_records), (1, 1));

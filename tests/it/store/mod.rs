@@ -29,8 +29,8 @@ use tallymark::report::{
     Policy, PolicyPublished, Record, Report, Warnings, Window,
 };
 use tallymark::store::{
-    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, Location, Mode,
-    NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, ReportNo, SourceQuery, Store, TlsMode,
+    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, ListedMax, Location,
+    Mode, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, ReportNo, SourceQuery, Store, TlsMode,
     Totals,
 };
 
@@ -44,6 +44,12 @@ pub const ALL_DAYS: DayRange = DayRange {
 pub const FIRST_PAGE: Page = Page {
     page: 1,
     per_page: 100_000,
+};
+
+/// Everything of every record.
+pub const LISTED: ListedMax = ListedMax {
+    results_bytes: usize::MAX,
+    bytes: usize::MAX,
 };
 
 /// Which database a test runs on.

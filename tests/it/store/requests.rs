@@ -2,10 +2,11 @@
 
 use tallymark::keys::ApiSecret;
 use tallymark::store::{
-    ApiKey, Begun, DomainChanges, KeyId, Mode, NewKey, Permission, RequestMemory, RequestName, TlsMode,
+    ApiKey, Begun, DomainChanges, KEPT_REQUEST_BYTES, KeyId, Mode, NewKey, Patience, Permission, RequestMemory,
+    RequestName, SESSIONS_PER_KEY_MAX, StoreError, TlsMode,
 };
 
-use super::{Database, NOW, on_both};
+use super::{ALL_DAYS, Database, NOW, on_both};
 
 const NAME: RequestName = RequestName {
     key: KeyId(1),
@@ -178,3 +179,115 @@ async fn changes_made_at_the_same_time_are_all_made(db: Database) {
     assert_eq!(foreign.unwrap(), None);
 }
 on_both!(changes_made_at_the_same_time_are_all_made);
+
+/// SL8: sessions of a key end one after the other, oldest first, and no other key's.
+async fn a_key_has_so_many_sessions_and_the_oldest_ends(db: Database) {
+    let secrets = [1, 2].map(|byte| ApiSecret::generate(Mode::Live, &[byte; ApiSecret::RANDOM_BYTES]));
+    let mut keys = Vec::new();
+    for secret in &secrets {
+        let new = NewKey {
+            name: "k".to_owned(),
+            permission: Permission::FullAccess,
+            domain: None,
+            prefix: secret.prefix().to_owned(),
+            hash: secret.hash(),
+        };
+        keys.push(db.store.add_key(db.account.id, new, NOW).await.unwrap());
+    }
+    let hash = |of: u8, nth: i64| {
+        let mut hash = [of; 32];
+        hash[..8].copy_from_slice(&nth.to_be_bytes());
+        hash
+    };
+    let is_there = async |of, nth| {
+        let key = db.store.session_key(&hash(of, nth), NOW + 1_000).await.unwrap();
+        key.is_some()
+    };
+    assert!(
+        db.store
+            .add_session(&hash(2, 0), &keys[1], NOW, NOW + DAY)
+            .await
+            .unwrap()
+    );
+    for nth in 0..SESSIONS_PER_KEY_MAX + 2 {
+        let at = NOW + nth;
+        assert!(
+            db.store
+                .add_session(&hash(1, nth), &keys[0], at, at + DAY)
+                .await
+                .unwrap()
+        );
+    }
+    assert!(!is_there(1, 0).await && !is_there(1, 1).await);
+    for nth in 2..SESSIONS_PER_KEY_MAX + 2 {
+        assert!(is_there(1, nth).await, "{nth}");
+    }
+    assert!(is_there(2, 0).await, "another key's");
+}
+on_both!(a_key_has_so_many_sessions_and_the_oldest_ends);
+
+/// SL8: what an account keeps is bounded, the oldest goes first, and what still runs stays.
+async fn kept_answers_of_an_account_are_trimmed_oldest_first(db: Database) {
+    let secret = ApiSecret::generate(Mode::Live, &[9; ApiSecret::RANDOM_BYTES]);
+    let other = db.store.add_account("other", Mode::Live, NOW).await.unwrap().id;
+    let new = |byte| NewKey {
+        name: "k".to_owned(),
+        permission: Permission::FullAccess,
+        domain: None,
+        prefix: secret.prefix().to_owned(),
+        hash: [byte; 32],
+    };
+    let own = db.store.add_key(db.account.id, new(1), NOW).await.unwrap().id;
+    let second = db.store.add_key(db.account.id, new(2), NOW).await.unwrap().id;
+    let foreign = db.store.add_key(other, new(3), NOW).await.unwrap().id;
+    let name = |key, nth: u8| RequestName { key, scope: [nth; 32] };
+    let memory = RequestMemory {
+        forgotten: 0,
+        given_up: 0,
+    };
+    let begin = async |name: RequestName, at| {
+        let begun = db.store.begin_request(&name, &[1; 32], &[1; 16], at, memory).await;
+        begun.unwrap()
+    };
+    for nth in 0..40_u8 {
+        for key in [if nth % 2 == 0 { own } else { second }, foreign] {
+            let at = NOW + i64::from(nth);
+            assert_eq!(begin(name(key, nth), at).await, Begun::First);
+            let answer = vec![nth; 1_000];
+            let kept = db.store.finish_request(&name(key, nth), &[1; 16], 201, &answer).await;
+            assert!(kept.unwrap());
+        }
+    }
+    assert_eq!(begin(name(own, 100), NOW - 1).await, Begun::First);
+    let all = 40 * (1_000 + KEPT_REQUEST_BYTES) + KEPT_REQUEST_BYTES;
+    assert_eq!(
+        db.store.trim_requests(db.account.id, all).await.unwrap(),
+        all,
+        "just enough"
+    );
+    let left = db.store.trim_requests(db.account.id, all - 1).await.unwrap();
+    assert!(left <= all / 2 && left > all / 8, "{left}");
+    let last = NOW + 1_000;
+    assert_eq!(begin(name(own, 100), last).await, Begun::Running);
+    assert!(matches!(begin(name(second, 39), last).await, Begun::Answered { .. }));
+    assert_eq!(begin(name(own, 0), last).await, Begun::First);
+    assert!(matches!(begin(name(foreign, 0), last).await, Begun::Answered { .. }));
+    // Nothing can be done about what still runs.
+    assert!(db.store.trim_requests(db.account.id, 1).await.unwrap() > 1);
+}
+on_both!(kept_answers_of_an_account_are_trimmed_oldest_first);
+
+/// SH6: what nobody waits for is asked no more, on a connection that nobody else then waits for.
+async fn a_question_that_is_given_up_is_stopped(db: Database) {
+    let patience = Patience::default();
+    let domain = db.domain.id;
+    let ask = || patience.scope(db.store.stats(domain, ALL_DAYS));
+    assert!(ask().await.is_ok(), "the control");
+    patience.end();
+    let given_up = matches!(ask().await, Err(StoreError::GivenUp));
+    // The server of PostgreSQL stops what it runs when whoever asked is gone.
+    assert_eq!(given_up, db.dialect == super::Dialect::Sqlite);
+    assert!(db.store.stats(domain, ALL_DAYS).await.is_ok());
+    db.store.ping().await.unwrap();
+}
+on_both!(a_question_that_is_given_up_is_stopped);

@@ -9,8 +9,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("unpack", &[]),
     ("store", &["report"]),
     ("ingest", &["report", "unpack", "store", "clock", "dns", "metrics"]),
-    ("origin", &["report", "ingest", "store", "clock", "health", "metrics"]),
-    ("domains", &["report", "store", "clock", "dns", "metrics"]),
+    (
+        "origin",
+        &["report", "ingest", "store", "clock", "files", "health", "metrics"],
+    ),
+    ("domains", &["report", "store", "clock", "dns", "files", "metrics"]),
     (
         "http",
         &[
@@ -22,6 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["report"]),
     ("csv", &["report"]),
     ("dns", &["clock"]),
+    ("files", &[]),
     ("health", &["store"]),
     ("keys", &["store"]),
     ("metrics", &[]),

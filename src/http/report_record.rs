@@ -1,0 +1,43 @@
+//! `/domains/{id}/dmarc/reports/{report_id}/records/{number}`: one row of a report, with all of its results; and places in
+//! lists of reports and rows.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+
+use super::error::ApiError;
+use super::owned::{OwnedReport, RecordNumber, row_number};
+use super::records::RecordBody;
+use super::state::AppState;
+use crate::store::{ListedMax, ReportNo, ReportPlace};
+
+/// `GET /domains/{id}/dmarc/reports/{report_id}/records/{number}`
+pub(super) async fn record(
+    State(state): State<AppState>,
+    OwnedReport(domain, no): OwnedReport,
+    RecordNumber(number): RecordNumber,
+) -> Result<Response, ApiError> {
+    let missing = || ApiError::not_found("Record");
+    let whole = ListedMax {
+        results_bytes: usize::MAX,
+        bytes: usize::MAX,
+    };
+    let part = (number.checked_sub(1).ok_or_else(missing)?, 1);
+    let (records, _) = state.store.listed_records(domain.id, no, part, whole).await?;
+    let record = records.first().ok_or_else(missing)?;
+    Ok(Json(RecordBody::from(record)).into_response())
+}
+
+/// A place in a report's rows: behind so many.
+pub(super) fn record_place(text: &str) -> Option<u64> {
+    row_number(text)?.try_into().ok()
+}
+
+/// A place in a list of reports, as `pagination.next` says it.
+pub(super) fn report_place(text: &str) -> Option<ReportPlace> {
+    let (begin, no) = text.split_once('_')?;
+    Some(ReportPlace {
+        begin: begin.parse().ok()?,
+        no: ReportNo(row_number(no)?),
+    })
+}

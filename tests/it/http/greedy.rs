@@ -1,0 +1,510 @@
+//! Clients that take more than their share: connections, uploads, exports and answers that are held, pages without end.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tallymark::http::{ConnectionLimits, Rate};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::connections::say;
+use super::sample::Row;
+use super::{Ask, FAIL, PASS, Sample, TestApp};
+
+/// Longer than any test.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+fn few(total_max: usize, per_address_max: usize) -> ConnectionLimits {
+    ConnectionLimits {
+        total_max,
+        per_address_max,
+        head_time_max: NEVER,
+        stall_time_max: NEVER,
+        ..ConnectionLimits::default()
+    }
+}
+
+async fn silent(app: &TestApp, count: usize) -> Vec<TcpStream> {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push(TcpStream::connect(app.address).await.unwrap());
+    }
+    held
+}
+
+/// SH4: whatever is held, whoever looks after this node hears how it is.
+#[tokio::test]
+async fn silent_connections_do_not_stop_the_health_checks() {
+    for limits in [few(4, 100), few(100, 4), few(0, 0)] {
+        let app = TestApp::start_within(limits).await;
+        // More than there are seats, and seats for health.
+        let held = silent(&app, 100).await;
+        for path in ["/healthz", "/readyz"] {
+            for _ in 0..3 {
+                let answer = app.send(Ask::new("GET", path)).await;
+                assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            }
+        }
+        drop(held);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_limits_hears_how_this_node_is_and_nothing_else() {
+    let app = TestApp::start_within(few(0, 0)).await;
+    for path in ["/domains", "/openapi.json", "/metrics", "/", "/healthz/x"] {
+        let answer = app.get(path).await;
+        answer.refused(503, "unavailable");
+        assert_eq!(answer.header("connection"), Some("close"), "{path}");
+        assert!(answer.header("retry-after").is_some(), "{path}");
+    }
+    let two = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2);
+    let said = say(app.address, &two).await;
+    assert_eq!(
+        said.matches("HTTP/1.1 200").count(),
+        1,
+        "one question a connection: {said}"
+    );
+}
+
+/// Answers that nobody reads, asked for one behind the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_never_reads_is_closed() {
+    let limits = ConnectionLimits {
+        stall_time_max: Duration::from_millis(50),
+        ..few(1, 1)
+    };
+    let app = TestApp::start_within(limits).await;
+    let mut held = TcpStream::connect(app.address).await.unwrap();
+    let asked = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(400);
+    // The rest of it is not taken when the connection is closed.
+    let _ = held.write_all(asked.as_bytes()).await;
+    let mut tries = 0;
+    while app.get("/domains").await.status != 200 {
+        tries += 1;
+        assert!(tries < 10_000, "the only seat is never free again");
+    }
+    let mut read = Vec::new();
+    let _ = held.read_to_end(&mut read).await;
+    let answers = String::from_utf8_lossy(&read).matches("HTTP/1.1 200").count();
+    assert!(answers < 400, "{answers}");
+}
+
+/// SM7: what an upload announces is not yet there.
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_do_not_come_take_nothing_from_others() {
+    let app = TestApp::start_with(|config| {
+        config.uploads_in_flight_bytes_max = 32 * 1024 * 1024;
+        config.body_stall_time_max = NEVER;
+    })
+    .await;
+    let id = app.add_domain("example.com").await;
+    let (_, other) = app.stranger().await;
+    let mut held = Vec::new();
+    for bytes in [26_214_400, 26_214_400, 20_000_000, 26_214_400, 9_000_000] {
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
+        let head = format!(
+            "POST /domains/{id}/dmarc/reports HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/xml\r\nContent-Length: {bytes}\r\n\r\n<",
+            app.key
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    let body = json!({ "name": "other.example" });
+    let theirs = app.send(Ask::new("POST", "/domains").key(&other).json(&body)).await;
+    let theirs = theirs.expect(201)["id"].as_str().unwrap().to_owned();
+    for (id, key, name) in [(&theirs, &other, "other.example"), (&id, &app.key, "example.com")] {
+        let ask = Ask::new("POST", &format!("/domains/{id}/dmarc/reports")).key(key);
+        let report = Sample::new(name, "r1", &[PASS]).xml();
+        app.send(ask.body("application/xml", report)).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_stops_coming_is_408() {
+    let app = TestApp::start_with(|config| {
+        config.body_stall_time_max = Duration::from_millis(50);
+        config.body_time_max = NEVER;
+    })
+    .await;
+    let id = app.add_domain("example.com").await;
+    for (path, media_type) in [
+        (format!("/domains/{id}/dmarc/reports"), "application/xml"),
+        ("/domains".to_owned(), "application/json"),
+    ] {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Type: {media_type}\r\nContent-Length: 5000\r\n\r\n{{\"name\"",
+            app.key
+        );
+        let said = say(app.address, &request).await;
+        assert!(said.starts_with("HTTP/1.1 408 "), "{path}: {said}");
+    }
+}
+
+/// A report of so many rows with different counts.
+fn long(name: &str, rows: u64) -> Vec<u8> {
+    let rows: Vec<_> = (1..=rows).map(|count| Row { count, ..PASS }).collect();
+    Sample::new(name, "long", &rows).xml()
+}
+
+/// Begins an export and reads its head only.
+async fn begin_export(app: &TestApp, id: &str, key: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    let head = format!(
+        "GET /domains/{id}/dmarc/export?format=ndjson HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut said = vec![0; 12];
+    stream.read_exact(&mut said).await.unwrap();
+    (stream, String::from_utf8(said).unwrap())
+}
+
+/// SM7 and SH5: what one account does not read, another one does not feel.
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_that_are_not_read_are_one_accounts_own_trouble() {
+    let app = TestApp::start_with(|config| {
+        config.exports_max = 3;
+        config.exports_per_account_max = 2;
+        config.answers_per_account_bytes_max = 1;
+    })
+    .await;
+    let id = app.add_domain("example.com").await;
+    app.upload(&id, long("example.com", 25_000)).await;
+    let (_, other) = app.stranger().await;
+    let body = json!({ "name": "other.example" });
+    let theirs = app.send(Ask::new("POST", "/domains").key(&other).json(&body)).await;
+    let theirs = theirs.expect(201)["id"].as_str().unwrap().to_owned();
+
+    let (first, said) = begin_export(&app, &id, &app.key).await;
+    assert_eq!(said, "HTTP/1.1 200");
+    // Until its pieces lie unread.
+    let mut answer = app.get("/domains").await;
+    for _ in 0..100_000 {
+        if answer.status == 429 {
+            break;
+        }
+        answer = app.get("/domains").await;
+    }
+    answer.refused(429, "rate_limit_exceeded");
+    assert!(answer.text().contains("have not been read yet"), "{}", answer.text());
+    assert!(answer.header("retry-after").is_some());
+    for path in [format!("/domains/{theirs}/dmarc/export"), "/domains".to_owned()] {
+        assert_eq!(app.send(Ask::new("GET", &path).key(&other)).await.status, 200, "{path}");
+    }
+    drop(first);
+    for _ in 0..100_000 {
+        if app.get("/domains").await.status == 200 {
+            break;
+        }
+    }
+    app.get("/domains").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_some_of_the_exports_and_not_all() {
+    let app = TestApp::start_with(|config| (config.exports_max, config.exports_per_account_max) = (3, 2)).await;
+    let id = app.add_domain("example.com").await;
+    app.upload(&id, long("example.com", 25_000)).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let (stream, said) = begin_export(&app, &id, &app.key).await;
+        assert_eq!(said, "HTTP/1.1 200");
+        held.push(stream);
+    }
+    let refused = app.get(&format!("/domains/{id}/dmarc/export")).await;
+    refused.refused(429, "rate_limit_exceeded");
+    assert!(refused.text().contains("of this account"), "{}", refused.text());
+    let (_, other) = app.stranger().await;
+    let body = json!({ "name": "other.example" });
+    let theirs = app.send(Ask::new("POST", "/domains").key(&other).json(&body)).await;
+    let theirs = theirs.expect(201)["id"].as_str().unwrap().to_owned();
+    let ask = Ask::new("GET", &format!("/domains/{theirs}/dmarc/export")).key(&other);
+    assert_eq!(app.send(ask).await.status, 200);
+}
+
+/// SL2: a key that makes keys makes no requests out of nothing.
+#[tokio::test]
+async fn all_keys_of_an_account_share_its_rate() {
+    let rate = Rate {
+        per_second: 1,
+        burst: 6,
+    };
+    let app = TestApp::start_with(|config| config.rate = Some(rate)).await;
+    let mut keys = Vec::new();
+    for name in ["a", "b"] {
+        let body = json!({ "name": name, "permission": "read_only" });
+        let made = app.post("/api-keys", &body).await.expect(201);
+        keys.push(made["key"].as_str().or(made["secret"].as_str()).unwrap().to_owned());
+    }
+    for (key, remaining) in keys.iter().cycle().zip(["3", "2", "1", "0"]) {
+        let answer = app.send(Ask::new("GET", "/domains").key(key)).await;
+        assert_eq!(
+            (answer.status, answer.header("x-ratelimit-remaining")),
+            (200, Some(remaining))
+        );
+    }
+    for key in keys.iter().chain([&app.key]) {
+        app.send(Ask::new("GET", "/domains").key(key))
+            .await
+            .refused(429, "rate_limit_exceeded");
+    }
+    let (_, other) = app.stranger().await;
+    app.send(Ask::new("GET", "/domains").key(&other)).await.expect(200);
+}
+
+/// SL8: the oldest answers are forgotten, an account's own.
+#[tokio::test]
+async fn kept_answers_are_bounded_for_each_account() {
+    let app = TestApp::start_with(|config| config.kept_answers_per_account_bytes_max = 40_000).await;
+    let (_, other) = app.stranger().await;
+    let post = async |key: &str, name: &str| {
+        let ask = Ask::new("POST", "/domains").key(key).header("Idempotency-Key", name);
+        app.clock.advance(Duration::from_secs(1));
+        let answer = app.send(ask.json(&json!({ "name": format!("{name}.example") }))).await;
+        (answer.status, answer.header("idempotent-replayed").is_some())
+    };
+    assert_eq!(post(&other, "theirs").await, (201, false));
+    for nth in 0..60 {
+        assert_eq!(post(&app.key, &format!("d{nth}")).await, (201, false));
+    }
+    assert_eq!(post(&app.key, "d59").await, (201, true), "the newest is there");
+    assert_eq!(post(&app.key, "d0").await, (201, false), "the oldest is done again");
+    assert_eq!(
+        post(&other, "theirs").await,
+        (201, true),
+        "another account keeps its own"
+    );
+}
+
+/// A record with so many results of each kind, and texts of so many bytes.
+fn wide(rows: usize, results: usize, text_bytes: usize) -> Vec<u8> {
+    let row = String::from_utf8(Sample::new("example.com", "wide", &[FAIL]).xml()).unwrap();
+    let (head, rest) = row.split_once("<record>").unwrap();
+    let (record, tail) = rest.split_once("</record>").unwrap();
+    let mut xml = head.to_owned();
+    for nth in 0..rows {
+        let text = |of: &str, one: usize| format!("{of}{nth}.{one}.{}", "x".repeat(text_bytes));
+        let reasons: String = (0..results)
+            .map(|one| {
+                format!(
+                    "<reason><type>other</type><comment>{}</comment></reason>",
+                    text("r", one)
+                )
+            })
+            .collect();
+        let dkim: String = (0..results)
+            .map(|one| {
+                format!(
+                    "<dkim><domain>d{one}.example</domain><selector>s{nth}</selector><result>fail</result>\
+                     <human_result>{}</human_result></dkim>",
+                    text("k", one)
+                )
+            })
+            .collect();
+        let record = record.replace("</policy_evaluated>", &format!("{reasons}</policy_evaluated>"));
+        xml += &format!(
+            "<record>{}</record>",
+            record.replace("<auth_results>", &format!("<auth_results>{dkim}"))
+        );
+    }
+    (xml + tail).into_bytes()
+}
+
+/// SH5: a page of records is bounded in bytes, whatever is in them; what is not listed is counted, and can be had.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_records_is_bounded_in_bytes_and_leaves_nothing_out_unsaid() {
+    const PAGE_BYTES: usize = 1024 * 1024;
+    for (rows, results, text_bytes) in [(100, 60, 900), (100, 95, 1), (40, 3, 1_000), (100, 1, 1_000)] {
+        let app = TestApp::start().await;
+        let id = app.add_domain("example.com").await;
+        let taken = app.upload(&id, wide(rows, results, text_bytes)).await;
+        let report = format!("/domains/{id}/dmarc/reports/{}", taken["reports"][0]["id"]);
+        let answer = app.get(&format!("{report}?per_page=100")).await;
+        assert!(answer.body.len() <= PAGE_BYTES, "{} bytes", answer.body.len());
+        let body = answer.expect(200);
+        let records = body["records"].as_array().unwrap();
+        assert_eq!((records.len(), &body["pagination"]["next"]), (rows, &Value::Null));
+        for (nth, record) in records.iter().enumerate() {
+            assert_eq!(record["number"], nth + 1);
+            let omitted = |kind: &str| {
+                record
+                    .pointer(&format!("/omitted/{kind}"))
+                    .map_or(0, |n| n.as_u64().unwrap())
+            };
+            for (kind, of_it) in [("dkim", results + 1), ("reasons", results), ("spf", 1), ("raw", 0)] {
+                let listed = record[kind].as_array().unwrap().len() as u64;
+                assert_eq!(listed + omitted(kind), of_it as u64, "{kind}");
+                assert!(listed > 0 || of_it == 0, "{kind}");
+            }
+        }
+        let whole = app.get(&format!("{report}/records/{rows}")).await.expect(200);
+        assert_eq!(whole["dkim"].as_array().unwrap().len(), results + 1);
+        assert_eq!((&whole["omitted"], &whole["number"]), (&Value::Null, &json!(rows)));
+        for number in ["0", "101", "9223372036854775807", "-1", "x"] {
+            app.get(&format!("{report}/records/{number}"))
+                .await
+                .refused(404, "not_found");
+        }
+        let source = app
+            .get(&format!("/domains/{id}/dmarc/sources/{}?per_page=100", FAIL.source))
+            .await;
+        assert!(source.body.len() <= PAGE_BYTES, "{} bytes", source.body.len());
+        let source = source.expect(200);
+        assert_eq!(source["records"][0]["omitted"], records[0]["omitted"]);
+        assert_eq!(source["records"][1]["number"], 2);
+    }
+}
+
+/// A list that would be too long ends early, and says where it goes on.
+#[tokio::test]
+async fn a_list_that_ends_early_goes_on() {
+    let app = TestApp::start_with(|config| config.page_bytes_max = 20_000).await;
+    let id = app.add_domain("example.com").await;
+    let taken = app.upload(&id, wide(60, 8, 100)).await;
+    let report = format!("/domains/{id}/dmarc/reports/{}", taken["reports"][0]["id"]);
+    let (mut numbers, mut answers, mut after) = (Vec::new(), 0, String::new());
+    loop {
+        let body = app.get(&format!("{report}?per_page=50{after}")).await.expect(200);
+        assert_eq!(body["pagination"]["total"], 60);
+        let records = body["records"].as_array().unwrap();
+        numbers.extend(records.iter().map(|record| record["number"].as_u64().unwrap()));
+        answers += 1;
+        let Some(next) = body["pagination"]["next"].as_str() else {
+            break;
+        };
+        after = format!("&after={next}");
+    }
+    assert_eq!(numbers, (1..=60).collect::<Vec<_>>());
+    assert!(answers > 3, "{answers}");
+}
+
+/// The members of a list from page to page, by `next`.
+async fn walked(app: &TestApp, path: &str, list: &str) -> Vec<i64> {
+    let (mut ids, mut after) = (Vec::new(), String::new());
+    loop {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let body = app.get(&format!("{path}{joint}per_page=7{after}")).await.expect(200);
+        let rows = body[list].as_array().unwrap();
+        assert!(rows.len() <= 7);
+        ids.extend(rows.iter().map(|row| row["id"].as_i64().unwrap()));
+        assert!(body["pagination"]["total"].as_u64().unwrap() as usize >= ids.len());
+        match body["pagination"]["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => return ids,
+        }
+    }
+}
+
+async fn paged(app: &TestApp, path: &str, list: &str) -> Vec<i64> {
+    let mut ids = Vec::new();
+    for page in 1.. {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let body = app
+            .get(&format!("{path}{joint}per_page=7&page={page}"))
+            .await
+            .expect(200);
+        let rows = body[list].as_array().unwrap();
+        if rows.is_empty() {
+            break;
+        }
+        ids.extend(rows.iter().map(|row| row["id"].as_i64().unwrap()));
+    }
+    ids
+}
+
+/// SL6: what is behind a place is found without what is before it, and pages go on as they did.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_go_on_behind_a_place_as_they_do_page_by_page() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    for nth in 0..30_i64 {
+        // Many begin at the same instant.
+        let row = Row {
+            count: nth.unsigned_abs() + 1,
+            ..if nth % 3 == 0 { FAIL } else { PASS }
+        };
+        let mut sample = Sample::new("example.com", &nth.to_string(), &[row]);
+        sample.begin -= (nth % 4) * 86_400;
+        app.upload(&id, sample.xml()).await;
+        app.upload(&id, format!("<feedback>{nth}")).await;
+        app.mail(&id, format!("Subject: {nth}\r\n\r\n")).await;
+    }
+    for nth in 0..9 {
+        let row = Row { count: nth + 1, ..PASS };
+        app.upload(&id, Sample::new("unknown.example", &nth.to_string(), &[row]).xml())
+            .await;
+    }
+    let reports = format!("/domains/{id}/dmarc/reports");
+    for (path, list, count) in [
+        (reports.clone(), "reports", 30),
+        (format!("{reports}?from=2026-03-20&to=2026-03-21"), "reports", 15),
+        (format!("{reports}?result=fail&org=GOOGLE.com"), "reports", 10),
+        ("/quarantine".to_owned(), "messages", 30),
+        ("/quarantine?kind=all".to_owned(), "messages", 69),
+        ("/quarantine?kind=unclaimed".to_owned(), "messages", 9),
+        (format!("/domains/{id}/inbound"), "messages", 30),
+    ] {
+        let by_next = walked(&app, &path, list).await;
+        assert_eq!(by_next.len(), count, "{path}: {by_next:?}");
+        assert_eq!(by_next, paged(&app, &path, list).await, "{path}");
+    }
+    // What comes meanwhile, in front, moves nothing behind a place.
+    let first = app.get(&format!("{reports}?per_page=10")).await.expect(200);
+    let next = first["pagination"]["next"].as_str().unwrap().to_owned();
+    let behind = app
+        .get(&format!("{reports}?per_page=10&after={next}"))
+        .await
+        .expect(200);
+    let mut sample = Sample::new("example.com", "late", &[PASS]);
+    sample.begin += 86_400;
+    app.upload(&id, sample.xml()).await;
+    let again = app
+        .get(&format!("{reports}?per_page=10&after={next}"))
+        .await
+        .expect(200);
+    assert_eq!(behind["reports"], again["reports"]);
+}
+
+#[tokio::test]
+async fn pages_reach_the_first_rows_and_after_reaches_all() {
+    let app = TestApp::start().await;
+    let id = app.add_domain("example.com").await;
+    let taken = app.upload(&id, Sample::new("example.com", "1", &[PASS]).xml()).await;
+    let report = format!("/domains/{id}/dmarc/reports/{}", taken["reports"][0]["id"]);
+    for path in [
+        format!("/domains/{id}/dmarc/reports"),
+        report.clone(),
+        "/quarantine".to_owned(),
+        format!("/domains/{id}/inbound"),
+    ] {
+        app.get(&format!("{path}?page=100&per_page=100")).await.expect(200);
+        for query in ["page=101&per_page=100", "page=4294967295", "page=10001&per_page=1"] {
+            let refused = app.get(&format!("{path}?{query}")).await;
+            refused.refused(422, "unprocessable_entity");
+            assert!(refused.text().contains("after"), "{}", refused.text());
+        }
+        for after in ["", "x", "1_", "-1", "1_2_3", "99999999999999999999"] {
+            let refused = app.get(&format!("{path}?after={after}")).await;
+            refused.refused(422, "unprocessable_entity");
+        }
+    }
+    // A place that is nowhere is behind everything, or before it.
+    let list = app
+        .get(&format!("/domains/{id}/dmarc/reports?after=0_1"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&list["reports"], &list["pagination"]["total"]),
+        (&json!([]), &json!(1))
+    );
+    let path = format!("/domains/{id}/dmarc/reports?after=999999999999_1&page=4294967295");
+    let list = app.get(&path).await.expect(200);
+    assert_eq!(list["reports"].as_array().unwrap().len(), 1);
+    let rows = app.get(&format!("{report}?after=100")).await.expect(200);
+    assert_eq!(
+        (&rows["records"], &rows["pagination"]["next"]),
+        (&json!([]), &Value::Null)
+    );
+}
