@@ -56,7 +56,7 @@ pub(super) async fn list(
     let wanted = wanted(&mut parameters, &state.config, set_aside_place);
     parameters.finish()?;
     let (mut messages, total) = state.store.inbound(&domain, wanted.cut()).await?;
-    let pagination = wanted.finish(&mut messages, total, |last| last.id.to_string());
+    let pagination = wanted.finish(&mut messages, total, |last| last.id.to_string())?;
     Ok(Json(MailList {
         messages: messages.into_iter().map(MailItem::from).collect(),
         pagination,

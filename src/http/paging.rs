@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
+use super::error::{ApiError, FieldError};
 use super::fields::Parameters;
 use super::openapi::Parameter;
 use super::state::HttpConfig;
@@ -49,32 +50,50 @@ impl Pagination {
 pub(super) struct Wanted<P> {
     pub page: Page,
     pub after: Option<P>,
+    rows_max: u64,
 }
 
 impl<P: Copy> Wanted<P> {
-    /// One row more than is wanted tells whether the list goes on.
+    /// One row more than is wanted tells whether the list goes on. Where the page lies too deep, none is read.
     pub(super) fn cut(&self) -> Cut<P> {
         match self.after {
-            None => Cut::Page(self.page),
             Some(place) => Cut::After(place, self.page.per_page.saturating_add(1)),
+            None if self.page.offset() < self.rows_max => Cut::Page(self.page),
+            None => Cut::Page(Page {
+                page: u32::MAX,
+                per_page: u32::MAX,
+            }),
         }
     }
 
     /// The rows that were wanted, and where the list of `total` rows goes on.
-    pub(super) fn finish<R>(&self, rows: &mut Vec<R>, total: u64, place: impl FnOnce(&R) -> String) -> Pagination {
-        let wanted = self.page.per_page as usize;
+    ///
+    /// # Errors
+    /// 422 for a page that is in the list, and deeper than pages reach.
+    pub(super) fn finish<R>(
+        &self,
+        rows: &mut Vec<R>,
+        total: u64,
+        place: impl FnOnce(&R) -> String,
+    ) -> Result<Pagination, ApiError> {
+        let (wanted, before) = (self.page.per_page as usize, self.page.offset());
+        if self.after.is_none() && before >= self.rows_max && before < total {
+            let rows_max = self.rows_max;
+            let error = format!("must lie within the first {rows_max} rows; go on with after, as pagination.next says");
+            return Err(ApiError::unprocessable(vec![FieldError::new("page", error)]));
+        }
         let goes_on = match self.after {
-            None => self.page.offset().saturating_add(rows.len() as u64) < total,
+            None => before.saturating_add(rows.len() as u64) < total && !rows.is_empty(),
             Some(_) => rows.len() > wanted,
         };
         rows.truncate(wanted);
         let next = rows.last().filter(|_| goes_on).map(place);
-        Pagination::new(self.page, total).going_on(next)
+        Ok(Pagination::new(self.page, total).going_on(next))
     }
 }
 
 /// The parameters of a list that is kept in order: those of [`page`], or `after`, of which `place_of` reads a place. What is
-/// before a page is walked over, so that pages end at [`PAGED_ROWS_MAX`] rows.
+/// before a page is walked over, so that pages reach [`PAGED_ROWS_MAX`] rows; the web page leads to every one that there is.
 pub(super) fn wanted<P>(
     parameters: &mut Parameters,
     config: &HttpConfig,
@@ -82,14 +101,6 @@ pub(super) fn wanted<P>(
 ) -> Wanted<P> {
     let page = page(parameters, config);
     let after = parameters.word("after", &["the text of pagination.next"], place_of);
-    let rows_max = match parameters.of_page() {
-        true => PAGE_ROWS_MAX,
-        false => PAGED_ROWS_MAX,
-    };
-    if after.is_none() && page.offset() >= u64::from(rows_max) {
-        let error = format!("must lie within the first {rows_max} rows; go on with after, as pagination.next says");
-        parameters.refuse("page", error);
-    }
     Wanted {
         page: match after {
             None => page,
@@ -97,11 +108,15 @@ pub(super) fn wanted<P>(
             Some(_) => Page { page: 1, ..page },
         },
         after,
+        rows_max: match parameters.of_page() {
+            true => u64::MAX,
+            false => PAGED_ROWS_MAX,
+        },
     }
 }
 
 /// Rows of a list that pages reach; what is behind them is reached with `after`.
-const PAGED_ROWS_MAX: u32 = 10_000;
+const PAGED_ROWS_MAX: u64 = 10_000;
 
 /// The parameter `after` of a list of reports.
 pub(super) const AFTER_REPORT: &[Parameter] = &[Parameter {
@@ -180,5 +195,43 @@ fn page_of(parameters: &mut Parameters, config: &HttpConfig, size: u32) -> Page 
     Page {
         page: parameters.number("page", 1..=u32::MAX).unwrap_or(1),
         per_page: snake.or(camel).unwrap_or(size).clamp(1, most.max(1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(page: u32, per_page: u32, after: Option<u64>) -> Wanted<u64> {
+        Wanted {
+            page: Page { page, per_page },
+            after,
+            rows_max: PAGED_ROWS_MAX,
+        }
+    }
+
+    #[test]
+    fn pages_reach_the_first_rows_of_a_list_and_after_reaches_all() {
+        for (page, per_page, total, refused) in [
+            (100, 100, 20_000, false),
+            (101, 100, 20_000, true),
+            (10_001, 1, 10_002, true),
+            (101, 100, 10_000, false),
+            (u32::MAX, 100, 20_000, false),
+        ] {
+            let wanted = wanted(page, per_page, None);
+            let reads = !matches!(wanted.cut(), Cut::Page(Page { page: u32::MAX, .. }));
+            assert_eq!(reads, wanted.page.offset() < PAGED_ROWS_MAX);
+            let mut rows = vec![0; if reads { per_page as usize } else { 0 }];
+            let done = wanted.finish(&mut rows, total, ToString::to_string);
+            assert_eq!(done.is_err(), refused, "{page} {per_page} {total}");
+        }
+        let deep = wanted(1, 2, Some(15_000));
+        assert!(matches!(deep.cut(), Cut::After(15_000, 3)));
+        let mut rows = vec![15_001, 15_002, 15_003];
+        let pagination = deep.finish(&mut rows, 20_000, ToString::to_string).unwrap();
+        assert_eq!((rows.len(), pagination.next.as_deref()), (2, Some("15002")));
+        let mut rows = vec![19_999];
+        assert_eq!(deep.finish(&mut rows, 20_000, ToString::to_string).unwrap().next, None);
     }
 }

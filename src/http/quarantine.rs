@@ -80,7 +80,7 @@ pub(super) async fn list(
     let kind = kind.unwrap_or(Some(SetAsideKind::Quarantined));
     let cut = wanted.cut();
     let (mut messages, total) = state.store.set_aside(Some(client.account), kind, cut).await?;
-    let pagination = wanted.finish(&mut messages, total, |last| last.id.to_string());
+    let pagination = wanted.finish(&mut messages, total, |last| last.id.to_string())?;
     Ok(Json(MessageList {
         messages: messages.into_iter().map(MessageItem::from).collect(),
         pagination,

@@ -301,7 +301,7 @@ pub(super) async fn list(
     };
     parameters.finish()?;
     let (mut reports, total) = state.store.reports(domain.id, &filter, wanted.cut()).await?;
-    let pagination = wanted.finish(&mut reports, total, |last| format!("{}_{}", last.window.begin, last.no));
+    let pagination = wanted.finish(&mut reports, total, |last| format!("{}_{}", last.window.begin, last.no))?;
     Ok(Json(ReportList {
         reports: reports.into_iter().map(ReportItem::from).collect(),
         pagination,

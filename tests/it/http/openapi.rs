@@ -42,7 +42,7 @@ async fn answers_have_the_fields_of_the_document() {
     let key = app.get("/api-keys").await.expect(200)["api_keys"][0]["id"].to_string();
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for route in routes() {
-        let path = route.path.replace("{report_id}", &report);
+        let path = route.path.replace("{report_id}", &report).replace("{number}", "1");
         let id = if path.starts_with("/api-keys") { &key } else { &domain };
         let path = path.replace("{id}", id).replace("{source_ip}", PASS.source);
         let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
