@@ -1,10 +1,14 @@
-//! Slow peers: so many connections held, each sending a byte now and then, while a normal sender sends mail.
+//! Slow peers: so many connections held, each sending a byte now and then, while a normal sender sends mail. And costly
+//! mails: one in a hundred, while twenty mails a second come.
 //!
 //! `cargo bench --bench slow [-- CONNECTIONS]`. The connections come from addresses of the loopback network, as many as
-//! the limits a network let in from each.
+//! the limits a network let in from each. `cargo bench --bench slow -- neighbours [KIND]` measures how long the other mails
+//! take with and without each kind of costly mail, one after the other on the same program.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
+#[path = "support/neighbours.rs"]
+mod neighbours;
 mod support;
 
 use std::io::Write as _;
@@ -23,6 +27,9 @@ const A_NETWORK: usize = 100;
 const AT_ONCE: usize = 500;
 
 fn main() {
+    if std::env::args().any(|text| text == "neighbours") {
+        return neighbours::measure();
+    }
     let count = std::env::args()
         .skip(1)
         .find_map(|text| text.parse().ok())

@@ -30,6 +30,8 @@ struct Figures {
     queue_depth_max: Gauge,
     batch_messages: Histogram,
     commit_seconds: Histogram,
+    slow_messages: Counter,
+    set_aside_refused: Counter,
     provenance: Family<VerdictLabels, Counter>,
     provenance_seconds: Histogram,
     provenance_dns_questions: Counter,
@@ -142,6 +144,8 @@ impl Metrics {
             queue_depth_max: Gauge::default(),
             batch_messages: Histogram::new(exponential_buckets(1.0, 2.0, 12)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            slow_messages: Counter::default(),
+            set_aside_refused: Counter::default(),
             provenance: Family::default(),
             provenance_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             provenance_dns_questions: Counter::default(),
@@ -237,6 +241,16 @@ impl Metrics {
         );
         registry.register("domain_changes", "Changes of domains' status", f.domain_changes.clone());
         registry.register(
+            "set_aside_refused",
+            "Messages that were not set aside, since as much as may be was that day; their senders were told to try later",
+            f.set_aside_refused.clone(),
+        );
+        registry.register(
+            "slow_messages",
+            "Messages that were read and stored apart from the others, since they are large or took long",
+            f.slow_messages.clone(),
+        );
+        registry.register(
             "purges_skipped",
             "Times that nothing was dropped with age, because the clock was days ahead of the data",
             f.purges_skipped.clone(),
@@ -328,6 +342,16 @@ impl Metrics {
         self.0.jobs.get_or_create(&JobRunLabels { job, outcome }).inc();
         let seconds = self.0.job_seconds.get_or_create(&JobLabels { job });
         seconds.observe(took.as_secs_f64());
+    }
+
+    /// A message that was not set aside for want of quota.
+    pub fn count_set_aside_refused(&self) {
+        self.0.set_aside_refused.inc();
+    }
+
+    /// A message that was read and stored apart from the others.
+    pub fn count_slow_message(&self) {
+        self.0.slow_messages.inc();
     }
 
     /// One run of the job that drops what is old in which the clock was not believed.

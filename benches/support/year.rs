@@ -7,7 +7,7 @@ use tallymark::report::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, SpfAuth, SpfScope, Warnings, Window,
 };
-use tallymark::store::{AccountId, Authenticated, Belonging, CommitOptions, NewMessage, NewReport, Store};
+use tallymark::store::{AccountId, Authenticated, Belonging, CommitOptions, KeepLimits, NewMessage, NewReport, Store};
 
 const DAYS: usize = 365;
 const REPORTERS: usize = 30;
@@ -20,6 +20,7 @@ pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, re
     let options = CommitOptions {
         keep_originals: false,
         fresh: &super::fresh,
+        limits: KeepLimits::default(),
     };
     let each = records / (DAYS * REPORTERS);
     let mut left = records;

@@ -10,12 +10,12 @@ use crate::config::{BareLf, Config, MetricsReaders, UnvouchedReports};
 use crate::domains::ServiceNames;
 use crate::http::{HttpConfig, MetricsAccess, Rate};
 use crate::ingest::{
-    AddressNames, Admission, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits, Unvouched,
+    AddressNames, Admission, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits, SlowOptions, Unvouched,
 };
 use crate::origin::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
 use crate::page::PageOptions;
 use crate::report;
-use crate::store::{Connections, Location, Retention};
+use crate::store::{Connections, DayQuota, KeepLimits, Location, Retention};
 use crate::unpack;
 
 /// What unpacking and parsing one message may cost.
@@ -146,7 +146,21 @@ pub(super) fn intake(config: &Config, authenticator: Option<Authenticator>) -> I
         batch_messages_max: config.intake.batch_messages_max,
         batch_bytes_max: config.intake.batch_bytes_max,
         threads: config.intake.threads,
+        slow: SlowOptions {
+            bytes: config.intake.slow_bytes,
+            after: Duration::from_millis(config.intake.slow_milliseconds),
+            seats: config.intake.slow_at_once_max,
+            waiting_max: config.intake.slow_waiting_max,
+        },
+        journal: Some(config.database.dir.clone()),
         keep_originals: config.retention.originals,
+        keep: KeepLimits {
+            versions_max: config.limits.report_versions_max,
+            set_aside_day_max: DayQuota {
+                messages: config.limits.set_aside_messages_per_day_max,
+                bytes: config.limits.set_aside_bytes_per_day_max,
+            },
+        },
         ..IntakeOptions::new(fresh_domain)
     }
 }

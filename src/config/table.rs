@@ -261,6 +261,14 @@ settings! {
         evidence_max: usize = 250_000;
         /// DKIM results of a record, and SPF results; more are dropped with a warning.
         results_max: usize = 100;
+        /// Texts of one report that contradict each other and are kept: of those that are vouched for, and of the others. More are
+        /// set aside.
+        report_versions_max: usize = 20;
+        /// What is set aside in a UTC day, for an account, of mail for which nobody vouches: messages. Beyond it the answer is
+        /// 452. Ten times as much of mail that passed DMARC; uploads, imports and mailboxes have no such limit.
+        set_aside_messages_per_day_max: u64 = 2_000;
+        /// The same in bytes.
+        set_aside_bytes_per_day_max: u64 = 64 * 1024 * 1024;
         /// Memory for what is in one message, unpacked and parsed, bytes; the message itself is not counted.
         memory_bytes_max: u64 = 64 * 1024 * 1024;
         /// Tags, texts and references in the reports of one message.
@@ -285,6 +293,14 @@ settings! {
         batch_bytes_max: usize = 4 * 1024 * 1024;
         /// Threads that unpack and parse; 0 is one for each core.
         threads: usize = 0;
+        /// A message that unpacks to more than this is read and stored apart from the others, bytes.
+        slow_bytes: u64 = 8 * 1024 * 1024;
+        /// So is one whose reading takes longer than this, milliseconds.
+        slow_milliseconds: u64 = 25;
+        /// Messages that are read and stored apart at once; 0 is one for each two cores.
+        slow_at_once_max: usize = 0;
+        /// Mail that may wait to be read apart; more is answered with 451.
+        slow_waiting_max: usize = 64;
     }
 
     /// What is written to standard error.

@@ -329,7 +329,9 @@ impl From<DomainsError> for ApiError {
 impl From<IntakeError> for ApiError {
     fn from(error: IntakeError) -> Self {
         match error {
-            IntakeError::Closed | IntakeError::Undecided => Self::unavailable(),
+            IntakeError::Closed | IntakeError::Undecided | IntakeError::Busy | IntakeError::OverQuota => {
+                Self::unavailable()
+            }
             IntakeError::Store(error) => Self::from(&*error),
         }
     }

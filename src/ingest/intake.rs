@@ -1,5 +1,6 @@
 //! The way in: a bounded queue in front of the batches.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,13 +10,14 @@ use tokio::task::JoinHandle;
 use super::batch::{self, Arrived, How, Job};
 use super::deferred::Deferred;
 use super::envelope::Envelope;
+use super::lanes::SlowOptions;
 use super::process::ProcessLimits;
 use super::provenance::Authenticator;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
-    AccountId, Belonging, Domain, DomainId, Fate, FreshDomain, Millis, NOT_CONFIGURED, Outcome, Problem, Provenance,
-    SetAsideId, Store, StoreError,
+    AccountId, Belonging, Domain, DomainId, Fate, FreshDomain, KeepLimits, Millis, NOT_CONFIGURED, Outcome, Problem,
+    Provenance, SetAsideId, Store, StoreError,
 };
 use crate::unpack::Context;
 
@@ -78,6 +80,12 @@ pub enum IntakeError {
     /// Who the mail is from cannot be found out now. The same mail is taken when it comes again.
     #[error("who the mail is from cannot be found out now")]
     Undecided,
+    /// It is a large message, and too many of these wait to be read.
+    #[error("too many large messages are being read: bring it again later")]
+    Busy,
+    /// There is no report in it that can be counted, and as much of such mail as may be is kept, today.
+    #[error("as much mail without a report that can be counted as may be is kept today: bring it again tomorrow")]
+    OverQuota,
     #[error(transparent)]
     Store(#[from] Arc<StoreError>),
 }
@@ -101,8 +109,14 @@ pub struct IntakeOptions {
     pub parsed_bytes_max: usize,
     /// Threads that unpack and parse; 0 is one a core.
     pub threads: usize,
+    /// When a message is read and written apart from the others.
+    pub slow: SlowOptions,
+    /// The folder of the files that say what is being read; `None`: a message that ends the process is not known again.
+    pub journal: Option<PathBuf>,
     /// Keep the bytes of messages whose reports are counted.
     pub keep_originals: bool,
+    /// How much is kept of what strangers can send in any number.
+    pub keep: KeepLimits,
     /// Checks who mail with an envelope is from; `None`: nobody does.
     pub authenticator: Option<Authenticator>,
     /// Makes the random names of a domain that is added on sight.
@@ -119,7 +133,10 @@ impl IntakeOptions {
             batch_bytes_max: 4 << 20,
             parsed_bytes_max: 128 << 20,
             threads: 0,
+            slow: SlowOptions::default(),
+            journal: None,
             keep_originals: true,
+            keep: KeepLimits::default(),
             authenticator: None,
             fresh,
         }

@@ -5,8 +5,11 @@ mod batch;
 mod deferred;
 mod envelope;
 mod intake;
+mod journal;
+mod lanes;
 mod process;
 mod provenance;
+mod read;
 mod sums;
 
 pub use crate::store::{
@@ -16,5 +19,6 @@ pub use crate::unpack::{Context, gunzip, mbox};
 pub use addresses::{AddressNames, Addresses, Owner};
 pub use envelope::Envelope;
 pub use intake::{Claimed, Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE};
+pub use lanes::SlowOptions;
 pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, Unvouched, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions};

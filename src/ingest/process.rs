@@ -98,8 +98,20 @@ pub fn process(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed
 /// Unpacks and parses one message. Never fails and never panics: what says that it is a report and cannot be read is a
 /// [`Problem`].
 pub fn process_as(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
+    process_asking(context, clock, bytes, limits, &|| false)
+}
+
+/// As [`process_as`]; `ask` is asked before each part and at least once for each 64 KiB that are unpacked. Once it says
+/// true, the work ends.
+pub(super) fn process_asking(
+    context: Context,
+    clock: &Clock,
+    bytes: &[u8],
+    limits: &ProcessLimits,
+    ask: &dyn Fn() -> bool,
+) -> Processed {
     // A panic would be a bug of ours or of a parser beneath; the message is kept, and the batch goes on.
-    catch_unwind(AssertUnwindSafe(|| process_inner(context, clock, bytes, limits))).unwrap_or_else(|_| Processed {
+    catch_unwind(AssertUnwindSafe(|| process_inner(context, clock, bytes, limits, ask))).unwrap_or_else(|_| Processed {
         problems: vec![Problem {
             leaf: String::new(),
             reason: "internal_error",
@@ -110,12 +122,18 @@ pub fn process_as(context: Context, clock: &Clock, bytes: &[u8], limits: &Proces
     })
 }
 
-fn process_inner(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
+fn process_inner(
+    context: Context,
+    clock: &Clock,
+    bytes: &[u8],
+    limits: &ProcessLimits,
+    ask: &dyn Fn() -> bool,
+) -> Processed {
     let (began, worked) = (clock.monotonic(), clock.thread_time());
     // Processor time counts, so that nobody suffers from what else the machine does. It is never more than the time that
     // went by, which costs less to ask for.
     let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > limits.time_max;
-    let stop = || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
+    let stop = || ask() || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
     let budget = Budget::new(&limits.cost, bytes.len(), &stop);
     let mut processed = Processed::default();
     let unpacked = unpack::unpack_as(context, bytes, &limits.unpack, &budget, &mut |text| {

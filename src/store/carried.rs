@@ -12,6 +12,7 @@ use super::message::{DayFigures, Figures};
 use super::records::{self, NewRow, PackedRecord};
 use super::schema::Kind;
 use super::sql::sql;
+use super::sweep::{self, Interned};
 use super::{
     Acceptance, AccountId, Authenticated, DomainId, ReportNo, StoreError, Totals, belonging, evidence, reports,
 };
@@ -256,6 +257,10 @@ pub(super) async fn erase(
         args.push_int(domain.0);
         args.push_int(carried.no().0);
     };
+    if reports.is_empty() {
+        return Ok(());
+    }
+    sweep::is_due(conn, domain).await?;
     conn.bulk(sql!("record_remove"), reports, bind).await?;
     conn.bulk(sql!("report_remove"), reports, bind).await?;
     for carried in reports.iter().filter(|carried| carried.sliced()) {
@@ -354,12 +359,9 @@ async fn intern(
         args.push_int(to.id.0);
         args.push_blob(&key.0);
     });
-    for row in rows.await? {
-        let number = row.int(2)?;
-        let key = EvidenceKey::from_slice(row.blob(1)?)
-            .ok_or_else(|| StoreError::damaged("evidence", number, "key is not 16 bytes"))?;
-        known.insert(key, number);
-    }
+    let found = rows.await?.iter().map(Interned::of).collect::<Result<Vec<_>, _>>()?;
+    sweep::revive(conn, &found).await?;
+    known.extend(found.iter().map(|one| (one.key, one.number)));
     unknown.retain(|key, _| !known.contains_key(key));
     let first = memory.evidences.take(conn, "evidence", unknown.len()).await?;
     let numbered: Vec<_> = unknown.iter().zip(first..).collect();

@@ -32,6 +32,7 @@ pub(super) const HOT: &[(&str, &str)] = statements![
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
     "domain_clear_originals_by_digest" "original_by_digest_purge" "originals_by_digest_old"
     "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
+    "evidence_condemn" "evidence_numbers" "evidence_remove" "evidence_revive" "records_of_range"
     "original_add" "original_all" "original_by_digest_all" "original_of_report" "original_purge" "originals_old" "record_add" "records_old" "records_of_report" "records_purge"
     "report_add" "report_after" "report_all_after" "report_arrived" "report_by_content" "report_by_identity"
     "report_by_no" "report_conflicts" "report_count" "report_list" "report_original_kept" "report_records_purged"

@@ -156,6 +156,8 @@ impl Store {
         if !conn.hold(held.collect()).await?.contains(&DomainId(id)) {
             return Ok(false);
         }
+        // Evidence may have been dropped while it waited.
+        memory.refresh(&mut conn).await?;
         if let Some(above) = above {
             let from = Place { id: DomainId(id), name };
             moving::hand_over(&mut conn, memory, account, &from, &above).await?;

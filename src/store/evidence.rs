@@ -5,6 +5,8 @@
 //! name of the domain row: the names in an evidence are mostly one and the same. An optional value has 0 in front for none; a list its length.
 //! [`super::commit`] interns on the key of the content, so the encoding may change without making duplicates.
 
+use hashbrown::HashMap;
+
 use crate::report::{AuthResult, DkimAuth, Evidence, RawField, RawText, Reason, ReasonKind, SpfAuth, SpfScope};
 
 use super::codec::{Reader, put_number};
@@ -15,7 +17,7 @@ const VERSION: u8 = 1;
 pub(super) fn encode(evidence: &Evidence, domain: &str) -> Vec<u8> {
     let mut writer = Writer {
         bytes: Vec::with_capacity(64),
-        texts: vec![domain],
+        texts: Texts::new(domain),
     };
     writer.bytes.push(VERSION);
     writer.opt(evidence.header_from.as_deref());
@@ -105,7 +107,52 @@ pub(super) fn decode(bytes: &[u8], domain: &str) -> Option<Evidence> {
 
 struct Writer<'e> {
     bytes: Vec<u8>,
-    texts: Vec<&'e str>,
+    texts: Texts<'e>,
+}
+
+/// So many texts are compared one by one; more are looked up. Few evidences have more.
+const COMPARED_MAX: usize = 16;
+
+/// The texts that were written, by number.
+struct Texts<'e> {
+    all: Vec<&'e str>,
+    /// Those behind the first [`COMPARED_MAX`].
+    more: HashMap<&'e str, usize>,
+    #[cfg(test)]
+    compared: usize,
+}
+
+impl<'e> Texts<'e> {
+    fn new(first: &'e str) -> Self {
+        Self {
+            all: vec![first],
+            more: HashMap::new(),
+            #[cfg(test)]
+            compared: 0,
+        }
+    }
+
+    /// The number of a text; `None` if it is new. It has the next one then.
+    fn number(&mut self, text: &'e str) -> Option<usize> {
+        let first = &self.all[..self.all.len().min(COMPARED_MAX)];
+        let known = first.iter().position(|known| *known == text);
+        #[cfg(test)]
+        {
+            self.compared += known.map_or(first.len(), |nth| nth + 1);
+        }
+        let next = self.all.len();
+        if known.is_some() {
+            return known;
+        }
+        if next >= COMPARED_MAX {
+            match self.more.entry(text) {
+                hashbrown::hash_map::Entry::Occupied(known) => return Some(*known.get()),
+                hashbrown::hash_map::Entry::Vacant(free) => _ = free.insert(next),
+            }
+        }
+        self.all.push(text);
+        None
+    }
 }
 
 impl<'e> Writer<'e> {
@@ -126,12 +173,11 @@ impl<'e> Writer<'e> {
 
     /// `above` makes room for the number that says "none".
     fn numbered(&mut self, text: &'e str, above: u64) {
-        if let Some(nth) = self.texts.iter().position(|known| *known == text) {
+        if let Some(nth) = self.texts.number(text) {
             return put_number(&mut self.bytes, 2 * nth as u64 + 1 + above);
         }
         put_number(&mut self.bytes, 2 * text.len() as u64 + above);
         self.bytes.extend_from_slice(text.as_bytes());
-        self.texts.push(text);
     }
 }
 
@@ -237,6 +283,54 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode(&bytes, "example.com");
         }
+    }
+
+    /// Reasons with texts of their own, and the same ones once more.
+    fn many_texts(count: usize) -> Evidence {
+        let reason = |nth: usize| Reason {
+            kind: ReasonKind::Other,
+            kind_raw: None,
+            comment: Some(format!("text {nth}").into()),
+        };
+        Evidence {
+            reasons: (0..count).chain(0..count).map(reason).collect(),
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn many_texts_come_back_and_each_is_written_once() {
+        for count in [
+            1,
+            COMPARED_MAX - 2,
+            COMPARED_MAX - 1,
+            COMPARED_MAX,
+            COMPARED_MAX + 1,
+            3_000,
+        ] {
+            let evidence = many_texts(count);
+            let bytes = encode(&evidence, "example.com");
+            assert_eq!(decode(&bytes, "example.com"), Some(evidence), "{count}");
+            assert!(bytes.len() < count * 22 + 32, "{count}: {} bytes", bytes.len());
+        }
+    }
+
+    /// Four times the texts cost four times the comparisons; without the look-up it would be sixteen times.
+    #[test]
+    fn the_cost_of_many_texts_is_linear() {
+        let compared = |count: usize| {
+            let texts: Vec<_> = (0..count).map(|nth| format!("text {nth}")).collect();
+            let mut known = Texts::new("example.com");
+            texts.iter().chain(&texts).for_each(|text| _ = known.number(text));
+            assert_eq!(known.all.len(), count + 1);
+            known.compared
+        };
+        assert!(
+            compared(4_000) <= 4 * (compared(1_000) + COMPARED_MAX * COMPARED_MAX),
+            "{}",
+            compared(4_000)
+        );
+        assert!(compared(4_000) <= 2 * 4_000 * COMPARED_MAX);
     }
 
     #[test]

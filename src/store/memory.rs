@@ -1,6 +1,8 @@
 //! What the writer remembers between transactions, so that a batch asks the database little. All of it can be forgotten
 //! at any time; it is, whenever a transaction was not committed.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use crate::report::EvidenceKey;
@@ -26,6 +28,8 @@ pub(super) struct Memory {
     pub names: HashMap<(AccountId, DomainId), Option<Box<str>>>,
     /// What owners decided about the reports of a domain, where they did: see `trust.rs`.
     pub trust: HashMap<DomainId, Trust>,
+    /// All domains of an account, of those that got reports about names that they do not have.
+    all_names: HashMap<AccountId, Arc<[(Box<str>, DomainId)]>>,
     pub evidence: HashMap<(DomainId, EvidenceKey), i64>,
     pub domain_numbers: Numbers,
     pub reports: Numbers,
@@ -39,7 +43,33 @@ impl Memory {
         self.domains.clear();
         self.names.clear();
         self.trust.clear();
+        self.all_names.clear();
         self.evidence.clear();
+    }
+
+    /// As of which change to which domains there are this is.
+    pub fn domains_version(&self) -> i64 {
+        self.domains_version
+    }
+
+    /// The names of all domains of an account.
+    pub async fn names_of(
+        &mut self,
+        conn: &mut Conn<'_>,
+        account: AccountId,
+    ) -> Result<Arc<[(Box<str>, DomainId)]>, StoreError> {
+        if let Some(known) = self.all_names.get(&account) {
+            return Ok(Arc::clone(known));
+        }
+        let rows = conn.all(sql!("domain_names"), Args::default().int(account.0)).await?;
+        let names = rows.iter().map(|row| Ok((row.text(0)?.into(), DomainId(row.int(1)?))));
+        let names: Arc<[_]> = names.collect::<Result<Vec<_>, StoreError>>()?.into();
+        let entries: usize = self.all_names.values().map(|names| names.len()).sum();
+        if entries + names.len() > ENTRIES_MAX {
+            self.all_names.clear();
+        }
+        self.all_names.insert(account, Arc::clone(&names));
+        Ok(names)
     }
 
     /// Forgets what may have become wrong since it was called last: at the begin of each transaction, and where a domain

@@ -45,6 +45,7 @@ mod soundness;
 mod source;
 mod sql;
 mod sqlite;
+mod sweep;
 mod trust;
 mod types;
 mod verify;
@@ -61,7 +62,7 @@ pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, RecordState,
     Standing, Suggestion,
 };
-pub use commit::{CommitOptions, FreshDomain};
+pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits};
 pub use copy::Copied;
 use db::{Args, Layout, Link};
 pub use distribute::{Distributed, Misrouted};

@@ -2,6 +2,7 @@
 
 use super::db::{Args, Conn, Layout, Link, Lock, Row};
 use super::sql::sql;
+use super::sweep;
 use super::{Connections, DomainId, Location, Millis, Store, StoreError, postgres, sqlite};
 
 /// How long things are kept, days; 0 keeps them for ever.
@@ -36,7 +37,7 @@ const AT_ONCE: i64 = 200;
 const RECORDS_AT_ONCE: u64 = 100_000;
 
 impl Store {
-    /// Drops what is older than `retention` allows, and gives the space back.
+    /// Drops what is older than `retention` allows, and evidence that no record refers to any more; gives the space back.
     pub async fn purge(&self, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
         let mut purged = Purged::default();
         let mut conn = self.read().await?;
@@ -61,7 +62,9 @@ impl Store {
         if let Some(before) = before(retention.set_aside_days, now) {
             while self.purge_set_aside(before, &mut purged).await? {}
         }
-        if purged != Purged::default() {
+        self.forget_days(now).await?;
+        let evidence = self.sweep_evidence().await?;
+        if purged != Purged::default() || evidence > 0 {
             self.give_back().await?;
         }
         Ok(purged)
@@ -172,6 +175,7 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         conn.hold(vec![DomainId(domain)]).await?;
+        sweep::is_due(&mut conn, DomainId(domain)).await?;
         let (mut reports, mut records) = (0, 0);
         for row in &old {
             let args = || Ok::<_, StoreError>(Args::default().int(domain).int(row.int(0)?));
@@ -210,6 +214,14 @@ impl Store {
         write.commit().await?;
         purged.set_aside += old.len() as u64;
         Ok(!old.is_empty())
+    }
+
+    /// Forgets how much was set aside on days that are over everywhere.
+    async fn forget_days(&self, now: Millis) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let args = Args::default().int(now.div_euclid(DAY_MILLIS) - 2);
+        write.parts().0.run(sql!("set_aside_days_old"), args).await?;
+        write.commit().await
     }
 
     /// Free pages back to the file system.

@@ -24,6 +24,7 @@ mod tests {
         "copy_unfinished",
         "domain_all",
         "domain_move",
+        "domains_to_sweep",
         "ip_list",
         "record_rows_any",
         "report_total",

@@ -488,6 +488,8 @@ pub struct Problem {
 pub struct Outcome {
     pub reports: Vec<StoredReport>,
     pub set_aside: Vec<SetAsideNote>,
+    /// What is no counted report was not set aside: as much as may be is, today. The message must come again.
+    pub over_quota: bool,
 }
 
 /// A report that is in the database now.

@@ -1,8 +1,10 @@
 //! From the bytes of a mail to the sums, through the way in that every origin uses.
 
 mod claims;
+mod crashed;
 mod hostile;
 mod killed;
+mod slow;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};

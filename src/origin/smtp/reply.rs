@@ -111,6 +111,12 @@ pub const NOT_LOOKED_UP: Reply = Reply::fixed(451, "4.3.0", "recipient could not
 pub const NOT_CONFIGURED: Reply = Reply::fixed(451, "4.3.5", "this server is not set up completely, try again later");
 /// Memory or disk is short.
 pub const NO_ROOM: Reply = Reply::fixed(452, "4.3.1", "no room now, try again later");
+/// RFC 3463, 3.3: nothing in it can be counted, and as much of such mail as may be is kept today.
+pub const OVER_QUOTA: Reply = Reply::fixed(
+    452,
+    "4.2.2",
+    "no report in it that can be counted here, and no room for more of these today",
+);
 /// RFC 5321, 4.5.3.1.10.
 pub const TOO_MANY_RECIPIENTS: Reply = Reply::fixed(452, "4.5.3", "too many recipients");
 
@@ -168,6 +174,7 @@ static REASONS: &[(Reply, &str)] = &[
     (NOT_LOOKED_UP, "not_looked_up"),
     (NOT_CONFIGURED, "not_configured"),
     (NO_ROOM, "no_room"),
+    (OVER_QUOTA, "over_quota"),
     (TOO_MANY_RECIPIENTS, "too_many_recipients"),
     (UNKNOWN_COMMAND, "unknown_command"),
     (BAD_LINE_END, "bad_line_end"),

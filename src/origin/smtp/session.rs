@@ -397,8 +397,9 @@ impl Session<'_> {
             self.note(&id, length, &outcome);
             match outcome {
                 Ok(_) => Answer::Kept,
-                Err(IntakeError::Store(_)) => Answer::NotStored,
+                Err(IntakeError::Store(_) | IntakeError::Busy) => Answer::NotStored,
                 Err(IntakeError::Undecided) => Answer::Undecided,
+                Err(IntakeError::OverQuota) => Answer::OverQuota,
                 Err(IntakeError::Closed) => Answer::Closing,
             }
         });
@@ -408,10 +409,12 @@ impl Session<'_> {
 
     fn note(&self, id: &str, length: usize, outcome: &Result<Outcome, IntakeError>) {
         match outcome {
-            Ok(Outcome { reports, set_aside }) => {
+            Ok(Outcome { reports, set_aside, .. }) => {
                 let (reports, set_aside) = (reports.len(), set_aside.len());
                 tracing::info!(id, peer = self.peer, bytes = length, reports, set_aside, "message kept");
             }
+            // One line a message would be as many as a stranger wants: they are counted.
+            Err(IntakeError::OverQuota) => tracing::debug!(id, peer = self.peer, bytes = length, "message not kept"),
             // The intake has said why, once for the whole batch.
             Err(error) => tracing::warn!(id, peer = self.peer, bytes = length, %error, "message not kept"),
         }
@@ -459,6 +462,7 @@ impl Session<'_> {
 enum Answer {
     Kept,
     Undecided,
+    OverQuota,
     NotStored,
     Closing,
 }
@@ -468,6 +472,7 @@ impl Answer {
         match self {
             Self::Kept => "kept",
             Self::Undecided => "undecided",
+            Self::OverQuota => "over_quota",
             Self::NotStored => "not_stored",
             Self::Closing => "closing",
         }
@@ -477,6 +482,7 @@ impl Answer {
         match self {
             Self::Kept => Reply::new(250, "2.0.0", Cow::Owned(format!("queued as {id}"))),
             Self::Undecided => reply::UNDECIDED,
+            Self::OverQuota => reply::OVER_QUOTA,
             Self::NotStored => reply::NOT_STORED,
             Self::Closing => reply::CLOSING,
         }

@@ -8,7 +8,7 @@
 use hashbrown::HashSet;
 
 use super::super::db::Layout;
-use super::super::{DomainId, NewMessage, Outcome, Store, StoreError};
+use super::super::{Acceptance, DomainId, NewMessage, Outcome, Store, StoreError};
 use super::keep::{self, Copies};
 use super::place::{Claim, Placed};
 use super::{CommitOptions, PLACED_MAX, count, moving_on, outcomes, place, register};
@@ -25,6 +25,7 @@ impl Store {
     ) -> Result<Vec<Outcome>, StoreError> {
         debug_assert_eq!(self.layout(), Layout::ByDomain);
         let (mut copies, mut stored, mut done) = (Copies::default(), Vec::new(), Done::default());
+        let mut refused = Vec::new();
         // Their domain may be removed before the batch is answered: they went with it, and wait for nothing.
         let mut whole = Done::default();
         for _ in 0..PLACED_MAX {
@@ -32,6 +33,7 @@ impl Store {
             let (mut conn, memory) = write.parts();
             memory.refresh(&mut conn).await?;
             let mut placed = place::place(&mut conn, memory, batch).await?;
+            let version = memory.domains_version();
             write.commit().await?;
             let claims = std::mem::take(&mut placed.claims);
             for claims in together(claims, &done) {
@@ -45,19 +47,26 @@ impl Store {
                         .iter()
                         .map(|slice| slice.1),
                 );
-                let held = conn.hold(wanted).await?;
+                let mut held = conn.hold(wanted).await?;
+                held.sort_unstable();
                 if claims.iter().any(|claim| claim.slice.is_some()) {
                     keep::lock(&mut conn, batch, &placed).await?;
                 }
                 memory.refresh(&mut conn).await?;
-                let now = place::place(&mut conn, memory, batch).await?;
-                let is_same = claims.iter().all(|claim| now.claims.iter().any(|now| same(now, claim)));
-                if !is_same || !of(&placed, &claims).iter().all(|domain| held.contains(domain)) {
+                // Once for all of them would do, were it not that domains come and go meanwhile.
+                let is_same = memory.domains_version() == version || {
+                    let now = place::place(&mut conn, memory, batch).await?;
+                    let now: HashSet<_> = now.claims.iter().map(place_of).collect();
+                    claims.iter().all(|claim| now.contains(&place_of(claim)))
+                };
+                let is_held = |domain: &DomainId| held.binary_search(domain).is_ok();
+                if !is_same || !of(&placed, &claims).iter().all(is_held) {
                     continue;
                 }
                 let counted = count(&mut conn, memory, batch, &placed, &claims, &held, &mut copies, options);
                 if let Some(counted) = counted.await? {
-                    stored.extend(counted);
+                    stored.extend(counted.stored);
+                    refused.extend(counted.refused);
                     write.commit().await?;
                     done.extend(claims.iter().map(|claim| (claim.message, claim.report)));
                     let wholly = claims.iter().filter(|claim| claim.slice.is_none());
@@ -68,9 +77,11 @@ impl Store {
             let (mut conn, memory) = write.parts();
             memory.refresh(&mut conn).await?;
             conn.hold(super::addressed(batch).collect()).await?;
+            super::refuse(batch, &refused, options);
             keep::lock(&mut conn, batch, &placed).await?;
             memory.refresh(&mut conn).await?;
             let placed = place::place(&mut conn, memory, batch).await?;
+            super::refuse(batch, &refused, options);
             if placed
                 .claims
                 .iter()
@@ -83,7 +94,7 @@ impl Store {
             let mut unclaimed = placed.unclaimed;
             unclaimed.retain(|at| !whole.contains(at));
             unclaimed.sort_unstable();
-            keep::set_aside(&mut conn, memory, batch, &unclaimed, &mut outcomes).await?;
+            keep::set_aside(&mut conn, memory, batch, &unclaimed, &mut outcomes, options).await?;
             write.commit().await?;
             return Ok(outcomes);
         }
@@ -91,17 +102,17 @@ impl Store {
     }
 }
 
-fn same(a: &Claim, b: &Claim) -> bool {
-    let key = |claim: &Claim| {
-        (
-            claim.message,
-            claim.report,
-            claim.domain,
-            claim.slice.is_some(),
-            claim.acceptance,
-        )
-    };
-    key(a) == key(b)
+/// What a claim is about, and where.
+fn place_of(claim: &Claim) -> (usize, usize, DomainId, bool, Acceptance) {
+    let Claim {
+        message,
+        report,
+        domain,
+        slice,
+        acceptance,
+        ..
+    } = *claim;
+    (message, report, domain, slice.is_some(), acceptance)
 }
 
 /// The domains that claims may change.

@@ -1,7 +1,10 @@
 //! Is a report new, a duplicate, in conflict, or the whole of a known piece; and which of a conflict counts?
 //!
 //! Same contents: a duplicate, counted once. Same identity, other contents: a conflict; both are kept, one is counted:
-//! the first that was authenticated, else the first. A piece contradicts nothing: see `pieces.rs`.
+//! the first that was authenticated, else the first. Only so many versions of a report are kept: the whole group is looked
+//! at each time. A piece contradicts nothing: see `pieces.rs`.
+
+use hashbrown::HashMap;
 
 use crate::report::{ContentKey, IdentityKey, PieceKey};
 
@@ -9,6 +12,7 @@ use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::sql::sql;
+use super::super::sweep;
 use super::super::{
     Acceptance, AccountId, Authenticated, DomainId, Fate, NewMessage, Provenance, ReportNo, StoreError, reports,
 };
@@ -50,6 +54,10 @@ pub(super) struct Decisions {
     arrivals: Vec<Arrival>,
     /// Positions in `all` of duplicates of reports whose records retention has dropped (`restore.rs`).
     pub restorable: Vec<usize>,
+    /// Message and report of versions too many: they are set aside.
+    pub refused: Vec<(usize, usize)>,
+    /// Numbers whose place another takes, in this order: what was a duplicate of the first is one of the second.
+    renamed: Vec<(ReportNo, ReportNo)>,
 }
 
 /// A report that is in the database already came again.
@@ -76,6 +84,9 @@ struct Arrived<'c> {
     replay: bool,
 }
 
+/// Of so many domains claims and rows are compared; of more they are looked up.
+const COMPARED_MAX: usize = 16;
+
 /// Decides about every claim, in order. `None` if rows that may change are not `held`.
 pub(super) async fn decide(
     conn: &mut Conn<'_>,
@@ -84,6 +95,7 @@ pub(super) async fn decide(
     placed: &Placed,
     claims: &[Claim],
     held: &[DomainId],
+    versions_max: usize,
 ) -> Result<Option<Decisions>, StoreError> {
     let Some(mut register) = register(conn, batch, placed, claims, held).await? else {
         return Ok(None);
@@ -119,7 +131,7 @@ pub(super) async fn decide(
             }
             Some(nth) => {
                 // Pieces may have come under an id of their own.
-                let (_, pieces) = relations(conn, batch, placed, &decisions, &register, &arrived).await?;
+                let (_, pieces) = relations(conn, batch, placed, &decisions, &mut register, &arrived).await?;
                 let by = register.texts[nth].no();
                 for piece in pieces.into_iter().filter(|piece| *piece != nth) {
                     decisions.replace(&mut register, arrived.account, piece, by);
@@ -127,14 +139,21 @@ pub(super) async fn decide(
                 decisions.duplicate(&mut register, &arrived, nth, &mut no);
             }
             None => {
-                let (whole, pieces) = relations(conn, batch, placed, &decisions, &register, &arrived).await?;
+                let (whole, pieces) = relations(conn, batch, placed, &decisions, &mut register, &arrived).await?;
                 match whole {
                     Some(nth) => decisions.piece_again(&mut register, &arrived, nth),
+                    None if register.versions(arrived.account, arrived.identity, arrived.authenticated, &pieces)
+                        >= versions_max =>
+                    {
+                        let Claim { message, report, .. } = claims[0];
+                        decisions.refused.push((message, report));
+                    }
                     None => decisions.new_text(&mut register, &arrived, &pieces, &mut no),
                 }
             }
         }
     }
+    decisions.rename();
     Ok(Some(decisions))
 }
 
@@ -144,7 +163,7 @@ async fn relations(
     batch: &[NewMessage],
     placed: &Placed,
     decisions: &Decisions,
-    register: &Register,
+    register: &mut Register,
     arrived: &Arrived<'_>,
 ) -> Result<(Option<usize>, Vec<usize>), StoreError> {
     let mut candidates = register.of_identity(arrived.account, arrived.identity);
@@ -182,9 +201,18 @@ impl Arrived<'_> {
             || known.is_some_and(|nth| register.texts[nth].may_count())
     }
 
+    /// Its claims by their domains, if they are many.
+    fn by_domain(&self) -> Option<HashMap<DomainId, &Claim>> {
+        let by_domain = || self.claims.iter().rev().map(|claim| (claim.domain, claim)).collect();
+        (self.claims.len() > COMPARED_MAX).then(by_domain)
+    }
+
     /// Whether it may count in a row of its text.
-    fn acceptance_of(&self, row: &KnownRow) -> Option<Acceptance> {
-        let same = self.claims.iter().find(|claim| claim.domain == row.domain);
+    fn acceptance_of(&self, by_domain: Option<&HashMap<DomainId, &Claim>>, row: &KnownRow) -> Option<Acceptance> {
+        let same = match by_domain {
+            Some(claims) => claims.get(&row.domain).copied(),
+            None => self.claims.iter().find(|claim| claim.domain == row.domain),
+        };
         // It may have stayed in a domain above.
         let whole = || self.claims.first().filter(|claim| claim.slice.is_none() && !row.sliced);
         same.or_else(whole).map(|claim| claim.acceptance)
@@ -209,9 +237,12 @@ impl Decisions {
         known.cut &= arrived.cut;
         known.arrivals += i64::from(!arrived.replay);
         let mut is_changed = is_better;
+        let claims = arrived.by_domain();
         for row in &mut known.rows {
             let before = row.acceptance;
-            row.acceptance = arrived.acceptance_of(row).map_or(before, |now| before.joined(now));
+            row.acceptance = arrived
+                .acceptance_of(claims.as_ref(), row)
+                .map_or(before, |now| before.joined(now));
             let is_news = is_better || row.acceptance != before;
             is_changed |= is_news;
             match row.here {
@@ -240,11 +271,17 @@ impl Decisions {
                 self.uncut.push((row.domain, row.no));
             }
         }
+        let is_many = known.rows.len() + arrived.claims.len() > COMPARED_MAX;
+        let by_domain = is_many.then(|| known.by_domain());
+        let all_sliced = known.rows.iter().all(|row| row.sliced);
         for claim in arrived.claims {
-            let row = known.rows.iter().find(|row| row.domain == claim.domain);
+            let row = match &by_domain {
+                Some(rows) => rows.get(&claim.domain).copied(),
+                None => known.rows.iter().find(|row| row.domain == claim.domain).copied(),
+            };
             // A text that is known whole has no slices to come, and of one whose records have gone none are added.
             let is_missing = row.is_none() && claim.slice.is_some() && known.records_kept;
-            if is_missing && known.rows.iter().all(|row| row.sliced) {
+            if is_missing && all_sliced {
                 let decision = Decision::new(*claim, ReportNo(*no), Fate::Stored, arrived);
                 let counted = known.counted && claim.acceptance.may_count();
                 known.rows.push(KnownRow {
@@ -265,7 +302,7 @@ impl Decisions {
                 *no += 1;
             } else {
                 // It may have stayed in a domain above.
-                let row = row.or(known.rows.first()).copied();
+                let row = row.or(known.rows.first().copied());
                 let claim = Claim {
                     domain: row.map_or(claim.domain, |row| row.domain),
                     ..*claim
@@ -305,9 +342,9 @@ impl Decisions {
                 }
             }
         }
+        let (by_domain, first) = (known.by_domain(), known.no());
         for claim in arrived.claims {
-            let row = known.rows.iter().find(|row| row.domain == claim.domain);
-            let no = row.map_or_else(|| known.no(), |row| row.no);
+            let no = by_domain.get(&claim.domain).map_or(first, |row| row.no);
             self.all.push(Decision::new(*claim, no, Fate::Duplicate, arrived));
         }
     }
@@ -377,9 +414,7 @@ impl Decisions {
         let (counted, identity) = (register.texts[nth].counted, register.texts[nth].identity);
         let mut messages = register.texts[nth].messages;
         for row in &register.texts[nth].rows {
-            // What was a duplicate of it is one of the other.
-            let same = self.all.iter_mut().filter(|decision| decision.no == row.no);
-            same.for_each(|decision| decision.no = by);
+            self.renamed.push((row.no, by));
             match row.here {
                 Some(here) => {
                     let decision = &mut self.all[here];
@@ -397,6 +432,24 @@ impl Decisions {
         }
         register.replace(account, nth);
         if counted { messages } else { 0 }
+    }
+
+    /// Gives each decision the number of what took its place in the end.
+    fn rename(&mut self) {
+        if self.renamed.is_empty() {
+            return;
+        }
+        let mut last: HashMap<ReportNo, ReportNo> = HashMap::with_capacity(self.renamed.len());
+        // The last first: what takes a place may lose it later.
+        for (from, to) in self.renamed.drain(..).rev() {
+            let to = last.get(&to).copied().unwrap_or(to);
+            last.insert(from, to);
+        }
+        for decision in &mut self.all {
+            if let Some(no) = last.get(&decision.no) {
+                decision.no = *no;
+            }
+        }
     }
 
     /// The new reports, counted or not.
@@ -436,6 +489,12 @@ impl Decisions {
             let recount = reports::recount(conn, domain, no).await?;
             let org_name = recount.org_name.as_deref();
             moves.report(domain, recount.window, org_name, &recount.days, change);
+        }
+        let mut left: Vec<_> = self.removed.iter().map(|(_, _, row)| row.domain).collect();
+        left.sort_unstable();
+        left.dedup();
+        for domain in left {
+            sweep::is_due(conn, domain).await?;
         }
         for (account, identity, row) in self.removed.drain(..) {
             let args = || Args::default().int(row.domain.0).int(row.no.0);

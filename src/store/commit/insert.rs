@@ -10,6 +10,7 @@ use super::super::memory::Memory;
 use super::super::records::{self, NewRow, PackedRecord};
 use super::super::rollup::Change;
 use super::super::sql::sql;
+use super::super::sweep::{self, Interned};
 use super::super::{DomainId, Millis, NewMessage, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
 use super::keep::Originals;
@@ -141,7 +142,7 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], placed: &Placed, decision:
     args.push_int(decision.acceptance.code());
 }
 
-type Known = HashMap<(DomainId, EvidenceKey), i64>;
+pub(super) type Known = HashMap<(DomainId, EvidenceKey), i64>;
 
 /// Gives every piece of evidence of the new reports its number, adding what is not known yet.
 ///
@@ -153,18 +154,42 @@ async fn intern(
     fresh: &[&Decision],
     names: &Names,
 ) -> Result<Known, StoreError> {
-    let mut known = Known::default();
-    let mut unknown: HashMap<(DomainId, EvidenceKey), &Evidence> = HashMap::new();
-    for decision in fresh {
+    let wanted = fresh.iter().flat_map(|decision| {
         let new = report_of(batch, &decision.claim);
-        for (key, evidence) in new.evidence.iter().zip(&new.report.evidence) {
-            let key = (decision.claim.domain, *key);
+        let keys = new.evidence.iter().zip(&new.report.evidence);
+        keys.map(|(key, evidence)| ((decision.claim.domain, *key), evidence))
+    });
+    let remembered = Remembered::of(memory, wanted);
+    intern_all(conn, memory, remembered, names).await
+}
+
+/// Evidence with its numbers, and that of which the writer does not remember any.
+pub(super) struct Remembered<'e> {
+    known: Known,
+    unknown: HashMap<(DomainId, EvidenceKey), &'e Evidence>,
+}
+
+impl<'e> Remembered<'e> {
+    pub fn of(memory: &Memory, wanted: impl Iterator<Item = ((DomainId, EvidenceKey), &'e Evidence)>) -> Self {
+        let (mut known, mut unknown) = (Known::default(), HashMap::new());
+        for (key, evidence) in wanted {
             match memory.evidence.get(&key) {
                 Some(number) => _ = known.insert(key, *number),
                 None => _ = unknown.insert(key, evidence),
             }
         }
+        Self { known, unknown }
     }
+}
+
+/// Gives every one of these its number, adding what is not known yet.
+pub(super) async fn intern_all(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    remembered: Remembered<'_>,
+    names: &Names,
+) -> Result<Known, StoreError> {
+    let Remembered { mut known, unknown } = remembered;
     if unknown.is_empty() {
         return Ok(known);
     }
@@ -176,12 +201,9 @@ async fn intern(
             args.push_blob(&key.0);
         })
         .await?;
-    for row in rows {
-        let number = row.int(2)?;
-        let key = EvidenceKey::from_slice(row.blob(1)?)
-            .ok_or_else(|| StoreError::damaged("evidence", number, "key is not 16 bytes"))?;
-        known.insert((DomainId(row.int(0)?), key), number);
-    }
+    let found = rows.iter().map(Interned::of).collect::<Result<Vec<_>, _>>()?;
+    sweep::revive(conn, &found).await?;
+    known.extend(found.iter().map(|one| ((one.domain, one.key), one.number)));
     keys.retain(|key| !known.contains_key(key));
     let first = memory.evidences.take(conn, "evidence", keys.len()).await?;
     let numbered: Vec<_> = keys.into_iter().zip(first..).collect();

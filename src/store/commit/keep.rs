@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::super::db::{Args, Conn, Lock};
 use super::super::memory::Memory;
@@ -11,8 +11,10 @@ use super::super::{
     AccountId, Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, ReportNo, SetAsideId, SetAsideKind,
     SetAsideNote, StoreError, set_aside,
 };
+use super::CommitOptions;
 use super::decide::Decisions;
 use super::place::{self, Claim, Placed};
+use super::quota::Quotas;
 use super::restore::Restored;
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
@@ -101,7 +103,9 @@ pub(super) async fn set_aside(
     batch: &[NewMessage],
     unclaimed: &[(usize, usize)],
     outcomes: &mut [Outcome],
+    options: &CommitOptions<'_>,
 ) -> Result<(), StoreError> {
+    let mut quotas = Quotas::new(options.limits.set_aside_day_max);
     let mut order: Vec<usize> = (0..batch.len()).collect();
     // Batches that set the same messages aside wait for one another, not each for the other.
     order.sort_unstable_by_key(|&nth| (batch[nth].belonging.account(), batch[nth].digest));
@@ -114,6 +118,10 @@ pub(super) async fn set_aside(
         let message = &batch[nth];
         let unclaimed = by_message.get(&nth).map(Vec::as_slice).unwrap_or_default();
         let mut asides = asides(message, unclaimed.iter().copied());
+        if !quotas.admit(conn, message, asides.len()).await? {
+            outcomes[nth].over_quota = true;
+            continue;
+        }
         let inbound = inbound(conn, memory, message, &asides).await?;
         if let ([aside], Some(name)) = (&mut *asides, &inbound) {
             aside.policy_domain = name;
@@ -142,7 +150,7 @@ pub(super) async fn set_aside(
             conn.run(sql!("set_aside_message_put"), args).await?;
         }
     }
-    Ok(())
+    quotas.write(conn).await
 }
 
 /// Something that is set aside of a message that comes once more.
@@ -176,7 +184,7 @@ async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlie
     }
     let wanted = batch.iter().filter(again);
     let wanted: Vec<_> = wanted
-        .filter(|message| with_any.contains(&message.belonging.account()))
+        .filter(|message| with_any.binary_search(&message.belonging.account()).is_ok())
         .collect();
     let rows = conn.bulk_all(sql!("set_aside_of_messages"), &wanted, |args, message| {
         args.push_int(message.belonging.account().0);
@@ -206,17 +214,26 @@ async fn forget_earlier(
     batch: &[NewMessage],
     unclaimed: &HashMap<usize, Vec<usize>>,
 ) -> Result<(), StoreError> {
-    for one in earlier(conn, batch).await? {
-        let nth = batch
-            .iter()
-            .position(|message| message.belonging.account() == one.account && message.digest[..] == one.digest);
-        let Some(nth) = nth else { continue };
-        let unclaimed = unclaimed.get(&nth).map(Vec::as_slice).unwrap_or_default();
-        let again = asides(&batch[nth], unclaimed.iter().copied());
-        if again
-            .iter()
-            .any(|aside| aside.kind == one.kind && aside.policy_domain == one.policy_domain)
-        {
+    let earlier = earlier(conn, batch).await?;
+    if earlier.is_empty() {
+        return Ok(());
+    }
+    let mut places: HashMap<(AccountId, &[u8]), usize> = HashMap::new();
+    for (nth, message) in batch.iter().enumerate() {
+        let place = (message.belonging.account(), &message.digest[..]);
+        places.entry(place).or_insert(nth);
+    }
+    let mut again: HashMap<usize, HashSet<(SetAsideKind, &str)>> = HashMap::new();
+    for one in &earlier {
+        let Some(&nth) = places.get(&(one.account, &one.digest[..])) else {
+            continue;
+        };
+        let again = again.entry(nth).or_insert_with(|| {
+            let unclaimed = unclaimed.get(&nth).map(Vec::as_slice).unwrap_or_default();
+            let asides = asides(&batch[nth], unclaimed.iter().copied());
+            asides.iter().map(|aside| (aside.kind, aside.policy_domain)).collect()
+        });
+        if again.contains(&(one.kind, &*one.policy_domain)) {
             continue;
         }
         conn.run(sql!("set_aside_remove"), Args::default().int(one.id.0))
@@ -251,10 +268,11 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<A
             offset: *offset,
         });
     }
+    let mut names = HashSet::new();
     for report in unclaimed {
         let (leaf, new) = &message.reports[report];
         let policy_domain = &*new.report.policy.domain;
-        if asides.iter().any(|aside| aside.policy_domain == policy_domain) {
+        if !names.insert(policy_domain) {
             continue;
         }
         asides.push(Aside {
@@ -366,11 +384,10 @@ async fn forget_replayed(
 /// for each name would make one mail with thousands of names cost millions of readings.
 async fn forget_claimed(conn: &mut Conn<'_>, message: &NewMessage, again: &[Aside<'_>]) -> Result<(), StoreError> {
     let args = Args::default().int(message.belonging.account().0).blob(&message.digest);
+    let again = again.iter().filter(|aside| aside.kind == SetAsideKind::Unclaimed);
+    let again: HashSet<_> = again.map(|aside| aside.policy_domain).collect();
     for row in conn.all(sql!("set_aside_unclaimed_of_message"), args).await? {
-        let policy_domain = row.text(1)?;
-        let is_again =
-            |aside: &Aside<'_>| aside.kind == SetAsideKind::Unclaimed && aside.policy_domain == policy_domain;
-        if !again.iter().any(is_again) {
+        if !again.contains(&*row.text(1)?) {
             conn.run(sql!("set_aside_remove"), Args::default().int(row.int(0)?))
                 .await?;
         }

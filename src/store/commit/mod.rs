@@ -10,10 +10,12 @@ mod judge;
 mod keep;
 mod pieces;
 mod place;
+mod quota;
 mod register;
 mod restore;
 mod rollups;
 mod settle;
+mod staging;
 
 use super::db::{Conn, Layout};
 use super::memory::Memory;
@@ -33,6 +35,47 @@ pub struct CommitOptions<'o> {
     pub keep_originals: bool,
     /// Makes the random names of a domain that is added on sight.
     pub fresh: &'o (dyn Fn() -> FreshDomain + Sync),
+    pub limits: KeepLimits,
+}
+
+/// How much is kept of what strangers can send in any number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepLimits {
+    /// Texts of one report that contradict each other: of those that are vouched for, and of the others.
+    pub versions_max: usize,
+    /// Of mail that comes with an envelope and for which nobody vouches, what is set aside for an account in a day. Ten times
+    /// as much of mail that passed DMARC: anybody passes it for a domain of his own.
+    pub set_aside_day_max: DayQuota,
+}
+
+/// What may be set aside in a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayQuota {
+    /// Rows: one a message, or one for each domain that its unclaimed reports are about.
+    pub messages: u64,
+    /// Their bytes in the database, about.
+    pub bytes: u64,
+}
+
+impl DayQuota {
+    const NONE: Self = Self { messages: 0, bytes: 0 };
+}
+
+impl KeepLimits {
+    /// What is kept if nobody says.
+    pub const DEFAULT: Self = Self {
+        versions_max: 20,
+        set_aside_day_max: DayQuota {
+            messages: 2_000,
+            bytes: 64 << 20,
+        },
+    };
+}
+
+impl Default for KeepLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// The random names of a new domain row.
@@ -133,10 +176,23 @@ async fn commit(
     };
     let (mut copies, claims) = (Copies::default(), std::mem::take(&mut placed.claims));
     let counted = count(conn, memory, batch, &placed, &claims, &held, &mut copies, options).await?;
-    let Some(stored) = counted else { return Ok(None) };
+    let Some(Counted { stored, refused }) = counted else {
+        return Ok(None);
+    };
     let mut outcomes = outcomes(batch, stored);
-    keep::set_aside(conn, memory, batch, &placed.unclaimed, &mut outcomes).await?;
+    refuse(batch, &refused, options);
+    if !refused.is_empty() {
+        keep::lock(conn, batch, &placed).await?;
+    }
+    keep::set_aside(conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
     Ok(Some(outcomes))
+}
+
+/// What became of the claims of a batch.
+struct Counted {
+    stored: Vec<(Claim, StoredReport)>,
+    /// Message and report of versions too many.
+    refused: Vec<(usize, usize)>,
 }
 
 /// Holds what the batch may change. From here on nobody else writes for these domains, and none is added or removed in a
@@ -155,7 +211,8 @@ async fn hold(
             .iter()
             .map(|slice| slice.1),
     );
-    let held = conn.hold(wanted).await?;
+    let mut held = conn.hold(wanted).await?;
+    held.sort_unstable();
     if conn.is_sqlite() {
         return Ok(Some(held));
     }
@@ -163,7 +220,7 @@ async fn hold(
     if memory.refresh(conn).await? {
         *placed = place::place(conn, memory, batch).await?;
     }
-    let all_held = placed.domains().all(|domain| held.contains(&domain));
+    let all_held = placed.domains().all(|domain| held.binary_search(&domain).is_ok());
     Ok(all_held.then_some(held))
 }
 
@@ -178,8 +235,10 @@ async fn count(
     held: &[DomainId],
     copies: &mut Copies,
     options: &CommitOptions<'_>,
-) -> Result<Option<Vec<(Claim, StoredReport)>>, StoreError> {
-    let Some(mut decisions) = decide::decide(conn, memory, batch, placed, claims, held).await? else {
+) -> Result<Option<Counted>, StoreError> {
+    let versions_max = options.limits.versions_max;
+    let decisions = decide::decide(conn, memory, batch, placed, claims, held, versions_max);
+    let Some(mut decisions) = decisions.await? else {
         return Ok(None);
     };
     let restored = restore::find(conn, batch, &decisions).await?;
@@ -194,7 +253,28 @@ async fn count(
     restore::restore(conn, memory, batch, &decisions, &restored, placed, &originals).await?;
     moves.apply(conn).await?;
     originals.write(conn, batch).await?;
-    Ok(Some(stored(batch, placed, &decisions, &restored)))
+    Ok(Some(Counted {
+        stored: stored(batch, placed, &decisions, &restored),
+        refused: decisions.refused,
+    }))
+}
+
+/// Notes with the messages which of their reports are versions too many.
+fn refuse(batch: &mut [NewMessage], refused: &[(usize, usize)], options: &CommitOptions<'_>) {
+    for &(message, report) in refused {
+        let message = &mut batch[message];
+        let (leaf, new) = &message.reports[report];
+        message.problems.push(Problem {
+            leaf: leaf.clone(),
+            reason: TOO_MANY_VERSIONS,
+            detail: format!(
+                "another {} versions of this report about {} are kept already, and each says something else \
+                 (limits.report_versions_max)",
+                options.limits.versions_max, new.report.policy.domain
+            ),
+            offset: None,
+        });
+    }
 }
 
 /// The rows that messages of the batch are addressed to.
@@ -243,6 +323,7 @@ fn report_of<'b>(batch: &'b [NewMessage], claim: &Claim) -> &'b NewReport {
 }
 
 const MISADDRESSED: &str = "misaddressed";
+const TOO_MANY_VERSIONS: &str = "too_many_versions";
 
 /// Of a report that belongs to another domain than the only one that it may be counted for.
 fn misaddressed(leaf: &str, policy_domain: &str, belongs_to: &str, only: &str) -> Problem {

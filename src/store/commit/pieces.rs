@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
-use crate::report::Evidence;
+use hashbrown::HashMap;
+
+use crate::report::Report;
 
 use super::super::db::Conn;
 use super::super::{Authenticated, DomainId, NewMessage, ReportNo, StoreError, StoredRecord, records};
@@ -100,18 +102,18 @@ impl Both<'_> {
     }
 
     async fn known_begins_new(&self, conn: &mut Conn<'_>) -> Result<bool, StoreError> {
+        let new: HashMap<DomainId, &Claim> = self.claims.iter().map(|claim| (claim.domain, claim)).collect();
+        let new_is_sliced = self.claims.iter().any(|claim| claim.slice.is_some());
         for row in &self.known.rows {
-            let Some(new) = self.new_of(row.domain, row.sliced) else {
+            // Where a text is not sliced, it lies in one row, wherever that is.
+            let whole = || self.claims.first().filter(|claim| claim.slice.is_none() && !row.sliced);
+            let Some(new) = new.get(&row.domain).copied().or_else(whole) else {
                 return Ok(false);
             };
-            let (new, known) = (
-                self.records_of(new, usize::MAX),
-                self.known_of(conn, row, usize::MAX).await?,
-            );
-            if !row.sliced && !begins(&known, &new) {
-                return Ok(false);
+            if row.sliced && !new_is_sliced {
+                continue;
             }
-            if row.sliced && !begins(&known, &new) && self.claims.iter().any(|claim| claim.slice.is_some()) {
+            if !begins(conn, &self.known_of(row), &self.new_of(new)).await? {
                 return Ok(false);
             }
         }
@@ -119,8 +121,9 @@ impl Both<'_> {
     }
 
     async fn new_begins_known(&self, conn: &mut Conn<'_>) -> Result<bool, StoreError> {
+        let by_domain = self.known.by_domain();
         for claim in self.claims {
-            let row = self.known.rows.iter().find(|row| row.domain == claim.domain);
+            let row = by_domain.get(&claim.domain);
             // Where a text is not sliced, it lies in one row, wherever that is.
             let row = row.or(self
                 .known
@@ -132,64 +135,81 @@ impl Both<'_> {
                 // Slices that became one row: not in the order of the text. The whole of it is about to take their place.
                 continue;
             }
-            let new = self.records_of(claim, usize::MAX);
-            let known = self.known_of(conn, row, new.len()).await?;
-            if !begins(&new, &known) {
+            if !begins(conn, &self.new_of(claim), &self.known_of(row)).await? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// What the arrived text has for a row of the known one.
-    fn new_of(&self, domain: DomainId, sliced: bool) -> Option<&Claim> {
-        let same = self.claims.iter().find(|claim| claim.domain == domain);
-        same.or(self.claims.first().filter(|claim| claim.slice.is_none() && !sliced))
-    }
-
-    async fn known_of(
-        &self,
-        conn: &mut Conn<'_>,
-        row: &KnownRow,
-        count: usize,
-    ) -> Result<Vec<StoredRecord>, StoreError> {
-        if let Some(here) = row.here {
-            return Ok(self.records_of(&self.decisions[here].claim, count));
+    fn known_of(&self, row: &KnownRow) -> Records<'_> {
+        match row.here {
+            Some(here) => self.new_of(&self.decisions[here].claim),
+            None => Records::Stored(row.domain, row.no),
         }
-        stored(conn, row.domain, row.no, count).await
     }
 
-    fn records_of(&self, claim: &Claim, count: usize) -> Vec<StoredRecord> {
-        let report = &report_of(self.batch, claim).report;
-        let evidence: Vec<Arc<Evidence>> = report.evidence.iter().cloned().map(Arc::new).collect();
-        let record = |nth: usize| StoredRecord {
-            source: report.records[nth].source,
-            count: report.records[nth].count,
-            verdict: report.verdict(&report.records[nth]),
-            evidence: Arc::clone(&evidence[report.records[nth].evidence as usize]),
-        };
-        match claim.slice {
-            Some(slice) => {
-                let records = self.placed.slices[slice].records.iter();
-                records.take(count).map(|&nth| record(nth)).collect()
+    fn new_of(&self, claim: &Claim) -> Records<'_> {
+        let picked = claim.slice.map(|slice| &*self.placed.slices[slice].records);
+        Records::Here(&report_of(self.batch, claim).report, picked)
+    }
+}
+
+/// The records of a text.
+enum Records<'b> {
+    /// Of the batch: all, or those at some positions.
+    Here(&'b Report, Option<&'b [usize]>),
+    Stored(DomainId, ReportNo),
+}
+
+impl Records<'_> {
+    /// Some records, from a place on.
+    async fn page(&self, conn: &mut Conn<'_>, from: usize, count: usize) -> Result<Vec<StoredRecord>, StoreError> {
+        let (report, picked) = match *self {
+            Self::Here(report, picked) => (report, picked),
+            Self::Stored(domain, no) => {
+                let packed = records::page(conn, domain, no, from as u64, count).await?;
+                return records::with_evidence(conn, domain, &packed).await;
             }
-            None => (0..report.records.len()).take(count).map(record).collect(),
-        }
+        };
+        let length = picked.map_or(report.records.len(), <[usize]>::len);
+        let places = from.min(length)..from.saturating_add(count).min(length);
+        let record = |place: usize| {
+            let record = &report.records[picked.map_or(place, |picked| picked[place])];
+            StoredRecord {
+                source: record.source,
+                count: record.count,
+                verdict: report.verdict(record),
+                evidence: Arc::new(report.evidence[record.evidence as usize].clone()),
+            }
+        };
+        Ok(places.map(record).collect())
     }
 }
 
-async fn stored(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    no: ReportNo,
-    count: usize,
-) -> Result<Vec<StoredRecord>, StoreError> {
-    let packed = records::page(conn, domain, no, 0, count).await?;
-    records::with_evidence(conn, domain, &packed).await
-}
+/// Records that are compared at a time: two texts that part early cost little.
+const COMPARED_AT_ONCE: usize = 255;
 
 /// Whether the records of a piece are those that a longer text begins with; its last one may be incomplete.
-fn begins(piece: &[StoredRecord], whole: &[StoredRecord]) -> bool {
+async fn begins(conn: &mut Conn<'_>, piece: &Records<'_>, whole: &Records<'_>) -> Result<bool, StoreError> {
+    let mut from = 0;
+    loop {
+        // One more, to know whether the last is among them.
+        let some = piece.page(conn, from, COMPARED_AT_ONCE + 1).await?;
+        let same = whole.page(conn, from, some.len().min(COMPARED_AT_ONCE)).await?;
+        let is_end = some.len() <= COMPARED_AT_ONCE;
+        if !agree(&some[..some.len().min(COMPARED_AT_ONCE)], &same, is_end) {
+            return Ok(false);
+        }
+        if is_end {
+            return Ok(true);
+        }
+        from += COMPARED_AT_ONCE;
+    }
+}
+
+/// Whether some records are the same; at the end of a piece the last one may be incomplete.
+fn agree(piece: &[StoredRecord], whole: &[StoredRecord], is_end: bool) -> bool {
     if piece.len() > whole.len() {
         return false;
     }
@@ -197,5 +217,9 @@ fn begins(piece: &[StoredRecord], whole: &[StoredRecord]) -> bool {
         return true;
     };
     let same = &whole[before.len()];
-    before == &whole[..before.len()] && (last.source, last.count) == (same.source, same.count)
+    let last_is_same = match is_end {
+        true => (last.source, last.count) == (same.source, same.count),
+        false => last == same,
+    };
+    before == &whole[..before.len()] && last_is_same
 }

@@ -15,7 +15,7 @@ use super::super::{
     Acceptance, AccountId, Belonging, DomainId, Millis, NewDomain, NewMessage, Region, StoreError, TlsMode, Totals,
     Trust, trust,
 };
-use super::{FreshDomain, MISADDRESSED, misaddressed};
+use super::{FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, misaddressed};
 
 /// A report of the batch, or a slice of it, with the domain row it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -76,12 +76,29 @@ pub(super) async fn place(
     let mut placed = Placed::default();
     for (nth, message) in batch.iter_mut().enumerate() {
         // Of a try before this one.
-        message.problems.retain(|problem| problem.reason != MISADDRESSED);
+        let is_of_place = |reason: &str| [MISADDRESSED, TOO_MANY_VERSIONS].contains(&reason);
+        message.problems.retain(|problem| !is_of_place(problem.reason));
         for report in 0..message.reports.len() {
             place_report(conn, memory, &mut placed, message, (nth, report)).await?;
         }
     }
     Ok(placed)
+}
+
+/// The domain row that a report belongs to as a whole, with its name.
+pub(super) async fn home(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    message: &NewMessage,
+    report: usize,
+) -> Result<Option<(DomainId, Names)>, StoreError> {
+    let account = message.belonging.account();
+    for name in upwards(&message.reports[report].1.report.policy.domain) {
+        if let Some(domain) = look_up(conn, memory, account, name).await? {
+            return Ok(Some((domain, Names::from_iter([(domain, name.into())]))));
+        }
+    }
+    Ok(None)
 }
 
 async fn place_report(
@@ -167,17 +184,15 @@ async fn slices(
     if is_public_suffix(policy_domain) {
         return Ok(Vec::new());
     }
-    let mut of_evidence = Vec::with_capacity(report.evidence.len());
-    for evidence in &report.evidence {
-        let mut found = None;
-        for name in belonging::below(policy_domain, evidence.header_from.as_deref().unwrap_or_default()) {
-            if let Some(domain) = look_up(conn, memory, account, name).await? {
-                found = Some((domain, name));
-                break;
-            }
-        }
-        of_evidence.push(found);
+    let below = Below::of(conn, memory, account, policy_domain).await?;
+    if below.domains.is_empty() {
+        return Ok(Vec::new());
     }
+    let of_evidence = report.evidence.iter().map(|evidence| {
+        let header_from = evidence.header_from.as_deref().unwrap_or_default();
+        below.closest(policy_domain, header_from)
+    });
+    let of_evidence: Vec<_> = of_evidence.collect();
     let mut slices: Vec<(DomainId, Box<str>, Vec<usize>)> = Vec::new();
     let mut places: HashMap<DomainId, usize> = HashMap::new();
     for (nth, record) in report.records.iter().enumerate() {
@@ -190,7 +205,42 @@ async fn slices(
         });
         slices[place].2.push(nth);
     }
+    for (_, name, _) in &slices {
+        // What its owner decided about reports is remembered with it.
+        look_up(conn, memory, account, name).await?;
+    }
     Ok(slices)
+}
+
+/// The domains of an account that lie below a name.
+struct Below {
+    domains: HashMap<Box<str>, DomainId>,
+    /// Labels of the longest name among them.
+    labels_max: usize,
+}
+
+impl Below {
+    async fn of(conn: &mut Conn<'_>, memory: &mut Memory, account: AccountId, name: &str) -> Result<Self, StoreError> {
+        let all = memory.names_of(conn, account).await?;
+        let below = all
+            .iter()
+            .filter(|(own, _)| **own != *name && belonging::is_at_or_below(own, name));
+        let domains: HashMap<_, _> = below.map(|(own, id)| (own.clone(), *id)).collect();
+        let labels_max = domains.keys().map(|own| labels(own)).max().unwrap_or_default();
+        Ok(Self { domains, labels_max })
+    }
+
+    /// The closest at or above a name, below the policy domain. A name may have more labels than any of these: what is left
+    /// of them is not looked up.
+    fn closest<'n>(&self, policy_domain: &'n str, header_from: &'n str) -> Option<(DomainId, &'n str)> {
+        let skipped = labels(header_from).saturating_sub(self.labels_max);
+        let mut names = belonging::below(policy_domain, header_from).skip(skipped);
+        names.find_map(|name| Some((*self.domains.get(name)?, name)))
+    }
+}
+
+fn labels(name: &str) -> usize {
+    name.split('.').count()
 }
 
 /// Looks up at once what [`place_report`] is going to ask for.

@@ -49,6 +49,12 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Its rows by their domains.
+    pub fn by_domain(&self) -> HashMap<DomainId, KnownRow> {
+        // Of several about one domain the first.
+        self.rows.iter().rev().map(|row| (row.domain, *row)).collect()
+    }
+
     pub fn no(&self) -> ReportNo {
         self.rows.iter().map(|row| row.no).min().unwrap_or(ReportNo(0))
     }
@@ -71,6 +77,8 @@ pub(super) struct Register {
     by_content: HashMap<(AccountId, ContentKey), usize>,
     by_identity: HashMap<(AccountId, IdentityKey), Vec<usize>>,
     by_piece: HashMap<(AccountId, PieceKey), Vec<usize>>,
+    /// The rows that were read.
+    read: HashSet<ReportNo>,
 }
 
 impl Register {
@@ -79,20 +87,39 @@ impl Register {
         self.by_content.get(&(account, content)).copied()
     }
 
-    /// The texts of an identity that stand.
-    pub fn of_identity(&self, account: AccountId, identity: IdentityKey) -> Vec<usize> {
-        let all = self.by_identity.get(&(account, identity));
-        let mut all: Vec<_> = all.into_iter().flatten().copied().collect();
+    /// The texts of an identity that stand: few, see [`super::decide`].
+    pub fn of_identity(&mut self, account: AccountId, identity: IdentityKey) -> Vec<usize> {
+        let Some(all) = self.by_identity.get_mut(&(account, identity)) else {
+            return Vec::new();
+        };
+        // What was replaced is looked at once.
         all.retain(|&nth| !self.texts[nth].replaced);
         all.sort_by_key(|&nth| self.texts[nth].no());
-        all
+        all.clone()
+    }
+
+    /// How many versions of a report are kept beside some pieces: those that are vouched for, or the others. What is vouched
+    /// for is counted apart: no stranger can keep the word of the reporter out by saying something else before.
+    pub fn versions(
+        &mut self,
+        account: AccountId,
+        identity: IdentityKey,
+        authenticated: Authenticated,
+        pieces: &[usize],
+    ) -> usize {
+        let group = self.of_identity(account, identity);
+        let passed = |authenticated| authenticated == Authenticated::Pass;
+        let same = |nth: &&usize| passed(self.texts[**nth].authenticated) == passed(authenticated);
+        group.iter().filter(same).filter(|nth| !pieces.contains(*nth)).count()
     }
 
     /// The texts without an id that may be pieces of one.
-    pub fn of_piece(&self, account: AccountId, piece: PieceKey) -> Vec<usize> {
-        let all = self.by_piece.get(&(account, piece));
-        let all = all.into_iter().flatten().copied();
-        all.filter(|&nth| !self.texts[nth].replaced).take(PIECES_MAX).collect()
+    pub fn of_piece(&mut self, account: AccountId, piece: PieceKey) -> Vec<usize> {
+        let Some(all) = self.by_piece.get_mut(&(account, piece)) else {
+            return Vec::new();
+        };
+        all.retain(|&nth| !self.texts[nth].replaced);
+        all.clone()
     }
 
     /// Adds a text of this batch.
@@ -100,11 +127,21 @@ impl Register {
         let nth = self.texts.len();
         self.by_content.insert((account, known.content), nth);
         self.by_identity.entry((account, known.identity)).or_default().push(nth);
-        if let Some(piece) = piece {
-            self.by_piece.entry((account, piece)).or_default().push(nth);
-        }
         self.texts.push(known);
+        if let Some(piece) = piece {
+            self.add_piece(account, piece, nth);
+        }
         nth
+    }
+
+    fn add_piece(&mut self, account: AccountId, piece: PieceKey, nth: usize) {
+        let known = self.by_piece.entry((account, piece)).or_default();
+        if known.len() >= PIECES_MAX {
+            known.retain(|&nth| !self.texts[nth].replaced);
+        }
+        if known.len() < PIECES_MAX && !known.contains(&nth) {
+            known.push(nth);
+        }
     }
 
     /// Notes that another text has taken a text's place: its contents are unknown again.
@@ -130,7 +167,7 @@ impl Register {
         let (records, messages) = (row.count(10)?, row.count(11)?);
         if let Some(&nth) = self.by_content.get(&(account, content)) {
             let text = &mut self.texts[nth];
-            if text.rows.iter().all(|known| known.no != no) {
+            if self.read.insert(no) {
                 text.rows.push(known_row);
                 text.counted |= row.flag(4)?;
                 text.records_kept &= row.flag(6)?;
@@ -139,6 +176,7 @@ impl Register {
             }
             return Ok(nth);
         }
+        self.read.insert(no);
         let known = Known {
             rows: vec![known_row],
             content,
@@ -156,8 +194,8 @@ impl Register {
     }
 }
 
-/// Of texts without an id that begin alike, so many are compared.
-const PIECES_MAX: usize = 32;
+/// Of texts without an id that begin alike, so many are compared, each with all of an arrived one.
+const PIECES_MAX: usize = 8;
 
 /// The domain rows that have slices of the sliced reports of a batch: in others than those that it is about now, too.
 pub(super) async fn slice_domains(
@@ -190,7 +228,7 @@ pub(super) async fn slice_domains(
     Ok(domains.into_iter().collect())
 }
 
-/// Reads what is known. `None` if slices lie in domains that are not `held`.
+/// Reads what is known. `None` if slices lie in domains that are not `held`, which are sorted.
 pub(super) async fn register(
     conn: &mut Conn<'_>,
     batch: &[NewMessage],
@@ -213,7 +251,7 @@ pub(super) async fn register(
     }
     if claims.iter().any(|claim| claim.slice.is_some()) {
         for (account, domain, content, identity) in slice_domains(conn, batch, claims).await? {
-            if !held.contains(&domain) {
+            if held.binary_search(&domain).is_err() {
                 return Ok(None);
             }
             accounts.insert(domain, account);
@@ -249,10 +287,7 @@ pub(super) async fn register(
         let args = Args::default().int(domain.0).blob(&piece.0).int(PIECES_MAX as i64);
         for row in conn.all(sql!("report_by_piece"), args).await? {
             let nth = register.found(account, &row)?;
-            let known = register.by_piece.entry((account, piece)).or_default();
-            if !known.contains(&nth) {
-                known.push(nth);
-            }
+            register.add_piece(account, piece, nth);
         }
     }
     Ok(Some(register))

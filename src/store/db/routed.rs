@@ -20,7 +20,10 @@ const BYTES_MAX: usize = 8 << 20;
 pub(super) fn is_by_domain(sql: &str) -> bool {
     DISTRIBUTED.iter().any(|table| {
         let mut about = sql.match_indices(table).map(|(at, _)| &sql[at + table.len()..]);
-        about.any(|rest| rest.starts_with(" (domain_id, ") || rest.starts_with(" where (domain_id, "))
+        about.any(|rest| {
+            let is_change = rest.starts_with(" set ") && rest.contains(" where (domain_id, ");
+            is_change || rest.starts_with(" (domain_id, ") || rest.starts_with(" where (domain_id, ")
+        })
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tallymark::store::{Account, CommitOptions, Location, Mode, Store, StoreError};
+use tallymark::store::{Account, CommitOptions, KeepLimits, Location, Mode, Store, StoreError};
 
 use super::{ALL_DAYS, Database, Dialect, FIRST_PAGE, KEEPING, NOW, day, fresh, message, new_domain, new_report};
 use crate::postgres::{Durability, Server, execute};
@@ -162,6 +162,7 @@ async fn whatever_undoes_a_transaction_is_unavailable_until_it_has_gone() {
     let options = CommitOptions {
         keep_originals: false,
         fresh: &fresh,
+        limits: KeepLimits::default(),
     };
     let refused = db.store.commit(batch, &options).await;
     assert!(matches!(refused, Err(StoreError::Other(_))), "{refused:?}");

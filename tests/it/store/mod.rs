@@ -17,6 +17,7 @@ mod nodes;
 mod requests;
 mod retention;
 mod statements;
+mod strangers;
 mod transactions;
 
 use std::collections::BTreeMap;
@@ -29,9 +30,9 @@ use tallymark::report::{
     Policy, PolicyPublished, Record, Report, Warnings, Window,
 };
 use tallymark::store::{
-    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, ListedMax, Location,
-    Mode, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, ReportNo, SourceQuery, Store, TlsMode,
-    Totals,
+    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, KeepLimits, ListedMax,
+    Location, Mode, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, ReportNo, SourceQuery,
+    Store, TlsMode, Totals,
 };
 
 use crate::postgres::Server;
@@ -65,6 +66,7 @@ pub enum Dialect {
 pub const KEEPING: CommitOptions<'static> = CommitOptions {
     keep_originals: true,
     fresh: &fresh,
+    limits: KeepLimits::DEFAULT,
 };
 
 /// Makes tests of `async fn name(db: Database)`: one for each database.
@@ -160,6 +162,28 @@ impl Database {
         match &self.location {
             Location::File(path) => crate::sqlite(path, statement).await,
             Location::Server(url) => crate::postgres::execute(url, statement).await,
+        }
+    }
+
+    /// Asks it for a number behind the program's back.
+    pub async fn count(&self, statement: &str) -> i64 {
+        use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+        let statement = AssertSqlSafe(statement.to_owned());
+        match &self.location {
+            Location::File(path) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                let mut conn = options.connect().await.unwrap();
+                let count = sqlx::query_scalar(statement).fetch_one(&mut conn).await.unwrap();
+                conn.close().await.unwrap();
+                count
+            }
+            Location::Server(url) => {
+                let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+                let mut conn = options.connect().await.unwrap();
+                let count = sqlx::query_scalar(statement).fetch_one(&mut conn).await.unwrap();
+                conn.close().await.unwrap();
+                count
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use tallymark::store::Location;
 use super::{Database, Dialect};
 
 /// Statements whose lists stand for themselves, so that the types of their placeholders cannot be seen in the text.
-const TYPES: [(&str, &str); 17] = [
+const TYPES: [(&str, &str); 20] = [
     ("daily_sources_by_slot", "bigint, bigint"),
     ("daily_totals_by_day", "bigint, bigint"),
     ("domain_ids_by_names", "bigint, text"),
@@ -16,6 +16,9 @@ const TYPES: [(&str, &str); 17] = [
     ("domain_standings", "bigint"),
     ("evidence_by_id", "bigint, bigint"),
     ("evidence_by_key", "bigint, bytea"),
+    ("evidence_condemn", "bigint, bigint"),
+    ("evidence_remove", "bigint, bigint"),
+    ("evidence_revive", "bigint, bigint"),
     ("report_by_content", "bigint, bytea"),
     ("report_by_identity", "bigint, bytea"),
     ("originals_unshared_remove", "bigint, bigint"),

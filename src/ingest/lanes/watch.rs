@@ -1,0 +1,140 @@
+//! Watches over the reading of one message: when it leaves the fast lane, and when the journal has it.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::batch::Batch;
+use super::{Lanes, Seat};
+use crate::clock::Clock;
+use crate::ingest::intake::digest;
+use crate::ingest::journal::{Digest, Entry};
+
+/// What is unpacked from one time that [`Watch::ask`] is called to the next, bytes at most.
+const STEP_BYTES: u64 = 64 * 1024;
+/// Messages of so many bytes, as they come or unpacked, are in the journal while they are read: of smaller ones it would
+/// cost more than they do.
+const NOTED_BYTES_MIN: u64 = 4 * STEP_BYTES;
+/// The same for the bytes as they come: some of the work is done before anything is unpacked.
+const NOTED_RAW_BYTES_MIN: usize = 64 * 1024;
+
+/// Who reads a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// The thread that serves the fast lane: if it leaves, another takes its place.
+    Server,
+    /// One of the pool.
+    Helper,
+    /// A thread of the slow lane.
+    Slow,
+}
+
+/// Where a message is.
+pub(super) enum Place {
+    Fast,
+    Slow(Seat),
+    /// Its work is to be dropped.
+    Dropped,
+}
+
+/// Watches over the reading of one message.
+pub(in super::super) struct Watch<'l> {
+    lanes: &'l Arc<Lanes>,
+    pub(super) who: Who,
+    pub(super) batch: Option<(&'l Arc<Batch>, usize)>,
+    started: Duration,
+    asked: Cell<u64>,
+    pub(super) place: RefCell<Place>,
+    digest: OnceCell<Digest>,
+    pub(super) noted: OnceCell<Option<Entry>>,
+}
+
+impl<'l> Watch<'l> {
+    pub(super) fn new(lanes: &'l Arc<Lanes>, who: Who, batch: Option<(&'l Arc<Batch>, usize)>) -> Self {
+        Self {
+            started: lanes.clock.monotonic(),
+            lanes,
+            who,
+            batch,
+            asked: Cell::new(0),
+            place: RefCell::new(Place::Fast),
+            digest: OnceCell::new(),
+            noted: OnceCell::new(),
+        }
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.lanes.clock
+    }
+
+    /// By what the message is known.
+    pub fn digest(&self, bytes: &[u8]) -> Digest {
+        *self.digest.get_or_init(|| digest(bytes))
+    }
+
+    /// To be called before anything is done with the bytes. Gives how often the process ended with this message, if that is
+    /// too often.
+    pub fn begin(&self, bytes: &[u8]) -> Option<u8> {
+        if bytes.len() >= NOTED_RAW_BYTES_MIN {
+            self.note(bytes);
+        }
+        let journal = &self.lanes.journal;
+        journal.knows_any().then(|| journal.ended_with(&self.digest(bytes)))?
+    }
+
+    /// To be called when the message was read.
+    pub fn end(&self, bytes: &[u8]) {
+        if self.lanes.journal.knows_any() {
+            self.lanes.journal.forget(&self.digest(bytes));
+        }
+    }
+
+    /// To be called for each 64 KiB that are unpacked. Once it says true, the work on the message is to be dropped.
+    pub fn ask(&self, bytes: &[u8]) -> bool {
+        let unpacked = (self.asked.get() + 1) * STEP_BYTES;
+        self.asked.set(self.asked.get() + 1);
+        if unpacked >= NOTED_BYTES_MIN {
+            self.note(bytes);
+        }
+        if !matches!(*self.place.borrow(), Place::Fast) {
+            return self.is_dropped();
+        }
+        let slow = &self.lanes.slow;
+        if unpacked > slow.bytes || self.lanes.clock.monotonic().saturating_sub(self.started) >= slow.after {
+            self.leave();
+        }
+        self.is_dropped()
+    }
+
+    /// Whether the work on the message is to be dropped.
+    pub fn is_dropped(&self) -> bool {
+        matches!(*self.place.borrow(), Place::Dropped)
+    }
+
+    fn note(&self, bytes: &[u8]) {
+        self.noted.get_or_init(|| self.lanes.journal.begin(&self.digest(bytes)));
+    }
+
+    /// Leaves the fast lane.
+    fn leave(&self) {
+        let Some((batch, _)) = self.batch else { return };
+        let mut seats = self.lanes.seats();
+        if seats.taken >= self.lanes.slow.seats() {
+            self.place.replace(Place::Dropped);
+            return;
+        }
+        seats.taken += 1;
+        drop(seats);
+        let seat = Seat(Arc::clone(self.lanes));
+        if self.who == Who::Server {
+            let batch = Arc::clone(batch);
+            // Without another thread this one goes on with all of it.
+            if let Err(error) = self.lanes.spawn("parse", move |lanes| lanes.serve(Some(batch))) {
+                tracing::warn!(%error, "no thread for the slow lane: small mail waits for a large message");
+                return;
+            }
+        }
+        self.place.replace(Place::Slow(seat));
+        batch.leave();
+    }
+}

@@ -1,0 +1,85 @@
+//! One message, from its bytes to what the writer needs.
+
+use super::batch::{Arrived, How};
+use super::lanes::Watch;
+use super::process::{ProcessLimits, Processed, process_asking};
+use crate::report::Reporter;
+use crate::store::{Authenticated, NewMessage, NewReport, Problem};
+use crate::unpack::Context;
+
+/// Why a message is not read any more: the process ended twice while it was.
+pub(super) const CRASHED_BEFORE: &str = "crashed_before";
+
+/// Reads a message. Gives it back if its work is dropped.
+pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) -> Result<NewMessage, Box<Arrived>> {
+    let bytes = &message.raw.bytes;
+    let ask = || watch.ask(bytes);
+    let process = |context| {
+        let processed = process_asking(context, watch.clock(), bytes, limits, &ask);
+        // What follows is linear in what was found: of much of it, small mail does not wait for that either.
+        ask();
+        processed
+    };
+    let ended = watch.begin(bytes);
+    let (processed, replay) = match (&message.how, ended) {
+        (How::SetAside(problem), _) => (unread(problem.clone()), None),
+        // However it came: what was set aside then is not forgotten now. Whoever feeds it in again wants it read.
+        (How::Replay(id), _) => (process(Context::ReportAddress), Some(*id)),
+        (_, Some(times)) => (unread(crashed_before(times)), None),
+        (How::Keep(context) | How::KeepReports(context), None) => (process(*context), None),
+    };
+    if watch.is_dropped() {
+        return Err(Box::new(message));
+    }
+    let keeps_reports_only = matches!(message.how, How::KeepReports(_));
+    let Arrived { raw, provenance, .. } = message;
+    let Processed {
+        reports,
+        problems,
+        other,
+    } = processed;
+    let acceptance = limits.admission.of(provenance.as_ref());
+    let messages_max = limits.admission.report_messages_max;
+    let reports = reports.into_iter().map(|found| {
+        let reporter = Reporter::of(&found.parsed.report.metadata);
+        let authenticated = provenance
+            .as_ref()
+            .map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(&reporter));
+        let report = NewReport::of(found.parsed, authenticated).admitted(acceptance, messages_max);
+        (found.leaf, report)
+    });
+    let reports = reports.collect();
+    if ended.is_none() || replay.is_some() {
+        watch.end(&raw.bytes);
+    }
+    Ok(NewMessage {
+        belonging: raw.belonging,
+        digest: watch.digest(&raw.bytes),
+        received_at: raw.received_at,
+        origin: raw.origin,
+        reports,
+        provenance,
+        problems,
+        other: (!keeps_reports_only).then_some(other),
+        replay,
+        bytes: raw.bytes,
+    })
+}
+
+fn unread(problem: Problem) -> Processed {
+    Processed {
+        problems: vec![problem],
+        ..Processed::default()
+    }
+}
+
+fn crashed_before(times: u8) -> Problem {
+    Problem {
+        leaf: String::new(),
+        reason: CRASHED_BEFORE,
+        detail: format!(
+            "the program ended {times} times while it read this message, so it was not read again: please report it"
+        ),
+        offset: None,
+    }
+}
