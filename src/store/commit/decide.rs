@@ -8,18 +8,13 @@ use hashbrown::HashMap;
 
 use crate::report::{ContentKey, IdentityKey, PieceKey};
 
-use super::super::db::{Args, Conn};
+use super::super::db::Conn;
 use super::super::memory::Memory;
 use super::super::rollup::Change;
-use super::super::sql::sql;
-use super::super::sweep;
-use super::super::{
-    Acceptance, AccountId, Authenticated, DomainId, Fate, NewMessage, Provenance, ReportNo, StoreError, reports,
-};
+use super::super::{Acceptance, AccountId, Authenticated, DomainId, Fate, NewMessage, ReportNo, StoreError};
 use super::pieces::{Relation, relation};
 use super::place::{Claim, Placed};
 use super::register::{Known, KnownRow, Register, register};
-use super::rollups::Moves;
 use super::{is_new, report_of};
 
 /// What was decided about one claim of the batch.
@@ -48,10 +43,10 @@ pub(super) struct Decisions {
     /// Reports that are in the database already and must be counted no more, or now.
     pub(super) changes: Vec<(DomainId, ReportNo, Change)>,
     /// Those whose place another takes.
-    removed: Vec<(AccountId, IdentityKey, KnownRow)>,
+    pub(super) removed: Vec<(AccountId, IdentityKey, KnownRow)>,
     /// Those that were cut off, and turned out to be whole.
-    uncut: Vec<(DomainId, ReportNo)>,
-    arrivals: Vec<Arrival>,
+    pub(super) uncut: Vec<(DomainId, ReportNo)>,
+    pub(super) arrivals: Vec<Arrival>,
     /// Positions in `all` of duplicates of reports whose records retention has dropped (`restore.rs`).
     pub restorable: Vec<usize>,
     /// Message and report of versions too many: they are set aside.
@@ -62,14 +57,14 @@ pub(super) struct Decisions {
 
 /// A report that is in the database already came again.
 #[derive(Debug)]
-struct Arrival {
-    domain: DomainId,
-    no: ReportNo,
-    count: i64,
-    authenticated: Authenticated,
-    acceptance: Acceptance,
+pub(super) struct Arrival {
+    pub domain: DomainId,
+    pub no: ReportNo,
+    pub count: i64,
+    pub authenticated: Authenticated,
+    pub acceptance: Acceptance,
     /// The message that vouches for it, or lets it count, if none did before.
-    carrier: Option<usize>,
+    pub carrier: Option<usize>,
 }
 
 /// One report of the batch, with all its claims.
@@ -455,58 +450,6 @@ impl Decisions {
     /// The new reports, counted or not.
     pub fn new_reports(&self) -> impl Iterator<Item = &Decision> {
         self.all.iter().filter(|decision| is_new(decision.fate))
-    }
-
-    /// Writes what changes about reports that are in the database already. Before the new ones are: one may have the
-    /// contents of another whose place it takes.
-    pub async fn apply_changes(
-        &mut self,
-        conn: &mut Conn<'_>,
-        batch: &[NewMessage],
-        moves: &mut Moves,
-    ) -> Result<(), StoreError> {
-        for arrival in self.arrivals.drain(..) {
-            let provenance = arrival.carrier.and_then(|carrier| batch[carrier].provenance.as_ref());
-            let args = Args::default()
-                .int(arrival.domain.0)
-                .int(arrival.no.0)
-                .int(arrival.authenticated.code())
-                .opt_text(provenance.map(Provenance::to_json).as_deref())
-                .int(arrival.count)
-                .int(arrival.acceptance.code());
-            conn.run(sql!("report_arrived"), args).await?;
-        }
-        for (domain, no) in self.uncut.drain(..) {
-            conn.run(sql!("report_uncut"), Args::default().int(domain.0).int(no.0))
-                .await?;
-        }
-        for (domain, no, change) in self.changes.drain(..) {
-            let args = Args::default()
-                .int(domain.0)
-                .int(no.0)
-                .int(i64::from(change == Change::Add));
-            conn.run(sql!("report_set_counted"), args).await?;
-            let recount = reports::recount(conn, domain, no).await?;
-            let org_name = recount.org_name.as_deref();
-            moves.report(domain, recount.window, org_name, &recount.days, change);
-        }
-        let mut left: Vec<_> = self.removed.iter().map(|(_, _, row)| row.domain).collect();
-        left.sort_unstable();
-        left.dedup();
-        for domain in left {
-            sweep::is_due(conn, domain).await?;
-        }
-        for (account, identity, row) in self.removed.drain(..) {
-            let args = || Args::default().int(row.domain.0).int(row.no.0);
-            conn.run(sql!("records_purge"), args()).await?;
-            conn.run(sql!("report_erase"), args()).await?;
-            if row.sliced {
-                let args = Args::default().int(account.0).blob(&identity.0);
-                conn.run(sql!("slice_remove"), args.int(row.domain.0).int(row.no.0))
-                    .await?;
-            }
-        }
-        Ok(())
     }
 }
 

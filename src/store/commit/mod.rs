@@ -4,6 +4,7 @@
 //! nothing of the batch is there. Where domains lie on several servers, it is one transaction a domain (`by_domain.rs`).
 
 mod by_domain;
+mod changes;
 mod decide;
 mod insert;
 mod judge;
