@@ -4,6 +4,7 @@ mod reading;
 mod tally;
 
 use std::io::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub struct Args {
 /// Paths that an error names.
 const UNREADABLE_NAMED_MAX: usize = 20;
 
-pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     // Before a database is made: a misspelt path must leave nothing behind.
     if !has_files(&args.paths)? {
         if args.json {
@@ -70,6 +71,11 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
             writeln!(out, "there is no file to import: nothing was done")?;
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    let intake = &mut context.config.intake;
+    if intake.slow_at_once_max == 0 {
+        // Nobody sends small mail to this process: what is large has all cores.
+        intake.slow_at_once_max = std::thread::available_parallelism().map_or(1, NonZero::get);
     }
     let app = context.open().await?;
     let account = account_or_first(&app.store, &app.clock, args.account.as_deref()).await?;

@@ -16,8 +16,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let ask = || watch.ask(bytes);
     let process = |context| {
         let processed = process_asking(context, watch.clock(), bytes, limits, &ask);
-        // What follows is linear in what was found: of much of it, small mail does not wait for that either.
-        ask();
+        watch.unpacked();
         processed
     };
     let ended = watch.begin(bytes);

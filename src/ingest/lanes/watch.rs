@@ -96,14 +96,26 @@ impl<'l> Watch<'l> {
         if unpacked >= NOTED_BYTES_MIN {
             self.note(bytes);
         }
-        if !matches!(*self.place.borrow(), Place::Fast) {
-            return self.is_dropped();
-        }
-        let slow = &self.lanes.slow;
-        if unpacked > slow.bytes || self.lanes.clock.monotonic().saturating_sub(self.started) >= slow.after {
-            self.leave();
+        if self.is_slow() && !self.leave() {
+            self.place.replace(Place::Dropped);
         }
         self.is_dropped()
+    }
+
+    /// To be called when all is unpacked. What follows is linear in what was found: of much of it, small mail does not wait
+    /// for that either; but nothing is dropped any more.
+    pub fn unpacked(&self) {
+        if self.is_slow() {
+            self.leave();
+        }
+    }
+
+    /// Whether it is in the fast lane and does not belong there.
+    fn is_slow(&self) -> bool {
+        let slow = &self.lanes.slow;
+        let is_fast = matches!(*self.place.borrow(), Place::Fast) && self.batch.is_some();
+        let took = || self.lanes.clock.monotonic().saturating_sub(self.started);
+        is_fast && (self.asked.get() * STEP_BYTES > slow.bytes || took() >= slow.after)
     }
 
     /// Whether the work on the message is to be dropped.
@@ -115,13 +127,12 @@ impl<'l> Watch<'l> {
         self.noted.get_or_init(|| self.lanes.journal.begin(&self.digest(bytes)));
     }
 
-    /// Leaves the fast lane.
-    fn leave(&self) {
-        let Some((batch, _)) = self.batch else { return };
+    /// Leaves the fast lane. False if no seat is free.
+    fn leave(&self) -> bool {
+        let Some((batch, _)) = self.batch else { return true };
         let mut seats = self.lanes.seats();
         if seats.taken >= self.lanes.slow.seats() {
-            self.place.replace(Place::Dropped);
-            return;
+            return false;
         }
         seats.taken += 1;
         drop(seats);
@@ -131,10 +142,11 @@ impl<'l> Watch<'l> {
             // Without another thread this one goes on with all of it.
             if let Err(error) = self.lanes.spawn("parse", move |lanes| lanes.serve(Some(batch))) {
                 tracing::warn!(%error, "no thread for the slow lane: small mail waits for a large message");
-                return;
+                return true;
             }
         }
         self.place.replace(Place::Slow(seat));
         batch.leave();
+        true
     }
 }
