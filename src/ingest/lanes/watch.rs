@@ -14,7 +14,7 @@ use crate::ingest::journal::{Digest, Entry};
 const STEP_BYTES: u64 = 64 * 1024;
 /// Messages of so many bytes, as they come or unpacked, are in the journal while they are read: of smaller ones it would
 /// cost more than they do.
-const NOTED_BYTES_MIN: u64 = 4 * STEP_BYTES;
+const NOTED_BYTES_MIN: u64 = 8 * STEP_BYTES;
 /// The same for the bytes as they come: some of the work is done before anything is unpacked.
 const NOTED_RAW_BYTES_MIN: usize = 64 * 1024;
 
