@@ -34,7 +34,7 @@ const REFERENCE_BYTES_MAX: usize = 32;
 /// bytes.
 const ROOT_BYTES_MAX: u64 = 1024 * 1024;
 /// Steps that are drawn from the budget at once; the clock is asked then.
-const EVENTS_AT_ONCE: u32 = 1024;
+const EVENTS_AT_ONCE: u32 = 4096;
 /// A namespace longer than this is cut.
 const NAMESPACE_BYTES_MAX: usize = 512;
 
