@@ -142,6 +142,7 @@ fn v6(nth: u64) -> String {
 pub const TEXTS: usize = 33;
 
 /// A text of one kind that is about `bytes` long, as far as its kind goes.
+#[expect(clippy::too_many_lines, reason = "a table of kinds")]
 pub fn text(kind: usize, bytes: u64, random: &mut Random) -> Text {
     // What differs from record to record is written out, so it is bounded.
     let made = bytes.min(24 << 20);

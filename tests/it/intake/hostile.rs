@@ -176,21 +176,6 @@ async fn what_is_stored_of_a_message_is_a_small_multiple_of_its_length() {
     let bytes_free = tallymark::budget::CostLimits::default().stored_bytes_free;
     let way = Way::open().await;
     let domain = way.domain("example.com").await;
-    let head = |id: &str, days: i64| {
-        format!(
-            "<feedback><report_metadata><org_name>Reporter</org_name><email>dmarc@reporter.example</email>\
-             <report_id>{id}</report_id><date_range><begin>1772323200</begin><end>{}</end></date_range></report_metadata>\
-             <policy_published><domain>example.com</domain><p>none</p></policy_published>",
-            1_772_323_200 + days * 86_400 - 1
-        )
-    };
-    let record = |nth: usize, address: String, count: u64, from: &str| {
-        format!(
-            "<record><row><source_ip>{address}</source_ip><count>{count}</count></row><identifiers><header_from>{from}\
-             </header_from></identifiers><auth_results><dkim><domain>d{nth}.example</domain><selector>s{nth}</selector>\
-             <result>fail</result></dkim></auth_results></record>"
-        )
-    };
     let v4 = |nth: usize| format!("10.{}.{}.{}", nth >> 16, nth >> 8 & 255, nth & 255);
     let texts = [
         head("evidence", 1)
@@ -248,4 +233,23 @@ async fn what_is_stored_of_a_message_is_a_small_multiple_of_its_length() {
     assert!(stored >= 4 && refused >= 1, "{stored} stored, {refused} refused");
     way.check(domain).await;
     way.close().await;
+}
+
+/// A report over some days, up to its records.
+fn head(id: &str, days: i64) -> String {
+    format!(
+        "<feedback><report_metadata><org_name>Reporter</org_name><email>dmarc@reporter.example</email>\
+             <report_id>{id}</report_id><date_range><begin>1772323200</begin><end>{}</end></date_range></report_metadata>\
+             <policy_published><domain>example.com</domain><p>none</p></policy_published>",
+        1_772_323_200 + days * 86_400 - 1
+    )
+}
+
+/// A record of a signature of its own.
+fn record(nth: usize, address: String, count: u64, from: &str) -> String {
+    format!(
+        "<record><row><source_ip>{address}</source_ip><count>{count}</count></row><identifiers><header_from>{from}\
+             </header_from></identifiers><auth_results><dkim><domain>d{nth}.example</domain><selector>s{nth}</selector>\
+             <result>fail</result></dkim></auth_results></record>"
+    )
 }
