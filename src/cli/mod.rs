@@ -150,10 +150,10 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Domains(command) => Box::pin(domains::run(context, command, out)).await,
             Command::Ips(command) => ips::run(context, command, out).await,
             Command::Keys(command) => Box::pin(keys::run(context, command, out)).await,
-            Command::Accounts(command) => accounts::run(context, command, out).await,
+            Command::Accounts(command) => Box::pin(accounts::run(context, command, out)).await,
             Command::Quarantine(command) => quarantine::run(context, command, out).await,
             Command::Reports(command) => Box::pin(reports::run(context, command, out)).await,
-            Command::Admin(command) => admin::run(context, command, out).await,
+            Command::Admin(command) => Box::pin(admin::run(context, command, out)).await,
             Command::Verify(args) => verify::run(context, args, out).await,
             Command::Parse(_) | Command::Config(_) | Command::Openapi(_) | Command::Completions(_) => {
                 unreachable!("answered above")
