@@ -131,7 +131,7 @@ fn decide(visitor: &Visitor, id: &str, report: &Report, action: &str, button: &s
     html! {
         form method="post" action=(format!("/view/{id}/reports/{}/judge", report.id)) .stack {
             (visitor.field())
-            input type="hidden" name="action" value=(action);
+            input type="hidden" name="decision" value=(action);
             (reason(&format!("why-{action}")))
             button type="submit" { (button) }
         }
@@ -149,7 +149,7 @@ fn reason(id: &str) -> Markup {
 #[derive(Debug, Deserialize)]
 pub(super) struct JudgeForm {
     form_token: String,
-    action: String,
+    decision: String,
     #[serde(default)]
     why: String,
 }
@@ -177,7 +177,7 @@ pub(super) async fn judge(
     Form(form): Form<JudgeForm>,
 ) -> Result<Redirect, Failure> {
     visitor.check(&form.form_token)?;
-    let action = match form.action.as_str() {
+    let action = match form.decision.as_str() {
         "count" => "count",
         "discount" => "discount",
         _ => return Err(Failure::missing()),

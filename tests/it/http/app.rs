@@ -72,7 +72,10 @@ impl TestApp {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
         let (clock, metrics) = (Clock::fixed(NOW), Metrics::new());
-        let (intake, _) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
+        let mut options = IntakeOptions::new(fresh);
+        // Pages are looked at with figures of any size.
+        options.limits.admission.report_messages_max = u64::MAX;
+        let (intake, _) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
 
         let service = DomainName::parse("tally.example").unwrap();
         let rua_host = DomainName::parse("rua.tally.example").unwrap();

@@ -82,7 +82,7 @@ async fn held_reports_are_listed_said_and_decided_on_the_page() {
         ("count", "", 51),
     ] {
         let done = session
-            .post(&app, &format!("{page}/judge"), &format!("action={action}&why={why}"))
+            .post(&app, &format!("{page}/judge"), &format!("decision={action}&why={why}"))
             .await;
         assert_eq!((done.status, done.header("location")), (303, Some(&*page)), "{action}");
         assert_eq!(total().await, expect);
@@ -96,18 +96,18 @@ async fn held_reports_are_listed_said_and_decided_on_the_page() {
     // Neither another action, nor a form that is not ours, nor a key that only reads decides.
     assert_eq!(
         session
-            .post(&app, &format!("{page}/judge"), "action=remove")
+            .post(&app, &format!("{page}/judge"), "decision=remove")
             .await
             .status,
         404
     );
     let foreign = Ask::new("POST", &format!("{page}/judge")).header("Cookie", &session.cookie);
-    let foreign = foreign.body(super::protection::FORM, "form_token=x&action=discount");
+    let foreign = foreign.body(super::protection::FORM, "form_token=x&decision=discount");
     assert!(app.send(foreign).await.status >= 400);
     let reading = Session::of(&app, &app.key(Permission::ReadOnly, None).await).await;
     assert!(
         reading
-            .post(&app, &format!("{page}/judge"), "action=discount")
+            .post(&app, &format!("{page}/judge"), "decision=discount")
             .await
             .status
             >= 400

@@ -39,7 +39,7 @@ async fn a_sender_that_cannot_be_authenticated_now_comes_again_once() {
             assert_eq!(held().await, kept, "{id}: {got}");
         }
     }
-    assert!(server.metric("tallymark_smtp_messages_total{outcome=\"undecided\"} 2"));
+    assert!(server.metric("tallymark_smtp_messages_total{answer=\"undecided\"} 2"));
     assert_eq!(server.totals().await.messages(), 0);
     // The name server works again: nothing is deferred, and what has failed is held.
     dns.clear("_dmarc.reporter.example");
