@@ -86,8 +86,9 @@ enum Wait {
     Over,
 }
 
-/// While commands are read; with data to come it grows to [`DATA_BUFFER_BYTES`]. Thousands of connections idle.
+/// While commands are read. Thousands of connections idle, also in the middle of a message.
 const COMMAND_BUFFER_BYTES: usize = 2 << 10;
+/// While data comes faster than it is read.
 const DATA_BUFFER_BYTES: usize = 32 << 10;
 /// Between looks at how scarce connections are.
 const LOOK: Duration = Duration::from_secs(10);
@@ -179,10 +180,10 @@ impl Session<'_> {
             if let Some(after) = after {
                 return Ok(after);
             }
-            let wanted = if self.engine.is_receiving() {
-                DATA_BUFFER_BYTES
-            } else {
-                COMMAND_BUFFER_BYTES
+            // A peer that has filled the buffer has more to give; one that has not is waited for, perhaps for long.
+            let wanted = match self.engine.is_receiving() && (length == buffer.len() || length == 0) {
+                true => DATA_BUFFER_BYTES,
+                false => COMMAND_BUFFER_BYTES,
             };
             if buffer.len() != wanted {
                 buffer = vec![0; wanted];
@@ -308,8 +309,8 @@ impl Session<'_> {
     }
 
     async fn keep_body(&mut self, now: Duration) {
-        let kept = self.body.push(&self.shared.budget, self.engine.body()).await;
-        self.engine.body().clear();
+        let bytes = std::mem::take(self.engine.body());
+        let kept = self.body.push(&self.shared.budget, bytes).await;
         if let Err(error) = kept {
             self.body = Body::default();
             self.engine.refuse_body(now, self.without_room(&error));

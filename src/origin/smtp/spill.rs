@@ -1,15 +1,15 @@
 //! Where a message is while it is being received: in memory while it is small, then in a file without a name, which
 //! vanishes with the process. And how much of all that there may be.
 
-use std::io::{self, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 
 use super::event::Room;
 
@@ -47,6 +47,9 @@ pub struct Budget {
     options: BudgetOptions,
     /// In units of [`UNIT`].
     memory: Arc<Semaphore>,
+    /// The share of it that bodies may have that are still being received: slow senders must not take what whole messages
+    /// need. Beyond it bodies go to the disk.
+    receiving: Arc<Semaphore>,
     /// The share of it that bodies may have that do not fit in memory at once: a large one that waits for memory must not
     /// take what small ones live on.
     large: Arc<Semaphore>,
@@ -57,6 +60,8 @@ pub struct Budget {
 
 /// Permits are kibibytes: a semaphore cannot count so many bytes.
 const UNIT: u64 = 1_024;
+/// What a message costs beside its bytes while it is received: the connection's buffers and task.
+const CONNECTION_BYTES: u64 = 6 << 10;
 /// Disk is looked at again after so many spilled bytes.
 const LOOK_AGAIN_BYTES: u64 = 1 << 20;
 
@@ -69,6 +74,7 @@ impl Budget {
         Self {
             options,
             memory: Arc::new(Semaphore::new(units)),
+            receiving: Arc::new(Semaphore::new(units / 3)),
             large: Arc::new(Semaphore::new(large_units_max as usize)),
             large_units_max,
             is_disk_short: AtomicBool::new(false),
@@ -129,10 +135,17 @@ impl Budget {
 pub struct Body {
     /// What is not in the file.
     memory: Vec<u8>,
-    held: Option<OwnedSemaphorePermit>,
-    file: Option<File>,
+    held: Option<Held>,
+    file: Option<Arc<File>>,
     length: u64,
     looked_at: u64,
+}
+
+/// What a body in memory has of the budget.
+#[derive(Debug)]
+struct Held {
+    memory: OwnedSemaphorePermit,
+    receiving: OwnedSemaphorePermit,
 }
 
 /// The message, whole and in memory, with its share of the budget. Keep that until it is committed.
@@ -157,12 +170,18 @@ pub enum SpillError {
 
 impl Body {
     /// Appends to the body.
-    pub async fn push(&mut self, budget: &Budget, bytes: &[u8]) -> Result<(), SpillError> {
+    pub async fn push(&mut self, budget: &Budget, bytes: Vec<u8>) -> Result<(), SpillError> {
         self.length += bytes.len() as u64;
         let fits = self.memory.len() + bytes.len() <= budget.options.memory_bytes_max;
         // When memory is short the disk is used sooner.
         if self.file.is_none() && fits && self.reserve(budget, self.memory.len() + bytes.len()) {
-            self.memory.extend_from_slice(bytes);
+            match self.memory.is_empty() {
+                true => self.memory = bytes,
+                false => {
+                    self.memory.reserve_exact(bytes.len());
+                    self.memory.extend_from_slice(&bytes);
+                }
+            }
             return Ok(());
         }
         if self.length - self.looked_at > LOOK_AGAIN_BYTES {
@@ -171,16 +190,22 @@ impl Body {
                 return Err(SpillError::NoRoom);
             }
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(unlinked(budget.options.dir.clone()).await?),
-        };
-        if !self.memory.is_empty() {
-            file.write_all(&self.memory).await?;
-            self.memory = Vec::new();
-            self.held = None;
-        }
-        Ok(file.write_all(bytes).await?)
+        let file = self.file.clone();
+        let dir = budget.options.dir.clone();
+        let memory = std::mem::take(&mut self.memory);
+        let file = blocking(move || {
+            // It has no name: nobody else can open it, and it is gone when it is closed.
+            let file = match file {
+                Some(file) => file,
+                None => Arc::new(tempfile::tempfile_in(dir)?),
+            };
+            (&*file).write_all(&memory)?;
+            (&*file).write_all(&bytes)?;
+            Ok(file)
+        });
+        self.file = Some(file.await?);
+        self.held = None;
+        Ok(())
     }
 
     /// The whole body in memory. Waits for memory if it is short, and asks for `copies` times its length.
@@ -194,7 +219,7 @@ impl Body {
             ..
         } = self;
         let held = match held {
-            Some(held) if held.num_permits() >= units as usize => vec![held],
+            Some(held) if held.memory.num_permits() >= units as usize => vec![held.memory],
             held => {
                 // Waiting while holding memory could keep those waiting who would free it.
                 drop(held);
@@ -206,12 +231,17 @@ impl Body {
                 held
             }
         };
-        if let Some(mut file) = file {
-            // Reaches the disk only by the kernel's leave; nobody was told yet that we have it.
-            file.flush().await?;
-            file.seek(SeekFrom::Start(0)).await?;
-            memory.reserve_exact(usize::try_from(length).map_err(|_| SpillError::NoRoom)?);
-            file.read_to_end(&mut memory).await?;
+        if let Some(file) = file {
+            let expected = usize::try_from(length).map_err(|_| SpillError::NoRoom)?;
+            // What was written reaches the disk only by the kernel's leave; nobody was told yet that we have it.
+            let read = blocking(move || {
+                let mut file = &*file;
+                file.seek(SeekFrom::Start(0))?;
+                let mut bytes = Vec::with_capacity(expected);
+                file.read_to_end(&mut bytes)?;
+                Ok(bytes)
+            });
+            memory = read.await?;
         }
         if memory.len() as u64 != length {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
@@ -221,33 +251,37 @@ impl Body {
 
     /// Takes memory for so many bytes in all, if it is there.
     fn reserve(&mut self, budget: &Budget, bytes: usize) -> bool {
-        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let wanted = usize::try_from(units(bytes as u64)).unwrap_or(usize::MAX);
+        let held = self.held.as_ref().map_or(0, |held| held.memory.num_permits());
+        let wanted = usize::try_from(units(bytes as u64 + CONNECTION_BYTES)).unwrap_or(usize::MAX);
         let Ok(more) = u32::try_from(wanted.saturating_sub(held)) else {
             return false;
         };
         if more == 0 {
             return true;
         }
-        let Ok(more) = Arc::clone(&budget.memory).try_acquire_many_owned(more) else {
+        let receiving = Arc::clone(&budget.receiving).try_acquire_many_owned(more);
+        let memory = Arc::clone(&budget.memory).try_acquire_many_owned(more);
+        let (Ok(receiving), Ok(memory)) = (receiving, memory) else {
             return false;
         };
         match &mut self.held {
-            Some(held) => held.merge(more),
-            none => *none = Some(more),
+            Some(held) => {
+                held.memory.merge(memory);
+                held.receiving.merge(receiving);
+            }
+            none => *none = Some(Held { memory, receiving }),
         }
         true
     }
 }
 
-fn units(bytes: u64) -> u64 {
-    bytes.div_ceil(UNIT).max(1)
+/// Does what waits for the disk on a thread that may wait.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-/// A file that has no name: nobody else can open it, and it is gone when it is closed.
-async fn unlinked(dir: PathBuf) -> Result<File, SpillError> {
-    let made = tokio::task::spawn_blocking(move || tempfile::tempfile_in(dir)).await;
-    Ok(File::from_std(made.map_err(io::Error::other)??))
+fn units(bytes: u64) -> u64 {
+    bytes.div_ceil(UNIT).max(1)
 }
 
 #[cfg(test)]
@@ -274,7 +308,7 @@ mod tests {
             for step in [1_000, 4_096, 70_000] {
                 let mut body = Body::default();
                 for chunk in bytes.chunks(step) {
-                    body.push(&budget, chunk).await.unwrap();
+                    body.push(&budget, chunk.to_vec()).await.unwrap();
                 }
                 assert_eq!(body.file.is_some(), length > 4_096, "{length}");
                 assert!(
@@ -296,20 +330,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let budget = budget(&folder, 16 << 10);
         let mut first = Body::default();
-        first.push(&budget, &[1; 12 << 10]).await.unwrap();
+        first.push(&budget, vec![1; 12 << 10]).await.unwrap();
         let first = first.finish(&budget, 1).await.unwrap();
         let mut second = Body::default();
-        second.push(&budget, &[2; 8 << 10]).await.unwrap();
+        second.push(&budget, vec![2; 8 << 10]).await.unwrap();
         assert!(matches!(second.finish(&budget, 1).await, Err(SpillError::NoRoom)));
         drop(first);
         let mut third = Body::default();
-        third.push(&budget, &[3; 8 << 10]).await.unwrap();
+        third.push(&budget, vec![3; 8 << 10]).await.unwrap();
         assert!(
             matches!(third.finish(&budget, 3).await, Err(SpillError::NoRoom)),
             "more than there is"
         );
         let mut fourth = Body::default();
-        fourth.push(&budget, &[4; 8 << 10]).await.unwrap();
+        fourth.push(&budget, vec![4; 8 << 10]).await.unwrap();
         assert!(fourth.finish(&budget, 2).await.is_ok());
     }
 
@@ -323,7 +357,7 @@ mod tests {
         let budget = Budget::new(options);
         let whole = async |bytes: usize| {
             let mut body = Body::default();
-            body.push(&budget, &vec![1; bytes]).await.unwrap();
+            body.push(&budget, vec![1; bytes]).await.unwrap();
             body.finish(&budget, 1).await.unwrap()
         };
         let first = whole(30 << 10).await;

@@ -180,6 +180,7 @@ impl Engine {
     /// Takes the next bytes of a message off the input. The body before them has been taken.
     pub(super) fn data(&mut self, now: Duration, input: &mut &[u8]) {
         let State::Data(data) = &mut self.state else { return };
+        self.body.reserve_exact(input.len());
         let progress = data.decoder.decode(input, &mut self.body);
         let used = match progress {
             Progress::More => input.len(),
