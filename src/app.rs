@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
 use crate::health::Health;
+use crate::heap;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake};
 use crate::keys::ApiSecret;
@@ -170,7 +171,9 @@ impl App {
             false => None,
         };
         let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
+        let heap = tokio::spawn(heap::keep_small());
         let served = http::serve_within(connections, listener, router, told_to_stop).await;
+        heap.abort();
         stop.cancel();
         if let Some(receiving) = receiving
             && receiving.await.is_err()

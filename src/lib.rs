@@ -10,6 +10,7 @@ pub mod dns;
 pub mod domains;
 pub mod files;
 pub mod health;
+mod heap;
 pub mod http;
 pub mod ingest;
 pub mod keys;

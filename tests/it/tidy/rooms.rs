@@ -27,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("dns", &["clock"]),
     ("files", &[]),
     ("health", &["store"]),
+    ("heap", &[]),
     ("keys", &["store"]),
     ("metrics", &[]),
     ("budget", &[]),
