@@ -136,9 +136,12 @@ impl App {
         };
         let connections = options::http_connections(&self.config)?;
         let health = Health::default();
-        if let Some(mail) = &mail {
-            health.watch_disk(mail.disk_look());
-        }
+        let (spool, store) = (mail.as_ref().map(Mail::disk_look), self.store.clone());
+        health.watch_disk(move || {
+            let is_spool_short = spool.as_ref().is_some_and(|is_short| is_short());
+            store.is_disk_short() || is_spool_short
+        });
+        self.store.keep_ballast();
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),

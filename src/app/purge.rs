@@ -97,7 +97,11 @@ impl Purging {
         if now >= believed && newest.is_none_or(|newest| newest <= now.saturating_add(AHEAD_MAX)) {
             self.store.set_purge_believed(now).await?;
         }
+        self.store.drop_ballast();
         let purged = self.store.purge(self.retention, now).await?;
+        // Until the log is folded in, the file is as long as before.
+        self.store.fold_log().await?;
+        self.store.keep_ballast();
         if purged != Purged::default() {
             tracing::info!(
                 originals = purged.originals,

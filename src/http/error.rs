@@ -233,6 +233,17 @@ impl ApiError {
         }
     }
 
+    /// 503: nothing new is taken until the disk has room.
+    fn disk_full() -> Self {
+        Self {
+            retry_after_seconds: Some(300),
+            ..Self::new(
+                Code::Unavailable,
+                "The disk of this server is nearly full, so that nothing new is taken; what is there can be read",
+            )
+        }
+    }
+
     /// 503 with a reason: this node cannot do what it is for.
     pub fn not_ready(message: &'static str) -> Self {
         Self {
@@ -296,6 +307,10 @@ impl From<&StoreError> for ApiError {
             StoreError::Unavailable(_) => {
                 tracing::warn!(%error, "a request was refused because the database is unavailable");
                 Self::unavailable()
+            }
+            StoreError::Full(room) => {
+                tracing::warn!(%room, "a request was refused because the disk is nearly full");
+                Self::disk_full()
             }
             StoreError::GivenUp => Self::unavailable(),
             StoreError::Newer { .. }

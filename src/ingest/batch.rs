@@ -363,7 +363,7 @@ impl Writing {
                     }
                     continue;
                 }
-                Ok(Err(error @ StoreError::Unavailable(_))) => {
+                Ok(Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_)))) => {
                     refuse(error, senders);
                     continue;
                 }

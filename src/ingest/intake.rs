@@ -178,6 +178,18 @@ impl Intake {
         (intake, running)
     }
 
+    /// Makes room on the disk, if there is a way.
+    pub async fn make_room(&self) {
+        if let Err(error) = self.store.make_room().await {
+            tracing::warn!(%error, "no room could be made on the disk");
+        }
+    }
+
+    /// Whether the disk has room for a message of so many bytes. Where it is nearly full, room is made first if possible.
+    pub async fn has_room(&self, bytes: u64) -> bool {
+        self.store.admit(bytes).await.is_ok()
+    }
+
     /// Takes a message and answers after its transaction has been committed. Waits while the queue is full, and first,
     /// for mail with an envelope, at most the time that checking its sender may take. Other messages do not wait for it.
     ///
@@ -281,6 +293,7 @@ impl Intake {
     }
 
     async fn send(&self, raw: RawMessage, provenance: Option<Provenance>, how: How) -> Result<Outcome, IntakeError> {
+        let _room = self.store.admit(raw.bytes.len() as u64).await?;
         let (answer, answered) = oneshot::channel();
         let permit = self.jobs.reserve().await.map_err(|_| IntakeError::Closed)?;
         self.waiting.fetch_add(1, Ordering::Relaxed);

@@ -336,7 +336,7 @@ impl Reading {
     fn judge(&self, outcome: Result<Outcome, IntakeError>) -> Result<Verdict, IntakeError> {
         let verdict = match outcome {
             Ok(outcome) => verdict(&outcome),
-            Err(IntakeError::Store(error)) if !matches!(*error, StoreError::Unavailable(_)) => {
+            Err(IntakeError::Store(error)) if !matches!(*error, StoreError::Unavailable(_) | StoreError::Full(_)) => {
                 Verdict::Unstorable(error.to_string())
             }
             // Writing it made the intake fail, or one that came with it did.

@@ -38,6 +38,7 @@ mod requests;
 mod respread;
 mod retention;
 mod rollup;
+mod room;
 mod schema;
 mod sessions;
 mod set_aside;
@@ -80,6 +81,8 @@ pub use postgres::Connections;
 pub use provenance::{NOT_CONFIGURED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
 pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
+use room::Room;
+pub use room::{Admitted, NoRoom};
 pub use sessions::SESSIONS_PER_KEY_MAX;
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
@@ -97,6 +100,9 @@ pub enum StoreError {
     /// The database cannot be reached or written now: try again later.
     #[error("database is unavailable: {0}")]
     Unavailable(#[source] Fault),
+    /// Nothing new is taken: try again later. What is there can be read.
+    #[error(transparent)]
+    Full(#[from] NoRoom),
     /// The database's schema was made by a newer version of this program.
     #[error("database {path} was made by a newer version: upgrade this program")]
     Newer { path: String },
@@ -260,6 +266,8 @@ impl From<&PathBuf> for Location {
 pub struct Store {
     writers: Arc<Writers>,
     readers: Readers,
+    /// Of an SQLite file.
+    room: Option<Arc<Room>>,
 }
 
 #[derive(Debug, Clone)]
@@ -292,9 +300,12 @@ impl Store {
     }
 
     async fn connect(location: Location, connections: Connections) -> Result<Self, StoreError> {
+        let mut room = None;
         let (source, first, readers) = match location {
             Location::File(path) => {
+                room::make_room_to_open(&path);
                 rescue_log(&path)?;
+                room = Some(Room::of(&path));
                 let file = sqlite::File::of(path);
                 let writer = Link::Sqlite(Box::new(file.migrate().await?));
                 let readers = Readers::Sqlite(file.readers());
@@ -319,6 +330,7 @@ impl Store {
         let store = Self {
             writers: Arc::new(Writers::new(source, first)),
             readers,
+            room,
         };
         // Seldom needed, and large: not to be in every future that opens a database.
         Box::pin(store.pack_records()).await?;
@@ -360,6 +372,53 @@ impl Store {
             Readers::Postgres(readers, _) => readers.close().await,
         }
         self.writers.close().await;
+    }
+
+    /// Takes room on the disk for a message of so many bytes, until the answer is dropped. Where the disk is nearly full,
+    /// SQLite's log is folded in first. A server sees to its disk itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if there is too little room all the same.
+    pub async fn admit(&self, bytes: u64) -> Result<Admitted, StoreError> {
+        let Some(room) = &self.room else {
+            return Ok(Admitted::freely());
+        };
+        match room.admit(bytes) {
+            Ok(admitted) => Ok(admitted),
+            Err(_) => {
+                self.make_room().await?;
+                Ok(room.admit(bytes)?)
+            }
+        }
+    }
+
+    /// Folds SQLite's log in, unless that was just done.
+    pub async fn make_room(&self) -> Result<(), StoreError> {
+        if let Some(room) = self.room.as_ref().filter(|room| room.is_to_fold()) {
+            self.fold_log().await?;
+            room.look_anew();
+        }
+        Ok(())
+    }
+
+    /// Whether nothing new is taken because too little of the disk is free.
+    pub fn is_disk_short(&self) -> bool {
+        self.room.as_ref().is_some_and(|room| room.check().is_err())
+    }
+
+    /// Folds SQLite's log into the file as far as readers let it, and cuts it.
+    pub async fn fold_log(&self) -> Result<(), StoreError> {
+        self.writers.fold_log().await
+    }
+
+    /// Sets some of the disk aside, so that what is old can be dropped even when others have filled it.
+    pub fn keep_ballast(&self) {
+        self.room.iter().for_each(|room| room.keep_ballast());
+    }
+
+    /// Gives up what [`Self::keep_ballast`] has set aside, if the disk is full.
+    pub fn drop_ballast(&self) {
+        self.room.iter().for_each(|room| room.drop_ballast());
     }
 
     fn layout(&self) -> Layout {

@@ -27,6 +27,8 @@ const TRANSIENT: [i32; 6] = [5, 6, 8, 10, 13, 14];
 /// Waits for the lock at once: a transaction that reads first could not wait for it later.
 pub(super) const BEGIN: &str = "begin immediate";
 pub(super) const BEGIN_SNAPSHOT: &str = "begin";
+/// The log into the file, as far as readers let it; cut where all of it went in.
+pub(super) const FOLD_LOG: &str = "pragma wal_checkpoint(truncate)";
 /// Free pages back to the file system, some at a time.
 pub(super) const GIVE_BACK: &str = "pragma incremental_vacuum(2000)";
 
@@ -55,7 +57,7 @@ const MODE: u32 = 0o600;
 /// Readers: more than this many questions at once wait for one another.
 const READERS: usize = 8;
 /// How long a statement waits for a lock that another process holds.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// After so long, what was refused at once is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
 /// Pages (4 KiB) in the log before it is folded into the database.

@@ -124,6 +124,17 @@ impl Writers {
         })
     }
 
+    /// Folds SQLite's log into the file, once the writer has nothing to do.
+    pub async fn fold_log(&self) -> Result<(), StoreError> {
+        let permit = self.permits.acquire().await;
+        let _permit = permit.map_err(|_| StoreError::Unavailable(sqlx::Error::PoolClosed.into()))?;
+        let mut writer = self.idle().pop();
+        let link = writer.as_mut().and_then(|writer| writer.link.as_mut());
+        let folded = link.map_or(Ok(()), |link| Conn(link).fold_log());
+        self.idle().extend(writer);
+        folded
+    }
+
     /// Waits for what is being written; nobody begins anything after that.
     pub async fn stop(&self) {
         // An error says that another has closed it already.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::command::Mailbox;
 use super::connections::Connections;
 use super::engine::Engine;
-use super::event::{Event, Security, Verdict};
+use super::event::{Event, Room, Security, Verdict};
 use super::refusals::Refusals;
 use super::reply::{self, Reply};
 use super::settings::{Protocol, Settings};
@@ -25,6 +25,7 @@ use super::tls::Tls;
 use crate::clock::Clock;
 use crate::ingest::{Addresses, Belonging, Envelope, Intake, IntakeError, Outcome, Owner, PeerTls, RawMessage};
 use crate::metrics::Metrics;
+use crate::store::StoreError;
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -208,7 +209,10 @@ impl Session<'_> {
                     () = sleep(time) => {}
                     () = self.shared.shutdown.cancelled() => {}
                 },
-                Event::Sender { .. } => self.engine.answer_sender(now, self.shared.budget.room()),
+                Event::Sender { size } => {
+                    let room = self.room(size.unwrap_or_default()).await;
+                    self.engine.answer_sender(now, room);
+                }
                 Event::Recipient(mailbox) => {
                     let verdict = self.resolve(&mailbox).await;
                     self.engine.answer_recipient(self.shared.clock.monotonic(), verdict);
@@ -223,6 +227,17 @@ impl Session<'_> {
                     self.engine.answer_message(self.shared.clock.monotonic(), &replies);
                 }
             }
+        }
+    }
+
+    /// Whether a message of this size can be kept; 0 if its sender does not say.
+    async fn room(&self, bytes: u64) -> Room {
+        if self.shared.budget.room() == Room::Short {
+            self.shared.intake.make_room().await;
+        }
+        match self.shared.budget.room() {
+            Room::Free if self.shared.intake.has_room(bytes).await => Room::Free,
+            _ => Room::Short,
         }
     }
 
@@ -398,6 +413,7 @@ impl Session<'_> {
             self.note(&id, length, &outcome);
             match outcome {
                 Ok(_) => Answer::Kept,
+                Err(IntakeError::Store(error)) if matches!(*error, StoreError::Full(_)) => Answer::NoRoom,
                 Err(IntakeError::Store(_) | IntakeError::Busy) => Answer::NotStored,
                 Err(IntakeError::Undecided) => Answer::Undecided,
                 Err(IntakeError::OverQuota) => Answer::OverQuota,
@@ -464,6 +480,7 @@ enum Answer {
     Kept,
     Undecided,
     OverQuota,
+    NoRoom,
     NotStored,
     Closing,
 }
@@ -474,6 +491,7 @@ impl Answer {
             Self::Kept => "kept",
             Self::Undecided => "undecided",
             Self::OverQuota => "over_quota",
+            Self::NoRoom => "no_room",
             Self::NotStored => "not_stored",
             Self::Closing => "closing",
         }
@@ -484,6 +502,7 @@ impl Answer {
             Self::Kept => Reply::new(250, "2.0.0", Cow::Owned(format!("queued as {id}"))),
             Self::Undecided => reply::UNDECIDED,
             Self::OverQuota => reply::OVER_QUOTA,
+            Self::NoRoom => reply::NO_ROOM,
             Self::NotStored => reply::NOT_STORED,
             Self::Closing => reply::CLOSING,
         }

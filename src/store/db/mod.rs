@@ -481,6 +481,18 @@ impl Conn<'_> {
         Ok(())
     }
 
+    /// Folds SQLite's log into the file as far as its readers let it, and cuts it if all of it went in.
+    pub fn fold_log(&mut self) -> Result<(), StoreError> {
+        if let Side::Sqlite(conn) = self.0.side() {
+            // Readers are not waited for: who asks needs room now.
+            conn.busy_timeout(std::time::Duration::ZERO)?;
+            let folded = conn.query_row(sqlite::FOLD_LOG, [], |_| Ok(()));
+            conn.busy_timeout(sqlite::BUSY)?;
+            folded?;
+        }
+        Ok(())
+    }
+
     /// Gives space that became free back to the file system, where the database does not see to it by itself.
     pub fn give_back(&mut self) -> Result<(), StoreError> {
         if let Side::Sqlite(conn) = self.0.side() {

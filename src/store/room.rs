@@ -1,0 +1,280 @@
+//! Room on the disk of an SQLite file.
+//!
+//! A commit appends to the log, and folding the log into the file may need as much again: who takes the last bytes for new
+//! reports can neither fold the log nor drop what is old. So nothing is taken unless the log that is there, what is under
+//! way and a margin fit; and a file full of nothing, the ballast, is given up when others have filled the disk all the same.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use tokio::time::Instant;
+
+/// What stays free beside all that is known to be needed, bytes.
+const MARGIN_BYTES: u64 = 12 << 20;
+/// Of a message's length: the log, the file when the log is folded in, and indexes.
+const COPIES: u64 = 3;
+/// What is given up when the disk is full, bytes: enough to open the database and to drop what is old, some at a time.
+const BALLAST_BYTES: u64 = 8 << 20;
+/// The ballast is made only where this many times as much is free.
+const BALLAST_SHARE: u64 = 4;
+/// With less than this free a database can hardly be opened, bytes.
+const OPENING_BYTES: u64 = 2 << 20;
+/// For so long one look at the disk is believed.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often the log is folded in for want of room.
+const FOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// There is too little room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the disk is nearly full: {free} bytes are free, and {needed} are needed to be safe; free some of it")]
+pub struct NoRoom {
+    pub free: u64,
+    pub needed: u64,
+}
+
+/// What is free, and what is promised.
+#[derive(Debug)]
+pub(super) struct Room {
+    file: PathBuf,
+    /// Bytes of messages that are on their way into the database.
+    under_way: AtomicU64,
+    looked: Mutex<Option<(Instant, u64)>>,
+    folded: Mutex<Option<Instant>>,
+    is_short: AtomicBool,
+}
+
+/// A message's share of the room, until it is dropped.
+#[derive(Debug)]
+pub struct Admitted {
+    room: Option<Arc<Room>>,
+    bytes: u64,
+}
+
+impl Admitted {
+    /// Where nobody counts.
+    pub(super) fn freely() -> Self {
+        Self { room: None, bytes: 0 }
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if let Some(room) = &self.room {
+            room.under_way.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Room {
+    pub fn of(file: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            file: file.to_owned(),
+            under_way: AtomicU64::new(0),
+            looked: Mutex::new(None),
+            folded: Mutex::new(None),
+            is_short: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes room for a message, if it is there.
+    pub fn admit(self: &Arc<Self>, bytes: u64) -> Result<Admitted, NoRoom> {
+        self.under_way.fetch_add(bytes, Ordering::Relaxed);
+        let admitted = Admitted {
+            room: Some(Arc::clone(self)),
+            bytes,
+        };
+        self.check().map(|()| admitted)
+    }
+
+    /// Whether what is under way fits. How much is free is looked up at most once in [`LOOK_EVERY`]; a disk that cannot be
+    /// looked at is taken for full.
+    pub fn check(&self) -> Result<(), NoRoom> {
+        let free = self.free();
+        let under_way = self.under_way.load(Ordering::Relaxed);
+        let needed = needed(log_bytes(&self.file), under_way);
+        let is_short = free < needed;
+        let was_short = self.is_short.swap(is_short, Ordering::Relaxed);
+        if is_short && !was_short {
+            tracing::error!(
+                database = %self.file.display(), free, needed,
+                "nothing new is taken: the disk is nearly full. Free some of it, and all goes on by itself"
+            );
+        } else if was_short && !is_short {
+            tracing::info!(database = %self.file.display(), free, needed, "the disk has room again");
+        }
+        if is_short { Err(NoRoom { free, needed }) } else { Ok(()) }
+    }
+
+    /// Forgets the last look, for who has made room.
+    pub fn look_anew(&self) {
+        *locked(&self.looked) = None;
+    }
+
+    /// Whether the log is to be folded in now for want of room; not again and again where that does not help.
+    pub fn is_to_fold(&self) -> bool {
+        let mut folded = locked(&self.folded);
+        let now = Instant::now();
+        let is_due = folded.is_none_or(|last| now.duration_since(last) >= FOLD_EVERY);
+        if is_due {
+            *folded = Some(now);
+        }
+        is_due
+    }
+
+    fn free(&self) -> u64 {
+        let mut looked = locked(&self.looked);
+        let now = Instant::now();
+        match *looked {
+            Some((at, free)) if now.duration_since(at) < LOOK_EVERY => free,
+            _ => {
+                let free = free_bytes(&self.file);
+                *looked = Some((now, free));
+                free
+            }
+        }
+    }
+
+    /// Makes the ballast, where it is missing and there is plenty of room.
+    pub fn keep_ballast(&self) {
+        let path = ballast(&self.file);
+        if path.exists() || free_bytes(&self.file) < needed(log_bytes(&self.file), 0) + BALLAST_BYTES * BALLAST_SHARE {
+            return;
+        }
+        if let Err(error) = fill(&path) {
+            tracing::debug!(%error, path = %path.display(), "no ballast");
+            // Half of it would not do what it is for.
+            let _ = fs::remove_file(&path);
+        }
+    }
+
+    /// Gives the ballast up if the disk is full.
+    pub fn drop_ballast(&self) {
+        if free_bytes(&self.file) < BALLAST_BYTES {
+            give_up_ballast(&self.file);
+            self.look_anew();
+        }
+    }
+}
+
+/// Gives the ballast up if there is too little room to open the database.
+pub(super) fn make_room_to_open(file: &Path) {
+    if file.exists() && free_bytes(file) < OPENING_BYTES {
+        give_up_ballast(file);
+    }
+}
+
+fn give_up_ballast(file: &Path) {
+    let path = ballast(file);
+    if fs::remove_file(&path).is_ok() {
+        tracing::warn!(
+            path = %path.display(), bytes = BALLAST_BYTES,
+            "the disk is full: the ballast was given up, so that the database can be read and what is old can be dropped"
+        );
+    }
+}
+
+/// Bytes that must be free: the log can be folded in, what is under way can be written, and something is left.
+fn needed(log_bytes: u64, under_way: u64) -> u64 {
+    MARGIN_BYTES
+        .saturating_add(log_bytes)
+        .saturating_add(under_way.saturating_mul(COPIES))
+}
+
+/// What this user may still write on the disk of a file; 0 where it cannot be told.
+fn free_bytes(file: &Path) -> u64 {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let about = statvfs(folder.unwrap_or(Path::new(".")));
+    about.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+fn log_bytes(file: &Path) -> u64 {
+    fs::metadata(beside(file, "-wal")).map_or(0, |log| log.len())
+}
+
+fn ballast(file: &Path) -> PathBuf {
+    beside(file, ".ballast")
+}
+
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut path = file.to_owned().into_os_string();
+    path.push(ending);
+    path.into()
+}
+
+fn fill(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    if fallocate(&file, FallocateFlags::empty(), 0, BALLAST_BYTES).is_err() {
+        write_zeros(&file)?;
+    }
+    file.sync_all()
+}
+
+/// For file systems that cannot set bytes aside.
+fn write_zeros(mut file: &File) -> io::Result<()> {
+    let zeros = [0; 64 << 10];
+    for _ in 0..BALLAST_BYTES / zeros.len() as u64 {
+        io::Write::write_all(&mut file, &zeros)?;
+    }
+    Ok(())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_covers_the_log_and_all_that_is_under_way() {
+        assert_eq!(needed(0, 0), MARGIN_BYTES);
+        assert_eq!(needed(60 << 20, 25 << 20), MARGIN_BYTES + (60 << 20) + (75 << 20));
+        assert_eq!(needed(u64::MAX, u64::MAX), u64::MAX, "no sum runs over");
+    }
+
+    #[test]
+    fn what_is_under_way_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::of(&folder.path().join("t.sqlite"));
+        let small = room.admit(1_000).unwrap();
+        let error = room.admit(u64::MAX / 8).unwrap_err();
+        assert!(error.needed > error.free);
+        assert!(error.to_string().contains("the disk is nearly full"), "{error}");
+        assert_eq!(
+            room.under_way.load(Ordering::Relaxed),
+            1_000,
+            "what was refused holds nothing"
+        );
+        drop(small);
+        assert_eq!(room.under_way.load(Ordering::Relaxed), 0);
+        room.check().unwrap();
+        let gone = Room::of(&folder.path().join("gone").join("t.sqlite"));
+        assert!(gone.admit(1).is_err(), "a disk that cannot be looked at is full");
+    }
+
+    #[test]
+    fn the_ballast_takes_its_room_and_is_given_up_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.sqlite");
+        let room = Room::of(&file);
+        room.keep_ballast();
+        let about = fs::metadata(ballast(&file)).unwrap();
+        assert_eq!(about.len(), BALLAST_BYTES);
+        // 512 bytes each: a file with holes would take none.
+        assert!(std::os::unix::fs::MetadataExt::blocks(&about) * 512 >= BALLAST_BYTES);
+        // Not while there is room.
+        room.drop_ballast();
+        make_room_to_open(&file);
+        assert!(ballast(&file).exists());
+        give_up_ballast(&file);
+        assert!(!ballast(&file).exists());
+        give_up_ballast(&file);
+    }
+}
