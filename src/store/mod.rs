@@ -403,7 +403,7 @@ impl Store {
 
     /// Whether nothing new is taken because too little of the disk is free.
     pub fn is_disk_short(&self) -> bool {
-        self.room.as_ref().is_some_and(|room| room.check().is_err())
+        self.room.as_ref().is_some_and(|room| room.is_short())
     }
 
     /// Folds SQLite's log into the file as far as readers let it, and cuts it.

@@ -263,7 +263,7 @@ impl Store {
                 after = self.pack_some(DomainId(row.int(0)?), before).await?;
             }
         }
-        self.give_back().await
+        self.give_back().await.map(drop)
     }
 
     /// The records of some reports with a number above; gives the last of these. `None` if there were none left.

@@ -65,7 +65,12 @@ impl Store {
         self.forget_days(now).await?;
         let evidence = self.sweep_evidence().await?;
         if purged != Purged::default() || evidence > 0 {
-            self.give_back().await?;
+            let mut free_pages = self.give_back().await?;
+            // On a full disk all of it is needed now; else some an hour do, so that no writer waits long.
+            while free_pages > 0 && self.is_disk_short() {
+                self.fold_log().await?;
+                free_pages = self.give_back().await?;
+            }
         }
         Ok(purged)
     }
@@ -224,12 +229,13 @@ impl Store {
         write.commit().await
     }
 
-    /// Free pages back to the file system.
-    pub(super) async fn give_back(&self) -> Result<(), StoreError> {
+    /// Free pages back to the file system, some at a time; tells how many are left.
+    pub(super) async fn give_back(&self) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        conn.give_back()?;
-        write.commit().await
+        let left = conn.give_back()?;
+        write.commit().await?;
+        Ok(left)
     }
 }
 

@@ -84,31 +84,43 @@ impl Room {
 
     /// Takes room for a message, if it is there.
     pub fn admit(self: &Arc<Self>, bytes: u64) -> Result<Admitted, NoRoom> {
-        self.under_way.fetch_add(bytes, Ordering::Relaxed);
+        let under_way = self.under_way.fetch_add(bytes, Ordering::Relaxed);
         let admitted = Admitted {
             room: Some(Arc::clone(self)),
             bytes,
         };
-        self.check().map(|()| admitted)
+        let fits = self.fits(under_way.saturating_add(bytes));
+        if fits.is_err() {
+            // A large message may be too much where a small one is not.
+            self.is_short();
+        }
+        fits.map(|()| admitted)
     }
 
-    /// Whether what is under way fits. How much is free is looked up at most once in [`LOOK_EVERY`]; a disk that cannot be
-    /// looked at is taken for full.
-    pub fn check(&self) -> Result<(), NoRoom> {
-        let free = self.free();
-        let under_way = self.under_way.load(Ordering::Relaxed);
-        let needed = needed(log_bytes(&self.file), under_way);
-        let is_short = free < needed;
-        let was_short = self.is_short.swap(is_short, Ordering::Relaxed);
-        if is_short && !was_short {
-            tracing::error!(
+    /// Whether the smallest message is too much; says so in the log when that has changed.
+    pub fn is_short(&self) -> bool {
+        let fits = self.fits(0);
+        let was_short = self.is_short.swap(fits.is_err(), Ordering::Relaxed);
+        match fits {
+            Err(NoRoom { free, needed }) if !was_short => tracing::error!(
                 database = %self.file.display(), free, needed,
                 "nothing new is taken: the disk is nearly full. Free some of it, and all goes on by itself"
-            );
-        } else if was_short && !is_short {
-            tracing::info!(database = %self.file.display(), free, needed, "the disk has room again");
+            ),
+            Ok(()) if was_short => tracing::info!(database = %self.file.display(), "the disk has room again"),
+            _ => {}
         }
-        if is_short { Err(NoRoom { free, needed }) } else { Ok(()) }
+        fits.is_err()
+    }
+
+    /// How much is free is looked up at most once in [`LOOK_EVERY`]; a disk that cannot be looked at is taken for full.
+    fn fits(&self, under_way: u64) -> Result<(), NoRoom> {
+        let free = self.free();
+        let needed = needed(log_bytes(&self.file), under_way);
+        if free < needed {
+            Err(NoRoom { free, needed })
+        } else {
+            Ok(())
+        }
     }
 
     /// Forgets the last look, for who has made room.
@@ -254,7 +266,7 @@ mod tests {
         );
         drop(small);
         assert_eq!(room.under_way.load(Ordering::Relaxed), 0);
-        room.check().unwrap();
+        assert!(!room.is_short());
         let gone = Room::of(&folder.path().join("gone").join("t.sqlite"));
         assert!(gone.admit(1).is_err(), "a disk that cannot be looked at is full");
     }

@@ -2,12 +2,13 @@
 //! another core and back takes a tenth of a millisecond, more than most of our statements, and a batch has dozens.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::super::patience;
+use super::super::{patience, sqlite};
 use super::{Args, Row, StoreError, Value, args};
 
 /// Lets the runtime's other tasks go on elsewhere meanwhile.

@@ -493,11 +493,14 @@ impl Conn<'_> {
         Ok(())
     }
 
-    /// Gives space that became free back to the file system, where the database does not see to it by itself.
-    pub fn give_back(&mut self) -> Result<(), StoreError> {
-        if let Side::Sqlite(conn) = self.0.side() {
-            embedded::run(conn, sqlite::GIVE_BACK, &Args::default())?;
-        }
-        Ok(())
+    /// Gives space that became free back to the file system, some at a time, where the database does not see to it by
+    /// itself; tells how many pages are left.
+    pub fn give_back(&mut self) -> Result<u64, StoreError> {
+        let Side::Sqlite(conn) = self.0.side() else {
+            return Ok(0);
+        };
+        embedded::run(conn, sqlite::GIVE_BACK, &Args::default())?;
+        let left: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        Ok(left.unsigned_abs())
     }
 }

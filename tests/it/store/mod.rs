@@ -9,6 +9,7 @@ mod distributed;
 mod facets;
 mod faults;
 mod figures;
+mod full_disk;
 mod kept;
 mod labelled;
 mod leases;

@@ -72,7 +72,17 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rayon", &["ingest/", "cli/"]),
     ("rcgen", &["origin/smtp/tls.rs"]),
     ("rusqlite", &["store/"]),
-    ("rustix", &["clock.rs", "origin/smtp/", "origin/places.rs", "app/"]),
+    (
+        "rustix",
+        &[
+            "clock.rs",
+            "heap.rs",
+            "origin/smtp/",
+            "origin/places.rs",
+            "store/room.rs",
+            "app/",
+        ],
+    ),
     ("rustls", &["origin/smtp/tls.rs", "origin/imap/tls.rs"]),
     ("rustls_native_certs", &["origin/imap/tls.rs"]),
     ("schemars", &["http/"]),
