@@ -127,6 +127,21 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, StoreError> {
     })
 }
 
+/// Folds the log into the file. Readers are not waited for: who asks needs room now.
+pub fn fold_log(conn: &Connection) -> Result<(), StoreError> {
+    conn.busy_timeout(Duration::ZERO)?;
+    let folded = conn.query_row(sqlite::FOLD_LOG, [], |_| Ok(()));
+    conn.busy_timeout(sqlite::BUSY)?;
+    Ok(folded?)
+}
+
+/// Gives some free pages back; tells how many are left.
+pub fn give_back(conn: &Connection) -> Result<u64, StoreError> {
+    run(conn, sqlite::GIVE_BACK, &Args::default())?;
+    let left: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+    Ok(left.unsigned_abs())
+}
+
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;

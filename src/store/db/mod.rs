@@ -483,24 +483,18 @@ impl Conn<'_> {
 
     /// Folds SQLite's log into the file as far as its readers let it, and cuts it if all of it went in.
     pub fn fold_log(&mut self) -> Result<(), StoreError> {
-        if let Side::Sqlite(conn) = self.0.side() {
-            // Readers are not waited for: who asks needs room now.
-            conn.busy_timeout(std::time::Duration::ZERO)?;
-            let folded = conn.query_row(sqlite::FOLD_LOG, [], |_| Ok(()));
-            conn.busy_timeout(sqlite::BUSY)?;
-            folded?;
+        match self.0.side() {
+            Side::Sqlite(conn) => embedded::fold_log(conn),
+            Side::Postgres(..) => Ok(()),
         }
-        Ok(())
     }
 
     /// Gives space that became free back to the file system, some at a time, where the database does not see to it by
     /// itself; tells how many pages are left.
     pub fn give_back(&mut self) -> Result<u64, StoreError> {
-        let Side::Sqlite(conn) = self.0.side() else {
-            return Ok(0);
-        };
-        embedded::run(conn, sqlite::GIVE_BACK, &Args::default())?;
-        let left: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        Ok(left.unsigned_abs())
+        match self.0.side() {
+            Side::Sqlite(conn) => embedded::give_back(conn),
+            Side::Postgres(..) => Ok(0),
+        }
     }
 }
