@@ -270,6 +270,15 @@ impl Decisions {
                 self.uncut.push((row.domain, row.no));
             }
         }
+        self.claims_again(known, arrived, no);
+        if is_changed {
+            let identity = register.texts[nth].identity;
+            self.settle(register, arrived.account, identity);
+        }
+    }
+
+    /// The claims of a text whose contents are known: those of domains that had no slice of it are new.
+    fn claims_again(&mut self, known: &mut Known, arrived: &Arrived<'_>, no: &mut i64) {
         let is_many = known.rows.len() + arrived.claims.len() > COMPARED_MAX;
         let by_domain = is_many.then(|| known.by_domain());
         let all_sliced = known.rows.iter().all(|row| row.sliced);
@@ -315,10 +324,6 @@ impl Decisions {
                     ..Decision::new(claim, no, Fate::Duplicate, arrived)
                 });
             }
-        }
-        if is_changed {
-            let identity = register.texts[nth].identity;
-            self.settle(register, arrived.account, identity);
         }
     }
 
