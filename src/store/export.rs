@@ -10,7 +10,7 @@ use crate::report::DayRange;
 use super::db::{Args, Conn};
 use super::reports::summary;
 use super::sql::sql;
-use super::{DomainId, ExportedRecord, ReportSummary, Store, StoreError, listed, records};
+use super::{DomainId, ReportSummary, Store, StoreError, StoredRecord, listed, records};
 
 /// Reports looked up, and records read, at a time.
 const REPORTS_AT_ONCE: i64 = 256;
@@ -21,6 +21,14 @@ const LOOKED_UP_AT_ONCE: usize = 16;
 const PIECE_BYTES: usize = 512 * 1024;
 /// Pieces that wait for the receiver.
 const PIECES: usize = 2;
+
+/// A record in an export, with the report it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportedRecord {
+    pub report: Arc<ReportSummary>,
+    /// `None` stands for all records of a report whose records retention has dropped.
+    pub record: Option<StoredRecord>,
+}
 
 impl Store {
     /// Every record of the counted reports whose window begins in the range, oldest first, in pieces of at most a few

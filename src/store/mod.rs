@@ -67,6 +67,7 @@ pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits};
 pub use copy::Copied;
 use db::{Args, Layout, Link};
 pub use distribute::{Distributed, Misrouted};
+pub use export::ExportedRecord;
 pub use facets::{Reporter, Signature};
 pub use figures::{Sender, SourceOrder, SourceQuery};
 pub use ips::IpAddress;
@@ -89,6 +90,7 @@ pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 use sql::sql;
 pub use trust::{Acceptance, AcceptedReporter, Actor, HistoryEntry, Judged, Judgement, ReportStanding, Trust};
 pub use types::*;
+pub use verify::{Discrepancy, Verified};
 use write::{Write, Writers};
 
 /// What went wrong in the database; what the caller can do about it decides the variant.

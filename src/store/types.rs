@@ -347,14 +347,6 @@ pub struct StoredRecord {
     pub evidence: std::sync::Arc<Evidence>,
 }
 
-/// A record in an export, with the report it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportedRecord {
-    pub report: std::sync::Arc<ReportSummary>,
-    /// `None` stands for all records of a report whose records retention has dropped.
-    pub record: Option<StoredRecord>,
-}
-
 /// The bytes as they were received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Original {
@@ -538,29 +530,6 @@ pub struct SetAsideNote {
     pub offset: Option<u64>,
     /// For unclaimed reports.
     pub policy_domain: Option<String>,
-}
-
-/// Where one message differs from what the tables say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discrepancy {
-    pub domain: String,
-    /// One sentence: which figure, what the records say, what the roll-up says.
-    pub what: String,
-}
-
-/// The outcome of recounting everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Verified {
-    pub domains: u64,
-    pub reports: u64,
-    pub records: u64,
-    pub messages: u64,
-    /// Reports that cannot be recounted: retention has dropped their records. They are in none of the sums above.
-    pub not_recounted: u64,
-    /// Empty if all agrees. The first 1,000 of what is wrong.
-    pub discrepancies: Vec<Discrepancy>,
-    /// Number of discrepancies that are not listed.
-    pub unlisted: u64,
 }
 
 /// Gives an enum its stored code and its word on the wire, both stable.

@@ -12,12 +12,35 @@ use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
 use super::soundness;
 use super::sql::sql;
-use super::{Discrepancy, DomainId, Readers, Store, StoreError, Totals, Verified, doubles, reports, rollup};
+use super::{DomainId, Readers, Store, StoreError, Totals, doubles, reports, rollup};
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;
 /// Discrepancies listed; the rest is counted.
 const LISTED_MAX: usize = 1_000;
+
+/// Where one message differs from what the tables say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discrepancy {
+    pub domain: String,
+    /// One sentence: which figure, what the records say, what the roll-up says.
+    pub what: String,
+}
+
+/// The outcome of recounting everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified {
+    pub domains: u64,
+    pub reports: u64,
+    pub records: u64,
+    pub messages: u64,
+    /// Reports that cannot be recounted: retention has dropped their records. They are in none of the sums above.
+    pub not_recounted: u64,
+    /// Empty if all agrees. The first 1,000 of what is wrong.
+    pub discrepancies: Vec<Discrepancy>,
+    /// Number of discrepancies that are not listed.
+    pub unlisted: u64,
+}
 
 /// A domain's figures, counted from the records.
 #[derive(Default)]

@@ -46,7 +46,7 @@ async fn a_sender_that_cannot_be_authenticated_now_comes_again_once() {
     dns.text("_dmarc.reporter.example", "v=DMARC1; p=reject");
     let mut client = server.client().await;
     client.expect("EHLO c\r\n", "250-").await;
-    let got = client.mail(&[&rua], &report("3", "example.com", 9)).await;
+    let got = client.mail(&[&rua], &report("3", "example.com", 70)).await;
     assert!(got.starts_with("250 2.0.0 "), "{got}");
     assert_eq!(held().await, 3);
 }
