@@ -11,6 +11,7 @@ mod checks;
 mod codec;
 mod commit;
 mod copy;
+mod cut;
 mod db;
 mod distribute;
 mod domains;
@@ -65,6 +66,7 @@ pub use checks::{
 };
 pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits};
 pub use copy::Copied;
+pub use cut::{Cut, Page, ReportPlace};
 use db::{Args, Layout, Link};
 pub use distribute::{Distributed, Misrouted};
 pub use export::ExportedRecord;

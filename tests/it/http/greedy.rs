@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::connections::say;
-use super::sample::Row;
+use super::sample::{Row, wide};
 use super::{Ask, FAIL, PASS, Sample, TestApp};
 
 /// Longer than any test.
@@ -276,40 +276,6 @@ async fn kept_answers_are_bounded_for_each_account() {
         (201, true),
         "another account keeps its own"
     );
-}
-
-/// A record with so many results of each kind, and texts of so many bytes.
-fn wide(rows: usize, results: usize, text_bytes: usize) -> Vec<u8> {
-    let row = String::from_utf8(Sample::new("example.com", "wide", &[FAIL]).xml()).unwrap();
-    let (head, rest) = row.split_once("<record>").unwrap();
-    let (record, tail) = rest.split_once("</record>").unwrap();
-    let mut xml = head.to_owned();
-    for nth in 0..rows {
-        let text = |of: &str, one: usize| format!("{of}{nth}.{one}.{}", "x".repeat(text_bytes));
-        let reasons: String = (0..results)
-            .map(|one| {
-                format!(
-                    "<reason><type>other</type><comment>{}</comment></reason>",
-                    text("r", one)
-                )
-            })
-            .collect();
-        let dkim: String = (0..results)
-            .map(|one| {
-                format!(
-                    "<dkim><domain>d{one}.example</domain><selector>s{nth}</selector><result>fail</result>\
-                     <human_result>{}</human_result></dkim>",
-                    text("k", one)
-                )
-            })
-            .collect();
-        let record = record.replace("</policy_evaluated>", &format!("{reasons}</policy_evaluated>"));
-        xml += &format!(
-            "<record>{}</record>",
-            record.replace("<auth_results>", &format!("<auth_results>{dkim}"))
-        );
-    }
-    (xml + tail).into_bytes()
 }
 
 /// SH5: a page of records is bounded in bytes, whatever is in them; what is not listed is counted, and can be had.

@@ -95,6 +95,40 @@ impl Sample {
     }
 }
 
+/// A record with so many results of each kind, and texts of so many bytes.
+pub fn wide(rows: usize, results: usize, text_bytes: usize) -> Vec<u8> {
+    let row = String::from_utf8(Sample::new("example.com", "wide", &[FAIL]).xml()).unwrap();
+    let (head, rest) = row.split_once("<record>").unwrap();
+    let (record, tail) = rest.split_once("</record>").unwrap();
+    let mut xml = head.to_owned();
+    for nth in 0..rows {
+        let text = |of: &str, one: usize| format!("{of}{nth}.{one}.{}", "x".repeat(text_bytes));
+        let reasons: String = (0..results)
+            .map(|one| {
+                format!(
+                    "<reason><type>other</type><comment>{}</comment></reason>",
+                    text("r", one)
+                )
+            })
+            .collect();
+        let dkim: String = (0..results)
+            .map(|one| {
+                format!(
+                    "<dkim><domain>d{one}.example</domain><selector>s{nth}</selector><result>fail</result>\
+                     <human_result>{}</human_result></dkim>",
+                    text("k", one)
+                )
+            })
+            .collect();
+        let record = record.replace("</policy_evaluated>", &format!("{reasons}</policy_evaluated>"));
+        xml += &format!(
+            "<record>{}</record>",
+            record.replace("<auth_results>", &format!("<auth_results>{dkim}"))
+        );
+    }
+    (xml + tail).into_bytes()
+}
+
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
