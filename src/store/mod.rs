@@ -298,7 +298,8 @@ impl Store {
     pub async fn open_with(location: impl Into<Location>, connections: Connections) -> Result<Self, StoreError> {
         let location = location.into();
         let name = location.to_string();
-        let store = Self::connect(location, connections).await?;
+        // Large, and in the future of every command.
+        let store = Box::pin(Self::connect(location, connections)).await?;
         store.refuse_half_a_copy(&name).await?;
         Ok(store)
     }

@@ -8,10 +8,10 @@
 use hashbrown::HashSet;
 
 use super::super::db::Layout;
-use super::super::{Acceptance, DomainId, NewMessage, Outcome, Store, StoreError};
+use super::super::{Acceptance, DomainId, NewMessage, Outcome, Store, StoreError, StoredReport};
 use super::keep::{self, Copies};
 use super::place::{Claim, Placed};
-use super::{CommitOptions, PLACED_MAX, count, moving_on, outcomes, place, register};
+use super::{CommitOptions, Counted, PLACED_MAX, count, moving_on, outcomes, place, register};
 
 /// Reports of the batch that are committed, by message and position.
 type Done = HashSet<(usize, usize)>;
@@ -24,10 +24,8 @@ impl Store {
         options: &CommitOptions<'_>,
     ) -> Result<Vec<Outcome>, StoreError> {
         debug_assert_eq!(self.layout(), Layout::ByDomain);
-        let (mut copies, mut stored, mut done) = (Copies::default(), Vec::new(), Done::default());
-        let mut refused = Vec::new();
-        // Their domain may be removed before the batch is answered: they went with it, and wait for nothing.
-        let mut whole = Done::default();
+        let mut copies = Copies::default();
+        let mut progress = Progress::default();
         for _ in 0..PLACED_MAX {
             let mut write = self.write().await?;
             let (mut conn, memory) = write.parts();
@@ -36,7 +34,7 @@ impl Store {
             let version = memory.domains_version();
             write.commit().await?;
             let claims = std::mem::take(&mut placed.claims);
-            for claims in together(claims, &done) {
+            for claims in together(claims, &progress.done) {
                 let mut write = self.write().await?;
                 let (mut conn, memory) = write.parts();
                 memory.refresh(&mut conn).await?;
@@ -65,40 +63,68 @@ impl Store {
                 }
                 let counted = count(&mut conn, memory, batch, &placed, &claims, &held, &mut copies, options);
                 if let Some(counted) = counted.await? {
-                    stored.extend(counted.stored);
-                    refused.extend(counted.refused);
                     write.commit().await?;
-                    done.extend(claims.iter().map(|claim| (claim.message, claim.report)));
-                    let wholly = claims.iter().filter(|claim| claim.slice.is_none());
-                    whole.extend(wholly.map(|claim| (claim.message, claim.report)));
+                    progress.add(&claims, counted);
                 }
             }
-            let mut write = self.write().await?;
-            let (mut conn, memory) = write.parts();
-            memory.refresh(&mut conn).await?;
-            conn.hold(super::addressed(batch).collect()).await?;
-            super::refuse(batch, &refused, options);
-            keep::lock(&mut conn, batch, &placed).await?;
-            memory.refresh(&mut conn).await?;
-            let placed = place::place(&mut conn, memory, batch).await?;
-            super::refuse(batch, &refused, options);
-            if placed
-                .claims
-                .iter()
-                .any(|claim| !done.contains(&(claim.message, claim.report)))
-            {
-                continue;
+            if let Some(outcomes) = self.conclude(batch, options, &placed, &mut progress).await? {
+                return Ok(outcomes);
             }
-            stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
-            let mut outcomes = outcomes(batch, stored);
-            let mut unclaimed = placed.unclaimed;
-            unclaimed.retain(|at| !whole.contains(at));
-            unclaimed.sort_unstable();
-            keep::set_aside(&mut conn, memory, batch, &unclaimed, &mut outcomes, options).await?;
-            write.commit().await?;
-            return Ok(outcomes);
         }
         Err(moving_on())
+    }
+
+    /// Sets aside what became no counted report. `None` if others are to be committed first, since domains came and went.
+    async fn conclude(
+        &self,
+        batch: &mut [NewMessage],
+        options: &CommitOptions<'_>,
+        placed: &Placed,
+        progress: &mut Progress,
+    ) -> Result<Option<Vec<Outcome>>, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, memory) = write.parts();
+        memory.refresh(&mut conn).await?;
+        conn.hold(super::addressed(batch).collect()).await?;
+        super::refuse(batch, &progress.refused, options);
+        keep::lock(&mut conn, batch, placed).await?;
+        memory.refresh(&mut conn).await?;
+        let mut placed = place::place(&mut conn, memory, batch).await?;
+        super::refuse(batch, &progress.refused, options);
+        let is_done = |claim: &Claim| progress.done.contains(&(claim.message, claim.report));
+        if !placed.claims.iter().all(is_done) {
+            return Ok(None);
+        }
+        let mut stored = std::mem::take(&mut progress.stored);
+        stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
+        let mut outcomes = outcomes(batch, stored);
+        placed.unclaimed.retain(|at| !progress.whole.contains(at));
+        placed.unclaimed.sort_unstable();
+        keep::set_aside(&mut conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
+        write.commit().await?;
+        Ok(Some(outcomes))
+    }
+}
+
+/// What of a batch is committed.
+#[derive(Default)]
+struct Progress {
+    stored: Vec<(Claim, StoredReport)>,
+    /// Message and report of versions too many.
+    refused: Vec<(usize, usize)>,
+    done: Done,
+    /// Their domain may be removed before the batch is answered: they went with it, and wait for nothing.
+    whole: Done,
+}
+
+impl Progress {
+    fn add(&mut self, claims: &[Claim], counted: Counted) {
+        self.stored.extend(counted.stored);
+        self.refused.extend(counted.refused);
+        self.done
+            .extend(claims.iter().map(|claim| (claim.message, claim.report)));
+        let wholly = claims.iter().filter(|claim| claim.slice.is_none());
+        self.whole.extend(wholly.map(|claim| (claim.message, claim.report)));
     }
 }
 

@@ -14,7 +14,7 @@ use super::super::rollup::Change;
 use super::super::{Acceptance, AccountId, Authenticated, DomainId, Fate, NewMessage, ReportNo, StoreError};
 use super::pieces::{Relation, relation};
 use super::place::{Claim, Placed};
-use super::register::{Known, KnownRow, Register, register};
+use super::register::{Known, KnownRow, Register, Weight, register};
 use super::{is_new, report_of};
 
 /// What was decided about one claim of the batch.
@@ -135,11 +135,10 @@ pub(super) async fn decide(
             }
             None => {
                 let (whole, pieces) = relations(conn, batch, placed, &decisions, &mut register, &arrived).await?;
+                let weight = arrived.weight(&register);
                 match whole {
                     Some(nth) => decisions.piece_again(&mut register, &arrived, nth),
-                    None if register.versions(arrived.account, arrived.identity, arrived.authenticated, &pieces)
-                        >= versions_max =>
-                    {
+                    None if register.versions(arrived.account, arrived.identity, weight, &pieces) >= versions_max => {
                         let Claim { message, report, .. } = claims[0];
                         decisions.refused.push((message, report));
                     }
@@ -194,6 +193,13 @@ impl Arrived<'_> {
         let known = register.of_content(self.account, self.content);
         self.claims.iter().any(|claim| claim.acceptance.may_count())
             || known.is_some_and(|nth| register.texts[nth].may_count())
+    }
+
+    fn weight(&self, register: &Register) -> Weight {
+        Weight {
+            is_vouched: self.authenticated == Authenticated::Pass,
+            may_count: self.may_count(register),
+        }
     }
 
     /// Its claims by their domains, if they are many.

@@ -5,6 +5,7 @@
 //! reporters of domains that are added next week are not kept out by strangers.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::super::db::{Args, Conn};
 use super::super::sql::sql;
@@ -56,22 +57,22 @@ impl Quotas {
         }
         let is_vouched = provenance.dmarc == Authenticated::Pass;
         let key = (message.received_at.div_euclid(DAY_MILLIS), account, is_vouched);
-        if !self.used.contains_key(&key) {
-            let args = Args::default().int(key.0).int(account.0).int(is_vouched.into());
-            let row = conn.first(sql!("set_aside_day"), args).await?;
-            let before = row.map_or(Ok(DayQuota::NONE), |row| {
-                let (messages, bytes) = (row.count(0)?, row.count(1)?);
-                Ok::<_, StoreError>(DayQuota { messages, bytes })
-            });
-            let (before, added) = (before?, DayQuota::NONE);
-            self.used.insert(key, Used { before, added });
-        }
+        let used = match self.used.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let args = Args::default().int(key.0).int(account.0).int(is_vouched.into());
+                let row = conn.first(sql!("set_aside_day"), args).await?;
+                let before = row.map_or(Ok(DayQuota::NONE), |row| {
+                    let (messages, bytes) = (row.count(0)?, row.count(1)?);
+                    Ok::<_, StoreError>(DayQuota { messages, bytes })
+                });
+                let (before, added) = (before?, DayQuota::NONE);
+                unknown.insert(Used { before, added })
+            }
+        };
         let times = if is_vouched { VOUCHED_TIMES } else { 1 };
         let rows = rows as u64;
         let bytes = message.bytes.len() as u64 + rows * ROW_BYTES;
-        let Some(used) = self.used.get_mut(&key) else {
-            return Ok(true);
-        };
         let messages_after = used.before.messages + used.added.messages + rows;
         let bytes_after = used.before.bytes + used.added.bytes + bytes;
         let is_admitted = messages_after <= self.max.messages.saturating_mul(times)

@@ -48,7 +48,21 @@ pub(super) struct Known {
     pub replaced: bool,
 }
 
+/// What a text has to say beside others of its identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Weight {
+    pub is_vouched: bool,
+    pub may_count: bool,
+}
+
 impl Known {
+    fn weight(&self) -> Weight {
+        Weight {
+            is_vouched: self.authenticated == Authenticated::Pass,
+            may_count: self.may_count(),
+        }
+    }
+
     /// Its rows by their domains.
     pub fn by_domain(&self) -> HashMap<DomainId, KnownRow> {
         // Of several about one domain the first.
@@ -98,18 +112,12 @@ impl Register {
         all.clone()
     }
 
-    /// How many versions of a report are kept beside some pieces: those that are vouched for, or the others. What is vouched
-    /// for is counted apart: no stranger can keep the word of the reporter out by saying something else before.
-    pub fn versions(
-        &mut self,
-        account: AccountId,
-        identity: IdentityKey,
-        authenticated: Authenticated,
-        pieces: &[usize],
-    ) -> usize {
+    /// How many versions of a report are kept beside some pieces, of those that weigh as much. What is vouched for, what may
+    /// count and what is held are counted apart: no stranger can keep the word of the reporter out by saying something else
+    /// before.
+    pub fn versions(&mut self, account: AccountId, identity: IdentityKey, weight: Weight, pieces: &[usize]) -> usize {
         let group = self.of_identity(account, identity);
-        let passed = |authenticated| authenticated == Authenticated::Pass;
-        let same = |nth: &&usize| passed(self.texts[**nth].authenticated) == passed(authenticated);
+        let same = |nth: &&usize| self.texts[**nth].weight() == weight;
         group.iter().filter(same).filter(|nth| !pieces.contains(*nth)).count()
     }
 

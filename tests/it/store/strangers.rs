@@ -2,7 +2,7 @@
 
 use tallymark::report::{Evidence, Reason, ReasonKind, Report};
 use tallymark::store::{
-    Authenticated, CommitOptions, DayQuota, Fate, KeepLimits, NewMessage, Outcome, Provenance, Retention,
+    Acceptance, Authenticated, CommitOptions, DayQuota, Fate, KeepLimits, NewMessage, Outcome, Provenance, Retention,
 };
 
 use super::{Database, FIRST_PAGE, KEEPING, NOW, day, message, new_report, on_both, report, taken};
@@ -221,6 +221,20 @@ async fn only_so_many_versions_of_a_report_are_kept(db: Database) {
         .commit(vec![new_report("2", day(0), &[("192.0.2.1", 5_000, true)])])
         .await;
     assert_eq!(other.reports[0].fate, Fate::Stored);
+}
+
+on_both!(versions_that_are_held_keep_no_other_out);
+async fn versions_that_are_held_keep_no_other_out(db: Database) {
+    let held = |count| version(count, Authenticated::Fail).admitted(Acceptance::Unvouched, u64::MAX);
+    for count in 1..=20 {
+        assert_eq!(db.commit(vec![held(count)]).await.reports.len(), 1, "{count}");
+    }
+    // The negative control: of held ones there is none more.
+    assert_eq!(db.commit(vec![held(21)]).await.reports.len(), 0);
+    assert_eq!(db.check_sums(db.domain.id).await.messages(), 0);
+    let imported = db.commit(vec![version(30, Authenticated::Unknown)]).await;
+    assert_eq!(imported.reports.len(), 1);
+    assert_eq!(db.check_sums(db.domain.id).await.messages(), 30);
 }
 
 on_both!(pieces_that_become_longer_and_longer_end_as_one);
