@@ -21,9 +21,10 @@ pub(super) struct Pagination {
     per_page: u32,
     /// Pages in the whole list; 0 if it is empty.
     total_pages: u64,
-    /// Where the list goes on: give it as `after` for the rows behind this answer. Null at the end, and in lists that take
-    /// no `after`.
+    /// Where the list goes on: give it as `after` for the rows behind this answer. Left out at the end, and in lists that
+    /// take no `after`.
     #[schemars(example = &"1774137600_1")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 

@@ -9,7 +9,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -48,6 +48,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct Opened {
+    path: PathBuf,
     /// Locked for as long as it is open.
     file: File,
     rows: Mutex<Rows>,
@@ -148,7 +149,7 @@ impl Opened {
     /// Takes the first file that no other process has, and what is left in all of these. `None` if there is none.
     fn open(folder: &Path) -> io::Result<Option<Self>> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut found: Option<File> = None;
+        let mut found: Option<(PathBuf, File)> = None;
         let mut ended: HashMap<Digest, u8> = HashMap::new();
         for number in 1..=FILES_MAX {
             let path = folder.join(format!("reading-{number}"));
@@ -162,8 +163,9 @@ impl Opened {
                 .create(true)
                 .truncate(false)
                 .mode(0o600)
-                .open(path)?;
-            if file.try_lock().is_err() {
+                .open(&path)?;
+            // Another process that ends may have taken it away meanwhile.
+            if file.try_lock().is_err() || !is_at(&file, &path) {
                 continue;
             }
             for (digest, times) in read(&file)? {
@@ -171,12 +173,12 @@ impl Opened {
                 *known = known.saturating_add(times);
             }
             match found {
-                None => found = Some(file),
+                None => found = Some((path, file)),
                 // Its rows go on in the first one.
                 Some(_) => file.set_len(0)?,
             }
         }
-        let Some(file) = found else { return Ok(None) };
+        let Some((path, file)) = found else { return Ok(None) };
         file.set_len(0)?;
         file.set_len((ROWS * ROW_BYTES) as u64)?;
         let mut rows = Rows {
@@ -184,6 +186,7 @@ impl Opened {
             ended: HashMap::new(),
         };
         let opened = |rows| Self {
+            path,
             file,
             rows: Mutex::new(rows),
         };
@@ -213,6 +216,24 @@ impl Opened {
             tracing::debug!(%error, "what is being read could not be noted");
         }
     }
+}
+
+/// A process that ends well with nothing to remember leaves no file.
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let rows = self.rows();
+        if rows.ended.is_empty() && rows.free.len() == ROWS {
+            drop(rows);
+            // Still locked: nobody takes it over meanwhile.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether it is this file that lies there.
+fn is_at(file: &File, path: &Path) -> bool {
+    let about = (file.metadata(), fs::metadata(path));
+    matches!(about, (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
 /// The messages that processes ended with, and how often.

@@ -448,13 +448,7 @@ impl Store {
         tokio::task::coop::consume_budget().await;
         Ok(match &self.readers {
             Readers::Sqlite(readers) => Link::SqliteReader(readers.lend_urgent().await?),
-            Readers::Postgres(readers, layout) => {
-                let conn = match readers.all.try_acquire() {
-                    Some(conn) => conn,
-                    None => readers.urgent.acquire().await?,
-                };
-                Link::PostgresReader(conn.into(), *layout)
-            }
+            Readers::Postgres(readers, layout) => Link::PostgresReader(readers.lend_urgent().await?, *layout),
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Postgres, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Postgres, Row as _};
 
 use super::db::{Layout, Link};
 use super::{READERS_URGENT, StoreError};
@@ -217,6 +217,18 @@ pub(super) struct Pools {
 }
 
 impl Pools {
+    /// A connection for what nobody else may keep waiting: one that has nothing to do, else one of the urgent ones.
+    pub async fn lend_urgent(&self) -> Result<Lent, StoreError> {
+        if let Some(mut idle) = self.all.try_acquire() {
+            // Unlike `acquire`, that does not ask whether the server is still there.
+            match idle.ping().await {
+                Ok(()) => return Ok(idle.into()),
+                Err(_) => idle.close_on_drop(),
+            }
+        }
+        Ok(self.urgent.acquire().await?.into())
+    }
+
     /// Waits for those that are lent, and closes all.
     pub async fn close(&self) {
         self.all.close().await;

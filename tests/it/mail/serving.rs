@@ -66,7 +66,13 @@ async fn mail_to_the_postmaster_of_a_new_installation_has_an_account() {
     files.sort();
     assert_eq!(
         files,
-        ["master.key", "smtp-certificate.pem", "smtp-key.pem", "tallymark.sqlite"]
+        [
+            "master.key",
+            "smtp-certificate.pem",
+            "smtp-key.pem",
+            "tallymark.sqlite",
+            "tallymark.sqlite.ballast"
+        ]
     );
 }
 
