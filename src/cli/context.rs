@@ -52,7 +52,8 @@ impl Context {
                 clock::format_instant(now)
             );
         }
-        let app = App::open(self.config, self.clock).await?;
+        // Every command waits for it, and it holds all settings.
+        let app = Box::pin(App::open(self.config, self.clock)).await?;
         // `serve` has said it in its log.
         if let Some(trouble) = app.domains.key_trouble()
             && !tracing::dispatcher::has_been_set()

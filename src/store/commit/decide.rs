@@ -228,10 +228,6 @@ impl Decisions {
     }
 
     /// The contents are known.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one loop over the rows of the text, one over its claims"
-    )]
     fn duplicate(&mut self, register: &mut Register, arrived: &Arrived<'_>, nth: usize, no: &mut i64) {
         let carrier = arrived.claims[0].message;
         let known = &mut register.texts[nth];

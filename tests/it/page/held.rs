@@ -1,13 +1,24 @@
 //! Deciding on the page which reports are in the figures.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tallymark::store::Permission;
 
 use super::protection::Session;
 use crate::http::{Ask, PASS, Row, Sample, TestApp};
 
+/// A domain with a limit of 50 messages a report, and the id of a report about 51.
+async fn with_a_held_report(app: &TestApp, session: &Session) -> (String, Value) {
+    let domain = app.add_domain("example.com").await;
+    let path = format!("/view/{domain}/trust");
+    assert_eq!(session.post(app, &path, "report_messages_max=50").await.status, 303);
+    let mut sample = Sample::new("example.com", "huge", &[Row { count: 51, ..PASS }]);
+    sample.org_name = "&lt;b&gt;Big\u{202e}".to_owned();
+    let taken = app.upload(&domain, sample.xml()).await;
+    (domain, taken["reports"][0]["id"].clone())
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn held_reports_are_listed_said_and_decided_on_the_page() {
+async fn the_messages_a_report_may_be_about_are_set_on_the_page() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
     let session = Session::of(&app, &app.key).await;
@@ -35,10 +46,13 @@ async fn held_reports_are_listed_said_and_decided_on_the_page() {
         assert_eq!(refused.status, 422, "{wrong}");
         assert!(refused.text().contains("This must be a whole number") && !refused.text().contains("<b>many"));
     }
-    let mut sample = Sample::new("example.com", "huge", &[Row { count: 51, ..PASS }]);
-    sample.org_name = "&lt;b&gt;Big\u{202e}".to_owned();
-    let taken = app.upload(&domain, sample.xml()).await;
-    let id = &taken["reports"][0]["id"];
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_reports_are_listed_and_said_on_the_page() {
+    let app = TestApp::start().await;
+    let session = Session::of(&app, &app.key).await;
+    let (domain, id) = with_a_held_report(&app, &session).await;
     // It needs attention, and is in no figure.
     let first = session.get(&app, "/").await;
     let link = format!("/view/{domain}/reports?all=true&amp;status=held");
@@ -69,6 +83,13 @@ async fn held_reports_are_listed_said_and_decided_on_the_page() {
         "{}",
         csv.text()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_reports_are_decided_on_the_page() {
+    let app = TestApp::start().await;
+    let session = Session::of(&app, &app.key).await;
+    let (domain, id) = with_a_held_report(&app, &session).await;
     // Counted, and taken out again, with the reasons.
     let page = format!("/view/{domain}/reports/{id}");
     let total = async || {
