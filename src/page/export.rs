@@ -160,7 +160,9 @@ fn behind(answer: &Value, follow: Follow, place: &Place, is_empty: bool) -> Resu
             Ok(next_page(more.ok_or_else(|| renamed("more"))? && number < pages_max))
         }
         Follow::Next => next(answer.get("next"), Place::Before),
-        Follow::After => next(answer.pointer("/pagination/next"), Place::After),
+        // At its end a list has pages and no such place.
+        Follow::After if answer.pointer("/pagination/total_pages").is_none() => Err(renamed("pagination")),
+        Follow::After => next(answer.pointer("/pagination/next").or(Some(&Value::Null)), Place::After),
     }
 }
 
@@ -252,6 +254,14 @@ mod tests {
             Ok(None)
         ));
         assert!(next(json!({}), Follow::Next, Place::Page(1)).is_err());
+        let after = next(
+            json!({ "pagination": { "total_pages": 3, "next": "1_2" } }),
+            Follow::After,
+            Place::Page(1),
+        );
+        assert!(matches!(after.unwrap(), Some(Place::After(place)) if place == "1_2"));
+        assert!(matches!(next(page(3), Follow::After, Place::Page(1)), Ok(None)));
+        assert!(next(json!({ "pagination": {} }), Follow::After, Place::Page(1)).is_err());
         let more = Follow::More { pages_max: 2 };
         assert!(matches!(
             next(json!({ "more": true }), more, Place::Page(1)),
