@@ -391,7 +391,9 @@ impl Store {
         match room.admit(bytes) {
             Ok(admitted) => Ok(admitted),
             Err(_) => {
-                self.make_room().await?;
+                if let Err(error) = self.make_room().await {
+                    tracing::warn!(%error, "the log could not be folded in to make room on the disk");
+                }
                 Ok(room.admit(bytes)?)
             }
         }

@@ -45,6 +45,8 @@ pub(super) struct Room {
     /// Bytes of messages that are on their way into the database.
     under_way: AtomicU64,
     looked: Mutex<Option<(Instant, u64)>>,
+    /// Bytes of messages that were admitted since the disk was looked at.
+    since_look: AtomicU64,
     folded: Mutex<Option<Instant>>,
     is_short: AtomicBool,
 }
@@ -77,6 +79,7 @@ impl Room {
             file: file.to_owned(),
             under_way: AtomicU64::new(0),
             looked: Mutex::new(None),
+            since_look: AtomicU64::new(0),
             folded: Mutex::new(None),
             is_short: AtomicBool::new(false),
         })
@@ -94,6 +97,7 @@ impl Room {
             // A large message may be too much where a small one is not.
             self.is_short();
         }
+        self.since_look.fetch_add(bytes, Ordering::Relaxed);
         fits.map(|()| admitted)
     }
 
@@ -112,15 +116,23 @@ impl Room {
         fits.is_err()
     }
 
-    /// How much is free is looked up at most once in [`LOOK_EVERY`]; a disk that cannot be looked at is taken for full.
+    /// How much is free is looked up at most once in [`LOOK_EVERY`], and before anything is refused; a disk that cannot be
+    /// looked at is taken for full.
     fn fits(&self, under_way: u64) -> Result<(), NoRoom> {
-        let free = self.free();
-        let needed = needed(log_bytes(&self.file), under_way);
-        if free < needed {
-            Err(NoRoom { free, needed })
-        } else {
-            Ok(())
-        }
+        let fits = || {
+            let free = self.free();
+            let written = under_way.saturating_add(self.since_look.load(Ordering::Relaxed));
+            let needed = needed(log_bytes(&self.file), written);
+            if free < needed {
+                Err(NoRoom { free, needed })
+            } else {
+                Ok(())
+            }
+        };
+        fits().or_else(|_| {
+            self.look_anew();
+            fits()
+        })
     }
 
     /// Forgets the last look, for who has made room.
@@ -145,6 +157,7 @@ impl Room {
         match *looked {
             Some((at, free)) if now.duration_since(at) < LOOK_EVERY => free,
             _ => {
+                self.since_look.store(0, Ordering::Relaxed);
                 let free = free_bytes(&self.file);
                 *looked = Some((now, free));
                 free

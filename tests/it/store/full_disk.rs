@@ -130,13 +130,16 @@ async fn a_disk_that_others_have_filled_is_read_and_purged_after_a_new_start() {
     let disk = SmallDisk::mount(64 << 20);
     let path = disk.path().join("t.sqlite");
     let full = Full::of_mails(&disk).await;
+    // Else folding the log in would make room for some more.
+    full.store.fold_log().await.unwrap();
     full.store.close().await;
     disk.fill();
     assert!(disk.path().join("t.sqlite.ballast").exists());
     let store = Store::open(&path).await.unwrap();
     assert!(!disk.path().join("t.sqlite.ballast").exists(), "it was given up");
     assert!(store.is_disk_short());
-    assert!(matches!(store.admit(1).await, Err(StoreError::Full(_))));
+    let refused = store.admit(1).await;
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
     assert_eq!(messages(&store, full.domain).await, full.messages());
     let before = fs::metadata(&path).unwrap().len();
     let retention = Retention {
@@ -148,10 +151,9 @@ async fn a_disk_that_others_have_filled_is_read_and_purged_after_a_new_start() {
     assert_eq!(purged.originals, full.count);
     store.fold_log().await.unwrap();
     let after = fs::metadata(&path).unwrap().len();
-    assert!(
-        after + full.count * MIB * 3 / 4 < before,
-        "{before} bytes, then {after}"
-    );
+    assert!(after < before, "{before} bytes, then {after}");
+    // As much is given back as intake needs, and the rest some at a time.
+    assert!(!store.is_disk_short() || after + full.count * MIB * 3 / 4 < before);
     assert_eq!(messages(&store, full.domain).await, full.messages());
     disk.make_room();
     // The last look at the disk is believed for a moment.
