@@ -96,7 +96,7 @@ fn zip(files: &[Member], lies: &Lies) -> Vec<u8> {
     out
 }
 
-/// Two end records that point into `signatures` signatures of a zip64 end record: whoever searches for the record takes
+/// Two end records that point into `signatures` signatures of a zip64 end record: a search for the record takes
 /// the square of their number.
 pub fn slow_zip(signatures: usize) -> Vec<u8> {
     let half = b"PK\x06\x06".repeat(signatures);

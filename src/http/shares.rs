@@ -110,7 +110,7 @@ impl Shares {
         share
     }
 
-    /// A place for a question that may take long. Whoever is at the page waits; a script is told soon to come again.
+    /// A place for a question that may take long. A person at the page waits; a script is soon told to come again.
     ///
     /// # Errors
     /// 429 if other questions of the account, or of all, did not end meanwhile.

@@ -2,7 +2,7 @@
 //!
 //! A message that unfolds to much or takes long leaves its batch. Its thread goes on with it in a seat of the slow lane, and
 //! another thread goes on with the batch: what is small waits neither for its reading nor for its transaction. Without a
-//! free seat its work is dropped and begun anew when one is free. A seat is free again when what was read in it is written,
+//! free seat its work is dropped and begins again when one is free. A seat is free again when what was read in it is written,
 //! so that the seats bound the memory.
 
 mod batch;
@@ -175,7 +175,7 @@ struct Lanes {
 #[derive(Default)]
 struct Seats {
     taken: usize,
-    /// Begun anew when a seat is free.
+    /// Begins again when a seat is free.
     waiting: VecDeque<Job>,
     /// Mail among what waits.
     waiting_mail: usize,

@@ -22,7 +22,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let ended = watch.begin(bytes);
     let (processed, replay) = match (&message.how, ended) {
         (How::SetAside(problem), _) => (unread(problem.clone()), None),
-        // However it came: what was set aside then is not forgotten now. Whoever feeds it in again wants it read.
+        // However it came: what was set aside then is not forgotten now. The person who feeds it in again wants it read.
         (How::Replay(id), _) => (process(Context::ReportAddress), Some(*id)),
         (_, Some(times)) => (unread(crashed_before(times)), None),
         (How::Keep(context) | How::KeepReports(context), None) => (process(*context), None),

@@ -121,7 +121,7 @@ pub enum StoreError {
         row: String,
         what: String,
     },
-    /// Whoever asked does not want the answer any more ([`Patience`]).
+    /// The caller does not want the answer any more ([`Patience`]).
     #[error("the question was stopped: its answer was not wanted any more")]
     GivenUp,
     /// Anything else: a fault of this program.

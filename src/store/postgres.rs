@@ -46,7 +46,7 @@ const READER_MAX: Duration = Duration::from_secs(3);
 
 /// Each statement sees what was committed before it, so that what is read behind a lock is what its last holder left.
 pub(super) const BEGIN: &str = "begin isolation level read committed";
-/// The server looks once a second whether whoever asked is still there: else it would go on with what nobody waits for.
+/// The server looks once a second whether its client is still there; otherwise it goes on with a question that nobody waits for.
 const LOOKS_WHO_IS_THERE: &str = "set client_connection_check_interval = '1s'";
 pub(super) const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
 /// Locks domain rows, in the order of their numbers: whoever holds several waits for no one who waits for them.

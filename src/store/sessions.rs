@@ -5,7 +5,7 @@ use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{ApiKey, CLOCKS_DIFFER_MAX, Millis, Store, StoreError};
 
-/// Sessions that a key has at once: whoever signs in once more ends the oldest.
+/// Sessions that a key has at once: one more sign-in ends the oldest.
 pub const SESSIONS_PER_KEY_MAX: i64 = 50;
 
 impl Store {

@@ -52,7 +52,7 @@ pub struct Unpacked {
     /// How many texts were visited.
     pub texts: usize,
     /// Leaves that gave no text though they should have, in the order of the message. The fate of a visited text is
-    /// not in here, its reader tells it; but a limit of the whole message is, whoever noticed it first, if anything was
+    /// not in here, its reader tells it; but a limit of the whole message is, wherever it was noticed first, if anything was
     /// left unread.
     pub problems: Vec<Problem>,
     /// What the message is, if no text was visited.

@@ -13,7 +13,7 @@ impl Decisions {
     pub fn settle(&mut self, register: &mut Register, account: AccountId, identity: IdentityKey) {
         let group = register.of_identity(account, identity);
         let texts = &register.texts;
-        // Sums whose records have gone can neither be taken back nor counted anew.
+        // Sums whose records have gone can be neither taken back nor counted again.
         let fixed = group
             .iter()
             .position(|&nth| texts[nth].counted && !texts[nth].records_kept);

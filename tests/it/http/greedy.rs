@@ -32,7 +32,7 @@ async fn silent(app: &TestApp, count: usize) -> Vec<TcpStream> {
     held
 }
 
-/// SH4: whatever is held, whoever looks after this node hears how it is.
+/// SH4: whatever is held, the health checks of this node are answered.
 #[tokio::test]
 async fn silent_connections_do_not_stop_the_health_checks() {
     for limits in [few(4, 100), few(100, 4), few(0, 0)] {

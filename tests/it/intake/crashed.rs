@@ -91,7 +91,7 @@ fn a_message_with_which_the_process_ended_twice_is_in_quarantine_unread() {
     );
 }
 
-/// The control: once is no more than an accident, and a message that was read in between begins anew.
+/// The control: once is no more than an accident, and a message that was read in between starts at zero again.
 #[test]
 fn a_message_that_can_be_read_is_counted_however_often_the_process_ended_with_it() {
     let home = Home::new();

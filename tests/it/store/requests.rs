@@ -285,7 +285,7 @@ async fn a_question_that_is_given_up_is_stopped(db: Database) {
     assert!(ask().await.is_ok(), "the control");
     patience.end();
     let given_up = matches!(ask().await, Err(StoreError::GivenUp));
-    // The server of PostgreSQL stops what it runs when whoever asked is gone.
+    // The server of PostgreSQL stops what it runs when its client is gone.
     assert_eq!(given_up, db.dialect == super::Dialect::Sqlite);
     assert!(db.store.stats(domain, ALL_DAYS).await.is_ok());
     db.store.ping().await.unwrap();
