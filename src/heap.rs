@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// Between looks.
 const EVERY: Duration = Duration::from_secs(10);
-/// What a process may keep that has nothing to do, bytes; giving it back would only cost it to be taken again.
+/// With less than this, bytes, nothing is worth giving back: it would only be taken again.
 const KEPT_BYTES: u64 = 64 << 20;
 /// Processor time within [`EVERY`] above which the process is busy: what it has freed it is about to need.
 const BUSY: Duration = Duration::from_secs(2);
@@ -20,21 +20,21 @@ const BUSY: Duration = Duration::from_secs(2);
 pub async fn keep_small() {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut spent, mut least) = (processor_time(), 0);
+    let mut spent = processor_time();
     loop {
         ticks.tick().await;
         let now = processor_time();
         let is_busy = now.saturating_sub(spent) > BUSY;
         spent = now;
         let before = resident_bytes();
-        if is_busy || before < least + KEPT_BYTES {
+        // Again each time: connections that end one by one leave pages after any one look.
+        if is_busy || before < KEPT_BYTES {
             continue;
         }
         if tokio::task::spawn_blocking(trim).await.is_err() {
             return;
         }
-        least = resident_bytes();
-        tracing::debug!(before, after = least, "memory was given back to the system");
+        tracing::debug!(before, after = resident_bytes(), "memory was given back to the system");
     }
 }
 
