@@ -6,6 +6,8 @@
 //! what was put in its place or added to it meanwhile is taken later. Links, folders and names with a dot before them are
 //! passed over.
 
+mod hand_out;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
@@ -17,9 +19,10 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use super::files::{FileMessage, Messages, Unreadable};
+use self::hand_out::{Memory, hand_out};
+use super::files::{FileMessage, Unreadable};
 use super::maildir::blocking;
 use super::places::{self, Number, Stamp};
 use super::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict, capped};
@@ -67,47 +70,6 @@ struct Taking {
     path: PathBuf,
     /// What it was like at the look.
     stamp: Stamp,
-}
-
-/// A message, and the memory that it takes until it is dropped.
-type Held = (FileMessage, OwnedSemaphorePermit);
-
-/// Memory for the messages of a folder.
-#[derive(Debug, Clone)]
-struct Memory {
-    /// Permits are kibibytes: a semaphore cannot count so many bytes.
-    free: Arc<Semaphore>,
-    kibibytes: u32,
-}
-
-impl Memory {
-    fn new(bytes_max: u64) -> Self {
-        let kibibytes = u32::try_from(bytes_max / 1_024).unwrap_or(u32::MAX).max(1);
-        Self {
-            free: Arc::new(Semaphore::new(kibibytes as usize)),
-            kibibytes,
-        }
-    }
-
-    /// What so many bytes take: all of it, if they are more.
-    fn units(&self, bytes: u64) -> u32 {
-        let units = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);
-        units.clamp(1, self.kibibytes)
-    }
-
-    /// Waits, on a thread that may, until there is room for so many bytes. `None` if it is over.
-    fn take(&self, bytes: u64, runtime: &Handle) -> Option<OwnedSemaphorePermit> {
-        let taking = Arc::clone(&self.free).acquire_many_owned(self.units(bytes));
-        runtime.block_on(taking).ok()
-    }
-
-    /// Gives back what a message does not take of it.
-    fn only(&self, mut held: OwnedSemaphorePermit, bytes: u64) -> OwnedSemaphorePermit {
-        match held.split(self.units(bytes) as usize) {
-            Some(needed) => needed,
-            None => held,
-        }
-    }
 }
 
 /// Reads a folder again and again, until something fails.
@@ -387,49 +349,6 @@ async fn submit_all(
     })
 }
 
-/// Reads a file message by message. One that is no longer what it was at the look counts as taken away.
-fn hand_out(
-    file: &Taking,
-    bytes_max: u64,
-    memory: &Memory,
-    runtime: &Handle,
-    messages: &mpsc::Sender<Result<Held, Unreadable>>,
-) {
-    let unreadable = |source| Unreadable::new(&file.path, source);
-    let opened = places::open(&file.path).and_then(|opened| match Stamp::of(&opened.metadata()?) == file.stamp {
-        true => Ok(opened),
-        false => Err(io::Error::new(io::ErrorKind::NotFound, "another file is in its place")),
-    });
-    let all = opened
-        .map_err(unreadable)
-        .and_then(|opened| Messages::of(&file.path, opened, bytes_max));
-    let mut all = match all {
-        Ok(all) => all,
-        Err(error) => return drop(messages.blocking_send(Err(error))),
-    };
-    while !all.is_at_end() {
-        // How long a message of an mbox is shows when it is read: so there is room for the longest before.
-        let longest = if all.is_packed() {
-            bytes_max
-        } else {
-            file.stamp.len.min(bytes_max)
-        };
-        let Some(held) = memory.take(longest, runtime) else {
-            // Not a word would mean that all of it was read.
-            let error = unreadable(io::Error::other("there is no memory for it"));
-            return drop(messages.blocking_send(Err(error)));
-        };
-        let Some(message) = all.next() else { return };
-        let message = message.map(|message| {
-            let held = memory.only(held, message.bytes.len() as u64);
-            (message, held)
-        });
-        if messages.blocking_send(message).is_err() {
-            return;
-        }
-    }
-}
-
 /// What became of a file that was to be moved.
 #[derive(Debug)]
 enum Put {
@@ -491,7 +410,7 @@ mod tests {
     use super::*;
 
     /// A watched folder with one file in it, as a look finds it.
-    fn folder(content: &str) -> (tempfile::TempDir, Taking) {
+    pub(super) fn folder(content: &str) -> (tempfile::TempDir, Taking) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.xml"), content).unwrap();
         let file = Taking {
@@ -511,23 +430,10 @@ mod tests {
         })
     }
 
-    fn append(path: &Path, text: &str) {
+    pub(super) fn append(path: &Path, text: &str) {
         use std::io::Write as _;
         let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
-    }
-
-    /// What is read of a file: the messages with what they hold of the memory.
-    async fn handed_out(file: &Taking, bytes_max: u64, memory: &Memory) -> Vec<Result<Held, Unreadable>> {
-        let (sender, mut receiver) = mpsc::channel(10);
-        let (file, memory, runtime) = (file.clone(), memory.clone(), Handle::current());
-        let read = tokio::task::spawn_blocking(move || hand_out(&file, bytes_max, &memory, &runtime, &sender));
-        read.await.unwrap();
-        let mut messages = Vec::new();
-        while let Some(message) = receiver.recv().await {
-            messages.push(message);
-        }
-        messages
     }
 
     #[test]
@@ -548,18 +454,6 @@ mod tests {
         assert!(put_a_away(&folder, &file, &[]).unwrap());
         assert_eq!(fs::read_to_string(folder.path().join("done/a.xml")).unwrap(), "one");
         assert!(put_a_away(&folder, &file, &[]).unwrap(), "somebody has taken it away");
-    }
-
-    #[tokio::test]
-    async fn a_file_that_has_changed_since_the_look_is_not_read() {
-        let memory = Memory::new(BYTES_MAX);
-        let (_folder, file) = folder("one");
-        let read = handed_out(&file, 100, &memory).await;
-        assert_eq!(read[0].as_ref().unwrap().0.bytes, b"one");
-        append(&file.path, " and more");
-        let read = handed_out(&file, 100, &memory).await;
-        let error = read[0].as_ref().unwrap_err();
-        assert_eq!((read.len(), error.source.kind()), (1, io::ErrorKind::NotFound));
     }
 
     #[test]
@@ -588,36 +482,5 @@ mod tests {
             assert!(file.path.exists());
             assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
         }
-    }
-
-    #[tokio::test]
-    async fn messages_hold_the_memory_that_they_take() {
-        let memory = Memory::new(64 << 10);
-        let (_folder, file) = folder(&"x".repeat(40 << 10));
-        let read = handed_out(&file, 1 << 20, &memory).await;
-        assert_eq!((read.len(), memory.free.available_permits()), (1, 24));
-        drop(read);
-        assert_eq!(memory.free.available_permits(), 64);
-
-        let mark = "From a@b Thu Jan  1 00:00:00 1970\n";
-        let (_folder, file) = self::folder(
-            &[mark; 3]
-                .map(|mark| format!("{mark}{}\n\n", "x".repeat(1_500)))
-                .concat(),
-        );
-        let read = handed_out(&file, 1 << 20, &memory).await;
-        assert_eq!((read.len(), memory.free.available_permits()), (3, 64 - 6));
-
-        let small = Memory::new(4 << 10);
-        let (_folder, file) = self::folder(&"x".repeat(40 << 10));
-        let read = handed_out(&file, 1 << 20, &small).await;
-        assert_eq!((read.len(), small.free.available_permits()), (1, 0), "it passes alone");
-        assert!(read[0].is_ok());
-
-        // Room is asked for before anything is read.
-        let closed = Memory::new(64 << 10);
-        closed.free.close();
-        let read = handed_out(&file, 1 << 20, &closed).await;
-        assert!(read.len() == 1 && read[0].is_err());
     }
 }

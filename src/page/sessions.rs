@@ -1,17 +1,19 @@
 //! Signing in with an API key, and out. A browser holds a random token; the database holds its hash and which key it
 //! stands for, so that every node knows it, and revoking or rotating the key ends the session.
 
-use std::net::IpAddr;
+mod cookie;
 
 use axum::Form;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub(super) use self::cookie::Connection;
+use self::cookie::{Cookie, cookie, kind_of_cookie, token_of};
 use super::PageState;
 use super::api::{Api, Failure};
 use super::layout;
@@ -20,10 +22,6 @@ use crate::http::{Bucket, Peer, SignedIn};
 use crate::keys::{ApiSecret, same_hash};
 use crate::store::{ApiKey, Millis, Permission};
 
-/// `__Host-`: of this host alone, only over TLS (or, browsers say, to this machine), for all paths.
-const COOKIE: &str = "__Host-tallymark";
-/// Over plain HTTP, where that is allowed. Nothing that asks for TLS ever looks at it.
-const INSECURE_COOKIE: &str = "tallymark-insecure";
 const TOKEN_BYTES: usize = 32;
 /// A session ends after this time, or with the browser.
 const SESSION_MILLIS_MAX: i64 = 24 * 3_600_000;
@@ -141,40 +139,6 @@ impl Visitor {
         let mut start = [0; 16];
         start.copy_from_slice(&self.session[..16]);
         Bucket::Session(start)
-    }
-}
-
-/// How a browser reaches us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Connection {
-    /// Over TLS, or within this machine, as far as the browser is concerned: it decides whether it keeps the cookie.
-    Browsers,
-    /// Over plain HTTP in a private network, which the operator allows.
-    Insecure,
-}
-
-impl Connection {
-    /// A proxy in front of us says whom it serves; what comes from somewhere else than it seems is not private.
-    fn of(state: &PageState, parts: &Parts) -> Self {
-        let is_forwarded = FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
-        let peer = parts.extensions.get::<Peer>();
-        let is_private = peer.is_some_and(|Peer(peer)| is_private(peer.ip()));
-        if state.insecure_sign_in && is_private && !is_forwarded {
-            Self::Insecure
-        } else {
-            Self::Browsers
-        }
-    }
-}
-
-/// What proxies add.
-const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "via"];
-
-/// RFC 1918, RFC 4193, link-local and this machine.
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
     }
 }
 
@@ -351,66 +315,6 @@ fn sign_in_page(next: &str, problem: Option<&str>, connection: Connection) -> Ma
     )
 }
 
-/// Where a browser keeps a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cookie {
-    Secure,
-    Insecure,
-}
-
-impl Cookie {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Secure => COOKIE,
-            Self::Insecure => INSECURE_COOKIE,
-        }
-    }
-}
-
-/// A secure one wherever browsers keep it: they say by the origin of the form how they reached us.
-fn kind_of_cookie(headers: &HeaderMap, connection: Connection) -> Cookie {
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    let is_plain = origin.is_some_and(|origin| origin.starts_with("http://"));
-    match connection {
-        Connection::Insecure if is_plain => Cookie::Insecure,
-        _ => Cookie::Secure,
-    }
-}
-
-fn cookie(kind: Cookie, token: &str, more: &str) -> (header::HeaderName, HeaderValue) {
-    let secure = match kind {
-        Cookie::Secure => " Secure;",
-        Cookie::Insecure => "",
-    };
-    let text = format!(
-        "{}={token}; Path=/;{secure} HttpOnly; SameSite=Strict{more}",
-        kind.name()
-    );
-    let value = HeaderValue::from_str(&text).expect("a token is hex digits");
-    (header::SET_COOKIE, value)
-}
-
-fn token_of(headers: &HeaderMap, connection: Connection) -> Option<&str> {
-    let secure = token_in(headers, Cookie::Secure);
-    match connection {
-        Connection::Insecure => secure.or_else(|| token_in(headers, Cookie::Insecure)),
-        Connection::Browsers => secure,
-    }
-}
-
-fn token_in(headers: &HeaderMap, kind: Cookie) -> Option<&str> {
-    let cookies = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    let (_, token) = pairs.find(|(name, _)| *name == kind.name())?;
-    let fits = token.len() == 2 * TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_hexdigit());
-    fits.then_some(token)
-}
-
 /// Did a page of ours send it? Browsers say so themselves (Sec-Fetch-Site), older ones by the origin.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -455,7 +359,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    pub(super) fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let pairs = pairs
             .iter()
             .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()));
@@ -498,53 +402,6 @@ mod tests {
             ("", "/"),
         ] {
             assert_eq!(inside(place), expect, "{place}");
-        }
-    }
-
-    #[test]
-    fn a_token_is_found_among_other_cookies_and_nothing_else_is_one() {
-        let token = "0a".repeat(32);
-        for (cookies, found) in [
-            (format!("a=b; {COOKIE}={token}"), true),
-            (format!("{COOKIE}={token}0"), false),
-            (format!("{COOKIE}={}", "zz".repeat(32)), false),
-            (format!("tallymark={token}"), false),
-        ] {
-            let headers = headers(&[("cookie", &cookies)]);
-            let secure = token_of(&headers, Connection::Browsers);
-            assert_eq!(secure.is_some(), found, "{cookies}");
-            assert_eq!(token_of(&headers, Connection::Insecure), secure, "{cookies}");
-        }
-        let insecure = format!("{INSECURE_COOKIE}={token}");
-        let headers = headers(&[("cookie", &insecure)]);
-        assert!(token_of(&headers, Connection::Insecure).is_some());
-        assert_eq!(
-            token_of(&headers, Connection::Browsers),
-            None,
-            "nothing but the setting makes it count"
-        );
-    }
-
-    #[test]
-    fn a_private_network_is_told_from_the_world() {
-        for (address, private) in [
-            ("10.1.2.3", true),
-            ("172.16.0.1", true),
-            ("172.32.0.1", false),
-            ("192.168.178.20", true),
-            ("169.254.7.7", true),
-            ("127.0.0.1", true),
-            ("::1", true),
-            ("fd00::1", true),
-            ("fe80::1", true),
-            ("::ffff:192.168.0.1", true),
-            ("100.64.0.1", false),
-            ("192.0.2.1", false),
-            ("8.8.8.8", false),
-            ("2001:db8::1", false),
-            ("0.0.0.0", false),
-        ] {
-            assert_eq!(is_private(address.parse().unwrap()), private, "{address}");
         }
     }
 

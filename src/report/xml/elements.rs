@@ -1,6 +1,7 @@
 //! Elements and their texts, from tokens or, in their plainest form, straight from the window.
 
-use super::{Element, Open, ROOT, Stop, Token, Tokens, WindowError, plain, text};
+use super::root::ROOT;
+use super::{Element, Open, Stop, Token, Tokens, WindowError, plain, text};
 use crate::report::{WarningKind, Warnings};
 
 impl Tokens<'_> {

@@ -52,13 +52,13 @@ const NUMBERS: &[(&str, &str, &str, &str)] = &[
     (
         "ARCHITECTURE.md",
         "`BODY.PEEK[]`, 32 at once",
-        "src/origin/imap/round.rs",
+        "src/origin/imap/round/plan.rs",
         "CHUNK_MESSAGES_MAX: usize = 32;",
     ),
     (
         "ARCHITECTURE.md",
         "up to 512 at once",
-        "src/origin/imap/round.rs",
+        "src/origin/imap/round/plan.rs",
         "MOVED_MAX: usize = 512;",
     ),
     (

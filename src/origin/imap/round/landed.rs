@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use super::{CHUNK_MESSAGES_MAX, MOVED_MAX, item};
+use super::item;
+use super::plan::{CHUNK_MESSAGES_MAX, MOVED_MAX};
 use crate::ingest::IntakeError;
 use crate::origin::sources::{Failure, Verdict};
 use crate::store::{ItemState, MailboxItem};
