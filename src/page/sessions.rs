@@ -62,10 +62,10 @@ impl Visitor {
     }
 }
 
-/// Why somebody sees no page: he has to sign in first.
+/// Why a request gets no page.
 pub(super) enum Stopped {
     SignIn(String),
-    /// He sent a form of the page at this address, after the session had ended.
+    /// A form of the page at this address was sent after the session had ended.
     Unsaved(String),
     Failure(Failure),
 }
@@ -108,7 +108,7 @@ impl FromRequestParts<PageState> for Visitor {
 }
 
 impl Visitor {
-    /// Whoever is signed in, if the request has a session.
+    /// The visitor, if the request has a session.
     pub async fn find(state: &PageState, parts: &Parts) -> Result<Option<Self>, Failure> {
         let connection = Connection::of(state, parts);
         let Some(token) = token_of(&parts.headers, connection) else {

@@ -79,7 +79,7 @@ pub(super) fn hand_out(
             file.stamp.len.min(bytes_max)
         };
         let Some(held) = memory.take(longest, runtime) else {
-            // Not a word would mean that all of it was read.
+            // Silence would mean that all of it was read.
             let error = unreadable(io::Error::other("there is no memory for it"));
             return drop(messages.blocking_send(Err(error)));
         };

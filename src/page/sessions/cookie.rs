@@ -1,4 +1,4 @@
-//! The cookie that holds a session's token, and how a browser reaches us, which decides its kind.
+//! The cookie that holds a session's token. Its kind depends on how the browser reaches us.
 
 use std::net::IpAddr;
 
@@ -24,7 +24,7 @@ pub(in crate::page) enum Connection {
 }
 
 impl Connection {
-    /// A proxy in front of us says whom it serves; what comes from somewhere else than it seems is not private.
+    /// A request that a proxy passed on is not private: its peer is the proxy, not the browser.
     pub fn of(state: &PageState, parts: &Parts) -> Self {
         let is_forwarded = FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
         let peer = parts.extensions.get::<Peer>();
@@ -64,7 +64,7 @@ impl Cookie {
     }
 }
 
-/// A secure one wherever browsers keep it: they say by the origin of the form how they reached us.
+/// The insecure cookie only where it is allowed and the form's origin is plain HTTP; the secure one everywhere else.
 pub(super) fn kind_of_cookie(headers: &HeaderMap, connection: Connection) -> Cookie {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let is_plain = origin.is_some_and(|origin| origin.starts_with("http://"));

@@ -8,8 +8,7 @@ use quick_xml::events::BytesStart;
 pub(super) const ROOT: &[u8] = b"feedback";
 /// How far is looked ahead for its start tag, and for what comes behind it.
 const ROOT_AHEAD: usize = 1024;
-/// How far into a text its root element is looked for, and how far from the last markup behind a report the next one, in
-/// bytes.
+/// Bytes: how far into a text the root element is looked for, and how far behind the last markup the next report.
 const ROOT_BYTES_MAX: u64 = 1024 * 1024;
 /// A namespace longer than this is cut.
 const NAMESPACE_BYTES_MAX: usize = 512;

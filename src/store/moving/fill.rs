@@ -66,7 +66,7 @@ impl Store {
             let mut noted = Vec::new();
             for row in &rows {
                 let policy_domain = reports::policy_domain(&row.text(1)?);
-                // Nobody else is to wait for one that is damaged.
+                // A damaged report does not stop the others.
                 let key = policy_domain.and_then(|name| belonging::policy_key(&name, &place.name));
                 noted.extend(key.map(|key| (row.int(0), key)));
             }

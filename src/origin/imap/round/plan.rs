@@ -9,8 +9,8 @@ pub(super) const CHUNK_MESSAGES_MAX: usize = 32;
 /// Of a chunk, save for a single longer message.
 const CHUNK_BYTES_MAX: u64 = 8 << 20;
 /// Messages that are moved at once; a quarter of it after each time that the connection broke over them. Few large moves
-/// rather than many small ones: for each, a server may look through the whole folder. A round that is cut short reads
-/// what it had not moved yet again, as duplicates.
+/// rather than many small ones: for each, a server may look through the whole folder. A round that is cut short
+/// reads again what it had not moved; these are duplicates.
 pub(super) const MOVED_MAX: usize = 512;
 
 /// Messages that are asked for together.
