@@ -39,7 +39,7 @@ pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
 pub use jobs::{Jobs, Pace};
 pub use mail::Mail;
-pub use options::{process_limits, retention};
+pub use options::{connections, process_limits, retention};
 pub use place::{ServerLock, is_there, not_opened};
 pub use purge::{Purge, Purging};
 

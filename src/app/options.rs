@@ -62,7 +62,8 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
     }
 }
 
-pub(super) fn connections(config: &Config) -> Connections {
+/// How many connections there are to a database on a server.
+pub fn connections(config: &Config) -> Connections {
     Connections {
         writers: config.database.connections_write,
         readers: config.database.connections_read,

@@ -15,6 +15,30 @@ use crate::store::{Account, Domain, Location, Store};
 /// Accounts that a question names.
 const NAMED_MAX: usize = 10;
 
+/// A database that is only looked at.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    Whole(App),
+    /// It has lost its log.
+    Behind(Store, Clock),
+}
+
+impl Looked {
+    pub fn parts(&self) -> (&Store, &Clock) {
+        match self {
+            Self::Whole(app) => (&app.store, &app.clock),
+            Self::Behind(store, clock) => (store, clock),
+        }
+    }
+
+    pub async fn close(self) {
+        match self {
+            Self::Whole(app) => app.close().await,
+            Self::Behind(store, _) => store.close().await,
+        }
+    }
+}
+
 /// Settings and clock of this run.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -66,8 +90,25 @@ impl Context {
     /// The database and the intake of an installation that must be there: asking an empty one about its reports
     /// is most often a wrong folder.
     pub async fn open_existing(self) -> anyhow::Result<App> {
-        if let Location::File(path) = app::database(&self.config)?
-            && !app::is_there(&path)?
+        self.existing()?;
+        self.open().await
+    }
+
+    /// The database of an installation that must be there, to be looked at: also one that has lost its log.
+    pub async fn open_to_look(self) -> anyhow::Result<Looked> {
+        let location = self.existing()?;
+        let refused = |error| app::not_opened(&location, error);
+        if !Store::is_behind(&location).map_err(refused)? {
+            return Ok(Looked::Whole(self.open().await?));
+        }
+        let opened = Box::pin(Store::open_to_look(location.clone(), app::connections(&self.config))).await;
+        Ok(Looked::Behind(opened.map_err(refused)?, self.clock))
+    }
+
+    fn existing(&self) -> anyhow::Result<Location> {
+        let location = app::database(&self.config)?;
+        if let Location::File(path) = &location
+            && !app::is_there(path)?
         {
             bail!(
                 "there is no database at {}: import reports first (`{}`), or say where it is with --data DIR",
@@ -75,7 +116,7 @@ impl Context {
                 advice::command("import PATH")
             );
         }
-        self.open().await
+        Ok(location)
     }
 }
 

@@ -20,17 +20,17 @@ pub struct Args {
 }
 
 pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let app = context.open_existing().await?;
-    let progress = Progress::new(app.clock.clone(), "reports");
-    let verified = app
-        .store
+    let looked = context.open_to_look().await?;
+    let (store, clock) = looked.parts();
+    let progress = Progress::new(clock.clone(), "reports");
+    let verified = store
         .verify(&|done, all| {
             progress.set_weight_of_all(all);
             progress.set_things(done);
         })
         .await?;
     progress.finish();
-    app.close().await;
+    looked.close().await;
 
     if args.json {
         print_json(&verified, out)?;

@@ -304,7 +304,7 @@ impl From<&StoreError> for ApiError {
     fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Exists(_) => Self::conflict("It exists already"),
-            StoreError::Unavailable(_) => {
+            StoreError::Unavailable(_) | StoreError::Behind { .. } => {
                 tracing::warn!(%error, "a request was refused because the database is unavailable");
                 Self::unavailable()
             }

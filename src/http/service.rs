@@ -106,6 +106,11 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
             "Mail is refused for now: too little disk is free; the log says how much is needed",
         ));
     }
+    if state.store.is_log_gone().await {
+        return Err(ApiError::not_ready(
+            "Nothing new is taken: the database's log was removed while it is in use. Start the program again",
+        ));
+    }
     let sources = state.health.sources().into_iter();
     Ok(Json(Readiness {
         status: "ready",

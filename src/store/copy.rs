@@ -32,7 +32,8 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_to_copy(location: impl Into<Location>) -> Result<Self, StoreError> {
-        Self::connect(location.into(), super::Connections::default()).await
+        let connections = super::Connections::default();
+        Self::connect(location.into(), connections, super::IfBehind::Refuse).await
     }
 
     /// [`StoreError::Location`] where a copy into this database is not finished: what is missing would be counted as new.

@@ -25,6 +25,7 @@ mod leases;
 mod listed;
 mod log;
 mod mailboxes;
+mod mark;
 mod memory;
 mod message;
 mod moving;
@@ -76,6 +77,8 @@ pub use ips::IpAddress;
 pub use leases::Lease;
 pub use listed::{ListedMax, ListedRecord, Omitted};
 pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
+pub use mark::Behind;
+use mark::{IfBehind, Mark, look_behind};
 pub use message::{NewMessage, NewReport};
 pub use network::{Network, NetworkError};
 pub use overview::{DomainFigures, Latest};
@@ -114,6 +117,14 @@ pub enum StoreError {
     /// holds what it should not.
     #[error("{what}")]
     Location { what: String },
+    /// The database ends before a commit that was acknowledged. Nothing is written to it: what is missing may still be found.
+    #[error(
+        "database {path} has lost what was stored last: it ends with commit {}, and commit {} was acknowledged. Its log \
+         (-wal) is missing or was cut off, or an older copy of it is in its place. Nothing is written to it. Put the log back \
+         if it is still there, or restore the newest backup; if it is meant to be as it is, accept it with \
+         `tallymark admin restored`", behind.stored, behind.acknowledged
+    )]
+    Behind { path: String, behind: Behind },
     /// A stored value cannot be read: the file was changed from outside or is damaged.
     #[error("{table} {row}: {what}")]
     Damaged {
@@ -163,19 +174,6 @@ impl From<rusqlite::Error> for StoreError {
             matches!(&error, rusqlite::Error::SqliteFailure(code, _) if sqlite::is_transient(code.extended_code));
         Self::of(error, transient)
     }
-}
-
-/// Looks at the log of an SQLite file before SQLite drops what it cannot read of it.
-fn rescue_log(database: &Path) -> Result<(), StoreError> {
-    let lost = log::rescue(database).map_err(|error| StoreError::Unavailable(error.into()))?;
-    if lost > 0 {
-        tracing::error!(
-            database = %database.display(),
-            commits = lost,
-            "the database's log is damaged: what these commits stored is gone; a copy of the log is beside the database"
-        );
-    }
-    Ok(())
 }
 
 /// What it means that the schema of the database named `path` could not be brought up to date.
@@ -272,6 +270,8 @@ pub struct Store {
     readers: Readers,
     /// Of an SQLite file.
     room: Option<Arc<Room>>,
+    /// The file, and what it lacks: it is only looked at.
+    behind: Option<(Arc<Path>, Behind)>,
 }
 
 #[derive(Debug, Clone)]
@@ -299,22 +299,53 @@ impl Store {
         let location = location.into();
         let name = location.to_string();
         // Large, and in the future of every command.
-        let store = Box::pin(Self::connect(location, connections)).await?;
+        let store = Box::pin(Self::connect(location, connections, IfBehind::Refuse)).await?;
         store.refuse_half_a_copy(&name).await?;
         Ok(store)
     }
 
-    async fn connect(location: Location, connections: Connections) -> Result<Self, StoreError> {
-        let mut room = None;
+    /// As [`Self::open_with`], to look at what is there: a file that ends before its mark is opened, and nothing can be
+    /// written to it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_to_look(location: impl Into<Location>, connections: Connections) -> Result<Self, StoreError> {
+        let location = location.into();
+        let name = location.to_string();
+        let store = Box::pin(Self::connect(location, connections, IfBehind::Look)).await?;
+        store.refuse_half_a_copy(&name).await?;
+        Ok(store)
+    }
+
+    /// Whether a database ends before its mark. One on a server has none.
+    pub fn is_behind(location: &Location) -> Result<bool, StoreError> {
+        match location {
+            Location::File(path) => Ok(mark::behind(path)?.is_some()),
+            Location::Server(_) => Ok(false),
+        }
+    }
+
+    /// Takes an SQLite file that ends before its mark for what it is: a backup that was restored. Gives what it lacks;
+    /// `None` if it lacks nothing.
+    pub fn accept_restored(database: &Path) -> Result<Option<Behind>, StoreError> {
+        mark::accept(database)
+    }
+
+    async fn connect(location: Location, connections: Connections, if_behind: IfBehind) -> Result<Self, StoreError> {
+        let (mut room, mut mark, mut behind) = (None, None, None);
         let (source, first, readers) = match location {
             Location::File(path) => {
                 room::make_room_to_open(&path);
-                rescue_log(&path)?;
+                behind = look_behind(&path, if_behind)?.map(|behind| (Arc::from(&*path), behind));
                 room = Some(Room::of(&path));
+                mark = behind.is_none().then(|| Mark::of(&path));
                 let file = sqlite::File::of(path);
-                let writer = Link::Sqlite(Box::new(file.migrate().await?));
+                let writer = match behind {
+                    None => file.migrate().await?,
+                    Some(_) => file.look()?,
+                };
                 let readers = Readers::Sqlite(file.readers());
-                (write::Source::Sqlite(file), writer, readers)
+                (write::Source::Sqlite(file), Link::Sqlite(Box::new(writer)), readers)
             }
             Location::Server(url) => {
                 let server = postgres::Server::of(&url, connections)?;
@@ -333,10 +364,14 @@ impl Store {
             }
         };
         let store = Self {
-            writers: Arc::new(Writers::new(source, first)),
+            writers: Arc::new(Writers::new(source, first, mark)),
             readers,
             room,
+            behind,
         };
+        if store.behind.is_some() {
+            return Ok(store);
+        }
         // Seldom needed, and large: not to be in every future that opens a database.
         Box::pin(store.pack_records()).await?;
         Box::pin(store.respread()).await?;
@@ -379,55 +414,6 @@ impl Store {
         self.writers.close().await;
     }
 
-    /// Takes room on the disk for a message of so many bytes, until the answer is dropped. Where the disk is nearly full,
-    /// SQLite's log is folded in first. A server sees to its disk itself.
-    ///
-    /// # Errors
-    /// [`StoreError::Full`] if there is too little room all the same.
-    pub async fn admit(&self, bytes: u64) -> Result<Admitted, StoreError> {
-        let Some(room) = &self.room else {
-            return Ok(Admitted::freely());
-        };
-        match room.admit(bytes) {
-            Ok(admitted) => Ok(admitted),
-            Err(_) => {
-                if let Err(error) = self.make_room().await {
-                    tracing::warn!(%error, "the log could not be folded in to make room on the disk");
-                }
-                Ok(room.admit(bytes)?)
-            }
-        }
-    }
-
-    /// Folds SQLite's log in, unless that was just done.
-    pub async fn make_room(&self) -> Result<(), StoreError> {
-        if let Some(room) = self.room.as_ref().filter(|room| room.is_to_fold()) {
-            self.fold_log().await?;
-            room.look_anew();
-        }
-        Ok(())
-    }
-
-    /// Whether nothing new is taken because too little of the disk is free.
-    pub fn is_disk_short(&self) -> bool {
-        self.room.as_ref().is_some_and(|room| room.is_short())
-    }
-
-    /// Folds SQLite's log into the file as far as readers let it, and cuts it.
-    pub async fn fold_log(&self) -> Result<(), StoreError> {
-        self.writers.fold_log().await
-    }
-
-    /// Sets some of the disk aside, so that what is old can be dropped even when others have filled it.
-    pub fn keep_ballast(&self) {
-        self.room.iter().for_each(|room| room.keep_ballast());
-    }
-
-    /// Gives up what [`Self::keep_ballast`] has set aside, if the disk is full.
-    pub fn drop_ballast(&self) {
-        self.room.iter().for_each(|room| room.drop_ballast());
-    }
-
     fn layout(&self) -> Layout {
         match self.readers {
             Readers::Sqlite(_) => Layout::Together,
@@ -457,6 +443,11 @@ impl Store {
     /// Begins a write transaction; waits for a writer.
     async fn write(&self) -> Result<Write, StoreError> {
         tokio::task::coop::consume_budget().await;
+        if let Some((path, behind)) = &self.behind {
+            let (path, behind) = (path.display().to_string(), *behind);
+            return Err(StoreError::Behind { path, behind });
+        }
+        self.room.as_ref().map_or(Ok(()), |room| room.has_log())?;
         self.writers.begin().await
     }
 }

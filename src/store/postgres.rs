@@ -49,7 +49,7 @@ pub(super) const BEGIN: &str = "begin isolation level read committed";
 /// The server looks once a second whether its client is still there; otherwise it goes on with a question that nobody waits for.
 const LOOKS_WHO_IS_THERE: &str = "set client_connection_check_interval = '1s'";
 pub(super) const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
-/// Locks domain rows, in the order of their numbers: whoever holds several waits for no one who waits for them.
+/// Locks domain rows, in the order of their numbers: a transaction that holds several waits for none that waits for them.
 pub(super) const HOLD: &str = "select domain_id from domains where domain_id in (values ($1)) \
     order by domain_id for no key update";
 
@@ -302,8 +302,8 @@ impl Settings {
 }
 
 /// What only one transaction may do at a time, where there are several writers. Held until the transaction ends.
-/// Whoever needs more than one of these and of [`super::db::Conn::hold`] takes them in this order: names, domains, messages
-/// set aside; and the counter of `domains_changed` after all.
+/// A transaction that needs more than one of these and of [`super::db::Conn::hold`] takes them in this order: names, domains,
+/// messages set aside; and the counter of `domains_changed` after all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lock {
     /// Adding domains on sight.

@@ -6,14 +6,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use tokio::time::Instant;
+
+use super::{Store, StoreError};
 
 /// What stays free beside all that is known to be needed, bytes.
 const MARGIN_BYTES: u64 = 12 << 20;
@@ -49,6 +51,10 @@ pub(super) struct Room {
     since_look: AtomicU64,
     folded: Mutex<Option<Instant>>,
     is_short: AtomicBool,
+    /// Device and number of the log's file as it was first seen. SQLite keeps that file for as long as one process has the
+    /// database open.
+    log: OnceLock<(u64, u64)>,
+    is_log_gone: AtomicBool,
 }
 
 /// A message's share of the room, until it is dropped.
@@ -82,7 +88,51 @@ impl Room {
             since_look: AtomicU64::new(0),
             folded: Mutex::new(None),
             is_short: AtomicBool::new(false),
+            log: OnceLock::new(),
+            is_log_gone: AtomicBool::new(false),
         })
+    }
+
+    /// Looks whether the log is still in its place; says so in the log of the program when it is not.
+    pub fn is_log_gone(&self) -> bool {
+        self.log_bytes();
+        self.is_log_gone.load(Ordering::Relaxed)
+    }
+
+    /// Whether the log was in its place at the last look.
+    ///
+    /// # Errors
+    /// If not: what is committed now would be lost with this process.
+    pub fn has_log(&self) -> Result<(), StoreError> {
+        if !self.is_log_gone.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let what = format!(
+            "the log of the database, {}, was removed while it is in use: start the program again",
+            beside(&self.file, "-wal").display()
+        );
+        Err(StoreError::Unavailable(io::Error::other(what).into()))
+    }
+
+    /// Bytes of the log.
+    fn log_bytes(&self) -> u64 {
+        let path = beside(&self.file, "-wal");
+        let (is_same, bytes) = match fs::metadata(&path) {
+            Ok(log) => {
+                let place = (log.dev(), log.ino());
+                (*self.log.get_or_init(|| place) == place, log.len())
+            }
+            // Nothing was written yet, or it cannot be looked at.
+            Err(error) => (error.kind() != io::ErrorKind::NotFound || self.log.get().is_none(), 0),
+        };
+        if !is_same && !self.is_log_gone.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                log = %path.display(),
+                "the database's log was removed while it is in use: nothing new is taken, and what it has goes into the \
+                 database. Start the program again"
+            );
+        }
+        bytes
     }
 
     /// Takes room for a message, if it is there.
@@ -122,7 +172,7 @@ impl Room {
         let fits = || {
             let free = self.free();
             let written = under_way.saturating_add(self.since_look.load(Ordering::Relaxed));
-            let needed = needed(log_bytes(&self.file), written);
+            let needed = needed(self.log_bytes(), written);
             if free < needed {
                 Err(NoRoom { free, needed })
             } else {
@@ -168,7 +218,7 @@ impl Room {
     /// Makes the ballast, where it is missing and there is plenty of room.
     pub fn keep_ballast(&self) {
         let path = ballast(&self.file);
-        if path.exists() || free_bytes(&self.file) < needed(log_bytes(&self.file), 0) + BALLAST_BYTES * BALLAST_SHARE {
+        if path.exists() || free_bytes(&self.file) < needed(self.log_bytes(), 0) + BALLAST_BYTES * BALLAST_SHARE {
             return;
         }
         if let Err(error) = fill(&path) {
@@ -184,6 +234,78 @@ impl Room {
             give_up_ballast(&self.file);
             self.look_anew();
         }
+    }
+}
+
+impl Store {
+    /// Takes room on the disk for a message of so many bytes, until the answer is dropped. Where the disk is nearly full,
+    /// SQLite's log is folded in first. A server sees to its disk itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if there is too little room all the same; [`StoreError::Unavailable`] if SQLite's log was removed.
+    pub async fn admit(&self, bytes: u64) -> Result<Admitted, StoreError> {
+        let Some(room) = &self.room else {
+            return Ok(Admitted::freely());
+        };
+        let admitted = match room.admit(bytes) {
+            Ok(admitted) => admitted,
+            Err(_) => {
+                if let Err(error) = self.make_room().await {
+                    tracing::warn!(%error, "the log could not be folded in to make room on the disk");
+                }
+                room.admit(bytes)?
+            }
+        };
+        if let Err(gone) = room.has_log() {
+            self.save_log().await;
+            return Err(gone);
+        }
+        Ok(admitted)
+    }
+
+    /// Whether SQLite's log was removed while it is in use. Nothing new is taken then.
+    pub async fn is_log_gone(&self) -> bool {
+        let is_gone = self.room.as_ref().is_some_and(|room| room.is_log_gone());
+        if is_gone {
+            self.save_log().await;
+        }
+        is_gone
+    }
+
+    /// Brings into the file what only a removed log has. This process still has it open.
+    async fn save_log(&self) {
+        if let Err(error) = self.make_room().await {
+            tracing::error!(%error, "what is in the removed log could not be folded into the database yet: do not end this process");
+        }
+    }
+
+    /// Folds SQLite's log in, unless that was just done.
+    pub async fn make_room(&self) -> Result<(), StoreError> {
+        if let Some(room) = self.room.as_ref().filter(|room| room.is_to_fold()) {
+            self.fold_log().await?;
+            room.look_anew();
+        }
+        Ok(())
+    }
+
+    /// Whether nothing new is taken because too little of the disk is free.
+    pub fn is_disk_short(&self) -> bool {
+        self.room.as_ref().is_some_and(|room| room.is_short())
+    }
+
+    /// Folds SQLite's log into the file as far as readers let it, and cuts it.
+    pub async fn fold_log(&self) -> Result<(), StoreError> {
+        self.writers.fold_log().await
+    }
+
+    /// Sets some of the disk aside, so that what is old can be dropped even when others have filled it.
+    pub fn keep_ballast(&self) {
+        self.room.iter().for_each(|room| room.keep_ballast());
+    }
+
+    /// Gives up what [`Self::keep_ballast`] has set aside, if the disk is full.
+    pub fn drop_ballast(&self) {
+        self.room.iter().for_each(|room| room.drop_ballast());
     }
 }
 
@@ -216,10 +338,6 @@ fn free_bytes(file: &Path) -> u64 {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let about = statvfs(folder.unwrap_or(Path::new(".")));
     about.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-fn log_bytes(file: &Path) -> u64 {
-    fs::metadata(beside(file, "-wal")).map_or(0, |log| log.len())
 }
 
 fn ballast(file: &Path) -> PathBuf {
@@ -293,7 +411,7 @@ mod tests {
         let about = fs::metadata(ballast(&file)).unwrap();
         assert_eq!(about.len(), BALLAST_BYTES);
         // 512 bytes each: a file with holes would take none.
-        assert!(std::os::unix::fs::MetadataExt::blocks(&about) * 512 >= BALLAST_BYTES);
+        assert!(about.blocks() * 512 >= BALLAST_BYTES);
         // Not while there is room.
         room.drop_ballast();
         make_room_to_open(&file);

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Discrepancy, DomainId, StoreError, log, sqlite};
+use super::{Behind, Discrepancy, DomainId, StoreError, log, sqlite};
 
 /// Faults that are listed of one kind.
 const LISTED_MAX: usize = 100;
@@ -41,6 +41,15 @@ pub(super) fn damaged_logs(database: &Path) -> Vec<Discrepancy> {
         ))
     });
     told.collect()
+}
+
+/// What only the log had that is missing.
+pub(super) fn behind(Behind { acknowledged, stored }: Behind) -> Discrepancy {
+    of_file(format!(
+        "what was stored last is gone: the database ends with commit {stored}, and commit {acknowledged} was acknowledged. Its \
+         log (-wal) is missing or was cut off, or an older copy of it is in its place. Put the log back if it is still there, \
+         or restore the newest backup; `tallymark admin restored` accepts it as it is"
+    ))
 }
 
 /// SQLite's own check of its file. PostgreSQL checks what it reads by itself.

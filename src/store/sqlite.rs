@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use sqlx::error::DatabaseError as _;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -93,6 +94,21 @@ impl File {
     /// A connection that reads.
     pub fn reader(&self) -> Result<Connection, StoreError> {
         self.open(OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE)
+    }
+
+    /// A connection to look at a file that is there, before it is known whether it may be written to: closing it leaves the
+    /// log as it is.
+    pub fn look(&self) -> Result<Connection, StoreError> {
+        let conn = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(conn)
+    }
+
+    /// Whether the schema is that of this version.
+    pub fn is_current(&self) -> Result<bool, StoreError> {
+        let newest = "select max(version) from _sqlx_migrations";
+        let found: Option<i64> = self.look()?.query_row(newest, [], |row| row.get(0))?;
+        Ok(found == version())
     }
 
     fn open(&self, access: OpenFlags, cache: i64) -> Result<Connection, StoreError> {

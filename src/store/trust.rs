@@ -35,6 +35,8 @@ pub enum Acceptance {
     Unvouched,
     /// Held: it is about more messages than the limit of its domain.
     Implausible,
+    /// Held: with it, a day of its domain would have more source addresses than the limit.
+    Crowded,
     /// The owner has taken it out of the figures.
     Discounted,
     /// The owner has put it into the figures, before all others of its identity.
@@ -43,7 +45,7 @@ pub enum Acceptance {
 
 impl Acceptance {
     /// Those that wait for a decision of the owner; their codes are side by side.
-    pub const HELD: RangeInclusive<Self> = Self::Unvouched..=Self::Implausible;
+    pub const HELD: RangeInclusive<Self> = Self::Unvouched..=Self::Crowded;
 
     /// May the report count?
     pub const fn may_count(self) -> bool {
@@ -52,7 +54,7 @@ impl Acceptance {
 
     /// Does it wait for a decision of the owner?
     pub const fn is_held(self) -> bool {
-        matches!(self, Self::Unvouched | Self::Implausible)
+        matches!(self, Self::Unvouched | Self::Implausible | Self::Crowded)
     }
 
     /// What it becomes when the same contents arrive once more with `other`. Evidence that lets a report count releases one

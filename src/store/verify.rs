@@ -69,6 +69,7 @@ impl Store {
         let mut is_file = false;
         if let Readers::Sqlite(readers) = &self.readers {
             damage.extend(soundness::damaged_logs(readers.path()));
+            damage.extend(self.behind.iter().map(|(_, behind)| soundness::behind(*behind)));
             is_file = true;
         }
         let mut verified = match verify(&mut Conn(&mut conn), progress).await {

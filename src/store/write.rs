@@ -7,6 +7,7 @@ use sqlx::postgres::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::db::{Conn, Layout, Link};
+use super::mark::{self, Mark};
 use super::memory::Memory;
 use super::{StoreError, postgres, sqlite};
 
@@ -39,6 +40,8 @@ pub(super) struct Writers {
     permits: Arc<Semaphore>,
     /// Those that wait for work; the last to wait is the first to work, so that what it remembers is fresh.
     idle: Mutex<Vec<Writer>>,
+    /// Of an SQLite file.
+    mark: Option<Mark>,
 }
 
 #[derive(Debug, Default)]
@@ -54,11 +57,13 @@ pub(super) struct Write {
     link: Option<Link>,
     memory: Memory,
     permit: Option<OwnedSemaphorePermit>,
+    /// Rows that the connection had changed when the transaction began.
+    changes: u64,
 }
 
 impl Writers {
     /// `first` is the connection that has looked at the schema.
-    pub fn new(source: Source, first: Link) -> Self {
+    pub fn new(source: Source, first: Link, mark: Option<Mark>) -> Self {
         let count = match source {
             Source::Sqlite(_) => 1,
             Source::Postgres(ref server, ..) => server.writers_max(),
@@ -72,6 +77,7 @@ impl Writers {
             count,
             permits: Arc::new(Semaphore::new(count as usize)),
             idle: Mutex::new(vec![first]),
+            mark,
         }
     }
 
@@ -94,7 +100,9 @@ impl Writers {
         let permit = permit.map_err(|_| StoreError::Unavailable(sqlx::Error::PoolClosed.into()))?;
         let idle = self.idle().pop().unwrap_or_default();
         let Writer { link, memory } = self.begin_on(idle).await?;
+        let changes = link.as_ref().map_or(0, Link::changes);
         Ok(Write {
+            changes,
             writers: Arc::clone(self),
             link,
             memory,
@@ -175,7 +183,15 @@ impl Write {
             .link
             .as_mut()
             .expect("only commit takes it, and that consumes this");
+        let mark = self.writers.mark.as_ref().filter(|_| link.changes() > self.changes);
+        let commits = match mark {
+            Some(_) => mark::count(&mut Conn(link)).await?,
+            None => None,
+        };
         link.commit().await?;
+        if let (Some(mark), Some(commits)) = (mark, commits) {
+            mark.note(commits);
+        }
         let writer = Writer {
             link: self.link.take(),
             memory: std::mem::take(&mut self.memory),

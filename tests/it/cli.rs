@@ -6,6 +6,7 @@ mod demo;
 mod domains;
 mod import;
 mod keeping;
+mod lost_log;
 mod parse;
 mod places;
 mod reports;

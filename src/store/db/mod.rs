@@ -6,6 +6,7 @@ mod bulk;
 mod embedded;
 pub(super) mod routed;
 mod said;
+mod upkeep;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join;
@@ -479,22 +480,5 @@ impl Conn<'_> {
             postgres::lock_tables(conn, tables).await?;
         }
         Ok(())
-    }
-
-    /// Folds SQLite's log into the file as far as its readers let it, and cuts it if all of it went in.
-    pub fn fold_log(&mut self) -> Result<(), StoreError> {
-        match self.0.side() {
-            Side::Sqlite(conn) => embedded::fold_log(conn),
-            Side::Postgres(..) => Ok(()),
-        }
-    }
-
-    /// Gives space that became free back to the file system, some at a time, where the database does not see to it by
-    /// itself; tells how many pages are left.
-    pub fn give_back(&mut self) -> Result<u64, StoreError> {
-        match self.0.side() {
-            Side::Sqlite(conn) => embedded::give_back(conn),
-            Side::Postgres(..) => Ok(0),
-        }
     }
 }

@@ -31,7 +31,7 @@ fn importing_again_stores_nothing_new() {
     let left: Vec<_> = std::fs::read_dir(home.path().join("tallymark-data"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
-        .filter(|name| name != "master.key")
+        .filter(|name| name != "master.key" && name != "tallymark.sqlite.mark")
         .collect();
     assert_eq!(
         left,

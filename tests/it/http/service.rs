@@ -17,6 +17,29 @@ async fn health_and_readiness_need_no_key() {
     );
 }
 
+/// What is committed into a log that has no name any more would end with the process.
+#[tokio::test]
+async fn a_log_that_was_removed_is_named_by_readiness_and_nothing_new_is_taken() {
+    let app = TestApp::start().await;
+    app.add_domain("example.com").await;
+    app.send(Ask::new("GET", "/readyz")).await.expect(200);
+    let files = std::fs::read_dir(app.folder.path()).unwrap();
+    let mut files = files.map(|file| file.unwrap().path());
+    let log = files.find(|path| path.to_string_lossy().ends_with("-wal")).unwrap();
+    std::fs::remove_file(log).unwrap();
+    let answer = app.send(Ask::new("GET", "/readyz")).await;
+    assert_eq!(answer.status, 503);
+    assert!(
+        answer.text().contains("log was removed while it is in use"),
+        "{}",
+        answer.text()
+    );
+    let refused = app.post("/domains", &serde_json::json!({"name": "example.org"})).await;
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    // What is there can be read.
+    app.get("/domains").await.expect(200);
+}
+
 #[tokio::test]
 async fn metrics_count_requests_by_pattern_and_never_by_path() {
     let app = TestApp::start().await;

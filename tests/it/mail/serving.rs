@@ -71,7 +71,8 @@ async fn mail_to_the_postmaster_of_a_new_installation_has_an_account() {
             "smtp-certificate.pem",
             "smtp-key.pem",
             "tallymark.sqlite",
-            "tallymark.sqlite.ballast"
+            "tallymark.sqlite.ballast",
+            "tallymark.sqlite.mark"
         ]
     );
 }

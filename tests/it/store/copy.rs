@@ -115,7 +115,13 @@ async fn same_rows(a: &Path, b: &Path) {
         let count = format!("select (select count(*) from main.{name}), (select count(*) from other.{name})");
         let count = sqlx::query(AssertSqlSafe(count)).fetch_one(&mut conn).await.unwrap();
         assert_eq!(count.get::<i64, _>(0), count.get::<i64, _>(1), "{name}");
-        let differ = format!("select count(*) from (select * from main.{name} except select * from other.{name})");
+        // How often each was written to is its own.
+        let all = match &*name {
+            "counters" => "name <> 'commits'",
+            _ => "true",
+        };
+        let differ =
+            format!("select count(*) from (select * from main.{name} where {all} except select * from other.{name})");
         let differ = sqlx::query(AssertSqlSafe(differ)).fetch_one(&mut conn).await.unwrap();
         assert_eq!(differ.get::<i64, _>(0), 0, "{name}");
     }

@@ -13,6 +13,7 @@ mod full_disk;
 mod kept;
 mod labelled;
 mod leases;
+mod lost_log;
 mod mailboxes;
 mod nodes;
 mod requests;
