@@ -97,11 +97,10 @@ impl Store {
     ) -> Result<(Vec<StoredRecord>, u64), StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let args = Args::default().int(domain.0).int(no.0);
-        let Some(row) = conn.first(sql!("report_by_no"), args).await? else {
+        let total = records_kept(&mut conn, domain, no).await?;
+        if total == 0 {
             return Ok((Vec::new(), 0));
-        };
-        let total = if summary(&row)?.records_kept { row.count(11)? } else { 0 };
+        }
         let page = records::page(&mut conn, domain, no, page.offset(), page.per_page as usize).await?;
         Ok((records::with_evidence(&mut conn, domain, &page).await?, total))
     }
@@ -117,11 +116,7 @@ impl Store {
     ) -> Result<(Vec<ListedRecord>, u64), StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let args = Args::default().int(domain.0).int(no.0);
-        let Some(row) = conn.first(sql!("report_by_no"), args).await? else {
-            return Ok((Vec::new(), 0));
-        };
-        let total = if summary(&row)?.records_kept { row.count(11)? } else { 0 };
+        let total = records_kept(&mut conn, domain, no).await?;
         if before >= total {
             return Ok((Vec::new(), total));
         }
@@ -142,6 +137,15 @@ impl Store {
             })
         })
         .transpose()
+    }
+}
+
+/// How many records a report has: none where retention has dropped them, and where there is no such report.
+async fn records_kept(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo) -> Result<u64, StoreError> {
+    let args = Args::default().int(domain.0).int(no.0);
+    match conn.first(sql!("report_by_no"), args).await? {
+        Some(row) if summary(&row)?.records_kept => row.count(11),
+        _ => Ok(0),
     }
 }
 

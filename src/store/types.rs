@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Acceptance, ReportStanding};
-use crate::report::{Day, DayRange, Disposition, DomainName, Evidence, PolicyPublished, Verdict, Warning, Window};
+use super::{Acceptance, ReportStanding, Totals};
+use crate::report::{Day, DayRange, DomainName, Evidence, PolicyPublished, Verdict, Warning, Window};
 
 /// Unix milliseconds: instants that a client sees.
 pub type Millis = i64;
@@ -203,41 +203,6 @@ pub enum ResultFilter {
     Fail,
     /// Some did.
     Mixed,
-}
-
-/// Messages by what was done with them, and by verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
-    /// DMARC pass.
-    pub pass: u64,
-    pub fail: u64,
-    pub dkim_aligned: u64,
-    pub spf_aligned: u64,
-    /// No action: the dispositions `none` and `pass` (RFC 9990, appendix A), and of those that passed also the messages of
-    /// which the reporter does not say what it did: DMARC asks for nothing then.
-    pub none: u64,
-    pub quarantine: u64,
-    pub reject: u64,
-}
-
-/// For people, as `verify` tells it.
-impl std::fmt::Display for Totals {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            pass,
-            fail,
-            dkim_aligned,
-            spf_aligned,
-            none,
-            quarantine,
-            reject,
-        } = self;
-        write!(
-            f,
-            "{pass} passed and {fail} failed (DKIM aligned {dkim_aligned}, SPF aligned {spf_aligned}; no action {none}, \
-             quarantined {quarantine}, rejected {reject})"
-        )
-    }
 }
 
 /// What the carrying mail's own authentication says of a report: did it pass DMARC (RFC 9989) for the reporter's domain?
@@ -506,123 +471,6 @@ pub struct SetAsideNote {
     pub offset: Option<u64>,
     /// For unclaimed reports.
     pub policy_domain: Option<String>,
-}
-
-/// Gives an enum its stored code and its word on the wire, both stable.
-macro_rules! words {
-    ($($name:ident { $($variant:ident = $code:literal $word:literal),+ $(,)? })+) => { $(
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word on the wire.
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The value for exactly this word.
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-
-            /// The code in the database.
-            pub const fn code(self) -> i64 {
-                match self { $(Self::$variant => $code),+ }
-            }
-
-            /// The value of a stored code.
-            pub const fn from_code(code: i64) -> Option<Self> {
-                match code { $($code => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    )+ };
-}
-
-words! {
-    Mode { Live = 0 "live", Test = 1 "test" }
-    Permission { FullAccess = 0 "full_access", ReadOnly = 1 "read_only", SendingAccess = 2 "sending_access" }
-    DomainStatus { Pending = 0 "pending", Verified = 1 "verified", Failed = 2 "failed" }
-    Region { EuWest1 = 0 "eu-west-1", UsEast1 = 1 "us-east-1", SaEast1 = 2 "sa-east-1", ApNortheast1 = 3 "ap-northeast-1" }
-    TlsMode { Opportunistic = 0 "opportunistic", Enforced = 1 "enforced" }
-    ResultFilter { Pass = 0 "pass", Fail = 1 "fail", Mixed = 2 "mixed" }
-    Authenticated { Unknown = 0 "unknown", Pass = 1 "pass", Fail = 2 "fail", None = 3 "none" }
-    Acceptance { Open = 0 "open", Unvouched = 1 "unvouched", Implausible = 2 "implausible", Crowded = 3 "crowded",
-        Discounted = 4 "discounted", Accepted = 5 "accepted" }
-    Purpose { Spf = 0 "spf", Dkim = 1 "dkim", Dmarc = 2 "dmarc", DmarcAuthorization = 3 "dmarc_authorization",
-        ReturnPath = 4 "return_path", Tracking = 5 "tracking", Mx = 6 "mx", Bimi = 7 "bimi" }
-    SetAsideKind { Quarantined = 0 "quarantined", Unclaimed = 1 "unclaimed", Other = 2 "other" }
-}
-
-impl Totals {
-    /// No sum is larger: a number that every client reads exactly (RFC 8259, 6), and far from where sums over years would
-    /// overflow. What would be more stays here.
-    pub const SUM_MAX: u64 = (1 << 53) - 1;
-
-    /// All messages.
-    pub fn messages(&self) -> u64 {
-        self.pass.saturating_add(self.fail)
-    }
-
-    /// Messages of which it is not known what was done with them: the reporter used a word outside the standards, or none
-    /// and they did not pass. With `none`, `quarantine` and `reject` they are all messages.
-    pub fn unknown(&self) -> u64 {
-        [self.none, self.quarantine, self.reject]
-            .iter()
-            .fold(self.messages(), |rest, known| rest.saturating_sub(*known))
-    }
-
-    /// Adds `count` messages with this verdict.
-    pub fn add_verdict(&mut self, verdict: Verdict, count: u64) {
-        let add = |sum: &mut u64| *sum = sum.saturating_add(count).min(Self::SUM_MAX);
-        add(if verdict.passes() {
-            &mut self.pass
-        } else {
-            &mut self.fail
-        });
-        if verdict.dkim_aligned {
-            add(&mut self.dkim_aligned);
-        }
-        if verdict.spf_aligned {
-            add(&mut self.spf_aligned);
-        }
-        match verdict.disposition {
-            Disposition::None | Disposition::Pass => add(&mut self.none),
-            Disposition::Quarantine => add(&mut self.quarantine),
-            Disposition::Reject => add(&mut self.reject),
-            // What is in no other sum is unknown: see `unknown`.
-            Disposition::Unknown => {}
-        }
-    }
-
-    /// Adds another sum.
-    pub fn add(&mut self, other: &Self) {
-        self.combine(other, |sum, more| sum.saturating_add(more).min(Self::SUM_MAX));
-    }
-
-    /// Takes a sum away that was added before.
-    pub fn subtract(&mut self, other: &Self) {
-        self.combine(other, u64::saturating_sub);
-    }
-
-    fn combine(&mut self, other: &Self, with: fn(u64, u64) -> u64) {
-        self.pass = with(self.pass, other.pass);
-        self.fail = with(self.fail, other.fail);
-        self.dkim_aligned = with(self.dkim_aligned, other.dkim_aligned);
-        self.spf_aligned = with(self.spf_aligned, other.spf_aligned);
-        self.none = with(self.none, other.none);
-        self.quarantine = with(self.quarantine, other.quarantine);
-        self.reject = with(self.reject, other.reject);
-    }
-
-    /// Does it fall under the filter?
-    pub fn matches(&self, filter: Option<ResultFilter>) -> bool {
-        match filter {
-            None => true,
-            Some(ResultFilter::Pass) => self.fail == 0 && self.pass > 0,
-            Some(ResultFilter::Fail) => self.pass == 0 && self.fail > 0,
-            Some(ResultFilter::Mixed) => self.pass > 0 && self.fail > 0,
-        }
-    }
 }
 
 impl DomainChanges {
