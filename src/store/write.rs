@@ -154,7 +154,13 @@ impl Writers {
     /// Closes the connections, after [`Self::stop`].
     pub async fn close(&self) {
         let writers = std::mem::take(&mut *self.idle());
-        for link in writers.into_iter().filter_map(|writer| writer.link) {
+        for mut link in writers.into_iter().filter_map(|writer| writer.link) {
+            // SQLite does it by itself only where this is the last connection, and an export may still have one.
+            if self.mark.is_some()
+                && let Err(error) = Conn(&mut link).fold_log()
+            {
+                tracing::debug!(%error, "the log could not be folded in before the database was closed");
+            }
             if let Err(error) = link.close().await {
                 tracing::warn!(%error, "database did not close cleanly; it recovers when it is opened again");
             }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tallymark::store::{AccountId, Behind, DomainId, Location, Store, StoreError};
 
 use super::{ALL_DAYS, Database, Dialect, KEEPING, NOW, day, message, new_domain, new_report, on_both};
@@ -300,4 +302,36 @@ async fn a_closed_database_has_no_log() {
         while asking.join_next().await.is_some() {}
         assert!(!log.exists(), "round {round}, when all have been answered");
     }
+}
+
+/// A connection that outlives the store, as that of a copy or of another program, leaves nothing in the log alone.
+#[tokio::test]
+async fn a_database_that_is_closed_beside_another_reader_is_whole_without_its_log() {
+    let db = Database::start(Dialect::Sqlite).await;
+    let path = db.path();
+    db.store.fold_log().await.unwrap();
+    for nth in 0..3 {
+        add(&db.store, db.account.id, nth).await;
+    }
+    let options = SqliteConnectOptions::new().filename(&path).read_only(true);
+    let mut other = options.connect().await.unwrap();
+    let ask = "select count(*) from reports";
+    let count: i64 = sqlx::query_scalar(ask).fetch_one(&mut other).await.unwrap();
+    assert_eq!(count, 3);
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("t.sqlite");
+    // The control: without its log it has none of them yet.
+    fs::copy(&path, &copy).unwrap();
+    let store = Store::open(&copy).await.unwrap();
+    assert_eq!(store.stats(db.domain.id, ALL_DAYS).await.unwrap().reports, 0);
+    store.close().await;
+    db.store.close().await;
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(beside(&path, ".mark"), beside(&copy, ".mark")).unwrap();
+    let store = Store::open(&copy).await.unwrap();
+    assert_eq!(store.stats(db.domain.id, ALL_DAYS).await.unwrap().reports, 3);
+    store.close().await;
+    let count: i64 = sqlx::query_scalar(ask).fetch_one(&mut other).await.unwrap();
+    assert_eq!(count, 3);
+    other.close().await.unwrap();
 }
