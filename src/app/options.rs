@@ -156,6 +156,11 @@ pub(super) fn intake(config: &Config, authenticator: Option<Authenticator>) -> I
         journal: Some(config.database.dir.clone()),
         keep_originals: config.retention.originals,
         keep: KeepLimits {
+            held_day_max: DayQuota {
+                messages: config.limits.held_reports_per_day_max,
+                bytes: config.limits.held_bytes_per_day_max,
+            },
+            day_addresses_max: config.limits.day_addresses_max,
             versions_max: config.limits.report_versions_max,
             set_aside_day_max: DayQuota {
                 messages: config.limits.set_aside_messages_per_day_max,

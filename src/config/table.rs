@@ -269,6 +269,14 @@ settings! {
         set_aside_messages_per_day_max: u64 = 2_000;
         /// The same in bytes.
         set_aside_bytes_per_day_max: u64 = 64 * 1024 * 1024;
+        /// Held reports that are kept of a UTC day, for an account, of mail for which nobody vouches. Beyond it the answer is
+        /// 452. Ten times as many of mail that passed DMARC; uploads, imports and mailboxes have no such limit.
+        held_reports_per_day_max: u64 = 2_000;
+        /// The same in bytes.
+        held_bytes_per_day_max: u64 = 64 * 1024 * 1024;
+        /// Different source addresses of one domain on one day; about 16,000 more may come before it is noticed. A report that
+        /// would bring more is held.
+        day_addresses_max: usize = 250_000;
         /// Memory for what is in one message, unpacked and parsed, bytes; the message itself is not counted.
         memory_bytes_max: u64 = 64 * 1024 * 1024;
         /// Tags, texts and references in the reports of one message.

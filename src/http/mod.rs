@@ -45,6 +45,7 @@ mod serve;
 mod service;
 mod shares;
 mod source;
+mod standing;
 mod state;
 mod trust;
 mod upload;

@@ -20,13 +20,13 @@ use super::range::open_range;
 use super::records::{Dispositions, PolicyBody, RecordBody, listed_max};
 use super::report_record::{record_place, report_place};
 use super::schema::{Address, AuthenticatedWord, Instant};
+use super::standing::{HELD, STANDINGS, STATUSES, held_because, standing, status};
 use super::state::AppState;
 use super::trust::DecisionBody;
 use crate::clock::format_instant;
 use crate::report::Reporter;
 use crate::store::{
-    self, Acceptance, Authenticated, ListedRecord, ReportDetail, ReportFilter, ReportStanding, ReportSummary,
-    ResultFilter, StoredWarning,
+    self, Authenticated, ListedRecord, ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredWarning,
 };
 
 /// A report in a list.
@@ -84,9 +84,10 @@ pub(super) struct ReportItem {
     /// report of the same identity counts.
     #[schemars(extend("enum" = STATUSES), example = &"counted")]
     status: &'static str,
-    /// Why it is held: `unvouched` (the mail that carried it passed neither DMARC nor an aligned SPF or DKIM check) or
-    /// `implausible` (about more messages than the limit); null if it is not.
-    #[schemars(extend("enum" = [Some("unvouched"), Some("implausible"), None::<&str>]))]
+    /// Why it is held: `unvouched` (its mail passed neither DMARC nor an aligned SPF or DKIM check), `undecided` (these checks
+    /// came to nothing yet, and are made again), `implausible` (about more messages than the limit) or `crowded` (a day of the
+    /// domain would have more source addresses than the limit); null if it is not.
+    #[schemars(extend("enum" = HELD))]
     held_because: Option<&'static str>,
     /// By what its reporter is known: the mail domain of `email`, else `org_name` in lower case.
     #[schemars(example = &"google.com")]
@@ -247,28 +248,6 @@ pub(super) const FILTERS: &[Parameter] = &[
     },
 ];
 
-/// What [`ReportItem::status`] can be, and what can be asked for.
-const STATUSES: [&str; 4] = ["counted", "held", "discounted", "conflict"];
-const STANDINGS: [&str; 3] = ["counted", "held", "discounted"];
-
-fn standing(word: &str) -> Option<ReportStanding> {
-    match word {
-        "counted" => Some(ReportStanding::Counted),
-        "held" => Some(ReportStanding::Held),
-        "discounted" => Some(ReportStanding::Discounted),
-        _ => None,
-    }
-}
-
-fn status(summary: &ReportSummary) -> &'static str {
-    match summary.acceptance {
-        _ if summary.counted => "counted",
-        acceptance if acceptance.is_held() => "held",
-        Acceptance::Discounted => "discounted",
-        _ => "conflict",
-    }
-}
-
 /// The parameter that [`result_filter`] reads.
 pub(super) const RESULT: Parameter = Parameter {
     name: "result",
@@ -384,10 +363,9 @@ impl From<ReportSummary> for ReportItem {
         // A mail vouches for a report if it passed DMARC for this domain.
         let reporter = Reporter::named(summary.email.as_deref(), summary.org_name.as_deref());
         let vouched = summary.authenticated == Authenticated::Pass && !reporter.as_str().is_empty();
-        let held = Some(summary.acceptance).filter(|acceptance| acceptance.is_held());
         Self {
             status: status(&summary),
-            held_because: held.map(Acceptance::word),
+            held_because: held_because(&summary),
             reporter: reporter.as_str().to_owned(),
             authenticated_domain: vouched.then(|| reporter.as_str().to_owned()),
             id: summary.no.0,

@@ -441,8 +441,8 @@ impl Writing {
             if said.is_none_or(|said| now.saturating_sub(said) >= SAID_EVERY) {
                 *said = Some(now);
                 tracing::warn!(
-                    "mail without a report that can be counted is answered with 452: as much of it as may be is kept today \
-                 (limits.set_aside_messages_per_day_max, limits.set_aside_bytes_per_day_max)"
+                    "mail that cannot be counted, or whose reports would be held, is answered with 452: today's quota of its account \
+                     is used up (limits.set_aside_*_per_day_max, limits.held_*_per_day_max)"
                 );
             }
         }

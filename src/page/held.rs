@@ -24,6 +24,16 @@ pub(super) fn chip(report: &Report) -> Markup {
             "held: implausible",
             "It is about more messages than the limit of the domain",
         ),
+        ("held", Some("crowded")) => (
+            "odd",
+            "held: crowded day",
+            "With it, a day of the domain would have more source addresses than the limit",
+        ),
+        ("held", Some("undecided")) => (
+            "odd",
+            "held: not known yet",
+            "Who its mail is from could not be found out yet; it is checked again",
+        ),
         ("held", _) => (
             "odd",
             "held",
@@ -58,6 +68,12 @@ fn says(report: &Report) -> Markup {
             ("counted", _) => { "Yes: its " (grouped(report.total_count)) " messages count." }
             ("held", Some("implausible")) => {
                 "No, it is held: it is about " (grouped(report.total_count)) " messages, more than a report of this domain may be about."
+            }
+            ("held", Some("crowded")) => {
+                "No, it is held: with it, a day of this domain would have more source addresses than the limit."
+            }
+            ("held", Some("undecided")) => {
+                "No, it is held: who the mail that carried it is from could not be found out yet. It is checked again, less and less often, for two days and a half."
             }
             ("held", _) => {
                 "No, it is held: the mail that carried it passed neither DMARC nor an aligned SPF or DKIM check, so that anyone may have written it."

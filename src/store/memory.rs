@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 
 use crate::report::EvidenceKey;
 
+use super::commit::Crowded;
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{AccountId, DomainId, StoreError, Trust};
@@ -28,6 +29,8 @@ pub(super) struct Memory {
     pub names: HashMap<(AccountId, DomainId), Option<Box<str>>>,
     /// What owners decided about the reports of a domain, where they did: see `trust.rs`.
     pub trust: HashMap<DomainId, Trust>,
+    /// Days that are nearly full of addresses: a hint that makes the writer look.
+    pub crowded: Crowded,
     /// All domains of an account, of those that got reports about names that they do not have.
     all_names: HashMap<AccountId, Arc<[(Box<str>, DomainId)]>>,
     pub evidence: HashMap<(DomainId, EvidenceKey), i64>,

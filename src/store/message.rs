@@ -36,6 +36,11 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
+    /// Whether it is known to have come before: it counts as no arrival.
+    pub(super) fn comes_again(&self) -> bool {
+        self.replay.is_some()
+    }
+
     /// Which of `writers` is to commit it. All about one organization's domains go to one, so that writers, which hold the
     /// rows of their domains, seldom wait for one another.
     pub fn writer(&self, writers: usize) -> usize {

@@ -457,7 +457,7 @@ impl Moving {
             };
             moves.facet(self.to.id, key, &sums);
         }
-        moves.apply(conn).await
+        moves.apply(conn).await.map(drop)
     }
 }
 

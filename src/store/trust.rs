@@ -1,7 +1,7 @@
 //! Which reports may count: what is decided by the limit of a domain, and what its owner decides.
 //!
-//! A report is held if nothing vouches for the mail that carried it, or if it is about more messages than its domain's
-//! limit. The owner accepts it, or all of a reporter; any report can be discounted, and counted again. Each decision moves
+//! A report is held if nothing vouches for the mail that carried it, if it is about more messages than its domain's limit, or
+//! if a day would have too many addresses with it. The owner accepts it, or all of a reporter; any report can be discounted, and counted again. Each decision moves
 //! the sums in its own transaction (`commit/judge.rs`).
 
 use std::ops::RangeInclusive;
@@ -37,6 +37,8 @@ pub enum Acceptance {
     Implausible,
     /// Held: with it, a day of its domain would have more source addresses than the limit.
     Crowded,
+    /// Held: who the mail that carried it is from could not be found out yet. It is checked again.
+    Undecided,
     /// The owner has taken it out of the figures.
     Discounted,
     /// The owner has put it into the figures, before all others of its identity.
@@ -44,17 +46,20 @@ pub enum Acceptance {
 }
 
 impl Acceptance {
-    /// Those that wait for a decision of the owner; their codes are side by side.
-    pub const HELD: RangeInclusive<Self> = Self::Unvouched..=Self::Crowded;
+    /// Those that wait for a decision of the owner, or for a check; their codes are side by side.
+    pub const HELD: RangeInclusive<Self> = Self::Unvouched..=Self::Undecided;
 
     /// May the report count?
     pub const fn may_count(self) -> bool {
         matches!(self, Self::Open | Self::Accepted)
     }
 
-    /// Does it wait for a decision of the owner?
+    /// Does it wait for a decision of the owner, or for a check?
     pub const fn is_held(self) -> bool {
-        matches!(self, Self::Unvouched | Self::Implausible | Self::Crowded)
+        matches!(
+            self,
+            Self::Unvouched | Self::Implausible | Self::Crowded | Self::Undecided
+        )
     }
 
     /// What it becomes when the same contents arrive once more with `other`. Evidence that lets a report count releases one
@@ -63,6 +68,8 @@ impl Acceptance {
         match (self, other) {
             (Self::Discounted | Self::Accepted, _) => self,
             (_, Self::Discounted | Self::Accepted) => other,
+            // Another mail with the same contents is no reason to look at this one no more.
+            (Self::Undecided, Self::Unvouched) | (Self::Unvouched, Self::Undecided) => Self::Undecided,
             _ => self.min(other),
         }
     }
@@ -113,8 +120,9 @@ pub enum Judged {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
     pub at: Millis,
-    /// A stable word: `counted`, `discounted`, `released` (its reporter was accepted) or `superseded` (another report of its
-    /// identity was counted in its place).
+    /// A stable word: `counted`, `discounted`, `released` (its reporter was accepted, or its mail passed a later check),
+    /// `checked` (its mail was checked again, and the report is still held) or `superseded` (another report of its identity
+    /// was counted in its place).
     pub action: String,
     pub by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,7 +176,7 @@ pub(super) fn acceptance(trust: Option<&Trust>, new: &NewReport, messages: u64) 
         return Acceptance::Implausible;
     }
     match trust {
-        Some(trust) if new.acceptance == Acceptance::Unvouched && !trust.reporters.is_empty() => {
+        Some(trust) if new.acceptance.is_held() && !trust.reporters.is_empty() => {
             match trust.accepts(Reporter::of(&new.report.metadata).as_str()) {
                 true => Acceptance::Open,
                 false => new.acceptance,

@@ -43,7 +43,7 @@ words! {
     ResultFilter { Pass = 0 "pass", Fail = 1 "fail", Mixed = 2 "mixed" }
     Authenticated { Unknown = 0 "unknown", Pass = 1 "pass", Fail = 2 "fail", None = 3 "none" }
     Acceptance { Open = 0 "open", Unvouched = 1 "unvouched", Implausible = 2 "implausible", Crowded = 3 "crowded",
-        Discounted = 4 "discounted", Accepted = 5 "accepted" }
+        Undecided = 4 "undecided", Discounted = 5 "discounted", Accepted = 6 "accepted" }
     Purpose { Spf = 0 "spf", Dkim = 1 "dkim", Dmarc = 2 "dmarc", DmarcAuthorization = 3 "dmarc_authorization",
         ReturnPath = 4 "return_path", Tracking = 5 "tracking", Mx = 6 "mx", Bimi = 7 "bimi" }
     SetAsideKind { Quarantined = 0 "quarantined", Unclaimed = 1 "unclaimed", Other = 2 "other" }

@@ -111,7 +111,7 @@ pub const NOT_LOOKED_UP: Reply = Reply::fixed(451, "4.3.0", "recipient could not
 pub const NOT_CONFIGURED: Reply = Reply::fixed(451, "4.3.5", "this server is not set up completely, try again later");
 /// Memory or disk is short.
 pub const NO_ROOM: Reply = Reply::fixed(452, "4.3.1", "no room now, try again later");
-/// RFC 3463, 3.3: nothing in it can be counted, and as much of such mail as may be is kept today.
+/// RFC 3463, 3.3: not all of it can be counted, and the quota of the day for such mail is used up.
 pub const OVER_QUOTA: Reply = Reply::fixed(
     452,
     "4.2.2",

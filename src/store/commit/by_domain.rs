@@ -97,7 +97,7 @@ impl Store {
         }
         let mut stored = std::mem::take(&mut progress.stored);
         stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
-        let mut outcomes = outcomes(batch, stored);
+        let mut outcomes = outcomes(batch, stored, &progress.over_quota);
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.unclaimed.sort_unstable();
         keep::set_aside(&mut conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
@@ -112,6 +112,8 @@ struct Progress {
     stored: Vec<(Claim, StoredReport)>,
     /// Message and report of versions too many.
     refused: Vec<(usize, usize)>,
+    /// Messages of which held reports were not kept.
+    over_quota: Vec<usize>,
     done: Done,
     /// Their domain may be removed before the batch is answered: they went with it, and wait for nothing.
     whole: Done,
@@ -121,6 +123,7 @@ impl Progress {
     fn add(&mut self, claims: &[Claim], counted: Counted) {
         self.stored.extend(counted.stored);
         self.refused.extend(counted.refused);
+        self.over_quota.extend(counted.over_quota);
         self.done
             .extend(claims.iter().map(|claim| (claim.message, claim.report)));
         let wholly = claims.iter().filter(|claim| claim.slice.is_none());

@@ -6,16 +6,19 @@
 
 use hashbrown::HashMap;
 
-use crate::report::{ContentKey, IdentityKey, PieceKey};
+use crate::report::IdentityKey;
 
 use super::super::db::Conn;
 use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::{Acceptance, AccountId, Authenticated, DomainId, Fate, NewMessage, ReportNo, StoreError};
+use super::arrived::{Arrived, COMPARED_MAX};
+use super::crowd;
 use super::pieces::{Relation, relation};
 use super::place::{Claim, Placed};
-use super::register::{Known, KnownRow, Register, Weight, register};
-use super::{is_new, report_of};
+use super::quota::Quotas;
+use super::register::{Known, KnownRow, Register, register};
+use super::{KeepLimits, is_new, report_of};
 
 /// What was decided about one claim of the batch.
 #[derive(Debug)]
@@ -51,6 +54,10 @@ pub(super) struct Decisions {
     pub restorable: Vec<usize>,
     /// Message and report of versions too many: they are set aside.
     pub refused: Vec<(usize, usize)>,
+    /// Messages of which held reports are not kept: as many as may be are, today.
+    pub over_quota: Vec<usize>,
+    /// What is held of the batch and was before, if anything is.
+    pub quotas: Option<Quotas>,
     /// Numbers whose place another takes, in this order: what was a duplicate of the first is one of the second.
     renamed: Vec<(ReportNo, ReportNo)>,
 }
@@ -67,21 +74,6 @@ pub(super) struct Arrival {
     pub carrier: Option<usize>,
 }
 
-/// One report of the batch, with all its claims.
-struct Arrived<'c> {
-    claims: &'c [Claim],
-    account: AccountId,
-    identity: IdentityKey,
-    content: ContentKey,
-    piece: Option<PieceKey>,
-    authenticated: Authenticated,
-    cut: bool,
-    replay: bool,
-}
-
-/// Of so many domains claims and rows are compared; of more they are looked up.
-const COMPARED_MAX: usize = 16;
-
 /// Decides about every claim, in order. `None` if rows that may change are not `held`.
 pub(super) async fn decide(
     conn: &mut Conn<'_>,
@@ -90,11 +82,14 @@ pub(super) async fn decide(
     placed: &Placed,
     claims: &[Claim],
     held: &[DomainId],
-    versions_max: usize,
+    limits: KeepLimits,
 ) -> Result<Option<Decisions>, StoreError> {
     let Some(mut register) = register(conn, batch, placed, claims, held).await? else {
         return Ok(None);
     };
+    let addresses_max = limits.day_addresses_max;
+    let crowded = crowd::hold(conn, memory, batch, (placed, claims), &register, addresses_max).await?;
+    let claims = crowded.as_deref().unwrap_or(claims);
     let mut decisions = Decisions::default();
     let fresh = claims.iter().filter(|claim| {
         let known = register.of_content(claim.account, report_of(batch, claim).content);
@@ -103,17 +98,7 @@ pub(super) async fn decide(
     let fresh = fresh.count();
     let mut no = memory.reports.take(conn, "report", fresh).await?;
     for claims in claims.chunk_by(|a, b| (a.message, a.report) == (b.message, b.report)) {
-        let new = report_of(batch, &claims[0]);
-        let arrived = Arrived {
-            claims,
-            account: claims[0].account,
-            identity: new.identity,
-            content: new.content,
-            piece: new.piece,
-            authenticated: new.authenticated,
-            cut: new.report.partial,
-            replay: batch[claims[0].message].replay.is_some(),
-        };
+        let arrived = Arrived::new(batch, claims);
         match register.of_content(arrived.account, arrived.content) {
             Some(nth) if decisions.completes(&register.texts[nth], &arrived) => {
                 let better = better(register.texts[nth].authenticated, arrived.authenticated);
@@ -138,11 +123,22 @@ pub(super) async fn decide(
                 let weight = arrived.weight(&register);
                 match whole {
                     Some(nth) => decisions.piece_again(&mut register, &arrived, nth),
-                    None if register.versions(arrived.account, arrived.identity, weight, &pieces) >= versions_max => {
+                    None if register.versions(arrived.account, arrived.identity, weight, &pieces)
+                        >= limits.versions_max =>
+                    {
                         let Claim { message, report, .. } = claims[0];
                         decisions.refused.push((message, report));
                     }
-                    None => decisions.new_text(&mut register, &arrived, &pieces, &mut no),
+                    None => {
+                        let kept = decisions.admit(conn, batch, &arrived, limits).await?;
+                        let arrived = Arrived {
+                            claims: kept.as_deref().unwrap_or(claims),
+                            ..arrived
+                        };
+                        if !arrived.claims.is_empty() {
+                            decisions.new_text(&mut register, &arrived, &pieces, &mut no);
+                        }
+                    }
                 }
             }
         }
@@ -187,40 +183,30 @@ fn better(before: Authenticated, now: Authenticated) -> Authenticated {
     if now == Authenticated::Pass { now } else { before }
 }
 
-impl Arrived<'_> {
-    /// May it, or what is known with its contents, count in one of its domains?
-    fn may_count(&self, register: &Register) -> bool {
-        let known = register.of_content(self.account, self.content);
-        self.claims.iter().any(|claim| claim.acceptance.may_count())
-            || known.is_some_and(|nth| register.texts[nth].may_count())
-    }
-
-    fn weight(&self, register: &Register) -> Weight {
-        Weight {
-            is_vouched: self.authenticated == Authenticated::Pass,
-            may_count: self.may_count(register),
-        }
-    }
-
-    /// Its claims by their domains, if they are many.
-    fn by_domain(&self) -> Option<HashMap<DomainId, &Claim>> {
-        let by_domain = || self.claims.iter().rev().map(|claim| (claim.domain, claim)).collect();
-        (self.claims.len() > COMPARED_MAX).then(by_domain)
-    }
-
-    /// Whether it may count in a row of its text.
-    fn acceptance_of(&self, by_domain: Option<&HashMap<DomainId, &Claim>>, row: &KnownRow) -> Option<Acceptance> {
-        let same = match by_domain {
-            Some(claims) => claims.get(&row.domain).copied(),
-            None => self.claims.iter().find(|claim| claim.domain == row.domain),
-        };
-        // It may have stayed in a domain above.
-        let whole = || self.claims.first().filter(|claim| claim.slice.is_none() && !row.sliced);
-        same.or_else(whole).map(|claim| claim.acceptance)
-    }
-}
-
 impl Decisions {
+    /// The claims of a new text without those that are held, if no more may be held; `None`: all of them.
+    async fn admit(
+        &mut self,
+        conn: &mut Conn<'_>,
+        batch: &[NewMessage],
+        arrived: &Arrived<'_>,
+        limits: KeepLimits,
+    ) -> Result<Option<Vec<Claim>>, StoreError> {
+        let is_held = |claim: &&Claim| claim.acceptance.is_held();
+        let held = arrived.claims.iter().filter(is_held).count();
+        if held == 0 {
+            return Ok(None);
+        }
+        let message = arrived.claims[0].message;
+        let quotas = self.quotas.get_or_insert_with(|| Quotas::new(limits));
+        if quotas.admit_held(conn, &batch[message], held).await? {
+            return Ok(None);
+        }
+        self.over_quota.push(message);
+        let others = arrived.claims.iter().filter(|claim| !is_held(claim));
+        Ok(Some(others.copied().collect()))
+    }
+
     /// Whether the known row holds some records only of what has arrived for the same row as a whole.
     fn completes(&self, known: &Known, arrived: &Arrived<'_>) -> bool {
         let is_whole = arrived.claims.iter().all(|claim| claim.slice.is_none());

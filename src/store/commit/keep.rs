@@ -105,7 +105,7 @@ pub(super) async fn set_aside(
     outcomes: &mut [Outcome],
     options: &CommitOptions<'_>,
 ) -> Result<(), StoreError> {
-    let mut quotas = Quotas::new(options.limits.set_aside_day_max);
+    let mut quotas = Quotas::new(options.limits);
     let mut order: Vec<usize> = (0..batch.len()).collect();
     // Batches that set the same messages aside wait for one another, not each for the other.
     order.sort_unstable_by_key(|&nth| (batch[nth].belonging.account(), batch[nth].digest));

@@ -3,8 +3,10 @@
 //! Place (whose is it), decide (new, duplicate, conflict), insert, move the roll-ups, keep the bytes. After an error
 //! nothing of the batch is there. Where domains lie on several servers, it is one transaction a domain (`by_domain.rs`).
 
+mod arrived;
 mod by_domain;
 mod changes;
+mod crowd;
 mod decide;
 mod insert;
 mod judge;
@@ -24,6 +26,7 @@ use super::{
     Belonging, DomainId, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, domains,
 };
 
+pub(super) use crowd::Crowded;
 use decide::Decisions;
 use keep::{Copies, Originals};
 use place::{Claim, Placed};
@@ -47,12 +50,16 @@ pub struct KeepLimits {
     /// Of mail that comes with an envelope and for which nobody vouches, what is set aside for an account in a day. Ten times
     /// as much of mail that passed DMARC: anybody passes it for a domain of his own.
     pub set_aside_day_max: DayQuota,
+    /// Of such mail, reports that are held.
+    pub held_day_max: DayQuota,
+    /// Different source addresses of a domain on one day, about. A report that would bring more is held.
+    pub day_addresses_max: usize,
 }
 
 /// What may be set aside in a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayQuota {
-    /// Rows: one a message, or one for each domain that its unclaimed reports are about.
+    /// Rows: one a message, or one for each domain that its unclaimed reports are about; one for each held report.
     pub messages: u64,
     /// Their bytes in the database, about.
     pub bytes: u64,
@@ -70,6 +77,11 @@ impl KeepLimits {
             messages: 2_000,
             bytes: 64 << 20,
         },
+        held_day_max: DayQuota {
+            messages: 2_000,
+            bytes: 64 << 20,
+        },
+        day_addresses_max: 250_000,
     };
 }
 
@@ -177,10 +189,15 @@ async fn commit(
     };
     let (mut copies, claims) = (Copies::default(), std::mem::take(&mut placed.claims));
     let counted = count(conn, memory, batch, &placed, &claims, &held, &mut copies, options).await?;
-    let Some(Counted { stored, refused }) = counted else {
+    let Some(Counted {
+        stored,
+        refused,
+        over_quota,
+    }) = counted
+    else {
         return Ok(None);
     };
-    let mut outcomes = outcomes(batch, stored);
+    let mut outcomes = outcomes(batch, stored, &over_quota);
     refuse(batch, &refused, options);
     if !refused.is_empty() {
         keep::lock(conn, batch, &placed).await?;
@@ -194,6 +211,8 @@ struct Counted {
     stored: Vec<(Claim, StoredReport)>,
     /// Message and report of versions too many.
     refused: Vec<(usize, usize)>,
+    /// Messages of which held reports were not kept.
+    over_quota: Vec<usize>,
 }
 
 /// Holds what the batch may change. From here on nobody else writes for these domains, and none is added or removed in a
@@ -237,8 +256,7 @@ async fn count(
     copies: &mut Copies,
     options: &CommitOptions<'_>,
 ) -> Result<Option<Counted>, StoreError> {
-    let versions_max = options.limits.versions_max;
-    let decisions = decide::decide(conn, memory, batch, placed, claims, held, versions_max);
+    let decisions = decide::decide(conn, memory, batch, placed, claims, held, options.limits);
     let Some(mut decisions) = decisions.await? else {
         return Ok(None);
     };
@@ -252,11 +270,23 @@ async fn count(
     decisions.apply_changes(conn, batch, &mut moves).await?;
     insert::insert(conn, memory, batch, &decisions, placed, &mut moves, &originals).await?;
     restore::restore(conn, memory, batch, &decisions, &restored, placed, &originals).await?;
-    moves.apply(conn).await?;
+    let large = moves.apply(conn).await?;
+    memory.crowded.learn(&large, options.limits.day_addresses_max);
     originals.write(conn, batch).await?;
+    let stored = stored(batch, placed, &decisions, &restored);
+    let Decisions {
+        refused,
+        over_quota,
+        quotas,
+        ..
+    } = decisions;
+    if let Some(quotas) = quotas {
+        quotas.write(conn).await?;
+    }
     Ok(Some(Counted {
-        stored: stored(batch, placed, &decisions, &restored),
-        refused: decisions.refused,
+        stored,
+        refused,
+        over_quota,
     }))
 }
 
@@ -311,8 +341,11 @@ fn stored(
     stored.collect()
 }
 
-fn outcomes(batch: &[NewMessage], stored: Vec<(Claim, StoredReport)>) -> Vec<Outcome> {
+fn outcomes(batch: &[NewMessage], stored: Vec<(Claim, StoredReport)>, over_quota: &[usize]) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::default(); batch.len()];
+    for &message in over_quota {
+        outcomes[message].over_quota = true;
+    }
     for (claim, stored) in stored {
         outcomes[claim.message].reports.push(stored);
     }

@@ -1,8 +1,8 @@
-//! What is set aside of what strangers send: so much a UTC day and account.
+//! What is kept of what strangers send and nobody here can count: so much a UTC day and account.
 //!
-//! Everything set aside is kept for months, and anybody can send what nobody here has asked for. So a message beyond the
-//! quota is not set aside, and its sender is told to bring it again later. Mail that passed DMARC has a quota of its own:
-//! reporters of domains that are added next week are not kept out by strangers.
+//! What is set aside is kept for months, and so are held reports; anybody can send both. So a message beyond the quota is not
+//! kept, and its sender is told to bring it again later. Each kind has a quota of its own, and of each kind mail that passed
+//! DMARC: reporters of domains that are added next week are not kept out by strangers.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,57 +10,100 @@ use std::collections::btree_map::Entry;
 use super::super::db::{Args, Conn};
 use super::super::sql::sql;
 use super::super::{AccountId, Authenticated, NewMessage, StoreError};
-use super::DayQuota;
+use super::{DayQuota, KeepLimits};
 
 const DAY_MILLIS: i64 = 86_400_000;
-/// How much more may be set aside of mail that passed DMARC.
+/// How much more may be kept of mail that passed DMARC.
 const VOUCHED_TIMES: u64 = 10;
 /// What a row takes in the database beside the message, bytes, about.
 const ROW_BYTES: u64 = 512;
 
-/// Day, account, and whether the mail passed DMARC.
-type Key = (i64, AccountId, bool);
+/// What is counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    SetAside,
+    Held,
+}
 
-/// What is set aside by a batch, and was before.
+impl Kind {
+    /// The code in the database, with whether the mail passed DMARC.
+    const fn code(self, is_vouched: bool) -> i64 {
+        match self {
+            Self::SetAside => is_vouched as i64,
+            Self::Held => 2 + is_vouched as i64,
+        }
+    }
+}
+
+/// Day, account, and the code of the kind.
+type Key = (i64, AccountId, i64);
+
+/// What is kept of a batch, and was before.
+#[derive(Debug)]
 pub(super) struct Quotas {
-    max: DayQuota,
+    limits: KeepLimits,
     used: BTreeMap<Key, Used>,
 }
 
+#[derive(Debug)]
 struct Used {
     before: DayQuota,
     added: DayQuota,
 }
 
 impl Quotas {
-    pub fn new(max: DayQuota) -> Self {
+    pub fn new(limits: KeepLimits) -> Self {
         Self {
-            max,
+            limits,
             used: BTreeMap::new(),
         }
     }
 
     /// Whether so many rows may be set aside of a message; they are counted then.
     pub async fn admit(&mut self, conn: &mut Conn<'_>, message: &NewMessage, rows: usize) -> Result<bool, StoreError> {
-        let Some(provenance) = message
-            .provenance
-            .as_ref()
-            .filter(|_| message.replay.is_none() && rows > 0)
-        else {
+        if !is_counted(message) || rows == 0 {
             return Ok(true);
-        };
-        let account = message.belonging.account();
-        let known = Args::default().int(account.0).blob(&message.digest);
+        }
+        let known = Args::default().int(message.belonging.account().0).blob(&message.digest);
         if conn.first(sql!("set_aside_known"), known).await?.is_some() {
             // It takes no more room than it has.
             return Ok(true);
         }
-        let is_vouched = provenance.dmarc == Authenticated::Pass;
-        let key = (message.received_at.div_euclid(DAY_MILLIS), account, is_vouched);
+        self.take(conn, message, Kind::SetAside, rows).await
+    }
+
+    /// Whether so many held reports of a message, which are not known yet, may be kept; they are counted then.
+    pub async fn admit_held(
+        &mut self,
+        conn: &mut Conn<'_>,
+        message: &NewMessage,
+        rows: usize,
+    ) -> Result<bool, StoreError> {
+        if !is_counted(message) || rows == 0 {
+            return Ok(true);
+        }
+        self.take(conn, message, Kind::Held, rows).await
+    }
+
+    async fn take(
+        &mut self,
+        conn: &mut Conn<'_>,
+        message: &NewMessage,
+        kind: Kind,
+        rows: usize,
+    ) -> Result<bool, StoreError> {
+        let account = message.belonging.account();
+        let provenance = message.provenance.as_ref();
+        let is_vouched = provenance.is_some_and(|mail| mail.dmarc == Authenticated::Pass);
+        let key = (
+            message.received_at.div_euclid(DAY_MILLIS),
+            account,
+            kind.code(is_vouched),
+        );
         let used = match self.used.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let args = Args::default().int(key.0).int(account.0).int(is_vouched.into());
+                let args = Args::default().int(key.0).int(account.0).int(key.2);
                 let row = conn.first(sql!("set_aside_day"), args).await?;
                 let before = row.map_or(Ok(DayQuota::NONE), |row| {
                     let (messages, bytes) = (row.count(0)?, row.count(1)?);
@@ -70,13 +113,17 @@ impl Quotas {
                 unknown.insert(Used { before, added })
             }
         };
+        let max = match kind {
+            Kind::SetAside => self.limits.set_aside_day_max,
+            Kind::Held => self.limits.held_day_max,
+        };
         let times = if is_vouched { VOUCHED_TIMES } else { 1 };
         let rows = rows as u64;
         let bytes = message.bytes.len() as u64 + rows * ROW_BYTES;
         let messages_after = used.before.messages + used.added.messages + rows;
         let bytes_after = used.before.bytes + used.added.bytes + bytes;
-        let is_admitted = messages_after <= self.max.messages.saturating_mul(times)
-            && bytes_after <= self.max.bytes.saturating_mul(times);
+        let is_admitted =
+            messages_after <= max.messages.saturating_mul(times) && bytes_after <= max.bytes.saturating_mul(times);
         if is_admitted {
             used.added.messages += rows;
             used.added.bytes += bytes;
@@ -84,17 +131,22 @@ impl Quotas {
         Ok(is_admitted)
     }
 
-    /// Remembers what was set aside. Other nodes may have set more aside meanwhile: then it is a little more than the quota.
+    /// Remembers what was kept. Other nodes may have kept more meanwhile: then it is a little more than the quota.
     pub async fn write(self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
-        for ((day, account, is_vouched), used) in self.used.into_iter().filter(|(_, used)| used.added.messages > 0) {
+        for ((day, account, code), used) in self.used.into_iter().filter(|(_, used)| used.added.messages > 0) {
             let args = Args::default()
                 .int(day)
                 .int(account.0)
-                .int(is_vouched.into())
+                .int(code)
                 .int(used.added.messages.cast_signed())
                 .int(used.added.bytes.cast_signed());
             conn.run(sql!("set_aside_day_add"), args).await?;
         }
         Ok(())
     }
+}
+
+/// Only what came with an envelope, and for the first time: what an owner brings has no quota.
+fn is_counted(message: &NewMessage) -> bool {
+    message.provenance.is_some() && !message.comes_again()
 }

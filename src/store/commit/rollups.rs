@@ -73,8 +73,8 @@ impl Moves {
         self.facets.entry((domain, key)).or_default().add(*sums, 1);
     }
 
-    /// Writes all.
-    pub async fn apply(mut self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
+    /// Writes all. Gives the days whose last part was written, with the addresses in it.
+    pub async fn apply(mut self, conn: &mut Conn<'_>) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
         let rows: Vec<_> = self.days.iter().map(|(key, day)| (*key, day)).collect();
         conn.bulk(sql!("daily_totals_add"), &rows, |args, ((domain, day), moved)| {
             args.push_int(domain.0);
@@ -100,18 +100,22 @@ impl Moves {
         self.apply_sources(conn).await
     }
 
-    async fn apply_sources(self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
-        let mut days = self.days.into_iter();
+    async fn apply_sources(self, conn: &mut Conn<'_>) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
+        let (mut days, mut large) = (self.days.into_iter(), Vec::new());
         loop {
             let piece: Vec<_> = days.by_ref().take(DAYS_AT_ONCE).collect();
             if piece.is_empty() {
-                return Ok(());
+                return Ok(large);
             }
-            Self::apply_sources_of(conn, piece).await?;
+            Self::apply_sources_of(conn, piece, &mut large).await?;
         }
     }
 
-    async fn apply_sources_of(conn: &mut Conn<'_>, days: Vec<((DomainId, Day), DayMove)>) -> Result<(), StoreError> {
+    async fn apply_sources_of(
+        conn: &mut Conn<'_>,
+        days: Vec<((DomainId, Day), DayMove)>,
+        large: &mut Vec<(DomainId, Day, usize)>,
+    ) -> Result<(), StoreError> {
         let mut rising: BTreeMap<_, _> = days.into_iter().map(|(key, moved)| (key, Rising::of(moved))).collect();
         let mut written = Vec::with_capacity(rising.len());
         let none = rollup::encode(&[]);
@@ -140,9 +144,14 @@ impl Moves {
                     continue;
                 }
                 let mut after = rollup::encode(&day.add);
+                let mut addresses = day.add.len();
                 if !day.take.is_empty() {
                     let rest = rollup::merge(&after, &day.take, Change::Subtract).ok_or_else(damaged)?;
                     after = rollup::encode(&rest);
+                    addresses = rest.len();
+                }
+                if sources_max == usize::MAX {
+                    large.push((key.0, key.1, addresses));
                 }
                 written.push((key.0, rollup::slot(key.1, part), after));
             }

@@ -1,11 +1,9 @@
-//! What strangers can send in any number stays bounded: versions of a report, what is set aside, evidence nobody needs.
+//! What strangers can send in any number stays bounded: versions of a report, evidence that no record needs.
 
 use tallymark::report::{Evidence, Reason, ReasonKind, Report};
-use tallymark::store::{
-    Acceptance, Authenticated, CommitOptions, DayQuota, Fate, KeepLimits, NewMessage, Outcome, Provenance, Retention,
-};
+use tallymark::store::{Acceptance, Authenticated, Fate, Outcome, Retention};
 
-use super::{Database, FIRST_PAGE, KEEPING, NOW, day, message, new_report, on_both, report, taken};
+use super::{Database, FIRST_PAGE, NOW, day, message, new_report, on_both, report, taken};
 
 const DAY: i64 = 86_400_000;
 const KEEP: Retention = Retention {
@@ -261,134 +259,6 @@ async fn pieces_that_become_longer_and_longer_end_as_one(db: Database) {
     assert_eq!(db.check_sums(db.domain.id).await.messages(), COUNT as u64 + 1);
     let detail = db.store.report(db.domain.id, last).await.unwrap().unwrap();
     assert_eq!(detail.summary.arrivals, COUNT as u64 + 1);
-}
-
-fn by_mail(mut message: NewMessage, dmarc: Authenticated) -> NewMessage {
-    message.provenance = Some(Provenance {
-        peer: [192, 0, 2, 1].into(),
-        helo: "mx.example".to_owned(),
-        mail_from: "a@mx.example".to_owned(),
-        tls: None,
-        queue_id: "1".to_owned(),
-        dmarc,
-        domain: None,
-        spf: None,
-        dkim: Vec::new(),
-        unchecked: None,
-    });
-    message
-}
-
-/// Commits with a quota of five messages or 6,000 bytes a day.
-async fn commit(db: &Database, batch: Vec<NewMessage>) -> Vec<bool> {
-    let limits = KeepLimits {
-        set_aside_day_max: DayQuota {
-            messages: 5,
-            bytes: 6_000,
-        },
-        ..KeepLimits::default()
-    };
-    let options = CommitOptions { limits, ..KEEPING };
-    let outcomes = db.store.commit(batch, &options).await.unwrap();
-    outcomes.iter().map(|outcome| !outcome.over_quota).collect()
-}
-
-on_both!(what_is_set_aside_of_strangers_has_a_quota_a_day);
-async fn what_is_set_aside_of_strangers_has_a_quota_a_day(db: Database) {
-    let other = || message(db.account.id, Vec::new());
-    let unclaimed = |name: &str| {
-        let mut about = report("1", day(0), &[("192.0.2.1", 1, true)]);
-        about.policy.domain = name.into();
-        message(db.account.id, vec![unknown(about)])
-    };
-    let stranger = |message| by_mail(message, Authenticated::Fail);
-    let rows = async || db.count("select count(*) from set_aside").await;
-    // In one batch and over several.
-    let first = stranger(other());
-    let again = || {
-        let mut again = stranger(other());
-        (again.bytes, again.digest) = (first.bytes.clone(), first.digest);
-        again
-    };
-    let known = again();
-    assert_eq!(
-        commit(&db, vec![again(), stranger(unclaimed("a.example"))]).await,
-        [true, true]
-    );
-    let batch = (0..5).map(|nth| stranger(unclaimed(&format!("b{nth}.example"))));
-    assert_eq!(
-        commit(&db, batch.collect()).await.iter().filter(|kept| **kept).count(),
-        3
-    );
-    assert_eq!(rows().await, 5);
-    assert_eq!(commit(&db, vec![stranger(other())]).await, [false]);
-    // What is kept already is known again; what is counted, vouched for, handed in or fed in again is not concerned.
-    assert_eq!(commit(&db, vec![known]).await, [true]);
-    let counted = new_report("1", day(0), &[("192.0.2.1", 3, true)]);
-    assert_eq!(
-        commit(&db, vec![stranger(message(db.account.id, vec![counted]))]).await,
-        [true]
-    );
-    assert_eq!(
-        commit(&db, vec![by_mail(other(), Authenticated::Pass), other()]).await,
-        [true, true]
-    );
-    assert_eq!(rows().await, 7);
-    // Of what is vouched for it is ten times as much.
-    let batch = (0..60).map(|_| by_mail(other(), Authenticated::Pass));
-    assert_eq!(
-        commit(&db, batch.collect()).await.iter().filter(|kept| **kept).count(),
-        49
-    );
-    // Another account, and the next day, have their own.
-    let second = db
-        .store
-        .add_account("second", tallymark::store::Mode::Live, NOW)
-        .await
-        .unwrap();
-    assert_eq!(
-        commit(&db, vec![stranger(message(second.id, Vec::new()))]).await,
-        [true]
-    );
-    let mut tomorrow = stranger(other());
-    tomorrow.received_at += DAY;
-    assert_eq!(commit(&db, vec![tomorrow]).await, [true]);
-    assert_eq!(db.check_sums(db.domain.id).await.messages(), 3);
-    db.store.purge(KEEP, NOW + 4 * DAY).await.unwrap();
-    assert_eq!(db.count("select count(*) from set_aside_days").await, 0);
-}
-
-on_both!(the_quota_counts_bytes_as_well);
-async fn the_quota_counts_bytes_as_well(db: Database) {
-    let large = |fill: u8| {
-        let mut large = by_mail(message(db.account.id, Vec::new()), Authenticated::Unknown);
-        large.bytes = vec![fill; 2_400];
-        large.digest = tallymark::store::message_digest(&large.bytes);
-        large
-    };
-    assert_eq!(
-        commit(&db, vec![large(1), large(2), large(3)])
-            .await
-            .iter()
-            .filter(|kept| **kept)
-            .count(),
-        2
-    );
-    // A message with many names takes as many rows.
-    let named = |nth: usize| {
-        let mut about = report(&nth.to_string(), day(0), &[("192.0.2.1", 1, true)]);
-        about.policy.domain = format!("c{nth}.example").into();
-        unknown(about)
-    };
-    let second = db
-        .store
-        .add_account("second", tallymark::store::Mode::Live, NOW)
-        .await
-        .unwrap();
-    let many = |count: usize| by_mail(message(second.id, (0..count).map(named).collect()), Authenticated::None);
-    assert_eq!(commit(&db, vec![many(6)]).await, [false]);
-    assert_eq!(commit(&db, vec![many(4)]).await, [true]);
-    assert_eq!(db.count("select count(*) from set_aside").await, 6);
 }
 
 on_both!(records_about_names_without_end_are_looked_up_in_what_the_account_has);

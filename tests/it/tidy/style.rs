@@ -13,7 +13,6 @@ const LONG: &[&str] = &[
     "src/origin/smtp/session.rs",
     "src/report/apportion.rs",
     "src/report/parse/tests.rs",
-    "src/store/types.rs",
     "tests/it/domains/offers.rs",
     "tests/it/domains/problems.rs",
 ];
