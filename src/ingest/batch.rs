@@ -34,6 +34,8 @@ pub(super) struct Arrived {
     pub raw: RawMessage,
     pub provenance: Option<Provenance>,
     pub how: How,
+    /// Processor time that was spent on it, of what one message may take.
+    pub spent: Duration,
 }
 
 /// What is done with a message.

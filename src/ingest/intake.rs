@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -12,7 +13,7 @@ use super::deferred::Deferred;
 use super::envelope::Envelope;
 use super::lanes::SlowOptions;
 use super::process::ProcessLimits;
-use super::provenance::Authenticator;
+use super::provenance::{Authenticator, Checked};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
@@ -39,6 +40,9 @@ pub struct RawMessage {
     /// Who brought it, where there is a peer: then the mail is checked for who it is from.
     pub envelope: Option<Envelope>,
 }
+
+/// How a mail came, and the processor time that finding it out took.
+type Verified = (Provenance, Duration);
 
 /// What became of messages that had waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,8 +87,8 @@ pub enum IntakeError {
     /// It is a large message, and too many of these wait to be read.
     #[error("too many large messages are being read: bring it again later")]
     Busy,
-    /// There is no report in it that can be counted, and as much of such mail as may be is kept, today.
-    #[error("as much mail without a report that can be counted as may be is kept today: bring it again tomorrow")]
+    /// Something in it cannot be counted, and the quota of the day for what cannot be counted is used up.
+    #[error("today's quota of mail that cannot be counted, or that is held, is used up: bring it again tomorrow")]
     OverQuota,
     #[error(transparent)]
     Store(#[from] Arc<StoreError>),
@@ -147,10 +151,11 @@ impl IntakeOptions {
 #[derive(Debug, Clone)]
 pub struct Intake {
     jobs: mpsc::Sender<Job>,
-    store: Store,
-    clock: Clock,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
     metrics: Metrics,
-    authenticator: Option<Authenticator>,
+    pub(super) authenticator: Option<Authenticator>,
+    pub(super) day_addresses_max: usize,
     deferred: Arc<Deferred>,
     waiting: Arc<AtomicUsize>,
     waiting_max: usize,
@@ -170,6 +175,7 @@ impl Intake {
             clock: clock.clone(),
             metrics: metrics.clone(),
             authenticator: options.authenticator.clone(),
+            day_addresses_max: options.keep.day_addresses_max,
             deferred: Arc::default(),
             waiting: Arc::clone(&waiting),
             waiting_max: options.queue_messages_max.max(1),
@@ -231,17 +237,11 @@ impl Intake {
     /// # Errors
     /// [`IntakeError::Undecided`], for all of them and once for the same bytes.
     pub async fn submit_or_defer(&self, mut raw: RawMessage, all: &[Belonging]) -> Vec<Result<Outcome, IntakeError>> {
-        // SPF says nothing about who hands on the mail of others, however often it is asked.
-        let is_from_peer = raw.envelope.as_ref().is_some_and(|envelope| envelope.is_from_peer);
         let provenance = match self.provenance(&mut raw).await {
             Ok(provenance) => provenance,
             Err(error) => return vec![Err(error); all.len()],
         };
-        let may_tell_more = |mail: &Provenance| {
-            let has_unknown_signature = mail.dkim.iter().any(|check| check.result == "temperror");
-            mail.is_undecided() && (is_from_peer || mail.unchecked.is_some() || has_unknown_signature)
-        };
-        if provenance.as_ref().is_some_and(may_tell_more)
+        if provenance.as_ref().is_some_and(|(mail, _)| mail.is_undecided())
             && self.deferred.is_first(digest(&raw.bytes), self.clock.monotonic())
         {
             return vec![Err(IntakeError::Undecided); all.len()];
@@ -252,7 +252,7 @@ impl Intake {
     async fn deliver(
         &self,
         mut raw: RawMessage,
-        provenance: Option<Provenance>,
+        provenance: Option<Verified>,
         all: &[Belonging],
     ) -> Vec<Result<Outcome, IntakeError>> {
         let mut outcomes = Vec::with_capacity(all.len());
@@ -275,29 +275,47 @@ impl Intake {
     }
 
     /// Checks who a message is from, if it has an envelope.
-    async fn provenance(&self, raw: &mut RawMessage) -> Result<Option<Provenance>, IntakeError> {
+    async fn provenance(&self, raw: &mut RawMessage) -> Result<Option<Verified>, IntakeError> {
         let Some(envelope) = raw.envelope.take() else {
             return Ok(None);
         };
         let Some(authenticator) = &self.authenticator else {
-            return Ok(Some(envelope.unchecked(NOT_CONFIGURED)));
+            return Ok(Some((envelope.unchecked(NOT_CONFIGURED), Duration::ZERO)));
         };
-        let started = self.clock.monotonic();
         let bytes = std::mem::take(&mut raw.bytes);
-        let checked = authenticator.check(&self.clock, bytes, envelope).await;
-        let (bytes, provenance, queries) = checked.ok_or(IntakeError::Closed)?;
-        raw.bytes = bytes;
-        let took = self.clock.monotonic().saturating_sub(started);
-        self.metrics.observe_provenance(provenance.dmarc.word(), queries, took);
-        Ok(Some(provenance))
+        let checked = self.check(authenticator, bytes, envelope).await?;
+        raw.bytes = checked.bytes;
+        Ok(Some((checked.provenance, checked.cost.time)))
     }
 
-    async fn send(&self, raw: RawMessage, provenance: Option<Provenance>, how: How) -> Result<Outcome, IntakeError> {
+    /// Checks a mail, and counts it.
+    pub(super) async fn check(
+        &self,
+        authenticator: &Authenticator,
+        bytes: Vec<u8>,
+        envelope: Envelope,
+    ) -> Result<Checked, IntakeError> {
+        let started = self.clock.monotonic();
+        let checked = authenticator.check(&self.clock, bytes, envelope).await;
+        let checked = checked.ok_or(IntakeError::Closed)?;
+        let took = self.clock.monotonic().saturating_sub(started);
+        let word = checked.provenance.dmarc.word();
+        self.metrics.observe_provenance(word, checked.cost.questions, took);
+        Ok(checked)
+    }
+
+    async fn send(&self, raw: RawMessage, mail: Option<Verified>, how: How) -> Result<Outcome, IntakeError> {
         let _room = self.store.admit(raw.bytes.len() as u64).await?;
         let (answer, answered) = oneshot::channel();
         let permit = self.jobs.reserve().await.map_err(|_| IntakeError::Closed)?;
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let message = Arrived { raw, provenance, how };
+        let (provenance, spent) = mail.map_or((None, Duration::ZERO), |(mail, spent)| (Some(mail), spent));
+        let message = Arrived {
+            raw,
+            provenance,
+            how,
+            spent,
+        };
         permit.send(Job { message, answer });
         answered.await.map_err(|_| IntakeError::Closed)?
     }
@@ -330,7 +348,8 @@ impl Intake {
         };
         // What was found out when it came holds; keys and records of that day may be gone from the DNS by now.
         let provenance = self.store.set_aside_provenance(id).await?;
-        Ok(Some(self.send(raw, provenance, How::Replay(id)).await?))
+        let mail = provenance.map(|mail| (mail, Duration::ZERO));
+        Ok(Some(self.send(raw, mail, How::Replay(id)).await?))
     }
 
     /// Counts what waits for a domain that has just been added: the unclaimed reports about it and names below it, and of

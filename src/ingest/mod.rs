@@ -21,4 +21,4 @@ pub use envelope::Envelope;
 pub use intake::{Claimed, Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE};
 pub use lanes::SlowOptions;
 pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, Unvouched, process, process_as};
-pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions};
+pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions, Checked, Cost};

@@ -1,9 +1,11 @@
 //! Who a mail is really from: SPF (RFC 7208) of its envelope, DKIM (RFC 6376) over its bytes, DMARC (RFC 9989) of its
 //! author's domain. The only place that uses mail-auth.
 //!
-//! Everything here is asked for by strangers, so everything has a budget: header bytes, signatures, DNS questions, time.
+//! Everything here is asked for by strangers, so everything has a budget: header bytes, the fields that are taken apart,
+//! signatures, the size of their keys, passes over the body, DNS questions, time.
 //! What the budget or the DNS leaves open is `Unknown`, never `Fail`. Only the configured name servers are spoken to.
 
+mod body;
 mod budget;
 mod choice;
 mod resolver;
@@ -37,6 +39,9 @@ use seats::Seats;
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// RFC 7208, 7.3: what `%{r}` in an explanation says of a receiver that does not tell its name.
 const RECEIVER: &str = "unknown";
+
+/// RFC 5321, 4.5.3.1.3: a path is up to 256 octets. SPF's macros may repeat it thousands of times.
+const PATH_BYTES_MAX: usize = 256;
 
 /// What checking one mail may cost, and who is asked.
 #[derive(Debug, Clone)]
@@ -85,6 +90,26 @@ pub enum AuthenticatorError {
     Resolver(String),
 }
 
+/// A mail that was checked.
+#[derive(Debug)]
+pub struct Checked {
+    pub bytes: Vec<u8>,
+    /// What was found.
+    pub provenance: Provenance,
+    pub cost: Cost,
+}
+
+/// What a check took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// DNS questions.
+    pub questions: u64,
+    /// Bytes of the body that were hashed, over all passes.
+    pub hashed_bytes: u64,
+    /// Processor time, of mails of more than 64 KiB.
+    pub time: Duration,
+}
+
 /// Checks mails. Cheap to clone: all clones share the cache and the limits.
 #[derive(Clone)]
 pub struct Authenticator(Arc<Shared>);
@@ -109,12 +134,17 @@ impl Authenticator {
         Ok(Self(Arc::new(Shared { dns, options, seats })))
     }
 
-    /// Checks a mail within the budget; gives its bytes back, what was found, and how many DNS questions it took.
-    /// Never fails: what could not be found out is `Unknown`. `None` only if the process is stopping.
-    pub async fn check(&self, clock: &Clock, bytes: Vec<u8>, envelope: Envelope) -> Option<(Vec<u8>, Provenance, u64)> {
+    /// Checks a mail within the budget. Never fails: what could not be found out is `Unknown`. `None` only if the process is
+    /// stopping.
+    pub async fn check(&self, clock: &Clock, bytes: Vec<u8>, envelope: Envelope) -> Option<Checked> {
+        let unchecked = |bytes, envelope: &Envelope, why| Checked {
+            bytes,
+            provenance: envelope.unchecked(why),
+            cost: Cost::default(),
+        };
         // The resolver panics where there is no such date.
         if !clock::is_set(clock.now()) {
-            return Some((bytes, envelope.unchecked("clock_not_set"), 0));
+            return Some(unchecked(bytes, &envelope, "clock_not_set"));
         }
         let started = clock.monotonic();
         let time_max = self.0.options.time_max;
@@ -123,19 +153,29 @@ impl Authenticator {
             .is_from_peer
             .then(|| Network::around(envelope.peer.to_canonical()));
         let Ok(seat) = timeout(time_max, self.0.seats.take(network)).await else {
-            return Some((bytes, envelope.unchecked(TOO_BUSY), 0));
+            return Some(unchecked(bytes, &envelope, TOO_BUSY));
         };
         let waited = clock.monotonic().saturating_sub(started);
         let time = time_max.saturating_sub(waited);
         let checked = if bytes.len() <= INLINE_BYTES_MAX {
-            let (provenance, questions) = self.0.guarded(&bytes, &envelope, time).await;
-            (bytes, provenance, questions)
+            let (provenance, cost) = self.0.guarded(&bytes, &envelope, time).await;
+            Checked {
+                bytes,
+                provenance,
+                cost,
+            }
         } else {
-            let shared = Arc::clone(&self.0);
+            let (shared, clock) = (Arc::clone(&self.0), clock.clone());
             let runtime = Handle::current();
             let checking = tokio::task::spawn_blocking(move || {
-                let (provenance, questions) = runtime.block_on(shared.guarded(&bytes, &envelope, time));
-                (bytes, provenance, questions)
+                let worked = clock.thread_time();
+                let (provenance, mut cost) = runtime.block_on(shared.guarded(&bytes, &envelope, time));
+                cost.time = clock.thread_time().saturating_sub(worked);
+                Checked {
+                    bytes,
+                    provenance,
+                    cost,
+                }
             });
             // Panics are caught inside: it fails only if the runtime ends before it begins.
             checking.await.ok()?
@@ -147,23 +187,29 @@ impl Authenticator {
 
 impl Shared {
     /// A panic would be a bug of a parser beneath: it costs this mail its verdict, and nothing else.
-    async fn guarded(&self, bytes: &[u8], envelope: &Envelope, time: Duration) -> (Provenance, u64) {
+    async fn guarded(&self, bytes: &[u8], envelope: &Envelope, time: Duration) -> (Provenance, Cost) {
         let examined = AssertUnwindSafe(Box::pin(self.examine(bytes, envelope, time))).catch_unwind();
         examined
             .await
-            .unwrap_or_else(|_| (envelope.unchecked("internal_error"), 0))
+            .unwrap_or_else(|_| (envelope.unchecked("internal_error"), Cost::default()))
     }
 
-    async fn examine(&self, bytes: &[u8], envelope: &Envelope, time: Duration) -> (Provenance, u64) {
+    async fn examine(&self, bytes: &[u8], envelope: &Envelope, time: Duration) -> (Provenance, Cost) {
         let options = &self.options;
-        if !choice::is_header_small(bytes, options.header_bytes_max, options.header_fields_max) {
-            return (envelope.unchecked("header_too_large"), 0);
-        }
-        // Strict: a signature with a length (l=) proves nothing about what follows, RFC 6376, 8.2.
-        let Some(message) = AuthenticatedMessage::parse_with_opts(bytes, None, true) else {
-            return (envelope.unchecked("no_header"), 0);
+        let Some(header) = choice::header(bytes, options.header_bytes_max, options.header_fields_max) else {
+            return (envelope.unchecked("header_too_large"), Cost::default());
         };
-        let Choice { chosen, left } = choice::choose(&message, options.signatures_max);
+        // Strict: a signature with a length (l=) proves nothing about what follows, RFC 6376, 8.2. The header alone: the library
+        // would hash the body for every signature that there is.
+        let Some(mut message) = AuthenticatedMessage::parse_with_opts(header, None, true) else {
+            return (envelope.unchecked("no_header"), Cost::default());
+        };
+        message.raw_message = bytes;
+        let Choice {
+            chosen,
+            left,
+            hashed_bytes,
+        } = choice::choose(&message, options.signatures_max);
         // An SPF record that asks for much must not take what DKIM and DMARC need.
         let (for_spf, for_rest) = (
             Budget::new(options.questions_max / 2),
@@ -195,12 +241,20 @@ impl Shared {
                 DmarcResult::None => Authenticated::None,
             };
         }
-        (provenance, for_spf.asked() + for_rest.asked())
+        let cost = Cost {
+            questions: for_spf.asked() + for_rest.asked(),
+            hashed_bytes,
+            ..Cost::default()
+        };
+        (provenance, cost)
     }
 
     /// SPF of MAIL FROM; of HELO for the null sender (RFC 7208, 2.4).
     async fn verify_spf(&self, envelope: &Envelope, budget: &Budget, time: Duration) -> SpfOutput {
         let peer = envelope.peer.to_canonical();
+        if envelope.mail_from.len().max(envelope.helo.len()) > PATH_BYTES_MAX {
+            return SpfOutput::new(choice::cut(choice::spf_domain(envelope))).with_result(SpfResult::PermError);
+        }
         let parameters = SpfParameters::verify_mail_from(peer, &envelope.helo, RECEIVER, &envelope.mail_from);
         let domain = choice::spf_domain(envelope);
         let undecided = || SpfOutput::new(domain.to_owned()).with_result(SpfResult::TempError);

@@ -14,8 +14,12 @@ pub(super) const CRASHED_BEFORE: &str = "crashed_before";
 pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) -> Result<NewMessage, Box<Arrived>> {
     let bytes = &message.raw.bytes;
     let ask = || watch.ask(bytes);
+    let rest = &ProcessLimits {
+        time_max: limits.time_max.saturating_sub(message.spent),
+        ..*limits
+    };
     let process = |context| {
-        let processed = process_asking(context, watch.clock(), bytes, limits, &ask);
+        let processed = process_asking(context, watch.clock(), bytes, rest, &ask);
         watch.unpacked();
         processed
     };

@@ -140,7 +140,12 @@ fn job(text: &str, provenance: Option<Provenance>) -> (Job, oneshot::Receiver<Re
         envelope: None,
     };
     let how = How::Keep(Context::File);
-    let message = Arrived { raw, provenance, how };
+    let message = Arrived {
+        raw,
+        provenance,
+        how,
+        spent: Duration::ZERO,
+    };
     (Job { message, answer }, answered)
 }
 

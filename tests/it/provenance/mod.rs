@@ -2,6 +2,7 @@
 
 mod budget;
 mod conflict;
+mod costs;
 pub mod dns;
 mod held;
 mod hostile;
