@@ -26,13 +26,14 @@ use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames
 use crate::health::Health;
 use crate::heap;
 use crate::http::{self, AppState};
-use crate::ingest::{FreshDomain, Intake};
+use crate::ingest::{FreshDomain, Intake, Rechecked};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
 use crate::page;
 use crate::report::DomainName;
 use crate::store::{
-    Account, ApiKey, Domain, DomainId, Location, NewDomain, NewKey, Permission, Region, Store, StoreError, TlsMode,
+    Account, ApiKey, Domain, DomainId, Location, Millis, NewDomain, NewKey, Permission, Region, Store, StoreError,
+    TlsMode,
 };
 
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
@@ -48,6 +49,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// How often reports are counted that were left unclaimed although their domain is there.
 const CLAIM_EVERY: Duration = Duration::from_secs(300);
+/// How often it is looked whether mails of held reports are due for another check.
+const RECHECK_EVERY: Duration = Duration::from_secs(300);
 const DATABASE_FILE: &str = "tallymark.sqlite";
 
 /// The database and the intake, running.
@@ -220,6 +223,13 @@ impl App {
             let (store, intake) = (store.clone(), intake.clone());
             async move { claim(&store, &intake).await }
         });
+        if self.intake.can_check() {
+            let intake = self.intake.clone();
+            jobs.start("rechecks", RECHECK_EVERY, move |now| {
+                let intake = intake.clone();
+                async move { check_again(&intake, now).await }
+            });
+        }
         if self.domains.can_check() {
             let domains = self.domains.clone();
             jobs.start("domains", CHECK_EVERY, move |_| {
@@ -313,6 +323,19 @@ async fn claim(store: &Store, intake: &Intake) -> anyhow::Result<()> {
             messages,
             "fed messages in again whose reports were unclaimed although their domain is there"
         );
+    }
+    Ok(())
+}
+
+/// Checks the mails of held reports again, where it could not be found out who they are from.
+async fn check_again(intake: &Intake, now: Millis) -> anyhow::Result<()> {
+    let Rechecked {
+        released,
+        held,
+        undecided,
+    } = intake.check_again(now).await?;
+    if released + held + undecided > 0 {
+        tracing::info!(released, held, undecided, "checked the mails of held reports again");
     }
     Ok(())
 }

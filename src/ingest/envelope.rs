@@ -26,6 +26,18 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// The envelope of a mail that was checked before.
+    pub(super) fn from_facts(mail: &Provenance) -> Self {
+        Self {
+            peer: mail.peer,
+            is_from_peer: !mail.relayed,
+            helo: mail.helo.clone(),
+            mail_from: mail.mail_from.clone(),
+            tls: mail.tls.clone(),
+            queue_id: mail.queue_id.clone(),
+        }
+    }
+
     /// The facts, before anything has been checked.
     pub(super) fn facts(&self) -> Provenance {
         let text = |text: &str| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned();
@@ -34,6 +46,7 @@ impl Envelope {
             helo: text(&self.helo),
             mail_from: text(&self.mail_from),
             tls: self.tls.clone(),
+            relayed: !self.is_from_peer,
             queue_id: text(&self.queue_id),
             dmarc: Authenticated::Unknown,
             domain: None,

@@ -10,6 +10,7 @@ mod lanes;
 mod process;
 mod provenance;
 mod read;
+mod rechecks;
 mod sums;
 
 pub use crate::store::{
@@ -22,3 +23,4 @@ pub use intake::{Claimed, Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE,
 pub use lanes::SlowOptions;
 pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, Unvouched, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions, Checked, Cost};
+pub use rechecks::Rechecked;

@@ -54,7 +54,10 @@ impl Admission {
     pub(super) fn of(self, provenance: Option<&Provenance>) -> Acceptance {
         match provenance {
             Some(mail) if mail.is_checked() && !mail.is_vouched_for() && self.unvouched == Unvouched::Hold => {
-                Acceptance::Unvouched
+                match mail.is_undecided() {
+                    true => Acceptance::Undecided,
+                    false => Acceptance::Unvouched,
+                }
             }
             _ => Acceptance::Open,
         }

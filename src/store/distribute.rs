@@ -40,7 +40,8 @@ pub(super) const HOT: &[(&str, &str)] = statements![
     "original_by_digest" "original_by_digest_put" "original_by_no" "original_put" "originals_unshared_remove"
     "record_remove" "records_whole" "report_by_piece" "report_erase" "report_put" "report_remove" "report_set_policy"
     "report_uncut" "report_whole" "reports_by_contents" "reports_by_identities" "reports_numbers" "reports_of_policy"
-    "reports_policies" "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "reports_held"
+    "reports_policies" "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "report_set_provenance"
+    "reports_held"
 ];
 
 /// What [`Store::distribute`] did.

@@ -67,7 +67,7 @@ pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, RecordState,
     Standing, Suggestion,
 };
-pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits};
+pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits, Undecided, UndecidedCheck};
 pub use copy::Copied;
 pub use cut::{Cut, Page, ReportPlace};
 use db::{Args, Layout, Link};

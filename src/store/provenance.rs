@@ -20,6 +20,9 @@ pub struct Provenance {
     /// `None`: in plain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<PeerTls>,
+    /// Whether the peer is a mail server of ours that hands on what others have sent. SPF says nothing then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relayed: bool,
     /// Our name for the message, as in the reply and the log.
     pub queue_id: String,
     /// DMARC of the mail (RFC 9989), whoever its author is.
@@ -115,7 +118,13 @@ impl Provenance {
         match self.unchecked.as_deref() {
             Some(TOO_BUSY) => true,
             Some(_) => false,
-            None => self.dmarc == Authenticated::Unknown && !self.is_vouched_for() && self.domain.is_some(),
+            None => {
+                let has_unknown_signature = self.dkim.iter().any(|check| check.result == "temperror");
+                self.dmarc == Authenticated::Unknown
+                    && !self.is_vouched_for()
+                    && self.domain.is_some()
+                    && (!self.relayed || has_unknown_signature)
+            }
         }
     }
 
@@ -165,6 +174,7 @@ mod tests {
                 version: "TLSv1.3".to_owned(),
                 cipher: "TLS13_AES_256_GCM_SHA384".to_owned(),
             }),
+            relayed: false,
             queue_id: "1".to_owned(),
             dmarc: Authenticated::Pass,
             domain: Some(domain.to_owned()),

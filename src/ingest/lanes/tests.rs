@@ -353,6 +353,7 @@ fn provenance() -> Provenance {
         helo: String::new(),
         mail_from: String::new(),
         tls: None::<PeerTls>,
+        relayed: false,
         queue_id: String::new(),
         dmarc: crate::store::Authenticated::Unknown,
         domain: None,

@@ -2,11 +2,11 @@
 
 use crate::report::{IdentityKey, Reporter, ancestors};
 
-use super::super::db::{Args, Conn};
+use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
 use super::super::{
-    Acceptance, AccountId, Actor, DomainId, HistoryEntry, Judged, Judgement, ReportNo, ReportSummary, Store,
-    StoreError, reports, trust,
+    Acceptance, AccountId, Actor, DomainId, HistoryEntry, Judged, Judgement, Provenance, ReportNo, ReportSummary,
+    Store, StoreError, reports, trust,
 };
 use super::decide::Decisions;
 use super::register::Register;
@@ -17,13 +17,40 @@ use super::{PLACED_MAX, moving_on};
 const LOOKED_AT_ONCE: i64 = 500;
 const RELEASED_AT_ONCE: usize = 64;
 
+/// What is held for the mail that carried it.
+const OF_MAIL: [Acceptance; 2] = [Acceptance::Unvouched, Acceptance::Undecided];
+
 /// What is done with a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Count,
     Discount,
     /// Its reporter has been accepted.
     Release,
+    /// Its mail was checked again.
+    Checked(Acceptance),
+}
+
+/// A decision, and who made it.
+#[derive(Clone, Copy)]
+pub(super) struct Decided<'a> {
+    pub step: Step,
+    pub actor: &'a Actor,
+    /// How the mail came that carried the report, where that is news.
+    pub mail: Option<&'a Provenance>,
+    /// Addresses that a day may have, where a report beyond is not to count.
+    pub day_addresses_max: Option<usize>,
+}
+
+impl<'a> Decided<'a> {
+    fn new(step: Step, actor: &'a Actor) -> Self {
+        Self {
+            step,
+            actor,
+            mail: None,
+            day_addresses_max: None,
+        }
+    }
 }
 
 impl Step {
@@ -33,8 +60,12 @@ impl Step {
             Self::Count => (!report.counted).then_some(Acceptance::Accepted),
             Self::Discount => (report.acceptance != Acceptance::Discounted).then_some(Acceptance::Discounted),
             Self::Release => {
-                let is_due = report.acceptance == Acceptance::Unvouched && report.records_kept;
+                let is_due = OF_MAIL.contains(&report.acceptance) && report.records_kept;
                 is_due.then_some(Acceptance::Open)
+            }
+            Self::Checked(found) => {
+                let is_due = report.acceptance == Acceptance::Undecided && report.records_kept;
+                is_due.then_some(found)
             }
         }
     }
@@ -43,7 +74,8 @@ impl Step {
         match self {
             Self::Count => "counted",
             Self::Discount => "discounted",
-            Self::Release => "released",
+            Self::Release | Self::Checked(Acceptance::Open) => "released",
+            Self::Checked(_) => "checked",
         }
     }
 }
@@ -61,7 +93,9 @@ impl Store {
             Judgement::Count => Step::Count,
             Judgement::Discount => Step::Discount,
         };
-        let judged = self.judge_all((account, domain), &[no], step, actor).await?;
+        let judged = self
+            .judge_all((account, domain), &[no], Decided::new(step, actor))
+            .await?;
         Ok(judged.first().copied().unwrap_or(Judged::Missing))
     }
 
@@ -74,15 +108,15 @@ impl Store {
         actor: &Actor,
         reports_max: u64,
     ) -> Result<(u64, bool), StoreError> {
-        let (mut released, mut after) = (0, (i64::MIN, i64::MIN));
-        loop {
+        let (mut released, mut after, mut held) = (0, START, OF_MAIL.into_iter());
+        let mut of = held.next();
+        while let Some(acceptance) = of {
             let mut conn = self.read().await?;
-            let args = Args::default().int(domain.0).int(Acceptance::Unvouched.code());
-            let args = args.int(after.0).int(after.1).int(LOOKED_AT_ONCE);
-            let rows = Conn(&mut conn).all(sql!("reports_held"), args).await?;
+            let rows = reports_held(&mut Conn(&mut conn), domain, acceptance, after).await?;
             drop(conn);
             let Some(last) = rows.last() else {
-                return Ok((released, false));
+                (of, after) = (held.next(), START);
+                continue;
             };
             after = (last.int(1)?, last.int(0)?);
             let mut nos = Vec::new();
@@ -96,19 +130,21 @@ impl Store {
                 if released >= reports_max {
                     return Ok((released, true));
                 }
-                let judged = self.judge_all((account, domain), nos, Step::Release, actor).await?;
+                let decided = Decided::new(Step::Release, actor);
+                let judged = self.judge_all((account, domain), nos, decided).await?;
                 released += judged.iter().filter(|one| **one == Judged::Done).count() as u64;
             }
         }
+        Ok((released, false))
     }
 
-    /// One transaction; what came of each, in order.
-    async fn judge_all(
+    /// One transaction; what came of each, in order. Nothing is done if one is [`Judged::RecordsGone`], or would bring too many
+    /// addresses to a day: then the answer is empty.
+    pub(super) async fn judge_all(
         &self,
         (account, domain): (AccountId, DomainId),
         nos: &[ReportNo],
-        step: Step,
-        actor: &Actor,
+        decided: Decided<'_>,
     ) -> Result<Vec<Judged>, StoreError> {
         for _ in 0..PLACED_MAX {
             let mut write = self.write().await?;
@@ -132,17 +168,38 @@ impl Store {
                     domain,
                     no,
                 };
-                judged.push(place.judge(&mut conn, step, actor, &mut moves).await?);
+                judged.push(place.judge(&mut conn, decided, &mut moves).await?);
             }
             if judged.contains(&Judged::RecordsGone) {
                 return Ok(judged);
             }
-            moves.apply(&mut conn).await?;
+            let large = moves.apply(&mut conn).await?;
+            if let Some(max) = decided.day_addresses_max {
+                memory.crowded.learn(&large, max);
+                if large.iter().any(|(.., addresses)| *addresses > max) {
+                    return Ok(Vec::new());
+                }
+            }
             write.commit().await?;
             return Ok(judged);
         }
         Err(moving_on())
     }
+}
+
+/// Before all windows.
+pub(super) const START: (i64, i64) = (i64::MIN, i64::MIN);
+
+/// Some reports of a domain that are held for one reason, in the order of their windows, from a place on.
+pub(super) async fn reports_held(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    acceptance: Acceptance,
+    after: (i64, i64),
+) -> Result<Vec<Row>, StoreError> {
+    let args = Args::default().int(domain.0).int(acceptance.code());
+    let args = args.int(after.0).int(after.1).int(LOOKED_AT_ONCE);
+    conn.all(sql!("reports_held"), args).await
 }
 
 /// The domains that may have texts of the identities of these reports: their own first, those above it, and those that have
@@ -198,8 +255,7 @@ impl Place<'_> {
     async fn judge(
         &self,
         conn: &mut Conn<'_>,
-        step: Step,
-        actor: &Actor,
+        Decided { step, actor, mail, .. }: Decided<'_>,
         moves: &mut Moves,
     ) -> Result<Judged, StoreError> {
         let Some((report, identity, history)) = read(conn, self.domain, self.no).await? else {
@@ -208,6 +264,12 @@ impl Place<'_> {
         let Some(acceptance) = step.acceptance(&report) else {
             return Ok(Judged::Done);
         };
+        if let Some(mail) = mail {
+            let reporter = Reporter::named(report.email.as_deref(), report.org_name.as_deref());
+            let args = Args::default().int(self.domain.0).int(self.no.0);
+            let args = args.int(mail.verdict_on(&reporter).code()).text(&mail.to_json());
+            conn.run(sql!("report_set_provenance"), args).await?;
+        }
         let mut register = self.register(conn, identity).await?;
         let set = [(
             self.domain,
@@ -241,7 +303,7 @@ impl Place<'_> {
         Ok(match step {
             Step::Count if !counted => Judged::RecordsGone,
             Step::Discount if counted => Judged::RecordsGone,
-            Step::Count | Step::Discount | Step::Release => Judged::Done,
+            Step::Count | Step::Discount | Step::Release | Step::Checked(_) => Judged::Done,
         })
     }
 

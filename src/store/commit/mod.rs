@@ -14,6 +14,7 @@ mod keep;
 mod pieces;
 mod place;
 mod quota;
+mod rechecks;
 mod register;
 mod restore;
 mod rollups;
@@ -30,6 +31,7 @@ pub(super) use crowd::Crowded;
 use decide::Decisions;
 use keep::{Copies, Originals};
 use place::{Claim, Placed};
+pub use rechecks::{Undecided, UndecidedCheck};
 use restore::Restored;
 pub(super) use rollups::Moves;
 

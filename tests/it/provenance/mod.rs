@@ -7,6 +7,7 @@ pub mod dns;
 mod held;
 mod hostile;
 mod mail;
+mod rechecks;
 mod verdict;
 
 use std::time::Duration;

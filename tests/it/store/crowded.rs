@@ -160,6 +160,7 @@ async fn a_report_that_passes_later_counts_only_where_its_day_has_room(db: Datab
         helo: String::new(),
         mail_from: String::new(),
         tls: None,
+        relayed: false,
         queue_id: String::new(),
         dmarc: Authenticated::Pass,
         domain: Some("reporter.example".to_owned()),

@@ -19,6 +19,7 @@ fn by_mail(mut message: NewMessage, dmarc: Authenticated) -> NewMessage {
         helo: "mx.example".to_owned(),
         mail_from: "a@mx.example".to_owned(),
         tls: None,
+        relayed: false,
         queue_id: "1".to_owned(),
         dmarc,
         domain: None,
