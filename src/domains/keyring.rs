@@ -223,6 +223,19 @@ mod tests {
         }
     }
 
+    /// The example of docs/storage.md.
+    #[test]
+    fn the_documented_bytes_open() {
+        let page = include_str!("../../docs/storage.md");
+        let block = page.split("```bytes sealed_key\n").nth(1).unwrap();
+        let lines = block.split("```").next().unwrap().lines();
+        let digits = lines.flat_map(|line| line.split(" | ").next().unwrap().split(' '));
+        let mut sealed: Vec<_> = digits.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+        assert_eq!(ring(&[OLD]).open("dom_a", &sealed).unwrap(), b"secret");
+        *sealed.last_mut().unwrap() ^= 1;
+        assert!(ring(&[OLD]).open("dom_a", &sealed).is_err(), "the control");
+    }
+
     #[test]
     fn the_first_key_encrypts_and_all_decrypt() {
         let sealed = ring(&[OLD]).seal("dom_a", b"secret").unwrap();

@@ -1,7 +1,7 @@
 //! Spreading the rows of domains over several servers: PostgreSQL with the Citus extension.
 //!
 //! The tables below `domains` are cut by `domain_id`, all in the same places, so that a domain is on one server with
-//! everything it has. All others stay on the coordinator, see ARCHITECTURE.md, "Citus".
+//! everything it has. All others stay on the coordinator, see docs/storage.md, "Citus".
 
 use super::copy::kept;
 use super::db::{Args, Conn, Layout, routed};

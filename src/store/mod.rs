@@ -14,6 +14,8 @@ mod copy;
 mod cut;
 mod db;
 mod distribute;
+#[cfg(test)]
+mod documented_tests;
 mod domains;
 mod doubles;
 mod evidence;

@@ -1,0 +1,215 @@
+//! The examples of docs/storage.md, built with the program's own code.
+
+use std::net::IpAddr;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::report::{
+    AuthResult, Day, Disposition, DkimAuth, Evidence, IdentityKey, RawField, RawText, Reason, ReasonKind, Report,
+    Reporter, SpfAuth, SpfScope, Verdict, Window,
+};
+
+use super::codec::{Reader, put_number};
+use super::records::{self, PackedRecord};
+use super::{Totals, evidence, rollup};
+
+const PAGE: &str = include_str!("../../docs/storage.md");
+
+/// The lines of an example: the bytes of each.
+fn example(page: &str, name: &str) -> Vec<Vec<u8>> {
+    let fence = format!("\n```bytes {name}\n");
+    let start = page.find(&fence).expect("the example is there") + fence.len();
+    let block = page[start..].split("```").next().expect("a split has a first part");
+    let bytes = |line: &str| {
+        let (bytes, meaning) = line.split_once(" | ").expect("bytes, a bar, their meaning");
+        assert!(!meaning.is_empty());
+        let bytes = bytes.split(' ').map(|digits| u8::from_str_radix(digits, 16).unwrap());
+        bytes.collect()
+    };
+    block.lines().map(bytes).collect()
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    Some(text.parse().unwrap())
+}
+
+fn documented_records() -> Vec<PackedRecord> {
+    let record = |source, count, evidence, [dkim_aligned, spf_aligned, derived]: [bool; 3], disposition| PackedRecord {
+        source,
+        count,
+        evidence,
+        verdict: Verdict {
+            dkim_aligned,
+            spf_aligned,
+            disposition,
+            derived,
+        },
+    };
+    vec![
+        record(address("192.0.2.1"), 300, 7, [true, true, false], Disposition::None),
+        record(
+            address("2001:db8::1"),
+            1,
+            200,
+            [false, false, true],
+            Disposition::Reject,
+        ),
+        record(None, 2, 7, [false, false, false], Disposition::Quarantine),
+    ]
+}
+
+fn documented_evidence() -> Evidence {
+    let (name, bounce) = ("example.com", "bounce.example.com");
+    Evidence {
+        header_from: Some(name.into()),
+        envelope_from: Some(bounce.into()),
+        envelope_to: None,
+        dkim: vec![DkimAuth {
+            domain: Some(name.into()),
+            selector: Some("s1".into()),
+            result: AuthResult::Pass,
+            ..DkimAuth::default()
+        }],
+        spf: vec![SpfAuth {
+            domain: Some(bounce.into()),
+            scope: Some(SpfScope::Mfrom),
+            result: AuthResult::Softfail,
+            ..SpfAuth::default()
+        }],
+        reasons: vec![Reason {
+            kind: ReasonKind::Forwarded,
+            kind_raw: None,
+            comment: Some("list".into()),
+        }],
+        raw: vec![RawText {
+            field: RawField::Count,
+            text: "one".into(),
+        }],
+    }
+}
+
+fn documented_sources() -> Vec<rollup::SourceTotals> {
+    let failed = Totals {
+        fail: 2,
+        none: 2,
+        ..Totals::default()
+    };
+    let passed = Totals {
+        pass: 300,
+        dkim_aligned: 300,
+        spf_aligned: 300,
+        none: 300,
+        ..Totals::default()
+    };
+    let rejected = Totals {
+        fail: 1,
+        reject: 1,
+        ..Totals::default()
+    };
+    vec![
+        (None, failed),
+        (address("192.0.2.1"), passed),
+        (address("2001:db8::1"), rejected),
+    ]
+}
+
+#[test]
+fn documented_numbers_are_written_and_read() {
+    let lines = example(PAGE, "numbers");
+    let numbers = [0, 127, 128, 300, u64::MAX];
+    assert_eq!(lines.len(), numbers.len());
+    for (bytes, number) in lines.iter().zip(numbers) {
+        let mut written = Vec::new();
+        put_number(&mut written, number);
+        assert_eq!(&written, bytes, "{number}");
+        assert_eq!(Reader::new(bytes).number(), Some(number));
+    }
+}
+
+#[test]
+fn documented_records_are_written_and_read() {
+    let bytes = example(PAGE, "records").concat();
+    let records = documented_records();
+    assert_eq!(records::encode(records.iter().copied()), bytes);
+    let mut read = Vec::new();
+    assert!(records::decode(&bytes, |record| read.push(record)));
+    assert_eq!(read, records);
+    // The control: another version is not read, and another byte is not the same records.
+    assert!(!records::decode(&[&[2], &bytes[1..]].concat(), |_| {}));
+    let mut other = bytes.clone();
+    *other.last_mut().unwrap() += 1;
+    read.clear();
+    assert!(records::decode(&other, |record| read.push(record)) && read != records);
+}
+
+#[test]
+fn documented_evidence_is_written_and_read() {
+    let bytes = example(PAGE, "evidence").concat();
+    assert_eq!(evidence::encode(&documented_evidence(), "example.com"), bytes);
+    assert_eq!(evidence::decode(&bytes, "example.com"), Some(documented_evidence()));
+    // The control: text 0 is the name of the domain.
+    assert_ne!(evidence::decode(&bytes, "example.net"), Some(documented_evidence()));
+}
+
+#[test]
+fn documented_daily_sources_are_written_and_read() {
+    let bytes = example(PAGE, "daily_sources").concat();
+    assert_eq!(rollup::encode(&documented_sources()), bytes);
+    let mut read = Vec::new();
+    assert!(rollup::decode(&bytes, |address, totals| read.push((address, *totals))));
+    assert_eq!(read, documented_sources());
+    assert!(!rollup::decode(&bytes[..bytes.len() - 1], |_, _| {}), "the control");
+    assert!(PAGE.contains("slot 83144 is part 0 of 2026-11-29"));
+    assert_eq!(rollup::slot(Day::from_unix(1_795_910_400), 0), 83_144);
+    assert_eq!(Day::from_unix(1_795_910_400).to_string(), "2026-11-29");
+    assert!(PAGE.contains("up to 256, 2,048, 16,384 and any number of addresses"));
+    assert_eq!(rollup::PARTS, [256, 2_048, 16_384, usize::MAX]);
+}
+
+#[test]
+fn documented_identity_has_the_documented_key() {
+    let mut report = Report::default();
+    report.policy.domain = "example.com".into();
+    report.metadata.report_id = "r1".into();
+    report.metadata.window = Window {
+        begin: 1_764_288_000,
+        end: 1_764_374_399,
+    };
+    let reporter = Reporter::named(Some("noreply@reporter.example"), None);
+    let key = IdentityKey::of(&reporter, &report);
+    let digest = Sha256::digest(example(PAGE, "identity").concat());
+    assert_eq!(&digest[..16], key.as_bytes());
+    assert_eq!(example(PAGE, "identity_key").concat(), key.as_bytes());
+    report.metadata.window.end += 1;
+    assert_ne!(
+        &digest[..16],
+        IdentityKey::of(&reporter, &report).as_bytes(),
+        "the control"
+    );
+}
+
+#[test]
+fn documented_codes_are_the_codes() {
+    let row = |set: &str, codes: Vec<(u8, &str)>| {
+        let codes: Vec<_> = codes.iter().map(|(code, word)| format!("{code} {word}")).collect();
+        format!("| {set} | {} |\n", codes.join(", "))
+    };
+    macro_rules! codes {
+        ($kind:ident) => {
+            $kind::ALL
+                .iter()
+                .map(|value| (value.code(), value.word()))
+                .collect()
+        };
+    }
+    for row in [
+        row("disposition", codes!(Disposition)),
+        row("authentication result", codes!(AuthResult)),
+        row("SPF scope", codes!(SpfScope)),
+        row("reason", codes!(ReasonKind)),
+        row("raw field", codes!(RawField)),
+    ] {
+        assert!(PAGE.contains(&row), "docs/storage.md does not say: {row}");
+    }
+    assert!(!PAGE.contains(&row("disposition", vec![(0, "none")])), "the control");
+}
