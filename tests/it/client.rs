@@ -92,7 +92,7 @@ async fn add_key(store: &Store, account: AccountId) -> String {
 }
 
 /// A program of the Python environment below `target/`, made when what it must hold has changed.
-fn python(program: &str) -> Command {
+pub fn python(program: &str) -> Command {
     let folder = Path::new(TREE).join("target/client-venv");
     let wanted = std::fs::read_to_string(Path::new(TREE).join("tests/client/requirements.txt")).unwrap();
     // Several tests, each a process of its own, want it at the same time.

@@ -18,6 +18,7 @@ mod postfix;
 mod postgres;
 mod provenance;
 mod reading;
+mod release;
 mod smtp;
 mod store;
 mod tidy;

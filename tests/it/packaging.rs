@@ -45,12 +45,16 @@ fn the_unit_is_good_and_hardened() {
         );
         (done.status.success(), said)
     };
-    let here = unit.replace("/usr/local/bin/tallymark", env!("CARGO_BIN_EXE_tallymark"));
+    let here = unit.replace(
+        "ExecStart=tallymark ",
+        concat!("ExecStart=", env!("CARGO_BIN_EXE_tallymark"), " "),
+    );
     let verify = |unit: &str| {
         let (success, said) = check(unit, &["verify", "--man=no"]);
         let complaints: Vec<_> = said.lines().filter(|line| line.contains("tallymark.service")).collect();
         (success && complaints.is_empty(), said.clone())
     };
+    assert_ne!(here, unit);
     assert_eq!(verify(&here), (true, String::new()));
     assert!(!verify(&here.replace("ProtectSystem=strict", "ProtectSistem=strict")).0);
 
