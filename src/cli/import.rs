@@ -37,7 +37,7 @@ Examples:
 Every file is one message, except that an mbox holds many, packed with gzip or not; folders are read with all that is in
 them, Maildirs with what is in new and cur.
 Importing something again stores nothing new. What cannot be read is kept, with the reason: see
-`tallymark quarantine list`. Reports about domains that nobody has added are kept as unclaimed, and
+`tallymark quarantine list`. Reports about domains that are not added are kept as unclaimed, and
 counted once the domain is added.
 
 Exit code 0: every message is safely in the database, be it as a report, quarantined, unclaimed or other mail.

@@ -78,7 +78,7 @@ fn read(bytes_max: u64) -> anyhow::Result<Vec<u8>> {
 async fn take(app: &App, args: Args, bytes: Vec<u8>) -> anyhow::Result<()> {
     let belongings = belongings(app, &args).await?;
     let [first, ..] = &*belongings else {
-        bail!("nobody is to get the message")
+        bail!("the message has no recipient")
     };
     let peer = args.peer.and_then(|Peer(address)| address);
     let origin = match peer {
@@ -131,7 +131,7 @@ async fn belongings(app: &App, args: &Args) -> anyhow::Result<Vec<Belonging>> {
                 belongings.extend(new);
             }
             Owner::NotConfigured => bail!("smtp.account names no account, and {recipient} belongs to it"),
-            Owner::UnknownUser | Owner::Foreign => bail!("{recipient} is no address of this installation"),
+            Owner::UnknownUser | Owner::Foreign => bail!("{recipient} is not an address of this installation"),
         }
     }
     Ok(belongings)

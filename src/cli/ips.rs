@@ -44,10 +44,10 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
             let removed = app.store.remove_ip(address, app.clock.now()).await?;
             anyhow::ensure!(
                 removed,
-                "{address} is allocated to nobody: `{}` shows all",
+                "{address} is not allocated: `{}` shows all",
                 advice::command("ips list")
             );
-            writeln!(out, "{address} is allocated to nobody any more.")?;
+            writeln!(out, "{address} is no longer allocated.")?;
         }
     }
     app.close().await;

@@ -30,7 +30,7 @@ pub(crate) use context::Context;
 
 use crate::app;
 
-/// DMARC aggregate report collector: who sends mail as you, and does it pass?
+/// DMARC aggregate report collector: who sends mail in your name, and does it pass?
 #[derive(Debug, Parser)]
 #[command(
     name = "tallymark",

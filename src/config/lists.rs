@@ -61,7 +61,7 @@ lists! {
         host: String = String::new();
         /// Its port; 0 is 993 with "tls", and 143 otherwise.
         port: u16 = 0;
-        /// "tls" from the first byte, "starttls", or "plain", which shows the password to everybody on the way.
+        /// "tls" from the first byte, "starttls", or "plain", which shows the password to anyone on the way.
         tls: ImapTls = ImapTls::Tls;
         /// Certificates (PEM) of the authorities that the server and the token server are trusted by; empty is the
         /// system's own.
@@ -90,7 +90,7 @@ lists! {
         since: String = String::new();
         /// Where mail goes when its reports are in the database, made if it is missing; empty leaves it where it is.
         processed_folder: String = String::new();
-        /// Where mail goes that cannot be read, or be had, made if it is missing; empty leaves it where it is.
+        /// Folder for mail that cannot be read or fetched; created if missing. Empty: mail stays in place.
         failed_folder: String = String::new();
         /// Where mail goes that holds no report; empty never touches it.
         other_folder: String = String::new();
@@ -347,7 +347,7 @@ impl Imap {
             return missing("folder");
         }
         if texts.iter().any(|text| text.chars().any(char::is_control)) {
-            return Some("a name with a line break or another control character in it is no name".to_owned());
+            return Some("a name must not contain a line break or another control character".to_owned());
         }
         let is_read = |folder: &str| places::folder_key(folder) == places::folder_key(&self.folder);
         if let Some((key, folder)) = self.targets().find(|(_, folder)| is_read(folder)) {

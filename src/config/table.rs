@@ -39,16 +39,16 @@ settings! {
         /// Where the API listens. Put a proxy with TLS before it if others than this machine shall reach it.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
         /// Connections that may be open at once. When there are more, the one that has waited longest for its client is
-        /// closed; /healthz and /readyz are answered on 64 further ones.
+        /// closed; /healthz and /readyz are answered on 64 more.
         connections_max: usize = 2_048;
         /// Of these from one address (IPv6: /64), and requests at once of one client behind a proxy.
         connections_per_address_max: usize = 256;
-        /// Proxies, as in ["127.0.0.1"]: whom a request from there is of says the last address in X-Forwarded-For that is
-        /// no proxy's. Empty: each connection is its own.
+        /// Proxies, as in ["127.0.0.1"]. The client of a request from a proxy is the last address in X-Forwarded-For that is not a
+        /// proxy. Empty: the client is the peer of the connection.
         proxy_networks: Vec<String> = Vec::new();
         /// How long a client may read next to nothing of an answer, or send nothing of a body, seconds.
         stall_seconds_max: u64 = 30;
-        /// Longest request body, bytes, save for an upload.
+        /// Longest request body except an upload, bytes.
         api_body_bytes_max: usize = 64 * 1024;
         /// Longest upload of a report, bytes.
         upload_bytes_max: usize = 25 * 1024 * 1024;
@@ -61,12 +61,12 @@ settings! {
         page_size_max: u32 = 100;
         /// Records on a page, bytes: a longer list ends early and says where it goes on.
         page_bytes_max: usize = 1024 * 1024;
-        /// Requests a second that all keys of an account may make in the long run; 0 is no limit.
+        /// Requests per second that all keys of an account may make in the long run; 0 means no limit.
         rate_per_second: u32 = 20;
         /// Requests that they may make at once when they have been quiet.
         rate_burst: u32 = 200;
-        /// Pages a second that each session of the web page may open in the long run; 0 is no limit. What a page asks of
-        /// the API does not count against the account.
+        /// Pages per second that each session of the web page may open in the long run; 0 means no limit. The requests that a
+        /// page makes to the API do not count against the account.
         page_rate_per_second: u32 = 5;
         /// Pages that a session may open at once when it has been quiet.
         page_rate_burst: u32 = 200;
@@ -75,8 +75,8 @@ settings! {
         insecure_sign_in: bool = false;
         /// Longest time from the end of a request to its answer, seconds.
         answer_seconds_max: u64 = 60;
-        /// Questions that may take long and run at once for the keys of one account, and as many for its people at the web
-        /// page; further ones wait a moment.
+        /// Long queries that run at once for the keys of one account, and as many for its users at the web page. More queries
+        /// wait a moment, then get 429.
         queries_per_account_max: usize = 2;
         /// Bytes of answers to one account that it has not read yet.
         answers_per_account_bytes_max: usize = 16 * 1024 * 1024;
@@ -125,7 +125,7 @@ settings! {
         errors_max: u32 = 20;
         /// Unknown recipients in one session that are answered at once; the next wait.
         bad_recipients_max: u32 = 10;
-        /// How long each of those waits, seconds; 0 is no wait.
+        /// How long each of those waits, seconds; 0 means no wait.
         tarpit_seconds: u64 = 5;
         /// Received fields of a message that is not going in circles.
         hops_max: u32 = 100;
@@ -133,7 +133,7 @@ settings! {
         command_seconds_max: u64 = 300;
         /// The same when connections become scarce.
         command_seconds_under_stress_max: u64 = 30;
-        /// What a message must keep up, bytes a second; 0 is no limit.
+        /// Lowest rate of a message, bytes per second; 0 means no limit.
         data_bytes_per_second_min: u64 = 500;
         /// Time for one message, seconds.
         transaction_seconds_max: u64 = 1_800;
@@ -181,7 +181,7 @@ settings! {
     /// record is offered that needs a name that is not set.
     service: Service {
         /// The name of an installation that also sends mail for its domains, as in "mail.example.net"; the hosts for SPF,
-        /// tracking, inbound mail and bounces lie below it. Empty: this installation only collects reports.
+        /// tracking, inbound mail and bounces are below it. Empty: this installation only collects reports.
         host: OptionalHost = OptionalHost::default();
         /// The host that reports are sent to, as in "rua.example.net"; its MX record points here. Empty: no mail server
         /// can send reports here.
@@ -264,7 +264,7 @@ settings! {
         /// Texts of one report that contradict each other and are kept: of those that are vouched for, and of the others. More are
         /// set aside.
         report_versions_max: usize = 20;
-        /// What is set aside in a UTC day, for an account, of mail for which nobody vouches: messages. Beyond it the answer is
+        /// Messages that an account sets aside per UTC day, of mail that nothing vouches for. More mail is answered with
         /// 452. Ten times as much of mail that passed DMARC; uploads, imports and mailboxes have no such limit.
         set_aside_messages_per_day_max: u64 = 2_000;
         /// The same in bytes.
@@ -293,7 +293,7 @@ settings! {
 
     /// How messages get into the database.
     intake: Intake {
-        /// Messages that may wait; then whoever brings more does.
+        /// Queue length in messages. When the queue is full, producers wait.
         queue_messages_max: usize = 1_024;
         /// Most messages in one transaction.
         batch_messages_max: usize = 256;

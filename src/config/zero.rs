@@ -25,7 +25,7 @@ impl BadZero {
 /// Whether the description of a setting says what 0 is.
 pub(super) fn says_zero(doc: &[&str]) -> bool {
     let text = doc.join("");
-    ["0 is ", "0 keeps "].iter().any(|words| {
+    ["0 is ", "0 keeps ", "0 means "].iter().any(|words| {
         text.match_indices(words)
             .any(|(at, _)| text[..at].chars().next_back().is_none_or(char::is_whitespace))
     })
@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn a_description_says_what_zero_is_only_in_words_of_its_own() {
         for (doc, says) in [
-            ("Requests a second; 0 is no limit.", true),
+            ("Requests per second; 0 means no limit.", true),
+            ("Threads; 0 is one for each core.", true),
             ("Days; 0 keeps them for ever.", true),
             ("Most rows.", false),
             ("At least 10 is good.", false),

@@ -29,7 +29,7 @@ struct ArrivalItem {
     domain_id: String,
     #[schemars(with = "NameText")]
     domain_name: String,
-    /// The domain's name in Unicode; null if that is no other.
+    /// The domain's name in Unicode; null if it is the same.
     #[schemars(example = &"münchner.example")]
     unicode_name: Option<String>,
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! `/attention`: what somebody should look at, of all domains of an account.
+//! `/attention`: what needs attention, in all domains of an account.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,7 +18,7 @@ use super::state::AppState;
 use crate::report::DayRange;
 use crate::store::{Domain, DomainFigures, DomainStatus, Page, Reporter, SetAsideKind};
 
-/// What somebody should look at, what matters most first.
+/// What needs attention, the most important first.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Attention {
     /// Of each kind the 20 that matter most; with `kind`, a page of all of that kind.
@@ -57,7 +57,7 @@ struct AttentionItem {
     domain_id: Option<String>,
     #[schemars(with = "Option<NameText>")]
     domain: Option<String>,
-    /// The domain's name in Unicode; null if that is no other.
+    /// The domain's name in Unicode; null if it is the same.
     #[schemars(example = &"münchner.example")]
     unicode_name: Option<String>,
     /// Addresses, reports that are held, or messages in quarantine.

@@ -49,7 +49,7 @@ pub(super) struct DomainBody {
     /// Lower-case A-labels.
     #[schemars(with = "NameText")]
     name: String,
-    /// The name in Unicode; null if that is no other.
+    /// The name in Unicode; null if it is the same.
     #[schemars(example = &"münchner.example")]
     unicode_name: Option<String>,
     /// `pending`, `verified` or `failed`.

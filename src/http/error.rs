@@ -103,7 +103,7 @@ impl Code {
             Self::Forbidden => Kind { status: 403, code: "forbidden", says: "The key may not do this.",
                 example: "This key may only read" },
             Self::NotFound => Kind { status: 404, code: "not_found",
-                says: "It does not exist, or belongs to somebody else.", example: "Domain not found" },
+                says: "It does not exist, or belongs to another account.", example: "Domain not found" },
             Self::MethodNotAllowed => Kind { status: 405, code: "method_not_allowed",
                 says: "The path does not take that method; `Allow` lists those it takes.",
                 example: "This path does not take that method" },

@@ -1,4 +1,4 @@
-//! `/domains/{id}/inbound`: mail to a domain that is no report.
+//! `/domains/{id}/inbound`: other mail to a domain: mail that is not a report.
 
 use axum::Json;
 use axum::extract::State;
@@ -27,7 +27,7 @@ pub(super) struct MailList {
     pagination: Pagination,
 }
 
-/// A mail that is no report.
+/// Other mail: it is not a report.
 #[derive(Debug, Serialize, JsonSchema)]
 struct MailItem {
     /// Its number.

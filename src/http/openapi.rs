@@ -96,8 +96,8 @@ fn document() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "summary": env!("CARGO_PKG_DESCRIPTION"),
             "description": "Instants are RFC 3339 in UTC with milliseconds, days are `YYYY-MM-DD` in UTC. Every answer has an \
-                `X-Request-Id`. Unknown fields of a body are refused, unknown parameters are ignored. An id of somebody \
-                else is a 404. Every GET route answers HEAD.",
+                `X-Request-Id`. Unknown fields of a body are refused, unknown parameters are ignored. An id of another \
+                account is a 404. Every GET route answers HEAD.",
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
         },
         "servers": [{ "url": "/" }],

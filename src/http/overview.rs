@@ -52,7 +52,7 @@ struct OverviewItem {
     id: String,
     #[schemars(with = "NameText")]
     name: String,
-    /// The name in Unicode; null if that is no other.
+    /// The name in Unicode; null if it is the same.
     #[schemars(example = &"münchner.example")]
     unicode_name: Option<String>,
     /// `pending`, `verified` or `failed`.
@@ -80,7 +80,7 @@ const OVERVIEW_DAYS_MAX: u64 = 92;
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "days",
-        says: "The last so many days up to today; 30 if nothing is said. Cannot be combined with `from` and `to`, which \
+        says: "The last N days, including today. Default: 30. Cannot be combined with `from` and `to`, which \
                are at most 92 days.",
         schema: || json!({ "type": "integer", "minimum": 1, "maximum": OVERVIEW_DAYS_MAX }),
     },

@@ -10,7 +10,7 @@ use super::openapi::Parameter;
 use super::state::HttpConfig;
 use crate::store::{Cut, Page};
 
-/// Where a page lies in its list.
+/// The position of a page in its list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Pagination {
     /// Rows in the whole list.
@@ -80,7 +80,7 @@ impl<P: Copy> Wanted<P> {
         let (wanted, before) = (self.page.per_page as usize, self.page.offset());
         if self.after.is_none() && before >= self.rows_max && before < total {
             let rows_max = self.rows_max;
-            let error = format!("must lie within the first {rows_max} rows; go on with after, as pagination.next says");
+            let error = format!("must be within the first {rows_max} rows; continue with after, as in pagination.next");
             return Err(ApiError::unprocessable(vec![FieldError::new("page", error)]));
         }
         let goes_on = match self.after {

@@ -25,7 +25,7 @@ pub(super) const TO: Parameter = Parameter {
 pub(super) const DAYS: &[Parameter] = &[
     Parameter {
         name: "days",
-        says: "The last so many days up to today; 30 if nothing is said. Cannot be combined with `from` and `to`.",
+        says: "The last N days, including today. Default: 30. Cannot be combined with `from` and `to`.",
         schema: || json!({ "type": "integer", "minimum": 1, "maximum": DAYS_MAX }),
     },
     FROM,
@@ -36,7 +36,7 @@ pub(super) const DAYS: &[Parameter] = &[
 pub(super) const OPEN: &[Parameter] = &[
     Parameter {
         name: "days",
-        says: "The last so many days up to today; all if nothing is said. Cannot be combined with `from` and `to`.",
+        says: "The last N days, including today. Default: all. Cannot be combined with `from` and `to`.",
         schema: || json!({ "type": "integer", "minimum": 1, "maximum": DAYS_MAX }),
     },
     FROM,

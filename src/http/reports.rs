@@ -161,7 +161,7 @@ struct Provenance {
     /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
     #[schemars(with = "AuthenticatedWord")]
     authenticated: &'static str,
-    /// Can the bytes that it came as still be had?
+    /// Whether the report as it was received is still stored.
     original_kept: bool,
     /// The mail that vouches for it, else the first that carried it; null where there was no envelope (files, uploads).
     mail: Option<MailBody>,
@@ -185,7 +185,7 @@ struct MailBody {
     /// Our name for the mail.
     #[schemars(example = &"4f9c1a2b3d5e6f70")]
     queue_id: String,
-    /// DMARC of the mail, whoever its author: `pass`, `fail`, `none` or `unknown`.
+    /// DMARC result of the mail for the domain of its author: `pass`, `fail`, `none` or `unknown`.
     #[schemars(with = "AuthenticatedWord")]
     dmarc: &'static str,
     /// The author's domain.

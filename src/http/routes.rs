@@ -177,7 +177,7 @@ fn table() -> Vec<Entry> {
             &get,
             "/domains/{id}/dmarc/reports/{report_id}/original",
             Access::Read,
-            "Fetch the bytes a report came as",
+            "Fetch a report as it was received",
             reports::original,
         )
         .long()
@@ -328,7 +328,7 @@ fn table() -> Vec<Entry> {
             &get,
             "/attention",
             Access::Read,
-            "List what somebody should look at",
+            "List what needs attention",
             attention::attention,
         )
         .long()
@@ -348,7 +348,7 @@ fn table() -> Vec<Entry> {
             &get,
             "/domains/{id}/inbound",
             Access::Read,
-            "List mail to the domain that is no report, newest first",
+            "List other mail to the domain, newest first",
             inbound::list,
         )
         .long()

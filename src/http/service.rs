@@ -45,7 +45,7 @@ pub(super) struct Readiness {
     advice: Vec<String>,
 }
 
-/// How a source is doing. No text of a server is in it: nobody need sign in to see it.
+/// The state of a mailbox or folder. It contains no text from a server, because no sign-in is needed to see it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MailSource")]
 struct Source {

@@ -242,7 +242,7 @@ fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
         }
         (kind, Some(damage @ (Damage::Truncated | Damage::Corrupt))) if !is_limit => {
             let detail = format!(
-                "the archive is damaged ({}), and what could be unpacked of it is no report: {kind}",
+                "the archive is damaged ({}), and the part that could be unpacked is not a report: {kind}",
                 damage.word()
             );
             (unpack::Reason::ArchiveDamaged.word(), detail)

@@ -37,7 +37,7 @@ pub(super) fn card(attention: &Attention) -> Markup {
         section .card aria-labelledby="attention" {
             h2 #attention { "Needs attention" }
             @if attention.items.is_empty() {
-                p .calm { "Nothing: no new failing source, no missing record, nobody silent, no report held, nothing in quarantine." }
+                p .calm { "Nothing: no new failing source, no missing record, no silent reporter, no report held, nothing in quarantine." }
             } @else {
                 ul .attention { @for (word, title, total) in KINDS {
                     @let items = attention.items.iter().filter(|item| item.kind == word);

@@ -83,7 +83,7 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                     div .who {
                         span .muted title=(format!("Account {}", plain(&visitor.account))) { (hostile(&visitor.account)) }
                         @if visitor.connection == Connection::Insecure {
-                            span .chip.odd title="Plain HTTP: http.insecure_sign_in is on. Whoever is on the network can read along." { "not encrypted" }
+                            span .chip.odd title="Plain HTTP: http.insecure_sign_in is on. Anyone on the network can read along." { "not encrypted" }
                         }
                         @if !visitor.may_write() { span .chip { "read-only" } }
                         form method="post" action="/sign-out" {

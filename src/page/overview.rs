@@ -175,7 +175,7 @@ fn nothing_yet(visitor: &Visitor) -> Markup {
                 p { a .button.primary href="/add" { "Add your first domain" } }
                 p .muted { "Reports that you have already: " code { "tallymark import --add-domains PATH" } "." }
             } @else {
-                p { "Somebody with a full access key has to add one." }
+                p { "A user with a full access key has to add one." }
             }
         },
     )

@@ -241,7 +241,7 @@ pub(super) async fn sign_in(
     let mut random = [0; TOKEN_BYTES];
     getrandom::fill(&mut random).map_err(|error| {
         tracing::error!(%error, "the system gives no random bytes");
-        Failure::refused("Nobody can sign in right now")
+        Failure::refused("Signing in does not work right now")
     })?;
     let (token, now) = (hex(&random), state.clock.now());
     let until = now + SESSION_MILLIS_MAX;
@@ -293,12 +293,12 @@ fn sign_in_page(next: &str, problem: Option<&str>, connection: Connection) -> Ma
             main #main .narrow {
                 (layout::brand())
                 h1 { "Sign in" }
-                p .muted { "See who sends mail as you, and whether it passes." }
+                p .muted { "See who sends mail in your name, and whether it passes." }
                 @if let Some(problem) = problem {
                     p .notice.bad role="alert" { (hostile(problem)) }
                 }
                 @if connection == Connection::Insecure {
-                    p .notice.odd { "Over plain HTTP this connection is not encrypted: whoever is on the same network can read \
+                    p .notice.odd { "Over plain HTTP this connection is not encrypted: anyone on the same network can read \
                         the key. Sign in here only where you trust the network." }
                 }
                 form method="post" action="/sign-in" .stack {

@@ -59,7 +59,7 @@ pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[Reporter], 
     let reports = |name: &str| format!("{view}/reports{}", asked.with(&RANGE, &[("org", name)]));
     let is_short = columns == Columns::Few;
     if reporters.is_empty() {
-        return empty("No reports", html! { p { "Nobody reported on these days." } });
+        return empty("No reports", html! { p { "No reports cover these days." } });
     }
     html! {
         div .scroll tabindex="0" role="region" aria-label="Table of reporters" {
@@ -144,7 +144,7 @@ pub(super) fn signature_table(signatures: &[Signature], columns: Columns) -> Mar
     if signatures.is_empty() {
         return empty(
             "No signatures",
-            html! { p { "Nobody reported a DKIM signature for these days." } },
+            html! { p { "No report for these days has a DKIM signature." } },
         );
     }
     html! {

@@ -136,7 +136,7 @@ fn not_yours(visitor: &Visitor, unclaimed: &[&TakenAside]) -> Markup {
     html! {
         @for (name, count) in names {
             p .notice {
-                (counted(count, "report is", "reports are")) " about " b { (hostile(name)) } ", which is none of your domains here. "
+                (counted(count, "report is", "reports are")) " about " b { (hostile(name)) } ", which is not one of your domains here. "
                 (if count == 1 { "It waits" } else { "They wait" }) " until the domain is added."
                 @if visitor.has_account() && !name.is_empty() { " " a .button href=(format!("/add?name={}", query_escaped(name))) { "Add it and count" } }
             }

@@ -27,7 +27,7 @@ pub enum ParseErrorKind {
     #[error("report has no policy domain")]
     NoPolicyDomain,
     /// With the first date that cannot be read, as it stands in the text.
-    #[error("report has no usable date range{}", .0.as_deref().map(|date| format!(": \"{date}\" is no date that can be read")).unwrap_or_default())]
+    #[error("report has no usable date range{}", .0.as_deref().map(|date| format!(": \"{date}\" is not a readable date")).unwrap_or_default())]
     NoDateRange(Option<Box<str>>),
     #[error("a text or tag exceeds {0} bytes")]
     EventTooLarge(usize),

@@ -262,7 +262,7 @@ pub(super) async fn insert(
 pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {
     let id = row.int(0)?;
     let damaged = |what: &str| StoreError::damaged("domains", id, what);
-    let name = |text: String| DomainName::parse(&text).map_err(|_| damaged("holds a name that is none"));
+    let name = |text: String| DomainName::parse(&text).map_err(|_| damaged("holds an invalid name"));
     Ok(Domain {
         id: DomainId(id),
         public_id: row.text(1)?,

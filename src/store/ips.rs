@@ -107,6 +107,6 @@ pub(super) fn ip(row: &Row, first: usize) -> Result<IpAddress, StoreError> {
     Ok(IpAddress {
         id: IpId(id),
         account: AccountId(row.int(first + 1)?),
-        address: address.map_err(|_| StoreError::damaged("ip_addresses", id, "holds an address that is none"))?,
+        address: address.map_err(|_| StoreError::damaged("ip_addresses", id, "holds an invalid address"))?,
     })
 }

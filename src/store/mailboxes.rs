@@ -99,7 +99,7 @@ impl Store {
             let state = ItemState::of(row.int(1)?);
             Ok(MailboxItem {
                 state: state.ok_or_else(|| StoreError::damaged("mailbox_items", &item, "no state"))?,
-                attempts: row.checked(2, "is no number of attempts", |number| u32::try_from(number).ok())?,
+                attempts: row.checked(2, "is not a number of attempts", |number| u32::try_from(number).ok())?,
                 item,
             })
         };

@@ -25,7 +25,7 @@ pub struct Provenance {
     pub relayed: bool,
     /// Our name for the message, as in the reply and the log.
     pub queue_id: String,
-    /// DMARC of the mail (RFC 9989), whoever its author is.
+    /// DMARC result of the mail (RFC 9989) for the domain of its author.
     #[serde(with = "word")]
     pub dmarc: Authenticated,
     /// The author's domain that `dmarc` is about.

@@ -321,7 +321,7 @@ fn of_row(row: &Row) -> Result<PackedRecord, StoreError> {
     let source = match (row.opt_int(0)?, row.opt_int(1)?) {
         (_, None) => None,
         (None, Some(_)) => {
-            let bits = row.checked(1, "is no address", |low| i32::try_from(low).ok())?;
+            let bits = row.checked(1, "is not an address", |low| i32::try_from(low).ok())?;
             Some(Ipv4Addr::from_bits(bits.cast_unsigned()).into())
         }
         (Some(high), Some(low)) => {

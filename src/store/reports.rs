@@ -246,7 +246,7 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         totals: totals(row, 4)?,
         records: row.count(11)?,
         received_at: row.int(12)?,
-        authenticated: row.checked(13, "is no verdict", super::Authenticated::from_code)?,
+        authenticated: row.checked(13, "is not a verdict", super::Authenticated::from_code)?,
         arrivals: row.count(14)?,
         warnings: row.count(15)?,
         partial: row.flag(16)?,
@@ -255,7 +255,7 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         report_id: row.text(19)?,
         policy,
         records_kept: row.flag(21)?,
-        acceptance: row.checked(22, "is no acceptance", Acceptance::from_code)?,
+        acceptance: row.checked(22, "is not an acceptance", Acceptance::from_code)?,
     })
 }
 

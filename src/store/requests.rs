@@ -75,8 +75,9 @@ impl Store {
         }
         Ok(match (row.opt_int(1)?, row.opt_blob(2)?) {
             (Some(status), Some(answer)) => Begun::Answered {
-                status: u16::try_from(status)
-                    .map_err(|_| StoreError::damaged("idempotent_requests", name.key.0, "status is no HTTP status"))?,
+                status: u16::try_from(status).map_err(|_| {
+                    StoreError::damaged("idempotent_requests", name.key.0, "status is not an HTTP status")
+                })?,
                 answer: answer.to_vec(),
             },
             _ => Begun::Running,

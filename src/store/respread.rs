@@ -39,7 +39,7 @@ impl Store {
         }
         drop(conn);
         if !domains.is_empty() {
-            tracing::info!("older reports over several days are spread anew, once");
+            tracing::info!("older reports over several days are spread again, once");
         }
         domains.sort_unstable();
         for domain in domains {
@@ -80,7 +80,7 @@ impl Store {
                 Ok(()) => {}
                 // It says nothing any more, and the others need not wait for it.
                 Err(error @ StoreError::Damaged { .. }) => {
-                    tracing::error!(%error, report = report.no.0, "a damaged report cannot be spread anew");
+                    tracing::error!(%error, report = report.no.0, "a damaged report cannot be spread again");
                 }
                 Err(error) => return Err(error),
             }

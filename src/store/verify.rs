@@ -392,7 +392,7 @@ async fn compare_facets(
 
 fn facet(row: &Row) -> Result<(FacetKey, FacetSums), StoreError> {
     let key = FacetKey {
-        kind: row.checked(0, "is no kind of facet", FacetKind::from_code)?,
+        kind: row.checked(0, "is not a kind of facet", FacetKind::from_code)?,
         day: row.day(1)?,
         facet: row.text(2)?,
         detail: row.text(3)?,

@@ -146,7 +146,7 @@ fn file<'a>(
         return Err(Unreadable {
             name,
             reason: Reason::ArchiveDamaged,
-            detail: "entry lies outside the file".into(),
+            detail: "entry is outside the file".into(),
         });
     };
     Ok(Entry {

@@ -14,7 +14,7 @@ use crate::store::{Location, Store};
 /// Copy everything into an empty database, of the other kind or the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Nobody can write to the database that is copied meanwhile: stop `tallymark serve` first, mail waits at its senders.
+The database must not change while it is copied: stop `tallymark serve` first; mail waits at its senders.
 It may be interrupted at any moment: the same command goes on where it was. Until it is done, the target serves nothing.
 Afterwards `tallymark verify` gives the same figures on both.
 

@@ -10,7 +10,7 @@ use crate::store::Store;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The database of the settings must be the coordinator of a Citus cluster. Stop all nodes first and start them afterwards:
-only a node that is started then knows that domains lie on several servers. What is spread already is left alone, so that
+only a node that is started then knows that the domains are on several servers. What is spread already is left alone, so that
 the command may be run again.
 
 With --check nothing is changed: the server is asked where every statement about one domain would go. Exit code 0 if each

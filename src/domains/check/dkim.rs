@@ -60,7 +60,7 @@ fn problem(name: &str, text: &str, public_key: &[u8]) -> Option<String> {
     for (nth, tag) in tags(text).enumerate() {
         let Ok((tag, value)) = tag else {
             return Some(format!(
-                "The TXT record at {name} is no DKIM key; replace it by the value shown."
+                "The TXT record at {name} is not a DKIM key; replace it with the value shown."
             ));
         };
         // RFC 6376, 3.2: a list with a tag twice is no list.
@@ -94,7 +94,7 @@ fn problem(name: &str, text: &str, public_key: &[u8]) -> Option<String> {
             }
             "t" if list().any(|flag| flag.eq_ignore_ascii_case("y")) => {
                 return Some(format!(
-                    "{name} says t=y, a key under test that nobody relies on; remove it."
+                    "{name} says t=y, so receivers treat the key as a test; remove it."
                 ));
             }
             "p" => key = Some(value),

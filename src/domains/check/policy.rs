@@ -80,7 +80,7 @@ pub(super) fn parse(text: &str) -> Policy {
         let (tag, value) = match part {
             Ok(part) => part,
             Err(part) => {
-                policy.note(format!("{} in it is no tag with a value", super::quoted(part)));
+                policy.note(format!("{} in it is not a tag with a value", super::quoted(part)));
                 continue;
             }
         };
@@ -131,7 +131,7 @@ impl Policy {
             self.is_void |= matches!(tag, "p" | "sp" | "np");
             self.note(match tag {
                 "p" => format!(
-                    "{named} is no policy; it is none, quarantine or reject, and receivers act as if it were none"
+                    "{named} is not a policy: write none, quarantine or reject; receivers act as if it were none"
                 ),
                 _ => format!("{named} means nothing"),
             });

@@ -210,7 +210,7 @@ impl Walk<'_> {
                         }
                     }
                 }
-                Err(Unanswered::NoName) => self.fault = Some(format!("{} is no name; correct it", quoted(&target))),
+                Err(Unanswered::NoName) => self.fault = Some(format!("{} is not a name; correct it", quoted(&target))),
                 Err(Unanswered::Circle(_)) => {
                     self.fault = Some(format!("{} leads in a circle; remove it", quoted(&target)));
                 }
@@ -281,7 +281,7 @@ impl Walk<'_> {
                     format!(" (of {name})")
                 };
                 self.fault = Some(format!(
-                    "{}{place} is no term of SPF; correct or remove it",
+                    "{}{place} is not a term of SPF; correct or remove it",
                     quoted(&term)
                 ));
             }

@@ -152,7 +152,7 @@ fn field(form: &mut String, name: &str, value: &str) {
 
 async fn post(url: &str, form: String, connector: &Connector) -> Result<(u16, Vec<u8>), OauthError> {
     let unreachable = |what: &dyn std::fmt::Display| OauthError::Unreachable(what.to_string());
-    let uri: Uri = url.parse().map_err(|_| unreachable(&"oauth_token_url is no URL"))?;
+    let uri: Uri = url.parse().map_err(|_| unreachable(&"oauth_token_url is not a URL"))?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let stream = connect(&host, uri.port_u16().unwrap_or(443)).await;
     let stream = tls::protect(connector, &host, Box::new(stream.map_err(|error| unreachable(&error))?)).await?;

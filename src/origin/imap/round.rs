@@ -70,7 +70,7 @@ async fn mark(reading: &Reading, settings: &ImapSettings, folder: Folder) -> Res
     if known.is_some_and(|known| known.uid_validity != folder.uid_validity) {
         tracing::info!(
             source = reading.source.name,
-            "the server has numbered the folder anew: it is read from its beginning, and nothing is counted twice"
+            "the server has renumbered the folder: it is read from its beginning, and nothing is counted twice"
         );
     }
     let mark = MailboxMark {

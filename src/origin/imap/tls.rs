@@ -18,7 +18,7 @@ pub(super) enum TlsError {
     Authorities { path: PathBuf, what: String },
     #[error("this system has no certificates of authorities: install them (Debian: ca-certificates), or set ca_file")]
     NoAuthorities,
-    #[error("{0} is no name of a server")]
+    #[error("{0} is not the name of a server")]
     Name(String),
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),

@@ -15,7 +15,7 @@ pub struct Network {
 
 /// A text that is no [`Network`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is no network; write an address, or an address and a prefix length such as 192.0.2.0/24")]
+#[error("is not a network; write an address, or an address and a prefix length such as 192.0.2.0/24")]
 pub struct NetworkError;
 
 impl FromStr for Network {

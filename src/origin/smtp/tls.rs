@@ -146,7 +146,7 @@ impl Tls {
             match done {
                 Ok(false) => {}
                 Ok(true) => tracing::info!(certificate = %self.certificate.display(), "certificate was read again"),
-                Err(error) => tracing::error!(%error, "new certificate is no good; the old one stays in use"),
+                Err(error) => tracing::error!(%error, "the new certificate cannot be used; the old one stays in use"),
             }
         }
     }
@@ -202,7 +202,7 @@ fn self_signed(dir: &Path, names: &[String]) -> Result<(PathBuf, PathBuf), TlsEr
         write(&certificate, &made.cert.pem())?;
         tracing::warn!(
             certificate = %certificate.display(),
-            "no certificate is configured: a self-signed one was made; mail comes in encrypted, but nobody can tell by it who we are"
+            "no certificate is configured: a self-signed one was made; mail is encrypted, but senders cannot verify who we are"
         );
     }
     Ok((certificate, key))

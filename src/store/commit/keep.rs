@@ -279,7 +279,7 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<A
             kind: SetAsideKind::Unclaimed,
             policy_domain,
             reason: "unclaimed",
-            detail: format!("nobody here has registered {policy_domain}: add the domain and the report is counted"),
+            detail: format!("{policy_domain} is not added: add the domain and the report is counted"),
             leaf: cut(leaf, ORIGIN_BYTES_MAX),
             offset: None,
         });

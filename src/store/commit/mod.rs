@@ -169,7 +169,7 @@ impl Store {
 
 /// What is said of a batch whose domains were added and removed again and again while it was placed.
 fn moving_on() -> StoreError {
-    let removed = std::io::Error::other("domains were added and removed again and again while reports came for them");
+    let removed = std::io::Error::other("domains were repeatedly added and removed while reports for them came");
     StoreError::Unavailable(removed.into())
 }
 

@@ -168,7 +168,7 @@ impl Register {
             domain: DomainId(row.int(0)?),
             no,
             sliced: row.flag(8)?,
-            acceptance: row.checked(12, "is no acceptance", Acceptance::from_code)?,
+            acceptance: row.checked(12, "is not an acceptance", Acceptance::from_code)?,
             counted: row.flag(4)?,
             here: None,
         };
@@ -190,7 +190,7 @@ impl Register {
             content,
             identity,
             counted: row.flag(4)?,
-            authenticated: row.checked(5, "is no verdict", Authenticated::from_code)?,
+            authenticated: row.checked(5, "is not a verdict", Authenticated::from_code)?,
             records_kept: row.flag(6)?,
             cut: row.flag(7)?,
             arrivals: row.int(9)?,

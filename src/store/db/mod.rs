@@ -66,7 +66,7 @@ impl Row {
     }
 
     pub fn day(&self, column: usize) -> Result<Day, StoreError> {
-        self.checked(column, "is no day", |number| i32::try_from(number).ok().map(Day))
+        self.checked(column, "is not a day", |number| i32::try_from(number).ok().map(Day))
     }
 
     /// The value that `of` makes of a number.

@@ -33,7 +33,7 @@ fn a_private_key_is_exported_and_survives_only_with_the_key_file() {
     let new = "11".repeat(32);
     home.file("tallymark-data/master.key", format!("{new}\n{text}"));
     let done = stdout(&home.run(&["domains", "reseal"]).success());
-    assert_eq!(done, "1 key is encrypted anew\n");
+    assert_eq!(done, "1 key is encrypted again\n");
     home.file("tallymark-data/master.key", &new);
     assert_eq!(stdout(&home.run(&["domains", "dkim-key", id]).success()), pem);
     // Without it nothing new is made in its place.
@@ -260,7 +260,7 @@ fn addresses_are_allocated_listed_and_taken_back() {
     let row: Vec<&str> = list.lines().last().unwrap().split_whitespace().collect();
     assert_eq!(row, ["1", "192.0.2.1", "acme", "0"]);
     home.run(&["ips", "remove", "192.0.2.1"]).success();
-    fails(&home, &["ips", "remove", "192.0.2.1"], 1, "allocated to nobody");
+    fails(&home, &["ips", "remove", "192.0.2.1"], 1, "is not allocated");
     fails(&home, &["ips", "add", "nonsense"], 2, "invalid");
 }
 

@@ -365,7 +365,7 @@ async fn an_offered_spf_record_keeps_what_is_published() {
             (&[(own, &[&ten])], Err("more than 10 DNS look-ups")),
             (
                 &[(own, &["v=spf1 ip4:192.0.2.1 ipv4:192.0.2.2 -all"])],
-                Err("“ipv4:192.0.2.2” is no term"),
+                Err("“ipv4:192.0.2.2” is not a term"),
             ),
             (&[(own, &["v=spf1 -all include:%x.example"])], Err("%x.example")),
             (

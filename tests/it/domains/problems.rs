@@ -164,7 +164,7 @@ async fn spf() {
             (
                 &[("example.com", &["v=spf1 ipv4:192.0.2.1 include:spf.tally.example -all"])],
                 false,
-                "“ipv4:192.0.2.1” is no term of SPF",
+                "“ipv4:192.0.2.1” is not a term of SPF",
             ),
             (
                 &[(
@@ -189,12 +189,12 @@ async fn spf() {
                     &["v=spf1 exists:%x.example include:spf.tally.example ~all"],
                 )],
                 false,
-                "“exists:%x.example” is no term of SPF",
+                "“exists:%x.example” is not a term of SPF",
             ),
             (
                 &[("example.com", &["v=spf1 include:spf.tally.example ~all a:192.0.2.1"])],
                 false,
-                "“a:192.0.2.1” is no term of SPF",
+                "“a:192.0.2.1” is not a term of SPF",
             ),
             (
                 &[(
@@ -202,7 +202,7 @@ async fn spf() {
                     &["v=spf1 include:spf.tally.example redirect=a.example redirect=b.example"],
                 )],
                 false,
-                "“redirect=b.example” is no term of SPF",
+                "“redirect=b.example” is not a term of SPF",
             ),
             (
                 &[
@@ -213,7 +213,7 @@ async fn spf() {
                     ("a.example", &["v=spf1 ip4:192.0.2.1/99 -all"]),
                 ],
                 false,
-                "“ip4:192.0.2.1/99” (of a.example) is no term of SPF",
+                "“ip4:192.0.2.1/99” (of a.example) is not a term of SPF",
             ),
             (
                 &[(
@@ -301,7 +301,7 @@ async fn dmarc() {
                 )],
                 // RFC 9989, 4.7: without a valid policy, a valid rua makes it a record all the same.
                 true,
-                "“p=watch” is no policy",
+                "“p=watch” is not a policy",
             ),
             (
                 &[(

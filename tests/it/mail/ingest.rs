@@ -70,7 +70,7 @@ async fn every_fault_is_75_so_that_the_mail_server_keeps_the_message() {
         (&["--stdin", "--peer", "nowhere"], "nowhere"),
         (
             &["--stdin", "--recipient", "a@elsewhere.example"],
-            "is no address of this installation",
+            "is not an address of this installation",
         ),
         (&["--stdin", "--account", "nobody"], "no account named nobody"),
         (

@@ -207,7 +207,7 @@ fn a_folder_that_was_numbered_anew_is_read_again_and_counted_once() {
         tallymark.metric("tallymark_reports_total{outcome=\"duplicate\"}") == 5
     });
     assert!(
-        tallymark.log().contains("numbered the folder anew"),
+        tallymark.log().contains("renumbered the folder"),
         "{}",
         tallymark.log()
     );

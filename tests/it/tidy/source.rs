@@ -60,6 +60,55 @@ pub fn code(text: &str) -> String {
     String::from_utf8(code).expect("only whole comments and texts were replaced, by blanks")
 }
 
+/// The comments of a Rust text, and its literals; lines stay where they are. A literal that goes on over lines is one line.
+pub fn literals(text: &str) -> (String, String) {
+    let bytes = text.as_bytes();
+    let (mut comments, mut texts) = (String::new(), String::new());
+    let (mut at, mut before) = (0, None);
+    while at < bytes.len() {
+        let length = other_than_code(&bytes[at..], before);
+        if length == 0 {
+            before = Some(bytes[at]);
+            if bytes[at] == b'\n' {
+                comments.push('\n');
+                texts.push('\n');
+            }
+            at += 1;
+            // A character of several bytes is passed over as a whole.
+            while !text.is_char_boundary(at) {
+                at += 1;
+            }
+            continue;
+        }
+        let part = &text[at..at + length];
+        before = Some(b' ');
+        at += length;
+        let is_comment = part.starts_with("//") || part.starts_with("/*");
+        let (this, other) = match is_comment {
+            true => (&mut comments, &mut texts),
+            false => (&mut texts, &mut comments),
+        };
+        if is_comment {
+            this.push_str(part.trim_start_matches(['/', '!', '*']));
+        } else {
+            // Two texts next to each other are two sentences.
+            this.push_str(&part.replace("\\n", ". ").replace("\\\n", " ").replace('\n', ". "));
+            this.push_str(" . ");
+            this.push_str(&"\n".repeat(part.matches('\n').count()));
+        }
+        other.push_str(&"\n".repeat(part.matches('\n').count()));
+    }
+    (comments, texts)
+}
+
+/// A Rust text up to its module of tests, which is the last thing in it.
+pub fn outside_tests(text: &str) -> String {
+    text.split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
 /// As [`code`], and without test modules: `#[cfg(test)]` and the item after it.
 pub fn code_outside_tests(text: &str) -> String {
     let mut code = code(text);
@@ -179,6 +228,21 @@ fn code_has_no_comments_and_no_texts() {
     ] {
         assert_eq!(code(text), expect, "{text}");
     }
+}
+
+#[test]
+fn comments_and_texts_are_found_and_stay_on_their_lines() {
+    for (text, comments, texts) in [
+        ("a // b\nc(\"d\")", " b\n", "\n\"d\" . "),
+        ("/// e\nf(r#\"g\"#, 'h')", " e\n", "\nr#\"g\"# . 'h' . "),
+        ("x(\"i // j\") // k", " k", "\"i // j\" . "),
+        ("x(\"é\", y) /* l */", " l */", "\"é\" . "),
+    ] {
+        assert_eq!(literals(text), (comments.to_owned(), texts.to_owned()), "{text}");
+    }
+    let text = "a(\"b \\\n  c\") // d";
+    assert_eq!(literals(text).1.lines().count(), 2);
+    assert_eq!(outside_tests("a\n#[cfg(test)]\nmod tests {\n}"), "a\n");
 }
 
 #[test]
