@@ -45,7 +45,7 @@ pub use place::{ServerLock, is_there, not_opened};
 pub use purge::{Purge, Purging};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-/// How often somebody looks which domains are due; when they are is each domain's own.
+/// Interval between looks at which domains are due. Each domain has its own due time.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// How often reports are counted that were left unclaimed although their domain is there.
 const CLAIM_EVERY: Duration = Duration::from_secs(300);
@@ -70,7 +70,7 @@ pub struct App {
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// Only so that it does not end the process: whoever reads something again listens for it himself.
+    /// Held only so that SIGHUP does not end the process. Each component that reloads has its own listener.
     _hangup: Signal,
 }
 
@@ -115,7 +115,7 @@ impl App {
         })
     }
 
-    /// Listens for signals; to be called before anybody is told that this process serves. Until then SIGTERM and SIGHUP
+    /// Listens for signals; to be called before this process says that it serves. Until then SIGTERM and SIGHUP
     /// end it on the spot.
     pub fn signals() -> std::io::Result<Signals> {
         Ok(Signals {

@@ -1,6 +1,6 @@
 //! The only file that knows *now*, and how an instant is written.
 //!
-//! Whoever needs the time is handed a [`Clock`] or, better, an instant: then a test can say what time it is.
+//! Code that needs the time gets a [`Clock`] or, better, an instant: a test can then set the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,7 +18,7 @@ pub struct Clock(Source);
 enum Source {
     /// The machine's clock, and the process's start for monotonic time.
     System(Instant),
-    /// Shared by all clones, so that a test can move it for everybody.
+    /// Shared by all clones, so that a test can move it for all of them.
     Fixed(Arc<AtomicI64>),
 }
 
@@ -91,7 +91,7 @@ pub fn format_instant(instant: Millis) -> String {
     format!("{timestamp:.3}")
 }
 
-/// Reads an RFC 3339 instant with any offset; finer parts than milliseconds are dropped. `None` if it is none.
+/// Reads an RFC 3339 instant with any offset; finer parts than milliseconds are dropped. `None` for any other text.
 pub fn parse_instant(text: &str) -> Option<Millis> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }

@@ -38,7 +38,7 @@ pub enum ConfigError {
         /// The existing key that looks most like it.
         nearest: Option<String>,
     },
-    /// The file is no TOML, or a value has the wrong type.
+    /// The file is not TOML, or a value has the wrong type.
     #[error("{path}:{line}: {message}", path = .path.display())]
     Invalid {
         /// The file.

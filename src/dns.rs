@@ -1,8 +1,7 @@
-//! The name servers, the only ones that are ever spoken to: questions to them, and what they say. The only place that
-//! uses hickory-resolver.
+//! The DNS client. Nothing else in the program talks to a name server, and only this file uses hickory-resolver.
 //!
-//! A question has one of three answers: what is there, that nothing is there, or that nobody knows (a server that fails or
-//! says nothing). Who asks must keep the last two apart.
+//! A question has one of three answers: what is there, that nothing is there, or that it is unknown (a server that
+//! fails or does not answer). The caller must keep the last two apart.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -26,7 +25,7 @@ const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(300);
 const SHARED_TTL_MAX: Duration = Duration::from_secs(300);
 /// CNAME records that are followed, one to the next.
 pub const ALIASES_MAX: usize = 8;
-/// Questions that wait on one connection to a name server before further ones are refused.
+/// Questions that wait on one connection to a name server before more are refused.
 const ON_A_CONNECTION_MAX: usize = 4_096;
 
 /// Which name servers are asked, and how.
@@ -56,7 +55,7 @@ impl Default for DnsOptions {
     }
 }
 
-/// Why nobody can be asked.
+/// Why no name server can be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum NoServers {
     /// Name them in the settings.
@@ -70,20 +69,20 @@ pub enum NoServers {
 /// Why a question has no answer. That nothing is there *is* an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unanswered {
-    /// Nobody said anything in time.
+    /// No answer came in time.
     Silence,
     /// A server said that it cannot say: `SERVFAIL`, `REFUSED`, or what it sent was no answer.
     Failure(String),
-    /// CNAME records lead in a circle at this name, or through more names than anybody follows.
+    /// CNAME records lead in a circle at this name, or through more names than resolvers follow.
     Circle(String),
-    /// What was asked for is no name that DNS can hold.
+    /// The requested name cannot exist in DNS.
     NoName,
 }
 
 /// May an answer be one that others have asked for?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// Ask, whatever is remembered: somebody has just changed it and waits.
+    /// Ask, whatever is remembered: the user has just changed the record and waits.
     Fresh,
     /// An answer of the last minutes will do.
     Shared,
@@ -104,7 +103,7 @@ impl std::fmt::Debug for Dns {
 }
 
 impl Dns {
-    /// Ready to ask; asks nobody yet.
+    /// Ready to ask; sends nothing yet.
     ///
     /// # Errors
     /// [`NoServers`] if there are none.
@@ -127,7 +126,7 @@ impl Dns {
         })
     }
 
-    /// The TXT records of a name, each with its strings put together. What is no UTF-8 in them is replaced.
+    /// The TXT records of a name, each with its strings put together. Invalid UTF-8 in them is replaced.
     ///
     /// # Errors
     /// [`Unanswered`]; that there are none is an empty list.
@@ -156,7 +155,7 @@ impl Dns {
     /// What a name is an alias of: the next name in the chain, lower-case, without trailing dot.
     ///
     /// # Errors
-    /// [`Unanswered`]; that it is none is `None`.
+    /// [`Unanswered`]. `None` if the name is not an alias.
     pub async fn alias(&self, name: &str, freshness: Freshness) -> Result<Option<String>, Unanswered> {
         let records = self.records(name, RecordType::CNAME, freshness).await?;
         Ok(records.into_iter().find_map(|data| match data {
@@ -255,7 +254,7 @@ impl Dns {
     }
 }
 
-/// What a resolver is made of that speaks to these servers and to nobody else: UDP, and TCP where an answer is too long
+/// The configuration of a resolver that speaks to these servers only: UDP, and TCP where an answer is too long
 /// for that.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ pub enum Condition {
     Reading,
     /// Another node does it.
     Elsewhere,
-    /// It is not, and somebody should know.
+    /// It is not, and the operator should know.
     Failing(Trouble),
 }
 
@@ -147,8 +147,8 @@ impl Health {
         is_news
     }
 
-    /// From now on `is_short` tells whether mail is refused because too little disk is free. Where no mail is received nobody
-    /// tells it.
+    /// From now on `is_short` tells whether mail is refused because too little disk is free. Without a mail listener it is
+    /// never set.
     pub fn watch_disk(&self, is_short: impl Fn() -> bool + Send + Sync + 'static) {
         // A second one would look at the same disk.
         let _ = self.disk.set(Box::new(is_short));

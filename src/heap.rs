@@ -79,7 +79,7 @@ fn trim() {}
 mod tests {
     use super::*;
 
-    /// Without trimming the same pages stay: a block that is in use lies above them.
+    /// Without trimming the same pages stay: a block in use is above them.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn what_was_freed_below_a_block_in_use_goes_back() {

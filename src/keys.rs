@@ -24,7 +24,7 @@ impl ApiSecret {
     pub fn generate(mode: Mode, random: &[u8; Self::RANDOM_BYTES]) -> Self {
         let mut text = String::with_capacity(8 + Self::CHARACTERS);
         text.push_str(mode_prefix(mode));
-        // 248 is the largest multiple of 62 in a byte: what lies above would favour the first letters.
+        // 248 is the largest multiple of 62 in a byte: larger bytes would favour the first letters.
         let fair = random.iter().filter(|&&byte| byte < 248).map(|byte| byte % 62);
         // Should more than half of the bytes be rejected (2^-150), the rest is drawn from a hash of them.
         let digest = Sha256::digest(random);
@@ -42,7 +42,7 @@ impl ApiSecret {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// What the database holds in place of the key. A plain SHA-256 is enough: nobody guesses 256 random bits.
+    /// What the database holds in place of the key. A plain SHA-256 is enough: 256 random bits cannot be guessed.
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_bytes()).into()
     }

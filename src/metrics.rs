@@ -127,7 +127,7 @@ struct SourceReasonLabels {
 }
 
 impl Metrics {
-    /// All figures at nought.
+    /// All counters at zero.
     #[expect(clippy::too_many_lines, reason = "a table: a line a figure")]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("tallymark");
@@ -271,7 +271,7 @@ impl Metrics {
         Self(Arc::new(Figures { registry, ..figures }))
     }
 
-    /// One answered request. `route` is the pattern, never the path: paths are without number.
+    /// One answered request. `route` is the pattern, never the path: the set of paths is unbounded.
     pub fn count_request(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
         let labels = HttpLabels { route, method, status };
         self.0.http_requests.get_or_create(&labels).inc();
@@ -293,7 +293,7 @@ impl Metrics {
         self.0.set_aside.get_or_create(&labels).inc();
     }
 
-    /// Whether mail is refused for want of disk.
+    /// Whether mail is refused for lack of disk.
     pub fn set_smtp_disk_short(&self, is_short: bool) {
         self.0.smtp_disk_short.set(i64::from(is_short));
     }
@@ -344,7 +344,7 @@ impl Metrics {
         seconds.observe(took.as_secs_f64());
     }
 
-    /// A message that was not set aside for want of quota.
+    /// A message that was not set aside for lack of quota.
     pub fn count_set_aside_refused(&self) {
         self.0.set_aside_refused.inc();
     }

@@ -2,7 +2,7 @@
 //!
 //! Who adds a domain claims what waits for it ([`Intake::claim`]). Something may be left all the same: where a source adds
 //! the domains that it reads about, and where a claim was cut off. A domain's row says until then that something may wait
-//! for it. Feeding a message in again counts nothing twice, so whoever comes by may do it.
+//! for it. Feeding a message in again counts nothing twice, so any node may do it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -47,8 +47,8 @@ pub async fn claim_earlier_ones(store: &Store, intake: &Intake, account: Account
     Ok(fed)
 }
 
-/// Those of the domains that lie below one of the names: records of what waits may be about them. Each is looked at once, not
-/// whenever somebody comes by: such reports go on waiting for the name that they are about.
+/// The domains below one of the names: records of what waits may be about them. Each is looked at once, not on every
+/// run: such reports go on waiting for the name that they are about.
 fn below_unclaimed(unclaimed: &[String], due: &[(DomainId, String)]) -> Vec<DomainId> {
     let unclaimed: HashSet<&str> = unclaimed.iter().map(String::as_str).collect();
     let below = due

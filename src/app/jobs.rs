@@ -1,6 +1,6 @@
 //! Background jobs: each on one node at a time, and on another within a minute when that node dies.
 //!
-//! A job's lease is a row in the database ([`Store::take_lease`]); every node asks for it again and again, and the one
+//! A job's lease is a row in the database ([`Store::take_lease`]); every node asks for it repeatedly, and the one
 //! that has it runs the job and renews. A node that stops gives its leases back. What a job does must bear being done
 //! twice: a node that stood still learns only when it goes on that its lease has gone.
 

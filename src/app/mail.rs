@@ -15,7 +15,7 @@ use crate::store::Mode;
 /// File descriptors for everything but connections.
 const OTHER_FILES: u64 = 1_024;
 
-/// Listeners that answer nobody yet.
+/// Listeners that do not answer yet.
 #[derive(Debug)]
 pub struct Mail(Listener);
 

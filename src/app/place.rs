@@ -251,7 +251,7 @@ mod tests {
             0,
             "nothing is left"
         );
-        // What a killed process leaves is no lock.
+        // What a killed process leaves is not a lock.
         fs::write(folder.path().join("data/t.sqlite.serving"), "1\n").unwrap();
         assert!(ServerLock::take(&location).unwrap().is_some());
         let server = Location::parse("postgres://localhost/t").unwrap();

@@ -92,7 +92,7 @@ impl Purging {
             return Ok(Purge::Skipped { believed });
         }
         *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        // A clock that is behind drops nothing that is young, but it is no measure for the next run.
+        // A clock that is behind drops nothing that is young, but the next run is not measured by it.
         let newest = self.store.newest_arrival().await?;
         if now >= believed && newest.is_none_or(|newest| newest <= now.saturating_add(AHEAD_MAX)) {
             self.store.set_purge_believed(now).await?;

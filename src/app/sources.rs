@@ -188,7 +188,7 @@ fn oauth(imap: &Imap) -> OauthSettings {
     }
 }
 
-/// An empty path is none.
+/// `None` for an empty path.
 fn given(path: &Path) -> Option<PathBuf> {
     (!path.as_os_str().is_empty()).then(|| path.to_owned())
 }

@@ -32,7 +32,7 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
     }
 }
 
-/// Whether an account can have this name: one that is safe to paste, and is no option.
+/// Whether an account can have this name: one that is safe to paste, and is not an option.
 pub(super) fn is_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
     (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['-', '.', '@'])

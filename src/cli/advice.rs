@@ -25,7 +25,7 @@ fn called(config: Option<&Path>, data: Option<&Path>) -> String {
     called
 }
 
-/// A path as an argument: one that begins with `-` is written so that it is no option.
+/// A path as an argument: one that begins with `-` is written so that it is not taken for an option.
 fn path_argument(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     let text = if text.starts_with('-') {

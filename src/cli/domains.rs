@@ -68,7 +68,7 @@ With --renew it gets another, under another selector; also one whose private key
         #[arg(long)]
         renew: bool,
     },
-    /// Encrypt all private DKIM keys anew, after another key was put first among the master keys.
+    /// Encrypt all private DKIM keys again, after another key was put first among the master keys.
     Reseal,
     /// Remove a domain. It cannot be undone. Its reports go to the closest domain above it that was added; without
     /// one they are removed, too.

@@ -74,7 +74,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     }
     let intake = &mut context.config.intake;
     if intake.slow_at_once_max == 0 {
-        // Nobody sends small mail to this process: what is large has all cores.
+        // This process receives no small mail: large mail has all cores.
         intake.slow_at_once_max = std::thread::available_parallelism().map_or(1, NonZero::get);
     }
     let app = context.open().await?;

@@ -104,7 +104,7 @@ async fn take(app: &App, args: Args, bytes: Vec<u8>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who brought a message; mail that was made on the same machine was brought by nobody.
+/// The peer that brought a message; mail from the same machine has no peer.
 #[derive(Debug, Clone, Copy)]
 struct Peer(Option<IpAddr>);
 

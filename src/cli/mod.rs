@@ -118,7 +118,7 @@ fn run_main(cli: Result<Cli, clap::Error>) -> ExitCode {
     });
     match done {
         Ok(code) => code,
-        // Whoever read our output has read enough (`| head`).
+        // The reader of our output has read enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = out.flush();

@@ -20,7 +20,7 @@ use crate::store::Totals;
 
 /// As the threads of the intake: hostile mails are deeply nested.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
-/// So many messages are parsed side by side, and then shown in their order.
+/// Messages parsed in parallel, then shown in their order.
 const AT_ONCE_MESSAGES: usize = 64;
 const AT_ONCE_BYTES: usize = 1024 * 1024;
 

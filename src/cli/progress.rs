@@ -28,7 +28,7 @@ pub struct Progress {
     weight_of_all: AtomicU64,
     /// When it was shown last.
     shown_at: Mutex<Duration>,
-    /// `None` where nobody watches.
+    /// `None` if standard error is not a terminal.
     bar: Option<ProgressBar>,
 }
 
@@ -94,7 +94,7 @@ impl Progress {
 
     fn show(&self) {
         let now = self.clock.monotonic();
-        // Whoever finds the lock taken need not write: somebody does.
+        // A caller that finds the lock taken skips the write: another caller is writing.
         let Ok(mut shown_at) = self.shown_at.try_lock() else {
             return;
         };
@@ -136,7 +136,7 @@ impl Progress {
 }
 
 fn write_line(line: &str) {
-    // Progress that nobody can read is no reason to stop.
+    // Progress that cannot be shown is no reason to stop.
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -20,7 +20,7 @@ use crate::store::{Cut, Page, SetAside, SetAsideId, SetAsideKind};
 
 const PAGE_ROWS: u32 = 500;
 
-/// See and replay the messages that could not be read, or belong to nobody.
+/// List, show and replay messages that could not be read or have no owner.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List them, newest first.
@@ -35,7 +35,7 @@ Examples:
         /// Only those of this account.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
-        /// At most so many.
+        /// Maximum number of entries.
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
@@ -71,7 +71,7 @@ Examples:
 pub enum Kind {
     /// They should hold a report that could not be read.
     Quarantined,
-    /// Good reports about domains that nobody has added.
+    /// Good reports about domains that are not added.
     Unclaimed,
     /// Mail without any report.
     Other,
@@ -311,7 +311,7 @@ fn save_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(path)?;
-    // What is no file, as in --save /dev/stdout, is as it is.
+    // Anything that is not a file, as in --save /dev/stdout, keeps its mode.
     if file.metadata()?.is_file() {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }

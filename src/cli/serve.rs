@@ -93,7 +93,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
         writeln!(out, "Listening on {protocol}://{address}")?;
         tracing::info!(protocol, %address, "receiving mail");
     }
-    // Whoever reads our output waits for these lines.
+    // The reader of our output waits for these lines.
     out.flush()?;
     tracing::info!(%address, "serving");
     app.serve(signals, listener, mail).await?;

@@ -69,7 +69,7 @@ impl Place {
             .any(|part| files.is_in(&other.resolved.join(part)))
     }
 
-    /// Whether what one source reads another one reads or moves, too: says how both lie to each other. Maildirs have
+    /// Whether what one source reads another one reads or moves, too: says how both are related. Maildirs have
     /// Maildirs in them, which are mailboxes of their own.
     pub fn overlaps(&self, other: &Self) -> Option<&'static str> {
         let inside = "is inside";

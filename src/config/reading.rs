@@ -126,7 +126,7 @@ fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Result<Confi
 
 /// serde's own message for an unknown key knows neither the file nor the key that was meant.
 fn find_unknown_key(path: &Path, text: &str) -> Result<(), ConfigError> {
-    // Text that is no TOML is the next step's to complain about.
+    // The next step complains about text that is not TOML.
     let Ok(table) = DeTable::parse(text) else {
         return Ok(());
     };

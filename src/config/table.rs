@@ -335,7 +335,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// What a node does if nobody says.
+    /// The default roles of a node.
     pub const ALL: [Self; 4] = [Self::Smtp, Self::Imap, Self::Api, Self::Jobs];
 
     /// As it is written in settings.
@@ -432,7 +432,7 @@ pub enum UnvouchedReports {
 pub enum MetricsReaders {
     /// Who connects from this machine.
     Loopback,
-    /// Whoever can connect.
+    /// Anyone who can connect.
     Everybody,
     /// No one.
     Nobody,
@@ -443,7 +443,7 @@ pub enum MetricsReaders {
 #[serde(try_from = "String", into = "String")]
 pub struct OptionalHost(Option<DomainName>);
 
-/// What the examples of version 0.1 called the installation. Nobody receives mail there.
+/// What the examples of version 0.1 called the installation. No mail is received there.
 const PLACEHOLDER: &str = "tallymark.example";
 
 impl OptionalHost {

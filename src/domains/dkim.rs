@@ -69,7 +69,7 @@ impl RsaKey {
         Self::from_der(&STANDARD.decode(digits).ok()?)
     }
 
-    /// From a SubjectPublicKeyInfo (RFC 5280), as everybody publishes it, or the RSAPublicKey inside (RFC 8017), as RFC 6376
+    /// From a SubjectPublicKeyInfo (RFC 5280), as all senders publish it, or the RSAPublicKey inside (RFC 8017), as RFC 6376
     /// itself says.
     pub fn from_der(der: &[u8]) -> Option<Self> {
         let (sequence, _) = element(der, SEQUENCE)?;

@@ -60,7 +60,7 @@ pub struct DnsRecord {
     pub verified: bool,
     /// What DNS had in its place, as text; capped.
     pub found: Vec<String>,
-    /// One sentence saying what to change; `None` if nothing is to be changed, or nobody has looked yet.
+    /// One sentence saying what to change; `None` if nothing is to be changed, or the record was not checked yet.
     pub problem: Option<String>,
     /// What the last look came to.
     pub state: RecordState,
@@ -70,7 +70,7 @@ pub struct DnsRecord {
 }
 
 impl ServiceNames {
-    /// One node for all regions: everything lies below `service`, and reports go to `rua_host`.
+    /// One node for all regions: everything is below `service`, and reports go to `rua_host`.
     pub fn of_one_node(service: &DomainName, rua_host: &DomainName) -> Self {
         Self::new(Some(service), Some(rua_host))
     }
@@ -246,7 +246,7 @@ pub fn advice(domain: &Domain, names: &ServiceNames) -> Vec<String> {
     advice
 }
 
-/// The same as nobody has looked for it yet.
+/// The same, not checked yet.
 pub(super) fn wanted(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<DnsRecord> {
     let name = &domain.name;
     let region = names.region(domain.region);

@@ -30,12 +30,12 @@ pub struct Round {
 }
 
 impl Domains {
-    /// Looks at every domain whose check is due, and ends when that is done. Accounts take turns: who has a hundred
-    /// thousand domains keeps nobody waiting who has one. It may be dropped at any time, or the process killed: what was
+    /// Looks at every domain whose check is due, and ends when that is done. Accounts take turns: an account with a hundred
+    /// thousand domains does not delay one with a single domain. It may be dropped at any time, or the process killed: what was
     /// not kept yet is still due.
     ///
     /// # Errors
-    /// [`DomainsError`]: the database is not to be had, or there are no name servers; what was kept before stays.
+    /// [`DomainsError`]: the database is unavailable, or there are no name servers; what was kept before stays.
     pub async fn check_due(&self) -> Result<Round, DomainsError> {
         let now = self.clock().now();
         let recalled = self
@@ -109,7 +109,7 @@ impl Domains {
 /// Whose turn it is, and when.
 struct Turns {
     waiting: VecDeque<Turn>,
-    /// Nobody waits for a round, but people wait for what else the process does.
+    /// No one waits for a round, but people wait for other work of the process.
     pace: Interval,
 }
 

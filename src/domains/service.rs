@@ -108,7 +108,7 @@ struct Shared {
 const MAKING_MAX: usize = 2;
 
 impl Domains {
-    /// Ready; asks nobody yet.
+    /// Ready; sends nothing yet.
     pub fn new(store: Store, clock: Clock, metrics: Metrics, options: DomainsOptions) -> Self {
         Self(Arc::new(Shared {
             store,
@@ -135,7 +135,7 @@ impl Domains {
         self.0.options.dns.is_some()
     }
 
-    /// What the domain must publish. A domain without a DKIM key gets one: it is made when somebody first asks.
+    /// What the domain must publish. A domain without a DKIM key gets one: it is made at the first request.
     ///
     /// # Errors
     /// [`DomainsError::Store`], [`DomainsError::NoKey`].
@@ -157,7 +157,7 @@ impl Domains {
             .iter_mut()
             .filter(|record| record.purpose == Purpose::Dkim && is_lost)
         {
-            // A key that nobody can sign with is not to be published.
+            // A key that cannot sign must not be published.
             record.suggestion = None;
             record.problem = Some(format!(
                 "The private key of this record is lost, because the master key that it was encrypted with is not here. Bring \

@@ -8,9 +8,9 @@ const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
 /// A domain that is not verified by then has failed; it is still looked at.
 pub const PENDING_MAX: Millis = 72 * HOUR;
-/// A verified domain fails when it was found wanting so often in a row,
+/// Consecutive misses after which a verified domain fails.
 pub const MISSES_MAX: i64 = 3;
-/// so long apart. A few minutes less count as well: a check begins when there is room for it.
+/// Minimum time between two counted misses. A few minutes less count as well, because checks do not start exactly on time.
 pub const MISS_APART: Millis = HOUR;
 const MISS_SLACK: Millis = 5 * MINUTE;
 
@@ -250,7 +250,7 @@ mod tests {
             (0, There, There, Verified),
             (100, There, Missing, Verified),
             (160, There, Missing, Verified),
-            // Nobody knows: neither one more nor none.
+            // Unknown: neither one more nor none.
             (220, There, Silent, Verified),
             (280, There, There, Verified),
             (340, There, Missing, Verified),

@@ -55,7 +55,7 @@ impl Reading {
 
 fn read(paths: &[PathBuf], message_bytes_max: u64, events: &mpsc::Sender<Event>, runtime: &Handle) {
     let room = Arc::new(Semaphore::new(READ_AHEAD_BYTES_MAX / KIBIBYTE));
-    // A send fails once nobody listens any more.
+    // A send fails once the receiver is gone.
     let read_file = |path: PathBuf| -> Option<()> {
         events.blocking_send(Event::File).ok()?;
         let messages = match Messages::open(&path, message_bytes_max) {
@@ -86,7 +86,7 @@ fn read(paths: &[PathBuf], message_bytes_max: u64, events: &mpsc::Sender<Event>,
     }
 }
 
-/// Adds up the lengths of all files, as long as somebody still imports them.
+/// Adds up the lengths of all files while the import runs.
 fn weigh(paths: &[PathBuf], alive: &mpsc::WeakSender<Event>, progress: &Progress) {
     let mut all = 0;
     for path in Walk::new(paths).flatten() {

@@ -12,7 +12,7 @@ use crate::ingest::{Fate, Outcome};
 use crate::origin::files::Unreadable;
 use crate::store::{SetAsideKind, StoredReport};
 
-/// So many unreadable files are named in the summary.
+/// Maximum number of unreadable files named in the summary.
 const NAMED_MAX: usize = 20;
 
 /// The sums of an import.
@@ -20,7 +20,7 @@ const NAMED_MAX: usize = 20;
 pub struct Tally {
     pub files: u64,
     pub took: Duration,
-    /// Domains that nobody has added and that reports are about, now.
+    /// Domains that are not added and that reports are about, now.
     pub unclaimed_domains: Vec<String>,
     /// Windows that ended before this instant, unix seconds, are older than `records_days`; `None`: records are kept for
     /// ever.

@@ -92,8 +92,7 @@ pub async fn load(app: &App) -> anyhow::Result<Demo> {
     Ok(demo)
 }
 
-/// The folder of a demo that was told none: beside that of the settings, so that invented reports never lie among real
-/// ones.
+/// Default folder of a demo: next to that of the settings, so that invented reports are never stored among real ones.
 pub fn folder_beside(data: &Path) -> PathBuf {
     match data.file_name() {
         Some(name) => {
@@ -201,7 +200,7 @@ fn days_to_move(texts: &[(&str, String)], today: Day) -> i32 {
     today.plus(-1).0 - last.0
 }
 
-/// The report with its window so many days later.
+/// The report with its window `days` later.
 fn moved(xml: &str, days: i32) -> String {
     let mut moved = xml.to_owned();
     for element in ["begin", "end"] {

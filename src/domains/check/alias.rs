@@ -27,7 +27,7 @@ pub(super) async fn look(look: &Look<'_>, record: &DnsRecord) -> Result<Seen, Un
         chain.push(next);
     }
     if let Some(end) = chain.last() {
-        // It serves somebody today: whether that may end is the owner's to say.
+        // It is in use today: the owner decides whether that may end.
         let problem = format!(
             "{name} points to {end}; let it point to {target}, if nothing else needs it, or choose another name."
         );

@@ -1,4 +1,4 @@
-//! BIMI records: the logo, and the policy without which nobody shows it.
+//! BIMI records: the logo, and the policy without which receivers do not show it.
 
 use super::dmarc::Discovered;
 use super::merge::{self, Merged};
@@ -38,7 +38,7 @@ pub(super) async fn look(look: &Look<'_>, domain: &DomainName, record: &DnsRecor
         let remove = found.clone();
         return Ok(Seen::bad(found, problem).replacing(Some(merged), record, remove));
     }
-    // Receivers show no logo for a domain that anybody can imitate. That it cannot be read now is no problem of this one.
+    // Receivers show no logo for a domain that anyone can imitate. An unreadable DMARC record is not a problem of this record.
     let discovered = look.discovered(domain).await;
     let is_open = |discovered: Discovered| !discovered.policy().is_some_and(Policy::is_enforcing);
     let problem = discovered.is_ok_and(is_open).then(|| {

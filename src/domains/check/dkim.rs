@@ -63,7 +63,7 @@ fn problem(name: &str, text: &str, public_key: &[u8]) -> Option<String> {
                 "The TXT record at {name} is not a DKIM key; replace it with the value shown."
             ));
         };
-        // RFC 6376, 3.2: a list with a tag twice is no list.
+        // RFC 6376, 3.2: a list with a tag twice is not a list.
         if seen.contains(&tag) {
             let tag = quoted(&tag);
             return Some(format!(

@@ -147,7 +147,7 @@ async fn inherited(
         });
     }
     if let Some(fault) = &policy.fault {
-        // It counts for nothing today, so there is nothing that a new record must carry on; unless nobody knows.
+        // It counts for nothing today, so there is nothing that a new record must carry on; unless it is unknown.
         let merged = (!policy.is_ambiguous).then(|| Merged::new(&record.value));
         let problem =
             format!("The DMARC record at _dmarc.{at} is not valid: {fault}; correct it, or add one at {name}.");
@@ -199,7 +199,7 @@ fn several(record: &DnsRecord, address: &str, own: &[String], policies: &[&Strin
     }
 }
 
-/// What is meant to be a record, and is none to receivers.
+/// A text that is meant to be a record, and that receivers do not accept as one.
 fn near_miss(record: &DnsRecord, address: &str, own: &[String], nearly: &str) -> Seen {
     let name = &record.name;
     let (mut clean, wrong) = merge::cleaned(nearly, "v=DMARC1");
@@ -239,7 +239,7 @@ pub(super) async fn look_for_authorization(
     let at = above.as_ref().map_or(domain.as_str(), |(at, ..)| at);
     let name = authorization_name(at, rua_host);
     let elsewhere = (at != domain.as_str()).then(|| name.clone());
-    // Of one organization: nobody asks.
+    // Of one organization: receivers do not ask.
     let is_own = rua_host == at || rua_host.strip_suffix(at).is_some_and(|rest| rest.ends_with('.'));
     if is_own {
         return Ok(Seen::good(Vec::new()).at(elsewhere));

@@ -78,7 +78,7 @@ pub(super) fn cleaned(text: &str, head: &str) -> (String, &'static str) {
     (clean, wrong)
 }
 
-/// A DMARC record that also lists `address`. `None` if it has a tag twice: nobody can tell which counts.
+/// A DMARC record that also lists `address`. `None` if it has a tag twice: which one counts is undefined.
 pub(super) fn dmarc_with(text: &str, address: &str) -> Option<Merged> {
     let mut names: Vec<String> = tags(text).filter_map(|tag| tag.ok().map(|(name, _)| name)).collect();
     let count = names.len();

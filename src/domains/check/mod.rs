@@ -1,6 +1,6 @@
-//! Looks a domain's records up and says of each: is it as it should be, what is there, what is to change.
+//! Looks up a domain's records, and reports for each whether it is right, what is there and what to change.
 //!
-//! Whoever owns a domain decides what its zone says, and may mean ill: every look has a limit of questions and of time, and
+//! The owner of a domain decides what its zone says, and may be hostile: every look has a limit of questions and of time, and
 //! no name or address that a record holds is ever spoken to, only asked about.
 
 mod alias;
@@ -29,7 +29,7 @@ use crate::store::{Domain, DomainDns, Purpose, RecordCheck, RecordFinding, Recor
 
 /// Questions for one domain.
 const QUESTIONS_MAX: u32 = 100;
-/// Of what is kept of what DNS has: so many records, so many characters each.
+/// Limits on the DNS records that are kept: their number, and the characters of each.
 const FOUND_MAX: usize = 10;
 const FOUND_CHARS_MAX: usize = 1_024;
 
@@ -258,7 +258,7 @@ fn unanswered(record: &DnsRecord, why: &Unanswered) -> String {
     }
 }
 
-/// The DKIM record that nobody can have published: there is no key yet.
+/// The DKIM record of a domain without a key: it cannot be published yet.
 fn without_key(names: &ServiceNames) -> RecordFinding {
     RecordFinding {
         check: RecordCheck {

@@ -27,7 +27,7 @@ pub(super) async fn look(look: &Look<'_>, record: &DnsRecord) -> Result<Seen, Un
             let seen = Seen::missing(format!("Add {wanted}."));
             Ok(seen.offering(Some(Merged::new(target)), record))
         }
-        // RFC 7505: "no mail is ever taken here". Nobody but the owner can tell whether that is still meant.
+        // RFC 7505: "no mail is ever taken here". Only the owner can tell whether that is still meant.
         [(_, root)] if root.is_empty() => Ok(Seen::bad(
             found,
             format!("{name} says that it takes no mail; if it is to take mail here, replace that record by {wanted}."),

@@ -85,7 +85,7 @@ pub(super) fn parse(text: &str) -> Policy {
             }
         };
         if seen.contains(&tag) {
-            // RFC 6376, 3.2: a list with a tag twice is no list.
+            // RFC 6376, 3.2: a list with a tag twice is not a list.
             let fault = format!("it has the tag {} twice", super::quoted(&tag));
             policy.fault.get_or_insert(fault);
             policy.is_ambiguous = true;
@@ -168,7 +168,7 @@ pub(super) fn mailbox(uri: &str) -> Option<String> {
     (is_size && address.contains('@')).then(|| unescaped(address).to_ascii_lowercase())
 }
 
-/// RFC 3986, 2.1. What is no escape stays.
+/// RFC 3986, 2.1. Invalid escapes stay as they are.
 fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -39,7 +39,7 @@ pub(super) fn is_nearly_spf(text: &str) -> bool {
 }
 
 /// The terms that are evaluated, in order: mechanisms up to `all`; without `all`, what it redirects to. `Err` has the
-/// first term that is none.
+/// first invalid term.
 pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
     let (mut terms, mut is_ended) = (Vec::new(), false);
     let (mut redirect, mut explanations) = (None, 0);
@@ -109,7 +109,7 @@ fn is_modifier(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-/// A name with macros depends on the mail: nobody can ask for it here.
+/// A name with macros depends on the mail: it cannot be looked up here.
 fn target(name: &str, what: fn(String) -> What) -> What {
     if name.contains('%') {
         return What::Unasked;
