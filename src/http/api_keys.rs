@@ -17,7 +17,7 @@ use crate::clock::format_instant;
 use crate::keys::ApiSecret;
 use crate::store::{Account, ApiKey, Domain, KeyId, NewKey, Permission};
 
-/// A key's name is at most so long, characters.
+/// Longest name of a key, in characters.
 const NAME_CHARS_MAX: usize = 100;
 
 /// A key that a client wants to have.

@@ -86,7 +86,7 @@ const KINDS: [&str; 5] = [
 const OF_KIND_MAX: usize = 20;
 /// How far back is looked for what is new or silent.
 const ATTENTION_DAYS: i32 = 30;
-/// An address is new for so long.
+/// Days for which a source counts as new.
 const NEW_DAYS: i32 = 7;
 /// Addresses with fewer messages in all are not worth a call.
 const NEW_MESSAGES_MIN: u64 = 5;

@@ -30,7 +30,7 @@ pub enum Cost {
 /// Who may call a route. A key that is bound to one domain finds no other one, whatever the route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// Everybody, without a key.
+    /// Anyone, without a key.
     Open,
     /// Keys with `full_access` and `read_only`.
     Read,

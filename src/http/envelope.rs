@@ -77,7 +77,7 @@ fn new_request_id() -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("none"))
 }
 
-/// The method as a word of a closed set: clients can invent others without number.
+/// The method as a word of a closed set: clients can invent any number of others.
 fn method_word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -159,7 +159,7 @@ impl ApiError {
         Self::new(Code::Forbidden, message)
     }
 
-    /// 404: `what` (capitalised) does not exist, or belongs to somebody else.
+    /// 404: `what` (capitalised) does not exist, or belongs to another account.
     pub fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, format!("{what} not found"))
     }
@@ -203,7 +203,7 @@ impl ApiError {
         }
     }
 
-    /// 429: come again in so many seconds. A client that gets none, or more than 60, takes it for a spent quota.
+    /// 429: try again after `retry_after_seconds`. A client that gets none, or more than 60, takes it for a spent quota.
     pub fn rate_limit_exceeded(retry_after_seconds: u64) -> Self {
         Self {
             retry_after_seconds: Some(retry_after_seconds.clamp(1, 60)),
@@ -219,7 +219,7 @@ impl ApiError {
         }
     }
 
-    /// 500. What happened has been logged by whoever calls this.
+    /// 500. The caller has logged what happened.
     pub fn internal() -> Self {
         let message = "Something went wrong on our side; the request id names it in our log";
         Self::new(Code::InternalError, message)
@@ -293,7 +293,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The store's errors are logged here, once, and told to nobody.
+/// The store's errors are logged here, once, and never sent to a client.
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::from(&error)

@@ -17,7 +17,7 @@ use super::json;
 /// The pattern of text without control characters.
 pub(super) const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 
-/// The parameters of a query string. Those nobody asks for are ignored; one that is asked for and repeated is a mistake.
+/// The parameters of a query string. Unknown ones are ignored; one that is asked for and repeated is a mistake.
 #[derive(Debug)]
 pub(super) struct Parameters {
     pairs: Vec<(String, String)>,
@@ -28,7 +28,7 @@ pub(super) struct Parameters {
     of_page: bool,
 }
 
-/// The members of a JSON object. Those nobody asks for are errors.
+/// The members of a JSON object. Unknown ones are errors.
 #[derive(Debug)]
 pub(super) struct Members {
     members: Map<String, Value>,
@@ -66,7 +66,7 @@ impl Parameters {
         pair.map(|(_, text)| text.as_str())
     }
 
-    /// The parameter's text of one to so many characters, without control characters (which PostgreSQL's text cannot
+    /// The parameter's text of 1 to `chars_max` characters, without control characters (which PostgreSQL's text cannot
     /// hold, in the case of NUL).
     pub(super) fn plain_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
         let text = self.text(name)?.to_owned();
@@ -160,7 +160,7 @@ impl Members {
         }
     }
 
-    /// The member as text of one to so many characters, without control characters; absent and null are the same.
+    /// The member as text of 1 to `chars_max` characters, without control characters; absent and null are the same.
     pub(super) fn plain_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
         let text = self.text(name)?;
         if text.trim().is_empty() || text.chars().count() > chars_max || text.chars().any(char::is_control) {
@@ -287,7 +287,7 @@ impl Members {
         self.errors.push(FieldError::new(name, error));
     }
 
-    /// The mistakes, if there were any; members that nobody asked for are mistakes.
+    /// The mistakes, if there were any; unknown members are mistakes.
     pub(super) fn finish(mut self) -> Result<(), ApiError> {
         for name in self.members.keys().take(UNKNOWN_NAMED_MAX) {
             let cut = name.floor_char_boundary(NAME_BYTES_MAX);

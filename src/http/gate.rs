@@ -33,8 +33,8 @@ pub(super) struct Client {
     pub domain: Option<DomainId>,
 }
 
-/// A key that somebody signed in with at the page: in the extensions of the requests that the page makes for him within
-/// this process, in place of the secret. No request that came over a connection can have it.
+/// The key of a user who signed in at the page: in the extensions of the requests that the page makes for them within
+/// this process, instead of the secret. No request that came over a connection can have it.
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub ApiKey);
 
@@ -134,7 +134,7 @@ impl Question<'_> {
         let task = patience.scope(answer).instrument(Span::current());
         let mut asked = Asked {
             patience,
-            // The place is free when the question has ended, not when nobody waits for it any more.
+            // The place is free when the question has ended, not when its client stops waiting.
             task: tokio::spawn(async move { (task.await, place).0 }),
         };
         let response = match timeout(state.config.answer_time_max, &mut asked.task).await {
@@ -172,7 +172,7 @@ impl Drop for Asked {
     }
 }
 
-/// A client whose answers lie unread is told to come again after this.
+/// A client that does not read its answers is told to try again after this time.
 const UNREAD_RETRY_SECONDS: u64 = 2;
 
 /// The handler's answer, if it comes in time. The memory counts the body's bytes until they are stored.
@@ -238,7 +238,7 @@ async fn find_key(state: &AppState, parts: &Parts) -> Result<Option<(ApiKey, Opt
     Ok(key.map(|key| (key, Some(secret))))
 }
 
-/// RFC 6750, 2.1. The scheme's case does not matter (RFC 9110, 11.1); two such headers are none.
+/// RFC 6750, 2.1. The scheme's case does not matter (RFC 9110, 11.1); two such headers count as none.
 fn bearer(headers: &HeaderMap) -> Option<ApiSecret> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -295,7 +295,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Client {
-    /// Whoever sent this request. Only a route without a gate has none: that is our mistake, and refused.
+    /// The principal of this request. Only a route without a gate has none: that is our mistake, and refused.
     pub(super) fn of(parts: &Parts) -> Result<Self, ApiError> {
         parts.extensions.get().copied().ok_or_else(ApiError::unauthorized)
     }

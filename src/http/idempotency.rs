@@ -28,7 +28,7 @@ pub(super) const KEY_BYTES_MAX: usize = 255;
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// How long an answer is kept.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
-/// Whoever began a request and has not answered so long after it had to be is gone. More than nodes' clocks differ.
+/// Time after the answer deadline before another node may take over a request. Larger than the clock skew between nodes.
 const GRACE: Duration = Duration::from_secs(60);
 /// From this length on a body is hashed aside: it takes longer than other requests should wait.
 const HASHED_ASIDE_BYTES: usize = 256 * 1024;
@@ -212,7 +212,7 @@ fn is_kept(status: StatusCode) -> bool {
     !status.is_server_error() && !passing.contains(&status)
 }
 
-/// The key that the client gave its request: visible ASCII. Several are none that could be told apart.
+/// The key that the client gave its request: visible ASCII. Several keys are refused: they cannot be told apart.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&[u8]>, ApiError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = values.next().map(HeaderValue::as_bytes) else {

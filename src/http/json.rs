@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// So many repeated members are named, and of each path so many bytes.
+/// Maximum number of repeated members that are named, and of bytes of each path.
 const NAMED_MAX: usize = 20;
 const PATH_BYTES_MAX: usize = 100;
 
@@ -43,7 +43,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// Reads a value and notes what is repeated in it. How deep values lie in one another is bounded by `serde_json`.
+/// Reads a value and notes what is repeated in it. `serde_json` bounds the depth of nesting.
 struct Once<'p, 'r> {
     path: &'p Path<'p>,
     repeated: &'r mut Vec<String>,

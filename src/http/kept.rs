@@ -24,7 +24,7 @@ impl KeptAnswers {
         }
     }
 
-    /// An answer of so many bytes was kept. Where the account has too many now, the oldest are forgotten.
+    /// Counts a kept answer of `bytes`. If the account has too many now, the oldest are forgotten.
     pub(super) async fn note(&self, store: &Store, account: AccountId, bytes: usize) {
         if !self.is_due(account, bytes as u64 + KEPT_REQUEST_BYTES) {
             return;

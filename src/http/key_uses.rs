@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::store::{ApiKey, CLOCKS_DIFFER_MAX, KeyId, Millis, Store};
 
-/// A use is written if the last one that was is so long ago, milliseconds: a busy key costs one write in five minutes.
+/// Minimum interval between two writes of a key's last use, in ms: a busy key costs one write in five minutes.
 const WRITTEN_EVERY: Millis = 300_000;
 
 /// Keys whose last use is being written; at most as many as requests are being answered. Cheap to clone.

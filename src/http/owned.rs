@@ -16,7 +16,7 @@ pub(super) struct OwnedDomain(pub Domain);
 #[derive(Debug)]
 pub(super) struct OwnedReport(pub Domain, pub ReportNo);
 
-/// The number in `{message_id}` of mail to the domain of `{id}` that is no report.
+/// The number in `{message_id}` of other mail to the domain of `{id}`.
 #[derive(Debug)]
 pub(super) struct OwnedMessage(pub SetAsideId);
 
@@ -38,7 +38,7 @@ impl FromRequestParts<AppState> for OwnedDomain {
     }
 }
 
-/// The client's own domain of this id; what is somebody else's does not exist.
+/// The client's own domain of this id; a foreign id does not exist.
 pub(super) async fn find_domain(state: &AppState, client: Client, public_id: &str) -> Result<Domain, ApiError> {
     let missing = || ApiError::not_found("Domain");
     if !is_public_id(public_id) {

@@ -132,7 +132,7 @@ mod tests {
         (Paced::new(ours, Arc::clone(&seated.seat), STALL), theirs)
     }
 
-    /// Reads so many bytes at a time, up to `all`, with a pause before each; gives what it got.
+    /// Reads `at_once` bytes at a time, up to `all`, with a pause before each; gives what it got.
     async fn read_slowly(mut stream: DuplexStream, at_once: usize, all: usize) -> usize {
         let mut read = 0;
         let mut bytes = vec![0; at_once];

@@ -55,7 +55,7 @@ pub(super) struct Wanted<P> {
 }
 
 impl<P: Copy> Wanted<P> {
-    /// One row more than is wanted tells whether the list goes on. Where the page lies too deep, none is read.
+    /// One row more than is wanted tells whether the list goes on. If the page is too deep, none is read.
     pub(super) fn cut(&self) -> Cut<P> {
         match self.after {
             Some(place) => Cut::After(place, self.page.per_page.saturating_add(1)),
@@ -105,7 +105,7 @@ pub(super) fn wanted<P>(
     Wanted {
         page: match after {
             None => page,
-            // Which page that is, nobody knows.
+            // The number of that page is unknown.
             Some(_) => Page { page: 1, ..page },
         },
         after,

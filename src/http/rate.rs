@@ -22,7 +22,7 @@ pub enum Bucket {
     /// All keys of an account share one: a key that makes keys gains nothing by it.
     Account(AccountId),
     /// A session of the page, by the beginning of its token's hash. What the page asks of the API within this process
-    /// counts here, once a page, and not against the account.
+    /// counts here, once per page, and not against the account.
     Session([u8; 16]),
     /// Requests without a valid key. IPv6 addresses count by their /64: one customer has all of it.
     Peer(IpAddr),
@@ -124,7 +124,7 @@ impl Buckets {
 }
 
 impl Bucket {
-    /// The bucket of whoever is at this address.
+    /// The bucket of the clients at this address.
     pub fn peer(address: IpAddr) -> Self {
         Self::Peer(network_of(address))
     }

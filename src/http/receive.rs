@@ -13,8 +13,8 @@ use super::gate::Client;
 use super::shares::UploadMemory;
 use super::state::AppState;
 
-/// Of a refused request's body so much is read and thrown away, and for so long: a client that is still sending would
-/// otherwise see a broken connection in place of the answer.
+/// How much of a refused request's body is drained, and for how long. A client that is still sending would otherwise
+/// see a broken connection instead of the answer.
 const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -121,7 +121,7 @@ fn check_media_type(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
 
 const FORM: &str = "multipart/form-data";
 
-/// Reads a body that nobody wants, within limits; not that of a client which waits for leave to send it.
+/// Drains an unwanted body, within limits; not that of a client which waits for permission to send it.
 pub(super) async fn drain(request: Request) {
     if request.headers().contains_key(header::EXPECT) {
         return;

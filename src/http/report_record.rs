@@ -28,7 +28,7 @@ pub(super) async fn record(
     Ok(Json(RecordBody::from(record)).into_response())
 }
 
-/// A place in a report's rows: behind so many.
+/// A place in a report's rows: the number of rows before it.
 pub(super) fn record_place(text: &str) -> Option<u64> {
     row_number(text)?.try_into().ok()
 }

@@ -336,7 +336,7 @@ pub(super) fn result_filter(parameters: &mut Parameters) -> Option<ResultFilter>
     parameters.word("result", &["pass", "fail", "mixed"], ResultFilter::from_word)
 }
 
-/// `org_name` is kept up to so many bytes, and no longer text can be one.
+/// Longest stored `org_name`, in bytes. No longer text can match one.
 const ORG_CHARS_MAX: usize = 512;
 
 /// An end of a window: unix seconds, and whatever a reporter wrote.

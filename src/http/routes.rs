@@ -435,7 +435,7 @@ pub fn router(state: AppState) -> Router {
     router_of(table(), state)
 }
 
-/// What a node answers that does not serve the API: whether it is well, for whoever runs it.
+/// The routes of a node that does not serve the API: its health, for the operator.
 pub fn service_router(state: AppState) -> Router {
     let mut table = table();
     table.retain(|entry| SERVICE.contains(&entry.route.path));

@@ -27,7 +27,7 @@ pub struct ConnectionLimits {
     pub head_time_max: Duration,
     /// How long a client may read next to nothing of an answer.
     pub stall_time_max: Duration,
-    /// Proxies: who they speak for is the last address in `X-Forwarded-For` that is none of theirs.
+    /// Proxies: who they speak for is the last address in `X-Forwarded-For` that is not a proxy.
     pub proxies: Vec<Network>,
 }
 
@@ -48,7 +48,7 @@ impl Default for ConnectionLimits {
 pub(super) const SERVICE_SEATS: usize = 64;
 /// A connection that has waited for its client for less is not closed to make room.
 const GRACE: Duration = Duration::from_secs(1);
-/// Addresses that nobody is connected from are forgotten when so many are known.
+/// Number of known addresses at which those without connections are forgotten.
 const ADDRESSES_KEPT: usize = 4_096;
 
 /// All seats. Cheap to clone.

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz`, `/metrics`: for whoever runs the service.
+//! `/healthz`, `/readyz`, `/metrics`: for the operator.
 
 use std::net::IpAddr;
 

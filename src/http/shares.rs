@@ -11,14 +11,14 @@ use super::in_flight::InFlight;
 use super::state::HttpConfig;
 use crate::store::AccountId;
 
-/// What is refused for want of a place is told to come again after this.
+/// `Retry-After` of a request that is refused for lack of a place.
 const RETRY_SECONDS: u64 = 5;
-/// Accounts that use nothing are forgotten when so many are known.
+/// Number of known accounts at which idle ones are forgotten.
 const ACCOUNTS_KEPT: usize = 1_024;
 /// Memory for uploads is taken in steps of this, KiB.
 const STEP_KIB: usize = 64;
 
-/// All shares, and what there is of each thing for everybody together.
+/// All shares, and the total of each resource.
 #[derive(Debug)]
 pub(super) struct Shares {
     limits: Limits,

@@ -17,7 +17,7 @@ use crate::store::Store;
 /// The limits and names of the API.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
-    /// A body that is no upload, bytes.
+    /// Longest body except an upload, bytes.
     pub api_body_bytes_max: usize,
     /// An uploaded report or mail, or several in one form, bytes.
     pub upload_bytes_max: usize,
@@ -29,7 +29,7 @@ pub struct HttpConfig {
     pub page_size_max: u32,
     /// The records of an answer, bytes: a list that is longer ends early, and says where it goes on.
     pub page_bytes_max: usize,
-    /// For all keys of an account together; `None` is no limit.
+    /// For all keys of an account together; `None`: no limit.
     pub rate: Option<Rate>,
     /// From the last byte of the body to the first byte of the answer.
     pub answer_time_max: Duration,
@@ -47,8 +47,8 @@ pub struct HttpConfig {
     pub queries_max: usize,
     /// Of these for the scripts of one account, and as many for those of its people who are at the page.
     pub queries_per_account_max: usize,
-    /// How long such a question, or a piece of an upload, waits for its turn; a question of somebody at the page, four times
-    /// as long.
+    /// How long such a question, or a piece of an upload, waits for its turn; a question of a user at the page, four times as
+    /// long.
     pub wait_time_max: Duration,
     /// Answers to one account that have not been read yet, bytes.
     pub answers_per_account_bytes_max: usize,
@@ -61,7 +61,7 @@ pub struct HttpConfig {
 /// Who may read `/metrics`: figures, no report text, but they tell how busy an installation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsAccess {
-    /// Who connects from this machine, and not on behalf of somebody else (a proxy says so by its headers).
+    /// Clients on this machine that do not act for another client (a proxy says so by its headers).
     Loopback,
     Everybody,
     Nobody,

@@ -1,4 +1,4 @@
-//! The API, asked in this process as whoever is signed in.
+//! The API, called in this process as the signed-in user.
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -70,7 +70,7 @@ impl Api {
         path: String,
     ) -> impl Future<Output = Result<T, Failure>> + use<T> {
         let api = self.clone();
-        // Dropped, it stops the question: nobody waits for the answer any more.
+        // Dropped, it stops the question: the answer is no longer wanted.
         let asked = AbortOnDropHandle::new(tokio::spawn(async move { api.get(&path).await }));
         async move { asked.await.unwrap_or_else(|_| Err(Failure::fault("The API failed"))) }
     }
@@ -201,7 +201,7 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
-    /// Is it about what somebody typed or chose? Then the page shows it beside its form.
+    /// Whether it is about what the user typed or chose. The page then shows it next to its form.
     pub fn is_about_input(&self) -> bool {
         self.status == StatusCode::UNPROCESSABLE_ENTITY && !self.fields.is_empty()
     }

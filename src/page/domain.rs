@@ -50,7 +50,7 @@ pub(super) async fn find(visitor: &Visitor, id: &str) -> Result<Domain, Failure>
     visitor.api.get(&below(id, "")?).await
 }
 
-/// A path of the API below a domain. An id is letters, digits and `_`: anything else is no domain.
+/// A path of the API below a domain. An id is letters, digits and `_`: anything else is not a domain.
 pub(super) fn below(id: &str, rest: &str) -> Result<String, Failure> {
     if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Err(Failure::missing());

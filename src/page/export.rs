@@ -34,7 +34,7 @@ pub(super) enum Follow {
     Whole,
     /// By pages, as many as `pagination` says.
     Pages,
-    /// By pages, while `more` says so and up to so many.
+    /// By pages, while `more` is true and up to a maximum.
     More { pages_max: u64 },
     /// By the text of `next`, given as `before`.
     Next,

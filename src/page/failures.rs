@@ -1,4 +1,4 @@
-//! What is shown in place of a page: within the frame of whoever is signed in, never as JSON or bare text.
+//! What is shown instead of a page: within the frame of the signed-in user, never as JSON or bare text.
 
 use std::sync::Arc;
 
@@ -53,8 +53,8 @@ pub(super) async fn framed(State(state): State<PageState>, request: Request, nex
     asked.frame(&state, &failure).await
 }
 
-/// What is no page is the API's to answer. A browser that asks for an address which is none, or which needs a key, gets a
-/// page that says so.
+/// The API answers addresses that are not pages. A browser that asks for an unknown address, or for one that needs a key,
+/// gets a page that says so.
 pub(super) async fn elsewhere(State(state): State<PageState>, request: Request) -> Response {
     let asked = Seen::of(&request);
     let answer = answer_of(&state.api, request).await;

@@ -11,7 +11,7 @@ use super::parts::{hostile, plain};
 use super::sessions::{Connection, Visitor};
 use crate::http::Peer;
 
-/// Nothing from elsewhere, nothing inline, in nobody's frame, forms to nobody else.
+/// Nothing from elsewhere, nothing inline, in no frame, forms to this origin only.
 const POLICY: &str =
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
@@ -32,7 +32,7 @@ pub(super) fn protected(mut response: Response) -> Response {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        // Not no-referrer: browsers would send `Origin: null` with our own forms, and no form could show whence it is.
+        // Not no-referrer: browsers would send `Origin: null` with our own forms, and our forms could not prove their origin.
         (header::REFERRER_POLICY, "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -40,7 +40,7 @@ pub(super) fn protected(mut response: Response) -> Response {
     response
 }
 
-/// The headers by which it is known who asks, and how he reached us.
+/// The headers that identify the client, and how it reached us.
 pub(super) const SESSION_HEADERS: [&str; 8] = [
     "cookie",
     "accept",
@@ -68,7 +68,7 @@ pub(super) enum Place {
     Intake,
 }
 
-/// A page of somebody who is signed in.
+/// A page of a signed-in user.
 pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup) -> Markup {
     bare(
         title,

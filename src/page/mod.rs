@@ -1,6 +1,6 @@
 //! The web page: who sends as you, to look at.
 //!
-//! It is a client of the API in this process: every page asks the API's own router, as the key that somebody signed in with
+//! It is a client of the API in this process: every page asks the API's own router, as the key of the signed-in user
 //! ([`crate::http::SignedIn`]). So what a key may see and do, limits and figures are the API's; of the database only
 //! sessions are the page's own. Pages are HTML that is complete without a script; `assets/page.js` makes them nicer.
 
@@ -51,7 +51,7 @@ struct PageState {
 /// How the page may be used.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PageOptions {
-    /// Pages of a session; `None` is no limit.
+    /// Pages of a session; `None`: no limit.
     pub rate: Option<Rate>,
     /// May people sign in over plain HTTP from private networks?
     pub insecure_sign_in: bool,
@@ -70,7 +70,7 @@ pub fn router(api: Router, store: Store, clock: Clock) -> Router {
     router_with(api, store, clock, PageOptions::default())
 }
 
-/// The page in front of the API: what is no page is the API's to answer.
+/// The page in front of the API, which answers all other addresses.
 pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions) -> Router {
     let state = PageState {
         api: api.clone(),

@@ -9,7 +9,7 @@ use super::data::Pagination;
 use super::query::Asked;
 use crate::text::{Piece, pieces};
 
-/// A text that somebody else wrote, kept from running into what is around it: escaped, isolated from the direction of the
+/// A foreign text, kept from running into what is around it: escaped, isolated from the direction of the
 /// text beside it, and with what cannot be seen, or would turn the line around, written out.
 pub(super) fn hostile(text: &str) -> Markup {
     html! { bdi { @for piece in pieces(text) {

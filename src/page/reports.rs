@@ -205,7 +205,7 @@ pub(super) async fn show(
     let (status, errors) = (paged.status(), other_errors(paged.wrong(), &[]));
     let detail = match paged {
         Told::Answer(detail) => detail,
-        // The page that is asked for is none: the report is shown all the same.
+        // The requested page does not exist: the report is shown without it.
         Told::Wrong(_) => visitor.api.get(&at(&format!("?per_page={PER_PAGE}"))?).await?,
     };
     let report = &detail.report;

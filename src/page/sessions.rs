@@ -50,7 +50,7 @@ impl Visitor {
         self.may_write() && self.key.domain.is_none()
     }
 
-    /// Refuses a form that is none of ours.
+    /// Refuses a form that is not ours.
     pub fn check(&self, form_token: &str) -> Result<(), Failure> {
         let right = same_hash(&digest(form_token.as_bytes()), &digest(self.form_token.as_bytes()));
         if right { Ok(()) } else { Err(foreign_form()) }
@@ -206,7 +206,7 @@ pub(super) async fn sign_in(
     }
     let connection = Connection::of(&state, &parts);
     let refuse = |status, why: &str| Ok((status, sign_in_page(&form.next, Some(why), connection)).into_response());
-    // Only what fails counts: behind a proxy all have one address, and nobody may keep the others from signing in.
+    // Only what fails counts: behind a proxy all have one address, and one client must not keep the others from signing in.
     let failed = |why: &str| {
         if let Some(Peer(peer)) = parts.extensions.get() {
             let allowance = state.attempts.take(Bucket::peer(peer.ip()), state.clock.monotonic());

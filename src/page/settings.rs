@@ -102,7 +102,7 @@ pub(super) async fn save(
     }
 }
 
-/// The form with what is set, or with what somebody entered that was refused.
+/// The form with what is set, or with refused input.
 fn settings(
     visitor: &Visitor,
     domain: &Domain,

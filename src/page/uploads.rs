@@ -186,7 +186,7 @@ fn first_field(read: &[u8], boundary: &str) -> Option<(String, usize)> {
     let is_token = head.starts_with(&delimiter[2..]) && head.contains("name=\"form_token\"");
     let length = find(&read[head_end..], delimiter.as_bytes())?;
     let text = std::str::from_utf8(&read[head_end..head_end + length]).ok()?;
-    // Another field in its place is a token that fits nobody.
+    // Another field in its place is an invalid token.
     let token = if is_token { text } else { "" };
     Some((token.to_owned(), head_end + length + 2))
 }
