@@ -64,7 +64,7 @@ const TOKENS_MAX: usize = 4_096;
 const LOCAL_BYTES_MAX: usize = 64;
 
 impl Addresses {
-    /// For these names; ones that are no names never match.
+    /// For these names; invalid names never match.
     pub fn new(store: Store, clock: Clock, names: &AddressNames) -> Self {
         let report_address = names.report_address.as_deref().and_then(|address| {
             let (local, host) = address.rsplit_once('@')?;
@@ -192,8 +192,8 @@ impl Known {
     }
 }
 
-/// Whose a name is that several accounts have registered: of those who have shown that it is theirs. One alone need not:
-/// whoever points its mail here means it.
+/// Whose a name is that several accounts have registered: of those who have shown that it is theirs. A single one need
+/// not: its owner points mail here on purpose.
 fn owners(rows: &[Domain]) -> Vec<&Domain> {
     match rows {
         [only] => vec![only],

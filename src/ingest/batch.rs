@@ -157,7 +157,7 @@ impl Gathered {
         self.jobs.push(job);
     }
 
-    /// Whether it is, or would be if there were so many of it.
+    /// Whether it is, or would be with this number of messages and bytes.
     fn is_full(&self, options: &IntakeOptions, times: usize) -> bool {
         self.messages * times >= options.batch_messages_max || self.bytes * times >= options.batch_bytes_max
     }
@@ -335,7 +335,7 @@ impl Writing {
 
 impl Writing {
     /// Writes a batch and tells the senders. One that the database refuses, though it is there, is tried in halves, down to
-    /// the message that it is about: that one is set aside, and nobody else is refused for it.
+    /// the message that it is about: that one is set aside, and no other is refused for it.
     async fn write_one(&self, mut messages: Vec<NewMessage>, answers: Vec<Answer>) {
         let Self {
             clock, store, metrics, ..

@@ -106,7 +106,7 @@ pub struct IntakeOptions {
     pub limits: ProcessLimits,
     /// Messages that may wait; then senders do.
     pub queue_messages_max: usize,
-    /// A batch takes what waits, up to so many messages and bytes.
+    /// Largest batch, in messages and bytes.
     pub batch_messages_max: usize,
     pub batch_bytes_max: usize,
     /// What parsed messages that wait to be written may take in memory; one message and those being parsed may exceed it.
@@ -121,7 +121,7 @@ pub struct IntakeOptions {
     pub keep_originals: bool,
     /// How much is kept of what strangers can send in any number.
     pub keep: KeepLimits,
-    /// Checks who mail with an envelope is from; `None`: nobody does.
+    /// Authenticates mail with an envelope; `None`: mail is not authenticated.
     pub authenticator: Option<Authenticator>,
     /// Makes the random names of a domain that is added on sight.
     pub fresh: fn() -> FreshDomain,
@@ -191,7 +191,7 @@ impl Intake {
         }
     }
 
-    /// Whether the disk has room for a message of so many bytes. Where it is nearly full, room is made first if possible.
+    /// Whether the disk has room for a message of `bytes`. If it is nearly full, room is made first if possible.
     pub async fn has_room(&self, bytes: u64) -> bool {
         self.store.admit(bytes).await.is_ok()
     }
@@ -216,8 +216,8 @@ impl Intake {
         self.send(raw, None, How::KeepReports(Context::Mailbox)).await
     }
 
-    /// Puts a message in quarantine that could not be had: `raw.bytes` is a note about it, which says the same about the
-    /// same message, so that it is kept once.
+    /// Quarantines a placeholder for a message that could not be fetched. The note in `raw.bytes` is deterministic, so
+    /// repeats are stored once.
     pub async fn quarantine(&self, raw: RawMessage, problem: Problem) -> Result<Outcome, IntakeError> {
         self.send(raw, None, How::SetAside(problem)).await
     }

@@ -224,13 +224,13 @@ impl Drop for Opened {
         let rows = self.rows();
         if rows.ended.is_empty() && rows.free.len() == ROWS {
             drop(rows);
-            // Still locked: nobody takes it over meanwhile.
+            // Still locked: no other process takes it over meanwhile.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Whether it is this file that lies there.
+/// Whether the path still leads to this file.
 fn is_at(file: &File, path: &Path) -> bool {
     let about = (file.metadata(), fs::metadata(path));
     matches!(about, (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))

@@ -48,8 +48,8 @@ pub struct SlowOptions {
     pub after: Duration,
     /// Messages that are in the slow lane at once, read or waiting to be written; 0 is half the cores.
     pub seats: usize,
-    /// Mail that may wait for a seat; more is refused for now. What is no mail waits in any number: its bytes are held by
-    /// where it comes from.
+    /// Mail that may wait for a seat; more is refused for now. Messages from other origins wait in any number: the origin
+    /// holds their bytes.
     pub waiting_max: usize,
 }
 

@@ -50,7 +50,7 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Whether a report that came so may count. Where mail is not checked, it says nothing about anybody.
+    /// Whether a report that came this way may count. Mail that is not authenticated says nothing about its sender.
     pub(super) fn of(self, provenance: Option<&Provenance>) -> Acceptance {
         match provenance {
             Some(mail) if mail.is_checked() && !mail.is_vouched_for() && self.unvouched == Unvouched::Hold => {
@@ -133,7 +133,7 @@ fn process_inner(
     ask: &dyn Fn() -> bool,
 ) -> Processed {
     let (began, worked) = (clock.monotonic(), clock.thread_time());
-    // Processor time counts, so that nobody suffers from what else the machine does. It is never more than the time that
+    // Processor time counts, so that other load on the machine does not matter. It is never more than the time that
     // went by, which costs less to ask for.
     let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > limits.time_max;
     let stop = || ask() || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());

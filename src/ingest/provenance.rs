@@ -127,7 +127,7 @@ impl std::fmt::Debug for Authenticator {
 }
 
 impl Authenticator {
-    /// Ready to check; asks nobody yet.
+    /// Ready to check; sends nothing yet.
     pub fn new(options: AuthenticatorOptions) -> Result<Self, AuthenticatorError> {
         let dns = resolver::of(&options)?;
         let seats = Seats::new(options.mails_max.max(1));
@@ -228,7 +228,7 @@ impl Shared {
             result: spf_word(spf.result()).to_owned(),
         });
         provenance.dkim = dkim.iter().filter_map(signature_check).collect();
-        // A signature that nobody looked at may be the good one: with it the library cannot say "fail".
+        // A signature that was not verified may be the good one: with it the library cannot say "fail".
         dkim.extend(left.as_ref().map(|left| undecided().with_signature(left)));
         let parameters = DmarcParameters::new(&message, &dkim, spf.domain(), &spf);
         let dmarc = timeout(dmarc_time, self.dns.verify_dmarc(for_rest.with(parameters))).await;

@@ -13,9 +13,9 @@ use tokio::time::{sleep, timeout};
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
 /// For one address.
 const ADDRESS_TIME_MAX: Duration = Duration::from_secs(10);
-/// RFC 8305, 5: after so long without an answer the next address is tried beside the ones before.
+/// RFC 8305, 5: time without an answer before the next address is tried in parallel.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
-/// So many addresses are tried.
+/// Maximum number of addresses that are tried.
 const ADDRESSES_MAX: usize = 16;
 
 /// Connects to the first address that answers.
@@ -125,7 +125,7 @@ mod tests {
         let alive = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive_at = alive.local_addr().unwrap();
         let (silent, _hole, _waiting) = black_hole().await;
-        // Bound, and nobody listens.
+        // Bound, and nothing listens.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let refusing = socket.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Files and folders: every regular file is one message, save for a mailbox file, packed or not, which holds many.
+//! Files and folders: every regular file is one message, except a mailbox file, packed or not, which holds many.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek as _};
@@ -9,7 +9,7 @@ use crate::ingest::{gunzip, mbox};
 
 /// How much of a file is seen before deciding whether it is a mailbox file.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// A packed mailbox file may unpack to so many times its length, and to so much in any case. Mail with packed reports in it
+/// Limits on an unpacked mailbox file: a multiple of its packed length, and a size that is always allowed. Mail with packed reports in it
 /// shrinks to three quarters.
 const UNPACKED_FACTOR_MAX: u64 = 200;
 const UNPACKED_BYTES_MIN: u64 = 64 << 20;

@@ -60,7 +60,7 @@ struct Flight {
     unread: Vec<(Mail, io::Error)>,
 }
 
-/// Reads a Maildir again and again, until something fails.
+/// Reads a Maildir repeatedly, until something fails.
 pub(super) async fn read(reading: &Arc<Reading>, settings: &MaildirSettings) -> Result<(), Failure> {
     loop {
         round(reading, settings).await?;
@@ -194,7 +194,7 @@ async fn next_chunk(
         {
             let content = places::read(&path.join(mail.folder).join(&mail.file), bytes_max);
             match &content {
-                // Somebody else has read or removed it meanwhile.
+                // Another program has read or removed it meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Ok(Ok(content)) => bytes += content.len(),
                 _ => {}
@@ -311,7 +311,7 @@ fn put_away(settings: &MaildirSettings, name: &str, verdicts: Vec<(Mail, Verdict
                     %error,
                     "mail is in the database, but cannot be moved: see whether this program may change the Maildir"
                 );
-                // It is not read again and again for that.
+                // It is not read repeatedly for that.
                 stay.push(mail);
             }
         }

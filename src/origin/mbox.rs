@@ -157,7 +157,7 @@ impl<R: BufRead> Mbox<R> {
     }
 }
 
-/// Whether nothing stands in a line, save for the byte order mark of a file.
+/// Whether a line is empty, except for the byte order mark of a file.
 fn is_blank(line: &[u8]) -> bool {
     line.strip_prefix(b"\xef\xbb\xbf")
         .unwrap_or(line)

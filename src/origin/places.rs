@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-/// So many files of one name may lie in a folder.
+/// Maximum number of files with one name in a folder.
 const COLLISIONS_MAX: u32 = 10_000;
 /// The longest names that file systems take, bytes; some that encrypt names take no more than the second.
 const NAME_BYTES_MAX: [usize; 2] = [255, 143];
@@ -206,7 +206,7 @@ fn cut(name: &[u8], bytes_max: usize) -> &[u8] {
 
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // A file system that does not know how: nobody else puts anything into these folders.
+        // The file system has no such rename: no other program puts files into these folders.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match to.try_exists()? {
             true => Err(io::ErrorKind::AlreadyExists.into()),
             false => fs::rename(from, to),

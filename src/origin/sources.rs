@@ -1,4 +1,4 @@
-//! Sources that are read again and again: mailboxes over IMAP, Maildirs, watched folders. What they have in common: one
+//! Sources that are read repeatedly: mailboxes over IMAP, Maildirs, watched folders. What they have in common: one
 //! node reads one at a time, a fault ends in a longer and longer pause, and how each is doing is said to `health`.
 
 use std::path::PathBuf;
@@ -24,9 +24,9 @@ const LEASE: Duration = Duration::from_secs(40);
 const LEASE_EVERY: Duration = Duration::from_secs(10);
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
-/// What a source says goes to the log up to so many characters.
+/// Maximum number of characters of a source's message in the log.
 const LOGGED_BYTES_MAX: usize = 400;
-/// So often a message that cannot be had is tried.
+/// Attempts before a message that cannot be fetched is quarantined.
 pub(super) const ATTEMPTS_MAX: u32 = 3;
 
 /// One source.
@@ -139,7 +139,7 @@ impl Sources {
             };
             running.spawn(reading.run());
         }
-        // The intake ends when nobody can bring anything any more.
+        // The intake ends when no sender is left.
         drop(self);
         while let Some(ended) = running.join_next().await {
             if let Err(error) = ended {
@@ -190,7 +190,7 @@ impl Reading {
         // Whatever is dropped in the middle is as if this program had been killed there: it is done again.
         tokio::select! {
             failure = read => match failure {
-                // A new token is due: at once and again and again, from a server whose tokens are good for no time.
+                // A new token is due. Wait first: a server may issue tokens that have already expired.
                 Ok(()) => BACK_OFF_MIN,
                 Err(failure) => self.failed(&failure),
             },
@@ -292,7 +292,7 @@ impl Reading {
         self.not_had(origin, name, MESSAGE_TOO_LARGE, detail).await
     }
 
-    /// Puts a message in quarantine that cannot be had.
+    /// Quarantines a placeholder for a message that cannot be fetched.
     pub async fn unfetchable(&self, origin: String, name: &str, why: &str) -> Result<Verdict, IntakeError> {
         let detail = format!("tried {ATTEMPTS_MAX} times in vain: {}", capped(why));
         self.not_had(origin, name, UNFETCHABLE, detail).await

@@ -44,7 +44,7 @@ const FAILED: &str = "failed";
 
 /// Files that are in the database and cannot be moved; with more of them the folder is not read on.
 const STUCK_MAX: usize = 10_000;
-/// Of those, so many are named in the log until one can be moved again.
+/// Maximum number of those named in the log until one can be moved again.
 const STUCK_NAMED_MAX: usize = 20;
 
 type Seen = HashMap<OsString, Stamp>;
@@ -72,7 +72,7 @@ struct Taking {
     stamp: Stamp,
 }
 
-/// Reads a folder again and again, until something fails.
+/// Reads a folder repeatedly, until something fails.
 pub(super) async fn read(reading: &Arc<Reading>, path: &Path) -> Result<(), Failure> {
     let mut before = Seen::new();
     let folder = Folder {
@@ -189,7 +189,7 @@ impl Folder<'_> {
         let label = name.to_string_lossy().into_owned();
         let reasons = match submit_all(reading, &file, &label, &self.memory).await? {
             Ok(reasons) => reasons,
-            // Somebody has taken it away.
+            // Another program has taken it away.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
                 tracing::warn!(source = reading.source.name, file = capped(&label), %error, "file cannot be read");
@@ -224,7 +224,7 @@ impl Folder<'_> {
         }
     }
 
-    /// One file that cannot be moved is that file's problem; so many that nobody can have meant it are the folder's.
+    /// One file that cannot be moved is that file's problem; many at once are the folder's problem.
     fn is_not_moved(&self, name: OsString, stuck: Stuck, error: &io::Error) -> Result<(), Failure> {
         let mut all = self.stuck();
         let source = &self.reading.source.name;

@@ -13,7 +13,7 @@ use crate::store::NewMessage;
 pub(in super::super) struct Ready {
     pub messages: Vec<NewMessage>,
     pub answers: Vec<Answer>,
-    /// Not read for want of room; it follows when this is written.
+    /// Not read for lack of room; it follows when this is written.
     pub rest: Vec<Job>,
     pub room: Room,
 }
@@ -166,7 +166,7 @@ impl Batch {
             }
         }
         if let Some(done) = lock(&self.done).take() {
-            // The writer has gone only if it failed; then nobody waits for this batch either.
+            // The writer is gone only if it failed; then no caller waits for this batch either.
             let _ = done.send(ready);
         }
     }

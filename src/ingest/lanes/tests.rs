@@ -32,7 +32,7 @@ impl Gate {
         }
     }
 
-    /// Waits until so many messages stand at it.
+    /// Waits until `waiting` messages stand at it.
     fn until(&self, waiting: usize) {
         let mut state = lock(&self.0.0);
         while state.waiting < waiting {
@@ -47,7 +47,7 @@ impl Gate {
 }
 
 /// A message whose bytes say what is done with it: `small`, `large` (stops at the gate when it is in the slow lane, else is
-/// given back), `stuck` (stops at the gate before anybody asks), `panic`.
+/// given back), `stuck` (stops at the gate before the watch looks), `panic`.
 struct Lab {
     parser: Parser,
     slow: UnboundedReceiver<Slow>,

@@ -12,8 +12,8 @@ use crate::ingest::journal::{Digest, Entry};
 
 /// What is unpacked from one time that [`Watch::ask`] is called to the next, bytes at most.
 const STEP_BYTES: u64 = 64 * 1024;
-/// Messages of so many bytes, as they come or unpacked, are in the journal while they are read: of smaller ones it would
-/// cost more than they do.
+/// Smallest message, as received or unpacked, that is noted in the journal while it is read, in bytes. For smaller ones
+/// the note would cost more than the reading.
 const NOTED_BYTES_MIN: u64 = 8 * STEP_BYTES;
 /// The same for the bytes as they come: some of the work is done before anything is unpacked.
 const NOTED_RAW_BYTES_MIN: usize = 64 * 1024;

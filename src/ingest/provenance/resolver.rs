@@ -1,4 +1,4 @@
-//! The resolver that mails are checked with: the configured name servers, and nobody else.
+//! The resolver that mails are checked with: the configured name servers, and no other host.
 
 use mail_auth::MessageAuthenticator;
 

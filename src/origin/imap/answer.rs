@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::wire::{LITERAL, Raw};
 use crate::report::Day;
 
-/// An answer, as far as anybody here asks for it.
+/// The parts of an answer that this program uses.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// To the command with this tag, or to none: `*`.
@@ -20,7 +20,7 @@ pub(super) enum Answer {
     /// The server waits for more.
     Continue(String),
     Capability(String),
-    /// So many messages are in the folder.
+    /// Number of messages in the folder.
     Exists(u32),
     Fetch(Fetched),
     Namespaces(Namespaces),
@@ -77,7 +77,7 @@ enum Token<'t> {
 }
 
 impl Answer {
-    /// `None` if it is no answer of any IMAP server.
+    /// `None` if it is not an answer of an IMAP server.
     pub fn of(raw: Raw) -> Option<Self> {
         // Only ASCII is looked at; what else there is may be for people.
         let text = String::from_utf8_lossy(&raw.text).into_owned();

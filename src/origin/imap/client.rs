@@ -26,7 +26,7 @@ const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(30);
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 /// Literals in answers that bring no message: names of folders, at most.
 const LITERAL_BYTES_MAX: u64 = 16 * 1024;
-/// A command that moves messages is given so often, others working in the same folder.
+/// Attempts of a command that moves messages while other clients work in the same folder.
 const MOVE_TRIES_MAX: usize = 4;
 /// Most messages of one folder that are listed; what is told of them takes 40 bytes each.
 const LISTED_MAX: usize = 2_000_000;
@@ -93,7 +93,7 @@ pub(super) enum Moving {
     Move,
     /// RFC 4315: a copy, and then exactly these messages are removed.
     CopyAndExpunge,
-    /// Only a bare EXPUNGE, which would also remove what somebody else has marked.
+    /// Only a bare EXPUNGE, which would also remove what other clients have marked.
     Never,
 }
 
@@ -139,7 +139,7 @@ impl Client {
                 return Err(ClientError::NoStartTls);
             }
             client.ask("STARTTLS").await?;
-            // RFC 9051, 11.1: what came behind the answer came from somebody in between.
+            // RFC 9051, 11.1: data behind the answer comes from an attacker in between.
             let stream = client.wire.into_stream().ok_or(ClientError::Injected)?;
             client.wire = Wire::new(protect(connector, host, stream).await?, PATIENCE);
             client.capabilities.clear();

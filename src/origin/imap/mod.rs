@@ -25,8 +25,8 @@ use super::sources::{Failure, Reading};
 use crate::health::Trouble;
 use crate::report::Day;
 
-/// IDLE is begun anew so often: servers and what is in between forget connections that are quiet for longer (RFC 2177
-/// speaks of 29 minutes, Google and many routers of 10).
+/// Interval for re-issuing IDLE. Servers and middleboxes drop connections that stay quiet for longer (RFC 2177: 29
+/// minutes; Google and many routers: 10).
 const IDLE_MAX: Duration = Duration::from_secs(9 * 60);
 
 /// A mailbox.

@@ -175,7 +175,7 @@ async fn post(url: &str, form: String, connector: &Connector) -> Result<(u16, Ve
         let mut bytes = Vec::new();
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             let Ok(data) = frame?.into_data() else { continue };
-            // What is longer is no JSON when it is cut off here.
+            // A longer answer is not valid JSON once it is cut off here.
             bytes.extend_from_slice(&data[..data.len().min(ANSWER_BYTES_MAX - bytes.len())]);
             if bytes.len() == ANSWER_BYTES_MAX {
                 break;

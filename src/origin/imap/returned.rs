@@ -4,10 +4,10 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// Of what was moved, so many mails must come back. Two of the same content may well come by themselves.
+/// Number of moved mails that must come back. Two mails of the same content may arrive by themselves.
 const BACK_MIN: usize = 3;
 
-/// What was moved last to each folder, and which folders are no other ones.
+/// What was moved last to each folder, and which folders are the same under another name.
 #[derive(Debug, Default)]
 pub(in crate::origin) struct Returned {
     last: HashMap<String, Moved>,

@@ -161,7 +161,7 @@ impl Round<'_> {
                 let Some(nth) = missing.iter().position(|wanted| *wanted == uid) else {
                     return;
                 };
-                // Nothing, where there is something, is no message.
+                // An empty body for a message of another size is not the message.
                 if bytes.is_empty() && !chunk.empty.contains(&uid) {
                     return;
                 }
@@ -239,7 +239,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// What could not be had, one by one.
+    /// Messages that could not be fetched, one by one.
     async fn try_again(&mut self) -> Result<(), Failure> {
         let items = self.reading.all.store.mailbox_items(&self.reading.key).await?;
         for MailboxItem {
@@ -270,7 +270,7 @@ impl Round<'_> {
     /// Also if it is to be tried again and the connection was lost.
     async fn try_one(&mut self, uid: u32, nth: u32) -> Result<Option<(Option<Verdict>, Option<Failure>)>, Failure> {
         let (verdict, lost) = if nth > ATTEMPTS_MAX {
-            // The last try was counted, and nobody lived to say what came of it.
+            // The last try was counted, and the process ended before its result was stored.
             let why = "this program ended each time that it was read".to_owned();
             (Some(Verdict::Unstorable(why)), None)
         } else {

@@ -58,7 +58,7 @@ impl Wire {
         }
     }
 
-    /// The stream itself, for a handshake; `None` if the server has sent what nobody asked for.
+    /// The stream itself, for a handshake; `None` if the server has sent unrequested data.
     pub fn into_stream(self) -> Option<Box<dyn Stream>> {
         self.stream.buffer().is_empty().then(|| self.stream.into_inner())
     }
@@ -74,7 +74,7 @@ impl Wire {
         }
     }
 
-    /// The next answer, with at most so many bytes of literals.
+    /// The next answer, with literals of up to `literal_bytes_max`.
     ///
     /// After an error, and after a call that was dropped in the middle of an answer, the connection is of no more use.
     pub async fn answer(&mut self, literal_bytes_max: u64) -> Result<Raw, WireError> {

@@ -144,7 +144,7 @@ impl Drop for Seat {
     }
 }
 
-/// What counts as one peer, and as one network: whoever has an IPv6 address has a /64 of them.
+/// What counts as one peer, and as one network: a host with an IPv6 address usually has a /64.
 fn prefixes(address: IpAddr) -> [(IpAddr, u8); 2] {
     let bits = if address.is_ipv4() { [32, 24] } else { [64, 48] };
     bits.map(|bits| (prefix_of(address, bits), bits))

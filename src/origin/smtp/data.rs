@@ -33,7 +33,7 @@ enum Place {
 pub enum Progress {
     /// All input is used up.
     More,
-    /// The end was found after so many bytes of the input.
+    /// The end was found after this number of bytes of the input.
     End(usize),
 }
 
@@ -116,7 +116,7 @@ pub struct Hops {
 
 #[derive(Debug, Clone, Copy)]
 enum Header {
-    /// So many bytes of the name agreed since the start of the line.
+    /// Number of bytes of the name that agreed since the start of the line.
     Name(usize),
     /// The rest of a line does not matter.
     Rest,

@@ -3,7 +3,8 @@
 //!
 //! Drive it so: [`Engine::greet`], then [`Engine::step`] with what was read, and do what each event asks for. Replies
 //! gather in [`Engine::output`] and need only be sent before waiting (RFC 2920, 3.2). In whatever chunks the bytes come, the
-//! outcome is the same; save that a peer which does not wait where it must is found out only if its bytes come together.
+//! outcome is the same, with one exception: a peer that does not wait where it must is detected only if its bytes arrive
+//! together.
 
 mod receiving;
 #[cfg(test)]
@@ -127,7 +128,7 @@ impl Engine {
 
     /// What comes next. Takes what it needs off the input, and all of it before it asks to read on.
     ///
-    /// Hand it everything that has been read: what lies behind a command tells whether the peer waited.
+    /// Hand it everything that has been read: the bytes behind a command show whether the peer waited.
     pub fn step(&mut self, now: Duration, input: &mut &[u8]) -> Event {
         loop {
             match &self.state {
@@ -358,7 +359,7 @@ impl Engine {
 
     fn refuse(&mut self, refusal: Reply) {
         self.say(&refusal);
-        // What may succeed later is no error of the peer's.
+        // A failure that may succeed later is not the peer's error.
         self.errors = self.errors.saturating_add(u32::from(refusal.is_permanent()));
         self.check_errors();
     }

@@ -23,7 +23,7 @@ pub enum Event {
     Discard,
     /// The message is whole, and all of it was given. Call [`super::Engine::answer_message`].
     Message,
-    /// Do nothing for so long, then step on.
+    /// Do nothing for this time, then step on.
     Pause(Duration),
     /// Send the output, do the handshake (nothing read before belongs to it), call [`super::Engine::secured`].
     StartTls,

@@ -41,7 +41,7 @@ pub struct SmtpOptions {
     pub connections: ConnectionLimits,
     /// How much may be in flight.
     pub budget: BudgetOptions,
-    /// Load balancers: whoever connects from here must begin with a PROXY header, and nobody else may.
+    /// Load balancers: connections from here must begin with a PROXY header, and no others may.
     pub proxy_networks: Vec<Network>,
     /// For a PROXY header to arrive.
     pub proxy_time_max: Duration,
@@ -100,7 +100,7 @@ pub enum ListenError {
     LmtpOnSmtpPort,
 }
 
-/// Sockets that listen, but nobody is answered yet.
+/// Sockets that listen and do not answer yet.
 #[derive(Debug)]
 pub struct Listener {
     shared: Arc<Shared>,
@@ -115,7 +115,7 @@ struct Door {
     proxy_time_max: Duration,
 }
 
-/// After a failed accept, most often for want of file descriptors: trying at once again would only burn a core.
+/// After a failed accept, most often for lack of file descriptors: trying at once again would only burn a core.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Between looks at how much of the disk is free, beside those that mail asks for.
 const DISK_LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -123,7 +123,7 @@ const DISK_LOOK_EVERY: Duration = Duration::from_secs(10);
 const ABANDON_AFTER: Duration = Duration::from_secs(5);
 
 impl Listener {
-    /// Opens the sockets and the certificate. Nobody is answered before [`Listener::serve`].
+    /// Opens the sockets and the certificate. No peer is answered before [`Listener::serve`].
     pub async fn bind(
         clock: Clock,
         intake: Intake,
@@ -202,8 +202,8 @@ impl Listener {
         }
     }
 
-    /// Answers whoever comes, until `shutdown`. Then nobody is let in any more, messages that are being received are
-    /// finished within the drain time, and all others are told to come again.
+    /// Answers every peer until `shutdown`. Then no new peer is admitted, messages that are being received are finished
+    /// within the drain time, and all other peers are told to come again.
     ///
     /// The certificate is read again on SIGHUP and when its files change.
     pub async fn serve(self, shutdown: CancellationToken) {
@@ -348,7 +348,7 @@ async fn behind_proxy(stream: &mut TcpStream, proxy: SocketAddr) -> io::Result<(
     }
 }
 
-/// Says so and closes; nobody waits for it to be read.
+/// Says so and closes, without waiting for the peer to read it.
 fn turn_away(shared: &Shared, stream: &TcpStream, peer: SocketAddr, crowded: Crowded) {
     let mut output = Vec::new();
     reply::TOO_MANY_CONNECTIONS.write(&mut output);

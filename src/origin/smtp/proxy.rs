@@ -13,7 +13,7 @@ pub struct Network {
     prefix: u8,
 }
 
-/// A text that is no [`Network`].
+/// A text that is not a [`Network`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not a network; write an address, or an address and a prefix length such as 192.0.2.0/24")]
 pub struct NetworkError;
@@ -70,7 +70,7 @@ pub(super) fn prefix_of(address: IpAddr, bits: u8) -> IpAddr {
 pub enum Header {
     /// Not yet a whole header.
     Incomplete,
-    /// A header of so many bytes. Without a client it is the proxy's own connection, as for a health check.
+    /// A header and its length in bytes. Without a client it is the proxy's own connection, as for a health check.
     Whole {
         /// The client's address and port.
         client: Option<SocketAddr>,
@@ -84,7 +84,7 @@ pub enum Header {
 const V2: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Version 1, 2.1: the longest line, with its CR LF.
 const V1_BYTES_MAX: usize = 107;
-/// Version 2: addresses and what else a proxy may add. The format allows 64 KiB; nobody needs that here.
+/// Version 2: addresses and what else a proxy may add. The format allows 64 KiB, which is not needed here.
 const V2_BYTES_MAX: usize = 4_096;
 
 /// The longest header that is read.
@@ -150,7 +150,7 @@ fn parse_v2(bytes: &[u8]) -> Header {
         return Header::Incomplete;
     };
     match (version & 0xf, family) {
-        // LOCAL: the proxy itself. PROXY over what is no TCP: unknown to us.
+        // LOCAL: the proxy itself. PROXY over anything but TCP: unknown to us.
         (0, _) | (1, 0x00) => Header::Whole { client: None, length },
         (1, 0x11) => whole::<4, 8>(body, length),
         (1, 0x21) => whole::<16, 32>(body, length),

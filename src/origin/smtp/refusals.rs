@@ -1,4 +1,4 @@
-//! What was refused, for the log: so much of each kind that it is noticed, and not so much that it hides the rest.
+//! Refusals for the log: enough of each kind to be noticed, and few enough not to hide the rest.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -98,7 +98,7 @@ pub const TOO_MANY_ERRORS: Reply = Reply::fixed(421, "4.7.0", "too many errors")
 pub const TOO_MANY_CONNECTIONS: Reply = Reply::fixed(421, "4.7.0", "too many connections, try again later");
 /// The database failed; nothing was kept, or it will be recognised as a duplicate.
 pub const NOT_STORED: Reply = Reply::fixed(451, "4.3.0", "could not be stored, try again later");
-/// SPF, DKIM and DMARC came to nothing for want of time, room or an answer of the DNS (RFC 7208, 8.6; RFC 9989, 5.3.6). The
+/// SPF, DKIM and DMARC had no result, for lack of time, room or an answer of the DNS (RFC 7208, 8.6; RFC 9989, 5.3.6). The
 /// same mail is taken at its next try.
 pub const UNDECIDED: Reply = Reply::fixed(
     451,

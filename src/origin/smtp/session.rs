@@ -241,8 +241,8 @@ impl Session<'_> {
         }
     }
 
-    /// What was refused is counted by its reason, and said: a reporter whose software has changed would be refused for ever
-    /// without anybody knowing.
+    /// Refusals are counted by reason, and logged: otherwise a reporter whose software has changed would be refused for ever
+    /// unnoticed.
     fn note_refusals(&mut self) {
         for refusal in self.engine.refusals() {
             self.shared.metrics.count_smtp_refused(refusal.reason);
@@ -258,7 +258,7 @@ impl Session<'_> {
             );
             match refusal.sender {
                 Some(_) => tracing::warn!(peer, hello, sender, reason, answer, not_said, "mail refused"),
-                // Nobody has said yet that there is mail.
+                // The peer has not announced mail yet.
                 None => tracing::info!(peer, hello, reason, answer, not_said, "command refused"),
             }
         }
@@ -346,7 +346,7 @@ impl Session<'_> {
         }
     }
 
-    /// Hands the message in for everybody it is for; gives a reply for each recipient.
+    /// Submits the message for every recipient, and returns a reply for each.
     async fn take_message(&mut self) -> Vec<Reply> {
         let body = std::mem::take(&mut self.body);
         let Some(transaction) = self.engine.transaction() else {

@@ -58,11 +58,11 @@ pub struct Budget {
     is_disk_short: AtomicBool,
 }
 
-/// Permits are kibibytes: a semaphore cannot count so many bytes.
+/// Permits are kibibytes, because a semaphore cannot count all bytes.
 const UNIT: u64 = 1_024;
 /// What a message costs beside its bytes while it is received: the connection's buffers and task.
 const CONNECTION_BYTES: u64 = 6 << 10;
-/// Disk is looked at again after so many spilled bytes.
+/// Number of spilled bytes after which the disk is checked again.
 const LOOK_AGAIN_BYTES: u64 = 1 << 20;
 
 impl Budget {
@@ -194,7 +194,7 @@ impl Body {
         let dir = budget.options.dir.clone();
         let memory = std::mem::take(&mut self.memory);
         let file = blocking(move || {
-            // It has no name: nobody else can open it, and it is gone when it is closed.
+            // It has no name: no other program can open it, and it is gone when it is closed.
             let file = match file {
                 Some(file) => file,
                 None => Arc::new(tempfile::tempfile_in(dir)?),
@@ -233,7 +233,7 @@ impl Body {
         };
         if let Some(file) = file {
             let expected = usize::try_from(length).map_err(|_| SpillError::NoRoom)?;
-            // What was written reaches the disk only by the kernel's leave; nobody was told yet that we have it.
+            // Deliberately not synced: nothing has been acknowledged yet.
             let read = blocking(move || {
                 let mut file = &*file;
                 file.seek(SeekFrom::Start(0))?;
@@ -249,7 +249,7 @@ impl Body {
         Ok(WholeBody { bytes: memory, held })
     }
 
-    /// Takes memory for so many bytes in all, if it is there.
+    /// Takes memory for `bytes` in all, if it is there.
     fn reserve(&mut self, budget: &Budget, bytes: usize) -> bool {
         let held = self.held.as_ref().map_or(0, |held| held.memory.num_permits());
         let wanted = usize::try_from(units(bytes as u64 + CONNECTION_BYTES)).unwrap_or(usize::MAX);

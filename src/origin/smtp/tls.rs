@@ -107,7 +107,7 @@ impl Tls {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the files again. If they are no good the old certificate stays in use.
+    /// Reads the files again. If they are invalid, the old certificate stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         // Before reading: a change during it is seen the next time.
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamps(&self.certificate, &self.key);
@@ -208,7 +208,7 @@ fn self_signed(dir: &Path, names: &[String]) -> Result<(PathBuf, PathBuf), TlsEr
     Ok((certificate, key))
 }
 
-/// Readable by nobody else.
+/// Readable by its owner only.
 fn write(path: &Path, text: &str) -> Result<(), TlsError> {
     files::replace(path, text.as_bytes()).map_err(|source| TlsError::File {
         path: path.to_owned(),

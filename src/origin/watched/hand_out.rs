@@ -16,7 +16,7 @@ pub(super) type Held = (FileMessage, OwnedSemaphorePermit);
 /// Memory for the messages of a folder.
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
-    /// Permits are kibibytes: a semaphore cannot count so many bytes.
+    /// Permits are kibibytes, because a semaphore cannot count all bytes.
     free: Arc<Semaphore>,
     kibibytes: u32,
 }
@@ -30,13 +30,13 @@ impl Memory {
         }
     }
 
-    /// What so many bytes take: all of it, if they are more.
+    /// The permits that `bytes` take: all of them, if there are more bytes.
     fn units(&self, bytes: u64) -> u32 {
         let units = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);
         units.clamp(1, self.kibibytes)
     }
 
-    /// Waits, on a thread that may, until there is room for so many bytes. `None` if it is over.
+    /// Waits, on a thread that may, until there is room for `bytes`. `None` if it is over.
     fn take(&self, bytes: u64, runtime: &Handle) -> Option<OwnedSemaphorePermit> {
         let taking = Arc::clone(&self.free).acquire_many_owned(self.units(bytes));
         runtime.block_on(taking).ok()

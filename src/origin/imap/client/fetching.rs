@@ -77,7 +77,7 @@ impl List {
                     _ => self.told.push((number, Listed { uid, size, day })),
                 }
             }
-            // Flags that have changed are told to everybody.
+            // The server sends changed flags to every client.
             None if fetched.size.is_none() && fetched.day.is_none() => {}
             None => self.untold.push(fetched),
         }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Answer, COMMAND_TIME_MAX, Client, ClientError, LITERAL_BYTES_MAX, Status, within};
 
 impl Client {
-    /// Waits until there is new mail, or for so long, or until told to stop; gives whether there is. Uses IDLE (RFC 2177)
+    /// Waits until there is new mail, for `time`, or until told to stop; returns whether there is. Uses IDLE (RFC 2177)
     /// where there is one; a server that offers it and will not have it is asked at the end of the time.
     pub async fn wait(&mut self, time: Duration, stop: &CancellationToken) -> Result<bool, ClientError> {
         if self.has_news {

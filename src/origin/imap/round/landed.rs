@@ -10,7 +10,7 @@ use crate::ingest::IntakeError;
 use crate::origin::sources::{Failure, Verdict};
 use crate::store::{ItemState, MailboxItem};
 
-/// Of what is moved at once, save for the last chunk.
+/// Size of what is moved at once, except the last chunk.
 const MOVED_BYTES_MAX: u64 = 64 << 20;
 
 /// A chunk on its way into the database.

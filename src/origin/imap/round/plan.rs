@@ -6,7 +6,7 @@ use crate::store::{ItemState, MailboxItem};
 
 /// Two chunks are in flight at once, one being fetched and one being committed: at most 64 messages.
 pub(super) const CHUNK_MESSAGES_MAX: usize = 32;
-/// Of a chunk, save for a single longer message.
+/// Size of a chunk, except a single longer message.
 const CHUNK_BYTES_MAX: u64 = 8 << 20;
 /// Messages that are moved at once; a quarter of it after each time that the connection broke over them. Few large moves
 /// rather than many small ones: for each, a server may look through the whole folder. A round that is cut short
@@ -29,7 +29,7 @@ pub(super) struct Chunk {
 /// Messages that are moved together.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Move {
-    /// So often has the connection been lost over them.
+    /// How often the connection was lost over them.
     pub attempts: u32,
     pub state: ItemState,
     /// Ascending.

@@ -24,7 +24,7 @@ pub(super) struct Data {
     refusal: Option<Reply>,
 }
 
-/// A message that is refused is read on for so many times the limit, to give the answer where it can be understood.
+/// A refused message is drained up to this multiple of the limit, so that the answer comes where the peer expects it.
 const DISCARD_FACTOR: u64 = 4;
 
 impl Data {
@@ -105,7 +105,7 @@ impl Engine {
         };
         self.bad_recipients = self.bad_recipients.saturating_add(1);
         self.refuse(refusal);
-        // Whoever guesses names is made to wait for the answers.
+        // A peer that guesses names must wait for the answers.
         if self.bad_recipients > self.settings.bad_recipients_max && matches!(self.state, State::Command) {
             self.state = State::Pause;
         }
@@ -229,7 +229,7 @@ impl Engine {
                 .unwrap_or(const { &reply::NOT_STORED })
         };
         let given: Vec<&Reply> = match self.settings.protocol {
-            // It was taken if it was taken for everybody; else it comes again, and is known again where it was taken.
+            // It was taken if it was taken for every recipient; else it comes again, and is a duplicate where it was taken.
             Protocol::Smtp => vec![replies.iter().find(|reply| reply.is_negative()).unwrap_or(of(0))],
             // RFC 2033, 4.2: a reply for each successful RCPT, in their order.
             Protocol::Lmtp => (0..recipients).map(of).collect(),

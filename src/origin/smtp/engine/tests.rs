@@ -15,7 +15,7 @@ pub type Turn<'a> = (&'a [u8], &'a str);
 pub struct Outcome {
     pub output: Vec<u8>,
     pub messages: Vec<Vec<u8>>,
-    /// After so many messages.
+    /// After this number of messages.
     handshakes: Vec<usize>,
     pauses: usize,
     closed: bool,
