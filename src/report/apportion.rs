@@ -12,9 +12,9 @@ use super::{Day, DayRange, Verdict, Window};
 /// [`super::WarningKind::WindowTooLong`] from the caller.
 pub const SPREAD_DAYS_MAX: i64 = 366;
 
-/// How one window spreads over days: computed once a report.
+/// How one window spreads over days: computed once per report.
 ///
-/// The window is read as `[begin, end)`. Reporters differ in whether `end` is inclusive (86,399 or 86,400 s a day); read
+/// The window is read as `[begin, end)`. Reporters differ in whether `end` is inclusive (86,399 or 86,400 s per day); read
 /// so, both fall on one day, and a longer window errs by one second of its last day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
@@ -50,7 +50,7 @@ impl Window {
 }
 
 impl Spread {
-    /// The spread for a report of so many (different) records over `window`: all on the first day where it would cost
+    /// The spread for a report of `records` different records over `window`: all on the first day where it would cost
     /// more to add up than the report cost to send.
     pub fn bounded(window: Window, records: usize) -> Self {
         let spread = Self::of(window);
@@ -102,7 +102,7 @@ impl Spread {
         self.days
     }
 
-    /// The window is longer than [`SPREAD_DAYS_MAX`], or too long for so many records.
+    /// The window is longer than [`SPREAD_DAYS_MAX`], or too long for its number of records.
     pub fn is_too_long(&self) -> bool {
         self.too_long
     }
@@ -142,7 +142,7 @@ impl Spread {
             let (whole, _) = shares[group];
             let served = if whole > 0 { sizes[group] } else { extra[group] };
             for nth in 0..served {
-                // At most SPREAD_DAYS_MAX days lie between.
+                // At most SPREAD_DAYS_MAX days are between them.
                 each(day.plus(nth as i32), whole + u64::from(nth < extra[group]));
             }
             day = if group == 0 { day.plus(1) } else { self.days.last };
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(split(i64::MAX - 5 * DAY, i64::MAX, 9), [(i32::MAX, 9)]);
     }
 
-    /// The days that a report of so many records over a window of so many days falls on.
+    /// The days that a report falls on, by its number of records and the days of its window.
     fn check_bounded(records: usize, days: i64, expect: u64) {
         let window = Window {
             begin: 0,
@@ -380,7 +380,7 @@ mod tests {
         check_bounded(400_000, 10, 1);
         check_bounded(500_000, 9, 9);
         check_bounded(500_001, 9, 1);
-        // One day is no spread: there is nothing to bound.
+        // One day is not spread: there is nothing to bound.
         check_bounded(5_000_000, 1, 1);
     }
 

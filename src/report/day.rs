@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Day(pub i32);
 
-/// The text is no day of the form `YYYY-MM-DD`.
+/// The text is not a day of the form `YYYY-MM-DD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a day; write it as YYYY-MM-DD, such as 2026-03-23")]
 pub struct DayError;

@@ -9,7 +9,7 @@ const INSTANT_MAX: i64 = 253_402_300_799;
 const SECONDS_MAX: u64 = 100_000_000_000;
 /// What is written as digits of a date, or in a unit below milliseconds, is of these years; anything else is chance.
 const YEARS: std::ops::Range<i64> = 2005..2106;
-/// Longer texts are no instant.
+/// Longest text that can be an instant.
 const BYTES_MAX: usize = 64;
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
@@ -37,7 +37,7 @@ pub(crate) fn instant(text: &str) -> Option<Read<i64>> {
 }
 
 fn of_number(number: u64, form: Form, text: &str) -> Option<Read<i64>> {
-    // Seconds with so few digits are of 1973 or before: the point is one of a date (`25.11`), or between groups.
+    // Seconds with this number of digits are of 1973 or before: the point is one of a date (`25.11`), or between groups.
     if matches!(form, Form::Point | Form::PointOrGroup) && number < 100_000_000 {
         return None;
     }

@@ -15,7 +15,7 @@ use super::{
 
 /// Who sent a report: the mail domain of its `email`, else its `org_name` in lower case, else nothing.
 ///
-/// `org_name` alone is no key: one reporter spells it in several ways over the years.
+/// `org_name` alone is not a key: one reporter spells it in several ways over the years.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Reporter(Box<str>);
 
@@ -91,7 +91,7 @@ key! {
     PieceKey
 }
 key! {
-    /// Same key: the same identifiers, results and reasons, so it is kept once a domain.
+    /// Same key: the same identifiers, results and reasons, so it is stored once per domain.
     EvidenceKey
 }
 

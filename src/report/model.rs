@@ -27,7 +27,7 @@ pub struct Report {
 /// `report_metadata`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    /// Display name of the reporter; its spelling changes over time, so it is no key. At most 512 bytes.
+    /// Display name of the reporter; its spelling changes over time, so it is not a key. At most 512 bytes.
     pub org_name: Option<Box<str>>,
     /// Without angle brackets, otherwise as written.
     pub email: Option<Box<str>>,
@@ -184,7 +184,7 @@ words! {
     Policy { None = 0 "none", Quarantine = 1 "quarantine", Reject = 2 "reject" }
 }
 words! {
-    /// What was done with the messages. `Pass` (RFC 9990) is no action because they passed under an enforcing policy.
+    /// What was done with the messages. `Pass` (RFC 9990) means no action, because they passed under an enforcing policy.
     Disposition { None = 0 "none", Quarantine = 1 "quarantine", Reject = 2 "reject", Pass = 3 "pass",
         /// A word outside every standard; the raw text is in the evidence.
         Unknown = 4 "unknown" }

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// A domain name that somebody can own: lower-case A-labels, at least two labels, no trailing dot,
+/// A domain name that can have an owner: lower-case A-labels, at least two labels, no trailing dot,
 /// letters, digits and hyphens only (RFC 1123, 2.1), below a public suffix. At most 253 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainName(Box<str>);
 
-/// Why a text is no [`DomainName`], in words that tell what to write instead.
+/// Why a text is not a [`DomainName`], with what to write instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     #[error("is empty; give a domain name such as example.com")]
@@ -84,7 +84,7 @@ impl DomainName {
         &self.0
     }
 
-    /// The name with its U-labels, for people; `None` if that is no other.
+    /// The name with its U-labels, for display; `None` if it is the same.
     pub fn unicode(&self) -> Option<String> {
         if !self.0.contains("xn--") {
             return None;
@@ -98,14 +98,14 @@ impl DomainName {
         ancestors(&self.0)
     }
 
-    /// Whether `name` (normalised) is this domain or lies below it.
+    /// Whether `name` (normalised) is this domain or below it.
     pub fn covers(&self, name: &str) -> bool {
         name.strip_suffix(self.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 }
 
-/// What somebody looks for in names: a piece of one, in Unicode or as A-labels, in any case.
+/// A search term for names: a piece of one, in Unicode or as A-labels, in any case.
 #[derive(Debug, Clone)]
 pub struct NameSearch {
     /// In lower case, as written.
@@ -213,7 +213,7 @@ pub fn organizational_domain(name: &str) -> &str {
     psl::domain_str(name).unwrap_or(name)
 }
 
-/// Whether domains of different owners lie below a normalised name, by the public suffix list: `com`, `co.uk`.
+/// Whether domains of different owners are below a normalised name, by the public suffix list: `com`, `co.uk`.
 pub fn is_public_suffix(name: &str) -> bool {
     psl::domain_str(name).is_none()
 }

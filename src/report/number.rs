@@ -1,6 +1,6 @@
 //! Whole numbers as reporters write them: `1,234`, `1.7955648E9`, `3.0`.
 
-/// Longer texts are no number: a float that is printed in full has 24 characters.
+/// Longest text that can be a number: a float that is printed in full has 24 characters.
 const BYTES_MAX: usize = 48;
 /// Number of digits that always fit into 64 bits.
 const PLAIN_DIGITS_MAX: usize = 18;
@@ -32,7 +32,7 @@ pub(super) enum Form {
     Other,
 }
 
-/// The number that a text is, as a whole; `None` if it is none, has more than one reading, or does not fit.
+/// The number in a text, as a whole; `None` if it is not a number, has more than one reading, or does not fit.
 pub(super) fn number(text: &str) -> Option<Number> {
     if text.len() > BYTES_MAX {
         return None;

@@ -29,7 +29,7 @@ use memo::Memo;
 use std::cell::RefCell;
 use std::io::{self, Read};
 
-/// A record shorter than this lies whole in the window, so that it is read without the tokenizer's help.
+/// A record shorter than this is completely in the window, so that it is read without the tokenizer's help.
 const AHEAD_BYTES: usize = memo::RECORD_BYTES_MAX;
 
 /// From here on, the room for records is not doubled but grows by a quarter: the old and the new room are held at once.
@@ -307,7 +307,7 @@ impl<'a> Reading<'a> {
         second.warn(WarningKind::MendedMarkup, &reason, Some(offset));
         let second_stop = match second_stop {
             Some(Stop::Fatal(error)) => Some(Stop::Fatal(error)),
-            // What was no record before mending may have been one before it was broken: this is no empty report.
+            // Text that was not a record before mending may have been one before it was broken: this report is not empty.
             None if !second.report.records.is_empty() => None,
             // Offsets of the second reading are those of the mended text.
             _ => Some(Stop::Syntax { reason, offset }),

@@ -77,7 +77,7 @@ impl<'a> Repair<'a> {
         }
     }
 
-    /// Sees to it that one event lies ahead. Reads four at a time, so that moving the rest to the front stays cheap.
+    /// Ensures that one event is ahead. Reads four at a time, so that moving the rest to the front stays cheap.
     fn fill(&mut self) -> io::Result<()> {
         if self.ended || self.input.len() - self.start >= self.ahead {
             return Ok(());
@@ -202,7 +202,7 @@ impl<'a> Repair<'a> {
         let found = memmem::find(&self.input[from..end], needle).map(|at| from + at);
         sight.found = found.map(|at| self.base + at as u64);
         if found.is_none() {
-            // The needle may lie across the edge.
+            // The needle may span the edge.
             sight.looked_to = sight
                 .looked_to
                 .max(self.base + end.saturating_sub(needle.len() - 1) as u64);

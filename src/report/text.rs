@@ -171,7 +171,7 @@ pub(crate) fn percentage(text: &str) -> Option<u8> {
 pub(crate) fn disposition(text: &str) -> Option<Disposition> {
     match text.is_empty() {
         true => None,
-        // The API's own word `unknown` is no word of the standards.
+        // The API's own word `unknown` is not in the standards.
         false => Some(word(text, Disposition::from_word).unwrap_or(Disposition::Unknown)),
     }
 }

@@ -33,7 +33,7 @@ pub enum WarningKind {
     Cut,
     /// More `dkim` or `spf` elements than allowed: the rest was dropped.
     TooManyResults,
-    /// The window's end lies before its begin: swapped.
+    /// The window's end is before its begin: swapped.
     WindowSwapped,
     /// The window is longer than can be spread over days: its messages fall on the first day.
     WindowTooLong,
@@ -122,7 +122,7 @@ impl Warnings {
         }
     }
 
-    /// Moves the places of all by so many bytes.
+    /// Moves the places of all by `bytes`.
     pub(crate) fn shift(&mut self, bytes: u64) {
         let offsets = self.kept.iter_mut().filter_map(|warning| warning.offset.as_mut());
         offsets.for_each(|offset| *offset += bytes);

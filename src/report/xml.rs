@@ -44,7 +44,7 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
-    /// The same, so many bytes later.
+    /// The same, `bytes` later.
     pub(crate) fn shifted(mut self, bytes: u64) -> Self {
         match &mut self {
             Self::Ended { offset } | Self::Syntax { offset, .. } | Self::Next { offset } => *offset += bytes,

@@ -23,7 +23,7 @@ const SUBMITTER_BYTES_MAX: usize = 600;
 pub enum Context {
     /// Mail of a mailbox that gets other mail, too.
     Mailbox,
-    /// A file that was handed in as a report: one that is no mail claims to be one.
+    /// A file that was handed in as a report: a file that is not a mail claims to be a report.
     #[default]
     File,
     /// Mail to an address that is only for reports: what is broken in it may be one, whatever it says.
@@ -111,7 +111,7 @@ fn has_report_form(name: &str) -> bool {
         [receiver, domain, begin] => is_host(receiver) && is_host(domain) && domain.contains('.') && digits(begin) > 0,
         [receiver, domain, begin, end, ..] => {
             let is_instant = digits(begin) == begin.len() && !begin.is_empty();
-            // A name without a dot is no domain of the public DNS; then only real instants tell.
+            // A name without a dot is not a domain of the public DNS; then only real instants decide.
             let is_long = digits(begin) >= INSTANT_DIGITS_MIN;
             is_host(receiver) && is_host(domain) && is_instant && digits(end) > 0 && (domain.contains('.') || is_long)
         }
@@ -155,7 +155,7 @@ fn states_report_in(text: &[u8]) -> bool {
     has_metadata(text)
         || match root(text) {
             Some(root) => sniff::has_feedback_tag(root),
-            // Garbage stands before the report, or this is no report: a single word in prose says nothing.
+            // Garbage stands before the report, or this is not a report: a single word in prose says nothing.
             None => sniff::has_feedback_tag(text) && has_other_element(text),
         }
 }

@@ -1,4 +1,4 @@
-//! Ordinary mail is no broken report: what a mail is taken for, by what it says.
+//! Ordinary mail is not a broken report: a mail is classified by what it says.
 
 use super::testdata::{File, base64, gzip, report, zip};
 use super::tests::run_as;
@@ -228,7 +228,7 @@ fn a_good_report_counts_under_any_name() {
     }
 }
 
-/// Texts that look like the header of a mail, as deep as anybody likes, and other mail in mail.
+/// Texts that look like the header of a mail, at any depth, and other mail in mail.
 #[test]
 fn what_looks_like_header_fields_does_not_end_the_walk() {
     let xml = gzip(&report(1));

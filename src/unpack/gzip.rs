@@ -22,9 +22,9 @@ pub(super) struct Inflate {
 
 /// What one step of inflation gave.
 pub(super) enum Inflated {
-    /// So many bytes, perhaps none; more may follow.
+    /// Number of bytes, perhaps zero; more may follow.
     Some(usize),
-    /// So many bytes, and the stream is complete.
+    /// Number of bytes, and the stream is complete.
     Last(usize),
     Broken(Damage),
 }
@@ -115,7 +115,7 @@ impl Drop for Inflate {
     }
 }
 
-/// What is in a gzip file, as a stream: for files that are no message but hold many.
+/// What is in a gzip file, as a stream: for files that are not a message but hold many.
 ///
 /// The error of reading is `InvalidData` or `UnexpectedEof` where the file is damaged, and what was read before it is good.
 pub fn gunzip(packed: impl BufRead) -> impl Read {
@@ -154,7 +154,7 @@ impl<'a> GzipReader<'a> {
         self.next_document
     }
 
-    /// `None` at the end; `Some(0)` is no end, only a step without output.
+    /// `None` at the end; `Some(0)` is not the end, only a step without output.
     pub fn read(&mut self, out: &mut [u8]) -> Option<usize> {
         if !self.in_member && !self.begin_member() {
             return None;
@@ -187,7 +187,7 @@ impl<'a> GzipReader<'a> {
                 self.in_member = true;
                 true
             }
-            // Bytes after the last member that are no member (Mimecast appends CRLF) are no damage.
+            // Other bytes after the last member (Mimecast appends CRLF) are not damage.
             None => {
                 if self.first {
                     self.damage = Some(Damage::Truncated);

@@ -107,7 +107,7 @@ fn gzip_bombs_are_streamed_up_to_the_limit() {
     let (seen, _) = run(&bomb, &limits);
     assert_eq!(seen[0].stopped, Some(Reason::TooLarge));
     assert!(seen[0].text.len() <= 3 << 20);
-    // A bomb that is no text is not even begun.
+    // A bomb that is not a text is not even begun.
     let (seen, unpacked) = run(&gzip_bomb(1024, b""), &Limits::default());
     assert_eq!((seen.len(), unpacked.problems[0].reason), (0, Reason::NotAReport));
     // Archives in archives are held in memory, and end sooner.

@@ -1,4 +1,4 @@
-//! Where a leaf lies, as people read it: a path made of hostile names.
+//! The place of a leaf, for display: a path made of hostile names.
 
 use crate::text::shown;
 

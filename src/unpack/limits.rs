@@ -18,7 +18,7 @@ pub struct Limits {
     pub archive_entries_max: usize,
     /// Archives (and base64 layers) inside each other.
     pub archive_nesting_max: usize,
-    /// An archive that lies inside an archive: it must be held in memory.
+    /// An archive inside an archive: it must be held in memory.
     pub archive_bytes_max: usize,
     /// One report text after inflation. It is streamed, so memory does not depend on it.
     pub xml_bytes_max: u64,

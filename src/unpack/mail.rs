@@ -383,7 +383,7 @@ enum Field<'h> {
 
 /// The fields of a header block.
 ///
-/// Only an empty line ends it. A line that is no field and continues none is skipped: Microsoft sent parts with a
+/// Only an empty line ends it. A line that is not a field and does not continue one is skipped: Microsoft sent parts with a
 /// stray `name="….xml.gz"` in March 2024, and a stricter reading takes the rest of the header for the body.
 struct Fields<'h> {
     bytes: &'h [u8],
@@ -436,7 +436,7 @@ struct Delimiter {
 
 /// The next delimiter line at or after `from`, which must be the start of a line.
 ///
-/// The whole line counts, as everybody but RFC 2046, 5.1.1 has it: with boundary `a`, the line `--ab` is none, because
+/// The whole line counts, as in all programs and unlike RFC 2046, 5.1.1: with boundary `a`, `--ab` is not a delimiter, because
 /// an inner multipart may have the boundary `ab`.
 fn next_delimiter(body: &[u8], boundary: &[u8], from: usize) -> Option<Delimiter> {
     let mut needle = b"--".to_vec();

@@ -36,7 +36,7 @@ impl Walk<'_, '_> {
                 name: None,
                 hint: None,
                 media_type: "",
-                // Whoever put it there meant it to be found, and no name says what it is.
+                // It was put there to be found, and no name says what it is.
                 claim: Claim::Possible,
                 place: Place {
                     is_stated: self.subject != Subject::Nothing,

@@ -21,7 +21,7 @@ pub(super) enum Format {
     Json,
     /// Anything else, in some charset.
     Text,
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     Binary,
 }
 
@@ -91,7 +91,7 @@ fn text_format(head: &[u8]) -> Format {
         // A short report padded with NUL is mostly NUL.
         return Format::Text;
     }
-    // A stray NUL is repaired by the parser; a text that is a tenth control characters is none, unless it is a short
+    // A stray NUL is repaired by the parser; data with a tenth of control characters is not text, unless it is a short
     // mail around binary data or a report behind some garbage.
     let sample = &head[..head.len().min(256)];
     let controls: u16 = sample

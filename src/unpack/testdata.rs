@@ -2,7 +2,7 @@
 
 use super::gzip::testing::{crc, deflate};
 
-/// A small report of so many records.
+/// A small report of `records` records.
 pub fn report(records: usize) -> Vec<u8> {
     let mut xml = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\r\n<feedback>\r\n<report_metadata><org_name>Example</org_name>\

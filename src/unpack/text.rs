@@ -59,7 +59,7 @@ impl Drop for Chunk {
     }
 }
 
-/// The bytes of a leaf and how they are packed. May be opened again and again.
+/// The bytes of a leaf and how they are packed. May be opened repeatedly.
 #[derive(Clone, Copy)]
 pub(super) enum Content<'a> {
     Plain(&'a [u8]),
@@ -276,7 +276,7 @@ pub struct ReportText<'a> {
 }
 
 impl<'a> ReportText<'a> {
-    /// Where the text lay, for people: `part 2 > report.zip > a.xml`. Made of hostile names, but safe to print:
+    /// Where the text was, for display: `part 2 > report.zip > a.xml`. Made of hostile names, but safe to print:
     /// control characters are escaped; at most 300 bytes.
     pub fn leaf(&self) -> &'a str {
         self.leaf
@@ -289,13 +289,13 @@ impl<'a> ReportText<'a> {
     }
 
     /// Whether anything says that this is a report: its own elements, its name, the subject of the mail. Where nothing
-    /// does, a text that is no report is somebody's own.
+    /// does, a text that is not a report is private mail.
     pub fn is_stated(&self) -> bool {
         self.is_stated
     }
 
     /// The text as UTF-8 from its beginning, without byte order mark. What is declared or marked as another charset
-    /// is transcoded; everything else is passed on untouched, even where it is no valid UTF-8. Any `encoding` in the
+    /// is transcoded; everything else is passed on untouched, even where it is not valid UTF-8. Any `encoding` in the
     /// XML declaration is thus to be ignored.
     ///
     /// The error of reading is `TooLarge` or `TooSlow` (see [`super::reason_of`]). Where an archive breaks off the

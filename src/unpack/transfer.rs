@@ -51,7 +51,7 @@ const fn base64_table() -> [u8; 256] {
     table
 }
 
-/// The memory that decoding so many characters of base64 takes.
+/// The memory that decoding this number of base64 characters takes.
 pub(super) fn base64_bytes(characters: usize) -> usize {
     characters / 4 * 3 + 3
 }
@@ -90,7 +90,7 @@ fn flush(out: &mut Vec<u8>, bits: u32, count: u32) {
     }
 }
 
-/// Decodes quoted-printable (RFC 2045, 6.7); what is no valid escape stays as it is.
+/// Decodes quoted-printable (RFC 2045, 6.7); an invalid escape stays as it is.
 pub(super) fn quoted_printable(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -114,7 +114,7 @@ pub(super) fn quoted_printable(text: &[u8]) -> Vec<u8> {
 
 /// The text after a soft line break, white space before its end included.
 fn soft_break(rest: &[u8]) -> Option<&[u8]> {
-    // RFC 2045, 6.7: a line has at most 76 characters, so more white space than that is none added in transport.
+    // RFC 2045, 6.7: a line has at most 76 characters, so longer white space was not added in transport.
     let blank = rest
         .iter()
         .take(76)

@@ -1,4 +1,4 @@
-//! One leaf after the other: what it is by its bytes, and what lies inside it.
+//! One leaf after the other: what it is by its bytes, and what is inside it.
 
 use super::budget::Budget;
 use super::claim::{self, Claim, Context, Subject};
@@ -18,7 +18,7 @@ const DETAIL_BYTES_MAX: usize = 200;
 /// Breaches of a limit that are noted of one message.
 const DOUBTS_MAX: usize = 16;
 
-/// How deep something lies, and where.
+/// How deep something is, and where.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place {
     /// Multiparts around it.
@@ -107,7 +107,7 @@ impl<'a, 'v> Walk<'a, 'v> {
     /// Notes that something is not looked at because it exceeds a limit.
     pub fn limit(&mut self, path: &str, place: Place, reason: Reason, detail: &str) {
         if reason.ends_all() {
-            // The rest of the message is not looked at, so that nobody can say that there is no report in it.
+            // The rest of the message is not looked at, so it is unknown whether there is a report in it.
             self.problem(path, place, reason, detail);
         } else if place.is_stated {
             self.problem(path, place, reason, detail);

@@ -24,7 +24,7 @@ pub(super) struct Entry<'a> {
     pub size: u64,
 }
 
-/// How a file lies in the archive.
+/// How a file is stored in the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     Stored,
@@ -99,7 +99,7 @@ pub(super) fn files<'a>(bytes: &'a [u8], budget: &Budget<'_>) -> Result<Files<'a
 pub(super) type Files<'a> = Vec<Result<Entry<'a>, Unreadable>>;
 
 /// Whether an archive is a document of an office program, a book or a program, by the file that all of these have (ECMA-376,
-/// part 2; ODF 1.3, part 2; JAR): the XML in it is no report.
+/// part 2; ODF 1.3, part 2; JAR): the XML in it is not a report.
 pub(super) fn is_package(files: &[Result<Entry<'_>, Unreadable>]) -> bool {
     let names = files.iter().map(|file| match file {
         Ok(entry) => &*entry.name,
@@ -198,7 +198,7 @@ impl<'a> EntryReader<'a> {
         self.damage
     }
 
-    /// `None` at the end; `Some(0)` is no end, only a step without output.
+    /// `None` at the end; `Some(0)` is not the end, only a step without output.
     pub fn read(&mut self, out: &mut [u8]) -> Option<usize> {
         if self.ended {
             return None;

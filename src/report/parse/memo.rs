@@ -29,7 +29,7 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(super) const RECORD_BYTES_MAX: usize = 16 * 1024;
 /// Neither text is longer than this: 45 bytes make the longest IPv6 address.
 const TEXT_BYTES_MAX: usize = 45;
-/// After so many look-ups the memo must have paid, or it is given up for this report.
+/// Lookups after which the memo must have paid; otherwise it is given up for this report.
 const TRIAL_LOOKUPS: u32 = 128;
 /// Shorter reports gain nothing.
 const FIRST_RECORD: usize = 3;

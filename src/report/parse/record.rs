@@ -99,7 +99,7 @@ fn remember(tokens: &mut Tokens<'_>, building: &mut Building<'_>, from: u64, row
     let Some(bytes) = tokens.window().slice(from, to) else {
         return;
     };
-    // All offsets lie inside the slice, whose length is a usize.
+    // All offsets are inside the slice, whose length is a usize.
     let relative =
         |(start, end): (u64, u64)| Some(usize::try_from(start - from).ok()?..usize::try_from(end - from).ok()?);
     let (Some(address), Some(count)) = (relative(source), relative(count)) else {
@@ -268,12 +268,12 @@ fn read_reason(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(
     Ok(())
 }
 
-/// The kind, and its text where it is no known word; `None` for an empty text.
+/// The kind, and its text if it is not a known word; `None` for an empty text.
 fn reason_kind(building: &mut Building<'_>, text: &str) -> Option<(ReasonKind, Option<Span>)> {
     if text.is_empty() {
         return None;
     }
-    // The API's own word `unknown` is no word of the standards.
+    // The API's own word `unknown` is not in the standards.
     match text::word(text, ReasonKind::from_word).filter(|kind| *kind != ReasonKind::Unknown) {
         Some(kind) => Some((kind, None)),
         None => {

@@ -38,7 +38,7 @@ fn kinds(parsed: &Parsed) -> Vec<WarningKind> {
     parsed.warnings.kept().iter().map(|warning| warning.kind).collect()
 }
 
-/// So many bytes a read.
+/// Bytes per read.
 struct Chunks<'a>(&'a [u8], usize);
 
 impl Read for Chunks<'_> {

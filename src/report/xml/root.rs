@@ -18,7 +18,7 @@ const NAMESPACE_BYTES_MAX: usize = 512;
 pub(crate) enum Following {
     /// Another report, behind what is neither white space nor a declaration nor a comment.
     Report { garbage: Option<u64> },
-    /// No report; from here on something that is no white space.
+    /// Not a report; from here on something other than white space.
     End { trailing: Option<u64> },
 }
 
@@ -65,7 +65,7 @@ impl Tokens<'_> {
     }
 
     /// Leaves a report, ended or broken, and goes to the next root element, whatever stands before it: a declaration, the
-    /// end of an element around both, the rest of what is broken. A comment is no place for a report.
+    /// end of an element around both, the rest of what is broken. A comment never holds a report.
     pub(crate) fn leave_root(&mut self) -> Result<Following, Stop> {
         self.open.clear();
         self.names.clear();
@@ -92,7 +92,7 @@ impl Tokens<'_> {
             if let Some(end) = in_aside {
                 let found = memchr::memmem::find(buffered, end).map(|at| at + end.len());
                 in_aside = in_aside.filter(|_| found.is_none());
-                // The end may lie across the edge.
+                // The end may span the edge.
                 let len = found.unwrap_or_else(|| buffered.len().saturating_sub(end.len() - 1).max(1));
                 self.window().advance(len);
                 continue;
@@ -120,7 +120,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// Whether the root element that lies ahead holds what a report begins with: an extension may have one of that name.
+    /// Whether the root element ahead holds what a report begins with: an extension may have one of that name.
     pub(super) fn begins_report(&mut self) -> Result<bool, Stop> {
         self.ensure(ROOT_AHEAD)?;
         let buffered = self.reader.get_ref().buffered();

@@ -26,7 +26,7 @@ pub(crate) enum WindowError {
 /// See the module's comment.
 pub(crate) struct Window<'a> {
     inner: Box<dyn Read + 'a>,
-    /// Bytes `start..end` wait to be read; what lies before `start` is still there until the next read.
+    /// Bytes `start..end` wait to be read; the bytes before `start` are still there until the next read.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
