@@ -79,7 +79,7 @@ pub enum Unanswered {
     NoName,
 }
 
-/// May an answer be one that others have asked for?
+/// Whether a cached answer is good enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
     /// Ask, whatever is remembered: the user has just changed the record and waits.
@@ -201,7 +201,7 @@ impl Dns {
         answer
     }
 
-    /// Does the chain of names that begins here have an end?
+    /// Whether the chain of names that begins here has an end.
     async fn follow(&self, name: &str, freshness: Freshness) -> Result<(), Unanswered> {
         let mut chain = vec![name.to_ascii_lowercase()];
         while let Some(last) = chain.last() {
@@ -224,7 +224,7 @@ impl Dns {
         Ok(())
     }
 
-    /// One question. And: may the name be an alias that leads nowhere?
+    /// One question, and whether the name may be an alias that leads nowhere.
     async fn ask(&self, name: Name, kind: RecordType, freshness: Freshness) -> (Result<Vec<RData>, Unanswered>, bool) {
         let resolver = match freshness {
             Freshness::Fresh => &self.fresh,

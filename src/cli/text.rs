@@ -65,7 +65,7 @@ impl Table {
             .push(cells.iter().map(|cell| escape(cell).into_owned()).collect());
     }
 
-    /// Has it no rows?
+    /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

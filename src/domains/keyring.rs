@@ -136,7 +136,7 @@ impl Keyring {
         Ok(opened.map_err(|_| KeyringError::Damaged)?.to_vec())
     }
 
-    /// Is there a key for this?
+    /// Whether there is a key for this.
     ///
     /// # Errors
     /// [`KeyringError::Foreign`] if not.
@@ -144,7 +144,7 @@ impl Keyring {
         self.key_of(sealed).map(drop)
     }
 
-    /// Was this encrypted with the first key?
+    /// Whether this was encrypted with the first key.
     pub fn is_current(&self, sealed: &[u8]) -> bool {
         let id = sealed.get(1..=ID_BYTES);
         self.keys.first().is_some_and(|(first, _)| id == Some(&first[..]))

@@ -52,11 +52,11 @@ pub struct DnsRecord {
     pub name: String,
     pub value: String,
     pub purpose: Purpose,
-    /// Does the domain's status depend on it?
+    /// Whether the domain's status depends on it.
     pub required: bool,
     /// MX only.
     pub priority: Option<u16>,
-    /// Was it found as it should be, when it was last looked for?
+    /// Whether the last check found it as it should be.
     pub verified: bool,
     /// What DNS had in its place, as text; capped.
     pub found: Vec<String>,

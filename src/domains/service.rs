@@ -130,7 +130,7 @@ impl Domains {
         &self.0.options.names
     }
 
-    /// Are there name servers to ask?
+    /// Whether there are name servers to ask.
     pub fn can_check(&self) -> bool {
         self.0.options.dns.is_some()
     }

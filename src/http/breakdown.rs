@@ -93,7 +93,7 @@ struct SignatureBody {
     domain: Option<String>,
     /// `s=`; null where reporters do not say.
     selector: Option<String>,
-    /// Is `domain` of the same organisation as the domain asked for: can it be aligned (relaxed)?
+    /// Whether `domain` belongs to the same organisation as the requested domain, and so can be aligned (relaxed).
     aligned: bool,
     /// Messages.
     count: u64,

@@ -61,16 +61,16 @@ pub(super) struct DomainBody {
     /// `opportunistic` or `enforced`, for mail sent in the domain's name.
     #[schemars(with = "TlsWord")]
     tls_mode: &'static str,
-    /// Are opens to be tracked?
+    /// Whether opens are tracked.
     open_tracking: bool,
-    /// Are clicks to be tracked?
+    /// Whether clicks are tracked.
     click_tracking: bool,
     /// Host of the links in tracked mail.
     #[schemars(example = &"track.yourdomain.com")]
     tracking_domain: Option<String>,
-    /// Is mail to any address at the domain taken?
+    /// Whether the domain accepts mail to any local part.
     catch_all: bool,
-    /// Is mail to the domain taken at all?
+    /// Whether the domain accepts mail.
     inbound_enabled: bool,
     /// Host that bounces go to.
     #[schemars(example = &"bounce.yourdomain.com")]
@@ -128,9 +128,9 @@ pub(super) struct DnsRecordBody {
     /// `spf`, `dkim`, `dmarc`, `dmarc_authorization`, `return_path`, `tracking`, `mx` or `bimi`.
     #[schemars(with = "PurposeWord")]
     purpose: &'static str,
-    /// Was it found as it should be?
+    /// Whether the last check found it as it should be.
     verified: bool,
-    /// Does the domain's status depend on it?
+    /// Whether the domain's status depends on it.
     required: bool,
     /// MX only.
     priority: Option<u16>,

@@ -40,16 +40,16 @@ pub(super) struct DomainPatch {
     /// For mail that is sent in the domain's name.
     #[schemars(with = "TlsWord", default)]
     tls_mode: Option<()>,
-    /// Are opens to be tracked?
+    /// Whether opens are tracked.
     #[schemars(with = "bool", default)]
     open_tracking: Option<()>,
-    /// Are clicks to be tracked?
+    /// Whether clicks are tracked.
     #[schemars(with = "bool", default)]
     click_tracking: Option<()>,
-    /// Is mail to the domain to be taken?
+    /// Whether the domain accepts mail.
     #[schemars(with = "bool", default)]
     inbound_enabled: Option<()>,
-    /// Is mail to any address at the domain to be taken?
+    /// Whether the domain accepts mail to any local part.
     #[schemars(with = "bool", default)]
     catch_all: Option<()>,
     /// Host of the links in tracked mail; null for none.

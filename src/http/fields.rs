@@ -52,7 +52,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    /// Does the web page ask, in this process?
+    /// Whether the web page asks, in this process.
     pub(super) fn of_page(&self) -> bool {
         self.of_page
     }

@@ -300,7 +300,7 @@ impl Client {
         parts.extensions.get().copied().ok_or_else(ApiError::unauthorized)
     }
 
-    /// Does the domain exist for this client, if its account has it?
+    /// Whether the domain exists for this client, if its account has it.
     pub(super) fn may_see(&self, domain: DomainId) -> bool {
         self.domain.is_none_or(|only| only == domain)
     }

@@ -37,7 +37,7 @@ impl KeptAnswers {
         }
     }
 
-    /// Is it time to look at what the database has?
+    /// Whether it is time to look at what the database has.
     fn is_due(&self, account: AccountId, more: u64) -> bool {
         let mut known = self.known();
         if known.len() >= ACCOUNTS_KNOWN {

@@ -300,7 +300,7 @@ fn responses(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
     Value::Object(all)
 }
 
-/// Can a request to the route be refused with that status?
+/// Whether a request to the route can be refused with that status.
 fn can_happen(status: u16, route: &Route, doc: &Doc) -> bool {
     let (body, post) = (route.body != Body::None, route.method == Method::POST);
     let asks = !doc.parameters.is_empty();

@@ -25,9 +25,9 @@ pub(super) struct RecordBody<'a> {
     /// `none`, `quarantine`, `reject`, `pass`, or `unknown`.
     #[schemars(extend("enum" = ["none", "quarantine", "reject", "pass", "unknown"]))]
     pub disposition: &'static str,
-    /// Did DKIM pass for an aligned domain?
+    /// Whether DKIM passed for an aligned domain.
     pub dkim_aligned: bool,
-    /// Did SPF pass for an aligned domain?
+    /// Whether SPF passed for an aligned domain.
     pub spf_aligned: bool,
     /// The reporter did not say: derived from the authentication results.
     pub derived: bool,
@@ -150,7 +150,7 @@ pub(super) struct PolicyBody {
     pub aspf: Option<&'static str>,
     /// Per cent of the messages that it applies to.
     pub pct: Option<u8>,
-    /// Is the policy only being tried out (tag `t`)?
+    /// Whether the policy is in test mode (tag `t`).
     pub testing: Option<bool>,
 }
 

@@ -55,7 +55,7 @@ impl Unreadable {
         }
     }
 
-    /// Is it only too long?
+    /// Whether it is only too long.
     pub fn is_too_large(&self) -> bool {
         self.source.kind() == io::ErrorKind::FileTooLarge
     }
@@ -239,7 +239,7 @@ impl Messages {
         self.is_packed
     }
 
-    /// Is there nothing more to come?
+    /// Whether nothing more comes.
     pub fn is_at_end(&self) -> bool {
         match &self.state {
             State::Single(_) => false,

@@ -89,7 +89,7 @@ impl<R: BufRead> Mbox<R> {
         self.number
     }
 
-    /// Was the last message given?
+    /// Whether the last message was returned.
     pub fn is_at_end(&self) -> bool {
         self.is_at_end
     }

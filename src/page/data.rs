@@ -326,7 +326,7 @@ pub(super) struct TakenReport {
 }
 
 impl Pagination {
-    /// Is it a page behind the last one, of a list that has some?
+    /// Whether it is behind the last page of a list that has pages.
     pub fn is_beyond(&self) -> bool {
         self.total > 0 && u64::from(self.page) > self.total_pages
     }

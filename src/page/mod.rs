@@ -53,7 +53,7 @@ struct PageState {
 pub struct PageOptions {
     /// Pages of a session; `None`: no limit.
     pub rate: Option<Rate>,
-    /// May people sign in over plain HTTP from private networks?
+    /// Whether users may sign in over plain HTTP from private networks.
     pub insecure_sign_in: bool,
 }
 

@@ -41,7 +41,7 @@ impl Asked {
         Self(pairs)
     }
 
-    /// Does it say which days?
+    /// Whether it says which days.
     pub fn has_range(&self) -> bool {
         RANGE.iter().any(|name| self.get(name).is_some())
     }

@@ -40,12 +40,12 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// May the key change things?
+    /// Whether the key may change things.
     pub fn may_write(&self) -> bool {
         self.key.permission == Permission::FullAccess
     }
 
-    /// May it see and change what concerns the account as a whole?
+    /// Whether it may see and change what concerns the account as a whole.
     pub fn has_account(&self) -> bool {
         self.may_write() && self.key.domain.is_none()
     }
@@ -257,7 +257,7 @@ pub(super) async fn sign_in(
     Ok((AppendHeaders([cookie(kind, &token, "")]), Redirect::to(&place)).into_response())
 }
 
-/// `GET /signed-in`: does the browser keep the session?
+/// `GET /signed-in`: whether the browser keeps the session.
 pub(super) async fn signed_in(State(state): State<PageState>, Query(asked): Query<Asked>, parts: Parts) -> Redirect {
     if token_of(&parts.headers, Connection::of(&state, &parts)).is_some() {
         Redirect::to(inside(&asked.next))

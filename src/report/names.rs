@@ -129,7 +129,7 @@ impl NameSearch {
         }
     }
 
-    /// Is it in the name?
+    /// Whether it is in the name.
     pub fn finds(&self, name: &DomainName) -> bool {
         let pieces = [Some(&self.plain), self.mapped.as_ref()];
         let mut pieces = pieces.into_iter().flatten();

@@ -123,7 +123,7 @@ impl Store {
         let args = Args::default().int(account.0).int(key.0).text(prefix).blob(hash);
         let changed = conn.run(sql!("key_rotate"), args).await?;
         if changed > 0 {
-            // Whoever signed in with the old one is signed out.
+            // Users who signed in with the old one are signed out.
             conn.run(sql!("sessions_of_key_remove"), Args::default().int(key.0))
                 .await?;
         }

@@ -7,14 +7,14 @@
 //!    whole when its policy domain, or one above it, is added.
 //! 3. A record for which there is no domain is not counted.
 //!
-//! A report therefore lies in one row of the account, or in slices that have no record in common, and is looked for there
+//! A report therefore has one row in the account, or slices that have no record in common, and is looked for there
 //! only. Adding or removing a domain moves reports so that this stays true (`moving.rs`).
 
 use std::ops::Range;
 
 use crate::report::ancestors;
 
-/// A name with its labels turned round, `com.example.mail.`: what lies below a name begins as it does.
+/// A name with its labels turned round, `com.example.mail.`: names below it begin with it.
 pub(super) fn turned(name: &str) -> Vec<u8> {
     let mut turned = Vec::with_capacity(name.len() + 1);
     for label in name.rsplit('.') {
@@ -40,7 +40,7 @@ pub(super) fn policy_key(policy_domain: &str, own: &str) -> Option<Vec<u8>> {
     (policy_domain != own).then(|| turned(policy_domain))
 }
 
-/// Whether `name` is `above` or lies below it.
+/// Whether `name` is `above` or below it.
 pub(super) fn is_at_or_below(name: &str, above: &str) -> bool {
     let rest = name.strip_suffix(above);
     rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))

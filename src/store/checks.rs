@@ -11,7 +11,7 @@ use super::{
 /// What is known of a domain's DNS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DomainDns {
-    /// `None` until somebody asked what the domain must publish.
+    /// `None` until the first request for what the domain must publish.
     pub dkim: Option<DkimKey>,
     /// What was found of each record when it was last looked at; nothing before the first time.
     pub checks: Vec<RecordCheck>,
@@ -119,7 +119,7 @@ pub struct Suggestion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordFinding {
     pub check: RecordCheck,
-    /// Does the domain's status depend on it?
+    /// Whether the domain's status depends on it.
     pub required: bool,
     /// DNS could not be asked: nothing is known but `check.problem`.
     pub unreadable: bool,
@@ -218,7 +218,7 @@ impl Store {
     pub async fn add_dkim_key(&self, domain: DomainId, key: &NewDkimKey, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        // Whoever removes the domain at the same time would leave the key behind.
+        // A transaction that removes the domain at the same time would leave the key behind.
         if conn.hold(vec![domain]).await?.is_empty() {
             return Ok(false);
         }

@@ -2,7 +2,7 @@
 //!
 //! Table by table in the order of the primary keys, a piece a transaction: how far a copy came is how far the target's
 //! keys go, so that it may end at any moment and be run again. Until it is finished, the target is not opened for
-//! anything else. Nobody else writes to the source meanwhile; whether anybody did between two runs shows in its state.
+//! anything else. No other process writes to the source meanwhile; a write between two runs shows in its state.
 
 use super::db::{Args, Conn, Link, Value};
 use super::schema::{self, Kind, Table};
@@ -48,8 +48,8 @@ impl Store {
         }
     }
 
-    /// Copies everything into `target`, which must be empty or hold an unfinished copy of this very state. Nobody can
-    /// write to this database meanwhile. `progress` gets (rows done, rows to do) of this run.
+    /// Copies everything into `target`, which must be empty or hold an unfinished copy of this very state. This
+    /// database is locked for writing meanwhile. `progress` gets (rows done, rows to do) of this run.
     ///
     /// # Errors
     /// [`StoreError::Location`] if the target holds anything else; any error leaves what was copied, for the next run.
@@ -251,7 +251,7 @@ async fn copy_table(
         .await?;
         write.commit().await?;
         wrote(rows.len() as u64);
-        // SQLite never waits: without this, nobody could end a copy from one file to another halfway.
+        // SQLite never waits: without this, a copy from one file to another could not be stopped halfway.
         tokio::task::yield_now().await;
     }
 }

@@ -22,7 +22,7 @@ pub struct ReportPlace {
 pub enum Cut<P> {
     /// Those of a page: what is before them is walked over.
     Page(Page),
-    /// So many behind a place, which costs the same wherever that is.
+    /// A number of rows behind a place, which costs the same wherever that is.
     After(P, u32),
 }
 

@@ -65,7 +65,7 @@ impl Store {
     /// that are open, this one included, go on as on one server until they are opened again.
     ///
     /// # Errors
-    /// [`StoreError::Location`] if this is no PostgreSQL with Citus, or if the tables are spread in another way.
+    /// [`StoreError::Location`] if this is not a PostgreSQL with Citus, or if the tables are spread in another way.
     pub async fn distribute(&self) -> Result<Distributed, StoreError> {
         let mut link = self.walker().await?;
         let mut conn = Conn(&mut link);
@@ -132,7 +132,7 @@ async fn spread_one(conn: &mut Conn<'_>, table: &str) -> Result<(), StoreError> 
     let group = if table == first { "none" } else { first };
     conn.first(postgres::DISTRIBUTE, Args::default().text(table).text(group))
         .await?;
-    // The rows that were here have been copied; those left behind are seen by nobody.
+    // The rows that were here have been copied; those left behind are invisible.
     conn.first(postgres::DROP_LEFT_BEHIND, Args::default().text(table))
         .await?;
     Ok(())
@@ -175,7 +175,7 @@ async fn spread(conn: &mut Conn<'_>) -> Result<Vec<(String, i64)>, StoreError> {
     Ok(spread)
 }
 
-/// Where the rows of a domain lie in the database behind this connection.
+/// Where the rows of a domain are stored in the database behind this connection.
 pub(super) async fn layout(conn: &mut Conn<'_>) -> Result<Layout, StoreError> {
     // Spread in part is spread: what is for several servers does no harm on one.
     let is_spread = has_citus(conn).await? && !spread(conn).await?.is_empty();

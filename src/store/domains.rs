@@ -203,7 +203,7 @@ pub(super) async fn add(
     new: &NewDomain,
     now: Millis,
 ) -> Result<Option<DomainId>, StoreError> {
-    // Nobody else adds or removes: who is closest to whom stays as it is found.
+    // No other transaction adds or removes domains: which is closest to which stays as it is found.
     conn.lock(Lock::Names).await?;
     let args = Args::default().int(account.0).text(new.name.as_str());
     if conn.first(sql!("domain_by_name"), args).await?.is_some() {

@@ -1,7 +1,7 @@
 //! Reports that count twice in an account: part of recounting.
 //!
-//! Two counted reports of an account have neither the same identity nor the same contents, save for the slices of one text,
-//! which lie in several domains and have no record in common.
+//! Two counted reports of an account have neither the same identity nor the same contents, except for the slices of one text,
+//! which are in several domains and have no record in common.
 
 use hashbrown::HashMap;
 

@@ -1,4 +1,4 @@
-//! How one [`Evidence`] lies in the database: a few dozen bytes, since a domain has thousands of them.
+//! How one [`Evidence`] is stored: in a few dozen bytes, since a domain has thousands of them.
 //!
 //! Version 1: a version byte, then the fields in the order of [`encode`]. A number is LEB128. A text is a number
 //! `2 * length` with the bytes behind it, or `2 * n + 1` for the same text as the n-th before it, where the 0th is the
@@ -110,7 +110,7 @@ struct Writer<'e> {
     texts: Texts<'e>,
 }
 
-/// So many texts are compared one by one; more are looked up. Few evidences have more.
+/// Number of texts up to which they are compared one by one; more are looked up. Few evidences have more.
 const COMPARED_MAX: usize = 16;
 
 /// The texts that were written, by number.

@@ -131,7 +131,7 @@ impl FacetSums {
         self.until = self.until.max(other.until);
     }
 
-    /// Are these sums, as stored, the ones that were counted?
+    /// Whether these stored sums are the ones that were counted.
     pub fn are(&self, counted: &Self) -> bool {
         let sums = |sums: &Self| (sums.pass, sums.fail, sums.reports);
         // Without reports no day is shown, and a row of an earlier version may not have one.

@@ -77,7 +77,7 @@ impl Store {
         let order = |a: &Source, b: &Source| query.order(a, b);
         let start = usize::try_from(page.offset()).unwrap_or(usize::MAX).min(total);
         let end = start.saturating_add(page.per_page as usize).min(total);
-        // Only the page itself must be in order; what lies before it only must be before it.
+        // Only the page itself must be in order; rows before it may have any order.
         if end < total {
             sources.select_nth_unstable_by(end, order);
             sources.truncate(end);

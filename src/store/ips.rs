@@ -50,7 +50,7 @@ impl Store {
         rows.iter().map(|row| ip(row, 0)).collect()
     }
 
-    /// Takes an address from its account; the domains that sent from it no longer do. False if nobody has it.
+    /// Takes an address from its account; the domains that sent from it no longer do. False if it is not allocated.
     pub async fn remove_ip(&self, address: IpAddr, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
@@ -90,7 +90,7 @@ impl Store {
         self.change(sql!("ip_release"), args).await
     }
 
-    /// Runs one statement in a transaction of its own. Did it change anything?
+    /// Runs one statement in a transaction of its own. Returns whether it changed anything.
     pub(super) async fn change(&self, sql: &'static str, args: Args) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();

@@ -15,7 +15,7 @@ use super::{DomainId, StoreError, StoredRecord};
 pub struct ListedMax {
     /// Of each kind of results of a record, bytes; the first is always there.
     pub results_bytes: usize,
-    /// Of all records, bytes: further ones are not listed. The first is always there.
+    /// Of all records, bytes: more records are not listed. The first is always there.
     pub bytes: usize,
 }
 
@@ -107,7 +107,7 @@ fn shortened(evidence: &Arc<Evidence>, bytes_max: usize) -> (Arc<Evidence>, Omit
     (Arc::new(listed), omitted)
 }
 
-/// How many of a list, from the first on, fit into so many bytes; at least one, if there is one.
+/// How many entries of a list, from the first on, fit into `bytes_max`; at least one, if there is one.
 fn fitting<T>(list: &[T], bytes_of: fn(&T) -> usize, bytes_max: usize) -> usize {
     let mut bytes = 0_usize;
     let beyond = list.iter().position(|one| {

@@ -1,4 +1,4 @@
-//! What is remembered of the sources that are read again and again: mailboxes, Maildirs, folders.
+//! What is remembered of the sources that are read repeatedly: mailboxes, Maildirs, folders.
 //!
 //! Losing any of it costs reading mail once more, never a report: a report that comes again is a duplicate.
 
@@ -14,7 +14,7 @@ pub struct MailboxMark {
     pub uid_validity: u32,
     /// The first day that was to be read; what was older was passed over.
     pub since: Day,
-    /// Every message up to this UID is settled, save for those with an item.
+    /// Every message up to this UID is settled, except those with an item.
     pub settled_uid: u32,
 }
 

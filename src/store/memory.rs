@@ -12,7 +12,7 @@ use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{AccountId, DomainId, StoreError, Trust};
 
-/// Names and evidence kept at the most; then all are forgotten and learned anew.
+/// Names and evidence kept at the most; then all are forgotten and learned again.
 const ENTRIES_MAX: usize = 200_000;
 
 /// Numbers taken at a time: a restart leaves a gap of at most this many.

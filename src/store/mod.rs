@@ -118,7 +118,7 @@ pub enum StoreError {
     /// The database's schema was made by a newer version of this program.
     #[error("database {path} was made by a newer version: upgrade this program")]
     Newer { path: String },
-    /// There can be no database there: a URL that is none, a server that is too old or set up wrongly, a database that
+    /// There can be no database there: an invalid URL, a server that is too old or set up wrongly, a database that
     /// holds what it should not.
     #[error("{what}")]
     Location { what: String },
@@ -299,7 +299,7 @@ impl Store {
         Self::open_with(location, Connections::default()).await
     }
 
-    /// As [`Self::open`], with so many connections if it is on a server.
+    /// As [`Self::open`], with `connections` if it is on a server.
     pub async fn open_with(location: impl Into<Location>, connections: Connections) -> Result<Self, StoreError> {
         let location = location.into();
         let name = location.to_string();
@@ -398,7 +398,7 @@ impl Store {
         matches!(self.readers, Readers::Sqlite(_))
     }
 
-    /// Is the database there?
+    /// Whether the database is there.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut conn = self.read_urgent().await?;
         db::Conn(&mut conn)
@@ -427,7 +427,7 @@ impl Store {
     }
 
     async fn read(&self) -> Result<Link, StoreError> {
-        // SQLite never waits: what asks it again and again would else keep its task from everything beside it.
+        // SQLite never waits: a loop of statements would otherwise keep its thread from all other tasks.
         tokio::task::coop::consume_budget().await;
         Ok(match &self.readers {
             Readers::Sqlite(readers) => Link::SqliteReader(readers.lend().await?),

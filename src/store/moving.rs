@@ -1,4 +1,4 @@
-//! Reports move within an account when a domain is added or removed, so that each lies where it belongs: see
+//! Reports move within an account when a domain is added or removed, so that each is where it belongs: see
 //! `belonging.rs`. The caller holds the rows of all domains that are named here.
 //!
 //! A report whose records have gone stays where it is when a domain below is added: its share of the day's sums is not
@@ -367,7 +367,7 @@ impl Moving {
         let vouched = members
             .iter()
             .any(|one| !one.cut() && passed(one) && one.acceptance().may_count());
-        // A piece is no statement beside the whole, unless it alone is vouched for.
+        // A piece is not a statement next to the whole, unless it alone is vouched for.
         let may_count = |one: &Carried| one.acceptance().may_count();
         let is_statement = |one: &Carried| !whole || !one.cut() || passed(one) && !vouched;
         let pick = |wanted: &dyn Fn(&Carried) -> bool| {

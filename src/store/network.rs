@@ -11,7 +11,7 @@ pub struct Network {
     bits: u8,
 }
 
-/// What is no network.
+/// The text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an address such as 192.0.2.1 or a network such as 192.0.2.0/24")]
 pub struct NetworkError;
@@ -22,7 +22,7 @@ impl Network {
         Self::of(address, if address.is_ipv4() { 24 } else { 48 })
     }
 
-    /// Is the address in it?
+    /// Whether the address is in it.
     pub fn contains(self, address: IpAddr) -> bool {
         self.first.is_ipv4() == address.is_ipv4() && Self::of(address, self.bits) == self
     }

@@ -24,7 +24,7 @@ pub(super) fn version() -> Option<i64> {
 pub struct Connections {
     /// Transactions that write at the same time; at least 1.
     pub writers: u32,
-    /// Questions at the same time; further ones wait. At least 2, for a writer may need one.
+    /// Questions at the same time; more wait. At least 2, for a writer may need one.
     pub readers: u32,
 }
 
@@ -39,14 +39,14 @@ impl Default for Connections {
 
 /// The oldest server that has what is needed.
 const VERSION_MIN: i32 = 150_000;
-/// How long a new connection is waited for, and how long one to read with: whoever asks is told soon that it is to come
+/// How long a new connection is waited for, and how long one to read with: the caller learns soon that it must try
 /// again.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 const READER_MAX: Duration = Duration::from_secs(3);
 
 /// Each statement sees what was committed before it, so that what is read behind a lock is what its last holder left.
 pub(super) const BEGIN: &str = "begin isolation level read committed";
-/// The server looks once a second whether its client is still there; otherwise it goes on with a question that nobody waits for.
+/// The server looks once a second whether its client is still there; otherwise it goes on with an abandoned question.
 const LOOKS_WHO_IS_THERE: &str = "set client_connection_check_interval = '1s'";
 pub(super) const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
 /// Locks domain rows, in the order of their numbers: a transaction that holds several waits for none that waits for them.
@@ -193,7 +193,7 @@ impl Server {
                 .acquire_timeout(READER_MAX)
                 .after_connect(|conn, _| {
                     Box::pin(async move {
-                        // A server on a system that cannot tell refuses this, and works on for nobody.
+                        // A server on a system that cannot tell refuses this, and works on without a client.
                         let _ = sqlx::query(LOOKS_WHO_IS_THERE).execute(conn).await;
                         Ok(())
                     })
@@ -212,12 +212,12 @@ impl Server {
 #[derive(Debug, Clone)]
 pub(super) struct Pools {
     pub all: PgPool,
-    /// For what nobody else may keep waiting.
+    /// For callers that no long question may delay.
     pub urgent: PgPool,
 }
 
 impl Pools {
-    /// A connection for what nobody else may keep waiting: one that has nothing to do, else one of the urgent ones.
+    /// A connection for a caller that no long question may delay: one that is idle, else one of the urgent ones.
     pub async fn lend_urgent(&self) -> Result<Lent, StoreError> {
         if let Some(mut idle) = self.all.try_acquire() {
             // Unlike `acquire`, that does not ask whether the server is still there.
@@ -308,13 +308,13 @@ impl Settings {
 pub(super) enum Lock {
     /// Adding domains on sight.
     Names,
-    /// Setting messages aside: many at a time, but nobody who takes some away.
+    /// Setting messages aside: many at a time, and none that takes some away.
     SetAside,
     /// Taking messages away that were set aside.
     SetAsideAlone,
 }
 
-/// The first of the two numbers of an advisory lock: so that nobody else's are met.
+/// The first of the two numbers of an advisory lock: so that those of other programs are not met.
 const LOCKS: i32 = 0x7a11_9c4b_u32 as i32;
 
 /// Waits for a lock that lasts until the transaction ends.

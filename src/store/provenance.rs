@@ -77,7 +77,7 @@ pub const TOO_BUSY: &str = "too_busy";
 impl Provenance {
     /// What it says about a report of this reporter.
     ///
-    /// Anybody can send mail that passes DMARC for a domain of his own. It vouches for a report only if that domain and
+    /// Anyone can send mail that passes DMARC for their own domain. It vouches for a report only if that domain and
     /// the reporter's are of one organisation; a pass of another domain says nothing: `Unknown`.
     pub fn verdict_on(&self, reporter: &Reporter) -> Authenticated {
         match (self.dmarc, &self.domain) {

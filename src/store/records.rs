@@ -1,7 +1,7 @@
-//! `records`: the records of a report, packed, up to [`ROW_RECORDS`] a row.
+//! `records`: the records of a report, packed, up to [`ROW_RECORDS`] per row.
 //!
-//! Nobody looks for one record among all: each question is about one report, or goes through some. A row a record cost as
-//! much to write as everything else together, and three times the space or more. Version 1: a head byte, then the records in the
+//! No question looks for one record among all: each is about one report, or reads several. One row per record would cost as
+//! much to write as everything else together, and three times the space or more. docs/storage.md has examples. Version 1: a head byte, then the records in the
 //! report's order. A record is a byte whose bits 0 to 5 are its verdict (`report/verdict.rs`) and whose bits 6 and 7 say
 //! what its address is (0 none, 1 IPv4, 2 IPv6), the address, its messages and the number of its evidence as LEB128.
 
@@ -17,7 +17,7 @@ use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{DomainId, ReportNo, Store, StoreError, StoredRecord, evidence};
 
-/// Records of a row, save for the last of a report. The key of a row is the number of its first record, from 0 on: a
+/// Records per row, except the last row of a report. The key of a row is the number of its first record, from 0 on: a
 /// record is found by its number.
 pub(super) const ROW_RECORDS: usize = 1_024;
 
@@ -280,7 +280,7 @@ impl Store {
             let no = report.int(0)?;
             match pack_report(&mut conn, domain, no).await {
                 Ok(count) => records += count,
-                // Nobody else is to wait for one that is damaged.
+                // Other reports must not wait for a damaged one.
                 Err(error @ StoreError::Damaged { .. }) => {
                     tracing::error!(%error, report = no, "records of a report cannot be packed, and cannot be seen");
                 }

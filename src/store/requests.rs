@@ -18,7 +18,7 @@ pub struct RequestName {
 pub struct Memory {
     /// A request from before this is forgotten.
     pub forgotten: Millis,
-    /// One that began before this and has no answer yet was given up by whoever ran it.
+    /// One that began before this and has no answer yet was given up by its node.
     pub given_up: Millis,
 }
 

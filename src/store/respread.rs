@@ -52,7 +52,7 @@ impl Store {
         write.commit().await
     }
 
-    /// Some reports of a domain; are there more?
+    /// Some reports of a domain, and whether there are more.
     async fn respread_some(&self, domain: DomainId) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();

@@ -31,7 +31,7 @@ pub struct Purged {
 /// The counter that holds [`Store::purge_believed`].
 const BELIEVED: &str = "purge_believed_at";
 const DAY_MILLIS: Millis = 86_400_000;
-/// Originals (and as many of a database of before), reports or messages dropped in one transaction.
+/// Originals (and as many of an earlier version), reports or messages dropped in one transaction.
 const AT_ONCE: i64 = 200;
 /// Records, too; a larger report goes in a transaction of its own.
 const RECORDS_AT_ONCE: u64 = 100_000;
@@ -168,7 +168,7 @@ impl Store {
         from: &mut i64,
         purged: &mut Purged,
     ) -> Result<bool, StoreError> {
-        // It goes through all whose records have gone before: nobody else waits for that. What is found may be dropped twice.
+        // It reads all whose records were dropped before: no other transaction waits for that. What is found may be dropped twice.
         let mut conn = self.read().await?;
         let args = Args::default().int(domain).int(counted.into());
         let args = args.int(*from).int(before.div_euclid(1_000)).int(before).int(AT_ONCE);

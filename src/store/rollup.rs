@@ -1,8 +1,8 @@
 //! `daily_sources`: the sources of one domain on one day, packed into one value, or a few.
 //!
 //! A question about a month then reads thirty rows instead of tens of thousands, and the whole table is a third of
-//! what rows would take. Those of a busy day are in several parts ([`PARTS`]), so that a report about three addresses need
-//! not write a hundred thousand anew; what an address sent is the sum over the parts. A value, version 1: a head byte (version, bit 7 set if the first entry is that of records without a
+//! what rows would take. Those of a busy day are in several parts ([`PARTS`]), so that a report about three addresses does
+//! not rewrite a hundred thousand; what an address sent is the sum over the parts. docs/storage.md has examples. A value, version 1: a head byte (version, bit 7 set if the first entry is that of records without a
 //! readable address), then the entries by ascending address, IPv4 before IPv6. An entry is a byte whose bits 0 to 6
 //! say which of the seven totals are not zero and whose bit 7 says IPv6, the address, and those totals as LEB128.
 
@@ -18,8 +18,8 @@ const VERSION: u8 = 1;
 const HAS_UNKNOWN: u8 = 0x80;
 const IS_IPV6: u8 = 0x80;
 
-/// So many addresses a part may hold; what is more goes into the next, of which the last holds any number. Each address
-/// is written anew about eight times a part, however many there are in the end.
+/// Capacity of each part, in sources. Overflow goes to the next part; the last is unbounded. A source is rewritten about
+/// eight times per part.
 pub(super) const PARTS: [usize; 4] = [256, 2_048, 16_384, usize::MAX];
 
 /// By what a part of a day is known: slots of a domain are in the order of the days.

@@ -27,9 +27,9 @@ const BALLAST_BYTES: u64 = 8 << 20;
 const BALLAST_SHARE: u64 = 4;
 /// With less than this free a database can hardly be opened, bytes.
 const OPENING_BYTES: u64 = 2 << 20;
-/// For so long one look at the disk is believed.
+/// How long one look at the disk is believed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often the log is folded in for want of room.
+/// How often the log is folded in for lack of room.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// There is too little room.
@@ -65,7 +65,7 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Where nobody counts.
+    /// Without a count.
     pub(super) fn freely() -> Self {
         Self { room: None, bytes: 0 }
     }
@@ -190,7 +190,7 @@ impl Room {
         *locked(&self.looked) = None;
     }
 
-    /// Whether the log is to be folded in now for want of room; not again and again where that does not help.
+    /// Whether the log must be folded in now for lack of room; not repeatedly if that does not help.
     pub fn is_to_fold(&self) -> bool {
         let mut folded = locked(&self.folded);
         let now = Instant::now();

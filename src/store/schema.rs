@@ -51,7 +51,7 @@ pub(super) async fn tables(conn: &mut Conn<'_>) -> Result<Vec<Table>, StoreError
             let (columns, key) = (Vec::new(), Vec::new());
             (Table { name, columns, key }, BTreeMap::new())
         });
-        // From 1 on; 0 is no part of the key.
+        // From 1 on; 0: not part of the key.
         if row.int(3)? > 0 {
             key.insert(row.int(3)?, table.columns.len());
         }

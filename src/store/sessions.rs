@@ -20,7 +20,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        // Signing in is a use of the key; and its row is ours from here to the commit: whoever rotates it was before, and
+        // Signing in is a use of the key; and its row is ours from here to the commit: a rotation came before, and
         // is seen below, or comes after, and ends this session with all others.
         conn.run(sql!("key_used"), Args::default().int(key.id.0).int(now))
             .await?;
@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// The key of a session that has not run out; it may be revoked: look at `revoked_at`. A session that began in the future,
-    /// under a clock that was ahead, is none.
+    /// under a clock that was ahead, is not valid.
     pub async fn session_key(&self, hash: &[u8; 32], now: Millis) -> Result<Option<ApiKey>, StoreError> {
         let mut conn = self.read_urgent().await?;
         let args = Args::default().blob(hash).int(now);

@@ -34,7 +34,7 @@ impl Store {
         listed(&mut conn, list, filter(), cut, total).await
     }
 
-    /// Some mail to the domain that is no report, newest first, and how much there is in all.
+    /// A page of other mail to the domain, newest first, and its total number.
     pub async fn inbound(
         &self,
         domain: &Domain,

@@ -59,7 +59,7 @@ const MODE: u32 = 0o600;
 const READERS: usize = 8;
 /// How long a statement waits for a lock that another process holds.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
-/// After so long, what was refused at once is tried again.
+/// Delay before opening is retried after SQLite reported the database as busy.
 const AGAIN: Duration = Duration::from_millis(10);
 /// Pages (4 KiB) in the log before it is folded into the database.
 const CHECKPOINT_PAGES: i64 = 16_000;
@@ -215,7 +215,7 @@ const STARTING_AT_ONCE_MAX: usize = 16;
 pub(super) struct Readers {
     file: File,
     permits: Arc<Semaphore>,
-    /// For what nobody else may keep waiting.
+    /// For callers that no long question may delay.
     urgent: Arc<Semaphore>,
     idle: Arc<Idle>,
 }
@@ -312,7 +312,7 @@ fn locked(idle: &Idle) -> MutexGuard<'_, Vec<Connection>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// May the same succeed later?
+/// Whether the same may succeed later.
 pub(super) fn is_transient(code: i32) -> bool {
     // Extended codes carry the primary one in their low byte.
     TRANSIENT.contains(&(code & 0xff))

@@ -49,7 +49,7 @@ impl Acceptance {
     /// Those that wait for a decision of the owner, or for a check; their codes are side by side.
     pub const HELD: RangeInclusive<Self> = Self::Unvouched..=Self::Undecided;
 
-    /// May the report count?
+    /// Whether the report may count.
     pub const fn may_count(self) -> bool {
         matches!(self, Self::Open | Self::Accepted)
     }
@@ -169,7 +169,7 @@ impl Trust {
     }
 }
 
-/// Whether a new report about so many messages may count in a domain.
+/// Whether a new report about `messages` may count in a domain.
 pub(super) fn acceptance(trust: Option<&Trust>, new: &NewReport, messages: u64) -> Acceptance {
     let own = trust.and_then(|trust| trust.report_messages_max);
     if messages > own.unwrap_or(new.messages_max) {

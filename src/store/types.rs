@@ -205,7 +205,7 @@ pub enum ResultFilter {
     Mixed,
 }
 
-/// What the carrying mail's own authentication says of a report: did it pass DMARC (RFC 9989) for the reporter's domain?
+/// The authentication of the carrying mail: whether it passed DMARC (RFC 9989) for the reporter's domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Authenticated {
     /// Not checked, DNS could not be asked, or it passed for a domain that is not the reporter's.
@@ -255,7 +255,7 @@ pub struct ReportDetail {
     pub conflicts: Vec<ReportNo>,
     /// How the mail came that vouches for it, else the first that carried it. `None`: without an envelope.
     pub provenance: Option<super::Provenance>,
-    /// Are the bytes as received still kept?
+    /// Whether the bytes as received are still kept.
     pub original_kept: bool,
     /// What the owner decided about it, oldest first.
     pub history: Vec<super::HistoryEntry>,
@@ -334,12 +334,12 @@ pub struct Sources {
     pub total: u64,
 }
 
-/// What became of a message that is no counted report.
+/// What became of a message that is not a counted report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SetAsideKind {
     /// It should hold a report and none could be read, or not all.
     Quarantined,
-    /// A good report about a domain that nobody here has registered.
+    /// A good report about a domain that is not added.
     Unclaimed,
     /// Mail without any report.
     Other,
@@ -378,7 +378,7 @@ pub enum Belonging {
     Account(AccountId),
     /// As above, after a policy domain without a row has been added to the account.
     AddDomains(AccountId),
-    /// As [`Self::Account`]: addressed to this domain row of the account, where mail that is no report stays.
+    /// As [`Self::Account`]: addressed to this domain row of the account, where other mail stays.
     Domain(AccountId, DomainId),
     /// As [`Self::Account`] as far as this domain row goes; what belongs elsewhere is quarantined as misaddressed.
     Only(AccountId, DomainId),
@@ -421,7 +421,7 @@ pub struct Problem {
 pub struct Outcome {
     pub reports: Vec<StoredReport>,
     pub set_aside: Vec<SetAsideNote>,
-    /// What is no counted report was not set aside: as much as may be is, today. The message must come again.
+    /// Mail without a counted report was not set aside: the quota of today is used up. The message must come again.
     pub over_quota: bool,
 }
 

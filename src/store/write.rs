@@ -36,7 +36,7 @@ impl Source {
 pub(super) struct Writers {
     source: Source,
     count: u32,
-    /// As many as there are writers that nobody uses.
+    /// The number of free writers.
     permits: Arc<Semaphore>,
     /// Those that wait for work; the last to wait is the first to work, so that what it remembers is fresh.
     idle: Mutex<Vec<Writer>>,
@@ -110,7 +110,7 @@ impl Writers {
         })
     }
 
-    /// The writer with a transaction begun; one that connects anew remembers nothing.
+    /// The writer with a transaction begun; one that reconnects remembers nothing.
     async fn begin_on(&self, Writer { link, memory }: Writer) -> Result<Writer, StoreError> {
         if let Some(mut link) = link {
             match (tokio::time::timeout(ANSWER_MAX, link.begin()).await, &self.source) {
@@ -143,7 +143,7 @@ impl Writers {
         folded
     }
 
-    /// Waits for what is being written; nobody begins anything after that.
+    /// Waits for what is being written; no transaction begins after that.
     pub async fn stop(&self) {
         // An error says that another has closed it already.
         if let Ok(_all) = self.permits.acquire_many(self.count).await {
@@ -216,7 +216,7 @@ impl Drop for Write {
         };
         let (writers, permit) = (Arc::clone(&self.writers), self.permit.take());
         runtime.spawn(async move {
-            // What the writer remembers may be of the transaction that was not committed: it starts anew.
+            // What the writer remembers may be of the transaction that was not committed: it starts empty.
             let rolled_back = tokio::time::timeout(ANSWER_MAX, link.roll_back()).await;
             writers.idle().push(Writer {
                 link: matches!(rolled_back, Ok(Ok(()))).then_some(link),

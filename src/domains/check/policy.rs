@@ -21,7 +21,7 @@ pub(super) struct Policy {
     is_void: bool,
     /// A tag is there twice: which of the two receivers take is not known.
     pub(super) is_ambiguous: bool,
-    /// Is it of the domain itself, and not of one above?
+    /// Whether it belongs to the domain itself, and not to one above.
     pub(super) is_own: bool,
 }
 

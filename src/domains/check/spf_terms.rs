@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// A mechanism or redirect.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Term {
-    /// Does a match let mail pass (`+`, or no sign)?
+    /// Whether a match lets mail pass (`+`, or no sign).
     pub passes: bool,
     pub what: What,
 }

@@ -1,6 +1,6 @@
 //! How many DNS questions a mail may still cause.
 //!
-//! The library looks into its caches before it asks the resolver, once for each question: that is where questions are
+//! The library looks into its caches before it asks the resolver, one time per question: that is where questions are
 //! counted, and where they end. Nothing is cached here, that is for the resolver (failures too, and by time to live).
 
 use std::borrow::Borrow;
@@ -47,7 +47,7 @@ impl Budget {
         self.wanted.load(Ordering::Relaxed).min(self.questions_max)
     }
 
-    /// Was one wanted that was not asked?
+    /// Whether one was wanted and not asked.
     pub fn is_exhausted(&self) -> bool {
         self.wanted.load(Ordering::Relaxed) > self.questions_max
     }

@@ -195,7 +195,7 @@ impl Engine {
         self.security
     }
 
-    /// Is a message's data what comes next?
+    /// Whether a message's data comes next.
     pub fn is_receiving(&self) -> bool {
         matches!(self.state, State::Data(_))
     }

@@ -31,7 +31,7 @@ pub enum Event {
     Close,
 }
 
-/// Is there room for another message?
+/// Whether there is room for another message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
     /// Yes.

@@ -44,7 +44,7 @@ impl fmt::Display for Network {
 }
 
 impl Network {
-    /// Is the address in it?
+    /// Whether the address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         prefix_of(self.address, self.prefix) == prefix_of(address.to_canonical(), self.prefix)
             && self.address.is_ipv4() == address.to_canonical().is_ipv4()

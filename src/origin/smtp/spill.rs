@@ -86,7 +86,7 @@ impl Budget {
         self.disk() == Room::Short
     }
 
-    /// May another message begin?
+    /// Whether another message may begin.
     pub fn room(&self) -> Room {
         match self.memory.available_permits() {
             0 => Room::Short,

@@ -1,8 +1,8 @@
-//! A batch where domains lie on several servers: a transaction for each, so that none needs two servers to agree.
+//! A batch if domains are on several servers: one transaction per domain, so that none needs two servers to agree.
 //!
-//! First whose each report is, then domain by domain, last what is set aside; an answer only after all. What a fault cuts
+//! Finds the owner of every report, commits domain by domain, then commits what is set aside. Answers only after all. What a fault cuts
 //! off comes again, and what was committed before it is then known. The rows of `domains` are on the coordinator: held
-//! there, they keep everybody else away from what the domain has elsewhere. A report that is sliced, or that may have been
+//! there, they keep other writers away from what the domain has elsewhere. A report that is sliced, or that may have been
 //! left in a domain above, takes one transaction on the servers of all its domains, which Citus commits in two phases.
 
 use hashbrown::HashSet;
@@ -17,7 +17,7 @@ use super::{CommitOptions, Counted, PLACED_MAX, count, moving_on, outcomes, plac
 type Done = HashSet<(usize, usize)>;
 
 impl Store {
-    /// [`Store::commit`] where domains lie on several servers.
+    /// [`Store::commit`] if domains are on several servers.
     pub(super) async fn commit_by_domain(
         &self,
         batch: &mut [NewMessage],

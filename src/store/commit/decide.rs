@@ -1,8 +1,8 @@
 //! Is a report new, a duplicate, in conflict, or the whole of a known piece; and which of a conflict counts?
 //!
 //! Same contents: a duplicate, counted once. Same identity, other contents: a conflict; both are kept, one is counted:
-//! the first that was authenticated, else the first. Only so many versions of a report are kept: the whole group is looked
-//! at each time. A piece contradicts nothing: see `pieces.rs`.
+//! the first that was authenticated, else the first. The number of versions of a report is limited, because the whole
+//! group is read each time. A piece contradicts nothing: see `pieces.rs`.
 
 use hashbrown::HashMap;
 
@@ -243,7 +243,7 @@ impl Decisions {
                         decision.carrier = carrier;
                     }
                 }
-                // Fed in again it is no arrival, but what vouches for it may be news.
+                // Fed in again it is not an arrival, but what vouches for it may be new.
                 None if !arrived.replay || is_news => self.arrivals.push(Arrival {
                     domain: row.domain,
                     no: row.no,

@@ -26,7 +26,7 @@ const DETAIL_BYTES_MAX: usize = 1_024;
 /// Bytes of copies that were made of each message of a batch, by its position.
 pub(super) type Copies = BTreeMap<usize, usize>;
 
-/// The messages of new and restored reports, by position, that are kept, once a domain, each under the number of the first of these.
+/// The messages of new and restored reports, by position, that are kept, once per domain, each under the number of the first of these.
 #[derive(Default)]
 pub(super) struct Originals(BTreeMap<(DomainId, usize), ReportNo>);
 
@@ -76,7 +76,7 @@ struct Aside<'m> {
     offset: Option<u64>,
 }
 
-/// Is there anything for [`set_aside()`] to do?
+/// Whether there is anything for [`set_aside()`] to do.
 pub(super) fn is_any_set_aside(batch: &[NewMessage], unclaimed: &[(usize, usize)]) -> bool {
     let concerns =
         |message: &NewMessage| message.replay.is_some() || !message.problems.is_empty() || message.reports.is_empty();
@@ -244,7 +244,7 @@ async fn forget_earlier(
     Ok(())
 }
 
-/// One row for all problems of a message, one for each domain that nobody registered, one for other mail.
+/// One row for all problems of a message, one for each domain that is not added, one for other mail.
 fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<Aside<'_>> {
     let mut asides = Vec::new();
     if let Some(Problem {

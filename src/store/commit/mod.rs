@@ -1,7 +1,7 @@
 //! A batch of messages into the database, in one transaction: the only way a report gets in.
 //!
 //! Place (whose is it), decide (new, duplicate, conflict), insert, move the roll-ups, keep the bytes. After an error
-//! nothing of the batch is there. Where domains lie on several servers, it is one transaction a domain (`by_domain.rs`).
+//! nothing of the batch is there. If domains are on several servers, it is one transaction per domain (`by_domain.rs`).
 
 mod arrived;
 mod by_domain;
@@ -49,8 +49,8 @@ pub struct CommitOptions<'o> {
 pub struct KeepLimits {
     /// Texts of one report that contradict each other: of those that are vouched for, and of the others.
     pub versions_max: usize,
-    /// Of mail that comes with an envelope and for which nobody vouches, what is set aside for an account in a day. Ten times
-    /// as much of mail that passed DMARC: anybody passes it for a domain of his own.
+    /// Quota of mail with an envelope that nothing vouches for, per account and day. Ten times as much for mail that
+    /// passed DMARC: anyone passes it for their own domain.
     pub set_aside_day_max: DayQuota,
     /// Of such mail, reports that are held.
     pub held_day_max: DayQuota,
@@ -72,7 +72,7 @@ impl DayQuota {
 }
 
 impl KeepLimits {
-    /// What is kept if nobody says.
+    /// The default limits.
     pub const DEFAULT: Self = Self {
         versions_max: 20,
         set_aside_day_max: DayQuota {
@@ -120,7 +120,7 @@ impl Store {
     ///
     /// # Errors
     /// Nothing of the batch is in the database; only after a lost connection during the commit itself it may be, and
-    /// sending it again is then counted as duplicates. Where domains lie on several servers, that of some may be.
+    /// sending it again is then counted as duplicates. If domains are on several servers, that of some may be.
     pub async fn commit_slice(
         &self,
         batch: &mut [NewMessage],
@@ -167,7 +167,7 @@ impl Store {
     }
 }
 
-/// What is said of a batch whose domains were added and removed again and again while it was placed.
+/// The error of a batch whose domains were repeatedly added and removed while it was placed.
 fn moving_on() -> StoreError {
     let removed = std::io::Error::other("domains were repeatedly added and removed while reports for them came");
     StoreError::Unavailable(removed.into())
@@ -217,7 +217,7 @@ struct Counted {
     over_quota: Vec<usize>,
 }
 
-/// Holds what the batch may change. From here on nobody else writes for these domains, and none is added or removed in a
+/// Holds what the batch may change. From here on no other transaction writes for these domains, and none is added or removed in a
 /// way that would place the batch otherwise: what is read of them stays true until the commit. `None` if that would take
 /// other domains by now.
 async fn hold(

@@ -1,4 +1,4 @@
-//! Pieces of reports: a text that was cut off is no statement of its own, but a part of the whole text.
+//! Pieces of reports: a truncated text is not a statement of its own, but a part of the whole text.
 //!
 //! A piece has the identity of the whole, or, where the text has no id, its reporter, policy domain and window, and the
 //! records that the whole begins with. The whole takes the place of the piece, the longer piece that of the shorter; a
@@ -105,7 +105,7 @@ impl Both<'_> {
         let new: HashMap<DomainId, &Claim> = self.claims.iter().map(|claim| (claim.domain, claim)).collect();
         let new_is_sliced = self.claims.iter().any(|claim| claim.slice.is_some());
         for row in &self.known.rows {
-            // Where a text is not sliced, it lies in one row, wherever that is.
+            // A text that is not sliced has one row, wherever that is.
             let whole = || self.claims.first().filter(|claim| claim.slice.is_none() && !row.sliced);
             let Some(new) = new.get(&row.domain).copied().or_else(whole) else {
                 return Ok(false);
@@ -124,7 +124,7 @@ impl Both<'_> {
         let by_domain = self.known.by_domain();
         for claim in self.claims {
             let row = by_domain.get(&claim.domain);
-            // Where a text is not sliced, it lies in one row, wherever that is.
+            // A text that is not sliced has one row, wherever that is.
             let row = row.or(self
                 .known
                 .rows

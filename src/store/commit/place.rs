@@ -171,7 +171,7 @@ async fn place_report(
 }
 
 /// The records of a report whose policy domain the account does not have, by the domain below it that they are about.
-/// Below a public suffix are the domains of many: nobody speaks for all of them.
+/// Below a public suffix are the domains of many owners: no one speaks for all of them.
 async fn slices(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -212,7 +212,7 @@ async fn slices(
     Ok(slices)
 }
 
-/// The domains of an account that lie below a name.
+/// The domains of an account that are below a name.
 struct Below {
     domains: HashMap<Box<str>, DomainId>,
     /// Labels of the longest name among them.
@@ -339,7 +339,7 @@ pub(super) async fn to_add(
         };
         for (_, new) in &message.reports {
             let policy_domain = &*new.report.policy.domain;
-            // Not each time for one that is no name.
+            // Not each time for an invalid name.
             if !seen.insert((account, policy_domain)) {
                 continue;
             }

@@ -59,7 +59,7 @@ impl Quotas {
         }
     }
 
-    /// Whether so many rows may be set aside of a message; they are counted then.
+    /// Whether `rows` may be set aside of a message; they are counted then.
     pub async fn admit(&mut self, conn: &mut Conn<'_>, message: &NewMessage, rows: usize) -> Result<bool, StoreError> {
         if !is_counted(message) || rows == 0 {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! What is known of the texts that a batch's reports may meet, over all domain rows in which it may lie.
+//! What is known of the texts that a batch's reports may meet, over all domain rows that may have it.
 //!
 //! A text is known by its contents within an account. It has one row, or, where it is sliced, one in each of several
 //! domains.
@@ -73,12 +73,12 @@ impl Known {
         self.rows.iter().map(|row| row.no).min().unwrap_or(ReportNo(0))
     }
 
-    /// May one of its rows count?
+    /// Whether one of its rows may count.
     pub fn may_count(&self) -> bool {
         self.rows.iter().any(|row| row.acceptance.may_count())
     }
 
-    /// Has the owner decided this about one of its rows?
+    /// Whether the owner has decided this about one of its rows.
     pub fn is(&self, acceptance: Acceptance) -> bool {
         self.rows.iter().any(|row| row.acceptance == acceptance)
     }
@@ -202,7 +202,7 @@ impl Register {
     }
 }
 
-/// Of texts without an id that begin alike, so many are compared, each with all of an arrived one.
+/// Maximum number of texts without an id that begin alike and are compared, each with all of an arrived one.
 const PIECES_MAX: usize = 8;
 
 /// The domain rows that have slices of the sliced reports of a batch: in others than those that it is about now, too.
@@ -236,7 +236,7 @@ pub(super) async fn slice_domains(
     Ok(domains.into_iter().collect())
 }
 
-/// Reads what is known. `None` if slices lie in domains that are not `held`, which are sorted.
+/// Reads what is known. `None` if slices are in domains that are not `held`, which are sorted.
 pub(super) async fn register(
     conn: &mut Conn<'_>,
     batch: &[NewMessage],

@@ -1,7 +1,7 @@
 //! Records come back: a report whose records retention has dropped came again with the same content.
 //!
-//! Its sums stayed, so that nothing is counted. Its records, and its original if it is gone, are kept anew, and their age
-//! counts from this arrival.
+//! Its sums stayed, so that nothing is counted. Its records, and its original if it is gone, are stored again, and their
+//! age counts from this arrival.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::keep::Originals;
 use super::place::Placed;
 use super::{insert, report_of};
 
-/// A report whose records are kept anew.
+/// A report whose records are stored again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Restored {
     /// Position in [`Decisions::all`].

@@ -60,7 +60,7 @@ fn misfit(what: &str) -> StoreError {
 }
 
 impl Args {
-    /// For rows of so many columns, each of which becomes an array of PostgreSQL.
+    /// For rows of `columns`, each of which becomes an array of PostgreSQL.
     pub(super) fn columns(columns: usize) -> Self {
         Self(Held::Postgres(Columns {
             all: Vec::with_capacity(columns),
@@ -69,7 +69,7 @@ impl Args {
         }))
     }
 
-    /// For rows of so many columns that are copied into a table of PostgreSQL.
+    /// For rows of `columns` that are copied into a table of PostgreSQL.
     pub(super) fn tuples(columns: usize) -> Self {
         let mut data = Vec::with_capacity(64 * 1024);
         data.extend_from_slice(COPY_HEAD);

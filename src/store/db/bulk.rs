@@ -109,7 +109,7 @@ fn take<T>(rows: &mut &[T], args: &mut Args, bind: &mut impl FnMut(&mut Args, &T
     Ok(())
 }
 
-/// From so many rows on, `copy` is cheaper than to plan and run an `insert` from arrays.
+/// Number of rows from which on `copy` is cheaper than to plan and run an `insert` from arrays.
 const COPIED_ROWS_MIN: usize = 256;
 
 /// Nothing behind the tuple: no conflict to see to, nothing to give back.

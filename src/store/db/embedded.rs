@@ -1,4 +1,4 @@
-//! Statements of SQLite, which runs in this process: on the thread that asks, with nobody to hand anything to. A trip to
+//! Statements of SQLite, which runs in this process: on the calling thread, without a handover. A trip to
 //! another core and back takes a tenth of a millisecond, more than most of our statements, and a batch has dozens.
 
 use std::borrow::Cow;
@@ -118,7 +118,7 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, StoreError> {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(value) => Cell::Integer(value),
         ValueRef::Real(value) => Cell::Real(value),
-        // What is no text is damaged, and whoever reads it as a text is told so.
+        // A value that is not a text is damaged, and reading it as a text is an error.
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Cell::Text(text.to_owned()),
             Err(_) => Cell::Blob(bytes.to_vec()),

@@ -187,7 +187,7 @@ pub(super) enum Link {
     PostgresReader(postgres::Lent, Layout),
 }
 
-/// Where the rows of a domain lie.
+/// Where the rows of a domain are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     /// With all others.
@@ -243,7 +243,7 @@ impl Link {
         self
     }
 
-    /// Sets where the rows of a domain lie.
+    /// Sets where the rows of a domain are stored.
     pub fn lies(&mut self, of_domains: Layout) {
         if let Self::Postgres { layout, .. } = self {
             *layout = of_domains;
@@ -474,7 +474,7 @@ impl Conn<'_> {
         }
     }
 
-    /// Keeps everybody else from writing to these tables until the transaction ends. SQLite has one writer anyway.
+    /// Keeps other transactions from writing to these tables until this one ends. SQLite has one writer anyway.
     pub async fn lock_tables(&mut self, tables: &[&str]) -> Result<(), StoreError> {
         if let Side::Postgres(conn, _) = self.0.side() {
             postgres::lock_tables(conn, tables).await?;

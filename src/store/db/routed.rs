@@ -1,4 +1,4 @@
-//! One statement for many rows where the rows of a domain lie on one of several servers (Citus).
+//! One statement for many rows if the rows of a domain are on one of several servers (Citus).
 //!
 //! Citus sends a statement on as it is, and to one server only, if it sees which: `domain_id = $1` in a question, the same
 //! number in every row of an insert. Of rows that come out of `unnest` it sees nothing until it has run that itself. So a
@@ -16,7 +16,7 @@ const ROWS_MAX: usize = 256;
 const VALUES_MAX: usize = 8_192;
 const BYTES_MAX: usize = 8 << 20;
 
-/// Is this a bulk statement about rows that lie by domain?
+/// Whether this is a bulk statement about distributed rows.
 pub(super) fn is_by_domain(sql: &str) -> bool {
     DISTRIBUTED.iter().any(|table| {
         let mut about = sql.match_indices(table).map(|(at, _)| &sql[at + table.len()..]);
