@@ -92,7 +92,11 @@ fn column(table: &str, row: &Row) -> Result<Column, StoreError> {
         "blob" | "bytea" => Kind::Blob,
         _ => {
             let row = format!("{table}.{name}");
-            return Err(StoreError::damaged("schema", row, "is not an integer, a text or a blob"));
+            return Err(StoreError::damaged(
+                "schema",
+                row,
+                "is not an integer, a text or a blob",
+            ));
         }
     };
     Ok(Column { name, kind })
