@@ -1,6 +1,6 @@
 //! One report of 1,000,000 records (about 700 MB of XML) in one gzip: how long, and with how much memory.
 //!
-//! The report is written to a file first; then this program starts itself anew to read it, so that the memory is that of
+//! The report is written to a file first; then this program starts itself again to read it, so that the memory is that of
 //! unpacking and parsing alone. `cargo bench --bench huge [-- RECORDS]`.
 
 #![allow(clippy::disallowed_methods, reason = "a bench takes the time")]

@@ -220,7 +220,7 @@ async fn what_the_document_says_is_so() {
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     // It tested what it should: every operation, with a key that was accepted.
     assert!(!said.contains("Authentication failed"), "{said}");
-    // Whence the document came is not counted.
+    // The origin of the document is not counted.
     let operations = tallymark::http::routes().len() - 1;
     assert!(said.contains(&format!("Tested: {operations}")), "{said}");
 }

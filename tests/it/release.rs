@@ -182,7 +182,10 @@ fn debian_package_installs_serves_and_leaves_reports_behind() {
     fs::write(&mail, report("packaged", 17)).unwrap();
     run(&["import", "--add-domains", mail.to_str().unwrap()]);
     let listed = run(&["reports", "list", "example.com"]);
-    assert!(listed.contains("packaged") && listed.contains("17"), "{listed}");
+    assert!(
+        listed.contains("reporter.example") && listed.contains(" 17 "),
+        "{listed}"
+    );
 
     let mut serving = installed(&root, &database, &["serve"])
         .stdout(Stdio::piped())

@@ -1,2 +1,2 @@
--- Every report lies where it belongs. Primary key.
+-- Every report is where it belongs. Primary key.
 update counters set value = 0 where name = 'belonging_missing'

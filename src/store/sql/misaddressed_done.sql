@@ -1,2 +1,2 @@
--- Messages of before have been read again. Primary key.
+-- Earlier messages have been read again. Primary key.
 update counters set value = 0 where name = 'misaddressed_before'

@@ -220,7 +220,7 @@ fn own_reports_do_not_end_in_the_demo() {
     ] {
         assert!(accounts.contains(&expect), "{expect:?} in {listed}");
     }
-    // The demo starts anew without touching them.
+    // The demo starts again without touching them.
     Demo::start_with(&home, &["--data", "shared"]).stop();
     let again = stdout(&home.run(&["--data", "shared", "import", "--json", "1.xml"]).success());
     assert!(again.contains("\"duplicates\":1"), "{again}");

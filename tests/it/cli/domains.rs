@@ -29,7 +29,7 @@ fn a_private_key_is_exported_and_survives_only_with_the_key_file() {
     let file = home.path().join("tallymark-data/master.key");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&file).unwrap();
-    // A new key before the old one: everything is encrypted anew, and the old one may go.
+    // A new key before the old one: everything is encrypted again, and the old one may go.
     let new = "11".repeat(32);
     home.file("tallymark-data/master.key", format!("{new}\n{text}"));
     let done = stdout(&home.run(&["domains", "reseal"]).success());
@@ -87,7 +87,7 @@ fn a_lost_master_key_costs_the_keys_it_sealed_and_nothing_else() {
             "not 64 hexadecimal digits",
             Box::new(|path| std::fs::write(path, "").unwrap()),
         ),
-        // Whoever runs the tests may read every file, but no folder as one.
+        // Root may read every file, but no folder as one.
         ("master.key", Box::new(|path| std::fs::create_dir(path).unwrap())),
     ];
     for (reason, spoil) in spoils {
@@ -215,7 +215,7 @@ fn a_lost_key_is_replaced_and_a_found_master_key_still_opens_the_others() {
     );
 }
 
-/// Nobody receives mail at a placeholder.
+/// No mail is received at a placeholder.
 #[test]
 fn without_a_host_for_reports_no_record_is_offered() {
     for settings in [

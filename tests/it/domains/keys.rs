@@ -1,4 +1,4 @@
-//! Keys: made once a domain, kept encrypted, given out to nobody else.
+//! Keys: made once per domain, kept encrypted, given to their owner only.
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -56,7 +56,7 @@ async fn a_domain_has_one_key_and_it_is_kept_encrypted(db: Database) {
         refused,
         Err(DomainsError::Keyring(KeyringError::Foreign { .. }))
     ));
-    // Changing the master key: the new one first, everything encrypted anew, the old one gone.
+    // Changing the master key: the new one first, everything encrypted again, the old one gone.
     let both = World::with(foreign.db, named.dns(), &[], |options| {
         options.keyring = Some(Keyring::of([OTHER, MASTER], "here").unwrap());
     });

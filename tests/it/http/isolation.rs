@@ -1,4 +1,4 @@
-//! Every route of the table, asked by whoever may not.
+//! Every route of the table, called by every client without permission.
 
 use serde_json::json;
 use tallymark::http::{Access, Body, Route, routes};

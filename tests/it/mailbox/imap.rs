@@ -206,11 +206,7 @@ fn a_folder_that_was_numbered_anew_is_read_again_and_counted_once() {
     until("the old ones came again", || {
         tallymark.metric("tallymark_reports_total{outcome=\"duplicate\"}") == 5
     });
-    assert!(
-        tallymark.log().contains("renumbered the folder"),
-        "{}",
-        tallymark.log()
-    );
+    assert!(tallymark.log().contains("renumbered the folder"), "{}", tallymark.log());
     tallymark.stop();
     verify(&home, 6, sum(0..6));
 }

@@ -8,7 +8,7 @@ use tallymark::store::Permission;
 use super::app;
 use crate::http::{Answer, Ask, TestApp};
 
-/// Somebody who signed in: his cookie, and the token of his forms.
+/// A signed-in user: their cookie, and the token of their forms.
 pub(super) struct Session {
     pub cookie: String,
     pub form_token: String,

@@ -34,8 +34,7 @@ const ELSEWHERE: &[&str] = &[
     "tallymark.toml",
 ];
 
-/// A sentence of a document with a number in it, and the line of the code that the number is from. Whoever changes one
-/// changes the other.
+/// A sentence of a document with a number in it, and the line of the code that the number is from. Change both together.
 const NUMBERS: &[(&str, &str, &str, &str)] = &[
     (
         "ARCHITECTURE.md",
@@ -243,7 +242,7 @@ fn is_column(tree: &Tree, word: &str) -> bool {
         .any(|text| text.contains(&format!("table {table}")) && text.contains(&format!("{column} ")))
 }
 
-/// The targets of links that are no addresses.
+/// The targets of links within the tree.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     targets.filter(|target| !target.contains("://") && !target.starts_with('#'))
