@@ -30,7 +30,7 @@ pub(crate) use context::Context;
 
 use crate::app;
 
-/// DMARC aggregate report collector: who sends mail in your name, and does it pass?
+/// DMARC aggregate report collector: shows who sends mail in your name, and whether it passes.
 #[derive(Debug, Parser)]
 #[command(
     name = "tallymark",
