@@ -269,7 +269,7 @@ settings! {
         set_aside_messages_per_day_max: u64 = 2_000;
         /// The same in bytes.
         set_aside_bytes_per_day_max: u64 = 64 * 1024 * 1024;
-        /// Held reports that are kept of a UTC day, for an account, of mail for which nobody vouches. Beyond it the answer is
+        /// Held reports that an account keeps per UTC day, of mail that nothing vouches for. More mail is answered with
         /// 452. Ten times as many of mail that passed DMARC; uploads, imports and mailboxes have no such limit.
         held_reports_per_day_max: u64 = 2_000;
         /// The same in bytes.

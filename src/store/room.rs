@@ -238,7 +238,7 @@ impl Room {
 }
 
 impl Store {
-    /// Takes room on the disk for a message of so many bytes, until the answer is dropped. Where the disk is nearly full,
+    /// Takes room on the disk for a message of `bytes`, until the answer is dropped. Where the disk is nearly full,
     /// SQLite's log is folded in first. A server sees to its disk itself.
     ///
     /// # Errors

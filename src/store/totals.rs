@@ -99,7 +99,7 @@ impl Totals {
         self.reject = with(self.reject, other.reject);
     }
 
-    /// Does it fall under the filter?
+    /// Whether the filter matches it.
     pub fn matches(&self, filter: Option<ResultFilter>) -> bool {
         match filter {
             None => true,

@@ -54,7 +54,7 @@ impl Acceptance {
         matches!(self, Self::Open | Self::Accepted)
     }
 
-    /// Does it wait for a decision of the owner, or for a check?
+    /// Whether it waits for a decision of the owner, or for a check.
     pub const fn is_held(self) -> bool {
         matches!(
             self,

@@ -186,7 +186,7 @@ mod tests {
         for name in ["From", "fROM", "From ", "F\r\n rom", "f\tr o\n m"] {
             check(format!("To: a\r\n{name}: {encoded}\r\n\r\n"), false);
             check(format!("To: a\r\n{name}: {encoded}\n"), false);
-            // To the library, what breaks off in its line is no field.
+            // To the library, what breaks off in its line is not a field.
             check(format!("To: a\r\n{name}: {encoded}"), true);
             check(format!("{name}: a@b.example\r\n\r\n"), true);
         }

@@ -9,7 +9,7 @@ use super::place::Claim;
 use super::register::{KnownRow, Register, Weight};
 use super::report_of;
 
-/// Of so many domains claims and rows are compared; of more they are looked up.
+/// Number of domains up to which claims and rows are compared; with more, they are looked up.
 pub(super) const COMPARED_MAX: usize = 16;
 
 /// One report of the batch, with all its claims.
@@ -40,7 +40,7 @@ impl<'c> Arrived<'c> {
         }
     }
 
-    /// May it, or what is known with its contents, count in one of its domains?
+    /// Whether it, or what is known with its contents, may count in one of its domains.
     pub fn may_count(&self, register: &Register) -> bool {
         let known = register.of_content(self.account, self.content);
         self.claims.iter().any(|claim| claim.acceptance.may_count())

@@ -2,7 +2,7 @@
 //!
 //! What was decided is stored with the report, so that recounting needs no order of arrival. A batch of a few thousand
 //! addresses is not looked at, unless the writer remembers that one of its days is nearly full: the last part of a day
-//! (`rollup.rs`) is written anew each time that some ten thousand addresses have come, and says how many it has by then. So a
+//! (`rollup.rs`) is rewritten each time that some ten thousand addresses have come, and says how many it has by then. So a
 //! day may have some ten thousand addresses more than the limit, and ordinary mail costs no statement.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
-//! What is kept of what strangers send and nobody here can count: so much a UTC day and account.
+//! How much of strangers' uncounted mail is kept per UTC day and account.
 //!
-//! What is set aside is kept for months, and so are held reports; anybody can send both. So a message beyond the quota is not
+//! What is set aside is kept for months, and so are held reports; anyone can send both. So a message beyond the quota is not
 //! kept, and its sender is told to bring it again later. Each kind has a quota of its own, and of each kind mail that passed
 //! DMARC: reporters of domains that are added next week are not kept out by strangers.
 
@@ -72,7 +72,7 @@ impl Quotas {
         self.take(conn, message, Kind::SetAside, rows).await
     }
 
-    /// Whether so many held reports of a message, which are not known yet, may be kept; they are counted then.
+    /// Whether `reports` held reports of a message, which are not known yet, may be kept; they are counted then.
     pub async fn admit_held(
         &mut self,
         conn: &mut Conn<'_>,
