@@ -195,11 +195,6 @@ impl Engine {
         self.security
     }
 
-    /// Whether a message's data comes next.
-    pub fn is_receiving(&self) -> bool {
-        matches!(self.state, State::Data(_))
-    }
-
     /// Until when the peer must have done what it is waited for. Absolute: a byte now and then does not move it.
     pub fn deadline(&self, patience: Patience) -> Duration {
         let time = self.settings.command_time(patience);

@@ -8,6 +8,7 @@ mod connections;
 pub mod data;
 mod engine;
 mod event;
+mod input;
 mod line;
 mod listener;
 pub mod proxy;

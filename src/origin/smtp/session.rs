@@ -17,6 +17,7 @@ use super::command::Mailbox;
 use super::connections::Connections;
 use super::engine::Engine;
 use super::event::{Event, Room, Security, Verdict};
+use super::input;
 use super::refusals::Refusals;
 use super::reply::{self, Reply};
 use super::settings::{Protocol, Settings};
@@ -81,16 +82,12 @@ enum After {
 
 /// What waiting for the peer came to.
 enum Wait {
-    Bytes(usize),
+    Bytes(Vec<u8>),
     Gone,
     /// The engine has something to say.
     Over,
 }
 
-/// While commands are read. Thousands of connections idle, also in the middle of a message.
-const COMMAND_BUFFER_BYTES: usize = 2 << 10;
-/// While data comes faster than it is read.
-const DATA_BUFFER_BYTES: usize = 32 << 10;
 /// Between looks at how scarce connections are.
 const LOOK: Duration = Duration::from_secs(10);
 /// For the peer to read our last words before the connection is reset under them.
@@ -171,28 +168,20 @@ impl Session<'_> {
     }
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<After> {
-        let mut buffer = vec![0; COMMAND_BUFFER_BYTES];
-        let mut length = 0;
+        let mut bytes = Vec::new();
         loop {
-            let mut input = &buffer[..length];
-            let after = self.act(&mut input).await;
+            let after = self.act(&mut &*bytes).await;
             self.note_refusals();
             self.flush(stream).await?;
             if let Some(after) = after {
                 return Ok(after);
             }
-            // A peer that has filled the buffer has more to give; one that has not is waited for, perhaps for long.
-            let wanted = match self.engine.is_receiving() && (length == buffer.len() || length == 0) {
-                true => DATA_BUFFER_BYTES,
-                false => COMMAND_BUFFER_BYTES,
-            };
-            if buffer.len() != wanted {
-                buffer = vec![0; wanted];
-            }
-            length = match self.wait(stream, &mut buffer).await? {
-                Wait::Bytes(length) => length,
+            // Nothing is held while the peer is waited for.
+            drop(bytes);
+            bytes = match self.wait(stream).await? {
+                Wait::Bytes(bytes) => bytes,
                 Wait::Gone => return Ok(After::Gone),
-                Wait::Over => 0,
+                Wait::Over => Vec::new(),
             };
         }
     }
@@ -280,7 +269,7 @@ impl Session<'_> {
     }
 
     /// Waits for the peer's bytes, no longer than the engine allows.
-    async fn wait<S: AsyncRead + Unpin>(&mut self, stream: &mut S, buffer: &mut [u8]) -> io::Result<Wait> {
+    async fn wait<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<Wait> {
         loop {
             let now = self.shared.clock.monotonic();
             if self.drain_until.is_some_and(|until| now >= until) {
@@ -294,10 +283,10 @@ impl Session<'_> {
             }
             let until = self.drain_until.map_or(deadline, |until| until.min(deadline));
             tokio::select! {
-                read = stream.read(buffer) => return Ok(match read? {
-                    0 => Wait::Gone,
-                    length => Wait::Bytes(length),
-                }),
+                read = input::read(stream) => {
+                    let bytes = read?;
+                    return Ok(if bytes.is_empty() { Wait::Gone } else { Wait::Bytes(bytes) });
+                }
                 () = self.shared.shutdown.cancelled(), if self.drain_until.is_none() => {
                     self.drain_until = Some(now + self.shared.drain_time_max);
                     if !self.engine.stop() {
