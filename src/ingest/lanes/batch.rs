@@ -69,6 +69,8 @@ struct Open {
     count: usize,
     /// Nothing more is read.
     is_closed: bool,
+    /// The thread that closes it sleeps. To wake where no thread sleeps is a system call as well.
+    is_awaited: bool,
 }
 
 /// A message of a batch before and after it is read.
@@ -133,7 +135,7 @@ impl Batch {
     pub fn leave(&self) {
         let mut open = lock(&self.open);
         open.count -= 1;
-        if open.count == 0 {
+        if open.count == 0 && open.is_awaited {
             self.closed.notify_all();
         }
     }
@@ -141,6 +143,7 @@ impl Batch {
     /// Waits until nothing of it is being read; nothing more is then.
     pub fn close(&self) {
         let mut open = lock(&self.open);
+        open.is_awaited = true;
         while open.count > 0 {
             open = self.closed.wait(open).unwrap_or_else(PoisonError::into_inner);
         }
