@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::budget::{Breach, Budget, Cost};
-use crate::report::{Record, Report, Spread, Verdicts};
+use crate::report::{Record, Records, Report, Spread, Verdicts};
 
 /// Reports of one day with no more records than this are not looked at more closely.
 const RECORDS_FREE: usize = 1_000;
@@ -20,7 +20,7 @@ const ADDRESS_BYTES_MAX: u64 = 16;
 /// # Errors
 /// The limit that is exceeded.
 pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach> {
-    let records = report.records.as_slice();
+    let records = &report.records;
     let spread = Spread::of(report.metadata.window);
     let days = spread.days().len();
     if days == 1 && records.len() <= RECORDS_FREE {
@@ -86,7 +86,7 @@ pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach>
 }
 
 /// What the sums take at most: an entry for each record and each day that it can have a message on.
-fn bound(records: &[Record], days: u64, of_records: u64) -> Cost {
+fn bound(records: &Records, days: u64, of_records: u64) -> Cost {
     let mut cost = Cost {
         memory: 0,
         stored: of_records,

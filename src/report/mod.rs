@@ -14,6 +14,7 @@ mod model;
 mod names;
 mod number;
 mod parse;
+mod records;
 mod repair;
 mod text;
 mod verdict;
@@ -36,5 +37,6 @@ pub use names::{
     normalise_domain, normalise_domain_cow, organizational_domain,
 };
 pub use parse::{DOCUMENTS_MAX, FAILED_MAX, Parsed, parse, parse_all};
+pub use records::Records;
 pub use verdict::{Verdict, Verdicts, verdict};
 pub use warning::{Warning, WarningKind, Warnings};

@@ -6,6 +6,8 @@
 
 use std::net::IpAddr;
 
+use super::Records;
+
 /// One aggregate report, as its reporter stated it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
@@ -17,7 +19,7 @@ pub struct Report {
     pub metadata: Metadata,
     pub policy: PolicyPublished,
     /// In the order of the document. A tuple may repeat: some reporters write one record a message.
-    pub records: Vec<Record>,
+    pub records: Records,
     /// What the records refer to, in order of first appearance, without repetition.
     pub evidence: Vec<Evidence>,
     /// The text broke off, and only the complete records before the break are here; or its archive is damaged.

@@ -32,9 +32,6 @@ use std::io::{self, Read};
 /// A record shorter than this is completely in the window, so that it is read without the tokenizer's help.
 const AHEAD_BYTES: usize = memo::RECORD_BYTES_MAX;
 
-/// From here on, the room for records is not doubled but grows by a quarter: the old and the new room are held at once.
-const RECORDS_DOUBLED_MAX: usize = 1 << 16;
-
 /// A report, and what was odd about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parsed {
@@ -401,23 +398,19 @@ impl<'a> Building<'a> {
 
     #[inline]
     fn push_record(&mut self, record: Record) -> Result<(), Breach> {
-        if self.report.records.len() == self.report.records.capacity() {
-            self.make_room()?;
+        let more = self.report.records.growth();
+        if more > 0 {
+            self.make_room(more)?;
         }
         self.report.records.push(record);
         Ok(())
     }
 
     /// Room for more records, drawn before it is taken.
-    fn make_room(&mut self) -> Result<(), Breach> {
-        let records = self.report.records.len();
-        let more = match records {
-            0..RECORDS_DOUBLED_MAX => records.max(4),
-            _ => records / 4,
-        };
+    fn make_room(&mut self, more: usize) -> Result<(), Breach> {
         let bytes = (more * size_of::<Record>()) as u64;
         self.draw(bytes, 0, self.budget.too_much_memory())?;
-        self.report.records.reserve_exact(more);
+        self.report.records.grow();
         Ok(())
     }
 

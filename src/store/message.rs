@@ -143,7 +143,7 @@ impl NewReport {
             .days
             .iter()
             .map(|day| size_of_val(&*day.sources) + size_of_val(&*day.signed));
-        size_of_val(&*report.records) + report.evidence.iter().map(lists).sum::<usize>() + sources.sum::<usize>()
+        report.records.bytes_held() + report.evidence.iter().map(lists).sum::<usize>() + sources.sum::<usize>()
     }
 
     /// The sums of some of its records, by their positions.

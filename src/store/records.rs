@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::report::{Evidence, Verdict};
+use crate::report::{Evidence, Records, Verdict};
 
 use super::codec::{Reader, put_number};
 use super::db::{Args, Conn, Row};
@@ -20,6 +20,10 @@ use super::{DomainId, ReportNo, Store, StoreError, StoredRecord, evidence};
 /// Records per row, except the last row of a report. The key of a row is the number of its first record, from 0 on: a
 /// record is found by its number.
 pub(super) const ROW_RECORDS: usize = 1_024;
+const _: () = assert!(
+    Records::PIECE.is_multiple_of(ROW_RECORDS),
+    "a row holds records of one piece"
+);
 
 const VERSION: u8 = 1;
 const VERDICT_BITS: u8 = 0x3f;

@@ -33,7 +33,9 @@ fn full() -> Report {
             testing: Some(true),
             discovery_method: Some(DiscoveryMethod::Treewalk),
         },
-        records: vec![record("192.0.2.1", 0, 7), record("2001:db8::1", 1, 1)],
+        records: [record("192.0.2.1", 0, 7), record("2001:db8::1", 1, 1)]
+            .into_iter()
+            .collect(),
         evidence: vec![evidence(), Evidence::default()],
         partial: false,
     }
@@ -159,9 +161,9 @@ fn every_other_field_counts() {
         |r| r.policy.fo = None,
         |r| r.policy.testing = Some(false),
         |r| r.policy.discovery_method = None,
-        |r| r.records.swap(0, 1),
+        |r| r.records = [r.records[1], r.records[0]].into_iter().collect(),
         |r| r.evidence.swap(0, 1),
-        |r| r.records.truncate(1),
+        |r| r.records = [r.records[0]].into_iter().collect(),
         |r| r.records[0].count += 1,
         |r| r.records[0].source = None,
         |r| r.records[0].evaluated.dkim = None,

@@ -137,14 +137,13 @@ fn a_whole_report() {
     assert_eq!(&*report.policy.domain, "example.com");
     assert_eq!((report.policy.p, report.policy.sp), (Some(Policy::Reject), None));
     assert_eq!((report.policy.pct, report.policy.testing), (Some(50), Some(true)));
-    let [
-        Record {
-            source,
-            evaluated,
-            evidence: 0,
-            count: 3,
-        },
-    ] = report.records[..]
+    assert_eq!(report.records.len(), 1, "{report:#?}");
+    let Record {
+        source,
+        evaluated,
+        evidence: 0,
+        count: 3,
+    } = report.records[0]
     else {
         panic!("{report:#?}")
     };

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::report::{Evidence, EvidenceKey, Record, Window};
+use crate::report::{Evidence, EvidenceKey, Record, Records, Window};
 
 use super::super::belonging;
 use super::super::db::{Args, Conn};
@@ -242,7 +242,7 @@ async fn insert_records(
             verdict: new.report.verdict(record),
             evidence: numbers[record.evidence as usize],
         };
-        let picked: Vec<Record>;
+        let picked: Records;
         let all = match slice_of(placed, decision) {
             None => &new.report.records,
             Some(slice) => {

@@ -63,13 +63,15 @@ async fn how_records_are_grouped_and_ordered_does_not_matter(db: Database) {
             .flat_map(|(address, count, passes)| (0..*count).map(|_| (*address, 1, *passes)))
             .collect();
         let mut backwards = report("1", window, &singles);
-        backwards.records.reverse();
         // Evidence in another order, and one of them twice.
         backwards.evidence.reverse();
         backwards.evidence.extend_from_within(..);
-        for (nth, record) in backwards.records.iter_mut().enumerate() {
+        let mut records: Vec<_> = backwards.records.iter().copied().collect();
+        records.reverse();
+        for (nth, record) in records.iter_mut().enumerate() {
             record.evidence = 1 - record.evidence + if nth % 3 == 0 { 2 } else { 0 };
         }
+        backwards.records = records.into_iter().collect();
         let expect = figures_of(&db, one).await;
         assert_eq!(figures_of(&db, report("1", window, &singles)).await, expect);
         assert_eq!(figures_of(&db, backwards).await, expect);

@@ -1,6 +1,6 @@
 //! What strangers can send in any number stays bounded: versions of a report, evidence that no record needs.
 
-use tallymark::report::{Evidence, Reason, ReasonKind, Report};
+use tallymark::report::{Evidence, Reason, ReasonKind, Records, Report};
 use tallymark::store::{Acceptance, Authenticated, Fate, Outcome, Retention};
 
 use super::{Database, FIRST_PAGE, NOW, day, message, new_report, on_both, report, taken};
@@ -17,7 +17,7 @@ fn various(id: &str, window: (i64, i64), texts: impl Iterator<Item = String>) ->
     let mut various = report(id, window, &[("192.0.2.1", 1, true)]);
     let (record, evidence) = (various.records[0], various.evidence[0].clone());
     various.evidence.clear();
-    various.records.clear();
+    various.records = Records::default();
     for (nth, text) in (0..).zip(texts) {
         let mut record = record;
         record.evidence = nth;
