@@ -19,12 +19,12 @@ const SLACK: usize = 17_000;
 fn addresses(id: &str, window: (i64, i64), first: usize, count: usize) -> Report {
     let mut text = report(id, window, &[("192.0.2.1", 1, true)]);
     let record = text.records[0];
-    text.records.clear();
-    text.records.extend((first..first + count).map(|nth| {
+    let records = (first..first + count).map(|nth| {
         let mut record = record;
         record.source = Some(IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) + nth as u128)));
         record
-    }));
+    });
+    text.records = records.collect();
     text
 }
 
