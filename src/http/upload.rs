@@ -42,7 +42,7 @@ struct TakenReport {
     #[serde(flatten)]
     report: ReportItem,
     /// `stored`; `completed` if it took the place of a piece of it that had come before; `conflict` if it contradicts
-    /// another one; `held` if it is about more messages than the limit of the domain.
+    /// another one; `held` if it is about more messages or addresses than the limits.
     #[schemars(extend("enum" = ["stored", "completed", "conflict", "held"]))]
     outcome: &'static str,
     /// Id of the domain that it belongs to: the closest one of the account at or above the domain whose policy was found.

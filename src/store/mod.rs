@@ -412,6 +412,7 @@ impl Store {
         // Readers before writers: only a connection that may write can fold SQLite's log into the file as the last one to
         // close. But what is being written may still need a reader.
         self.writers.stop().await;
+        self.room.iter().for_each(|room| room.close());
         match &self.readers {
             Readers::Sqlite(readers) => readers.close().await,
             Readers::Postgres(readers, _) => readers.close().await,

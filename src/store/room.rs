@@ -55,6 +55,8 @@ pub(super) struct Room {
     /// database open.
     log: OnceLock<(u64, u64)>,
     is_log_gone: AtomicBool,
+    /// The store is being closed: SQLite removes the log itself.
+    is_closed: AtomicBool,
 }
 
 /// A message's share of the room, until it is dropped.
@@ -90,7 +92,13 @@ impl Room {
             is_short: AtomicBool::new(false),
             log: OnceLock::new(),
             is_log_gone: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
         })
+    }
+
+    /// From now on the log may go.
+    pub fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
     }
 
     /// Looks whether the log is still in its place; says so in the log of the program when it is not.
@@ -125,7 +133,8 @@ impl Room {
             // Nothing was written yet, or it cannot be looked at.
             Err(error) => (error.kind() != io::ErrorKind::NotFound || self.log.get().is_none(), 0),
         };
-        if !is_same && !self.is_log_gone.swap(true, Ordering::Relaxed) {
+        let is_lost = !is_same && !self.is_closed.load(Ordering::Relaxed);
+        if is_lost && !self.is_log_gone.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 log = %path.display(),
                 "the database's log was removed while it is in use: nothing new is taken, and what it has goes into the \

@@ -180,7 +180,7 @@ impl fmt::Display for Tally {
             line(
                 "held reports",
                 self.held.reports,
-                "about more messages than the limit: `tallymark reports list DOMAIN --held`",
+                "about more messages or addresses than the limit: `tallymark reports list DOMAIN --held`",
             )?;
         }
         self.write_set_aside(f)?;

@@ -347,6 +347,32 @@ fn the_lanes_end_when_all_is_read_and_written() {
     assert_eq!(count, 3);
 }
 
+/// What the check of its sender took is not there for its reading.
+#[test]
+fn processor_time_that_was_spent_before_counts() {
+    const REPORT: &str = "<feedback><report_metadata><org_name>r.example</org_name><email>a@r.example</email>\
+        <report_id>1</report_id><date_range><begin>1758240000</begin><end>1758326399</end></date_range></report_metadata>\
+        <policy_published><domain>example.com</domain><p>none</p></policy_published><record><row>\
+        <source_ip>192.0.2.1</source_ip><count>3</count><policy_evaluated><disposition>none</disposition><dkim>pass</dkim>\
+        <spf>pass</spf></policy_evaluated></row><identifiers><header_from>example.com</header_from></identifiers>\
+        <auth_results/></record></feedback>";
+    let options = IntakeOptions::new(|| FreshDomain {
+        public_id: String::new(),
+        rua_token: String::new(),
+    });
+    let limits = options.limits;
+    let read = move |message: Arrived, watch: &Watch<'_>| super::super::read::read(&limits, message, watch);
+    let (parser, _slow) = Parser::with(Clock::system(), &options, Box::new(read));
+    let [none, all] = [Duration::ZERO, limits.time_max].map(|spent| {
+        let (mut job, _answer) = job(REPORT, None);
+        job.message.spent = spent;
+        parser.parse(vec![job], 0).blocking_recv().unwrap().messages.remove(0)
+    });
+    assert_eq!((none.reports.len(), none.problems.len()), (1, 0));
+    let reasons: Vec<_> = all.problems.iter().map(|problem| problem.reason).collect();
+    assert_eq!((all.reports.len(), &reasons[..]), (0, &["too_slow"][..]));
+}
+
 fn provenance() -> Provenance {
     Provenance {
         peer: [192, 0, 2, 1].into(),

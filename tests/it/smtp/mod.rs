@@ -1,5 +1,6 @@
 //! The listener over real sockets, with a real database behind it.
 
+mod held_quota;
 mod limits;
 pub mod poison;
 mod recipients;

@@ -227,6 +227,12 @@ async fn a_log_that_is_removed_while_it_is_in_use_costs_nothing() {
         store.close().await;
         db.store.close().await;
         let store = Store::open(&db.path()).await.unwrap();
+        // The log that goes when a database is closed is not missed.
+        drop(store.admit(1).await.unwrap());
+        store.close().await;
+        assert!(!log.exists() && !store.is_log_gone().await);
+        drop(store.admit(1).await.unwrap());
+        let store = Store::open(&db.path()).await.unwrap();
         assert_eq!(store.stats(db.domain.id, ALL_DAYS).await.unwrap().reports, 3);
         add(&store, db.account.id, 3).await;
         store.close().await;
