@@ -1,5 +1,6 @@
 //! Tallymark: a DMARC aggregate report collector.
 
+mod apart;
 pub mod app;
 pub mod budget;
 pub mod cli;

@@ -22,6 +22,7 @@ use super::owned::OwnedDomain;
 use super::range::open_range;
 use super::state::AppState;
 use super::{export_csv, export_json};
+use crate::apart::Apart;
 use crate::report::{Day, DayRange};
 use crate::store::{Domain, ExportedRecord, StoreError};
 
@@ -74,12 +75,12 @@ pub(super) async fn export(
     let stall_time_max = state.config.export_stall_time_max;
     let whole = Arc::<AtomicBool>::default();
     let is_whole = Arc::clone(&whole);
-    tokio::spawn(async move {
+    tokio::spawn(Apart::new(async move {
         if pump(format, first, records, &pieces, stall_time_max).await {
             whole.store(true, Ordering::Release);
         }
         drop((pieces, place));
-    });
+    }));
     Ok(streamed(format, &domain, sent, is_whole))
 }
 

@@ -10,17 +10,19 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use futures_util::future::Either;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, timeout};
 use tracing::{Instrument as _, Span};
 
-use super::entry::{Access, Cost, Route};
+use super::entry::{Access, Body, Cost, Route};
 use super::error::ApiError;
 use super::idempotency;
 use super::rate::{Allowance, Bucket};
 use super::receive::{drain, receive_body};
 use super::shares::{Asker, Share, UploadMemory};
 use super::state::AppState;
+use crate::apart::Apart;
 use crate::keys::{ApiSecret, same_hash};
 use crate::store::{AccountId, ApiKey, DomainId, KeyId, Patience, Permission};
 
@@ -93,7 +95,15 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
         },
         Ok((request, memory)) => {
             let (path, time_max) = (route.path, state.config.answer_time_max);
-            let run = move |request| run(next.run(request), memory, path, time_max);
+            let is_upload = route.body == Body::Upload;
+            let run = move |request| {
+                let answer = next.run(request);
+                let answer = match is_upload {
+                    true => Either::Left(Apart::new(answer)),
+                    false => Either::Right(answer),
+                };
+                run(answer, memory, path, time_max)
+            };
             match admitted {
                 // The page shows no secret to seal an answer with, and never asks for one again.
                 Some((client, Some(secret))) if route.method == Method::POST => {
@@ -132,11 +142,12 @@ impl Question<'_> {
         };
         let patience = Patience::default();
         let task = patience.scope(answer).instrument(Span::current());
-        let mut asked = Asked {
-            patience,
+        let task = match place {
             // The place is free when the question has ended, not when its client stops waiting.
-            task: tokio::spawn(async move { (task.await, place).0 }),
+            Some(place) => tokio::spawn(Apart::new(async move { (task.await, place).0 })),
+            None => tokio::spawn(task),
         };
+        let mut asked = Asked { patience, task };
         let response = match timeout(state.config.answer_time_max, &mut asked.task).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
@@ -323,7 +334,6 @@ mod tests {
     use axum::routing::get;
     use tower::ServiceExt as _;
 
-    use super::super::entry::Body;
     use super::*;
     use crate::clock::Clock;
     use crate::domains::{Domains, DomainsOptions, ServiceNames};
@@ -333,8 +343,8 @@ mod tests {
     use crate::report::DomainName;
     use crate::store::Store;
 
-    fn check(access: Access, permission: Permission, domain: Option<DomainId>, method: &Method, passes: bool) {
-        let key = ApiKey {
+    fn key(permission: Permission, domain: Option<DomainId>) -> ApiKey {
+        ApiKey {
             id: KeyId(1),
             account: AccountId(1),
             name: String::new(),
@@ -345,7 +355,11 @@ mod tests {
             created_at: 0,
             last_used_at: None,
             revoked_at: None,
-        };
+        }
+    }
+
+    fn check(access: Access, permission: Permission, domain: Option<DomainId>, method: &Method, passes: bool) {
+        let key = key(permission, domain);
         let context = format!("{access:?} {permission:?} {domain:?} {method}");
         assert_eq!(permit(access, method, &key).is_ok(), passes, "{context}");
     }
@@ -394,9 +408,7 @@ mod tests {
         assert!(cut.len() <= PANIC_BYTES_MAX && cut.ends_with("é…"), "{cut}");
     }
 
-    #[tokio::test]
-    async fn a_handler_that_panics_is_a_500_that_tells_nothing() {
-        let folder = tempfile::tempdir().unwrap();
+    async fn state(folder: &tempfile::TempDir) -> AppState {
         let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
         let (clock, metrics) = (Clock::fixed(0), Metrics::new());
         let fresh = || unreachable!("no message is taken in");
@@ -404,14 +416,73 @@ mod tests {
         let name = DomainName::parse("tally.example").unwrap();
         let options = DomainsOptions::new(ServiceNames::of_one_node(&name, &name));
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
-        let state = AppState::new(store, intake, domains, clock, metrics, HttpConfig::default());
-        let route = Arc::new(Route {
-            method: Method::GET,
+        AppState::new(store, intake, domains, clock, metrics, HttpConfig::default())
+    }
+
+    fn route(method: Method, access: Access, body: Body, cost: Cost) -> Arc<Route> {
+        Arc::new(Route {
+            method,
             path: "/",
-            access: Access::Open,
-            body: Body::None,
-            cost: Cost::Short,
-        });
+            access,
+            body,
+            cost,
+        })
+    }
+
+    /// Keeps its thread until another task of the same runtime has run, or for `time_max`: whether one did.
+    fn works(time_max: std::time::Duration) -> String {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        tokio::spawn(async move { tell.send(()) });
+        told.recv_timeout(time_max).is_ok().to_string()
+    }
+
+    /// What a route answers whose handler works, on a runtime with one worker.
+    fn answer(route: Arc<Route>, handler: axum::routing::MethodRouter) -> String {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build().unwrap();
+        let asked = async move {
+            let folder = tempfile::tempdir().unwrap();
+            let method = route.method.clone();
+            let app = Router::new()
+                .route("/", handler)
+                .route_layer(from_fn_with_state((state(&folder).await, route), gate));
+            let mut request = Request::new(HttpBody::from("<feedback/>"));
+            *request.method_mut() = method;
+            let media_type = HeaderValue::from_static("application/xml");
+            request.headers_mut().insert(header::CONTENT_TYPE, media_type);
+            request
+                .extensions_mut()
+                .insert(SignedIn(key(Permission::FullAccess, None)));
+            let response = app.oneshot(request).await.unwrap();
+            let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        runtime.block_on(async { tokio::spawn(asked).await.unwrap() })
+    }
+
+    /// SM7: 8 exports that started made `/readyz` wait for most of a second.
+    #[test]
+    fn what_takes_long_keeps_no_worker_from_other_requests() {
+        use std::time::Duration;
+        let late = async || works(Duration::from_secs(60));
+        let long = route(Method::GET, Access::Read, Body::None, Cost::Long);
+        assert_eq!(answer(long, get(late)), "true");
+        let upload = route(Method::POST, Access::Write, Body::Upload, Cost::Short);
+        assert_eq!(answer(upload, axum::routing::post(late)), "true");
+        let short = route(Method::GET, Access::Read, Body::None, Cost::Short);
+        let soon = async || works(Duration::from_millis(500));
+        assert_eq!(
+            answer(short, get(soon)),
+            "false",
+            "the control: a short look-up may not work at all"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_a_500_that_tells_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(&folder).await;
+        let route = route(Method::GET, Access::Open, Body::None, Cost::Short);
         async fn handler() {
             panic!("a secret")
         }

@@ -29,10 +29,12 @@ mod uploads;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 
+use crate::apart::Apart;
 use crate::clock::Clock;
 use crate::http::{Rate, RateLimiter};
 use crate::store::Store;
@@ -62,6 +64,11 @@ const ATTEMPTS: Rate = Rate {
     per_second: 1,
     burst: 10,
 };
+/// A page is read from the API's answers and written on one thread, which may take longer than other requests should wait.
+async fn apart(request: Request, next: Next) -> Response {
+    Apart::new(next.run(request)).await
+}
+
 /// A form without files.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
@@ -105,6 +112,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/needs-attention.csv", get(attention::csv))
         .route("/intake", get(intake::show))
         .route("/arrivals.csv", get(intake::arrivals_csv))
+        .route("/refused.csv", get(intake::refused_csv))
         .route("/quarantine.csv", get(intake::quarantine_csv))
         .route("/view/{id}", get(domain::show))
         .route("/view/{id}/days.csv", get(domain::days_csv))
@@ -126,6 +134,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .merge(forms)
         .merge(uploads)
         .route("/assets/{name}", get(assets::serve))
+        .layer(from_fn(apart))
         .layer(from_fn_with_state(state.clone(), failures::framed))
         .layer(from_fn(layout::protect))
         .fallback(failures::elsewhere)

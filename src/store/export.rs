@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use tokio::sync::mpsc;
 
+use crate::apart::Apart;
 use crate::report::DayRange;
 
 use super::db::{Args, Conn};
@@ -37,12 +38,12 @@ impl Store {
     pub fn export(&self, domain: DomainId, range: DayRange) -> mpsc::Receiver<Result<Vec<ExportedRecord>, StoreError>> {
         let (sender, receiver) = mpsc::channel(PIECES);
         let store = self.clone();
-        tokio::spawn(async move {
+        tokio::spawn(Apart::new(async move {
             if let Err(error) = store.walk(domain, range, &sender).await {
                 // A receiver that has gone has no use for the error either.
                 let _ = sender.send(Err(error)).await;
             }
-        });
+        }));
         receiver
     }
 

@@ -6,18 +6,10 @@ use std::time::Duration;
 
 use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection};
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::super::{patience, sqlite};
 use super::{Args, Row, StoreError, Value, args};
-
-/// Lets the runtime's other tasks go on elsewhere meanwhile.
-pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
-    }
-}
+use crate::apart::aside;
 
 /// Row after row of the answer, until `each` has had enough (false).
 pub(super) fn walk(
@@ -26,7 +18,7 @@ pub(super) fn walk(
     args: &Args,
     mut each: impl FnMut(Row) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
-    blocking(|| Statement::of(conn, sql, sql)?.walk(args, &mut each))
+    aside(|| Statement::of(conn, sql, sql)?.walk(args, &mut each))
 }
 
 /// Runs it to its end; gives the number of rows it changed.
@@ -43,7 +35,7 @@ pub(super) fn bulk<T>(
     mut bind: impl FnMut(&mut Args, &T),
 ) -> Result<Vec<Row>, StoreError> {
     let mut answer = Vec::new();
-    blocking(|| {
+    aside(|| {
         let mut statement = Statement::of(conn, &for_one_row(sql), sql)?;
         let mut args = Args::default();
         for row in rows {

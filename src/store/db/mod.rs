@@ -296,7 +296,7 @@ impl Link {
     /// Says good-bye.
     pub async fn close(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(conn) => embedded::blocking(|| conn.close().map_err(|(_, error)| error))?,
+            Self::Sqlite(conn) => crate::apart::aside(|| conn.close().map_err(|(_, error)| error))?,
             Self::Postgres { conn, .. } => conn.close().await?,
             Self::SqliteReader(conn) => drop(conn),
             Self::PostgresReader(conn, _) => drop(conn),

@@ -7,7 +7,7 @@ use super::{check, complains, is_program, passes};
 const ROOMS: &[(&str, &[&str])] = &[
     ("report", &[]),
     ("unpack", &[]),
-    ("store", &["report"]),
+    ("store", &["report", "apart"]),
     ("ingest", &["report", "unpack", "store", "clock", "dns", "metrics"]),
     (
         "origin",
@@ -17,10 +17,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "report", "store", "ingest", "domains", "clock", "csv", "health", "keys", "metrics",
+            "report", "store", "ingest", "domains", "apart", "clock", "csv", "health", "keys", "metrics",
         ],
     ),
-    ("page", &["http", "store", "clock", "csv", "keys"]),
+    ("page", &["http", "store", "apart", "clock", "csv", "keys"]),
+    ("apart", &[]),
     ("clock", &["store"]),
     ("config", &["report"]),
     ("csv", &["report"]),
@@ -86,6 +87,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustls", &["origin/smtp/tls.rs", "origin/imap/tls.rs"]),
     ("rustls_native_certs", &["origin/imap/tls.rs"]),
     ("schemars", &["http/"]),
+    ("socket2", &["http/"]),
     ("sqlx", &["store/"]),
     ("strsim", &["config.rs", "config/"]),
     ("subtle", &["keys.rs"]),
@@ -204,6 +206,33 @@ fn crates_come_through_their_doors(path: &str, text: &str) -> Vec<String> {
     complaints
 }
 
+/// Number of tasks per file that neither read nor write anything large.
+const SMALL_TASKS: &[(&str, usize)] = &[
+    // A lookup; slow work is apart.
+    ("src/http/gate.rs", 1),
+    // A note in the database; an answer that is kept; names that are claimed.
+    ("src/http/key_uses.rs", 1),
+    ("src/http/idempotency.rs", 1),
+    ("src/http/domains.rs", 1),
+    // Calls the API, which works apart.
+    ("src/page/api.rs", 1),
+];
+
+/// A task that reads or writes much blocks a worker of the runtime.
+fn tasks_work_apart(path: &str, text: &str) -> Vec<String> {
+    let code = code_outside_tests(text);
+    let spawned = words(&code, "spawn").filter_map(|at| code[at..].strip_prefix("spawn("));
+    let large = spawned
+        .filter(|rest| !rest.trim_start().starts_with("Apart::new("))
+        .count();
+    let small = SMALL_TASKS
+        .iter()
+        .find(|(of, _)| *of == path)
+        .map_or(0, |(_, count)| *count);
+    let complaint = format!("{large} tasks that are not apart, where {small} are known to be small");
+    (large != small).then_some(complaint).into_iter().collect()
+}
+
 fn pure_rooms_are_pure(_: &str, text: &str) -> Vec<String> {
     let code = code_outside_tests(text);
     let found = IMPURE
@@ -243,6 +272,30 @@ fn a_room_imports_only_what_the_table_says() {
         "use crate::{store::Store, ingest};\n// crate::cli\n",
     );
     passes(rule, "src/cli/a.rs", "use crate::store::Store;");
+}
+
+#[test]
+fn what_answers_works_apart() {
+    let answers = |path: &str| {
+        let is_of_room = path.starts_with("src/http/") || path.starts_with("src/page/");
+        is_rust(path) && (is_of_room && path != "src/http/serve.rs" || path == "src/store/export.rs")
+    };
+    check(answers, tasks_work_apart);
+    let rule = tasks_work_apart;
+    complains(rule, "src/http/a.rs", "tokio::spawn(async move { a() });", "1 tasks");
+    complains(rule, "src/http/gate.rs", "", "0 tasks");
+    complains(
+        rule,
+        "src/page/a.rs",
+        "tokio::task::spawn(a); tokio::spawn(b);",
+        "2 tasks",
+    );
+    passes(
+        rule,
+        "src/http/a.rs",
+        "tokio::spawn(Apart::new(async {}));\n// spawn(x)\n",
+    );
+    passes(rule, "src/store/export.rs", "tokio::spawn(\n    Apart::new(a));");
 }
 
 #[test]
