@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Duration, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,11 @@ const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// Requests that run when the process is told to stop have this long to be answered.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes of answers that the system buffers per connection, without those on their way to the client. The system's own limit is
+/// 4 MB, also for a client that reads nothing.
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;
+/// Connections that wait in the system to be accepted. The client repeats one beyond them after a second.
+const BACKLOG: i32 = 1_024;
 /// When no connection can be accepted (out of file descriptors), the next try comes after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -51,6 +57,8 @@ pub async fn serve_within(
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    // The standard library listens with 128.
+    let _ = SockRef::from(&listener).listen(BACKLOG);
     let (clock, connections) = (Clock::system(), TaskTracker::new());
     let seats = Seats::new(limits, clock.clone());
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
@@ -104,6 +112,13 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// Bounds the part of an answer that the system buffers.
+fn keep_little(stream: &TcpStream) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+    Ok(())
+}
+
 /// All requests of one connection.
 async fn converse(
     stream: TcpStream,
@@ -115,6 +130,7 @@ async fn converse(
 ) {
     // Answers are written whole: waiting for more to send only delays them.
     let _ = stream.set_nodelay(true);
+    let _ = keep_little(&stream);
     let seat = Arc::clone(&seated.seat);
     let limits = seats.limits();
     let (head_time_max, time_max) = match seated.service {

@@ -117,6 +117,8 @@ struct Door {
 
 /// After a failed accept, most often for lack of file descriptors: trying at once again would only burn a core.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Connections that wait in the system to be accepted. The client repeats one beyond them after a second.
+const BACKLOG: i32 = 1_024;
 /// Between looks at how much of the disk is free, beside those that mail asks for.
 const DISK_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// For sessions that do not end when they should.
@@ -156,6 +158,8 @@ impl Listener {
                 }
                 let socket = TcpListener::bind(address).await;
                 let socket = socket.map_err(|source| ListenError::Bind { address, source })?;
+                // The standard library listens with 128.
+                let _ = rustix::net::listen(&socket, BACKLOG);
                 sockets.push((socket, Arc::clone(&settings)));
             }
         }

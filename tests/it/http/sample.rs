@@ -95,7 +95,7 @@ impl Sample {
     }
 }
 
-/// A record with so many results of each kind, and texts of so many bytes.
+/// A report with `results` results of each kind per record, and texts of `text_bytes` bytes.
 pub fn wide(rows: usize, results: usize, text_bytes: usize) -> Vec<u8> {
     let row = String::from_utf8(Sample::new("example.com", "wide", &[FAIL]).xml()).unwrap();
     let (head, rest) = row.split_once("<record>").unwrap();
