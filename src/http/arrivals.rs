@@ -8,18 +8,24 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::gate::Client;
-use super::paging::{page_sized, rows_before};
+use super::owned::row_number;
+use super::paging::page_sized;
 use super::reports::ReportItem;
 use super::schema::{DomainKey, NameText};
 use super::state::AppState;
+use crate::store::ReportNo;
 
-/// What came last, the latest first.
+/// The reports that came last, in the order in which they were stored, the latest first.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Arrivals {
     reports: Vec<ArrivalItem>,
-    /// Whether there are older ones. Up to 10,000 are listed here, and pages behind these are empty; the reports of each
-    /// domain are listed in full.
+    /// Whether there are older ones.
     more: bool,
+    /// Where the list continues: pass it as `after` for the reports that follow. Left out at the end and on an empty page; pages
+    /// reach the first 10,000 reports.
+    #[schemars(example = &"4711")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// A report that came, with the domain that it is about.
@@ -38,7 +44,7 @@ struct ArrivalItem {
 
 /// Reports on a page if the client does not say.
 const PER_PAGE: u32 = 50;
-/// Reports that can be listed: each page is found among all that came after it.
+/// Number of reports that pages reach: a page reads all reports before it.
 const ARRIVALS_MAX: u64 = 10_000;
 
 /// `GET /arrivals`
@@ -48,23 +54,26 @@ pub(super) async fn arrivals(
     mut parameters: Parameters,
 ) -> Result<Json<Arrivals>, ApiError> {
     let page = page_sized(&mut parameters, &state.config, PER_PAGE);
+    let after = parameters.word("after", &["the text of next"], row_number);
     parameters.finish()?;
-    // A page behind the last that can be listed is empty, and `more` says that there are older ones.
-    let reach = page.offset().saturating_add(u64::from(page.per_page)).min(ARRIVALS_MAX);
+    let before = if after.is_some() { 0 } else { page.offset() };
+    // A page beyond the limit is empty, and `more` is true.
+    let reach = before.saturating_add(u64::from(page.per_page)).min(ARRIVALS_MAX);
     let mut domains = state.store.domains(client.account).await?;
     domains.retain(|domain| client.may_see(domain.id));
     let ids: Vec<_> = domains.iter().map(|domain| domain.id).collect();
     // One more than is listed tells whether there are more.
     let count = u32::try_from(reach + 1).unwrap_or(u32::MAX);
-    let arrivals = state.store.arrivals(&ids, count).await?;
+    let mut arrivals = state.store.arrivals(&ids, after.map(ReportNo), count).await?;
     let more = arrivals.len() as u64 > reach;
+    arrivals.truncate(usize::try_from(reach).unwrap_or(usize::MAX));
+    arrivals.drain(..usize::try_from(before).unwrap_or(usize::MAX).min(arrivals.len()));
+    let next = arrivals
+        .last()
+        .filter(|_| more)
+        .map(|(_, report)| report.no.to_string());
     let by_id: std::collections::HashMap<_, _> = domains.iter().map(|domain| (domain.id, domain)).collect();
-    let shown = arrivals
-        .into_iter()
-        .take(ARRIVALS_MAX as usize)
-        .skip(rows_before(page))
-        .take(page.per_page as usize);
-    let reports = shown.filter_map(|(id, report)| {
+    let reports = arrivals.into_iter().filter_map(|(id, report)| {
         let domain = by_id.get(&id)?;
         Some(ArrivalItem {
             domain_id: domain.public_id.clone(),
@@ -76,5 +85,6 @@ pub(super) async fn arrivals(
     Ok(Json(Arrivals {
         reports: reports.collect(),
         more,
+        next,
     }))
 }

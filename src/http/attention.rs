@@ -12,11 +12,11 @@ use super::figures::today;
 use super::gate::Client;
 use super::openapi::Parameter;
 use super::overview::{by_messages, total};
-use super::paging::{Pagination, page, rows_before};
+use super::paging::{Pagination, Part, page};
 use super::schema::{Address, DayText, DomainKey, NameText};
 use super::state::AppState;
 use crate::report::DayRange;
-use crate::store::{Domain, DomainFigures, DomainStatus, Page, Reporter, SetAsideKind};
+use crate::store::{Domain, DomainFigures, DomainStatus, Reporter, SetAsideKind};
 
 /// What needs attention, the most important first.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -105,6 +105,7 @@ pub(super) async fn attention(
     mut parameters: Parameters,
 ) -> Result<Json<Attention>, ApiError> {
     let page = page(&mut parameters, &state.config);
+    let part = Part::of(&mut parameters, page);
     let kind = parameters.word("kind", &KINDS, |word| KINDS.iter().position(|kind| *kind == word));
     parameters.finish()?;
     let found = find(&state, client).await?;
@@ -116,13 +117,14 @@ pub(super) async fn attention(
         reports_held: held.iter().map(|item| item.count).sum(),
         quarantined: quarantined.iter().map(|item| item.count).sum(),
     };
-    let pagination = kind.map(|kind| Pagination::new(page, found[kind].len() as u64));
+    let pagination = kind.map(|kind| part.pagination(found[kind].len()));
     let items = found.into_iter().enumerate().flat_map(|(nth, mut items)| {
         match kind {
             None => items.truncate(OF_KIND_MAX),
             Some(kind) if kind == nth => {
-                items.drain(..rows_before(page).min(items.len()));
-                items.truncate(page.per_page as usize);
+                let shown = part.rows.within(items.len());
+                items.truncate(shown.end);
+                items.drain(..shown.start);
             }
             Some(_) => items.clear(),
         }
@@ -184,9 +186,8 @@ async fn quarantined(state: &AppState, client: Client) -> Result<Vec<AttentionIt
     if client.domain.is_some() {
         return Ok(Vec::new());
     }
-    let page = Page { page: 1, per_page: 1 };
-    let kind = Some(SetAsideKind::Quarantined);
-    let (_, count) = state.store.set_aside(Some(client.account), kind, page).await?;
+    let kind = SetAsideKind::Quarantined;
+    let count = state.store.set_aside_total(client.account, kind).await?;
     let item = AttentionItem {
         count,
         ..item("quarantined")

@@ -9,7 +9,7 @@ use super::error::ApiError;
 use super::fields::Parameters;
 use super::figures::{pass_rate, today};
 use super::owned::OwnedDomain;
-use super::paging::{Pagination, cut, largest_page};
+use super::paging::{Pagination, Part, largest_page};
 use super::range::day_range;
 use super::schema::DayText;
 use super::state::AppState;
@@ -119,11 +119,12 @@ pub(super) async fn senders(
 ) -> Result<Json<SenderList>, ApiError> {
     let range = day_range(&mut parameters, today(&state));
     let page = largest_page(&mut parameters, &state.config);
+    let part = Part::of(&mut parameters, page);
     parameters.finish()?;
     let senders = state.store.senders(domain.id, range).await?;
     Ok(Json(SenderList {
-        pagination: Pagination::new(page, senders.len() as u64),
-        senders: cut(&senders, page).iter().map(SenderBody::from).collect(),
+        pagination: part.pagination(senders.len()),
+        senders: part.cut(&senders).iter().map(SenderBody::from).collect(),
     }))
 }
 
@@ -135,11 +136,12 @@ pub(super) async fn reporters(
 ) -> Result<Json<ReporterList>, ApiError> {
     let range = day_range(&mut parameters, today(&state));
     let page = largest_page(&mut parameters, &state.config);
+    let part = Part::of(&mut parameters, page);
     parameters.finish()?;
     let reporters = state.store.reporters(domain.id, range).await?;
     Ok(Json(ReporterList {
-        pagination: Pagination::new(page, reporters.len() as u64),
-        reporters: cut(&reporters, page).iter().map(ReporterBody::from).collect(),
+        pagination: part.pagination(reporters.len()),
+        reporters: part.cut(&reporters).iter().map(ReporterBody::from).collect(),
     }))
 }
 
@@ -151,6 +153,7 @@ pub(super) async fn signatures(
 ) -> Result<Json<SignatureList>, ApiError> {
     let range = day_range(&mut parameters, today(&state));
     let page = largest_page(&mut parameters, &state.config);
+    let part = Part::of(&mut parameters, page);
     parameters.finish()?;
     let signatures = state.store.signatures(domain.id, range).await?;
     let organization = organizational_domain(domain.name.as_str());
@@ -159,8 +162,8 @@ pub(super) async fn signatures(
         ..SignatureBody::from(signature)
     };
     Ok(Json(SignatureList {
-        pagination: Pagination::new(page, signatures.len() as u64),
-        signatures: cut(&signatures, page).iter().map(body).collect(),
+        pagination: part.pagination(signatures.len()),
+        signatures: part.cut(&signatures).iter().map(body).collect(),
     }))
 }
 

@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::fields::Parameters;
 use super::openapi::Parameter;
 use super::owned::OwnedDomain;
-use super::paging::{Pagination, largest_page};
+use super::paging::{Pagination, Part, largest_page};
 use super::range::day_range;
 use super::records::Dispositions;
 use super::reports::{RESULT, result_filter};
@@ -159,6 +159,7 @@ pub(super) async fn sources(
 ) -> Result<Json<SourceList>, ApiError> {
     let range = day_range(&mut parameters, today(&state));
     let page = largest_page(&mut parameters, &state.config);
+    let part = Part::of(&mut parameters, page);
     let query = SourceQuery {
         result: result_filter(&mut parameters),
         network: parameters.parsed("network"),
@@ -170,11 +171,11 @@ pub(super) async fn sources(
             .unwrap_or(false),
     };
     parameters.finish()?;
-    let sources = state.store.sources(domain.id, range, &query, page).await?;
+    let sources = state.store.sources(domain.id, range, &query, part.rows).await?;
     Ok(Json(SourceList {
         sources: sources.sources.iter().map(SourceBody::from).collect(),
         total: sources.total,
-        pagination: Pagination::new(page, sources.total),
+        pagination: part.pagination(usize::try_from(sources.total).unwrap_or(usize::MAX)),
     }))
 }
 

@@ -11,7 +11,7 @@ use super::fields::Parameters;
 use super::figures::{DayBody, pass_rate, today};
 use super::gate::Client;
 use super::openapi::Parameter;
-use super::paging::{Pagination, cut, page};
+use super::paging::{Pagination, Part, page};
 use super::range::{FROM, TO, day_range};
 use super::records::PolicyBody;
 use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord};
@@ -101,6 +101,7 @@ pub(super) async fn overview(
 ) -> Result<Json<Overview>, ApiError> {
     let range = day_range(&mut parameters, today(&state));
     let page = page(&mut parameters, &state.config);
+    let part = Part::of(&mut parameters, page);
     if range.len() > OVERVIEW_DAYS_MAX {
         parameters.refuse(
             "days",
@@ -115,7 +116,7 @@ pub(super) async fn overview(
     let sum = |of: fn(&DomainFigures) -> u64| total(domains.iter().map(|(_, figures)| of(figures)));
     let (pass, fail) = (sum(|one| one.totals.pass), sum(|one| one.totals.fail));
     domains.retain(|(domain, _)| search.finds(&domain.name));
-    let shown = cut(&domains, page);
+    let shown = part.cut(&domains);
     let ids: Vec<_> = shown.iter().map(|(domain, _)| domain.id).collect();
     let mut latest = state.store.latest(&ids, state.clock.now()).await?;
     let items = shown.iter().map(|(domain, figures)| {
@@ -143,7 +144,7 @@ pub(super) async fn overview(
         last_day: last_day.map(|day| day.to_string()),
         from: range.first.to_string(),
         to: range.last.to_string(),
-        pagination: Pagination::new(page, domains.len() as u64),
+        pagination: part.pagination(domains.len()),
     }))
 }
 

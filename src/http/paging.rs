@@ -7,22 +7,26 @@ use serde_json::json;
 use super::error::{ApiError, FieldError};
 use super::fields::Parameters;
 use super::openapi::Parameter;
+use super::owned::row_number;
 use super::state::HttpConfig;
-use crate::store::{Cut, Page};
+use crate::store::{COUNTED_ROWS_MAX, Cut, Page, Rows};
 
 /// The position of a page in its list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Pagination {
-    /// Rows in the whole list.
+    /// Rows in the whole list, as far as they are counted.
     total: u64,
+    /// Always true: the list has more rows than `total` says. Left out where `total` is exact: lists that are kept in order
+    /// are counted up to 100,000 rows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more_than_total: bool,
     /// This page, counted from 1.
     page: u32,
     /// Rows on a full page.
     per_page: u32,
-    /// Pages in the whole list; 0 if it is empty.
+    /// Pages of `total` rows; 0 for an empty list.
     total_pages: u64,
-    /// Where the list goes on: give it as `after` for the rows behind this answer. Left out at the end, and in lists that
-    /// take no `after`.
+    /// Where the list goes on: give it as `after` for the rows behind this answer. Left out at the end.
     #[schemars(example = &"1774137600_1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -33,10 +37,19 @@ impl Pagination {
     pub(super) fn new(page: Page, total: u64) -> Self {
         Self {
             total,
+            more_than_total: false,
             page: page.page,
             per_page: page.per_page,
             total_pages: total.div_ceil(u64::from(page.per_page.max(1))),
             next: None,
+        }
+    }
+
+    /// For a list that is counted up to [`COUNTED_ROWS_MAX`] plus one.
+    fn counted(page: Page, total: u64) -> Self {
+        Self {
+            more_than_total: total > COUNTED_ROWS_MAX,
+            ..Self::new(page, total.min(COUNTED_ROWS_MAX))
         }
     }
 
@@ -51,7 +64,6 @@ impl Pagination {
 pub(super) struct Wanted<P> {
     pub page: Page,
     pub after: Option<P>,
-    rows_max: u64,
 }
 
 impl<P: Copy> Wanted<P> {
@@ -59,7 +71,7 @@ impl<P: Copy> Wanted<P> {
     pub(super) fn cut(&self) -> Cut<P> {
         match self.after {
             Some(place) => Cut::After(place, self.page.per_page.saturating_add(1)),
-            None if self.page.offset() < self.rows_max => Cut::Page(self.page),
+            None if self.page.offset() < PAGED_ROWS_MAX => Cut::Page(self.page),
             None => Cut::Page(Page {
                 page: u32::MAX,
                 per_page: u32::MAX,
@@ -78,9 +90,8 @@ impl<P: Copy> Wanted<P> {
         place: impl FnOnce(&R) -> String,
     ) -> Result<Pagination, ApiError> {
         let (wanted, before) = (self.page.per_page as usize, self.page.offset());
-        if self.after.is_none() && before >= self.rows_max && before < total {
-            let rows_max = self.rows_max;
-            let error = format!("must be within the first {rows_max} rows; continue with after, as in pagination.next");
+        if self.after.is_none() && before >= PAGED_ROWS_MAX && before < total {
+            let error = "must be within the first 10,000 rows; continue with after, as in pagination.next";
             return Err(ApiError::unprocessable(vec![FieldError::new("page", error)]));
         }
         let goes_on = match self.after {
@@ -89,12 +100,12 @@ impl<P: Copy> Wanted<P> {
         };
         rows.truncate(wanted);
         let next = rows.last().filter(|_| goes_on).map(place);
-        Ok(Pagination::new(self.page, total).going_on(next))
+        Ok(Pagination::counted(self.page, total).going_on(next))
     }
 }
 
 /// The parameters of a list that is kept in order: those of [`page`], or `after`, of which `place_of` reads a place. What is
-/// before a page is walked over, so that pages reach [`PAGED_ROWS_MAX`] rows; the web page leads to every one that there is.
+/// before a page is walked over, so that pages reach [`PAGED_ROWS_MAX`] rows.
 pub(super) fn wanted<P>(
     parameters: &mut Parameters,
     config: &HttpConfig,
@@ -109,10 +120,6 @@ pub(super) fn wanted<P>(
             Some(_) => Page { page: 1, ..page },
         },
         after,
-        rows_max: match parameters.of_page() {
-            true => u64::MAX,
-            false => PAGED_ROWS_MAX,
-        },
     }
 }
 
@@ -130,6 +137,14 @@ pub(super) const AFTER_REPORT: &[Parameter] = &[Parameter {
 pub(super) const AFTER_NUMBER: &[Parameter] = &[Parameter {
     name: "after",
     says: AFTER_SAYS,
+    schema: || json!({ "type": "string", "pattern": "^[1-9][0-9]{0,17}$", "examples": ["20"] }),
+}];
+
+/// The parameter `after` of a list that is computed as a whole for each answer.
+pub(super) const AFTER_ROWS: &[Parameter] = &[Parameter {
+    name: "after",
+    says: "Continues after the answer with this `pagination.next`; `page` is ignored. The list is ordered by its figures: rows \
+           may move when the figures change in between.",
     schema: || json!({ "type": "string", "pattern": "^[1-9][0-9]{0,17}$", "examples": ["20"] }),
 }];
 
@@ -171,15 +186,43 @@ pub(super) fn page_sized(parameters: &mut Parameters, config: &HttpConfig, size:
     page_of(parameters, config, size.min(config.page_size_max))
 }
 
-/// Rows on the pages before this one.
-pub(super) fn rows_before(page: Page) -> usize {
-    usize::try_from(page.offset()).unwrap_or(usize::MAX)
+/// The requested rows of a list that is computed as a whole: those of a page, or those after a number of rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    page: Page,
+    pub rows: Rows,
 }
 
-/// The rows of a page of a list that is here as a whole.
-pub(super) fn cut<T>(rows: &[T], page: Page) -> &[T] {
-    let start = rows_before(page).min(rows.len());
-    &rows[start..start.saturating_add(page.per_page as usize).min(rows.len())]
+impl Part {
+    /// Reads the parameter `after`; without it, the rows of `page`.
+    pub(super) fn of(parameters: &mut Parameters, page: Page) -> Self {
+        let after = parameters.word("after", &["the text of pagination.next"], row_number);
+        match after {
+            Some(before) => Self {
+                page: Page { page: 1, ..page },
+                rows: Rows {
+                    before: before.unsigned_abs(),
+                    count: page.per_page,
+                },
+            },
+            None => Self {
+                page,
+                rows: page.into(),
+            },
+        }
+    }
+
+    /// Returns the requested rows.
+    pub(super) fn cut<'r, T>(&self, rows: &'r [T]) -> &'r [T] {
+        &rows[self.rows.within(rows.len())]
+    }
+
+    /// The position in a list of `total` rows.
+    pub(super) fn pagination(&self, total: usize) -> Pagination {
+        let shown = self.rows.within(total);
+        let goes_on = shown.end < total && !shown.is_empty();
+        Pagination::new(self.page, total as u64).going_on(goes_on.then(|| shown.end.to_string()))
+    }
 }
 
 /// As many rows can the web page ask for, to export a table.
@@ -207,7 +250,6 @@ mod tests {
         Wanted {
             page: Page { page, per_page },
             after,
-            rows_max: PAGED_ROWS_MAX,
         }
     }
 
@@ -227,6 +269,9 @@ mod tests {
             let done = wanted.finish(&mut rows, total, ToString::to_string);
             assert_eq!(done.is_err(), refused, "{page} {per_page} {total}");
         }
+        let more = wanted(1, 2, None).finish(&mut vec![0, 0], COUNTED_ROWS_MAX + 1, ToString::to_string);
+        let more = more.unwrap();
+        assert_eq!((more.total, more.more_than_total), (COUNTED_ROWS_MAX, true));
         let deep = wanted(1, 2, Some(15_000));
         assert!(matches!(deep.cut(), Cut::After(15_000, 3)));
         let mut rows = vec![15_001, 15_002, 15_003];
@@ -234,5 +279,28 @@ mod tests {
         assert_eq!((rows.len(), pagination.next.as_deref()), (2, Some("15002")));
         let mut rows = vec![19_999];
         assert_eq!(deep.finish(&mut rows, 20_000, ToString::to_string).unwrap().next, None);
+    }
+    #[test]
+    fn a_list_that_is_here_as_a_whole_goes_on_behind_any_row() {
+        let list: Vec<_> = (0..25).collect();
+        for (page, per_page, after, shown, next) in [
+            (1, 10, None, 0..10, Some("10")),
+            (3, 10, None, 20..25, None),
+            (9, 10, None, 25..25, None),
+            (1, 10, Some(7), 7..17, Some("17")),
+            (1, 10, Some(15), 15..25, None),
+            (1, 25, None, 0..25, None),
+            (1, 10, Some(u64::MAX), 25..25, None),
+        ] {
+            let page = Page { page, per_page };
+            let before = after.unwrap_or(page.offset());
+            let rows = Rows {
+                before,
+                count: per_page,
+            };
+            let part = Part { page, rows };
+            assert_eq!(part.cut(&list), &list[shown], "{page:?} {after:?}");
+            assert_eq!(part.pagination(25).next.as_deref(), next, "{page:?} {after:?}");
+        }
     }
 }

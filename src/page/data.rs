@@ -11,8 +11,6 @@ macro_rules! answers {
 }
 
 answers! {
-    Pagination { total: u64, page: u32, total_pages: u64 }
-
     Overview {
         domains: Vec<OverviewItem>,
         total_domains: u64,
@@ -250,6 +248,17 @@ answers! {
     Raw { field: String, text: String }
 
     Arrivals { reports: Vec<Arrival>, more: bool }
+    RefusedList { refused: Vec<RefusedItem> }
+    RefusedItem {
+        date: String,
+        reason: String,
+        messages: u64,
+        bytes: u64,
+        first_at: String,
+        last_at: String,
+        comes_again: bool,
+        says: String,
+    }
     MessageList { messages: Vec<Message>, pagination: Pagination }
     Message {
         id: i64,
@@ -305,6 +314,20 @@ pub(super) struct ReportDetail {
     pub pagination: Pagination,
 }
 
+/// The position of a page in its list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Pagination {
+    pub total: u64,
+    /// The list has more rows than `total` says.
+    #[serde(default)]
+    pub more_than_total: bool,
+    pub page: u32,
+    pub per_page: u32,
+    pub total_pages: u64,
+    /// Where the list continues.
+    pub next: Option<String>,
+}
+
 /// A report that came, with its domain.
 #[derive(Debug, Deserialize)]
 pub(super) struct Arrival {
@@ -325,9 +348,17 @@ pub(super) struct TakenReport {
     pub domain_name: Option<String>,
 }
 
+/// Rows that numbered pages reach in a list that continues by `next`.
+const PAGED_ROWS_MAX: u64 = 10_000;
+
 impl Pagination {
     /// Whether it is behind the last page of a list that has pages.
     pub fn is_beyond(&self) -> bool {
         self.total > 0 && u64::from(self.page) > self.total_pages
+    }
+
+    /// The last numbered page of a list that continues by `next`.
+    pub fn last_with_number(&self) -> u64 {
+        PAGED_ROWS_MAX.div_ceil(u64::from(self.per_page.max(1)))
     }
 }

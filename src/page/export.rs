@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::api::{Api, Failure};
 use super::query::{Asked, DAY_MILLIS};
+use crate::apart::Apart;
 use crate::clock::format_instant;
 use crate::csv::Row;
 use crate::store::Millis;
@@ -34,12 +35,12 @@ pub(super) enum Follow {
     Whole,
     /// By pages, as many as `pagination` says.
     Pages,
-    /// By pages, while `more` is true and up to a maximum.
-    More { pages_max: u64 },
     /// By the text of `next`, given as `before`.
     Next,
     /// By the text of `pagination.next`, given as `after`.
     After,
+    /// By the text of `next`, passed as `after`; the end of a list has no `next`.
+    Behind,
 }
 
 /// What to ask for next.
@@ -79,7 +80,7 @@ pub(super) async fn csv(api: &Api, path: String, table: Table, name: &str) -> Re
             format!("attachment; filename=\"{name}.csv\""),
         ),
     ];
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok((headers, Body::from_stream(Apart::new(lines))).into_response())
 }
 
 /// A file's name: what it is about and for which days, of characters that every file system takes.
@@ -155,11 +156,9 @@ fn behind(answer: &Value, follow: Follow, place: &Place, is_empty: bool) -> Resu
             let pages = answer.pointer("/pagination/total_pages").and_then(Value::as_u64);
             Ok(next_page(number < pages.ok_or_else(|| renamed("pagination"))?))
         }
-        Follow::More { pages_max } => {
-            let more = answer.get("more").and_then(Value::as_bool);
-            Ok(next_page(more.ok_or_else(|| renamed("more"))? && number < pages_max))
-        }
         Follow::Next => next(answer.get("next"), Place::Before),
+        Follow::Behind if answer.get("more").is_none() => Err(renamed("more")),
+        Follow::Behind => next(answer.get("next").or(Some(&Value::Null)), Place::After),
         // At its end a list has pages and no such place.
         Follow::After if answer.pointer("/pagination/total_pages").is_none() => Err(renamed("pagination")),
         Follow::After => next(answer.pointer("/pagination/next").or(Some(&Value::Null)), Place::After),
@@ -262,13 +261,13 @@ mod tests {
         assert!(matches!(after.unwrap(), Some(Place::After(place)) if place == "1_2"));
         assert!(matches!(next(page(3), Follow::After, Place::Page(1)), Ok(None)));
         assert!(next(json!({ "pagination": {} }), Follow::After, Place::Page(1)).is_err());
-        let more = Follow::More { pages_max: 2 };
+        let behind = next(json!({ "more": true, "next": "7" }), Follow::Behind, Place::Page(1));
+        assert!(matches!(behind.unwrap(), Some(Place::After(place)) if place == "7"));
         assert!(matches!(
-            next(json!({ "more": true }), more, Place::Page(1)),
-            Ok(Some(_))
+            next(json!({ "more": false }), Follow::Behind, Place::After("7".to_owned())),
+            Ok(None)
         ));
-        assert!(matches!(next(json!({ "more": true }), more, Place::Page(2)), Ok(None)));
-        assert!(next(json!({}), more, Place::Page(1)).is_err());
+        assert!(next(json!({}), Follow::Behind, Place::Page(1)).is_err());
     }
 
     #[test]

@@ -209,6 +209,38 @@ pub(super) fn pages(pagination: &Pagination, (one, many): (&str, &str), to: impl
     }
 }
 
+/// The same for a list that is stored in order: after the numbered pages it continues from place to place. `to` returns the address for
+/// a parameter and its value.
+pub(super) fn pages_and_places(
+    pagination: &Pagination,
+    asked: &Asked,
+    (one, many): (&str, &str),
+    to: impl Fn(&str, &str) -> String,
+) -> Markup {
+    let (page, is_behind) = (u64::from(pagination.page), asked.get("after").is_some());
+    let last = pagination.total_pages.min(pagination.last_with_number());
+    let numbered = |page: u64| to("page", &page.to_string());
+    let next = match &pagination.next {
+        Some(_) if page < last && !is_behind => Some(numbered(page + 1)),
+        Some(next) => Some(to("after", next)),
+        None => None,
+    };
+    html! {
+        nav .pages aria-label=(format!("Pages of {many}")) {
+            span .muted { @if pagination.more_than_total { "More than " } (counted(pagination.total, one, many)) }
+            @if is_behind {
+                a .button href=(numbered(1)) rel="first" { "First page" }
+            } @else if pagination.is_beyond() {
+                a .button href=(numbered(last)) rel="prev" { "Last page" }
+            } @else if last > 1 {
+                @if page > 1 { a .button href=(numbered(page - 1)) rel="prev" { "Previous" } }
+                span { "Page " (grouped(page)) @if !pagination.more_than_total { " of " (grouped(pagination.total_pages)) } }
+            }
+            @if let Some(next) = next { a .button href=(next) rel="next" { "Next" } }
+        }
+    }
+}
+
 /// In place of a table without rows: `nothing`, unless there are rows on the pages before.
 pub(super) fn no_rows(pagination: &Pagination, nothing: Markup) -> Markup {
     if !pagination.is_beyond() {
@@ -301,6 +333,45 @@ mod tests {
     fn numbers_are_grouped() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn a_list_goes_on_behind_the_pages_that_have_a_number() {
+        let shown = |page: u32, total: u64, next: Option<&str>, after: Option<&str>| {
+            let pagination = Pagination {
+                total,
+                more_than_total: total >= 100_000,
+                page,
+                per_page: 50,
+                total_pages: total.div_ceil(50),
+                next: next.map(str::to_owned),
+            };
+            let pairs = after.map(|after| ("after".to_owned(), after.to_owned()));
+            let asked = Asked::new(pairs.into_iter().collect());
+            let to = |name: &str, value: &str| format!("/?{name}={value}");
+            pages_and_places(&pagination, &asked, ("row", "rows"), to).into_string()
+        };
+        for (html, has, has_not) in [
+            (shown(1, 60, Some("9_1"), None), "/?page=2", "after="),
+            (shown(2, 60, None, None), "/?page=1", "Next"),
+            (shown(9, 60, None, None), "/?page=2\" rel=\"prev\">Last page", "Next"),
+            (shown(200, 20_000, Some("9_1"), None), "/?after=9_1", "page=201"),
+            (
+                shown(999, 20_000, None, None),
+                "/?page=200\" rel=\"prev\">Last page",
+                "page=400",
+            ),
+            (shown(1, 20_000, Some("8_1"), Some("9_1")), "/?after=8_1", "page=2\""),
+            (shown(1, 20_000, None, Some("9_1")), "/?page=1\" rel=\"first\"", "Next"),
+            (
+                shown(3, 100_000, Some("9_1"), None),
+                "More than 100,000 rows",
+                "Page 3 of",
+            ),
+            (shown(1, 10, None, None), "10 rows", "href"),
+        ] {
+            assert!(html.contains(has) && !html.contains(has_not), "{has}: {html}");
         }
     }
 

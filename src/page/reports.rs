@@ -13,13 +13,13 @@ use super::export::{self, Follow, Table};
 use super::held;
 use super::parts::{
     aligned, counted, csv_link, dash, described, empty, field_error, figure, grouped, hostile, hostile_or_dash,
-    no_rows, other_errors, pages, percent_text, query_escaped, rate, result, time, token,
+    no_rows, other_errors, pages_and_places, percent_text, query_escaped, rate, result, time, token,
 };
 use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
 
 const PER_PAGE: &str = "50";
-const NAMES: [&str; 7] = ["days", "from", "to", "org", "result", "status", "page"];
+const NAMES: [&str; 8] = ["days", "from", "to", "org", "result", "status", "page", "after"];
 /// Without the days.
 const CHOICES: [&str; 3] = ["org", "result", "status"];
 /// What has a field of its own, beside which it is said what is wrong with it.
@@ -56,7 +56,7 @@ pub(super) async fn list(
     } else {
         &NAMES[..6]
     };
-    let to = |number: &str| format!("{base}{}", asked.with(kept, &[("page", number)]));
+    let to = |name: &str, value: &str| format!("{base}{}", asked.with(kept, &[(name, value)]));
     let nothing = empty(
         "No reports",
         html! {
@@ -79,7 +79,7 @@ pub(super) async fn list(
             (field_error(list.wrong(), "status"))
             @if let Told::Answer(ReportList { reports, pagination }) = &list {
                 @if reports.is_empty() { (no_rows(pagination, nothing)) } @else { (table(&id, reports)) }
-                (pages(pagination, ("report", "reports"), to))
+                (pages_and_places(pagination, &asked, ("report", "reports"), to))
             }
         }
     };
@@ -119,7 +119,7 @@ fn filters(base: &str, asked: &Asked, is_all: bool, wrong: Option<&Failure>) -> 
 fn table(id: &str, reports: &[Report]) -> Markup {
     html! {
         div .scroll tabindex="0" role="region" aria-label="Table of reports" {
-            table .cards {
+            table .cards.tight {
                 thead { tr {
                     th scope="col" { "Reporter" }
                     th scope="col" { "Begin" }
@@ -200,7 +200,7 @@ pub(super) async fn show(
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
     let at = |query: &str| below(&id, &format!("/dmarc/reports/{}{query}", query_escaped(&number)));
-    let query = asked.with(&["page"], &[("per_page", PER_PAGE)]);
+    let query = asked.with(&["page", "after"], &[("per_page", PER_PAGE)]);
     let paged = Told::from(visitor.api.get::<ReportDetail>(&at(&query)?).await)?;
     let (status, errors) = (paged.status(), other_errors(paged.wrong(), &[]));
     let detail = match paged {
@@ -210,7 +210,7 @@ pub(super) async fn show(
     };
     let report = &detail.report;
     let base = format!("/view/{id}/reports/{}", report.id);
-    let to = |number: &str| format!("{base}?page={number}");
+    let to = |name: &str, value: &str| format!("{base}?{name}={}", query_escaped(value));
     let name = report.org_name.as_deref().unwrap_or("no name given");
     let content = html! {
         nav .crumbs aria-label="Way back to the reports" { a href=(format!("/view/{id}/reports{}", asked.only(&RANGE))) { "Reports" } }
@@ -255,7 +255,7 @@ pub(super) async fn show(
             @if !report.records_kept { (dropped(report)) }
             @else if detail.records.is_empty() { (no_rows(&detail.pagination, records(&id, &detail.records))) }
             @else { (records(&id, &detail.records)) }
-            (pages(&detail.pagination, ("record", "records"), to))
+            (pages_and_places(&detail.pagination, &asked, ("record", "records"), to))
         }
     };
     Ok((status, page(&visitor, &domain, Tab::Reports, &asked, content)))

@@ -9,6 +9,31 @@ pub struct Page {
     pub per_page: u32,
 }
 
+/// Rows of a list that is computed as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    /// Rows before the first of them.
+    pub before: u64,
+    pub count: u32,
+}
+
+impl Rows {
+    /// Their range in a list of `total` rows.
+    pub fn within(&self, total: usize) -> std::ops::Range<usize> {
+        let start = usize::try_from(self.before).unwrap_or(usize::MAX).min(total);
+        start..start.saturating_add(self.count as usize).min(total)
+    }
+}
+
+impl From<Page> for Rows {
+    fn from(page: Page) -> Self {
+        Self {
+            before: page.offset(),
+            count: page.per_page,
+        }
+    }
+}
+
 /// Where a list of reports goes on: behind this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportPlace {
@@ -25,6 +50,12 @@ pub enum Cut<P> {
     /// A number of rows behind a place, which costs the same wherever that is.
     After(P, u32),
 }
+
+/// Lists that are stored in order are counted up to this number; one more means that there are more.
+pub const COUNTED_ROWS_MAX: u64 = 100_000;
+
+/// The number at which counting ends.
+pub(super) const COUNT_END: i64 = COUNTED_ROWS_MAX as i64 + 1;
 
 impl Page {
     /// Rows before this page.

@@ -35,7 +35,7 @@ pub(super) const HOT: &[(&str, &str)] = statements![
     "evidence_condemn" "evidence_numbers" "evidence_remove" "evidence_revive" "records_of_range"
     "original_add" "original_all" "original_by_digest_all" "original_of_report" "original_purge" "originals_old" "record_add" "records_old" "records_of_report" "records_purge"
     "report_add" "report_after" "report_all_after" "report_arrived" "report_by_content" "report_by_identity"
-    "report_by_no" "report_conflicts" "report_count" "report_list" "report_original_kept" "report_records_purged"
+    "report_by_no" "report_conflicts" "report_count" "report_count_unfiltered" "report_list" "report_original_kept" "report_records_purged"
     "report_set_counted" "report_restored" "records_due_count" "originals_due_count" "originals_by_digest_due_count"
     "original_by_digest" "original_by_digest_put" "original_by_no" "original_put" "originals_unshared_remove"
     "record_remove" "records_whole" "report_by_piece" "report_erase" "report_put" "report_remove" "report_set_policy"

@@ -2,6 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::net::IpAddr;
+use std::ops::Range;
 
 use hashbrown::HashMap;
 
@@ -11,7 +12,7 @@ use super::by_address::ByAddress;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{
-    DayTotals, DomainId, Network, Page, ResultFilter, Source, Sources, Stats, Store, StoreError, Totals, reports,
+    DayTotals, DomainId, Network, ResultFilter, Rows, Source, Sources, Stats, Store, StoreError, Totals, reports,
     rollup,
 };
 
@@ -67,7 +68,7 @@ impl Store {
         domain: DomainId,
         range: DayRange,
         query: &SourceQuery,
-        page: Page,
+        rows: impl Into<Rows>,
     ) -> Result<Sources, StoreError> {
         let mut conn = self.read().await?;
         let sources = gather(&mut Conn(&mut conn), domain, range).await?.into_iter();
@@ -75,8 +76,7 @@ impl Store {
         let mut sources: Vec<Source> = sources.filter(|source| query.matches(source)).collect();
         let total = sources.len();
         let order = |a: &Source, b: &Source| query.order(a, b);
-        let start = usize::try_from(page.offset()).unwrap_or(usize::MAX).min(total);
-        let end = start.saturating_add(page.per_page as usize).min(total);
+        let Range { start, end } = rows.into().within(total);
         // Only the page itself must be in order; rows before it may have any order.
         if end < total {
             sources.select_nth_unstable_by(end, order);

@@ -10,13 +10,15 @@ use crate::report::EvidenceKey;
 use super::commit::Crowded;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{AccountId, DomainId, StoreError, Trust};
+use super::{AccountId, DomainId, Millis, StoreError, Trust};
 
 /// Names and evidence kept at the most; then all are forgotten and learned again.
 const ENTRIES_MAX: usize = 200_000;
 
 /// Numbers taken at a time: a restart leaves a gap of at most this many.
 const BLOCK: i64 = 1_000;
+/// Lifetime of a block of report numbers. It bounds how far the numbers of several writers depart from the order of arrival.
+const BLOCK_MILLIS_MAX: Millis = 60_000;
 
 /// What the writer remembers.
 #[derive(Debug, Default)]
@@ -99,9 +101,20 @@ impl Memory {
 pub(super) struct Numbers {
     next: i64,
     end: i64,
+    /// Time of the first number from this block, if the caller passes times.
+    since: Option<Millis>,
 }
 
 impl Numbers {
+    /// Drops the rest of a block that is too old at this time.
+    pub fn at(&mut self, now: Millis) {
+        let since = *self.since.get_or_insert(now);
+        if now.abs_diff(since) > BLOCK_MILLIS_MAX.unsigned_abs() {
+            self.next = self.end;
+            self.since = Some(now);
+        }
+    }
+
     /// `count` numbers in a row, the first of them; all above any given before on this node.
     pub async fn take(&mut self, conn: &mut Conn<'_>, counter: &str, count: usize) -> Result<i64, StoreError> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);

@@ -1,6 +1,6 @@
 //! All domains of an account at a glance.
 
-use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use hashbrown::HashMap;
 
@@ -8,7 +8,7 @@ use crate::report::{Day, DayRange, PolicyPublished};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{DayTotals, DomainId, Millis, ReportSummary, Store, StoreError, Totals, reports};
+use super::{DayTotals, DomainId, Millis, ReportNo, ReportSummary, Store, StoreError, Totals, reports};
 
 /// A domain's messages in a range of days.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,34 +112,74 @@ impl Store {
         Ok(latest)
     }
 
-    /// The reports that came last about any of these domains, counted or not, the latest first; at most `count`.
+    /// Up to `count` reports about any of these domains, counted or not, in the order of their numbers, the latest first. `below`
+    /// excludes that number and those above it. The cost is one lookup per domain and twice the returned reports.
     pub async fn arrivals(
         &self,
         domains: &[DomainId],
+        below: Option<ReportNo>,
         count: u32,
     ) -> Result<Vec<(DomainId, ReportSummary)>, StoreError> {
         let mut conn = self.read().await?;
-        let mut arrivals: Vec<(DomainId, ReportSummary)> = Vec::new();
-        let place = |report: &ReportSummary| Reverse((report.received_at, report.no));
-        // Most domains have nothing that is late enough: a look at their last report tells.
-        let mut latest = Vec::with_capacity(domains.len());
-        for &domain in domains {
-            if let Some(report) = latest_reports(&mut Conn(&mut conn), domain, 1).await?.pop() {
-                latest.push((domain, place(&report)));
-            }
+        let mut conn = Conn(&mut conn);
+        let below = below.unwrap_or(ReportNo(i64::MAX));
+        let mut arriving: Vec<_> = domains.iter().map(|&domain| Arriving::of(domain, below)).collect();
+        // The number of each domain's next report, and which domain it is: the latest is on top.
+        let mut next = BinaryHeap::with_capacity(domains.len());
+        for (nth, one) in arriving.iter_mut().enumerate() {
+            one.read(&mut conn).await?;
+            next.extend(one.place().map(|no| (no, nth)));
         }
-        latest.sort_unstable_by_key(|(_, place)| *place);
-        for (domain, last) in latest {
-            let is_full = arrivals.len() >= count as usize;
-            if is_full && arrivals.last().is_some_and(|(_, report)| place(report) < last) {
-                break;
+        let mut arrivals = Vec::new();
+        while arrivals.len() < count as usize
+            && let Some((_, nth)) = next.pop()
+        {
+            let one = &mut arriving[nth];
+            arrivals.extend(one.read.pop().map(|report| (one.domain, report)));
+            if one.read.is_empty() {
+                one.read(&mut conn).await?;
             }
-            let more = latest_reports(&mut Conn(&mut conn), domain, count).await?;
-            arrivals.extend(more.into_iter().map(|report| (domain, report)));
-            arrivals.sort_unstable_by_key(|(_, report)| place(report));
-            arrivals.truncate(count as usize);
+            next.extend(one.place().map(|no| (no, nth)));
         }
         Ok(arrivals)
+    }
+}
+
+/// The reports of one domain that are merged into a list of several domains.
+struct Arriving {
+    domain: DomainId,
+    /// Reports that are read and not in the list yet, the latest last.
+    read: Vec<ReportSummary>,
+    /// The next read is below this number.
+    below: ReportNo,
+    /// Size of the next read. It doubles each time: most domains have one matching report, or none.
+    at_once: u32,
+}
+
+/// Maximum number of reports per read.
+const ARRIVING_AT_ONCE: u32 = 256;
+
+impl Arriving {
+    fn of(domain: DomainId, below: ReportNo) -> Self {
+        Self {
+            domain,
+            read: Vec::new(),
+            below,
+            at_once: 1,
+        }
+    }
+
+    async fn read(&mut self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
+        self.read = latest_reports(conn, self.domain, self.below, self.at_once).await?;
+        self.read.reverse();
+        self.below = self.read.first().map_or(self.below, |last| last.no);
+        self.at_once = (2 * self.at_once).min(ARRIVING_AT_ONCE);
+        Ok(())
+    }
+
+    /// The number of the latest report that is not in the list yet.
+    fn place(&self) -> Option<ReportNo> {
+        self.read.last().map(|report| report.no)
     }
 }
 
@@ -149,7 +189,7 @@ const LATEST_MAX: u32 = 50;
 /// When the last report came that may count. `None`: of the last there are, none may.
 async fn last_arrival(conn: &mut Conn<'_>, domain: DomainId) -> Result<Option<Millis>, StoreError> {
     for count in [1, LATEST_MAX] {
-        let latest = latest_reports(conn, domain, count).await?;
+        let latest = latest_reports(conn, domain, ReportNo(i64::MAX), count).await?;
         let found = latest.iter().find(|report| report.acceptance.may_count());
         if let Some(report) = found {
             return Ok(Some(report.received_at));
@@ -172,8 +212,13 @@ async fn newest_report(conn: &mut Conn<'_>, domain: DomainId, until: i64) -> Res
         .max_by_key(|report| (report.window.end, report.window.begin, report.no)))
 }
 
-async fn latest_reports(conn: &mut Conn<'_>, domain: DomainId, count: u32) -> Result<Vec<ReportSummary>, StoreError> {
-    let args = Args::default().int(domain.0).int(count.into());
+async fn latest_reports(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    below: ReportNo,
+    count: u32,
+) -> Result<Vec<ReportSummary>, StoreError> {
+    let args = Args::default().int(domain.0).int(count.into()).int(below.0);
     let rows = conn.all(sql!("report_latest"), args).await?;
     rows.iter().map(reports::summary).collect()
 }

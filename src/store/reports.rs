@@ -9,6 +9,7 @@ use crate::report::{
     AlignmentMode, Day, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Warnings, Window,
 };
 
+use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row};
 use super::message::{DayFigures, Figures};
 use super::records::PackedRecord;
@@ -20,7 +21,8 @@ use super::{
 };
 
 impl Store {
-    /// Some reports, counted ones unless the filter says otherwise, newest window first, and how many there are in all.
+    /// Some reports, counted ones unless the filter says otherwise, newest window first, and how many there are in all, up to
+    /// [`super::COUNTED_ROWS_MAX`] and one more.
     pub async fn reports(
         &self,
         domain: DomainId,
@@ -38,8 +40,12 @@ impl Store {
         }
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let count = conn.first(sql!("report_count"), filtered(domain, filter)).await?;
-        let total = count.map_or(Ok(0), |row| row.count(0))?;
+        let is_filtered = filter.org.as_ref().is_some_and(|org| !org.is_empty()) || filter.result.is_some();
+        let count = match is_filtered {
+            true => conn.first(sql!("report_count"), filtered(domain, filter).int(COUNT_END)),
+            false => conn.first(sql!("report_count_unfiltered"), in_range(domain, filter).int(COUNT_END)),
+        };
+        let total = count.await?.map_or(Ok(0), |row| row.count(0))?;
         let (count, before) = cut.window();
         if before.cast_unsigned() >= total {
             return Ok((Vec::new(), total));
@@ -164,11 +170,20 @@ pub(super) fn filtered_below(domain: DomainId, filter: &ReportFilter, place: Opt
     (filtered_before(domain, filter, begin), no)
 }
 
-fn filtered_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
+/// The domain and the days of a filter.
+fn in_range(domain: DomainId, filter: &ReportFilter) -> Args {
+    begun_before(domain, filter, filter.to.map_or(i64::MAX, Day::end))
+}
+
+fn begun_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
     Args::default()
         .int(domain.0)
         .int(filter.from.map_or(i64::MIN, Day::begin))
         .int(end)
+}
+
+fn filtered_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
+    begun_before(domain, filter, end)
         .text(&org_key(filter.org.as_deref().unwrap_or_default()))
         .int(filter.result.map_or(-1, ResultFilter::code))
 }

@@ -1,5 +1,6 @@
 //! Messages that became no counted report, and the way back in.
 
+use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{AccountId, Cut, Domain, DomainId, Provenance, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
@@ -8,7 +9,8 @@ use super::{AccountId, Cut, Domain, DomainId, Provenance, SetAside, SetAsideId, 
 const CLAIMED_AT_ONCE: usize = 1_000;
 
 impl Store {
-    /// Some messages set aside, newest first, and how many there are in all. Without `account` those of all (operator).
+    /// Some messages set aside, newest first, and how many there are in all, up to [`super::COUNTED_ROWS_MAX`] and one more.
+    /// Without `account` those of all, all of them counted (operator).
     pub async fn set_aside(
         &self,
         account: Option<AccountId>,
@@ -29,12 +31,24 @@ impl Store {
             (Some(account), None) => Args::default().int(account.0),
             (Some(account), Some(kind)) => Args::default().int(account.0).int(kind.code()),
         };
-        let count = conn.first(count, filter()).await?;
+        let counted = match account {
+            None => filter(),
+            Some(_) => filter().int(COUNT_END),
+        };
+        let count = conn.first(count, counted).await?;
         let total = count.map_or(Ok(0), |row| row.count(0))?;
         listed(&mut conn, list, filter(), cut, total).await
     }
 
-    /// A page of other mail to the domain, newest first, and its total number.
+    /// Number of messages of a kind that are set aside for an account.
+    pub async fn set_aside_total(&self, account: AccountId, kind: SetAsideKind) -> Result<u64, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().int(account.0).int(kind.code()).int(i64::MAX);
+        let row = Conn(&mut conn).first(sql!("set_aside_of_kind_count"), args).await?;
+        row.map_or(Ok(0), |row| row.count(0))
+    }
+
+    /// A page of other mail to the domain, newest first, and its total number, counted as in [`Self::set_aside`].
     pub async fn inbound(
         &self,
         domain: &Domain,
@@ -47,7 +61,9 @@ impl Store {
             let account = Args::default().int(domain.account.0);
             account.text(domain.name.as_str()).int(domain.id.0)
         };
-        let count = conn.first(sql!("set_aside_inbound_count"), of_domain()).await?;
+        let count = conn
+            .first(sql!("set_aside_inbound_count"), of_domain().int(COUNT_END))
+            .await?;
         let total = count.map_or(Ok(0), |row| row.count(0))?;
         listed(&mut conn, sql!("set_aside_inbound"), of_domain(), cut, total).await
     }

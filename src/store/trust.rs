@@ -4,6 +4,7 @@
 //! if a day would have too many addresses with it. The owner accepts it, or all of a reporter; any report can be discounted, and counted again. Each decision moves
 //! the sums in its own transaction (`commit/judge.rs`).
 
+use std::cmp::Reverse;
 use std::ops::RangeInclusive;
 
 use hashbrown::HashMap;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Reporter;
 
+use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{
@@ -327,7 +329,8 @@ impl Store {
 }
 
 impl Store {
-    /// A page of the reports of a domain that the figures do not have, of a range of kinds.
+    /// A page of the reports of a domain that the figures do not have, of a range of kinds, and how many there are in all, up
+    /// to [`super::COUNTED_ROWS_MAX`] and one more. Each kind is in order: a page of several is merged.
     pub(super) async fn reports_by_acceptance(
         &self,
         domain: DomainId,
@@ -337,14 +340,34 @@ impl Store {
     ) -> Result<(Vec<ReportSummary>, u64), StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let args = ranged(reports::filtered(domain, filter), &acceptances);
-        let count = conn.first(sql!("report_count_by_acceptance"), args).await?;
-        let total = count.map_or(Ok(0), |row| row.count(0))?;
+        let total = count_of(&mut conn, domain, filter, &acceptances, COUNT_END).await?;
         let (count, before) = cut.window();
-        let (args, no) = reports::filtered_below(domain, filter, cut.place());
-        let args = ranged(args, &acceptances).int(count).int(before).int(no);
-        let rows = conn.all(sql!("report_list_by_acceptance"), args).await?;
-        Ok((rows.iter().map(reports::summary).collect::<Result<_, _>>()?, total))
+        if before.cast_unsigned() >= total {
+            return Ok((Vec::new(), total));
+        }
+        // Rows before a page of several kinds can be of any kind.
+        let codes = codes(&acceptances);
+        let is_one = codes.start() == codes.end();
+        let (first, walked_over) = match is_one {
+            true => (count, before),
+            false => (count.saturating_add(before), 0),
+        };
+        let mut found = Vec::new();
+        for code in codes {
+            let (args, no) = reports::filtered_below(domain, filter, cut.place());
+            let args = args.int(code).int(first).int(walked_over).int(no);
+            let rows = conn.all(sql!("report_list_by_acceptance"), args).await?;
+            for row in &rows {
+                found.push(reports::summary(row)?);
+            }
+        }
+        if !is_one {
+            found.sort_unstable_by_key(|report: &ReportSummary| Reverse((report.window.begin, report.no)));
+            let index = |rows: i64| usize::try_from(rows).unwrap_or(usize::MAX);
+            found.drain(..index(before).min(found.len()));
+            found.truncate(index(count));
+        }
+        Ok((found, total))
     }
 
     /// How many reports of each of these domains wait for a decision of its owner. Domains without are left out.
@@ -352,9 +375,8 @@ impl Store {
         let mut conn = self.read().await?;
         let mut counts = HashMap::new();
         for &domain in domains {
-            let args = ranged(reports::filtered(domain, &ReportFilter::default()), &Acceptance::HELD);
-            let row = Conn(&mut conn).first(sql!("report_count_by_acceptance"), args).await?;
-            let count = row.map_or(Ok(0), |row| row.count(0))?;
+            let (mut conn, filter) = (Conn(&mut conn), ReportFilter::default());
+            let count = count_of(&mut conn, domain, &filter, &Acceptance::HELD, i64::MAX).await?;
             if count > 0 {
                 counts.insert(domain, count);
             }
@@ -368,9 +390,26 @@ impl Store {
     }
 }
 
-/// The arguments with a range of stored codes.
-fn ranged(args: Args, acceptances: &RangeInclusive<Acceptance>) -> Args {
-    args.int(acceptances.start().code()).int(acceptances.end().code())
+/// The stored codes of a range.
+fn codes(acceptances: &RangeInclusive<Acceptance>) -> RangeInclusive<i64> {
+    acceptances.start().code()..=acceptances.end().code()
+}
+
+/// How many reports of a range of kinds there are, up to a number.
+async fn count_of(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    filter: &ReportFilter,
+    acceptances: &RangeInclusive<Acceptance>,
+    end: i64,
+) -> Result<u64, StoreError> {
+    let codes = codes(acceptances);
+    let args = reports::filtered(domain, filter)
+        .int(*codes.start())
+        .int(*codes.end())
+        .int(end);
+    let row = conn.first(sql!("report_count_by_acceptance"), args).await?;
+    row.map_or(Ok(0), |row| row.count(0))
 }
 
 async fn read(conn: &mut Conn<'_>, domain: DomainId) -> Result<Option<Trust>, StoreError> {

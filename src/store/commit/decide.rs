@@ -96,6 +96,9 @@ pub(super) async fn decide(
         known.is_none_or(|nth| claim.slice.is_some() || register.texts[nth].rows.iter().any(|row| row.sliced))
     });
     let fresh = fresh.count();
+    if let Some(newest) = batch.last().filter(|_| !conn.is_sqlite()) {
+        memory.reports.at(newest.received_at);
+    }
     let mut no = memory.reports.take(conn, "report", fresh).await?;
     for claims in claims.chunk_by(|a, b| (a.message, a.report) == (b.message, b.report)) {
         let arrived = Arrived::new(batch, claims);

@@ -300,7 +300,7 @@ async fn what_is_held_is_in_no_figure_and_no_newest_report() {
         ["Reporter"]
     );
     // What came is listed as what came.
-    let arrivals = world.store.arrivals(&[world.domain.id], 10).await.unwrap();
+    let arrivals = world.store.arrivals(&[world.domain.id], None, 10).await.unwrap();
     assert_eq!(arrivals.len(), 4);
     // Accepted, it is in all of them.
     let held = world.held().await;

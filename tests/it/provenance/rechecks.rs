@@ -26,7 +26,7 @@ impl World {
 
     /// The only report of the domain, wherever it stands.
     async fn only(&self) -> ReportDetail {
-        let no = self.store.arrivals(&[self.domain.id], 10).await.unwrap()[0].1.no;
+        let no = self.store.arrivals(&[self.domain.id], None, 10).await.unwrap()[0].1.no;
         self.store.report(self.domain.id, no).await.unwrap().unwrap()
     }
 

@@ -231,7 +231,7 @@ async fn the_policy_is_that_of_the_newest_window(db: Database) {
     assert_eq!(told().await, Some((Some(Policy::Reject), week.1)));
     // What came last is another matter.
     assert_eq!(latest().await.unwrap().arrived_at, NOW);
-    let arrivals = db.store.arrivals(&[db.domain.id], 3).await.unwrap();
+    let arrivals = db.store.arrivals(&[db.domain.id], None, 3).await.unwrap();
     let ids: Vec<_> = arrivals
         .iter()
         .map(|(_, report)| (report.report_id.as_str(), report.counted))
