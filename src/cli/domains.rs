@@ -158,39 +158,30 @@ fn write_advice(names: &ServiceNames, out: &mut dyn Write) -> std::io::Result<()
 
 /// What became of the reports that were unclaimed until a domain was added.
 fn said_of(claimed: &Claimed) -> Option<String> {
-    let mut parts = Vec::new();
-    if claimed.counted > 0 {
-        let reports = counted(
+    let parts = [
+        (
             claimed.counted,
             "report that was unclaimed is counted now",
             "reports that were unclaimed are counted now",
-        );
-        parts.push(reports);
-    }
-    if claimed.held > 0 {
-        let reports = counted(
+        ),
+        (
             claimed.held,
             "is held until it is accepted (`tallymark reports list`)",
             "are held until they are accepted (`tallymark reports list`)",
-        );
-        parts.push(reports);
-    }
-    if claimed.conflicts > 0 {
-        let reports = counted(
+        ),
+        (
             claimed.conflicts,
             "contradicts another report and is kept beside it without being counted",
             "contradict other reports and are kept beside them without being counted",
-        );
-        parts.push(reports);
-    }
-    if claimed.duplicates > 0 {
-        let reports = counted(
+        ),
+        (
             claimed.duplicates,
             "was counted before and is not counted again",
             "were counted before and are not counted again",
-        );
-        parts.push(reports);
-    }
+        ),
+    ];
+    let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
+    let parts: Vec<_> = parts.map(|(count, one, many)| counted(count, one, many)).collect();
     (!parts.is_empty()).then(|| format!("{}.", parts.join("; ")))
 }
 

@@ -74,6 +74,12 @@ impl Home {
     }
 }
 
+/// The first cell of the first row of a printed table.
+pub fn first_number(table: &str) -> String {
+    let row = table.lines().nth(1).unwrap();
+    row.split_whitespace().next().unwrap().to_owned()
+}
+
 /// What was printed, as text.
 pub fn stdout(assert: &Assert) -> String {
     String::from_utf8(assert.get_output().stdout.clone()).unwrap()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Home, report, stderr, stdout};
+use super::{Home, first_number, report, stderr, stdout};
 
 fn import(home: &Home, more: &[&str]) -> Value {
     let arguments = [&["import", "--json"], more].concat();
@@ -125,14 +125,7 @@ fn what_cannot_be_read_is_kept_with_its_reason() {
         .sum();
     assert_eq!(quarantined, 1, "{summary}");
     let listed = stdout(&home.run(&["quarantine", "list", "--kind", "quarantined"]).success());
-    let number = listed
-        .lines()
-        .nth(1)
-        .unwrap()
-        .split_whitespace()
-        .next()
-        .unwrap()
-        .to_owned();
+    let number = first_number(&listed);
     let shown = stdout(&home.run(&["quarantine", "show", &number, "--save", "saved"]).success());
     assert!(shown.contains("broken.xml") && !shown.contains('\u{1b}'), "{shown}");
     assert_eq!(

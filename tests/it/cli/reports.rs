@@ -1,6 +1,6 @@
 //! `tallymark reports`: which reports are in the figures.
 
-use super::{Home, report, stderr, stdout};
+use super::{Home, first_number, report, stderr, stdout};
 
 /// An installation with a report that counts and one that is beyond the limit of the domain.
 fn home() -> Home {
@@ -35,14 +35,7 @@ fn reports_are_listed_counted_and_discounted() {
     let held = stdout(&home.run(&["reports", "list", "example.com", "--held"]).success());
     assert!(held.contains("held: implausible") && held.contains("101"), "{held}");
     assert!(held.contains("reports count example.com NO"), "{held}");
-    let number = held
-        .lines()
-        .nth(1)
-        .unwrap()
-        .split_whitespace()
-        .next()
-        .unwrap()
-        .to_owned();
+    let number = first_number(&held);
     home.run(&["reports", "accept", "example.com", &number, "--why", "seen \u{1b}[31m"])
         .success();
     assert_eq!(counted(&home), "104 messages");
