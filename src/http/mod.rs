@@ -36,6 +36,7 @@ mod range;
 mod rate;
 mod receive;
 mod records;
+mod refused;
 mod report_record;
 mod reports;
 mod routes;

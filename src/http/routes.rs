@@ -24,6 +24,7 @@ use super::openapi::Doc;
 use super::overview::Overview;
 use super::quarantine::MessageList;
 use super::records::RecordBody;
+use super::refused::RefusedList;
 use super::reports::{ReportBody, ReportItem, ReportList};
 use super::schema::AnyObject;
 use super::service::{Health, Readiness};
@@ -33,7 +34,7 @@ use super::trust::{AcceptedAnswer, DecisionInput, ReporterInput, TrustBody, Trus
 use super::upload::Taken;
 use super::{
     api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
-    range, report_record, reports, service, source, trust, upload,
+    range, refused, report_record, reports, service, source, trust, upload,
 };
 
 /// What every node answers, whatever else it does.
@@ -262,7 +263,7 @@ fn table() -> Vec<Entry> {
             figures::sources,
         )
         .long()
-        .parameters(&[range::DAYS, paging::PARAMETERS, figures::FILTERS])
+        .parameters(&[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, figures::FILTERS])
         .answers::<SourceList>(200),
         route(
             &get,
@@ -292,7 +293,7 @@ fn table() -> Vec<Entry> {
             breakdown::senders,
         )
         .long()
-        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .parameters(&[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS])
         .answers::<SenderList>(200),
         route(
             &get,
@@ -302,7 +303,7 @@ fn table() -> Vec<Entry> {
             breakdown::reporters,
         )
         .long()
-        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .parameters(&[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS])
         .answers::<ReporterList>(200),
         route(
             &get,
@@ -312,7 +313,7 @@ fn table() -> Vec<Entry> {
             breakdown::signatures,
         )
         .long()
-        .parameters(&[range::DAYS, paging::PARAMETERS])
+        .parameters(&[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS])
         .answers::<SignatureList>(200),
         route(
             &get,
@@ -322,7 +323,7 @@ fn table() -> Vec<Entry> {
             overview::overview,
         )
         .long()
-        .parameters(&[paging::PARAMETERS, overview::PARAMETERS])
+        .parameters(&[paging::PARAMETERS, paging::AFTER_ROWS, overview::PARAMETERS])
         .answers::<Overview>(200),
         route(
             &get,
@@ -332,7 +333,7 @@ fn table() -> Vec<Entry> {
             attention::attention,
         )
         .long()
-        .parameters(&[attention::PARAMETERS, paging::PARAMETERS])
+        .parameters(&[attention::PARAMETERS, paging::PARAMETERS, paging::AFTER_ROWS])
         .answers::<Attention>(200),
         route(
             &get,
@@ -342,7 +343,7 @@ fn table() -> Vec<Entry> {
             arrivals::arrivals,
         )
         .long()
-        .parameters(&[paging::PARAMETERS])
+        .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER])
         .answers::<Arrivals>(200),
         route(
             &get,
@@ -373,6 +374,14 @@ fn table() -> Vec<Entry> {
         .long()
         .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS])
         .answers::<MessageList>(200),
+        route(
+            &get,
+            "/refused",
+            Access::Account,
+            "List the mail that was not taken in the last 30 days, by day and reason",
+            refused::list,
+        )
+        .answers::<RefusedList>(200),
         route(
             &post,
             "/quarantine/{id}/replay",

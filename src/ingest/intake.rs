@@ -14,11 +14,12 @@ use super::envelope::Envelope;
 use super::lanes::SlowOptions;
 use super::process::ProcessLimits;
 use super::provenance::{Authenticator, Checked};
+use super::refused::Refusals;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
     AccountId, Belonging, Domain, DomainId, Fate, FreshDomain, KeepLimits, Millis, NOT_CONFIGURED, Outcome, Problem,
-    Provenance, SetAsideId, Store, StoreError,
+    Provenance, Refused, SetAsideId, Store, StoreError,
 };
 use crate::unpack::Context;
 
@@ -157,6 +158,7 @@ pub struct Intake {
     pub(super) authenticator: Option<Authenticator>,
     pub(super) day_addresses_max: usize,
     deferred: Arc<Deferred>,
+    refusals: Refusals,
     waiting: Arc<AtomicUsize>,
     waiting_max: usize,
 }
@@ -177,11 +179,18 @@ impl Intake {
             authenticator: options.authenticator.clone(),
             day_addresses_max: options.keep.day_addresses_max,
             deferred: Arc::default(),
+            refusals: Refusals::new(store.clone()),
             waiting: Arc::clone(&waiting),
             waiting_max: options.queue_messages_max.max(1),
         };
         let running = tokio::spawn(batch::run(clock, store, metrics, options, queue, waiting));
         (intake, running)
+    }
+
+    /// Counts a refused message for the owner of the account; `reason` is a stable word.
+    pub fn note_refused(&self, account: AccountId, reason: &'static str, bytes: u64) {
+        self.refusals
+            .note(account, reason, Refused::one(bytes, self.clock.now()));
     }
 
     /// Makes room on the disk, if there is a way.

@@ -11,6 +11,7 @@ mod process;
 mod provenance;
 mod read;
 mod rechecks;
+mod refused;
 mod sums;
 
 pub use crate::store::{

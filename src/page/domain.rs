@@ -161,7 +161,7 @@ const PRESETS: [(&str, &str); 4] = [("7", "7 days"), ("30", "30 days"), ("90", "
 pub(super) fn range_form(base: &str, asked: &Asked, names: &[&str], wrong: Option<&Failure>) -> Markup {
     let chosen = asked
         .get("days")
-        .or((asked.get("from").is_none() && asked.get("to").is_none()).then_some("30"));
+        .or((!asked.has_range() && asked.get("all").is_none()).then_some("30"));
     // Of all domains at once the API answers for at most 92 days.
     let presets = if base == "/" { &PRESETS[..3] } else { &PRESETS[..] };
     let preset = |days: &str| {

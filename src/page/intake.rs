@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::api::{Failure, Told};
-use super::data::{Arrivals, Message, MessageList, Taken};
+use super::data::{Arrivals, Message, MessageList, RefusedItem, RefusedList, Taken};
 use super::export::{self, Follow, Table};
 use super::layout::{self, Place};
 use super::parts::{
-    bytes, csv_link, domain_name, empty, grouped, hostile, hostile_or_dash, no_rows, other_errors, pages,
+    bytes, csv_link, domain_name, empty, grouped, hostile, hostile_or_dash, no_rows, other_errors, pages_and_places,
     query_escaped, rate, time,
 };
 use super::query::Asked;
@@ -36,6 +36,10 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
         true => Some(Told::from(messages(&visitor, &asked).await)?),
         false => None,
     };
+    let refused: Option<RefusedList> = match visitor.has_account() {
+        true => Some(visitor.api.get("/refused").await?),
+        false => None,
+    };
     let content = html! {
         div .head { div {
             h1 { "Intake" }
@@ -46,6 +50,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
         }
         @if visitor.may_write() { (uploads::card(&visitor)) }
         (arrived(&arrivals))
+        @if let Some(list) = &refused { (not_taken(&list.refused)) }
         @match &aside {
             Some(list) => { (set_aside(&visitor, &asked, list)) }
             None => { p .muted { "What is in quarantine can be seen with a full access key of the whole account." } }
@@ -56,7 +61,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
 }
 
 async fn messages(visitor: &Visitor, asked: &Asked) -> Result<MessageList, Failure> {
-    let query = asked.with(&["kind", "page"], &[("per_page", PER_PAGE)]);
+    let query = asked.with(&["kind", "page", "after"], &[("per_page", PER_PAGE)]);
     visitor.api.get(&format!("/quarantine{query}")).await
 }
 
@@ -66,7 +71,7 @@ fn arrived(arrivals: &Arrivals) -> Markup {
             div .head {
                 h2 #arrived { "Latest reports" }
                 @if arrivals.more {
-                    span .muted.small { "The last " (grouped(arrivals.reports.len() as u64)) "; the file has up to 10,000, each domain's page all." }
+                    span .muted.small { "The last " (grouped(arrivals.reports.len() as u64)) "; the file has all." }
                 }
                 (csv_link("/arrivals.csv"))
             }
@@ -74,7 +79,7 @@ fn arrived(arrivals: &Arrivals) -> Markup {
                 (empty("Nothing came yet", html! { p { "Reports come once a day from each receiver, after the DMARC record asks for them." } }))
             } @else {
                 div .scroll.low tabindex="0" role="region" aria-label="Table of the latest reports" {
-                    table .cards {
+                    table .cards.dated {
                         thead { tr {
                             th scope="col" { "Received" }
                             th scope="col" { "Reporter" }
@@ -88,7 +93,7 @@ fn arrived(arrivals: &Arrivals) -> Markup {
                             th scope="row" { a href=(format!("/view/{}/reports/{}", one.domain_id, one.report.id)) {
                                 @match &one.report.org_name { Some(name) => { (hostile(name)) } None => { "no name given" } }
                             } }
-                            td data-label="Domain" { a href=(format!("/view/{}", one.domain_id)) { (domain_name(&one.domain_name, one.unicode_name.as_deref())) } }
+                            td .name data-label="Domain" { a href=(format!("/view/{}", one.domain_id)) { (domain_name(&one.domain_name, one.unicode_name.as_deref())) } }
                             td .num data-label="Messages" { (grouped(one.report.total_count)) }
                             td data-label="Pass" { (rate(one.report.pass_count, one.report.fail_count)) }
                             td data-label="Notes" { (notes(&one.report)) }
@@ -100,9 +105,68 @@ fn arrived(arrivals: &Arrivals) -> Markup {
     }
 }
 
+/// The card of refused mail, or nothing.
+fn not_taken(refused: &[RefusedItem]) -> Markup {
+    html! {
+        @if !refused.is_empty() {
+            section .card aria-labelledby="refused" {
+                div .head {
+                    h2 #refused { "Not taken" }
+                    span .muted.small { "Mail that was refused in the last 30 days. A message that is brought again is counted again." }
+                    (csv_link("/refused.csv"))
+                }
+                div .scroll.low tabindex="0" role="region" aria-label="Table of mail that was not taken" {
+                    table .cards.dated {
+                        thead { tr {
+                            th scope="col" { "Day" }
+                            th scope="col" { "Why" }
+                            th scope="col" .num { "Messages" }
+                            th scope="col" .num { "Size" }
+                            th scope="col" { "First" }
+                            th scope="col" { "Last" }
+                        } }
+                        tbody { @for item in refused { tr {
+                            td data-label="Day" { (item.date) }
+                            th scope="row" data-label="Why" {
+                                span .chip.odd { (item.reason) } " "
+                                @if item.comes_again { span .muted { "told to try again" } }
+                                p .small.muted { (item.says) }
+                            }
+                            td .num data-label="Messages" { (grouped(item.messages)) }
+                            td .num data-label="Size" { (bytes(item.bytes)) }
+                            td data-label="First" { (time(&item.first_at)) }
+                            td data-label="Last" { (time(&item.last_at)) }
+                        } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `GET /refused.csv`
+pub(super) async fn refused_csv(visitor: Visitor) -> Result<Response, Failure> {
+    let table = Table {
+        list: "refused",
+        columns: &[
+            ("date", "/date"),
+            ("reason", "/reason"),
+            ("messages", "/messages"),
+            ("bytes", "/bytes"),
+            ("first_at", "/first_at"),
+            ("last_at", "/last_at"),
+            ("comes_again", "/comes_again"),
+            ("says", "/says"),
+        ],
+        follow: Follow::Whole,
+    };
+    let name = export::file_name(&["not-taken"], &export::today(visitor.now));
+    export::csv(&visitor.api, "/refused".to_owned(), table, &name).await
+}
+
 fn set_aside(visitor: &Visitor, asked: &Asked, list: &Told<MessageList>) -> Markup {
     let kind = asked.get("kind").unwrap_or("quarantined");
-    let to = |number: &str| format!("/intake{}", asked.with(&["kind"], &[("page", number)]));
+    let to = |name: &str, value: &str| format!("/intake{}", asked.with(&["kind"], &[(name, value)]));
     html! {
         section .card aria-labelledby="aside" {
             div .head {
@@ -118,7 +182,7 @@ fn set_aside(visitor: &Visitor, asked: &Asked, list: &Told<MessageList>) -> Mark
             @if let Told::Answer(list) = list {
             @if list.messages.is_empty() { (no_rows(&list.pagination, html! { p .calm { "Nothing here." } })) } @else {
                 div .scroll tabindex="0" role="region" aria-label="Table of what is not counted" {
-                    table .cards {
+                    table .cards.dated {
                         thead { tr {
                             th scope="col" { "Received" }
                             th scope="col" { "Why" }
@@ -130,7 +194,7 @@ fn set_aside(visitor: &Visitor, asked: &Asked, list: &Told<MessageList>) -> Mark
                     }
                 }
             }
-            (pages(&list.pagination, ("message", "messages"), to))
+            (pages_and_places(&list.pagination, asked, ("message", "messages"), to))
             }
         }
     }
@@ -195,10 +259,9 @@ pub(super) async fn arrivals_csv(visitor: Visitor) -> Result<Response, Failure> 
             ("pass", "/pass_count"),
             ("fail", "/fail_count"),
         ],
-        // As many as the API gives.
-        follow: Follow::More { pages_max: 2 },
+        follow: Follow::Behind,
     };
-    let name = export::file_name(&["latest-reports_up-to-10000"], &export::today(visitor.now));
+    let name = export::file_name(&["reports-as-they-came"], &export::today(visitor.now));
     export::csv(&visitor.api, "/arrivals".to_owned(), table, &name).await
 }
 

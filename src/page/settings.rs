@@ -28,7 +28,7 @@ pub(super) async fn form(visitor: Visitor, Path(id): Path<String>, asked: Asked)
         asked.get("saved").is_some(),
     );
     let trust = visitor.api.get(&below(&id, "/dmarc/trust")?).await?;
-    let content = html! { (content) (held::settings(&visitor, &id, &trust, None)) };
+    let content = html! { (content) (held::settings(&visitor, &id, &trust, None)) (removal(&id)) };
     Ok(page(&visitor, &domain, Tab::Settings, &asked, content))
 }
 
@@ -95,6 +95,7 @@ pub(super) async fn save(
         Ok(_) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
         Err(failure) if failure.status.is_client_error() => {
             let content = settings(&visitor, &domain, &form, Some(&failure), false);
+            let content = html! { (content) (removal(&id)) };
             let page = page(&visitor, &domain, Tab::Settings, &Asked::default(), content);
             Ok((failure.status, page).into_response())
         }
@@ -156,6 +157,12 @@ fn settings(
                 button .primary type="submit" { "Save" }
             }
         }
+    }
+}
+
+/// The way to remove a domain: below everything else.
+fn removal(id: &str) -> Markup {
+    html! {
         section .card.slim aria-labelledby="remove" {
             h2 #remove { "Remove the domain" }
             p { "Its reports move to the closest domain above it that you have. Without one, they and all figures are removed." }

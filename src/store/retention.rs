@@ -2,8 +2,8 @@
 
 use super::db::{Args, Conn, Layout, Link, Lock, Row};
 use super::sql::sql;
-use super::sweep;
 use super::{Connections, DomainId, Location, Millis, Store, StoreError, postgres, sqlite};
+use super::{refused, sweep};
 
 /// How long things are kept, days; 0 keeps them for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Store {
         let row = conn.first(sql!("set_aside_newest"), Args::default()).await?;
         let mut newest = row.map_or(Ok(None), |row| row.opt_int(0))?;
         for domain in conn.all(sql!("domain_all"), Args::default()).await? {
-            let args = Args::default().int(domain.int(0)?).int(1);
+            let args = Args::default().int(domain.int(0)?).int(1).int(i64::MAX);
             for report in conn.all(sql!("report_latest"), args).await? {
                 newest = newest.max(Some(report.int(12)?));
             }
@@ -226,6 +226,8 @@ impl Store {
         let mut write = self.write().await?;
         let args = Args::default().int(now.div_euclid(DAY_MILLIS) - 2);
         write.parts().0.run(sql!("set_aside_days_old"), args).await?;
+        let args = Args::default().int(refused::first_day(now));
+        write.parts().0.run(sql!("refused_days_old"), args).await?;
         write.commit().await
     }
 

@@ -21,6 +21,7 @@ use super::event::{Event, Security, Transaction};
 use super::line::{Line, LineBuffer};
 use super::reply::{self, Reply};
 use super::settings::{Patience, Protocol, Settings, StartTls};
+use crate::ingest::Belonging;
 use receiving::Data;
 
 /// One session.
@@ -39,6 +40,9 @@ pub struct Engine {
     idle_commands: u32,
     /// What was refused since the driver looked.
     refusals: Vec<Refusal>,
+    refused: Vec<RefusedMessage>,
+    /// Length of the message that is being answered, bytes.
+    message_bytes: u64,
     /// As the last MAIL has it.
     sender: Option<String>,
     /// No new message is begun.
@@ -61,6 +65,17 @@ pub struct Refusal {
     pub reason: &'static str,
     /// The sender that the peer has named, if it has named one.
     pub sender: Option<String>,
+}
+
+/// A message that was refused after its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedMessage {
+    /// The reason, a stable word.
+    pub reason: &'static str,
+    /// The owners of its recipients.
+    pub targets: Vec<Belonging>,
+    /// Its length as received.
+    pub bytes: u64,
 }
 
 /// What the engine waits for.
@@ -101,6 +116,8 @@ impl Engine {
             bad_recipients: 0,
             idle_commands: 0,
             refusals: Vec::new(),
+            refused: Vec::new(),
+            message_bytes: 0,
             sender: None,
             stopping: false,
             turn_at: now,
@@ -178,6 +195,11 @@ impl Engine {
     /// What was refused since this was asked last.
     pub fn refusals(&mut self) -> Vec<Refusal> {
         std::mem::take(&mut self.refusals)
+    }
+
+    /// Returns the messages refused since the last call.
+    pub fn refused(&mut self) -> Vec<RefusedMessage> {
+        std::mem::take(&mut self.refused)
     }
 
     /// The envelope, from MAIL to the answer to the message.

@@ -20,7 +20,7 @@ mod spill;
 mod tls;
 
 pub use connections::ConnectionLimits;
-pub use engine::{Engine, Refusal};
+pub use engine::{Engine, Refusal, RefusedMessage};
 pub use event::{Event, Recipient, Room, Security, Transaction, Verdict};
 pub use listener::{ListenError, Listener, SmtpOptions};
 #[doc(hidden)]

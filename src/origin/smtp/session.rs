@@ -233,6 +233,14 @@ impl Session<'_> {
     /// Refusals are counted by reason, and logged: otherwise a reporter whose software has changed would be refused for ever
     /// unnoticed.
     fn note_refusals(&mut self) {
+        for refused in self.engine.refused() {
+            let mut accounts: Vec<_> = refused.targets.into_iter().map(Belonging::account).collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            for account in accounts {
+                self.shared.intake.note_refused(account, refused.reason, refused.bytes);
+            }
+        }
         for refusal in self.engine.refusals() {
             self.shared.metrics.count_smtp_refused(refusal.reason);
             let Some(not_said) = self.shared.refusals.say(refusal.reason, self.shared.clock.monotonic()) else {

@@ -18,8 +18,8 @@ struct Things {
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
 fn ask(route: &Route, things: &Things) -> Ask {
     let id = match route.path.split('/').nth(1) {
-        // The last three name nothing: they are about all that the key sees.
-        Some("domains" | "overview" | "attention" | "arrivals") => &things.domain,
+        // The last four name nothing: they are about all that the key sees.
+        Some("domains" | "overview" | "attention" | "arrivals" | "refused") => &things.domain,
         Some("quarantine") => &things.aside,
         Some("api-keys") => &things.key,
         _ => panic!("what does {} name?", route.path),

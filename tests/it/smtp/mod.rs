@@ -2,6 +2,7 @@
 
 mod held_quota;
 mod limits;
+mod not_taken;
 pub mod poison;
 mod recipients;
 mod refused;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Engine, State};
+use super::{Engine, REFUSALS_MAX, RefusedMessage, State};
 use crate::origin::smtp::command::{AddressText, Mail, Mailbox};
 use crate::origin::smtp::data::{Decoder, Hops, Progress};
 use crate::origin::smtp::event::{Recipient, Room, Transaction, Verdict};
@@ -190,6 +190,7 @@ impl Engine {
         data.received = data.received.saturating_add(used as u64);
         data.read_at = now;
         data.length = data.length.saturating_add(self.body.len() as u64);
+        self.message_bytes = data.received;
         data.hops.see(&self.body);
         let fault = data.fault(&self.settings);
         let endless = data.received / DISCARD_FACTOR > self.settings.message_bytes_max;
@@ -197,7 +198,15 @@ impl Engine {
             self.body.clear();
         }
         match (progress, fault) {
-            (_, Some(_)) if endless => self.close(reply::TOO_LARGE),
+            (_, Some(_)) if endless => {
+                let transaction = self.transaction.take();
+                self.note_refused(
+                    &reply::TOO_LARGE,
+                    transaction.iter().flat_map(|one| &one.recipients),
+                    self.refused.len(),
+                );
+                self.close(reply::TOO_LARGE);
+            }
             (Progress::End(_), None) => self.state = State::Message,
             (Progress::End(_), Some(fault)) => {
                 self.finish(now, &[fault]);
@@ -209,12 +218,32 @@ impl Engine {
         }
     }
 
+    /// Records a refused message once per owner. `noted` is the number of entries before this message.
+    fn note_refused<'r>(&mut self, reply: &Reply, recipients: impl IntoIterator<Item = &'r Recipient>, noted: usize) {
+        let Some(reason) = Some(reply).filter(|reply| reply.is_negative()).and_then(Reply::reason) else {
+            return;
+        };
+        let targets = recipients.into_iter().flat_map(|recipient| &recipient.targets);
+        for target in targets {
+            let is_full = self.refused.len() >= REFUSALS_MAX;
+            let mut of_message = self.refused.iter_mut().skip(noted);
+            match of_message.find(|refused| refused.reason == reason) {
+                Some(refused) if refused.targets.contains(target) => {}
+                Some(refused) => refused.targets.push(*target),
+                None if is_full => {}
+                None => self.refused.push(RefusedMessage {
+                    reason,
+                    targets: vec![*target],
+                    bytes: self.message_bytes,
+                }),
+            }
+        }
+    }
+
     /// Gives the message's answer.
     fn finish(&mut self, now: Duration, replies: &[Reply]) {
-        let recipients = self
-            .transaction
-            .take()
-            .map_or(0, |transaction| transaction.recipients.len());
+        let transaction = self.transaction.take();
+        let recipients = transaction.map_or(Vec::new(), |transaction| transaction.recipients);
         self.state = State::Command;
         self.turn_at = now;
         self.message_at = now;
@@ -232,10 +261,15 @@ impl Engine {
             // It was taken if it was taken for every recipient; else it comes again, and is a duplicate where it was taken.
             Protocol::Smtp => vec![replies.iter().find(|reply| reply.is_negative()).unwrap_or(of(0))],
             // RFC 2033, 4.2: a reply for each successful RCPT, in their order.
-            Protocol::Lmtp => (0..recipients).map(of).collect(),
+            Protocol::Lmtp => (0..recipients.len()).map(of).collect(),
         };
         for reply in &given {
             self.say(reply);
+        }
+        // Over LMTP some recipients may have taken it.
+        let noted = self.refused.len();
+        for (nth, recipient) in recipients.iter().enumerate() {
+            self.note_refused(of(nth), [recipient], noted);
         }
         if given.iter().any(|reply| reply.is_permanent()) {
             self.errors = self.errors.saturating_add(1);
