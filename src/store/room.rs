@@ -46,7 +46,7 @@ pub(super) struct Room {
     file: PathBuf,
     /// Bytes of messages that are on their way into the database.
     under_way: AtomicU64,
-    looked: Mutex<Option<(Instant, u64)>>,
+    looked: Mutex<Option<Look>>,
     /// Bytes of messages that were admitted since the disk was looked at.
     since_look: AtomicU64,
     folded: Mutex<Option<Instant>>,
@@ -57,6 +57,15 @@ pub(super) struct Room {
     is_log_gone: AtomicBool,
     /// The store is being closed: SQLite removes the log itself.
     is_closed: AtomicBool,
+}
+
+/// What a look at the disk found.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    at: Instant,
+    free: u64,
+    /// Bytes of the log.
+    log: u64,
 }
 
 /// A message's share of the room, until it is dropped.
@@ -107,19 +116,23 @@ impl Room {
         self.is_log_gone.load(Ordering::Relaxed)
     }
 
-    /// Whether the log was in its place at the last look.
+    /// Looks whether the log is in its place. To be called for each transaction.
     ///
     /// # Errors
     /// If not: what is committed now would be lost with this process.
     pub fn has_log(&self) -> Result<(), StoreError> {
-        if !self.is_log_gone.load(Ordering::Relaxed) {
-            return Ok(());
+        match self.is_log_gone() {
+            true => Err(self.gone()),
+            false => Ok(()),
         }
+    }
+
+    fn gone(&self) -> StoreError {
         let what = format!(
             "the log of the database, {}, was removed while it is in use: start the program again",
             beside(&self.file, "-wal").display()
         );
-        Err(StoreError::Unavailable(io::Error::other(what).into()))
+        StoreError::Unavailable(io::Error::other(what).into())
     }
 
     /// Bytes of the log.
@@ -179,9 +192,9 @@ impl Room {
     /// looked at is taken for full.
     fn fits(&self, under_way: u64) -> Result<(), NoRoom> {
         let fits = || {
-            let free = self.free();
+            let Look { free, log, .. } = self.look();
             let written = under_way.saturating_add(self.since_look.load(Ordering::Relaxed));
-            let needed = needed(self.log_bytes(), written);
+            let needed = needed(log, written);
             if free < needed {
                 Err(NoRoom { free, needed })
             } else {
@@ -210,18 +223,18 @@ impl Room {
         is_due
     }
 
-    fn free(&self) -> u64 {
+    fn look(&self) -> Look {
         let mut looked = locked(&self.looked);
         let now = Instant::now();
-        match *looked {
-            Some((at, free)) if now.duration_since(at) < LOOK_EVERY => free,
-            _ => {
-                self.since_look.store(0, Ordering::Relaxed);
-                let free = free_bytes(&self.file);
-                *looked = Some((now, free));
-                free
-            }
+        if let Some(look) = looked.filter(|look| now.duration_since(look.at) < LOOK_EVERY) {
+            return look;
         }
+        self.since_look.store(0, Ordering::Relaxed);
+        *looked.insert(Look {
+            at: now,
+            free: free_bytes(&self.file),
+            log: self.log_bytes(),
+        })
     }
 
     /// Makes the ballast, where it is missing and there is plenty of room.
@@ -265,9 +278,9 @@ impl Store {
                 room.admit(bytes)?
             }
         };
-        if let Err(gone) = room.has_log() {
+        if room.is_log_gone.load(Ordering::Relaxed) {
             self.save_log().await;
-            return Err(gone);
+            return Err(room.gone());
         }
         Ok(admitted)
     }

@@ -4,12 +4,13 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 use super::event::Room;
 
@@ -56,6 +57,8 @@ pub struct Budget {
     large_units_max: u32,
     /// Whether the disk was short when it was looked at last.
     is_disk_short: AtomicBool,
+    /// When the disk was last seen to have room.
+    roomy_at: Mutex<Option<Instant>>,
 }
 
 /// Permits are kibibytes, because a semaphore cannot count all bytes.
@@ -64,6 +67,8 @@ const UNIT: u64 = 1_024;
 const CONNECTION_BYTES: u64 = 6 << 10;
 /// Number of spilled bytes after which the disk is checked again.
 const LOOK_AGAIN_BYTES: u64 = 1 << 20;
+/// For so long a look that found room is believed.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Budget {
     /// All of it free.
@@ -78,6 +83,7 @@ impl Budget {
             large: Arc::new(Semaphore::new(large_units_max as usize)),
             large_units_max,
             is_disk_short: AtomicBool::new(false),
+            roomy_at: Mutex::default(),
         }
     }
 
@@ -90,6 +96,7 @@ impl Budget {
     pub fn room(&self) -> Room {
         match self.memory.available_permits() {
             0 => Room::Short,
+            _ if self.was_roomy() => Room::Free,
             _ => self.disk(),
         }
     }
@@ -103,6 +110,11 @@ impl Budget {
         }
         held.push(Arc::clone(&self.memory).acquire_many_owned(units).await.ok()?);
         Some(held)
+    }
+
+    fn was_roomy(&self) -> bool {
+        let at = *self.roomy_at.lock().unwrap_or_else(PoisonError::into_inner);
+        at.is_some_and(|at| at.elapsed() < LOOK_EVERY)
     }
 
     fn disk(&self) -> Room {
@@ -126,6 +138,7 @@ impl Budget {
             }
             _ => {}
         }
+        *self.roomy_at.lock().unwrap_or_else(PoisonError::into_inner) = (!is_short).then(Instant::now);
         if is_short { Room::Short } else { Room::Free }
     }
 }
