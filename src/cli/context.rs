@@ -18,7 +18,7 @@ const NAMED_MAX: usize = 10;
 /// A database that is only looked at.
 #[derive(Debug)]
 pub(crate) enum Looked {
-    Whole(App),
+    Whole(Box<App>),
     /// It has lost its log.
     Behind(Store, Clock),
 }
@@ -99,7 +99,7 @@ impl Context {
         let location = self.existing()?;
         let refused = |error| app::not_opened(&location, error);
         if !Store::is_behind(&location).map_err(refused)? {
-            return Ok(Looked::Whole(self.open().await?));
+            return Ok(Looked::Whole(Box::new(self.open().await?)));
         }
         let opened = Box::pin(Store::open_to_look(location.clone(), app::connections(&self.config))).await;
         Ok(Looked::Behind(opened.map_err(refused)?, self.clock))
