@@ -40,7 +40,7 @@ impl Check {
     }
 }
 
-/// A mail with a body of so many bytes below these fields.
+/// A mail with a body of `bytes` bytes below these fields.
 fn with_body(fields: &str, body: &str, bytes: usize) -> Vec<u8> {
     let mut mail = format!("{fields}From: {AUTHOR}\r\nSubject: x\r\n\r\n").into_bytes();
     mail.extend(body.bytes().cycle().take(bytes));

@@ -1,4 +1,4 @@
-//! SM12: a day of a domain has so many addresses, and no more: what would bring more is held, and nothing is lost.
+//! SM12: the addresses of a day of a domain are bounded: a report that would bring more is held, and nothing is lost.
 
 use std::net::{IpAddr, Ipv6Addr};
 

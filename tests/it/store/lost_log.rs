@@ -23,7 +23,7 @@ struct Crashed {
 }
 
 impl Crashed {
-    /// With so many reports in the log, each in a commit of its own.
+    /// With this number of reports in the log, each in a commit of its own.
     async fn with(reports: u64) -> Self {
         let db = Database::start(Dialect::Sqlite).await;
         db.store.fold_log().await.unwrap();
