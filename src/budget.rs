@@ -90,16 +90,18 @@ pub struct Budget<'a> {
     limits: CostLimits,
     /// Bytes that reports may take in the database.
     stored_bytes_max: u64,
-    stop: &'a dyn Fn() -> bool,
+    stop: &'a dyn Fn(u64) -> bool,
     breach: Cell<Option<Breach>>,
     memory: Cell<u64>,
     stored: Cell<u64>,
     events: Cell<u64>,
+    unpacked: Cell<u64>,
 }
 
 impl<'a> Budget<'a> {
-    /// The budget of a message of `message_bytes`. `stop` says whether the time for the message is over.
-    pub fn new(limits: &CostLimits, message_bytes: usize, stop: &'a dyn Fn() -> bool) -> Self {
+    /// The budget of a message of `message_bytes`. `stop` is told how many bytes were unpacked so far, and says whether the
+    /// time for the message is over.
+    pub fn new(limits: &CostLimits, message_bytes: usize, stop: &'a dyn Fn(u64) -> bool) -> Self {
         let beyond_original = limits.stored_times_max.saturating_sub(1);
         let by_size = (message_bytes as u64).saturating_mul(beyond_original);
         Self {
@@ -110,11 +112,12 @@ impl<'a> Budget<'a> {
             memory: Cell::new(0),
             stored: Cell::new(0),
             events: Cell::new(0),
+            unpacked: Cell::new(0),
         }
     }
 
     /// A budget with no limit but time.
-    pub fn of_time(stop: &'a dyn Fn() -> bool) -> Self {
+    pub fn of_time(stop: &'a dyn Fn(u64) -> bool) -> Self {
         Self::new(&CostLimits::NONE, 0, stop)
     }
 
@@ -125,7 +128,7 @@ impl<'a> Budget<'a> {
     pub fn check(&self) -> Result<(), Breach> {
         match self.breach.get() {
             Some(breach) => Err(breach),
-            None if (self.stop)() => Err(self.refuse(Breach::TooSlow)),
+            None if (self.stop)(self.unpacked.get()) => Err(self.refuse(Breach::TooSlow)),
             None => Ok(()),
         }
     }
@@ -153,6 +156,11 @@ impl<'a> Budget<'a> {
             return Err(self.refuse(Breach::TooManyEvents(self.limits.events_max)));
         }
         self.check()
+    }
+
+    /// Notes that `bytes` more were unpacked, from the mail or from an archive in it. What is read twice counts twice.
+    pub fn note_unpacked(&self, bytes: u64) {
+        self.unpacked.set(self.unpacked.get().saturating_add(bytes));
     }
 
     /// Draws what a report costs, or refuses it as `breach`.
@@ -278,7 +286,7 @@ mod tests {
 
     #[test]
     fn the_first_breach_stays_and_refuses_every_later_draw() {
-        let budget = Budget::new(&LIMITS, 0, &|| false);
+        let budget = Budget::new(&LIMITS, 0, &|_| false);
         assert_eq!(budget.spend_events(10), Ok(()));
         assert_eq!(budget.spend_events(1), Err(Breach::TooManyEvents(10)));
         assert_eq!(budget.breach(), Some(Breach::TooManyEvents(10)));
@@ -291,7 +299,7 @@ mod tests {
 
     #[test]
     fn memory_is_given_back_and_the_limit_is_exact() {
-        let budget = Budget::new(&LIMITS, 0, &|| false);
+        let budget = Budget::new(&LIMITS, 0, &|_| false);
         for _ in 0..100 {
             let mut held = budget.hold(400).unwrap();
             held.grow(600).unwrap();
@@ -305,7 +313,7 @@ mod tests {
     #[test]
     fn room_in_the_database_goes_by_the_length_of_the_message() {
         for (message_bytes, room) in [(0, 500), (100, 500), (1_000, 3_000), (usize::MAX, u64::MAX)] {
-            let budget = Budget::new(&LIMITS, message_bytes, &|| false);
+            let budget = Budget::new(&LIMITS, message_bytes, &|_| false);
             assert!(budget.has_room(cost(0, room)), "{message_bytes}");
             assert!(
                 room == u64::MAX || !budget.has_room(cost(0, room + 1)),
@@ -313,14 +321,14 @@ mod tests {
             );
             assert_eq!(budget.charge(cost(0, room), Breach::TooMuchToStore), Ok(()));
         }
-        let budget = Budget::of_time(&|| false);
+        let budget = Budget::of_time(&|_| false);
         assert_eq!(budget.charge(cost(u64::MAX, u64::MAX), Breach::TooMuchToStore), Ok(()));
     }
 
     #[test]
     fn the_clock_is_asked_at_each_check_until_it_says_stop() {
         let asked = Cell::new(0);
-        let stop = || {
+        let stop = |_| {
             asked.set(asked.get() + 1);
             asked.get() > 2
         };
@@ -329,5 +337,22 @@ mod tests {
         assert_eq!(budget.check(), Err(Breach::TooSlow));
         assert_eq!(budget.check(), Err(Breach::TooSlow));
         assert_eq!(asked.get(), 3);
+    }
+
+    #[test]
+    fn who_says_stop_is_told_what_was_unpacked_and_not_how_often_he_was_asked() {
+        let told = Cell::new(0);
+        let stop = |unpacked| {
+            told.set(unpacked);
+            unpacked > 100
+        };
+        let budget = Budget::new(&LIMITS, 0, &stop);
+        assert!((0..1_000).all(|_| budget.check().is_ok()));
+        assert_eq!(told.get(), 0);
+        budget.note_unpacked(60);
+        assert_eq!(budget.check(), Ok(()));
+        budget.note_unpacked(41);
+        assert_eq!(told.get(), 60, "told with the next question");
+        assert_eq!((budget.check(), told.get()), (Err(Breach::TooSlow), 101));
     }
 }

@@ -101,17 +101,17 @@ pub fn process(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed
 /// Unpacks and parses one message. Never fails and never panics: what says that it is a report and cannot be read is a
 /// [`Problem`].
 pub fn process_as(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
-    process_asking(context, clock, bytes, limits, &|| false)
+    process_asking(context, clock, bytes, limits, &|_| false)
 }
 
-/// As [`process_as`]; `ask` is asked before each part and at least once for each 64 KiB that are unpacked. Once it says
-/// true, the work ends.
+/// As [`process_as`]; `ask` is asked before each part and at least once for each 64 KiB that are unpacked, and is told how many
+/// bytes that were so far. Once it says true, the work ends.
 pub(super) fn process_asking(
     context: Context,
     clock: &Clock,
     bytes: &[u8],
     limits: &ProcessLimits,
-    ask: &dyn Fn() -> bool,
+    ask: &dyn Fn(u64) -> bool,
 ) -> Processed {
     // A panic would be a bug of ours or of a parser beneath; the message is kept, and the batch goes on.
     catch_unwind(AssertUnwindSafe(|| process_inner(context, clock, bytes, limits, ask))).unwrap_or_else(|_| Processed {
@@ -130,13 +130,13 @@ fn process_inner(
     clock: &Clock,
     bytes: &[u8],
     limits: &ProcessLimits,
-    ask: &dyn Fn() -> bool,
+    ask: &dyn Fn(u64) -> bool,
 ) -> Processed {
     let (began, worked) = (clock.monotonic(), clock.thread_time());
     // Processor time counts, so that other load on the machine does not matter. It is never more than the time that
     // went by, which costs less to ask for.
     let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > limits.time_max;
-    let stop = || ask() || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
+    let stop = |unpacked| ask(unpacked) || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
     let budget = Budget::new(&limits.cost, bytes.len(), &stop);
     let mut processed = Processed::default();
     let unpacked = unpack::unpack_as(context, bytes, &limits.unpack, &budget, &mut |text| {

@@ -13,7 +13,7 @@ pub(super) const CRASHED_BEFORE: &str = "crashed_before";
 /// Reads a message. Gives it back if its work is dropped.
 pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) -> Result<NewMessage, Box<Arrived>> {
     let bytes = &message.raw.bytes;
-    let ask = || watch.ask(bytes);
+    let ask = |unpacked| watch.ask(bytes, unpacked);
     let rest = &ProcessLimits {
         time_max: limits.time_max.saturating_sub(message.spent),
         ..*limits

@@ -89,7 +89,7 @@ pub fn parse<R: Read>(
     limits: &Limits,
 ) -> Result<Parsed, ParseError> {
     let mut first = None;
-    let budget = Budget::of_time(&|| false);
+    let budget = Budget::of_time(&|_| false);
     parse_all(open, hints, limits, &budget, &mut |result| {
         first.get_or_insert(result);
     });

@@ -68,6 +68,11 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
+    /// Notes bytes that came out of a text or an archive, for who decides whether the work goes on.
+    pub fn note_unpacked(&self, bytes: u64) {
+        self.cost.note_unpacked(bytes);
+    }
+
     pub fn spend_inflated(&self, bytes: u64) -> Result<(), Reason> {
         self.inflated.set(self.inflated.get().saturating_add(bytes));
         if self.inflated.get() > self.limits.inflated_bytes_max {

@@ -72,7 +72,7 @@ pub fn unpack(
         Context::File,
         message,
         limits,
-        &crate::budget::Budget::of_time(stop),
+        &crate::budget::Budget::of_time(&|_| stop()),
         visit,
     )
 }

@@ -204,6 +204,7 @@ impl<'a> Raw<'a> {
             }
             self.chunk.end += made;
             self.taken += made as u64;
+            self.budget.note_unpacked(made as u64);
             self.charge()
         });
         self.failed = result.err();

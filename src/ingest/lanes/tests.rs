@@ -68,7 +68,10 @@ impl Lab {
             let bytes = &message.raw.bytes;
             match &bytes[..5] {
                 b"large" => {
-                    while !watch.ask(bytes) && matches!(*watch.place.borrow(), Place::Fast) {}
+                    let mut unpacked = 0;
+                    while !watch.ask(bytes, unpacked) && matches!(*watch.place.borrow(), Place::Fast) {
+                        unpacked += 64 << 10;
+                    }
                     if watch.is_dropped() {
                         return Err(Box::new(message));
                     }
@@ -217,7 +220,7 @@ fn without_a_slow_lane_what_is_small_waits() {
     let read = move |message: Arrived, watch: &Watch<'_>| {
         if message.raw.bytes.starts_with(b"large") {
             // As many times as leave the fast lane a thousand times over otherwise.
-            assert!((0..200_000).all(|_| !watch.ask(&message.raw.bytes)));
+            assert!((0..200_000).all(|nth| !watch.ask(&message.raw.bytes, nth << 16)));
             gate.pass();
             over.store(true, Ordering::SeqCst);
         }
@@ -305,9 +308,9 @@ fn time_makes_a_message_slow_as_bytes_do() {
         options.slow = slow;
         let read_clock = clock.clone();
         let read = move |message: Arrived, watch: &Watch<'_>| {
-            assert!(!watch.ask(&message.raw.bytes));
+            assert!(!watch.ask(&message.raw.bytes, 0));
             read_clock.advance(passed);
-            watch.ask(&message.raw.bytes);
+            watch.ask(&message.raw.bytes, 0);
             Ok(message_of(message))
         };
         let (parser, mut slow) = Parser::with(clock, &options, Box::new(read));
@@ -316,6 +319,35 @@ fn time_makes_a_message_slow_as_bytes_do() {
         assert_eq!(ready.messages.is_empty(), expect);
         drop(parser);
         assert_eq!(slow.blocking_recv().is_some(), expect);
+    }
+}
+
+/// The limit is on bytes: neither questions nor parts bring a message nearer to it.
+#[test]
+fn only_what_is_unpacked_makes_a_message_large() {
+    let slow = SlowOptions {
+        bytes: 1_000,
+        after: Duration::MAX,
+        ..SlowOptions::default()
+    };
+    for (unpacked, expect) in [(0, false), (999, false), (1_000, false), (1_001, true)] {
+        let mut options = IntakeOptions::new(|| FreshDomain {
+            public_id: String::new(),
+            rua_token: String::new(),
+        });
+        options.slow = slow;
+        let read = move |message: Arrived, watch: &Watch<'_>| {
+            for _ in 0..10_000 {
+                watch.ask(&message.raw.bytes, unpacked);
+            }
+            Ok(message_of(message))
+        };
+        let (parser, mut out) = Parser::with(Clock::fixed(0), &options, Box::new(read));
+        let (job, _answer) = job("any", None);
+        let ready = parser.parse(vec![job], 0).blocking_recv().unwrap();
+        assert_eq!(ready.messages.is_empty(), expect, "{unpacked}");
+        drop(parser);
+        assert_eq!(out.blocking_recv().is_some(), expect, "{unpacked}");
     }
 }
 

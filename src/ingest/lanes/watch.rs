@@ -10,11 +10,9 @@ use crate::clock::Clock;
 use crate::ingest::intake::digest;
 use crate::ingest::journal::{Digest, Entry};
 
-/// What is unpacked from one time that [`Watch::ask`] is called to the next, bytes at most.
-const STEP_BYTES: u64 = 64 * 1024;
 /// Smallest message, as received or unpacked, that is noted in the journal while it is read, in bytes. For smaller ones
 /// the note would cost more than the reading.
-const NOTED_BYTES_MIN: u64 = 8 * STEP_BYTES;
+const NOTED_BYTES_MIN: u64 = 512 * 1024;
 /// The same for the bytes as they come: some of the work is done before anything is unpacked.
 const NOTED_RAW_BYTES_MIN: usize = 64 * 1024;
 
@@ -43,7 +41,8 @@ pub(in super::super) struct Watch<'l> {
     pub(super) who: Who,
     pub(super) batch: Option<(&'l Arc<Batch>, usize)>,
     started: Duration,
-    asked: Cell<u64>,
+    /// Bytes, as far as this was told.
+    unpacked: Cell<u64>,
     pub(super) place: RefCell<Place>,
     digest: OnceCell<Digest>,
     pub(super) noted: OnceCell<Option<Entry>>,
@@ -56,7 +55,7 @@ impl<'l> Watch<'l> {
             lanes,
             who,
             batch,
-            asked: Cell::new(0),
+            unpacked: Cell::new(0),
             place: RefCell::new(Place::Fast),
             digest: OnceCell::new(),
             noted: OnceCell::new(),
@@ -89,10 +88,10 @@ impl<'l> Watch<'l> {
         }
     }
 
-    /// To be called for each 64 KiB that are unpacked. Once it says true, the work on the message is to be dropped.
-    pub fn ask(&self, bytes: &[u8]) -> bool {
-        let unpacked = (self.asked.get() + 1) * STEP_BYTES;
-        self.asked.set(self.asked.get() + 1);
+    /// To be called for each 64 KiB that are unpacked, with how many bytes that are in all. Once it says true, the work on the
+    /// message is to be dropped.
+    pub fn ask(&self, bytes: &[u8], unpacked: u64) -> bool {
+        self.unpacked.set(unpacked);
         if unpacked >= NOTED_BYTES_MIN {
             self.note(bytes);
         }
@@ -115,7 +114,7 @@ impl<'l> Watch<'l> {
         let slow = &self.lanes.slow;
         let is_fast = matches!(*self.place.borrow(), Place::Fast) && self.batch.is_some();
         let took = || self.lanes.clock.monotonic().saturating_sub(self.started);
-        is_fast && (self.asked.get() * STEP_BYTES > slow.bytes || took() >= slow.after)
+        is_fast && (self.unpacked.get() > slow.bytes || took() >= slow.after)
     }
 
     /// Whether the work on the message is to be dropped.

@@ -33,7 +33,7 @@ fn all(text: &str, reads: usize) -> Vec<Result<Parsed, ParseError>> {
     }
     let mut results = Vec::new();
     let mut open = || Ok(Chunks(text.as_bytes(), reads));
-    let budget = Budget::of_time(&|| false);
+    let budget = Budget::of_time(&|_| false);
     parse_all(&mut open, None, &Limits::default(), &budget, &mut |result| {
         results.push(result)
     });

@@ -69,7 +69,7 @@ fn without_memo(text: &[u8]) -> Result<Parsed, ParseError> {
         &Shared {
             hints: None,
             limits: &Limits::default(),
-            budget: &Budget::of_time(&|| false),
+            budget: &Budget::of_time(&|_| false),
         },
         &mut scratch,
         &mut |result| {
