@@ -43,6 +43,19 @@ impl CostLimits {
         stored_times_max: u64::MAX,
         stored_bytes_free: u64::MAX,
     };
+
+    /// What the reports of a message may take in the database.
+    fn reports_bytes_max(&self, message_bytes: usize) -> u64 {
+        let beyond_original = self.stored_times_max.saturating_sub(1);
+        let by_size = (message_bytes as u64).saturating_mul(beyond_original);
+        by_size.max(self.stored_bytes_free)
+    }
+
+    /// What all of a message may take in the database: once its own length, and what its reports may take.
+    pub fn stored_bytes_max(&self, message_bytes: usize) -> u64 {
+        self.reports_bytes_max(message_bytes)
+            .saturating_add(message_bytes as u64)
+    }
 }
 
 /// The limit that a message exceeded. The text says what was exceeded and which setting allows more.
@@ -102,11 +115,9 @@ impl<'a> Budget<'a> {
     /// The budget of a message of `message_bytes`. `stop` is told how many bytes were unpacked so far, and says whether the
     /// time for the message is over.
     pub fn new(limits: &CostLimits, message_bytes: usize, stop: &'a dyn Fn(u64) -> bool) -> Self {
-        let beyond_original = limits.stored_times_max.saturating_sub(1);
-        let by_size = (message_bytes as u64).saturating_mul(beyond_original);
         Self {
             limits: *limits,
-            stored_bytes_max: by_size.max(limits.stored_bytes_free),
+            stored_bytes_max: limits.reports_bytes_max(message_bytes),
             stop,
             breach: Cell::new(None),
             memory: Cell::new(0),

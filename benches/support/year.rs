@@ -7,7 +7,9 @@ use tallymark::report::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, SpfAuth, SpfScope, Warnings, Window,
 };
-use tallymark::store::{AccountId, Authenticated, Belonging, CommitOptions, KeepLimits, NewMessage, NewReport, Store};
+use tallymark::store::{
+    AccountId, Authenticated, Belonging, CommitOptions, KeepLimits, MessageRoom, NewMessage, NewReport, Store,
+};
 
 const DAYS: usize = 365;
 const REPORTERS: usize = 30;
@@ -51,6 +53,7 @@ pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, re
                 problems: Vec::new(),
                 other: Some("mail"),
                 replay: None,
+                room: MessageRoom::default(),
             });
         }
         let held: usize = batch

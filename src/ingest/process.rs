@@ -84,6 +84,8 @@ pub struct Processed {
     pub problems: Vec<Problem>,
     /// What the message is if it holds neither: a stable word such as `tls_report`, `bounce`, `mail`.
     pub other: &'static str,
+    /// What the reports take in the database, once, bytes.
+    pub stored_bytes: u64,
 }
 
 /// A report with its place in the message.
@@ -178,6 +180,7 @@ fn process_inner(
         offset: problem.offset,
     }));
     processed.other = unpacked.kind.word();
+    processed.stored_bytes = budget.drawn().stored;
     processed
 }
 

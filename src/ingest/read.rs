@@ -4,7 +4,7 @@ use super::batch::{Arrived, How};
 use super::lanes::Watch;
 use super::process::{ProcessLimits, Processed, process_asking};
 use crate::report::Reporter;
-use crate::store::{Authenticated, NewMessage, NewReport, Problem};
+use crate::store::{Authenticated, MessageRoom, NewMessage, NewReport, Problem};
 use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.
@@ -40,6 +40,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         reports,
         problems,
         other,
+        stored_bytes,
     } = processed;
     let acceptance = limits.admission.of(provenance.as_ref());
     let messages_max = limits.admission.report_messages_max;
@@ -65,6 +66,11 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         problems,
         other: (!keeps_reports_only).then_some(other),
         replay,
+        room: MessageRoom {
+            reports_bytes: stored_bytes,
+            bytes_max: limits.cost.stored_bytes_max(raw.bytes.len()),
+            kept_bytes: 0,
+        },
         bytes: raw.bytes,
     })
 }

@@ -15,6 +15,9 @@ use super::facets::{self, Signed};
 use super::rollup::SourceTotals;
 use super::{Acceptance, Authenticated, Belonging, Millis, Problem, Provenance, SetAsideId, Totals};
 
+/// What a row of `set_aside` takes in the database beside its texts and the message, bytes, about.
+pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;
+
 /// One message, unpacked and parsed.
 #[derive(Debug)]
 pub struct NewMessage {
@@ -33,12 +36,62 @@ pub struct NewMessage {
     pub other: Option<&'static str>,
     /// It was set aside before and comes again: no arrivals are counted.
     pub replay: Option<SetAsideId>,
+    pub room: MessageRoom,
+}
+
+/// What a message may take in the database, over all owners of it, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageRoom {
+    /// What its reports take, once.
+    pub reports_bytes: u64,
+    /// What all of it may take: reports, originals and what is set aside.
+    pub bytes_max: u64,
+    /// What it has taken for the owners before this one.
+    pub kept_bytes: u64,
+}
+
+impl Default for MessageRoom {
+    /// Room without an end.
+    fn default() -> Self {
+        Self {
+            reports_bytes: 0,
+            bytes_max: u64::MAX,
+            kept_bytes: 0,
+        }
+    }
 }
 
 impl NewMessage {
     /// Whether it is known to have come before: it counts as no arrival.
     pub(super) fn comes_again(&self) -> bool {
         self.replay.is_some()
+    }
+
+    /// Whether there is room for one owner more, whose account has the message or not. Where nothing was taken before, there is.
+    pub fn has_room_for_one_more(&self, account_has_it: bool) -> bool {
+        let MessageRoom {
+            reports_bytes,
+            bytes_max,
+            kept_bytes,
+        } = self.room;
+        let is_other = self.reports.is_empty() && self.problems.is_empty();
+        let needed = match account_has_it {
+            false => reports_bytes.saturating_add(self.bytes.len() as u64 + SET_ASIDE_ROW_BYTES),
+            // Each domain has its own row of mail without a report; nothing else is stored twice in an account.
+            true if is_other => SET_ASIDE_ROW_BYTES,
+            true => 0,
+        };
+        kept_bytes == 0 || kept_bytes.saturating_add(needed) <= bytes_max
+    }
+
+    /// What its originals may take beside its reports and, if that is, what is set aside of it.
+    pub(super) fn room_for_originals(&self, is_set_aside: bool) -> u64 {
+        let aside = match is_set_aside {
+            true => self.bytes.len() as u64 + SET_ASIDE_ROW_BYTES,
+            false => 0,
+        };
+        let taken = [self.room.kept_bytes, self.room.reports_bytes, aside];
+        taken.into_iter().fold(self.room.bytes_max, u64::saturating_sub)
     }
 
     /// Which of `writers` is to commit it. All about one organization's domains go to one, so that writers, which hold the

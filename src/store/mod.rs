@@ -84,7 +84,7 @@ pub use listed::{ListedMax, ListedRecord, Omitted};
 pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use mark::Behind;
 use mark::{IfBehind, Mark, look_behind};
-pub use message::{NewMessage, NewReport};
+pub use message::{MessageRoom, NewMessage, NewReport};
 pub use network::{Network, NetworkError};
 pub use overview::{DomainFigures, Latest};
 pub use patience::Patience;

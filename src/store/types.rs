@@ -423,6 +423,8 @@ pub struct Outcome {
     pub set_aside: Vec<SetAsideNote>,
     /// Mail without a counted report was not set aside: the quota of today is used up. The message must come again.
     pub over_quota: bool,
+    /// Bytes that the database took of it, about: nothing of what it had already.
+    pub kept_bytes: u64,
 }
 
 /// A report that is in the database now.

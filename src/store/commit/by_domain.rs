@@ -67,7 +67,7 @@ impl Store {
                     progress.add(&claims, counted);
                 }
             }
-            if let Some(outcomes) = self.conclude(batch, options, &placed, &mut progress).await? {
+            if let Some(outcomes) = self.conclude(batch, options, &placed, &mut progress, &copies).await? {
                 return Ok(outcomes);
             }
         }
@@ -81,6 +81,7 @@ impl Store {
         options: &CommitOptions<'_>,
         placed: &Placed,
         progress: &mut Progress,
+        copies: &Copies,
     ) -> Result<Option<Vec<Outcome>>, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, memory) = write.parts();
@@ -97,7 +98,7 @@ impl Store {
         }
         let mut stored = std::mem::take(&mut progress.stored);
         stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
-        let mut outcomes = outcomes(batch, stored, &progress.over_quota);
+        let mut outcomes = outcomes(batch, stored, &progress.over_quota, copies);
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.unclaimed.sort_unstable();
         keep::set_aside(&mut conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;

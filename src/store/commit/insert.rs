@@ -11,12 +11,13 @@ use super::super::records::{self, NewRow, PackedRecord};
 use super::super::rollup::Change;
 use super::super::sql::sql;
 use super::super::sweep::{self, Interned};
-use super::super::{DomainId, Millis, NewMessage, Provenance, StoreError, evidence, reports};
+use super::super::{DomainId, Millis, NewMessage, NewReport, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
 use super::keep::Originals;
-use super::place::{Names, Placed, Slice};
+use super::place::{Names, Placed};
 use super::report_of;
 use super::rollups::Moves;
+use super::slices::Slice;
 
 /// Inserts the new reports and gathers what they move in the roll-ups.
 pub(super) async fn insert(
@@ -55,7 +56,7 @@ pub(super) async fn insert_evidence_and_records(
     reports: &[&Decision],
     placed: &Placed,
 ) -> Result<(), StoreError> {
-    let known = intern(conn, memory, batch, reports, &placed.names).await?;
+    let known = intern(conn, memory, batch, reports, placed).await?;
     insert_records(conn, batch, placed, reports, &known).await
 }
 
@@ -142,6 +143,13 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], placed: &Placed, decision:
     args.push_int(decision.acceptance.code());
 }
 
+/// The evidence of a report, or of a slice of it, by its positions.
+fn evidence_of<'p>(new: &NewReport, slice: Option<&'p Slice>) -> impl Iterator<Item = usize> + use<'p> {
+    let whole = if slice.is_none() { new.evidence.len() } else { 0 };
+    let own = slice.map_or(&[][..], |slice| &slice.evidence);
+    (0..whole).chain(own.iter().copied())
+}
+
 pub(super) type Known = HashMap<(DomainId, EvidenceKey), i64>;
 
 /// Gives every piece of evidence of the new reports its number, adding what is not known yet.
@@ -152,15 +160,15 @@ async fn intern(
     memory: &mut Memory,
     batch: &[NewMessage],
     fresh: &[&Decision],
-    names: &Names,
+    placed: &Placed,
 ) -> Result<Known, StoreError> {
     let wanted = fresh.iter().flat_map(|decision| {
         let new = report_of(batch, &decision.claim);
-        let keys = new.evidence.iter().zip(&new.report.evidence);
-        keys.map(|(key, evidence)| ((decision.claim.domain, *key), evidence))
+        let own = evidence_of(new, slice_of(placed, decision));
+        own.map(|nth| ((decision.claim.domain, new.evidence[nth]), &new.report.evidence[nth]))
     });
     let remembered = Remembered::of(memory, wanted);
-    intern_all(conn, memory, remembered, names).await
+    intern_all(conn, memory, remembered, &placed.names).await
 }
 
 /// Evidence with its numbers, and that of which the writer does not remember any.
@@ -235,7 +243,10 @@ async fn insert_records(
         let new = report_of(batch, &decision.claim);
         let domain = decision.claim.domain;
         numbers.clear();
-        numbers.extend(new.evidence.iter().map(|key| known[&(domain, *key)]));
+        numbers.resize(new.evidence.len(), 0);
+        for nth in evidence_of(new, slice_of(placed, decision)) {
+            numbers[nth] = known[&(domain, new.evidence[nth])];
+        }
         let packed = |record: &Record| PackedRecord {
             source: record.source,
             count: record.count,

@@ -6,6 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::super::db::{Args, Conn, Lock};
 use super::super::memory::Memory;
+use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
 use super::super::{
     AccountId, Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, ReportNo, SetAsideId, SetAsideKind,
@@ -18,20 +19,27 @@ use super::quota::Quotas;
 use super::restore::Restored;
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
-const COPIES_BYTES_MAX: usize = 64 << 20;
+const COPIES_BYTES_MAX: u64 = 64 << 20;
 /// Of a message's origin, detail and leaf.
 const ORIGIN_BYTES_MAX: usize = 512;
 const DETAIL_BYTES_MAX: usize = 1_024;
 
-/// Bytes of copies that were made of each message of a batch, by its position.
-pub(super) type Copies = BTreeMap<usize, usize>;
+/// Bytes of the copies that are made of each message of a batch, by its position.
+pub(super) type Copies = BTreeMap<usize, u64>;
 
 /// The messages of new and restored reports, by position, that are kept, once per domain, each under the number of the first of these.
 #[derive(Default)]
 pub(super) struct Originals(BTreeMap<(DomainId, usize), ReportNo>);
 
 impl Originals {
-    pub fn of(batch: &[NewMessage], decisions: &Decisions, restored: &[Restored], copies: &mut Copies) -> Self {
+    /// A message is kept for as many domains as it has room for, beside its reports and what is set aside of it.
+    pub fn of(
+        batch: &[NewMessage],
+        decisions: &Decisions,
+        restored: &[Restored],
+        unclaimed: &[(usize, usize)],
+        copies: &mut Copies,
+    ) -> Self {
         let mut kept = BTreeMap::new();
         let restored = restored.iter().filter(|one| one.without_original);
         let restored = restored.map(|one| &decisions.all[one.nth]);
@@ -39,10 +47,16 @@ impl Originals {
             let original = (decision.claim.domain, decision.claim.message);
             kept.entry(original).or_insert(decision.no);
         }
-        kept.retain(|(_, message), _| {
-            let bytes = copies.entry(*message).or_default();
-            *bytes += batch[*message].bytes.len();
-            *bytes <= COPIES_BYTES_MAX
+        kept.retain(|(_, nth), _| {
+            let message = &batch[*nth];
+            let bytes = copies.entry(*nth).or_default();
+            let more = *bytes + message.bytes.len() as u64;
+            let is_aside = !message.problems.is_empty() || unclaimed.binary_search_by_key(nth, |(nth, _)| *nth).is_ok();
+            let has_room = more <= COPIES_BYTES_MAX.min(message.room_for_originals(is_aside));
+            if has_room {
+                *bytes = more;
+            }
+            has_room
         });
         Self(kept)
     }
@@ -130,7 +144,8 @@ pub(super) async fn set_aside(
             forget_replayed(conn, message, id, &asides).await?;
         }
         for aside in &asides {
-            let id = put(conn, memory, message, aside).await?;
+            let (id, taken) = put(conn, memory, message, aside).await?;
+            outcomes[nth].kept_bytes += taken;
             outcomes[nth].set_aside.push(SetAsideNote {
                 id,
                 kind: aside.kind,
@@ -147,7 +162,9 @@ pub(super) async fn set_aside(
                 .int(account.0)
                 .blob(&message.digest)
                 .blob(&message.bytes);
-            conn.run(sql!("set_aside_message_put"), args).await?;
+            if conn.run(sql!("set_aside_message_put"), args).await? > 0 {
+                outcomes[nth].kept_bytes += message.bytes.len() as u64;
+            }
         }
     }
     quotas.write(conn).await
@@ -324,12 +341,14 @@ fn without_controls(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).collect()
 }
 
+/// Keeps a row; gives its number, and what it takes if it was not there.
 async fn put(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     message: &NewMessage,
     aside: &Aside<'_>,
-) -> Result<SetAsideId, StoreError> {
+) -> Result<(SetAsideId, u64), StoreError> {
+    let provenance = message.provenance.as_ref().map(Provenance::to_json);
     let number = memory.set_asides.take(conn, "set_aside", 1).await?;
     let domain = message.belonging.domain().map(|domain| domain.0);
     let args = Args::default()
@@ -347,10 +366,17 @@ async fn put(
         .int(message.received_at)
         .int(i64::try_from(message.bytes.len()).unwrap_or(i64::MAX))
         .int(i64::from(message.replay.is_none()))
-        .opt_text(message.provenance.as_ref().map(Provenance::to_json).as_deref());
+        .opt_text(provenance.as_deref());
     let row = conn.first(sql!("set_aside_put"), args).await?;
     let row = row.ok_or_else(|| StoreError::damaged("set_aside", number, "was not kept"))?;
-    Ok(SetAsideId(row.int(0)?))
+    let id = row.int(0)?;
+    let texts = aside.detail.len() + aside.leaf.len() + provenance.map_or(0, |json| json.len());
+    let taken = if id == number {
+        SET_ASIDE_ROW_BYTES + texts as u64
+    } else {
+        0
+    };
+    Ok((SetAsideId(id), taken))
 }
 
 /// Removes the row of a message that comes again, unless it is set aside for the same once more.

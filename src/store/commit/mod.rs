@@ -19,6 +19,7 @@ mod register;
 mod restore;
 mod rollups;
 mod settle;
+mod slices;
 mod staging;
 
 use super::db::{Conn, Layout};
@@ -199,7 +200,7 @@ async fn commit(
     else {
         return Ok(None);
     };
-    let mut outcomes = outcomes(batch, stored, &over_quota);
+    let mut outcomes = outcomes(batch, stored, &over_quota, &copies);
     refuse(batch, &refused, options);
     if !refused.is_empty() {
         keep::lock(conn, batch, &placed).await?;
@@ -265,7 +266,7 @@ async fn count(
     let restored = restore::find(conn, batch, &decisions).await?;
     let mut moves = Moves::default();
     let originals = if options.keep_originals {
-        Originals::of(batch, &decisions, &restored, copies)
+        Originals::of(batch, &decisions, &restored, &placed.unclaimed, copies)
     } else {
         Originals::default()
     };
@@ -343,13 +344,25 @@ fn stored(
     stored.collect()
 }
 
-fn outcomes(batch: &[NewMessage], stored: Vec<(Claim, StoredReport)>, over_quota: &[usize]) -> Vec<Outcome> {
+fn outcomes(
+    batch: &[NewMessage],
+    stored: Vec<(Claim, StoredReport)>,
+    over_quota: &[usize],
+    copies: &Copies,
+) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::default(); batch.len()];
     for &message in over_quota {
         outcomes[message].over_quota = true;
     }
     for (claim, stored) in stored {
-        outcomes[claim.message].reports.push(stored);
+        let outcome = &mut outcomes[claim.message];
+        if is_new(stored.fate) || stored.restored {
+            outcome.kept_bytes = batch[claim.message].room.reports_bytes;
+        }
+        outcome.reports.push(stored);
+    }
+    for (message, bytes) in copies {
+        outcomes[*message].kept_bytes += bytes;
     }
     outcomes
 }

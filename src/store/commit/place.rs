@@ -4,17 +4,16 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::report::{DomainName, ancestors, is_public_suffix};
+use crate::report::{DomainName, ancestors};
 
-use super::super::belonging;
 use super::super::db::{Args, Conn, Row};
 use super::super::memory::Memory;
-use super::super::message::DayFigures;
 use super::super::sql::sql;
 use super::super::{
-    Acceptance, AccountId, Belonging, DomainId, Millis, NewDomain, NewMessage, Region, StoreError, TlsMode, Totals,
-    Trust, trust,
+    Acceptance, AccountId, Belonging, DomainId, Millis, NewDomain, NewMessage, Region, StoreError, TlsMode, Trust,
+    trust,
 };
+use super::slices::{self, Slice, SlicesCost, TOO_MANY_SLICES};
 use super::{FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, misaddressed};
 
 /// A report of the batch, or a slice of it, with the domain row it belongs to.
@@ -31,15 +30,6 @@ pub(super) struct Claim {
     pub acceptance: Acceptance,
 }
 
-/// The records of a report that are about one domain below its policy domain.
-#[derive(Debug)]
-pub(super) struct Slice {
-    /// By their positions.
-    pub records: Vec<usize>,
-    pub totals: Totals,
-    pub days: Vec<DayFigures>,
-}
-
 /// Domain rows by their names.
 pub(super) type Names = HashMap<DomainId, Box<str>>;
 
@@ -49,6 +39,8 @@ pub(super) struct Placed {
     /// Those of one report side by side.
     pub claims: Vec<Claim>,
     pub slices: Vec<Slice>,
+    /// Of the message that is being placed.
+    slices_cost: SlicesCost,
     /// Of the domain rows that are claimed.
     pub names: Names,
     /// The registered domains above a domain row that is claimed: reports whose records have gone stay there when a domain
@@ -76,8 +68,9 @@ pub(super) async fn place(
     let mut placed = Placed::default();
     for (nth, message) in batch.iter_mut().enumerate() {
         // Of a try before this one.
-        let is_of_place = |reason: &str| [MISADDRESSED, TOO_MANY_VERSIONS].contains(&reason);
+        let is_of_place = |reason: &str| [MISADDRESSED, TOO_MANY_VERSIONS, TOO_MANY_SLICES].contains(&reason);
         message.problems.retain(|problem| !is_of_place(problem.reason));
+        placed.slices_cost = SlicesCost::default();
         for report in 0..message.reports.len() {
             place_report(conn, memory, &mut placed, message, (nth, report)).await?;
         }
@@ -147,7 +140,7 @@ async fn place_report(
         }
         return Ok(());
     }
-    let mut slices = slices(conn, memory, account, message, report).await?;
+    let mut slices = slices::find(conn, memory, account, message, report).await?;
     let (leaf, new) = &message.reports[report];
     match only {
         None => placed.unclaimed.push((nth, report)),
@@ -160,87 +153,19 @@ async fn place_report(
             }
         }
     }
-    for (domain, name, records) in slices {
-        let (totals, days) = new.part(&records);
+    let (problem, slices) = match slices::sums(message, report, slices, &mut placed.slices_cost) {
+        Ok(slices) => (None, slices),
+        Err(problem) => (Some(problem), Vec::new()),
+    };
+    message.problems.extend(problem);
+    let new = &message.reports[report].1;
+    for (domain, name, slice) in slices {
         placed.names.insert(domain, name);
-        let acceptance = trust::acceptance(memory.trust.get(&domain), new, totals.messages());
+        let acceptance = trust::acceptance(memory.trust.get(&domain), new, slice.totals.messages());
         placed.claims.push(claim(domain, Some(placed.slices.len()), acceptance));
-        placed.slices.push(Slice { records, totals, days });
+        placed.slices.push(slice);
     }
     Ok(())
-}
-
-/// The records of a report whose policy domain the account does not have, by the domain below it that they are about.
-/// Below a public suffix are the domains of many owners: no one speaks for all of them.
-async fn slices(
-    conn: &mut Conn<'_>,
-    memory: &mut Memory,
-    account: AccountId,
-    message: &NewMessage,
-    report: usize,
-) -> Result<Vec<(DomainId, Box<str>, Vec<usize>)>, StoreError> {
-    let report = &message.reports[report].1.report;
-    let policy_domain = &*report.policy.domain;
-    if is_public_suffix(policy_domain) {
-        return Ok(Vec::new());
-    }
-    let below = Below::of(conn, memory, account, policy_domain).await?;
-    if below.domains.is_empty() {
-        return Ok(Vec::new());
-    }
-    let of_evidence = report.evidence.iter().map(|evidence| {
-        let header_from = evidence.header_from.as_deref().unwrap_or_default();
-        below.closest(policy_domain, header_from)
-    });
-    let of_evidence: Vec<_> = of_evidence.collect();
-    let mut slices: Vec<(DomainId, Box<str>, Vec<usize>)> = Vec::new();
-    let mut places: HashMap<DomainId, usize> = HashMap::new();
-    for (nth, record) in report.records.iter().enumerate() {
-        let Some(&Some((domain, name))) = of_evidence.get(record.evidence as usize) else {
-            continue;
-        };
-        let place = *places.entry(domain).or_insert_with(|| {
-            slices.push((domain, name.into(), Vec::new()));
-            slices.len() - 1
-        });
-        slices[place].2.push(nth);
-    }
-    for (_, name, _) in &slices {
-        // What its owner decided about reports is remembered with it.
-        look_up(conn, memory, account, name).await?;
-    }
-    Ok(slices)
-}
-
-/// The domains of an account that are below a name.
-struct Below {
-    domains: HashMap<Box<str>, DomainId>,
-    /// Labels of the longest name among them.
-    labels_max: usize,
-}
-
-impl Below {
-    async fn of(conn: &mut Conn<'_>, memory: &mut Memory, account: AccountId, name: &str) -> Result<Self, StoreError> {
-        let all = memory.names_of(conn, account).await?;
-        let below = all
-            .iter()
-            .filter(|(own, _)| **own != *name && belonging::is_at_or_below(own, name));
-        let domains: HashMap<_, _> = below.map(|(own, id)| (own.clone(), *id)).collect();
-        let labels_max = domains.keys().map(|own| labels(own)).max().unwrap_or_default();
-        Ok(Self { domains, labels_max })
-    }
-
-    /// The closest at or above a name, below the policy domain. A name may have more labels than any of these: what is left
-    /// of them is not looked up.
-    fn closest<'n>(&self, policy_domain: &'n str, header_from: &'n str) -> Option<(DomainId, &'n str)> {
-        let skipped = labels(header_from).saturating_sub(self.labels_max);
-        let mut names = belonging::below(policy_domain, header_from).skip(skipped);
-        names.find_map(|name| Some((*self.domains.get(name)?, name)))
-    }
-}
-
-fn labels(name: &str) -> usize {
-    name.split('.').count()
 }
 
 /// Looks up at once what [`place_report`] is going to ask for.
@@ -293,7 +218,7 @@ pub(super) async fn named(
 }
 
 /// The account's row of this name.
-async fn look_up(
+pub(super) async fn look_up(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     account: AccountId,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::super::db::{Args, Conn};
+use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
 use super::super::{AccountId, Authenticated, NewMessage, StoreError};
 use super::{DayQuota, KeepLimits};
@@ -15,8 +16,6 @@ use super::{DayQuota, KeepLimits};
 const DAY_MILLIS: i64 = 86_400_000;
 /// How much more may be kept of mail that passed DMARC.
 const VOUCHED_TIMES: u64 = 10;
-/// What a row takes in the database beside the message, bytes, about.
-const ROW_BYTES: u64 = 512;
 
 /// What is counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +118,7 @@ impl Quotas {
         };
         let times = if is_vouched { VOUCHED_TIMES } else { 1 };
         let rows = rows as u64;
-        let bytes = message.bytes.len() as u64 + rows * ROW_BYTES;
+        let bytes = message.bytes.len() as u64 + rows * SET_ASIDE_ROW_BYTES;
         let messages_after = used.before.messages + used.added.messages + rows;
         let bytes_after = used.before.bytes + used.added.bytes + bytes;
         let is_admitted =

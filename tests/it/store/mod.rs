@@ -22,6 +22,7 @@ mod quotas;
 mod refused;
 mod requests;
 mod retention;
+mod sliced;
 mod statements;
 mod strangers;
 mod transactions;
@@ -37,8 +38,8 @@ use tallymark::report::{
 };
 use tallymark::store::{
     Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, KeepLimits, ListedMax,
-    Location, Mode, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, ReportNo, SourceQuery,
-    Store, TlsMode, Totals,
+    Location, MessageRoom, Mode, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, ReportNo,
+    SourceQuery, Store, TlsMode, Totals,
 };
 
 use crate::postgres::Server;
@@ -300,6 +301,7 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,
+        room: MessageRoom::default(),
     }
 }
 

@@ -1,0 +1,190 @@
+//! What domains get of a report about a name above them: the records that are about each, and what that costs.
+
+use hashbrown::HashMap;
+
+use crate::report::is_public_suffix;
+
+use super::super::belonging;
+use super::super::db::Conn;
+use super::super::memory::Memory;
+use super::super::message::{DayFigures, SET_ASIDE_ROW_BYTES};
+use super::super::reports;
+use super::super::{AccountId, DomainId, NewMessage, NewReport, Problem, StoreError, Totals};
+use super::place;
+
+/// The records of a report that are about one domain below its policy domain.
+#[derive(Debug)]
+pub(super) struct Slice {
+    /// By their positions.
+    pub records: Vec<usize>,
+    /// What evidence these have, by its positions, ascending. Each piece names one domain, and is kept for that one only.
+    pub evidence: Vec<usize>,
+    pub totals: Totals,
+    pub days: Vec<DayFigures>,
+}
+
+/// Why the domains below a policy domain get nothing of a report.
+pub(super) const TOO_MANY_SLICES: &str = "too_many_slices";
+
+/// Bytes of rows that the slices of a message may have, however short it is. Each repeats what the report says of itself.
+const ROWS_BYTES_FREE: u64 = 1 << 20;
+/// Sums of a day and source, or a day and signer, that the slices of a message may have. A report is spread over its days or
+/// not by what it holds, and many slices hold little each.
+const DAY_ENTRIES_MAX: usize = 200_000;
+
+/// What the slices of a message cost beyond its reports.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SlicesCost {
+    rows_bytes: u64,
+    day_entries: usize,
+}
+
+/// A domain with its name and the positions of the records that are about it.
+type Picked = (DomainId, Box<str>, Vec<usize>);
+
+/// Adds up the slices of a report.
+///
+/// # Errors
+/// The slices of the message cost more than allowed. This report has no slices then.
+pub(super) fn sums(
+    message: &NewMessage,
+    report: usize,
+    picked: Vec<Picked>,
+    cost: &mut SlicesCost,
+) -> Result<Vec<(DomainId, Box<str>, Slice)>, Problem> {
+    if picked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (leaf, new) = &message.reports[report];
+    let count = picked.len();
+    let before = *cost;
+    let refuse = |what: &str| Problem {
+        leaf: leaf.clone(),
+        reason: TOO_MANY_SLICES,
+        detail: format!(
+            "the report is about {} and {count} domains below it, and {what}: add {} and the report is counted",
+            new.report.policy.domain, new.report.policy.domain
+        ),
+        offset: None,
+    };
+    cost.rows_bytes += row_bytes(message, new).saturating_mul(count as u64);
+    if cost.rows_bytes > message.room.bytes_max.max(ROWS_BYTES_FREE) {
+        *cost = before;
+        return Err(refuse(
+            "a row for each takes more room than a message of its size may take",
+        ));
+    }
+    let mut slices = Vec::with_capacity(count);
+    for (domain, name, records) in picked {
+        let (totals, days) = new.part(&records);
+        cost.day_entries += days
+            .iter()
+            .map(|day| day.sources.len() + day.signed.len())
+            .sum::<usize>();
+        if cost.day_entries > DAY_ENTRIES_MAX {
+            *cost = before;
+            return Err(refuse("the sums of each on each day are more than a message may add"));
+        }
+        let evidence = evidence_of(new, &records);
+        slices.push((
+            domain,
+            name,
+            Slice {
+                records,
+                evidence,
+                totals,
+                days,
+            },
+        ));
+    }
+    Ok(slices)
+}
+
+/// What a row of a report takes beside records, evidence and sums, about.
+fn row_bytes(message: &NewMessage, new: &NewReport) -> u64 {
+    let provenance = message.provenance.as_ref().map_or(0, |mail| mail.to_json().len());
+    let policy = reports::policy_json(&new.report.policy).len();
+    let detail = reports::detail_json(&new.report, &new.warnings).len();
+    SET_ASIDE_ROW_BYTES + (provenance + policy + detail) as u64
+}
+
+fn evidence_of(new: &NewReport, records: &[usize]) -> Vec<usize> {
+    let all = records.iter().map(|&nth| new.report.records[nth].evidence as usize);
+    let mut evidence: Vec<_> = all.collect();
+    evidence.sort_unstable();
+    evidence.dedup();
+    evidence
+}
+
+/// The records of a report whose policy domain the account does not have, by the domain below it that they are about.
+/// Below a public suffix are the domains of many owners: no one speaks for all of them.
+pub(super) async fn find(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    message: &NewMessage,
+    report: usize,
+) -> Result<Vec<Picked>, StoreError> {
+    let report = &message.reports[report].1.report;
+    let policy_domain = &*report.policy.domain;
+    if is_public_suffix(policy_domain) {
+        return Ok(Vec::new());
+    }
+    let below = Below::of(conn, memory, account, policy_domain).await?;
+    if below.domains.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of_evidence = report.evidence.iter().map(|evidence| {
+        let header_from = evidence.header_from.as_deref().unwrap_or_default();
+        below.closest(policy_domain, header_from)
+    });
+    let of_evidence: Vec<_> = of_evidence.collect();
+    let mut slices: Vec<Picked> = Vec::new();
+    let mut places: HashMap<DomainId, usize> = HashMap::new();
+    for (nth, record) in report.records.iter().enumerate() {
+        let Some(&Some((domain, name))) = of_evidence.get(record.evidence as usize) else {
+            continue;
+        };
+        let place = *places.entry(domain).or_insert_with(|| {
+            slices.push((domain, name.into(), Vec::new()));
+            slices.len() - 1
+        });
+        slices[place].2.push(nth);
+    }
+    for (_, name, _) in &slices {
+        // What its owner decided about reports is remembered with it.
+        place::look_up(conn, memory, account, name).await?;
+    }
+    Ok(slices)
+}
+
+/// The domains of an account that are below a name.
+struct Below {
+    domains: HashMap<Box<str>, DomainId>,
+    /// Labels of the longest name among them.
+    labels_max: usize,
+}
+
+impl Below {
+    async fn of(conn: &mut Conn<'_>, memory: &mut Memory, account: AccountId, name: &str) -> Result<Self, StoreError> {
+        let all = memory.names_of(conn, account).await?;
+        let below = all
+            .iter()
+            .filter(|(own, _)| **own != *name && belonging::is_at_or_below(own, name));
+        let domains: HashMap<_, _> = below.map(|(own, id)| (own.clone(), *id)).collect();
+        let labels_max = domains.keys().map(|own| labels(own)).max().unwrap_or_default();
+        Ok(Self { domains, labels_max })
+    }
+
+    /// The closest at or above a name, below the policy domain. A name may have more labels than any of these: what is left
+    /// of them is not looked up.
+    fn closest<'n>(&self, policy_domain: &'n str, header_from: &'n str) -> Option<(DomainId, &'n str)> {
+        let skipped = labels(header_from).saturating_sub(self.labels_max);
+        let mut names = belonging::below(policy_domain, header_from).skip(skipped);
+        names.find_map(|name| Some((*self.domains.get(name)?, name)))
+    }
+}
+
+fn labels(name: &str) -> usize {
+    name.split('.').count()
+}
