@@ -344,9 +344,11 @@ impl From<DomainsError> for ApiError {
 impl From<IntakeError> for ApiError {
     fn from(error: IntakeError) -> Self {
         match error {
-            IntakeError::Closed | IntakeError::Undecided | IntakeError::Busy | IntakeError::OverQuota => {
-                Self::unavailable()
-            }
+            IntakeError::Closed
+            | IntakeError::Undecided
+            | IntakeError::Busy
+            | IntakeError::OverQuota
+            | IntakeError::TooMuchForOthers => Self::unavailable(),
             IntakeError::Store(error) => Self::from(&*error),
         }
     }

@@ -78,6 +78,11 @@ fn advice(reason: &str) -> (bool, &'static str) {
              domains that they are about, accept their reporters, or raise limits.set_aside_messages_per_day_max, \
              limits.set_aside_bytes_per_day_max, limits.held_reports_per_day_max and limits.held_bytes_per_day_max.",
         ),
+        "too_much_for_others" => (
+            true,
+            "These messages have recipients in several accounts, and the others took all the room of a message of this size. Their \
+             senders were told to try again, and a later try is taken. You need do nothing.",
+        ),
         "undecided" => (
             true,
             "The senders of these messages could not be authenticated: name servers did not answer in time. They were told to \
@@ -125,6 +130,7 @@ mod tests {
     fn what_is_said_of_a_refusal_is_a_whole_sentence_and_says_whether_it_comes_again() {
         for (reason, again) in [
             ("over_quota", true),
+            ("too_much_for_others", true),
             ("undecided", true),
             ("no_room", true),
             ("not_stored", true),

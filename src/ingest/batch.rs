@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::intake::{IntakeError, IntakeOptions, RawMessage};
 use super::lanes::{Parser, Ready, Room, SHARED_BYTES_MIN, Slow};
+use super::owners::{Askers, GoingOn};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{CommitOptions, Fate, NewMessage, Outcome, Problem, Provenance, SetAsideId, Store, StoreError};
@@ -26,7 +27,7 @@ use crate::unpack::Context;
 /// A message with whom to tell.
 pub(super) struct Job {
     pub message: Arrived,
-    pub answer: oneshot::Sender<Result<Outcome, IntakeError>>,
+    pub askers: Askers,
 }
 
 /// A message, and what is known of it beside its bytes.
@@ -50,8 +51,6 @@ pub(super) enum How {
     Replay(SetAsideId),
 }
 
-pub(super) type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
-
 /// Batches that may be parsed, or wait parsed, beyond those that are being written.
 const AHEAD: u32 = 1;
 /// Runs until the queue is closed and empty.
@@ -63,7 +62,7 @@ pub(super) async fn run(
     queue: mpsc::Receiver<Job>,
     waiting: Arc<AtomicUsize>,
 ) {
-    let (parser, slow) = Parser::start(clock.clone(), &options);
+    let (parser, slow) = Parser::start(clock.clone(), metrics.clone(), &options);
     let batches_max = store.writers_at_once() + AHEAD as usize;
     let under_way = Arc::new(Semaphore::new(batches_max));
     let mut gathering = Gathering {
@@ -222,7 +221,7 @@ async fn write(
 /// What one writer gets of a batch.
 struct Piece {
     messages: Vec<NewMessage>,
-    answers: Vec<Answer>,
+    askers: Vec<Askers>,
     _room: Arc<Room>,
     _unwritten: mpsc::Sender<()>,
     _permit: Arc<OwnedSemaphorePermit>,
@@ -238,7 +237,7 @@ impl Ready {
                 (Ok(ready), None) => all = Some(ready),
                 (Ok(ready), Some(all)) => {
                     all.messages.extend(ready.messages);
-                    all.answers.extend(ready.answers);
+                    all.askers.extend(ready.askers);
                     all.rest.extend(ready.rest);
                     all.room.absorb(ready.room);
                 }
@@ -253,16 +252,16 @@ impl Ready {
         let room = Arc::new(self.room);
         let piece = || Piece {
             messages: Vec::new(),
-            answers: Vec::new(),
+            askers: Vec::new(),
             _room: Arc::clone(&room),
             _unwritten: unwritten.clone(),
             _permit: Arc::clone(permit),
         };
         let mut pieces: Vec<_> = (0..writers).map(|_| piece()).collect();
-        for (message, answer) in self.messages.into_iter().zip(self.answers) {
+        for (message, askers) in self.messages.into_iter().zip(self.askers) {
             let piece = &mut pieces[message.writer(writers)];
             piece.messages.push(message);
-            piece.answers.push(answer);
+            piece.askers.push(askers);
         }
         pieces
     }
@@ -301,50 +300,87 @@ impl Writing {
         }
     }
 
-    /// Writes what comes out of the slow lane, each message in a transaction of its own.
+    /// Writes what comes out of the slow lane, each message in a transaction of its own, and for each of its owners.
     async fn write_slow(self: Arc<Self>, mut slow: mpsc::UnboundedReceiver<Slow>) {
         while let Some(slow) = slow.recv().await {
             let Slow {
                 mut message,
-                answer,
+                askers,
                 held,
             } = slow;
             self.metrics.count_slow_message();
-            if let Err(error) = self.store.stage_evidence(&mut message).await {
-                tracing::debug!(%error, "evidence of a large message could not be written ahead of it");
+            self.stage(&mut message).await;
+            let mut going_on = GoingOn::default();
+            let mut account = message.belonging.account();
+            self.write_one(vec![message], vec![askers], &mut going_on).await;
+            while let (mut messages, askers, _admitted) = going_on.next(&self.store, 1, usize::MAX).await
+                && let Some(message) = messages.first_mut()
+            {
+                if std::mem::replace(&mut account, message.belonging.account()) != account {
+                    self.stage(message).await;
+                }
+                self.write_one(messages, askers, &mut going_on).await;
             }
-            self.write_one(vec![message], vec![answer]).await;
             drop(held);
         }
     }
 
-    /// Writes pieces in order.
+    async fn stage(&self, message: &mut NewMessage) {
+        if let Err(error) = self.store.stage_evidence(message).await {
+            tracing::debug!(%error, "evidence of a large message could not be written ahead of it");
+        }
+    }
+
+    /// Writes pieces in order. A message that is for others as well goes on with the next piece, so that no other waits for
+    /// more than one transaction of it; if such messages hold half of the memory, they go first.
     async fn write_pieces(self: Arc<Self>, mut pieces: mpsc::Receiver<Piece>) {
-        while let Some(piece) = pieces.recv().await {
+        let mut going_on = GoingOn::default();
+        loop {
+            let piece = if going_on.is_empty() {
+                let Some(piece) = pieces.recv().await else { return };
+                Some(piece)
+            } else if going_on.bytes() <= self.options.parsed_bytes_max / 2 {
+                pieces.try_recv().ok()
+            } else {
+                None
+            };
+            let IntakeOptions {
+                batch_messages_max,
+                batch_bytes_max,
+                ..
+            } = self.options;
+            let (mut messages, mut askers, _admitted) =
+                going_on.next(&self.store, batch_messages_max, batch_bytes_max).await;
+            let Some(piece) = piece else {
+                self.write_one(messages, askers, &mut going_on).await;
+                continue;
+            };
             let Piece {
-                messages,
-                answers,
+                messages: mut first,
+                askers: mut senders,
                 _room,
                 _unwritten,
                 _permit,
             } = piece;
-            self.write_one(messages, answers).await;
+            first.append(&mut messages);
+            senders.append(&mut askers);
+            self.write_one(first, senders, &mut going_on).await;
         }
     }
 }
 
 impl Writing {
-    /// Writes a batch and tells the senders. One that the database refuses, though it is there, is tried in halves, down to
-    /// the message that it is about: that one is set aside, and no other is refused for it.
-    async fn write_one(&self, mut messages: Vec<NewMessage>, answers: Vec<Answer>) {
+    /// Writes a batch and tells the senders; what is for others as well goes on. A batch that the database refuses, though it
+    /// is there, is tried in halves, down to the message that it is about: that one is set aside, and no other is refused
+    /// for it.
+    async fn write_one(&self, mut messages: Vec<NewMessage>, mut askers: Vec<Askers>, going_on: &mut GoingOn) {
         let Self {
             clock, store, metrics, ..
         } = self;
         let commit = self.commit();
-        let mut answers: Vec<_> = answers.into_iter().map(Some).collect();
         let mut pieces = vec![(0..messages.len(), true)];
         while let Some((piece, is_first_try)) = pieces.pop() {
-            let (batch, senders) = (&mut messages[piece.clone()], &mut answers[piece.clone()]);
+            let (batch, senders) = (&mut messages[piece.clone()], &mut askers[piece.clone()]);
             let (started, count) = (clock.monotonic(), batch.len());
             // Should writing panic, the transaction is rolled back as it is dropped.
             let error = match AssertUnwindSafe(store.commit_slice(batch, &commit))
@@ -353,15 +389,9 @@ impl Writing {
             {
                 Ok(Ok(outcomes)) => {
                     metrics.observe_batch(count, clock.monotonic().saturating_sub(started));
-                    for (answer, outcome) in senders.iter_mut().filter_map(Option::take).zip(outcomes) {
+                    for ((message, sender), outcome) in batch.iter_mut().zip(senders).zip(outcomes) {
                         self.count(&outcome);
-                        let answered = if outcome.over_quota {
-                            Err(IntakeError::OverQuota)
-                        } else {
-                            Ok(outcome)
-                        };
-                        // A sender that has gone is told when it sends again: duplicate.
-                        let _ = answer.send(answered);
+                        sender.tell(message, outcome);
                     }
                     continue;
                 }
@@ -373,19 +403,17 @@ impl Writing {
                 Err(_) => None,
             };
             let said = error.as_ref().map_or("a panic".to_owned(), ToString::to_string);
-            match batch {
-                [only] if is_first_try => {
+            match (batch, senders) {
+                ([only], [sender]) if is_first_try => {
                     tracing::error!(
                         error = said,
                         origin = only.origin,
                         "a message cannot be stored; it is set aside"
                     );
-                    only.reports.clear();
-                    only.problems.clear();
-                    only.problems.push(not_storable(said));
+                    sender.take_out(only, not_storable(said));
                     pieces.push((piece, false));
                 }
-                [_] => match error {
+                ([_], senders) => match error {
                     Some(error) => refuse(error, senders),
                     None => tracing::error!("a message cannot even be set aside; its sender is told to try again"),
                 },
@@ -401,15 +429,16 @@ impl Writing {
                 }
             }
         }
+        going_on.add(messages, askers);
     }
 }
 
-fn refuse(error: StoreError, senders: &mut [Option<Answer>]) {
+fn refuse(error: StoreError, senders: &mut [Askers]) {
     let count = senders.len();
     tracing::error!(%error, messages = count, "a batch could not be stored; its senders are told to try again");
     let error = IntakeError::from(error);
-    for answer in senders.iter_mut().filter_map(Option::take) {
-        let _ = answer.send(Err(error.clone()));
+    for sender in senders {
+        sender.refuse(error.clone());
     }
 }
 

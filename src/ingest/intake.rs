@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -12,14 +13,15 @@ use super::batch::{self, Arrived, How, Job};
 use super::deferred::Deferred;
 use super::envelope::Envelope;
 use super::lanes::SlowOptions;
+use super::owners::{Answer, Askers};
 use super::process::ProcessLimits;
 use super::provenance::{Authenticator, Checked};
 use super::refused::Refusals;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::{
-    AccountId, Belonging, Domain, DomainId, Fate, FreshDomain, KeepLimits, Millis, NOT_CONFIGURED, Outcome, Problem,
-    Provenance, Refused, SetAsideId, Store, StoreError,
+    AccountId, Admitted, Belonging, Domain, DomainId, Fate, FreshDomain, KeepLimits, Millis, NOT_CONFIGURED, Outcome,
+    Problem, Provenance, Refused, SetAsideId, Store, StoreError,
 };
 use crate::unpack::Context;
 
@@ -91,6 +93,10 @@ pub enum IntakeError {
     /// Something in it cannot be counted, and the quota of the day for what cannot be counted is used up.
     #[error("today's quota of mail that cannot be counted, or that is held, is used up: bring it again tomorrow")]
     OverQuota,
+    /// It has taken all the room of a message of its size for its other owners. When it comes again, it is known to them
+    /// and takes no more for them.
+    #[error("the room in the database for a message of this size is used up by its other recipients: send it again")]
+    TooMuchForOthers,
     #[error(transparent)]
     Store(#[from] Arc<StoreError>),
 }
@@ -231,8 +237,8 @@ impl Intake {
         self.send(raw, None, How::SetAside(problem)).await
     }
 
-    /// As [`Self::submit`], for mail to addresses of ours, perhaps several: it is checked once, and stored for each, one after the other, so that
-    /// no more than two copies are in memory. An outcome for each, in order; of those that failed, sending it again may
+    /// As [`Self::submit`], for mail to addresses of ours, perhaps several: it is checked once, read once, and stored for each,
+    /// one after the other; it is in memory once. An outcome for each, in order; of those that failed, sending it again may
     /// be counted as a duplicate.
     pub async fn submit_to(&self, mut raw: RawMessage, all: &[Belonging]) -> Vec<Result<Outcome, IntakeError>> {
         match self.provenance(&mut raw).await {
@@ -264,21 +270,35 @@ impl Intake {
         provenance: Option<Verified>,
         all: &[Belonging],
     ) -> Vec<Result<Outcome, IntakeError>> {
-        let mut outcomes = Vec::with_capacity(all.len());
-        for (nth, &belonging) in all.iter().enumerate() {
-            let bytes = match nth + 1 == all.len() {
-                true => std::mem::take(&mut raw.bytes),
-                false => raw.bytes.clone(),
-            };
-            let copy = RawMessage {
-                bytes,
-                received_at: raw.received_at,
-                origin: raw.origin.clone(),
-                belonging,
-                envelope: None,
-            };
-            let how = How::Keep(Context::ReportAddress);
-            outcomes.push(self.send(copy, provenance.clone(), how).await);
+        let how = How::Keep(Context::ReportAddress);
+        if let [only] = all {
+            raw.belonging = *only;
+            return vec![self.send(raw, provenance, how).await];
+        }
+        // Those of one account side by side, in the order in which the accounts are named.
+        let mut accounts = HashMap::new();
+        let mut order: Vec<_> = (0..all.len()).collect();
+        for belonging in all {
+            let next = accounts.len();
+            accounts.entry(belonging.account()).or_insert(next);
+        }
+        order.sort_by_key(|&nth| accounts[&all[nth].account()]);
+        let (answers, waiting): (Vec<_>, Vec<_>) = order.iter().map(|_| oneshot::channel()).unzip();
+        let mut answers = order.iter().map(|&nth| all[nth]).zip(answers);
+        let Some((first, answer)) = answers.next() else {
+            return Vec::new();
+        };
+        raw.belonging = first;
+        let _room = match self
+            .hand_in(raw, provenance, how, Askers::several(answer, answers))
+            .await
+        {
+            Ok(room) => room,
+            Err(error) => return vec![Err(error); all.len()],
+        };
+        let mut outcomes = vec![Err(IntakeError::Closed); all.len()];
+        for (nth, answered) in order.into_iter().zip(waiting) {
+            outcomes[nth] = answered.await.unwrap_or(Err(IntakeError::Closed));
         }
         outcomes
     }
@@ -314,8 +334,20 @@ impl Intake {
     }
 
     async fn send(&self, raw: RawMessage, mail: Option<Verified>, how: How) -> Result<Outcome, IntakeError> {
-        let _room = self.store.admit(raw.bytes.len() as u64).await?;
-        let (answer, answered) = oneshot::channel();
+        let (answer, answered): (Answer, _) = oneshot::channel();
+        let _room = self.hand_in(raw, mail, how, Askers::one(answer)).await?;
+        answered.await.map_err(|_| IntakeError::Closed)?
+    }
+
+    /// Puts a message into the queue. Its room on the disk is to be held until all are answered.
+    async fn hand_in(
+        &self,
+        raw: RawMessage,
+        mail: Option<Verified>,
+        how: How,
+        askers: Askers,
+    ) -> Result<Admitted, IntakeError> {
+        let room = self.store.admit(raw.bytes.len() as u64).await?;
         let permit = self.jobs.reserve().await.map_err(|_| IntakeError::Closed)?;
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let (provenance, spent) = mail.map_or((None, Duration::ZERO), |(mail, spent)| (Some(mail), spent));
@@ -325,8 +357,8 @@ impl Intake {
             how,
             spent,
         };
-        permit.send(Job { message, answer });
-        answered.await.map_err(|_| IntakeError::Closed)?
+        permit.send(Job { message, askers });
+        Ok(room)
     }
 
     /// Feeds a message that was set aside in again: its row goes if nothing of it is left aside for the same reason.

@@ -21,11 +21,13 @@ use rayon::ThreadPool;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use super::batch::{Answer, Arrived, Job};
+use super::batch::{Arrived, Job};
 use super::intake::{IntakeError, IntakeOptions};
 use super::journal::{Entry, Journal};
+use super::owners::Askers;
 use super::read;
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::store::NewMessage;
 
 use batch::Batch;
@@ -76,7 +78,7 @@ impl SlowOptions {
 /// A message that was read in the slow lane.
 pub(super) struct Slow {
     pub message: NewMessage,
-    pub answer: Answer,
+    pub askers: Askers,
     /// Given back when the message is written.
     pub held: Held,
 }
@@ -108,13 +110,18 @@ type Read = dyn Fn(Arrived, &Watch<'_>) -> Result<NewMessage, Box<Arrived>> + Se
 impl Parser {
     /// The threads end after the last clone, when all is read. What was read in the slow lane comes out of the receiver,
     /// which ends with them.
-    pub fn start(clock: Clock, options: &IntakeOptions) -> (Self, UnboundedReceiver<Slow>) {
+    pub fn start(clock: Clock, metrics: Metrics, options: &IntakeOptions) -> (Self, UnboundedReceiver<Slow>) {
         let limits = options.limits;
         let read = move |message, watch: &Watch<'_>| read::read(&limits, message, watch);
-        Self::with(clock, options, Box::new(read))
+        Self::with(clock, metrics, options, Box::new(read))
     }
 
-    fn with(clock: Clock, options: &IntakeOptions, read: Box<Read>) -> (Self, UnboundedReceiver<Slow>) {
+    fn with(
+        clock: Clock,
+        metrics: Metrics,
+        options: &IntakeOptions,
+        read: Box<Read>,
+    ) -> (Self, UnboundedReceiver<Slow>) {
         let (requests, asked) = mpsc::channel::<Request>();
         let (slow, out) = unbounded_channel();
         let pool = rayon::ThreadPoolBuilder::new()
@@ -128,6 +135,7 @@ impl Parser {
             asked: Mutex::new(asked),
             pool,
             clock,
+            metrics,
             read,
             taken: Arc::default(),
             bytes_max: options.parsed_bytes_max,
@@ -161,6 +169,7 @@ struct Lanes {
     /// Helps with batches that are worth several threads. To wake others for small ones would take longer.
     pool: ThreadPool,
     clock: Clock,
+    metrics: Metrics,
     read: Box<Read>,
     taken: Arc<AtomicUsize>,
     bytes_max: usize,
@@ -279,8 +288,9 @@ impl Lanes {
     }
 
     /// Reads a message and hands it on. False if this thread has left its batch.
-    fn read_one(self: &Arc<Self>, Job { message, answer }: Job, watch: Watch<'_>) -> bool {
+    fn read_one(self: &Arc<Self>, Job { message, askers }: Job, watch: Watch<'_>) -> bool {
         // A panic costs this message only: its sender sees that nothing was taken.
+        self.metrics.count_message_read();
         let read = catch_unwind(AssertUnwindSafe(|| (self.read)(message, &watch)));
         let Watch {
             batch,
@@ -297,19 +307,19 @@ impl Lanes {
                     _noted: noted,
                 };
                 // The writer has gone only if it failed.
-                let _ = self.out.send(Slow { message, answer, held });
+                let _ = self.out.send(Slow { message, askers, held });
                 false
             }
             (Ok(Ok(message)), Place::Fast | Place::Dropped) => {
                 if let Some((batch, nth)) = batch {
-                    batch.put(nth, message, answer);
+                    batch.put(nth, message, askers);
                     batch.leave();
                 }
                 true
             }
             (Ok(Err(message)), place) => {
                 let message = *message;
-                self.wait_for_seat(Job { message, answer });
+                self.wait_for_seat(Job { message, askers });
                 if let Some((batch, _)) = batch.filter(|_| !matches!(place, Place::Slow(_))) {
                     batch.leave();
                 }
@@ -337,8 +347,7 @@ impl Lanes {
         }
         if is_mail && seats.waiting_mail >= self.slow.waiting_max {
             drop(seats);
-            let _ = job.answer.send(Err(IntakeError::Busy));
-            return;
+            return job.askers.refuse_all(&IntakeError::Busy);
         }
         seats.waiting_mail += usize::from(is_mail);
         seats.waiting.push_back(job);

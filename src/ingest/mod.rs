@@ -7,6 +7,7 @@ mod envelope;
 mod intake;
 mod journal;
 mod lanes;
+mod owners;
 mod process;
 mod provenance;
 mod read;

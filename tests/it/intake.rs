@@ -4,6 +4,7 @@ mod claims;
 mod crashed;
 mod hostile;
 mod killed;
+mod several;
 mod slow;
 
 use std::path::PathBuf;

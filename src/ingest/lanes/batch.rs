@@ -6,13 +6,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::{Lanes, Request, lock};
-use crate::ingest::batch::{Answer, Job};
+use crate::ingest::batch::Job;
+use crate::ingest::owners::Askers;
 use crate::store::NewMessage;
 
 /// A batch that has been read: messages, and whom to tell, in the same order.
 pub(in super::super) struct Ready {
     pub messages: Vec<NewMessage>,
-    pub answers: Vec<Answer>,
+    pub askers: Vec<Askers>,
     /// Not read for lack of room; it follows when this is written.
     pub rest: Vec<Job>,
     pub room: Room,
@@ -37,6 +38,11 @@ impl Room {
     fn take(&self, bytes: usize) {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
         self.all.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What is taken.
+    pub fn bytes(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
     }
 
     pub fn absorb(&mut self, mut other: Self) {
@@ -76,7 +82,7 @@ struct Open {
 /// A message of a batch before and after it is read.
 pub(super) enum Slot {
     Raw(Box<Job>),
-    Done(Box<NewMessage>, Answer),
+    Done(Box<NewMessage>, Askers),
     /// It is being read, or has left the batch. Its sender sees that nothing was taken if reading it fails.
     Gone,
 }
@@ -125,10 +131,19 @@ impl Batch {
         }
     }
 
-    pub fn put(&self, nth: usize, message: NewMessage, answer: Answer) {
+    pub fn put(&self, nth: usize, message: NewMessage, mut askers: Askers) {
         let bytes = message.reports.iter().map(|(_, report)| report.bytes_held()).sum();
-        lock(&self.room).take(bytes);
-        *lock(&self.slots[nth]) = Slot::Done(Box::new(message), answer);
+        let room = lock(&self.room);
+        if askers.are_several() {
+            // It is held longer than the batch.
+            let own = Room::of(&room.all);
+            own.take(bytes);
+            askers.hold(own);
+        } else {
+            room.take(bytes);
+        }
+        drop(room);
+        *lock(&self.slots[nth]) = Slot::Done(Box::new(message), askers);
     }
 
     /// One message less is waited for.
@@ -154,16 +169,16 @@ impl Batch {
     pub fn deliver(&self, all: &Arc<AtomicUsize>) {
         let mut ready = Ready {
             messages: Vec::with_capacity(self.slots.len()),
-            answers: Vec::with_capacity(self.slots.len()),
+            askers: Vec::with_capacity(self.slots.len()),
             rest: Vec::new(),
             room: std::mem::replace(&mut *lock(&self.room), Room::of(all)),
         };
         for slot in &self.slots {
             match std::mem::replace(&mut *lock(slot), Slot::Gone) {
                 Slot::Raw(job) => ready.rest.push(*job),
-                Slot::Done(message, answer) => {
+                Slot::Done(message, askers) => {
                     ready.messages.push(*message);
-                    ready.answers.push(answer);
+                    ready.askers.push(askers);
                 }
                 Slot::Gone => {}
             }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::*;
 use crate::ingest::batch::How;
 use crate::ingest::intake::RawMessage;
-use crate::store::{AccountId, Belonging, FreshDomain, Outcome, PeerTls, Provenance};
+use crate::store::{AccountId, Belonging, FreshDomain, MessageRoom, Outcome, PeerTls, Provenance};
 use crate::unpack::Context;
 
 /// Where the reading of messages stops until it is let through.
@@ -82,7 +82,7 @@ impl Lab {
             }
             Ok(message_of(message))
         };
-        let (parser, slow) = Parser::with(clock.clone(), &options, Box::new(read));
+        let (parser, slow) = Parser::with(clock.clone(), Metrics::new(), &options, Box::new(read));
         Self {
             parser,
             slow,
@@ -130,11 +130,13 @@ fn message_of(message: Arrived) -> NewMessage {
         problems: Vec::new(),
         other: None,
         replay: None,
+        room: MessageRoom::default(),
     }
 }
 
 fn job(text: &str, provenance: Option<Provenance>) -> (Job, oneshot::Receiver<Result<Outcome, IntakeError>>) {
     let (answer, answered) = oneshot::channel();
+    let askers = Askers::one(answer);
     let raw = RawMessage {
         bytes: text.as_bytes().to_vec(),
         received_at: 0,
@@ -149,7 +151,7 @@ fn job(text: &str, provenance: Option<Provenance>) -> (Job, oneshot::Receiver<Re
         how,
         spent: Duration::ZERO,
     };
-    (Job { message, answer }, answered)
+    (Job { message, askers }, answered)
 }
 
 fn texts(ready: &Ready) -> Vec<String> {
@@ -226,7 +228,7 @@ fn without_a_slow_lane_what_is_small_waits() {
         }
         Ok(message_of(message))
     };
-    let (parser, _slow) = Parser::with(Clock::fixed(0), &options, Box::new(read));
+    let (parser, _slow) = Parser::with(Clock::fixed(0), Metrics::new(), &options, Box::new(read));
     let (jobs, _answers): (_, Vec<_>) = ["small", "large and long"].iter().map(|text| job(text, None)).unzip();
     let mut ready = parser.parse(jobs, 0);
     lab.gate.until(1);
@@ -291,6 +293,70 @@ fn of_mail_only_so_much_waits_for_a_seat_and_the_rest_is_refused_for_now() {
     lab.gate.open();
 }
 
+/// A job for several owners, and their answers.
+fn job_for(
+    count: usize,
+    text: &str,
+    provenance: Option<Provenance>,
+) -> (Job, Vec<oneshot::Receiver<Result<Outcome, IntakeError>>>) {
+    let (mut job, _) = job(text, provenance);
+    let (answers, answered): (Vec<_>, Vec<_>) = (0..count).map(|_| oneshot::channel()).unzip();
+    let mut answers = answers.into_iter();
+    let first = answers.next().unwrap();
+    let belonging = job.message.raw.belonging;
+    job.askers = Askers::several(first, answers.map(|answer| (belonging, answer)));
+    (job, answered)
+}
+
+#[test]
+fn a_message_for_several_that_cannot_wait_is_refused_for_each_of_them() {
+    let slow = SlowOptions {
+        seats: 1,
+        waiting_max: 1,
+        ..SlowOptions::default()
+    };
+    let lab = Lab::new(slow, 1);
+    let mut all = Vec::new();
+    for (nth, count) in [3, 2, 4].into_iter().enumerate() {
+        let (job, answers) = job_for(count, &format!("large {nth}"), Some(provenance()));
+        lab.parser.parse(vec![job], 0).blocking_recv().unwrap();
+        all.push(answers);
+    }
+    for answer in all.remove(2) {
+        assert!(matches!(answer.blocking_recv(), Ok(Err(IntakeError::Busy))));
+    }
+    for answer in all.iter_mut().flatten() {
+        assert!(matches!(answer.try_recv(), Err(TryRecvError::Empty)));
+    }
+    lab.gate.open();
+}
+
+#[test]
+fn what_a_message_for_several_holds_is_counted_until_the_last_is_told() {
+    let text = "<feedback><report_metadata><org_name>r.example</org_name><report_id>1</report_id><date_range>\
+                <begin>1764115200</begin><end>1764201599</end></date_range></report_metadata><policy_published>\
+                <domain>example.com</domain></policy_published><record><row><source_ip>192.0.2.1</source_ip>\
+                <count>1</count></row></record></feedback>";
+    for (count, is_held) in [(1, false), (2, true), (41, true)] {
+        let mut options = IntakeOptions::new(|| FreshDomain {
+            public_id: String::new(),
+            rua_token: String::new(),
+        });
+        options.parsed_bytes_max = 1;
+        let (parser, _slow) = Parser::start(Clock::fixed(0), Metrics::new(), &options);
+        let (job, _answers) = job_for(count, text, None);
+        let mut ready = parser.parse(vec![job], 1).blocking_recv().unwrap();
+        assert_eq!((ready.messages.len(), ready.messages[0].reports.len()), (1, 1));
+        // The batch is written; a message for one has its answer then.
+        let askers = std::mem::take(&mut ready.askers);
+        drop(ready);
+        let other = || parser.parse(vec![job_for(1, text, None).0], 0).blocking_recv().unwrap();
+        assert_eq!(other().messages.is_empty(), is_held, "{count}");
+        drop(askers);
+        assert_eq!(other().messages.len(), 1, "{count}");
+    }
+}
+
 #[test]
 fn time_makes_a_message_slow_as_bytes_do() {
     let slow = SlowOptions {
@@ -313,7 +379,7 @@ fn time_makes_a_message_slow_as_bytes_do() {
             watch.ask(&message.raw.bytes, 0);
             Ok(message_of(message))
         };
-        let (parser, mut slow) = Parser::with(clock, &options, Box::new(read));
+        let (parser, mut slow) = Parser::with(clock, Metrics::new(), &options, Box::new(read));
         let (job, _answer) = job("any", None);
         let ready = parser.parse(vec![job], 0).blocking_recv().unwrap();
         assert_eq!(ready.messages.is_empty(), expect);
@@ -342,7 +408,7 @@ fn only_what_is_unpacked_makes_a_message_large() {
             }
             Ok(message_of(message))
         };
-        let (parser, mut out) = Parser::with(Clock::fixed(0), &options, Box::new(read));
+        let (parser, mut out) = Parser::with(Clock::fixed(0), Metrics::new(), &options, Box::new(read));
         let (job, _answer) = job("any", None);
         let ready = parser.parse(vec![job], 0).blocking_recv().unwrap();
         assert_eq!(ready.messages.is_empty(), expect, "{unpacked}");
@@ -394,7 +460,7 @@ fn processor_time_that_was_spent_before_counts() {
     });
     let limits = options.limits;
     let read = move |message: Arrived, watch: &Watch<'_>| super::super::read::read(&limits, message, watch);
-    let (parser, _slow) = Parser::with(Clock::system(), &options, Box::new(read));
+    let (parser, _slow) = Parser::with(Clock::system(), Metrics::new(), &options, Box::new(read));
     let [none, all] = [Duration::ZERO, limits.time_max].map(|spent| {
         let (mut job, _answer) = job(REPORT, None);
         job.message.spent = spent;

@@ -117,6 +117,12 @@ pub const OVER_QUOTA: Reply = Reply::fixed(
     "4.2.2",
     "no report in it that can be counted here, and no room for more of these today",
 );
+/// RFC 3463, 3.4.3: it was stored for others of its recipients, and takes no more room for these when it comes again.
+pub const TOO_MUCH_FOR_OTHERS: Reply = Reply::fixed(
+    452,
+    "4.5.3",
+    "stored for some recipients, too large to be stored for all at once: send it again for the rest",
+);
 /// RFC 5321, 4.5.3.1.10.
 pub const TOO_MANY_RECIPIENTS: Reply = Reply::fixed(452, "4.5.3", "too many recipients");
 
@@ -175,6 +181,7 @@ static REASONS: &[(Reply, &str)] = &[
     (NOT_CONFIGURED, "not_configured"),
     (NO_ROOM, "no_room"),
     (OVER_QUOTA, "over_quota"),
+    (TOO_MUCH_FOR_OTHERS, "too_much_for_others"),
     (TOO_MANY_RECIPIENTS, "too_many_recipients"),
     (UNKNOWN_COMMAND, "unknown_command"),
     (BAD_LINE_END, "bad_line_end"),

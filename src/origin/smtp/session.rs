@@ -356,7 +356,7 @@ impl Session<'_> {
                 targets.push(*target);
             }
         }
-        let whole = match body.finish(&self.shared.budget, targets.len().clamp(1, 2) as u64).await {
+        let whole = match body.finish(&self.shared.budget).await {
             Ok(whole) => whole,
             Err(error) => {
                 self.shared.metrics.count_smtp_message("no_room");
@@ -414,6 +414,7 @@ impl Session<'_> {
                 Err(IntakeError::Store(_) | IntakeError::Busy) => Answer::NotStored,
                 Err(IntakeError::Undecided) => Answer::Undecided,
                 Err(IntakeError::OverQuota) => Answer::OverQuota,
+                Err(IntakeError::TooMuchForOthers) => Answer::TooMuchForOthers,
                 Err(IntakeError::Closed) => Answer::Closing,
             }
         });
@@ -477,6 +478,7 @@ enum Answer {
     Kept,
     Undecided,
     OverQuota,
+    TooMuchForOthers,
     NoRoom,
     NotStored,
     Closing,
@@ -488,6 +490,7 @@ impl Answer {
             Self::Kept => "kept",
             Self::Undecided => "undecided",
             Self::OverQuota => "over_quota",
+            Self::TooMuchForOthers => "too_much_for_others",
             Self::NoRoom => "no_room",
             Self::NotStored => "not_stored",
             Self::Closing => "closing",
@@ -499,6 +502,7 @@ impl Answer {
             Self::Kept => Reply::new(250, "2.0.0", Cow::Owned(format!("queued as {id}"))),
             Self::Undecided => reply::UNDECIDED,
             Self::OverQuota => reply::OVER_QUOTA,
+            Self::TooMuchForOthers => reply::TOO_MUCH_FOR_OTHERS,
             Self::NoRoom => reply::NO_ROOM,
             Self::NotStored => reply::NOT_STORED,
             Self::Closing => reply::CLOSING,

@@ -221,9 +221,9 @@ impl Body {
         Ok(())
     }
 
-    /// The whole body in memory. Waits for memory if it is short, and asks for `copies` times its length.
-    pub async fn finish(self, budget: &Budget, copies: u64) -> Result<WholeBody, SpillError> {
-        let units = u32::try_from(units(self.length.saturating_mul(copies))).map_err(|_| SpillError::NoRoom)?;
+    /// The whole body in memory. Waits for memory if it is short.
+    pub async fn finish(self, budget: &Budget) -> Result<WholeBody, SpillError> {
+        let units = u32::try_from(units(self.length)).map_err(|_| SpillError::NoRoom)?;
         let Self {
             mut memory,
             held,
@@ -324,10 +324,7 @@ mod tests {
                     body.push(&budget, chunk.to_vec()).await.unwrap();
                 }
                 assert_eq!(body.file.is_some(), length > 4_096, "{length}");
-                assert!(
-                    body.finish(&budget, 1).await.unwrap().bytes == bytes,
-                    "{length} by {step}"
-                );
+                assert!(body.finish(&budget).await.unwrap().bytes == bytes, "{length} by {step}");
             }
         }
         assert_eq!(budget.memory.available_permits(), 1_024, "all of it was given back");
@@ -344,20 +341,20 @@ mod tests {
         let budget = budget(&folder, 16 << 10);
         let mut first = Body::default();
         first.push(&budget, vec![1; 12 << 10]).await.unwrap();
-        let first = first.finish(&budget, 1).await.unwrap();
+        let first = first.finish(&budget).await.unwrap();
         let mut second = Body::default();
         second.push(&budget, vec![2; 8 << 10]).await.unwrap();
-        assert!(matches!(second.finish(&budget, 1).await, Err(SpillError::NoRoom)));
+        assert!(matches!(second.finish(&budget).await, Err(SpillError::NoRoom)));
         drop(first);
         let mut third = Body::default();
-        third.push(&budget, vec![3; 8 << 10]).await.unwrap();
+        third.push(&budget, vec![3; 24 << 10]).await.unwrap();
         assert!(
-            matches!(third.finish(&budget, 3).await, Err(SpillError::NoRoom)),
+            matches!(third.finish(&budget).await, Err(SpillError::NoRoom)),
             "more than there is"
         );
         let mut fourth = Body::default();
-        fourth.push(&budget, vec![4; 8 << 10]).await.unwrap();
-        assert!(fourth.finish(&budget, 2).await.is_ok());
+        fourth.push(&budget, vec![4; 16 << 10]).await.unwrap();
+        assert!(fourth.finish(&budget).await.is_ok());
     }
 
     #[tokio::test]
@@ -371,7 +368,7 @@ mod tests {
         let whole = async |bytes: usize| {
             let mut body = Body::default();
             body.push(&budget, vec![1; bytes]).await.unwrap();
-            body.finish(&budget, 1).await.unwrap()
+            body.finish(&budget).await.unwrap()
         };
         let first = whole(30 << 10).await;
         let second = whole(30 << 10);

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::future::select;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tallymark::origin::smtp::ConnectionLimits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -75,7 +78,7 @@ async fn too_little_memory_or_disk_is_a_matter_of_time() {
     .await;
     let rua = server.rua();
     let body = report("one", "example.com", 1);
-    let filler = [&body[..], &b"x\r\n".repeat(25_000)].concat();
+    let filler = [&body[..], &b"x\r\n".repeat(32_000)].concat();
     let mut holders = Vec::new();
     for _ in 0..3 {
         let mut holder = server.client().await;
@@ -87,16 +90,32 @@ async fn too_little_memory_or_disk_is_a_matter_of_time() {
     }
     let mut client = server.client().await;
     client.expect("EHLO c\r\n", "250-").await;
-    // Slow senders have a third of the memory: a whole message finds enough, but not twice for two recipients.
+    // Slow senders have a third of the memory: a whole message finds enough, but two large ones do not.
     let whole = &filler[..body.len() + 57_000];
     assert!(client.mail(&[&rua], whole).await.starts_with("250"));
-    // Not at once: what the holders sent is still on its way.
-    let large = &filler[..];
-    while !client.mail(&[&rua, "postmaster"], large).await.starts_with("452 4.3.1") {}
+    let both = [&*rua, "postmaster"];
+    let mut other = server.client().await;
+    other.expect("EHLO c\r\n", "250-").await;
+    // The first of them keeps its memory while the database takes nothing: once, though it is for two recipients.
+    let mut writer = write_lock(&server).await;
+    let (one, two) = (client.mail(&both, &filler), other.mail(&both, &filler));
+    let (refused, kept) = select(Box::pin(one), Box::pin(two)).await.factor_first();
+    assert!(refused.starts_with("452 4.3.1"), "{refused}");
+    sqlx::query("rollback").execute(&mut writer).await.unwrap();
+    let kept = kept.await;
+    assert!(kept.starts_with("250"), "{kept}");
     drop(holders);
     // Their memory is free again when their end is noticed.
-    while !client.mail(&[&rua, "postmaster"], large).await.starts_with("250") {}
+    while !client.mail(&both, &filler).await.starts_with("250") {}
     assert_eq!(server.arrivals().await.0, 1);
+}
+
+/// Keeps the program from writing until it is rolled back.
+async fn write_lock(server: &Server) -> sqlx::SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(server.database.path());
+    let mut conn = options.connect().await.unwrap();
+    sqlx::query("begin immediate").execute(&mut conn).await.unwrap();
+    conn
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! Whose mail an address is.
 
+use tallymark::ingest::IntakeOptions;
 use tallymark::store::{Domain, Mode};
 
 use super::super::sqlite;
-use super::super::store::{NOW, new_domain};
-use super::{Server, report};
+use super::super::store::{NOW, fresh, new_domain};
+use super::{Client, Server, report, stuffed};
 
 async fn check(server: &Server, cases: &[(&str, &str)]) {
     for (recipient, reply) in cases {
@@ -138,6 +139,123 @@ async fn a_message_to_several_domains_is_kept_for_each() {
     assert!(reply.starts_with("250 2.0.0"), "{reply}");
     assert_eq!((server.totals().await.pass, server.arrivals().await), (7, (1, 1)));
     assert_eq!(server.database.check_sums(rival.id).await.pass, 7);
+}
+
+/// Adds `count` domains, in turn to another account and to that of every test; gives all report addresses.
+async fn many(server: &Server, count: usize) -> Vec<String> {
+    let store = &server.database.store;
+    let other = store.add_account("other", Mode::Live, NOW).await.unwrap();
+    let mut addresses = vec![server.rua()];
+    for nth in 0..count {
+        let account = [other.id, server.database.account.id][nth % 2];
+        let name = if nth == 0 {
+            "example.com".to_owned()
+        } else {
+            format!("d{nth}.example")
+        };
+        let added = store.add_domain(account, new_domain(&name), NOW).await.unwrap();
+        addresses.push(format!("{}@rua.tally.example", added.rua_token));
+    }
+    addresses
+}
+
+/// The replies to a message over LMTP: one for each recipient.
+async fn replies(client: &mut Client, recipients: &[&str], message: &[u8]) -> Vec<String> {
+    client.envelope(recipients).await;
+    client.send(stuffed(message)).await;
+    let mut replies = Vec::new();
+    for _ in recipients {
+        replies.push(client.reply().await);
+    }
+    replies
+}
+
+fn read(server: &Server, times: usize) -> bool {
+    server.metric(&format!("tallymark_messages_read_total {times}"))
+}
+
+#[tokio::test]
+async fn a_message_to_41_domains_is_read_once_over_smtp_and_lmtp() {
+    for slow_bytes in [1, u64::MAX] {
+        let mut intake = IntakeOptions::new(fresh);
+        intake.slow.bytes = slow_bytes;
+        let server = Server::start_intake(|_| {}, intake).await;
+        let addresses = many(&server, 40).await;
+        let addresses: Vec<_> = addresses.iter().map(|address| &**address).collect();
+        let message = report("one", "example.com", 7);
+        let mut client = server.client().await;
+        client.expect("EHLO c\r\n", "250-").await;
+        let reply = client.mail(&addresses, &message).await;
+        assert!(reply.starts_with("250 2.0.0"), "{reply}");
+        assert!(read(&server, 1), "{}", server.metrics.encode().0);
+        let mut client = Client::connect(server.lmtp).await;
+        client.expect("LHLO c\r\n", "250-").await;
+        let replies = replies(&mut client, &addresses, &message).await;
+        assert!(
+            replies.iter().all(|reply| reply.starts_with("250 2.0.0")),
+            "{replies:?}"
+        );
+        assert!(read(&server, 2), "{}", server.metrics.encode().0);
+        // Of the account of every test are 21 of them.
+        assert_eq!((server.totals().await.pass, server.arrivals().await), (7, (1, 2 * 21)));
+        let reports = server.database.count("select count(*) from reports").await;
+        assert_eq!(reports, 2, "one for each account");
+    }
+}
+
+/// What one large message may take is given to its recipients in turn; the others are told to come again, and then taken.
+#[tokio::test]
+async fn a_large_message_to_many_accounts_is_taken_for_some_at_a_time() {
+    let server = Server::start(|_| {}).await;
+    let store = &server.database.store;
+    let mut addresses = Vec::new();
+    for nth in 0..9 {
+        let account = store
+            .add_account(&format!("account {nth}"), Mode::Live, NOW)
+            .await
+            .unwrap();
+        let added = store
+            .add_domain(account.id, new_domain("example.com"), NOW)
+            .await
+            .unwrap();
+        addresses.push(format!("{}@rua.tally.example", added.rua_token));
+    }
+    let addresses: Vec<_> = addresses.iter().map(|address| &**address).collect();
+    let large = |subject: &str| {
+        let filler = "The quick brown fox jumps over the lazy dog.\r\n".repeat(4_000);
+        format!("Subject: {subject}\r\n\r\n{filler}").into_bytes()
+    };
+    let mut client = Client::connect(server.lmtp).await;
+    client.expect("LHLO c\r\n", "250-").await;
+    let (mut left, mut attempts, message) = (addresses.clone(), 0, large("over LMTP"));
+    while !left.is_empty() {
+        let replies = replies(&mut client, &left, &message).await;
+        let taken = replies.iter().filter(|reply| reply.starts_with("250 2.0.0")).count();
+        assert!((1..=4).contains(&taken), "{replies:?}");
+        assert!(
+            replies[taken..].iter().all(|reply| reply.starts_with("452 4.5.3")),
+            "{replies:?}"
+        );
+        left.drain(..taken);
+        attempts += 1;
+    }
+    assert_eq!(attempts, 3);
+    // Over SMTP one answer is for all: it is 250 when the last has it.
+    let mut client = server.client().await;
+    client.expect("EHLO c\r\n", "250-").await;
+    let (mut replies, message) = (Vec::new(), large("over SMTP"));
+    while replies
+        .last()
+        .is_none_or(|reply: &String| reply.starts_with("452 4.5.3"))
+    {
+        replies.push(client.mail(&addresses, &message).await);
+    }
+    assert_eq!(replies.len(), 3, "{replies:?}");
+    assert!(replies[2].starts_with("250 2.0.0"), "{replies:?}");
+    assert!(server.metric(r#"tallymark_smtp_messages_total{answer="too_much_for_others"} 4"#));
+    let kept = server.set_aside().await;
+    assert_eq!(kept.len(), 18, "each has both, and once");
+    assert!(kept.iter().all(|(aside, _)| aside.reason == "mail"));
 }
 
 #[tokio::test]

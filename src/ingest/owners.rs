@@ -1,0 +1,210 @@
+//! A message that is for several: it is read once, and written for one of them after the other.
+//!
+//! Each owner has an answer of its own. A failure for one owner does not refuse the message to the next. The message,
+//! with what was read of it, goes from one to the next within the writer, and its memory stays counted until the last is
+//! answered.
+
+use std::collections::VecDeque;
+
+use tokio::sync::oneshot;
+
+use super::intake::IntakeError;
+use super::lanes::Room;
+use crate::store::{Admitted, Belonging, NewMessage, NewReport, Outcome, Problem, Store};
+
+pub(super) type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
+
+/// Who is to be told what became of a message: the owner for whom it is written next, and those after it.
+pub(super) struct Askers {
+    /// Taken when it is told.
+    answer: Option<Answer>,
+    /// Most messages are for one.
+    rest: Option<Box<Rest>>,
+}
+
+struct Rest {
+    others: VecDeque<(Belonging, Answer)>,
+    /// The memory of what was read, until the last is told.
+    room: Option<Room>,
+    /// The account of the owner before has the message.
+    account_has_it: bool,
+    /// What the message held when it was read, if the writer had to take it out.
+    held_before: Option<(Vec<(String, NewReport)>, Vec<Problem>)>,
+}
+
+impl Askers {
+    /// Of a message for one owner.
+    pub fn one(answer: Answer) -> Self {
+        Self {
+            answer: Some(answer),
+            rest: None,
+        }
+    }
+
+    /// Of a message for several; those of one account are to stand side by side.
+    pub fn several(answer: Answer, others: impl Iterator<Item = (Belonging, Answer)>) -> Self {
+        let others: VecDeque<_> = others.collect();
+        let rest = (!others.is_empty()).then(|| {
+            Box::new(Rest {
+                others,
+                room: None,
+                account_has_it: false,
+                held_before: None,
+            })
+        });
+        Self {
+            answer: Some(answer),
+            rest,
+        }
+    }
+
+    /// Whether the message goes on to another owner.
+    pub fn are_several(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    fn bytes_held(&self) -> usize {
+        let room = self.rest.as_ref().and_then(|rest| rest.room.as_ref());
+        room.map_or(0, Room::bytes)
+    }
+
+    /// Keeps the memory of what was read counted until the last owner is told.
+    pub fn hold(&mut self, room: Room) {
+        if let Some(rest) = &mut self.rest {
+            rest.room = Some(room);
+        }
+    }
+
+    /// Tells the present owner.
+    pub fn tell(&mut self, message: &mut NewMessage, outcome: Outcome) {
+        if let Some(rest) = &mut self.rest {
+            rest.account_has_it |= !outcome.over_quota;
+            message.room.kept_bytes = message.room.kept_bytes.saturating_add(outcome.kept_bytes);
+        }
+        self.answer(if outcome.over_quota {
+            Err(IntakeError::OverQuota)
+        } else {
+            Ok(outcome)
+        });
+    }
+
+    /// Tells the present owner that the message was not taken.
+    pub fn refuse(&mut self, error: IntakeError) {
+        self.answer(Err(error));
+    }
+
+    fn answer(&mut self, answered: Result<Outcome, IntakeError>) {
+        if let Some(answer) = self.answer.take() {
+            // A sender that has gone is told when it sends again: duplicate.
+            let _ = answer.send(answered);
+        }
+    }
+
+    /// Tells all that the message was not taken.
+    pub fn refuse_all(mut self, error: &IntakeError) {
+        self.refuse(error.clone());
+        for (_, answer) in self.rest.into_iter().flat_map(|rest| rest.others) {
+            let _ = answer.send(Err(error.clone()));
+        }
+    }
+
+    /// The message as it is to be set aside, since the database does not take what is in it.
+    pub fn take_out(&mut self, message: &mut NewMessage, problem: Problem) {
+        let reports = std::mem::take(&mut message.reports);
+        let problems = std::mem::replace(&mut message.problems, vec![problem]);
+        if let Some(rest) = &mut self.rest {
+            rest.held_before = Some((reports, problems));
+        }
+    }
+
+    /// Makes the message that of its next owner; false if no owner is left. An owner whose account finds no room, because
+    /// the message has taken it for others, is answered [`IntakeError::TooMuchForOthers`]. When the message comes again, the
+    /// others have it already, and it takes no more for them.
+    pub fn go_on(&mut self, message: &mut NewMessage) -> bool {
+        // One that was told nothing sees that nothing was taken.
+        self.answer = None;
+        let Some(rest) = &mut self.rest else { return false };
+        if let Some((reports, problems)) = rest.held_before.take() {
+            (message.reports, message.problems) = (reports, problems);
+        }
+        while let Some((belonging, answer)) = rest.others.pop_front() {
+            rest.account_has_it &= belonging.account() == message.belonging.account();
+            message.belonging = belonging;
+            if !message.has_room_for_one_more(rest.account_has_it) {
+                let _ = answer.send(Err(IntakeError::TooMuchForOthers));
+                continue;
+            }
+            self.answer = Some(answer);
+            return true;
+        }
+        false
+    }
+}
+
+/// Messages that are written for one owner, and go on to the next.
+#[derive(Default)]
+pub(super) struct GoingOn {
+    messages: VecDeque<(NewMessage, Askers)>,
+    bytes: usize,
+}
+
+impl GoingOn {
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// What they take in memory beside their bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes in those of a batch that are for others as well. The owner for whom each was written has its answer, or sees that
+    /// nothing was taken.
+    pub fn add(&mut self, messages: Vec<NewMessage>, askers: Vec<Askers>) {
+        if !askers.iter().any(Askers::are_several) {
+            return;
+        }
+        for (mut message, mut askers) in messages.into_iter().zip(askers) {
+            if askers.go_on(&mut message) {
+                self.bytes += askers.bytes_held();
+                self.messages.push_back((message, askers));
+            }
+        }
+    }
+
+    /// The next of them, with their share of the disk: up to a number of messages, and none after `bytes_max` of mail. A
+    /// message for which the disk has no room goes on at once.
+    pub async fn next(
+        &mut self,
+        store: &Store,
+        messages_max: usize,
+        bytes_max: usize,
+    ) -> (Vec<NewMessage>, Vec<Askers>, Vec<Admitted>) {
+        let (mut messages, mut askers, mut admitted) = (Vec::new(), Vec::new(), Vec::new());
+        let mut bytes = 0;
+        while messages.len() < messages_max
+            && bytes < bytes_max
+            && let Some((mut message, mut asker)) = self.messages.pop_front()
+        {
+            self.bytes -= asker.bytes_held();
+            bytes += message.bytes.len();
+            loop {
+                match store.admit(message.bytes.len() as u64).await {
+                    Ok(room) => {
+                        admitted.push(room);
+                        messages.push(message);
+                        askers.push(asker);
+                        break;
+                    }
+                    Err(error) => {
+                        asker.refuse(error.into());
+                        if !asker.go_on(&mut message) {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        (messages, askers, admitted)
+    }
+}

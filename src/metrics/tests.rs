@@ -1,0 +1,45 @@
+//! What is written of what was counted.
+
+use super::*;
+
+#[test]
+fn what_was_counted_is_written_with_its_labels() {
+    let metrics = Metrics::new();
+    metrics.count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
+    metrics
+        .clone()
+        .count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
+    metrics.count_report("duplicate");
+    metrics.count_set_aside("quarantined", "malformed_xml");
+    metrics.set_queue_depth(3, 100);
+    metrics.observe_provenance("pass", 7, Duration::from_millis(2));
+    metrics.observe_batch(5, Duration::from_millis(2));
+    metrics.set_source_up("inbox", true);
+    metrics.set_source_read_at("inbox", 1_760_000_000_123);
+    metrics.count_source_message("inbox", "taken");
+    metrics.count_source_failure("inbox", "login_refused");
+    metrics.observe_job("purge", false, Duration::from_millis(2));
+    metrics.set_job_held("purge", true);
+    let (text, _) = metrics.encode();
+    for line in [
+        r#"tallymark_http_requests_total{route="/domains/{id}",method="GET",status="200"} 2"#,
+        r#"tallymark_http_request_seconds_count{route="/domains/{id}"} 2"#,
+        r#"tallymark_reports_total{outcome="duplicate"} 1"#,
+        r#"tallymark_set_aside_total{kind="quarantined",reason="malformed_xml"} 1"#,
+        r#"tallymark_provenance_total{verdict="pass"} 1"#,
+        "tallymark_provenance_seconds_count 1",
+        "tallymark_provenance_dns_questions_total 7",
+        r#"tallymark_job_runs_total{job="purge",outcome="failed"} 1"#,
+        r#"tallymark_job_run_seconds_count{job="purge"} 1"#,
+        r#"tallymark_job_held{job="purge"} 1"#,
+        "tallymark_queue_depth 3",
+        "tallymark_batch_messages_count 1",
+        r#"tallymark_source_up{source="inbox"} 1"#,
+        r#"tallymark_source_read_at_seconds{source="inbox"} 1760000000"#,
+        r#"tallymark_source_messages_total{source="inbox",outcome="taken"} 1"#,
+        r#"tallymark_source_failures_total{source="inbox",reason="login_refused"} 1"#,
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+    }
+}
