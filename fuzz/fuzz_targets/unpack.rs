@@ -2,26 +2,17 @@
 
 #![no_main]
 
-use std::cell::Cell;
+mod bounds;
+
 use std::io::Read as _;
 
 use libfuzzer_sys::fuzz_target;
-use tallymark::unpack::{Limits, unpack};
+use tallymark::unpack::unpack;
 
 fuzz_target!(|message: &[u8]| {
-    let limits = Limits {
-        xml_bytes_max: 1 << 20,
-        inflated_bytes_max: 8 << 20,
-        ..Limits::default()
-    };
-    // A bound on time that does not depend on the machine.
-    let steps = Cell::new(0_u32);
-    let stop = || {
-        steps.set(steps.get() + 1);
-        steps.get() > 20_000
-    };
+    let limits = bounds::limits();
     let mut texts = 0;
-    let unpacked = unpack(message, &limits, &stop, &mut |text| {
+    let unpacked = unpack(message, &limits, &bounds::steps(), &mut |text| {
         texts += 1;
         let Ok(reader) = text.open() else { return };
         let mut read = Vec::new();

@@ -6,23 +6,38 @@
 
 use memchr::memmem;
 
-/// The end record without its comment.
-const END_BYTES: usize = 22;
-/// The longest comment behind it.
+/// A kind of record that is looked for.
+struct Kind {
+    signature: &'static [u8],
+    /// Its length without what varies.
+    bytes: usize,
+}
+
+/// The end record; its comment varies.
+const END: Kind = Kind {
+    signature: b"PK\x05\x06",
+    bytes: 22,
+};
+/// The zip64 end record; its extensible data varies.
+const END64: Kind = Kind {
+    signature: b"PK\x06\x06",
+    bytes: 56,
+};
+/// The record that points to a zip64 end record, directly before the end record.
+const LOCATOR: Kind = Kind {
+    signature: b"PK\x06\x07",
+    bytes: 20,
+};
+/// An entry of the directory; name, extra field and comment vary.
+const ENTRY: Kind = Kind {
+    signature: b"PK\x01\x02",
+    bytes: 46,
+};
+
+/// The longest comment behind the end record.
 const COMMENT_BYTES_MAX: usize = 65_535;
 /// End records that are looked at, nearest the end of the file first. A file that has more is made to be searched.
 const CANDIDATES_MAX: usize = 16;
-/// The record that points to a zip64 end record, directly before the end record.
-const LOCATOR_BYTES: usize = 20;
-/// The zip64 end record without its extensible data.
-const END64_BYTES: usize = 56;
-/// An entry of the directory without name, extra field and comment.
-const ENTRY_BYTES: usize = 46;
-
-const END: &[u8] = b"PK\x05\x06";
-const END64: &[u8] = b"PK\x06\x06";
-const LOCATOR: &[u8] = b"PK\x06\x07";
-const ENTRY: &[u8] = b"PK\x01\x02";
 
 /// What the end of an archive says, checked as far as one look can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,14 +64,17 @@ pub(super) struct Directory<'a> {
 /// is where it says; else the nearest whose comment fits into the file and whose directory can be found, because some
 /// programs append bytes behind the comment.
 pub(super) fn find(bytes: &[u8]) -> Option<End> {
-    let from = bytes.len().saturating_sub(END_BYTES + COMMENT_BYTES_MAX);
+    let from = bytes.len().saturating_sub(END.bytes + COMMENT_BYTES_MAX);
     let tail = &bytes[from..];
     let mut loose = None;
-    for at in memmem::rfind_iter(tail, END).take(CANDIDATES_MAX).map(|at| from + at) {
+    for at in memmem::rfind_iter(tail, END.signature)
+        .take(CANDIDATES_MAX)
+        .map(|at| from + at)
+    {
         let Some(comment) = number::<2>(bytes, at + 20) else {
             continue;
         };
-        let behind = at as u64 + END_BYTES as u64 + comment;
+        let behind = at as u64 + END.bytes as u64 + comment;
         if behind > bytes.len() as u64 {
             continue;
         }
@@ -90,9 +108,9 @@ pub(super) fn measure<'a>(bytes: &'a [u8], end: &End) -> Directory<'a> {
 impl Directory<'_> {
     /// The directory as an archive of its own: its entries, and behind them an end record that says where they are.
     pub fn alone(&self) -> Vec<u8> {
-        let mut alone = Vec::with_capacity(self.bytes.len() + END_BYTES);
+        let mut alone = Vec::with_capacity(self.bytes.len() + END.bytes);
         alone.extend_from_slice(self.bytes);
-        alone.extend_from_slice(END);
+        alone.extend_from_slice(END.signature);
         // The disks.
         alone.extend_from_slice(&[0; 4]);
         // The caller bounds the entries, by some dozens, and the bytes, by 256 KiB.
@@ -111,8 +129,8 @@ fn entry_len(entry: &[u8]) -> Option<usize> {
         .map(|at| number::<2>(entry, at))
         .sum::<Option<u64>>()?;
     entry
-        .starts_with(ENTRY)
-        .then_some(ENTRY_BYTES + usize::try_from(lengths).ok()?)
+        .starts_with(ENTRY.signature)
+        .then_some(ENTRY.bytes + usize::try_from(lengths).ok()?)
 }
 
 /// What the end record at `at` says; `None` if there is no directory at the places that follow from it.
@@ -141,15 +159,18 @@ struct Stated {
 /// The zip64 end record that the locator before the end record at `at` points to. What stands before the archive moves it:
 /// then it is directly before the locator.
 fn end64(bytes: &[u8], at: usize) -> Option<Stated> {
-    let locator = at.checked_sub(LOCATOR_BYTES)?;
-    if !bytes[locator..].starts_with(LOCATOR) {
+    let locator = at.checked_sub(LOCATOR.bytes)?;
+    if !bytes[locator..].starts_with(LOCATOR.signature) {
         return None;
     }
     let stated = usize::try_from(number::<8>(bytes, locator + 8)?).ok();
-    let adjacent = locator.checked_sub(END64_BYTES);
+    let adjacent = locator.checked_sub(END64.bytes);
     let record = [stated, adjacent].into_iter().flatten().find(|&record| {
         let ends_at = number::<8>(bytes, record.saturating_add(4)).map(|size| size.saturating_add(record as u64 + 12));
-        bytes.get(record..).is_some_and(|rest| rest.starts_with(END64)) && ends_at == Some(locator as u64)
+        bytes
+            .get(record..)
+            .is_some_and(|rest| rest.starts_with(END64.signature))
+            && ends_at == Some(locator as u64)
     })?;
     Some(Stated {
         entries: number::<8>(bytes, record + 32)?,
@@ -176,19 +197,19 @@ fn place(bytes: &[u8], stated: &Stated) -> Option<End> {
     let adjacent = usize::try_from(stated.size).ok().and_then(|size| to.checked_sub(size));
     let adjacent = adjacent.filter(|from| *from as u64 >= stated.offset);
     let by_offset = usize::try_from(stated.offset).ok().filter(|from| *from < to);
-    let is_entry = |from: &usize| bytes[*from..to].starts_with(ENTRY);
+    let is_entry = |from: &usize| bytes[*from..to].starts_with(ENTRY.signature);
     [adjacent, by_offset].into_iter().flatten().find(is_entry).map(end)
 }
 
 /// The last resort, for an end record that names the wrong place: the first entry of the archive. One search, for the
 /// end record nearest the end of the file.
 fn search(bytes: &[u8]) -> Option<End> {
-    let tail = bytes.len().saturating_sub(END_BYTES + COMMENT_BYTES_MAX);
-    let at = tail + memmem::rfind(&bytes[tail..], END)?;
+    let tail = bytes.len().saturating_sub(END.bytes + COMMENT_BYTES_MAX);
+    let at = tail + memmem::rfind(&bytes[tail..], END.signature)?;
     let entries = number::<2>(bytes, at + 10)?;
     let offset = number::<4>(bytes, at + 16)?;
     let from = usize::try_from(offset).ok().filter(|from| *from < at)?;
-    let from = from + memmem::find(&bytes[from..at], ENTRY)?;
+    let from = from + memmem::find(&bytes[from..at], ENTRY.signature)?;
     let end = End {
         entries,
         shift: from as i64 - i64::try_from(offset).ok()?,
@@ -258,16 +279,16 @@ mod tests {
         short.push(b'x');
         check(&archive(&short), Some((2, 0)));
         // So is one that says a directory that is not there.
-        let stray = [END, &[0, 0, 0, 0, 5, 0, 5, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0]].concat();
+        let stray = [END.signature, &[0, 0, 0, 0, 5, 0, 5, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0]].concat();
         check(&archive(&stray), Some((2, 0)));
         // More than are looked at.
-        check(&archive(&END.repeat(16_000)), None);
+        check(&archive(&END.signature.repeat(16_000)), None);
     }
 
     #[test]
     fn a_directory_that_breaks_off_is_measured_to_its_last_whole_entry() {
         let plain = archive(b"");
-        let second = memmem::rfind(&plain, ENTRY).unwrap();
+        let second = memmem::rfind(&plain, ENTRY.signature).unwrap();
         for change in [second, second + 3] {
             let mut broken = plain.clone();
             broken[change] ^= 0xff;
@@ -282,9 +303,14 @@ mod tests {
     #[test]
     fn signatures_without_end_are_passed_once() {
         // As a stranger makes them: each search of a directory would read all the others.
-        for (signature, times) in [(END64, 200_000), (ENTRY, 200_000), (LOCATOR, 100_000), (END, 100_000)] {
+        for (signature, times) in [
+            (END64.signature, 200_000),
+            (ENTRY.signature, 200_000),
+            (LOCATOR.signature, 100_000),
+            (END.signature, 100_000),
+        ] {
             let mut bytes = signature.repeat(times);
-            bytes.extend(END);
+            bytes.extend(END.signature);
             bytes.extend([
                 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0,
             ]);
