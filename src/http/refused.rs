@@ -100,7 +100,7 @@ fn advice(reason: &str) -> (bool, &'static str) {
         ),
         "too_large" => (
             false,
-            "These messages are larger than smtp.message_bytes_max. Their senders were told so and do not try again. If \
+            "These messages are larger than limits.message_bytes_max. Their senders were told so and do not try again. If \
              reports were among them, raise this setting.",
         ),
         "bare_newline" => (

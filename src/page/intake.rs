@@ -126,7 +126,7 @@ fn not_taken(refused: &[RefusedItem]) -> Markup {
                             th scope="col" { "Last" }
                         } }
                         tbody { @for item in refused { tr {
-                            td data-label="Day" { (item.date) }
+                            td .day data-label="Day" { (item.date) }
                             th scope="row" data-label="Why" {
                                 span .chip.odd { (item.reason) } " "
                                 @if item.comes_again { span .muted { "told to try again" } }
