@@ -143,7 +143,7 @@ async fn checking_is_given_up_after_days_and_the_owner_decides() {
     world.take(signed("1"), envelope()).await;
     let mut now = NOW;
     for nth in 0..8 {
-        now += 15 * MINUTE << nth;
+        now += (15 * MINUTE) << nth;
         assert_eq!(world.check(now - 1).await, (0, 0, 0), "{nth}");
         let expect = if nth < 7 { (0, 0, 1) } else { (0, 1, 0) };
         assert_eq!(world.check(now).await, expect, "{nth}");
