@@ -71,7 +71,7 @@ impl Quotas {
         self.take(conn, message, Kind::SetAside, rows).await
     }
 
-    /// Whether `reports` held reports of a message, which are not known yet, may be kept; they are counted then.
+    /// Whether `rows` held reports of a message, which are not known yet, may be kept; they are counted then.
     pub async fn admit_held(
         &mut self,
         conn: &mut Conn<'_>,
