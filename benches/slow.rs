@@ -1,4 +1,4 @@
-//! Slow peers: so many connections held, each sending a byte now and then, while a normal sender sends mail. And costly
+//! Slow peers: many connections held, each sending a byte now and then, while a normal sender sends mail. And costly
 //! mails: one in a hundred, while twenty mails a second come.
 //!
 //! `cargo bench --bench slow [-- CONNECTIONS]`. The connections come from addresses of the loopback network, as many as

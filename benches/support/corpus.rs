@@ -318,7 +318,7 @@ fn address(text: &mut String, sender: &Sender, random: &mut Random) {
     }
 }
 
-/// One report of so many records, handed out piece by piece.
+/// One report of a given number of records, handed out piece by piece.
 pub fn huge(records: usize, random: &mut Random, write: &mut dyn FnMut(&str)) {
     let name = domain_name(0);
     let senders = senders(0, 1);

@@ -38,7 +38,7 @@ pub fn status_mebibytes(process: &str, name: &str) -> f64 {
     kibibytes.unwrap_or(0.0) / 1024.0
 }
 
-/// The value below which `percent` of the sorted values lie.
+/// The value below which `percent` of the sorted values are.
 pub fn percentile(sorted: &[f64], percent: f64) -> f64 {
     let nth = ((sorted.len() as f64 * percent / 100.0).ceil() as usize).clamp(1, sorted.len());
     sorted[nth - 1]

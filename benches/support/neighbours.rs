@@ -14,7 +14,7 @@ use crate::support::serving::{Sender, Serving, report_wire};
 const RATE: u32 = 20;
 /// Mails of one measurement, half a minute.
 const MAILS: usize = 600;
-/// One mail of so many is a costly one.
+/// One in this number of mails is a costly one.
 const ONE_OF: usize = 100;
 
 /// Measures each kind beside a time without any: the machine may be slower at one hour than at another.

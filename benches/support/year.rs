@@ -16,7 +16,7 @@ const REPORTERS: usize = 30;
 /// The last day of the year: 2026-11-01.
 pub const TODAY: i64 = 20_758;
 
-/// A year of reports about one domain of the account, from so many addresses.
+/// A year of reports about one domain of the account, from a given number of addresses.
 pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, records: usize, sources: usize) {
     let mut random = Random(seed as u64);
     let options = CommitOptions {

@@ -50,7 +50,7 @@ struct Driver {
     engine: Engine,
     outcome: Outcome,
     message: Vec<u8>,
-    /// Bodies are refused by the driver after so many bytes of one.
+    /// Number of bytes of a body after which the driver refuses it.
     room: usize,
 }
 

@@ -95,7 +95,7 @@ impl World {
         messages
     }
 
-    /// These domains have so many messages, no other has any, and recounting agrees.
+    /// These domains have these messages, no other has any, and recounting agrees.
     #[track_caller]
     fn expect<'w>(&'w self, expect: &'w [(&'w str, u64)]) -> impl Future<Output = ()> + 'w {
         let at = std::panic::Location::caller();

@@ -1,4 +1,4 @@
-//! Reports that others collected, where they lie beside the checkout: not ours, so not in the repository.
+//! Reports that others collected, if they are next to the checkout: not ours, so not in the repository.
 //!
 //! `MANIFEST.tsv` says in its remarks how many reports, records and messages each file holds.
 

@@ -156,7 +156,7 @@ async fn a_job_that_waits_first_has_its_lease_and_does_not_run_yet(db: Database)
         say.send(()).unwrap();
         std::future::ready(Ok(()))
     });
-    // Another job begins again and again, while this one has its lease and waits.
+    // Another job begins repeatedly, while this one has its lease and waits.
     let (say, mut hear) = mpsc::unbounded_channel();
     jobs.start_after("check", Duration::ZERO, Duration::from_millis(50), move |_| {
         say.send(()).unwrap();

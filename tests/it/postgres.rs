@@ -1,6 +1,6 @@
-//! A PostgreSQL server of the tests' own, from Debian's package `postgresql`: started once a test process, gone with it.
+//! A PostgreSQL server of the tests' own, from Debian's package `postgresql`: started once per test process, gone with it.
 //!
-//! A process may end in any way and leave nothing behind: a keeper waits for the end of a pipe that nobody writes to,
+//! A process may end in any way and leave nothing behind: a keeper waits for the end of a pipe without a writer,
 //! then stops the server and removes its folder. Without the package a test fails; it is never skipped.
 
 use std::fs;

@@ -146,7 +146,7 @@ async fn a_piece_that_is_vouched_for_gives_way_to_the_whole_but_not_to_another_s
     };
     let fate = async |text| world.db.commit(vec![text]).await.reports[0].fate;
     let (pass, unknown) = (Authenticated::Pass, Authenticated::Unknown);
-    // The whole of it, though nobody vouches for that.
+    // The whole of it, though nothing vouches for that.
     fate(text("1", &whole[..2], true, pass)).await;
     assert_eq!(fate(text("1", &whole, false, unknown)).await, Fate::Completed);
     world.expect(&[("example.com", 14)]).await;

@@ -150,7 +150,7 @@ async fn domains_added_on_sight_do_not_depend_on_the_order_of_reports(db: Databa
         }
         world.expect(&[(names[0], 1), (names[1], 2), (names[2], 3)]).await;
     }
-    // Never a public suffix, and not what is no name.
+    // Never a public suffix or an invalid name.
     let suffix = world
         .send(
             &xml("co.uk", "4", &[("co.uk", 1)]),

@@ -99,7 +99,7 @@ async fn a_copy_that_is_killed_again_and_again_is_whole_in_the_end() {
     assert_eq!(whole, verified(&home, &from));
     assert_eq!(whole["records"], REPORTS * RECORDS);
 
-    // Once more is no harm: it holds something now.
+    // Once more does no harm: it holds something now.
     let refused = stderr(&home.run(&arguments).code(1));
     assert!(refused.contains("the target is not empty"), "{refused}");
 }

@@ -152,7 +152,7 @@ fn mail_behind_the_last_boundary_is_read() {
     let home = Home::new();
     home.file("a.eml", [0, 1, 2].map(single).concat());
     assert_eq!(stored(&import(&home, "a.eml")), (3, 0));
-    // A list's footer is no mail.
+    // A list's footer is not a mail.
     let home = Home::new();
     home.file(
         "a.eml",

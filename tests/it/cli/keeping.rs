@@ -166,7 +166,7 @@ async fn what_is_written_is_for_its_owner_alone() {
             .success();
         let database = dir.join("tallymark.sqlite");
         assert_eq!(mode(&database), 0o600);
-        // A database of before, that others could read.
+        // An existing database that others could read.
         set(&database, 0o644);
         let mut config = Config::default();
         config.database.dir = dir.clone();

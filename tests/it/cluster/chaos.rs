@@ -20,10 +20,10 @@ use crate::postgres::Durability;
 const SMTP: [&str; 2] = ["--smtp", "127.0.0.1:0"];
 const NODES: usize = 3;
 const SENDERS: u64 = 12;
-/// Of a hundred reports, so many are handed to two nodes at the same instant.
+/// Number of reports per hundred that are handed to two nodes at the same instant.
 const TWICE: u64 = 5;
 
-/// What senders share with whoever plays the disaster.
+/// What senders share with the thread that plays the disaster.
 struct Load {
     cluster: Cluster,
     nodes: Mutex<Vec<Addresses>>,
@@ -129,7 +129,7 @@ impl Load {
     }
 }
 
-/// A small generator of numbers, so that a course of events can be had again.
+/// A small generator of numbers, so that a course of events can be repeated.
 struct Chance(u64);
 
 impl Chance {

@@ -5,7 +5,7 @@ use crate::postgres::Durability;
 
 const SMTP: [&str; 2] = ["--smtp", "127.0.0.1:0"];
 
-/// Refused for now, which must be no lie: the same report is new when it comes again.
+/// Refused for now, which must be true: the same report is new when it comes again.
 async fn is_refused_for_now(cluster: &Cluster, node: &Node, nth: u64) {
     let answer = cluster.upload(node.http, nth).await.expect("an answer");
     assert_eq!(answer.status, 503, "{nth}: {}", answer.text());

@@ -25,7 +25,7 @@ async fn leave_to_receive_reports_is_looked_for_where_receivers_ask() {
         ("news.one.example.com", "news.one.example.com"),
     ] {
         named.text(&format!("_dmarc.{at}"), &[&ours]);
-        // For the domain itself, which nobody asks for if the record is above.
+        // For the domain itself, which is not asked for if the record is above.
         let own = "news.one.example.com._report._dmarc.rua.tally.example";
         if at != "news.one.example.com" {
             named.text(own, &["v=DMARC1;"]);

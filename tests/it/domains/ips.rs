@@ -46,7 +46,7 @@ async fn an_address_is_assigned_within_its_account(db: Database) {
     assert_eq!(store.domain_dns(domain).await.unwrap().dedicated_ip, None);
     assert!(store.assign_ip(account, domain, ip.id, NOW).await.unwrap());
     assert!(store.remove_ip(ip.address, NOW + 5).await.unwrap());
-    // Whoever looks at its records meanwhile looked for the address that has gone.
+    // A check of its records meanwhile looked for the address that has gone.
     assert_eq!(world.domain().await.updated_at, NOW + 5);
     assert!(!store.remove_ip(ip.address, NOW).await.unwrap());
     assert_eq!(store.domain_dns(domain).await.unwrap().dedicated_ip, None);

@@ -76,7 +76,7 @@ async fn a_domain_has_one_key_and_it_is_kept_encrypted(db: Database) {
     assert_eq!(new.db.store.sealed_dkim_key(domain.id).await.unwrap(), None);
 }
 
-/// A round makes no keys: a hundred thousand of them would take hours, and nobody could have published one.
+/// A round makes no keys: a hundred thousand of them would take hours, and none could have been published.
 #[tokio::test]
 async fn a_round_makes_no_keys() {
     let named = Named::start();

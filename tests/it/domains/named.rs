@@ -45,7 +45,7 @@ impl Named {
             let read = log.read_line(&mut said).unwrap();
             assert!(read > 0, "named ended: {said}");
         }
-        // Nobody may stop reading: named waits for whom it logs to.
+        // Reading must not stop: named waits for the reader of its log.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Self {
             child,

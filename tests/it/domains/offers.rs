@@ -421,7 +421,7 @@ async fn an_offered_spf_record_keeps_what_is_published() {
     assert!(record.problem.unwrap().contains("quotation marks"), "{near}");
 }
 
-/// What serves somebody today is not replaced by a click.
+/// A record in use is not replaced by a click.
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 async fn nothing_is_offered_in_place_of_what_serves_others_or_is_not_known() {

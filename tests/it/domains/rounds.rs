@@ -51,7 +51,7 @@ async fn accounts_take_turns_and_each_domain_its_own(db: Database) {
         before <= 1,
         "{before} domains came before the only one of the small account"
     );
-    // Nobody is due now, and everybody once within the next half hour and a bit.
+    // No domain is due now, and each is due once within the next half hour and a bit.
     assert_eq!(world.domains.check_due().await.unwrap(), Round::default());
     world.clock.advance(15 * MINUTE);
     let early = world.domains.check_due().await.unwrap().checked;
@@ -134,7 +134,7 @@ async fn settings_changed_during_a_look_are_looked_at_again(db: Database) {
     assert_eq!(store.accounts_due(NOW + 2).await.unwrap(), []);
 }
 
-/// Whoever asks for a look, or a round, may have read the domain long before it is its turn.
+/// A caller of a check, or a round, may have read the domain long before its turn.
 #[tokio::test]
 async fn a_look_is_for_the_settings_of_its_moment() {
     let db = Database::start(Dialect::Sqlite).await;

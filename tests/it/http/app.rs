@@ -175,7 +175,7 @@ impl TestApp {
         self.store.domain(self.account, public_id).await.unwrap().unwrap().id
     }
 
-    /// Hands in mail to the domain that is no report, as a mail server would; gives its number.
+    /// Submits other mail to the domain, as a mail server would; returns its number.
     pub async fn mail(&self, public_id: &str, bytes: impl Into<Vec<u8>>) -> i64 {
         let raw = RawMessage {
             bytes: bytes.into(),

@@ -56,7 +56,7 @@ async fn a_body_that_does_not_come_is_408() {
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_503() {
     let app = TestApp::start_with(|config| config.answer_time_max = Duration::from_millis(20)).await;
-    // Somebody else writes and does not come to an end.
+    // Another process writes and does not end.
     let writing = crate::writing(&app.folder.path().join("tallymark.sqlite")).await;
     let answer = app.post("/domains", &json!({ "name": "example.com" })).await;
     drop(writing);

@@ -68,7 +68,7 @@ async fn a_connection_beyond_the_limits_hears_how_this_node_is_and_nothing_else(
     );
 }
 
-/// Answers that nobody reads, asked for one behind the other.
+/// Unread answers, requested one behind the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_never_reads_is_closed() {
     let limits = ConnectionLimits {
@@ -220,7 +220,7 @@ async fn exports_that_are_not_read_are_one_accounts_own_trouble() {
 
     let (first, said) = begin_export(&app, &id, &app.key).await;
     assert_eq!(said, "HTTP/1.1 200");
-    // Until its pieces lie unread.
+    // Until its pieces stay unread.
     let mut answer = app.get("/domains").await;
     for _ in 0..100_000 {
         if answer.status == 429 {
@@ -319,7 +319,7 @@ async fn kept_answers_are_bounded_for_each_account() {
     );
 }
 
-/// SH5: a page of records is bounded in bytes, whatever is in them; what is not listed is counted, and can be had.
+/// SH5: a page of records is bounded in bytes, whatever is in them; what is not listed is counted, and can be fetched.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_records_is_bounded_in_bytes_and_leaves_nothing_out_unsaid() {
     const PAGE_BYTES: usize = 1024 * 1024;

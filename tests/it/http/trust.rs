@@ -130,7 +130,7 @@ async fn only_the_owner_with_a_key_that_writes_decides() {
             assert_eq!(answer.status, expect, "{method} {path}");
         }
     }
-    // A report of one domain is none of another's, also of the same account.
+    // A report of one domain is not one of another's, also of the same account.
     for action in ["discount", "count"] {
         let path = format!("/domains/{other}/dmarc/reports/{}/{action}", ids[0]);
         assert_eq!(app.post(&path, &json!({})).await.status, 404);

@@ -77,7 +77,7 @@ fn a_message_with_which_the_process_ended_twice_is_in_quarantine_unread() {
     assert_eq!(summary["reports"]["stored"], 1, "{summary}");
     assert_eq!(summary["quarantined"]["crashed_before"], 1, "{summary}");
     assert_eq!(verified_messages(&home), 7);
-    // It stays so, until somebody has it read again.
+    // It stays so, until the operator replays it.
     finish(&home);
     assert_eq!(verified_messages(&home), 7);
     let listed = home.run(&["quarantine", "list"]).success();

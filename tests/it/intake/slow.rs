@@ -147,7 +147,7 @@ async fn much_evidence_is_stored_as_little_is() {
     assert_eq!(seen[0], seen[1]);
 }
 
-/// What goes apart and cannot be read is in quarantine, and what is no mail waits for its turn in any number.
+/// What goes apart and cannot be read is in quarantine, and messages from other origins wait in any number.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_messages_wait_for_one_another_and_broken_ones_are_kept() {
     let way = way(128 << 10, 1).await;

@@ -1,4 +1,4 @@
-//! The program is killed under load, again and again: what was acknowledged is there, and counted once.
+//! The program is killed under load, repeatedly: what was acknowledged is there, and counted once.
 //!
 //! The long form: `TALLYMARK_CRASH=200,200000 cargo nextest run --test it -E 'test(killed_under_load)'` kills it 200 times
 //! while 200,000 messages are sent. `TALLYMARK_CRASH_PROGRAM` names another build of the program than the test's own.
@@ -27,7 +27,7 @@ use super::{Installation, Program, any_port};
 
 const SESSIONS: usize = 20;
 /// No sender waits for ever (RFC 5321, 4.5.3.2): a connection that was being made when the program was killed looks to its
-/// sender as if it were there, and nobody ever answers.
+/// sender as if it were there, and no answer ever comes.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// How much is sent, and how often the program is killed meanwhile.

@@ -56,7 +56,7 @@ async fn fill(postfix: SocketAddr, rua: String) {
     }
 }
 
-/// Kills the program again and again as messages leave the queue, until the queue is empty; gives how often.
+/// Kills the program repeatedly as messages leave the queue, until the queue is empty; returns how often.
 fn drain(postfix: &mut Postfix, serve: impl Fn() -> Command) -> u64 {
     let mut program = Program::start(serve());
     let (mut gone, mut killed) = (0, 0);

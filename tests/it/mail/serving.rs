@@ -196,7 +196,7 @@ async fn a_sender_is_told_to_wait_while_disk_or_database_fail() {
     let message = stuffed(&report("one", "example.com", 7));
     let mut sender = client(&program).await;
     sender.envelope(&[&installation.rua]).await;
-    // Somebody else has the database to himself for longer than is waited.
+    // Another process has the database locked for longer than the wait.
     let other = crate::writing(&installation.path().join("tallymark.sqlite")).await;
     sender.expect(&message, "451 4.3.0").await;
     drop(other);

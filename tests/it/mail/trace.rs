@@ -16,7 +16,7 @@ const MARK: &str = "traced-";
 /// Runs under strace, which writes what it sees to `trace`.
 fn traced(installation: &Installation, trace: &Path) -> Command {
     let mut serve = installation.serve(env!("CARGO_BIN_EXE_tallymark"), any_port());
-    // Nobody reads its log, and a full pipe would hold it up.
+    // Its log is not read, and a full pipe would hold it up.
     serve.env("TALLYMARK__LOG__FILTER", "error");
     let mut strace = Command::new("strace");
     // Strings are shown whole: a page of the log is 4 KiB.

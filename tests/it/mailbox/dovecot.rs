@@ -26,7 +26,7 @@ pub enum Ability {
 }
 
 /// A running server. Its folder and its processes go when this does, in whatever way: a keeper waits for the end of a pipe
-/// that nobody writes to.
+/// without a writer.
 pub struct Dovecot {
     folder: PathBuf,
     keeper: Child,
@@ -279,7 +279,7 @@ fn program() -> &'static str {
     found.expect("Dovecot is needed: apt-get install dovecot-imapd")
 }
 
-/// Is the process there, and no mere entry that nobody has asked about yet?
+/// Whether the process runs, and is not only a zombie.
 fn is_running(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());

@@ -20,7 +20,7 @@ struct Message {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Body {
     Report(u32),
-    /// So many bytes are announced, and sent without an end.
+    /// This number of bytes is announced, and sent without an end.
     Announce(u64),
     /// The connection is dropped.
     Drop,
@@ -297,7 +297,7 @@ fn a_mail_that_cannot_be_moved_keeps_no_other_back() {
 
 #[test]
 fn whatever_a_server_sends_ends_in_a_pause() {
-    /// Sends the same again and again until nobody listens.
+    /// Sends the same repeatedly until the peer is gone.
     fn flood(mut stream: TcpStream, begin: &str, piece: &[u8]) {
         let _ = stream.write_all(begin.as_bytes());
         while stream.write_all(piece).is_ok() {}

@@ -116,7 +116,7 @@ fn without_move_messages_are_copied_and_exactly_they_are_expunged() {
     let proxy = Proxy::start(dovecot.port);
     let home = Home::new();
     config(&home, proxy.port, "");
-    // Somebody else has marked a mail of his own as deleted.
+    // Another client has marked a mail as deleted.
     dovecot.deliver(&other_mail(0));
     let theirs = dovecot.files("").remove(0);
     let marked = dovecot
@@ -187,7 +187,7 @@ fn a_folder_that_was_numbered_anew_is_read_again_and_counted_once() {
     until("a round", || tallymark.source("box")["condition"] == "reading");
     tallymark.stop();
     dovecot.kill();
-    // Without its lists Dovecot numbers the mails anew, by the time, in seconds.
+    // Without its lists Dovecot renumbers the mails by the time, in seconds.
     for entry in fs::read_dir(dovecot.path("mail")).unwrap() {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_str().unwrap().starts_with("dovecot") {
@@ -238,7 +238,7 @@ fn a_source_that_is_refused_says_so_and_what_to_do() {
     until("it is read", || tallymark.source("box")["condition"] == "reading");
     tallymark.stop();
 
-    // A certificate that nobody vouches for, a folder that is not there, a server that is not there.
+    // An untrusted certificate, a folder that is not there, a server that is not there.
     let setting = |tls: &str, port: u16, folder: &str| {
         format!(
             "[[imap]]\nname = \"box\"\nhost = \"localhost\"\nport = {port}\ntls = \"{tls}\"\nuser = \"{USER}\"\n\

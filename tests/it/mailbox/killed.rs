@@ -78,7 +78,7 @@ fn killed_at_each_step_nothing_is_lost_or_counted_twice() {
             Point::Inside("RFC822.SIZE", 40),
             Point::Before("BODY.PEEK"),
             Point::Inside("BODY.PEEK", 3_000),
-            // Committed, but not moved; moved, but nobody was told; and then remembered.
+            // Committed, but not moved; moved, but not reported; and then remembered.
             Point::Before("UID MOVE"),
             Point::Inside("UID MOVE", 10),
             Point::Before("IDLE"),

@@ -45,7 +45,7 @@ pub fn broken_mail(nth: u32) -> String {
     mail(&[("a.xml", &format!("<feedback><report_metadata>{nth}</feedback>"))])
 }
 
-/// Recounts everything: all figures agree, and there are so many reports with so many messages.
+/// Recounts everything: all figures agree, and there are these numbers of reports and messages.
 pub fn verify(home: &Home, reports: u64, messages: u64) {
     let verified = home.run(&["verify", "--json"]).success();
     let verified: Value = serde_json::from_slice(&verified.get_output().stdout).unwrap();

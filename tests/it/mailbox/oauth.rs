@@ -66,7 +66,7 @@ fn introspection() -> u16 {
     port
 }
 
-/// Gives tokens over HTTPS, with Dovecot's certificate. Answers are taken in order, the last one again and again.
+/// Gives tokens over HTTPS, with Dovecot's certificate. Answers are taken in order, the last one repeatedly.
 struct TokenServer {
     port: u16,
     /// What it was asked, and when.

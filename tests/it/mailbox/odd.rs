@@ -214,7 +214,7 @@ fn a_list_that_names_no_mail_is_a_fault() {
     assert!(state.lock().unwrap().bodies.is_empty());
 }
 
-/// Nothing, where something is said to be, is no mail: it is asked for again.
+/// An empty body for a mail with a size is not a mail: it is fetched again.
 #[test]
 fn a_body_that_is_nil_is_fetched_again() {
     let (home, state) = read_all(

@@ -350,7 +350,7 @@ fn rfc822(numbers: &mut Numbers, nth: usize) -> Part {
     }
 }
 
-/// Texts in charsets of before.
+/// Texts in old charsets.
 fn charset(numbers: &mut Numbers, nth: usize) -> Vec<u8> {
     let (charset, bytes): (&str, &[u8]) = numbers.of(&[
         ("iso-8859-1", b"Gr\xfc\xdfe aus K\xf6ln\r\n".as_slice()),

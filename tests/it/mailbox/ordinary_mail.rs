@@ -14,7 +14,7 @@ use crate::cli::stdout;
 
 const MAILS: usize = 7_000;
 const SEED: u64 = 14;
-/// After so many mails comes a broken report, and after as many a good one.
+/// Number of mails before a broken report, and as many before a good one.
 const EVERY: usize = 250;
 
 fn mails(count: usize) -> impl Iterator<Item = Vec<u8>> {

@@ -11,7 +11,7 @@ use std::thread;
 pub enum Point {
     /// A command with this in it is not handed on.
     Before(&'static str),
-    /// It is handed on, and of the answer only so many bytes come back.
+    /// It is handed on, and only this number of bytes of the answer comes back.
     Inside(&'static str, usize),
 }
 
@@ -29,7 +29,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Between whoever connects and the server at `port`.
+    /// Between a client and the server at `port`.
     pub fn start(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! What somebody chose or typed is kept: days across pages, forms that were refused, addresses with mistakes.
+//! What the user chose or typed is kept: days across pages, forms that were refused, addresses with mistakes.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn the_days_are_kept_on_every_way_between_the_pages_of_a_domain() {
             }
         }
     }
-    // What the first page offers can be had.
+    // What the first page offers can be fetched.
     for target in targets(session.get(&app, "/").await.text())
         .iter()
         .filter(|target| target.contains("days="))
@@ -258,7 +258,7 @@ async fn a_form_of_an_ended_session_says_that_nothing_was_saved_and_leads_back()
             form.text()
         );
     }
-    // Signing out of a session that has ended is no loss.
+    // Signing out of a session that has ended does no harm.
     let answer = session.post(&app, "/sign-out", "").await;
     assert_eq!(answer.header("location"), Some("/sign-in?next=%2F"));
 }

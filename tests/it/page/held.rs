@@ -6,7 +6,7 @@ use tallymark::store::Permission;
 use super::protection::Session;
 use crate::http::{Ask, PASS, Row, Sample, TestApp};
 
-/// A domain with a limit of 50 messages a report, and the id of a report about 51.
+/// A domain with a limit of 50 messages per report, and the id of a report about 51.
 async fn with_a_held_report(app: &TestApp, session: &Session) -> (String, Value) {
     let domain = app.add_domain("example.com").await;
     let path = format!("/view/{domain}/trust");

@@ -42,7 +42,7 @@ async fn fill(app: &TestApp) -> String {
     domain
 }
 
-/// The page with a domain's DNS records, as somebody sees it who has signed in.
+/// The page with a domain's DNS records, as a signed-in user sees it.
 pub async fn setup(app: &TestApp, id: &str) -> String {
     let session = protection::Session::of(app, &app.key).await;
     let page = session.get(app, &format!("/view/{id}/setup")).await;

@@ -149,7 +149,7 @@ async fn guessing_keys_is_slowed_down_and_keeps_nobody_else_out() {
     }
     assert_eq!(seen[..10], [401; 10]);
     assert_eq!(seen[10..], [429; 2]);
-    // Behind a proxy he who has a key has the same address; and who signs in uses up nothing.
+    // Behind a proxy the owner of a key has the same address; signing in uses up nothing.
     for _ in 0..12 {
         assert_eq!(try_key(&app, &app.key).await.status, 303);
     }

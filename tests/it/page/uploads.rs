@@ -87,8 +87,8 @@ async fn an_upload_counts_for_the_domains_that_the_reports_are_about() {
     }
     let session = Session::of(&app, &app.key).await;
     let report = |domain: &str, id: &str| Sample::new(domain, id, &[PASS]).xml();
-    // The first and the last that was added, one below a domain of the account, one that is none of its domains, one in
-    // capitals, and none at all.
+    // The first and the last that was added, one below a domain of the account, one that it does not have, one in
+    // capitals, and no name.
     let files = [
         report("d0.example", "1"),
         report("d519.example", "2"),

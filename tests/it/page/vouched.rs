@@ -8,7 +8,7 @@ async fn authentic_stands_beside_the_domain_that_vouches() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
     let session = Session::of(&app, &app.key).await;
-    // A name that belongs to somebody else; an address with a subdomain; none at all, and a name that is a domain.
+    // A name that belongs to another account; an address with a subdomain; none at all, and a name that is a domain.
     let reporters = [
         ("bigmail.example", Some("x@attacker.example"), "attacker.example"),
         (
@@ -29,7 +29,7 @@ async fn authentic_stands_beside_the_domain_that_vouches() {
         )
         .await;
     }
-    // Nobody vouches for an upload: nothing is said of it.
+    // An upload has no sender: nothing is said of it.
     let unvouched = session.get(&app, &format!("/view/{domain}/reports")).await;
     assert!(!unvouched.text().contains("authentic"), "{}", unvouched.text());
     let database = rusqlite::Connection::open(app.folder.path().join("tallymark.sqlite")).unwrap();
@@ -52,7 +52,7 @@ async fn authentic_stands_beside_the_domain_that_vouches() {
             assert!(page.text().contains(&shown), "{shown}: {}", page.text());
         }
     }
-    // One that failed vouches for nobody.
+    // One that failed vouches for nothing.
     database.execute("update reports set authenticated = 2", []).unwrap();
     let list = app.get(&format!("/domains/{domain}/dmarc/reports")).await.expect(200);
     assert!(

@@ -72,7 +72,7 @@ async fn of_six_signatures_five_are_checked_and_those_of_the_author_first() {
     assert_eq!(verdict, "pass");
     assert_eq!(signatures(&provenance)[0], (REPORTER, "pass"));
     assert_eq!(provenance.dkim.len(), 5);
-    // Five of its own that have no key: nobody knows what the sixth says, so it is not called false.
+    // Five of its own that have no key: the sixth is unknown, so it is not called false.
     let world = World::start().await;
     world.publish();
     let signed = (0..5).fold(good(), |mail, nth| {

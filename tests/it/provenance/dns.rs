@@ -10,7 +10,7 @@ use mail_auth::hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-/// Answers over UDP are up to so long; RFC 9715 has 1,232 with the header.
+/// Longest answer over UDP; RFC 9715 has 1,232 with the header.
 const UDP_BYTES_MAX: usize = 1_200;
 const TTL: u32 = 60;
 

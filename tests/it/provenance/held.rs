@@ -29,7 +29,7 @@ impl World {
     }
 }
 
-/// A mail that nobody signed, and the verdict on it.
+/// An unsigned mail, and the verdict on it.
 fn forged(verdict: &str, xml: &[u8]) -> Vec<u8> {
     let author = match verdict {
         "fail" => AUTHOR,
@@ -81,7 +81,7 @@ async fn forged_reports_change_no_total_in_any_order_with_any_verdict() {
     assert_eq!(cells, 12);
 }
 
-/// A forger passes for a domain of his own: his report counts until the reporter's own comes.
+/// A forger passes for their own domain: their report counts until the reporter's own comes.
 #[tokio::test]
 async fn a_pass_for_another_domain_loses_to_the_reporters_own_in_any_order() {
     for is_forged_first in [true, false] {
@@ -135,7 +135,7 @@ async fn an_aligned_pass_without_a_policy_is_enough_and_a_foreign_one_is_not() {
         ("helo", mail(AUTHOR, &report("helo", 1)), from("192.0.2.25", ""), true),
         ("dkim", signed("dkim", REPORTER), elsewhere(), true),
         ("relaxed", signed("relaxed", "mail.reporter.example"), elsewhere(), true),
-        // They pass, for somebody else.
+        // They pass, for another domain.
         (
             "foreign spf",
             mail(AUTHOR, &report("foreign spf", 1)),
@@ -174,7 +174,7 @@ async fn mail_without_an_envelope_counts_and_releases_what_it_repeats() {
     let again = world.intake.submit(raw(report("1", 5))).await.unwrap();
     assert_eq!(again.reports[0].fate, Fate::Duplicate);
     assert_eq!((world.messages().await, world.held().await.len()), (5, 0));
-    // And the other way round, with a mail that nobody signed.
+    // And the other way round, with an unsigned mail.
     world.intake.submit(raw(mail(AUTHOR, &report("2", 6)))).await.unwrap();
     world.take(mail(AUTHOR, &report("2", 6)), envelope()).await;
     assert_eq!((world.messages().await, world.held().await.len()), (11, 0));
@@ -335,7 +335,7 @@ async fn silence_from_a_few_networks_leaves_seats_for_others() {
             assert_eq!((verdict, provenance.unchecked), ("pass", None), "{nth}");
         }
     };
-    // The flood goes on all the while: nobody answers it.
+    // The flood goes on all the while, unanswered.
     tokio::select! {
         _ = futures_util::StreamExt::next(&mut flood) => panic!("nobody answered it"),
         () = genuine => {}

@@ -138,7 +138,7 @@ fn envelope() -> Envelope {
     }
 }
 
-/// A report by [`REPORTER`] about so many messages.
+/// A report by [`REPORTER`] about `messages`.
 fn report(id: &str, count: u64) -> Vec<u8> {
     format!(
         "<feedback><report_metadata><org_name>Reporter</org_name><email>dmarc@{REPORTER}</email>\

@@ -148,7 +148,7 @@ async fn no_policy_is_none() {
 async fn two_authors_of_two_domains_are_no_author() {
     let world = World::start().await;
     world.publish();
-    // RFC 9989, 4.2 would let neither pass; a second From field that nobody signed is the usual trick.
+    // RFC 9989, 4.2 would let neither pass; a second, unsigned From field is the usual trick.
     let signed = Key::Rsa.sign(&mail(AUTHOR, &report("1", 5)), REPORTER, "rsa");
     let two = [b"From: a@evil.example\r\n".as_slice(), &signed].concat();
     let (verdict, _) = world.verdict(two).await;

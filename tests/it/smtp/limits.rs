@@ -151,7 +151,7 @@ async fn a_load_balancer_speaks_for_its_clients() {
     );
     let (message, _) = server.set_aside().await.pop().unwrap();
     assert!(message.origin.starts_with("192.0.2.7:4711 "), "{}", message.origin);
-    // Behind the header the client must wait as ever; without one nobody is heard.
+    // Behind the header the client must wait as ever; without one no command is read.
     let mut client = Client::connect_silently(server.smtp).await;
     let reply = client
         .say("PROXY TCP4 192.0.2.7 198.51.100.1 4711 25\r\nEHLO c\r\n")

@@ -215,7 +215,7 @@ pub fn stuffed(message: &[u8]) -> Vec<u8> {
     wire
 }
 
-/// A mail with a report about the domain: one record of so many messages.
+/// A mail with a report about the domain: one record of a given number of messages.
 pub fn report(id: &str, domain: &str, count: u64) -> Vec<u8> {
     format!(
         "From: noreply@reporter.example\r\nSubject: Report domain: {domain}\r\nMIME-Version: 1.0\r\n\

@@ -12,7 +12,7 @@ async fn the_same_contents_are_counted_once(db: Database) {
     assert_eq!(first.reports[0].fate, Fate::Stored);
     let before = db.check_sums(db.domain.id).await;
     assert_eq!((before.pass, before.fail, before.reject), (9, 5, 5));
-    // Again, and once more under another id: some reporters send a report anew with a new one.
+    // Again, and once more under another id: some reporters send a report again with a new one.
     for id in ["1", "another"] {
         let again = db.commit(vec![new_report(id, day(0), &RECORDS)]).await;
         assert_eq!(

@@ -166,7 +166,7 @@ async fn a_copy_has_everything_and_goes_on_from_there(db: Database) {
 }
 on_both!(a_copy_has_everything_and_goes_on_from_there);
 
-/// Copies until so many rows are written, then is dropped; `None` if it was.
+/// Copies until a number of rows are written, then is dropped; `None` if it was.
 async fn interrupted(from: &Store, to: &Location, after: u64) -> Option<Copied> {
     let target = Store::open_to_copy(to.clone()).await.unwrap();
     let (stop, stopped) = (tokio::sync::Notify::new(), AtomicU64::new(0));

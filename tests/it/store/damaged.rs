@@ -97,7 +97,7 @@ async fn a_damaged_value_is_an_error_to_every_question(db: Database) {
         db.store.reports(id, &Default::default(), FIRST_PAGE).await.unwrap_err(),
         "reports",
     );
-    // A report that comes again is not compared with a verdict that nobody gave.
+    // A report that comes again is not compared with an invalid verdict.
     let again = super::message(db.account.id, vec![new_report("1", day(0), &RECORDS)]);
     damaged(
         db.store.commit(vec![again], &super::KEEPING).await.unwrap_err(),

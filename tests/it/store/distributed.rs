@@ -208,7 +208,7 @@ async fn the_command_spreads_and_says_so() {
     assert!(stderr(&refused).contains("SQLite file cannot be spread"));
 }
 
-/// Statements about the spread tables that are no domain's business: an operator's question over all.
+/// Statements about the spread tables that are about no single domain: an operator's question over all.
 const COLD: [&str; 2] = ["copy_arrivals", "report_total"];
 
 /// Every statement that touches a spread table is known to go to one server, or to be one that need not; and none

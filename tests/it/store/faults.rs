@@ -54,7 +54,7 @@ async fn a_server_that_is_down_is_unavailable_and_comes_back() {
         assert!(is_unavailable(&write) && is_unavailable(&read), "{write:?} {read:?}");
         assert!(is_unavailable(&node.store.ping().await));
         server.start_again();
-        // The first try works: nobody meets a connection that is known to be dead.
+        // The first try works: no caller gets a connection that is known to be dead.
         node.commit(round).await.unwrap();
         assert_eq!(node.messages().await.unwrap(), round as u64 + 1);
     }
@@ -243,7 +243,7 @@ async fn a_call_that_is_dropped_leaves_no_lock_and_no_rows() {
         let limit = Duration::from_micros(micros as u64);
         let _ = tokio::time::timeout(limit, db.store.commit(batch, &KEEPING)).await;
     }
-    // Whole reports or nothing, and whoever comes next does not wait.
+    // Whole reports or nothing, and the next caller does not wait.
     let sums = db.check_sums(db.domain.id).await;
     assert_eq!(sums.messages() % 6, 0);
     db.commit(vec![new_report("last", day(30), &[("192.0.2.1", 3, true)])])

@@ -283,7 +283,7 @@ async fn a_removed_domain_takes_everything_with_it(db: Database) {
         db.store.stats(db.domain.id, ALL_DAYS).await.unwrap().totals.messages(),
         0
     );
-    // Added anew, it starts from nothing: the same report is new again.
+    // Added again, it starts from nothing: the same report is new again.
     let again = db
         .store
         .add_domain(db.account.id, new_domain("example.com"), super::NOW)
@@ -384,7 +384,7 @@ async fn a_day_with_thousands_of_sources_lies_in_parts_and_is_summed_up_over_the
 }
 
 on_both!(records_of_an_earlier_version_are_packed_when_the_database_is_opened);
-/// Earlier they lay in a row each.
+/// Earlier they had a row each.
 async fn records_of_an_earlier_version_are_packed_when_the_database_is_opened(db: Database) {
     let mut addresses: Vec<_> = (0..2_500_u32)
         .map(|nth| std::net::Ipv4Addr::from(0x0a00_0000 + nth).to_string())

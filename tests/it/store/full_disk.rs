@@ -9,7 +9,7 @@ use tallymark::store::{AccountId, DomainId, Mode, NewMessage, Retention, Store, 
 
 use super::{ALL_DAYS, KEEPING, NOW, day, message, new_domain, new_report};
 
-/// A file system of so many bytes in memory, until it is dropped. Only root may make one.
+/// A file system of `bytes` in memory, until it is dropped. Only root may make one.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -50,7 +50,7 @@ impl Drop for SmallDisk {
 
 const MIB: u64 = 1 << 20;
 
-/// A mail of a mebibyte with a report about so many messages.
+/// A mail of a mebibyte with a report about a given number of messages.
 fn mail(account: AccountId, count: u64) -> NewMessage {
     let report = new_report(&count.to_string(), day(0), &[("192.0.2.1", count, true)]);
     let bytes = vec![count as u8; MIB as usize];

@@ -13,7 +13,7 @@ const KEEP: Retention = Retention {
     records_days: 400,
 };
 
-/// A window of a day that ended so many days before [`NOW`].
+/// A window of a day that ended a number of days before [`NOW`].
 fn ended(days_before: i64) -> (i64, i64) {
     let end = NOW / 1_000 - days_before * 86_400;
     (end - 86_399, end)
@@ -46,7 +46,7 @@ async fn records_are_kept_from_the_later_of_their_windows_end_and_their_arrival(
         // It ends ten days after it came; a week is a window, too.
         (ended(-10), 409, 411),
         ((ended(-10).0 - 6 * 86_400, ended(-10).1), 409, 411),
-        // Nobody keeps records for eight thousand years because a reporter says so.
+        // Records are not kept for eight thousand years because a reporter says so.
         ((ended(1).0, far), 765, 767),
     ];
     for (nth, (window, kept, gone)) in cases.into_iter().enumerate() {
@@ -178,7 +178,7 @@ async fn what_retention_dropped_comes_back_with_the_report_and_is_counted_once(d
     let verified = db.store.verify(&|_, _| {}).await.unwrap();
     assert_eq!((verified.reports, verified.not_recounted), (5, 0));
     assert_eq!(db.check_sums(db.domain.id).await.messages(), sums.messages() + 12);
-    // Their age counts anew, from this arrival.
+    // Their age counts from this arrival.
     assert_eq!(db.store.due(KEEP, then + 399 * DAY).await.unwrap().reports, 0);
     assert_eq!(db.store.purge(KEEP, then + 401 * DAY).await.unwrap().reports, 5);
 }

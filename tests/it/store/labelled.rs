@@ -12,7 +12,7 @@ fn days_with_messages(days: &[DayTotals]) -> Vec<(i32, u64)> {
     days.map(|day| (day.day.0, day.totals.messages())).collect()
 }
 
-/// From noon to noon, over so many days.
+/// From noon to noon, over a number of days.
 fn noon(nth: i64, days: i64) -> (i64, i64) {
     let begin = day(nth).0 + 43_200;
     (begin, begin + days * 86_400)

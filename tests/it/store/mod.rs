@@ -65,7 +65,7 @@ pub const LISTED: ListedMax = ListedMax {
 pub enum Dialect {
     Sqlite,
     Postgres,
-    /// PostgreSQL where each domain lies on one of several servers: see `distributed.rs`.
+    /// PostgreSQL where each domain is on one of several servers: see `distributed.rs`.
     Distributed,
 }
 
@@ -194,7 +194,7 @@ impl Database {
         }
     }
 
-    /// Has the original of a report lie where an earlier version would have put it.
+    /// Stores the original of a report where an earlier version would have put it.
     pub async fn keep_original_as_before(&self, no: ReportNo) {
         self.execute(&format!(
             "insert into originals_by_digest (domain_id, digest, received_at, bytes)

@@ -1,4 +1,4 @@
-//! Several nodes on one PostgreSQL: whatever they do at the same time, each report is counted once, and nobody waits
+//! Several nodes on one PostgreSQL: whatever they do at the same time, each report is counted once, and no transactions wait
 //! in a circle.
 
 use std::sync::Arc;

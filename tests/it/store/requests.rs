@@ -135,7 +135,7 @@ async fn a_key_that_changes_has_no_sessions_of_before(db: Database) {
     assert!(db.store.rotate_key(db.account.id, key.id, prefix, &hash).await.unwrap());
     assert_eq!((signed_in(1).await, signed_in(2).await), (None, Some(other.id)));
 
-    // Whoever looked the key up just before it was rotated or revoked.
+    // A request that looked the key up just before it was rotated or revoked.
     assert!(db.store.revoke_key(db.account.id, other.id, NOW).await.unwrap());
     assert!(!sign_in(3, &key).await && !sign_in(4, &other).await);
     assert_eq!((signed_in(3).await, signed_in(4).await), (None, None));
@@ -277,7 +277,7 @@ async fn kept_answers_of_an_account_are_trimmed_oldest_first(db: Database) {
 }
 on_both!(kept_answers_of_an_account_are_trimmed_oldest_first);
 
-/// SH6: what nobody waits for is asked no more, on a connection that nobody else then waits for.
+/// SH6: an abandoned question ends, and its connection is free for others.
 async fn a_question_that_is_given_up_is_stopped(db: Database) {
     let patience = Patience::default();
     let domain = db.domain.id;

@@ -12,7 +12,7 @@ const KEEP: Retention = Retention {
     records_days: 400,
 };
 
-/// A report with so many kinds of evidence, one a record.
+/// A report with a given number of kinds of evidence, one per record.
 fn various(id: &str, window: (i64, i64), texts: impl Iterator<Item = String>) -> Report {
     let mut various = report(id, window, &[("192.0.2.1", 1, true)]);
     let (record, evidence) = (various.records[0], various.evidence[0].clone());
@@ -205,7 +205,7 @@ async fn only_so_many_versions_of_a_report_are_kept(db: Database) {
     // What is known is a duplicate, also of these.
     let again = db.commit(vec![version(7, Authenticated::Unknown)]).await;
     assert_eq!(again.reports[0].fate, Fate::Duplicate);
-    // Nobody keeps the reporter's own word out: it counts, and is bounded, too.
+    // The reporter's own word cannot be kept out: it counts, and is bounded, too.
     let own = db.commit(vec![version(1_000, Authenticated::Pass)]).await;
     assert_eq!(own.reports[0].fate, Fate::Conflict);
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 1_000);

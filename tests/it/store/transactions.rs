@@ -11,7 +11,7 @@ use super::{Database, Dialect, KEEPING, NOW, day, message, new_domain, new_repor
 
 const RECORDS: [(&str, u64, bool); 2] = [("192.0.2.1", 7, true), ("2001:db8::1", 5, false)];
 
-/// What ends without a commit lets other processes write, even if nobody here writes again.
+/// What ends without a commit lets other processes write, even if this process does not write again.
 #[tokio::test]
 async fn a_refused_change_leaves_the_database_free() {
     let db = Database::start(Dialect::Sqlite).await;
@@ -40,7 +40,7 @@ async fn a_commit_dropped_at_any_moment_leaves_sums_right() {
         let mut finished = false;
         {
             let mut commit = pin!(db.store.commit(batch, &KEEPING));
-            // How far it comes in so many polls depends on how fast the server answers; in one it cannot have begun.
+            // How far it comes in a number of polls depends on how fast the server answers; in one it cannot have begun.
             for _ in 0..=nth % 6 {
                 if commit.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
                     finished = true;
@@ -51,7 +51,7 @@ async fn a_commit_dropped_at_any_moment_leaves_sums_right() {
             }
         }
         dropped += u32::from(!finished);
-        // Waits for whoever holds the domain.
+        // Waits for the transaction that holds the domain.
         let outcome = db.commit(vec![new_report(&id, day(nth), &RECORDS)]).await;
         assert!(!finished || outcome.reports[0].fate == Fate::Duplicate);
         let messages = db.check_sums(db.domain.id).await.messages();

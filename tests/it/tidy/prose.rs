@@ -294,6 +294,27 @@ fn the_map_is_short() {
     assert!(!is_a_short_map(&"line\n".repeat(151)) && is_a_short_map(&"line\n".repeat(150)));
 }
 
+/// The records that the list of decisions does not name.
+fn unlisted<'d>(index: &str, documents: &'d [(String, String)]) -> Vec<&'d str> {
+    let records = documents
+        .iter()
+        .filter_map(|(name, _)| name.strip_prefix("docs/decisions/"));
+    records
+        .filter(|name| *name != "README.md" && !index.contains(&format!("({name})")))
+        .collect()
+}
+
+#[test]
+fn every_decision_is_listed() {
+    let documents = documents();
+    let (_, index) = documents
+        .iter()
+        .find(|(name, _)| name == "docs/decisions/README.md")
+        .expect("it is there");
+    assert_eq!(unlisted(index, &documents), Vec::<&str>::new());
+    assert!(unlisted("", &documents).len() > 10, "the control");
+}
+
 #[test]
 fn links_in_documents_lead_somewhere() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
