@@ -16,10 +16,10 @@ use super::{Totals, evidence, rollup};
 const PAGE: &str = include_str!("../../docs/storage.md");
 
 /// The lines of an example: the bytes of each.
-fn example(page: &str, name: &str) -> Vec<Vec<u8>> {
+pub(super) fn example(name: &str) -> Vec<Vec<u8>> {
     let fence = format!("\n```bytes {name}\n");
-    let start = page.find(&fence).expect("the example is there") + fence.len();
-    let block = page[start..].split("```").next().expect("a split has a first part");
+    let start = PAGE.find(&fence).expect("the example is there") + fence.len();
+    let block = PAGE[start..].split("```").next().expect("a split has a first part");
     let bytes = |line: &str| {
         let (bytes, meaning) = line.split_once(" | ").expect("bytes, a bar, their meaning");
         assert!(!meaning.is_empty());
@@ -115,7 +115,7 @@ fn documented_sources() -> Vec<rollup::SourceTotals> {
 
 #[test]
 fn documented_numbers_are_written_and_read() {
-    let lines = example(PAGE, "numbers");
+    let lines = example("numbers");
     let numbers = [0, 127, 128, 300, u64::MAX];
     assert_eq!(lines.len(), numbers.len());
     for (bytes, number) in lines.iter().zip(numbers) {
@@ -128,7 +128,7 @@ fn documented_numbers_are_written_and_read() {
 
 #[test]
 fn documented_records_are_written_and_read() {
-    let bytes = example(PAGE, "records").concat();
+    let bytes = example("records").concat();
     let records = documented_records();
     assert_eq!(records::encode(records.iter().copied()), bytes);
     let mut read = Vec::new();
@@ -144,7 +144,7 @@ fn documented_records_are_written_and_read() {
 
 #[test]
 fn documented_evidence_is_written_and_read() {
-    let bytes = example(PAGE, "evidence").concat();
+    let bytes = example("evidence").concat();
     assert_eq!(evidence::encode(&documented_evidence(), "example.com"), bytes);
     assert_eq!(evidence::decode(&bytes, "example.com"), Some(documented_evidence()));
     // The control: text 0 is the name of the domain.
@@ -153,7 +153,7 @@ fn documented_evidence_is_written_and_read() {
 
 #[test]
 fn documented_daily_sources_are_written_and_read() {
-    let bytes = example(PAGE, "daily_sources").concat();
+    let bytes = example("daily_sources").concat();
     assert_eq!(rollup::encode(&documented_sources()), bytes);
     let mut read = Vec::new();
     assert!(rollup::decode(&bytes, |address, totals| read.push((address, *totals))));
@@ -177,9 +177,9 @@ fn documented_identity_has_the_documented_key() {
     };
     let reporter = Reporter::named(Some("noreply@reporter.example"), None);
     let key = IdentityKey::of(&reporter, &report);
-    let digest = Sha256::digest(example(PAGE, "identity").concat());
+    let digest = Sha256::digest(example("identity").concat());
     assert_eq!(&digest[..16], key.as_bytes());
-    assert_eq!(example(PAGE, "identity_key").concat(), key.as_bytes());
+    assert_eq!(example("identity_key").concat(), key.as_bytes());
     report.metadata.window.end += 1;
     assert_ne!(
         &digest[..16],

@@ -213,6 +213,15 @@ fn checksum(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
+    /// The example of docs/storage.md.
+    #[test]
+    fn the_documented_line_is_written_and_read() {
+        let bytes = crate::store::documented_tests::example("mark").concat();
+        assert_eq!(line(17).as_bytes(), bytes);
+        assert_eq!(read(&bytes), Some(17));
+        assert_eq!(read(&bytes[..bytes.len() - 1]), None, "the control");
+    }
+
     #[test]
     fn a_mark_reads_back_and_a_damaged_one_says_nothing() {
         for commits in [0, 1, 999, u64::MAX] {
