@@ -84,7 +84,8 @@ fn build(folder: &Path) -> PathBuf {
         text(&description, "maintainer"),
         text(&description, "section"),
         text(&description, "priority"),
-        text(&description, "depends"),
+        // cargo-deb puts the C library in the place of the first.
+        text(&description, "depends").replace("$auto, ", ""),
         text(&description, "recommends"),
         manifest()["package"]["description"].as_str().unwrap(),
         text(&description, "extended-description").replace('\n', "\n "),
