@@ -335,7 +335,7 @@ mod tests {
             ),
             (
                 "password_file = \"p\"\nfolder = \"a\\r\\nb\"\n",
-                "t.toml:1: a: a name with a line break",
+                "t.toml:1: a: a name must not contain a line break",
             ),
             (
                 "auth = \"xoauth2\"\noauth_token_url = \"http://a\"\n",

@@ -323,7 +323,7 @@ async fn dmarc() {
                     &["v=DMARC1; p=none; rua=mailto:TOKEN@rua.tally.example; sp"],
                 )],
                 true,
-                "“sp” in it is no tag",
+                "“sp” in it is not a tag",
             ),
             (
                 &[(
@@ -339,7 +339,7 @@ async fn dmarc() {
                     &["v=DMARC1; hello there; p; rua=mailto:TOKEN@rua.tally.example"],
                 )],
                 true,
-                "“hello there” in it is no tag",
+                "“hello there” in it is not a tag",
             ),
             // The control: without a valid rua there is no DMARC.
             (&[("_dmarc.example.com", &["v=DMARC1; p=nonne"])], false, "is not valid"),
