@@ -37,7 +37,7 @@ record looks like. Reports about subdomains belong to the closest domain that wa
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
     },
-    /// Look at a domain's DNS records now, and print what is to be published.
+    /// Check a domain's DNS records now, and print the records to publish.
     #[command(after_help = "\
 Example:
   tallymark domains check example.com
@@ -47,7 +47,7 @@ place of a record that could not be read. Ends with 0 if the domain publishes al
     Check {
         /// The domain, or its id (dom_...).
         domain: String,
-        /// The account it is in; needed if there are several.
+        /// Account of the domain; needed if there are several.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
     },
@@ -61,7 +61,7 @@ With --renew it gets another, under another selector; also one whose private key
     DkimKey {
         /// The domain, or its id (dom_...).
         domain: String,
-        /// The account it is in; needed if there are several.
+        /// Account of the domain; needed if there are several.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
         /// Replace the key first.
@@ -76,7 +76,7 @@ With --renew it gets another, under another selector; also one whose private key
     Remove {
         /// The domain.
         name: String,
-        /// The account it is in; needed if there are several.
+        /// Account of the domain; needed if there are several.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
         /// Do it; without this it only says what would go.

@@ -47,10 +47,10 @@ pub struct Args {
     /// Files and folders.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The account they are for [default: the only one, or `default`; an empty database gets it].
+    /// Account of the reports [default: the only one, or `default`; an empty database gets it].
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Add the domains that the reports are about, below domains that are there, too.
+    /// Add the domains that the reports are about, also below existing domains.
     #[arg(long)]
     add_domains: bool,
     /// Print the summary as one JSON object.

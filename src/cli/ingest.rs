@@ -31,16 +31,16 @@ pub struct Args {
     /// Read the message from standard input, up to its end.
     #[arg(long, required = true)]
     stdin: bool,
-    /// Whom it was sent to; decides whose it is. Can be given several times [default: the account's].
+    /// Recipient of the message; decides which account and domain get it. Repeatable [default: the account's].
     #[arg(long, value_name = "ADDRESS")]
     recipient: Vec<String>,
-    /// The account it is for if no recipient is given [default: the only one, or `default`; an empty database gets it].
+    /// Account of the message if no recipient is given [default: the only one, or `default`; an empty database gets it].
     #[arg(long, value_name = "NAME", conflicts_with = "recipient")]
     account: Option<String>,
-    /// Address of the server that brought it: SPF, DKIM and DMARC are checked with it. Empty if there was none.
+    /// Address of the server that delivered it, for SPF, DKIM and DMARC. Empty: no server.
     #[arg(long, value_name = "IP", value_parser = peer)]
     peer: Option<Peer>,
-    /// What that server called itself.
+    /// Name in that server's HELO or EHLO.
     #[arg(long, value_name = "NAME", requires = "peer", default_value = "")]
     helo: String,
     /// Sender of the envelope; empty for the null sender.

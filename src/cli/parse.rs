@@ -32,9 +32,9 @@ Examples:
   tallymark parse --format csv ~/dmarc-reports > records.csv
   tallymark parse --format json mail.eml | jq '.reports[].policy'
 
-table: a line a message with its reports, records and messages, and below it what could not be read.
-csv:   a line a record. Cells that a spreadsheet would take for a formula begin with a quote.
-json:  an object a message, each on one line, with everything that was read and every warning.
+table: a line per message with its reports, records and messages, and below it what could not be read.
+csv:   a line per record. Cells that a spreadsheet would take for a formula begin with a quote.
+json:  an object per message, each on one line, with everything that was read and every warning.
 
 Exit code 1: a file could not be read, or held a report that could not be.")]
 pub struct Args {
@@ -49,11 +49,11 @@ pub struct Args {
 /// How reports are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One JSON object a message.
+    /// One JSON object per message.
     Json,
-    /// One line a record.
+    /// One line per record.
     Csv,
-    /// One line a message.
+    /// One line per message.
     Table,
 }
 

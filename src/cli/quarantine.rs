@@ -39,7 +39,7 @@ Examples:
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
-    /// Say everything about one, or save the message itself.
+    /// Show one entry in full, or save its message to a file.
     #[command(after_help = "\
 Examples:
   tallymark quarantine show 17

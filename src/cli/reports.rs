@@ -94,7 +94,7 @@ Examples:
 pub struct Place {
     /// The domain.
     domain: String,
-    /// The account it is in; needed if there are several.
+    /// Account of the domain; needed if there are several.
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
 }

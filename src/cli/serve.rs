@@ -36,13 +36,13 @@ pub struct Args {
     /// Address and port to listen on [default: 127.0.0.1:8080, or http.listen of the settings].
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Where mail servers are answered over SMTP [default: nowhere, or smtp.listen of the settings].
+    /// Addresses that receive mail over SMTP [default: nowhere, or smtp.listen of the settings].
     #[arg(long, value_name = "ADDR,...", value_delimiter = ',')]
     smtp: Vec<SocketAddr>,
-    /// Where a mail server of your own is answered over LMTP [default: nowhere, or smtp.lmtp_listen of the settings].
+    /// Addresses that receive mail over LMTP, from a mail server of your own [default: nowhere, or smtp.lmtp_listen of the settings].
     #[arg(long, value_name = "ADDR,...", value_delimiter = ',')]
     lmtp: Vec<SocketAddr>,
-    /// What this node does: smtp, imap, api, jobs [default: all, or node.roles of the settings].
+    /// Roles of this node: smtp, imap, api, jobs [default: all, or node.roles of the settings].
     #[arg(long, value_name = "ROLE,...", value_delimiter = ',')]
     roles: Vec<Role>,
 }

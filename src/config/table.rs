@@ -362,7 +362,7 @@ impl std::str::FromStr for Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One line a message, for people.
+    /// One line per message, for people.
     Text,
     /// One JSON object a line.
     Json,
