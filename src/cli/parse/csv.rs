@@ -1,4 +1,4 @@
-//! A line a record, for spreadsheets.
+//! One line per record, for spreadsheets.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! An object a message. Records are written one by one: a report of a million needs no second million in memory.
+//! One object per message. Records are written one by one: a report of a million needs no second million in memory.
 
 use std::io::{self, Write};
 
