@@ -47,72 +47,16 @@ const IN_COMMENTS_MAX: &[(Row, usize)] = &[
     (Row::BeHad, 2),
 ];
 
-const NOUNS: &[&str] = &[
-    "account",
-    "address",
-    "batch",
-    "commit",
-    "connection",
-    "domain",
-    "file",
-    "key",
-    "mail",
-    "message",
-    "node",
-    "page",
-    "query",
-    "record",
-    "report",
-    "request",
-    "row",
-    "source",
-    "statement",
-    "transaction",
-];
-const UNITS: &[&str] = &[
-    "addresses",
-    "byte",
-    "bytes",
-    "calls",
-    "cores",
-    "entries",
-    "gb",
-    "kb",
-    "kib",
-    "line",
-    "lines",
-    "mails",
-    "mb",
-    "messages",
-    "mib",
-    "ms",
-    "ns",
-    "object",
-    "queries",
-    "questions",
-    "records",
-    "reports",
-    "requests",
-    "row",
-    "rows",
-    "s",
-    "second",
-    "seconds",
-    "sources",
-    "statements",
-    "time",
-    "times",
-    "µs",
-];
+const NOUNS: &str = "account address batch commit connection domain file key mail message node page query record report \
+    request row source statement transaction";
+const UNITS: &str = "addresses byte bytes calls cores entries gb kb kib line lines mails mb messages mib ms ns object \
+    queries questions records reports requests row rows s second seconds sources statements time times \
+    µs";
 /// What goes on with a sentence behind its subject.
-const VERBS: &[&str] = &[
-    "came", "can", "comes", "costs", "could", "did", "does", "gets", "had", "has", "holds", "is", "may", "must",
-    "needs", "sends", "takes", "was", "will", "would",
-];
+const VERBS: &str =
+    "came can comes costs could did does gets had has holds is may must needs sends takes was will would";
 /// "is no longer" and the like are English.
-const AFTER_NO: &[&str] = &[
-    "better", "less", "longer", "more", "need", "reason", "room", "such", "way", "worse",
-];
+const AFTER_NO: &str = "better less longer more need reason room such way worse";
 
 /// A found word: its row, its line counted from 1, and what stands around it.
 #[derive(Debug, PartialEq, Eq)]
@@ -178,6 +122,11 @@ fn split(text: &str) -> Vec<(String, usize)> {
     words
 }
 
+/// Whether a list of words, with blanks between them, has this one.
+fn is_in(list: &str, word: &str) -> bool {
+    list.split(' ').any(|known| known == word)
+}
+
 fn row_at(words: &[(String, usize)], at: usize) -> Option<Row> {
     let word = |offset: isize| {
         let word = at.checked_add_signed(offset).and_then(|at| words.get(at));
@@ -185,7 +134,7 @@ fn row_at(words: &[(String, usize)], at: usize) -> Option<Row> {
     };
     let (before, next, third) = (word(-1), word(1), word(2));
     // Not "the records a domain must publish".
-    let is_rate = || ["a", "an"].contains(&next) && NOUNS.contains(&third) && !VERBS.contains(&word(3));
+    let is_rate = || ["a", "an"].contains(&next) && is_in(NOUNS, third) && !is_in(VERBS, word(3));
     match word(0) {
         "anew" => Some(Row::Anew),
         "whence" | "thither" | "nought" => Some(Row::Whence),
@@ -202,7 +151,7 @@ fn row_at(words: &[(String, usize)], at: usize) -> Option<Row> {
         "somebody" | "anybody" | "nobody" | "everybody" => Some(Row::Somebody),
         "of" if next == "before" => Some(Row::OfBefore),
         "is" | "are" if ["no", "none"].contains(&next) => {
-            let is_english = ["there", "where", "policy", "p"].contains(&before) || AFTER_NO.contains(&third);
+            let is_english = ["there", "where", "policy", "p"].contains(&before) || is_in(AFTER_NO, third);
             (!is_english).then_some(Row::IsNo)
         }
         "lie" | "lies" | "lay" | "lain" | "lying" => {
@@ -211,7 +160,7 @@ fn row_at(words: &[(String, usize)], at: usize) -> Option<Row> {
             (!is_falsehood).then_some(Row::Lie)
         }
         "once" | "twice" | "each" if is_rate() => Some(Row::APer),
-        unit if UNITS.contains(&unit) && is_rate() => Some(Row::APer),
+        unit if is_in(UNITS, unit) && is_rate() => Some(Row::APer),
         "be" if next == "had" => Some(Row::BeHad),
         "for" if (next, third) == ("want", "of") => Some(Row::BeHad),
         "again" if (next, third) == ("and", "again") => Some(Row::BeHad),
