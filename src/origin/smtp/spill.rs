@@ -67,7 +67,7 @@ const UNIT: u64 = 1_024;
 const CONNECTION_BYTES: u64 = 6 << 10;
 /// Number of spilled bytes after which the disk is checked again.
 const LOOK_AGAIN_BYTES: u64 = 1 << 20;
-/// For so long a look that found room is believed.
+/// How long a look that found room is believed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Budget {
