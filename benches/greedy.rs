@@ -93,8 +93,8 @@ fn main() {
         "attack        clients    /readyz before, held    /stats before, held      mail before, held   peak   after"
     );
     println!(
-        "goal                  {:>24.0} {:>23.0} {:>22.0} {:>6.0} {:>7.0}",
-        READY_MILLIS_MAX, STATS_MILLIS_MAX, MAIL_MILLIS_MAX, PEAK_MEBIBYTES_MAX, AFTER_MEBIBYTES_MAX
+        "goal                  {READY_MILLIS_MAX:>24.0} {STATS_MILLIS_MAX:>23.0} {MAIL_MILLIS_MAX:>22.0} \
+         {PEAK_MEBIBYTES_MAX:>6.0} {AFTER_MEBIBYTES_MAX:>7.0}"
     );
     let mut over = 0;
     for attack in ATTACKS {

@@ -14,8 +14,8 @@ use tallymark::report::{
     Window,
 };
 use tallymark::store::{
-    AccountId, Authenticated, Belonging, CommitOptions, Domain, KeepLimits, Location, Mode, NewDomain, NewKey,
-    NewMessage, NewReport, Page, Permission, Region, ReportFilter, Store, TlsMode,
+    AccountId, Authenticated, Belonging, CommitOptions, Domain, KeepLimits, Location, MessageRoom, Mode, NewDomain,
+    NewKey, NewMessage, NewReport, Page, Permission, Region, ReportFilter, Store, TlsMode,
 };
 
 use crate::support::serving::{Sender, connect_from};
@@ -191,6 +191,7 @@ async fn add_wide(store: &Store, account: AccountId, domain: &Domain) -> i64 {
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,
+        room: MessageRoom::default(),
     };
     let options = CommitOptions {
         keep_originals: false,

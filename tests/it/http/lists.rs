@@ -146,9 +146,8 @@ async fn arrivals_are_of_all_domains_and_go_on() {
     assert!(app.send(Ask::new("GET", "/arrivals")).await.status == 401);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn lists_that_are_made_as_a_whole_go_on_behind_any_row() {
-    let app = TestApp::start().await;
+/// Nine domains; the last one, whose id this is, has eight reporters, sources and signers.
+async fn nine_domains(app: &TestApp) -> String {
     let mut id = String::new();
     for nth in 0..9_u64 {
         let name = format!("d{nth}.example");
@@ -170,7 +169,6 @@ async fn lists_that_are_made_as_a_whole_go_on_behind_any_row() {
         )
         .await;
     }
-    // The last domain has eight reporters, sources, signers.
     let sources: Vec<_> = (1..=8).map(|nth| format!("198.51.100.{nth}")).collect();
     for (nth, source) in sources.iter().enumerate() {
         let source: &'static str = source.clone().leak();
@@ -178,6 +176,13 @@ async fn lists_that_are_made_as_a_whole_go_on_behind_any_row() {
         sample.org_name = format!("reporter{nth}.example");
         app.upload(&id, sample.xml()).await;
     }
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_that_are_made_as_a_whole_go_on_behind_any_row() {
+    let app = TestApp::start().await;
+    let id = nine_domains(&app).await;
     for (path, list) in [
         (format!("/domains/{id}/dmarc/sources"), "sources"),
         (
