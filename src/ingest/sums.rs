@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use hashbrown::HashSet;
+
 use crate::budget::{Breach, Budget, Cost};
 use crate::report::{Record, Records, Report, Spread, Verdicts};
 
@@ -12,6 +14,8 @@ const ENTRY_MEMORY: u64 = 272;
 /// Bytes of a record, and of a day's entry for a source, in the database, without the address.
 const STORED: u64 = 4;
 const ADDRESS_BYTES_MAX: u64 = 16;
+/// Bytes that an address takes in a set, at most: while the set grows, it is there twice, and the new one is half empty.
+const ADDRESS_MEMORY: usize = 80;
 
 /// Draws what the sums and the packed records of a report will take.
 ///
@@ -37,41 +41,63 @@ pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach>
     if records.len() <= addresses_max && budget.has_room(bound) {
         return budget.charge(bound, Breach::TooMuchToStore);
     }
-    let mut verdicts = Verdicts::new(report);
-    let mut parts: Vec<(Option<IpAddr>, u8, u32, u64)> = records
-        .iter()
-        .map(|record| {
-            (
-                record.source,
-                verdicts.of(record).to_bits(),
-                record.evidence,
-                record.count,
-            )
-        })
-        .collect();
-    let _held = budget.hold(size_of_val(parts.as_slice()))?;
-    parts.sort_unstable();
-    let addresses = parts.chunk_by(|a, b| a.0 == b.0).count();
-    if addresses > addresses_max {
-        return Err(budget.refuse(Breach::TooManyAddresses(addresses_max)));
-    }
+    let of_sources = of_sources(records, budget)?;
     if days == 1 {
-        let of_sources = parts
-            .chunk_by(|a, b| a.0 == b.0)
-            .map(|same| address_bytes(same[0].0) + STORED);
         let cost = Cost {
-            memory: addresses as u64 * ENTRY_MEMORY,
-            stored: of_records + of_sources.sum::<u64>(),
+            memory: of_sources.memory,
+            stored: of_records.saturating_add(of_sources.stored),
         };
         return budget.charge(cost, Breach::TooMuchToStore);
     }
+    let (cost, breach) = of_days(report, days, budget)?;
+    let cost = Cost {
+        memory: cost.memory,
+        stored: of_records.saturating_add(cost.stored),
+    };
+    budget.charge(cost, breach)
+}
+
+/// What an entry for each source takes.
+///
+/// # Errors
+/// If there are too many sources, or too little memory to tell them apart.
+fn of_sources(records: &Records, budget: &Budget<'_>) -> Result<Cost, Breach> {
+    let addresses_max = budget.limits().addresses_max;
+    let count_max = records.len().min(addresses_max.saturating_add(1));
+    let _held = budget.hold(count_max.saturating_mul(ADDRESS_MEMORY))?;
+    let mut sources = HashSet::new();
+    let mut cost = Cost::default();
+    for record in records {
+        if !sources.insert(record.source) {
+            continue;
+        }
+        if sources.len() > addresses_max {
+            return Err(budget.refuse(Breach::TooManyAddresses(addresses_max)));
+        }
+        cost.add(of_entries(1, record.source));
+    }
+    Ok(cost)
+}
+
+/// What the entries of all days take, without the records, and the limit that they exceed where that is too much.
+///
+/// # Errors
+/// If there is too little memory to add them up.
+fn of_days(report: &Report, days: u64, budget: &Budget<'_>) -> Result<(Cost, Breach), Breach> {
+    type Part = (Option<IpAddr>, u8, u32, u64);
+    let records = &report.records;
+    let _held = budget.hold(records.len().saturating_mul(size_of::<Part>()))?;
+    let mut verdicts = Verdicts::new(report);
+    let mut parts: Vec<Part> = Vec::with_capacity(records.len());
+    parts.extend(records.iter().map(|record| {
+        let verdict = verdicts.of(record).to_bits();
+        (record.source, verdict, record.evidence, record.count)
+    }));
+    parts.sort_unstable();
     // Those that differ in no verdict and no address are told apart by who signed them, if at all.
     let least = parts.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).count();
     let is_spread = !Spread::bounded(report.metadata.window, least).is_too_long();
-    let mut cost = Cost {
-        memory: 0,
-        stored: of_records,
-    };
+    let mut cost = Cost::default();
     for same in parts.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
         let messages = same.iter().fold(0_u64, |sum, part| sum.saturating_add(part.3));
         let entries = if is_spread { messages.min(days) } else { 1 };
@@ -82,7 +108,7 @@ pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach>
     } else {
         Breach::TooMuchToStore
     };
-    budget.charge(cost, breach)
+    Ok((cost, breach))
 }
 
 /// What the sums take at most: an entry for each record and each day that it can have a message on.

@@ -124,6 +124,41 @@ fn every_limit_has_a_word_of_its_own() {
     assert_eq!(weigh(&stored, &limits()).reports, 0);
 }
 
+/// A list of a report that grew by moving, or that was made before it was drawn, took 30 MB more than a message may take.
+#[test]
+fn a_million_records_are_read_within_the_budget_of_the_program() {
+    let _alone = alone();
+    let mut limits = ProcessLimits::default();
+    // Records that repeat are small as a mail.
+    limits.cost = CostLimits {
+        memory_bytes_max: limits.cost.memory_bytes_max,
+        addresses_max: limits.cost.addresses_max,
+        ..CostLimits::NONE
+    };
+    let budget = usize::try_from(limits.cost.memory_bytes_max).unwrap();
+    let report = |days: i64, records: usize, record: &str| {
+        let head = format!(
+            "<feedback><report_metadata><org_name>r.example</org_name><email>a@r.example</email><report_id>1</report_id>\
+             <date_range><begin>{}</begin><end>1795651199</end></date_range></report_metadata>\
+             <policy_published><domain>example.com</domain><p>none</p></policy_published>",
+            1_795_651_200 - days * 86_400
+        );
+        gzip((head + &record.repeat(records) + "</feedback>").as_bytes())
+    };
+    let row = "<record><row><source_ip>192.0.2.1</source_ip><count>1</count></row></record>";
+    let six = "<record><row><source_ip>2001:db8::1</source_ip><count>9</count></row></record>";
+    for (days, records, record, reason) in [(1, 1_250_000, six, None), (7, 900_000, row, Some("too_much_memory"))] {
+        let spent = weigh(&report(days, records, record), &limits);
+        assert!(spent.memory_bytes <= budget + FIXED_BYTES, "{days} days: {spent:?}");
+        let read = if reason.is_none() { records } else { 0 };
+        assert_eq!(
+            (spent.records, spent.reasons),
+            (read, Vec::from_iter(reason)),
+            "{days} days"
+        );
+    }
+}
+
 #[test]
 fn a_window_costs_by_the_days_on_which_it_has_messages() {
     let _alone = alone();
