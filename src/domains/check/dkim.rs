@@ -181,7 +181,7 @@ mod tests {
         check(&["v=DKIM1; k=rsa; p="], Some("revoked"));
         check(&["v=DKIM1; k=rsa"], Some("no key (p=)"));
         check(&[&text[..300]], Some("cut off"));
-        check(&["hello"], Some("no DKIM key"));
+        check(&["hello"], Some("not a DKIM key"));
         check(&[&format!("k=rsa; v=DKIM1; p={digits}")], Some("begin with v=DKIM1"));
         check(&[&format!("v=dkim1; p={digits}")], Some("begin with v=DKIM1"));
         check(&[&format!("v=DKIM1; k=ed25519; p={digits}")], Some("ed25519"));

@@ -151,7 +151,8 @@ fn a_damaged_page_is_told() {
 /// The files of a database whose process was killed: the log holds the imports.
 fn copy_as_killed(home: &Home, to: &Path) {
     let conn = rusqlite::Connection::open(database(home)).unwrap();
-    // Open until the copy is made: the last one to close folds the log in.
+    // It reads until the copy is made, so that no command can fold the log in when it ends.
+    conn.execute_batch("begin").unwrap();
     conn.query_row("select count(*) from reports", [], |row| row.get::<_, i64>(0))
         .unwrap();
     for nth in 0..8 {
