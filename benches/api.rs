@@ -22,7 +22,7 @@ use tallymark::ingest::{Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
 use tallymark::report::DomainName;
-use tallymark::store::{Mode, NewDomain, NewKey, Permission, Region, Store, TlsMode};
+use tallymark::store::{Mode, Store};
 
 const DOMAINS: usize = 10;
 const SOURCES: usize = 8_000;
@@ -48,20 +48,12 @@ fn main() {
     println!("peak resident memory {:.0} MiB", peak_mebibytes());
 }
 
-#[expect(clippy::too_many_lines, reason = "the steps of one measurement, in their order")]
 async fn run(kind: Kind, server: Option<&Server>, records: usize) {
     let database = Database::make(kind, server).await;
     let store = Store::open(database.location.clone()).await.expect("a new database");
     let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;
     let secret = ApiSecret::generate(Mode::Live, &[7; ApiSecret::RANDOM_BYTES]);
-    let key = NewKey {
-        name: "bench".to_owned(),
-        permission: Permission::FullAccess,
-        domain: None,
-        prefix: secret.prefix().to_owned(),
-        hash: secret.hash(),
-    };
-    store.add_key(account, key, 0).await.expect("a key");
+    support::add_key(&store, account, &secret).await;
     let clock = Clock::fixed((TODAY * 86_400 + 43_200) * 1_000);
     let metrics = Metrics::new();
     let (intake, _running) = Intake::start(clock.clone(), store.clone(), metrics.clone(), IntakeOptions::new(fresh));
@@ -85,21 +77,13 @@ async fn run(kind: Kind, server: Option<&Server>, records: usize) {
     let started = Instant::now();
     for nth in 0..DOMAINS {
         let name = format!("customer-{nth}.example");
-        let names = fresh();
-        let new = NewDomain {
-            public_id: names.public_id.clone(),
-            name: DomainName::parse(&name).expect("a name"),
-            region: Region::EuWest1,
-            tls_mode: TlsMode::Opportunistic,
-            open_tracking: false,
-            click_tracking: false,
-            custom_return_path: None,
-            rua_token: names.rua_token,
-        };
-        store.add_domain(account, new, 0).await.expect("a domain");
+        let added = store
+            .add_domain(account, support::new_domain(&name), 0)
+            .await
+            .expect("a domain");
         year::fill(&store, account, &name, nth, records, SOURCES).await;
         if nth == 0 {
-            domain = names.public_id;
+            domain = added.public_id;
             println!("{records} records");
             alone = ask_all(address, &key, &domain, &QUESTIONS[..2]).await;
         }

@@ -20,7 +20,7 @@ use tallymark::ingest::{Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
 use tallymark::report::DomainName;
-use tallymark::store::{Mode, NewDomain, NewKey, Permission, Region, Store, TlsMode};
+use tallymark::store::{Mode, Store};
 
 const SOURCES: usize = 50_000;
 const REQUESTS: usize = 20;
@@ -44,26 +44,9 @@ async fn run(records: usize) {
     let store = Store::open(&path).await.expect("a new database");
     let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;
     let secret = ApiSecret::generate(Mode::Live, &[7; ApiSecret::RANDOM_BYTES]);
-    let key = NewKey {
-        name: "bench".to_owned(),
-        permission: Permission::FullAccess,
-        domain: None,
-        prefix: secret.prefix().to_owned(),
-        hash: secret.hash(),
-    };
-    store.add_key(account, key, 0).await.expect("a key");
-    let names = fresh();
+    support::add_key(&store, account, &secret).await;
     let name = "customer.example";
-    let domain = NewDomain {
-        public_id: names.public_id.clone(),
-        name: DomainName::parse(name).expect("a name"),
-        region: Region::EuWest1,
-        tls_mode: TlsMode::Opportunistic,
-        open_tracking: false,
-        click_tracking: false,
-        custom_return_path: None,
-        rua_token: names.rua_token,
-    };
+    let domain = support::new_domain(name);
     let domain = store.add_domain(account, domain, 0).await.expect("a domain");
     let started = Instant::now();
     year::fill(&store, account, name, 1, records, SOURCES).await;

@@ -26,7 +26,7 @@ use tallymark::ingest::{Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
 use tallymark::report::DomainName;
-use tallymark::store::{Mode, NewKey, Permission, Store};
+use tallymark::store::{Mode, Store};
 
 const ANSWER_AFTER: Duration = Duration::from_millis(50);
 const IN_FLIGHT_MAX: usize = 200;
@@ -119,14 +119,7 @@ async fn fill(path: &Path, store: &Store, secret: &ApiSecret, count: usize) -> S
         accounts.push(account.expect("an account").id);
     }
     let (first, last) = (accounts[0], accounts[ACCOUNTS - 1]);
-    let key = NewKey {
-        name: "bench".to_owned(),
-        permission: Permission::FullAccess,
-        domain: None,
-        prefix: secret.prefix().to_owned(),
-        hash: secret.hash(),
-    };
-    store.add_key(last, key, 0).await.expect("a key");
+    support::add_key(store, last, secret).await;
     let now = Clock::system().now();
     let statements = format!(
         "begin;

@@ -9,18 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tallymark::keys::ApiSecret;
-use tallymark::report::{
-    AuthResult, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PolicyPublished, Record, Report, Warnings,
-    Window,
-};
-use tallymark::store::{
-    AccountId, Authenticated, Belonging, CommitOptions, Domain, KeepLimits, Location, MessageRoom, Mode, NewDomain,
-    NewKey, NewMessage, NewReport, Page, Permission, Region, ReportFilter, Store, TlsMode,
-};
+use tallymark::report::{AuthResult, DkimAuth, Evaluated, Evidence, Metadata, PolicyPublished, Record, Report, Window};
+use tallymark::store::{AccountId, CommitOptions, Domain, KeepLimits, Location, Mode, Page, ReportFilter, Store};
 
 use crate::support::serving::{Sender, connect_from};
 use crate::support::year::{self, TODAY};
-use crate::support::{fresh, status_mebibytes};
+use crate::support::{add_key, fresh, new_domain, status_mebibytes};
 
 /// Accounts whose clients are greedy; the first has all the records, the others a tenth each.
 const ACCOUNTS: usize = 4;
@@ -108,25 +102,8 @@ impl Filled {
 async fn tenant(store: &Store, account: &str, name: &str, seed: u8) -> (AccountId, Domain, Tenant) {
     let account = store.add_account(account, Mode::Live, 0).await.expect("an account").id;
     let secret = ApiSecret::generate(Mode::Live, &[seed + 1; ApiSecret::RANDOM_BYTES]);
-    let key = NewKey {
-        name: "bench".to_owned(),
-        permission: Permission::FullAccess,
-        domain: None,
-        prefix: secret.prefix().to_owned(),
-        hash: secret.hash(),
-    };
-    store.add_key(account, key, 0).await.expect("a key");
-    let names = fresh();
-    let domain = NewDomain {
-        public_id: names.public_id,
-        name: DomainName::parse(name).expect("a name"),
-        region: Region::EuWest1,
-        tls_mode: TlsMode::Opportunistic,
-        open_tracking: false,
-        click_tracking: false,
-        custom_return_path: None,
-        rua_token: names.rua_token,
-    };
+    add_key(store, account, &secret).await;
+    let domain = new_domain(name);
     let domain = store.add_domain(account, domain, 0).await.expect("a domain");
     let tenant = Tenant {
         key: secret.reveal().to_owned(),
@@ -176,29 +153,15 @@ async fn add_wide(store: &Store, account: AccountId, domain: &Domain) -> i64 {
         evidence: (0..ROWS).map(evidence).collect(),
         ..Report::default()
     };
-    let parsed = Parsed {
-        report,
-        warnings: Warnings::default(),
-    };
-    let message = NewMessage {
-        belonging: Belonging::Account(account),
-        digest: [1; 16],
-        bytes: Vec::new(),
-        received_at: begin * 1_000,
-        origin: String::new(),
-        provenance: None,
-        reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
-        problems: Vec::new(),
-        other: Some("mail"),
-        replay: None,
-        room: MessageRoom::default(),
-    };
     let options = CommitOptions {
         keep_originals: false,
         fresh: &fresh,
         limits: KeepLimits::default(),
     };
-    store.commit(vec![message], &options).await.expect("it is stored");
+    store
+        .commit(vec![year::message(account, begin, report)], &options)
+        .await
+        .expect("it is stored");
     let filter = ReportFilter {
         org: Some("wide.example".to_owned()),
         ..ReportFilter::default()

@@ -10,7 +10,9 @@ pub mod year;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tallymark::domains;
-use tallymark::store::FreshDomain;
+use tallymark::keys::ApiSecret;
+use tallymark::report::DomainName;
+use tallymark::store::{AccountId, FreshDomain, NewDomain, NewKey, Permission, Region, Store, TlsMode};
 
 /// Names for domains that are added on sight: counted up, so that runs are alike.
 pub fn fresh() -> FreshDomain {
@@ -21,6 +23,33 @@ pub fn fresh() -> FreshDomain {
         public_id: domains::public_id(&random),
         rua_token: domains::rua_token(&random),
     }
+}
+
+/// A domain with no setting but the defaults.
+pub fn new_domain(name: &str) -> NewDomain {
+    let names = fresh();
+    NewDomain {
+        public_id: names.public_id,
+        name: DomainName::parse(name).expect("a name"),
+        region: Region::EuWest1,
+        tls_mode: TlsMode::Opportunistic,
+        open_tracking: false,
+        click_tracking: false,
+        custom_return_path: None,
+        rua_token: names.rua_token,
+    }
+}
+
+/// Gives an account a key that may do everything.
+pub async fn add_key(store: &Store, account: AccountId, secret: &ApiSecret) {
+    let key = NewKey {
+        name: "bench".to_owned(),
+        permission: Permission::FullAccess,
+        domain: None,
+        prefix: secret.prefix().to_owned(),
+        hash: secret.hash(),
+    };
+    store.add_key(account, key, 0).await.expect("a key");
 }
 
 /// Peak resident memory of this process, MiB; 0 where the system does not tell.

@@ -4,8 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use tallymark::report::DomainName;
-use tallymark::store::{Location, Mode, NewDomain, Region, Store, TlsMode};
+use tallymark::store::{Location, Mode, Store};
 
 /// The release build of the program, with a database in a folder of its own.
 pub struct Serving {
@@ -24,17 +23,7 @@ impl Serving {
             let file = Location::File(folder.path().join("tallymark.sqlite"));
             let store = Store::open(file).await.expect("a database");
             let account = store.add_account("default", Mode::Live, 0).await.expect("an account");
-            let names = super::fresh();
-            let domain = NewDomain {
-                public_id: names.public_id,
-                name: DomainName::parse("example.com").expect("a name"),
-                region: Region::EuWest1,
-                tls_mode: TlsMode::Opportunistic,
-                open_tracking: false,
-                click_tracking: false,
-                custom_return_path: None,
-                rua_token: names.rua_token,
-            };
+            let domain = super::new_domain("example.com");
             let domain = store.add_domain(account.id, domain, 0).await.expect("a domain");
             store.close().await;
             domain.rua_token

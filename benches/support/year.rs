@@ -38,23 +38,7 @@ pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, re
             left -= count;
             let begin = (TODAY - DAYS as i64 + 1 + day as i64) * 86_400;
             let report = report(name, reporter, begin, (count, sources), &mut random);
-            let parsed = Parsed {
-                report,
-                warnings: Warnings::default(),
-            };
-            batch.push(NewMessage {
-                belonging: Belonging::Account(account),
-                digest: [0; 16],
-                bytes: Vec::new(),
-                received_at: begin * 1_000,
-                origin: String::new(),
-                provenance: None,
-                reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
-                problems: Vec::new(),
-                other: Some("mail"),
-                replay: None,
-                room: MessageRoom::default(),
-            });
+            batch.push(message(account, begin, report));
         }
         let held: usize = batch
             .iter()
@@ -66,6 +50,27 @@ pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, re
                 .await
                 .expect("it is stored");
         }
+    }
+}
+
+/// A mail with this report in it, which arrives at `begin`, in seconds.
+pub fn message(account: AccountId, begin: i64, report: Report) -> NewMessage {
+    let parsed = Parsed {
+        report,
+        warnings: Warnings::default(),
+    };
+    NewMessage {
+        belonging: Belonging::Account(account),
+        digest: [0; 16],
+        bytes: Vec::new(),
+        received_at: begin * 1_000,
+        origin: String::new(),
+        provenance: None,
+        reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
+        problems: Vec::new(),
+        other: Some("mail"),
+        replay: None,
+        room: MessageRoom::default(),
     }
 }
 
