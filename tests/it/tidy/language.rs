@@ -11,15 +11,15 @@ use super::source::{Tree, literals, outside_tests};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Row {
     /// Write: again, re-.
-    Anew,
+    Again,
     /// Write: where ... from, there, zero, unbounded.
-    Whence,
+    Archaic,
     /// Write: except.
     SaveFor,
     /// Write: N, up to N.
     SoMany,
     /// Write: the caller, the client, they.
-    Whoever,
+    Unnamed,
     /// Write: the named actor.
     Somebody,
     /// Write: existing, earlier.
@@ -39,7 +39,7 @@ enum Row {
 /// What comments may still have: room for a slip in work that is under way. No row grows.
 const IN_COMMENTS_MAX: &[(Row, usize)] = &[
     (Row::SoMany, 3),
-    (Row::Whoever, 2),
+    (Row::Unnamed, 2),
     (Row::Somebody, 3),
     (Row::IsNo, 3),
     (Row::Lie, 2),
@@ -136,9 +136,9 @@ fn row_at(words: &[(String, usize)], at: usize) -> Option<Row> {
     // Not "the records a domain must publish".
     let is_rate = || ["a", "an"].contains(&next) && is_in(NOUNS, third) && !is_in(VERBS, word(3));
     match word(0) {
-        "anew" => Some(Row::Anew),
-        "whence" | "thither" | "nought" => Some(Row::Whence),
-        "without" if next == "number" => Some(Row::Whence),
+        "anew" => Some(Row::Again),
+        "whence" | "thither" | "nought" => Some(Row::Archaic),
+        "without" if next == "number" => Some(Row::Archaic),
         "save" if ["for", "where", "in", "that"].contains(&next) => {
             let is_verb = ["to", "can", "may", "will", "and", "or"].contains(&before);
             (!is_verb).then_some(Row::SaveFor)
@@ -147,7 +147,7 @@ fn row_at(words: &[(String, usize)], at: usize) -> Option<Row> {
             let is_english = ["as", "that", "for", "so", "more", "the"].contains(&third) || third.ends_with("er");
             (!is_english).then_some(Row::SoMany)
         }
-        "whoever" | "whomever" | "he" | "him" | "his" | "himself" => Some(Row::Whoever),
+        "whoever" | "whomever" | "he" | "him" | "his" | "himself" => Some(Row::Unnamed),
         "somebody" | "anybody" | "nobody" | "everybody" => Some(Row::Somebody),
         "of" if next == "before" => Some(Row::OfBefore),
         "is" | "are" if ["no", "none"].contains(&next) => {
@@ -392,7 +392,7 @@ fn comments_use_plainer_words_than_before() {
         complaints.join("\n")
     );
     let places = |count: usize| vec!["a place".to_owned(); count];
-    for row in [Row::Whence, Row::Somebody] {
+    for row in [Row::Archaic, Row::Somebody] {
         let most = most_in_comments(row);
         assert!(too_many(row, &places(most)).is_none());
         assert!(too_many(row, &places(most + 1)).is_some(), "the control");
@@ -414,14 +414,14 @@ fn too_many(row: Row, places: &[String]) -> Option<String> {
 #[test]
 fn word_list_finds_its_words_and_leaves_english_alone() {
     for (text, row) in [
-        ("The folder is read anew.", Row::Anew),
-        ("show whence it is", Row::Whence),
-        ("paths are without\nnumber", Row::Whence),
+        ("The folder is read anew.", Row::Again),
+        ("show whence it is", Row::Archaic),
+        ("paths are without\nnumber", Row::Archaic),
         ("everything save for one", Row::SaveFor),
         ("kept for so long", Row::SoMany),
         ("It waits so long, and no more", Row::SoMany),
-        ("Whoever asks", Row::Whoever),
-        ("the owner and his domain", Row::Whoever),
+        ("Whoever asks", Row::Unnamed),
+        ("the owner and his domain", Row::Unnamed),
         ("Nobody knows", Row::Somebody),
         ("a database of before", Row::OfBefore),
         ("it is no report", Row::IsNo),
