@@ -14,14 +14,8 @@ struct Check {
 impl Check {
     async fn start() -> Self {
         let dns = Dns::start().await;
-        let options = AuthenticatorOptions {
-            servers: vec![dns.address],
-            ..AuthenticatorOptions::default()
-        };
-        Self {
-            dns,
-            authenticator: Authenticator::new(options).unwrap(),
-        }
+        let authenticator = dns.authenticator();
+        Self { dns, authenticator }
     }
 
     async fn of(&self, bytes: Vec<u8>, envelope: Envelope) -> Checked {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use mail_auth::hickory_resolver::proto::op::{Message, Metadata, OpCode, ResponseCode};
 use mail_auth::hickory_resolver::proto::rr::rdata::{A, MX, PTR, TXT};
 use mail_auth::hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use tallymark::ingest::{Authenticator, AuthenticatorOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
@@ -36,6 +37,15 @@ pub struct Dns {
 }
 
 impl Dns {
+    /// Checks mail with this server's answers.
+    pub fn authenticator(&self) -> Authenticator {
+        let options = AuthenticatorOptions {
+            servers: vec![self.address],
+            ..AuthenticatorOptions::default()
+        };
+        Authenticator::new(options).unwrap()
+    }
+
     pub async fn start() -> Self {
         let (udp, tcp) = loop {
             let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();

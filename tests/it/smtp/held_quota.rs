@@ -1,6 +1,6 @@
 //! Mail whose reports would be held: as much of it as a day has room for, then 452.
 
-use tallymark::ingest::{Authenticator, AuthenticatorOptions, IntakeOptions};
+use tallymark::ingest::IntakeOptions;
 use tallymark::store::{DayQuota, KeepLimits};
 
 use super::{Server, report};
@@ -27,12 +27,8 @@ async fn held_reports_beyond_the_quota_of_a_day_come_again_later() {
     ] {
         let dns = Dns::start().await;
         dns.text("_dmarc.reporter.example", "v=DMARC1; p=reject");
-        let options = AuthenticatorOptions {
-            servers: vec![dns.address],
-            ..AuthenticatorOptions::default()
-        };
         let intake = IntakeOptions {
-            authenticator: Some(Authenticator::new(options).unwrap()),
+            authenticator: Some(dns.authenticator()),
             keep: KeepLimits {
                 held_day_max: quota,
                 ..KeepLimits::default()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tallymark::ingest::{Authenticator, AuthenticatorOptions, IntakeOptions};
+use tallymark::ingest::IntakeOptions;
 use tallymark::store::{AccountId, DayQuota, KeepLimits, Mode};
 
 use super::{Client, Server, report};
@@ -13,12 +13,8 @@ use crate::store::{NOW, fresh, new_domain};
 /// A server that keeps two messages without a report per day, and the id and report address of a second account.
 async fn server(dns: &Dns) -> (Server, AccountId, String) {
     dns.add("_dmarc.reporter.example", Has::Failure);
-    let options = AuthenticatorOptions {
-        servers: vec![dns.address],
-        ..AuthenticatorOptions::default()
-    };
     let intake = IntakeOptions {
-        authenticator: Some(Authenticator::new(options).unwrap()),
+        authenticator: Some(dns.authenticator()),
         keep: KeepLimits {
             set_aside_day_max: DayQuota {
                 messages: 2,

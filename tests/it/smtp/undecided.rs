@@ -1,6 +1,6 @@
 //! Mail whose sender cannot be authenticated now: 451 once, then taken and held.
 
-use tallymark::ingest::{Authenticator, AuthenticatorOptions, IntakeOptions};
+use tallymark::ingest::IntakeOptions;
 
 use super::{Server, report};
 use crate::provenance::dns::{Dns, Has};
@@ -10,12 +10,8 @@ use crate::store::fresh;
 async fn a_sender_that_cannot_be_authenticated_now_comes_again_once() {
     let dns = Dns::start().await;
     dns.add("_dmarc.reporter.example", Has::Failure);
-    let options = AuthenticatorOptions {
-        servers: vec![dns.address],
-        ..AuthenticatorOptions::default()
-    };
     let intake = IntakeOptions {
-        authenticator: Some(Authenticator::new(options).unwrap()),
+        authenticator: Some(dns.authenticator()),
         ..IntakeOptions::new(fresh)
     };
     let server = Server::start_intake(|_| {}, intake).await;
