@@ -14,7 +14,7 @@ const ENTRY_MEMORY: u64 = 272;
 /// Bytes of a record, and of a day's entry for a source, in the database, without the address.
 const STORED: u64 = 4;
 const ADDRESS_BYTES_MAX: u64 = 16;
-/// Bytes that an address takes in a set, at most: while the set grows, it is there twice, and the new one is half empty.
+/// Most bytes that an address takes in a set. A set that grows exists twice for a moment, and the new one is half empty.
 const ADDRESS_MEMORY: usize = 80;
 
 /// Draws what the sums and the packed records of a report will take.

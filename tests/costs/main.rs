@@ -124,12 +124,12 @@ fn every_limit_has_a_word_of_its_own() {
     assert_eq!(weigh(&stored, &limits()).reports, 0);
 }
 
-/// A list of a report that grew by moving, or that was made before it was drawn, took 30 MB more than a message may take.
+/// Two lists of a report took 30 MB more than a message may: one moved while it grew, one was made before it was drawn.
 #[test]
 fn a_million_records_are_read_within_the_budget_of_the_program() {
     let _alone = alone();
     let mut limits = ProcessLimits::default();
-    // Records that repeat are small as a mail.
+    // Repeated records compress to a small mail, so the room in the database is not limited here.
     limits.cost = CostLimits {
         memory_bytes_max: limits.cost.memory_bytes_max,
         addresses_max: limits.cost.addresses_max,

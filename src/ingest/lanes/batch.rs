@@ -75,7 +75,7 @@ struct Open {
     count: usize,
     /// Nothing more is read.
     is_closed: bool,
-    /// The thread that closes it sleeps. To wake where no thread sleeps is a system call as well.
+    /// A thread waits until it can be closed. A wake-up is a system call even when no thread waits.
     is_awaited: bool,
 }
 

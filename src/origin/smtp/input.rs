@@ -8,12 +8,11 @@ use std::task::{Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Of one read.
+/// Most bytes that one read gives.
 pub(super) const READ_BYTES: usize = 64 << 10;
 
 thread_local! {
-    /// Where a read ends before its bytes are handed out: thousands of connections wait, also in the middle of a message,
-    /// and none holds a buffer meanwhile.
+    /// The buffer of every read on this thread. Thousands of connections wait for their peers, and none of them holds a buffer.
     static LANDING: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
