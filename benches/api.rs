@@ -15,14 +15,15 @@ use std::time::Instant;
 use support::database::{Database, Kind, Server};
 use support::year::{self, TODAY};
 use support::{fresh, peak_mebibytes, percentile};
-use tallymark::clock::Clock;
+use tallymark::base::DomainName;
+use tallymark::base::Mode;
+use tallymark::base::clock::Clock;
 use tallymark::domains::{Domains, DomainsOptions, ServiceNames};
 use tallymark::http::{AppState, HttpConfig};
 use tallymark::ingest::{Intake, IntakeOptions};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
-use tallymark::report::DomainName;
-use tallymark::store::{Mode, Store};
+use tallymark::store::Store;
 
 const DOMAINS: usize = 10;
 const SOURCES: usize = 8_000;

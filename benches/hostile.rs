@@ -25,7 +25,7 @@ use support::corpus::Random;
 use support::hostile::{self, Scale};
 use support::oracle::{FIXED_BYTES, Spent, weigh};
 use support::texts;
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::ProcessLimits;
 
 /// Beyond the time for reading: working out keys and sums, and what runs between two looks at the clock.

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use support::corpus::{self, Random};
 use support::peak_mebibytes;
-use tallymark::budget::CostLimits;
-use tallymark::clock::Clock;
+use tallymark::base::budget::CostLimits;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{ProcessLimits, process};
 
 const READ: &str = "--read";

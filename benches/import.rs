@@ -14,10 +14,12 @@ use std::time::Instant;
 use support::corpus::{self, Mail, Mix};
 use support::database::{Database, Kind, Server, cpu_seconds};
 use support::{fresh, peak_mebibytes};
-use tallymark::clock::Clock;
+use tallymark::base::AccountId;
+use tallymark::base::Mode;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{Belonging, Intake, IntakeOptions, RawMessage};
 use tallymark::metrics::Metrics;
-use tallymark::store::{AccountId, Mode, Store};
+use tallymark::store::Store;
 
 /// Messages in flight, as many as the import command has.
 const IN_FLIGHT: usize = 1_024;

@@ -11,7 +11,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use quick_xml::events::Event;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use support::corpus::{self, Mail, Mix, Xml};
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{ProcessLimits, process};
 
 /// mail-auth's own bound on inflated size, larger than any report here.

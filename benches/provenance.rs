@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use mail_auth::dkim::Canonicalization;
 use sha2::{Digest as _, Sha256};
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{Authenticator, AuthenticatorOptions, Envelope};
 
 use dns::{Dns, Has};

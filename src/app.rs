@@ -20,7 +20,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::base::DomainName;
+use crate::base::clock::Clock;
+use crate::base::{DomainId, Millis};
 use crate::config::{Config, Role};
 use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
 use crate::health::Health;
@@ -30,10 +32,8 @@ use crate::ingest::{FreshDomain, Intake, Rechecked};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
 use crate::page;
-use crate::report::DomainName;
 use crate::store::{
-    Account, ApiKey, Domain, DomainId, Location, Millis, NewDomain, NewKey, Permission, Region, Store, StoreError,
-    TlsMode,
+    Account, ApiKey, Domain, Location, NewDomain, NewKey, Permission, Region, Store, StoreError, TlsMode,
 };
 
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};

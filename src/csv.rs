@@ -2,8 +2,8 @@
 
 use std::fmt::{Display, Write as _};
 
+use crate::base::text::escaped;
 use crate::report::Evidence;
-use crate::text::escaped;
 
 /// A line that is being written.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Resolver, TokioResolver};
 use tokio::sync::Semaphore;
 
-use crate::clock::{self, Clock};
+use crate::base::clock::{self, Clock};
 
 /// However long an answer says that it may be kept.
 const POSITIVE_TTL_MAX: Duration = Duration::from_secs(3_600);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::store::Millis;
+use crate::base::Millis;
 
 /// What is known of every source, and of the disk that mail needs. Cheap to clone: all clones say the same.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::store::Mode;
+use crate::base::Mode;
 
 /// The whole text of an API key: `sk_live_` or `sk_test_` and 43 characters of `0-9A-Za-z`, 256 bits of chance.
 ///

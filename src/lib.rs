@@ -2,9 +2,8 @@
 
 mod apart;
 pub mod app;
-pub mod budget;
+pub mod base;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod csv;
 pub mod dns;
@@ -20,5 +19,4 @@ pub mod origin;
 pub mod page;
 pub mod report;
 pub mod store;
-pub mod text;
 pub mod unpack;

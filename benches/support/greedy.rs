@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tallymark::base::AccountId;
+use tallymark::base::Mode;
 use tallymark::keys::ApiSecret;
 use tallymark::report::{AuthResult, DkimAuth, Evaluated, Evidence, Metadata, PolicyPublished, Record, Report, Window};
-use tallymark::store::{AccountId, CommitOptions, Domain, KeepLimits, Location, Mode, Page, ReportFilter, Store};
+use tallymark::store::{CommitOptions, Domain, KeepLimits, Location, Page, ReportFilter, Store};
 
 use crate::support::serving::{Sender, connect_from};
 use crate::support::year::{self, TODAY};

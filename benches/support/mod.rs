@@ -9,10 +9,11 @@ pub mod year;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tallymark::base::AccountId;
+use tallymark::base::DomainName;
 use tallymark::domains;
 use tallymark::keys::ApiSecret;
-use tallymark::report::DomainName;
-use tallymark::store::{AccountId, FreshDomain, NewDomain, NewKey, Permission, Region, Store, TlsMode};
+use tallymark::store::{FreshDomain, NewDomain, NewKey, Permission, Region, Store, TlsMode};
 
 /// Names for domains that are added on sight: counted up, so that runs are alike.
 pub fn fresh() -> FreshDomain {

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use peak_alloc::PeakAlloc;
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{Context, ProcessLimits, process_as};
 use tallymark::store::{Authenticated, NewReport};
 

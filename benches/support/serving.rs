@@ -4,7 +4,8 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use tallymark::store::{Location, Mode, Store};
+use tallymark::base::Mode;
+use tallymark::store::{Location, Store};
 
 /// The release build of the program, with a database in a folder of its own.
 pub struct Serving {

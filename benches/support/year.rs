@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::corpus::Random;
+use tallymark::base::AccountId;
 use tallymark::report::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, SpfAuth, SpfScope, Warnings, Window,
 };
 use tallymark::store::{
-    AccountId, Authenticated, Belonging, CommitOptions, KeepLimits, MessageRoom, NewMessage, NewReport, Store,
+    Authenticated, Belonging, CommitOptions, KeepLimits, MessageRoom, NewMessage, NewReport, Store,
 };
 
 const DAYS: usize = 365;

@@ -1,7 +1,8 @@
 //! Which account is meant where no one was named: the same rule for commands and feeds.
 
-use crate::clock::Clock;
-use crate::store::{Account, Mode, Store, StoreError};
+use crate::base::Mode;
+use crate::base::clock::Clock;
+use crate::store::{Account, Store, StoreError};
 
 /// The account that an installation without accounts gets.
 const DEFAULT_ACCOUNT: &str = "default";

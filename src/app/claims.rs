@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::base::ancestors;
+use crate::base::{AccountId, DomainId};
 use crate::ingest::Intake;
-use crate::report::ancestors;
-use crate::store::{AccountId, DomainId, Store};
+use crate::store::Store;
 
 /// Counts every account's unclaimed reports whose domain is there by now; gives how many messages were fed in again.
 pub async fn claim_all(store: &Store, intake: &Intake) -> anyhow::Result<u64> {

@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::random;
-use crate::clock::Clock;
+use crate::base::Millis;
+use crate::base::clock::Clock;
 use crate::metrics::Metrics;
-use crate::store::{Millis, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How leases are kept.
 #[derive(Debug, Clone, Copy)]

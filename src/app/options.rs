@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::fresh_domain;
-use crate::budget::CostLimits;
+use crate::base::budget::CostLimits;
 use crate::config::{BareLf, Config, MetricsReaders, UnvouchedReports};
 use crate::domains::ServiceNames;
 use crate::http::{HttpConfig, MetricsAccess, Rate};

@@ -7,9 +7,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::clock::{Clock, format_instant};
+use crate::base::Millis;
+use crate::base::clock::{Clock, format_instant};
 use crate::metrics::Metrics;
-use crate::store::{Millis, Purged, Retention, Store, StoreError};
+use crate::store::{Purged, Retention, Store, StoreError};
 
 /// How often the job runs, and how long after it got its lease it runs first: a clock that was wrong at the start is set
 /// by then.

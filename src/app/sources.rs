@@ -114,7 +114,7 @@ impl App {
     }
 
     /// The account of that name; without a name the only one, which is made if there is none.
-    async fn account(&self, name: &str) -> anyhow::Result<crate::store::AccountId> {
+    async fn account(&self, name: &str) -> anyhow::Result<crate::base::AccountId> {
         let store: &Store = &self.store;
         if !name.is_empty() {
             let account = store.account_by_name(name).await?;

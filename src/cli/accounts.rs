@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use super::Context;
 use super::advice;
 use super::text::{Align, Table};
-use crate::clock;
-use crate::store::{Mode, StoreError};
+use crate::base::Mode;
+use crate::base::clock;
+use crate::store::StoreError;
 
 /// Add and list accounts: each has its own domains, keys and reports.
 #[derive(Debug, clap::Subcommand)]

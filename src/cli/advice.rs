@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::report::{DomainName, NameError};
-use crate::text::argument;
+use crate::base::text::argument;
+use crate::base::{DomainName, NameError};
 
 /// The program with the options that say which installation it is about, as it was called.
 static CALLED: OnceLock<String> = OnceLock::new();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::text::{counted, escape_lines};
 use crate::app;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::config::Config;
 use crate::store::{Purged, Store};
 

@@ -7,9 +7,9 @@ use anyhow::{anyhow, bail};
 
 use super::{accounts, advice};
 use crate::app::{self, App, DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
-use crate::clock::{self, Clock};
+use crate::base::DomainName;
+use crate::base::clock::{self, Clock};
 use crate::config::Config;
-use crate::report::DomainName;
 use crate::store::{Account, Domain, Location, Store};
 
 /// Accounts that a question names.

@@ -7,12 +7,12 @@ use super::context::{account, account_or_first, domain, domain_name};
 use super::text::{Align, Table, counted, escape};
 use super::{Context, advice};
 use crate::app::App;
-use crate::clock;
+use crate::base::DomainName;
+use crate::base::clock;
+use crate::base::text;
 use crate::domains::{DnsRecord, DomainNames, Purpose, ServiceNames, conflicts, rua_address};
 use crate::ingest::Claimed;
-use crate::report::DomainName;
 use crate::store::{Account, Domain, DomainStatus, Region, StoreError};
-use crate::text;
 
 /// Add, list and remove the domains whose reports are counted.
 #[derive(Debug, clap::Subcommand)]

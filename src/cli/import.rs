@@ -21,10 +21,10 @@ use super::Context;
 use super::context::account_or_first;
 use super::progress::Progress;
 use crate::app::{App, claim_earlier_ones};
+use crate::base::Millis;
+use crate::base::text::write_json;
 use crate::ingest::{Belonging, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage};
 use crate::origin::files::{FileMessage, Unreadable, Walk};
-use crate::store::Millis;
-use crate::text::write_json;
 
 /// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
 #[derive(Debug, clap::Args)]

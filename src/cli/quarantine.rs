@@ -14,9 +14,10 @@ use super::context::account;
 use super::text::{Align, Table, count, counted, escape};
 use super::{Context, advice};
 use crate::app::App;
-use crate::clock;
+use crate::base::SetAsideId;
+use crate::base::clock;
 use crate::ingest::{Fate, Outcome};
-use crate::store::{Cut, Page, SetAside, SetAsideId, SetAsideKind};
+use crate::store::{Cut, Page, SetAside, SetAsideKind};
 
 const PAGE_ROWS: u32 = 500;
 

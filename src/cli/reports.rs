@@ -9,11 +9,11 @@ use super::context::{account, domain};
 use super::text::{Align, Table, count, counted, escape};
 use super::{Context, advice};
 use crate::app::App;
-use crate::clock;
+use crate::base::ReportNo;
+use crate::base::clock;
 use crate::report::Reporter;
 use crate::store::{
-    Acceptance, Actor, Authenticated, Domain, Judged, Judgement, Page, ReportFilter, ReportNo, ReportStanding,
-    ReportSummary,
+    Acceptance, Actor, Authenticated, Domain, Judged, Judgement, Page, ReportFilter, ReportStanding, ReportSummary,
 };
 
 /// Held reports that are released by one `accept-reporter`, before it says how many there are.

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Context;
 use crate::app::{self, App, Mail, ServerLock};
-use crate::clock::{self, Clock};
+use crate::base::clock::{self, Clock};
 use crate::config::{Config, LogFormat, Role};
 
 /// Serve the API, and receive mail where the settings say so.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-pub use crate::text::{escaped as escape, escaped_lines as escape_lines};
+pub use crate::base::text::{escaped as escape, escaped_lines as escape_lines};
 
 /// A number with its thousands apart: `1,234,567`.
 pub fn count(number: u64) -> String {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use super::Context;
 use super::progress::Progress;
 use super::text::{Align, Table, count, counted};
+use crate::base::text::write_json;
 use crate::store::Verified;
-use crate::text::write_json;
 
 /// Check what is stored, recount every figure from the records, and compare.
 #[derive(Debug, clap::Args)]

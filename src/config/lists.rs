@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::places::{self, Place};
 use super::{Config, Described};
-use crate::report::Day;
+use crate::base::Day;
 
 macro_rules! lists {
     ($(

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{Described, Folder, Imap, Maildir};
-use crate::report::DomainName;
+use crate::base::DomainName;
 
 settings! {
     /// Where everything is kept.

@@ -2,7 +2,7 @@
 //! 3.6.2). Pure.
 
 use super::records::ServiceNames;
-use crate::report::DomainName;
+use crate::base::DomainName;
 use crate::store::{Domain, Region};
 
 /// The names that a domain's settings make records at.

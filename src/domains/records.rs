@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sha2::{Digest as _, Sha256};
 
 use super::dkim;
-use crate::report::DomainName;
+use crate::base::DomainName;
 use crate::store::{Domain, DomainDns, Purpose, RecordState, Region, Suggestion};
 
 /// Of the MX record.
@@ -337,7 +337,8 @@ impl DnsRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{AccountId, DkimKey, DomainId, DomainStatus, IpAddress, IpId, RecordCheck, TlsMode};
+    use crate::base::{AccountId, DomainId, IpId};
+    use crate::store::{DkimKey, DomainStatus, IpAddress, RecordCheck, TlsMode};
 
     fn domain(name: &str) -> Domain {
         Domain {

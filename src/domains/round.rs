@@ -13,7 +13,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::service::{Domains, DomainsError};
 use super::standing::NEXT_CHECK_MAX;
-use crate::store::{AccountId, Domain, DomainFinding, DueCursor, Millis};
+use crate::base::{AccountId, Millis};
+use crate::store::{Domain, DomainFinding, DueCursor};
 
 /// Domains of one account that are read at a time.
 const PAGE: u32 = 64;

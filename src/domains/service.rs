@@ -11,7 +11,7 @@ use super::dkim;
 use super::keyring::{Keyring, KeyringError};
 use super::records::{DnsRecord, ServiceNames, advice, records, rua_address};
 use super::{check, standing};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::dns::Dns;
 use crate::metrics::Metrics;
 use crate::store::{

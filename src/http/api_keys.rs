@@ -13,9 +13,10 @@ use super::gate::Client;
 use super::owned::{NumberInPath, find_domain};
 use super::schema::{DomainKey, Instant, ModeWord, PermissionWord};
 use super::state::AppState;
-use crate::clock::format_instant;
+use crate::base::KeyId;
+use crate::base::clock::format_instant;
 use crate::keys::ApiSecret;
-use crate::store::{Account, ApiKey, Domain, KeyId, NewKey, Permission};
+use crate::store::{Account, ApiKey, Domain, NewKey, Permission};
 
 /// Longest name of a key, in characters.
 const NAME_CHARS_MAX: usize = 100;

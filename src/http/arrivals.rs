@@ -13,7 +13,7 @@ use super::paging::page_sized;
 use super::reports::ReportItem;
 use super::schema::{DomainKey, NameText};
 use super::state::AppState;
-use crate::store::ReportNo;
+use crate::base::ReportNo;
 
 /// The reports that came last, in the order in which they were stored, the latest first.
 #[derive(Debug, Serialize, JsonSchema)]

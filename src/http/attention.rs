@@ -15,7 +15,7 @@ use super::overview::{by_messages, total};
 use super::paging::{Pagination, Part, page};
 use super::schema::{Address, DayText, DomainKey, NameText};
 use super::state::AppState;
-use crate::report::DayRange;
+use crate::base::DayRange;
 use crate::store::{Domain, DomainFigures, DomainStatus, Reporter, SetAsideKind};
 
 /// What needs attention, the most important first.
@@ -257,7 +257,7 @@ fn item(kind: &'static str) -> AttentionItem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Day;
+    use crate::base::Day;
 
     #[test]
     fn silence_is_measured_by_what_was_usual() {

@@ -13,7 +13,7 @@ use super::paging::{Pagination, Part, largest_page};
 use super::range::day_range;
 use super::schema::DayText;
 use super::state::AppState;
-use crate::report::{Day, organizational_domain};
+use crate::base::{Day, organizational_domain};
 use crate::store::{Reporter, Sender, Signature};
 
 /// A page of networks that send, by messages, largest first.

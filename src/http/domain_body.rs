@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::schema::{Address, DomainKey, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord, TlsWord};
-use crate::clock::format_instant;
+use crate::base::DomainName;
+use crate::base::clock::format_instant;
 use crate::domains::{DnsRecord, Published};
-use crate::report::DomainName;
 use crate::store::Domain;
 
 /// A domain in a list.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use super::error::ApiError;
 use super::fields::Members;
 use super::schema::{HostText, LOGO_URL_BYTES_MAX, LogoUrl, NameText, RegionWord, TlsWord};
-use crate::report::DomainName;
+use crate::base::DomainName;
 use crate::store::{Domain, DomainChanges, Region, TlsMode};
 
 /// A domain that a client wants to add.

@@ -15,8 +15,9 @@ use super::gate::Client;
 use super::idempotency::Seed;
 use super::owned::OwnedDomain;
 use super::state::AppState;
+use crate::base::{AccountId, IpId};
 use crate::domains::{Conflict, DomainNames, IDENTIFIER_RANDOM_BYTES, NameField, conflicts, public_id, rua_token};
-use crate::store::{AccountId, Domain, DomainChanges, IpId, NewDomain, StoreError};
+use crate::store::{Domain, DomainChanges, NewDomain, StoreError};
 
 /// The answer to a removal.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -23,7 +23,7 @@ use super::range::open_range;
 use super::state::AppState;
 use super::{export_csv, export_json};
 use crate::apart::Apart;
-use crate::report::{Day, DayRange};
+use crate::base::{Day, DayRange};
 use crate::store::{Domain, ExportedRecord, StoreError};
 
 /// Pieces that are written but not yet sent.

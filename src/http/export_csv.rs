@@ -1,7 +1,7 @@
 //! An export as CSV: which columns it has.
 
 use super::records::result_word;
-use crate::clock::format_instant;
+use crate::base::clock::format_instant;
 use crate::csv::{Row, dkim, reasons, spf};
 use crate::store::{ExportedRecord, StoredRecord};
 

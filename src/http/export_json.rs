@@ -4,9 +4,9 @@
 use serde::Serialize;
 
 use super::records::{PolicyBody, RecordBody};
-use crate::clock::format_instant;
+use crate::base::clock::format_instant;
+use crate::base::text::write_json;
 use crate::store::ExportedRecord;
-use crate::text::write_json;
 
 /// A line.
 #[derive(Debug, Serialize)]

@@ -18,7 +18,7 @@ use super::records::Dispositions;
 use super::reports::{RESULT, result_filter};
 use super::schema::{Address, DayText};
 use super::state::AppState;
-use crate::report::Day;
+use crate::base::Day;
 use crate::store::{DayTotals, Source, SourceOrder, SourceQuery, Stats};
 
 /// The figures of a range of days.

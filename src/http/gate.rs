@@ -23,8 +23,9 @@ use super::receive::{drain, receive_body};
 use super::shares::{Asker, Share, UploadMemory};
 use super::state::AppState;
 use crate::apart::Apart;
+use crate::base::{AccountId, DomainId, KeyId};
 use crate::keys::{ApiSecret, same_hash};
-use crate::store::{AccountId, ApiKey, DomainId, KeyId, Patience, Permission};
+use crate::store::{ApiKey, Patience, Permission};
 
 /// Whose request it is: in the request's extensions on every route that asks for a key.
 #[derive(Debug, Clone, Copy)]
@@ -302,7 +303,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    crate::text::shown(text, PANIC_BYTES_MAX).into_owned()
+    crate::base::text::shown(text, PANIC_BYTES_MAX).into_owned()
 }
 
 impl Client {
@@ -335,12 +336,12 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::clock::Clock;
+    use crate::base::DomainName;
+    use crate::base::clock::Clock;
     use crate::domains::{Domains, DomainsOptions, ServiceNames};
     use crate::http::HttpConfig;
     use crate::ingest::{Intake, IntakeOptions};
     use crate::metrics::Metrics;
-    use crate::report::DomainName;
     use crate::store::Store;
 
     fn key(permission: Permission, domain: Option<DomainId>) -> ApiKey {

@@ -18,8 +18,9 @@ use tracing::Instrument as _;
 use super::error::{ApiError, FieldError};
 use super::gate::Client;
 use super::state::AppState;
+use crate::base::{AccountId, Millis};
 use crate::keys::{AnswerSeal, ApiSecret};
-use crate::store::{AccountId, Begun, Millis, RequestMemory, RequestName};
+use crate::store::{Begun, RequestMemory, RequestName};
 
 /// A client's key is taken up to this length, bytes.
 pub(super) const KEY_BYTES_MAX: usize = 255;

@@ -14,7 +14,7 @@ use super::paging::{Pagination, wanted};
 use super::quarantine::set_aside_place;
 use super::schema::Instant;
 use super::state::AppState;
-use crate::clock::format_instant;
+use crate::base::clock::format_instant;
 use crate::store::SetAside;
 
 /// What a mail comes as.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::store::{AccountId, KEPT_REQUEST_BYTES, Store};
+use crate::base::AccountId;
+use crate::store::{KEPT_REQUEST_BYTES, Store};
 
 /// Accounts whose kept answers are known to this process; beyond, they are looked at again.
 const ACCOUNTS_KNOWN: usize = 65_536;

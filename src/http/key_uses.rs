@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::store::{ApiKey, CLOCKS_DIFFER_MAX, KeyId, Millis, Store};
+use crate::base::{KeyId, Millis};
+use crate::store::{ApiKey, CLOCKS_DIFFER_MAX, Store};
 
 /// Minimum interval between two writes of a key's last use, in ms: a busy key costs one write in five minutes.
 const WRITTEN_EVERY: Millis = 300_000;

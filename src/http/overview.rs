@@ -16,8 +16,8 @@ use super::range::{FROM, TO, day_range};
 use super::records::PolicyBody;
 use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord};
 use super::state::AppState;
-use crate::clock::format_instant;
-use crate::report::{Day, DayRange, NameSearch};
+use crate::base::clock::format_instant;
+use crate::base::{Day, DayRange, NameSearch};
 use crate::store::{Domain, DomainFigures};
 
 /// A page of the account's domains with their figures: those with the most messages first, then by name.

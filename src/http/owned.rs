@@ -6,7 +6,8 @@ use axum::http::request::Parts;
 use super::error::ApiError;
 use super::gate::Client;
 use super::state::AppState;
-use crate::store::{Domain, ReportNo, SetAside, SetAsideId, SetAsideKind};
+use crate::base::{ReportNo, SetAsideId};
+use crate::store::{Domain, SetAside, SetAsideKind};
 
 /// The domain of `{id}`.
 #[derive(Debug)]

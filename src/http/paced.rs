@@ -118,7 +118,7 @@ mod tests {
 
     use super::super::seats::{ConnectionLimits, Seats};
     use super::*;
-    use crate::clock::Clock;
+    use crate::base::clock::Clock;
 
     /// How long a client of these tests may do nothing, and a pause of one that is slow.
     const STALL: Duration = Duration::from_secs(1);

@@ -15,8 +15,9 @@ use super::paging::{Pagination, wanted};
 use super::schema::{Instant, SetAsideWord};
 use super::state::AppState;
 use super::upload::{Taken, taken};
-use crate::clock::format_instant;
-use crate::store::{SetAside, SetAsideId, SetAsideKind};
+use crate::base::SetAsideId;
+use crate::base::clock::format_instant;
+use crate::store::{SetAside, SetAsideKind};
 
 /// A page of messages set aside, newest first.
 #[derive(Debug, Serialize, JsonSchema)]

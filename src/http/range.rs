@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::fields::Parameters;
 use super::openapi::Parameter;
-use crate::report::{Day, DayRange};
+use crate::base::{Day, DayRange};
 
 /// The longest look-back, and the longest range whose days are listed.
 const DAYS_MAX: u32 = 3_650;

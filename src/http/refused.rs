@@ -9,7 +9,7 @@ use super::error::ApiError;
 use super::gate::Client;
 use super::schema::{DayText, Instant};
 use super::state::AppState;
-use crate::clock::format_instant;
+use crate::base::clock::format_instant;
 use crate::store::RefusedDay;
 
 /// Mail for the account that was refused in the last 30 days, the latest day first.
@@ -123,7 +123,7 @@ fn advice(reason: &str) -> (bool, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Day;
+    use crate::base::Day;
     use crate::store::Refused;
 
     #[test]

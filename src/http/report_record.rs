@@ -9,7 +9,8 @@ use super::error::ApiError;
 use super::owned::{OwnedReport, RecordNumber, row_number};
 use super::records::RecordBody;
 use super::state::AppState;
-use crate::store::{ListedMax, ReportNo, ReportPlace};
+use crate::base::ReportNo;
+use crate::store::{ListedMax, ReportPlace};
 
 /// `GET /domains/{id}/dmarc/reports/{report_id}/records/{number}`
 pub(super) async fn record(

@@ -23,7 +23,7 @@ use super::schema::{Address, AuthenticatedWord, Instant};
 use super::standing::{HELD, STANDINGS, STATUSES, held_because, standing, status};
 use super::state::AppState;
 use super::trust::DecisionBody;
-use crate::clock::format_instant;
+use crate::base::clock::format_instant;
 use crate::report::Reporter;
 use crate::store::{
     self, Authenticated, ListedRecord, ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredWarning,

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::store::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
+use crate::base::Mode;
+use crate::store::{Authenticated, DomainStatus, Permission, Purpose, Region, SetAsideKind, TlsMode};
 
 /// Names kinds of texts for `#[schemars(with = "...")]`: each is a schema that stands where it is used.
 macro_rules! texts {
@@ -36,7 +37,7 @@ texts! {
     DayText = text(json!({ "format": "date", "examples": ["2026-03-23"] }));
     /// What [`crate::domains::public_id`] gives, and what the provider's own ids look like.
     DomainKey = text(json!({ "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }));
-    /// What [`crate::report::DomainName::parse`] takes. The format is ours: no pattern can tell a public suffix.
+    /// What [`crate::base::DomainName::parse`] takes. The format is ours: no pattern can tell a public suffix.
     NameText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012, "examples": ["yourdomain.com"] }));
     /// A host below the domain.
     HostText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012,

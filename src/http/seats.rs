@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::in_flight::InFlight;
 use super::rate::network_of;
-use crate::clock::Clock;
-use crate::store::Network;
+use crate::base::Network;
+use crate::base::clock::Clock;
 
 /// How many connections there may be, and how long one may do nothing.
 #[derive(Debug, Clone)]

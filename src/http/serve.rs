@@ -27,7 +27,7 @@ use super::error::ApiError;
 use super::gate::Peer;
 use super::paced::Paced;
 use super::seats::{ConnectionLimits, Forwarded, Seated, Seats, Service};
-use crate::clock::{self, Clock};
+use crate::base::clock::{self, Clock};
 
 /// A connection that is only told how this node is has this long to ask, and twice as long in all.
 const HEALTH_TIME_MAX: Duration = Duration::from_secs(5);

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::gate::peer_address;
 use super::schema::Instant;
 use super::state::{AppState, MetricsAccess};
-use crate::clock::format_instant;
+use crate::base::clock::format_instant;
 use crate::health::{Condition, SourceHealth, Trouble};
 
 /// The process answers.

@@ -9,7 +9,7 @@ use tokio::time::{Duration, timeout};
 use super::error::ApiError;
 use super::in_flight::InFlight;
 use super::state::HttpConfig;
-use crate::store::AccountId;
+use crate::base::AccountId;
 
 /// `Retry-After` of a request that is refused for lack of a place.
 const RETRY_SECONDS: u64 = 5;

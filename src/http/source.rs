@@ -21,7 +21,8 @@ use super::records::{RecordBody, listed_max};
 use super::reports::instant;
 use super::schema::Instant;
 use super::state::AppState;
-use crate::store::{ReportNo, ReportSummary, SourcePlace, SourceRecords};
+use crate::base::ReportNo;
+use crate::store::{ReportSummary, SourcePlace, SourceRecords};
 
 /// One sending address.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -7,7 +7,7 @@ use super::kept::KeptAnswers;
 use super::key_uses::KeyUses;
 use super::rate::{Rate, RateLimiter};
 use super::shares::Shares;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::domains::Domains;
 use crate::health::Health;
 use crate::ingest::Intake;

@@ -13,8 +13,9 @@ use super::owned::{OwnedDomain, OwnedReport};
 use super::reports::ReportItem;
 use super::schema::Instant;
 use super::state::AppState;
-use crate::clock::format_instant;
-use crate::store::{AcceptedReporter, Actor, Domain, HistoryEntry, Judged, Judgement, ReportNo};
+use crate::base::ReportNo;
+use crate::base::clock::format_instant;
+use crate::store::{AcceptedReporter, Actor, Domain, HistoryEntry, Judged, Judgement};
 
 /// Which reports of a domain count.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -14,8 +14,9 @@ use super::owned::OwnedDomain;
 use super::reports::ReportItem;
 use super::schema::SetAsideWord;
 use super::state::AppState;
+use crate::base::AccountId;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
-use crate::store::{AccountId, Store};
+use crate::store::Store;
 
 /// Files in one form.
 pub(super) const FILES_MAX: usize = 100;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::intake::IntakeError;
-use crate::clock::Clock;
-use crate::report::{DomainName, normalise_domain};
+use crate::base::clock::Clock;
+use crate::base::{DomainName, normalise_domain};
 use crate::store::{Belonging, Domain, DomainStatus, Store, StoreError};
 
 /// The names under which this installation receives mail.

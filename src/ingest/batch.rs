@@ -19,9 +19,10 @@ use tokio::task::JoinSet;
 use super::intake::{IntakeError, IntakeOptions, RawMessage};
 use super::lanes::{Parser, Ready, Room, SHARED_BYTES_MIN, Slow};
 use super::owners::{Askers, GoingOn};
-use crate::clock::Clock;
+use crate::base::SetAsideId;
+use crate::base::clock::Clock;
 use crate::metrics::Metrics;
-use crate::store::{CommitOptions, Fate, NewMessage, Outcome, Problem, Provenance, SetAsideId, Store, StoreError};
+use crate::store::{CommitOptions, Fate, NewMessage, Outcome, Problem, Provenance, Store, StoreError};
 use crate::unpack::Context;
 
 /// A message with whom to tell.

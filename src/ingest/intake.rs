@@ -17,11 +17,12 @@ use super::owners::{Answer, Askers};
 use super::process::ProcessLimits;
 use super::provenance::{Authenticator, Checked};
 use super::refused::Refusals;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
+use crate::base::{AccountId, DomainId, Millis, SetAsideId};
 use crate::metrics::Metrics;
 use crate::store::{
-    AccountId, Admitted, Belonging, Domain, DomainId, Fate, FreshDomain, KeepLimits, Millis, NOT_CONFIGURED, Outcome,
-    Problem, Provenance, Refused, SetAsideId, Store, StoreError,
+    Admitted, Belonging, Domain, Fate, FreshDomain, KeepLimits, NOT_CONFIGURED, Outcome, Problem, Provenance, Refused,
+    Store, StoreError,
 };
 use crate::unpack::Context;
 

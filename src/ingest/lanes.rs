@@ -26,7 +26,7 @@ use super::intake::{IntakeError, IntakeOptions};
 use super::journal::{Entry, Journal};
 use super::owners::Askers;
 use super::read;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::NewMessage;
 

@@ -15,9 +15,8 @@ mod rechecks;
 mod refused;
 mod sums;
 
-pub use crate::store::{
-    AccountId, Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, SetAsideNote, StoredReport,
-};
+pub use crate::base::AccountId;
+pub use crate::store::{Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, SetAsideNote, StoredReport};
 pub use crate::unpack::{Context, gunzip, mbox};
 pub use addresses::{AddressNames, Addresses, Owner};
 pub use envelope::Envelope;

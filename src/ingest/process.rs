@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::sums;
-use crate::budget::{Budget, CostLimits};
-use crate::clock::Clock;
+use crate::base::Millis;
+use crate::base::budget::{Budget, CostLimits};
+use crate::base::clock::Clock;
 use crate::report::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
-use crate::store::{Acceptance, Millis, Problem, Provenance};
+use crate::store::{Acceptance, Problem, Provenance};
 use crate::unpack::{self, Context, Damage, ReportText};
 
 /// The bounds of processing one message.

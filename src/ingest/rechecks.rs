@@ -5,7 +5,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::envelope::Envelope;
 use super::intake::{Intake, IntakeError};
 use super::provenance::Authenticator;
-use crate::store::{Acceptance, Millis, Undecided, UndecidedCheck};
+use crate::base::Millis;
+use crate::store::{Acceptance, Undecided, UndecidedCheck};
 
 /// Reports that are checked in one go.
 const REPORTS_MAX: usize = 500;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::store::{AccountId, Refused, RefusedMail, Store};
+use crate::base::AccountId;
+use crate::store::{Refused, RefusedMail, Store};
 
 /// Interval between two transactions: a flood of refused mail costs one transaction per interval. Counts that are not written when the
 /// process ends are in the metrics and the log only.

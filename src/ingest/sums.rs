@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashSet;
 
-use crate::budget::{Breach, Budget, Cost};
+use crate::base::budget::{Breach, Budget, Cost};
 use crate::report::{Record, Records, Report, Spread, Verdicts};
 
 /// Reports of one day with no more records than this are not looked at more closely.

@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::imap::{self, ImapSettings};
 use super::maildir::{self, MaildirSettings};
 use super::watched;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
+use crate::base::text;
 use crate::health::{Condition, Health, Trouble};
 use crate::ingest::{Belonging, Intake, IntakeError, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage, UNFETCHABLE};
 use crate::metrics::Metrics;
 use crate::store::{SetAsideKind, Store, StoreError};
-use crate::text;
 
 /// How long a lease lasts, and how often it is asked for and renewed. As for the background jobs.
 const LEASE: Duration = Duration::from_secs(40);

@@ -26,9 +26,9 @@ use super::files::{FileMessage, Unreadable};
 use super::maildir::blocking;
 use super::places::{self, Number, Stamp};
 use super::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict, capped};
+use crate::base::text;
 use crate::health::Trouble;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
-use crate::text;
 
 /// Files that are read at once.
 const FILES_MAX: usize = 16;

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::api::{Api, Failure};
 use super::query::{Asked, DAY_MILLIS};
 use crate::apart::Apart;
-use crate::clock::format_instant;
+use crate::base::Millis;
+use crate::base::clock::format_instant;
 use crate::csv::Row;
-use crate::store::Millis;
 
 /// Rows asked of the API at a time.
 const ROWS_AT_ONCE: u64 = 5_000;

@@ -35,7 +35,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::apart::Apart;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::http::{Rate, RateLimiter};
 use crate::store::Store;
 

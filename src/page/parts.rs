@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::api::Failure;
 use super::data::Pagination;
 use super::query::Asked;
-use crate::text::{Piece, pieces};
+use crate::base::text::{Piece, pieces};
 
 /// A foreign text, kept from running into what is around it: escaped, isolated from the direction of the
 /// text beside it, and with what cannot be seen, or would turn the line around, written out.

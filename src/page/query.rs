@@ -5,8 +5,8 @@ use axum::http::request::Parts;
 
 use super::api::Failure;
 use super::parts::query_escaped;
-use crate::clock::{format_instant, parse_instant};
-use crate::store::Millis;
+use crate::base::Millis;
+use crate::base::clock::{format_instant, parse_instant};
 
 /// What an address says behind its `?`.
 #[derive(Debug, Clone, Default)]

@@ -18,9 +18,10 @@ use super::PageState;
 use super::api::{Api, Failure};
 use super::layout;
 use super::parts::{hostile, query_escaped};
+use crate::base::Millis;
 use crate::http::{Bucket, Peer, SignedIn};
 use crate::keys::{ApiSecret, same_hash};
-use crate::store::{ApiKey, Millis, Permission};
+use crate::store::{ApiKey, Permission};
 
 const TOKEN_BYTES: usize = 32;
 /// A session ends after this time, or with the browser.

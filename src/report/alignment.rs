@@ -1,6 +1,7 @@
 //! Identifier alignment (RFC 7489, 3.1; RFC 9989, 4.10.1).
 
-use super::{AlignmentMode, organizational_domain};
+use super::AlignmentMode;
+use crate::base::organizational_domain;
 
 /// Whether two normalised names are aligned: equal (strict), or of one organizational domain (relaxed).
 /// An empty name is aligned with nothing.

@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Day, DayRange, Verdict, Window};
+use super::{Verdict, Window};
+use crate::base::{Day, DayRange};
 
 /// Windows longer than this are not spread: their messages fall on the day of begin, with
 /// [`super::WarningKind::WindowTooLong`] from the caller.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::budget::Breach;
+use crate::base::budget::Breach;
 
 /// Why a text gave no report, and where.
 #[derive(Debug, thiserror::Error)]

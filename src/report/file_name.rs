@@ -1,6 +1,7 @@
 //! What the name of a report's attachment says about it.
 
-use super::{Window, instant, normalise_domain, text};
+use super::{Window, instant, text};
+use crate::base::normalise_domain;
 
 /// The facts in `receiver!domain!begin!end[!id].ext` (RFC 9990, 3.1.4; RFC 7489, 7.2.1.1): a hint, taken only
 /// where the report lacks the datum itself.

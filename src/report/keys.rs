@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AlignmentMode, DkimAuth, Evaluated, Evidence, Metadata, PolicyPublished, RawText, Reason, Record, Report, SpfAuth,
-    Window, mailbox_domain,
+    Window,
 };
+use crate::base::mailbox_domain;
 
 /// Who sent a report: the mail domain of its `email`, else its `org_name` in lower case, else nothing.
 ///

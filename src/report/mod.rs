@@ -4,14 +4,12 @@
 
 mod alignment;
 mod apportion;
-mod day;
 mod error;
 mod file_name;
 mod instant;
 mod keys;
 mod limits;
 mod model;
-mod names;
 mod number;
 mod parse;
 mod records;
@@ -23,7 +21,6 @@ mod xml;
 
 pub use alignment::is_aligned;
 pub use apportion::{SPREAD_DAYS_MAX, SPREAD_ENTRIES_MAX, Spread};
-pub use day::{Day, DayError, DayRange};
 pub use error::{ParseError, ParseErrorKind};
 pub use file_name::FileNameFacts;
 pub use keys::{ContentKey, EvidenceKey, IdentityKey, PieceKey, Reporter};
@@ -31,10 +28,6 @@ pub use limits::Limits;
 pub use model::{
     AlignmentMode, AuthResult, DiscoveryMethod, Disposition, DkimAuth, Evaluated, Evidence, Metadata, PassFail, Policy,
     PolicyPublished, RawField, RawText, Reason, ReasonKind, Record, Report, SpfAuth, SpfScope, Window,
-};
-pub use names::{
-    DomainName, NameError, NameSearch, ancestors, is_public_suffix, mailbox_domain, mailbox_domain_cow,
-    normalise_domain, normalise_domain_cow, organizational_domain,
 };
 pub use parse::{DOCUMENTS_MAX, FAILED_MAX, Parsed, parse, parse_all};
 pub use records::Records;

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use super::Records;
+use crate::base::words;
 
 /// One aggregate report, as its reporter stated it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -148,79 +149,46 @@ pub struct RawText {
     pub text: Box<str>,
 }
 
-/// Gives an enum its codes in the database and its words on the wire, both stable.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $code:literal $word:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u8)]
-        pub enum $name { $($(#[$vmeta])* $variant = $code),+ }
-
-        impl $name {
-            /// Every value, by ascending code.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The canonical word, as the standard spells it.
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The value for exactly this canonical (lower-case) word.
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-
-            /// The stable code kept in the database.
-            pub const fn code(self) -> u8 { self as u8 }
-
-            /// The value for a stored code; `None` for a code from a newer version.
-            pub const fn from_code(code: u8) -> Option<Self> {
-                match code { $($code => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
-
 words! {
     /// A requested policy.
-    Policy { None = 0 "none", Quarantine = 1 "quarantine", Reject = 2 "reject" }
+    Policy: u8 { None = 0 "none", Quarantine = 1 "quarantine", Reject = 2 "reject" }
 }
 words! {
     /// What was done with the messages. `Pass` (RFC 9990) means no action, because they passed under an enforcing policy.
-    Disposition { None = 0 "none", Quarantine = 1 "quarantine", Reject = 2 "reject", Pass = 3 "pass",
+    Disposition: u8 { None = 0 "none", Quarantine = 1 "quarantine", Reject = 2 "reject", Pass = 3 "pass",
         /// A word outside every standard; the raw text is in the evidence.
         Unknown = 4 "unknown" }
 }
 words! {
     /// An aligned result in `policy_evaluated`.
-    PassFail { Fail = 0 "fail", Pass = 1 "pass" }
+    PassFail: u8 { Fail = 0 "fail", Pass = 1 "pass" }
 }
 words! {
     /// `adkim`, `aspf`.
-    AlignmentMode { Relaxed = 0 "r", Strict = 1 "s" }
+    AlignmentMode: u8 { Relaxed = 0 "r", Strict = 1 "s" }
 }
 words! {
     /// RFC 9990: how the reporter found the policy.
-    DiscoveryMethod { Psl = 0 "psl", Treewalk = 1 "treewalk" }
+    DiscoveryMethod: u8 { Psl = 0 "psl", Treewalk = 1 "treewalk" }
 }
 words! {
     /// The union of the DKIM and SPF result words (RFC 8601, 2.7).
     #[derive(Default)]
-    AuthResult { #[default] None = 0 "none", Pass = 1 "pass", Fail = 2 "fail", Softfail = 3 "softfail", Neutral = 4 "neutral",
+    AuthResult: u8 { #[default] None = 0 "none", Pass = 1 "pass", Fail = 2 "fail", Softfail = 3 "softfail", Neutral = 4 "neutral",
         Policy = 5 "policy", Temperror = 6 "temperror", Permerror = 7 "permerror",
         /// A word outside every standard; the raw text is beside it.
         Other = 8 "other" }
 }
 words! {
     /// The identity that SPF was checked for.
-    SpfScope { Mfrom = 0 "mfrom", Helo = 1 "helo",
+    SpfScope: u8 { Mfrom = 0 "mfrom", Helo = 1 "helo",
         /// Any other word; the raw text is in the evidence.
         Other = 2 "other" }
 }
 words! {
     /// The union of the override types of RFC 7489 and RFC 9990.
     #[derive(Default)]
-    ReasonKind { #[default] Other = 0 "other", Forwarded = 1 "forwarded", SampledOut = 2 "sampled_out",
+    ReasonKind: u8 { #[default] Other = 0 "other", Forwarded = 1 "forwarded", SampledOut = 2 "sampled_out",
         TrustedForwarder = 3 "trusted_forwarder", MailingList = 4 "mailing_list", LocalPolicy = 5 "local_policy",
         PolicyTestMode = 6 "policy_test_mode",
         /// A word outside every standard; the raw text is beside it.
@@ -228,7 +196,7 @@ words! {
 }
 words! {
     /// Which text of a record could not be mapped.
-    RawField { SourceIp = 0 "source_ip", Count = 1 "count", Disposition = 2 "disposition", Dkim = 3 "dkim",
+    RawField: u8 { SourceIp = 0 "source_ip", Count = 1 "count", Disposition = 2 "disposition", Dkim = 3 "dkim",
         Spf = 4 "spf", HeaderFrom = 5 "header_from", EnvelopeFrom = 6 "envelope_from", SpfScope = 7 "spf_scope" }
 }
 

@@ -19,11 +19,9 @@ mod tests;
 
 use super::repair::Repair;
 use super::xml::{Buffers, Element, Following, Stop, Tokens};
-use super::{
-    FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Record, Report, WarningKind, Warnings,
-    mailbox_domain_cow, normalise_domain_cow, text,
-};
-use crate::budget::{Breach, Budget, Cost};
+use super::{FileNameFacts, Limits, ParseError, ParseErrorKind, RawField, Record, Report, WarningKind, Warnings, text};
+use crate::base::budget::{Breach, Budget, Cost};
+use crate::base::{mailbox_domain_cow, normalise_domain_cow};
 use draft::{Draft, Interner, Span};
 use memo::Memo;
 use std::cell::RefCell;

@@ -17,7 +17,7 @@ mod text;
 mod window;
 
 use super::{Limits, ParseError, ParseErrorKind, WarningKind, Warnings};
-use crate::budget::Budget;
+use crate::base::budget::Budget;
 pub(crate) use element::Element;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};

@@ -3,7 +3,9 @@
 use super::db::{Args, Conn, Row};
 use super::memory::number;
 use super::sql::sql;
-use super::{Account, AccountId, ApiKey, DomainId, KeyId, Millis, Mode, NewKey, Permission, Store, StoreError};
+use super::{Account, ApiKey, NewKey, Permission, Store, StoreError};
+use crate::base::Mode;
+use crate::base::{AccountId, DomainId, KeyId, Millis};
 
 impl Store {
     /// Makes a tenant.

@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use crate::report::ancestors;
+use crate::base::ancestors;
 
 /// A name with its labels turned round, `com.example.mail.`: names below it begin with it.
 pub(super) fn turned(name: &str) -> Vec<u8> {

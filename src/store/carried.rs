@@ -13,9 +13,8 @@ use super::records::{self, NewRow, PackedRecord};
 use super::schema::Kind;
 use super::sql::sql;
 use super::sweep::{self, Interned};
-use super::{
-    Acceptance, AccountId, Authenticated, DomainId, ReportNo, StoreError, Totals, belonging, evidence, reports,
-};
+use super::{Acceptance, Authenticated, StoreError, Totals, belonging, evidence, reports};
+use crate::base::{AccountId, DomainId, ReportNo};
 
 /// The columns of `reports` in the order of the statements `report_whole` and `report_put`.
 const COLUMNS: [(&str, Kind); 36] = [

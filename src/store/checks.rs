@@ -4,9 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{
-    AccountId, CLOCKS_DIFFER_MAX, Domain, DomainId, DomainStatus, IpAddress, Millis, Purpose, Store, StoreError,
-};
+use super::{CLOCKS_DIFFER_MAX, Domain, DomainStatus, IpAddress, Purpose, Store, StoreError};
+use crate::base::{AccountId, DomainId, Millis};
 
 /// What is known of a domain's DNS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,6 +1,6 @@
 //! Which rows of a list are wanted.
 
-use super::ReportNo;
+use crate::base::ReportNo;
 
 /// A page of a list, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::base::Day;
 use crate::report::{
-    AuthResult, Day, Disposition, DkimAuth, Evidence, IdentityKey, RawField, RawText, Reason, ReasonKind, Report,
-    Reporter, SpfAuth, SpfScope, Verdict, Window,
+    AuthResult, Disposition, DkimAuth, Evidence, IdentityKey, RawField, RawText, Reason, ReasonKind, Report, Reporter,
+    SpfAuth, SpfScope, Verdict, Window,
 };
 
 use super::codec::{Reader, put_number};

@@ -1,15 +1,13 @@
 //! Domain rows.
 
-use crate::report::DomainName;
+use crate::base::DomainName;
 
 use super::carried::Place;
 use super::db::{Args, Conn, Lock, Row};
 use super::memory::Memory;
 use super::sql::sql;
-use super::{
-    AccountId, Domain, DomainChanges, DomainId, DomainStatus, Millis, NewDomain, Region, Store, StoreError, TlsMode,
-    moving,
-};
+use super::{Domain, DomainChanges, DomainStatus, NewDomain, Region, Store, StoreError, TlsMode, moving};
+use crate::base::{AccountId, DomainId, Millis};
 
 impl Store {
     /// Adds a domain, pending. Reports of the account that belong to it from now on move to it in the same transaction;

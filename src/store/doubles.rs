@@ -8,7 +8,8 @@ use hashbrown::HashMap;
 use super::belonging;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Discrepancy, DomainId, ReportNo, StoreError, records};
+use super::{Discrepancy, StoreError, records};
+use crate::base::{DomainId, ReportNo};
 
 /// Keys in memory at a time, about: with more reports there are more passes, each over a part of the keys.
 const KEYS_AT_ONCE: u64 = 1 << 20;

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::report::{AuthResult, Day, DayRange, Evidence, Window};
+use crate::base::{Day, DayRange};
+use crate::report::{AuthResult, Evidence, Window};
 
 use super::db::{Args, Conn};
 use super::message::DayFigures;
 use super::sql::sql;
-use super::{DomainId, Store, StoreError, Totals, reports};
+use super::{Store, StoreError, Totals, reports};
+use crate::base::DomainId;
 
 /// Signers that one report can add to one day; those with the fewest messages beyond it are gathered under empty names.
 const SIGNERS_MAX: usize = 64;

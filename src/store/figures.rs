@@ -6,15 +6,13 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, DayRange};
+use crate::base::{Day, DayRange};
 
 use super::by_address::ByAddress;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{
-    DayTotals, DomainId, Network, ResultFilter, Rows, Source, Sources, Stats, Store, StoreError, Totals, reports,
-    rollup,
-};
+use super::{DayTotals, ResultFilter, Rows, Source, Sources, Stats, Store, StoreError, Totals, reports, rollup};
+use crate::base::{DomainId, Network};
 
 impl Store {
     /// What a domain's mail did in a range of days.

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::db::{Args, Conn, Row};
 use super::memory::number;
 use super::sql::sql;
-use super::{AccountId, DomainId, IpId, Millis, Store, StoreError};
+use super::{Store, StoreError};
+use crate::base::{AccountId, DomainId, IpId, Millis};
 
 /// An address that only one account sends from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,8 @@
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Millis, Store, StoreError};
+use super::{Store, StoreError};
+use crate::base::Millis;
 
 /// Who has a lease, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]

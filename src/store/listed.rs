@@ -8,7 +8,8 @@ use crate::report::{DkimAuth, Evidence, RawText, Reason, SpfAuth};
 
 use super::db::Conn;
 use super::records::{self, PackedRecord};
-use super::{DomainId, StoreError, StoredRecord};
+use super::{StoreError, StoredRecord};
+use crate::base::DomainId;
 
 /// How much of records is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{Store, StoreError};
-use crate::report::Day;
+use crate::base::Day;
 
 /// How far a mailbox was read over IMAP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use crate::report::EvidenceKey;
 use super::commit::Crowded;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{AccountId, DomainId, Millis, StoreError, Trust};
+use super::{StoreError, Trust};
+use crate::base::{AccountId, DomainId, Millis};
 
 /// Names and evidence kept at the most; then all are forgotten and learned again.
 const ENTRIES_MAX: usize = 200_000;

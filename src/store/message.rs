@@ -6,14 +6,16 @@ use std::net::IpAddr;
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::base::{Day, organizational_domain};
 use crate::report::{
-    ContentKey, Day, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Spread, Verdict, Verdicts,
-    WarningKind, Warnings, Window, organizational_domain,
+    ContentKey, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Spread, Verdict, Verdicts,
+    WarningKind, Warnings, Window,
 };
 
 use super::facets::{self, Signed};
 use super::rollup::SourceTotals;
-use super::{Acceptance, Authenticated, Belonging, Millis, Problem, Provenance, SetAsideId, Totals};
+use super::{Acceptance, Authenticated, Belonging, Problem, Provenance, Totals};
+use crate::base::{Millis, SetAsideId};
 
 /// What a row of `set_aside` takes in the database beside its texts and the message, bytes, about.
 pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;

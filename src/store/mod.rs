@@ -31,7 +31,6 @@ mod mark;
 mod memory;
 mod message;
 mod moving;
-mod network;
 mod overview;
 mod patience;
 mod postgres;
@@ -56,9 +55,9 @@ mod totals;
 mod trust;
 mod types;
 mod verify;
-mod words;
 mod write;
 
+use crate::base::Millis;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,7 +84,6 @@ pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use mark::Behind;
 use mark::{IfBehind, Mark, look_behind};
 pub use message::{MessageRoom, NewMessage, NewReport};
-pub use network::{Network, NetworkError};
 pub use overview::{DomainFigures, Latest};
 pub use patience::Patience;
 pub use postgres::Connections;

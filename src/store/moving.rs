@@ -10,7 +10,7 @@ mod fill;
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, ancestors};
+use crate::base::{Day, ancestors};
 
 use super::belonging;
 use super::carried::{Carried, Looked, Place, erase, put, take};
@@ -20,7 +20,8 @@ use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::memory::Memory;
 use super::rollup::{self, Change};
 use super::sql::sql;
-use super::{Acceptance, AccountId, Authenticated, DomainId, ReportNo, StoreError, reports, trust};
+use super::{Acceptance, Authenticated, StoreError, reports, trust};
+use crate::base::{AccountId, DomainId, ReportNo};
 
 /// Reports that are carried at a time, and records; a larger report goes by itself.
 const REPORTS_AT_ONCE: usize = 64;

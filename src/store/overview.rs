@@ -4,11 +4,13 @@ use std::collections::BinaryHeap;
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, DayRange, PolicyPublished};
+use crate::base::{Day, DayRange};
+use crate::report::PolicyPublished;
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{DayTotals, DomainId, Millis, ReportNo, ReportSummary, Store, StoreError, Totals, reports};
+use super::{DayTotals, ReportSummary, Store, StoreError, Totals, reports};
+use crate::base::{DomainId, Millis, ReportNo};
 
 /// A domain's messages in a range of days.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Reporter, organizational_domain};
+use crate::base::organizational_domain;
+use crate::report::Reporter;
 
 use super::Authenticated;
 

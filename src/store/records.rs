@@ -15,7 +15,8 @@ use crate::report::{Evidence, Records, Verdict};
 use super::codec::{Reader, put_number};
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{DomainId, ReportNo, Store, StoreError, StoredRecord, evidence};
+use super::{Store, StoreError, StoredRecord, evidence};
+use crate::base::{DomainId, ReportNo};
 
 /// Records per row, except the last row of a report. The key of a row is the number of its first record, from 0 on: a
 /// record is found by its number.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::Day;
+use crate::base::Day;
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{AccountId, Millis, Store, StoreError};
+use super::{Store, StoreError};
+use crate::base::{AccountId, Millis};
 
 const DAY_MILLIS: i64 = 86_400_000;
 /// Number of UTC days, including today, for which refusals are kept.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::base::Day;
 use crate::report::{
-    AlignmentMode, Day, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Warnings, Window,
+    AlignmentMode, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Warnings, Window,
 };
 
 use super::cut::COUNT_END;
@@ -15,10 +16,11 @@ use super::message::{DayFigures, Figures};
 use super::records::PackedRecord;
 use super::sql::sql;
 use super::{
-    Acceptance, Cut, DomainId, ListedMax, ListedRecord, Original, Page, Provenance, ReportDetail, ReportFilter,
-    ReportNo, ReportPlace, ReportStanding, ReportSummary, ResultFilter, Store, StoreError, StoredRecord, StoredWarning,
-    Totals, listed, records, trust,
+    Acceptance, Cut, ListedMax, ListedRecord, Original, Page, Provenance, ReportDetail, ReportFilter, ReportPlace,
+    ReportStanding, ReportSummary, ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, listed,
+    records, trust,
 };
+use crate::base::{DomainId, ReportNo};
 
 impl Store {
     /// Some reports, counted ones unless the filter says otherwise, newest window first, and how many there are in all, up to

@@ -2,7 +2,8 @@
 
 use super::db::Args;
 use super::sql::sql;
-use super::{AccountId, CLOCKS_DIFFER_MAX, KeyId, Millis, Store, StoreError};
+use super::{CLOCKS_DIFFER_MAX, Store, StoreError};
+use crate::base::{AccountId, KeyId, Millis};
 
 /// A request that names itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

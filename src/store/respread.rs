@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::{Day, Spread};
+use crate::base::Day;
+use crate::report::Spread;
 
 use super::commit::Moves;
 use super::db::{Args, Conn};
 use super::message::{DayFigures, DaySums};
 use super::rollup::Change;
 use super::sql::sql;
-use super::{DomainId, ReportSummary, Store, StoreError, reports};
+use super::{ReportSummary, Store, StoreError, reports};
+use crate::base::DomainId;
 
 /// Reports looked up at a time, and records after which a transaction is large enough.
 const REPORTS_AT_ONCE: i64 = 1_000;

@@ -2,8 +2,9 @@
 
 use super::db::{Args, Conn, Layout, Link, Lock, Row};
 use super::sql::sql;
-use super::{Connections, DomainId, Location, Millis, Store, StoreError, postgres, sqlite};
+use super::{Connections, Location, Store, StoreError, postgres, sqlite};
 use super::{refused, sweep};
+use crate::base::{DomainId, Millis};
 
 /// How long things are kept, days; 0 keeps them for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
-use crate::report::Day;
+use crate::base::Day;
 
 use super::Totals;
 use super::codec::{Reader, put_number};

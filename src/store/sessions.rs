@@ -3,7 +3,8 @@
 use super::accounts::key;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{ApiKey, CLOCKS_DIFFER_MAX, Millis, Store, StoreError};
+use super::{ApiKey, CLOCKS_DIFFER_MAX, Store, StoreError};
+use crate::base::Millis;
 
 /// Sessions that a key has at once: one more sign-in ends the oldest.
 pub const SESSIONS_PER_KEY_MAX: i64 = 50;

@@ -3,7 +3,8 @@
 use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{AccountId, Cut, Domain, DomainId, Provenance, SetAside, SetAsideId, SetAsideKind, Store, StoreError};
+use super::{Cut, Domain, Provenance, SetAside, SetAsideKind, Store, StoreError};
+use crate::base::{AccountId, DomainId, SetAsideId};
 
 /// Domains that are noted in one transaction.
 const CLAIMED_AT_ONCE: usize = 1_000;

@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Behind, Discrepancy, DomainId, StoreError, log, sqlite};
+use super::{Behind, Discrepancy, StoreError, log, sqlite};
+use crate::base::DomainId;
 
 /// Faults that are listed of one kind.
 const LISTED_MAX: usize = 100;

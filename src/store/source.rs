@@ -5,14 +5,13 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::report::{Day, DayRange, SPREAD_DAYS_MAX, Spread};
+use crate::base::{Day, DayRange};
+use crate::report::{SPREAD_DAYS_MAX, Spread};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{
-    DomainId, ListedMax, ListedRecord, ReportNo, ReportSummary, Source, Store, StoreError, Totals, listed, records,
-    reports,
-};
+use super::{ListedMax, ListedRecord, ReportSummary, Source, Store, StoreError, Totals, listed, records, reports};
+use crate::base::{DomainId, ReportNo};
 
 /// Reports looked up at a time, looked through for one answer, and the records in them.
 const REPORTS_AT_ONCE: i64 = 256;

@@ -9,7 +9,8 @@ use hashbrown::HashSet;
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{DomainId, Store, StoreError, records};
+use super::{Store, StoreError, records};
+use crate::base::DomainId;
 use crate::report::EvidenceKey;
 
 /// Numbers of evidence that are in memory: a domain with more is gone through once for each of these.

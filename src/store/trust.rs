@@ -15,10 +15,9 @@ use crate::report::Reporter;
 use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{
-    AccountId, Cut, DomainId, Millis, NewReport, ReportFilter, ReportNo, ReportPlace, ReportSummary, Store, StoreError,
-    reports,
-};
+use super::{Cut, NewReport, ReportFilter, ReportPlace, ReportSummary, Store, StoreError, reports};
+use crate::base::words;
+use crate::base::{AccountId, DomainId, Millis, ReportNo};
 
 /// Reporters that a domain may have accepted.
 pub const ACCEPTED_REPORTERS_MAX: usize = 500;
@@ -28,23 +27,24 @@ const HISTORY_ENTRIES_MAX: usize = 50;
 const BY_BYTES_MAX: usize = 128;
 const WHY_BYTES_MAX: usize = 512;
 
-/// Whether a report may count. Of the reports of one identity that may, one does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Acceptance {
-    /// It may.
-    Open,
-    /// Held: the mail that carried it passed neither DMARC nor an aligned SPF or DKIM check.
-    Unvouched,
-    /// Held: it is about more messages than the limit of its domain.
-    Implausible,
-    /// Held: with it, a day of its domain would have more source addresses than the limit.
-    Crowded,
-    /// Held: who the mail that carried it is from could not be found out yet. It is checked again.
-    Undecided,
-    /// The owner has taken it out of the figures.
-    Discounted,
-    /// The owner has put it into the figures, before all others of its identity.
-    Accepted,
+words! {
+    /// Whether a report may count. Of the reports of one identity that may, one does.
+    Acceptance: i64 {
+        /// It may.
+        Open = 0 "open",
+        /// Held: the mail that carried it passed neither DMARC nor an aligned SPF or DKIM check.
+        Unvouched = 1 "unvouched",
+        /// Held: it is about more messages than the limit of its domain.
+        Implausible = 2 "implausible",
+        /// Held: with it, a day of its domain would have more source addresses than the limit.
+        Crowded = 3 "crowded",
+        /// Held: who the mail that carried it is from could not be found out yet. It is checked again.
+        Undecided = 4 "undecided",
+        /// The owner has taken it out of the figures.
+        Discounted = 5 "discounted",
+        /// The owner has put it into the figures, before all others of its identity.
+        Accepted = 6 "accepted",
+    }
 }
 
 impl Acceptance {

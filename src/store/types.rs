@@ -3,38 +3,9 @@
 use std::net::IpAddr;
 
 use super::{Acceptance, ReportStanding, Totals};
-use crate::report::{Day, DayRange, DomainName, Evidence, PolicyPublished, Verdict, Warning, Window};
-
-/// Unix milliseconds: instants that a client sees.
-pub type Millis = i64;
-
-macro_rules! ids {
-    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => { $(
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(pub i64);
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    )+ };
-}
-
-ids! {
-    /// A tenant.
-    AccountId,
-    /// A row of `domains`. Only [`super::Store::domain`] and its like give one, and they ask for the account.
-    DomainId,
-    /// A report; unique in the installation, ascending in order of arrival per node.
-    ReportNo,
-    KeyId,
-    /// A message that became no counted report: quarantined, unclaimed, or other mail.
-    SetAsideId,
-    /// A dedicated address.
-    IpId,
-}
+use crate::base::{AccountId, DomainId, KeyId, Millis, Mode, ReportNo, SetAsideId, words};
+use crate::base::{Day, DayRange, DomainName};
+use crate::report::{Evidence, PolicyPublished, Verdict, Warning, Window};
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +15,6 @@ pub struct Account {
     pub name: String,
     pub mode: Mode,
     pub created_at: Millis,
-}
-
-/// Live or test: the prefix of the account's keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mode {
-    Live,
-    Test,
 }
 
 /// An API key without its secret.
@@ -81,14 +45,15 @@ pub struct NewKey {
     pub hash: [u8; 32],
 }
 
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Permission {
-    FullAccess,
-    /// GET only.
-    ReadOnly,
-    /// Sends mail with the provider; nothing under `/domains`.
-    SendingAccess,
+words! {
+    /// What a key may do.
+    Permission: i64 {
+        FullAccess = 0 "full_access",
+        /// GET only.
+        ReadOnly = 1 "read_only",
+        /// Sends mail with the provider; nothing under `/domains`.
+        SendingAccess = 2 "sending_access",
+    }
 }
 
 /// A domain row, with every setting.
@@ -144,42 +109,46 @@ pub struct DomainChanges {
     pub bimi_logo_url: Option<Option<String>>,
 }
 
-/// Where a domain is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DomainStatus {
-    Pending,
-    Verified,
-    Failed,
+words! {
+    /// Where a domain is in its life.
+    DomainStatus: i64 {
+        Pending = 0 "pending",
+        Verified = 1 "verified",
+        Failed = 2 "failed",
+    }
 }
 
-/// Where a domain's reports go and its mail comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Region {
-    EuWest1,
-    UsEast1,
-    SaEast1,
-    ApNortheast1,
+words! {
+    /// Where a domain's reports go and its mail comes from.
+    Region: i64 {
+        EuWest1 = 0 "eu-west-1",
+        UsEast1 = 1 "us-east-1",
+        SaEast1 = 2 "sa-east-1",
+        ApNortheast1 = 3 "ap-northeast-1",
+    }
 }
 
-/// For mail that is sent in the domain's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TlsMode {
-    Opportunistic,
-    Enforced,
+words! {
+    /// For mail that is sent in the domain's name.
+    TlsMode: i64 {
+        Opportunistic = 0 "opportunistic",
+        Enforced = 1 "enforced",
+    }
 }
 
-/// What a DNS record of a domain is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Purpose {
-    Spf,
-    Dkim,
-    Dmarc,
-    /// RFC 9990, 4: lets reports about the domain go to a host outside it. It stands in *our* zone.
-    DmarcAuthorization,
-    ReturnPath,
-    Tracking,
-    Mx,
-    Bimi,
+words! {
+    /// What a DNS record of a domain is for.
+    Purpose: i64 {
+        Spf = 0 "spf",
+        Dkim = 1 "dkim",
+        Dmarc = 2 "dmarc",
+        /// RFC 9990, 4: lets reports about the domain go to a host outside it. It stands in *our* zone.
+        DmarcAuthorization = 3 "dmarc_authorization",
+        ReturnPath = 4 "return_path",
+        Tracking = 5 "tracking",
+        Mx = 6 "mx",
+        Bimi = 7 "bimi",
+    }
 }
 
 /// Which reports to list.
@@ -194,26 +163,28 @@ pub struct ReportFilter {
     pub standing: ReportStanding,
 }
 
-/// Reports or sources by their outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResultFilter {
-    /// Every message passed.
-    Pass,
-    /// No message passed.
-    Fail,
-    /// Some did.
-    Mixed,
+words! {
+    /// Reports or sources by their outcome.
+    ResultFilter: i64 {
+        /// Every message passed.
+        Pass = 0 "pass",
+        /// No message passed.
+        Fail = 1 "fail",
+        /// Some did.
+        Mixed = 2 "mixed",
+    }
 }
 
-/// The authentication of the carrying mail: whether it passed DMARC (RFC 9989) for the reporter's domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Authenticated {
-    /// Not checked, DNS could not be asked, or it passed for a domain that is not the reporter's.
-    Unknown,
-    Pass,
-    Fail,
-    /// The sender publishes no policy.
-    None,
+words! {
+    /// The authentication of the carrying mail: whether it passed DMARC (RFC 9989) for the reporter's domain.
+    Authenticated: i64 {
+        /// Not checked, DNS could not be asked, or it passed for a domain that is not the reporter's.
+        Unknown = 0 "unknown",
+        Pass = 1 "pass",
+        Fail = 2 "fail",
+        /// The sender publishes no policy.
+        None = 3 "none",
+    }
 }
 
 /// A report in a list.
@@ -334,15 +305,16 @@ pub struct Sources {
     pub total: u64,
 }
 
-/// What became of a message that is not a counted report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SetAsideKind {
-    /// It should hold a report and none could be read, or not all.
-    Quarantined,
-    /// A good report about a domain that is not added.
-    Unclaimed,
-    /// Mail without any report.
-    Other,
+words! {
+    /// What became of a message that is not a counted report.
+    SetAsideKind: i64 {
+        /// It should hold a report and none could be read, or not all.
+        Quarantined = 0 "quarantined",
+        /// A good report about a domain that is not added.
+        Unclaimed = 1 "unclaimed",
+        /// Mail without any report.
+        Other = 2 "other",
+    }
 }
 
 /// A message set aside, without its bytes.

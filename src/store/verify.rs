@@ -5,14 +5,16 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use crate::report::{Day, Spread, Window};
+use crate::base::Day;
+use crate::report::{Spread, Window};
 
 use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
 use super::soundness;
 use super::sql::sql;
-use super::{DomainId, Readers, Store, StoreError, Totals, doubles, reports, rollup};
+use super::{Readers, Store, StoreError, Totals, doubles, reports, rollup};
+use crate::base::DomainId;
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;

@@ -2,7 +2,7 @@
 
 use super::limits::Limits;
 use super::problem::Reason;
-use crate::budget::{self, Held};
+use crate::base::budget::{self, Held};
 use std::cell::Cell;
 
 /// What all that is nested in one message draws on. It consists of cells, because readers of texts draw on it while the

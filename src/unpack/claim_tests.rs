@@ -156,7 +156,7 @@ fn an_ordinary_attachment_makes_no_broken_report() {
                     context,
                     &message,
                     &Limits::default(),
-                    &crate::budget::Budget::of_time(&|_| false),
+                    &crate::base::budget::Budget::of_time(&|_| false),
                     &mut |text| {
                         assert!(!text.is_stated(), "{name} in {subject}");
                     },

@@ -1,6 +1,6 @@
 //! The place of a leaf, for display: a path made of hostile names.
 
-use crate::text::shown;
+use crate::base::text::shown;
 
 /// One name in a path.
 const NAME_BYTES_MAX: usize = 80;

@@ -72,7 +72,7 @@ pub fn unpack(
         Context::File,
         message,
         limits,
-        &crate::budget::Budget::of_time(&|_| stop()),
+        &crate::base::budget::Budget::of_time(&|_| stop()),
         visit,
     )
 }
@@ -90,7 +90,7 @@ pub fn unpack_as(
     context: Context,
     message: &[u8],
     limits: &Limits,
-    cost: &crate::budget::Budget<'_>,
+    cost: &crate::base::budget::Budget<'_>,
     visit: &mut dyn FnMut(ReportText<'_>),
 ) -> Unpacked {
     let budget = Budget::new(limits, cost);

@@ -1,6 +1,6 @@
 //! What unpacking says besides the texts: why a leaf gave none, what was damaged, what kind of mail it was.
 
-use crate::budget::Breach;
+use crate::base::budget::Breach;
 use std::borrow::Cow;
 use std::io;
 

@@ -27,7 +27,7 @@ pub fn run_as(context: Context, message: &[u8], limits: &Limits) -> (Vec<Seen>, 
         context,
         message,
         limits,
-        &crate::budget::Budget::of_time(&|_| false),
+        &crate::base::budget::Budget::of_time(&|_| false),
         &mut |text| {
             let (first, stopped) = read(&text);
             let (second, again) = read(&text);

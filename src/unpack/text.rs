@@ -5,7 +5,7 @@ use super::charset;
 use super::gzip::GzipReader;
 use super::problem::{Damage, ReadStopped, Reason};
 use super::zip::{EntryReader, Method};
-use crate::budget::Held;
+use crate::base::budget::Held;
 use encoding_rs::Decoder;
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Read};

@@ -11,7 +11,7 @@ use super::sniff::{self, Format};
 use super::text::{Content, Meter, Raw, ReportText};
 use super::transfer;
 use super::zip;
-use crate::text::shown;
+use crate::base::text::shown;
 use std::cell::Cell;
 
 const DETAIL_BYTES_MAX: usize = 200;

@@ -19,8 +19,8 @@ use std::time::Duration;
 use corpus::Random;
 use hostile::{Hostile, Scale, slow_zip};
 use oracle::{FIXED_BYTES, Spent};
-use tallymark::budget::CostLimits;
-use tallymark::clock::Clock;
+use tallymark::base::budget::CostLimits;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::ProcessLimits;
 use texts::gzip;
 

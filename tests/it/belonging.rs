@@ -4,11 +4,12 @@ mod fragments;
 mod model;
 mod moves;
 
-use tallymark::clock::Clock;
+use tallymark::base::AccountId;
+use tallymark::base::DomainName;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{Belonging, Intake, IntakeOptions, Outcome, RawMessage};
 use tallymark::metrics::Metrics;
-use tallymark::report::DomainName;
-use tallymark::store::{AccountId, Domain};
+use tallymark::store::Domain;
 use tokio::task::JoinHandle;
 
 use crate::store::{ALL_DAYS, Database, NOW, fresh, new_domain, on_both};

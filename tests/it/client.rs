@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::json;
+use tallymark::base::AccountId;
+use tallymark::base::Mode;
 use tallymark::keys::ApiSecret;
-use tallymark::store::{AccountId, Mode, NewKey, Permission, Store};
+use tallymark::store::{NewKey, Permission, Store};
 
 use crate::http::Ask;
 use crate::provenance::dns::Dns;

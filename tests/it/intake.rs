@@ -10,13 +10,13 @@ mod slow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tallymark::clock::Clock;
+use tallymark::base::Mode;
+use tallymark::base::clock::Clock;
+use tallymark::base::{AccountId, DomainId, ReportNo};
+use tallymark::base::{Day, DayRange, DomainName};
 use tallymark::ingest::{Belonging, Fate, FreshDomain, Intake, IntakeOptions, Outcome, RawMessage};
 use tallymark::metrics::Metrics;
-use tallymark::report::{Day, DayRange, DomainName};
-use tallymark::store::{
-    AccountId, DomainId, Mode, NewDomain, Page, Region, ReportFilter, ReportNo, SourceQuery, Store, TlsMode, Totals,
-};
+use tallymark::store::{NewDomain, Page, Region, ReportFilter, SourceQuery, Store, TlsMode, Totals};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// 2026-03-23T10:00:00Z.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tallymark::app::{Jobs, Pace};
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::metrics::Metrics;
 use tokio::sync::mpsc;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{ParsedLeaf, ProcessLimits, process};
 use tallymark::report::{self, ContentKey, IdentityKey, Report, Reporter, Spread};
 

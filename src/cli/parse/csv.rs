@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::clock::format_instant;
+use crate::base::clock::format_instant;
 use crate::csv::{Row, dkim, reasons, spf};
 use crate::report::Report;
 

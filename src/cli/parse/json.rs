@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use serde_json::{Value, json};
 
+use crate::base::text::write_json;
 use crate::ingest::{ParsedLeaf, Processed};
 use crate::report::{Evidence, Record, Report};
-use crate::text::write_json;
 
 /// Writes one line.
 pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Result<()> {

@@ -8,9 +8,10 @@ use anyhow::{Context as _, bail};
 
 use super::super::text::{count, counted, escape};
 use crate::app::{App, DEMO_ACCOUNT};
+use crate::base::Mode;
+use crate::base::{Day, DomainName};
 use crate::ingest::{Belonging, Fate, RawMessage};
-use crate::report::{Day, DomainName};
-use crate::store::{Account, Domain, Mode, NewDomain, Permission};
+use crate::store::{Account, Domain, NewDomain, Permission};
 use crate::unpack;
 
 const DOMAIN: &str = "example.com";

@@ -4,9 +4,9 @@ use super::dmarc::Discovered;
 use super::merge::{self, Merged};
 use super::policy::Policy;
 use super::{Look, Seen, tags};
+use crate::base::DomainName;
 use crate::dns::{Freshness, Unanswered};
 use crate::domains::records::DnsRecord;
-use crate::report::DomainName;
 
 pub(super) async fn look(look: &Look<'_>, domain: &DomainName, record: &DnsRecord) -> Result<Seen, Unanswered> {
     let texts = look.texts(&record.name, Freshness::Fresh).await?;

@@ -3,9 +3,9 @@
 use super::merge::{self, Merged};
 use super::policy::{Existence, Policy, is_nearly_policy, is_policy, parse};
 use super::{Look, Seen};
+use crate::base::{DomainName, ancestors};
 use crate::dns::{Freshness, Unanswered};
 use crate::domains::records::{DnsRecord, authorization_name};
-use crate::report::{DomainName, ancestors};
 use crate::store::RecordState;
 
 /// RFC 9989, 4.10: a name with more labels is walked from the seventh on.

@@ -23,8 +23,8 @@ use tokio::time::timeout;
 use self::dmarc::Discovered;
 use self::merge::Merged;
 use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
+use crate::base::DomainName;
 use crate::dns::{Dns, Freshness, Unanswered};
-use crate::report::DomainName;
 use crate::store::{Domain, DomainDns, Purpose, RecordCheck, RecordFinding, RecordState, Suggestion};
 
 /// Questions for one domain.
@@ -309,5 +309,5 @@ const QUOTED_BYTES_MAX: usize = 120;
 
 /// A stranger's text, safe and short enough for a sentence.
 fn quoted(text: &str) -> String {
-    format!("\u{201c}{}\u{201d}", crate::text::shown(text, QUOTED_BYTES_MAX))
+    format!("\u{201c}{}\u{201d}", crate::base::text::shown(text, QUOTED_BYTES_MAX))
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::*;
+use crate::base::AccountId;
 use crate::ingest::batch::How;
 use crate::ingest::intake::RawMessage;
-use crate::store::{AccountId, Belonging, FreshDomain, MessageRoom, Outcome, PeerTls, Provenance};
+use crate::store::{Belonging, FreshDomain, MessageRoom, Outcome, PeerTls, Provenance};
 use crate::unpack::Context;
 
 /// Where the reading of messages stops until it is let through.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::{Lanes, Seat};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::ingest::intake::digest;
 use crate::ingest::journal::{Digest, Entry};
 

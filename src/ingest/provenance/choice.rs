@@ -7,7 +7,7 @@ use mail_auth::dkim::Signature;
 use memchr::{memchr, memchr_iter};
 
 use super::{Envelope, body};
-use crate::report::organizational_domain;
+use crate::base::organizational_domain;
 
 /// Names in h=. The library looks each up among those before it: this bounds a quadratic search.
 const SIGNED_NAMES_MAX: usize = 256;

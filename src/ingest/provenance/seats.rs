@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
-use crate::store::Network;
+use crate::base::Network;
 
 /// Of all seats, the part that one network may have.
 const SHARE: usize = 8;

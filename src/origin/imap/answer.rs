@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::wire::{LITERAL, Raw};
-use crate::report::Day;
+use crate::base::Day;
 
 /// The parts of an answer that this program uses.
 #[derive(Debug, PartialEq, Eq)]

@@ -22,8 +22,8 @@ pub(super) use self::returned::Returned;
 use self::tls::{Connector, TlsError};
 use self::wire::WireError;
 use super::sources::{Failure, Reading};
+use crate::base::Day;
 use crate::health::Trouble;
-use crate::report::Day;
 
 /// Interval for re-issuing IDLE. Servers and middleboxes drop connections that stay quiet for longer (RFC 2177: 29
 /// minutes; Google and many routers: 10).

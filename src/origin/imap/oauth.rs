@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 
 use super::tls::{self, Connector};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::files;
 use crate::origin::connect::connect;
 

@@ -18,8 +18,8 @@ use self::plan::{Chunk, Move, chunks, moves};
 use super::ImapSettings;
 use super::client::{Client, ClientError, Folder, Moving, Size};
 use super::returned::{Fingerprint, Returned};
+use crate::base::Day;
 use crate::origin::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict};
-use crate::report::Day;
 use crate::store::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 
 struct Round<'r> {

@@ -22,7 +22,7 @@ use super::session::{self, Acknowledge, Shared};
 use super::settings::{Protocol, Settings, StartTls};
 use super::spill::{Budget, BudgetOptions};
 use super::tls::{Tls, TlsError, TlsFiles};
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::ingest::{Addresses, Intake};
 use crate::metrics::Metrics;
 

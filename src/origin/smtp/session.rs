@@ -23,7 +23,7 @@ use super::reply::{self, Reply};
 use super::settings::{Protocol, Settings};
 use super::spill::{Body, Budget, SpillError, WholeBody};
 use super::tls::Tls;
-use crate::clock::Clock;
+use crate::base::clock::Clock;
 use crate::ingest::{Addresses, Belonging, Envelope, Intake, IntakeError, Outcome, Owner, PeerTls, RawMessage};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
@@ -520,7 +520,7 @@ fn peer_tls(connection: &ServerConnection) -> Option<PeerTls> {
 
 /// A peer's text for a log line: safe, and of bounded length.
 fn shown(text: &str) -> String {
-    crate::text::shown(text, SHOWN_BYTES_MAX).into_owned()
+    crate::base::text::shown(text, SHOWN_BYTES_MAX).into_owned()
 }
 
 #[cfg(test)]

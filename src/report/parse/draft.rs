@@ -4,7 +4,7 @@
 //! what the report already has; only evidence not seen before is allocated. The hasher is seeded at random, so
 //! that no sender can choose texts that collide.
 
-use crate::budget::Cost;
+use crate::base::budget::Cost;
 use crate::report::{AuthResult, DkimAuth, Evidence, RawField, RawText, Reason, ReasonKind, SpfAuth, SpfScope};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;

@@ -1,7 +1,7 @@
 //! The end of a report: what is missing is inferred or refused.
 
 use super::{Building, Parsed};
-use crate::budget::Cost;
+use crate::base::budget::Cost;
 use crate::report::instant;
 use crate::report::keys::SYNTHESISED;
 use crate::report::xml::{Element, Stop};

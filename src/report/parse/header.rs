@@ -1,10 +1,11 @@
 //! `report_metadata` and `policy_published`.
 
 use super::{Building, Seen};
+use crate::base::normalise_domain_cow;
 use crate::report::instant;
 use crate::report::text::{self, Read};
 use crate::report::xml::{Element, Stop, Tokens};
-use crate::report::{DiscoveryMethod, Policy, WarningKind, normalise_domain_cow};
+use crate::report::{DiscoveryMethod, Policy, WarningKind};
 
 /// Reads `report_metadata`.
 pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(), Stop> {

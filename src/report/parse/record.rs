@@ -3,7 +3,7 @@
 use super::draft::{AuthDraft, ReasonDraft, Span};
 use super::memo;
 use super::{Building, Seen, spent};
-use crate::budget::{Breach, Cost};
+use crate::base::budget::{Breach, Cost};
 use crate::report::text::{self, Read};
 use crate::report::xml::{Element, Stop, Tokens};
 use crate::report::{

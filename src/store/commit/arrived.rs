@@ -4,10 +4,11 @@ use hashbrown::HashMap;
 
 use crate::report::{ContentKey, IdentityKey, PieceKey};
 
-use super::super::{Acceptance, AccountId, Authenticated, DomainId, NewMessage};
+use super::super::{Acceptance, Authenticated, NewMessage};
 use super::place::Claim;
 use super::register::{KnownRow, Register, Weight};
 use super::report_of;
+use crate::base::{AccountId, DomainId};
 
 /// Number of domains up to which claims and rows are compared; with more, they are looked up.
 pub(super) const COMPARED_MAX: usize = 16;

@@ -8,10 +8,11 @@
 use hashbrown::HashSet;
 
 use super::super::db::Layout;
-use super::super::{Acceptance, DomainId, NewMessage, Outcome, Store, StoreError, StoredReport};
+use super::super::{Acceptance, NewMessage, Outcome, Store, StoreError, StoredReport};
 use super::keep::{self, Copies};
 use super::place::{Claim, Placed};
 use super::{CommitOptions, Counted, PLACED_MAX, count, moving_on, outcomes, place, register};
+use crate::base::DomainId;
 
 /// Reports of the batch that are committed, by message and position.
 type Done = HashSet<(usize, usize)>;

@@ -11,7 +11,7 @@ use crate::report::IdentityKey;
 use super::super::db::Conn;
 use super::super::memory::Memory;
 use super::super::rollup::Change;
-use super::super::{Acceptance, AccountId, Authenticated, DomainId, Fate, NewMessage, ReportNo, StoreError};
+use super::super::{Acceptance, Authenticated, Fate, NewMessage, StoreError};
 use super::arrived::{Arrived, COMPARED_MAX};
 use super::crowd;
 use super::pieces::{Relation, relation};
@@ -19,6 +19,7 @@ use super::place::{Claim, Placed};
 use super::quota::Quotas;
 use super::register::{Known, KnownRow, Register, register};
 use super::{KeepLimits, is_new, report_of};
+use crate::base::{AccountId, DomainId, ReportNo};
 
 /// What was decided about one claim of the batch.
 #[derive(Debug)]

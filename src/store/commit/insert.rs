@@ -11,13 +11,14 @@ use super::super::records::{self, NewRow, PackedRecord};
 use super::super::rollup::Change;
 use super::super::sql::sql;
 use super::super::sweep::{self, Interned};
-use super::super::{DomainId, Millis, NewMessage, NewReport, Provenance, StoreError, evidence, reports};
+use super::super::{NewMessage, NewReport, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
 use super::keep::Originals;
 use super::place::{Names, Placed};
 use super::report_of;
 use super::rollups::Moves;
 use super::slices::Slice;
+use crate::base::{DomainId, Millis};
 
 /// Inserts the new reports and gathers what they move in the roll-ups.
 pub(super) async fn insert(

@@ -1,17 +1,18 @@
 //! An owner decides whether reports count: the sums move in the transaction that notes the decision.
 
-use crate::report::{IdentityKey, Reporter, ancestors};
+use crate::base::ancestors;
+use crate::report::{IdentityKey, Reporter};
 
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
 use super::super::{
-    Acceptance, AccountId, Actor, DomainId, HistoryEntry, Judged, Judgement, Provenance, ReportNo, ReportSummary,
-    Store, StoreError, reports, trust,
+    Acceptance, Actor, HistoryEntry, Judged, Judgement, Provenance, ReportSummary, Store, StoreError, reports, trust,
 };
 use super::decide::Decisions;
 use super::register::Register;
 use super::rollups::Moves;
 use super::{PLACED_MAX, moving_on};
+use crate::base::{AccountId, DomainId, ReportNo};
 
 /// Held reports that are looked through at a time, and those that are released in one transaction.
 const LOOKED_AT_ONCE: i64 = 500;

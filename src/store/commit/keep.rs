@@ -9,14 +9,14 @@ use super::super::memory::Memory;
 use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
 use super::super::{
-    AccountId, Belonging, DomainId, NewMessage, Outcome, Problem, Provenance, ReportNo, SetAsideId, SetAsideKind,
-    SetAsideNote, StoreError, set_aside,
+    Belonging, NewMessage, Outcome, Problem, Provenance, SetAsideKind, SetAsideNote, StoreError, set_aside,
 };
 use super::CommitOptions;
 use super::decide::Decisions;
 use super::place::{self, Claim, Placed};
 use super::quota::Quotas;
 use super::restore::Restored;
+use crate::base::{AccountId, DomainId, ReportNo, SetAsideId};
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
 const COPIES_BYTES_MAX: u64 = 64 << 20;

@@ -24,9 +24,8 @@ mod staging;
 
 use super::db::{Conn, Layout};
 use super::memory::Memory;
-use super::{
-    Belonging, DomainId, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, domains,
-};
+use super::{Belonging, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, domains};
+use crate::base::DomainId;
 
 pub(super) use crowd::Crowded;
 use decide::Decisions;

@@ -12,11 +12,12 @@ use hashbrown::HashMap;
 use crate::report::Report;
 
 use super::super::db::Conn;
-use super::super::{Authenticated, DomainId, NewMessage, ReportNo, StoreError, StoredRecord, records};
+use super::super::{Authenticated, NewMessage, StoreError, StoredRecord, records};
 use super::decide::Decision;
 use super::place::{Claim, Placed};
 use super::register::{Known, KnownRow};
 use super::report_of;
+use crate::base::{DomainId, ReportNo};
 
 /// What an arrived text is to a known one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::report::{DomainName, ancestors};
+use crate::base::{DomainName, ancestors};
 
 use super::super::db::{Args, Conn, Row};
 use super::super::memory::Memory;
 use super::super::sql::sql;
-use super::super::{
-    Acceptance, AccountId, Belonging, DomainId, Millis, NewDomain, NewMessage, Region, StoreError, TlsMode, Trust,
-    trust,
-};
+use super::super::{Acceptance, Belonging, NewDomain, NewMessage, Region, StoreError, TlsMode, Trust, trust};
 use super::slices::{self, Slice, SlicesCost, TOO_MANY_SLICES};
 use super::{FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, misaddressed};
+use crate::base::{AccountId, DomainId, Millis};
 
 /// A report of the batch, or a slice of it, with the domain row it belongs to.
 #[derive(Debug, Clone, Copy)]

@@ -5,10 +5,9 @@
 
 use super::super::db::{Args, Conn};
 use super::super::sql::sql;
-use super::super::{
-    Acceptance, AccountId, Actor, DomainId, Judged, Millis, Provenance, ReportNo, Store, StoreError, trust,
-};
+use super::super::{Acceptance, Actor, Judged, Provenance, Store, StoreError, trust};
 use super::judge::{Decided, START, Step, reports_held};
+use crate::base::{AccountId, DomainId, Millis, ReportNo};
 
 /// Checks of one report. The last is two days and a half after the first.
 const CHECKS_MAX: u32 = 8;

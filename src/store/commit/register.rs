@@ -11,9 +11,10 @@ use crate::report::{ContentKey, IdentityKey, PieceKey};
 
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
-use super::super::{Acceptance, AccountId, Authenticated, DomainId, NewMessage, ReportNo, StoreError};
+use super::super::{Acceptance, Authenticated, NewMessage, StoreError};
 use super::place::{Claim, Placed};
 use super::report_of;
+use crate::base::{AccountId, DomainId, ReportNo};
 
 /// A row of a text.
 #[derive(Debug, Clone, Copy)]

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::{Day, Window};
+use crate::base::Day;
+use crate::report::Window;
 
 use super::super::db::Conn;
 use super::super::facets::{self, FacetKey, FacetSums};
 use super::super::message::DayFigures;
 use super::super::rollup::{self, Change, SourceTotals};
 use super::super::sql::sql;
-use super::super::{DomainId, StoreError, Totals};
+use super::super::{StoreError, Totals};
+use crate::base::DomainId;
 
 /// Days whose packed sources are in memory at a time, as they were and as they will be: one of a busy domain may take a
 /// megabyte, and a report may move as many as its window has.

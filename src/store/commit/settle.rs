@@ -3,9 +3,10 @@
 use crate::report::IdentityKey;
 
 use super::super::rollup::Change;
-use super::super::{Acceptance, AccountId, Authenticated};
+use super::super::{Acceptance, Authenticated};
 use super::decide::Decisions;
 use super::register::{Known, Register};
+use crate::base::AccountId;
 
 impl Decisions {
     /// Makes the right text of an identity the counted one: of those that may count the one that the owner has accepted, else

@@ -2,15 +2,16 @@
 
 use hashbrown::HashMap;
 
-use crate::report::is_public_suffix;
+use crate::base::is_public_suffix;
 
 use super::super::belonging;
 use super::super::db::Conn;
 use super::super::memory::Memory;
 use super::super::message::{DayFigures, SET_ASIDE_ROW_BYTES};
 use super::super::reports;
-use super::super::{AccountId, DomainId, NewMessage, NewReport, Problem, StoreError, Totals};
+use super::super::{NewMessage, NewReport, Problem, StoreError, Totals};
 use super::place;
+use crate::base::{AccountId, DomainId};
 
 /// The records of a report that are about one domain below its policy domain.
 #[derive(Debug)]

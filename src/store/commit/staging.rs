@@ -6,9 +6,10 @@
 use crate::report::{Evidence, EvidenceKey};
 
 use super::super::sweep;
-use super::super::{DomainId, NewMessage, NewReport, Store, StoreError};
+use super::super::{NewMessage, NewReport, Store, StoreError};
 use super::insert::{self, Remembered};
 use super::{PLACED_MAX, place};
+use crate::base::DomainId;
 
 /// A report with less evidence is written at once.
 const STAGED_MIN: usize = 2_000;

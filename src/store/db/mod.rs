@@ -17,8 +17,9 @@ use sqlx::{Connection as _, Decode, Postgres, Row as _, Type};
 
 pub(super) use super::postgres::Lock;
 use super::schema::Kind;
-use super::{DomainId, StoreError, postgres, sqlite};
-use crate::report::Day;
+use super::{StoreError, postgres, sqlite};
+use crate::base::Day;
+use crate::base::DomainId;
 pub(super) use args::{Args, Value};
 use bulk::Piece;
 

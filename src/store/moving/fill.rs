@@ -1,10 +1,11 @@
 //! Reports of an earlier version are put where they belong, once.
 
 use super::{closest_above, gather};
+use crate::base::{AccountId, DomainId};
 use crate::store::carried::Place;
 use crate::store::db::{Args, Conn, Value};
 use crate::store::sql::sql;
-use crate::store::{AccountId, DomainId, Store, StoreError, belonging, reports};
+use crate::store::{Store, StoreError, belonging, reports};
 
 /// Reports of an earlier version that are looked at in one transaction.
 const NOTED_AT_ONCE: i64 = 10_000;

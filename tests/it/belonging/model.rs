@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tallymark::app::claim_earlier_ones;
+use tallymark::base::Mode;
 use tallymark::ingest::Belonging;
-use tallymark::store::Mode;
 
 use super::{NOW, World, cut, on_both, xml};
 use crate::store::Database;

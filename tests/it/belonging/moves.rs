@@ -140,7 +140,7 @@ async fn domains_added_on_sight_do_not_depend_on_the_order_of_reports(db: Databa
         world.account = world
             .db
             .store
-            .add_account(&account, tallymark::store::Mode::Live, NOW)
+            .add_account(&account, tallymark::base::Mode::Live, NOW)
             .await
             .unwrap()
             .id;

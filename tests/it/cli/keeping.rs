@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tallymark::app::{App, Purge};
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::config::Config;
 
 use super::{Home, report, stdout};

@@ -110,7 +110,7 @@ fn no_format_gives_a_terminal_what_a_stranger_wrote() {
     );
     let unsafe_in = |text: &str| {
         text.chars()
-            .filter(|&c| c != '\n' && c != '\r' && tallymark::text::is_unsafe(c))
+            .filter(|&c| c != '\n' && c != '\r' && tallymark::base::text::is_unsafe(c))
             .count()
     };
     assert_eq!(unsafe_in(&file), hostile.len(), "the control: each of them is unsafe");

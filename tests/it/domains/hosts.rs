@@ -1,7 +1,7 @@
 //! Where the installation's own hosts come in: which records there are, and where receivers ask for leave.
 
+use tallymark::base::DomainName;
 use tallymark::domains::{Purpose, ServiceNames};
-use tallymark::report::DomainName;
 use tallymark::store::DomainStatus;
 
 use super::offers::check;

@@ -1,7 +1,9 @@
 //! Dedicated addresses: whose they are, who sends from them, and what that changes.
 
+use tallymark::base::IpId;
+use tallymark::base::Mode;
 use tallymark::domains::Purpose;
-use tallymark::store::{IpId, Mode, StoreError};
+use tallymark::store::StoreError;
 
 use super::{Named, World, publish};
 use crate::store::{Database, NOW, new_domain, on_both};

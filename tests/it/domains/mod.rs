@@ -11,11 +11,11 @@ mod rounds;
 
 use std::time::Duration;
 
-use tallymark::clock::Clock;
+use tallymark::base::DomainName;
+use tallymark::base::clock::Clock;
 use tallymark::dns::Dns;
 use tallymark::domains::{DnsRecord, Domains, DomainsOptions, Keyring, Purpose, ServiceNames};
 use tallymark::metrics::Metrics;
-use tallymark::report::DomainName;
 use tallymark::store::{Domain, DomainStatus};
 
 use crate::store::{Database, NOW};

@@ -1,8 +1,10 @@
 //! Rounds: who is looked at, in which order, and what a round that was cut off leaves.
 
+use tallymark::base::AccountId;
+use tallymark::base::DomainName;
+use tallymark::base::Mode;
 use tallymark::domains::{Purpose, Round};
-use tallymark::report::DomainName;
-use tallymark::store::{AccountId, Decision, DomainChanges, DomainFinding, Mode, Standing};
+use tallymark::store::{Decision, DomainChanges, DomainFinding, Standing};
 
 use super::{MINUTE, Named, World, named};
 use crate::provenance::dns::Dns;

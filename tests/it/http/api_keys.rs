@@ -1,7 +1,8 @@
 //! `/api-keys`
 
 use serde_json::{Value, json};
-use tallymark::store::{Mode, Permission};
+use tallymark::base::Mode;
+use tallymark::store::Permission;
 
 use super::{Ask, NOW, TestApp};
 

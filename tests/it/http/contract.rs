@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tallymark::base::KeyId;
 use tallymark::http::Rate;
-use tallymark::store::{KeyId, Permission};
+use tallymark::store::Permission;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Ask, NOW, TestApp};

@@ -2,8 +2,9 @@
 
 use sqlx::{ConnectOptions as _, Row as _};
 use tallymark::app::claim_all;
+use tallymark::base::Mode;
 use tallymark::ingest::{Belonging, Fate};
-use tallymark::store::{Mode, SetAsideKind};
+use tallymark::store::SetAsideKind;
 use tokio::task::JoinSet;
 
 use super::{ALL, NOW, Way, mail, new_domain, xml};

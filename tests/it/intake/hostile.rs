@@ -173,7 +173,7 @@ async fn what_unfolds_to_much_is_taken_in_pieces() {
 /// budget refuses is not below what is stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_stored_of_a_message_is_a_small_multiple_of_its_length() {
-    let bytes_free = tallymark::budget::CostLimits::default().stored_bytes_free;
+    let bytes_free = tallymark::base::budget::CostLimits::default().stored_bytes_free;
     let way = Way::open().await;
     let domain = way.domain("example.com").await;
     let v4 = |nth: usize| format!("10.{}.{}.{}", nth >> 16, nth >> 8 & 255, nth & 255);

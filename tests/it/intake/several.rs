@@ -1,10 +1,12 @@
 //! A mail for several: it is unpacked and parsed once, each of its owners has an answer of its own, and all of it together
 //! takes no more of the database than a mail of its size may.
 
-use tallymark::clock::Clock;
+use tallymark::base::Mode;
+use tallymark::base::clock::Clock;
+use tallymark::base::{AccountId, DomainId};
 use tallymark::ingest::{Belonging, Fate, Intake, IntakeError, IntakeOptions, Outcome, RawMessage};
 use tallymark::metrics::Metrics;
-use tallymark::store::{AccountId, DomainId, Mode, StoreError};
+use tallymark::store::StoreError;
 use tokio::task::JoinSet;
 
 use super::{NOW, mail, xml};

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{AddressNames, Addresses, Intake, IntakeOptions};
 use tallymark::metrics::Metrics;
 use tallymark::origin::smtp::{Acknowledge, Listener, SmtpOptions};

@@ -12,7 +12,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use tallymark::store::{DomainId, Location, Mode, Page, ReportFilter, Store, Totals};
+use tallymark::base::DomainId;
+use tallymark::base::Mode;
+use tallymark::store::{Location, Page, ReportFilter, Store, Totals};
 
 use super::store::{ALL_DAYS, NOW, new_domain};
 

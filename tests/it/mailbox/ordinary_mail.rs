@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{Context, ProcessLimits, process_as};
 
 use super::dovecot::{Ability, Dovecot};

@@ -12,13 +12,14 @@ mod verdict;
 
 use std::time::Duration;
 
-use tallymark::clock::Clock;
+use tallymark::base::Mode;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{
     Authenticator, AuthenticatorOptions, Belonging, Envelope, Intake, IntakeError, IntakeOptions, Outcome, PeerTls,
     RawMessage,
 };
 use tallymark::metrics::Metrics;
-use tallymark::store::{Account, Domain, Mode, Provenance, ReportDetail, Store};
+use tallymark::store::{Account, Domain, Provenance, ReportDetail, Store};
 
 use crate::store::{NOW, fresh, new_domain};
 use dns::Dns;

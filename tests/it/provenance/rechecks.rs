@@ -1,7 +1,8 @@
 //! Reports whose sender could not be found out: their mails are checked again, later.
 
+use tallymark::base::Millis;
 use tallymark::ingest::Rechecked;
-use tallymark::store::{Acceptance, Actor, HistoryEntry, Judged, Judgement, Millis};
+use tallymark::store::{Acceptance, Actor, HistoryEntry, Judged, Judgement};
 
 use super::dns::Has;
 use super::*;

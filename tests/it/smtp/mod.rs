@@ -13,7 +13,7 @@ mod undecided;
 
 use std::net::SocketAddr;
 
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::ingest::{AddressNames, Addresses, Intake, IntakeOptions};
 use tallymark::metrics::Metrics;
 use tallymark::origin::smtp::{Listener, Protocol, SmtpOptions};

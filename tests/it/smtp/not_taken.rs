@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tallymark::base::AccountId;
+use tallymark::base::Mode;
 use tallymark::ingest::IntakeOptions;
-use tallymark::store::{AccountId, DayQuota, KeepLimits, Mode};
+use tallymark::store::{DayQuota, KeepLimits};
 
 use super::{Client, Server, report};
 use crate::provenance::dns::{Dns, Has};

@@ -1,7 +1,8 @@
 //! Whose mail an address is.
 
+use tallymark::base::Mode;
 use tallymark::ingest::IntakeOptions;
-use tallymark::store::{Domain, Mode};
+use tallymark::store::Domain;
 
 use super::super::sqlite;
 use super::super::store::{NOW, fresh, new_domain};

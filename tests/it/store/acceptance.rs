@@ -1,9 +1,10 @@
 //! Held, discounted, accepted: the sums have what they should, whatever happens around it.
 
+use tallymark::base::ReportNo;
 use tallymark::report::Report;
 use tallymark::store::{
-    Acceptance, Actor, Authenticated, Fate, Judged, Judgement, NewReport, ReportDetail, ReportFilter, ReportNo,
-    ReportStanding, Retention, Store,
+    Acceptance, Actor, Authenticated, Fate, Judged, Judgement, NewReport, ReportDetail, ReportFilter, ReportStanding,
+    Retention, Store,
 };
 
 use super::{Database, Dialect, FIRST_PAGE, NOW, day, new_domain, on_both, report, taken};
@@ -114,7 +115,7 @@ async fn nobody_else_decides(db: Database) {
     let no = db.no(plain("1", &RECORDS)).await;
     let stranger = db
         .store
-        .add_account("stranger", tallymark::store::Mode::Live, NOW)
+        .add_account("stranger", tallymark::base::Mode::Live, NOW)
         .await
         .unwrap();
     let theirs = db

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
+use tallymark::base::Mode;
 use tallymark::store::{
-    Authenticated, Copied, Fate, Location, Mode, NewKey, Page, Permission, Retention, SourceQuery, Store, StoreError,
+    Authenticated, Copied, Fate, Location, NewKey, Page, Permission, Retention, SourceQuery, Store, StoreError,
 };
 
 use super::{

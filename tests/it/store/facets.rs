@@ -1,7 +1,9 @@
 //! Messages by reporter and signer, and the records behind an address.
 
-use tallymark::report::{AuthResult, Day, DayRange, DkimAuth};
-use tallymark::store::{Authenticated, Network, SourceOrder, SourcePlace, SourceQuery, Store};
+use tallymark::base::Network;
+use tallymark::base::{Day, DayRange};
+use tallymark::report::{AuthResult, DkimAuth};
+use tallymark::store::{Authenticated, SourceOrder, SourcePlace, SourceQuery, Store};
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, LISTED, day, new_report, on_both, report, taken};
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use tallymark::store::{Account, CommitOptions, KeepLimits, Location, Mode, Store, StoreError};
+use tallymark::base::Mode;
+use tallymark::store::{Account, CommitOptions, KeepLimits, Location, Store, StoreError};
 
 use super::{ALL_DAYS, Database, Dialect, FIRST_PAGE, KEEPING, NOW, day, fresh, message, new_domain, new_report};
 use crate::postgres::{Durability, Server, execute};

@@ -1,10 +1,9 @@
 //! Sums against a brute-force recount, and what belongs to whom.
 
 use proptest::prelude::*;
-use tallymark::report::{Day, DayRange};
-use tallymark::store::{
-    Authenticated, Belonging, Mode, Page, ReportFilter, ResultFilter, SetAsideKind, SourceQuery, Store,
-};
+use tallymark::base::Mode;
+use tallymark::base::{Day, DayRange};
+use tallymark::store::{Authenticated, Belonging, Page, ReportFilter, ResultFilter, SetAsideKind, SourceQuery, Store};
 
 use super::{
     ALL_DAYS, Database, Dialect, Expected, FIRST_PAGE, NOW, day, message, new_domain, new_report, on_both, report,
@@ -264,7 +263,7 @@ async fn a_removed_domain_takes_everything_with_it(db: Database) {
         .await;
     let other = db
         .store
-        .add_account("other", tallymark::store::Mode::Live, super::NOW)
+        .add_account("other", tallymark::base::Mode::Live, super::NOW)
         .await
         .unwrap();
     assert!(

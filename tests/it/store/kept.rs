@@ -19,7 +19,7 @@ fn ended(days_before: i64) -> (i64, i64) {
     (end - 86_399, end)
 }
 
-fn at(received_at: i64, account: tallymark::store::AccountId, reports: Vec<NewReport>) -> NewMessage {
+fn at(received_at: i64, account: tallymark::base::AccountId, reports: Vec<NewReport>) -> NewMessage {
     NewMessage {
         received_at,
         ..message(account, reports)

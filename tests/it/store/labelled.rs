@@ -1,8 +1,7 @@
 //! Each figure is what its label says: by day, by what was done with the mail, the newest report, the last day.
 
-use tallymark::report::{
-    AuthResult, Day, DayRange, Disposition, DkimAuth, Evaluated, Evidence, Policy, Record, Report,
-};
+use tallymark::base::{Day, DayRange};
+use tallymark::report::{AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Policy, Record, Report};
 use tallymark::store::{Authenticated, DayTotals, SourceQuery, Store, Totals};
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, NOW, day, new_report, on_both, report, taken};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
-use tallymark::store::{AccountId, Behind, DomainId, Location, Store, StoreError};
+use tallymark::base::{AccountId, DomainId};
+use tallymark::store::{Behind, Location, Store, StoreError};
 
 use super::{ALL_DAYS, Database, Dialect, KEEPING, NOW, day, message, new_domain, new_report, on_both};
 
@@ -69,7 +70,7 @@ impl Crashed {
             let told: Vec<_> = verified.discrepancies.iter().map(|found| found.what.clone()).collect();
             assert_eq!(told.len(), 1, "{told:?}");
             assert!(told[0].starts_with("what was stored last is gone"), "{told:?}");
-            let refused = store.add_account("x", tallymark::store::Mode::Live, NOW).await;
+            let refused = store.add_account("x", tallymark::base::Mode::Live, NOW).await;
             assert!(matches!(refused, Err(StoreError::Behind { .. })), "{refused:?}");
             store.close().await;
         }

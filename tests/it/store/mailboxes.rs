@@ -1,6 +1,6 @@
 //! What is remembered of mailboxes, Maildirs and folders.
 
-use tallymark::report::Day;
+use tallymark::base::Day;
 use tallymark::store::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 
 use super::{Database, on_both};

@@ -32,14 +32,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tallymark::base::Mode;
+use tallymark::base::{AccountId, DomainId, ReportNo};
+use tallymark::base::{Day, DayRange, DomainName};
 use tallymark::report::{
-    AuthResult, Day, DayRange, Disposition, DkimAuth, DomainName, Evaluated, Evidence, Metadata, Parsed, PassFail,
-    Policy, PolicyPublished, Record, Report, Warnings, Window,
+    AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
+    Record, Report, Warnings, Window,
 };
 use tallymark::store::{
-    Account, AccountId, Authenticated, Belonging, CommitOptions, Domain, DomainId, FreshDomain, KeepLimits, ListedMax,
-    Location, MessageRoom, Mode, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, ReportNo,
-    SourceQuery, Store, TlsMode, Totals,
+    Account, Authenticated, Belonging, CommitOptions, Domain, FreshDomain, KeepLimits, ListedMax, Location,
+    MessageRoom, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, SourceQuery, Store, TlsMode,
+    Totals,
 };
 
 use crate::postgres::Server;

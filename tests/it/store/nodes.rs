@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tallymark::report::DomainName;
+use tallymark::base::DomainName;
 use tallymark::store::{Authenticated, Belonging, Fate, NewMessage, Outcome, SetAsideKind, Store, StoreError};
 
 use super::{Database, Dialect, FIRST_PAGE, KEEPING, NOW, day, message, new_domain, new_report, report, taken};

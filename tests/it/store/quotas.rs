@@ -96,7 +96,7 @@ async fn what_is_set_aside_of_strangers_has_a_quota_a_day(db: Database) {
     // Another account, and the next day, have their own.
     let second = db
         .store
-        .add_account("second", tallymark::store::Mode::Live, NOW)
+        .add_account("second", tallymark::base::Mode::Live, NOW)
         .await
         .unwrap();
     assert_eq!(
@@ -166,7 +166,7 @@ async fn what_is_held_of_strangers_has_a_quota_a_day(db: Database) {
     assert_eq!(commit(&db, vec![tomorrow]).await, [true]);
     let second = db
         .store
-        .add_account("second", tallymark::store::Mode::Live, NOW)
+        .add_account("second", tallymark::base::Mode::Live, NOW)
         .await
         .unwrap();
     let theirs = db
@@ -257,7 +257,7 @@ async fn the_quota_counts_bytes_as_well(db: Database) {
     };
     let second = db
         .store
-        .add_account("second", tallymark::store::Mode::Live, NOW)
+        .add_account("second", tallymark::base::Mode::Live, NOW)
         .await
         .unwrap();
     let many = |count: usize| by_mail(message(second.id, (0..count).map(named).collect()), Authenticated::None);

@@ -1,6 +1,7 @@
 //! Amount of refused mail by day, account and reason.
 
-use tallymark::store::{Mode, REFUSED_DAYS, Refused, RefusedMail, Retention};
+use tallymark::base::Mode;
+use tallymark::store::{REFUSED_DAYS, Refused, RefusedMail, Retention};
 
 use super::{Database, NOW, on_both};
 

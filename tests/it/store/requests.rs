@@ -1,9 +1,11 @@
 //! Requests that name themselves, keys that change their secret, and settings of domains.
 
+use tallymark::base::KeyId;
+use tallymark::base::Mode;
 use tallymark::keys::ApiSecret;
 use tallymark::store::{
-    ApiKey, Begun, DomainChanges, KEPT_REQUEST_BYTES, KeyId, Mode, NewKey, Patience, Permission, RequestMemory,
-    RequestName, SESSIONS_PER_KEY_MAX, StoreError, TlsMode,
+    ApiKey, Begun, DomainChanges, KEPT_REQUEST_BYTES, NewKey, Patience, Permission, RequestMemory, RequestName,
+    SESSIONS_PER_KEY_MAX, StoreError, TlsMode,
 };
 
 use super::{ALL_DAYS, Database, NOW, on_both};

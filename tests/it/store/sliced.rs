@@ -30,7 +30,7 @@ fn names(count: usize, each: usize) -> Vec<String> {
     names.collect()
 }
 
-async fn domains(db: &Database, count: usize) -> Vec<tallymark::store::DomainId> {
+async fn domains(db: &Database, count: usize) -> Vec<tallymark::base::DomainId> {
     let mut domains = Vec::new();
     for nth in 0..count {
         let new = new_domain(&format!("d{nth}.example.org"));

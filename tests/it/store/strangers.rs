@@ -43,7 +43,7 @@ async fn evidence(db: &Database) -> i64 {
     db.count("select count(*) from evidence").await
 }
 
-async fn comments(db: &Database, no: tallymark::store::ReportNo) -> Vec<String> {
+async fn comments(db: &Database, no: tallymark::base::ReportNo) -> Vec<String> {
     let (records, _) = db.store.records(db.domain.id, no, FIRST_PAGE).await.unwrap();
     let comments = records.iter().map(|record| {
         let reason = record.evidence.reasons.first();

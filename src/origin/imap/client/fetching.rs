@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Answer, COMMAND_TIME_MAX, Client, ClientError, LITERAL_BYTES_MAX, PATIENCE, WireError, ok};
+use crate::base::Day;
 use crate::origin::imap::answer::{Fetched, uid_set};
-use crate::report::Day;
 
 /// For a list of all messages.
 const LIST_TIME_MAX: Duration = Duration::from_secs(15 * 60);

@@ -1,7 +1,7 @@
 //! Which messages are asked for together, and which are moved together.
 
+use crate::base::Day;
 use crate::origin::imap::client::Listed;
-use crate::report::Day;
 use crate::store::{ItemState, MailboxItem};
 
 /// Two chunks are in flight at once, one being fetched and one being committed: at most 64 messages.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::ingest::{AccountId, Belonging};
+use crate::base::AccountId;
+use crate::ingest::Belonging;
 use crate::origin::smtp::{Recipient, Room, Verdict};
 
 /// A client's turn and the answer.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::store::Millis;
+use crate::base::Millis;
 
 /// Tells the time. Cheap to clone.
 #[derive(Debug, Clone)]

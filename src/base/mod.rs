@@ -1,0 +1,22 @@
+//! The ground that every room stands on: ids, instants, days, names, networks, foreign text, words of closed sets, and
+//! what one message may cost. Pure, but for [`clock`].
+
+pub mod budget;
+pub mod clock;
+mod day;
+mod ids;
+mod mode;
+mod names;
+mod network;
+pub mod text;
+mod words;
+
+pub use day::{Day, DayError, DayRange};
+pub use ids::{AccountId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId};
+pub use mode::Mode;
+pub use names::{
+    DomainName, NameError, NameSearch, ancestors, is_public_suffix, mailbox_domain, mailbox_domain_cow,
+    normalise_domain, normalise_domain_cow, organizational_domain,
+};
+pub use network::{Network, NetworkError};
+pub(crate) use words::words;
