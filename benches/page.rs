@@ -13,9 +13,8 @@ use std::time::Instant;
 
 use support::year::{self, TODAY};
 use support::{fresh, peak_mebibytes, percentile};
-use tallymark::base::DomainName;
-use tallymark::base::Mode;
 use tallymark::base::clock::Clock;
+use tallymark::base::{DomainName, Mode};
 use tallymark::domains::{Domains, DomainsOptions, ServiceNames};
 use tallymark::http::{AppState, HttpConfig};
 use tallymark::ingest::{Intake, IntakeOptions};

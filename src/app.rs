@@ -20,21 +20,19 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::base::DomainName;
 use crate::base::clock::Clock;
-use crate::base::{DomainId, Millis};
+use crate::base::{DomainId, DomainName, Millis};
 use crate::config::{Config, Role};
 use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
 use crate::health::Health;
-use crate::heap;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake, Rechecked};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
-use crate::page;
 use crate::store::{
     Account, ApiKey, Domain, Location, NewDomain, NewKey, Permission, Region, Store, StoreError, TlsMode,
 };
+use crate::{heap, page};
 
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};

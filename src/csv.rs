@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use crate::base::text::escaped;
-use crate::report::Evidence;
+use crate::report::aggregate::Evidence;
 
 /// A line that is being written.
 #[derive(Debug, Default)]

@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tallymark::base::AccountId;
-use tallymark::base::Mode;
-use tallymark::keys::ApiSecret;
-use tallymark::report::{AuthResult, DkimAuth, Evaluated, Evidence, Metadata, PolicyPublished, Record, Report, Window};
-use tallymark::store::{CommitOptions, Domain, KeepLimits, Location, Page, ReportFilter, Store};
-
 use crate::support::serving::{Sender, connect_from};
 use crate::support::year::{self, TODAY};
 use crate::support::{add_key, fresh, new_domain, status_mebibytes};
+use tallymark::base::{AccountId, Mode};
+use tallymark::keys::ApiSecret;
+use tallymark::report::aggregate::{
+    AuthResult, DkimAuth, Evaluated, Evidence, Metadata, PolicyPublished, Record, Report, Window,
+};
+use tallymark::store::{CommitOptions, Domain, KeepLimits, Location, Page, ReportFilter, Store};
 
 /// Accounts whose clients are greedy; the first has all the records, the others a tenth each.
 const ACCOUNTS: usize = 4;

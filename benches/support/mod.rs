@@ -9,8 +9,7 @@ pub mod year;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tallymark::base::AccountId;
-use tallymark::base::DomainName;
+use tallymark::base::{AccountId, DomainName};
 use tallymark::domains;
 use tallymark::keys::ApiSecret;
 use tallymark::store::{FreshDomain, NewDomain, NewKey, Permission, Region, Store, TlsMode};

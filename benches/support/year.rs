@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::corpus::Random;
 use tallymark::base::AccountId;
-use tallymark::report::{
+use tallymark::report::aggregate::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, SpfAuth, SpfScope, Warnings, Window,
 };

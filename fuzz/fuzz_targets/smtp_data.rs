@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tallymark::origin::smtp::data::{Decoder, Hops, Progress};
+use tallymark::listeners::smtp::data::{Decoder, Hops, Progress};
 
 fuzz_target!(|input: &[u8]| {
     let Some((&cut, data)) = input.split_first() else {

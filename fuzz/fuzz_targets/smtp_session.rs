@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use tallymark::ingest::{AccountId, Belonging};
-use tallymark::origin::smtp::reply::{self, Reply};
-use tallymark::origin::smtp::{BareNewline, Engine, Event, Protocol, Room, Settings, StartTls, Verdict};
+use tallymark::ingest::Belonging;
+use tallymark::base::AccountId;
+use tallymark::listeners::smtp::reply::{self, Reply};
+use tallymark::listeners::smtp::{BareNewline, Engine, Event, Protocol, Room, Settings, StartTls, Verdict};
 
 /// What leads into each state.
 const STATES: [&[&[u8]]; 8] = [

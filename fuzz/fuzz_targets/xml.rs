@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tallymark::report::{ContentKey, Limits, Reporter, parse};
+use tallymark::report::aggregate::{ContentKey, Limits, Reporter, parse};
 
 fuzz_target!(|text: &[u8]| {
     let limits = Limits::default();

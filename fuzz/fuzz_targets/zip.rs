@@ -7,7 +7,7 @@ mod bounds;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use tallymark::clock::Clock;
+use tallymark::base::clock::Clock;
 use tallymark::unpack::unpack;
 
 fuzz_target!(|archive: &[u8]| {

@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::base::ancestors;
-use crate::base::{AccountId, DomainId};
+use crate::base::{AccountId, DomainId, ancestors};
 use crate::ingest::Intake;
 use crate::store::Store;
 

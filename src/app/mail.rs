@@ -10,7 +10,7 @@ use super::{App, make_private_dir, options};
 use crate::base::Mode;
 use crate::config::Role;
 use crate::ingest::Addresses;
-use crate::origin::smtp::{Listener, Protocol, Tls, TlsFiles};
+use crate::listeners::smtp::{Listener, Protocol, Tls, TlsFiles};
 
 /// File descriptors for everything but connections.
 const OTHER_FILES: u64 = 1_024;

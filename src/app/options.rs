@@ -12,9 +12,9 @@ use crate::http::{HttpConfig, MetricsAccess, Rate};
 use crate::ingest::{
     AddressNames, Admission, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits, SlowOptions, Unvouched,
 };
-use crate::origin::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
+use crate::listeners::smtp::{BareNewline, BudgetOptions, ConnectionLimits, Settings, SmtpOptions, TlsFiles};
 use crate::page::PageOptions;
-use crate::report;
+use crate::report::aggregate;
 use crate::store::{Connections, DayQuota, KeepLimits, Location, Retention};
 use crate::unpack;
 
@@ -34,14 +34,14 @@ pub fn process_limits(config: &Config) -> ProcessLimits {
             xml_bytes_max: limits.xml_bytes_max,
             inflated_bytes_max: limits.inflated_bytes_max,
         },
-        report: report::Limits {
+        report: aggregate::Limits {
             event_bytes_max: limits.event_bytes_max,
             depth_max: limits.xml_depth_max,
             attributes_max: limits.attributes_max,
             records_max: limits.records_max,
             evidence_max: limits.evidence_max,
             results_max: limits.results_max,
-            ..report::Limits::default()
+            ..aggregate::Limits::default()
         },
         cost: CostLimits {
             memory_bytes_max: limits.memory_bytes_max,

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, Unnamed, add_default_account, options, random, unnamed_account};
 use crate::config::{Config, Folder, Imap, ImapAuth, ImapTls, Maildir, OauthGrant};
+use crate::feeds::imap::{Grant, ImapSettings, OauthSettings, Protection, SignIn};
+use crate::feeds::maildir::MaildirSettings;
+use crate::feeds::sources::{Kind, Source, Sources};
 use crate::health::Health;
 use crate::ingest::Belonging;
-use crate::origin::imap::{Grant, ImapSettings, OauthSettings, Protection, SignIn};
-use crate::origin::maildir::MaildirSettings;
-use crate::origin::sources::{Kind, Source, Sources};
 use crate::store::{Location, Store};
 
 /// Sources that are being read.

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use super::Context;
 use super::advice;
 use super::text::{Align, Table};
-use crate::base::Mode;
-use crate::base::clock;
+use crate::base::{Mode, clock};
 use crate::store::StoreError;
 
 /// Add and list accounts: each has its own domains, keys and reports.

@@ -23,8 +23,8 @@ use super::progress::Progress;
 use crate::app::{App, claim_earlier_ones};
 use crate::base::Millis;
 use crate::base::text::write_json;
+use crate::feeds::files::{FileMessage, Unreadable, Walk};
 use crate::ingest::{Belonging, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage};
-use crate::origin::files::{FileMessage, Unreadable, Walk};
 
 /// Import reports from files and folders: XML, gzip, zip, mails, mailboxes.
 #[derive(Debug, clap::Args)]

@@ -9,8 +9,7 @@ use clap::ValueEnum;
 use super::context::{account, account_or_first, domain_name};
 use super::text::{Align, Table};
 use super::{Context, advice};
-use crate::base::KeyId;
-use crate::base::clock;
+use crate::base::{KeyId, clock};
 use crate::store::{Account, Domain, Permission, Store};
 
 /// Create, list and revoke API keys.

@@ -13,10 +13,10 @@ use rayon::prelude::*;
 use super::Context;
 use super::text::{count, counted, escape};
 use crate::app;
+use crate::feeds::files::{FileMessage, Messages, Unreadable, Walk};
 use crate::ingest::{self, Processed};
-use crate::origin::files::{FileMessage, Messages, Unreadable, Walk};
-use crate::report::Report;
-use crate::store::Totals;
+use crate::report::aggregate::Report;
+use crate::tally::Totals;
 
 /// As the threads of the intake: hostile mails are deeply nested.
 const STACK_BYTES: usize = 8 * 1024 * 1024;

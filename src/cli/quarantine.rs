@@ -14,8 +14,7 @@ use super::context::account;
 use super::text::{Align, Table, count, counted, escape};
 use super::{Context, advice};
 use crate::app::App;
-use crate::base::SetAsideId;
-use crate::base::clock;
+use crate::base::{SetAsideId, clock};
 use crate::ingest::{Fate, Outcome};
 use crate::store::{Cut, Page, SetAside, SetAsideKind};
 

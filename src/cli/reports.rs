@@ -9,9 +9,8 @@ use super::context::{account, domain};
 use super::text::{Align, Table, count, counted, escape};
 use super::{Context, advice};
 use crate::app::App;
-use crate::base::ReportNo;
-use crate::base::clock;
-use crate::report::Reporter;
+use crate::base::{ReportNo, clock};
+use crate::report::aggregate::Reporter;
 use crate::store::{
     Acceptance, Actor, Authenticated, Domain, Judged, Judgement, Page, ReportFilter, ReportStanding, ReportSummary,
 };

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::schema::Address;
 use super::state::HttpConfig;
-use crate::report::{DkimAuth, Evidence, PolicyPublished, Reason, SpfAuth};
-use crate::store::{ListedMax, ListedRecord, Omitted, StoredRecord, Totals};
+use crate::report::aggregate::{DkimAuth, Evidence, PolicyPublished, Reason, SpfAuth};
+use crate::store::{ListedMax, ListedRecord, Omitted, StoredRecord};
+use crate::tally::Totals;
 
 /// A row of a report: messages from one address with one outcome. Every text is as the reporter wrote it.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -24,10 +24,9 @@ use super::standing::{HELD, STANDINGS, STATUSES, held_because, standing, status}
 use super::state::AppState;
 use super::trust::DecisionBody;
 use crate::base::clock::format_instant;
-use crate::report::Reporter;
-use crate::store::{
-    self, Authenticated, ListedRecord, ReportDetail, ReportFilter, ReportSummary, ResultFilter, StoredWarning,
-};
+use crate::report::aggregate::Reporter;
+use crate::store::{self, Authenticated, ListedRecord, ReportDetail, ReportFilter, ReportSummary, StoredWarning};
+use crate::tally::ResultFilter;
 
 /// A report in a list.
 #[derive(Debug, Serialize, JsonSchema)]

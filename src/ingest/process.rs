@@ -7,7 +7,7 @@ use super::sums;
 use crate::base::Millis;
 use crate::base::budget::{Budget, CostLimits};
 use crate::base::clock::Clock;
-use crate::report::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
+use crate::report::aggregate::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
 use crate::store::{Acceptance, Problem, Provenance};
 use crate::unpack::{self, Context, Damage, ReportText};
 
@@ -15,7 +15,7 @@ use crate::unpack::{self, Context, Damage, ReportText};
 #[derive(Debug, Clone, Copy)]
 pub struct ProcessLimits {
     pub unpack: unpack::Limits,
-    pub report: report::Limits,
+    pub report: aggregate::Limits,
     /// Memory, steps and room in the database for one message.
     pub cost: CostLimits,
     /// Processor time for one message.
@@ -69,7 +69,7 @@ impl Default for ProcessLimits {
     fn default() -> Self {
         Self {
             unpack: unpack::Limits::default(),
-            report: report::Limits::default(),
+            report: aggregate::Limits::default(),
             cost: CostLimits::default(),
             time_max: Duration::from_secs(2),
             messages_max: 1_000_000_000_000,
@@ -205,7 +205,7 @@ fn parse(text: &ReportText<'_>, work: &Work<'_>, each: &mut dyn FnMut(usize, Res
     let hints = text.file_name().and_then(FileNameFacts::parse);
     let mut results = Vec::new();
     let mut open = || text.open();
-    report::parse_all(
+    aggregate::parse_all(
         &mut open,
         hints.as_ref(),
         &work.limits.report,

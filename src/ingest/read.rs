@@ -3,7 +3,7 @@
 use super::batch::{Arrived, How};
 use super::lanes::Watch;
 use super::process::{ProcessLimits, Processed, process_asking};
-use crate::report::Reporter;
+use crate::report::aggregate::Reporter;
 use crate::store::{Authenticated, MessageRoom, NewMessage, NewReport, Problem};
 use crate::unpack::Context;
 

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use hashbrown::HashSet;
 
 use crate::base::budget::{Breach, Budget, Cost};
-use crate::report::{Record, Records, Report, Spread, Verdicts};
+use crate::report::aggregate::{Record, Records, Report, Verdicts};
+use crate::tally::Spread;
 
 /// Reports of one day with no more records than this are not looked at more closely.
 const RECORDS_FREE: usize = 1_000;

@@ -4,8 +4,7 @@ use super::db::{Args, Conn, Row};
 use super::memory::number;
 use super::sql::sql;
 use super::{Account, ApiKey, NewKey, Permission, Store, StoreError};
-use crate::base::Mode;
-use crate::base::{AccountId, DomainId, KeyId, Millis};
+use crate::base::{AccountId, DomainId, KeyId, Millis, Mode};
 
 impl Store {
     /// Makes a tenant.

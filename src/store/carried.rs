@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::report::{ContentKey, Evidence, EvidenceKey, IdentityKey, Window};
+use crate::base::{AccountId, DomainId, ReportNo};
+use crate::report::aggregate::{ContentKey, Evidence, EvidenceKey, IdentityKey, Window};
+use crate::tally::{DayFigures, Figures, Totals};
 
 use super::db::{Args, Conn, Value};
 use super::memory::Memory;
-use super::message::{DayFigures, Figures};
 use super::records::{self, NewRow, PackedRecord};
 use super::schema::Kind;
 use super::sql::sql;
 use super::sweep::{self, Interned};
-use super::{Acceptance, Authenticated, StoreError, Totals, belonging, evidence, reports};
-use crate::base::{AccountId, DomainId, ReportNo};
+use super::{Acceptance, Authenticated, StoreError, belonging, evidence, reports};
 
 /// The columns of `reports` in the order of the statements `report_whole` and `report_put`.
 const COLUMNS: [(&str, Kind); 36] = [

@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::Day;
-use crate::report::{
+use crate::report::aggregate::{
     AuthResult, Disposition, DkimAuth, Evidence, IdentityKey, RawField, RawText, Reason, ReasonKind, Report, Reporter,
     SpfAuth, SpfScope, Verdict, Window,
 };
 
 use super::codec::{Reader, put_number};
 use super::records::{self, PackedRecord};
-use super::{Totals, evidence, rollup};
+use super::{evidence, rollup};
+use crate::tally::Totals;
 
 const PAGE: &str = include_str!("../../docs/storage.md");
 
@@ -89,7 +90,7 @@ fn documented_evidence() -> Evidence {
     }
 }
 
-fn documented_sources() -> Vec<rollup::SourceTotals> {
+fn documented_sources() -> Vec<crate::tally::SourceTotals> {
     let failed = Totals {
         fail: 2,
         none: 2,

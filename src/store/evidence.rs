@@ -7,7 +7,9 @@
 
 use hashbrown::HashMap;
 
-use crate::report::{AuthResult, DkimAuth, Evidence, RawField, RawText, Reason, ReasonKind, SpfAuth, SpfScope};
+use crate::report::aggregate::{
+    AuthResult, DkimAuth, Evidence, RawField, RawText, Reason, ReasonKind, SpfAuth, SpfScope,
+};
 
 use super::codec::{Reader, put_number};
 

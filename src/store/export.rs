@@ -6,13 +6,12 @@ use hashbrown::HashMap;
 use tokio::sync::mpsc;
 
 use crate::apart::Apart;
-use crate::base::DayRange;
+use crate::base::{DayRange, DomainId};
 
 use super::db::{Args, Conn};
 use super::reports::summary;
 use super::sql::sql;
 use super::{ReportSummary, Store, StoreError, StoredRecord, listed, records};
-use crate::base::DomainId;
 
 /// Reports looked up, and records read, at a time.
 const REPORTS_AT_ONCE: i64 = 256;

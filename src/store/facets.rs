@@ -1,20 +1,14 @@
 //! `daily_facets`: a domain's messages by day and by who reported or signed them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use crate::base::{Day, DayRange};
-use crate::report::{AuthResult, Evidence, Window};
+use crate::base::{Day, DayRange, DomainId};
+use crate::report::aggregate::Window;
+use crate::tally::{DayFigures, Totals, name_cut};
 
 use super::db::{Args, Conn};
-use super::message::DayFigures;
 use super::sql::sql;
-use super::{Store, StoreError, Totals, reports};
-use crate::base::DomainId;
-
-/// Signers that one report can add to one day; those with the fewest messages beyond it are gathered under empty names.
-const SIGNERS_MAX: usize = 64;
-/// A name is kept up to this length.
-const NAME_BYTES_MAX: usize = 255;
+use super::{Store, StoreError, reports};
 
 /// Who reports on a domain, in a range of days.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,15 +90,6 @@ impl std::fmt::Display for FacetSums {
     }
 }
 
-/// A report's messages of one day that were signed by one domain with one selector.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Signed {
-    pub domain: String,
-    pub selector: String,
-    pub pass: u64,
-    pub fail: u64,
-}
-
 impl FacetKind {
     pub const fn code(self) -> i64 {
         match self {
@@ -151,7 +136,7 @@ impl FacetSums {
         let reporter = |day| FacetKey {
             kind: FacetKind::Reporter,
             day,
-            facet: cut(org_name).to_owned(),
+            facet: name_cut(org_name).to_owned(),
             detail: String::new(),
         };
         let (begin, until) = (Day::from_unix(window.begin), window.last_day());
@@ -181,59 +166,6 @@ impl FacetSums {
             }
         }
     }
-}
-
-/// Adds up messages by who signed them. A message with several signatures counts for each signer, once.
-pub(super) fn signed<'e>(counts: impl Iterator<Item = (&'e Evidence, u64)>) -> Vec<Signed> {
-    let mut sums: HashMap<(&str, &str), (u64, u64)> = HashMap::new();
-    for (evidence, count) in counts {
-        for (signer, passed) in signers(evidence) {
-            let (pass, fail) = sums.entry(signer).or_default();
-            let sum = if passed { pass } else { fail };
-            *sum = sum.saturating_add(count);
-        }
-    }
-    let mut sums: Vec<_> = sums.into_iter().collect();
-    if sums.len() > SIGNERS_MAX {
-        sums.sort_unstable_by_key(|(signer, (pass, fail))| (std::cmp::Reverse(pass.saturating_add(*fail)), *signer));
-        let rest = sums.split_off(SIGNERS_MAX);
-        let (pass, fail) = rest.iter().fold((0_u64, 0_u64), |sum, (_, (pass, fail))| {
-            (sum.0.saturating_add(*pass), sum.1.saturating_add(*fail))
-        });
-        match sums.iter_mut().find(|(signer, _)| *signer == ("", "")) {
-            Some((_, known)) => *known = (known.0.saturating_add(pass), known.1.saturating_add(fail)),
-            None => sums.push((("", ""), (pass, fail))),
-        }
-    }
-    sums.sort_unstable();
-    let signed = sums.into_iter().map(|((domain, selector), (pass, fail))| Signed {
-        domain: domain.to_owned(),
-        selector: selector.to_owned(),
-        pass,
-        fail,
-    });
-    signed.collect()
-}
-
-/// Who signed, by domain and selector and without repetition, and whether one of their signatures passed.
-pub(super) fn signers(evidence: &Evidence) -> Vec<((&str, &str), bool)> {
-    let mut signers = Vec::with_capacity(evidence.dkim.len());
-    for dkim in &evidence.dkim {
-        // Some write a result without a signature: there is no signer.
-        if dkim.domain.is_some() || dkim.selector.is_some() {
-            let names = (cut(dkim.domain.as_deref()), cut(dkim.selector.as_deref()));
-            signers.push((names, dkim.result == AuthResult::Pass));
-        }
-    }
-    // Of several by one signer, one that passed comes first, and stays.
-    signers.sort_unstable_by_key(|(names, passed)| (*names, !passed));
-    signers.dedup_by_key(|(names, _)| *names);
-    signers
-}
-
-fn cut(name: Option<&str>) -> &str {
-    let name = name.unwrap_or_default();
-    &name[..name.floor_char_boundary(NAME_BYTES_MAX)]
 }
 
 impl Store {

@@ -6,13 +6,12 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::base::{Day, DayRange};
+use crate::base::{Day, DayRange, DomainId, Network};
+use crate::tally::{ByAddress, ResultFilter, Totals};
 
-use super::by_address::ByAddress;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{DayTotals, ResultFilter, Rows, Source, Sources, Stats, Store, StoreError, Totals, reports, rollup};
-use crate::base::{DomainId, Network};
+use super::{DayTotals, Rows, Source, Sources, Stats, Store, StoreError, reports, rollup};
 
 impl Store {
     /// What a domain's mail did in a range of days.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::report::{DkimAuth, Evidence, RawText, Reason, SpfAuth};
+use crate::report::aggregate::{DkimAuth, Evidence, RawText, Reason, SpfAuth};
 
 use super::db::Conn;
 use super::records::{self, PackedRecord};

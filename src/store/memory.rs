@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::report::EvidenceKey;
+use crate::report::aggregate::EvidenceKey;
 
 use super::commit::Crowded;
 use super::db::{Args, Conn};

@@ -2,20 +2,14 @@
 //! only writes.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::IpAddr;
 
-use hashbrown::{HashMap, HashSet};
-
-use crate::base::{Day, organizational_domain};
-use crate::report::{
-    ContentKey, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Spread, Verdict, Verdicts,
-    WarningKind, Warnings, Window,
+use crate::base::{Millis, SetAsideId, organizational_domain};
+use crate::report::aggregate::{
+    ContentKey, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Verdicts, WarningKind, Warnings,
 };
+use crate::tally::{DayFigures, Figures, Totals};
 
-use super::facets::{self, Signed};
-use super::rollup::SourceTotals;
-use super::{Acceptance, Authenticated, Belonging, Problem, Provenance, Totals};
-use crate::base::{Millis, SetAsideId};
+use super::{Acceptance, Authenticated, Belonging, Problem, Provenance};
 
 /// What a row of `set_aside` takes in the database beside its texts and the message, bytes, about.
 pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;
@@ -120,21 +114,10 @@ pub struct NewReport {
     pub(super) content: ContentKey,
     /// Where the report has no id.
     pub(super) piece: Option<PieceKey>,
-    /// By [`crate::report::Record::evidence`].
+    /// By [`crate::report::aggregate::Record::evidence`].
     pub(super) evidence: Vec<EvidenceKey>,
     pub(super) totals: Totals,
     pub(super) days: Vec<DayFigures>,
-}
-
-/// What a report adds to one day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DayFigures {
-    pub day: Day,
-    pub totals: Totals,
-    /// By ascending address, without repetition.
-    pub sources: Vec<SourceTotals>,
-    /// By ascending domain and selector, without repetition.
-    pub signed: Vec<Signed>,
 }
 
 impl NewReport {
@@ -217,132 +200,5 @@ impl NewReport {
     /// Messages in all.
     pub fn messages(&self) -> u64 {
         self.totals.messages()
-    }
-}
-
-/// Adds up one report's records: in all, by day, and by day and source. The only place that does; recounting uses it too.
-pub(super) struct Figures {
-    window: Window,
-    totals: Totals,
-    /// The sums of a window of one day.
-    one_day: DaySums,
-    /// The messages of a window of several days by all that tells them apart; they are spread when all are known.
-    to_spread: HashMap<(Verdict, Option<IpAddr>, usize), u64>,
-    is_one_day: bool,
-}
-
-/// The sums of one report.
-pub(super) struct Summed {
-    pub totals: Totals,
-    /// The days that have messages, ascending.
-    pub days: Vec<DayFigures>,
-    /// The window is longer than can be spread over days.
-    pub is_too_long: bool,
-}
-
-#[derive(Default)]
-pub(super) struct DaySums {
-    totals: Totals,
-    sources: HashMap<Option<IpAddr>, Totals>,
-    /// Messages by the number of their evidence.
-    evidence: HashMap<usize, u64>,
-}
-
-impl DaySums {
-    pub fn add(&mut self, source: Option<IpAddr>, verdict: Verdict, count: u64, evidence: usize) {
-        self.totals.add_verdict(verdict, count);
-        self.sources.entry(source).or_default().add_verdict(verdict, count);
-        let known = self.evidence.entry(evidence).or_default();
-        *known = known.saturating_add(count);
-    }
-
-    /// The figures of a day that has messages.
-    pub fn finish<'e>(self, day: Day, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> DayFigures {
-        let mut sources: Vec<_> = self.sources.into_iter().collect();
-        sources.sort_unstable_by_key(|(address, _)| *address);
-        let counts = self.evidence.into_iter();
-        DayFigures {
-            day,
-            totals: self.totals,
-            sources,
-            signed: facets::signed(counts.filter_map(|(nth, count)| Some((evidence(nth)?, count)))),
-        }
-    }
-}
-
-impl Figures {
-    /// For a report over `window`.
-    pub fn new(window: Window) -> Self {
-        Self {
-            window,
-            totals: Totals::default(),
-            one_day: DaySums::default(),
-            to_spread: HashMap::new(),
-            is_one_day: Spread::of(window).days().len() == 1,
-        }
-    }
-
-    /// Adds one record, whose evidence the caller knows by a number.
-    pub fn add(&mut self, source: Option<IpAddr>, verdict: Verdict, count: u64, evidence: usize) {
-        self.totals.add_verdict(verdict, count);
-        if count == 0 {
-            return;
-        }
-        if self.is_one_day {
-            self.one_day.add(source, verdict, count, evidence);
-        } else {
-            let known = self.to_spread.entry((verdict, source, evidence)).or_default();
-            *known = known.saturating_add(count);
-        }
-    }
-
-    /// The sums: in all, and by day.
-    pub fn finish<'e>(self, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> Summed {
-        if self.is_one_day {
-            let spread = Spread::of(self.window);
-            let day = (self.totals.messages() > 0).then(|| self.one_day.finish(spread.days().first, evidence));
-            return Summed {
-                totals: self.totals,
-                days: day.into_iter().collect(),
-                is_too_long: spread.is_too_long(),
-            };
-        }
-        // Evidence has another number in the database than here, so that messages are told apart by what is added up of
-        // it: who signed them.
-        let numbers: HashSet<usize> = self.to_spread.keys().map(|(.., number)| *number).collect();
-        let signers = |number| evidence(number).map(facets::signers).unwrap_or_default();
-        let mut signers: Vec<_> = numbers.into_iter().map(|number| (signers(number), number)).collect();
-        signers.sort_unstable();
-        let mut ranks = HashMap::with_capacity(signers.len());
-        let mut stands_for = Vec::new();
-        for same in signers.chunk_by(|a, b| a.0 == b.0) {
-            same.iter()
-                .for_each(|(_, number)| _ = ranks.insert(*number, stands_for.len()));
-            stands_for.extend(same.first().map(|(_, number)| *number));
-        }
-        let mut parts: HashMap<_, u64> = HashMap::with_capacity(self.to_spread.len());
-        for ((verdict, source, number), count) in self.to_spread {
-            let known = parts.entry((verdict, (source, ranks[&number]))).or_default();
-            *known = known.saturating_add(count);
-        }
-        let spread = Spread::bounded(self.window, parts.len());
-        let first = spread.days().first;
-        let mut days = Vec::new();
-        days.resize_with(usize::try_from(spread.days().len()).unwrap_or(1), DaySums::default);
-        let parts = parts.into_iter().map(|((verdict, key), count)| (verdict, key, count));
-        spread.apportion(parts.collect(), |(verdict, (source, rank), _), day, count| {
-            // The spread gives days of its own range.
-            if let Some(sums) = days.get_mut((day.0 - first.0) as usize) {
-                sums.add(*source, *verdict, count, stands_for[*rank]);
-            }
-        });
-        let days = days.into_iter().zip(0..).filter(|(sums, _)| sums.totals.messages() > 0);
-        Summed {
-            totals: self.totals,
-            days: days
-                .map(|(sums, nth)| sums.finish(first.plus(nth), &evidence))
-                .collect(),
-            is_too_long: spread.is_too_long(),
-        }
     }
 }

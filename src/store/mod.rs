@@ -5,7 +5,6 @@
 
 mod accounts;
 mod belonging;
-mod by_address;
 mod carried;
 mod checks;
 mod codec;
@@ -51,7 +50,6 @@ mod source;
 mod sql;
 mod sqlite;
 mod sweep;
-mod totals;
 mod trust;
 mod types;
 mod verify;
@@ -97,7 +95,6 @@ pub use sessions::SESSIONS_PER_KEY_MAX;
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 use sql::sql;
-pub use totals::Totals;
 pub use trust::{Acceptance, AcceptedReporter, Actor, HistoryEntry, Judged, Judgement, ReportStanding, Trust};
 pub use types::*;
 pub use verify::{Discrepancy, Verified};

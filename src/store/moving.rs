@@ -10,7 +10,7 @@ mod fill;
 
 use hashbrown::HashMap;
 
-use crate::base::{Day, ancestors};
+use crate::base::{AccountId, Day, DomainId, ReportNo, ancestors};
 
 use super::belonging;
 use super::carried::{Carried, Looked, Place, erase, put, take};
@@ -21,7 +21,6 @@ use super::memory::Memory;
 use super::rollup::{self, Change};
 use super::sql::sql;
 use super::{Acceptance, Authenticated, StoreError, reports, trust};
-use crate::base::{AccountId, DomainId, ReportNo};
 
 /// Reports that are carried at a time, and records; a larger report goes by itself.
 const REPORTS_AT_ONCE: usize = 64;
@@ -441,7 +440,7 @@ impl Moving {
                 return Err(damaged("daily_sources", from));
             }
             let day = rollup::day_of(row.int(0)?).ok_or_else(|| damaged("daily_sources", from))?;
-            moves.day(self.to.id, day, &super::Totals::default(), 0, sources);
+            moves.day(self.to.id, day, &crate::tally::Totals::default(), 0, sources);
         }
         for row in conn.all(sql!("daily_facets_all"), Args::default().int(from.0)).await? {
             let key = FacetKey {

@@ -4,13 +4,13 @@ use std::collections::BinaryHeap;
 
 use hashbrown::HashMap;
 
-use crate::base::{Day, DayRange};
-use crate::report::PolicyPublished;
+use crate::base::{Day, DayRange, DomainId, Millis, ReportNo};
+use crate::report::aggregate::PolicyPublished;
+use crate::tally::Totals;
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{DayTotals, ReportSummary, Store, StoreError, Totals, reports};
-use crate::base::{DomainId, Millis, ReportNo};
+use super::{DayTotals, ReportSummary, Store, StoreError, reports};
 
 /// A domain's messages in a range of days.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::base::organizational_domain;
-use crate::report::Reporter;
+use crate::report::aggregate::Reporter;
 
 use super::Authenticated;
 
@@ -164,7 +164,7 @@ mod word {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Metadata;
+    use crate::report::aggregate::Metadata;
 
     fn passed(domain: &str) -> Provenance {
         Provenance {

@@ -2,7 +2,7 @@
 //!
 //! No question looks for one record among all: each is about one report, or reads several. One row per record would cost as
 //! much to write as everything else together, and three times the space or more. docs/storage.md has examples. Version 1: a head byte, then the records in the
-//! report's order. A record is a byte whose bits 0 to 5 are its verdict (`report/verdict.rs`) and whose bits 6 and 7 say
+//! report's order. A record is a byte whose bits 0 to 5 are its verdict (`report/aggregate/verdict.rs`) and whose bits 6 and 7 say
 //! what its address is (0 none, 1 IPv4, 2 IPv6), the address, its messages and the number of its evidence as LEB128.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::report::{Evidence, Records, Verdict};
+use crate::report::aggregate::{Evidence, Records, Verdict};
 
 use super::codec::{Reader, put_number};
 use super::db::{Args, Conn, Row};

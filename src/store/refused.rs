@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::Day;
+use crate::base::{AccountId, Day, Millis};
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{Store, StoreError};
-use crate::base::{AccountId, Millis};
 
 const DAY_MILLIS: i64 = 86_400_000;
 /// Number of UTC days, including today, for which refusals are kept.

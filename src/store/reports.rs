@@ -5,22 +5,20 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::base::Day;
-use crate::report::{
+use crate::base::{Day, DomainId, ReportNo};
+use crate::report::aggregate::{
     AlignmentMode, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Warnings, Window,
 };
+use crate::tally::{DayFigures, Figures, ResultFilter, Totals};
 
 use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row};
-use super::message::{DayFigures, Figures};
 use super::records::PackedRecord;
 use super::sql::sql;
 use super::{
     Acceptance, Cut, ListedMax, ListedRecord, Original, Page, Provenance, ReportDetail, ReportFilter, ReportPlace,
-    ReportStanding, ReportSummary, ResultFilter, Store, StoreError, StoredRecord, StoredWarning, Totals, listed,
-    records, trust,
+    ReportStanding, ReportSummary, Store, StoreError, StoredRecord, StoredWarning, listed, records, trust,
 };
-use crate::base::{DomainId, ReportNo};
 
 impl Store {
     /// Some reports, counted ones unless the filter says otherwise, newest window first, and how many there are in all, up to
@@ -390,7 +388,8 @@ struct Detail {
 /// The stored form of a report's details.
 pub(super) fn detail_json(report: &Report, warnings: &Warnings) -> String {
     let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-    let warning = |one: &crate::report::Warning| (one.kind.word().to_owned(), one.detail.to_string(), one.offset);
+    let warning =
+        |one: &crate::report::aggregate::Warning| (one.kind.word().to_owned(), one.detail.to_string(), one.offset);
     let detail = Detail {
         extra_contact_info: text(&report.metadata.extra_contact_info),
         errors: report.metadata.errors.iter().map(ToString::to_string).collect(),

@@ -1,20 +1,18 @@
 //! Reports of an earlier version, over several days: what they add to each is moved to where it belongs, once.
 //!
 //! Versions up to 0.1.0 rounded record by record, so that ten records of one message over two days all fell on the first
-//! (`report/apportion.rs`). Sums whose records have gone stay as they are.
+//! (`tally/spread.rs`). Sums whose records have gone stay as they are.
 
 use std::collections::BTreeMap;
 
-use crate::base::Day;
-use crate::report::Spread;
+use crate::base::{Day, DomainId};
+use crate::tally::{DayFigures, DaySums, Spread};
 
 use super::commit::Moves;
 use super::db::{Args, Conn};
-use super::message::{DayFigures, DaySums};
 use super::rollup::Change;
 use super::sql::sql;
 use super::{ReportSummary, Store, StoreError, reports};
-use crate::base::DomainId;
 
 /// Reports looked up at a time, and records after which a transaction is large enough.
 const REPORTS_AT_ONCE: i64 = 1_000;

@@ -11,8 +11,8 @@ use std::ops::RangeInclusive;
 
 use crate::base::Day;
 
-use super::Totals;
 use super::codec::{Reader, put_number};
+use crate::tally::{SourceTotals, Totals};
 
 const VERSION: u8 = 1;
 const HAS_UNKNOWN: u8 = 0x80;
@@ -39,9 +39,6 @@ pub(super) fn day_of(slot: i64) -> Option<Day> {
 
 /// What is wrong with a slot that is of no day.
 pub(super) const NO_DAY: &str = "is the slot of no day";
-
-/// An address and its totals on one day.
-pub(super) type SourceTotals = (Option<IpAddr>, Totals);
 
 /// Packs sources, which must be sorted by address without repetition.
 pub(super) fn encode(sources: &[SourceTotals]) -> Vec<u8> {

@@ -5,13 +5,12 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::base::{Day, DayRange};
-use crate::report::{SPREAD_DAYS_MAX, Spread};
+use crate::base::{Day, DayRange, DomainId, ReportNo};
+use crate::tally::{SPREAD_DAYS_MAX, Spread, Totals};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{ListedMax, ListedRecord, ReportSummary, Source, Store, StoreError, Totals, listed, records, reports};
-use crate::base::{DomainId, ReportNo};
+use super::{ListedMax, ListedRecord, ReportSummary, Source, Store, StoreError, listed, records, reports};
 
 /// Reports looked up at a time, looked through for one answer, and the records in them.
 const REPORTS_AT_ONCE: i64 = 256;

@@ -11,7 +11,7 @@ use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{Store, StoreError, records};
 use crate::base::DomainId;
-use crate::report::EvidenceKey;
+use crate::report::aggregate::EvidenceKey;
 
 /// Numbers of evidence that are in memory: a domain with more is gone through once for each of these.
 const LOOKED_FOR_MAX: i64 = 200_000;

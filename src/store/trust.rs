@@ -10,14 +10,13 @@ use std::ops::RangeInclusive;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::report::Reporter;
+use crate::base::{AccountId, DomainId, Millis, ReportNo, words};
+use crate::report::aggregate::Reporter;
 
 use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{Cut, NewReport, ReportFilter, ReportPlace, ReportSummary, Store, StoreError, reports};
-use crate::base::words;
-use crate::base::{AccountId, DomainId, Millis, ReportNo};
 
 /// Reporters that a domain may have accepted.
 pub const ACCEPTED_REPORTERS_MAX: usize = 500;

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::{Acceptance, ReportStanding, Totals};
-use crate::base::{AccountId, DomainId, KeyId, Millis, Mode, ReportNo, SetAsideId, words};
-use crate::base::{Day, DayRange, DomainName};
-use crate::report::{Evidence, PolicyPublished, Verdict, Warning, Window};
+use super::{Acceptance, ReportStanding};
+use crate::base::{AccountId, Day, DayRange, DomainId, DomainName, KeyId, Millis, Mode, ReportNo, SetAsideId, words};
+use crate::report::aggregate::{Evidence, PolicyPublished, Verdict, Warning, Window};
+use crate::tally::{ResultFilter, Totals};
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,18 +161,6 @@ pub struct ReportFilter {
     pub org: Option<String>,
     pub result: Option<ResultFilter>,
     pub standing: ReportStanding,
-}
-
-words! {
-    /// Reports or sources by their outcome.
-    ResultFilter: i64 {
-        /// Every message passed.
-        Pass = 0 "pass",
-        /// No message passed.
-        Fail = 1 "fail",
-        /// Some did.
-        Mixed = 2 "mixed",
-    }
 }
 
 words! {

@@ -5,16 +5,16 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use crate::base::Day;
-use crate::report::{Spread, Window};
+use crate::base::{Day, DomainId};
+use crate::report::aggregate::Window;
+use crate::tally::{Spread, Totals};
 
 use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
 use super::soundness;
 use super::sql::sql;
-use super::{Readers, Store, StoreError, Totals, doubles, reports, rollup};
-use crate::base::DomainId;
+use super::{Readers, Store, StoreError, doubles, reports, rollup};
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;

@@ -4,15 +4,13 @@ mod fragments;
 mod model;
 mod moves;
 
-use tallymark::base::AccountId;
-use tallymark::base::DomainName;
+use crate::store::{ALL_DAYS, Database, NOW, fresh, new_domain, on_both};
 use tallymark::base::clock::Clock;
+use tallymark::base::{AccountId, DomainName};
 use tallymark::ingest::{Belonging, Intake, IntakeOptions, Outcome, RawMessage};
 use tallymark::metrics::Metrics;
 use tallymark::store::Domain;
 use tokio::task::JoinHandle;
-
-use crate::store::{ALL_DAYS, Database, NOW, fresh, new_domain, on_both};
 
 /// The first instant of the windows.
 const BEGIN: i64 = 1_772_323_200;

@@ -6,14 +6,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::json;
-use tallymark::base::AccountId;
-use tallymark::base::Mode;
-use tallymark::keys::ApiSecret;
-use tallymark::store::{NewKey, Permission, Store};
-
 use crate::http::Ask;
 use crate::provenance::dns::Dns;
+use serde_json::json;
+use tallymark::base::{AccountId, Mode};
+use tallymark::keys::ApiSecret;
+use tallymark::store::{NewKey, Permission, Store};
 
 const TREE: &str = env!("CARGO_MANIFEST_DIR");
 /// 2026-03-23T10:00:00Z

@@ -10,13 +10,12 @@ mod slow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tallymark::base::Mode;
 use tallymark::base::clock::Clock;
-use tallymark::base::{AccountId, DomainId, ReportNo};
-use tallymark::base::{Day, DayRange, DomainName};
+use tallymark::base::{AccountId, Day, DayRange, DomainId, DomainName, Mode, ReportNo};
 use tallymark::ingest::{Belonging, Fate, FreshDomain, Intake, IntakeOptions, Outcome, RawMessage};
 use tallymark::metrics::Metrics;
-use tallymark::store::{NewDomain, Page, Region, ReportFilter, SourceQuery, Store, TlsMode, Totals};
+use tallymark::store::{NewDomain, Page, Region, ReportFilter, SourceQuery, Store, TlsMode};
+use tallymark::tally::Totals;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// 2026-03-23T10:00:00Z.

@@ -4,15 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tallymark::app::{Jobs, Pace};
+use crate::store::{Database, NOW, day, message, new_report, on_both};
+use tallymark::app::{Jobs, Pace, Purge, Purging};
 use tallymark::base::clock::Clock;
 use tallymark::metrics::Metrics;
-use tokio::sync::mpsc;
-
-use tallymark::app::{Purge, Purging};
 use tallymark::store::{Retention, Store};
-
-use crate::store::{Database, NOW, day, message, new_report, on_both};
+use tokio::sync::mpsc;
 
 /// As in life, but faster: a lease lasts a second.
 const PACE: Pace = Pace {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tallymark::base::clock::Clock;
 use tallymark::ingest::{ParsedLeaf, ProcessLimits, process};
-use tallymark::report::{self, ContentKey, IdentityKey, Report, Reporter, Spread};
+use tallymark::report::aggregate::{self, ContentKey, IdentityKey, Report, Reporter};
+use tallymark::tally::Spread;
 
 /// What one file gave.
 pub struct Reading {
@@ -77,16 +78,16 @@ pub fn as_json(report: &Report) -> Value {
         "window": { "begin": metadata.window.begin, "end": metadata.window.end },
         "days": days.join(" "),
         "policy": {
-            "domain": policy.domain, "p": policy.p.map(report::Policy::word), "sp": policy.sp.map(report::Policy::word),
-            "np": policy.np.map(report::Policy::word), "adkim": policy.adkim.map(report::AlignmentMode::word),
-            "aspf": policy.aspf.map(report::AlignmentMode::word), "pct": policy.pct, "fo": policy.fo,
-            "testing": policy.testing, "discovery_method": policy.discovery_method.map(report::DiscoveryMethod::word),
+            "domain": policy.domain, "p": policy.p.map(aggregate::Policy::word), "sp": policy.sp.map(aggregate::Policy::word),
+            "np": policy.np.map(aggregate::Policy::word), "adkim": policy.adkim.map(aggregate::AlignmentMode::word),
+            "aspf": policy.aspf.map(aggregate::AlignmentMode::word), "pct": policy.pct, "fo": policy.fo,
+            "testing": policy.testing, "discovery_method": policy.discovery_method.map(aggregate::DiscoveryMethod::word),
         },
         "records": report.records.iter().take(10).map(|record| record_as_json(report, record)).collect::<Vec<_>>(),
     })
 }
 
-fn record_as_json(report: &Report, record: &report::Record) -> Value {
+fn record_as_json(report: &Report, record: &aggregate::Record) -> Value {
     let evidence = &report.evidence[record.evidence as usize];
     let verdict = report.verdict(record);
     let passed = match (verdict.dkim_aligned, verdict.spf_aligned) {
@@ -100,7 +101,7 @@ fn record_as_json(report: &Report, record: &report::Record) -> Value {
             "result_raw": dkim.result_raw, "human_result": dkim.human_result })
     });
     let spf = evidence.spf.iter().map(|spf| {
-        json!({ "domain": spf.domain, "scope": spf.scope.map(report::SpfScope::word), "result": spf.result.word(),
+        json!({ "domain": spf.domain, "scope": spf.scope.map(aggregate::SpfScope::word), "result": spf.result.word(),
             "result_raw": spf.result_raw, "human_result": spf.human_result })
     });
     let reasons = evidence
@@ -114,9 +115,9 @@ fn record_as_json(report: &Report, record: &report::Record) -> Value {
     json!({
         "source": record.source,
         "count": record.count,
-        "disposition": record.evaluated.disposition.map(report::Disposition::word),
-        "dkim": record.evaluated.dkim.map(report::PassFail::word),
-        "spf": record.evaluated.spf.map(report::PassFail::word),
+        "disposition": record.evaluated.disposition.map(aggregate::Disposition::word),
+        "dkim": record.evaluated.dkim.map(aggregate::PassFail::word),
+        "spf": record.evaluated.spf.map(aggregate::PassFail::word),
         "verdict": passed,
         "verdict_disposition": verdict.disposition.word(),
         "header_from": evidence.header_from,

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::cli::progress::Progress;
-use crate::origin::files::{FileMessage, Messages, Unreadable, Walk};
+use crate::feeds::files::{FileMessage, Messages, Unreadable, Walk};
 
 /// Bytes of messages read and not yet answered; one larger message may take all of it.
 const READ_AHEAD_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::cli::advice;
 use crate::cli::text::{count, counted, duration, escape};
+use crate::feeds::files::Unreadable;
 use crate::ingest::{Fate, Outcome};
-use crate::origin::files::Unreadable;
 use crate::store::{SetAsideKind, StoredReport};
 
 /// Maximum number of unreadable files named in the summary.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::base::clock::format_instant;
 use crate::csv::{Row, dkim, reasons, spf};
-use crate::report::Report;
+use crate::report::aggregate::Report;
 
 const COLUMNS: [&str; 18] = [
     "file",

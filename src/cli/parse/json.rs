@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::base::text::write_json;
 use crate::ingest::{ParsedLeaf, Processed};
-use crate::report::{Evidence, Record, Report};
+use crate::report::aggregate::{Evidence, Record, Report};
 
 /// Writes one line.
 pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Result<()> {

@@ -8,8 +8,7 @@ use anyhow::{Context as _, bail};
 
 use super::super::text::{count, counted, escape};
 use crate::app::{App, DEMO_ACCOUNT};
-use crate::base::Mode;
-use crate::base::{Day, DomainName};
+use crate::base::{Day, DomainName, Mode};
 use crate::ingest::{Belonging, Fate, RawMessage};
 use crate::store::{Account, Domain, NewDomain, Permission};
 use crate::unpack;

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::report::{ContentKey, IdentityKey, PieceKey};
+use crate::report::aggregate::{ContentKey, IdentityKey, PieceKey};
 
 use super::super::{Acceptance, Authenticated, NewMessage};
 use super::place::Claim;

@@ -8,18 +8,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::base::Day;
+use crate::base::{Day, DomainId};
+use crate::tally::DayFigures;
 
 use super::super::db::Conn;
 use super::super::memory::Memory;
-use super::super::message::DayFigures;
 use super::super::rollup;
 use super::super::sql::sql;
 use super::super::{Acceptance, NewMessage, StoreError};
 use super::place::{Claim, Placed};
 use super::register::Register;
 use super::report_of;
-use crate::base::DomainId;
 
 /// Addresses of a batch, counted for each day, from which on its days are looked at: as many as a day may have before its
 /// last part is written.

@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use crate::report::IdentityKey;
+use crate::report::aggregate::IdentityKey;
 
 use super::super::db::Conn;
 use super::super::memory::Memory;

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::report::{Evidence, EvidenceKey, Record, Records, Window};
+use crate::report::aggregate::{Evidence, EvidenceKey, Record, Records, Window};
 
 use super::super::belonging;
 use super::super::db::{Args, Conn};

@@ -1,7 +1,7 @@
 //! An owner decides whether reports count: the sums move in the transaction that notes the decision.
 
-use crate::base::ancestors;
-use crate::report::{IdentityKey, Reporter};
+use crate::base::{AccountId, DomainId, ReportNo, ancestors};
+use crate::report::aggregate::{IdentityKey, Reporter};
 
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
@@ -12,7 +12,6 @@ use super::decide::Decisions;
 use super::register::Register;
 use super::rollups::Moves;
 use super::{PLACED_MAX, moving_on};
-use crate::base::{AccountId, DomainId, ReportNo};
 
 /// Held reports that are looked through at a time, and those that are released in one transaction.
 const LOOKED_AT_ONCE: i64 = 500;

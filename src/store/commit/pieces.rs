@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::report::Report;
+use crate::report::aggregate::Report;
 
 use super::super::db::Conn;
 use super::super::{Authenticated, NewMessage, StoreError, StoredRecord, records};

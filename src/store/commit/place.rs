@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::base::{DomainName, ancestors};
+use crate::base::{AccountId, DomainId, DomainName, Millis, ancestors};
 
 use super::super::db::{Args, Conn, Row};
 use super::super::memory::Memory;
@@ -12,7 +12,6 @@ use super::super::sql::sql;
 use super::super::{Acceptance, Belonging, NewDomain, NewMessage, Region, StoreError, TlsMode, Trust, trust};
 use super::slices::{self, Slice, SlicesCost, TOO_MANY_SLICES};
 use super::{FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, misaddressed};
-use crate::base::{AccountId, DomainId, Millis};
 
 /// A report of the batch, or a slice of it, with the domain row it belongs to.
 #[derive(Debug, Clone, Copy)]

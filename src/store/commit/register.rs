@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::report::{ContentKey, IdentityKey, PieceKey};
+use crate::report::aggregate::{ContentKey, IdentityKey, PieceKey};
 
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;

@@ -3,16 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::Day;
-use crate::report::Window;
+use crate::base::{Day, DomainId};
+use crate::report::aggregate::Window;
+use crate::tally::{DayFigures, SourceTotals, Totals};
 
+use super::super::StoreError;
 use super::super::db::Conn;
 use super::super::facets::{self, FacetKey, FacetSums};
-use super::super::message::DayFigures;
-use super::super::rollup::{self, Change, SourceTotals};
+use super::super::rollup::{self, Change};
 use super::super::sql::sql;
-use super::super::{StoreError, Totals};
-use crate::base::DomainId;
 
 /// Days whose packed sources are in memory at a time, as they were and as they will be: one of a busy domain may take a
 /// megabyte, and a report may move as many as its window has.

@@ -1,6 +1,6 @@
 //! Which of the texts of one identity counts.
 
-use crate::report::IdentityKey;
+use crate::report::aggregate::IdentityKey;
 
 use super::super::rollup::Change;
 use super::super::{Acceptance, Authenticated};

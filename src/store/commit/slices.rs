@@ -2,16 +2,16 @@
 
 use hashbrown::HashMap;
 
-use crate::base::is_public_suffix;
+use crate::base::{AccountId, DomainId, is_public_suffix};
+use crate::tally::{DayFigures, Totals};
 
 use super::super::belonging;
 use super::super::db::Conn;
 use super::super::memory::Memory;
-use super::super::message::{DayFigures, SET_ASIDE_ROW_BYTES};
+use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::reports;
-use super::super::{NewMessage, NewReport, Problem, StoreError, Totals};
+use super::super::{NewMessage, NewReport, Problem, StoreError};
 use super::place;
-use crate::base::{AccountId, DomainId};
 
 /// The records of a report that are about one domain below its policy domain.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! Evidence by itself says and counts nothing: a report that needs it finds it by its key. What a crash, or a report that
 //! is known already, leaves without records goes with the next sweep (`store/sweep.rs`).
 
-use crate::report::{Evidence, EvidenceKey};
+use crate::report::aggregate::{Evidence, EvidenceKey};
 
 use super::super::sweep;
 use super::super::{NewMessage, NewReport, Store, StoreError};

@@ -18,8 +18,7 @@ use sqlx::{Connection as _, Decode, Postgres, Row as _, Type};
 pub(super) use super::postgres::Lock;
 use super::schema::Kind;
 use super::{StoreError, postgres, sqlite};
-use crate::base::Day;
-use crate::base::DomainId;
+use crate::base::{Day, DomainId};
 pub(super) use args::{Args, Value};
 use bulk::Piece;
 

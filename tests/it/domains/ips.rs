@@ -1,12 +1,11 @@
 //! Dedicated addresses: whose they are, who sends from them, and what that changes.
 
-use tallymark::base::IpId;
-use tallymark::base::Mode;
+use crate::store::{Database, NOW, new_domain, on_both};
+use tallymark::base::{IpId, Mode};
 use tallymark::domains::Purpose;
 use tallymark::store::StoreError;
 
 use super::{Named, World, publish};
-use crate::store::{Database, NOW, new_domain, on_both};
 
 on_both!(an_address_is_assigned_within_its_account);
 async fn an_address_is_assigned_within_its_account(db: Database) {

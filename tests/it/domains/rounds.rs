@@ -1,14 +1,12 @@
 //! Rounds: who is looked at, in which order, and what a round that was cut off leaves.
 
-use tallymark::base::AccountId;
-use tallymark::base::DomainName;
-use tallymark::base::Mode;
+use crate::provenance::dns::Dns;
+use crate::store::{Database, Dialect, NOW, new_domain, on_both};
+use tallymark::base::{AccountId, DomainName, Mode};
 use tallymark::domains::{Purpose, Round};
 use tallymark::store::{Decision, DomainChanges, DomainFinding, Standing};
 
 use super::{MINUTE, Named, World, named};
-use crate::provenance::dns::Dns;
-use crate::store::{Database, Dialect, NOW, new_domain, on_both};
 
 /// Adds `count` domains of another account, all due.
 async fn add(db: &Database, account: &str, count: usize) -> AccountId {

@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tallymark::base::DomainName;
-use tallymark::base::Mode;
 use tallymark::base::clock::Clock;
-use tallymark::base::{AccountId, DomainId};
+use tallymark::base::{AccountId, DomainId, DomainName, Mode};
 use tallymark::dns::Dns;
 use tallymark::domains::{Domains, DomainsOptions, ServiceNames, public_id, rua_token};
 use tallymark::http::{AppState, ConnectionLimits, HttpConfig, router, serve_within};

@@ -1,16 +1,15 @@
 //! A mail for several: it is unpacked and parsed once, each of its owners has an answer of its own, and all of it together
 //! takes no more of the database than a mail of its size may.
 
-use tallymark::base::Mode;
+use crate::store::{Database, Dialect, FIRST_PAGE, fresh, new_domain, on_both};
 use tallymark::base::clock::Clock;
-use tallymark::base::{AccountId, DomainId};
+use tallymark::base::{AccountId, DomainId, Mode};
 use tallymark::ingest::{Belonging, Fate, Intake, IntakeError, IntakeOptions, Outcome, RawMessage};
 use tallymark::metrics::Metrics;
 use tallymark::store::StoreError;
 use tokio::task::JoinSet;
 
 use super::{NOW, mail, xml};
-use crate::store::{Database, Dialect, FIRST_PAGE, fresh, new_domain, on_both};
 
 /// An intake over a database, and the owners of mail.
 struct Many {

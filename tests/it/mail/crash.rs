@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tallymark::base::clock::Clock;
 use tallymark::ingest::{AddressNames, Addresses, Intake, IntakeOptions};
+use tallymark::listeners::smtp::{Acknowledge, Listener, SmtpOptions};
 use tallymark::metrics::Metrics;
-use tallymark::origin::smtp::{Acknowledge, Listener, SmtpOptions};
 use tallymark::store::Store;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;

@@ -12,9 +12,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use tallymark::base::DomainId;
-use tallymark::base::Mode;
-use tallymark::store::{Location, Page, ReportFilter, Store, Totals};
+use tallymark::base::{DomainId, Mode};
+use tallymark::store::{Location, Page, ReportFilter, Store};
+use tallymark::tally::Totals;
 
 use super::store::{ALL_DAYS, NOW, new_domain};
 

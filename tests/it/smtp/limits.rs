@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::select;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
-use tallymark::origin::smtp::ConnectionLimits;
+use tallymark::listeners::smtp::ConnectionLimits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Client, Server, report, stuffed};

@@ -15,9 +15,10 @@ use std::net::SocketAddr;
 
 use tallymark::base::clock::Clock;
 use tallymark::ingest::{AddressNames, Addresses, Intake, IntakeOptions};
+use tallymark::listeners::smtp::{Listener, Protocol, SmtpOptions};
 use tallymark::metrics::Metrics;
-use tallymark::origin::smtp::{Listener, Protocol, SmtpOptions};
-use tallymark::store::{SetAside, Totals};
+use tallymark::store::SetAside;
+use tallymark::tally::Totals;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;

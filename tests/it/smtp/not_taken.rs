@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tallymark::base::AccountId;
-use tallymark::base::Mode;
+use crate::provenance::dns::{Dns, Has};
+use crate::store::{NOW, fresh, new_domain};
+use tallymark::base::{AccountId, Mode};
 use tallymark::ingest::IntakeOptions;
 use tallymark::store::{DayQuota, KeepLimits};
 
 use super::{Client, Server, report};
-use crate::provenance::dns::{Dns, Has};
-use crate::store::{NOW, fresh, new_domain};
 
 /// A server that keeps two messages without a report per day, and the id and report address of a second account.
 async fn server(dns: &Dns) -> (Server, AccountId, String) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tallymark::origin::smtp::BareNewline;
+use tallymark::listeners::smtp::BareNewline;
 use tallymark::store::SetAsideKind;
 
 use super::{Client, Server, report};

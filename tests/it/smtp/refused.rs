@@ -4,7 +4,7 @@ use std::process::Command;
 
 use std::collections::BTreeSet;
 
-use tallymark::origin::smtp::BareNewline;
+use tallymark::listeners::smtp::BareNewline;
 use tallymark::store::SetAsideKind;
 
 use super::{Client, Server, report};

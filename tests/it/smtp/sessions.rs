@@ -1,6 +1,6 @@
 //! What mail servers say, and what becomes of it.
 
-use tallymark::origin::smtp::Acknowledge;
+use tallymark::listeners::smtp::Acknowledge;
 use tallymark::store::Store;
 
 use super::super::store::ALL_DAYS;

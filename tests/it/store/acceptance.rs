@@ -1,7 +1,7 @@
 //! Held, discounted, accepted: the sums have what they should, whatever happens around it.
 
 use tallymark::base::ReportNo;
-use tallymark::report::Report;
+use tallymark::report::aggregate::Report;
 use tallymark::store::{
     Acceptance, Actor, Authenticated, Fate, Judged, Judgement, NewReport, ReportDetail, ReportFilter, ReportStanding,
     Retention, Store,

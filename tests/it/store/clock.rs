@@ -1,7 +1,6 @@
 //! The clock was wrong for a while: nothing that was written then holds anything up once it is right.
 
-use tallymark::base::KeyId;
-use tallymark::base::Mode;
+use tallymark::base::{KeyId, Mode};
 use tallymark::keys::ApiSecret;
 use tallymark::store::{
     Begun, CLOCKS_DIFFER_MAX, Decision, DomainFinding, NewKey, Permission, RequestMemory, RequestName, Standing,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use tallymark::base::{DomainId, ReportNo};
-use tallymark::report::Report;
+use tallymark::report::aggregate::Report;
 use tallymark::store::{
     Acceptance, Actor, Authenticated, CommitOptions, Judged, Judgement, KeepLimits, NewMessage, NewReport, Outcome,
     Provenance, UndecidedCheck,

@@ -1,8 +1,7 @@
 //! Messages by reporter and signer, and the records behind an address.
 
-use tallymark::base::Network;
-use tallymark::base::{Day, DayRange};
-use tallymark::report::{AuthResult, DkimAuth};
+use tallymark::base::{Day, DayRange, Network};
+use tallymark::report::aggregate::{AuthResult, DkimAuth};
 use tallymark::store::{Authenticated, SourceOrder, SourcePlace, SourceQuery, Store};
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, LISTED, day, new_report, on_both, report, taken};

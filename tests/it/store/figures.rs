@@ -1,9 +1,9 @@
 //! Sums against a brute-force recount, and what belongs to whom.
 
 use proptest::prelude::*;
-use tallymark::base::Mode;
-use tallymark::base::{Day, DayRange};
-use tallymark::store::{Authenticated, Belonging, Page, ReportFilter, ResultFilter, SetAsideKind, SourceQuery, Store};
+use tallymark::base::{Day, DayRange, Mode};
+use tallymark::store::{Authenticated, Belonging, Page, ReportFilter, SetAsideKind, SourceQuery, Store};
+use tallymark::tally::ResultFilter;
 
 use super::{
     ALL_DAYS, Database, Dialect, Expected, FIRST_PAGE, NOW, day, message, new_domain, new_report, on_both, report,

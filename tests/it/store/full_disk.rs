@@ -5,8 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use tallymark::base::Mode;
-use tallymark::base::{AccountId, DomainId};
+use tallymark::base::{AccountId, DomainId, Mode};
 use tallymark::store::{NewMessage, Retention, Store, StoreError, message_digest};
 
 use super::{ALL_DAYS, KEEPING, NOW, day, message, new_domain, new_report};

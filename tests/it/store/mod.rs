@@ -32,20 +32,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tallymark::base::Mode;
-use tallymark::base::{AccountId, DomainId, ReportNo};
-use tallymark::base::{Day, DayRange, DomainName};
-use tallymark::report::{
+use crate::postgres::Server;
+use tallymark::base::{AccountId, Day, DayRange, DomainId, DomainName, Mode, ReportNo};
+use tallymark::report::aggregate::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, Warnings, Window,
 };
 use tallymark::store::{
     Account, Authenticated, Belonging, CommitOptions, Domain, FreshDomain, KeepLimits, ListedMax, Location,
     MessageRoom, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, SourceQuery, Store, TlsMode,
-    Totals,
 };
-
-use crate::postgres::Server;
+use tallymark::tally::Totals;
 
 pub const NOW: i64 = 1_760_000_000_000;
 pub const ALL_DAYS: DayRange = DayRange {

@@ -1,7 +1,6 @@
 //! Requests that name themselves, keys that change their secret, and settings of domains.
 
-use tallymark::base::KeyId;
-use tallymark::base::Mode;
+use tallymark::base::{KeyId, Mode};
 use tallymark::keys::ApiSecret;
 use tallymark::store::{
     ApiKey, Begun, DomainChanges, KEPT_REQUEST_BYTES, NewKey, Patience, Permission, RequestMemory, RequestName,

@@ -1,6 +1,6 @@
 //! What strangers can send in any number stays bounded: versions of a report, evidence that no record needs.
 
-use tallymark::report::{Evidence, Reason, ReasonKind, Records, Report};
+use tallymark::report::aggregate::{Evidence, Reason, ReasonKind, Records, Report};
 use tallymark::store::{Acceptance, Authenticated, Fate, Outcome, Retention};
 
 use super::{Database, FIRST_PAGE, NOW, day, message, new_report, on_both, report, taken};

@@ -51,25 +51,25 @@ const NUMBERS: &[(&str, &str, &str, &str)] = &[
     (
         "docs/intake.md",
         "from 1 s to 15 min\nafter faults",
-        "src/origin/sources.rs",
+        "src/feeds/sources.rs",
         "BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);",
     ),
     (
         "docs/intake.md",
         "`BODY.PEEK[]`, 32 at once",
-        "src/origin/imap/round/plan.rs",
+        "src/feeds/imap/round/plan.rs",
         "CHUNK_MESSAGES_MAX: usize = 32;",
     ),
     (
         "docs/intake.md",
         "up to 512 at once",
-        "src/origin/imap/round/plan.rs",
+        "src/feeds/imap/round/plan.rs",
         "MOVED_MAX: usize = 512;",
     ),
     (
         "docs/intake.md",
         "after\n  three tries, each counted",
-        "src/origin/sources.rs",
+        "src/feeds/sources.rs",
         "ATTEMPTS_MAX: u32 = 3;",
     ),
     (
@@ -93,25 +93,25 @@ const NUMBERS: &[(&str, &str, &str, &str)] = &[
     (
         "docs/intake.md",
         "A window longer than 366 days",
-        "src/report/apportion.rs",
+        "src/tally/spread.rs",
         "SPREAD_DAYS_MAX: i64 = 366;",
     ),
     (
         "docs/intake.md",
         "add more than eight days to each record",
-        "src/report/apportion.rs",
+        "src/tally/spread.rs",
         "SPREAD_FACTOR_MAX: u64 = 8;",
     ),
     (
         "docs/intake.md",
         "50,000 entries are always",
-        "src/report/apportion.rs",
+        "src/tally/spread.rs",
         "SPREAD_ENTRIES_FREE: u64 = 50_000;",
     ),
     (
         "docs/intake.md",
         "four million never exceeded",
-        "src/report/apportion.rs",
+        "src/tally/spread.rs",
         "SPREAD_ENTRIES_MAX: u64 = 4_000_000;",
     ),
     (

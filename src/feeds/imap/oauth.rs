@@ -1,0 +1,216 @@
+//! Tokens to sign in with (RFC 6749): asked for over HTTPS, kept until five minutes before they run out.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper::body::Body as _;
+use hyper::{Request, Response, Uri, body::Incoming, header};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+
+use super::tls::{self, Connector};
+use crate::base::clock::Clock;
+use crate::feeds::connect::connect;
+use crate::files;
+
+/// From the connection to the last byte of the answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// A token is not used in its last minutes.
+const EARLY: Duration = Duration::from_secs(5 * 60);
+/// RFC 6749, 5.1: `expires_in` is recommended only.
+const LIFETIME_DEFAULT: Duration = Duration::from_secs(3_600);
+
+/// Where tokens come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthSettings {
+    /// `https://...`
+    pub token_url: String,
+    pub grant: Grant,
+    pub client_id: String,
+    /// `None`: the client has none.
+    pub client_secret_file: Option<PathBuf>,
+    pub scope: String,
+}
+
+/// What a token is asked for with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// RFC 6749, 4.4.
+    ClientCredentials,
+    /// RFC 6749, 6. The file holds the refresh token; another that the server gives is written to it.
+    RefreshToken(PathBuf),
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OauthError {
+    #[error("{path}: {source}", path = .path.display())]
+    Secret { path: PathBuf, source: std::io::Error },
+    #[error("token server cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("token server: {0}")]
+    Tls(#[from] tls::TlsError),
+    #[error("token server refused: {0}")]
+    Refused(String),
+}
+
+/// A token.
+pub(super) struct Token {
+    pub secret: String,
+    /// When a new one is due, monotonic.
+    pub due_at: Duration,
+}
+
+/// What a token server answers, as far as it matters.
+#[derive(Deserialize)]
+struct Answer {
+    access_token: Option<String>,
+    expires_in: Option<u64>,
+    refresh_token: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// Asks for a token.
+pub(super) async fn token(clock: &Clock, settings: &OauthSettings, connector: &Connector) -> Result<Token, OauthError> {
+    let refresh_token = match &settings.grant {
+        Grant::ClientCredentials => None,
+        Grant::RefreshToken(path) => Some(secret(path)?),
+    };
+    let mut form = String::new();
+    let grant_type = match refresh_token {
+        None => "client_credentials",
+        Some(_) => "refresh_token",
+    };
+    field(&mut form, "grant_type", grant_type);
+    field(&mut form, "client_id", &settings.client_id);
+    if let Some(path) = &settings.client_secret_file {
+        field(&mut form, "client_secret", &secret(path)?);
+    }
+    if !settings.scope.is_empty() {
+        field(&mut form, "scope", &settings.scope);
+    }
+    if let Some(refresh_token) = &refresh_token {
+        field(&mut form, "refresh_token", refresh_token);
+    }
+    let asked_at = clock.monotonic();
+    let asked = tokio::time::timeout(ANSWER_TIME_MAX, post(&settings.token_url, form, connector));
+    let (status, body) = asked
+        .await
+        .map_err(|_| OauthError::Unreachable("no answer in time".to_owned()))??;
+    let answer: Answer = serde_json::from_slice(&body)
+        .map_err(|_| OauthError::Refused(format!("it answers {status}, and no JSON that RFC 6749 speaks of")))?;
+    let Some(secret) = answer.access_token.filter(|_| status == 200) else {
+        let word = answer.error.unwrap_or_default();
+        let description = answer.error_description.unwrap_or_default();
+        return Err(OauthError::Refused(format!("{status} {word} {description}")));
+    };
+    if let (Grant::RefreshToken(path), Some(new)) = (&settings.grant, answer.refresh_token)
+        && Some(&new) != refresh_token.as_ref()
+    {
+        // The old one may have stopped being good with this answer.
+        if let Err(error) = files::replace(path, new.as_bytes()) {
+            tracing::error!(
+                path = %path.display(), %error,
+                "a new refresh token cannot be written: when this program is started again it may not get in any more"
+            );
+        }
+    }
+    let lifetime = answer.expires_in.map_or(LIFETIME_DEFAULT, Duration::from_secs);
+    Ok(Token {
+        secret,
+        due_at: asked_at.saturating_add(lifetime - EARLY.min(lifetime / 2)),
+    })
+}
+
+/// What a file holds, without the line break at its end.
+pub(super) fn secret(path: &Path) -> Result<String, OauthError> {
+    let text = std::fs::read_to_string(path).map_err(|source| OauthError::Secret {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A field of `application/x-www-form-urlencoded`.
+fn field(form: &mut String, name: &str, value: &str) {
+    if !form.is_empty() {
+        form.push('&');
+    }
+    let _ = write!(form, "{name}=");
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            form.push(char::from(byte));
+        } else {
+            let _ = write!(form, "%{byte:02X}");
+        }
+    }
+}
+
+async fn post(url: &str, form: String, connector: &Connector) -> Result<(u16, Vec<u8>), OauthError> {
+    let unreachable = |what: &dyn std::fmt::Display| OauthError::Unreachable(what.to_string());
+    let uri: Uri = url.parse().map_err(|_| unreachable(&"oauth_token_url is not a URL"))?;
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let stream = connect(&host, uri.port_u16().unwrap_or(443)).await;
+    let stream = tls::protect(connector, &host, Box::new(stream.map_err(|error| unreachable(&error))?)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| unreachable(&error))?;
+    let request = Request::post(uri.path_and_query().map_or("/", |path| path.as_str()))
+        .header(
+            header::HOST,
+            uri.authority().map_or(host.as_str(), |host| host.as_str()),
+        )
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ACCEPT, "application/json")
+        .body(form)
+        .map_err(|error| unreachable(&error))?;
+    let answered = async {
+        let answer: Response<Incoming> = sender.send_request(request).await?;
+        let status = answer.status().as_u16();
+        let mut body = answer.into_body();
+        let mut bytes = Vec::new();
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let Ok(data) = frame?.into_data() else { continue };
+            // A longer answer is not valid JSON once it is cut off here.
+            bytes.extend_from_slice(&data[..data.len().min(ANSWER_BYTES_MAX - bytes.len())]);
+            if bytes.len() == ANSWER_BYTES_MAX {
+                break;
+            }
+        }
+        Ok::<_, hyper::Error>((status, bytes))
+    };
+    tokio::pin!(answered, connection);
+    tokio::select! {
+        answered = &mut answered => answered.map_err(|error| unreachable(&error)),
+        // When the connection ends first, the answer says why, or is there already.
+        _ = &mut connection => answered.await.map_err(|error| unreachable(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_encoded() {
+        let mut form = String::new();
+        field(&mut form, "a", "x y&z=é~");
+        field(&mut form, "b", "");
+        assert_eq!(form, "a=x%20y%26z%3D%C3%A9~&b=");
+    }
+
+    #[test]
+    fn a_secret_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "old\n").unwrap();
+        assert_eq!(secret(&path).unwrap(), "old");
+        files::replace(&path, b"new").unwrap();
+        assert_eq!(secret(&path).unwrap(), "new");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,11 @@
+//! Places that we read: mailboxes over IMAP, Maildirs, folders, files, mbox. A message is moved, marked or renamed only
+//! after its commit.
+
+mod connect;
+pub mod files;
+pub mod imap;
+pub mod maildir;
+pub mod mbox;
+mod places;
+pub mod sources;
+mod watched;
