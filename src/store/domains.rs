@@ -1,13 +1,14 @@
 //! Domain rows.
 
-use crate::base::DomainName;
+use std::collections::{BTreeSet, HashSet};
+
+use crate::base::{AccountId, DomainId, DomainName, Millis, ancestors};
 
 use super::carried::Place;
 use super::db::{Args, Conn, Lock, Row};
 use super::memory::Memory;
 use super::sql::sql;
 use super::{Domain, DomainChanges, DomainStatus, NewDomain, Region, Store, StoreError, TlsMode, moving};
-use crate::base::{AccountId, DomainId, Millis};
 
 impl Store {
     /// Adds a domain, pending. Reports of the account that belong to it from now on move to it in the same transaction;
@@ -19,8 +20,10 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, memory) = write.parts();
         memory.refresh(&mut conn).await?;
-        let Some(id) = add(&mut conn, memory, account, &domain, now).await? else {
-            return Err(StoreError::Exists(format!("domain {}", domain.name)));
+        let name = domain.name.clone();
+        let fresh = Fresh { account, domain, now };
+        let Some(id) = add(&mut conn, memory, fresh).await? else {
+            return Err(StoreError::Exists(format!("domain {name}")));
         };
         let args = Args::default().int(account.0).int(id.0);
         let row = conn.first(sql!("domain_by_id"), args).await?;
@@ -197,29 +200,25 @@ impl Store {
 pub(super) async fn add(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
-    account: AccountId,
-    new: &NewDomain,
-    now: Millis,
+    fresh: Fresh,
 ) -> Result<Option<DomainId>, StoreError> {
+    let account = fresh.account;
     // No other transaction adds or removes domains: which is closest to which stays as it is found.
     conn.lock(Lock::Names).await?;
-    let args = Args::default().int(account.0).text(new.name.as_str());
+    let name = fresh.domain.name.as_str();
+    let args = Args::default().int(account.0).text(name);
     if conn.first(sql!("domain_by_name"), args).await?.is_some() {
         return Ok(None);
     }
-    let givers = moving::givers(conn, account, new.name.as_str()).await?;
+    let givers = moving::givers(conn, account, name).await?;
     let mut held = conn.hold(givers).await?;
     // Who brings unclaimed reports, and slices with them, has seen whether the domain is there, or is done.
     conn.lock(Lock::SetAsideAlone).await?;
     let number = memory.domain_numbers.take(conn, "domain", 1).await?;
-    let Some(id) = insert(conn, number, account, new, now).await? else {
-        return Ok(None);
-    };
+    insert(conn, number, std::slice::from_ref(&fresh)).await?;
     memory.forget_domains();
-    let to = Place {
-        id,
-        name: new.name.as_str().into(),
-    };
+    let id = DomainId(number);
+    let to = Place { id, name: name.into() };
     let givers = moving::givers(conn, account, &to.name).await?;
     if !givers.iter().all(|giver| held.contains(giver)) {
         return Err(StoreError::Unavailable(
@@ -232,29 +231,101 @@ pub(super) async fn add(
     Ok(Some(id))
 }
 
-/// Inserts a row of this number, `None` if the account has one of that name; the caller bumps `domains_version`.
-pub(super) async fn insert(
+/// A domain to be added.
+pub(super) struct Fresh {
+    pub account: AccountId,
+    pub domain: NewDomain,
+    pub now: Millis,
+}
+
+/// Adds those domains that take nothing from others, in one go, and returns the rest. Names that are there already are left
+/// out of both.
+pub(super) async fn add_empty(
     conn: &mut Conn<'_>,
-    number: i64,
-    account: AccountId,
-    domain: &NewDomain,
-    now: Millis,
-) -> Result<Option<DomainId>, StoreError> {
-    let args = Args::default()
-        .int(number)
-        .text(&domain.public_id)
-        .int(account.0)
-        .text(domain.name.as_str())
-        .int(DomainStatus::Pending.code())
-        .int(domain.region.code())
-        .int(domain.tls_mode.code())
-        .int(domain.open_tracking.into())
-        .int(domain.click_tracking.into())
-        .opt_text(domain.custom_return_path.as_ref().map(DomainName::as_str))
-        .text(&domain.rua_token)
-        .int(now);
-    let added = conn.run(sql!("domain_add"), args).await? > 0;
-    Ok(added.then_some(DomainId(number)))
+    memory: &mut Memory,
+    fresh: Vec<Fresh>,
+) -> Result<Vec<Fresh>, StoreError> {
+    if fresh.is_empty() {
+        return Ok(fresh);
+    }
+    // As in `add`. Nothing is held, so the second lock can be taken at once.
+    conn.lock(Lock::Names).await?;
+    conn.lock(Lock::SetAsideAlone).await?;
+    let wanted: BTreeSet<_> = fresh.iter().flat_map(Fresh::names).collect();
+    let wanted: Vec<_> = wanted.into_iter().collect();
+    let known = conn.bulk_all(sql!("domain_ids_by_names"), &wanted, |args, (account, name)| {
+        args.push_int(account.0);
+        args.push_text(name);
+    });
+    let key = |row: &Row| Ok((AccountId(row.int(0)?), row.text(1)?));
+    let known: HashSet<_> = known.await?.iter().map(key).collect::<Result<_, StoreError>>()?;
+    let is_known = |account: AccountId, name: &str| known.contains(&(account, name.to_owned()));
+    let accounts: HashSet<_> = fresh.iter().map(|fresh| fresh.account).collect();
+    let mut with_slices = HashSet::new();
+    for account in accounts {
+        if conn
+            .first(sql!("slices_any"), Args::default().int(account.0))
+            .await?
+            .is_some()
+        {
+            with_slices.insert(account);
+        }
+    }
+    let (mut empty, mut receivers) = (Vec::new(), Vec::new());
+    for fresh in fresh {
+        let (account, name) = (fresh.account, fresh.domain.name.as_str());
+        if is_known(account, name) {
+            continue;
+        }
+        let is_below = ancestors(name).any(|above| is_known(account, above));
+        let receives =
+            is_below || with_slices.contains(&account) && !moving::givers(conn, account, name).await?.is_empty();
+        match receives {
+            true => receivers.push(fresh),
+            false => empty.push(fresh),
+        }
+    }
+    let first = memory.domain_numbers.take(conn, "domain", empty.len()).await?;
+    insert(conn, first, &empty).await?;
+    memory.forget_domains();
+    conn.run(sql!("domains_changed"), Args::default()).await?;
+    Ok(receivers)
+}
+
+impl Fresh {
+    /// The name, and those above it.
+    fn names(&self) -> impl Iterator<Item = (AccountId, &str)> {
+        let name = self.domain.name.as_str();
+        std::iter::once(name)
+            .chain(ancestors(name))
+            .map(|name| (self.account, name))
+    }
+}
+
+/// Inserts rows of ascending numbers, but for names that their accounts have; the caller bumps `domains_version`.
+async fn insert(conn: &mut Conn<'_>, first: i64, fresh: &[Fresh]) -> Result<(), StoreError> {
+    let mut number = first;
+    conn.bulk(sql!("domain_add"), fresh, |args, Fresh { account, domain, now }| {
+        args.push_int(number);
+        number += 1;
+        args.push_text(&domain.public_id);
+        args.push_int(account.0);
+        args.push_text(domain.name.as_str());
+        args.push_int(DomainStatus::Pending.code());
+        args.push_int(domain.region.code());
+        args.push_int(domain.tls_mode.code());
+        args.push_int(domain.open_tracking.into());
+        args.push_int(domain.click_tracking.into());
+        // Neither `inbound_enabled` nor `catch_all`.
+        args.push_int(0);
+        args.push_int(0);
+        args.push_opt_text(domain.custom_return_path.as_ref().map(DomainName::as_str));
+        args.push_text(&domain.rua_token);
+        // `created_at`, `updated_at`, `next_check_at`.
+        (0..3).for_each(|_| args.push_int(*now));
+        args.push_int(1);
+    })
+    .await
 }
 
 pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {

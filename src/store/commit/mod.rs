@@ -141,8 +141,8 @@ impl Store {
         Err(moving_on())
     }
 
-    /// Adds the policy domains of what is to be counted for domains that are added on sight: in a transaction of its own,
-    /// since it holds other domains than the batch does.
+    /// Adds the policy domains of what is to be counted for domains that are added on sight: in transactions of their own,
+    /// since they hold other domains than the batch does.
     async fn add_on_sight(&self, batch: &[NewMessage], options: &CommitOptions<'_>) -> Result<(), StoreError> {
         let adds = |message: &NewMessage| matches!(message.belonging, Belonging::AddDomains(_));
         if !batch.iter().any(|message| adds(message) && !message.reports.is_empty()) {
@@ -151,19 +151,22 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, memory) = write.parts();
         memory.refresh(&mut conn).await?;
-        let is_sqlite = conn.is_sqlite();
         let names = place::to_add(&mut conn, memory, batch).await?;
-        for (account, name, now) in names {
+        let fresh = |(account, name, now)| domains::Fresh {
+            account,
+            domain: place::on_sight(name, (options.fresh)()),
+            now,
+        };
+        let receivers = domains::add_empty(&mut conn, memory, names.into_iter().map(fresh).collect()).await?;
+        write.commit().await?;
+        // Each by itself: in one transaction, rows would be held in no order.
+        for fresh in receivers {
+            let mut write = self.write().await?;
             let (mut conn, memory) = write.parts();
-            let new = place::on_sight(name, (options.fresh)());
-            domains::add(&mut conn, memory, account, &new, now).await?;
-            // Each by itself where rows are held: in one transaction they would be held in no order.
-            if !is_sqlite {
-                write.commit().await?;
-                write = self.write().await?;
-            }
+            domains::add(&mut conn, memory, fresh).await?;
+            write.commit().await?;
         }
-        write.commit().await
+        Ok(())
     }
 }
 

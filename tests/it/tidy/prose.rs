@@ -81,7 +81,7 @@ const NUMBERS: &[(&str, &str, &str, &str)] = &[
     (
         "docs/storage.md",
         "A report adds at most 64",
-        "src/store/facets.rs",
+        "src/tally/signers.rs",
         "SIGNERS_MAX: usize = 64;",
     ),
     (
