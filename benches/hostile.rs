@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench hostile                                   the cases of full size, in a table
 //! cargo bench --bench hostile -- messages --seconds 3600        whole messages of every kind (seed: --seed 7)
+//! cargo bench --bench hostile -- save FOLDER                    the cases as files, to bring them in by other ways
 //! cargo bench --bench hostile -- zip --executions 10000000      changed archives; also: unpack, xml, evidence
 //! ```
 //!
@@ -19,6 +20,7 @@ mod support {
     pub mod texts;
 }
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use support::corpus::Random;
@@ -50,11 +52,12 @@ fn main() {
         inflated_bytes_max: 2 << 30,
     };
     let small = Scale {
-        message_bytes_max: 64 << 10,
-        inflated_bytes_max: 1 << 20,
+        message_bytes_max: 16 << 10,
+        inflated_bytes_max: 128 << 10,
     };
     match arguments.first().map(String::as_str) {
         None => cases(),
+        Some("save") => save(arguments.get(1).expect("save needs a folder").as_ref()),
         Some("messages") => run.go("messages", |random| hostile::message(random, full).bytes),
         Some("unpack") => run.go("unpack", |random| hostile::message(random, small).bytes),
         Some("zip") => run.go("zip", |random| {
@@ -72,7 +75,7 @@ fn main() {
             let bytes = 1 << random.below(17);
             changed(texts::text(random.below(8), bytes, random).flat(1 << 17), random)
         }),
-        Some(other) => panic!("{other} is none of: messages, zip, unpack, xml, evidence"),
+        Some(other) => panic!("{other} is none of: save, messages, zip, unpack, xml, evidence"),
     }
 }
 
@@ -123,6 +126,12 @@ fn judge(seed: u64, message: &[u8], spent: &Spent, limits: &ProcessLimits) {
     let path = format!("{}/hostile-{seed}.bin", env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(&path, message).expect("a file");
     panic!("the message of seed {seed} took too much: {spent:?}; it is in {path}");
+}
+
+fn save(folder: &Path) {
+    for (name, message, _) in hostile::cases() {
+        std::fs::write(folder.join(name.replace([' ', '/'], "-")), message).expect("a file");
+    }
 }
 
 fn cases() {

@@ -1,44 +1,40 @@
 //! Networks: an address with a length.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
-/// A network of addresses, as in `192.0.2.0/24`; an address alone is a network of one.
+use ipnet::IpNet;
+
+/// A network of addresses, as in `192.0.2.0/24`; an address alone is a network of one. An IPv4 address that is written in
+/// IPv6 belongs to the networks of IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Network {
-    first: IpAddr,
-    bits: u8,
-}
+pub struct Network(IpNet);
 
 /// The text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an address such as 192.0.2.1 or a network such as 192.0.2.0/24")]
+#[error("is not a network; write an address such as 192.0.2.1 or a network such as 192.0.2.0/24")]
 pub struct NetworkError;
 
 impl Network {
+    /// The network of the first `bits` bits of an address, or of all if it has fewer.
+    pub fn new(address: IpAddr, bits: u8) -> Self {
+        Self(IpNet::new(address, bits).map_or_else(|_| address.into(), |net| net.trunc()))
+    }
+
     /// What most likely belongs to one sender: the /24 of an IPv4 address, the /48 of an IPv6 address.
     pub fn around(address: IpAddr) -> Self {
-        Self::of(address, if address.is_ipv4() { 24 } else { 48 })
+        Self::new(address, if address.is_ipv4() { 24 } else { 48 })
     }
 
     /// Whether the address is in it.
     pub fn contains(self, address: IpAddr) -> bool {
-        self.first.is_ipv4() == address.is_ipv4() && Self::of(address, self.bits) == self
+        self.0.contains(&address.to_canonical())
     }
 
-    fn of(address: IpAddr, bits: u8) -> Self {
-        let first = match address {
-            IpAddr::V4(address) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
-                Ipv4Addr::from_bits(address.to_bits() & mask).into()
-            }
-            IpAddr::V6(address) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
-                Ipv6Addr::from_bits(address.to_bits() & mask).into()
-            }
-        };
-        Self { first, bits }
+    /// Whether it is of IPv4.
+    pub fn is_ipv4(self) -> bool {
+        matches!(self.0, IpNet::V4(_))
     }
 }
 
@@ -46,20 +42,17 @@ impl FromStr for Network {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-        let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| NetworkError))?;
-        if bits > most {
-            return Err(NetworkError);
-        }
-        Ok(Self::of(address, bits))
+        let net = match text.contains('/') {
+            true => text.parse().ok(),
+            false => text.parse::<IpAddr>().ok().map(IpNet::from),
+        };
+        net.map(|net: IpNet| Self(net.trunc())).ok_or(NetworkError)
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.bits)
+        self.0.fmt(f)
     }
 }
 
@@ -79,6 +72,7 @@ mod tests {
             ("0.0.0.0/0", "2001:db8::1", false),
             ("2001:db8:1::/48", "2001:db8:1:ffff::1", true),
             ("::/0", "2001:db8::1", true),
+            ("192.0.2.0/24", "::ffff:192.0.2.7", true),
         ] {
             let network: Network = network.parse().unwrap();
             assert_eq!(

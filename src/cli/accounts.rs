@@ -32,14 +32,8 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
     }
 }
 
-/// Whether an account can have this name: one that is safe to paste, and is not an option.
-pub(super) fn is_name(name: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-    (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['-', '.', '@'])
-}
-
 async fn add(context: Context, name: &str, mode: Mode, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    if !is_name(name) {
+    if !advice::is_account_name(name) {
         anyhow::bail!("an account's name has 1 to 64 letters, digits, and - _ . @, and begins with none of - . @");
     }
     let app = context.open().await?;

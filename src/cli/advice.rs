@@ -49,6 +49,12 @@ pub(super) fn add_domain(name: &str) -> Result<String, NameError> {
     DomainName::parse(name).map(|name| command(&format!("domains add {name}")))
 }
 
+/// Whether an account can have this name: one that is safe to paste, and is not an option.
+pub(super) fn is_account_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['-', '.', '@'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

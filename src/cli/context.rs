@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 
-use super::{accounts, advice};
+use super::advice;
 use crate::app::{self, App, DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 use crate::base::DomainName;
 use crate::base::clock::{self, Clock};
@@ -154,7 +154,7 @@ pub(crate) async fn account_or_first(store: &Store, clock: &Clock, name: Option<
 
 async fn named(store: &Store, name: &str) -> anyhow::Result<Account> {
     store.account_by_name(name).await?.ok_or_else(|| {
-        let advice = match accounts::is_name(name) {
+        let advice = match advice::is_account_name(name) {
             true => format!("make one with `{}`", advice::command(&format!("accounts add {name}"))),
             false => format!("`{}` shows all", advice::command("accounts list")),
         };

@@ -70,7 +70,8 @@ impl Keyring {
     pub fn of<'k>(keys: impl IntoIterator<Item = &'k str>, place: &str) -> Result<Self, KeyringError> {
         let mut all = Vec::new();
         for (nth, text) in keys.into_iter().enumerate() {
-            let key = hex(text.trim()).ok_or(KeyringError::NotAKey { nth: nth + 1 })?;
+            let mut key = [0; KEY_BYTES];
+            hex::decode_to_slice(text.trim(), &mut key).map_err(|_| KeyringError::NotAKey { nth: nth + 1 })?;
             let sealing = RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(|_| KeyringError::Failed)?;
             all.push((id(&key), sealing));
         }
@@ -175,17 +176,6 @@ fn id(key: &[u8; KEY_BYTES]) -> [u8; ID_BYTES] {
     let mut id = [0; ID_BYTES];
     id.copy_from_slice(&digest[..ID_BYTES]);
     id
-}
-
-fn hex(text: &str) -> Option<[u8; KEY_BYTES]> {
-    let mut key = [0; KEY_BYTES];
-    if text.len() != 2 * KEY_BYTES || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in key.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(key)
 }
 
 #[cfg(test)]

@@ -138,7 +138,9 @@ fn process_inner(
     let (began, worked) = (clock.monotonic(), clock.thread_time());
     // Processor time counts, so that other load on the machine does not matter. It is never more than the time that
     // went by, which costs less to ask for.
-    let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > limits.time_max;
+    // A tenth is for what follows: keys, sums and the commit.
+    let reading_max = limits.time_max * 9 / 10;
+    let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > reading_max;
     let stop = |unpacked| ask(unpacked) || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
     let budget = Budget::new(&limits.cost, bytes.len(), &stop);
     let mut processed = Processed::default();

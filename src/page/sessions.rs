@@ -128,7 +128,7 @@ impl Visitor {
             api: Api::new(state.api.clone(), SignedIn(key.clone()), &parts.extensions),
             account: account.map(|account| account.name).unwrap_or_default(),
             key,
-            form_token: hex(&digest(format!("form {token}").as_bytes())),
+            form_token: hex::encode(digest(format!("form {token}").as_bytes())),
             now,
             connection,
             session,
@@ -244,7 +244,7 @@ pub(super) async fn sign_in(
         tracing::error!(%error, "the system gives no random bytes");
         Failure::refused("Signing in does not work right now")
     })?;
-    let (token, now) = (hex(&random), state.clock.now());
+    let (token, now) = (hex::encode(random), state.clock.now());
     let until = now + SESSION_MILLIS_MAX;
     let added = state
         .store
@@ -345,15 +345,6 @@ fn store_failure(error: &crate::store::StoreError) -> Failure {
 
 fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

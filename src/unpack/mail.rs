@@ -172,7 +172,7 @@ impl Walk<'_, '_> {
     /// together and nothing was put between them.
     fn epilogue(&mut self, entity: &Entity<'_>, header: &Header, body: &[u8], at: usize) {
         let rest = &body[at..];
-        let head = &rest[..rest.len().min(super::HEAD_BYTES_MAX)];
+        let head = &rest[..rest.len().min(super::sniff::HEAD_BYTES_MAX)];
         let is_mbox = mbox::begins(head);
         if self.is_halted() || head.trim_ascii().is_empty() || !is_mbox && !sniff::is_mail(head) {
             return;

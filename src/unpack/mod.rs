@@ -43,9 +43,6 @@ use claim::Claim;
 use text::Content;
 use walk::{Leaf, Place, Walk};
 
-/// How much of a message is seen before deciding whether it is a mail.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-
 /// What one message held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpacked {
@@ -99,7 +96,7 @@ pub fn unpack_as(
         offset: Some(0),
         ..Place::default()
     };
-    let head = &message[..message.len().min(HEAD_BYTES_MAX)];
+    let head = &message[..message.len().min(sniff::HEAD_BYTES_MAX)];
     let is_text = sniff::format(head) == sniff::Format::Text && !sniff::is_xml_start(head);
     let is_mail = is_text && (context == Context::Mailbox || sniff::is_mail(head));
     if message.trim_ascii().is_empty() {

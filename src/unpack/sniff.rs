@@ -2,6 +2,9 @@
 
 use memchr::memmem;
 
+/// How much of a message is seen before deciding whether it is a mail.
+pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
+
 /// How far into a text the root element is looked for.
 const ROOT_BYTES_MAX: usize = 64 * 1024;
 /// How far into a text header fields are looked for.

@@ -14,7 +14,7 @@ pub(super) enum Encoding {
 impl Encoding {
     /// The encoding that is undone: a body that is plainly not encoded is left alone.
     pub(super) fn effective(self, body: &[u8]) -> Self {
-        let head = &body[..body.len().min(super::HEAD_BYTES_MAX)];
+        let head = &body[..body.len().min(super::sniff::HEAD_BYTES_MAX)];
         let is_packed = || matches!(sniff::format(head), sniff::Format::Gzip | sniff::Format::Zip);
         match self {
             Self::Identity => Self::Identity,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::merge::{self, Merged, Place};
-use super::spf_terms::{Term, What, covers, is_nearly_spf, is_spf, terms};
+use super::spf_terms::{Term, What, is_nearly_spf, is_spf, terms};
 use super::{Look, Seen, quoted};
 use crate::dns::{Freshness, Unanswered};
 use crate::domains::records::{DnsRecord, address_term};
@@ -188,8 +188,8 @@ impl Walk<'_> {
             }
         }
         match what {
-            What::Network(network, bits) => {
-                self.is_own_covered |= passes && self.ours.own.is_some_and(|own| covers(network, bits, own));
+            What::Network(network) => {
+                self.is_own_covered |= passes && self.ours.own.is_some_and(|own| network.contains(own));
             }
             What::Record(target) if target == self.ours.host => {
                 // Our own record needs no look-ups: there is nothing to follow.

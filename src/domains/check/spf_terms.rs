@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::base::Network;
+
 /// A mechanism or redirect.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Term {
@@ -14,7 +16,7 @@ pub(super) struct Term {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// `ip4`, `ip6`: no look-up.
-    Network(IpAddr, u8),
+    Network(Network),
     /// `include`, `redirect`: another record.
     Record(String),
     /// `a`: addresses of a name.
@@ -95,8 +97,8 @@ fn mechanism(text: &str, name: &str) -> Option<What> {
         "a" => Some(target(host(argument, name)?, What::Host)),
         "mx" => Some(target(host(argument, name)?, What::MailHosts)),
         "ip4" | "ip6" => {
-            let (address, bits) = network(argument.strip_prefix(':')?)?;
-            (address.is_ipv4() == (mechanism == "ip4")).then_some(What::Network(address, bits))
+            let network = network(argument.strip_prefix(':')?)?;
+            (network.is_ipv4() == (mechanism == "ip4")).then_some(What::Network(network))
         }
         _ => None,
     }
@@ -209,7 +211,7 @@ fn prefix(digits: &str, bits_max: u8) -> Option<u8> {
     (bits <= bits_max).then_some(bits)
 }
 
-fn network(text: &str) -> Option<(IpAddr, u8)> {
+fn network(text: &str) -> Option<Network> {
     let (address, bits) = text
         .split_once('/')
         .map_or((text, None), |(address, bits)| (address, Some(bits)));
@@ -217,18 +219,7 @@ fn network(text: &str) -> Option<(IpAddr, u8)> {
     let address: IpAddr = four.or_else(|_| address.parse::<Ipv6Addr>().map(IpAddr::V6)).ok()?;
     let bits_max = if address.is_ipv4() { 32 } else { 128 };
     let bits = bits.map_or(Some(bits_max), |bits| prefix(bits, bits_max))?;
-    Some((address, bits))
-}
-
-/// Whether an address is in a network.
-pub(super) fn covers(network: IpAddr, bits: u8, address: IpAddr) -> bool {
-    let number = |address: IpAddr| match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    };
-    let ((network, width), (address, other)) = (number(network), number(address));
-    let host_bits = u32::from(width - bits.min(width));
-    width == other && (network ^ address).checked_shr(host_bits).unwrap_or(0) == 0
+    Some(Network::new(address, bits))
 }
 
 #[cfg(test)]
@@ -271,8 +262,8 @@ mod tests {
         assert_eq!(
             read("v=spf1 ip4:192.0.2.0/24 IP6:2001:DB8::1 -all include:a.example redirect=b.example"),
             [
-                term(true, What::Network("192.0.2.0".parse().unwrap(), 24)),
-                term(true, What::Network("2001:db8::1".parse().unwrap(), 128)),
+                term(true, What::Network("192.0.2.0/24".parse().unwrap())),
+                term(true, What::Network("2001:db8::1".parse().unwrap())),
             ]
         );
         for bad in [
@@ -353,12 +344,8 @@ mod tests {
             ("2001:db8::/32", "2001:db8:1::1", true),
             ("2001:db8::/32", "2001:db9::1", false),
         ] {
-            let (network, bits) = network(text).unwrap();
-            assert_eq!(
-                covers(network, bits, address.parse().unwrap()),
-                expect,
-                "{text} {address}"
-            );
+            let network = network(text).unwrap();
+            assert_eq!(network.contains(address.parse().unwrap()), expect, "{text} {address}");
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::base::Network;
+
 use hashbrown::HashMap;
 
-use super::proxy::prefix_of;
 use super::settings::Patience;
 
 /// Connections that may be open at once.
@@ -39,8 +40,8 @@ pub struct Connections {
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
-    /// By prefix and its length, so that an address and a network never share an entry.
-    by_prefix: HashMap<(IpAddr, u8), u32>,
+    /// An address is a network of one.
+    by_network: HashMap<Network, u32>,
 }
 
 /// A connection that is counted. Dropped, it is not any more.
@@ -111,17 +112,17 @@ impl Seat {
     pub fn of(mut self, address: IpAddr) -> Result<Self, Crowded> {
         let limits = self.connections.limits;
         let address = address.to_canonical();
-        let [one, network] = prefixes(address);
+        let [one, network] = networks(address);
         let mut counts = self.connections.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = |prefix| counts.by_prefix.get(&prefix).copied().unwrap_or(0);
+        let open = |network| counts.by_network.get(&network).copied().unwrap_or(0);
         if open(one) >= limits.per_address_max {
             return Err(Crowded::Address);
         }
         if open(network) >= limits.per_network_max {
             return Err(Crowded::Network);
         }
-        for prefix in [one, network] {
-            *counts.by_prefix.entry(prefix).or_insert(0) += 1;
+        for network in [one, network] {
+            *counts.by_network.entry(network).or_insert(0) += 1;
         }
         drop(counts);
         self.address = Some(address);
@@ -133,21 +134,21 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut counts = self.connections.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.total = counts.total.saturating_sub(1);
-        for prefix in self.address.map(prefixes).into_iter().flatten() {
-            let left = counts.by_prefix.get(&prefix).map_or(0, |open| open.saturating_sub(1));
+        for network in self.address.map(networks).into_iter().flatten() {
+            let left = counts.by_network.get(&network).map_or(0, |open| open.saturating_sub(1));
             if left == 0 {
-                counts.by_prefix.remove(&prefix);
+                counts.by_network.remove(&network);
             } else {
-                counts.by_prefix.insert(prefix, left);
+                counts.by_network.insert(network, left);
             }
         }
     }
 }
 
 /// What counts as one peer, and as one network: a host with an IPv6 address usually has a /64.
-fn prefixes(address: IpAddr) -> [(IpAddr, u8); 2] {
+fn networks(address: IpAddr) -> [Network; 2] {
     let bits = if address.is_ipv4() { [32, 24] } else { [64, 48] };
-    bits.map(|bits| (prefix_of(address, bits), bits))
+    bits.map(|bits| Network::new(address, bits))
 }
 
 #[cfg(test)]
@@ -185,6 +186,6 @@ mod tests {
         let connections = Connections::new(ConnectionLimits::default());
         drop(connections.seat().unwrap().of("192.0.2.1".parse().unwrap()));
         let counts = connections.counts.lock().unwrap();
-        assert_eq!((counts.total, counts.by_prefix.len()), (0, 0));
+        assert_eq!((counts.total, counts.by_network.len()), (0, 0));
     }
 }

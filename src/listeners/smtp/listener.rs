@@ -15,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connections::{ConnectionLimits, Connections, Crowded, Seat};
-use super::proxy::{self, Header, Network};
+use super::proxy::{self, Header};
 use super::refusals::Refusals;
 use super::reply;
 use super::session::{self, Acknowledge, Shared};
 use super::settings::{Protocol, Settings, StartTls};
 use super::spill::{Budget, BudgetOptions};
 use super::tls::{Tls, TlsError, TlsFiles};
+use crate::base::Network;
 use crate::base::clock::Clock;
 use crate::ingest::{Addresses, Intake};
 use crate::metrics::Metrics;

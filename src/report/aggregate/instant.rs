@@ -2,6 +2,7 @@
 
 use super::number::{Form, number};
 use super::text::Read;
+use crate::base::Day;
 
 /// 9999-12-31T23:59:59Z.
 const INSTANT_MAX: i64 = 253_402_300_799;
@@ -51,7 +52,7 @@ fn of_number(number: u64, form: Form, text: &str) -> Option<Read<i64>> {
     }
     let fine = |per_second: i64| {
         let seconds = value / per_second;
-        (seconds >= FIRST_PLAUSIBLE && seconds < days_from_civil(YEARS.end, 1, 1) * 86_400).then_some(seconds)
+        (seconds >= FIRST_PLAUSIBLE && date(YEARS.end, 1, 1).is_some_and(|end| seconds < end)).then_some(seconds)
     };
     let seconds = match value / 1_000 {
         seconds if seconds <= INSTANT_MAX && text.len() <= 14 => seconds,
@@ -221,24 +222,9 @@ fn month(text: &str) -> Option<i64> {
 
 /// The first second of a day that there is, from 1970.
 fn date(year: i64, month: i64, day: i64) -> Option<i64> {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => return None,
-    };
-    ((1..=days).contains(&day) && (1970..=9999).contains(&year)).then(|| days_from_civil(year, month, day) * 86_400)
-}
-
-/// Days from 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant's algorithm), for years from 1970.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year / 400;
-    let year_of_era = year % 400;
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    let (month, of_month) = (month.try_into().ok()?, day.try_into().ok()?);
+    let day = Day::from_date(year.try_into().ok()?, month, of_month)?;
+    (year >= 1970).then(|| day.begin())
 }
 
 #[cfg(test)]
