@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use std::cell::RefCell;
+
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
 use super::corpus::Random;
@@ -86,15 +88,27 @@ impl Text {
 const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
 const RECORD: &str = "<record><row><source_ip>192.0.2.1</source_ip><count>1</count></row></record>";
 
+/// Shorter texts are not worth the time that the best level takes.
+const BEST_FROM_BYTES: usize = 256 << 10;
+
+thread_local! {
+    /// A compressor is several hundred KiB of zeros: one serves all texts of its level.
+    static PACKERS: RefCell<[Compress; 2]> =
+        RefCell::new([Compression::fast(), Compression::best()].map(|level| Compress::new(level, false)));
+}
+
 fn deflate(bytes: &[u8], is_last: bool) -> Vec<u8> {
-    let mut state = Compress::new(Compression::best(), false);
     let mut out = Vec::with_capacity(bytes.len() + 1_024);
     let flush = if is_last {
         FlushCompress::Finish
     } else {
         FlushCompress::Full
     };
-    state.compress_vec(bytes, &mut out, flush).expect("it compresses");
+    PACKERS.with_borrow_mut(|packers| {
+        let packer = &mut packers[usize::from(bytes.len() >= BEST_FROM_BYTES)];
+        packer.reset();
+        packer.compress_vec(bytes, &mut out, flush).expect("it compresses");
+    });
     out
 }
 
