@@ -130,7 +130,7 @@ fn measure(what: &str, folder: &Path, mails: usize) {
         std::thread::park_timeout(std::time::Duration::from_millis(200));
     }
     let seconds = began.elapsed().as_secs_f64();
-    let taken = tallymark.metric("tallymark_source_messages_total{source=\"box\",outcome=\"taken\"}");
+    let taken = tallymark.metric("tallymark_feed_messages_total{feed=\"box\",outcome=\"taken\"}");
     assert_eq!(taken, mails as u64, "{}", tallymark.log());
     println!(
         "{what}: {seconds:.1} s, {:.0} mails/s, peak resident memory {} MiB",

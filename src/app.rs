@@ -3,12 +3,11 @@
 mod accounts;
 mod claims;
 mod domain_options;
-mod jobs;
+mod feeds;
 mod mail;
 mod options;
 mod place;
 mod purge;
-mod sources;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +26,7 @@ use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames
 use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake, Rechecked};
+use crate::jobs::{JobError, Jobs, Leases, Pace};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
 use crate::store::{
@@ -36,7 +36,6 @@ use crate::{heap, page};
 
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
-pub use jobs::{Jobs, Pace};
 pub use mail::Mail;
 pub use options::{connections, process_limits, retention};
 pub use place::{ServerLock, is_there, not_opened};
@@ -159,19 +158,21 @@ impl App {
             http::service_router(state)
         };
         let name = options::node_name(&self.config);
-        let jobs = Jobs::new(
-            self.store.clone(),
-            self.clock.clone(),
-            self.metrics.clone(),
-            &name,
-            Pace::default(),
-        );
+        let leases = Leases {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            pace: Pace::default(),
+            // Of this process alone: two nodes of one name, or one that was started again, are not taken for each other.
+            holder: format!("{name} {:016x}", u64::from_ne_bytes(random())),
+            random: || u64::from_ne_bytes(random()),
+        };
+        let jobs = Jobs::new(leases, self.metrics.clone());
         if self.does(Role::Jobs) {
             self.start_jobs(&jobs).await;
         }
         // Before mail is received: what the settings get wrong must not cut a conversation off.
-        let sources = match self.does(Role::Imap) {
-            true => Some(self.start_sources(&health).await?),
+        let feeds = match self.does(Role::Imap) {
+            true => Some(self.start_feeds(&health).await?),
             false => None,
         };
         let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
@@ -184,8 +185,8 @@ impl App {
         {
             tracing::error!("receiving mail broke down while it was stopping");
         }
-        if let Some(sources) = sources {
-            sources.stop().await;
+        if let Some(feeds) = feeds {
+            feeds.stop().await;
         }
         jobs.stop().await;
         self.close().await;
@@ -305,7 +306,7 @@ impl App {
 }
 
 /// Looks at the domains that are due.
-async fn check_domains(domains: &Domains) -> anyhow::Result<()> {
+async fn check_domains(domains: &Domains) -> Result<(), JobError> {
     let Round { checked, changed } = domains.check_due().await?;
     if checked > 0 {
         tracing::info!(checked, changed, "looked at the DNS records of domains");
@@ -314,7 +315,7 @@ async fn check_domains(domains: &Domains) -> anyhow::Result<()> {
 }
 
 /// Counts what was left unclaimed.
-async fn claim(store: &Store, intake: &Intake) -> anyhow::Result<()> {
+async fn claim(store: &Store, intake: &Intake) -> Result<(), JobError> {
     let messages = claim_all(store, intake).await?;
     if messages > 0 {
         tracing::info!(
@@ -326,7 +327,7 @@ async fn claim(store: &Store, intake: &Intake) -> anyhow::Result<()> {
 }
 
 /// Checks the mails of held reports again, where it could not be found out who they are from.
-async fn check_again(intake: &Intake, now: Millis) -> anyhow::Result<()> {
+async fn check_again(intake: &Intake, now: Millis) -> Result<(), JobError> {
     let Rechecked {
         released,
         held,
@@ -350,18 +351,6 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
     let mut random = [0; BYTES];
     getrandom::fill(&mut random).expect("a system without random numbers runs nothing that is secure");
     random
-}
-
-/// An error with its causes, each said once: many repeat the text of their own cause.
-pub fn reasons(error: &anyhow::Error) -> String {
-    let mut reasons = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if !reasons.contains(&cause) {
-            let separator = if reasons.is_empty() { "" } else { ": " };
-            reasons += &format!("{separator}{cause}");
-        }
-    }
-    reasons
 }
 
 /// Reports say who writes to whom: the folder is for its owner alone.

@@ -1,15 +1,15 @@
-//! How the sources are doing that this program reads by itself: mailboxes, Maildirs, folders. Who reads them says it here;
-//! `/readyz` and the log show it.
+//! The state of the feeds of this node: mailboxes, Maildirs, folders. Their reader reports it here; `/readyz` and the log
+//! show it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::base::Millis;
 
-/// What is known of every source, and of the disk that mail needs. Cheap to clone: all clones say the same.
+/// What is known of every feed, and of the disk that mail needs. Cheap to clone: all clones say the same.
 #[derive(Clone, Default)]
 pub struct Health {
-    sources: Arc<Mutex<BTreeMap<String, SourceHealth>>>,
+    feeds: Arc<Mutex<BTreeMap<String, FeedHealth>>>,
     disk: Arc<OnceLock<Box<DiskLook>>>,
 }
 
@@ -19,14 +19,14 @@ type DiskLook = dyn Fn() -> bool + Send + Sync;
 impl std::fmt::Debug for Health {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Health")
-            .field("sources", &self.sources)
+            .field("feeds", &self.feeds)
             .finish_non_exhaustive()
     }
 }
 
-/// How one source is doing.
+/// The state of one feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceHealth {
+pub struct FeedHealth {
     pub condition: Condition,
     /// Since when, unix milliseconds.
     pub since: Millis,
@@ -34,7 +34,7 @@ pub struct SourceHealth {
     pub read_at: Option<Millis>,
 }
 
-/// Whether a source is read.
+/// Whether a feed is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
     /// Not yet.
@@ -59,7 +59,7 @@ impl Condition {
     }
 }
 
-/// Why a source is not read.
+/// Why a feed is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     Unreachable,
@@ -91,6 +91,22 @@ impl Trouble {
         }
     }
 
+    /// What happened, in a few words.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Unreachable => "server unreachable",
+            Self::Tls => "TLS failed",
+            Self::Secret => "secret unreadable",
+            Self::TokenRefused => "token refused",
+            Self::LoginRefused => "sign-in refused",
+            Self::FolderRefused => "folder refused",
+            Self::Answer => "answer not understood",
+            Self::Silent => "no answer",
+            Self::Files => "files unreadable",
+            Self::Database => "database unavailable",
+        }
+    }
+
     /// What to do about it, one sentence.
     pub fn advice(self) -> &'static str {
         match self {
@@ -111,23 +127,23 @@ impl Trouble {
             Self::Answer => "the server says what no IMAP server says: see whether host and port are right",
             Self::Silent => "the server has stopped answering; it is tried again",
             Self::Files => "see whether path exists, and whether this program may read and change what is in it",
-            Self::Database => "nothing is wrong with the source: see what the log says about the database",
+            Self::Database => "nothing is wrong with the feed: see what the log says about the database",
         }
     }
 }
 
 impl Health {
-    /// Says how a source is doing, from now on; gives whether that is news.
-    pub fn say(&self, source: &str, condition: Condition, now: Millis) -> bool {
+    /// Notes the condition of a feed from now on. Returns whether that is news.
+    pub fn say(&self, feed: &str, condition: Condition, now: Millis) -> bool {
         let mut all = self.all_mut();
-        let Some(known) = all.get_mut(source) else {
+        let Some(known) = all.get_mut(feed) else {
             let since = now;
-            let health = SourceHealth {
+            let health = FeedHealth {
                 condition,
                 since,
                 read_at: None,
             };
-            all.insert(source.to_owned(), health);
+            all.insert(feed.to_owned(), health);
             return true;
         };
         let is_news = known.condition != condition;
@@ -138,10 +154,10 @@ impl Health {
         is_news
     }
 
-    /// A source was read to its end. Gives whether it is news that it is read.
-    pub fn say_read(&self, source: &str, now: Millis) -> bool {
-        let is_news = self.say(source, Condition::Reading, now);
-        if let Some(known) = self.all_mut().get_mut(source) {
+    /// Notes that a feed was read to its end. Returns whether it is news that it is read.
+    pub fn say_read(&self, feed: &str, now: Millis) -> bool {
+        let is_news = self.say(feed, Condition::Reading, now);
+        if let Some(known) = self.all_mut().get_mut(feed) {
             known.read_at = Some(now);
         }
         is_news
@@ -159,16 +175,16 @@ impl Health {
         self.disk.get().is_some_and(|is_short| is_short())
     }
 
-    /// Every source, by name.
-    pub fn sources(&self) -> Vec<(String, SourceHealth)> {
+    /// Every feed, by name.
+    pub fn feeds(&self) -> Vec<(String, FeedHealth)> {
         let all = self.all_mut();
         all.iter()
             .map(|(name, health)| (name.clone(), health.clone()))
             .collect()
     }
 
-    fn all_mut(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SourceHealth>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    fn all_mut(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, FeedHealth>> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,14 +199,14 @@ mod tests {
         assert!(health.say("a", Condition::Starting, 1));
         assert!(health.say("a", failing, 2));
         assert!(!health.say("a", failing, 3));
-        assert_eq!(health.sources()[0].1.since, 2);
+        assert_eq!(health.feeds()[0].1.since, 2);
         assert!(health.clone().say_read("a", 4));
         assert!(!health.say_read("a", 5));
-        let expect = SourceHealth {
+        let expect = FeedHealth {
             condition: Condition::Reading,
             since: 4,
             read_at: Some(5),
         };
-        assert_eq!(health.sources(), [("a".to_owned(), expect)]);
+        assert_eq!(health.feeds(), [("a".to_owned(), expect)]);
     }
 }

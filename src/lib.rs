@@ -14,6 +14,7 @@ pub mod health;
 mod heap;
 pub mod http;
 pub mod ingest;
+pub mod jobs;
 pub mod keys;
 pub mod listeners;
 pub mod metrics;

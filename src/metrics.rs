@@ -36,10 +36,10 @@ struct Figures {
     provenance: Family<VerdictLabels, Counter>,
     provenance_seconds: Histogram,
     provenance_dns_questions: Counter,
-    source_up: Family<SourceLabels, Gauge>,
-    source_read_at: Family<SourceLabels, Gauge>,
-    source_messages: Family<SourceOutcomeLabels, Counter>,
-    source_failures: Family<SourceReasonLabels, Counter>,
+    feed_up: Family<FeedLabels, Gauge>,
+    feed_read_at: Family<FeedLabels, Gauge>,
+    feed_messages: Family<FeedOutcomeLabels, Counter>,
+    feed_failures: Family<FeedReasonLabels, Counter>,
     domain_checks: Family<StatusLabels, Counter>,
     domain_changes: Family<ChangeLabels, Counter>,
     jobs: Family<JobRunLabels, Counter>,
@@ -109,21 +109,21 @@ struct AnswerLabels {
     answer: &'static str,
 }
 
-/// `source` is a name that the operator gave.
+/// `feed` is a name that the operator gave.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceLabels {
-    source: String,
+struct FeedLabels {
+    feed: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceOutcomeLabels {
-    source: String,
+struct FeedOutcomeLabels {
+    feed: String,
     outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceReasonLabels {
-    source: String,
+struct FeedReasonLabels {
+    feed: String,
     reason: &'static str,
 }
 
@@ -151,10 +151,10 @@ impl Metrics {
             provenance: Family::default(),
             provenance_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             provenance_dns_questions: Counter::default(),
-            source_up: Family::default(),
-            source_read_at: Family::default(),
-            source_messages: Family::default(),
-            source_failures: Family::default(),
+            feed_up: Family::default(),
+            feed_read_at: Family::default(),
+            feed_messages: Family::default(),
+            feed_failures: Family::default(),
             domain_checks: Family::default(),
             domain_changes: Family::default(),
             jobs: Family::default(),
@@ -235,7 +235,7 @@ impl Metrics {
             "DNS questions asked for these checks, answered from the cache or not",
             f.provenance_dns_questions.clone(),
         );
-        f.register_sources(&mut registry);
+        f.register_feeds(&mut registry);
         registry.register(
             "domain_checks",
             "Looks at the DNS records of a domain, by its status after that",
@@ -384,28 +384,28 @@ impl Metrics {
     }
 
     /// Whether a mailbox, Maildir or folder is being read.
-    pub fn set_source_up(&self, source: &str, up: bool) {
-        self.0.source_up.get_or_create(&source_labels(source)).set(up.into());
+    pub fn set_feed_up(&self, feed: &str, up: bool) {
+        self.0.feed_up.get_or_create(&feed_labels(feed)).set(up.into());
     }
 
-    /// A source was read to its end, unix milliseconds.
-    pub fn set_source_read_at(&self, source: &str, at: i64) {
-        let gauge = self.0.source_read_at.get_or_create(&source_labels(source));
+    /// A feed was read to its end, unix milliseconds.
+    pub fn set_feed_read_at(&self, feed: &str, at: i64) {
+        let gauge = self.0.feed_read_at.get_or_create(&feed_labels(feed));
         gauge.set(at / 1_000);
     }
 
-    /// One message of a source: `taken`, `failed`, `other` or `put_off`.
-    pub fn count_source_message(&self, source: &str, outcome: &'static str) {
-        let source = source.to_owned();
-        let labels = SourceOutcomeLabels { source, outcome };
-        self.0.source_messages.get_or_create(&labels).inc();
+    /// One message of a feed: `taken`, `failed`, `other` or `put_off`.
+    pub fn count_feed_message(&self, feed: &str, outcome: &'static str) {
+        let feed = feed.to_owned();
+        let labels = FeedOutcomeLabels { feed, outcome };
+        self.0.feed_messages.get_or_create(&labels).inc();
     }
 
-    /// One time that a source could not be read.
-    pub fn count_source_failure(&self, source: &str, reason: &'static str) {
-        let source = source.to_owned();
-        let labels = SourceReasonLabels { source, reason };
-        self.0.source_failures.get_or_create(&labels).inc();
+    /// One time that a feed could not be read.
+    pub fn count_feed_failure(&self, feed: &str, reason: &'static str) {
+        let feed = feed.to_owned();
+        let labels = FeedReasonLabels { feed, reason };
+        self.0.feed_failures.get_or_create(&labels).inc();
     }
 
     /// How long the process has been running.
@@ -425,34 +425,32 @@ impl Metrics {
 }
 
 impl Figures {
-    fn register_sources(&self, registry: &mut Registry) {
+    fn register_feeds(&self, registry: &mut Registry) {
         registry.register(
-            "source_up",
+            "feed_up",
             "1 while a mailbox, Maildir or folder is being read",
-            self.source_up.clone(),
+            self.feed_up.clone(),
         );
         registry.register(
-            "source_read_at_seconds",
-            "When a source was last read to its end, unix time",
-            self.source_read_at.clone(),
+            "feed_read_at_seconds",
+            "When a feed was last read to its end, unix time",
+            self.feed_read_at.clone(),
         );
         registry.register(
-            "source_messages",
-            "Messages of a source by what became of them",
-            self.source_messages.clone(),
+            "feed_messages",
+            "Messages of a feed by what became of them",
+            self.feed_messages.clone(),
         );
         registry.register(
-            "source_failures",
-            "Times that a source could not be read, by reason",
-            self.source_failures.clone(),
+            "feed_failures",
+            "Times that a feed could not be read, by reason",
+            self.feed_failures.clone(),
         );
     }
 }
 
-fn source_labels(source: &str) -> SourceLabels {
-    SourceLabels {
-        source: source.to_owned(),
-    }
+fn feed_labels(feed: &str) -> FeedLabels {
+    FeedLabels { feed: feed.to_owned() }
 }
 
 impl Default for Metrics {

@@ -187,7 +187,7 @@ impl Served {
         command.env("TALLYMARK__DATABASE__DIR", folder.path());
         command.env("TALLYMARK__LOG__FILTER", "error");
         command.env("TALLYMARK__PROVENANCE__CHECK", "false");
-        command.env("TALLYMARK__SERVICE__RUA_HOST", "rua.tally.example");
+        command.env("TALLYMARK__INSTALLATION__RUA_HOST", "rua.tally.example");
         // A seat for the mail of the others when all the sessions are held.
         command.env("TALLYMARK__SMTP__CONNECTIONS_MAX", (SESSIONS + 100).to_string());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program");

@@ -34,7 +34,7 @@ impl Serving {
         command.env("TALLYMARK__DATABASE__DIR", folder.path());
         command.env("TALLYMARK__LOG__FILTER", "warn");
         command.env("TALLYMARK__PROVENANCE__CHECK", check.to_string());
-        command.env("TALLYMARK__SERVICE__RUA_HOST", "rua.tally.example");
+        command.env("TALLYMARK__INSTALLATION__RUA_HOST", "rua.tally.example");
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the program");
         let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let port = lines

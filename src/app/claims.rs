@@ -1,6 +1,6 @@
 //! Reports that came before their domain and were not counted when it was added.
 //!
-//! Who adds a domain claims what waits for it ([`Intake::claim`]). Something may be left all the same: where a source adds
+//! Who adds a domain claims what waits for it ([`Intake::claim`]). Something may be left all the same: where a feed adds
 //! the domains that it reads about, and where a claim was cut off. A domain's row says until then that something may wait
 //! for it. Feeding a message in again counts nothing twice, so any node may do it.
 

@@ -11,9 +11,9 @@ const MASTER_KEY_FILE: &str = "master.key";
 
 /// The host names that domains must point to, and what they must publish.
 pub(super) fn service_names(config: &Config) -> ServiceNames {
-    let service = &config.service;
-    let mut names = ServiceNames::new(service.host.name(), service.rua_host.name());
-    for (region, hosts) in &service.regions {
+    let installation = &config.installation;
+    let mut names = ServiceNames::new(installation.host.name(), installation.rua_host.name());
+    for (region, hosts) in &installation.regions {
         let region = match region {
             RegionName::EuWest1 => Region::EuWest1,
             RegionName::UsEast1 => Region::UsEast1,

@@ -208,8 +208,8 @@ pub(super) fn address_names(config: &Config) -> AddressNames {
 }
 
 fn smtp_host(config: &Config) -> String {
-    let service = &config.service;
-    let named = service.host.name().or(service.rua_host.name());
+    let installation = &config.installation;
+    let named = installation.host.name().or(installation.rua_host.name());
     match (config.smtp.host.as_str(), named) {
         ("", Some(name)) => name.to_string(),
         ("", None) => machine_name(),

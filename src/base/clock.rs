@@ -12,10 +12,10 @@ use crate::base::Millis;
 
 /// Tells the time. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Clock(Source);
+pub struct Clock(TimeBase);
 
 #[derive(Debug, Clone)]
-enum Source {
+enum TimeBase {
     /// The machine's clock, and the process's start for monotonic time.
     System(Instant),
     /// Shared by all clones, so that a test can move it for all of them.
@@ -26,17 +26,17 @@ impl Clock {
     /// The clock of this machine.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn system() -> Self {
-        Self(Source::System(Instant::now()))
+        Self(TimeBase::System(Instant::now()))
     }
 
     /// A clock that stands still at `now`, unix milliseconds, until it is [`Clock::advance`]d. For tests.
     pub fn fixed(now: Millis) -> Self {
-        Self(Source::Fixed(Arc::new(AtomicI64::new(now))))
+        Self(TimeBase::Fixed(Arc::new(AtomicI64::new(now))))
     }
 
     /// Moves a fixed clock, and all its clones; does nothing to the system's.
     pub fn advance(&self, by: Duration) {
-        if let Source::Fixed(now) = &self.0 {
+        if let TimeBase::Fixed(now) = &self.0 {
             now.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
         }
     }
@@ -45,21 +45,21 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn now(&self) -> Millis {
         match &self.0 {
-            Source::System(_) => Timestamp::now().as_millisecond(),
-            Source::Fixed(now) => now.load(Ordering::SeqCst),
+            TimeBase::System(_) => Timestamp::now().as_millisecond(),
+            TimeBase::Fixed(now) => now.load(Ordering::SeqCst),
         }
     }
 
     /// Processor time that the calling thread has used. A fixed clock's threads work without a pause.
     pub fn thread_time(&self) -> Duration {
         match &self.0 {
-            Source::System(_) => {
+            TimeBase::System(_) => {
                 let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
                 // Neither part is ever negative.
                 let seconds = u64::try_from(used.tv_sec).unwrap_or(0);
                 Duration::new(seconds, u32::try_from(used.tv_nsec).unwrap_or(0))
             }
-            Source::Fixed(_) => self.monotonic(),
+            TimeBase::Fixed(_) => self.monotonic(),
         }
     }
 
@@ -67,8 +67,8 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
-            Source::System(start) => start.elapsed(),
-            Source::Fixed(now) => Duration::from_millis(u64::try_from(now.load(Ordering::SeqCst)).unwrap_or(0)),
+            TimeBase::System(start) => start.elapsed(),
+            TimeBase::Fixed(now) => Duration::from_millis(u64::try_from(now.load(Ordering::SeqCst)).unwrap_or(0)),
         }
     }
 }

@@ -139,6 +139,21 @@ pub fn argument(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))))
 }
 
+/// An error with its causes, each once: many errors repeat the text of their own cause.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text += &format!("{separator}{cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,7 +76,7 @@ fn would_drop(config: &Config) -> Option<String> {
         )),
         Err(error) => Some(format!(
             "the database cannot be looked at, so that it is not known what retention would drop: {}",
-            app::reasons(&error)
+            crate::base::text::causes(&*error)
         )),
     }
 }

@@ -195,7 +195,7 @@ async fn list(context: Context, in_account: Option<&str>, out: &mut dyn Write) -
                 domain.status.word().to_owned(),
                 account.name.clone(),
                 domain.public_id,
-                address.unwrap_or_else(|| "(set service.rua_host)".to_owned()),
+                address.unwrap_or_else(|| "(set installation.rua_host)".to_owned()),
                 clock::format_instant(domain.created_at),
             ]);
         }

@@ -28,7 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use context::Context;
 
-use crate::app;
+use crate::base::text::causes;
 
 /// DMARC aggregate report collector: shows who sends mail in your name, and whether it passes.
 #[derive(Debug, Parser)]
@@ -122,7 +122,7 @@ fn run_main(cli: Result<Cli, clap::Error>) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = out.flush();
-            let _ = writeln!(io::stderr(), "error: {}", text::escape_lines(&app::reasons(&error)));
+            let _ = writeln!(io::stderr(), "error: {}", text::escape_lines(&causes(&*error)));
             ExitCode::FAILURE
         }
     }

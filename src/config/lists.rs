@@ -55,7 +55,7 @@ macro_rules! lists {
 lists! {
     /// A mailbox that reports are sent to, read over IMAP. Each one is an entry like this.
     imap: Imap {
-        /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
+        /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
         name: String = String::new();
         /// The server.
         host: String = String::new();
@@ -104,7 +104,7 @@ lists! {
 
     /// A Maildir that reports are delivered to. Each one is an entry like this.
     maildir: Maildir {
-        /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
+        /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
         name: String = String::new();
         /// The Maildir, with new and cur in it.
         path: PathBuf = PathBuf::new();
@@ -123,7 +123,7 @@ lists! {
 
     /// A folder that files with reports are put into. Each one is an entry like this.
     folder: Folder {
-        /// What it is called in the log, in /readyz and in /metrics; no two sources have the same name.
+        /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
         name: String = String::new();
         /// The folder. Files are taken when they have not changed from one look to the next, and moved to done or failed
         /// in it; names that begin with a dot are passed over.
@@ -181,7 +181,7 @@ pub(super) struct BadEntry {
 }
 
 /// An entry, and what it has to do with others.
-struct Source<'c> {
+struct Feed<'c> {
     list: &'static str,
     nth: usize,
     name: &'c str,
@@ -194,10 +194,10 @@ struct Source<'c> {
 impl Config {
     /// Says what of the lists cannot be used, and where.
     pub(super) fn check_lists(&self) -> Result<(), BadEntry> {
-        let mut sources: Vec<Source<'_>> = Vec::new();
+        let mut feeds: Vec<Feed<'_>> = Vec::new();
         for (nth, one) in self.imap.iter().enumerate() {
             let targets = one.targets().filter(|(_, folder)| !folder.is_empty());
-            sources.push(Source {
+            feeds.push(Feed {
                 list: "imap",
                 nth,
                 name: &one.name,
@@ -209,7 +209,7 @@ impl Config {
         for (nth, one) in self.maildir.iter().enumerate() {
             let targets = [&one.processed, &one.failed];
             let targets = targets.into_iter().filter(|path| !path.as_os_str().is_empty());
-            sources.push(Source {
+            feeds.push(Feed {
                 list: "maildir",
                 nth,
                 name: &one.name,
@@ -219,7 +219,7 @@ impl Config {
             });
         }
         for (nth, one) in self.folder.iter().enumerate() {
-            sources.push(Source {
+            feeds.push(Feed {
                 list: "folder",
                 nth,
                 name: &one.name,
@@ -228,9 +228,9 @@ impl Config {
                 complaint: needs_path(&one.path),
             });
         }
-        for (nth, source) in sources.iter().enumerate() {
-            if let Some(message) = source.trouble(&sources[..nth]) {
-                let Source { list, nth, .. } = *source;
+        for (nth, feed) in feeds.iter().enumerate() {
+            if let Some(message) = feed.trouble(&feeds[..nth]) {
+                let Feed { list, nth, .. } = *feed;
                 return Err(BadEntry { list, nth, message });
             }
         }
@@ -238,7 +238,7 @@ impl Config {
     }
 }
 
-impl Source<'_> {
+impl Feed<'_> {
     /// What is wrong with it by itself, or beside those before it.
     fn trouble(&self, before: &[Self]) -> Option<String> {
         let Self { list, name, place, .. } = self;
@@ -246,7 +246,7 @@ impl Source<'_> {
             return Some(format!("each [[{list}]] needs a name"));
         }
         if before.iter().any(|other| other.name == *name) {
-            return Some(format!("there is another source named {name}"));
+            return Some(format!("there is another feed named {name}"));
         }
         if let Some(complaint) = &self.complaint {
             return Some(format!("{name}: {complaint}"));
@@ -266,7 +266,7 @@ impl Source<'_> {
         self.circle(before)
     }
 
-    /// Whether mail that this source moves comes back to it by way of others.
+    /// Whether mail that this feed moves comes back to it by way of others.
     fn circle(&self, others: &[Self]) -> Option<String> {
         let mut reached: Vec<&Place> = self.targets.iter().collect();
         let mut via = vec![false; others.len()];

@@ -1,4 +1,4 @@
-//! Places that sources read and move mail to: the same one may be spelled in many ways.
+//! Places that feeds read and move mail to: the same one may be spelled in many ways.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -69,7 +69,7 @@ impl Place {
             .any(|part| files.is_in(&other.resolved.join(part)))
     }
 
-    /// Whether what one source reads another one reads or moves, too: says how both are related. Maildirs have
+    /// Whether what one feed reads another one reads or moves, too: says how both are related. Maildirs have
     /// Maildirs in them, which are mailboxes of their own.
     pub fn overlaps(&self, other: &Self) -> Option<&'static str> {
         let inside = "is inside";

@@ -304,7 +304,7 @@ mod tests {
         check("[http]\n[[folder]]\n", "t.toml:2: each [[folder]] needs a name");
         check(
             &two.replace("\"b\"", "\"a\""),
-            "t.toml:4: there is another source named a",
+            "t.toml:4: there is another feed named a",
         );
         check("[[folder]]\nname = \"a\"\n", "t.toml:1: a: path is missing");
         check(&two.replace("/b", "/a"), "t.toml:4: b: a reads /a already");
@@ -377,7 +377,7 @@ mod tests {
                 "[[imap]]\nname = \"a\"\n[[imap]]\nport = \"x\"\n",
                 "t.toml:4: imap.port: ",
             ),
-            ("[service]\nregions = 3\n", "t.toml:2: service.regions: "),
+            ("[installation]\nregions = 3\n", "t.toml:2: installation.regions: "),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.starts_with(place), "{text}: {error}");

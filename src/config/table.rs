@@ -90,13 +90,13 @@ settings! {
         metrics: MetricsReaders = MetricsReaders::Loopback;
     }
 
-    /// Mail from other mail servers. The MX record of service.rua_host points at the machine that listens.
+    /// Mail from other mail servers. The MX record of installation.rua_host points at the machine that listens.
     smtp: Smtp {
         /// Where SMTP is spoken, as in ["0.0.0.0:25"]; empty: nowhere.
         listen: Vec<SocketAddr> = Vec::new();
         /// Where LMTP is spoken: to a mail server of your own, never to the world; empty: nowhere.
         lmtp_listen: Vec<SocketAddr> = Vec::new();
-        /// Our name in the greeting. Empty: service.host, else service.rua_host, else the machine's host name.
+        /// Our name in the greeting. Empty: installation.host, else installation.rua_host, else the machine's host name.
         host: String = String::new();
         /// TLS certificate chain, PEM. It is read again when it changes and on SIGHUP. Empty: a self-signed one is made in
         /// database.dir, which senders of reports accept.
@@ -179,7 +179,7 @@ settings! {
 
     /// The names that the DNS records of your domains point to. Set them before any domain publishes its records: no
     /// record is offered that needs a name that is not set.
-    service: Service {
+    installation: Installation {
         /// The name of an installation that also sends mail for its domains, as in "mail.example.net"; the hosts for SPF,
         /// tracking, inbound mail and bounces are below it. Empty: this installation only collects reports.
         host: OptionalHost = OptionalHost::default();
@@ -187,13 +187,13 @@ settings! {
         /// can send reports here.
         rua_host: OptionalHost = OptionalHost::default();
         /// Hosts of single regions (eu-west-1, us-east-1, sa-east-1, ap-northeast-1) that differ from these, each as in
-        /// [service.regions.us-east-1] with any of rua_host, inbound_host, bounce_host.
+        /// [installation.regions.us-east-1] with any of rua_host, inbound_host, bounce_host.
         regions: BTreeMap<RegionName, RegionHosts> = BTreeMap::new();
     }
 
     /// Looking after the DNS records of your domains.
     domains: Domains {
-        /// A domain is verified when it publishes these, as in ["dmarc"]. Empty: spf, dkim and dmarc where service.host is
+        /// A domain is verified when it publishes these, as in ["dmarc"]. Empty: spf, dkim and dmarc where installation.host is
         /// set, else dmarc alone.
         required: Vec<RequiredRecord> = Vec::new();
         /// Name servers to ask, as in ["127.0.0.1:53"], and no others are; empty: those of the system.

@@ -106,10 +106,10 @@ impl ServiceNames {
         if self.regions.iter().any(|region| region.rua_host.is_none()) {
             let sender = match self.spf_host {
                 Some(_) => "",
-                None => " (and service.host only if it also sends mail for its domains)",
+                None => " (and installation.host only if it also sends mail for its domains)",
             };
             advice.push(format!(
-                "Mail servers cannot send reports to this installation yet: set service.rua_host to the host that reports \
+                "Mail servers cannot send reports to this installation yet: set installation.rua_host to the host that reports \
                  are sent to{sender}. Until then no DMARC record is offered."
             ));
         }
@@ -128,7 +128,7 @@ impl ServiceNames {
             .collect();
         if !needing.is_empty() {
             advice.push(format!(
-                "No domain can be verified: domains.required names {}, but service.host is not set. Set service.host, or \
+                "No domain can be verified: domains.required names {}, but installation.host is not set. Set installation.host, or \
                  take it out of domains.required.",
                 needing.join(", ")
             ));
@@ -217,7 +217,7 @@ pub fn advice(domain: &Domain, names: &ServiceNames) -> Vec<String> {
     let mut advice = Vec::new();
     if region.rua_host.is_none() {
         advice.push(
-            "Reports about this domain cannot be sent to this installation yet: the operator must set service.rua_host. \
+            "Reports about this domain cannot be sent to this installation yet: the operator must set installation.rua_host. \
              Until then no DMARC record is offered."
                 .to_owned(),
         );
@@ -239,7 +239,7 @@ pub fn advice(domain: &Domain, names: &ServiceNames) -> Vec<String> {
     ];
     for (_, what) in settings.into_iter().filter(|(is_unset, _)| *is_unset) {
         advice.push(format!(
-            "The {what} of this domain needs a host of this installation: the operator must set service.host. Until then \
+            "The {what} of this domain needs a host of this installation: the operator must set installation.host. Until then \
              no such record is offered."
         ));
     }

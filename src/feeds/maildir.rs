@@ -11,10 +11,13 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
+use super::feed::{Contents, Disposal, Failure, Feed};
 use super::places::{self, Number};
-use super::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict, capped};
+use super::reading::{ATTEMPTS_MAX, Reading, capped};
 use crate::health::Trouble;
 use crate::ingest::IntakeError;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
@@ -55,17 +58,29 @@ struct Had {
 }
 
 /// A chunk on its way into the database.
-struct Flight {
-    submitted: JoinSet<(Mail, Result<Verdict, IntakeError>)>,
+struct ChunkInFlight {
+    submitted: JoinSet<(Mail, Result<Disposal, IntakeError>)>,
     unread: Vec<(Mail, io::Error)>,
 }
 
-/// Reads a Maildir repeatedly, until something fails.
-pub(super) async fn read(reading: &Arc<Reading>, settings: &MaildirSettings) -> Result<(), Failure> {
-    loop {
-        round(reading, settings).await?;
-        reading.succeeded();
-        tokio::time::sleep(reading.source.poll).await;
+impl Feed for MaildirSettings {
+    fn place(&self) -> String {
+        format!("maildir:{}", self.path.display())
+    }
+
+    fn contents(&self) -> Contents {
+        Contents::Mail
+    }
+
+    fn read<'a>(&'a self, reading: &'a Arc<Reading>) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            loop {
+                round(reading, self).await?;
+                reading.succeeded();
+                tokio::time::sleep(reading.settings.poll).await;
+            }
+        }
+        .boxed()
     }
 }
 
@@ -76,7 +91,7 @@ async fn round(reading: &Arc<Reading>, settings: &MaildirSettings) -> Result<(),
         list(&looked.path)
     });
     let mails = mails.await?.map_err(files)?;
-    let remembered = reading.all.store.mailbox_items(&reading.key).await?;
+    let remembered = reading.all.leases.store.mailbox_items(&reading.key).await?;
     forget_what_is_gone(reading, &mails, &remembered).await?;
     let known: HashMap<&str, (ItemState, u32)> = remembered
         .iter()
@@ -172,7 +187,7 @@ async fn forget_what_is_gone(reading: &Reading, mails: &[Mail], known: &[Mailbox
             remove,
             ..MailboxChange::default()
         };
-        reading.all.store.change_mailbox(&reading.key, change).await?;
+        reading.all.leases.store.change_mailbox(&reading.key, change).await?;
     }
     Ok(())
 }
@@ -208,7 +223,7 @@ async fn next_chunk(
     Ok(chunk)
 }
 
-fn submit(reading: &Arc<Reading>, settings: &MaildirSettings, chunk: Vec<Had>) -> Flight {
+fn submit(reading: &Arc<Reading>, settings: &MaildirSettings, chunk: Vec<Had>) -> ChunkInFlight {
     let mut submitted = JoinSet::new();
     let mut unread = Vec::new();
     for Had { mail, content } in chunk {
@@ -218,70 +233,70 @@ fn submit(reading: &Arc<Reading>, settings: &MaildirSettings, chunk: Vec<Had>) -
             Err(error) => unread.push((mail, error)),
             Ok(content) => {
                 submitted.spawn(async move {
-                    let verdict = match content {
+                    let disposal = match content {
                         Ok(bytes) => reading.submit(origin, bytes).await,
                         Err(len) => reading.too_large(origin, &mail.base, len).await,
                     };
-                    (mail, verdict)
+                    (mail, disposal)
                 });
             }
         }
     }
-    Flight { submitted, unread }
+    ChunkInFlight { submitted, unread }
 }
 
 /// Waits until a chunk is committed, puts its mails away, and remembers those that stay.
 async fn land(
     reading: &Arc<Reading>,
     settings: &MaildirSettings,
-    mut flight: Flight,
+    mut flight: ChunkInFlight,
     known: &HashMap<&str, (ItemState, u32)>,
 ) -> Result<(), Failure> {
-    let mut verdicts = Vec::new();
+    let mut disposals = Vec::new();
     while let Some(ended) = flight.submitted.join_next().await {
-        let (mail, verdict) = ended.map_err(|_| IntakeError::Closed)?;
-        match verdict? {
-            Verdict::Unstorable(why) => flight.unread.push((mail, io::Error::other(why))),
-            verdict => verdicts.push((mail, verdict)),
+        let (mail, disposal) = ended.map_err(|_| IntakeError::Closed)?;
+        match disposal? {
+            Disposal::Unstorable(why) => flight.unread.push((mail, io::Error::other(why))),
+            disposal => disposals.push((mail, disposal)),
         }
     }
     let mut put = Vec::new();
     for (mail, error) in flight.unread {
         let attempts = known.get(mail.base.as_str()).map_or(0, |known| known.1) + 1;
-        tracing::warn!(source = reading.source.name, file = ?mail.file, %error, attempts, "mail cannot be read");
+        tracing::warn!(feed = reading.name(), file = ?mail.file, %error, attempts, "mail cannot be read");
         if attempts < ATTEMPTS_MAX {
             put.push(item(&mail, ItemState::Again, attempts));
             continue;
         }
         let origin = settings.path.join(mail.folder).join(&mail.file).display().to_string();
-        let verdict = reading.unfetchable(origin, &mail.base, &error.to_string()).await?;
-        verdicts.push((mail, verdict));
+        let disposal = reading.unfetchable(origin, &mail.base, &error.to_string()).await?;
+        disposals.push((mail, disposal));
     }
-    let (settings, name) = (settings.clone(), reading.source.name.clone());
-    let stay = blocking(move || put_away(&settings, &name, verdicts)).await?;
+    let (settings, name) = (settings.clone(), reading.name().to_owned());
+    let stay = blocking(move || put_away(&settings, &name, disposals)).await?;
     put.extend(stay.iter().map(|mail| item(mail, ItemState::Settled, 0)));
     let change = MailboxChange {
         put: &put,
         ..MailboxChange::default()
     };
     if !put.is_empty() {
-        reading.all.store.change_mailbox(&reading.key, change).await?;
+        reading.all.leases.store.change_mailbox(&reading.key, change).await?;
     }
     reading.progressed();
     Ok(())
 }
 
 /// Renames or moves what was committed; gives what is still in this Maildir.
-fn put_away(settings: &MaildirSettings, name: &str, verdicts: Vec<(Mail, Verdict)>) -> Vec<Mail> {
+fn put_away(settings: &MaildirSettings, name: &str, disposals: Vec<(Mail, Disposal)>) -> Vec<Mail> {
     let mut stay = Vec::new();
-    for (mail, verdict) in verdicts {
-        let elsewhere = match verdict {
-            Verdict::Other => {
+    for (mail, disposal) in disposals {
+        let elsewhere = match disposal {
+            Disposal::Other => {
                 stay.push(mail);
                 continue;
             }
-            Verdict::Taken => &settings.processed,
-            Verdict::Failed(_) | Verdict::Unstorable(_) => &settings.failed,
+            Disposal::Taken => &settings.processed,
+            Disposal::Failed(_) | Disposal::Unstorable(_) => &settings.failed,
         };
         let from = settings.path.join(mail.folder).join(&mail.file);
         let moved = match elsewhere {
@@ -306,7 +321,7 @@ fn put_away(settings: &MaildirSettings, name: &str, verdicts: Vec<(Mail, Verdict
             Err(error) if error.kind() == io::ErrorKind::NotFound && !from_is_there(settings, &mail) => {}
             Err(error) => {
                 tracing::warn!(
-                    source = name,
+                    feed = name,
                     file = capped(&mail.base),
                     %error,
                     "mail is in the database, but cannot be moved: see whether this program may change the Maildir"

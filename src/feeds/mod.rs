@@ -2,10 +2,11 @@
 //! after its commit.
 
 mod connect;
+pub(crate) mod feed;
 pub mod files;
 pub mod imap;
 pub mod maildir;
 pub mod mbox;
 mod places;
-pub mod sources;
-mod watched;
+pub(crate) mod reading;
+pub(crate) mod watched;

@@ -16,16 +16,18 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use self::hand_out::{Memory, hand_out};
+use super::feed::{Contents, Disposal, Failure, Feed};
 use super::files::{FileMessage, Unreadable};
 use super::maildir::blocking;
 use super::places::{self, Number, Stamp};
-use super::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict, capped};
+use super::reading::{ATTEMPTS_MAX, Reading, capped};
 use crate::base::text;
 use crate::health::Trouble;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
@@ -56,6 +58,12 @@ struct Stuck {
     reasons: Vec<String>,
 }
 
+/// A watched folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WatchedFolder {
+    pub path: PathBuf,
+}
+
 /// What reading a folder needs beside the folder.
 struct Folder<'f> {
     reading: &'f Arc<Reading>,
@@ -72,8 +80,21 @@ struct Taking {
     stamp: Stamp,
 }
 
-/// Reads a folder repeatedly, until something fails.
-pub(super) async fn read(reading: &Arc<Reading>, path: &Path) -> Result<(), Failure> {
+impl Feed for WatchedFolder {
+    fn place(&self) -> String {
+        format!("folder:{}", self.path.display())
+    }
+
+    fn contents(&self) -> Contents {
+        Contents::Reports
+    }
+
+    fn read<'a>(&'a self, reading: &'a Arc<Reading>) -> BoxFuture<'a, Result<(), Failure>> {
+        read(reading, &self.path).boxed()
+    }
+}
+
+async fn read(reading: &Arc<Reading>, path: &Path) -> Result<(), Failure> {
     let mut before = Seen::new();
     let folder = Folder {
         reading,
@@ -94,7 +115,7 @@ pub(super) async fn read(reading: &Arc<Reading>, path: &Path) -> Result<(), Fail
         folder.take(quiet, &now).await?;
         reading.succeeded();
         before = now;
-        tokio::time::sleep(reading.source.poll).await;
+        tokio::time::sleep(reading.settings.poll).await;
     }
 }
 
@@ -140,7 +161,7 @@ impl Folder<'_> {
                 self.stuck().insert(name, Stuck { stamp, reasons });
             } else {
                 tracing::info!(
-                    source = self.reading.source.name,
+                    feed = self.reading.name(),
                     file = capped(&name.to_string_lossy()),
                     "a file that could not be moved before is moved"
                 );
@@ -151,7 +172,7 @@ impl Folder<'_> {
 
     /// Takes these files.
     async fn take(&self, names: Vec<OsString>, there: &Seen) -> Result<(), Failure> {
-        let known = self.reading.all.store.mailbox_items(&self.reading.key).await?;
+        let known = self.reading.all.leases.store.mailbox_items(&self.reading.key).await?;
         let labels = there.keys().map(|name| name.to_string_lossy());
         let labels: std::collections::HashSet<_> = labels.collect();
         let gone: Vec<String> = known
@@ -192,7 +213,7 @@ impl Folder<'_> {
             // Another program has taken it away.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
-                tracing::warn!(source = reading.source.name, file = capped(&label), %error, "file cannot be read");
+                tracing::warn!(feed = reading.name(), file = capped(&label), %error, "file cannot be read");
                 let attempts = attempts + 1;
                 if attempts < ATTEMPTS_MAX {
                     let item = MailboxItem {
@@ -214,7 +235,7 @@ impl Folder<'_> {
             Ok(true) => Ok(()),
             Ok(false) => {
                 tracing::debug!(
-                    source = reading.source.name,
+                    feed = reading.name(),
                     file = capped(&label),
                     "a file has changed since it was looked at; it is left for a later look"
                 );
@@ -227,17 +248,17 @@ impl Folder<'_> {
     /// One file that cannot be moved is that file's problem; many at once are the folder's problem.
     fn is_not_moved(&self, name: OsString, stuck: Stuck, error: &io::Error) -> Result<(), Failure> {
         let mut all = self.stuck();
-        let source = &self.reading.source.name;
+        let feed = self.reading.name();
         if all.len() < STUCK_NAMED_MAX {
             tracing::warn!(
-                source,
+                feed,
                 file = capped(&name.to_string_lossy()),
                 %error,
                 "file is in the database, but cannot be moved: see whether this program may write to the folder, its done \
                  and its failed, and whether the disk is full; it is not read again, and moved once that is possible"
             );
         } else if all.len() == STUCK_NAMED_MAX {
-            tracing::warn!(source, %error, "more files cannot be moved; they are not named");
+            tracing::warn!(feed, %error, "more files cannot be moved; they are not named");
         }
         all.insert(name, stuck);
         match all.len() > STUCK_MAX {
@@ -258,7 +279,7 @@ impl Folder<'_> {
         reasons: Vec<String>,
     ) -> Result<Result<bool, (Vec<String>, io::Error)>, Failure> {
         let (path, name) = (self.path.to_owned(), name.clone());
-        let source = self.reading.source.name.clone();
+        let feed = self.reading.name().to_owned();
         blocking(move || {
             let file = Taking {
                 path: path.join(&name),
@@ -269,7 +290,7 @@ impl Folder<'_> {
                 Ok(Put::Changed) => Ok(false),
                 Ok(Put::WithoutReason(error)) => {
                     tracing::warn!(
-                        source,
+                        feed,
                         file = capped(&name.to_string_lossy()),
                         %error,
                         "file is moved, but the reason cannot be written beside it: see the quarantine"
@@ -298,12 +319,12 @@ async fn submit_all(
     };
     let mut reasons = Vec::new();
     let mut broken = None;
-    let mut judged = |verdict, origin: String| {
-        let reason = match verdict {
-            Verdict::Taken => return,
-            Verdict::Failed(why) => why,
-            Verdict::Other => "there is no report in it".to_owned(),
-            Verdict::Unstorable(why) => {
+    let mut judged = |disposal, origin: String| {
+        let reason = match disposal {
+            Disposal::Taken => return,
+            Disposal::Failed(why) => why,
+            Disposal::Other => "there is no report in it".to_owned(),
+            Disposal::Unstorable(why) => {
                 let source = io::Error::other(why);
                 broken = Some(Unreadable::new(Path::new(&origin), source));
                 return;
@@ -318,26 +339,26 @@ async fn submit_all(
     loop {
         tokio::select! {
             biased;
-            Some((origin, verdict)) = in_flight.next(), if !in_flight.is_empty() => judged(verdict?, origin),
+            Some((origin, disposal)) = in_flight.next(), if !in_flight.is_empty() => judged(disposal?, origin),
             message = messages.recv(), if in_flight.len() < MESSAGES_MAX => match message {
                 None if in_flight.is_empty() => break,
                 None => {
-                    while let Some((origin, verdict)) = in_flight.next().await {
-                        judged(verdict?, origin);
+                    while let Some((origin, disposal)) = in_flight.next().await {
+                        judged(disposal?, origin);
                     }
                     break;
                 }
                 Some(Err(error)) if error.is_too_large() => {
                     let origin = error.origin();
                     let name = format!("{label} {origin}");
-                    let verdict = reading.too_large(origin.clone(), &name, file.stamp.len).await?;
-                    judged(verdict, origin);
+                    let disposal = reading.too_large(origin.clone(), &name, file.stamp.len).await?;
+                    judged(disposal, origin);
                 }
                 Some(Err(error)) => unreadable = Some(error),
                 Some(Ok((FileMessage { origin, bytes }, held))) => in_flight.push(async {
-                    let verdict = reading.submit(origin.clone(), bytes).await;
+                    let disposal = reading.submit(origin.clone(), bytes).await;
                     drop(held);
-                    (origin, verdict)
+                    (origin, disposal)
                 }),
             },
         }
@@ -398,7 +419,7 @@ async fn remember(reading: &Reading, put: &[MailboxItem], remove: &[String]) -> 
         remove,
         ..MailboxChange::default()
     };
-    Ok(reading.all.store.change_mailbox(&reading.key, change).await?)
+    Ok(reading.all.leases.store.change_mailbox(&reading.key, change).await?)
 }
 
 fn files(error: io::Error) -> Failure {

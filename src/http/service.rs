@@ -15,7 +15,7 @@ use super::gate::peer_address;
 use super::schema::Instant;
 use super::state::{AppState, MetricsAccess};
 use crate::base::clock::format_instant;
-use crate::health::{Condition, SourceHealth, Trouble};
+use crate::health::{Condition, FeedHealth, Trouble};
 
 /// The process answers.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -39,16 +39,15 @@ pub(super) struct Readiness {
     /// How many may wait.
     queue_depth_max: usize,
     /// Mailboxes, Maildirs and folders that this node reads, by name. One that fails makes nothing else unready.
-    sources: Vec<Source>,
+    feeds: Vec<Feed>,
     /// What the operator has to set before everything works, one sentence each. It makes nothing unready.
-    #[schemars(example = &["Mail servers cannot send reports to this installation yet: set service.rua_host."])]
+    #[schemars(example = &["Mail servers cannot send reports to this installation yet: set installation.rua_host."])]
     advice: Vec<String>,
 }
 
 /// The state of a mailbox or folder. It contains no text from a server, because no sign-in is needed to see it.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "MailSource")]
-struct Source {
+struct Feed {
     /// As the settings call it.
     #[schemars(example = &"imap office")]
     name: String,
@@ -69,8 +68,8 @@ struct Source {
     advice: Option<&'static str>,
 }
 
-impl Source {
-    fn of(name: String, health: &SourceHealth) -> Self {
+impl Feed {
+    fn of(name: String, health: &FeedHealth) -> Self {
         let trouble = match health.condition {
             Condition::Failing(trouble) => Some(trouble),
             Condition::Starting | Condition::Reading | Condition::Elsewhere => None,
@@ -111,12 +110,12 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
             "Nothing new is taken: the database's log was removed while it is in use. Start the program again",
         ));
     }
-    let sources = state.health.sources().into_iter();
+    let feeds = state.health.feeds().into_iter();
     Ok(Json(Readiness {
         status: "ready",
         queue_depth,
         queue_depth_max,
-        sources: sources.map(|(name, health)| Source::of(name, &health)).collect(),
+        feeds: feeds.map(|(name, health)| Feed::of(name, &health)).collect(),
         advice: state.domains.names().advice(),
     }))
 }

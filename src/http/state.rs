@@ -75,7 +75,7 @@ pub struct AppState {
     pub domains: Domains,
     pub clock: Clock,
     pub metrics: Metrics,
-    /// How the sources are doing that this node reads by itself.
+    /// The state of the feeds that this node reads.
     pub health: Health,
     pub config: Arc<HttpConfig>,
     pub(super) limiter: Arc<RateLimiter>,
@@ -138,7 +138,7 @@ impl AppState {
         }
     }
 
-    /// With what this node's sources say.
+    /// With the state of this node's feeds.
     pub fn with_health(self, health: Health) -> Self {
         Self { health, ..self }
     }

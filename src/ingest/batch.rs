@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::intake::{IntakeError, IntakeOptions, RawMessage};
-use super::lanes::{Parser, Ready, Room, SHARED_BYTES_MIN, Slow};
+use super::lanes::{ParsedBytes, Parser, Ready, SHARED_BYTES_MIN, Slow};
 use super::owners::{Askers, GoingOn};
 use crate::base::SetAsideId;
 use crate::base::clock::Clock;
@@ -223,7 +223,7 @@ async fn write(
 struct Piece {
     messages: Vec<NewMessage>,
     askers: Vec<Askers>,
-    _room: Arc<Room>,
+    _parsed: Arc<ParsedBytes>,
     _unwritten: mpsc::Sender<()>,
     _permit: Arc<OwnedSemaphorePermit>,
 }
@@ -240,7 +240,7 @@ impl Ready {
                     all.messages.extend(ready.messages);
                     all.askers.extend(ready.askers);
                     all.rest.extend(ready.rest);
-                    all.room.absorb(ready.room);
+                    all.parsed.absorb(ready.parsed);
                 }
                 (Err(_), _) => {}
             }
@@ -250,11 +250,11 @@ impl Ready {
 
     /// A piece for each writer, in the order of the batch.
     fn share_out(self, writers: usize, unwritten: mpsc::Sender<()>, permit: &Arc<OwnedSemaphorePermit>) -> Vec<Piece> {
-        let room = Arc::new(self.room);
+        let parsed = Arc::new(self.parsed);
         let piece = || Piece {
             messages: Vec::new(),
             askers: Vec::new(),
-            _room: Arc::clone(&room),
+            _parsed: Arc::clone(&parsed),
             _unwritten: unwritten.clone(),
             _permit: Arc::clone(permit),
         };
@@ -359,7 +359,7 @@ impl Writing {
             let Piece {
                 messages: mut first,
                 askers: mut senders,
-                _room,
+                _parsed,
                 _unwritten,
                 _permit,
             } = piece;

@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::store::NewMessage;
 
 use batch::Batch;
-pub(super) use batch::{Ready, Room};
+pub(super) use batch::{ParsedBytes, Ready};
 pub(super) use watch::Watch;
 use watch::{Place, Who};
 

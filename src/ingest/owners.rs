@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use tokio::sync::oneshot;
 
 use super::intake::IntakeError;
-use super::lanes::Room;
+use super::lanes::ParsedBytes;
 use crate::store::{Admitted, Belonging, NewMessage, NewReport, Outcome, Problem, Store};
 
 pub(super) type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
@@ -25,7 +25,7 @@ pub(super) struct Askers {
 struct Rest {
     others: VecDeque<(Belonging, Answer)>,
     /// The memory of what was read, until the last is told.
-    room: Option<Room>,
+    parsed: Option<ParsedBytes>,
     /// The account of the owner before has the message.
     account_has_it: bool,
     /// What the message held when it was read, if the writer had to take it out.
@@ -47,7 +47,7 @@ impl Askers {
         let rest = (!others.is_empty()).then(|| {
             Box::new(Rest {
                 others,
-                room: None,
+                parsed: None,
                 account_has_it: false,
                 held_before: None,
             })
@@ -64,14 +64,14 @@ impl Askers {
     }
 
     fn bytes_held(&self) -> usize {
-        let room = self.rest.as_ref().and_then(|rest| rest.room.as_ref());
-        room.map_or(0, Room::bytes)
+        let parsed = self.rest.as_ref().and_then(|rest| rest.parsed.as_ref());
+        parsed.map_or(0, ParsedBytes::bytes)
     }
 
     /// Keeps the memory of what was read counted until the last owner is told.
-    pub fn hold(&mut self, room: Room) {
+    pub fn hold(&mut self, parsed: ParsedBytes) {
         if let Some(rest) = &mut self.rest {
-            rest.room = Some(room);
+            rest.parsed = Some(parsed);
         }
     }
 

@@ -14,10 +14,10 @@ fn what_was_counted_is_written_with_its_labels() {
     metrics.set_queue_depth(3, 100);
     metrics.observe_provenance("pass", 7, Duration::from_millis(2));
     metrics.observe_batch(5, Duration::from_millis(2));
-    metrics.set_source_up("inbox", true);
-    metrics.set_source_read_at("inbox", 1_760_000_000_123);
-    metrics.count_source_message("inbox", "taken");
-    metrics.count_source_failure("inbox", "login_refused");
+    metrics.set_feed_up("inbox", true);
+    metrics.set_feed_read_at("inbox", 1_760_000_000_123);
+    metrics.count_feed_message("inbox", "taken");
+    metrics.count_feed_failure("inbox", "login_refused");
     metrics.observe_job("purge", false, Duration::from_millis(2));
     metrics.set_job_held("purge", true);
     let (text, _) = metrics.encode();
@@ -34,10 +34,10 @@ fn what_was_counted_is_written_with_its_labels() {
         r#"tallymark_job_held{job="purge"} 1"#,
         "tallymark_queue_depth 3",
         "tallymark_batch_messages_count 1",
-        r#"tallymark_source_up{source="inbox"} 1"#,
-        r#"tallymark_source_read_at_seconds{source="inbox"} 1760000000"#,
-        r#"tallymark_source_messages_total{source="inbox",outcome="taken"} 1"#,
-        r#"tallymark_source_failures_total{source="inbox",reason="login_refused"} 1"#,
+        r#"tallymark_feed_up{feed="inbox"} 1"#,
+        r#"tallymark_feed_read_at_seconds{feed="inbox"} 1760000000"#,
+        r#"tallymark_feed_messages_total{feed="inbox",outcome="taken"} 1"#,
+        r#"tallymark_feed_failures_total{feed="inbox",reason="login_refused"} 1"#,
         "# EOF",
     ] {
         assert!(text.lines().any(|other| other == line), "{line}\n{text}");

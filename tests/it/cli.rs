@@ -179,7 +179,7 @@ fn errors_say_what_to_do_next() {
 fn domains_and_keys_come_and_go() {
     let home = Home::new();
     let mut command = home.command(&["domains", "add", "Example.COM"]);
-    command.env("TALLYMARK__SERVICE__RUA_HOST", "rua.example.net");
+    command.env("TALLYMARK__INSTALLATION__RUA_HOST", "rua.example.net");
     let added = stdout(&command.assert().success());
     assert!(added.contains("example.com is there, in account default"), "{added}");
     assert!(added.contains("rua=mailto:"), "{added}");

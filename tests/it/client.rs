@@ -135,7 +135,7 @@ fn script(name: &str) -> PathBuf {
 
 fn settings(dns: &Dns, rate: &str) -> String {
     format!(
-        "[http]\n{rate}\n[service]\nhost = \"tally.example\"\nrua_host = \"rua.tally.example\"\n\
+        "[http]\n{rate}\n[installation]\nhost = \"tally.example\"\nrua_host = \"rua.tally.example\"\n\
          [domains]\nresolvers = [\"{}\"]\n",
         dns.address
     )

@@ -70,7 +70,7 @@ impl Cluster {
         command.env("TALLYMARK__DATABASE__URL", &self.url);
         command.env("TALLYMARK__HTTP__RATE_PER_SECOND", "0");
         command.env("TALLYMARK__PROVENANCE__CHECK", "false");
-        command.env("TALLYMARK__SERVICE__RUA_HOST", "rua.tally.example");
+        command.env("TALLYMARK__INSTALLATION__RUA_HOST", "rua.tally.example");
         // The reports are about years ago, and their records are to be recounted all the same.
         command.env("TALLYMARK__RETENTION__RECORDS_DAYS", "100000");
         command.stdin(Stdio::null());

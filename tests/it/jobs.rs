@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::store::{Database, NOW, day, message, new_report, on_both};
-use tallymark::app::{Jobs, Pace, Purge, Purging};
+use tallymark::app::{Purge, Purging};
 use tallymark::base::clock::Clock;
+use tallymark::jobs::{Held, Jobs, Leases, Pace};
 use tallymark::metrics::Metrics;
 use tallymark::store::{Retention, Store};
 use tokio::sync::mpsc;
@@ -29,8 +30,20 @@ fn a_job_moves_within_a_minute() {
 
 fn node(db: &Database, name: &str) -> (Jobs, Metrics) {
     let metrics = Metrics::new();
-    let jobs = Jobs::new(db.store.clone(), Clock::system(), metrics.clone(), name, PACE);
+    let jobs = Jobs::new(leases(db, name), metrics.clone());
     (jobs, metrics)
+}
+
+/// The leases of a process of its own.
+fn leases(db: &Database, name: &str) -> Leases {
+    static PROCESSES: AtomicUsize = AtomicUsize::new(0);
+    Leases {
+        store: db.store.clone(),
+        clock: Clock::system(),
+        pace: PACE,
+        holder: format!("{name} {}", PROCESSES.fetch_add(1, Ordering::Relaxed)),
+        random: || 4,
+    }
 }
 
 /// A job that says when it runs, and then never ends.
@@ -129,7 +142,7 @@ async fn a_job_that_fails_or_panics_is_counted_and_tried_again(db: Database) {
         async move {
             say.send(nth).unwrap();
             match nth {
-                0 => Err(anyhow::anyhow!("a test")),
+                0 => Err("a test".into()),
                 1 => panic!("a test"),
                 _ => std::future::pending().await,
             }
@@ -166,6 +179,65 @@ async fn a_job_that_waits_first_has_its_lease_and_does_not_run_yet(db: Database)
     hear.recv().await.unwrap();
     assert!(waiting.try_recv().is_err());
     jobs.stop().await;
+}
+
+on_both!(one_holder_works_under_a_lease_at_a_time);
+async fn one_holder_works_under_a_lease_at_a_time(db: Database) {
+    for name in [
+        "purge",
+        "feed reports maildir:/var/mail/reports",
+        "feed ü imap:a@b/INBOX",
+    ] {
+        let (first, second) = (leases(&db, "a"), leases(&db, "a"));
+        assert_eq!(first.hold(name, async { 1 }).await.unwrap(), Held::Done(1));
+        // Work that has ended leaves the lease with its holder.
+        let begun = AtomicUsize::new(0);
+        let work = async { begun.fetch_add(1, Ordering::Relaxed) };
+        assert_eq!(second.hold(name, work).await.unwrap(), Held::Elsewhere);
+        assert_eq!(begun.load(Ordering::Relaxed), 0);
+        second.give_back(name).await;
+        assert_eq!(db.store.lease(name).await.unwrap().unwrap().holder, first.holder);
+        first.give_back(name).await;
+        assert_eq!(second.hold(name, async { 2 }).await.unwrap(), Held::Done(2));
+        second.give_back(name).await;
+        assert_eq!(db.store.lease(name).await.unwrap(), None);
+    }
+}
+
+on_both!(work_ends_when_its_lease_is_taken_or_runs_out);
+async fn work_ends_when_its_lease_is_taken_or_runs_out(db: Database) {
+    let leases = leases(&db, "a");
+    let taken_away = async {
+        let until = Clock::system().now() + 900;
+        db.execute(&format!("update leases set holder = 'other', until_at = {until}"))
+            .await;
+        std::future::pending::<()>().await;
+    };
+    assert_eq!(leases.hold("purge", taken_away).await.unwrap(), Held::Lost);
+    assert_eq!(db.store.lease("purge").await.unwrap().unwrap().holder, "other");
+
+    // The node stood still for longer than a lease lasts, and no one has asked for it meanwhile.
+    let clock = Clock::fixed(NOW);
+    let still = Leases {
+        clock: clock.clone(),
+        ..leases
+    };
+    let stands_still = async {
+        clock.advance(PACE.lease_lasts + Duration::from_millis(1));
+        std::future::pending::<()>().await;
+    };
+    assert_eq!(still.hold("feed x", stands_still).await.unwrap(), Held::RanOut);
+    // As long as it can be renewed, work goes on.
+    let renewed = async {
+        let until = || async { db.store.lease("feed y").await.unwrap().unwrap().until };
+        let begun = until().await;
+        clock.advance(Duration::from_millis(500));
+        while until().await == begun {
+            tokio::task::yield_now().await;
+        }
+        3
+    };
+    assert_eq!(still.hold("feed y", renewed).await.unwrap(), Held::Done(3));
 }
 
 const DAY: Duration = Duration::from_secs(86_400);

@@ -13,15 +13,20 @@ mod tls;
 mod wire;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 use self::client::{Access, Client, ClientError};
 pub use self::oauth::{Grant, OauthSettings};
 use self::oauth::{OauthError, Token};
-pub(super) use self::returned::Returned;
+use self::returned::Returned;
 use self::tls::{Connector, TlsError};
 use self::wire::WireError;
-use super::sources::{Failure, Reading};
+use super::feed::{Contents, Failure, Feed};
+use super::reading::Reading;
 use crate::base::Day;
 use crate::health::Trouble;
 
@@ -76,9 +81,44 @@ enum Authentication<'s> {
     Oauthbearer(&'s str),
 }
 
+/// A mailbox that is read.
+pub(crate) struct Mailbox {
+    settings: ImapSettings,
+    /// What was moved and came back, in all connections.
+    returned: Mutex<Returned>,
+}
+
+impl Mailbox {
+    /// Nothing is read yet.
+    pub fn new(settings: ImapSettings) -> Self {
+        let returned = Mutex::default();
+        Self { settings, returned }
+    }
+
+    fn returned(&self) -> MutexGuard<'_, Returned> {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Feed for Mailbox {
+    fn place(&self) -> String {
+        let ImapSettings { user, host, folder, .. } = &self.settings;
+        format!("imap:{user}@{host}/{folder}")
+    }
+
+    fn contents(&self) -> Contents {
+        Contents::Mail
+    }
+
+    fn read<'a>(&'a self, reading: &'a Arc<Reading>) -> BoxFuture<'a, Result<(), Failure>> {
+        read(reading, self).boxed()
+    }
+}
+
 /// Reads a mailbox until something fails, or until a new token is due (`Ok`).
-pub(super) async fn read(reading: &std::sync::Arc<Reading>, settings: &ImapSettings) -> Result<(), Failure> {
-    let clock = &reading.all.clock;
+async fn read(reading: &Arc<Reading>, mailbox: &Mailbox) -> Result<(), Failure> {
+    let settings = &mailbox.settings;
+    let clock = &reading.all.leases.clock;
     let connector = tls::connector(settings.ca_file.as_deref()).map_err(ClientError::from)?;
     let token = token(reading, settings, &connector).await?;
     let mut client = Client::connect(&settings.host, settings.port, settings.protection, &connector).await?;
@@ -87,7 +127,7 @@ pub(super) async fn read(reading: &std::sync::Arc<Reading>, settings: &ImapSetti
     loop {
         let begun_at = clock.monotonic();
         let folder = client.open(&settings.folder, access(settings)).await?;
-        round::round(reading, settings, &mut client, folder).await?;
+        round::round(reading, mailbox, &mut client, folder).await?;
         // That it could be read says nothing about the next time: see whether the connection lasts.
         reading.was_read();
         loop {
@@ -97,7 +137,7 @@ pub(super) async fn read(reading: &std::sync::Arc<Reading>, settings: &ImapSetti
                 return Ok(());
             }
             let passed = now.saturating_sub(begun_at);
-            let Some(left) = reading.source.poll.checked_sub(passed).filter(|left| !left.is_zero()) else {
+            let Some(left) = reading.settings.poll.checked_sub(passed).filter(|left| !left.is_zero()) else {
                 reading.progressed();
                 break;
             };
@@ -127,7 +167,7 @@ async fn token(reading: &Reading, settings: &ImapSettings, connector: &Connector
     match &settings.sign_in {
         SignIn::Login(_) | SignIn::Plain(_) => Ok(None),
         SignIn::Xoauth2(oauth) | SignIn::Oauthbearer(oauth) => {
-            let token = oauth::token(&reading.all.clock, oauth, connector).await?;
+            let token = oauth::token(&reading.all.leases.clock, oauth, connector).await?;
             Ok(Some(token))
         }
     }

@@ -5,7 +5,7 @@
 //! settled). Killed at any of them, the next round begins at what is remembered: what was committed already is a
 //! duplicate, what was moved already is no longer there.
 
-mod landed;
+mod awaiting_move;
 mod plan;
 
 use std::collections::HashMap;
@@ -13,22 +13,23 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use self::landed::{Flight, Landed};
+use self::awaiting_move::{AwaitingMove, ChunkInFlight};
 use self::plan::{Chunk, Move, chunks, moves};
-use super::ImapSettings;
 use super::client::{Client, ClientError, Folder, Moving, Size};
-use super::returned::{Fingerprint, Returned};
+use super::returned::Fingerprint;
+use super::{ImapSettings, Mailbox};
 use crate::base::Day;
-use crate::feeds::sources::{ATTEMPTS_MAX, Failure, Reading, Verdict};
+use crate::feeds::feed::{Disposal, Failure};
+use crate::feeds::reading::{ATTEMPTS_MAX, Reading, capped};
 use crate::store::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 
 struct Round<'r> {
     reading: &'r Arc<Reading>,
-    settings: &'r ImapSettings,
+    mailbox: &'r Mailbox,
     client: &'r mut Client,
     mark: MailboxMark,
     /// What is in the database and not moved yet.
-    landed: Landed,
+    awaiting: AwaitingMove,
     /// The contents of what was fetched and is not moved yet, by UID.
     contents: HashMap<u32, Fingerprint>,
 }
@@ -36,31 +37,31 @@ struct Round<'r> {
 /// Does all that is to be done in the folder that is open.
 pub(super) async fn round(
     reading: &Arc<Reading>,
-    settings: &ImapSettings,
+    mailbox: &Mailbox,
     client: &mut Client,
     folder: Folder,
 ) -> Result<(), Failure> {
-    let mark = mark(reading, settings, folder).await?;
+    let mark = mark(reading, mailbox.settings.since, folder).await?;
     let mut round = Round {
         reading,
-        settings,
+        mailbox,
         client,
         mark,
-        landed: Landed::default(),
+        awaiting: AwaitingMove::default(),
         contents: HashMap::new(),
     };
     // New mail comes first: a move that breaks the connection each time keeps none of it back. What is refused in this
     // round is due in the next one.
-    let items = reading.all.store.mailbox_items(&reading.key).await?;
+    let items = reading.all.leases.store.mailbox_items(&reading.key).await?;
     round.read_new().await?;
     round.move_what_is_due(&items).await?;
     round.try_again().await
 }
 
 /// How far the folder is settled; from the beginning if it is not the same folder any more, or more of it is wanted.
-async fn mark(reading: &Reading, settings: &ImapSettings, folder: Folder) -> Result<MailboxMark, Failure> {
-    let since = settings.since.unwrap_or(Day(i32::MIN));
-    let known = reading.all.store.mailbox_mark(&reading.key).await?;
+async fn mark(reading: &Reading, since: Option<Day>, folder: Folder) -> Result<MailboxMark, Failure> {
+    let since = since.unwrap_or(Day(i32::MIN));
+    let known = reading.all.leases.store.mailbox_mark(&reading.key).await?;
     if let Some(known) = known
         && known.uid_validity == folder.uid_validity
         && known.since <= since
@@ -69,7 +70,7 @@ async fn mark(reading: &Reading, settings: &ImapSettings, folder: Folder) -> Res
     }
     if known.is_some_and(|known| known.uid_validity != folder.uid_validity) {
         tracing::info!(
-            source = reading.source.name,
+            feed = reading.name(),
             "the server has renumbered the folder: it is read from its beginning, and nothing is counted twice"
         );
     }
@@ -83,7 +84,7 @@ async fn mark(reading: &Reading, settings: &ImapSettings, folder: Folder) -> Res
         forget_all: true,
         ..MailboxChange::default()
     };
-    reading.all.store.change_mailbox(&reading.key, change).await?;
+    reading.all.leases.store.change_mailbox(&reading.key, change).await?;
     Ok(mark)
 }
 
@@ -121,7 +122,7 @@ impl Round<'_> {
     async fn read_new(&mut self) -> Result<(), Failure> {
         let listed = self.client.list(self.mark.settled_uid).await?;
         let message_bytes_max = self.reading.all.message_bytes_max;
-        let mut before: Option<Flight> = None;
+        let mut before: Option<ChunkInFlight> = None;
         for chunk in chunks(listed, self.mark.since, message_bytes_max) {
             let (flight, fetched) = self.fetch(chunk).await;
             if let Err(error) = fetched {
@@ -133,8 +134,8 @@ impl Round<'_> {
             }
             if let Some(before) = before.replace(flight) {
                 self.land(before).await?;
-                if self.landed.is_worth_moving() {
-                    self.move_what_landed().await?;
+                if self.awaiting.is_worth_moving() {
+                    self.move_committed().await?;
                 }
             }
         }
@@ -142,11 +143,11 @@ impl Round<'_> {
             return Ok(());
         };
         self.land(last).await?;
-        self.move_what_landed().await
+        self.move_committed().await
     }
 
     /// Fetches a chunk; each message goes into the database as it comes.
-    async fn fetch(&mut self, chunk: Chunk) -> (Flight, Result<(), ClientError>) {
+    async fn fetch(&mut self, chunk: Chunk) -> (ChunkInFlight, Result<(), ClientError>) {
         let mut submitted = JoinSet::new();
         for (uid, size) in chunk.too_large {
             let (reading, origin) = (Arc::clone(self.reading), self.origin(uid));
@@ -156,7 +157,7 @@ impl Round<'_> {
         let mut missing = chunk.wanted.clone();
         let mut fetched = Ok(());
         if !chunk.wanted.is_empty() {
-            let (reading, settings, contents) = (self.reading, self.settings, &mut self.contents);
+            let (reading, mailbox, contents) = (self.reading, self.mailbox, &mut self.contents);
             let mut on = |uid: u32, bytes: Vec<u8>| {
                 let Some(nth) = missing.iter().position(|wanted| *wanted == uid) else {
                     return;
@@ -168,14 +169,14 @@ impl Round<'_> {
                 missing.swap_remove(nth);
                 let content = Fingerprint::of(&bytes);
                 contents.insert(uid, content);
-                note_return(reading, content);
-                let (reading, origin) = (Arc::clone(reading), origin(settings, uid));
+                note_return(reading, mailbox, content);
+                let (reading, origin) = (Arc::clone(reading), origin(&mailbox.settings, uid));
                 submitted.spawn(async move { (uid, reading.submit(origin, bytes).await) });
             };
             let max = reading.all.message_bytes_max;
             fetched = self.client.fetch(&chunk.wanted, chunk.bytes, max, &mut on).await;
         }
-        let flight = Flight {
+        let flight = ChunkInFlight {
             last_uid: chunk.last_uid,
             bytes: chunk.bytes,
             submitted,
@@ -185,8 +186,8 @@ impl Round<'_> {
     }
 
     /// Waits until a chunk is committed. If it is not, what came before it is remembered.
-    async fn land(&mut self, flight: Flight) -> Result<(), Failure> {
-        match self.landed.add(flight).await {
+    async fn land(&mut self, flight: ChunkInFlight) -> Result<(), Failure> {
+        match self.awaiting.add(flight).await {
             Ok(()) => Ok(()),
             Err(failure) => {
                 self.leave_for_the_next_round().await?;
@@ -196,11 +197,11 @@ impl Round<'_> {
     }
 
     /// Moves what is committed to where it belongs, and remembers how far the folder is settled.
-    async fn move_what_landed(&mut self) -> Result<(), Failure> {
-        let landed = std::mem::take(&mut self.landed);
-        let mut items = landed.again();
+    async fn move_committed(&mut self) -> Result<(), Failure> {
+        let awaiting = std::mem::take(&mut self.awaiting);
+        let mut items = awaiting.again();
         let mut lost = None;
-        for (state, uids) in landed.moves() {
+        for (state, uids) in awaiting.moves() {
             match self.put_away(state, uids).await {
                 Ok(true) => {}
                 Ok(false) => items.extend(uids.iter().map(|&uid| item(uid, state, 1))),
@@ -211,29 +212,29 @@ impl Round<'_> {
             }
         }
         if lost.is_none() {
-            lost = self.put_other_mail_away(&landed.other).await.err();
+            lost = self.put_other_mail_away(&awaiting.other).await.err();
         }
-        self.settle_landed(&landed, &items).await?;
+        self.settle_committed(&awaiting, &items).await?;
         lost.map_or(Ok(()), Err)
     }
 
     /// The connection is gone, or the database does not take more: what is committed is remembered.
     async fn leave_for_the_next_round(&mut self) -> Result<(), Failure> {
-        let landed = std::mem::take(&mut self.landed);
-        let mut items = landed.again();
-        for (state, uids) in landed.moves() {
+        let awaiting = std::mem::take(&mut self.awaiting);
+        let mut items = awaiting.again();
+        for (state, uids) in awaiting.moves() {
             if self.folder(state).is_some() {
                 items.extend(uids.iter().map(|&uid| item(uid, state, 0)));
             }
         }
-        self.settle_landed(&landed, &items).await
+        self.settle_committed(&awaiting, &items).await
     }
 
-    async fn settle_landed(&mut self, landed: &Landed, items: &[MailboxItem]) -> Result<(), Failure> {
-        self.remember(landed.last_uid, items, &[]).await?;
+    async fn settle_committed(&mut self, moved: &AwaitingMove, items: &[MailboxItem]) -> Result<(), Failure> {
+        self.remember(moved.last_uid, items, &[]).await?;
         // What is not moved now is not moved in this round.
         self.contents.clear();
-        if landed.most() > 0 {
+        if moved.most() > 0 {
             self.reading.progressed();
         }
         Ok(())
@@ -241,7 +242,7 @@ impl Round<'_> {
 
     /// Messages that could not be fetched, one by one.
     async fn try_again(&mut self) -> Result<(), Failure> {
-        let items = self.reading.all.store.mailbox_items(&self.reading.key).await?;
+        let items = self.reading.all.leases.store.mailbox_items(&self.reading.key).await?;
         for MailboxItem {
             item: name,
             state,
@@ -251,10 +252,10 @@ impl Round<'_> {
             let (ItemState::Again, Ok(uid)) = (state, name.parse::<u32>()) else {
                 continue;
             };
-            let Some((verdict, lost)) = self.try_one(uid, attempts.saturating_add(1)).await? else {
+            let Some((disposal, lost)) = self.try_one(uid, attempts.saturating_add(1)).await? else {
                 continue;
             };
-            self.settle(uid, name, verdict, lost.is_some()).await?;
+            self.settle(uid, name, disposal, lost.is_some()).await?;
             if let Some(lost) = lost {
                 return Err(lost);
             }
@@ -268,40 +269,41 @@ impl Round<'_> {
     ///
     /// # Errors
     /// Also if it is to be tried again and the connection was lost.
-    async fn try_one(&mut self, uid: u32, nth: u32) -> Result<Option<(Option<Verdict>, Option<Failure>)>, Failure> {
-        let (verdict, lost) = if nth > ATTEMPTS_MAX {
+    async fn try_one(&mut self, uid: u32, nth: u32) -> Result<Option<(Option<Disposal>, Option<Failure>)>, Failure> {
+        let (disposal, lost) = if nth > ATTEMPTS_MAX {
             // The last try was counted, and the process ended before its result was stored.
             let why = "this program ended each time that it was read".to_owned();
-            (Some(Verdict::Unstorable(why)), None)
+            (Some(Disposal::Unstorable(why)), None)
         } else {
             self.remember(None, &[item(uid, ItemState::Again, nth)], &[]).await?;
-            self.have_one(uid).await?
+            self.fetch_single(uid).await?
         };
-        match verdict {
-            Some(Verdict::Unstorable(why)) if nth < ATTEMPTS_MAX => {
-                tracing::debug!(
-                    source = self.reading.source.name,
-                    uid,
-                    why,
-                    "a message is tried again later"
-                );
+        match disposal {
+            Some(Disposal::Unstorable(why)) if nth < ATTEMPTS_MAX => {
+                tracing::debug!(feed = self.reading.name(), uid, why, "a message is tried again later");
                 lost.map_or(Ok(None), Err)
             }
-            Some(Verdict::Unstorable(why)) => {
+            Some(Disposal::Unstorable(why)) => {
                 let (origin, name) = (self.origin(uid), self.name(uid));
-                let verdict = self.reading.unfetchable(origin, &name, &why).await?;
-                Ok(Some((Some(verdict), lost)))
+                let disposal = self.reading.unfetchable(origin, &name, &why).await?;
+                Ok(Some((Some(disposal), lost)))
             }
-            verdict => Ok(Some((verdict, lost))),
+            disposal => Ok(Some((disposal, lost))),
         }
     }
 
     /// Puts away a message that was tried again, or, without a connection, remembers where it is to go.
-    async fn settle(&mut self, uid: u32, name: String, verdict: Option<Verdict>, is_lost: bool) -> Result<(), Failure> {
-        let state = match &verdict {
-            Some(Verdict::Taken) => Some(ItemState::ToProcessed),
-            Some(Verdict::Failed(_) | Verdict::Unstorable(_)) => Some(ItemState::ToFailed),
-            Some(Verdict::Other) | None => None,
+    async fn settle(
+        &mut self,
+        uid: u32,
+        name: String,
+        disposal: Option<Disposal>,
+        is_lost: bool,
+    ) -> Result<(), Failure> {
+        let state = match &disposal {
+            Some(Disposal::Taken) => Some(ItemState::ToProcessed),
+            Some(Disposal::Failed(_) | Disposal::Unstorable(_)) => Some(ItemState::ToFailed),
+            Some(Disposal::Other) | None => None,
         };
         match state {
             Some(state) if is_lost => return self.remember(None, &[item(uid, state, 0)], &[]).await,
@@ -310,7 +312,7 @@ impl Round<'_> {
             }
             _ => {}
         }
-        if verdict == Some(Verdict::Other) {
+        if disposal == Some(Disposal::Other) {
             self.put_other_mail_away(&[uid]).await?;
         }
         self.remember(None, &[], &[name]).await
@@ -318,14 +320,14 @@ impl Round<'_> {
 
     /// One message by itself: what became of it (`None`: it is no longer there), and whether the connection was lost over
     /// it.
-    async fn have_one(&mut self, uid: u32) -> Result<(Option<Verdict>, Option<Failure>), Failure> {
+    async fn fetch_single(&mut self, uid: u32) -> Result<(Option<Disposal>, Option<Failure>), Failure> {
         let max = self.reading.all.message_bytes_max;
         let size = match self.client.size(uid).await {
             Ok(Size::Bytes(size)) => size,
             // It is fetched as one of any size.
             Ok(Size::Unknown) => max,
             Ok(Size::Gone) => return Ok((None, None)),
-            Err(error) => return Ok((Some(Verdict::Unstorable(error.to_string())), lost(error))),
+            Err(error) => return Ok((Some(Disposal::Unstorable(error.to_string())), lost(error))),
         };
         if size > max {
             let (origin, name) = (self.origin(uid), self.name(uid));
@@ -335,15 +337,15 @@ impl Round<'_> {
         let mut on = |_, bytes| body = Some(bytes);
         match self.client.fetch(&[uid], size, max, &mut on).await {
             Ok(()) => {}
-            Err(error) => return Ok((Some(Verdict::Unstorable(error.to_string())), lost(error))),
+            Err(error) => return Ok((Some(Disposal::Unstorable(error.to_string())), lost(error))),
         }
         let Some(bytes) = body.filter(|bytes: &Vec<u8>| !bytes.is_empty() || size == 0) else {
             let why = "the server lists it and does not give it".to_owned();
-            return Ok((Some(Verdict::Unstorable(why)), None));
+            return Ok((Some(Disposal::Unstorable(why)), None));
         };
         let content = Fingerprint::of(&bytes);
         self.contents.insert(uid, content);
-        note_return(self.reading, content);
+        note_return(self.reading, self.mailbox, content);
         Ok((Some(self.reading.submit(self.origin(uid), bytes).await?), None))
     }
 
@@ -356,8 +358,8 @@ impl Round<'_> {
     }
 
     async fn put_other_mail_away(&mut self, uids: &[u32]) -> Result<(), Failure> {
-        if let Some(folder) = self.settings.other.clone()
-            && !returned(self.reading).is_same(&folder)
+        if let Some(folder) = self.mailbox.settings.other.clone()
+            && !self.mailbox.returned().is_same(&folder)
         {
             self.move_to(uids, &folder).await?;
         }
@@ -371,15 +373,15 @@ impl Round<'_> {
         match self.client.move_to(uids, folder).await {
             Ok(()) => {
                 let contents = uids.iter().filter_map(|uid| self.contents.remove(uid));
-                returned(self.reading).moved(folder, contents);
+                self.mailbox.returned().moved(folder, contents);
                 Ok(true)
             }
             Err(error @ ClientError::Refused { .. }) => {
                 tracing::warn!(
-                    source = self.reading.source.name,
+                    feed = self.reading.name(),
                     folder,
                     messages = uids.len(),
-                    detail = crate::feeds::sources::capped(&error.to_string()),
+                    detail = capped(&error.to_string()),
                     "mail cannot be moved, and stays where it is for now: see whether the folder can be written"
                 );
                 Ok(false)
@@ -390,13 +392,13 @@ impl Round<'_> {
 
     fn folder(&self, state: ItemState) -> Option<String> {
         let folder = match state {
-            ItemState::ToProcessed => &self.settings.processed,
-            ItemState::ToFailed => &self.settings.failed,
+            ItemState::ToProcessed => &self.mailbox.settings.processed,
+            ItemState::ToFailed => &self.mailbox.settings.failed,
             ItemState::Again | ItemState::Settled => return None,
         };
         // Where mail cannot be moved safely it stays, and is remembered.
         let folder = folder.clone().filter(|_| self.client.moving() != Moving::Never);
-        folder.filter(|folder| !returned(self.reading).is_same(folder))
+        folder.filter(|folder| !self.mailbox.returned().is_same(folder))
     }
 
     async fn remember(
@@ -414,11 +416,17 @@ impl Round<'_> {
             put,
             remove,
         };
-        Ok(self.reading.all.store.change_mailbox(&self.reading.key, change).await?)
+        Ok(self
+            .reading
+            .all
+            .leases
+            .store
+            .change_mailbox(&self.reading.key, change)
+            .await?)
     }
 
     fn origin(&self, uid: u32) -> String {
-        origin(self.settings, uid)
+        origin(&self.mailbox.settings, uid)
     }
 
     fn name(&self, uid: u32) -> String {
@@ -426,20 +434,13 @@ impl Round<'_> {
     }
 }
 
-fn returned(reading: &Reading) -> std::sync::MutexGuard<'_, Returned> {
-    reading
-        .returned
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 /// Notes mail that came; says so if it is what was moved elsewhere.
-fn note_return(reading: &Reading, content: Fingerprint) {
-    let Some(folder) = returned(reading).came(content) else {
+fn note_return(reading: &Reading, mailbox: &Mailbox, content: Fingerprint) {
+    let Some(folder) = mailbox.returned().came(content) else {
         return;
     };
     tracing::warn!(
-        source = reading.source.name,
+        feed = reading.name(),
         folder,
         "mail that is moved to this folder comes back: it is the folder that is read, under another name. Mail stays where \
          it is from now on; name another folder in the settings"

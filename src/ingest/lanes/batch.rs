@@ -16,18 +16,18 @@ pub(in super::super) struct Ready {
     pub askers: Vec<Askers>,
     /// Not read for lack of room; it follows when this is written.
     pub rest: Vec<Job>,
-    pub room: Room,
+    pub parsed: ParsedBytes,
 }
 
 /// What parsed messages take in memory until they are written: a few kilobytes of mail may unfold to hundreds of
 /// megabytes, so counting messages, or their bytes, is not enough.
-pub(in super::super) struct Room {
+pub(in super::super) struct ParsedBytes {
     taken: AtomicUsize,
     /// Of all batches.
     all: Arc<AtomicUsize>,
 }
 
-impl Room {
+impl ParsedBytes {
     fn of(all: &Arc<AtomicUsize>) -> Self {
         Self {
             taken: AtomicUsize::new(0),
@@ -50,7 +50,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for ParsedBytes {
     fn drop(&mut self) {
         self.all.fetch_sub(*self.taken.get_mut(), Ordering::Relaxed);
     }
@@ -63,7 +63,7 @@ pub(super) struct Batch {
     order: Vec<usize>,
     next: AtomicUsize,
     least: usize,
-    room: Mutex<Room>,
+    parsed: Mutex<ParsedBytes>,
     done: Mutex<Option<oneshot::Sender<Ready>>>,
     open: Mutex<Open>,
     closed: Condvar,
@@ -98,7 +98,7 @@ impl Batch {
             order,
             next: AtomicUsize::new(0),
             least: request.least,
-            room: Mutex::new(Room::of(all)),
+            parsed: Mutex::new(ParsedBytes::of(all)),
             done: Mutex::new(Some(request.done)),
             open: Mutex::default(),
             closed: Condvar::new(),
@@ -133,16 +133,16 @@ impl Batch {
 
     pub fn put(&self, nth: usize, message: NewMessage, mut askers: Askers) {
         let bytes = message.reports.iter().map(|(_, report)| report.bytes_held()).sum();
-        let room = lock(&self.room);
+        let parsed = lock(&self.parsed);
         if askers.are_several() {
             // It is held longer than the batch.
-            let own = Room::of(&room.all);
+            let own = ParsedBytes::of(&parsed.all);
             own.take(bytes);
             askers.hold(own);
         } else {
-            room.take(bytes);
+            parsed.take(bytes);
         }
-        drop(room);
+        drop(parsed);
         *lock(&self.slots[nth]) = Slot::Done(Box::new(message), askers);
     }
 
@@ -171,7 +171,7 @@ impl Batch {
             messages: Vec::with_capacity(self.slots.len()),
             askers: Vec::with_capacity(self.slots.len()),
             rest: Vec::new(),
-            room: std::mem::replace(&mut *lock(&self.room), Room::of(all)),
+            parsed: std::mem::replace(&mut *lock(&self.parsed), ParsedBytes::of(all)),
         };
         for slot in &self.slots {
             match std::mem::replace(&mut *lock(slot), Slot::Gone) {

@@ -33,7 +33,7 @@ pub enum Event {
 
 /// Whether there is room for another message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum Capacity {
     /// Yes.
     Free,
     /// Memory or disk is short.
@@ -42,7 +42,7 @@ pub enum Room {
 
 /// What a recipient means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RecipientAnswer {
     /// Mail to it is kept for all of these.
     Accepted(Vec<Belonging>),
     /// The domain is ours, the mailbox is not.

@@ -21,7 +21,7 @@ mod tls;
 
 pub use connections::ConnectionLimits;
 pub use engine::{Engine, Refusal, RefusedMessage};
-pub use event::{Event, Recipient, Room, Security, Transaction, Verdict};
+pub use event::{Capacity, Event, Recipient, RecipientAnswer, Security, Transaction};
 pub use listener::{ListenError, Listener, SmtpOptions};
 #[doc(hidden)]
 pub use session::Acknowledge;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::command::Mailbox;
 use super::connections::Connections;
 use super::engine::Engine;
-use super::event::{Event, Room, Security, Verdict};
+use super::event::{Capacity, Event, RecipientAnswer, Security};
 use super::input;
 use super::refusals::Refusals;
 use super::reply::{self, Reply};
@@ -199,8 +199,8 @@ impl Session<'_> {
                     () = self.shared.shutdown.cancelled() => {}
                 },
                 Event::Sender { size } => {
-                    let room = self.room(size.unwrap_or_default()).await;
-                    self.engine.answer_sender(now, room);
+                    let capacity = self.capacity(size.unwrap_or_default()).await;
+                    self.engine.answer_sender(now, capacity);
                 }
                 Event::Recipient(mailbox) => {
                     let verdict = self.resolve(&mailbox).await;
@@ -220,13 +220,13 @@ impl Session<'_> {
     }
 
     /// Whether a message of this size can be kept; 0 if its sender does not say.
-    async fn room(&self, bytes: u64) -> Room {
-        if self.shared.budget.room() == Room::Short {
+    async fn capacity(&self, bytes: u64) -> Capacity {
+        if self.shared.budget.capacity() == Capacity::Short {
             self.shared.intake.make_room().await;
         }
-        match self.shared.budget.room() {
-            Room::Free if self.shared.intake.has_room(bytes).await => Room::Free,
-            _ => Room::Short,
+        match self.shared.budget.capacity() {
+            Capacity::Free if self.shared.intake.has_room(bytes).await => Capacity::Free,
+            _ => Capacity::Short,
         }
     }
 
@@ -307,15 +307,15 @@ impl Session<'_> {
         }
     }
 
-    async fn resolve(&self, mailbox: &Mailbox) -> Verdict {
+    async fn resolve(&self, mailbox: &Mailbox) -> RecipientAnswer {
         match self.shared.addresses.owner(&mailbox.local, &mailbox.domain).await {
-            Ok(Owner::Known(targets)) => Verdict::Accepted(targets),
-            Ok(Owner::UnknownUser) => Verdict::UnknownUser,
-            Ok(Owner::Foreign) => Verdict::Foreign,
-            Ok(Owner::NotConfigured) => Verdict::NotConfigured,
+            Ok(Owner::Known(targets)) => RecipientAnswer::Accepted(targets),
+            Ok(Owner::UnknownUser) => RecipientAnswer::UnknownUser,
+            Ok(Owner::Foreign) => RecipientAnswer::Foreign,
+            Ok(Owner::NotConfigured) => RecipientAnswer::NotConfigured,
             Err(error) => {
                 tracing::error!(%error, "a recipient could not be looked up; its sender is told to try again");
-                Verdict::Unavailable
+                RecipientAnswer::Unavailable
             }
         }
     }

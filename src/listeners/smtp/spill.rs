@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::event::Room;
+use super::event::Capacity;
 
 /// The bounds of all messages in flight.
 #[derive(Debug, Clone)]
@@ -89,14 +89,14 @@ impl Budget {
 
     /// Whether mail is refused because too little disk is free: looks, and says in the log when that has changed.
     pub fn is_disk_short(&self) -> bool {
-        self.disk() == Room::Short
+        self.disk() == Capacity::Short
     }
 
     /// Whether another message may begin.
-    pub fn room(&self) -> Room {
+    pub fn capacity(&self) -> Capacity {
         match self.memory.available_permits() {
-            0 => Room::Short,
-            _ if self.was_roomy() => Room::Free,
+            0 => Capacity::Short,
+            _ if self.was_roomy() => Capacity::Free,
             _ => self.disk(),
         }
     }
@@ -117,7 +117,7 @@ impl Budget {
         at.is_some_and(|at| at.elapsed() < LOOK_EVERY)
     }
 
-    fn disk(&self) -> Room {
+    fn disk(&self) -> Capacity {
         let bytes_min = self.options.free_disk_bytes_min;
         let dir = self.options.dir.display();
         let free = rustix::fs::statvfs(&self.options.dir).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
@@ -139,7 +139,7 @@ impl Budget {
             _ => {}
         }
         *self.roomy_at.lock().unwrap_or_else(PoisonError::into_inner) = (!is_short).then(Instant::now);
-        if is_short { Room::Short } else { Room::Free }
+        if is_short { Capacity::Short } else { Capacity::Free }
     }
 }
 
@@ -199,7 +199,7 @@ impl Body {
         }
         if self.length - self.looked_at > LOOK_AGAIN_BYTES {
             self.looked_at = self.length;
-            if budget.disk() == Room::Short {
+            if budget.disk() == Capacity::Short {
                 return Err(SpillError::NoRoom);
             }
         }
@@ -381,7 +381,7 @@ mod tests {
                 small = whole(4 << 10) => assert_eq!(small.bytes.len(), 4 << 10),
             }
         }
-        assert_eq!(budget.room(), Room::Free);
+        assert_eq!(budget.capacity(), Capacity::Free);
         drop(first);
         assert_eq!(second.await.bytes.len(), 30 << 10);
     }
@@ -390,10 +390,10 @@ mod tests {
     fn a_full_disk_ends_the_intake() {
         let folder = tempfile::tempdir().unwrap();
         let mut options = BudgetOptions::new(folder.path(), 1 << 20);
-        assert_eq!(Budget::new(options.clone()).room(), Room::Free);
+        assert_eq!(Budget::new(options.clone()).capacity(), Capacity::Free);
         options.free_disk_bytes_min = u64::MAX;
-        assert_eq!(Budget::new(options.clone()).room(), Room::Short);
+        assert_eq!(Budget::new(options.clone()).capacity(), Capacity::Short);
         options.dir = folder.path().join("gone");
-        assert_eq!(Budget::new(options).room(), Room::Short);
+        assert_eq!(Budget::new(options).capacity(), Capacity::Short);
     }
 }

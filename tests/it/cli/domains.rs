@@ -179,12 +179,12 @@ async fn a_restored_backup_without_its_master_key_is_served() {
         3
     );
     let advice = get("/readyz").await["advice"].to_string();
-    assert!(advice.contains("service.rua_host"), "{advice}");
+    assert!(advice.contains("installation.rua_host"), "{advice}");
     assert!(!domain.to_string().contains("rua=mailto:"), "{domain}");
     let log = program.stop();
     let count = |what: &str| log.iter().filter(|line| line.contains(what)).count();
     assert_eq!(
-        (count("DKIM key is lost"), count("set service.rua_host")),
+        (count("DKIM key is lost"), count("set installation.rua_host")),
         (1, 1),
         "{log:?}"
     );
@@ -220,9 +220,9 @@ fn a_lost_key_is_replaced_and_a_found_master_key_still_opens_the_others() {
 fn without_a_host_for_reports_no_record_is_offered() {
     for settings in [
         "",
-        "[service]\nrua_host = \"\"\n",
-        "[service]\nhost = \"tallymark.example\"\nrua_host = \"rua.tallymark.example\"\n",
-        "[service]\nrua_host = \"Reports.Tallymark.Example.\"\n",
+        "[installation]\nrua_host = \"\"\n",
+        "[installation]\nhost = \"tallymark.example\"\nrua_host = \"rua.tallymark.example\"\n",
+        "[installation]\nrua_host = \"Reports.Tallymark.Example.\"\n",
     ] {
         let home = Home::new();
         home.file("t.toml", settings);
@@ -232,13 +232,13 @@ fn without_a_host_for_reports_no_record_is_offered() {
             String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned()
         };
         for said in [run(&["domains", "add", "example.com"]), run(&["domains", "list"])] {
-            assert!(said.contains("service.rua_host"), "{said}");
+            assert!(said.contains("installation.rua_host"), "{said}");
             assert!(!said.contains("rua=mailto:") && !said.contains('@'), "{said}");
         }
     }
     // The control.
     let home = Home::new();
-    home.file("t.toml", "[service]\nrua_host = \"rua.example.net\"\n");
+    home.file("t.toml", "[installation]\nrua_host = \"rua.example.net\"\n");
     let added = stdout(
         &home
             .run(&["--config", "t.toml", "domains", "add", "example.com"])
@@ -269,8 +269,8 @@ fn regions_and_required_records_come_from_the_settings() {
     let home = Home::new();
     home.file(
         "t.toml",
-        "[service]\nhost = \"tally.example\"\nrua_host = \"rua.tally.example\"\n\
-         [service.regions.eu-west-1]\nrua_host = \"rua.eu.tally.example\"\n",
+        "[installation]\nhost = \"tally.example\"\nrua_host = \"rua.tally.example\"\n\
+         [installation.regions.eu-west-1]\nrua_host = \"rua.eu.tally.example\"\n",
     );
     let added = stdout(
         &home
@@ -278,7 +278,7 @@ fn regions_and_required_records_come_from_the_settings() {
             .success(),
     );
     assert!(added.contains("@rua.eu.tally.example"), "{added}");
-    home.file("t.toml", "[service.regions.mars-1]\nrua_host = \"a.example\"\n");
+    home.file("t.toml", "[installation.regions.mars-1]\nrua_host = \"a.example\"\n");
     fails(&home, &["config", "check", "t.toml"], 1, "mars-1");
     home.file("t.toml", "[domains]\nrequired = [\"spf\", \"telepathy\"]\n");
     fails(&home, &["config", "check", "t.toml"], 1, "telepathy");

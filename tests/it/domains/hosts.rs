@@ -84,11 +84,11 @@ async fn without_a_host_for_reports_no_domain_is_verified_and_none_fails(db: Dat
         let published = world.domains.published(&world.domain().await).await.unwrap();
         assert_eq!(published.rua_address, None);
         assert!(
-            published.advice[0].contains("service.rua_host"),
+            published.advice[0].contains("installation.rua_host"),
             "{:?}",
             published.advice
         );
-        assert!(world.domains.names().advice()[0].contains("service.rua_host"));
+        assert!(world.domains.names().advice()[0].contains("installation.rua_host"));
         for record in &published.records {
             assert!(matches!(record.purpose, Purpose::Spf | Purpose::Dkim), "{record:?}");
             publish(&mut named, record);

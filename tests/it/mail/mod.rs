@@ -59,8 +59,8 @@ impl Installation {
     pub fn settings(&self, command: &mut Command) {
         command.env("TALLYMARK__DATABASE__DIR", self.path());
         command.env("TALLYMARK__PROVENANCE__CHECK", "false");
-        command.env("TALLYMARK__SERVICE__HOST", "tally.example");
-        command.env("TALLYMARK__SERVICE__RUA_HOST", "rua.tally.example");
+        command.env("TALLYMARK__INSTALLATION__HOST", "tally.example");
+        command.env("TALLYMARK__INSTALLATION__RUA_HOST", "rua.tally.example");
         command.env("TALLYMARK__SMTP__FREE_DISK_BYTES_MIN", "1");
     }
 

@@ -44,7 +44,7 @@ fn a_maildir_is_read_and_mail_is_marked_where_it_is() {
     let tallymark = Tallymark::start(home.path());
     until("a round", || tallymark.source("box")["condition"] == "reading");
     for outcome in ["taken", "other", "failed"] {
-        let line = format!("tallymark_source_messages_total{{source=\"box\",outcome=\"{outcome}\"}}");
+        let line = format!("tallymark_feed_messages_total{{feed=\"box\",outcome=\"{outcome}\"}}");
         assert_eq!(tallymark.metric(&line), 0, "{outcome}");
     }
     tallymark.stop();

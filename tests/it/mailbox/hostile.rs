@@ -341,7 +341,7 @@ fn whatever_a_server_sends_ends_in_a_pause() {
     home.file("t.toml", settings.collect::<String>());
     let mut tallymark = Tallymark::start(home.path());
     for (name, _, reason) in &servers {
-        let failures = format!("tallymark_source_failures_total{{source=\"{name}\",reason=\"{reason}\"}}");
+        let failures = format!("tallymark_feed_failures_total{{feed=\"{name}\",reason=\"{reason}\"}}");
         until_or(
             || format!("{name}: {}", tallymark.log()),
             || tallymark.metric(&failures) >= 2,

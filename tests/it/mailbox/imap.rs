@@ -66,7 +66,7 @@ fn mixed_mail(tls: &str, auth: &str) {
         let name = path.file_name().unwrap().to_str().unwrap();
         assert!(!name.contains(":2,") || name.ends_with(":2,"), "it was marked: {name}");
     }
-    let taken = tallymark.metric("tallymark_source_messages_total{source=\"box\",outcome=\"taken\"}");
+    let taken = tallymark.metric("tallymark_feed_messages_total{feed=\"box\",outcome=\"taken\"}");
     assert_eq!(taken, 41);
     tallymark.stop();
     verify(&home, 41, sum(0..41));
@@ -225,11 +225,11 @@ fn a_source_that_is_refused_says_so_and_what_to_do() {
         source["advice"].as_str().unwrap().contains("user and password"),
         "{source}"
     );
-    assert_eq!(tallymark.metric("tallymark_source_up{source=\"box\"}"), 0);
-    assert!(tallymark.metric("tallymark_source_failures_total{source=\"box\",reason=\"login_refused\"}") > 0);
+    assert_eq!(tallymark.metric("tallymark_feed_up{feed=\"box\"}"), 0);
+    assert!(tallymark.metric("tallymark_feed_failures_total{feed=\"box\",reason=\"login_refused\"}") > 0);
     let log = tallymark.log();
     assert!(
-        log.contains("source cannot be read") && log.contains("user and password"),
+        log.contains("feed stopped: sign-in refused") && log.contains("user and password"),
         "{log}"
     );
     assert!(!log.contains("wrong"), "the password is in the log: {log}");

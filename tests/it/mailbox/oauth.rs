@@ -188,7 +188,7 @@ fn a_token_is_renewed_early_and_a_new_refresh_token_is_kept() {
     dovecot.deliver(&report_mail(0));
     until("it is read", || dovecot.mails("Processed").len() == 1);
     assert_eq!(
-        tallymark.metric("tallymark_source_failures_total{source=\"box\",reason=\"login_refused\"}"),
+        tallymark.metric("tallymark_feed_failures_total{feed=\"box\",reason=\"login_refused\"}"),
         0
     );
     tallymark.stop();

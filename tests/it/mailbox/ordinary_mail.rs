@@ -101,7 +101,7 @@ fn a_maildir_of_seven_thousand_other_mails_is_left_as_it_is() {
                 && tallymark.source("box")["read_at"].is_string()
         },
     );
-    let other = tallymark.metric("tallymark_source_messages_total{source=\"box\",outcome=\"other\"}");
+    let other = tallymark.metric("tallymark_feed_messages_total{feed=\"box\",outcome=\"other\"}");
     tallymark.stop();
     assert_eq!(other, MAILS as u64);
     assert_eq!(

@@ -74,7 +74,7 @@ impl Tallymark {
         let body = self.get("/readyz");
         let start = body.find('{').unwrap();
         let ready: Value = serde_json::from_str(&body[start..=body.rfind('}').unwrap()]).unwrap();
-        let sources = ready["sources"].as_array().cloned().unwrap_or_default();
+        let sources = ready["feeds"].as_array().cloned().unwrap_or_default();
         sources
             .into_iter()
             .find(|source| source["name"] == name)

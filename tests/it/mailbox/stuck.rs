@@ -22,7 +22,7 @@ fn until_looked_again(tallymark: &Tallymark, source: &str) {
 fn failures(tallymark: &Tallymark) -> bool {
     tallymark
         .get("/metrics")
-        .contains("tallymark_source_failures_total{source=\"drop\"")
+        .contains("tallymark_feed_failures_total{feed=\"drop\"")
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_file_that_cannot_be_moved_is_named_once_and_the_others_go_on() {
     assert_eq!(log.matches("cannot be moved").count(), 2, "{log}");
     assert!(log.contains("one.xml") && log.contains("two.xml"), "{log}");
     assert!(!failures(&tallymark), "{log}");
-    let taken = tallymark.metric("tallymark_source_messages_total{source=\"drop\",outcome=\"taken\"}");
+    let taken = tallymark.metric("tallymark_feed_messages_total{feed=\"drop\",outcome=\"taken\"}");
     assert_eq!(taken, 2, "they are not read again");
     // Others go on, and these as soon as that is possible.
     home.file("drop/three.xml", report("three", 4));

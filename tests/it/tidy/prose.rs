@@ -51,7 +51,7 @@ const NUMBERS: &[(&str, &str, &str, &str)] = &[
     (
         "docs/intake.md",
         "from 1 s to 15 min\nafter faults",
-        "src/feeds/sources.rs",
+        "src/feeds/reading.rs",
         "BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);",
     ),
     (
@@ -69,7 +69,7 @@ const NUMBERS: &[(&str, &str, &str, &str)] = &[
     (
         "docs/intake.md",
         "after\n  three tries, each counted",
-        "src/feeds/sources.rs",
+        "src/feeds/reading.rs",
         "ATTEMPTS_MAX: u32 = 3;",
     ),
     (

@@ -12,7 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["report", "tally", "apart"]),
     ("ingest", &["report", "unpack", "tally", "store", "dns", "metrics"]),
     ("listeners", &["ingest", "store", "files", "metrics"]),
-    ("feeds", &["ingest", "store", "files", "health", "metrics"]),
+    ("feeds", &["ingest", "store", "jobs", "files", "health", "metrics"]),
+    ("jobs", &["store", "metrics"]),
     ("domains", &["report", "store", "dns", "files", "metrics"]),
     (
         "http",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Engine, REFUSALS_MAX, RefusedMessage, State};
 use crate::listeners::smtp::command::{AddressText, Mail, Mailbox};
 use crate::listeners::smtp::data::{Decoder, Hops, Progress};
-use crate::listeners::smtp::event::{Recipient, Room, Transaction, Verdict};
+use crate::listeners::smtp::event::{Capacity, Recipient, RecipientAnswer, Transaction};
 use crate::listeners::smtp::reply::{self, Reply};
 use crate::listeners::smtp::settings::{BareNewline, Protocol, Settings};
 
@@ -66,14 +66,14 @@ impl Data {
 
 impl Engine {
     /// Answers [`super::Event::Sender`].
-    pub fn answer_sender(&mut self, now: Duration, room: Room) {
+    pub fn answer_sender(&mut self, now: Duration, capacity: Capacity) {
         let mail = match std::mem::replace(&mut self.state, State::Command) {
             State::Sender(mail) => mail,
             other => return self.state = other,
         };
         self.turn_at = now;
-        match room {
-            Room::Free => {
+        match capacity {
+            Capacity::Free => {
                 self.transaction = Some(Transaction {
                     mail,
                     recipients: Vec::new(),
@@ -81,27 +81,27 @@ impl Engine {
                 self.say(&reply::SENDER_OK);
             }
             // RFC 1870, 6.1.
-            Room::Short => self.refuse(reply::NO_ROOM),
+            Capacity::Short => self.refuse(reply::NO_ROOM),
         }
     }
 
     /// Answers [`super::Event::Recipient`].
-    pub fn answer_recipient(&mut self, now: Duration, verdict: Verdict) {
+    pub fn answer_recipient(&mut self, now: Duration, answer: RecipientAnswer) {
         let mailbox = match std::mem::replace(&mut self.state, State::Command) {
             State::Recipient(mailbox) => mailbox,
             other => return self.state = other,
         };
         self.turn_at = now;
-        let refusal = match (verdict, &mut self.transaction) {
-            (Verdict::Accepted(targets), Some(transaction)) => {
+        let refusal = match (answer, &mut self.transaction) {
+            (RecipientAnswer::Accepted(targets), Some(transaction)) => {
                 transaction.recipients.push(Recipient { mailbox, targets });
                 return self.say(&reply::RECIPIENT_OK);
             }
-            (Verdict::Accepted(_), None) => reply::BAD_SEQUENCE,
-            (Verdict::UnknownUser, _) => reply::NO_SUCH_USER,
-            (Verdict::Foreign, _) => reply::NO_RELAY,
-            (Verdict::Unavailable, _) => return self.refuse(reply::NOT_LOOKED_UP),
-            (Verdict::NotConfigured, _) => return self.refuse(reply::NOT_CONFIGURED),
+            (RecipientAnswer::Accepted(_), None) => reply::BAD_SEQUENCE,
+            (RecipientAnswer::UnknownUser, _) => reply::NO_SUCH_USER,
+            (RecipientAnswer::Foreign, _) => reply::NO_RELAY,
+            (RecipientAnswer::Unavailable, _) => return self.refuse(reply::NOT_LOOKED_UP),
+            (RecipientAnswer::NotConfigured, _) => return self.refuse(reply::NOT_CONFIGURED),
         };
         self.bad_recipients = self.bad_recipients.saturating_add(1);
         self.refuse(refusal);

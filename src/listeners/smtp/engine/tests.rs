@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::base::AccountId;
 use crate::ingest::Belonging;
-use crate::listeners::smtp::{Recipient, Room, Verdict};
+use crate::listeners::smtp::{Capacity, Recipient, RecipientAnswer};
 
 /// A client's turn and the answer.
 pub type Turn<'a> = (&'a [u8], &'a str);
@@ -51,7 +51,7 @@ impl Driver {
                     self.outcome.closed = true;
                     break;
                 }
-                Event::Sender { .. } => self.engine.answer_sender(now, Room::Free),
+                Event::Sender { .. } => self.engine.answer_sender(now, Capacity::Free),
                 Event::Recipient(mailbox) => self.engine.answer_recipient(now, verdict(&mailbox.local)),
                 Event::Body => self.message.append(self.engine.body()),
                 Event::Discard => self.message.clear(),
@@ -73,12 +73,12 @@ impl Driver {
     }
 }
 
-fn verdict(local: &str) -> Verdict {
+fn verdict(local: &str) -> RecipientAnswer {
     match local {
-        _ if local.starts_with("ok") => Verdict::Accepted(vec![Belonging::Account(AccountId(1))]),
-        "nobody" => Verdict::UnknownUser,
-        "later" => Verdict::Unavailable,
-        _ => Verdict::Foreign,
+        _ if local.starts_with("ok") => RecipientAnswer::Accepted(vec![Belonging::Account(AccountId(1))]),
+        "nobody" => RecipientAnswer::UnknownUser,
+        "later" => RecipientAnswer::Unavailable,
+        _ => RecipientAnswer::Foreign,
     }
 }
 
@@ -436,7 +436,7 @@ fn deadlines_are_absolute() {
     engine.step(seconds(1_250), &mut &b"O c\r\n"[..]);
     assert_eq!(engine.deadline(Patience::Normal), seconds(1_550));
     engine.step(seconds(1_300), &mut { MAIL.0 });
-    engine.answer_sender(seconds(1_300), Room::Free);
+    engine.answer_sender(seconds(1_300), Capacity::Free);
     engine.step(seconds(1_300), &mut { RCPT.0 });
     engine.answer_recipient(seconds(1_300), verdict("ok"));
     engine.step(seconds(1_400), &mut { DATA.0 });

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::item;
 use super::plan::{CHUNK_MESSAGES_MAX, MOVED_MAX};
-use crate::feeds::sources::{Failure, Verdict};
+use crate::feeds::feed::{Disposal, Failure};
 use crate::ingest::IntakeError;
 use crate::store::{ItemState, MailboxItem};
 
@@ -14,17 +14,17 @@ use crate::store::{ItemState, MailboxItem};
 const MOVED_BYTES_MAX: u64 = 64 << 20;
 
 /// A chunk on its way into the database.
-pub struct Flight {
+pub struct ChunkInFlight {
     pub last_uid: u32,
     pub bytes: u64,
-    pub submitted: JoinSet<(u32, Result<Verdict, IntakeError>)>,
+    pub submitted: JoinSet<(u32, Result<Disposal, IntakeError>)>,
     /// What did not come.
     pub missing: Vec<u32>,
 }
 
 /// Chunks whose messages are in the database, by what became of them; each list ascending.
 #[derive(Default)]
-pub struct Landed {
+pub struct AwaitingMove {
     /// Everything up to here; `None` if there is nothing.
     pub last_uid: Option<u32>,
     bytes: u64,
@@ -34,21 +34,21 @@ pub struct Landed {
     missing: Vec<u32>,
 }
 
-impl Landed {
+impl AwaitingMove {
     /// Adds a chunk once it is committed; the one before was added before it.
-    pub async fn add(&mut self, mut flight: Flight) -> Result<(), Failure> {
-        let mut verdicts = BTreeMap::new();
+    pub async fn add(&mut self, mut flight: ChunkInFlight) -> Result<(), Failure> {
+        let mut disposals = BTreeMap::new();
         while let Some(ended) = flight.submitted.join_next().await {
-            let (uid, verdict) = ended.map_err(|_| IntakeError::Closed)?;
-            verdicts.insert(uid, verdict?);
+            let (uid, disposal) = ended.map_err(|_| IntakeError::Closed)?;
+            disposals.insert(uid, disposal?);
         }
         let mut missing = flight.missing;
-        for (uid, verdict) in verdicts {
-            match verdict {
-                Verdict::Taken => self.taken.push(uid),
-                Verdict::Failed(_) => self.failed.push(uid),
-                Verdict::Other => self.other.push(uid),
-                Verdict::Unstorable(_) => missing.push(uid),
+        for (uid, disposal) in disposals {
+            match disposal {
+                Disposal::Taken => self.taken.push(uid),
+                Disposal::Failed(_) => self.failed.push(uid),
+                Disposal::Other => self.other.push(uid),
+                Disposal::Unstorable(_) => missing.push(uid),
             }
         }
         missing.sort_unstable();

@@ -8,15 +8,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Unnamed, add_default_account, options, random, unnamed_account};
-use crate::config::{Config, Folder, Imap, ImapAuth, ImapTls, Maildir, OauthGrant};
-use crate::feeds::imap::{Grant, ImapSettings, OauthSettings, Protection, SignIn};
+use crate::config::{Config, Imap, ImapAuth, ImapTls, OauthGrant};
+use crate::feeds::feed::Feed;
+use crate::feeds::imap::{Grant, ImapSettings, Mailbox, OauthSettings, Protection, SignIn};
 use crate::feeds::maildir::MaildirSettings;
-use crate::feeds::sources::{Kind, Source, Sources};
+use crate::feeds::reading::{FeedSettings, Feeds};
+use crate::feeds::watched::WatchedFolder;
 use crate::health::Health;
 use crate::ingest::Belonging;
+use crate::jobs::{Leases, Pace};
 use crate::store::{Location, Store};
 
-/// Sources that are being read.
+/// Feeds that are being read.
 pub(super) struct Running {
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -27,89 +30,79 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         if self.task.await.is_err() {
-            tracing::error!("reading sources broke down while it was stopping");
+            tracing::error!("reading feeds broke down while it was stopping");
         }
     }
 }
 
 impl App {
-    /// Starts to read all sources of the settings.
+    /// Starts to read all feeds of the settings.
     ///
     /// # Errors
     /// If one is for an account that is not there.
-    pub(super) async fn start_sources(&self, health: &Health) -> anyhow::Result<Running> {
-        let config = &self.config;
-        let sources = self.sources().await?;
-        let all = Sources {
-            clock: self.clock.clone(),
+    pub(super) async fn start_feeds(&self, health: &Health) -> anyhow::Result<Running> {
+        let feeds = self.feeds().await?;
+        let all = Feeds {
             intake: self.intake.clone(),
-            store: self.store.clone(),
+            leases: Leases {
+                store: self.store.clone(),
+                clock: self.clock.clone(),
+                pace: Pace::default(),
+                holder: holder(&self.config)?,
+                random: || u64::from_ne_bytes(random()),
+            },
             metrics: self.metrics.clone(),
             health: health.clone(),
-            node: node(config)?,
-            message_bytes_max: config.limits.message_bytes_max,
-            random: || u64::from_ne_bytes(random()),
+            message_bytes_max: self.config.limits.message_bytes_max,
         };
         let stop = CancellationToken::new();
-        let task = tokio::spawn(all.run(sources, stop.clone()));
+        let task = tokio::spawn(all.run(feeds, stop.clone()));
         Ok(Running { stop, task })
     }
 
-    async fn sources(&self) -> anyhow::Result<Vec<Source>> {
-        let mut sources = Vec::new();
+    async fn feeds(&self) -> anyhow::Result<Vec<(FeedSettings, Box<dyn Feed>)>> {
+        let mut feeds: Vec<(FeedSettings, Box<dyn Feed>)> = Vec::new();
         for imap in &self.config.imap {
-            let kind = Kind::Imap(Box::new(imap_settings(imap)));
-            sources.push(
-                self.source(&imap.name, &imap.account, imap.add_domains, imap.poll_seconds, kind)
-                    .await?,
-            );
+            let settings = self.feed(&imap.name, &imap.account, imap.add_domains, imap.poll_seconds);
+            feeds.push((settings.await?, Box::new(Mailbox::new(imap_settings(imap)))));
         }
         for maildir in &self.config.maildir {
-            let Maildir {
-                name,
-                account,
-                add_domains,
-                poll_seconds,
-                ..
-            } = maildir;
-            let kind = Kind::Maildir(MaildirSettings {
+            let settings = self.feed(
+                &maildir.name,
+                &maildir.account,
+                maildir.add_domains,
+                maildir.poll_seconds,
+            );
+            let maildir = MaildirSettings {
                 path: maildir.path.clone(),
                 processed: given(&maildir.processed),
                 failed: given(&maildir.failed),
-            });
-            sources.push(self.source(name, account, *add_domains, *poll_seconds, kind).await?);
+            };
+            feeds.push((settings.await?, Box::new(maildir)));
         }
         for folder in &self.config.folder {
-            let Folder {
-                name,
-                path,
-                account,
-                add_domains,
-                poll_seconds,
-            } = folder;
-            let kind = Kind::Folder(path.clone());
-            sources.push(self.source(name, account, *add_domains, *poll_seconds, kind).await?);
+            let settings = self.feed(&folder.name, &folder.account, folder.add_domains, folder.poll_seconds);
+            let path = folder.path.clone();
+            feeds.push((settings.await?, Box::new(WatchedFolder { path })));
         }
-        Ok(sources)
+        Ok(feeds)
     }
 
-    async fn source(
+    async fn feed(
         &self,
         name: &str,
         account: &str,
         add_domains: bool,
         poll_seconds: u64,
-        kind: Kind,
-    ) -> anyhow::Result<Source> {
-        let account = self.account(account).await.with_context(|| format!("source {name}"))?;
-        Ok(Source {
+    ) -> anyhow::Result<FeedSettings> {
+        let account = self.account(account).await.with_context(|| format!("feed {name}"))?;
+        Ok(FeedSettings {
             name: name.to_owned(),
             belonging: match add_domains {
                 true => Belonging::AddDomains(account),
                 false => Belonging::Account(account),
             },
             poll: Duration::from_secs(poll_seconds.max(1)),
-            kind,
         })
     }
 
@@ -131,9 +124,9 @@ impl App {
     }
 }
 
-/// By what name this node holds the leases of sources. The only node of a database finds its own again after a crash and
+/// The name by which this node holds the leases of feeds. The only node of a database finds its own again after a crash and
 /// need not wait until they run out.
-fn node(config: &Config) -> anyhow::Result<String> {
+fn holder(config: &Config) -> anyhow::Result<String> {
     Ok(match super::database(config)? {
         Location::File(_) => "the only node".to_owned(),
         Location::Server(_) => {

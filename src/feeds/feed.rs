@@ -1,0 +1,102 @@
+//! What is common to all feeds: a mailbox over IMAP, a Maildir, a watched folder.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::reading::Reading;
+use crate::health::Trouble;
+use crate::ingest::{IntakeError, Outcome};
+use crate::store::{SetAsideKind, StoreError};
+
+/// A place that is read repeatedly.
+pub(crate) trait Feed: Send + Sync {
+    /// Kind and place, as in `maildir:/var/mail/reports`. What is remembered of a feed is remembered by its name and place:
+    /// a feed that is elsewhere now is another one.
+    fn place(&self) -> String;
+
+    /// What the feed holds.
+    fn contents(&self) -> Contents;
+
+    /// Reads the feed until something fails, or until it must be begun again (`Ok`). A mail is moved, marked or forgotten
+    /// only after [`Reading::submit`] has answered. The future may be dropped wherever it waits, as if the program had
+    /// been killed there.
+    fn read<'a>(&'a self, reading: &'a Arc<Reading>) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// What a feed holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// Mail of any kind: mail without a report is left alone.
+    Mail,
+    /// Files that were put there as reports: one without a report is quarantined.
+    Reports,
+}
+
+/// Why a feed cannot be read now.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub trouble: Trouble,
+    /// Human-readable; it may quote a server.
+    pub detail: String,
+}
+
+impl Failure {
+    pub fn new(trouble: Trouble, detail: impl std::fmt::Display) -> Self {
+        Self {
+            trouble,
+            detail: detail.to_string(),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(Trouble::Database, error)
+    }
+}
+
+impl From<IntakeError> for Failure {
+    fn from(error: IntakeError) -> Self {
+        Self::new(Trouble::Database, error)
+    }
+}
+
+/// What became of a mail in a feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Disposal {
+    /// Its reports are in the database.
+    Taken,
+    /// It is in quarantine: why.
+    Failed(String),
+    /// It holds no report.
+    Other,
+    /// It could not be stored, and the database is not to blame.
+    Unstorable(String),
+}
+
+impl Disposal {
+    /// A stable word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Failed(_) => "failed",
+            Self::Other => "other",
+            Self::Unstorable(_) => "put_off",
+        }
+    }
+}
+
+impl From<&Outcome> for Disposal {
+    fn from(outcome: &Outcome) -> Self {
+        let quarantined = outcome
+            .set_aside
+            .iter()
+            .find(|note| note.kind == SetAsideKind::Quarantined);
+        match quarantined {
+            Some(note) => Self::Failed(format!("{}: {}", note.reason, note.detail)),
+            None if outcome.reports.is_empty() && outcome.set_aside.is_empty() => Self::Other,
+            None => Self::Taken,
+        }
+    }
+}
