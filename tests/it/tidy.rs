@@ -1,6 +1,7 @@
 //! What ARCHITECTURE.md and CONTRIBUTING.md say about the tree, as tests. Each rule has a negative control: a snippet
 //! that it must complain about.
 
+mod circles;
 mod language;
 mod manifest;
 mod prose;

@@ -16,6 +16,7 @@ mod repair;
 mod text;
 mod verdict;
 mod warning;
+mod whole;
 mod xml;
 
 pub use alignment::is_aligned;
@@ -25,9 +26,10 @@ pub use keys::{ContentKey, EvidenceKey, IdentityKey, PieceKey, Reporter};
 pub use limits::Limits;
 pub use model::{
     AlignmentMode, AuthResult, DiscoveryMethod, Disposition, DkimAuth, Evaluated, Evidence, Metadata, PassFail, Policy,
-    PolicyPublished, RawField, RawText, Reason, ReasonKind, Record, Report, SpfAuth, SpfScope, Window,
+    PolicyPublished, RawField, RawText, Reason, ReasonKind, Record, SpfAuth, SpfScope, Window,
 };
 pub use parse::{DOCUMENTS_MAX, FAILED_MAX, Parsed, parse, parse_all};
 pub use records::Records;
 pub use verdict::{Verdict, Verdicts, verdict};
 pub use warning::{Warning, WarningKind, Warnings};
+pub use whole::Report;
