@@ -124,11 +124,11 @@ async fn fill(path: &Path, store: &Store, secret: &ApiSecret, count: usize) -> S
     let statements = format!(
         "begin;
         insert into domains (domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking,
-            click_tracking, inbound_enabled, catch_all, rua_token, created_at, updated_at)
+            click_tracking, inbound_enabled, catch_all, rua_token, created_at, updated_at, next_check_at, claim_due)
         with recursive n (i) as (select 0 union all select i + 1 from n where i + 1 < {count})
         select i + 1000, 'dom_' || printf('%016d', i),
             case when i < 20 then {last} when i % 2 = 0 then {first} else {first} + 1 + i / 2 % {others} end,
-            'customer-' || i || '.example', 0, 0, 0, 0, 0, 0, 0, 'token' || i, {now}, {now} from n;
+            'customer-' || i || '.example', 0, 0, 0, 0, 0, 0, 0, 'token' || i, {now}, {now}, 0, 1 from n;
         insert into dkim_keys (domain_id, selector, public_key, sealed_key, created_at)
         select domain_id, 'tallymark', zeroblob(294), zeroblob(1250), 0 from domains;
         commit;",

@@ -63,7 +63,7 @@ pub fn message(account: AccountId, begin: i64, report: Report) -> NewMessage {
     NewMessage {
         belonging: Belonging::Account(account),
         digest: [0; 16],
-        bytes: Vec::new(),
+        bytes: Vec::new().into(),
         received_at: begin * 1_000,
         origin: String::new(),
         provenance: None,

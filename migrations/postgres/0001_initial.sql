@@ -1,15 +1,32 @@
--- The whole schema. Instants are unix milliseconds, days are UTC days since 1970, codes are those of the crate's enums.
--- Names and columns are those of the other databases; texts are compared by their bytes, as there.
--- Every table below domains starts its keys with domain_id: a domain's rows lie together.
+-- The whole schema. It is the same in both dialects: tables, columns, keys, indexes. Until the first release this file is
+-- edited in place. Texts are compared by their bytes (collate "C"), as SQLite does.
+--
+-- Instants are Unix milliseconds; times of reports (begin_at, end_at) are Unix seconds; days are UTC days since 1970. Codes
+-- are those of the crate's enums. Every table below domains starts its primary key and its indexes with domain_id, so
+-- that the rows of a domain are stored together. docs/storage.md describes the packed values byte by byte.
 
+-- Blocks of numbers are taken from these. domains_version grows with every change to the set of domains. commits is the
+-- number of the last transaction that wrote (store/mark.rs).
 create table counters (
     name text collate "C" not null primary key,
     value bigint not null
 );
-
--- Blocks of numbers are taken from these; domains_version grows with every change to which domains there are.
 insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1), ('evidence', 1),
-    ('set_aside', 1), ('domains_version', 1);
+    ('set_aside', 1), ('ip', 1), ('domains_version', 1), ('commits', 0);
+
+-- The node that does a job which only one node may do at a time. lasts: the length of the lease in milliseconds, counted
+-- from when it was taken or renewed. A lease that ends later than that from now was taken under a clock that was ahead.
+create table leases (
+    name text collate "C" not null primary key,
+    holder text collate "C" not null,
+    until_at bigint not null,
+    lasts bigint not null
+);
+
+-- One row while the copy of another database into this one is unfinished (store/copy.rs). state: what the other held.
+create table copies (
+    state text collate "C" not null primary key
+);
 
 create table accounts (
     account_id bigint primary key,
@@ -18,6 +35,11 @@ create table accounts (
     created_at bigint not null
 );
 
+-- next_check_at: when the DNS of the domain is looked at next. misses: how often in a row a verified domain failed its check,
+-- counted last at missed_at. ip_id: the dedicated address that the domain sends from. claim_due: 1 until the reports that
+-- waited for the domain have been counted once. evidence_due: 1 if the domain may have evidence without records, 2 while it
+-- is examined (store/sweep.rs). report_messages_max: null for the limit of the installation. accepted_reporters: JSON, the
+-- reporters whose reports count whatever mail carried them.
 create table domains (
     domain_id bigint primary key,
     public_id text collate "C" not null unique,
@@ -38,8 +60,46 @@ create table domains (
     updated_at bigint not null,
     verified_at bigint,
     last_checked_at bigint,
+    next_check_at bigint not null,
+    misses bigint not null default 0,
+    missed_at bigint,
+    ip_id bigint,
+    claim_due bigint not null,
+    evidence_due bigint not null default 0,
+    report_messages_max bigint,
+    accepted_reporters text collate "C",
     unique (account_id, name)
 );
+-- Mail to a domain itself is looked up by the name of the domain, over all accounts.
+create index domains_by_name on domains (name);
+create index domains_by_next_check on domains (account_id, next_check_at, domain_id);
+create index domains_by_ip on domains (ip_id);
+create index domains_to_claim on domains (account_id, domain_id) where claim_due = 1;
+
+-- checks: what was found of each record, JSON of store/checks.rs, written as a whole.
+create table domain_checks (
+    domain_id bigint not null primary key,
+    checks text collate "C" not null
+);
+
+-- The key that the mail of a domain is signed with. public_key: DER of the SubjectPublicKeyInfo (RFC 5280). sealed_key: the
+-- private key, encrypted (domains/keyring.rs) with a key that is not in the database.
+create table dkim_keys (
+    domain_id bigint not null primary key,
+    selector text collate "C" not null,
+    public_key bytea not null,
+    sealed_key bytea not null,
+    created_at bigint not null
+);
+
+-- Addresses that only one account sends from.
+create table ip_addresses (
+    ip_id bigint primary key,
+    account_id bigint not null references accounts (account_id),
+    address text collate "C" not null unique,
+    created_at bigint not null
+);
+create index ip_addresses_by_account on ip_addresses (account_id, ip_id);
 
 create table api_keys (
     key_id bigint primary key,
@@ -53,21 +113,56 @@ create table api_keys (
     last_used_at bigint,
     revoked_at bigint
 );
--- Mail to a registered domain itself is looked up by the domain's name, over all accounts.
-create index domains_by_name on domains (name);
-
 create index api_keys_by_account on api_keys (account_id, key_id);
 
--- One row a distinct report. counted is 0 for the loser of a conflict: kept, but in no sum. provenance: JSON of
--- store/provenance.rs, null where the report came without an envelope.
+-- Sign-ins of the web page, on every node. session_hash: SHA-256 of the token.
+create table sessions (
+    session_hash bytea not null primary key,
+    key_id bigint not null,
+    created_at bigint not null,
+    until_at bigint not null
+);
+create index sessions_by_age on sessions (until_at);
+-- The sessions of a key are counted when one is added.
+create index sessions_by_key on sessions (key_id, created_at);
+
+-- Requests with an Idempotency-Key, for 24 hours. scope: SHA-256 of the path of the route and that key. owner: the run that
+-- answers it, until status is set. answer: sealed with what the client presented (keys.rs), which is not in the database.
+create table idempotent_requests (
+    key_id bigint not null,
+    scope bytea not null,
+    body_hash bytea not null,
+    owner bytea not null,
+    started_at bigint not null,
+    status bigint,
+    answer bytea,
+    primary key (key_id, scope)
+);
+create index idempotent_requests_by_age on idempotent_requests (started_at);
+
+-- One row per distinct report.
+--
+-- identity_key, content_key, piece_key: report/aggregate/keys.rs; piece_key is null where the report has an id. policy_key:
+-- the policy domain with its labels reversed (com.example.mail.), null where it is the domain of the row. sliced: 1 where the
+-- row has only those records of its text that are about a domain below the policy domain. counted: 0 for the loser of a
+-- conflict and for a report that may not count; such a report is in no sum. acceptance: why it may count or not
+-- (store/trust.rs). records_since: the instant from which the age of the records counts, which is the later of the end of
+-- the window and of the arrival that brought the records; null once retention has dropped them. original_no: the number under
+-- which the mail is in originals. provenance: JSON of store/provenance.rs, null without an envelope. history: what owners
+-- decided, JSON, null if nothing.
 create table reports (
     domain_id bigint not null,
     report_no bigint not null,
     content_key bytea not null,
     identity_key bytea not null,
+    piece_key bytea,
+    policy_key bytea,
     begin_at bigint not null,
     end_at bigint not null,
     counted bigint not null,
+    acceptance bigint not null,
+    sliced bigint not null,
+    partial bigint not null,
     pass bigint not null,
     fail bigint not null,
     dkim_aligned bigint not null,
@@ -77,49 +172,84 @@ create table reports (
     reject bigint not null,
     records bigint not null,
     records_kept bigint not null,
+    records_since bigint,
     received_at bigint not null,
     authenticated bigint not null,
     arrivals bigint not null,
     warnings bigint not null,
-    partial bigint not null,
+    original_no bigint,
     org_key text collate "C" not null,
     org_name text collate "C",
     email text collate "C",
     report_id text collate "C" not null,
     policy text collate "C" not null,
     detail text collate "C" not null,
-    original_digest bytea,
     provenance text collate "C",
+    history text collate "C",
     primary key (domain_id, report_no)
 );
 create unique index reports_by_content on reports (domain_id, content_key);
 create index reports_by_identity on reports (domain_id, identity_key);
-create index reports_by_age on reports (domain_id, records_kept, begin_at);
-create index reports_by_begin on reports (domain_id, counted, begin_at, report_no, pass, fail, org_key);
+create index reports_by_piece on reports (domain_id, piece_key) where piece_key is not null;
+create index reports_by_policy on reports (domain_id, policy_key) where policy_key is not null;
+-- Lists, counts and retention read this index and no rows.
+create index reports_by_begin
+    on reports (domain_id, counted, begin_at, report_no, pass, fail, org_key, records_since, end_at);
+-- The report that ends last is found by what begins last; windows longer than 25 hours have an index of their own
+-- (store/overview.rs). An index by the end of every window would make each report touch one page more.
+create index reports_by_end on reports (domain_id, counted, end_at, begin_at, report_no) where end_at - begin_at > 90000;
+create index reports_by_acceptance on reports (domain_id, acceptance, begin_at, report_no, pass, fail, org_key)
+    where acceptance <> 0;
+-- The reports that came in one message after its first.
+create index reports_by_original on reports (domain_id, original_no) where original_no <> report_no;
 
--- What records refer to: identifiers, authentication results and reasons, once a domain. content: store/evidence.rs.
+-- The slices of texts whose policy domain the account does not have, over all its domains. policy: as policy_key.
+create table slices (
+    account_id bigint not null,
+    identity_key bytea not null,
+    content_key bytea not null,
+    domain_id bigint not null,
+    report_no bigint not null,
+    policy bytea not null,
+    primary key (account_id, identity_key, domain_id, report_no)
+);
+create index slices_by_content on slices (account_id, content_key);
+create index slices_by_policy on slices (account_id, policy);
+
+-- The records of a report, packed, up to 1,024 per row (store/records.rs).
+create table records (
+    domain_id bigint not null,
+    report_no bigint not null,
+    first_record bigint not null,
+    content bytea not null,
+    primary key (domain_id, report_no, first_record)
+);
+
+-- What records refer to: identifiers, authentication results and reasons, once per domain (store/evidence.rs). condemned: 1 if
+-- no record refers to it; it is dropped if no report has needed it since.
 create table evidence (
     domain_id bigint not null,
     evidence_id bigint not null,
     evidence_key bytea not null,
     content bytea not null,
+    condemned bigint not null default 0,
     primary key (domain_id, evidence_id)
 );
 create unique index evidence_by_key on evidence (domain_id, evidence_key);
 
--- An IPv4 address is the signed 32 bits of source_low with source_high null, an IPv6 address both halves; both are null
--- where the report has no readable one. verdict: the bits of report/verdict.rs.
-create table records (
+-- The mails of reports, under the number of the first report of the domain in each, so that they are stored in the order of
+-- arrival. digest: the first half of the SHA-256 of the mail as received. unpacked_len: null where bytes are as received; else
+-- bytes are raw DEFLATE, and this is the length as received (store/stored_bytes.rs).
+create table originals (
     domain_id bigint not null,
     report_no bigint not null,
-    seq bigint not null,
-    source_high bigint,
-    source_low bigint,
-    messages bigint not null,
-    verdict bigint not null,
-    evidence_id bigint not null,
-    primary key (domain_id, report_no, seq)
+    received_at bigint not null,
+    digest bytea not null,
+    unpacked_len bigint,
+    bytes bytea not null,
+    primary key (domain_id, report_no)
 );
+create index originals_by_arrival on originals (domain_id, received_at);
 
 create table daily_totals (
     domain_id bigint not null,
@@ -135,25 +265,33 @@ create table daily_totals (
     primary key (domain_id, day)
 );
 
--- sources: every source address of that day with its totals, packed (store/rollup.rs), so that a question about
--- a month reads thirty rows.
+-- All sources of a day with their totals, packed (store/rollup.rs), so that a question about a month reads thirty days. A day
+-- has up to four parts, each of which may hold eight times as many addresses as the one before. A report is merged into the
+-- first; a part that overflows is merged into the next. slot: four times the day, plus the part.
 create table daily_sources (
     domain_id bigint not null,
-    day bigint not null,
+    slot bigint not null,
     sources bytea not null,
-    primary key (domain_id, day)
+    primary key (domain_id, slot)
 );
 
-create table originals (
+-- The messages of a day by reporter (kind 0: facet is the name that the reporter has for itself) and by signer (kind 1: facet
+-- is the d= of the signature, detail its s=). reports and until_day are of kind 0 only: the number of windows that begin on
+-- the day, and the last day of these windows.
+create table daily_facets (
     domain_id bigint not null,
-    digest bytea not null,
-    received_at bigint not null,
-    bytes bytea not null,
-    primary key (domain_id, digest)
+    kind bigint not null,
+    day bigint not null,
+    facet text collate "C" not null,
+    detail text collate "C" not null,
+    pass bigint not null,
+    fail bigint not null,
+    reports bigint not null,
+    until_day bigint,
+    primary key (domain_id, kind, day, facet, detail)
 );
-create index originals_by_age on originals (domain_id, received_at);
 
--- Messages that became no counted report. policy_domain is '' but for unclaimed reports.
+-- Messages that became no counted report. policy_domain is '' except for unclaimed reports. bytes_len: length as received.
 create table set_aside (
     set_aside_id bigint primary key,
     account_id bigint not null,
@@ -172,18 +310,65 @@ create table set_aside (
     provenance text collate "C",
     unique (account_id, kind, digest, policy_domain)
 );
+create index set_aside_by_account on set_aside (account_id, set_aside_id);
+create index set_aside_by_kind on set_aside (account_id, kind, set_aside_id);
 create index set_aside_by_policy_domain on set_aside (account_id, kind, policy_domain);
 create index set_aside_by_message on set_aside (account_id, digest);
 create index set_aside_by_age on set_aside (received_at);
 
+-- The bytes of messages set aside, once per account. digest, unpacked_len and bytes are as in originals.
 create table set_aside_messages (
     account_id bigint not null,
     digest bytea not null,
+    unpacked_len bigint,
     bytes bytea not null,
     primary key (account_id, digest)
 );
 
--- These bytes are packed already: no time is spent on packing them again.
-alter table daily_sources alter column sources set storage external;
+-- How much mail of unknown senders was set aside or held on a UTC day. vouched: 1 for mail that passed DMARC.
+create table set_aside_days (
+    day bigint not null,
+    account_id bigint not null,
+    vouched bigint not null,
+    messages bigint not null,
+    bytes bigint not null,
+    primary key (day, account_id, vouched)
+);
+
+-- Refused mail per account, UTC day and reason, for the owner of the account.
+create table refused_days (
+    account_id bigint not null,
+    day bigint not null,
+    reason text collate "C" not null,
+    messages bigint not null,
+    bytes bigint not null,
+    first_at bigint not null,
+    last_at bigint not null,
+    primary key (account_id, day, reason)
+);
+create index refused_days_by_day on refused_days (day);
+
+-- A mailbox that is read over IMAP. Every message with a UID up to settled_uid is settled, except those with a row in
+-- mailbox_items.
+create table mailboxes (
+    source text collate "C" not null primary key,
+    uid_validity bigint not null,
+    since_day bigint not null,
+    settled_uid bigint not null
+);
+
+-- One message of a mailbox, or one file of a Maildir or folder. item: a UID, or the name of the file without its folder and
+-- flags. state: 0 to be read again, 1 settled and left in place, 2 committed and to be moved to processed, 3 to failed.
+create table mailbox_items (
+    source text collate "C" not null,
+    item text collate "C" not null,
+    state bigint not null,
+    attempts bigint not null,
+    primary key (source, item)
+);
+
+-- These values are packed: PostgreSQL spends no time on packing them again.
+alter table records alter column content set storage external;
 alter table originals alter column bytes set storage external;
+alter table daily_sources alter column sources set storage external;
 alter table set_aside_messages alter column bytes set storage external;

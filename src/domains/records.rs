@@ -183,11 +183,7 @@ pub fn records(domain: &Domain, dns: &DomainDns, names: &ServiceNames) -> Vec<Dn
         let check = dns.checks.iter().find(|check| check.expected == fingerprint);
         let Some(check) = check.cloned() else { continue };
         let suggestion = check.suggestion;
-        // A check of an earlier version says nothing about its state: that it was found is all that is known.
-        record.state = match check.state {
-            RecordState::Unchecked if check.verified => RecordState::Found,
-            state => state,
-        };
+        record.state = check.state;
         record.suggestion = suggestion.filter(|suggestion| suggestion.wanted == record.value);
         (record.verified, record.found, record.problem) = (check.verified, check.found, check.problem);
         if let Some(at) = check.at {

@@ -314,6 +314,7 @@ impl From<&StoreError> for ApiError {
             }
             StoreError::GivenUp => Self::unavailable(),
             StoreError::Newer { .. }
+            | StoreError::Outdated { .. }
             | StoreError::Location { .. }
             | StoreError::Damaged { .. }
             | StoreError::Other(_) => {

@@ -111,8 +111,15 @@ impl Parser {
     /// The threads end after the last clone, when all is read. What was read in the slow lane comes out of the receiver,
     /// which ends with them.
     pub fn start(clock: Clock, metrics: Metrics, options: &IntakeOptions) -> (Self, UnboundedReceiver<Slow>) {
-        let limits = options.limits;
-        let read = move |message, watch: &Watch<'_>| read::read(&limits, message, watch);
+        let (limits, keeps_originals) = (options.limits, options.keep_originals);
+        let read = move |message, watch: &Watch<'_>| {
+            let mut read = read::read(&limits, message, watch)?;
+            // Here and not by the writer, of which there is one.
+            if keeps_originals || read.reports.is_empty() || !read.problems.is_empty() {
+                read.bytes = read.bytes.packed();
+            }
+            Ok(read)
+        };
         Self::with(clock, metrics, options, Box::new(read))
     }
 

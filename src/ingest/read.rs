@@ -71,7 +71,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
             bytes_max: limits.cost.stored_bytes_max(raw.bytes.len()),
             kept_bytes: 0,
         },
-        bytes: raw.bytes,
+        bytes: raw.bytes.into(),
     })
 }
 

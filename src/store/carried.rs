@@ -17,7 +17,7 @@ use super::sweep::{self, Interned};
 use super::{Acceptance, Authenticated, StoreError, belonging, evidence, reports};
 
 /// The columns of `reports` in the order of the statements `report_whole` and `report_put`.
-const COLUMNS: [(&str, Kind); 36] = [
+const COLUMNS: [(&str, Kind); 35] = [
     ("domain_id", Kind::Int),
     ("report_no", Kind::Int),
     ("content_key", Kind::Blob),
@@ -45,7 +45,6 @@ const COLUMNS: [(&str, Kind); 36] = [
     ("report_id", Kind::Text),
     ("policy", Kind::Text),
     ("detail", Kind::Text),
-    ("original_digest", Kind::Blob),
     ("provenance", Kind::Text),
     ("original_no", Kind::Int),
     ("policy_key", Kind::Blob),
@@ -145,13 +144,6 @@ impl Carried {
 
     pub fn original_no(&self) -> Option<ReportNo> {
         self.opt_int("original_no").map(ReportNo)
-    }
-
-    pub fn original_digest(&self) -> Option<&[u8]> {
-        match self.at("original_digest") {
-            Some(Value::Blob(digest)) => digest.as_deref(),
-            _ => None,
-        }
     }
 
     pub fn org_name(&self) -> Option<&str> {

@@ -50,7 +50,6 @@ pub struct RecordCheck {
     /// One sentence: what to change.
     pub problem: Option<String>,
     /// What the look came to.
-    #[serde(default)]
     pub state: RecordState,
     /// The name that it was looked for at, if that is another than the record's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

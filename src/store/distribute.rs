@@ -9,7 +9,7 @@ use super::sql::sql;
 use super::{Store, StoreError, postgres};
 
 /// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 8] = [
+pub(super) const DISTRIBUTED: [&str; 7] = [
     "reports",
     "evidence",
     "records",
@@ -17,7 +17,6 @@ pub(super) const DISTRIBUTED: [&str; 8] = [
     "daily_sources",
     "daily_facets",
     "originals",
-    "originals_by_digest",
 ];
 
 macro_rules! statements {
@@ -30,17 +29,16 @@ pub(super) const HOT: &[(&str, &str)] = statements![
     "report_before" "report_latest" "report_newest" "report_newest_long"
     "daily_sources_by_slot" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_last" "daily_totals_range"
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
-    "domain_clear_originals_by_digest" "original_by_digest_purge" "originals_by_digest_old"
     "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
     "evidence_condemn" "evidence_numbers" "evidence_remove" "evidence_revive" "records_of_range"
-    "original_add" "original_all" "original_by_digest_all" "original_of_report" "original_purge" "originals_old" "record_add" "records_old" "records_of_report" "records_purge"
+    "original_add" "original_all" "original_of_report" "original_purge" "originals_old" "record_add" "records_old" "records_of_report" "records_purge"
     "report_add" "report_after" "report_all_after" "report_arrived" "report_by_content" "report_by_identity"
     "report_by_no" "report_conflicts" "report_count" "report_count_unfiltered" "report_list" "report_original_kept" "report_records_purged"
-    "report_set_counted" "report_restored" "records_due_count" "originals_due_count" "originals_by_digest_due_count"
-    "original_by_digest" "original_by_digest_put" "original_by_no" "original_put" "originals_unshared_remove"
-    "record_remove" "records_whole" "report_by_piece" "report_erase" "report_put" "report_remove" "report_set_policy"
+    "report_set_counted" "report_restored" "records_due_count" "originals_due_count"
+    "original_by_no" "original_put" "originals_unshared_remove"
+    "record_remove" "records_whole" "report_by_piece" "report_erase" "report_put" "report_remove"
     "report_uncut" "report_whole" "reports_by_contents" "reports_by_identities" "reports_numbers" "reports_of_policy"
-    "reports_policies" "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "report_set_provenance"
+    "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "report_set_provenance"
     "reports_held"
 ];
 

@@ -12,7 +12,7 @@ use crate::report::aggregate::{
 
 use super::codec::{Reader, put_number};
 use super::records::{self, PackedRecord};
-use super::{evidence, rollup};
+use super::{StoredBytes, evidence, rollup, stored_bytes};
 use crate::tally::Totals;
 
 const PAGE: &str = include_str!("../../docs/storage.md");
@@ -151,6 +151,16 @@ fn documented_evidence_is_written_and_read() {
     assert_eq!(evidence::decode(&bytes, "example.com"), Some(documented_evidence()));
     // The control: text 0 is the name of the domain.
     assert_ne!(evidence::decode(&bytes, "example.net"), Some(documented_evidence()));
+}
+
+#[test]
+fn a_documented_mail_is_written_and_read() {
+    let bytes = example("stored_mail").concat();
+    let received = vec![b'a'; 600];
+    assert_eq!(stored_bytes::unpack(Some(600), &bytes).as_deref(), Some(&*received));
+    assert_eq!(stored_bytes::unpack(Some(601), &bytes), None, "the control");
+    assert_eq!(StoredBytes::from(received).packed().stored(), bytes);
+    assert!(PAGE.contains("unpacked_len is 600") && PAGE.contains("above 1,032 times"));
 }
 
 #[test]

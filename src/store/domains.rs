@@ -173,7 +173,6 @@ impl Store {
             sql!("domain_clear_daily_sources"),
             sql!("domain_clear_daily_facets"),
             sql!("domain_clear_originals"),
-            sql!("domain_clear_originals_by_digest"),
             sql!("domain_clear_checks"),
             sql!("domain_clear_dkim_key"),
         ] {

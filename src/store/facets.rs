@@ -8,7 +8,7 @@ use crate::tally::{DayFigures, Totals, name_cut};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Store, StoreError, reports};
+use super::{Store, StoreError};
 
 /// Who reports on a domain, in a range of days.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,8 +121,8 @@ impl FacetSums {
     /// Whether these stored sums are the ones that were counted.
     pub fn are(&self, counted: &Self) -> bool {
         let sums = |sums: &Self| (sums.pass, sums.fail, sums.reports);
-        // Without reports no day is shown, and a row of an earlier version may not have one.
-        let covered = counted.reports <= 0 || self.until.is_none() || self.until >= counted.until;
+        // Without reports no day is shown.
+        let covered = counted.reports <= 0 || self.until >= counted.until;
         sums(self) == sums(counted) && covered
     }
 
@@ -213,34 +213,6 @@ impl Store {
         Ok(signatures)
     }
 
-    /// Counts the facets of reports that came before there were any, once. Reports whose records have gone have none.
-    pub(super) async fn fill_facets(&self) -> Result<(), StoreError> {
-        let mut conn = self.read().await?;
-        let args = Args::default().text("facets_missing");
-        let missing = Conn(&mut conn).first(sql!("counter_read"), args).await?;
-        if missing.map_or(Ok(0), |row| row.int(0))? == 0 {
-            return Ok(());
-        }
-        tracing::info!("older reports are counted by reporter and signer, once");
-        let domains = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
-        drop(conn);
-        for row in &domains {
-            let domain = DomainId(row.int(0)?);
-            let mut write = self.write().await?;
-            let (mut conn, _) = write.parts();
-            if !conn.hold(vec![domain]).await?.is_empty() {
-                conn.run(sql!("domain_clear_daily_facets"), Args::default().int(domain.0))
-                    .await?;
-                fill(&mut conn, domain).await?;
-            }
-            write.commit().await?;
-        }
-        let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        conn.run(sql!("facets_done"), Args::default()).await?;
-        write.commit().await
-    }
-
     async fn facets(
         &self,
         domain: DomainId,
@@ -275,37 +247,6 @@ pub(super) async fn write(
         args.push_opt_int(sums.until.map(|day| day.0.into()));
     })
     .await
-}
-
-/// Reports recounted at a time.
-const REPORTS_AT_ONCE: i64 = 1_000;
-
-async fn fill(conn: &mut Conn<'_>, domain: DomainId) -> Result<(), StoreError> {
-    let mut after = 0;
-    loop {
-        let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
-        let rows = conn.all(sql!("report_all_after"), args).await?;
-        let mut facets: BTreeMap<(DomainId, FacetKey), FacetSums> = BTreeMap::new();
-        for row in &rows {
-            let report = reports::summary(row)?;
-            after = report.no.0;
-            if report.counted && report.records_kept {
-                let recount = reports::recount(conn, domain, report.no).await?;
-                FacetSums::of_report(
-                    recount.window,
-                    recount.org_name.as_deref(),
-                    &recount.days,
-                    |key, sums| {
-                        facets.entry((domain, key)).or_default().add(sums, 1);
-                    },
-                );
-            }
-        }
-        write(conn, &facets).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-    }
 }
 
 fn messages(pass: u64, fail: u64) -> u64 {

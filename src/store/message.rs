@@ -9,7 +9,7 @@ use crate::report::aggregate::{
 };
 use crate::tally::{DayFigures, Figures, Totals};
 
-use super::{Acceptance, Authenticated, Belonging, Problem, Provenance};
+use super::{Acceptance, Authenticated, Belonging, Problem, Provenance, StoredBytes};
 
 /// What a row of `set_aside` takes in the database beside its texts and the message, bytes, about.
 pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;
@@ -18,9 +18,9 @@ pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;
 #[derive(Debug)]
 pub struct NewMessage {
     pub belonging: Belonging,
-    /// The first 16 bytes of the SHA-256 of `bytes`.
+    /// The first 16 bytes of the SHA-256 of the message as received.
     pub digest: [u8; 16],
-    pub bytes: Vec<u8>,
+    pub bytes: StoredBytes,
     pub received_at: Millis,
     pub origin: String,
     /// How it came, if it came with an envelope.

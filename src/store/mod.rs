@@ -38,7 +38,6 @@ mod records;
 mod refused;
 mod reports;
 mod requests;
-mod respread;
 mod retention;
 mod rollup;
 mod room;
@@ -49,6 +48,7 @@ mod soundness;
 mod source;
 mod sql;
 mod sqlite;
+mod stored_bytes;
 mod sweep;
 mod trust;
 mod types;
@@ -59,7 +59,7 @@ use crate::base::Millis;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
@@ -95,6 +95,7 @@ pub use sessions::SESSIONS_PER_KEY_MAX;
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 use sql::sql;
+pub use stored_bytes::StoredBytes;
 pub use trust::{Acceptance, AcceptedReporter, Actor, HistoryEntry, Judged, Judgement, ReportStanding, Trust};
 pub use types::*;
 pub use verify::{Discrepancy, Verified};
@@ -115,6 +116,13 @@ pub enum StoreError {
     /// The database's schema was made by a newer version of this program.
     #[error("database {path} was made by a newer version: upgrade this program")]
     Newer { path: String },
+    /// The database was made before the first release, with another schema.
+    #[error(
+        "database {path} was made before the first release, and its schema is not read any more (commit 77e0936 is the last \
+         that reads it). Name a new database and import the reports again; docs/operating.md, \"Upgrade\", shows how to \
+         take their originals out of this one"
+    )]
+    Outdated { path: String },
     /// There can be no database there: an invalid URL, a server that is too old or set up wrongly, a database that
     /// holds what it should not.
     #[error("{what}")]
@@ -178,9 +186,17 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// What it means that the schema of the database named `path` could not be brought up to date.
-fn migration(path: String, error: MigrateError) -> StoreError {
+/// The checksum of the first migration of a database, for [`migration`].
+const FIRST_MIGRATION: &str = "select checksum from _sqlx_migrations where version = 1";
+
+/// What it means that the schema of the database named `path` could not be brought up to date. `first`: the checksum of
+/// its first migration, if it has one.
+fn migration(path: String, error: MigrateError, first: Option<&[u8]>, ours: &Migrator) -> StoreError {
+    let is_other = |first: &[u8]| ours.iter().all(|ours| *ours.checksum != *first);
     match error {
+        MigrateError::VersionMismatch(_) | MigrateError::VersionMissing(_) if first.is_some_and(is_other) => {
+            StoreError::Outdated { path }
+        }
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => StoreError::from(error),
         other => StoreError::Other(Box::new(other)),
@@ -290,7 +306,7 @@ impl Store {
     /// server, must exist. A path stands for an SQLite file.
     ///
     /// # Errors
-    /// [`StoreError::Newer`] for a schema that this version does not know, [`StoreError::Location`] for a server that
+    /// [`StoreError::Newer`] and [`StoreError::Outdated`] for a schema that this version does not know, [`StoreError::Location`] for a server that
     /// will not do, [`StoreError::Unavailable`] if it cannot be opened or reached or another process holds it.
     pub async fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
         Self::open_with(location, Connections::default()).await
@@ -365,21 +381,12 @@ impl Store {
                 (write::Source::Postgres(Box::new(server), apart, layout), link, readers)
             }
         };
-        let store = Self {
+        Ok(Self {
             writers: Arc::new(Writers::new(source, first, mark)),
             readers,
             room,
             behind,
-        };
-        if store.behind.is_some() {
-            return Ok(store);
-        }
-        // Seldom needed, and large: not to be in every future that opens a database.
-        Box::pin(store.pack_records()).await?;
-        Box::pin(store.respread()).await?;
-        Box::pin(store.fill_facets()).await?;
-        Box::pin(store.fill_belonging()).await?;
-        Ok(store)
+        })
     }
 
     /// How many transactions of batches are best under way at once; half of the writers are left to others.

@@ -6,8 +6,6 @@
 //!
 //! Linear in the reports that move, and a few at a time are in memory.
 
-mod fill;
-
 use hashbrown::HashMap;
 
 use crate::base::{AccountId, Day, DomainId, ReportNo, ancestors};
@@ -408,15 +406,8 @@ impl Moving {
                 if let Some(row) = conn.first(sql!("original_by_no"), args).await? {
                     let args = Args::default().int(self.to.id.0).int(no.0);
                     let args = args.int(row.int(0)?).blob(row.blob(1)?);
+                    let args = args.opt_int(row.opt_int(2)?).blob(row.blob(3)?);
                     conn.run(sql!("original_put"), args).await?;
-                }
-            }
-            if let Some(digest) = carried.original_digest() {
-                let args = Args::default().int(from.0).blob(digest);
-                if let Some(row) = conn.first(sql!("original_by_digest"), args).await? {
-                    let args = Args::default().int(self.to.id.0).blob(digest);
-                    let args = args.int(row.int(0)?).blob(row.blob(1)?);
-                    conn.run(sql!("original_by_digest_put"), args).await?;
                 }
             }
         }

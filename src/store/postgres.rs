@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, Pg
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Postgres, Row as _};
 
 use super::db::{Layout, Link};
-use super::{READERS_URGENT, StoreError};
+use super::{FIRST_MIGRATION, READERS_URGENT, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -181,8 +181,17 @@ impl Server {
         if row.try_get::<String, _>(5)? == "off" {
             tracing::warn!(database = %self.name, "fsync is off: a power failure may lose the whole database");
         }
-        let migrated = MIGRATIONS.run_direct(None, conn, false).await;
-        migrated.map_err(|error| super::migration(self.name.clone(), error))
+        if let Err(error) = MIGRATIONS.run_direct(None, &mut *conn, false).await {
+            let first = sqlx::query_scalar(FIRST_MIGRATION).fetch_optional(conn).await;
+            let first: Option<Vec<u8>> = first.unwrap_or_default();
+            return Err(super::migration(
+                self.name.clone(),
+                error,
+                first.as_deref(),
+                &MIGRATIONS,
+            ));
+        }
+        Ok(())
     }
 
     /// The connections that read.

@@ -15,7 +15,7 @@ use crate::report::aggregate::{Evidence, Records, Verdict};
 use super::codec::{Reader, put_number};
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{Store, StoreError, StoredRecord, evidence};
+use super::{StoreError, StoredRecord, evidence};
 use crate::base::{DomainId, ReportNo};
 
 /// Records per row, except the last row of a report. The key of a row is the number of its first record, from 0 on: a
@@ -245,103 +245,6 @@ pub(super) async fn write(conn: &mut Conn<'_>, rows: &[NewRow]) -> Result<(), St
         args.push_blob(&row.content);
     })
     .await
-}
-
-/// Reports of an earlier version that are packed in one transaction, and records after which it is enough.
-const REPORTS_AT_ONCE: i64 = 256;
-const RECORDS_AT_ONCE: usize = 100_000;
-
-impl Store {
-    /// Packs records that an earlier version kept a row each, once. May be interrupted, and done by several nodes at once.
-    pub(super) async fn pack_records(&self) -> Result<(), StoreError> {
-        let mut conn = self.read().await?;
-        let any = Conn(&mut conn).first(sql!("record_rows_any"), Args::default()).await?;
-        if any.is_none() {
-            return Ok(());
-        }
-        tracing::info!("records of an earlier version are packed, once; this takes some seconds a million");
-        let domains = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
-        drop(conn);
-        for row in &domains {
-            let mut after = Some(i64::MIN);
-            while let Some(before) = after {
-                after = self.pack_some(DomainId(row.int(0)?), before).await?;
-            }
-        }
-        self.give_back().await.map(drop)
-    }
-
-    /// The records of some reports with a number above; gives the last of these. `None` if there were none left.
-    async fn pack_some(&self, domain: DomainId, after: i64) -> Result<Option<i64>, StoreError> {
-        let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        if conn.hold(vec![domain]).await?.is_empty() {
-            return Ok(None);
-        }
-        let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
-        let reports = conn.all(sql!("record_rows_reports"), args).await?;
-        let (mut last, mut records) = (None, 0);
-        for report in &reports {
-            let no = report.int(0)?;
-            match pack_report(&mut conn, domain, no).await {
-                Ok(count) => records += count,
-                // Other reports must not wait for a damaged one.
-                Err(error @ StoreError::Damaged { .. }) => {
-                    tracing::error!(%error, report = no, "records of a report cannot be packed, and cannot be seen");
-                }
-                Err(error) => return Err(error),
-            }
-            last = Some(no);
-            if records >= RECORDS_AT_ONCE {
-                break;
-            }
-        }
-        write.commit().await?;
-        Ok(last)
-    }
-}
-
-async fn pack_report(conn: &mut Conn<'_>, domain: DomainId, no: i64) -> Result<usize, StoreError> {
-    let args = || Args::default().int(domain.0).int(no);
-    let mut records = Vec::new();
-    conn.walk(sql!("record_rows_of_report"), args(), |row| {
-        records.push(of_row(&row)?);
-        Ok(true)
-    })
-    .await?;
-    let rows = records.chunks(ROW_RECORDS).zip(0..).map(|(piece, nth)| NewRow {
-        domain,
-        no,
-        first: nth * ROW_RECORDS as i64,
-        content: encode(piece.iter().copied()),
-    });
-    write(conn, &rows.collect::<Vec<_>>()).await?;
-    conn.run(sql!("record_rows_remove"), args()).await?;
-    Ok(records.len())
-}
-
-/// A row of an earlier version: an IPv4 address is the signed 32 bits of the second column, the first null; an IPv6 address
-/// has its halves in both; without a readable one both are null.
-fn of_row(row: &Row) -> Result<PackedRecord, StoreError> {
-    let source = match (row.opt_int(0)?, row.opt_int(1)?) {
-        (_, None) => None,
-        (None, Some(_)) => {
-            let bits = row.checked(1, "is not an address", |low| i32::try_from(low).ok())?;
-            Some(Ipv4Addr::from_bits(bits.cast_unsigned()).into())
-        }
-        (Some(high), Some(low)) => {
-            let bits = u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned());
-            Some(Ipv6Addr::from_bits(bits).into())
-        }
-    };
-    let bits = row.int(3)?;
-    let verdict = u8::try_from(bits).ok().and_then(Verdict::from_bits);
-    Ok(PackedRecord {
-        source,
-        count: row.count(2)?,
-        verdict: verdict.ok_or_else(|| StoreError::damaged("record_rows", bits, "unknown verdict"))?,
-        evidence: row.int(4)?,
-    })
 }
 
 #[cfg(test)]

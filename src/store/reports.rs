@@ -17,7 +17,8 @@ use super::records::PackedRecord;
 use super::sql::sql;
 use super::{
     Acceptance, Cut, ListedMax, ListedRecord, Original, Page, Provenance, ReportDetail, ReportFilter, ReportPlace,
-    ReportStanding, ReportSummary, Store, StoreError, StoredRecord, StoredWarning, listed, records, trust,
+    ReportStanding, ReportSummary, Store, StoreError, StoredRecord, StoredWarning, listed, records, stored_bytes,
+    trust,
 };
 
 impl Store {
@@ -136,13 +137,13 @@ impl Store {
         let mut conn = self.read().await?;
         let args = Args::default().int(domain.0).int(no.0);
         let row = Conn(&mut conn).first(sql!("original_of_report"), args).await?;
-        row.map(|row| {
-            Ok(Original {
-                bytes: row.blob(0)?.to_vec(),
-                received_at: row.int(1)?,
-            })
-        })
-        .transpose()
+        let Some(row) = row else { return Ok(None) };
+        let bytes = stored_bytes::unpack(row.opt_int(0)?, row.blob(1)?)
+            .ok_or_else(|| StoreError::damaged("originals", format!("report {no}"), "cannot be unpacked"))?;
+        Ok(Some(Original {
+            bytes: bytes.into_owned(),
+            received_at: row.int(2)?,
+        }))
     }
 }
 

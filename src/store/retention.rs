@@ -32,7 +32,7 @@ pub struct Purged {
 /// The counter that holds [`Store::purge_believed`].
 const BELIEVED: &str = "purge_believed_at";
 const DAY_MILLIS: Millis = 86_400_000;
-/// Originals (and as many of an earlier version), reports or messages dropped in one transaction.
+/// Originals, reports or messages dropped in one transaction.
 const AT_ONCE: i64 = 200;
 /// Records, too; a larger report goes in a transaction of its own.
 const RECORDS_AT_ONCE: u64 = 100_000;
@@ -143,20 +143,15 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         conn.hold(vec![DomainId(domain)]).await?;
-        let args = || Args::default().int(domain).int(before).int(AT_ONCE);
-        let old = conn.all(sql!("originals_old"), args()).await?;
+        let args = Args::default().int(domain).int(before).int(AT_ONCE);
+        let old = conn.all(sql!("originals_old"), args).await?;
         for row in &old {
             let args = Args::default().int(domain).int(row.int(0)?);
             conn.run(sql!("original_purge"), args).await?;
         }
-        let by_digest = conn.all(sql!("originals_by_digest_old"), args()).await?;
-        for row in &by_digest {
-            let args = Args::default().int(domain).blob(row.blob(0)?);
-            conn.run(sql!("original_by_digest_purge"), args).await?;
-        }
         write.commit().await?;
-        purged.originals += (old.len() + by_digest.len()) as u64;
-        Ok(old.len().max(by_digest.len()) as i64 >= AT_ONCE)
+        purged.originals += old.len() as u64;
+        Ok(old.len() as i64 >= AT_ONCE)
     }
 
     /// Some records whose age counts from before `before`, of reports whose window begins at `from` or later, unix seconds;
@@ -253,9 +248,8 @@ async fn due(conn: &mut Conn<'_>, retention: Retention, now: Millis) -> Result<P
     for domain in conn.all(sql!("domain_all"), Args::default()).await? {
         let domain = domain.int(0)?;
         if let Some(before) = before(retention.originals_days, now) {
-            let args = || Args::default().int(domain).int(before);
-            due.originals += number(conn.first(sql!("originals_due_count"), args()).await?, 0)?;
-            due.originals += number(conn.first(sql!("originals_by_digest_due_count"), args()).await?, 0)?;
+            let args = Args::default().int(domain).int(before);
+            due.originals += number(conn.first(sql!("originals_due_count"), args).await?, 0)?;
         }
         let Some(before) = before(retention.records_days, now) else {
             continue;

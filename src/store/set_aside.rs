@@ -3,7 +3,7 @@
 use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{Cut, Domain, Provenance, SetAside, SetAsideKind, Store, StoreError};
+use super::{Cut, Domain, Provenance, SetAside, SetAsideKind, Store, StoreError, stored_bytes};
 use crate::base::{AccountId, DomainId, SetAsideId};
 
 /// Domains that are noted in one transaction.
@@ -84,7 +84,10 @@ impl Store {
         let row = Conn(&mut conn)
             .first(sql!("set_aside_bytes"), Args::default().int(id.0))
             .await?;
-        row.map(|row| row.blob(0).map(<[u8]>::to_vec)).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let bytes = stored_bytes::unpack(row.opt_int(0)?, row.blob(1)?)
+            .ok_or_else(|| StoreError::damaged("set_aside_messages", format!("message {id}"), "cannot be unpacked"))?;
+        Ok(Some(bytes.into_owned()))
     }
 
     /// How a message set aside came: it is given along when the message is fed in again.
@@ -112,29 +115,6 @@ impl Store {
         let args = Args::default().int(account.0).text(name);
         let rows = Conn(&mut conn).all(sql!("set_aside_unclaimed"), args).await?;
         rows.iter().map(|row| row.int(0).map(SetAsideId)).collect()
-    }
-
-    /// Messages of the account that the rule of an earlier version took for misaddressed, oldest first.
-    pub async fn misaddressed_before(&self, account: AccountId) -> Result<Vec<SetAsideId>, StoreError> {
-        let mut conn = self.read().await?;
-        let mut conn = Conn(&mut conn);
-        let args = Args::default().text("misaddressed_before");
-        let last = conn.first(sql!("counter_read"), args).await?;
-        let last = last.map_or(Ok(0), |row| row.int(0))?;
-        if last == 0 {
-            return Ok(Vec::new());
-        }
-        let args = Args::default().int(account.0).int(last);
-        let rows = conn.all(sql!("set_aside_misaddressed"), args).await?;
-        rows.iter().map(|row| row.int(0).map(SetAsideId)).collect()
-    }
-
-    /// Notes that the messages of [`Self::misaddressed_before`] of all accounts have been read again.
-    pub async fn misaddressed_done(&self) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        conn.run(sql!("misaddressed_done"), Args::default()).await?;
-        write.commit().await
     }
 
     /// The account's domains for which something may wait: id and name.

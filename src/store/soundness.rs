@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Behind, Discrepancy, StoreError, log, sqlite};
+use super::{Behind, Discrepancy, StoreError, log, sqlite, stored_bytes};
 use crate::base::DomainId;
 
 /// Faults that are listed of one kind.
@@ -103,25 +103,14 @@ async fn table_at(conn: &mut Conn<'_>, page: i64) -> Result<Option<String>, Stor
     row.ok().flatten().map(|row| row.text(0)).transpose()
 }
 
-/// The mails as they came: each is read, and compared with its digest where one is stored.
+/// The mails of reports: each is read, unpacked and compared with its digest.
 async fn originals(conn: &mut Conn<'_>, domain: DomainId, name: &str, found: &mut Vec<Discrepancy>) {
     let mut check = Check::new(name, "originals", "report");
     let args = Args::default().int(domain.0);
     let walked = conn
         .walk(sql!("original_all"), args, |row| {
             check.begin(row.int(0)?);
-            check.end(row.opt_blob(2)?, row.blob(1)?)
-        })
-        .await;
-    check.finish(walked, found);
-    let mut check = Check::new(name, "originals_by_digest", "original");
-    let mut nth = 0;
-    let args = Args::default().int(domain.0);
-    let walked = conn
-        .walk(sql!("original_by_digest_all"), args, |row| {
-            nth += 1;
-            check.begin(nth);
-            check.end(Some(row.blob(0)?), row.blob(1)?)
+            check.end(row.blob(1)?, row.opt_int(2)?, row.blob(3)?)
         })
         .await;
     check.finish(walked, found);
@@ -135,7 +124,7 @@ async fn messages_set_aside(conn: &mut Conn<'_>, found: &mut Vec<Discrepancy>) {
         .walk(sql!("set_aside_message_all"), Args::default(), |row| {
             nth += 1;
             check.begin(nth);
-            check.end(Some(row.blob(0)?), row.blob(1)?)
+            check.end(row.blob(0)?, row.opt_int(1)?, row.blob(2)?)
         })
         .await;
     check.finish(walked, found);
@@ -166,8 +155,9 @@ impl<'n> Check<'n> {
     }
 
     /// The row could be read: is it what was stored? Goes on until too many were not.
-    fn end(&mut self, digest: Option<&[u8]>, bytes: &[u8]) -> Result<bool, StoreError> {
-        if digest.is_some_and(|digest| digest != message_digest(bytes)) {
+    fn end(&mut self, digest: &[u8], unpacked_len: Option<i64>, bytes: &[u8]) -> Result<bool, StoreError> {
+        let is_whole = stored_bytes::unpack(unpacked_len, bytes).is_some_and(|bytes| digest == message_digest(&bytes));
+        if !is_whole {
             self.add("its bytes are not those that were stored");
         }
         Ok(self.found.len() < LISTED_MAX)

@@ -26,7 +26,6 @@ mod tests {
         "domain_move",
         "domains_to_sweep",
         "ip_list",
-        "record_rows_any",
         "report_total",
         "sessions_purge",
         "set_aside_count",
@@ -35,14 +34,12 @@ mod tests {
     ];
 
     /// Statements that are led by the domain alone on purpose: they remove or check all that it has, or stop after a few rows.
-    const WHOLE_DOMAINS: [&str; 7] = [
+    const WHOLE_DOMAINS: [&str; 5] = [
         "domain_clear_evidence",
         "domain_clear_originals",
-        "domain_clear_originals_by_digest",
         "domain_clear_records",
         "domain_clear_reports",
         "original_all",
-        "original_by_digest_all",
     ];
 
     fn statements() -> Vec<(String, String)> {
@@ -78,7 +75,7 @@ mod tests {
             assert_eq!(scans, SCANS.contains(&&*name), "{name}: {lines:?}");
             // A domain may have millions of these rows: a look-up that is led by the domain alone reads all of them.
             let whole = lines.iter().any(|line| {
-                ["reports", "records", "evidence", "originals", "originals_by_digest"]
+                ["reports", "records", "evidence", "originals"]
                     .iter()
                     .any(|table| line.starts_with(&format!("SEARCH {table} ")) && line.ends_with("(domain_id=?)"))
             });

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::patience::{self, Stoppable};
-use super::{READERS_URGENT, StoreError};
+use super::{FIRST_MIGRATION, READERS_URGENT, StoreError};
 
 /// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
 const TRANSIENT: [i32; 6] = [5, 6, 8, 10, 13, 14];
@@ -144,8 +144,12 @@ impl File {
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
         let mut conn = options.connect().await?;
-        let migrated = Self::apply_migrations(&mut conn).await;
-        migrated.map_err(|error| super::migration(self.0.display().to_string(), error))?;
+        if let Err(error) = Self::apply_migrations(&mut conn).await {
+            let first = sqlx::query_scalar(FIRST_MIGRATION).fetch_optional(&mut conn).await;
+            let first: Option<Vec<u8>> = first.unwrap_or_default();
+            let path = self.0.display().to_string();
+            return Err(super::migration(path, error, first.as_deref(), &MIGRATIONS));
+        }
         // Before the other is closed: the last to close folds the log in, and holds the file meanwhile.
         let writer = self.writer()?;
         conn.close().await?;

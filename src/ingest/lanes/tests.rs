@@ -123,7 +123,7 @@ fn message_of(message: Arrived) -> NewMessage {
     NewMessage {
         belonging: message.raw.belonging,
         digest: [0; 16],
-        bytes: message.raw.bytes,
+        bytes: message.raw.bytes.into(),
         received_at: 0,
         origin: String::new(),
         provenance: None,
@@ -159,7 +159,7 @@ fn texts(ready: &Ready) -> Vec<String> {
     let texts = ready
         .messages
         .iter()
-        .map(|message| String::from_utf8_lossy(&message.bytes).into_owned());
+        .map(|message| String::from_utf8_lossy(message.bytes.stored()).into_owned());
     texts.collect()
 }
 
@@ -179,7 +179,7 @@ fn what_is_small_goes_on_without_what_is_large() {
     assert!(lab.slow.try_recv().is_err(), "it still stands at the gate");
     lab.gate.open();
     let slow = lab.slow.blocking_recv().unwrap();
-    assert_eq!(slow.message.bytes, b"large and long");
+    assert_eq!(slow.message.bytes.stored(), b"large and long");
     lab.wait_until_idle();
 }
 
@@ -201,7 +201,10 @@ fn a_batch_of_several_threads_goes_on_without_what_is_large() {
     assert_eq!(texts(&ready.blocking_recv().unwrap()), small);
     lab.gate.open();
     let slow = [lab.slow.blocking_recv().unwrap(), lab.slow.blocking_recv().unwrap()];
-    assert!(slow.iter().all(|slow| slow.message.bytes.starts_with(b"large")));
+    assert!(
+        slow.iter()
+            .all(|slow| slow.message.bytes.stored().starts_with(b"large"))
+    );
 }
 
 /// The negative control: without a slow lane that is entered at all, the batch waits for what is large.
@@ -257,7 +260,7 @@ fn a_full_slow_lane_makes_the_large_wait_and_nobody_else() {
         // The seat is free when what was read in it is written.
         let slow = lab.slow.blocking_recv().unwrap();
         assert!(lab.slow.try_recv().is_err());
-        seen.push(String::from_utf8(slow.message.bytes).unwrap());
+        seen.push(String::from_utf8(slow.message.bytes.stored().to_vec()).unwrap());
         drop(slow.held);
     }
     assert_eq!(seen, large, "in the order in which they came");
@@ -425,7 +428,7 @@ fn a_panic_costs_its_own_message_only_in_either_lane() {
     assert_eq!(texts(&ready.blocking_recv().unwrap()), ["small 1", "small 2"]);
     assert!(answers.remove(1).blocking_recv().is_err());
     lab.gate.open();
-    assert_eq!(lab.slow.blocking_recv().unwrap().message.bytes, b"large");
+    assert_eq!(lab.slow.blocking_recv().unwrap().message.bytes.stored(), b"large");
     let (ready, _answers) = lab.parse(&["small 3"]);
     assert_eq!(texts(&ready.blocking_recv().unwrap()), ["small 3"]);
 }

@@ -227,7 +227,7 @@ async fn family(
     });
     let mut sliced = Vec::new();
     for row in identities.await? {
-        if row.flag(32)? {
+        if row.flag(31)? {
             sliced.push(row.blob(3)?.to_vec());
         }
     }

@@ -73,8 +73,9 @@ impl Originals {
             args.push_int(domain.0);
             args.push_int(no.0);
             args.push_int(message.received_at);
-            args.push_blob(&message.bytes);
             args.push_blob(&message.digest);
+            args.push_opt_int(message.bytes.unpacked_len());
+            args.push_blob(message.bytes.stored());
         })
         .await
     }
@@ -161,7 +162,8 @@ pub(super) async fn set_aside(
             let args = Args::default()
                 .int(account.0)
                 .blob(&message.digest)
-                .blob(&message.bytes);
+                .opt_int(message.bytes.unpacked_len())
+                .blob(message.bytes.stored());
             if conn.run(sql!("set_aside_message_put"), args).await? > 0 {
                 outcomes[nth].kept_bytes += message.bytes.len() as u64;
             }

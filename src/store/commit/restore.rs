@@ -25,8 +25,8 @@ pub(super) struct Restored {
 
 /// The duplicates whose records are restored, each report once, by ascending position.
 ///
-/// A report that sums up differently than it did at its first arrival stays without records: an earlier version read it
-/// otherwise, and its records would contradict what is counted.
+/// A report that sums up differently than it did at its first arrival stays without records: its records would contradict
+/// what is counted.
 pub(super) async fn find(
     conn: &mut Conn<'_>,
     batch: &[NewMessage],

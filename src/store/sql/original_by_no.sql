@@ -1,2 +1,2 @@
--- An original. Primary key.
-select received_at, bytes from originals where domain_id = $1 and report_no = $2
+-- The mail of a report as it is stored. Primary key.
+select received_at, digest, unpacked_len, bytes from originals where domain_id = $1 and report_no = $2

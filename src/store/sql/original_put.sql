@@ -1,3 +1,3 @@
--- An original, if the domain has it not. Primary key.
-insert into originals (domain_id, report_no, received_at, bytes) values ($1, $2, $3, $4)
+-- The mail of a report, if the domain does not have it. Primary key.
+insert into originals (domain_id, report_no, received_at, digest, unpacked_len, bytes) values ($1, $2, $3, $4, $5, $6)
 on conflict (domain_id, report_no) do nothing

@@ -1,9 +1,4 @@
--- Are the bytes that a report came in still there? Primary keys.
+-- Whether the mail that a report came in is still kept. Primary keys.
 select 1
 from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = reports.original_no
-where reports.domain_id = $1 and reports.report_no = $2
-union all
-select 1
-from reports join originals_by_digest on originals_by_digest.domain_id = reports.domain_id
-    and originals_by_digest.digest = reports.original_digest
 where reports.domain_id = $1 and reports.report_no = $2

@@ -1,2 +1,2 @@
--- Every message that was set aside, over all accounts: to be looked at. Primary key.
-select digest, bytes from set_aside_messages order by account_id, digest
+-- Every message set aside, as it is stored, over all accounts, to be verified. Primary key.
+select digest, unpacked_len, bytes from set_aside_messages order by account_id, digest

@@ -314,67 +314,6 @@ async fn recounting_finds_a_report_that_counts_twice(db: Database) {
     assert!(found.len() >= 2, "{found:?}");
 }
 
-on_both!(reports_of_an_earlier_version_are_put_where_they_belong);
-async fn reports_of_an_earlier_version_are_put_where_they_belong(db: Database) {
-    let world = World::over(db).await;
-    let parent = world.add("example.com").await;
-    let child = world.add("mail.example.com").await;
-    let (report, other) = (
-        xml("mail.example.com", "1", &[("mail.example.com", 5)]),
-        xml("example.com", "2", &[("example.com", 2)]),
-    );
-    world.import(&report).await;
-    world.import(&other).await;
-    // As it was: the same report counted for the domain above, too, which nothing noted.
-    world
-        .db
-        .execute(&format!(
-            "update domains set name = 'elsewhere.example' where domain_id = {}",
-            child.id
-        ))
-        .await;
-    world
-        .db
-        .execute("update counters set value = value + 1 where name = 'domains_version'")
-        .await;
-    world.import(&report).await;
-    world
-        .db
-        .execute(&format!(
-            "update domains set name = 'mail.example.com' where domain_id = {}",
-            child.id
-        ))
-        .await;
-    for change in [
-        "update counters set value = value + 1 where name = 'domains_version'",
-        "update counters set value = 1 where name = 'belonging_missing'",
-        "update reports set policy_key = null",
-    ] {
-        world.db.execute(change).await;
-    }
-    let twice = world.messages().await;
-    assert_eq!(twice.iter().map(|(_, messages)| messages).sum::<u64>(), 12);
-    assert_eq!(
-        world.discrepancies().await.len(),
-        2,
-        "the same identity, the same contents"
-    );
-    let again = tallymark::store::Store::open(world.db.location.clone());
-    let again = match world.db.dialect {
-        // One process at a time.
-        crate::store::Dialect::Sqlite => {
-            world.db.store.close().await;
-            again.await.unwrap()
-        }
-        _ => again.await.unwrap(),
-    };
-    let verified = again.verify(&|_, _| {}).await.unwrap();
-    assert_eq!((verified.discrepancies, verified.messages), (Vec::new(), 7));
-    let stats = |domain| again.stats(domain, super::ALL_DAYS);
-    let messages = [stats(parent.id).await.unwrap(), stats(child.id).await.unwrap()];
-    assert_eq!(messages.map(|stats| stats.totals.messages()), [2, 5]);
-}
-
 on_both!(a_domain_is_added_once);
 async fn a_domain_is_added_once(db: Database) {
     let world = World::over(db).await;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 use tallymark::base::Mode;
 use tallymark::store::{
-    Authenticated, Copied, Fate, Location, NewKey, Page, Permission, Retention, SourceQuery, Store, StoreError,
+    Authenticated, Copied, Fate, Location, NewKey, NewMessage, Page, Permission, Retention, SourceQuery, Store,
+    StoreError, StoredBytes,
 };
 
 use super::{
@@ -35,8 +36,19 @@ async fn fill(db: &Database) {
     for nth in 0..40 {
         db.commit(vec![new_report(&nth.to_string(), day(nth), &SOURCES)]).await;
     }
-    let before = db.commit(vec![new_report("before", day(50), &SOURCES)]).await.reports[0].no;
-    db.keep_original_as_before(before).await;
+    // An original that is stored deflated, and a message set aside that is.
+    for (nth, reports) in [(1, vec![new_report("packed", day(50), &SOURCES)]), (2, Vec::new())] {
+        let received = format!("Subject: {nth}\r\n\r\n").repeat(200).into_bytes();
+        let digest = tallymark::store::message_digest(&received);
+        let bytes = StoredBytes::from(received).packed();
+        assert!(bytes.stored().len() < bytes.len());
+        let message = NewMessage {
+            digest,
+            bytes,
+            ..message(db.account.id, reports)
+        };
+        db.commit_all(vec![message]).await;
+    }
     // A duplicate, a conflict that is won, a report about a domain that is not registered, other mail.
     db.commit(vec![new_report("1", day(1), &SOURCES)]).await;
     let again = report("2", day(2), &SOURCES[..1]);

@@ -2,7 +2,7 @@
 
 use tallymark::base::{Day, DayRange, Network};
 use tallymark::report::aggregate::{AuthResult, DkimAuth};
-use tallymark::store::{Authenticated, SourceOrder, SourcePlace, SourceQuery, Store};
+use tallymark::store::{Authenticated, SourceOrder, SourcePlace, SourceQuery};
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, LISTED, day, new_report, on_both, report, taken};
 
@@ -186,22 +186,4 @@ async fn sources_are_sorted_filtered_and_gathered(db: Database) {
         (Some(network), 2, 14)
     );
     assert_eq!(senders.iter().map(|sender| sender.totals.messages()).sum::<u64>(), 24);
-}
-
-on_both!(reports_that_were_there_before_are_counted_too);
-async fn reports_that_were_there_before_are_counted_too(db: Database) {
-    db.commit(vec![
-        new_report("1", day(1), &[("192.0.2.1", 3, true)]),
-        new_report("2", day(2), &[("192.0.2.2", 4, false)]),
-    ])
-    .await;
-    let before = db.store.signatures(db.domain.id, ALL_DAYS).await.unwrap();
-    db.execute("delete from daily_facets").await;
-    db.execute("update counters set value = 2 where name = 'facets_missing'")
-        .await;
-    db.store.close().await;
-    let store = Store::open(db.location.clone()).await.unwrap();
-    assert_eq!(store.signatures(db.domain.id, ALL_DAYS).await.unwrap(), before);
-    assert_eq!(store.verify(&|_, _| {}).await.unwrap().discrepancies, []);
-    store.close().await;
 }

@@ -57,7 +57,7 @@ fn mail(account: AccountId, count: u64) -> NewMessage {
     let bytes = vec![count as u8; MIB as usize];
     NewMessage {
         digest: message_digest(&bytes),
-        bytes,
+        bytes: bytes.into(),
         ..message(account, vec![report])
     }
 }

@@ -187,7 +187,7 @@ on_both!(records_that_would_contradict_the_sums_do_not_come_back);
 async fn records_that_would_contradict_the_sums_do_not_come_back(db: Database) {
     let no = db.commit(vec![new_report("1", ended(900), &RECORDS)]).await.reports[0].no;
     db.store.purge(KEEP, NOW + 401 * DAY).await.unwrap();
-    // As if an earlier version had read it otherwise.
+    // As if it had been read otherwise then.
     db.execute(&format!(
         "update reports set pass = pass + 1 where report_no = {}",
         no.0

@@ -2,7 +2,7 @@
 
 use tallymark::base::{Day, DayRange};
 use tallymark::report::aggregate::{AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Policy, Record, Report};
-use tallymark::store::{Authenticated, DayTotals, SourceQuery, Store};
+use tallymark::store::{Authenticated, DayTotals, SourceQuery};
 use tallymark::tally::Totals;
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, NOW, day, new_report, on_both, report, taken};
@@ -103,41 +103,6 @@ async fn a_conflict_takes_back_just_what_it_added(db: Database) {
     let other = report("1", noon(0, 4), &[("192.0.2.9", 3, true)]);
     db.commit(vec![taken(other, Authenticated::Pass)]).await;
     assert_eq!(db.check_sums(db.domain.id).await.messages(), 3);
-}
-
-on_both!(reports_of_an_earlier_version_are_spread_anew);
-/// What an earlier version made of ten records over two days is what a report of the first day alone makes.
-async fn reports_of_an_earlier_version_are_spread_anew(db: Database) {
-    let ones: Vec<_> = (1..=10).map(|nth| format!("192.0.2.{nth}")).collect();
-    let ones: Vec<_> = ones.iter().map(|address| (&**address, 1, true)).collect();
-    let (begin, end) = noon(0, 1);
-    db.commit(vec![
-        new_report("1", (begin, begin), &ones),
-        new_report("2", (begin + 1, begin + 1), &[("192.0.2.1", 4, false)]),
-    ])
-    .await;
-    db.commit(vec![new_report("3", day(3), &[("192.0.2.1", 4, true)])])
-        .await;
-    db.execute(&format!("update reports set end_at = {end} where begin_at = {begin}"))
-        .await;
-    db.execute("update daily_facets set until_day = null").await;
-    assert!(!db.store.verify(&|_, _| {}).await.unwrap().discrepancies.is_empty());
-    // Nothing was to be done until now: the counters are those of a database that was empty.
-    db.execute("update counters set value = 1000000000 where name = 'respread_end'")
-        .await;
-    db.store.close().await;
-    for _ in 0..2 {
-        let store = Store::open(db.location.clone()).await.unwrap();
-        assert_eq!(store.verify(&|_, _| {}).await.unwrap().discrepancies, []);
-        let stats = store.stats(db.domain.id, ALL_DAYS).await.unwrap();
-        let first = Day::from_unix(begin).0;
-        assert_eq!(
-            days_with_messages(&stats.days),
-            [(first, 9), (first + 1, 5), (first + 3, 4)]
-        );
-        assert_eq!(stats.reports, 3);
-        store.close().await;
-    }
 }
 
 on_both!(dispositions_add_up);

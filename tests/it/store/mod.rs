@@ -22,8 +22,10 @@ mod quotas;
 mod refused;
 mod requests;
 mod retention;
+mod schema;
 mod sliced;
 mod statements;
+mod stored_bytes;
 mod strangers;
 mod transactions;
 
@@ -33,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::postgres::Server;
-use tallymark::base::{AccountId, Day, DayRange, DomainId, DomainName, Mode, ReportNo};
+use tallymark::base::{AccountId, Day, DayRange, DomainId, DomainName, Mode};
 use tallymark::report::aggregate::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, Warnings, Window,
@@ -194,27 +196,6 @@ impl Database {
         }
     }
 
-    /// Stores the original of a report where an earlier version would have put it.
-    pub async fn keep_original_as_before(&self, no: ReportNo) {
-        self.execute(&format!(
-            "insert into originals_by_digest (domain_id, digest, received_at, bytes)
-             select reports.domain_id, originals.digest, originals.received_at, bytes
-             from reports join originals on originals.domain_id = reports.domain_id and originals.report_no = original_no
-             where reports.report_no = {}",
-            no.0
-        ))
-        .await;
-        self.execute(&format!(
-            "update reports set original_no = null, original_digest =
-                 (select digest from originals where originals.domain_id = reports.domain_id and originals.report_no = {0})
-             where report_no = {0}",
-            no.0
-        ))
-        .await;
-        self.execute(&format!("delete from originals where report_no = {}", no.0))
-            .await;
-    }
-
     pub async fn commit(&self, reports: Vec<NewReport>) -> Outcome {
         let message = message(self.account.id, reports);
         self.commit_all(vec![message]).await.remove(0)
@@ -290,7 +271,7 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
     NewMessage {
         belonging: Belonging::Account(account),
         digest: tallymark::store::message_digest(&bytes),
-        bytes,
+        bytes: bytes.into(),
         received_at: NOW,
         origin: "test".to_owned(),
         provenance: None,
