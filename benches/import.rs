@@ -90,6 +90,7 @@ fn report(runs: impl Iterator<Item = Figures>, reports: f64, records: f64) {
 }
 
 /// Imports all into a new database, and takes it away again.
+#[expect(clippy::fn_params_excessive_bools, reason = "a row of data")]
 async fn run_once(mails: &[Mail], keep_originals: bool, kind: Kind, nodes: usize, server: Option<&Server>) -> Figures {
     let database = Database::make(kind, server).await;
     let mut intakes = Vec::new();

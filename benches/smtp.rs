@@ -57,6 +57,7 @@ fn main() {
 }
 
 /// Sends all; gives the time.
+#[expect(clippy::fn_params_excessive_bools, reason = "a row of data")]
 fn send(to: SocketAddr, recipient: &str, mails: &[Vec<u8>], reconnects: bool) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -76,6 +77,7 @@ fn send(to: SocketAddr, recipient: &str, mails: &[Vec<u8>], reconnects: bool) {
 }
 
 /// Mails a second, and milliseconds of processor time each.
+#[expect(clippy::fn_params_excessive_bools, reason = "a row of data")]
 fn tallymark(mails: &[Vec<u8>], check: bool, reconnects: bool) -> (f64, f64) {
     let serving = Serving::start(check);
     let (started, cpu) = (Instant::now(), serving.cpu_seconds());
@@ -85,6 +87,7 @@ fn tallymark(mails: &[Vec<u8>], check: bool, reconnects: bool) -> (f64, f64) {
 }
 
 /// Until the last mail has left the queue for the Maildir.
+#[expect(clippy::fn_params_excessive_bools, reason = "a row of data")]
 fn postfix(mails: &[Vec<u8>], reconnects: bool) -> f64 {
     let mut postfix = Postfix::start(|folder| {
         let mail = folder.join("mail");

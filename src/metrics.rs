@@ -109,6 +109,13 @@ struct AnswerLabels {
     answer: &'static str,
 }
 
+/// How a run of a background job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobOutcome {
+    Done,
+    Failed,
+}
+
 /// `feed` is a name that the operator gave.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FeedLabels {
@@ -301,9 +308,14 @@ impl Metrics {
         self.0.set_aside.get_or_create(&labels).inc();
     }
 
-    /// Whether mail is refused for lack of disk.
-    pub fn set_smtp_disk_short(&self, is_short: bool) {
-        self.0.smtp_disk_short.set(i64::from(is_short));
+    /// Mail is refused for lack of disk.
+    pub fn set_smtp_disk_short(&self) {
+        self.0.smtp_disk_short.set(1);
+    }
+
+    /// There is enough disk for mail.
+    pub fn set_smtp_disk_free(&self) {
+        self.0.smtp_disk_short.set(0);
     }
 
     /// How many connections of mail servers are open.
@@ -345,8 +357,11 @@ impl Metrics {
     }
 
     /// One run of a background job.
-    pub fn observe_job(&self, job: &'static str, done: bool, took: Duration) {
-        let outcome = if done { "done" } else { "failed" };
+    pub fn observe_job(&self, job: &'static str, outcome: JobOutcome, took: Duration) {
+        let outcome = match outcome {
+            JobOutcome::Done => "done",
+            JobOutcome::Failed => "failed",
+        };
         self.0.jobs.get_or_create(&JobRunLabels { job, outcome }).inc();
         let seconds = self.0.job_seconds.get_or_create(&JobLabels { job });
         seconds.observe(took.as_secs_f64());
@@ -372,9 +387,14 @@ impl Metrics {
         self.0.purges_skipped.inc();
     }
 
-    /// Whether this node has the lease of a background job.
-    pub fn set_job_held(&self, job: &'static str, held: bool) {
-        self.0.job_held.get_or_create(&JobLabels { job }).set(held.into());
+    /// This node has the lease of a background job.
+    pub fn set_job_held(&self, job: &'static str) {
+        self.0.job_held.get_or_create(&JobLabels { job }).set(1);
+    }
+
+    /// This node no longer has the lease of a background job.
+    pub fn set_job_not_held(&self, job: &'static str) {
+        self.0.job_held.get_or_create(&JobLabels { job }).set(0);
     }
 
     /// How many messages wait, and how many may.
@@ -383,9 +403,14 @@ impl Metrics {
         self.0.queue_depth_max.set(i64::try_from(depth_max).unwrap_or(i64::MAX));
     }
 
-    /// Whether a mailbox, Maildir or folder is being read.
-    pub fn set_feed_up(&self, feed: &str, up: bool) {
-        self.0.feed_up.get_or_create(&feed_labels(feed)).set(up.into());
+    /// A mailbox, Maildir or folder is being read.
+    pub fn set_feed_up(&self, feed: &str) {
+        self.0.feed_up.get_or_create(&feed_labels(feed)).set(1);
+    }
+
+    /// A mailbox, Maildir or folder is not being read.
+    pub fn set_feed_down(&self, feed: &str) {
+        self.0.feed_up.get_or_create(&feed_labels(feed)).set(0);
     }
 
     /// A feed was read to its end, unix milliseconds.

@@ -214,6 +214,7 @@ fn xml(mix: Mix, seed: u64, nth: usize, records: usize, random: &mut Random) -> 
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "a row of data")]
 fn head(text: &mut String, style: usize, reporter: &str, name: &str, nth: usize, begin: i64, end: i64) {
     let root = [
         "<feedback>",

@@ -17,6 +17,7 @@ pub struct Serving {
 }
 
 impl Serving {
+    #[expect(clippy::fn_params_excessive_bools, reason = "a row of data")]
     pub fn start(check: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -97,6 +97,7 @@ thread_local! {
         RefCell::new([Compression::fast(), Compression::best()].map(|level| Compress::new(level, false)));
 }
 
+#[expect(clippy::fn_params_excessive_bools, reason = "a row of data")]
 fn deflate(bytes: &[u8], is_last: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 1_024);
     let flush = if is_last {
@@ -136,6 +137,7 @@ fn header_over(id: &str, begin: i64, end: i64) -> String {
     )
 }
 
+#[expect(clippy::too_many_arguments, reason = "a row of data")]
 fn record(out: &mut String, address: &str, count: u64, from: &str, reasons: &str, results: &str) {
     let _ = write!(
         out,

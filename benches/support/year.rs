@@ -18,6 +18,7 @@ const REPORTERS: usize = 30;
 pub const TODAY: i64 = 20_758;
 
 /// A year of reports about one domain of the account, from a given number of addresses.
+#[expect(clippy::too_many_arguments, reason = "a row of data")]
 pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, records: usize, sources: usize) {
     let mut random = Random(seed as u64);
     let options = CommitOptions {

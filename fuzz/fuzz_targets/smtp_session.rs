@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use tallymark::ingest::Belonging;
 use tallymark::base::AccountId;
+use tallymark::ingest::Belonging;
 use tallymark::listeners::smtp::reply::{self, Reply};
-use tallymark::listeners::smtp::{BareNewline, Engine, Event, Protocol, Room, Settings, StartTls, Verdict};
+use tallymark::listeners::smtp::{BareNewline, Capacity, Engine, Event, Protocol, RecipientAnswer, Settings, StartTls};
 
 /// What leads into each state.
 const STATES: [&[&[u8]]; 8] = [
@@ -78,13 +78,13 @@ impl Driver {
                     self.outcome.closed = true;
                     break;
                 }
-                Event::Sender { .. } => self.engine.answer_sender(now, Room::Free),
+                Event::Sender { .. } => self.engine.answer_sender(now, Capacity::Free),
                 Event::Recipient(mailbox) => self.engine.answer_recipient(
                     now,
                     match mailbox.local.as_bytes().first() {
-                        Some(b'o') => Verdict::Accepted(vec![Belonging::Account(AccountId(1))]),
-                        Some(b'n') => Verdict::UnknownUser,
-                        _ => Verdict::Unavailable,
+                        Some(b'o') => RecipientAnswer::Accepted(vec![Belonging::Account(AccountId(1))]),
+                        Some(b'n') => RecipientAnswer::UnknownUser,
+                        _ => RecipientAnswer::Unavailable,
                     },
                 ),
                 Event::Body => {

@@ -35,6 +35,25 @@ impl Running {
     }
 }
 
+/// What every entry of the settings has, whatever kind of feed it is.
+struct Entry<'c> {
+    name: &'c str,
+    account: &'c str,
+    add_domains: bool,
+    poll_seconds: u64,
+}
+
+macro_rules! entry {
+    ($feed:expr) => {
+        Entry {
+            name: &$feed.name,
+            account: &$feed.account,
+            add_domains: $feed.add_domains,
+            poll_seconds: $feed.poll_seconds,
+        }
+    };
+}
+
 impl App {
     /// Starts to read all feeds of the settings.
     ///
@@ -63,16 +82,11 @@ impl App {
     async fn feeds(&self) -> anyhow::Result<Vec<(FeedSettings, Box<dyn Feed>)>> {
         let mut feeds: Vec<(FeedSettings, Box<dyn Feed>)> = Vec::new();
         for imap in &self.config.imap {
-            let settings = self.feed(&imap.name, &imap.account, imap.add_domains, imap.poll_seconds);
+            let settings = self.feed(entry!(imap));
             feeds.push((settings.await?, Box::new(Mailbox::new(imap_settings(imap)))));
         }
         for maildir in &self.config.maildir {
-            let settings = self.feed(
-                &maildir.name,
-                &maildir.account,
-                maildir.add_domains,
-                maildir.poll_seconds,
-            );
+            let settings = self.feed(entry!(maildir));
             let maildir = MaildirSettings {
                 path: maildir.path.clone(),
                 processed: given(&maildir.processed),
@@ -81,20 +95,20 @@ impl App {
             feeds.push((settings.await?, Box::new(maildir)));
         }
         for folder in &self.config.folder {
-            let settings = self.feed(&folder.name, &folder.account, folder.add_domains, folder.poll_seconds);
+            let settings = self.feed(entry!(folder));
             let path = folder.path.clone();
             feeds.push((settings.await?, Box::new(WatchedFolder { path })));
         }
         Ok(feeds)
     }
 
-    async fn feed(
-        &self,
-        name: &str,
-        account: &str,
-        add_domains: bool,
-        poll_seconds: u64,
-    ) -> anyhow::Result<FeedSettings> {
+    async fn feed(&self, entry: Entry<'_>) -> anyhow::Result<FeedSettings> {
+        let Entry {
+            name,
+            account,
+            add_domains,
+            poll_seconds,
+        } = entry;
         let account = self.account(account).await.with_context(|| format!("feed {name}"))?;
         Ok(FeedSettings {
             name: name.to_owned(),

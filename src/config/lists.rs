@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::places::{self, Place};
+use super::places::{self, Place, Port};
 use super::{Config, Described};
 use crate::base::Day;
 
@@ -316,11 +316,11 @@ impl Imap {
     /// A folder of it.
     fn place(&self, folder: &str) -> Place {
         let port = match (self.port, self.tls) {
-            (0, ImapTls::Tls) => 993,
-            (0, ImapTls::Starttls | ImapTls::Plain) => 143,
-            (port, _) => port,
+            (0, ImapTls::Tls) => Port::Usual(993),
+            (0, ImapTls::Starttls | ImapTls::Plain) => Port::Usual(143),
+            (port, _) => Port::Given(port),
         };
-        Place::imap(&self.host, port, self.port != 0, &self.user, folder)
+        Place::imap(&self.host, port, &self.user, folder)
     }
 
     /// The settings that name where mail goes, with what they say.

@@ -16,6 +16,15 @@ pub(super) enum Place {
     Folder(Files),
 }
 
+/// The port of a mail server.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Port {
+    /// That of the protocol; the settings name none.
+    Usual(u16),
+    /// The one in the settings: there may be another server behind it.
+    Given(u16),
+}
+
 /// A folder of the file system.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
@@ -27,13 +36,17 @@ pub(super) struct Files {
 }
 
 impl Place {
-    /// A folder of a mailbox. `shows_port`: where the port stands in the settings, there may be another server behind it.
-    pub fn imap(host: &str, port: u16, shows_port: bool, user: &str, folder: &str) -> Self {
+    /// A folder of a mailbox.
+    pub fn imap(host: &str, port: Port, user: &str, folder: &str) -> Self {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let mut shown = format!("{folder} of {user} at {host}");
-        if shows_port {
-            shown += &format!(":{port}");
-        }
+        let port = match port {
+            Port::Usual(port) => port,
+            Port::Given(port) => {
+                shown += &format!(":{port}");
+                port
+            }
+        };
         Self::Imap {
             key: (host, port, user.to_lowercase(), folder_key(folder)),
             shown,
@@ -177,7 +190,7 @@ mod tests {
         ] {
             assert_ne!(key(a), key(b), "{a} {b}");
         }
-        let place = |host, port, user| Place::imap(host, port, true, user, "INBOX");
+        let place = |host, port, user| Place::imap(host, Port::Given(port), user, "INBOX");
         assert!(place("Mail.Example.", 993, "a@B").is_same(&place("mail.example", 993, "A@b")));
         assert!(!place("mail.example", 993, "a").is_same(&place("mail.example", 1993, "a")));
     }

@@ -91,7 +91,7 @@ async fn round(reading: &Arc<Reading>, settings: &MaildirSettings) -> Result<(),
         list(&looked.path)
     });
     let mails = mails.await?.map_err(files)?;
-    let remembered = reading.all.leases.store.mailbox_items(&reading.key).await?;
+    let remembered = reading.store().mailbox_items(&reading.key).await?;
     forget_what_is_gone(reading, &mails, &remembered).await?;
     let known: HashMap<&str, (ItemState, u32)> = remembered
         .iter()
@@ -117,7 +117,7 @@ async fn round(reading: &Arc<Reading>, settings: &MaildirSettings) -> Result<(),
         while (is_last || flights.len() > FLIGHTS)
             && let Some(first) = flights.pop_front()
         {
-            land(reading, settings, first, &known).await?;
+            settle(reading, settings, first, &known).await?;
         }
         if is_last {
             return Ok(());
@@ -187,7 +187,7 @@ async fn forget_what_is_gone(reading: &Reading, mails: &[Mail], known: &[Mailbox
             remove,
             ..MailboxChange::default()
         };
-        reading.all.leases.store.change_mailbox(&reading.key, change).await?;
+        reading.store().change_mailbox(&reading.key, change).await?;
     }
     Ok(())
 }
@@ -246,7 +246,7 @@ fn submit(reading: &Arc<Reading>, settings: &MaildirSettings, chunk: Vec<Had>) -
 }
 
 /// Waits until a chunk is committed, puts its mails away, and remembers those that stay.
-async fn land(
+async fn settle(
     reading: &Arc<Reading>,
     settings: &MaildirSettings,
     mut flight: ChunkInFlight,
@@ -280,7 +280,7 @@ async fn land(
         ..MailboxChange::default()
     };
     if !put.is_empty() {
-        reading.all.leases.store.change_mailbox(&reading.key, change).await?;
+        reading.store().change_mailbox(&reading.key, change).await?;
     }
     reading.progressed();
     Ok(())

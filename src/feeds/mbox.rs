@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::ingest::mbox::{is_mark, is_mmdf, may_be_mark};
+use crate::ingest::mbox::{Above, is_mark, is_mmdf, may_be_mark};
 
 /// Lines are read in pieces: one may be as long as a message.
 const PIECE_BYTES_MAX: u64 = 64 * 1024;
@@ -94,7 +94,7 @@ impl<R: BufRead> Mbox<R> {
         self.is_at_end
     }
 
-    fn kind(&mut self, is_after_blank: bool) -> io::Result<Kind> {
+    fn kind(&mut self, above: Above) -> io::Result<Kind> {
         if !self.lines.begins || !may_be_mark(&self.lines.piece) {
             return Ok(Kind::Text);
         }
@@ -102,7 +102,7 @@ impl<R: BufRead> Mbox<R> {
             return Ok(Kind::Mmdf);
         }
         let next = self.lines.next()?.to_owned();
-        Ok(match is_mark(&self.lines.piece, &next, is_after_blank) {
+        Ok(match is_mark(&self.lines.piece, &next, above) {
             true => Kind::Mark,
             false => Kind::Text,
         })
@@ -112,18 +112,21 @@ impl<R: BufRead> Mbox<R> {
     fn message(&mut self) -> io::Result<Option<Message>> {
         let mut message = Message::default();
         let mut has_begun = std::mem::take(&mut self.has_begun);
-        let mut is_after_blank = !has_begun;
+        let mut above = match has_begun {
+            true => Above::Text,
+            false => Above::Blank,
+        };
         loop {
             if !self.lines.advance()? {
                 self.is_at_end = true;
                 break;
             }
-            match self.kind(is_after_blank)? {
+            match self.kind(above)? {
                 Kind::Text if !has_begun && is_blank(&self.lines.piece) => continue,
                 Kind::Text => {}
                 // Around a message that has not begun, or that was there already.
                 Kind::Mmdf if message.is_empty => {
-                    is_after_blank = true;
+                    above = Above::Blank;
                     continue;
                 }
                 Kind::Mmdf => break,
@@ -133,12 +136,15 @@ impl<R: BufRead> Mbox<R> {
                 }
                 Kind::Mark => {
                     has_begun = true;
-                    is_after_blank = false;
+                    above = Above::Text;
                     continue;
                 }
             }
             has_begun = true;
-            is_after_blank = self.lines.begins && matches!(self.lines.piece.as_slice(), b"\n" | b"\r\n");
+            above = match self.lines.piece.as_slice() {
+                b"\n" | b"\r\n" if self.lines.begins => Above::Blank,
+                _ => Above::Text,
+            };
             let piece = match self.lines.begins {
                 true => unquote(&self.lines.piece),
                 false => &self.lines.piece,
@@ -149,7 +155,7 @@ impl<R: BufRead> Mbox<R> {
             return Ok(None);
         }
         // The blank line before a mark belongs to the mbox.
-        if !self.is_at_end && is_after_blank {
+        if !self.is_at_end && above == Above::Blank {
             message.drop_blank();
         }
         self.number += 1;

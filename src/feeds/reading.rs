@@ -9,12 +9,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Contents, Disposal, Failure, Feed};
+use crate::base::clock::Clock;
 use crate::base::text;
 use crate::health::{Condition, Health, Trouble};
 use crate::ingest::{Belonging, Intake, IntakeError, MESSAGE_TOO_LARGE, Outcome, Problem, RawMessage, UNFETCHABLE};
 use crate::jobs::{Held, Leases, jittered};
 use crate::metrics::Metrics;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
@@ -111,7 +112,15 @@ impl Reading {
             self.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
         leases.give_back(&lease).await;
-        self.all.metrics.set_feed_up(self.name(), false);
+        self.all.metrics.set_feed_down(self.name());
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.all.leases.store
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.all.leases.clock
     }
 
     /// The operator's name for the feed.
@@ -120,9 +129,11 @@ impl Reading {
     }
 
     fn say(&self, condition: Condition) {
-        let is_up = condition == Condition::Reading;
-        self.all.metrics.set_feed_up(self.name(), is_up);
-        self.all.health.say(self.name(), condition, self.all.leases.clock.now());
+        match condition {
+            Condition::Reading => self.all.metrics.set_feed_up(self.name()),
+            _ => self.all.metrics.set_feed_down(self.name()),
+        }
+        self.all.health.say(self.name(), condition, self.clock().now());
     }
 
     /// It was read to its end.
@@ -134,8 +145,8 @@ impl Reading {
     /// It was read to its end, and may fail right after that, every time: pauses go on growing until it has
     /// [`progressed`](Self::progressed).
     pub fn was_read(&self) {
-        let now = self.all.leases.clock.now();
-        self.all.metrics.set_feed_up(self.name(), true);
+        let now = self.clock().now();
+        self.all.metrics.set_feed_up(self.name());
         self.all.metrics.set_feed_read_at(self.name(), now);
         if self.all.health.say_read(self.name(), now) {
             tracing::info!(feed = self.name(), "feed is being read");
@@ -217,7 +228,7 @@ impl Reading {
     fn raw(&self, origin: String, bytes: Vec<u8>) -> RawMessage {
         RawMessage {
             bytes,
-            received_at: self.all.leases.clock.now(),
+            received_at: self.clock().now(),
             origin,
             belonging: self.settings.belonging,
             envelope: None,

@@ -172,7 +172,7 @@ impl Folder<'_> {
 
     /// Takes these files.
     async fn take(&self, names: Vec<OsString>, there: &Seen) -> Result<(), Failure> {
-        let known = self.reading.all.leases.store.mailbox_items(&self.reading.key).await?;
+        let known = self.reading.store().mailbox_items(&self.reading.key).await?;
         let labels = there.keys().map(|name| name.to_string_lossy());
         let labels: std::collections::HashSet<_> = labels.collect();
         let gone: Vec<String> = known
@@ -419,7 +419,7 @@ async fn remember(reading: &Reading, put: &[MailboxItem], remove: &[String]) -> 
         remove,
         ..MailboxChange::default()
     };
-    Ok(reading.all.leases.store.change_mailbox(&reading.key, change).await?)
+    Ok(reading.store().change_mailbox(&reading.key, change).await?)
 }
 
 fn files(error: io::Error) -> Failure {

@@ -6,23 +6,20 @@
 //! order in which they were gathered; on PostgreSQL, where several transactions can write at once, each is shared out by
 //! domain. A message of the slow lane has a transaction of its own.
 
-use std::panic::AssertUnwindSafe;
+mod writer;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::intake::{IntakeError, IntakeOptions, RawMessage};
-use super::lanes::{ParsedBytes, Parser, Ready, SHARED_BYTES_MIN, Slow};
-use super::owners::{Askers, GoingOn};
+pub(super) use self::writer::Writer;
+use super::intake::{IntakeOptions, RawMessage};
+use super::lanes::{Parser, Ready, SHARED_BYTES_MIN};
+use super::owners::Askers;
 use crate::base::SetAsideId;
-use crate::base::clock::Clock;
-use crate::metrics::Metrics;
-use crate::store::{CommitOptions, Fate, NewMessage, Outcome, Problem, Provenance, Store, StoreError};
+use crate::store::{Problem, Provenance};
 use crate::unpack::Context;
 
 /// A message with whom to tell.
@@ -54,17 +51,12 @@ pub(super) enum How {
 
 /// Batches that may be parsed, or wait parsed, beyond those that are being written.
 const AHEAD: u32 = 1;
+
 /// Runs until the queue is closed and empty.
-pub(super) async fn run(
-    clock: Clock,
-    store: Store,
-    metrics: Metrics,
-    options: IntakeOptions,
-    queue: mpsc::Receiver<Job>,
-    waiting: Arc<AtomicUsize>,
-) {
-    let (parser, slow) = Parser::start(clock.clone(), metrics.clone(), &options);
-    let batches_max = store.writers_at_once() + AHEAD as usize;
+pub(super) async fn run(writer: Writer, queue: mpsc::Receiver<Job>, waiting: Arc<AtomicUsize>) {
+    let options = writer.options.clone();
+    let (parser, slow) = Parser::start(writer.clock.clone(), writer.metrics.clone(), &options);
+    let batches_max = writer.batches_max();
     let under_way = Arc::new(Semaphore::new(batches_max));
     let mut gathering = Gathering {
         queue,
@@ -73,14 +65,8 @@ pub(super) async fn run(
         parser: parser.clone(),
     };
     let (parsed, batches) = mpsc::channel(batches_max);
-    let writing = Writing {
-        clock,
-        store,
-        metrics: metrics.clone(),
-        options: options.clone(),
-        said_at: Mutex::default(),
-    };
-    let writer = tokio::spawn(write(writing, parser, batches, slow, batches_max));
+    let metrics = writer.metrics.clone();
+    let written = tokio::spawn(writer.run(parser, batches, slow));
     while let Ok(permit) = Arc::clone(&under_way).acquire_owned().await
         && let Some(batch) = gathering.next().await
     {
@@ -91,7 +77,7 @@ pub(super) async fn run(
         }
     }
     drop((parsed, gathering));
-    if let Err(error) = writer.await {
+    if let Err(error) = written.await {
         tracing::error!(%error, "the writer failed; nothing more is taken in until the program is started again");
     }
 }
@@ -104,8 +90,8 @@ struct Gathering {
     parser: Parser,
 }
 
-/// This part of a full batch is worth a transaction.
-const WORTH: usize = 4;
+/// A batch filled to this part of its limit is closed without waiting for a free writer.
+const EARLY_BATCH_DIVISOR: usize = 4;
 
 impl Gathering {
     /// The next message, and what else comes until a writer is free, or until it is worth a transaction of its own: each
@@ -120,7 +106,7 @@ impl Gathering {
                 continue;
             }
             // Besides our own: as many as there are writers are not under way then.
-            if batch.is_full(&self.options, WORTH) || self.under_way.try_acquire_many(AHEAD).is_ok() {
+            if batch.is_full(&self.options, EARLY_BATCH_DIVISOR) || self.under_way.try_acquire_many(AHEAD).is_ok() {
                 break;
             }
             // While it is busy, what is large is gathered: several threads parse that.
@@ -169,317 +155,6 @@ impl Gathered {
     fn parse(&mut self, parser: &Parser) {
         if !self.jobs.is_empty() {
             self.pieces.push(parser.parse(std::mem::take(&mut self.jobs), 0));
-        }
-    }
-}
-
-/// Shares each batch out among the writers, until there are no more.
-async fn write(
-    writing: Writing,
-    parser: Parser,
-    mut batches: mpsc::Receiver<(OwnedSemaphorePermit, Vec<oneshot::Receiver<Ready>>)>,
-    slow: mpsc::UnboundedReceiver<Slow>,
-    batches_max: usize,
-) {
-    let mut running = JoinSet::new();
-    let mut writers = Vec::new();
-    let writing = Arc::new(writing);
-    for _ in 0..writing.store.writers_at_once() {
-        // So that one with much to do does not keep the others from the next batch.
-        let (writer, pieces) = mpsc::channel(batches_max);
-        writing.start(&mut running, Arc::clone(&writing).write_pieces(pieces));
-        writers.push(writer);
-    }
-    writing.start(&mut running, Arc::clone(&writing).write_slow(slow));
-    while let Some((permit, mut pieces)) = batches.recv().await {
-        let permit = Arc::new(permit);
-        while let Some(mut ready) = Ready::of(pieces).await {
-            let rest = std::mem::take(&mut ready.rest);
-            let (unwritten, mut written) = mpsc::channel(1);
-            for (writer, piece) in writers.iter().zip(ready.share_out(writers.len(), unwritten, &permit)) {
-                // Without room for a single message there is nothing to write yet.
-                if !piece.messages.is_empty() && writer.send(piece).await.is_err() {
-                    return;
-                }
-            }
-            if rest.is_empty() {
-                break;
-            }
-            // Nothing is ever sent: it ends when the last piece is gone.
-            let _ = written.recv().await;
-            pieces = vec![parser.parse(rest, 1)];
-        }
-    }
-    // The slow lane ends when the last message in it is written.
-    drop((writers, parser));
-    while let Some(ended) = running.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "a writer failed");
-        }
-    }
-}
-
-/// What one writer gets of a batch.
-struct Piece {
-    messages: Vec<NewMessage>,
-    askers: Vec<Askers>,
-    _parsed: Arc<ParsedBytes>,
-    _unwritten: mpsc::Sender<()>,
-    _permit: Arc<OwnedSemaphorePermit>,
-}
-
-impl Ready {
-    /// The pieces of a batch as one. One whose parsing failed as a whole (no message can make it: each is guarded) drops its
-    /// answers, and the senders see that nothing was taken; `None` if that is all of them.
-    async fn of(pieces: Vec<oneshot::Receiver<Self>>) -> Option<Self> {
-        let mut all: Option<Self> = None;
-        for piece in pieces {
-            match (piece.await, &mut all) {
-                (Ok(ready), None) => all = Some(ready),
-                (Ok(ready), Some(all)) => {
-                    all.messages.extend(ready.messages);
-                    all.askers.extend(ready.askers);
-                    all.rest.extend(ready.rest);
-                    all.parsed.absorb(ready.parsed);
-                }
-                (Err(_), _) => {}
-            }
-        }
-        all
-    }
-
-    /// A piece for each writer, in the order of the batch.
-    fn share_out(self, writers: usize, unwritten: mpsc::Sender<()>, permit: &Arc<OwnedSemaphorePermit>) -> Vec<Piece> {
-        let parsed = Arc::new(self.parsed);
-        let piece = || Piece {
-            messages: Vec::new(),
-            askers: Vec::new(),
-            _parsed: Arc::clone(&parsed),
-            _unwritten: unwritten.clone(),
-            _permit: Arc::clone(permit),
-        };
-        let mut pieces: Vec<_> = (0..writers).map(|_| piece()).collect();
-        for (message, askers) in self.messages.into_iter().zip(self.askers) {
-            let piece = &mut pieces[message.writer(writers)];
-            piece.messages.push(message);
-            piece.askers.push(askers);
-        }
-        pieces
-    }
-}
-
-/// What it takes to write a batch.
-struct Writing {
-    clock: Clock,
-    store: Store,
-    metrics: Metrics,
-    options: IntakeOptions,
-    /// When the log said last that a quota is used up, monotonic.
-    said_at: Mutex<Option<Duration>>,
-}
-
-/// How often the log says that a quota is used up.
-const SAID_EVERY: Duration = Duration::from_secs(60);
-
-impl Writing {
-    fn start(&self, running: &mut JoinSet<()>, writer: impl Future<Output = ()> + Send + 'static) {
-        if self.store.is_embedded() {
-            // On one thread of its own: what is freed there was often taken there, and the runtime need not be told of
-            // every wait.
-            let runtime = Handle::current();
-            running.spawn_blocking(move || runtime.block_on(writer));
-        } else {
-            running.spawn(writer);
-        }
-    }
-
-    fn commit(&self) -> CommitOptions<'_> {
-        CommitOptions {
-            keep_originals: self.options.keep_originals,
-            fresh: &self.options.fresh,
-            limits: self.options.keep,
-        }
-    }
-
-    /// Writes what comes out of the slow lane, each message in a transaction of its own, and for each of its owners.
-    async fn write_slow(self: Arc<Self>, mut slow: mpsc::UnboundedReceiver<Slow>) {
-        while let Some(slow) = slow.recv().await {
-            let Slow {
-                mut message,
-                askers,
-                held,
-            } = slow;
-            self.metrics.count_slow_message();
-            self.stage(&mut message).await;
-            let mut going_on = GoingOn::default();
-            let mut account = message.belonging.account();
-            self.write_one(vec![message], vec![askers], &mut going_on).await;
-            while let (mut messages, askers, _admitted) = going_on.next(&self.store, 1, usize::MAX).await
-                && let Some(message) = messages.first_mut()
-            {
-                if std::mem::replace(&mut account, message.belonging.account()) != account {
-                    self.stage(message).await;
-                }
-                self.write_one(messages, askers, &mut going_on).await;
-            }
-            drop(held);
-        }
-    }
-
-    async fn stage(&self, message: &mut NewMessage) {
-        if let Err(error) = self.store.stage_evidence(message).await {
-            tracing::debug!(%error, "evidence of a large message could not be written ahead of it");
-        }
-    }
-
-    /// Writes pieces in order. A message that is for others as well goes on with the next piece, so that no other waits for
-    /// more than one transaction of it; if such messages hold half of the memory, they go first.
-    async fn write_pieces(self: Arc<Self>, mut pieces: mpsc::Receiver<Piece>) {
-        let mut going_on = GoingOn::default();
-        loop {
-            let piece = if going_on.is_empty() {
-                let Some(piece) = pieces.recv().await else { return };
-                Some(piece)
-            } else if going_on.bytes() <= self.options.parsed_bytes_max / 2 {
-                pieces.try_recv().ok()
-            } else {
-                None
-            };
-            let IntakeOptions {
-                batch_messages_max,
-                batch_bytes_max,
-                ..
-            } = self.options;
-            let (mut messages, mut askers, _admitted) =
-                going_on.next(&self.store, batch_messages_max, batch_bytes_max).await;
-            let Some(piece) = piece else {
-                self.write_one(messages, askers, &mut going_on).await;
-                continue;
-            };
-            let Piece {
-                messages: mut first,
-                askers: mut senders,
-                _parsed,
-                _unwritten,
-                _permit,
-            } = piece;
-            first.append(&mut messages);
-            senders.append(&mut askers);
-            self.write_one(first, senders, &mut going_on).await;
-        }
-    }
-}
-
-impl Writing {
-    /// Writes a batch and tells the senders; what is for others as well goes on. A batch that the database refuses, though it
-    /// is there, is tried in halves, down to the message that it is about: that one is set aside, and no other is refused
-    /// for it.
-    async fn write_one(&self, mut messages: Vec<NewMessage>, mut askers: Vec<Askers>, going_on: &mut GoingOn) {
-        let Self {
-            clock, store, metrics, ..
-        } = self;
-        let commit = self.commit();
-        let mut pieces = vec![(0..messages.len(), true)];
-        while let Some((piece, is_first_try)) = pieces.pop() {
-            let (batch, senders) = (&mut messages[piece.clone()], &mut askers[piece.clone()]);
-            let (started, count) = (clock.monotonic(), batch.len());
-            // Should writing panic, the transaction is rolled back as it is dropped.
-            let error = match AssertUnwindSafe(store.commit_slice(batch, &commit))
-                .catch_unwind()
-                .await
-            {
-                Ok(Ok(outcomes)) => {
-                    metrics.observe_batch(count, clock.monotonic().saturating_sub(started));
-                    for ((message, sender), outcome) in batch.iter_mut().zip(senders).zip(outcomes) {
-                        self.count(&outcome);
-                        sender.tell(message, outcome);
-                    }
-                    continue;
-                }
-                Ok(Err(error @ (StoreError::Unavailable(_) | StoreError::Full(_)))) => {
-                    refuse(error, senders);
-                    continue;
-                }
-                Ok(Err(error)) => Some(error),
-                Err(_) => None,
-            };
-            let said = error.as_ref().map_or("a panic".to_owned(), ToString::to_string);
-            match (batch, senders) {
-                ([only], [sender]) if is_first_try => {
-                    tracing::error!(
-                        error = said,
-                        origin = only.origin,
-                        "a message cannot be stored; it is set aside"
-                    );
-                    sender.take_out(only, not_storable(said));
-                    pieces.push((piece, false));
-                }
-                ([_], senders) => match error {
-                    Some(error) => refuse(error, senders),
-                    None => tracing::error!("a message cannot even be set aside; its sender is told to try again"),
-                },
-                _ => {
-                    tracing::warn!(
-                        error = said,
-                        messages = count,
-                        "a batch was refused; it is tried in halves"
-                    );
-                    let middle = piece.start + count / 2;
-                    pieces.push((middle..piece.end, true));
-                    pieces.push((piece.start..middle, true));
-                }
-            }
-        }
-        going_on.add(messages, askers);
-    }
-}
-
-fn refuse(error: StoreError, senders: &mut [Askers]) {
-    let count = senders.len();
-    tracing::error!(%error, messages = count, "a batch could not be stored; its senders are told to try again");
-    let error = IntakeError::from(error);
-    for sender in senders {
-        sender.refuse(error.clone());
-    }
-}
-
-fn not_storable(detail: String) -> Problem {
-    Problem {
-        leaf: String::new(),
-        reason: "not_storable",
-        detail: format!("the database did not take its reports: {detail}"),
-        offset: None,
-    }
-}
-
-impl Writing {
-    fn count(&self, outcome: &Outcome) {
-        let metrics = &self.metrics;
-        for report in &outcome.reports {
-            metrics.count_report(match report.fate {
-                Fate::Stored if report.acceptance.is_held() => "held",
-                Fate::Stored => "stored",
-                Fate::Duplicate => "duplicate",
-                Fate::Conflict => "conflict",
-                Fate::Completed => "completed",
-            });
-        }
-        if outcome.over_quota {
-            metrics.count_set_aside_refused();
-            let (now, mut said) = (
-                self.clock.monotonic(),
-                self.said_at.lock().unwrap_or_else(PoisonError::into_inner),
-            );
-            if said.is_none_or(|said| now.saturating_sub(said) >= SAID_EVERY) {
-                *said = Some(now);
-                tracing::warn!(
-                    "mail that cannot be counted, or whose reports would be held, is answered with 452: today's quota of its account \
-                     is used up (limits.set_aside_*_per_day_max, limits.held_*_per_day_max)"
-                );
-            }
-        }
-        for note in &outcome.set_aside {
-            metrics.count_set_aside(note.kind.word(), &note.reason);
         }
     }
 }

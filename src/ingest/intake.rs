@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::batch::{self, Arrived, How, Job};
+use super::batch::{self, Arrived, How, Job, Writer};
 use super::deferred::Deferred;
 use super::envelope::Envelope;
 use super::lanes::SlowOptions;
@@ -190,7 +190,8 @@ impl Intake {
             waiting: Arc::clone(&waiting),
             waiting_max: options.queue_messages_max.max(1),
         };
-        let running = tokio::spawn(batch::run(clock, store, metrics, options, queue, waiting));
+        let writer = Writer::new(clock, store, metrics, options);
+        let running = tokio::spawn(batch::run(writer, queue, waiting));
         (intake, running)
     }
 

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Held, Leases, jittered};
 use crate::base::{Millis, text};
-use crate::metrics::Metrics;
+use crate::metrics::{JobOutcome, Metrics};
 
 /// How much a pause between two runs varies: nodes, and jobs of one period, do not come all at once.
 const SPREAD_PERMILLE: u32 = 100;
@@ -67,7 +67,7 @@ impl Jobs {
             node.stop
                 .run_until_cancelled(node.keep(name, first, period, &work))
                 .await;
-            node.metrics.set_job_held(name, false);
+            node.metrics.set_job_not_held(name);
             node.leases.give_back(name).await;
         });
     }
@@ -89,7 +89,7 @@ impl Node {
     {
         loop {
             let working = async {
-                self.metrics.set_job_held(name, true);
+                self.metrics.set_job_held(name);
                 sleep(first).await;
                 self.run_periodically(name, period, work).await
             };
@@ -97,7 +97,7 @@ impl Node {
                 Ok(Held::Elsewhere) => {}
                 Ok(Held::Done(never)) => match never {},
                 Ok(Held::Lost | Held::RanOut) => {
-                    self.metrics.set_job_held(name, false);
+                    self.metrics.set_job_not_held(name);
                     tracing::warn!(
                         job = name,
                         "job stopped: this node lost its lease, and another may do the job now"
@@ -138,12 +138,11 @@ impl Node {
                 }
                 Err(_) => tracing::error!(job = name, "a job panicked; it is tried again"),
             }
-            let is_done = matches!(ended, Ok(Ok(())));
-            self.metrics.observe_job(name, is_done, took);
-            let pause = match is_done {
-                true => period,
-                false => period.min(pace.retry_after),
+            let (outcome, pause) = match ended {
+                Ok(Ok(())) => (JobOutcome::Done, period),
+                Ok(Err(_)) | Err(_) => (JobOutcome::Failed, period.min(pace.retry_after)),
             };
+            self.metrics.observe_job(name, outcome, took);
             sleep(jittered(pause, SPREAD_PERMILLE, random())).await;
         }
     }

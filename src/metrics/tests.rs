@@ -14,12 +14,12 @@ fn what_was_counted_is_written_with_its_labels() {
     metrics.set_queue_depth(3, 100);
     metrics.observe_provenance("pass", 7, Duration::from_millis(2));
     metrics.observe_batch(5, Duration::from_millis(2));
-    metrics.set_feed_up("inbox", true);
+    metrics.set_feed_up("inbox");
     metrics.set_feed_read_at("inbox", 1_760_000_000_123);
     metrics.count_feed_message("inbox", "taken");
     metrics.count_feed_failure("inbox", "login_refused");
-    metrics.observe_job("purge", false, Duration::from_millis(2));
-    metrics.set_job_held("purge", true);
+    metrics.observe_job("purge", JobOutcome::Failed, Duration::from_millis(2));
+    metrics.set_job_held("purge");
     let (text, _) = metrics.encode();
     for line in [
         r#"tallymark_http_requests_total{route="/domains/{id}",method="GET",status="200"} 2"#,

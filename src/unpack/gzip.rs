@@ -278,15 +278,19 @@ pub(super) fn member_header(bytes: &[u8]) -> Option<MemberHeader<'_>> {
 pub(super) mod testing {
     use flate2::{Compress, Compression, Crc, FlushCompress};
 
-    /// A raw deflate stream, ended or ready to be followed by another.
-    pub fn deflate(bytes: &[u8], is_last: bool) -> Vec<u8> {
+    /// A raw deflate stream.
+    pub fn deflate(bytes: &[u8]) -> Vec<u8> {
+        compressed(bytes, FlushCompress::Finish)
+    }
+
+    /// A raw deflate stream that another may follow.
+    pub fn deflate_unended(bytes: &[u8]) -> Vec<u8> {
+        compressed(bytes, FlushCompress::Full)
+    }
+
+    fn compressed(bytes: &[u8], flush: FlushCompress) -> Vec<u8> {
         let mut state = Compress::new(Compression::best(), false);
         let mut out = Vec::with_capacity(bytes.len() + 1024);
-        let flush = if is_last {
-            FlushCompress::Finish
-        } else {
-            FlushCompress::Full
-        };
         state.compress_vec(bytes, &mut out, flush).unwrap();
         assert_eq!(state.total_in(), bytes.len() as u64);
         out

@@ -66,6 +66,22 @@ struct Entity<'e> {
     place: Place,
 }
 
+/// Where a header stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// It is that of the mail itself.
+    Top,
+    /// It is that of a part, or of a mail in the mail.
+    Inner,
+}
+
+/// A body that has parts.
+struct Multipart<'b> {
+    body: &'b [u8],
+    boundary: &'b [u8],
+    first: Delimiter,
+}
+
 impl Walk<'_, '_> {
     /// Walks through all parts of a mail.
     pub(super) fn mail(&mut self, bytes: &[u8], path: &str, place: Place) {
@@ -85,8 +101,11 @@ impl Walk<'_, '_> {
         if self.is_halted() {
             return;
         }
-        let is_top = entity.place.levels == 0 && entity.place.depth == 0;
-        let header = self.header(entity.bytes, is_top);
+        let level = match (entity.place.levels, entity.place.depth) {
+            (0, 0) => Level::Top,
+            _ => Level::Inner,
+        };
+        let header = self.header(entity.bytes, level);
         self.subject = self.subject.max(header.subject);
         let entity = &Entity {
             place: Place {
@@ -112,13 +131,15 @@ impl Walk<'_, '_> {
             && let Some(boundary) = &header.boundary
             && let Some(first) = next_delimiter(body, boundary, 0)
         {
-            return self.multipart(entity, &header, body, boundary, first);
+            let parts = Multipart { body, boundary, first };
+            return self.multipart(entity, &header, parts);
         }
         // Row 6: a multipart without a usable boundary is a leaf.
         self.body(entity, &header, body);
     }
 
-    fn multipart(&mut self, entity: &Entity<'_>, header: &Header, body: &[u8], boundary: &[u8], first: Delimiter) {
+    fn multipart(&mut self, entity: &Entity<'_>, header: &Header, parts: Multipart<'_>) {
+        let Multipart { body, boundary, first } = parts;
         let depth = entity.place.depth + 1;
         if depth > self.budget.limits.mime_depth_max {
             return self.limit(
@@ -244,7 +265,7 @@ impl Walk<'_, '_> {
     }
 
     /// Reads the header block at the start of `bytes`. Of one that exceeds a limit the rest is passed over.
-    fn header(&mut self, bytes: &[u8], is_top: bool) -> Header {
+    fn header(&mut self, bytes: &[u8], level: Level) -> Header {
         let limits = self.budget.limits;
         let mut mime: [Option<Range<usize>>; 4] = Default::default();
         let mut fields = 0;
@@ -274,7 +295,9 @@ impl Walk<'_, '_> {
                 .position(|field| name.eq_ignore_ascii_case(field.as_bytes()))
             {
                 mime[at].get_or_insert(range);
-            } else if is_top && let Some(other) = classify::header_field(name, field_value(&bytes[range])) {
+            } else if level == Level::Top
+                && let Some(other) = classify::header_field(name, field_value(&bytes[range]))
+            {
                 self.evidence.note(other);
             }
         }

@@ -19,10 +19,18 @@ pub fn is_mmdf(line: &[u8]) -> bool {
     without_mark(line).trim_ascii_end() == MMDF
 }
 
-/// Whether a line that may be a mark is one. `next` is the beginning of the line below it; `is_after_blank` says that it
-/// stands below an empty line, or first.
-pub fn is_mark(line: &[u8], next: &[u8], is_after_blank: bool) -> bool {
+/// What stands above a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Above {
+    /// An empty line, or nothing.
+    Blank,
+    Text,
+}
+
+/// Whether a line that may be a mark is one. `next` is the beginning of the line below it.
+pub fn is_mark(line: &[u8], next: &[u8], above: Above) -> bool {
     let line = without_mark(line);
+    let is_after_blank = above == Above::Blank;
     if is_mmdf(line) {
         return true;
     }
@@ -48,14 +56,14 @@ pub fn begins(head: &[u8]) -> bool {
     let start = sniff::trim(head);
     let mut lines = start.splitn(3, |&byte| byte == b'\n');
     let (first, next) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    may_be_mark(first) && is_mark(first, next, true)
+    may_be_mark(first) && is_mark(first, next, Above::Blank)
 }
 
 /// The mails of a mailbox file that is in memory, each with the offset of its first byte.
 pub(super) fn mails(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut rest = 0;
     let mut begins_at = None;
-    let mut is_after_blank = true;
+    let mut above = Above::Blank;
     let mut is_over = false;
     std::iter::from_fn(move || {
         while !is_over {
@@ -64,8 +72,11 @@ pub(super) fn mails(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
             rest += line.len();
             is_over = line.is_empty();
             let next = line_of(&bytes[rest..]);
-            let is_end = is_over || may_be_mark(line) && is_mark(line, next, is_after_blank);
-            is_after_blank = line.trim_ascii().is_empty();
+            let is_end = is_over || may_be_mark(line) && is_mark(line, next, above);
+            above = match line.trim_ascii().is_empty() {
+                true => Above::Blank,
+                false => Above::Text,
+            };
             if !is_end {
                 continue;
             }
@@ -151,33 +162,37 @@ mod tests {
 
     #[test]
     fn a_mark_is_told_from_a_sentence() {
-        for (line, next, is_after_blank) in [
-            ("From a@b Thu Nov 26 03:00:00 2026\n", "one\n", true),
-            ("From a at b  Thu Nov 26 03:00:00 2026\r\n", "X: y\r\n", false),
-            ("From \n", "From: a@b\n", false),
-            ("From\n", "Received: from a\n", true),
-            ("From - \n", "X-Mozilla-Status: 0001\n", false),
-            ("From -\n", "Strange: field\n", true),
-            ("From nobody\n", "Subject: x\n", false),
-            ("\u{feff}From a\n", "Return-Path: <>\n", false),
-            ("From a@b Thu Nov 26\n", ">From b Thu Nov 26 remote from c\n", true),
-            ("\x01\x01\x01\x01\r\n", "", false),
+        for (line, next, above) in [
+            ("From a@b Thu Nov 26 03:00:00 2026\n", "one\n", Above::Blank),
+            ("From a at b  Thu Nov 26 03:00:00 2026\r\n", "X: y\r\n", Above::Text),
+            ("From \n", "From: a@b\n", Above::Text),
+            ("From\n", "Received: from a\n", Above::Blank),
+            ("From - \n", "X-Mozilla-Status: 0001\n", Above::Text),
+            ("From -\n", "Strange: field\n", Above::Blank),
+            ("From nobody\n", "Subject: x\n", Above::Text),
+            ("\u{feff}From a\n", "Return-Path: <>\n", Above::Text),
+            (
+                "From a@b Thu Nov 26\n",
+                ">From b Thu Nov 26 remote from c\n",
+                Above::Blank,
+            ),
+            ("\x01\x01\x01\x01\r\n", "", Above::Text),
         ] {
-            let is = may_be_mark(line.as_bytes()) && is_mark(line.as_bytes(), next.as_bytes(), is_after_blank);
+            let is = may_be_mark(line.as_bytes()) && is_mark(line.as_bytes(), next.as_bytes(), above);
             assert!(is, "{line:?}, {next:?}");
         }
-        for (line, next, is_after_blank) in [
-            ("From here on\n", "it is\n", true),
-            ("From Monday to Friday we are open.\n", "See you\n", true),
-            ("From here on\n", "Note: this is a sentence\n", true),
-            ("From our house to yours\n", "\n", true),
-            ("From 9:30 on\n", "we are open\n", false),
-            ("From: a@b\n", "To: b\n", true),
-            (">From a\n", "To: b\n", true),
-            ("Fromage\n", "To: b\n", true),
-            ("From\n", "To: b\n", false),
+        for (line, next, above) in [
+            ("From here on\n", "it is\n", Above::Blank),
+            ("From Monday to Friday we are open.\n", "See you\n", Above::Blank),
+            ("From here on\n", "Note: this is a sentence\n", Above::Blank),
+            ("From our house to yours\n", "\n", Above::Blank),
+            ("From 9:30 on\n", "we are open\n", Above::Text),
+            ("From: a@b\n", "To: b\n", Above::Blank),
+            (">From a\n", "To: b\n", Above::Blank),
+            ("Fromage\n", "To: b\n", Above::Blank),
+            ("From\n", "To: b\n", Above::Text),
         ] {
-            let is = may_be_mark(line.as_bytes()) && is_mark(line.as_bytes(), next.as_bytes(), is_after_blank);
+            let is = may_be_mark(line.as_bytes()) && is_mark(line.as_bytes(), next.as_bytes(), above);
             assert!(!is, "{line:?}, {next:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! Messages and archives for tests, made and not stored: `fixtures/hostile/README.md` lists the hostile ones.
 
-use super::gzip::testing::{crc, deflate};
+use super::gzip::testing::{crc, deflate, deflate_unended};
 
 /// A small report of `records` records.
 pub fn report(records: usize) -> Vec<u8> {
@@ -25,7 +25,7 @@ pub fn report(records: usize) -> Vec<u8> {
 
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
-    out.extend(deflate(bytes, true));
+    out.extend(deflate(bytes));
     out.extend(crc(bytes).to_le_bytes());
     out.extend((bytes.len() as u32).to_le_bytes());
     out
@@ -34,8 +34,8 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// A gigabyte of zeros for each 1,024 rounds, in about a kilobyte a round.
 pub fn gzip_bomb(rounds: usize, first: &[u8]) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
-    out.extend(deflate(first, false));
-    out.extend(deflate(&vec![0; 1 << 20], false).repeat(rounds));
+    out.extend(deflate_unended(first));
+    out.extend(deflate_unended(&vec![0; 1 << 20]).repeat(rounds));
     out.extend([3, 0]);
     out.extend([0; 8]);
     out
@@ -57,7 +57,7 @@ pub struct File<'a> {
 impl<'a> File<'a> {
     pub fn deflated(name: &'a str, bytes: &[u8]) -> Self {
         Self {
-            data: deflate(bytes, true),
+            data: deflate(bytes),
             method: 8,
             ..Self::stored(name, bytes)
         }

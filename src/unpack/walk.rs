@@ -233,7 +233,21 @@ impl<'a, 'v> Walk<'a, 'v> {
         }
         let states = claim::states_report(head);
         if states || sniff::has_feedback(head) || leaf.claim >= Claim::Possible && sniff::is_xml(head) {
-            return self.visit(leaf, raw, meter, states || leaf.is_stated());
+            self.texts += 1;
+            let is_stated = states || leaf.is_stated();
+            self.is_stated |= is_stated;
+            (self.visit)(ReportText {
+                leaf: leaf.path,
+                file_name: leaf.hint,
+                is_stated,
+                content: leaf.content,
+                outer_damage: leaf.place.damage,
+                budget: self.budget,
+                meter,
+                primed: Cell::new(Some(raw)),
+            });
+            self.halted |= self.budget.spent().is_some();
+            return;
         }
         if sniff::is_base64(head) {
             return self.open_archive(leaf, raw, meter, Self::base64);
@@ -250,22 +264,6 @@ impl<'a, 'v> Walk<'a, 'v> {
             return self.empty(leaf, "there is nothing in it but white space");
         }
         self.not_a_report(leaf, "text");
-    }
-
-    fn visit<'l>(&mut self, leaf: &Leaf<'l>, raw: Raw<'l>, meter: &'l Meter, is_stated: bool) {
-        self.texts += 1;
-        self.is_stated |= is_stated;
-        (self.visit)(ReportText {
-            leaf: leaf.path,
-            file_name: leaf.hint,
-            is_stated,
-            content: leaf.content,
-            outer_damage: leaf.place.damage,
-            budget: self.budget,
-            meter,
-            primed: Cell::new(Some(raw)),
-        });
-        self.halted |= self.budget.spent().is_some();
     }
 
     /// Goes into a leaf that holds other leaves; what is itself packed is first unpacked into memory.

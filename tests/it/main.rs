@@ -1,5 +1,11 @@
 //! Tests of the whole, through the doors that users have.
 
+#![expect(
+    clippy::fn_params_excessive_bools,
+    clippy::too_many_arguments,
+    reason = "tests are data: their rows are arguments"
+)]
+
 mod belonging;
 mod cli;
 mod client;

@@ -164,19 +164,19 @@ impl Walk<'_> {
     /// Reads a record and what it refers to, in the order in which receivers do.
     async fn read(&mut self, name: &str, text: &str) {
         let mut frames = Vec::new();
-        self.push(&mut frames, name, text, true);
+        self.push(&mut frames, name, text, Reached::Passes);
         while let (None, Some(frame)) = (&self.fault, frames.last_mut()) {
             let Some(term) = frame.terms.next() else {
                 frames.pop();
                 continue;
             };
             let passes = frame.passes && term.passes;
-            self.step(&mut frames, term.what, passes).await;
+            self.step(&mut frames, Term { passes, ..term }).await;
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "an arm a mechanism")]
-    async fn step(&mut self, frames: &mut Vec<Frame>, what: What, passes: bool) {
+    async fn step(&mut self, frames: &mut Vec<Frame>, Term { passes, what }: Term) {
+        let reached = if passes { Reached::Passes } else { Reached::Qualified };
         if !matches!(what, What::Network(..)) {
             self.lookups += 1;
             if self.lookups > LOOKUPS_MAX {
@@ -193,29 +193,10 @@ impl Walk<'_> {
             }
             What::Record(target) if target == self.ours.host => {
                 // Our own record needs no look-ups: there is nothing to follow.
-                let reached = if passes { Reached::Passes } else { Reached::Qualified };
                 // The first match decides.
                 self.passes.get_or_insert(reached);
             }
-            What::Record(target) => match self.look.texts(&target, Freshness::Shared).await {
-                Ok(texts) => {
-                    let mut records = texts.iter().filter(|text| is_spf(text));
-                    match (records.next(), records.next()) {
-                        (Some(text), None) => self.push(frames, &target, text, passes),
-                        (None, _) => {
-                            self.fault = Some(format!("{} has no SPF record; remove it", quoted(&target)));
-                        }
-                        (Some(_), Some(_)) => {
-                            self.fault = Some(format!("{} has several SPF records; remove it", quoted(&target)));
-                        }
-                    }
-                }
-                Err(Unanswered::NoName) => self.fault = Some(format!("{} is not a name; correct it", quoted(&target))),
-                Err(Unanswered::Circle(_)) => {
-                    self.fault = Some(format!("{} leads in a circle; remove it", quoted(&target)));
-                }
-                Err(why) => self.unanswered = Some(why),
-            },
+            What::Record(target) => self.follow(frames, &target, reached).await,
             What::Host(target) => {
                 let found = match self.look.take() {
                     Ok(()) => self
@@ -228,30 +209,55 @@ impl Walk<'_> {
                 };
                 self.note(target, found);
             }
-            What::MailHosts(target) => {
-                let found = match self.look.take() {
-                    Ok(()) => self
-                        .look
-                        .dns
-                        .mail_hosts(&target, Freshness::Shared)
-                        .await
-                        .map(|all| all.len()),
-                    Err(why) => Err(why),
-                };
-                if let Ok(count) = found
-                    && count > MAIL_HOSTS_MAX
-                {
-                    self.fault = Some(format!(
-                        "{} has {count} mail hosts, and receivers look up {MAIL_HOSTS_MAX} at most; name their networks \
-                         instead",
-                        quoted(&format!("mx:{target}"))
-                    ));
-                    return;
-                }
-                self.note(target, found.map(|count| count > 0));
-            }
+            What::MailHosts(target) => self.mail_hosts(target).await,
             What::Unasked => {}
         }
+    }
+
+    /// Goes on with the record of another name.
+    async fn follow(&mut self, frames: &mut Vec<Frame>, target: &str, reached: Reached) {
+        match self.look.texts(target, Freshness::Shared).await {
+            Ok(texts) => {
+                let mut records = texts.iter().filter(|text| is_spf(text));
+                match (records.next(), records.next()) {
+                    (Some(text), None) => self.push(frames, target, text, reached),
+                    (None, _) => {
+                        self.fault = Some(format!("{} has no SPF record; remove it", quoted(target)));
+                    }
+                    (Some(_), Some(_)) => {
+                        self.fault = Some(format!("{} has several SPF records; remove it", quoted(target)));
+                    }
+                }
+            }
+            Err(Unanswered::NoName) => self.fault = Some(format!("{} is not a name; correct it", quoted(target))),
+            Err(Unanswered::Circle(_)) => {
+                self.fault = Some(format!("{} leads in a circle; remove it", quoted(target)));
+            }
+            Err(why) => self.unanswered = Some(why),
+        }
+    }
+
+    async fn mail_hosts(&mut self, target: String) {
+        let found = match self.look.take() {
+            Ok(()) => self
+                .look
+                .dns
+                .mail_hosts(&target, Freshness::Shared)
+                .await
+                .map(|all| all.len()),
+            Err(why) => Err(why),
+        };
+        if let Ok(count) = found
+            && count > MAIL_HOSTS_MAX
+        {
+            self.fault = Some(format!(
+                "{} has {count} mail hosts, and receivers look up {MAIL_HOSTS_MAX} at most; name their networks \
+                 instead",
+                quoted(&format!("mx:{target}"))
+            ));
+            return;
+        }
+        self.note(target, found.map(|count| count > 0));
     }
 
     /// A name that has nothing is a void look-up; one that could not be read may have something.
@@ -268,11 +274,11 @@ impl Walk<'_> {
         }
     }
 
-    fn push(&mut self, frames: &mut Vec<Frame>, name: &str, text: &str, passes: bool) {
+    fn push(&mut self, frames: &mut Vec<Frame>, name: &str, text: &str, reached: Reached) {
         match terms(text, name) {
             Ok(terms) => frames.push(Frame {
                 terms: terms.into_iter(),
-                passes,
+                passes: reached == Reached::Passes,
             }),
             Err(term) => {
                 let place = if frames.is_empty() {

@@ -3,19 +3,19 @@
 //! One command at a time. Every wait has an end, and every answer a limit (`wire.rs`).
 
 mod fetching;
+mod moving;
+mod sign_in;
 mod waiting;
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 pub(super) use self::fetching::{Listed, Size};
-use super::answer::{Answer, Namespaces, Status, uid_set};
-use super::names::{self, quoted};
+pub(super) use self::moving::Moving;
+use super::Protection;
+use super::answer::{Answer, Namespaces, Status};
+use super::names;
 use super::tls::{self, Connector, TlsError};
 use super::wire::{Stream, Wire, WireError};
-use super::{Authentication, Protection};
 use crate::feeds::connect::connect;
 
 /// How long a server may say nothing while it owes an answer.
@@ -26,8 +26,6 @@ const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(30);
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 /// Literals in answers that bring no message: names of folders, at most.
 const LITERAL_BYTES_MAX: u64 = 16 * 1024;
-/// Attempts of a command that moves messages while other clients work in the same folder.
-const MOVE_TRIES_MAX: usize = 4;
 /// Most messages of one folder that are listed; what is told of them takes 40 bytes each.
 const LISTED_MAX: usize = 2_000_000;
 
@@ -84,17 +82,6 @@ impl Done {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Folder {
     pub uid_validity: u32,
-}
-
-/// How messages can be put elsewhere, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moving {
-    /// RFC 6851.
-    Move,
-    /// RFC 4315: a copy, and then exactly these messages are removed.
-    CopyAndExpunge,
-    /// Only a bare EXPUNGE, which would also remove what other clients have marked.
-    Never,
 }
 
 /// A connection with a user.
@@ -166,111 +153,11 @@ impl Client {
         }
     }
 
-    /// Signs the user in.
-    pub async fn sign_in(&mut self, user: &str, how: &Authentication<'_>) -> Result<(), ClientError> {
-        let done = match how {
-            Authentication::Login(password) if is_plain_ascii(user) && is_plain_ascii(password) => {
-                let login = format!("LOGIN {} {}", quoted(user), quoted(password));
-                self.command(&login, COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut |_| Ok(()))
-                    .await?
-            }
-            // A quoted string holds ASCII only; PLAIN holds everything.
-            Authentication::Login(password) | Authentication::Plain(password) => {
-                self.authenticate("PLAIN", &format!("\0{user}\0{password}"), "").await?
-            }
-            Authentication::Xoauth2(token) => {
-                let initial = format!("user={user}\x01auth=Bearer {token}\x01\x01");
-                self.authenticate("XOAUTH2", &initial, "").await?
-            }
-            Authentication::Oauthbearer(token) => {
-                // RFC 7628, 3.1 (and RFC 5801, 4: `,` and `=` in a name).
-                let name = user.replace('=', "=3D").replace(',', "=2C");
-                let initial = format!("n,a={name},\x01auth=Bearer {token}\x01\x01");
-                self.authenticate("OAUTHBEARER", &initial, "\x01").await?
-            }
-        };
-        if !done.is_ok() {
-            return Err(ClientError::Login(done.why()));
-        }
-        self.capabilities.clear();
-        self.note_capabilities(&done.code);
-        self.ask_capabilities().await?;
-        self.introduce().await?;
-        self.ask_namespaces().await
-    }
-
-    /// Says who we are (RFC 2971): some servers open no folder for those who do not.
-    async fn introduce(&mut self) -> Result<(), ClientError> {
-        if self.knows_id {
-            let version = env!("CARGO_PKG_VERSION");
-            self.run(&format!("ID (\"name\" \"Tallymark\" \"version\" \"{version}\")"))
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Asks how names of folders begin (RFC 2342); a server that refuses to say needs no prefix.
-    async fn ask_namespaces(&mut self) -> Result<(), ClientError> {
-        if !self.can("NAMESPACE") {
-            return Ok(());
-        }
-        let mut found = Namespaces::default();
-        let mut on = |answer| {
-            if let Answer::Namespaces(namespaces) = answer {
-                found = namespaces;
-            }
-            Ok(())
-        };
-        self.command("NAMESPACE", COMMAND_TIME_MAX, LITERAL_BYTES_MAX, &mut on)
-            .await?;
-        self.namespaces = found;
-        Ok(())
-    }
-
     fn on_wire(&self, folder: &str) -> String {
         names::on_wire(folder, &self.namespaces)
     }
 
-    /// SASL: the first answer to the server, and what is said to the reason that it gives before it refuses (RFC 7628,
-    /// 3.2.3). That reason is added to the refusal.
-    async fn authenticate(&mut self, mechanism: &str, initial: &str, to_reason: &str) -> Result<Done, ClientError> {
-        let tag = self.tag();
-        self.wire.send(&format!("{tag} AUTHENTICATE {mechanism}\r\n")).await?;
-        let mut reason = String::new();
-        let mut said = 0;
-        let conversation = async {
-            loop {
-                match self.answer(LITERAL_BYTES_MAX).await? {
-                    Answer::Continue(challenge) => {
-                        let answer = if said == 0 { initial } else { to_reason };
-                        if said > 0 {
-                            let text = STANDARD.decode(challenge.trim()).unwrap_or_default();
-                            reason = String::from_utf8_lossy(&text).into_owned();
-                        }
-                        if said > 2 {
-                            return Err(WireError::Garbage.into());
-                        }
-                        said += 1;
-                        self.wire.send(&format!("{}\r\n", STANDARD.encode(answer))).await?;
-                    }
-                    Answer::Status {
-                        tag: of,
-                        status,
-                        code,
-                        text,
-                    } if of == tag => return Ok(Done { status, code, text }),
-                    _ => {}
-                }
-            }
-        };
-        let mut done: Done = within(COMMAND_TIME_MAX, conversation).await?;
-        if !reason.is_empty() {
-            done.text = format!("{} {reason}", done.text);
-        }
-        Ok(done)
-    }
-
-    /// Opens a folder; `writes`: to move messages out of it.
+    /// Opens a folder.
     pub async fn open(&mut self, folder: &str, access: Access) -> Result<Folder, ClientError> {
         let verb = match access {
             Access::Read => "EXAMINE",
@@ -300,57 +187,6 @@ impl Client {
         };
         let folder = folder.to_owned();
         Err(ClientError::Folder { folder, why })
-    }
-
-    /// How messages can be moved here.
-    pub fn moving(&self) -> Moving {
-        if self.can("MOVE") {
-            Moving::Move
-        } else if self.can("UIDPLUS") {
-            Moving::CopyAndExpunge
-        } else {
-            Moving::Never
-        }
-    }
-
-    /// Moves messages to a folder, which is made if it is missing. Messages that are no longer there are none.
-    ///
-    /// # Errors
-    /// [`ClientError::Refused`] if the server will not: then they are where they were, and perhaps copied.
-    pub async fn move_to(&mut self, uids: &[u32], folder: &str) -> Result<(), ClientError> {
-        let (set, name) = (uid_set(uids), self.on_wire(folder));
-        let verb = match self.moving() {
-            Moving::Move => "UID MOVE",
-            Moving::CopyAndExpunge => "UID COPY",
-            Moving::Never => return Ok(()),
-        };
-        let command = format!("{verb} {set} {name}");
-        let mut done = self.run(&command).await?;
-        for _ in 1..MOVE_TRIES_MAX {
-            if done.is_ok() || !self.can_move_after_all(&done, &name).await? {
-                break;
-            }
-            done = self.run(&command).await?;
-        }
-        ok("to move messages", &done)?;
-        if self.moving() == Moving::CopyAndExpunge {
-            let done = self.run(&format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)")).await?;
-            ok("to mark messages as deleted", &done)?;
-            ok("to expunge messages", &self.run(&format!("UID EXPUNGE {set}")).await?)?;
-        }
-        Ok(())
-    }
-
-    /// Does what a refusal to move messages asks for; gives whether it is worth asking again.
-    async fn can_move_after_all(&mut self, refusal: &Done, folder: &str) -> Result<bool, ClientError> {
-        match refusal.code.as_str() {
-            // RFC 5530, 3: another has taken messages away, and NOOP is when the server tells of it.
-            "EXPUNGEISSUED" => Ok(self.run("NOOP").await?.is_ok()),
-            // RFC 9051, 7.1: the folder is missing; another may be making it at the same time.
-            "TRYCREATE" => self.run(&format!("CREATE {folder}")).await.map(|_| true),
-            // Some servers do not say why.
-            _ => Ok(self.run(&format!("CREATE {folder}")).await?.is_ok()),
-        }
     }
 
     /// Says good-bye.
@@ -479,10 +315,6 @@ fn ok(command: &'static str, done: &Done) -> Result<(), ClientError> {
     }
 }
 
-fn is_plain_ascii(text: &str) -> bool {
-    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -505,38 +337,6 @@ mod tests {
             namespaces: Namespaces::default(),
             has_news: false,
             listed_max: 2,
-        }
-    }
-
-    #[tokio::test]
-    async fn messages_are_moved_although_others_work_in_the_folder() {
-        for said in [
-            "t1 OK x\r\n",
-            "t1 NO [EXPUNGEISSUED] x\r\n* 1 EXPUNGE\r\nt2 OK x\r\nt3 OK x\r\n",
-            "t1 NO [TRYCREATE] x\r\nt2 OK x\r\nt3 OK x\r\n",
-            "t1 NO [TRYCREATE] x\r\nt2 NO [ALREADYEXISTS] x\r\nt3 OK x\r\n",
-            "t1 NO [TRYCREATE] x\r\nt2 OK x\r\nt3 NO [EXPUNGEISSUED] x\r\nt4 OK x\r\nt5 OK x\r\n",
-            "t1 NO x\r\nt2 OK x\r\nt3 OK x\r\n",
-        ] {
-            let moved = client(said).move_to(&[1, 2], "Done").await;
-            assert!(moved.is_ok(), "{said}: {moved:?}");
-        }
-        let endless: &'static str = Box::leak(
-            (1..100)
-                .map(|tag| {
-                    format!(
-                        "t{tag} {}\r\n",
-                        if tag % 2 == 1 { "NO [EXPUNGEISSUED] x" } else { "OK x" }
-                    )
-                })
-                .collect(),
-        );
-        for said in ["t1 NO [NOPERM] x\r\nt2 NO [NOPERM] x\r\n", endless] {
-            let refused = client(said).move_to(&[1, 2], "Done").await;
-            assert!(
-                matches!(refused, Err(ClientError::Refused { .. })),
-                "{said}: {refused:?}"
-            );
         }
     }
 }

@@ -118,7 +118,7 @@ impl Feed for Mailbox {
 /// Reads a mailbox until something fails, or until a new token is due (`Ok`).
 async fn read(reading: &Arc<Reading>, mailbox: &Mailbox) -> Result<(), Failure> {
     let settings = &mailbox.settings;
-    let clock = &reading.all.leases.clock;
+    let clock = &reading.clock();
     let connector = tls::connector(settings.ca_file.as_deref()).map_err(ClientError::from)?;
     let token = token(reading, settings, &connector).await?;
     let mut client = Client::connect(&settings.host, settings.port, settings.protection, &connector).await?;
@@ -167,7 +167,7 @@ async fn token(reading: &Reading, settings: &ImapSettings, connector: &Connector
     match &settings.sign_in {
         SignIn::Login(_) | SignIn::Plain(_) => Ok(None),
         SignIn::Xoauth2(oauth) | SignIn::Oauthbearer(oauth) => {
-            let token = oauth::token(&reading.all.leases.clock, oauth, connector).await?;
+            let token = oauth::token(&reading.clock(), oauth, connector).await?;
             Ok(Some(token))
         }
     }

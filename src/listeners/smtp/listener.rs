@@ -202,7 +202,10 @@ impl Listener {
         let (budget, metrics) = (Arc::clone(&self.shared.budget), self.shared.metrics.clone());
         move || {
             let is_short = budget.is_disk_short();
-            metrics.set_smtp_disk_short(is_short);
+            match is_short {
+                true => metrics.set_smtp_disk_short(),
+                false => metrics.set_smtp_disk_free(),
+            }
             is_short
         }
     }

@@ -1,10 +1,10 @@
 //! One connection: the engine with a socket, a clock and the intake around it.
 
-use std::borrow::Cow;
+mod submission;
+
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -16,17 +16,16 @@ use tokio_util::sync::CancellationToken;
 use super::command::Mailbox;
 use super::connections::Connections;
 use super::engine::Engine;
-use super::event::{Capacity, Event, RecipientAnswer, Security};
+use super::event::{Capacity, Event, RecipientAnswer};
 use super::input;
 use super::refusals::Refusals;
 use super::reply::{self, Reply};
-use super::settings::{Protocol, Settings};
-use super::spill::{Body, Budget, SpillError, WholeBody};
+use super::settings::Settings;
+use super::spill::{Body, Budget, SpillError};
 use super::tls::Tls;
 use crate::base::clock::Clock;
-use crate::ingest::{Addresses, Belonging, Envelope, Intake, IntakeError, Outcome, Owner, PeerTls, RawMessage};
+use crate::ingest::{Addresses, Belonging, Intake, Owner, PeerTls};
 use crate::metrics::Metrics;
-use crate::store::StoreError;
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -95,9 +94,6 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 1 << 20;
 /// Of text from a peer, in a log line.
 const SHOWN_BYTES_MAX: usize = 100;
-/// Of the text that says where a message came from.
-const ORIGIN_BYTES_MAX: usize = 512;
-
 /// Talks to a peer until one of the two has enough. `early` is what it sent before it was greeted.
 pub(super) async fn serve<S>(shared: &Arc<Shared>, settings: &Arc<Settings>, peer: &str, mut stream: S, early: &[u8])
 where
@@ -203,8 +199,8 @@ impl Session<'_> {
                     self.engine.answer_sender(now, capacity);
                 }
                 Event::Recipient(mailbox) => {
-                    let verdict = self.resolve(&mailbox).await;
-                    self.engine.answer_recipient(self.shared.clock.monotonic(), verdict);
+                    let answer = self.resolve(&mailbox).await;
+                    self.engine.answer_recipient(self.shared.clock.monotonic(), answer);
                 }
                 Event::Body => self.keep_body(now).await,
                 Event::Discard => {
@@ -340,172 +336,6 @@ impl Session<'_> {
                     reply::NOT_STORED
                 }
             }
-        }
-    }
-
-    /// Submits the message for every recipient, and returns a reply for each.
-    async fn take_message(&mut self) -> Vec<Reply> {
-        let body = std::mem::take(&mut self.body);
-        let Some(transaction) = self.engine.transaction() else {
-            return Vec::new();
-        };
-        // One that stands for several recipients is handed in once.
-        let mut targets: Vec<Belonging> = Vec::new();
-        for target in transaction.recipients.iter().flat_map(|recipient| &recipient.targets) {
-            if !targets.contains(target) {
-                targets.push(*target);
-            }
-        }
-        let whole = match body.finish(&self.shared.budget).await {
-            Ok(whole) => whole,
-            Err(error) => {
-                self.shared.metrics.count_smtp_message("no_room");
-                return vec![self.without_room(&error)];
-            }
-        };
-        let (id, answers) = self.submit(whole, &targets).await;
-        let of_target = |target: &Belonging| targets.iter().position(|other| other == target).map(|nth| answers[nth]);
-        let replies = transaction.recipients.iter().map(|recipient| {
-            let worst = recipient
-                .targets
-                .iter()
-                .filter_map(of_target)
-                .max()
-                .unwrap_or(Answer::Kept);
-            worst.reply(&id)
-        });
-        let replies = replies.collect();
-        let worst = answers.iter().max().copied().unwrap_or(Answer::Kept);
-        self.shared.metrics.count_smtp_message(worst.word());
-        replies
-    }
-
-    async fn submit(&self, whole: WholeBody, targets: &[Belonging]) -> (String, Vec<Answer>) {
-        // Held until the last commit.
-        let WholeBody { bytes, held: _held } = whole;
-        let Some(&first) = targets.first() else {
-            return (String::new(), Vec::new());
-        };
-        let received_at = self.shared.clock.now();
-        let id = format!(
-            "{received_at:x}-{:x}",
-            self.shared.messages.fetch_add(1, Ordering::Relaxed)
-        );
-        let length = bytes.len();
-        let raw = RawMessage {
-            bytes,
-            received_at,
-            origin: self.origin(),
-            belonging: first,
-            envelope: self.envelope(&id),
-        };
-        if self.shared.acknowledge == Acknowledge::BeforeCommitWhichLosesMail {
-            let answers = vec![Answer::Kept; targets.len()];
-            let (intake, targets) = (self.shared.intake.clone(), targets.to_vec());
-            tokio::spawn(async move { intake.submit_to(raw, &targets).await });
-            return (id, answers);
-        }
-        let outcomes = self.shared.intake.submit_or_defer(raw, targets).await;
-        let answers = outcomes.into_iter().map(|outcome| {
-            self.note(&id, length, &outcome);
-            match outcome {
-                Ok(_) => Answer::Kept,
-                Err(IntakeError::Store(error)) if matches!(*error, StoreError::Full(_)) => Answer::NoRoom,
-                Err(IntakeError::Store(_) | IntakeError::Busy) => Answer::NotStored,
-                Err(IntakeError::Undecided) => Answer::Undecided,
-                Err(IntakeError::OverQuota) => Answer::OverQuota,
-                Err(IntakeError::TooMuchForOthers) => Answer::TooMuchForOthers,
-                Err(IntakeError::Closed) => Answer::Closing,
-            }
-        });
-        let answers = answers.collect();
-        (id, answers)
-    }
-
-    fn note(&self, id: &str, length: usize, outcome: &Result<Outcome, IntakeError>) {
-        match outcome {
-            Ok(Outcome { reports, set_aside, .. }) => {
-                let (reports, set_aside) = (reports.len(), set_aside.len());
-                tracing::info!(id, peer = self.peer, bytes = length, reports, set_aside, "message kept");
-            }
-            // One line a message would be as many as a stranger wants: they are counted.
-            Err(IntakeError::OverQuota) => tracing::debug!(id, peer = self.peer, bytes = length, "message not kept"),
-            // The intake has said why, once for the whole batch.
-            Err(error) => tracing::warn!(id, peer = self.peer, bytes = length, %error, "message not kept"),
-        }
-    }
-
-    /// For the provenance of the reports in the message.
-    fn envelope(&self, id: &str) -> Option<Envelope> {
-        let sender = self
-            .engine
-            .transaction()
-            .and_then(|transaction| transaction.mail.sender.as_ref());
-        Some(Envelope {
-            // The listener made it from a socket address.
-            peer: self.peer.parse::<SocketAddr>().ok()?.ip(),
-            helo: self.engine.hello().unwrap_or_default().to_owned(),
-            mail_from: sender.map(ToString::to_string).unwrap_or_default(),
-            // LMTP is spoken by our own mail server, which does not say whose mail it hands on.
-            is_from_peer: self.settings.protocol != Protocol::Lmtp,
-            tls: self.tls.clone(),
-            queue_id: id.to_owned(),
-        })
-    }
-
-    /// Where the message came from, for people who look at one that was set aside.
-    fn origin(&self) -> String {
-        let hello = shown(self.engine.hello().unwrap_or_default());
-        let tls = if self.engine.security() == Security::Tls {
-            " over TLS"
-        } else {
-            ""
-        };
-        let sender = self
-            .engine
-            .transaction()
-            .and_then(|transaction| transaction.mail.sender.as_ref());
-        let sender = sender.map(|sender| shown(&sender.to_string())).unwrap_or_default();
-        let mut origin = format!("{} {hello}{tls}, from <{sender}>", self.peer);
-        origin.truncate(origin.floor_char_boundary(ORIGIN_BYTES_MAX));
-        origin
-    }
-}
-
-/// What became of a message for one of those that it is for; the worst counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Answer {
-    Kept,
-    Undecided,
-    OverQuota,
-    TooMuchForOthers,
-    NoRoom,
-    NotStored,
-    Closing,
-}
-
-impl Answer {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::Undecided => "undecided",
-            Self::OverQuota => "over_quota",
-            Self::TooMuchForOthers => "too_much_for_others",
-            Self::NoRoom => "no_room",
-            Self::NotStored => "not_stored",
-            Self::Closing => "closing",
-        }
-    }
-
-    fn reply(self, id: &str) -> Reply {
-        match self {
-            Self::Kept => Reply::new(250, "2.0.0", Cow::Owned(format!("queued as {id}"))),
-            Self::Undecided => reply::UNDECIDED,
-            Self::OverQuota => reply::OVER_QUOTA,
-            Self::TooMuchForOthers => reply::TOO_MUCH_FOR_OTHERS,
-            Self::NoRoom => reply::NO_ROOM,
-            Self::NotStored => reply::NOT_STORED,
-            Self::Closing => reply::CLOSING,
         }
     }
 }

@@ -102,14 +102,14 @@ impl Budget {
     }
 
     /// Waits for memory.
-    async fn take(&self, units: u32, is_large: bool) -> Option<Vec<OwnedSemaphorePermit>> {
-        let mut held = Vec::with_capacity(2);
-        if is_large {
-            let units = units.min(self.large_units_max);
-            held.push(Arc::clone(&self.large).acquire_many_owned(units).await.ok()?);
-        }
-        held.push(Arc::clone(&self.memory).acquire_many_owned(units).await.ok()?);
-        Some(held)
+    async fn take(&self, units: u32) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.memory).acquire_many_owned(units).await.ok()
+    }
+
+    /// Waits until large messages leave room for another one.
+    async fn take_large(&self, units: u32) -> Option<OwnedSemaphorePermit> {
+        let units = units.min(self.large_units_max);
+        Arc::clone(&self.large).acquire_many_owned(units).await.ok()
     }
 
     fn was_roomy(&self) -> bool {
@@ -237,11 +237,16 @@ impl Body {
                 // Waiting while holding memory could keep those waiting who would free it.
                 drop(held);
                 let is_large = length > budget.options.memory_bytes_max as u64;
-                let waiting = tokio::time::timeout(budget.options.wait_max, budget.take(units, is_large));
-                let Ok(Some(held)) = waiting.await else {
-                    return Err(SpillError::NoRoom);
+                let waiting = async {
+                    let mut held = Vec::with_capacity(2);
+                    if is_large {
+                        held.push(budget.take_large(units).await?);
+                    }
+                    held.push(budget.take(units).await?);
+                    Some(held)
                 };
-                held
+                let waited = tokio::time::timeout(budget.options.wait_max, waiting).await;
+                waited.ok().flatten().ok_or(SpillError::NoRoom)?
             }
         };
         if let Some(file) = file {

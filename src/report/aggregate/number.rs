@@ -52,7 +52,7 @@ pub(super) fn number(text: &str) -> Option<Number> {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
         None => (unsigned, None),
     };
-    let (whole, fraction, form) = parts(mantissa, exponent.is_some())?;
+    let (whole, fraction, form) = parts(mantissa, exponent)?;
     let digits = format!("{whole}{fraction}");
     let point = match exponent {
         None => whole.len(),
@@ -72,8 +72,8 @@ pub(super) fn number(text: &str) -> Option<Number> {
     })
 }
 
-/// The digits before and behind the point.
-fn parts(text: &str, has_exponent: bool) -> Option<(String, &str, Form)> {
+/// The digits before and behind the point of a number with this exponent.
+fn parts<'t>(text: &'t str, exponent: Option<&str>) -> Option<(String, &'t str, Form)> {
     let pieces: Vec<&str> = text.split(SEPARATORS).collect();
     let separators: Vec<char> = text.chars().filter(|char| SEPARATORS.contains(char)).collect();
     let are_digits = |piece: &&str| piece.bytes().all(|byte| byte.is_ascii_digit());
@@ -83,7 +83,7 @@ fn parts(text: &str, has_exponent: bool) -> Option<(String, &str, Form)> {
     }
     let groups = |rest: &[&str]| {
         let are_groups = first.len() <= 3 && rest.iter().all(|group| group.len() == 3);
-        (are_groups && !has_exponent).then(|| format!("{first}{}", rest.concat()))
+        (are_groups && exponent.is_none()).then(|| format!("{first}{}", rest.concat()))
     };
     let same = |separators: &[char]| separators.windows(2).all(|pair| pair[0] == pair[1]);
     match (&*separators, rest) {

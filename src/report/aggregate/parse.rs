@@ -161,7 +161,8 @@ fn parse_with<'a>(
             building.warn(WarningKind::LeadingGarbage, "text between two reports", Some(offset));
         }
         if !reading.is_mended && matches!(stop, Some(Stop::Syntax { .. })) {
-            match reading.mend(open, from, (building, stop), shared, scratch) {
+            let again = Again { open, from };
+            match reading.mend(again, (building, stop), shared, scratch) {
                 Ok(mended) => (building, stop) = mended,
                 Err(error) => {
                     each(Err(unreadable(error)));
@@ -226,6 +227,13 @@ struct Reading<'a> {
     is_mended: bool,
 }
 
+/// The text of a report once more.
+struct Again<'o, 'a> {
+    open: &'o mut dyn FnMut() -> io::Result<Box<dyn Read + 'a>>,
+    /// Where in the text the report begins.
+    from: u64,
+}
+
 impl<'a> Reading<'a> {
     fn offset(&self) -> u64 {
         self.base + self.tokens.offset()
@@ -266,12 +274,11 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Reads a report whose markup is broken, and that begins at `from`, a second time; gives what is the better of the two
-    /// readings. What follows is read through [`Repair`] too.
+    /// Reads a report whose markup is broken a second time, and returns the better of the two readings. What follows is
+    /// read through [`Repair`] too.
     fn mend(
         &mut self,
-        open: &mut dyn FnMut() -> io::Result<Box<dyn Read + 'a>>,
-        from: u64,
+        again: Again<'_, 'a>,
         (building, stop): (Building<'a>, Option<Stop>),
         shared: &Shared<'a>,
         scratch: &mut Scratch,
@@ -280,6 +287,7 @@ impl<'a> Reading<'a> {
         let Some(Stop::Syntax { reason, offset }) = stop else {
             return Ok((building, stop));
         };
+        let Again { open, from } = again;
         let mut text = open()?;
         io::copy(&mut text.by_ref().take(from), &mut io::sink())?;
         let mended = Tokens::new(

@@ -17,12 +17,6 @@ pub(crate) enum Read<T> {
     Odd(T),
 }
 
-impl<T> Read<T> {
-    fn odd_if(odd: bool, value: T) -> Self {
-        if odd { Self::Odd(value) } else { Self::Plain(value) }
-    }
-}
-
 /// At most `bytes_max` bytes of `text`, cut between characters; `true` if it was cut.
 pub(crate) fn cut(text: &str, bytes_max: usize) -> (&str, bool) {
     match text.len() > bytes_max {
@@ -103,7 +97,10 @@ pub(crate) fn count(text: &str) -> Option<Read<u64>> {
     if number.has_fraction || number.form == Form::PointOrGroup || number.whole > COUNT_MAX {
         return None;
     }
-    Some(Read::odd_if(number.form != Form::Digits, number.whole))
+    Some(match number.form {
+        Form::Digits => Read::Plain(number.whole),
+        _ => Read::Odd(number.whole),
+    })
 }
 
 /// Digits only, and not more than [`COUNT_MAX`].

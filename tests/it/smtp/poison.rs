@@ -18,13 +18,16 @@ pub mod gzip {
     pub mod testing {
         use flate2::{Compress, Compression, Crc, FlushCompress};
 
-        pub fn deflate(bytes: &[u8], is_last: bool) -> Vec<u8> {
+        pub fn deflate(bytes: &[u8]) -> Vec<u8> {
+            compressed(bytes, FlushCompress::Finish)
+        }
+
+        pub fn deflate_unended(bytes: &[u8]) -> Vec<u8> {
+            compressed(bytes, FlushCompress::Full)
+        }
+
+        fn compressed(bytes: &[u8], flush: FlushCompress) -> Vec<u8> {
             let mut out = Vec::with_capacity(bytes.len() + 1_024);
-            let flush = if is_last {
-                FlushCompress::Finish
-            } else {
-                FlushCompress::Full
-            };
             Compress::new(Compression::best(), false)
                 .compress_vec(bytes, &mut out, flush)
                 .unwrap();

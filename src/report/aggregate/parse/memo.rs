@@ -52,11 +52,18 @@ pub(super) struct Memo {
     disabled: bool,
 }
 
+/// Which of the two texts comes first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AddressFirst,
+    CountFirst,
+}
+
 /// What surrounds the two texts, from the start of the record.
 struct Head {
     before: Box<[u8]>,
     between: Box<[u8]>,
-    address_first: bool,
+    order: Order,
 }
 
 /// What follows the second text, and what it means.
@@ -164,11 +171,9 @@ impl Memo {
     /// Remembers a record.
     pub(super) fn remember(&mut self, parsed: &Parsed<'_>) {
         let bytes = parsed.bytes;
-        let address_first = parsed.address.start < parsed.count.start;
-        let (first, second) = if address_first {
-            (&parsed.address, &parsed.count)
-        } else {
-            (&parsed.count, &parsed.address)
+        let (order, first, second) = match parsed.address.start < parsed.count.start {
+            true => (Order::AddressFirst, &parsed.address, &parsed.count),
+            false => (Order::CountFirst, &parsed.count, &parsed.address),
         };
         if bytes.len() > RECORD_BYTES_MAX || first.end > second.start || second.end > bytes.len() {
             return;
@@ -178,7 +183,7 @@ impl Memo {
             &bytes[first.end..second.start],
             &bytes[second.end..],
         );
-        let Some(head) = self.head(before, between, address_first) else {
+        let Some(head) = self.head(before, between, order) else {
             return;
         };
         if self.end.is_none() {
@@ -220,10 +225,9 @@ impl Memo {
         self.table.insert_unique(hash, entry, |entry| entry.hash);
     }
 
-    fn head(&mut self, before: &[u8], between: &[u8], address_first: bool) -> Option<u8> {
-        let known = self.heads.iter().position(|head| {
-            head.address_first == address_first && *head.before == *before && *head.between == *between
-        });
+    fn head(&mut self, before: &[u8], between: &[u8], order: Order) -> Option<u8> {
+        let is_same = |head: &Head| head.order == order && *head.before == *before && *head.between == *between;
+        let known = self.heads.iter().position(is_same);
         let index = match known {
             Some(index) => index,
             None if self.heads.len() >= HEADS_MAX => return None,
@@ -231,7 +235,7 @@ impl Memo {
                 self.heads.push(Head {
                     before: before.into(),
                     between: between.into(),
-                    address_first,
+                    order,
                 });
                 self.heads.len() - 1
             }
@@ -250,10 +254,9 @@ impl Head {
         let rest = rest.strip_prefix(&*self.between)?;
         let second_len = text_len(rest)?;
         let second = &rest[..second_len];
-        let (address, count) = if self.address_first {
-            (first, second)
-        } else {
-            (second, first)
+        let (address, count) = match self.order {
+            Order::AddressFirst => (first, second),
+            Order::CountFirst => (second, first),
         };
         let len = self.before.len() + first_len + self.between.len() + second_len;
         Some((len, text::plain_address(address)?, text::plain_count(count)?))
