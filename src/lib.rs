@@ -1,6 +1,7 @@
 //! Tallymark: a DMARC aggregate report collector.
 
 mod apart;
+pub mod api;
 pub mod app;
 pub mod base;
 pub mod cli;

@@ -3,86 +3,23 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use schemars::JsonSchema;
-use serde::Serialize;
 
-use super::domains::Removed;
 use super::error::ApiError;
 use super::fields::Members;
 use super::gate::Client;
 use super::owned::{NumberInPath, find_domain};
-use super::schema::{DomainKey, Instant, ModeWord, PermissionWord};
 use super::state::AppState;
+use crate::api::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyList, Removed};
 use crate::base::KeyId;
 use crate::base::clock::format_instant;
 use crate::keys::ApiSecret;
 use crate::store::{Account, ApiKey, Domain, NewKey, Permission};
 
-/// Longest name of a key, in characters.
-const NAME_CHARS_MAX: usize = 100;
-
-/// A key that a client wants to have.
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct KeyInput {
-    /// What it is for, in the client's words.
-    #[schemars(length(min = 1, max = NAME_CHARS_MAX), regex(pattern = super::fields::PLAIN), example = &"dashboard")]
+/// A key to make.
+struct WantedKey {
     name: String,
-    /// What it may do.
-    #[schemars(with = "PermissionWord")]
     permission: Permission,
-    /// The only domain it is for; all if not given.
-    #[schemars(with = "Option<DomainKey>")]
     domain_id: Option<String>,
-    /// Taken for the sake of the provider's clients, which send it with `full_access`; makes no difference.
-    #[expect(dead_code, reason = "only its type is looked at")]
-    allow_full_access: Option<bool>,
-}
-
-/// An API key without its secret.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "ApiKey")]
-pub(super) struct KeyBody {
-    /// Its number.
-    id: i64,
-    /// What it is for, in the client's words.
-    #[schemars(example = &"dashboard")]
-    name: String,
-    /// How the secret begins, to tell keys apart.
-    #[schemars(example = &"sk_live_3kX9")]
-    key_prefix: String,
-    /// What it may do.
-    #[schemars(with = "PermissionWord")]
-    permission: &'static str,
-    /// That of its account.
-    #[schemars(with = "ModeWord")]
-    mode: &'static str,
-    /// The only domain it is for; null is all.
-    #[schemars(with = "Option<DomainKey>")]
-    domain_id: Option<String>,
-    /// When it was last used, to some minutes.
-    #[schemars(with = "Option<Instant>")]
-    last_used_at: Option<String>,
-    /// When it was made.
-    #[schemars(with = "Instant")]
-    created_at: String,
-}
-
-/// A key with its secret: the only time that it is shown.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct ApiKeyWithSecret {
-    #[serde(flatten)]
-    body: KeyBody,
-    /// The secret. Only its hash is kept.
-    #[schemars(example = &"sk_live_3kX9vQ2mB7tR5wY8zL1nC4dF6gH0jK3pS5uV7xA9bE2")]
-    key: String,
-}
-
-/// The account's keys, newest first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct KeyList {
-    /// The whole list, without those that were deleted.
-    api_keys: Vec<KeyBody>,
 }
 
 /// `POST /api-keys`
@@ -163,28 +100,30 @@ fn missing() -> ApiError {
     ApiError::not_found("API key")
 }
 
-fn read_input(mut members: Members) -> Result<KeyInput, ApiError> {
+/// Reads the body of [`crate::api::KeyInput`].
+fn read_input(mut members: Members) -> Result<WantedKey, ApiError> {
     let name = members.required_text("name");
     if let Some(name) = &name {
-        let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        let fits = (1..=KEY_NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
         if !fits {
             members.refuse(
                 "name",
-                format!("must be plain text of 1 to {NAME_CHARS_MAX} characters"),
+                format!("must be plain text of 1 to {KEY_NAME_CHARS_MAX} characters"),
             );
         }
     }
     let permission = members.required_word("permission", Permission::ALL, Permission::word);
-    let (domain_id, allow_full_access) = (members.text("domain_id"), members.flag("allow_full_access"));
+    let domain_id = members.text("domain_id");
+    // Its value makes no difference.
+    members.flag("allow_full_access");
     members.finish()?;
     let (Some(name), Some(permission)) = (name, permission) else {
         return Err(ApiError::internal());
     };
-    Ok(KeyInput {
+    Ok(WantedKey {
         name,
         permission,
         domain_id,
-        allow_full_access,
     })
 }
 
@@ -224,8 +163,8 @@ fn key_body(key: ApiKey, account: &Account, domains: &[Domain]) -> KeyBody {
         id: key.id.0,
         name: key.name,
         key_prefix: key.prefix,
-        permission: key.permission.word(),
-        mode: account.mode.word(),
+        permission: key.permission.word().into(),
+        mode: account.mode.word().into(),
         domain_id: domain.map(|domain| domain.public_id.clone()),
         last_used_at: key.last_used_at.map(format_instant),
         created_at: format_instant(key.created_at),

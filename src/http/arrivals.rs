@@ -2,45 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::gate::Client;
 use super::owned::row_number;
 use super::paging::page_sized;
-use super::reports::ReportItem;
-use super::schema::{DomainKey, NameText};
 use super::state::AppState;
+use crate::api::{ArrivalItem, Arrivals, ReportItem};
 use crate::base::ReportNo;
-
-/// The reports that came last, in the order in which they were stored, the latest first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Arrivals {
-    reports: Vec<ArrivalItem>,
-    /// Whether there are older ones.
-    more: bool,
-    /// Where the list continues: pass it as `after` for the reports that follow. Left out at the end and on an empty page; pages
-    /// reach the first 10,000 reports.
-    #[schemars(example = &"4711")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
-/// A report that came, with the domain that it is about.
-#[derive(Debug, Serialize, JsonSchema)]
-struct ArrivalItem {
-    #[schemars(with = "DomainKey")]
-    domain_id: String,
-    #[schemars(with = "NameText")]
-    domain_name: String,
-    /// The domain's name in Unicode; null if it is the same.
-    #[schemars(example = &"münchner.example")]
-    unicode_name: Option<String>,
-    #[serde(flatten)]
-    report: ReportItem,
-}
 
 /// Reports on a page if the client does not say.
 const PER_PAGE: u32 = 50;

@@ -2,8 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::error::ApiError;
@@ -12,76 +10,12 @@ use super::figures::today;
 use super::gate::Client;
 use super::openapi::Parameter;
 use super::overview::{by_messages, total};
-use super::paging::{Pagination, Part, page};
-use super::schema::{Address, DayText, DomainKey, NameText};
+use super::paging::{Part, page};
 use super::state::AppState;
+use crate::api::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
 use crate::base::DayRange;
 use crate::store::{Domain, DomainFigures, DomainStatus, Reporter, SetAsideKind};
 
-/// What needs attention, the most important first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Attention {
-    /// Of each kind the 20 that matter most; with `kind`, a page of all of that kind.
-    items: Vec<AttentionItem>,
-    /// How many there are, listed or not.
-    totals: AttentionTotals,
-    /// Of the items of `kind`; null without it.
-    pagination: Option<Pagination>,
-}
-
-/// How many there are of each kind.
-#[derive(Debug, Serialize, JsonSchema)]
-struct AttentionTotals {
-    /// Domains with addresses that are new and of which no message passes.
-    failing_sources: u64,
-    /// Domains whose DNS records are not as they should be.
-    records_missing: u64,
-    /// Reporters that went silent, counted for each domain.
-    reporter_silent: u64,
-    /// Reports that are held until the owner accepts them.
-    reports_held: u64,
-    /// Messages in quarantine.
-    quarantined: u64,
-}
-
-/// One thing to look at.
-#[derive(Debug, Serialize, JsonSchema)]
-struct AttentionItem {
-    /// `failing_sources`: addresses that are new and of which no message passes. `records_missing`: the domain's DNS
-    /// records are not as they should be. `reporter_silent`: who used to report does not any more. `reports_held`: reports
-    /// of the domain wait for a decision of the owner. `quarantined`: mail that could not be read.
-    #[schemars(extend("enum" = KINDS))]
-    kind: &'static str,
-    /// The domain; null for what concerns the account.
-    #[schemars(with = "Option<DomainKey>")]
-    domain_id: Option<String>,
-    #[schemars(with = "Option<NameText>")]
-    domain: Option<String>,
-    /// The domain's name in Unicode; null if it is the same.
-    #[schemars(example = &"münchner.example")]
-    unicode_name: Option<String>,
-    /// Addresses, reports that are held, or messages in quarantine.
-    count: u64,
-    /// Messages of those addresses, or of the reporter; for missing records and held reports, of the domain.
-    messages: u64,
-    /// The address with the most messages.
-    #[schemars(with = "Option<Address>")]
-    source_ip: Option<String>,
-    /// Who is silent, as it calls itself.
-    org_name: Option<String>,
-    /// The last day of the windows of its reports.
-    #[schemars(with = "Option<DayText>")]
-    last_report: Option<String>,
-}
-
-/// What an item can be about, what matters most first.
-const KINDS: [&str; 5] = [
-    "failing_sources",
-    "records_missing",
-    "reporter_silent",
-    "reports_held",
-    "quarantined",
-];
 /// Items listed of each kind, if no kind is asked for.
 const OF_KIND_MAX: usize = 20;
 /// How far back is looked for what is new or silent.
@@ -95,7 +29,7 @@ const NEW_MESSAGES_MIN: u64 = 5;
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "kind",
     says: "All items of this kind, page by page. Without it up to 20 of each kind are listed, on one page.",
-    schema: || json!({ "type": "string", "enum": KINDS }),
+    schema: || json!({ "type": "string", "enum": ATTENTION_KINDS }),
 }];
 
 /// `GET /attention`
@@ -106,7 +40,9 @@ pub(super) async fn attention(
 ) -> Result<Json<Attention>, ApiError> {
     let page = page(&mut parameters, &state.config);
     let part = Part::of(&mut parameters, page);
-    let kind = parameters.word("kind", &KINDS, |word| KINDS.iter().position(|kind| *kind == word));
+    let kind = parameters.word("kind", &ATTENTION_KINDS, |word| {
+        ATTENTION_KINDS.iter().position(|kind| *kind == word)
+    });
     parameters.finish()?;
     let found = find(&state, client).await?;
     let [failing, missing, silent, held, quarantined] = &found;
@@ -137,7 +73,7 @@ pub(super) async fn attention(
     }))
 }
 
-/// All there is of each of [`KINDS`], each with the most messages first: nothing is cut before it is in order.
+/// All there is of each of [`ATTENTION_KINDS`], each with the most messages first: nothing is cut before it is in order.
 async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 5], ApiError> {
     let today = today(state);
     let range = DayRange {
@@ -242,7 +178,7 @@ fn about(domain: &Domain, kind: &'static str) -> AttentionItem {
 
 fn item(kind: &'static str) -> AttentionItem {
     AttentionItem {
-        kind,
+        kind: kind.into(),
         domain_id: None,
         domain: None,
         unicode_name: None,

@@ -2,114 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::figures::{pass_rate, today};
 use super::owned::OwnedDomain;
-use super::paging::{Pagination, Part, largest_page};
+use super::paging::{Part, largest_page};
 use super::range::day_range;
-use super::schema::DayText;
 use super::state::AppState;
+use crate::api::{ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList};
 use crate::base::{Day, organizational_domain};
 use crate::store::{Reporter, Sender, Signature};
-
-/// A page of networks that send, by messages, largest first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct SenderList {
-    senders: Vec<SenderBody>,
-    pagination: Pagination,
-}
-
-/// The sending addresses of one organisation; as long as it is not known, of one network.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Sender")]
-struct SenderBody {
-    /// Who runs the addresses; null when not known.
-    org_name: Option<String>,
-    /// The /24 or /48 that they are in, as `network` of `/sources` takes it; null gathers the rows without a readable address.
-    #[schemars(example = &"192.0.2.0/24")]
-    network: Option<String>,
-    /// Addresses.
-    sources: u64,
-    /// Messages.
-    count: u64,
-    /// Messages that passed DMARC.
-    pass_count: u64,
-    /// Messages that did not.
-    fail_count: u64,
-    /// Messages of 100 that passed.
-    pass_rate: f64,
-    /// First day of the range on which one of them sent.
-    #[schemars(with = "DayText")]
-    first_seen: String,
-    /// Last day of the range on which one of them sent.
-    #[schemars(with = "DayText")]
-    last_seen: String,
-}
-
-/// A page of reporters, by messages, largest first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct ReporterList {
-    reporters: Vec<ReporterBody>,
-    pagination: Pagination,
-}
-
-/// Who sent reports.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Reporter")]
-struct ReporterBody {
-    /// As it calls itself; null if it does not.
-    org_name: Option<String>,
-    /// Reports whose window begins in the range.
-    reports: u64,
-    /// Messages.
-    count: u64,
-    /// Messages that passed DMARC.
-    pass_count: u64,
-    /// Messages that did not.
-    fail_count: u64,
-    /// Messages of 100 that passed.
-    pass_rate: f64,
-    /// The last day of the windows that begin in the range.
-    #[schemars(with = "Option<DayText>")]
-    last_report: Option<String>,
-}
-
-/// A page of signers, by messages, largest first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct SignatureList {
-    signatures: Vec<SignatureBody>,
-    pagination: Pagination,
-}
-
-/// The signatures of one domain and selector.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Signer")]
-struct SignatureBody {
-    /// `d=`; null gathers those of reports with too many signers to keep all apart.
-    domain: Option<String>,
-    /// `s=`; null where reporters do not say.
-    selector: Option<String>,
-    /// Whether `domain` belongs to the same organisation as the requested domain, and so can be aligned (relaxed).
-    aligned: bool,
-    /// Messages.
-    count: u64,
-    /// Messages whose signature passed.
-    pass_count: u64,
-    /// Messages whose signature did not.
-    fail_count: u64,
-    /// Messages of 100 whose signature passed.
-    pass_rate: f64,
-    /// First day of the range with such messages.
-    #[schemars(with = "Option<DayText>")]
-    first_seen: Option<String>,
-    /// Last day of the range with such messages.
-    #[schemars(with = "Option<DayText>")]
-    last_seen: Option<String>,
-}
 
 /// `GET /domains/{id}/dmarc/senders`
 pub(super) async fn senders(

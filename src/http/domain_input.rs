@@ -1,89 +1,31 @@
 //! What clients say about a domain: a new one, or changes to one.
 
-use schemars::JsonSchema;
-
 use super::error::ApiError;
 use super::fields::Members;
-use super::schema::{HostText, LOGO_URL_BYTES_MAX, LogoUrl, NameText, RegionWord, TlsWord};
-use crate::base::DomainName;
+use crate::api::LOGO_URL_BYTES_MAX;
+use crate::base::{DomainName, IpId};
 use crate::store::{Domain, DomainChanges, Region, TlsMode};
 
-/// A domain that a client wants to add.
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct DomainInput {
-    /// The name: A-labels or U-labels.
-    #[schemars(with = "NameText")]
+/// A domain to add, with its defaults.
+#[derive(Debug)]
+pub(super) struct WantedDomain {
     pub name: DomainName,
-    /// Where its reports go; `eu-west-1` if not given.
-    #[schemars(with = "Option<RegionWord>")]
     pub region: Region,
-    /// Host below the domain that bounces go to.
-    #[schemars(with = "Option<HostText>")]
     pub custom_return_path: Option<DomainName>,
-    /// Off if not given.
-    #[schemars(with = "Option<bool>")]
     pub open_tracking: bool,
-    /// Off if not given.
-    #[schemars(with = "Option<bool>")]
     pub click_tracking: bool,
-    /// `opportunistic` if not given.
-    #[schemars(with = "Option<TlsWord>")]
     pub tls_mode: TlsMode,
 }
 
-/// Changes to a domain's settings: what is not there stays as it is. Read as [`DomainChanges`].
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its fields' names and types are looked at")]
-pub(super) struct DomainPatch {
-    /// For mail that is sent in the domain's name.
-    #[schemars(with = "TlsWord", default)]
-    tls_mode: Option<()>,
-    /// Whether opens are tracked.
-    #[schemars(with = "bool", default)]
-    open_tracking: Option<()>,
-    /// Whether clicks are tracked.
-    #[schemars(with = "bool", default)]
-    click_tracking: Option<()>,
-    /// Whether the domain accepts mail.
-    #[schemars(with = "bool", default)]
-    inbound_enabled: Option<()>,
-    /// Whether the domain accepts mail to any local part.
-    #[schemars(with = "bool", default)]
-    catch_all: Option<()>,
-    /// Host of the links in tracked mail; null for none.
-    #[schemars(with = "Option<HostText>")]
-    tracking_domain: Option<()>,
-    /// Host below the domain that bounces go to; null for none.
-    #[schemars(with = "Option<HostText>")]
-    custom_return_path: Option<()>,
-    /// Logo shown beside the domain's mail; null for none.
-    #[schemars(with = "Option<LogoUrl>")]
-    bimi_logo_url: Option<()>,
+/// Reads the body of [`crate::api::IpInput`].
+pub(super) fn read_ip(mut members: Members) -> Result<IpId, ApiError> {
+    let ip_address_id = members.required_number("ipAddressId");
+    members.finish()?;
+    ip_address_id.map(IpId).ok_or_else(ApiError::internal)
 }
 
-/// Which dedicated address a domain is to send from.
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct IpInput {
-    /// Its number.
-    #[schemars(rename = "ipAddressId", range(min = 1))]
-    pub ip_address_id: i64,
-}
-
-impl IpInput {
-    /// From the members of a body.
-    pub(super) fn read(mut members: Members) -> Result<Self, ApiError> {
-        let ip_address_id = members.required_number("ipAddressId");
-        members.finish()?;
-        let ip_address_id = ip_address_id.ok_or_else(ApiError::internal)?;
-        Ok(Self { ip_address_id })
-    }
-}
-
-impl DomainInput {
-    /// From the members of a body.
+impl WantedDomain {
+    /// Reads the body of [`crate::api::DomainInput`].
     pub(super) fn read(mut members: Members) -> Result<Self, ApiError> {
         let name = members.required_text("name");
         let name = name.and_then(|text| parse_name(&mut members, "name", &text));
@@ -99,7 +41,7 @@ impl DomainInput {
         let Some(name) = name else {
             return Err(ApiError::internal());
         };
-        Ok(DomainInput {
+        Ok(Self {
             name,
             region: region.unwrap_or(Region::EuWest1),
             custom_return_path,
@@ -110,34 +52,31 @@ impl DomainInput {
     }
 }
 
-impl DomainPatch {
-    /// From the members of a body, for `domain`.
-    pub(super) fn read(mut members: Members, domain: &Domain) -> Result<DomainChanges, ApiError> {
-        let custom_return_path = clearable_name(&mut members, "custom_return_path");
-        if let Some(Some(host)) = &custom_return_path {
-            check_below(&mut members, &domain.name, host);
-        }
-        let bimi_logo_url = members.clearable_text("bimi_logo_url");
-        if let Some(Some(url)) = &bimi_logo_url
-            && !is_logo_url(url)
-        {
-            let error =
-                format!("must be an https:// address of at most {LOGO_URL_BYTES_MAX} plain characters without ;");
-            members.refuse("bimi_logo_url", error);
-        }
-        let changes = DomainChanges {
-            tls_mode: members.changed_word("tls_mode", TlsMode::ALL, TlsMode::word),
-            open_tracking: members.changed_flag("open_tracking"),
-            click_tracking: members.changed_flag("click_tracking"),
-            inbound_enabled: members.changed_flag("inbound_enabled"),
-            catch_all: members.changed_flag("catch_all"),
-            tracking_domain: clearable_name(&mut members, "tracking_domain"),
-            custom_return_path,
-            bimi_logo_url,
-        };
-        members.finish()?;
-        Ok(changes)
+/// Reads the body of [`crate::api::DomainPatch`], for `domain`.
+pub(super) fn read_changes(mut members: Members, domain: &Domain) -> Result<DomainChanges, ApiError> {
+    let custom_return_path = clearable_name(&mut members, "custom_return_path");
+    if let Some(Some(host)) = &custom_return_path {
+        check_below(&mut members, &domain.name, host);
     }
+    let bimi_logo_url = members.clearable_text("bimi_logo_url");
+    if let Some(Some(url)) = &bimi_logo_url
+        && !is_logo_url(url)
+    {
+        let error = format!("must be an https:// address of at most {LOGO_URL_BYTES_MAX} plain characters without ;");
+        members.refuse("bimi_logo_url", error);
+    }
+    let changes = DomainChanges {
+        tls_mode: members.changed_word("tls_mode", TlsMode::ALL, TlsMode::word),
+        open_tracking: members.changed_flag("open_tracking"),
+        click_tracking: members.changed_flag("click_tracking"),
+        inbound_enabled: members.changed_flag("inbound_enabled"),
+        catch_all: members.changed_flag("catch_all"),
+        tracking_domain: clearable_name(&mut members, "tracking_domain"),
+        custom_return_path,
+        bimi_logo_url,
+    };
+    members.finish()?;
+    Ok(changes)
 }
 
 fn parse_name(members: &mut Members, field: &str, text: &str) -> Option<DomainName> {

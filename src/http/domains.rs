@@ -3,37 +3,19 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio::time::{Duration, timeout};
 
-use super::domain_body::{DomainBody, DomainList, VerifyBody};
-use super::domain_input::{DomainInput, DomainPatch, IpInput};
+use super::domain_input::{WantedDomain, read_changes, read_ip};
 use super::error::{ApiError, FieldError};
 use super::fields::Members;
 use super::gate::Client;
 use super::idempotency::Seed;
 use super::owned::OwnedDomain;
 use super::state::AppState;
-use crate::base::{AccountId, IpId};
+use crate::api::{DomainBody, DomainList, Removed, Success, VerifyBody};
+use crate::base::AccountId;
 use crate::domains::{Conflict, DomainNames, IDENTIFIER_RANDOM_BYTES, NameField, conflicts, public_id, rua_token};
 use crate::store::{Domain, DomainChanges, NewDomain, StoreError};
-
-/// The answer to a removal.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Removed {
-    /// Always true: what could not be removed is an error.
-    #[schemars(extend("enum" = [true]))]
-    pub deleted: bool,
-}
-
-/// The answer where there is nothing to tell.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Success {
-    /// Always true: what did not succeed is an error.
-    #[schemars(extend("enum" = [true]))]
-    success: bool,
-}
 
 /// `POST /domains`
 pub(super) async fn create(
@@ -42,7 +24,7 @@ pub(super) async fn create(
     seed: Option<Extension<Seed>>,
     members: Members,
 ) -> Result<(StatusCode, Json<DomainBody>), ApiError> {
-    let input = DomainInput::read(members)?;
+    let input = WantedDomain::read(members)?;
     let names = DomainNames {
         name: &input.name,
         region: input.region,
@@ -71,7 +53,7 @@ pub(super) async fn create(
 pub(super) async fn list(State(state): State<AppState>, client: Client) -> Result<Json<DomainList>, ApiError> {
     let domains = state.store.domains(client.account).await?;
     let seen = domains.iter().filter(|domain| client.may_see(domain.id));
-    Ok(Json(DomainList::of(seen)))
+    Ok(Json(DomainList::from_domains(seen)))
 }
 
 /// `GET /domains/{id}`
@@ -88,7 +70,7 @@ pub(super) async fn update(
     OwnedDomain(domain): OwnedDomain,
     members: Members,
 ) -> Result<Json<DomainBody>, ApiError> {
-    let changes = DomainPatch::read(members, &domain)?;
+    let changes = read_changes(members, &domain)?;
     if changes == DomainChanges::default() {
         return body(&state, domain).await;
     }
@@ -126,7 +108,7 @@ pub(super) async fn verify(
     OwnedDomain(domain): OwnedDomain,
 ) -> Result<Json<VerifyBody>, ApiError> {
     let (domain, published) = state.domains.verify(&domain).await?;
-    Ok(Json(VerifyBody::of(domain, published)))
+    Ok(Json(VerifyBody::new(domain, published)))
 }
 
 /// `POST /domains/{id}/ip`
@@ -135,7 +117,7 @@ pub(super) async fn assign_ip(
     OwnedDomain(domain): OwnedDomain,
     members: Members,
 ) -> Result<Json<Success>, ApiError> {
-    let ip = IpId(IpInput::read(members)?.ip_address_id);
+    let ip = read_ip(members)?;
     let now = state.clock.now();
     if !state.store.assign_ip(domain.account, domain.id, ip, now).await? {
         return Err(ApiError::not_found("IP address"));
@@ -187,7 +169,7 @@ fn missing() -> ApiError {
 
 async fn body(state: &AppState, domain: Domain) -> Result<Json<DomainBody>, ApiError> {
     let published = state.domains.published(&domain).await?;
-    Ok(Json(DomainBody::of(domain, published)))
+    Ok(Json(DomainBody::new(domain, published)))
 }
 
 /// Adds the domain, or finds the one that the first try of the same request added.

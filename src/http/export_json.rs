@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::records::{PolicyBody, RecordBody};
+use crate::api::{PolicyBody, RecordBody};
 use crate::base::clock::format_instant;
 use crate::base::text::write_json;
 use crate::store::ExportedRecord;

@@ -14,9 +14,6 @@ use super::error::{ApiError, FieldError};
 use super::gate::SignedIn;
 use super::json;
 
-/// The pattern of text without control characters.
-pub(super) const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
-
 /// The parameters of a query string. Unknown ones are ignored; one that is asked for and repeated is a mistake.
 #[derive(Debug)]
 pub(super) struct Parameters {

@@ -1,115 +1,20 @@
 //! `/domains/{id}/dmarc/stats` and `/sources`: sums, from the roll-ups.
 
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::openapi::Parameter;
 use super::owned::OwnedDomain;
-use super::paging::{Pagination, Part, largest_page};
+use super::paging::{Part, largest_page};
 use super::range::day_range;
-use super::records::Dispositions;
 use super::reports::{RESULT, result_filter};
-use super::schema::{Address, DayText};
 use super::state::AppState;
+use crate::api::{DayBody, Dispositions, SourceBody, SourceList, StatsBody};
 use crate::base::Day;
 use crate::store::{DayTotals, Source, SourceOrder, SourceQuery, Stats};
-
-/// The figures of a range of days.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Stats")]
-pub(super) struct StatsBody {
-    /// Messages.
-    total_messages: u64,
-    /// Messages of 100 that passed DMARC, rounded to one decimal (half up); 0.0 if there are none.
-    pass_rate: f64,
-    /// Messages that did not pass.
-    failed_messages: u64,
-    /// Every day of the range, ascending, also those without messages.
-    daily_stats: Vec<DayBody>,
-    /// First day of the range.
-    #[schemars(with = "DayText")]
-    from: String,
-    /// Last day of the range.
-    #[schemars(with = "DayText")]
-    to: String,
-    /// The last day up to `to` for which messages were reported; null if there is none.
-    #[schemars(with = "Option<DayText>")]
-    last_day: Option<String>,
-    /// Messages by what was done with them.
-    dispositions: Dispositions,
-    /// Messages with an aligned DKIM pass.
-    dkim_aligned: u64,
-    /// Messages with an aligned SPF pass.
-    spf_aligned: u64,
-    /// Reports whose window begins in the range.
-    reports: u64,
-    /// Sending addresses.
-    sources: u64,
-}
-
-/// The messages of a UTC day.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Day")]
-pub(super) struct DayBody {
-    #[schemars(with = "DayText")]
-    date: String,
-    pass: u64,
-    fail: u64,
-}
-
-/// A page of sending addresses, by messages, largest first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct SourceList {
-    sources: Vec<SourceBody>,
-    /// How many addresses there are on all pages.
-    total: u64,
-    pagination: Pagination,
-}
-
-/// A sending address.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Source")]
-pub(super) struct SourceBody {
-    /// Null gathers the rows without a readable address.
-    #[schemars(with = "Option<Address>")]
-    source_ip: Option<IpAddr>,
-    /// Who runs the address; null when not known.
-    #[schemars(example = &"Example Mail Inc.")]
-    org_name: Option<String>,
-    /// Messages.
-    count: u64,
-    /// Messages that passed DMARC.
-    pass_count: u64,
-    /// Messages that did not.
-    fail_count: u64,
-    /// Forward-confirmed name of the address.
-    #[schemars(example = &"mail.example.net")]
-    ptr: Option<String>,
-    /// Number of the network.
-    asn: Option<u32>,
-    /// ISO 3166 code of the country.
-    #[schemars(example = &"IE")]
-    country: Option<String>,
-    /// First day of the range on which it sent.
-    #[schemars(with = "DayText")]
-    first_seen: String,
-    /// Last day of the range on which it sent.
-    #[schemars(with = "DayText")]
-    last_seen: String,
-    /// Messages with an aligned DKIM pass.
-    dkim_aligned: u64,
-    /// Messages with an aligned SPF pass.
-    spf_aligned: u64,
-    /// Messages by what was done with them.
-    dispositions: Dispositions,
-}
 
 /// Parameters that select sources.
 pub(super) const FILTERS: &[Parameter] = &[

@@ -4,48 +4,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::owned::{OwnedDomain, OwnedMessage};
-use super::paging::{Pagination, wanted};
+use super::paging::wanted;
 use super::quarantine::set_aside_place;
-use super::schema::Instant;
 use super::state::AppState;
+use crate::api::{MailItem, MailList};
 use crate::base::clock::format_instant;
 use crate::store::SetAside;
 
 /// What a mail comes as.
 pub(super) const TYPES: &[&str] = &["message/rfc822"];
-
-/// A page of mails, newest first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct MailList {
-    messages: Vec<MailItem>,
-    pagination: Pagination,
-}
-
-/// Other mail: it is not a report.
-#[derive(Debug, Serialize, JsonSchema)]
-struct MailItem {
-    /// Its number.
-    id: i64,
-    /// What it is: a stable word, such as `mail`, `bounce`, `tls_report`.
-    #[schemars(example = &"mail")]
-    kind: String,
-    /// Who brought it: the peer's address, name and sender. The peer's own text.
-    #[schemars(example = &"192.0.2.25 (mail.example.net) from <a@example.net>")]
-    origin: String,
-    /// When it first came.
-    #[schemars(with = "Instant")]
-    received_at: String,
-    /// How often it came.
-    arrivals: u64,
-    /// Its length.
-    size_bytes: u64,
-}
 
 /// `GET /domains/{id}/inbound`
 pub(super) async fn list(

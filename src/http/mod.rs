@@ -2,7 +2,7 @@
 //!
 //! [`routes()`] lists every route with its permission; a request passes through [`envelope`] (request id, panics,
 //! counting), [`gate`] (key, permission, rate, body) and one handler, which extracts, asks the store once and
-//! answers a DTO. DTOs live beside their handler.
+//! answers a type of [`crate::api`].
 
 mod api_keys;
 mod arrivals;
@@ -14,6 +14,7 @@ mod domains;
 mod entry;
 mod envelope;
 mod error;
+mod example;
 mod export;
 mod export_csv;
 mod export_json;
@@ -40,7 +41,6 @@ mod refused;
 mod report_record;
 mod reports;
 mod routes;
-mod schema;
 mod seats;
 mod serve;
 mod service;
@@ -50,6 +50,8 @@ mod standing;
 mod state;
 mod trust;
 mod upload;
+#[cfg(test)]
+mod words_tests;
 
 pub use entry::{Access, Body, Cost, Route};
 pub use error::{ApiError, FieldError};

@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::entry::{Access, Body, Route};
 use super::error::{ErrorBody, Kind, kinds};
+use super::example::example;
 use super::idempotency;
 use super::routes::documented;
-use super::schema::{DOMAIN_KEY, example};
+use crate::api::DOMAIN_KEY;
 
 /// What the document says about a route, beside what its [`Route`] does.
 #[derive(Debug, Clone, Copy)]

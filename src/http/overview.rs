@@ -2,76 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::figures::{DayBody, pass_rate, today};
+use super::figures::{pass_rate, today};
 use super::gate::Client;
 use super::openapi::Parameter;
-use super::paging::{Pagination, Part, page};
+use super::paging::{Part, page};
 use super::range::{FROM, TO, day_range};
-use super::records::PolicyBody;
-use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord};
 use super::state::AppState;
+use crate::api::{DayBody, Overview, OverviewItem, PolicyBody};
 use crate::base::clock::format_instant;
 use crate::base::{Day, DayRange, NameSearch};
 use crate::store::{Domain, DomainFigures};
-
-/// A page of the account's domains with their figures: those with the most messages first, then by name.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Overview {
-    domains: Vec<OverviewItem>,
-    /// All domains, whatever `search` says.
-    total_domains: u64,
-    /// Messages of all domains, whatever `search` says.
-    total_messages: u64,
-    /// Those that did not pass.
-    failed_messages: u64,
-    /// Of 100, how many passed.
-    pass_rate: f64,
-    /// The last day up to `to` for which messages were reported, of all domains; null if there is none.
-    #[schemars(with = "Option<DayText>")]
-    last_day: Option<String>,
-    /// First day of the range.
-    #[schemars(with = "DayText")]
-    from: String,
-    /// Last day of the range.
-    #[schemars(with = "DayText")]
-    to: String,
-    /// Of the domains that `search` selects.
-    pagination: Pagination,
-}
-
-/// A domain with its figures.
-#[derive(Debug, Serialize, JsonSchema)]
-struct OverviewItem {
-    #[schemars(with = "DomainKey")]
-    id: String,
-    #[schemars(with = "NameText")]
-    name: String,
-    /// The name in Unicode; null if it is the same.
-    #[schemars(example = &"münchner.example")]
-    unicode_name: Option<String>,
-    /// `pending`, `verified` or `failed`.
-    #[schemars(with = "StatusWord")]
-    status: &'static str,
-    /// As the newest report found it, the one whose window ends last; null without reports.
-    policy: Option<PolicyBody>,
-    total_messages: u64,
-    failed_messages: u64,
-    pass_rate: f64,
-    /// Every day of the range, ascending.
-    daily_stats: Vec<DayBody>,
-    /// Until when the newest report is: the end of its window, whenever it came.
-    #[schemars(with = "Option<Instant>")]
-    last_report_at: Option<String>,
-    /// When the last report arrived, whatever time it is about.
-    #[schemars(with = "Option<Instant>")]
-    last_arrived_at: Option<String>,
-}
 
 /// Longest range of an overview: it looks at each day of each domain.
 const OVERVIEW_DAYS_MAX: u64 = 92;
@@ -125,7 +69,7 @@ pub(super) async fn overview(
             id: domain.public_id.clone(),
             name: domain.name.to_string(),
             unicode_name: domain.name.unicode(),
-            status: domain.status.word(),
+            status: domain.status.word().into(),
             policy: latest.as_ref().map(|latest| PolicyBody::from(&latest.policy)),
             total_messages: figures.totals.messages(),
             failed_messages: figures.totals.fail,

@@ -1,7 +1,5 @@
 //! Pages of lists.
 
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::error::{ApiError, FieldError};
@@ -9,28 +7,8 @@ use super::fields::Parameters;
 use super::openapi::Parameter;
 use super::owned::row_number;
 use super::state::HttpConfig;
+use crate::api::{PAGED_ROWS_MAX, Pagination};
 use crate::store::{COUNTED_ROWS_MAX, Cut, Page, Rows};
-
-/// The position of a page in its list.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Pagination {
-    /// Rows in the whole list, as far as they are counted.
-    total: u64,
-    /// Always true: the list has more rows than `total` says. Left out where `total` is exact: lists that are kept in order
-    /// are counted up to 100,000 rows.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    more_than_total: bool,
-    /// This page, counted from 1.
-    page: u32,
-    /// Rows on a full page.
-    per_page: u32,
-    /// Pages of `total` rows; 0 for an empty list.
-    total_pages: u64,
-    /// Where the list goes on: give it as `after` for the rows behind this answer. Left out at the end.
-    #[schemars(example = &"1774137600_1")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
 
 impl Pagination {
     /// Of `page` in a list of `total` rows.
@@ -122,9 +100,6 @@ pub(super) fn wanted<P>(
         after,
     }
 }
-
-/// Rows of a list that pages reach; what is behind them is reached with `after`.
-const PAGED_ROWS_MAX: u64 = 10_000;
 
 /// The parameter `after` of a list of reports.
 pub(super) const AFTER_REPORT: &[Parameter] = &[Parameter {

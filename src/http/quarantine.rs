@@ -2,8 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::error::ApiError;
@@ -11,56 +9,13 @@ use super::fields::Parameters;
 use super::gate::Client;
 use super::openapi::Parameter;
 use super::owned::{NumberInPath, row_number};
-use super::paging::{Pagination, wanted};
-use super::schema::{Instant, SetAsideWord};
+use super::paging::wanted;
 use super::state::AppState;
-use super::upload::{Taken, taken};
+use super::upload::taken;
+use crate::api::{MessageItem, MessageList, Taken};
 use crate::base::SetAsideId;
 use crate::base::clock::format_instant;
 use crate::store::{SetAside, SetAsideKind};
-
-/// A page of messages set aside, newest first.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "MessageList")]
-pub(super) struct MessageList {
-    messages: Vec<MessageItem>,
-    pagination: Pagination,
-}
-
-/// A message that became no counted report, or the part of one that did not.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Message")]
-struct MessageItem {
-    /// Its number.
-    id: i64,
-    /// `quarantined`, `unclaimed` or `other`.
-    #[schemars(with = "SetAsideWord")]
-    kind: &'static str,
-    /// A stable word: why.
-    #[schemars(example = &"not_xml")]
-    reason: String,
-    /// One sentence. Text of the message may be in it.
-    #[schemars(example = &"The text does not begin with an element")]
-    detail: String,
-    /// Where in the message: attachment and member names.
-    #[schemars(example = &"report.xml.gz")]
-    leaf: String,
-    /// Byte in the text, where one is known.
-    offset: Option<u64>,
-    /// Whom an unclaimed report is about.
-    #[schemars(example = &"yourdomain.com")]
-    policy_domain: Option<String>,
-    /// How it came.
-    #[schemars(example = &"upload with key 1")]
-    origin: String,
-    /// When it first came.
-    #[schemars(with = "Instant")]
-    received_at: String,
-    /// How often it came.
-    arrivals: u64,
-    /// Its length.
-    size_bytes: u64,
-}
 
 /// The parameter `kind`.
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
@@ -121,7 +76,7 @@ impl From<SetAside> for MessageItem {
     fn from(message: SetAside) -> Self {
         Self {
             id: message.id.0,
-            kind: message.kind.word(),
+            kind: message.kind.word().into(),
             reason: message.reason,
             detail: message.detail,
             leaf: message.leaf,

@@ -2,47 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::error::ApiError;
 use super::gate::Client;
-use super::schema::{DayText, Instant};
 use super::state::AppState;
+use crate::api::{RefusedItem, RefusedList};
 use crate::base::clock::format_instant;
 use crate::store::RefusedDay;
-
-/// Mail for the account that was refused in the last 30 days, the latest day first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct RefusedList {
-    refused: Vec<RefusedItem>,
-}
-
-/// Mail that was refused on one day for one reason.
-#[derive(Debug, Serialize, JsonSchema)]
-struct RefusedItem {
-    /// The UTC day.
-    #[schemars(with = "DayText")]
-    date: String,
-    /// The reason, a stable word. The metric `tallymark_smtp_refused_total` has the same.
-    #[schemars(example = &"over_quota")]
-    reason: String,
-    /// Number of refusals. A message that its sender sends again is counted again.
-    messages: u64,
-    /// Total size of the refused messages in bytes.
-    bytes: u64,
-    /// Time of the first refusal.
-    #[schemars(with = "Instant")]
-    first_at: String,
-    /// Time of the last refusal.
-    #[schemars(with = "Instant")]
-    last_at: String,
-    /// Whether the senders were told to try again.
-    comes_again: bool,
-    /// One or more sentences: what happened, and what to do.
-    #[schemars(example = &"The messages had no report that can be counted here.")]
-    says: &'static str,
-}
 
 /// `GET /refused`
 pub(super) async fn list(State(state): State<AppState>, client: Client) -> Result<Json<RefusedList>, ApiError> {
@@ -63,7 +29,7 @@ impl From<&RefusedDay> for RefusedItem {
             first_at: format_instant(of.refused.first_at),
             last_at: format_instant(of.refused.last_at),
             comes_again,
-            says,
+            says: says.into(),
         }
     }
 }

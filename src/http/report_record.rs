@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::owned::{OwnedReport, RecordNumber, row_number};
-use super::records::RecordBody;
 use super::state::AppState;
+use crate::api::RecordBody;
 use crate::base::ReportNo;
 use crate::store::{ListedMax, ReportPlace};
 

@@ -1,236 +1,30 @@
 //! `/domains/{id}/dmarc/reports`: the list, one report with its rows, and the bytes it came as.
 
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::error::ApiError;
-use super::fields::{PLAIN, Parameters};
+use super::fields::Parameters;
 use super::figures::today;
 use super::openapi::Parameter;
 use super::owned::{OwnedDomain, OwnedReport};
-use super::paging::{Pagination, wanted};
+use super::paging::wanted;
 use super::range::open_range;
-use super::records::{Dispositions, PolicyBody, RecordBody, listed_max};
+use super::records::listed_max;
 use super::report_record::{record_place, report_place};
-use super::schema::{Address, AuthenticatedWord, Instant};
-use super::standing::{HELD, STANDINGS, STATUSES, held_because, standing, status};
+use super::standing::{STANDINGS, held_because, standing, status};
 use super::state::AppState;
-use super::trust::DecisionBody;
+use crate::api::{
+    DecisionBody, Dispositions, MailBody, MailSignatureBody, MailSpfBody, PLAIN, Pagination, PolicyBody,
+    ProvenanceBody, RecordBody, ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
+};
 use crate::base::clock::format_instant;
 use crate::report::aggregate::Reporter;
 use crate::store::{self, Authenticated, ListedRecord, ReportDetail, ReportFilter, ReportSummary, StoredWarning};
 use crate::tally::ResultFilter;
-
-/// A report in a list.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "ReportItem")]
-pub(super) struct ReportItem {
-    /// Our number for it.
-    id: i64,
-    /// Who sent it, as it calls itself.
-    #[schemars(example = &"google.com")]
-    org_name: Option<String>,
-    /// First instant of the time reported on.
-    #[schemars(with = "Instant")]
-    date_range_begin: String,
-    /// Its last instant, or the first after it: reporters differ, and this is what they write.
-    #[schemars(with = "Instant")]
-    date_range_end: String,
-    /// Messages.
-    total_count: u64,
-    /// Messages that passed DMARC.
-    pass_count: u64,
-    /// Messages that did not.
-    fail_count: u64,
-    /// The reporter's own id for it.
-    #[schemars(example = &"14495398217604482367")]
-    report_id: String,
-    /// The reporter's address.
-    #[schemars(example = &"noreply-dmarc-support@google.com")]
-    email: Option<String>,
-    /// The domain whose policy was found: this one, or one below it.
-    #[schemars(example = &"yourdomain.com")]
-    domain: String,
-    /// That policy.
-    policy: PolicyBody,
-    /// Messages by what was done with them.
-    dispositions: Dispositions,
-    /// When it first arrived.
-    #[schemars(with = "Instant")]
-    received_at: String,
-    /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
-    #[schemars(with = "AuthenticatedWord")]
-    authenticated: &'static str,
-    /// Whose mail that was, if it passed: the reporter's mail domain, whatever it calls itself in `org_name`.
-    #[schemars(example = &"google.com")]
-    authenticated_domain: Option<String>,
-    /// How often it arrived; it is counted once.
-    arrivals: u64,
-    /// How many oddities it has.
-    warnings: u64,
-    /// Its text broke off, or its archive is damaged: the rows that could be read are here, until the intact report comes.
-    partial: bool,
-    /// False for a report that contradicts another, counted one, and for one that may not count: it is in no sum.
-    counted: bool,
-    /// `counted`; `held` until the owner accepts it or its reporter; `discounted` by the owner; or `conflict`, where another
-    /// report of the same identity counts.
-    #[schemars(extend("enum" = STATUSES), example = &"counted")]
-    status: &'static str,
-    /// Why it is held: `unvouched` (its mail passed neither DMARC nor an aligned SPF or DKIM check), `undecided` (these checks
-    /// came to nothing yet, and are made again), `implausible` (about more messages than the limit) or `crowded` (a day of the
-    /// domain would have more source addresses than the limit); null if it is not.
-    #[schemars(extend("enum" = HELD))]
-    held_because: Option<&'static str>,
-    /// By what its reporter is known: the mail domain of `email`, else `org_name` in lower case.
-    #[schemars(example = &"google.com")]
-    reporter: String,
-    /// Rows that it came with.
-    record_count: u64,
-    /// False once retention has dropped its rows: its figures stay. Importing the report again brings the rows back.
-    records_kept: bool,
-}
-
-/// A page of reports, newest window first.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct ReportList {
-    reports: Vec<ReportItem>,
-    pagination: Pagination,
-}
-
-/// One report.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Report")]
-pub(super) struct ReportBody<'a> {
-    #[serde(flatten)]
-    item: ReportItem,
-    /// How to reach the reporter beyond its address.
-    extra_contact_info: Option<String>,
-    /// What the reporter says went wrong on its side.
-    #[schemars(example = &["DNS time-out"])]
-    errors: Vec<String>,
-    /// The reporter's software.
-    generator: Option<String>,
-    /// Of the format, as written.
-    version: Option<String>,
-    /// XML namespace, as written.
-    namespace: Option<String>,
-    /// The first 100 oddities.
-    warning_list: Vec<WarningBody>,
-    /// Reports with the same identity and another content.
-    conflicts: Vec<i64>,
-    /// Where it came from and how far that can be trusted.
-    provenance: Provenance,
-    /// What was decided about it, oldest first; the last 50 decisions.
-    history: Vec<DecisionBody>,
-    /// A page of its rows, in their order; none where `records_kept` is false.
-    records: Vec<RecordBody<'a>>,
-    /// Of the rows that are kept.
-    pagination: Pagination,
-}
-
-/// An oddity of a report.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Warning")]
-struct WarningBody {
-    /// A stable word.
-    #[schemars(example = &"unknown_element")]
-    kind: String,
-    /// What it is about; text of the report.
-    #[schemars(example = &"<extra>")]
-    detail: String,
-    /// Byte in the report's text, where one is known.
-    offset: Option<u64>,
-}
-
-/// Where a report came from.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Provenance {
-    /// When it first arrived.
-    #[schemars(with = "Instant")]
-    received_at: String,
-    /// How often it arrived.
-    arrivals: u64,
-    /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
-    #[schemars(with = "AuthenticatedWord")]
-    authenticated: &'static str,
-    /// Whether the report as it was received is still stored.
-    original_kept: bool,
-    /// The mail that vouches for it, else the first that carried it; null where there was no envelope (files, uploads).
-    mail: Option<MailBody>,
-}
-
-/// Who brought a mail, and what was found out about it. The peer's own texts.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Mail")]
-struct MailBody {
-    /// Address of the peer.
-    #[schemars(with = "Address")]
-    peer: IpAddr,
-    /// What it called itself.
-    #[schemars(example = &"mail.example.net")]
-    helo: String,
-    /// Sender of the envelope; empty for the null sender.
-    #[schemars(example = &"noreply-dmarc-support@google.com")]
-    mail_from: String,
-    /// Null: in plain.
-    tls: Option<TlsBody>,
-    /// Our name for the mail.
-    #[schemars(example = &"4f9c1a2b3d5e6f70")]
-    queue_id: String,
-    /// DMARC result of the mail for the domain of its author: `pass`, `fail`, `none` or `unknown`.
-    #[schemars(with = "AuthenticatedWord")]
-    dmarc: &'static str,
-    /// The author's domain.
-    #[schemars(example = &"google.com")]
-    domain: Option<String>,
-    /// SPF of the envelope's sender; null if it was not checked.
-    spf: Option<SpfBody>,
-    /// The signatures that were checked.
-    dkim: Vec<SignatureBody>,
-    /// Why nothing was checked, if nothing was: a stable word.
-    unchecked: Option<String>,
-}
-
-/// What was between the peer and us.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Tls")]
-struct TlsBody {
-    #[schemars(example = &"TLSv1.3")]
-    version: String,
-    #[schemars(example = &"TLS13_AES_256_GCM_SHA384")]
-    cipher: String,
-}
-
-/// SPF of the envelope's sender.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "MailSpf")]
-struct SpfBody {
-    #[schemars(example = &"google.com")]
-    domain: String,
-    /// `pass`, `fail`, `softfail`, `neutral`, `none`, `temperror` or `permerror`.
-    #[schemars(example = &"pass")]
-    result: String,
-}
-
-/// One DKIM signature.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "MailSignature")]
-struct SignatureBody {
-    #[schemars(example = &"google.com")]
-    domain: String,
-    #[schemars(example = &"20230601")]
-    selector: String,
-    /// `pass`, `fail`, `neutral`, `temperror` or `permerror`.
-    #[schemars(example = &"pass")]
-    result: String,
-}
 
 /// Parameters that select reports.
 pub(super) const FILTERS: &[Parameter] = &[
@@ -363,8 +157,8 @@ impl From<ReportSummary> for ReportItem {
         let reporter = Reporter::named(summary.email.as_deref(), summary.org_name.as_deref());
         let vouched = summary.authenticated == Authenticated::Pass && !reporter.as_str().is_empty();
         Self {
-            status: status(&summary),
-            held_because: held_because(&summary),
+            status: status(&summary).into(),
+            held_because: held_because(&summary).map(Into::into),
             reporter: reporter.as_str().to_owned(),
             authenticated_domain: vouched.then(|| reporter.as_str().to_owned()),
             id: summary.no.0,
@@ -380,7 +174,7 @@ impl From<ReportSummary> for ReportItem {
             domain: summary.policy.domain.into(),
             dispositions: Dispositions::from(&summary.totals),
             received_at: format_instant(summary.received_at),
-            authenticated: summary.authenticated.word(),
+            authenticated: summary.authenticated.word().into(),
             arrivals: summary.arrivals,
             warnings: summary.warnings,
             partial: summary.partial,
@@ -394,15 +188,15 @@ impl From<ReportSummary> for ReportItem {
 fn report_body(detail: ReportDetail, records: &[ListedRecord], pagination: Pagination) -> ReportBody<'_> {
     let summary = &detail.summary;
     ReportBody {
-        provenance: Provenance {
+        provenance: ProvenanceBody {
             received_at: format_instant(summary.received_at),
             arrivals: summary.arrivals,
-            authenticated: summary.authenticated.word(),
+            authenticated: summary.authenticated.word().into(),
             original_kept: detail.original_kept,
             mail: detail.provenance.map(MailBody::from),
         },
         history: detail.history.into_iter().map(DecisionBody::from).collect(),
-        item: ReportItem::from(detail.summary),
+        report: ReportItem::from(detail.summary),
         extra_contact_info: detail.extra_contact_info,
         errors: detail.errors,
         generator: detail.generator,
@@ -426,16 +220,16 @@ impl From<store::Provenance> for MailBody {
                 cipher: tls.cipher,
             }),
             queue_id: mail.queue_id,
-            dmarc: mail.dmarc.word(),
+            dmarc: mail.dmarc.word().into(),
             domain: mail.domain,
-            spf: mail.spf.map(|spf| SpfBody {
+            spf: mail.spf.map(|spf| MailSpfBody {
                 domain: spf.domain,
                 result: spf.result,
             }),
             dkim: mail
                 .dkim
                 .into_iter()
-                .map(|signature| SignatureBody {
+                .map(|signature| MailSignatureBody {
                     domain: signature.domain,
                     selector: signature.selector,
                     result: signature.result,

@@ -7,34 +7,22 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 
-use super::api_keys::{ApiKeyWithSecret, KeyBody, KeyInput, KeyList};
-use super::arrivals::Arrivals;
-use super::attention::Attention;
-use super::breakdown::{ReporterList, SenderList, SignatureList};
-use super::domain_body::{DomainBody, DomainList, VerifyBody};
-use super::domain_input::{DomainInput, DomainPatch, IpInput};
-use super::domains::{Removed, Success};
 use super::entry::{Access, Entry, Route, route};
 use super::envelope::envelope;
 use super::error::ApiError;
-use super::figures::{SourceList, StatsBody};
 use super::gate::gate;
-use super::inbound::MailList;
 use super::openapi::Doc;
-use super::overview::Overview;
-use super::quarantine::MessageList;
-use super::records::RecordBody;
-use super::refused::RefusedList;
-use super::reports::{ReportBody, ReportItem, ReportList};
-use super::schema::AnyObject;
 use super::service::{Health, Readiness};
-use super::source::SourceDetail;
 use super::state::AppState;
-use super::trust::{AcceptedAnswer, DecisionInput, ReporterInput, TrustBody, TrustPatch};
-use super::upload::Taken;
 use super::{
     api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
     range, refused, report_record, reports, service, source, trust, upload,
+};
+use crate::api::{
+    AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DomainBody, DomainInput,
+    DomainList, DomainPatch, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview, RecordBody,
+    RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, SenderList, SignatureList,
+    SourceDetail, SourceList, StatsBody, Success, Taken, TrustBody, TrustPatch, VerifyBody,
 };
 
 /// What every node answers, whatever else it does.

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::error::ApiError;
 use super::gate::peer_address;
-use super::schema::Instant;
 use super::state::{AppState, MetricsAccess};
+use crate::api::Instant;
 use crate::base::clock::format_instant;
 use crate::health::{Condition, FeedHealth, Trouble};
 

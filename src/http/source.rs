@@ -1,66 +1,27 @@
 //! `/domains/{id}/dmarc/sources/{source_ip}`: one sending address, and the records behind its figures.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::figures::{SourceBody, today};
+use super::figures::today;
 use super::openapi::Parameter;
 use super::owned::{OwnedDomain, path_text, row_number};
 use super::paging::page_sized;
 use super::range::day_range;
-use super::records::{RecordBody, listed_max};
+use super::records::listed_max;
 use super::reports::instant;
-use super::schema::Instant;
 use super::state::AppState;
+use crate::api::{RecordBody, ReportMention, SourceBody, SourceDetail, SourceRecord};
 use crate::base::ReportNo;
 use crate::store::{ReportSummary, SourcePlace, SourceRecords};
-
-/// One sending address.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct SourceDetail<'a> {
-    source: SourceBody,
-    /// Records of newer windows first.
-    records: Vec<SourceRecord<'a>>,
-    /// Reports looked through for this answer whose records are no longer kept: retention has dropped them. They can hold
-    /// records of this address; its figures count them still.
-    reports_without_records: u64,
-    /// Where the list goes on, for the parameter `before`; null at its end.
-    #[schemars(example = &"1774137600_1")]
-    next: Option<String>,
-}
-
-/// A record, and the report that it is in.
-#[derive(Debug, Serialize, JsonSchema)]
-struct SourceRecord<'a> {
-    report: ReportMention<'a>,
-    #[serde(flatten)]
-    record: RecordBody<'a>,
-}
-
-/// A report that a record is in.
-#[derive(Debug, Serialize, JsonSchema)]
-struct ReportMention<'a> {
-    /// Our number for it.
-    id: i64,
-    /// Who sent it, as it calls itself.
-    #[schemars(example = &"google.com")]
-    org_name: Option<&'a str>,
-    /// First instant of the time reported on.
-    #[schemars(with = "Instant")]
-    date_range_begin: String,
-    /// Its last instant, as written.
-    #[schemars(with = "Instant")]
-    date_range_end: String,
-}
 
 /// The address of `{source_ip}`; `unknown` stands for the records without a readable one.
 #[derive(Debug)]
@@ -137,7 +98,7 @@ fn detail(found: &SourceRecords) -> Result<SourceDetail<'_>, ApiError> {
 fn mention(report: &ReportSummary) -> ReportMention<'_> {
     ReportMention {
         id: report.no.0,
-        org_name: report.org_name.as_deref(),
+        org_name: report.org_name.as_deref().map(Cow::Borrowed),
         date_range_begin: instant(report.window.begin),
         date_range_end: instant(report.window.end),
     }

@@ -2,16 +2,6 @@
 
 use crate::store::{Acceptance, ReportStanding, ReportSummary};
 
-/// What [`status`] returns.
-pub(super) const STATUSES: [&str; 4] = ["counted", "held", "discounted", "conflict"];
-/// Why a report is held.
-pub(super) const HELD: [Option<&str>; 5] = [
-    Some("unvouched"),
-    Some("undecided"),
-    Some("implausible"),
-    Some("crowded"),
-    None,
-];
 /// What can be asked for.
 pub(super) const STANDINGS: [&str; 3] = ["counted", "held", "discounted"];
 

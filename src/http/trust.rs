@@ -3,115 +3,20 @@
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request, State};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::error::ApiError;
 use super::fields::Members;
 use super::gate::Client;
 use super::owned::{OwnedDomain, OwnedReport};
-use super::reports::ReportItem;
-use super::schema::Instant;
 use super::state::AppState;
+use crate::api::{
+    AcceptedAnswer, AcceptedBody, DecisionBody, REPORT_MESSAGES_MAX, REPORTER_CHARS_MAX, ReportItem, TrustBody,
+    WHY_CHARS_MAX,
+};
 use crate::base::ReportNo;
 use crate::base::clock::format_instant;
 use crate::store::{AcceptedReporter, Actor, Domain, HistoryEntry, Judged, Judgement};
 
-/// Which reports of a domain count.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Trust")]
-pub(super) struct TrustBody {
-    /// Messages that one report may be about; a report about more is held. Null: the limit of the installation.
-    report_messages_max: Option<u64>,
-    /// Reporters whose reports count, whatever mail carried them.
-    accepted_reporters: Vec<AcceptedBody>,
-    /// Reports that are held now.
-    held_reports: u64,
-}
-
-/// A reporter that was accepted.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "AcceptedReporter")]
-struct AcceptedBody {
-    /// Its mail domain, else its name in lower case.
-    #[schemars(example = &"google.com")]
-    reporter: String,
-    /// When it was accepted.
-    #[schemars(with = "Instant")]
-    accepted_at: String,
-    /// Who accepted it.
-    #[schemars(example = &"key dashboard")]
-    by: String,
-    /// The reason given, if one was.
-    why: Option<String>,
-}
-
-/// A decision about a report.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "ReportDecision")]
-pub(super) struct DecisionBody {
-    /// When it was made.
-    #[schemars(with = "Instant")]
-    at: String,
-    /// `counted`, `discounted`, `released` (its reporter was accepted) or `superseded` (another report of its identity was
-    /// counted in its place).
-    #[schemars(example = &"discounted")]
-    action: String,
-    /// Who decided.
-    #[schemars(example = &"key dashboard")]
-    by: String,
-    /// The reason given, if one was.
-    why: Option<String>,
-}
-
-/// Changes to what decides which reports count: what is not there stays as it is.
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its fields' names and types are looked at")]
-pub(super) struct TrustPatch {
-    /// Messages that one report may be about; null for the limit of the installation.
-    #[schemars(with = "Option<u64>", range(min = 1, max = MESSAGES_MAX))]
-    report_messages_max: Option<()>,
-}
-
-/// Why a decision is made.
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its fields' names and types are looked at")]
-pub(super) struct DecisionInput {
-    /// For people. It stands in the report's history.
-    #[schemars(length(min = 1, max = WHY_CHARS_MAX), regex(pattern = super::fields::PLAIN), example = &"forged")]
-    why: Option<String>,
-}
-
-/// A reporter, and why something is decided about it.
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its fields' names and types are looked at")]
-pub(super) struct ReporterInput {
-    /// As `reporter` of a report has it.
-    #[schemars(length(min = 1, max = REPORTER_CHARS_MAX), regex(pattern = super::fields::PLAIN), example = &"google.com")]
-    reporter: String,
-    /// For people. It stands in the history of the reports.
-    #[schemars(length(min = 1, max = WHY_CHARS_MAX), regex(pattern = super::fields::PLAIN), example = &"known to us")]
-    why: Option<String>,
-}
-
-/// What came of accepting a reporter.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct AcceptedAnswer {
-    /// Held reports that may count now.
-    released: u64,
-    /// Whether there are more to be released: accept the reporter once more.
-    more: bool,
-    /// Which reports count now.
-    trust: TrustBody,
-}
-
-/// The largest limit of messages.
-const MESSAGES_MAX: u64 = 1_000_000_000_000;
-const WHY_CHARS_MAX: usize = 200;
-const REPORTER_CHARS_MAX: usize = 512;
 /// Held reports that one request releases.
 const RELEASED_MAX: u64 = 1_000;
 
@@ -129,7 +34,7 @@ pub(super) async fn update(
     OwnedDomain(domain): OwnedDomain,
     mut members: Members,
 ) -> Result<Json<TrustBody>, ApiError> {
-    let messages_max = members.clearable_number("report_messages_max", 1..=MESSAGES_MAX);
+    let messages_max = members.clearable_number("report_messages_max", 1..=REPORT_MESSAGES_MAX);
     members.finish()?;
     if let Some(messages_max) = messages_max {
         let set = state

@@ -5,15 +5,12 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::future::try_join_all;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::error::{ApiError, FieldError};
 use super::gate::Client;
 use super::owned::OwnedDomain;
-use super::reports::ReportItem;
-use super::schema::SetAsideWord;
 use super::state::AppState;
+use crate::api::{ReportItem, Taken, TakenAside, TakenReport};
 use crate::base::AccountId;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
 use crate::store::Store;
@@ -23,63 +20,6 @@ pub(super) const FILES_MAX: usize = 100;
 
 /// What the files of a form are called.
 const PART: &str = "file";
-
-/// What became of what was handed in, after it has been stored.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Taken {
-    /// Reports that are new here.
-    reports: Vec<TakenReport>,
-    /// Reports that were here already: each was counted once, and still is.
-    duplicates: u64,
-    /// Of these, reports whose rows retention had dropped: the rows are kept again.
-    restored: u64,
-    /// What could not be read, or does not belong here; it is kept.
-    quarantined: Vec<TakenAside>,
-}
-
-/// A report that is new here.
-#[derive(Debug, Serialize, JsonSchema)]
-struct TakenReport {
-    #[serde(flatten)]
-    report: ReportItem,
-    /// `stored`; `completed` if it took the place of a piece of it that had come before; `conflict` if it contradicts
-    /// another one; `held` if it is about more messages or addresses than the limits.
-    #[schemars(extend("enum" = ["stored", "completed", "conflict", "held"]))]
-    outcome: &'static str,
-    /// Id of the domain that it belongs to: the closest one of the account at or above the domain whose policy was found.
-    #[schemars(example = &"dom_k3v9x2m1p0q8r7s6")]
-    domain_id: String,
-    /// Name of that domain.
-    #[schemars(example = &"yourdomain.com")]
-    domain_name: String,
-    /// Where in the message it was: attachment and member names.
-    #[schemars(example = &"report.xml.gz")]
-    leaf: String,
-}
-
-/// Something that became no report.
-#[derive(Debug, Serialize, JsonSchema)]
-struct TakenAside {
-    /// Its number under `/quarantine`.
-    id: i64,
-    /// `quarantined`, `unclaimed` or `other`.
-    #[schemars(with = "SetAsideWord")]
-    kind: &'static str,
-    /// A stable word: why.
-    #[schemars(example = &"not_xml")]
-    reason: String,
-    /// One sentence.
-    #[schemars(example = &"The text does not begin with an element")]
-    detail: String,
-    /// Where in the message: attachment and member names.
-    #[schemars(example = &"report.xml.gz")]
-    leaf: String,
-    /// Byte in the text, where one is known.
-    offset: Option<u64>,
-    /// For unclaimed reports: the domain that they are about. They are counted when it is added.
-    #[schemars(example = &"yourdomain.com")]
-    policy_domain: Option<String>,
-}
 
 /// `POST /domains/{id}/dmarc/reports`
 pub(super) async fn upload(
@@ -137,7 +77,7 @@ pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outco
             };
             taken.reports.push(TakenReport {
                 report: ReportItem::from(detail.summary),
-                outcome: word,
+                outcome: word.into(),
                 domain_id: domain.public_id,
                 domain_name: domain.name.to_string(),
                 leaf: stored.leaf,
@@ -200,7 +140,7 @@ impl From<SetAsideNote> for TakenAside {
     fn from(note: SetAsideNote) -> Self {
         Self {
             id: note.id.0,
-            kind: note.kind.word(),
+            kind: note.kind.word().into(),
             reason: note.reason,
             detail: note.detail,
             leaf: note.leaf,

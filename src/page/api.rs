@@ -4,9 +4,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Extensions, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt as _;
 
@@ -76,8 +75,19 @@ impl Api {
     }
 
     /// A request with a JSON body and answer.
-    pub async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.json(method, path, body.to_string().into()).await
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).map_err(|_| Failure::fault("The page cannot write its request"))?;
+        self.json(method, path, body.into()).await
+    }
+
+    /// A request whose answer says nothing new.
+    pub async fn tell(&self, method: Method, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+        self.send::<IgnoredAny>(method, path, body).await.map(drop)
     }
 
     async fn json<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, Failure> {

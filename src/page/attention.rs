@@ -5,7 +5,6 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::data::{Attention, AttentionItem, AttentionTotals};
 use super::export::{self, Follow, Table};
 use super::layout::{self, Place};
 use super::parts::{
@@ -13,6 +12,7 @@ use super::parts::{
 };
 use super::query::Asked;
 use super::sessions::Visitor;
+use crate::api::{Attention, AttentionItem, AttentionTotals};
 
 /// Items of a kind that the first page shows.
 const SHOWN: usize = 3;
@@ -77,7 +77,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
             (other_errors(list.wrong(), &[]))
             @if let Told::Answer(Attention { items, pagination: Some(pagination), .. }) = &list {
                 @if items.is_empty() { (no_rows(pagination, html! { p .calm { "Nothing." } })) }
-                @else { ul .attention { @for item in items { li .(item.kind.as_str()) { (told(item)) } } } }
+                @else { ul .attention { @for item in items { li .(item.kind.as_ref()) { (told(item)) } } } }
                 (pages(pagination, ("item", "items"), to))
             }
         }
@@ -117,7 +117,7 @@ pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Fail
 fn told(item: &AttentionItem) -> Markup {
     let id = item.domain_id.as_deref().unwrap_or_default();
     let domain = domain_name(item.domain.as_deref().unwrap_or_default(), item.unicode_name.as_deref());
-    match item.kind.as_str() {
+    match item.kind.as_ref() {
         "failing_sources" => html! {
             a href=(format!("/view/{id}/sources?days=30&result=fail&sort=first_seen")) {
                 b { (counted(item.count, "new source fails", "new sources fail")) } " for " b { (domain) }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::data::DayFigures;
 use super::parts::grouped;
+use crate::api::DayBody;
 
 /// Bars that are drawn; of more days several share one.
 const BARS_MAX: usize = 120;
@@ -59,7 +59,7 @@ pub(super) fn unit(days: usize) -> String {
 }
 
 /// A chart of messages, passed below failed.
-pub(super) fn daily(days: &[DayFigures], shape: Shape) -> Markup {
+pub(super) fn daily(days: &[DayBody], shape: Shape) -> Markup {
     let bars = bars(days);
     let most = bars.iter().map(Bar::all).max().unwrap_or(0);
     let (step, steps) = steps(most);
@@ -100,7 +100,7 @@ pub(super) fn daily(days: &[DayFigures], shape: Shape) -> Markup {
 }
 
 /// An area over the days, without axes: all messages, and those that failed.
-pub(super) fn trend(days: &[DayFigures]) -> Markup {
+pub(super) fn trend(days: &[DayBody]) -> Markup {
     let bars = bars(days);
     let most = bars.iter().map(Bar::all).max().unwrap_or(0).max(1) as f64;
     let (wide, high) = (120.0, 28.0);
@@ -166,7 +166,7 @@ fn together(days: usize) -> usize {
     }
 }
 
-fn bars(days: &[DayFigures]) -> Vec<Bar> {
+fn bars(days: &[DayBody]) -> Vec<Bar> {
     let bars = days.chunks(together(days.len())).map(|days| {
         let (first, last) = (&days[0].date, &days[days.len() - 1].date);
         Bar {
@@ -272,8 +272,8 @@ fn short(number: u64) -> String {
 mod tests {
     use super::*;
 
-    fn days(count: u32) -> Vec<DayFigures> {
-        let day = |nth: u32| DayFigures {
+    fn days(count: u32) -> Vec<DayBody> {
+        let day = |nth: u32| DayBody {
             date: format!("{}-{:02}-{:02}", 2026 + nth / 336, nth / 28 % 12 + 1, nth % 28 + 1),
             pass: u64::from(nth) * 1_000,
             fail: u64::from(nth % 3),

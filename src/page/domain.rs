@@ -7,7 +7,6 @@ use maud::{Markup, html};
 use serde::de::DeserializeOwned;
 
 use super::api::{Failure, Told};
-use super::data::{Dispositions, Domain, Pagination, ReporterList, SignatureList, SourceList, Stats};
 use super::export::{self, Follow, Table, Unsaid};
 use super::layout::{self, Place};
 use super::overview::last_data;
@@ -19,6 +18,7 @@ use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
 use super::tables::Columns;
 use super::{chart, sources, tables};
+use crate::api::{Dispositions, DomainBody, Pagination, ReporterList, SignatureList, SourceList, StatsBody};
 
 /// Rows of the tables on a domain's first page.
 const FEW: u32 = 8;
@@ -46,7 +46,7 @@ const TABS: [(Tab, &str, &str); 7] = [
 ];
 
 /// The domain of a path: the API says whether it is the visitor's.
-pub(super) async fn find(visitor: &Visitor, id: &str) -> Result<Domain, Failure> {
+pub(super) async fn find(visitor: &Visitor, id: &str) -> Result<DomainBody, Failure> {
     visitor.api.get(&below(id, "")?).await
 }
 
@@ -59,7 +59,7 @@ pub(super) fn below(id: &str, rest: &str) -> Result<String, Failure> {
 }
 
 /// A page of a domain.
-pub(super) fn page(visitor: &Visitor, domain: &Domain, tab: Tab, asked: &Asked, content: Markup) -> Markup {
+pub(super) fn page(visitor: &Visitor, domain: &DomainBody, tab: Tab, asked: &Asked, content: Markup) -> Markup {
     let range = asked.only(&RANGE);
     let tabs = TABS
         .iter()
@@ -133,7 +133,7 @@ pub(super) async fn found<T: DeserializeOwned>(
     };
     let list = ask(&asked).await?;
     if is_empty(&list) && !asked.has_range() {
-        let stats: Stats = visitor.api.get(&below(id, "/dmarc/stats")?).await?;
+        let stats: StatsBody = visitor.api.get(&below(id, "/dmarc/stats")?).await?;
         if let Some(last) = stats.last_day.filter(|_| stats.total_messages == 0) {
             let asked = asked.until(&last);
             return Ok(Found {
@@ -201,7 +201,7 @@ pub(super) async fn show(
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
     let stats = |asked: &Asked| below(&id, &format!("/dmarc/stats{}", asked.only(&RANGE)));
-    let is_empty = |stats: &Told<Stats>| matches!(stats, Told::Answer(stats) if stats.total_messages == 0);
+    let is_empty = |stats: &Told<StatsBody>| matches!(stats, Told::Answer(stats) if stats.total_messages == 0);
     let Found {
         list: stats,
         asked,
@@ -294,7 +294,7 @@ pub(super) async fn download(
     export::csv(&visitor.api, path, table, &name).await
 }
 
-fn figures(stats: &Stats) -> Markup {
+fn figures(stats: &StatsBody) -> Markup {
     let all = stats.total_messages;
     let (fail, pass) = (stats.failed_messages, all.saturating_sub(stats.failed_messages));
     let share = |part: u64| percent_text(part.min(all), all - part.min(all));
@@ -311,7 +311,7 @@ fn figures(stats: &Stats) -> Markup {
     }
 }
 
-fn daily(stats: &Stats, csv: &str) -> Markup {
+fn daily(stats: &StatsBody, csv: &str) -> Markup {
     let title = format!("Messages per {}", chart::unit(stats.daily_stats.len()));
     let label = format!(
         "{title} from {} to {}, passed and failed; the table below has the numbers",
@@ -368,7 +368,7 @@ pub(super) fn done(dispositions: &Dispositions) -> Markup {
     }
 }
 
-fn no_messages(domain: &Domain, stats: &Stats) -> Markup {
+fn no_messages(domain: &DomainBody, stats: &StatsBody) -> Markup {
     empty(
         &format!("No messages from {} to {}", stats.from, stats.to),
         html! {

@@ -149,7 +149,7 @@ fn kept(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// The domain that an address below `/view` is about, if the visitor may see it.
-async fn of_domain(visitor: &Visitor, uri: &Uri) -> Option<(super::data::Domain, Tab)> {
+async fn of_domain(visitor: &Visitor, uri: &Uri) -> Option<(crate::api::DomainBody, Tab)> {
     let mut segments = uri.path().strip_prefix("/view/")?.splitn(3, '/');
     let domain = domain::find(visitor, segments.next()?).await.ok()?;
     Some((domain, domain::tab_of(segments.next().unwrap_or_default())))

@@ -9,15 +9,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::Failure;
-use super::data::{Decision, Report, ReportDetail, Trust};
 use super::domain::{Tab, below, find, page};
 use super::parts::{grouped, hostile, hostile_or_dash, query_escaped, time};
 use super::query::Asked;
 use super::sessions::Visitor;
+use crate::api::{DecisionBody, DecisionInput, ReportBody, ReportItem, ReporterInput, TrustBody};
 
 /// What a list says of a report that does not count.
-pub(super) fn chip(report: &Report) -> Markup {
-    let (class, text, title) = match (report.status.as_str(), report.held_because.as_deref()) {
+pub(super) fn chip(report: &ReportItem) -> Markup {
+    let (class, text, title) = match (report.status.as_ref(), report.held_because.as_deref()) {
         ("counted", _) => return html! {},
         ("held", Some("implausible")) => (
             "odd",
@@ -46,7 +46,7 @@ pub(super) fn chip(report: &Report) -> Markup {
 }
 
 /// Whether a report is in the figures and why, what was decided, and how to decide otherwise.
-pub(super) fn card(visitor: &Visitor, id: &str, detail: &ReportDetail) -> Markup {
+pub(super) fn card(visitor: &Visitor, id: &str, detail: &ReportBody) -> Markup {
     let report = &detail.report;
     let is_plain = report.status == "counted" && detail.history.is_empty();
     if is_plain && !visitor.may_write() {
@@ -62,9 +62,9 @@ pub(super) fn card(visitor: &Visitor, id: &str, detail: &ReportDetail) -> Markup
     }
 }
 
-fn says(report: &Report) -> Markup {
+fn says(report: &ReportItem) -> Markup {
     html! {
-        @match (report.status.as_str(), report.held_because.as_deref()) {
+        @match (report.status.as_ref(), report.held_because.as_deref()) {
             ("counted", _) => { "Yes: its " (grouped(report.total_count)) " messages count." }
             ("held", Some("implausible")) => {
                 "No, it is held: it is about " (grouped(report.total_count)) " messages, more than a report of this domain may be about."
@@ -84,7 +84,7 @@ fn says(report: &Report) -> Markup {
     }
 }
 
-fn history(decisions: &[Decision]) -> Markup {
+fn history(decisions: &[DecisionBody]) -> Markup {
     html! {
         ul .decisions { @for one in decisions { li {
             (hostile(&one.action)) " by " (hostile(&one.by)) " " (time(&one.at))
@@ -96,8 +96,8 @@ fn history(decisions: &[Decision]) -> Markup {
 /// What is done: its word, what opens its form, what the form says, and what its button says.
 type Choice = (&'static str, &'static str, &'static str, &'static str);
 
-fn forms(visitor: &Visitor, id: &str, report: &Report) -> Markup {
-    let (action, opens, says, button): Choice = match report.status.as_str() {
+fn forms(visitor: &Visitor, id: &str, report: &ReportItem) -> Markup {
+    let (action, opens, says, button): Choice = match report.status.as_ref() {
         "counted" => (
             "discount",
             "Take it out of the figures…",
@@ -143,7 +143,7 @@ fn forms(visitor: &Visitor, id: &str, report: &Report) -> Markup {
     }
 }
 
-fn decide(visitor: &Visitor, id: &str, report: &Report, action: &str, button: &str) -> Markup {
+fn decide(visitor: &Visitor, id: &str, report: &ReportItem, action: &str, button: &str) -> Markup {
     html! {
         form method="post" action=(format!("/view/{id}/reports/{}/judge", report.id)) .stack {
             (visitor.field())
@@ -200,10 +200,10 @@ pub(super) async fn judge(
     };
     let number = query_escaped(&number);
     let path = below(&id, &format!("/dmarc/reports/{number}/{action}"))?;
-    visitor
-        .api
-        .send(Method::POST, &path, &with_why(json!({}), &form.why))
-        .await?;
+    let body = DecisionInput {
+        why: reason_of(&form.why),
+    };
+    visitor.api.tell(Method::POST, &path, &body).await?;
     Ok(Redirect::to(&format!("/view/{id}/reports/{number}")))
 }
 
@@ -214,9 +214,12 @@ pub(super) async fn accept(
     Form(form): Form<ReporterForm>,
 ) -> Result<Redirect, Failure> {
     visitor.check(&form.form_token)?;
-    let body = with_why(json!({ "reporter": form.reporter }), &form.why);
+    let body = ReporterInput {
+        why: reason_of(&form.why),
+        reporter: form.reporter,
+    };
     let path = below(&id, "/dmarc/reporters/accept")?;
-    visitor.api.send(Method::POST, &path, &body).await?;
+    visitor.api.tell(Method::POST, &path, &body).await?;
     Ok(Redirect::to(&format!("/view/{id}/reports?all=true&status=held")))
 }
 
@@ -228,8 +231,11 @@ pub(super) async fn withdraw(
 ) -> Result<Redirect, Failure> {
     visitor.check(&form.form_token)?;
     let path = below(&id, "/dmarc/reporters/withdraw")?;
-    let body = json!({ "reporter": form.reporter });
-    visitor.api.send(Method::POST, &path, &body).await?;
+    let body = ReporterInput {
+        reporter: form.reporter,
+        why: None,
+    };
+    visitor.api.tell(Method::POST, &path, &body).await?;
     Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")))
 }
 
@@ -241,6 +247,7 @@ pub(super) async fn save(
 ) -> Result<Response, Failure> {
     visitor.check(&form.form_token)?;
     let given = form.report_messages_max.trim();
+    // What is not a number is handed on too: the API says what is wrong with it.
     let messages_max = match given.parse::<u64>() {
         _ if given.is_empty() => Value::Null,
         Ok(number) => Value::from(number),
@@ -248,8 +255,8 @@ pub(super) async fn save(
     };
     let path = below(&id, "/dmarc/trust")?;
     let body = json!({ "report_messages_max": messages_max });
-    match visitor.api.send(Method::PATCH, &path, &body).await {
-        Ok(_) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
+    match visitor.api.tell(Method::PATCH, &path, &body).await {
+        Ok(()) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
         Err(failure) if failure.is_about_input() => {
             let domain = find(&visitor, &id).await?;
             let trust = visitor.api.get(&path).await?;
@@ -261,15 +268,12 @@ pub(super) async fn save(
     }
 }
 
-fn with_why(mut body: Value, why: &str) -> Value {
-    if !why.trim().is_empty() {
-        body["why"] = Value::from(why.trim());
-    }
-    body
+fn reason_of(why: &str) -> Option<String> {
+    Some(why.trim()).filter(|why| !why.is_empty()).map(str::to_owned)
 }
 
 /// The part of the settings that decides which reports count; `wrong` is a limit that was refused.
-pub(super) fn settings(visitor: &Visitor, id: &str, trust: &Trust, wrong: Option<(&Failure, &str)>) -> Markup {
+pub(super) fn settings(visitor: &Visitor, id: &str, trust: &TrustBody, wrong: Option<(&Failure, &str)>) -> Markup {
     let set = trust.report_messages_max.map(|max| max.to_string()).unwrap_or_default();
     let value = wrong.map_or(set.as_str(), |(_, given)| given);
     let error = wrong.and_then(|(failure, _)| failure.field("report_messages_max"));

@@ -6,10 +6,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::{Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::json;
 
 use super::api::{Failure, Told};
-use super::data::{Arrivals, Message, MessageList, RefusedItem, RefusedList, Taken};
 use super::export::{self, Follow, Table};
 use super::layout::{self, Place};
 use super::parts::{
@@ -20,6 +18,7 @@ use super::query::Asked;
 use super::reports::notes;
 use super::sessions::{Bare, Visitor};
 use super::uploads;
+use crate::api::{Arrivals, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
 
 const PER_PAGE: &str = "25";
 const KINDS: [(&str, &str); 4] = [
@@ -200,7 +199,7 @@ fn set_aside(visitor: &Visitor, asked: &Asked, list: &Told<MessageList>) -> Mark
     }
 }
 
-fn message_row(visitor: &Visitor, message: &Message) -> Markup {
+fn message_row(visitor: &Visitor, message: &MessageItem) -> Markup {
     html! {
         tr {
             td data-label="Received" {
@@ -236,8 +235,7 @@ pub(super) async fn replay(
 ) -> Result<Redirect, Failure> {
     visitor.check(&form.form_token)?;
     let path = format!("/quarantine/{number}/replay");
-    let taken = visitor.api.send(Method::POST, &path, &json!({})).await?;
-    let taken: Taken = serde_json::from_value(taken).map_err(|_| Failure::missing())?;
+    let taken: Taken = visitor.api.send(Method::POST, &path, &()).await?;
     let read = !taken.reports.is_empty() || taken.duplicates > 0;
     Ok(Redirect::to(if read {
         "/intake?tried=read"

@@ -8,7 +8,6 @@ mod api;
 mod assets;
 mod attention;
 mod chart;
-mod data;
 mod domain;
 mod export;
 mod failures;

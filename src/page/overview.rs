@@ -5,7 +5,6 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::data::{Attention, Overview, OverviewItem, Policy};
 use super::domain::range_form;
 use super::export::{self, Follow, Table, Unsaid};
 use super::layout::{Place, page};
@@ -16,6 +15,7 @@ use super::parts::{
 use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
 use super::{attention, chart};
+use crate::api::{Attention, Overview, OverviewItem, PolicyBody};
 
 const PER_PAGE: &str = "50";
 const NAMES: [&str; 5] = ["days", "from", "to", "search", "page"];
@@ -158,7 +158,7 @@ fn row(domain: &OverviewItem, range: &str) -> Markup {
 }
 
 /// What is published, in a word.
-pub(super) fn policy(policy: Option<&Policy>) -> Markup {
+pub(super) fn policy(policy: Option<&PolicyBody>) -> Markup {
     match policy.and_then(|policy| policy.p.as_deref()) {
         None => dash(),
         Some("none") => html! { span .chip title="Failing mail is delivered" { "none" } },

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::api::Failure;
-use super::data::Pagination;
 use super::query::Asked;
+use crate::api::Pagination;
 use crate::base::text::{Piece, pieces};
 
 /// A foreign text, kept from running into what is around it: escaped, isolated from the direction of the

@@ -7,7 +7,6 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::data::{Dkim, Mail, Policy, Record, Report, ReportDetail, ReportList, Spf};
 use super::domain::{Found, Tab, below, done, download, find, found, has_none, page, range_form};
 use super::export::{self, Follow, Table};
 use super::held;
@@ -17,6 +16,7 @@ use super::parts::{
 };
 use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
+use crate::api::{DkimBody, MailBody, PolicyBody, RecordBody, ReportBody, ReportItem, ReportList, SpfBody, Word};
 
 const PER_PAGE: &str = "50";
 const NAMES: [&str; 8] = ["days", "from", "to", "org", "result", "status", "page", "after"];
@@ -116,7 +116,7 @@ fn filters(base: &str, asked: &Asked, is_all: bool, wrong: Option<&Failure>) -> 
     }
 }
 
-fn table(id: &str, reports: &[Report]) -> Markup {
+fn table(id: &str, reports: &[ReportItem]) -> Markup {
     html! {
         div .scroll tabindex="0" role="region" aria-label="Table of reports" {
             table .cards.tight {
@@ -148,7 +148,7 @@ fn table(id: &str, reports: &[Report]) -> Markup {
 }
 
 /// What is special about a report, in a few words.
-pub(super) fn notes(report: &Report) -> Markup {
+pub(super) fn notes(report: &ReportItem) -> Markup {
     html! {
         @if report.authenticated == "pass" {
             span .chip.good.text title="The mail that carried it passed DMARC for this domain, whatever the reporter calls itself" {
@@ -201,7 +201,7 @@ pub(super) async fn show(
     let domain = find(&visitor, &id).await?;
     let at = |query: &str| below(&id, &format!("/dmarc/reports/{}{query}", query_escaped(&number)));
     let query = asked.with(&["page", "after"], &[("per_page", PER_PAGE)]);
-    let paged = Told::from(visitor.api.get::<ReportDetail>(&at(&query)?).await)?;
+    let paged = Told::from(visitor.api.get::<ReportBody>(&at(&query)?).await)?;
     let (status, errors) = (paged.status(), other_errors(paged.wrong(), &[]));
     let detail = match paged {
         Told::Answer(detail) => detail,
@@ -261,7 +261,7 @@ pub(super) async fn show(
     Ok((status, page(&visitor, &domain, Tab::Reports, &asked, content)))
 }
 
-fn about(detail: &ReportDetail) -> Markup {
+fn about(detail: &ReportBody) -> Markup {
     let report = &detail.report;
     html! {
         dl .facts {
@@ -284,8 +284,8 @@ fn about(detail: &ReportDetail) -> Markup {
     }
 }
 
-fn policy(report: &Report) -> Markup {
-    let Policy {
+fn policy(report: &ReportItem) -> Markup {
+    let PolicyBody {
         p,
         sp,
         np,
@@ -294,7 +294,7 @@ fn policy(report: &Report) -> Markup {
         pct,
         testing,
     } = &report.policy;
-    let mode = |mode: &Option<String>| match mode.as_deref() {
+    let mode = |mode: &Option<Word>| match mode.as_deref() {
         Some("s") => "strict",
         Some(_) => "relaxed",
         None => "relaxed, by default",
@@ -313,10 +313,10 @@ fn policy(report: &Report) -> Markup {
     }
 }
 
-fn provenance(mail: &Mail) -> Markup {
+fn provenance(mail: &MailBody) -> Markup {
     html! {
         dl .facts {
-            dt { "From" } dd { (hostile(&mail.peer)) " as " (hostile(&mail.helo)) }
+            dt { "From" } dd { (mail.peer) " as " (hostile(&mail.helo)) }
             dt { "Sender" } dd { @if mail.mail_from.is_empty() { "the null sender" } @else { (hostile(&mail.mail_from)) } }
             dt { "DMARC" } dd { (result(&mail.dmarc)) " " (hostile_or_dash(mail.domain.as_deref())) }
             @if let Some(spf) = &mail.spf { dt { "SPF" } dd { (result(&spf.result)) " " (hostile(&spf.domain)) } }
@@ -334,7 +334,7 @@ fn provenance(mail: &Mail) -> Markup {
 }
 
 /// Stands for the records that retention has dropped.
-fn dropped(report: &Report) -> Markup {
+fn dropped(report: &ReportItem) -> Markup {
     html! {
         p .muted #dropped {
             "Its " (counted(report.record_count, "record is", "records are"))
@@ -343,7 +343,7 @@ fn dropped(report: &Report) -> Markup {
     }
 }
 
-fn records(id: &str, records: &[Record]) -> Markup {
+fn records(id: &str, records: &[RecordBody<'_>]) -> Markup {
     if records.is_empty() {
         return html! { p .muted { "No records on this page." } };
     }
@@ -359,9 +359,9 @@ fn records(id: &str, records: &[Record]) -> Markup {
                     th scope="col" { "SPF" }
                     th scope="col" { "Disposition" }
                 } }
-                tbody { @for record in records { tr .(record.result.as_str()) {
+                tbody { @for record in records { tr .(record.result.as_ref()) {
                     th scope="row" { @match &record.source_ip {
-                        Some(address) => { a .mono href=(format!("/view/{id}/sources/{}", query_escaped(address))) { (address) } }
+                        Some(address) => { a .mono href=(format!("/view/{id}/sources/{}", query_escaped(&address.to_string()))) { (address) } }
                         None => { span .muted { "no readable address" } }
                     } }
                     (record_cells(record))
@@ -372,7 +372,7 @@ fn records(id: &str, records: &[Record]) -> Markup {
 }
 
 /// All cells of a record but the first.
-pub(super) fn record_cells(record: &Record) -> Markup {
+pub(super) fn record_cells(record: &RecordBody) -> Markup {
     let omitted = record.omitted.unwrap_or_default();
     html! {
         td .num data-label="Messages" { (grouped(record.count)) }
@@ -398,7 +398,7 @@ pub(super) fn record_cells(record: &Record) -> Markup {
             (more(omitted.spf))
         }
         td data-label="Disposition" {
-            @if matches!(record.disposition.as_str(), "none" | "pass") { "delivered" } @else { (hostile(&record.disposition)) }
+            @if matches!(record.disposition.as_ref(), "none" | "pass") { "delivered" } @else { (hostile(&record.disposition)) }
             @for reason in &record.reasons {
                 div .small.muted {
                     (hostile(reason.type_raw.as_deref().unwrap_or(&reason.r#type)))
@@ -417,7 +417,7 @@ fn more(omitted: u64) -> Markup {
     html! { @if omitted > 0 { div .small.muted { "and " (grouped(omitted)) " more: the domain's export has all" } } }
 }
 
-fn dkim_result(dkim: &Dkim) -> Markup {
+fn dkim_result(dkim: &DkimBody) -> Markup {
     html! {
         div .small {
             (hostile(dkim.result_raw.as_deref().unwrap_or(&dkim.result))) " "
@@ -428,7 +428,7 @@ fn dkim_result(dkim: &Dkim) -> Markup {
     }
 }
 
-fn spf_result(spf: &Spf) -> Markup {
+fn spf_result(spf: &SpfBody) -> Markup {
     html! {
         div .small {
             (hostile(spf.result_raw.as_deref().unwrap_or(&spf.result))) " "
@@ -467,7 +467,7 @@ pub(super) async fn records_csv(
         ],
         follow: Follow::After,
     };
-    let report: ReportDetail = visitor.api.get(&format!("{path}?per_page=1")).await?;
+    let report: ReportBody = visitor.api.get(&format!("{path}?per_page=1")).await?;
     if !report.report.records_kept {
         return Err(Failure::gone("The records of this report are no longer kept"));
     }

@@ -6,15 +6,14 @@ use axum::http::Method;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::api::Failure;
-use super::data::Domain;
 use super::domain::{Tab, below, find, page};
 use super::held;
 use super::parts::{described, field_error, hostile, time};
 use super::query::Asked;
 use super::sessions::Visitor;
+use crate::api::{Change, DomainBody, DomainPatch};
 
 /// `GET /view/{id}/settings`
 pub(super) async fn form(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
@@ -52,12 +51,12 @@ pub(super) struct SettingsForm {
 
 impl SettingsForm {
     /// The form as it shows what is set.
-    fn of(domain: &Domain) -> Self {
+    fn of(domain: &DomainBody) -> Self {
         let tick = |is: bool| is.then(|| "on".to_owned());
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         Self {
             form_token: String::new(),
-            tls_mode: domain.tls_mode.clone(),
+            tls_mode: domain.tls_mode.to_string(),
             open_tracking: tick(domain.open_tracking),
             click_tracking: tick(domain.click_tracking),
             inbound_enabled: tick(domain.inbound_enabled),
@@ -78,21 +77,21 @@ pub(super) async fn save(
     visitor.check(&form.form_token)?;
     let domain = find(&visitor, &id).await?;
     let given = |text: &str| match text.trim() {
-        "" => Value::Null,
-        text => Value::from(text),
+        "" => Change::Clear,
+        text => Change::Set(text.to_owned()),
     };
-    let wanted = json!({
-        "tls_mode": form.tls_mode,
-        "open_tracking": form.open_tracking.is_some(),
-        "click_tracking": form.click_tracking.is_some(),
-        "inbound_enabled": form.inbound_enabled.is_some(),
-        "catch_all": form.catch_all.is_some(),
-        "custom_return_path": given(&form.custom_return_path),
-        "tracking_domain": given(&form.tracking_domain),
-        "bimi_logo_url": given(&form.bimi_logo_url),
-    });
-    match visitor.api.send(Method::PATCH, &below(&id, "")?, &wanted).await {
-        Ok(_) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
+    let wanted = DomainPatch {
+        tls_mode: Some(form.tls_mode.clone()),
+        open_tracking: Some(form.open_tracking.is_some()),
+        click_tracking: Some(form.click_tracking.is_some()),
+        inbound_enabled: Some(form.inbound_enabled.is_some()),
+        catch_all: Some(form.catch_all.is_some()),
+        custom_return_path: given(&form.custom_return_path),
+        tracking_domain: given(&form.tracking_domain),
+        bimi_logo_url: given(&form.bimi_logo_url),
+    };
+    match visitor.api.tell(Method::PATCH, &below(&id, "")?, &wanted).await {
+        Ok(()) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
         Err(failure) if failure.status.is_client_error() => {
             let content = settings(&visitor, &domain, &form, Some(&failure), false);
             let content = html! { (content) (removal(&id)) };
@@ -106,7 +105,7 @@ pub(super) async fn save(
 /// The form with what is set, or with refused input.
 fn settings(
     visitor: &Visitor,
-    domain: &Domain,
+    domain: &DomainBody,
     form: &SettingsForm,
     failure: Option<&Failure>,
     is_saved: bool,
@@ -198,12 +197,12 @@ pub(super) async fn delete(
         let content = confirm(&visitor, &domain, Some(&form.name));
         return Ok(page(&visitor, &domain, Tab::Settings, &Asked::default(), content).into_response());
     }
-    visitor.api.send(Method::DELETE, &below(&id, "")?, &json!({})).await?;
+    visitor.api.tell(Method::DELETE, &below(&id, "")?, &()).await?;
     Ok(Redirect::to("/").into_response())
 }
 
 /// `wrong` is another name, which was typed to confirm.
-fn confirm(visitor: &Visitor, domain: &Domain, wrong: Option<&str>) -> Markup {
+fn confirm(visitor: &Visitor, domain: &DomainBody, wrong: Option<&str>) -> Markup {
     html! {
         section .card.slim aria-labelledby="remove" {
             h2 #remove { "Remove " (hostile(&domain.name)) "?" }

@@ -6,15 +6,14 @@ use axum::http::Method;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::api::Failure;
-use super::data::DnsRecord;
 use super::domain::{Tab, below, find, page};
 use super::layout::{self, Place};
 use super::parts::{hostile, plain, time};
 use super::query::Asked;
 use super::sessions::{Bare, Visitor};
+use crate::api::{DnsRecordBody, DomainBody, DomainInput};
 
 /// The regions, as the API names them.
 pub(super) const REGIONS: [(&str, &str); 4] = [
@@ -48,17 +47,15 @@ pub(super) struct AddForm {
 /// `POST /add`
 pub(super) async fn add(visitor: Visitor, Form(form): Form<AddForm>) -> Result<Response, Failure> {
     visitor.check(&form.form_token)?;
-    let region = if form.region.is_empty() {
-        "eu-west-1"
-    } else {
-        &form.region
+    let body = DomainInput {
+        name: form.name.trim().to_owned(),
+        region: Some(form.region.clone()).filter(|region| !region.is_empty()),
+        ..DomainInput::default()
     };
-    let body = json!({ "name": form.name.trim(), "region": region });
-    match visitor.api.send(Method::POST, "/domains", &body).await {
-        Ok(domain) => {
-            let id = domain.get("id").and_then(Value::as_str).unwrap_or_default();
+    match visitor.api.send::<DomainBody>(Method::POST, "/domains", &body).await {
+        Ok(DomainBody { id, .. }) => {
             // What is published already is part of what is offered. If DNS does not answer, the page says so.
-            let _ = visitor.api.send(Method::POST, &below(id, "/verify")?, &json!({})).await;
+            let _ = visitor.api.tell(Method::POST, &below(&id, "/verify")?, &()).await;
             Ok(Redirect::to(&format!("/view/{id}/setup?added=true")).into_response())
         }
         Err(failure) if failure.status.is_client_error() => {
@@ -138,15 +135,15 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
 }
 
 /// A record to publish, and what DNS has.
-fn record_card(record: &DnsRecord) -> Markup {
-    let (class, state) = match (record.state.as_str(), record.verified) {
+fn record_card(record: &DnsRecordBody) -> Markup {
+    let (class, state) = match (record.state.as_ref(), record.verified) {
         ("unreadable", _) => ("odd", "could not be read"),
         ("missing", _) => ("bad", "missing"),
         ("wrong", _) => ("bad", "to be changed"),
         ("found", _) | (_, true) => ("good", "found"),
         _ => ("", "not asked yet"),
     };
-    let whose = match (record.purpose.as_str(), record.required) {
+    let whose = match (record.purpose.as_ref(), record.required) {
         ("dmarc_authorization", _) => Some("for the operator"),
         (_, true) => None,
         (_, false) => Some("optional"),
@@ -171,12 +168,12 @@ fn record_card(record: &DnsRecord) -> Markup {
     }
 }
 
-fn copy(record: &DnsRecord, text: &str, what: &str) -> Markup {
+fn copy(record: &DnsRecordBody, text: &str, what: &str) -> Markup {
     html! { button .copy.js type="button" data-copy=(text) aria-label=(format!("Copy the {what} of the {} record", record.purpose)) { "Copy" } }
 }
 
 /// What DNS has, and what it should have. Only what takes nothing away is offered to be copied.
-fn texts(record: &DnsRecord) -> Markup {
+fn texts(record: &DnsRecordBody) -> Markup {
     let found = html! { @for found in &record.found { div .mono { (hostile(found)) } } };
     let removed: Vec<&String> = record
         .remove
@@ -184,7 +181,7 @@ fn texts(record: &DnsRecord) -> Markup {
         .filter(|text| Some(*text) != record.suggested.as_ref())
         .collect();
     // Without a record of its own, a domain is under one above it.
-    let now = match (record.state.as_str(), record.verified) {
+    let now = match (record.state.as_ref(), record.verified) {
         ("missing", _) => "In force now",
         (_, true) => "In DNS",
         _ => "Yours now",
@@ -209,7 +206,7 @@ fn texts(record: &DnsRecord) -> Markup {
     }
 }
 
-fn offered(record: &DnsRecord, value: &str) -> Markup {
+fn offered(record: &DnsRecordBody, value: &str) -> Markup {
     html! {
         code { (marked(value, &record.added)) } " " (copy(record, value, "value"))
         @if value.len() > STRING_BYTES_MAX && record.r#type == "TXT" {
@@ -271,10 +268,7 @@ pub(super) async fn verify(
     Form(form): Form<Bare>,
 ) -> Result<Redirect, Failure> {
     visitor.check(&form.form_token)?;
-    visitor
-        .api
-        .send(Method::POST, &below(&id, "/verify")?, &json!({}))
-        .await?;
+    visitor.api.tell(Method::POST, &below(&id, "/verify")?, &()).await?;
     Ok(Redirect::to(&format!("/view/{id}/setup?verified=true")))
 }
 

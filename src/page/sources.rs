@@ -6,7 +6,6 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::data::{Sender, SenderList, Source, SourceDetail, SourceList};
 use super::domain::{Found, Tab, below, done, download, find, found, has_none, page, range_form};
 use super::export::{Follow, Table};
 use super::parts::{
@@ -16,6 +15,7 @@ use super::parts::{
 use super::query::{Asked, RANGE};
 use super::reports::record_cells;
 use super::sessions::Visitor;
+use crate::api::{SenderBody, SenderList, SourceBody, SourceDetail, SourceList};
 
 const PER_PAGE: &str = "50";
 /// All that the page is asked with.
@@ -125,7 +125,7 @@ fn senders_table(base: &str, asked: &Asked, list: &SenderList) -> Markup {
             asked.with(&["days", "from", "to", "group"], &[("page", number)])
         )
     };
-    let addresses = |sender: &Sender| {
+    let addresses = |sender: &SenderBody| {
         let network = sender.network.as_deref().unwrap_or_default();
         format!("{base}{}", asked.with(&RANGE, &[("network", network)]))
     };
@@ -170,7 +170,7 @@ fn senders_table(base: &str, asked: &Asked, list: &SenderList) -> Markup {
 }
 
 /// A table of sources; `sorted_at` is the page whose links sort it, if one does.
-pub(super) fn table(view: &str, asked: &Asked, sources: &[Source], sorted_at: Option<&str>) -> Markup {
+pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at: Option<&str>) -> Markup {
     let range = asked.only(&RANGE);
     let head = |word: &'static str, title: &'static str| match sorted_at {
         Some(base) => sortable(asked, &NAMES[..8], base, (word, title), word == "count"),
@@ -192,7 +192,7 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[Source], sorted_at: Op
                 } }
                 tbody { @for source in sources { tr {
                     th scope="row" {
-                        a .mono href=(format!("{view}/sources/{}{range}", query_escaped(address(source)))) {
+                        a .mono href=(format!("{view}/sources/{}{range}", query_escaped(&address(source)))) {
                             @match &source.source_ip { Some(address) => { (address) } None => { "no readable address" } }
                         }
                         @if let Some(ptr) = &source.ptr { div .small.muted { (hostile(ptr)) } }
@@ -215,8 +215,9 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[Source], sorted_at: Op
 }
 
 /// An address as the API's paths take it.
-fn address(source: &Source) -> &str {
-    source.source_ip.as_deref().unwrap_or(UNKNOWN)
+fn address(source: &SourceBody) -> String {
+    let address = source.source_ip.map(|address| address.to_string());
+    address.unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
 /// `GET /view/{id}/sources/{source_ip}`
@@ -275,7 +276,7 @@ pub(super) async fn one(
 /// How the API's paths name the records without a readable address.
 const UNKNOWN: &str = "unknown";
 
-fn source_figures(source: &Source) -> Markup {
+fn source_figures(source: &SourceBody) -> Markup {
     html! {
         dl .figures {
             div { dt { "Messages" } dd { (figure(source.count)) } }
@@ -303,7 +304,7 @@ fn records(id: &str, detail: &SourceDetail) -> Markup {
                     th scope="col" { "SPF" }
                     th scope="col" { "Disposition" }
                 } }
-                tbody { @for one in &detail.records { tr .(one.record.result.as_str()) {
+                tbody { @for one in &detail.records { tr .(one.record.result.as_ref()) {
                     td data-label="Report" {
                         a href=(format!("/view/{id}/reports/{}", one.report.id)) { (hostile_or_dash(one.report.org_name.as_deref())) }
                         div .small.muted { (time(&one.report.date_range_begin)) " to " (time(&one.report.date_range_end)) }

@@ -6,12 +6,12 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::data::{Reporter, ReporterList, Signature, SignatureList};
 use super::domain::{Found, Tab, below, download, find, found, has_none, page, range_form};
 use super::export::{Follow, Table};
 use super::parts::{csv_link, dash, empty, grouped, hostile, no_rows, other_errors, pages, rate, token};
 use super::query::{Asked, RANGE};
 use super::sessions::Visitor;
+use crate::api::{ReporterBody, ReporterList, SignatureBody, SignatureList};
 
 const PER_PAGE: &str = "50";
 const PAGED: [&str; 4] = ["days", "from", "to", "page"];
@@ -55,7 +55,7 @@ pub(super) async fn reporters(
 }
 
 /// A table of reporters; each leads to its reports of the same days.
-pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[Reporter], columns: Columns) -> Markup {
+pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[ReporterBody], columns: Columns) -> Markup {
     let reports = |name: &str| format!("{view}/reports{}", asked.with(&RANGE, &[("org", name)]));
     let is_short = columns == Columns::Few;
     if reporters.is_empty() {
@@ -139,7 +139,7 @@ pub(super) async fn dkim(
 }
 
 /// A table of signers; a short one has fewer columns.
-pub(super) fn signature_table(signatures: &[Signature], columns: Columns) -> Markup {
+pub(super) fn signature_table(signatures: &[SignatureBody], columns: Columns) -> Markup {
     let is_short = columns == Columns::Few;
     if signatures.is_empty() {
         return empty(

@@ -9,11 +9,11 @@ use futures_util::{StreamExt as _, stream};
 use maud::{Markup, html};
 
 use super::api::Failure;
-use super::data::{DomainKey, DomainNames, Taken, TakenAside, TakenReport};
 use super::domain::below;
 use super::layout::{self, Place};
 use super::parts::{counted, hostile, hostile_or_dash, query_escaped};
 use super::sessions::Visitor;
+use crate::api::{DomainList, Taken, TakenAside, TakenReport};
 
 /// What stands before the first file of a form: two boundaries, a head and a token.
 const HEAD_BYTES_MAX: usize = 4 * 1024;
@@ -57,7 +57,7 @@ pub(super) async fn upload(visitor: Visitor, request: Request) -> Result<(Status
     let (form_token, files) = split(body, &boundary).await?;
     visitor.check(&form_token)?;
     // Which domain it is handed in for says whose it is: each report counts for the domain that it is about.
-    let domains: DomainNames = visitor.api.get("/domains").await?;
+    let domains: DomainList = visitor.api.get("/domains").await?;
     let Some(domain) = domains.domains.first() else {
         return Ok((StatusCode::CONFLICT, no_domain(&visitor)));
     };
@@ -67,7 +67,7 @@ pub(super) async fn upload(visitor: Visitor, request: Request) -> Result<(Status
     let taken: Taken = visitor.api.read(answer).await?;
     Ok((
         StatusCode::OK,
-        layout::page(&visitor, Place::Intake, "Uploaded", shown(&visitor, domain, &taken)),
+        layout::page(&visitor, Place::Intake, "Uploaded", shown(&visitor, &taken)),
     ))
 }
 
@@ -84,11 +84,11 @@ fn no_domain(visitor: &Visitor) -> Markup {
 }
 
 /// The new reports by domain, then what is not counted.
-fn shown(visitor: &Visitor, handed_to: &DomainKey, taken: &Taken) -> Markup {
+fn shown(visitor: &Visitor, taken: &Taken) -> Markup {
     let mut by_domain: BTreeMap<(&str, &str), Vec<&TakenReport>> = BTreeMap::new();
     for one in &taken.reports {
-        let name = one.domain_name.as_ref().unwrap_or(&handed_to.name);
-        let id = one.domain_id.as_ref().unwrap_or(&handed_to.id);
+        let name = &one.domain_name;
+        let id = &one.domain_id;
         by_domain.entry((name, id)).or_default().push(one);
     }
     let (unclaimed, broken): (Vec<_>, Vec<_>) = taken.quarantined.iter().partition(|one| one.kind == "unclaimed");

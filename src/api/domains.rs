@@ -1,0 +1,263 @@
+//! Domains, their DNS records, and what is answered where there is nothing to tell.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
+use super::schema::{
+    Address, DomainKey, HostText, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord, TlsWord, Word,
+};
+
+/// A domain in a list.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "DomainItem")]
+pub struct DomainItem {
+    /// `dom_` and 12 to 24 of a-z0-9.
+    #[schemars(with = "DomainKey")]
+    pub id: String,
+    /// Lower-case A-labels.
+    #[schemars(with = "NameText")]
+    pub name: String,
+    /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
+    pub status: Word,
+    /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
+    #[schemars(with = "RegionWord")]
+    pub region: Word,
+    /// When it was added.
+    #[schemars(with = "Instant")]
+    pub created_at: String,
+}
+
+/// All domains of the account, newest first.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DomainList {
+    /// The whole list.
+    pub domains: Vec<DomainItem>,
+}
+
+/// A domain with all its settings.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Domain")]
+pub struct DomainBody {
+    /// `dom_` and 12 to 24 of a-z0-9.
+    #[schemars(with = "DomainKey")]
+    pub id: String,
+    /// Lower-case A-labels.
+    #[schemars(with = "NameText")]
+    pub name: String,
+    /// The name in Unicode; null if it is the same.
+    #[schemars(example = &"münchner.example")]
+    pub unicode_name: Option<String>,
+    /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
+    pub status: Word,
+    /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
+    #[schemars(with = "RegionWord")]
+    pub region: Word,
+    /// `opportunistic` or `enforced`, for mail sent in the domain's name.
+    #[schemars(with = "TlsWord")]
+    pub tls_mode: Word,
+    /// Whether opens are tracked.
+    pub open_tracking: bool,
+    /// Whether clicks are tracked.
+    pub click_tracking: bool,
+    /// Host of the links in tracked mail.
+    #[schemars(example = &"track.yourdomain.com")]
+    pub tracking_domain: Option<String>,
+    /// Whether the domain accepts mail to any local part.
+    pub catch_all: bool,
+    /// Whether the domain accepts mail.
+    pub inbound_enabled: bool,
+    /// Host that bounces go to.
+    #[schemars(example = &"bounce.yourdomain.com")]
+    pub custom_return_path: Option<String>,
+    /// Logo shown beside the domain's mail.
+    #[schemars(with = "Option<LogoUrl>")]
+    pub bimi_logo_url: Option<String>,
+    /// The address that only this domain sends from.
+    pub dedicated_ip: Option<DedicatedIp>,
+    /// The domain's own address for reports; its DMARC record must list it. Null while `service.rua_host` is not set.
+    #[schemars(example = &"k3v9q0x2m7a1b5c8@rua.tally.example")]
+    pub rua_address: Option<String>,
+    /// What it must publish.
+    pub dns_records: Vec<DnsRecordBody>,
+    /// What the operator of this service has to set before all records can be offered, one sentence each.
+    #[schemars(example = &["Reports about this domain cannot be sent to this installation yet: the operator must set service.rua_host."])]
+    pub setup_advice: Vec<String>,
+    /// When it was added.
+    #[schemars(with = "Instant")]
+    pub created_at: String,
+    /// When a setting was last changed.
+    #[schemars(with = "Instant")]
+    pub updated_at: String,
+    /// When it was first found to publish all that is required.
+    #[schemars(with = "Option<Instant>")]
+    pub verified_at: Option<String>,
+    /// When its DNS was last looked at.
+    #[schemars(with = "Option<Instant>")]
+    pub last_checked_at: Option<String>,
+}
+
+/// A sending address of the account.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct DedicatedIp {
+    /// Its number, as `ipAddressId` takes it.
+    pub id: i64,
+    /// IPv4 or IPv6.
+    #[schemars(with = "Address")]
+    pub address: IpAddr,
+}
+
+/// A DNS record that a domain must publish.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "DnsRecord")]
+pub struct DnsRecordBody {
+    /// `TXT`, `CNAME` or `MX`.
+    #[schemars(extend("enum" = ["TXT", "CNAME", "MX"]))]
+    pub r#type: Word,
+    /// Full name, without trailing dot.
+    #[schemars(example = &"yourdomain.com")]
+    pub name: String,
+    /// What the record says where nothing is published yet. Never publish it in place of another record: see `suggested`.
+    #[schemars(example = &"v=spf1 include:spf.tally.example ~all")]
+    pub value: String,
+    /// `spf`, `dkim`, `dmarc`, `dmarc_authorization`, `return_path`, `tracking`, `mx` or `bimi`.
+    #[schemars(with = "PurposeWord")]
+    pub purpose: Word,
+    /// Whether the last check found it as it should be.
+    pub verified: bool,
+    /// Whether the domain's status depends on it.
+    pub required: bool,
+    /// MX only.
+    pub priority: Option<u16>,
+    /// What DNS has in its place.
+    #[schemars(example = &["v=spf1 ~all"])]
+    pub found: Vec<String>,
+    /// One sentence saying what to change.
+    #[schemars(example = &"Add include:spf.tally.example to the SPF record of yourdomain.com")]
+    pub problem: Option<String>,
+    /// What the last look came to: `unchecked`, `found`, `missing`, `unreadable` or `wrong`.
+    #[schemars(extend("enum" = ["unchecked", "found", "missing", "unreadable", "wrong"]))]
+    pub state: Word,
+    /// The record to publish: all that the published one says, and what is missing. Null if nothing is to be published, if
+    /// it is not known what is there, or if no record can be made without harm; then `problem` says what to do.
+    #[schemars(example = &"v=spf1 include:_spf.mail.example include:spf.tally.example -all")]
+    pub suggested: Option<String>,
+    /// The parts of `suggested` that the published record does not have, in order.
+    #[schemars(example = &["include:spf.tally.example"])]
+    pub added: Vec<String>,
+    /// Published records that `suggested` takes the place of: they must go, because only one may be there.
+    #[schemars(example = &["v=spf1 include:_spf.mail.example -all"])]
+    pub remove: Vec<String>,
+}
+
+/// What a look at the domain's DNS records found.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Verification")]
+pub struct VerifyBody {
+    /// `dom_` and 12 to 24 of a-z0-9.
+    #[schemars(with = "DomainKey")]
+    pub id: String,
+    /// Lower-case A-labels.
+    #[schemars(with = "NameText")]
+    pub name: String,
+    /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
+    pub status: Word,
+    /// What it must publish, with what was found.
+    pub dns_records: Vec<DnsRecordBody>,
+}
+
+/// The answer to a removal.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Removed {
+    /// Always true: what could not be removed is an error.
+    #[schemars(extend("enum" = [true]))]
+    pub deleted: bool,
+}
+
+/// The answer where there is nothing to tell.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Success {
+    /// Always true: what did not succeed is an error.
+    #[schemars(extend("enum" = [true]))]
+    pub success: bool,
+}
+
+/// A domain that a client wants to add.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DomainInput {
+    /// The name: A-labels or U-labels.
+    #[schemars(with = "NameText")]
+    pub name: String,
+    /// Where its reports go; `eu-west-1` if not given.
+    #[schemars(with = "Option<RegionWord>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Host below the domain that bounces go to.
+    #[schemars(with = "Option<HostText>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_return_path: Option<String>,
+    /// Off if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_tracking: Option<bool>,
+    /// Off if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub click_tracking: Option<bool>,
+    /// `opportunistic` if not given.
+    #[schemars(with = "Option<TlsWord>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_mode: Option<String>,
+}
+
+/// Changes to a domain's settings: what is not there stays as it is.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DomainPatch {
+    /// For mail that is sent in the domain's name.
+    #[schemars(with = "TlsWord", extend("default" = null))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_mode: Option<String>,
+    /// Whether opens are tracked.
+    #[schemars(with = "bool", extend("default" = null))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_tracking: Option<bool>,
+    /// Whether clicks are tracked.
+    #[schemars(with = "bool", extend("default" = null))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_tracking: Option<bool>,
+    /// Whether the domain accepts mail.
+    #[schemars(with = "bool", extend("default" = null))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbound_enabled: Option<bool>,
+    /// Whether the domain accepts mail to any local part.
+    #[schemars(with = "bool", extend("default" = null))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catch_all: Option<bool>,
+    /// Host of the links in tracked mail; null for none.
+    #[schemars(with = "Option<HostText>")]
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub tracking_domain: Change<String>,
+    /// Host below the domain that bounces go to; null for none.
+    #[schemars(with = "Option<HostText>")]
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub custom_return_path: Change<String>,
+    /// Logo shown beside the domain's mail; null for none.
+    #[schemars(with = "Option<LogoUrl>")]
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub bimi_logo_url: Change<String>,
+}
+
+/// Which dedicated address a domain is to send from.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IpInput {
+    /// Its number.
+    #[schemars(range(min = 1))]
+    #[serde(rename = "ipAddressId")]
+    pub ip_address_id: i64,
+}

@@ -1,0 +1,104 @@
+//! Sums by day: of one domain, and of all domains.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::pagination::Pagination;
+use super::records::{Dispositions, PolicyBody};
+use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord, Word};
+
+/// The figures of a range of days.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Stats")]
+pub struct StatsBody {
+    /// Messages.
+    pub total_messages: u64,
+    /// Messages of 100 that passed DMARC, rounded to one decimal (half up); 0.0 if there are none.
+    pub pass_rate: f64,
+    /// Messages that did not pass.
+    pub failed_messages: u64,
+    /// Every day of the range, ascending, also those without messages.
+    pub daily_stats: Vec<DayBody>,
+    /// First day of the range.
+    #[schemars(with = "DayText")]
+    pub from: String,
+    /// Last day of the range.
+    #[schemars(with = "DayText")]
+    pub to: String,
+    /// The last day up to `to` for which messages were reported; null if there is none.
+    #[schemars(with = "Option<DayText>")]
+    pub last_day: Option<String>,
+    /// Messages by what was done with them.
+    pub dispositions: Dispositions,
+    /// Messages with an aligned DKIM pass.
+    pub dkim_aligned: u64,
+    /// Messages with an aligned SPF pass.
+    pub spf_aligned: u64,
+    /// Reports whose window begins in the range.
+    pub reports: u64,
+    /// Sending addresses.
+    pub sources: u64,
+}
+
+/// The messages of a UTC day.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Day")]
+pub struct DayBody {
+    #[schemars(with = "DayText")]
+    pub date: String,
+    pub pass: u64,
+    pub fail: u64,
+}
+
+/// A page of the account's domains with their figures: those with the most messages first, then by name.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Overview {
+    pub domains: Vec<OverviewItem>,
+    /// All domains, whatever `search` says.
+    pub total_domains: u64,
+    /// Messages of all domains, whatever `search` says.
+    pub total_messages: u64,
+    /// Those that did not pass.
+    pub failed_messages: u64,
+    /// Of 100, how many passed.
+    pub pass_rate: f64,
+    /// The last day up to `to` for which messages were reported, of all domains; null if there is none.
+    #[schemars(with = "Option<DayText>")]
+    pub last_day: Option<String>,
+    /// First day of the range.
+    #[schemars(with = "DayText")]
+    pub from: String,
+    /// Last day of the range.
+    #[schemars(with = "DayText")]
+    pub to: String,
+    /// Of the domains that `search` selects.
+    pub pagination: Pagination,
+}
+
+/// A domain with its figures.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OverviewItem {
+    #[schemars(with = "DomainKey")]
+    pub id: String,
+    #[schemars(with = "NameText")]
+    pub name: String,
+    /// The name in Unicode; null if it is the same.
+    #[schemars(example = &"münchner.example")]
+    pub unicode_name: Option<String>,
+    /// `pending`, `verified` or `failed`.
+    #[schemars(with = "StatusWord")]
+    pub status: Word,
+    /// As the newest report found it, the one whose window ends last; null without reports.
+    pub policy: Option<PolicyBody>,
+    pub total_messages: u64,
+    pub failed_messages: u64,
+    pub pass_rate: f64,
+    /// Every day of the range, ascending.
+    pub daily_stats: Vec<DayBody>,
+    /// Until when the newest report is: the end of its window, whenever it came.
+    #[schemars(with = "Option<Instant>")]
+    pub last_report_at: Option<String>,
+    /// When the last report arrived, whatever time it is about.
+    #[schemars(with = "Option<Instant>")]
+    pub last_arrived_at: Option<String>,
+}

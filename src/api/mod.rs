@@ -1,0 +1,46 @@
+//! The requests and answers of the HTTP API, as types: serialise, deserialise, schema.
+//!
+//! `http` answers them and `page` reads them. The database does not know them.
+
+mod attention;
+mod change;
+mod domains;
+mod figures;
+mod intake;
+mod keys;
+mod pagination;
+mod records;
+mod reports;
+mod schema;
+mod sources;
+mod taken;
+mod trust;
+
+pub use attention::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
+pub use change::Change;
+pub use domains::{
+    DedicatedIp, DnsRecordBody, DomainBody, DomainInput, DomainItem, DomainList, DomainPatch, IpInput, Removed,
+    Success, VerifyBody,
+};
+pub use figures::{DayBody, Overview, OverviewItem, StatsBody};
+pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};
+pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
+pub use pagination::{PAGED_ROWS_MAX, Pagination};
+pub use records::{Dispositions, DkimBody, OmittedBody, PolicyBody, RawBody, ReasonBody, RecordBody, SpfBody};
+pub use reports::{
+    ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
+    ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
+};
+pub use schema::{
+    AUTHENTICATED_WORDS, AnyObject, DOMAIN_KEY, Instant, LOGO_URL_BYTES_MAX, PERMISSION_WORDS, PLAIN, PURPOSE_WORDS,
+    REGION_WORDS, SET_ASIDE_WORDS, STATUS_WORDS, TLS_WORDS, Word,
+};
+pub use sources::{
+    ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,
+    SourceDetail, SourceList, SourceRecord,
+};
+pub use taken::{Taken, TakenAside, TakenReport};
+pub use trust::{
+    AcceptedAnswer, AcceptedBody, DecisionInput, REPORT_MESSAGES_MAX, REPORTER_CHARS_MAX, ReporterInput, TrustBody,
+    TrustPatch, WHY_CHARS_MAX,
+};

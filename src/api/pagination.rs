@@ -1,0 +1,41 @@
+//! The position of a page in its list.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The position of a page in its list.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Pagination {
+    /// Rows in the whole list, as far as they are counted.
+    pub total: u64,
+    /// Always true: the list has more rows than `total` says. Left out where `total` is exact: lists that are kept in order
+    /// are counted up to 100,000 rows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(!default)]
+    pub more_than_total: bool,
+    /// This page, counted from 1.
+    pub page: u32,
+    /// Rows on a full page.
+    pub per_page: u32,
+    /// Pages of `total` rows; 0 for an empty list.
+    pub total_pages: u64,
+    /// Where the list goes on: give it as `after` for the rows behind this answer. Left out at the end.
+    #[schemars(example = &"1774137600_1")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Rows of a list in order that numbered pages reach; what is behind them is reached with `after`.
+pub const PAGED_ROWS_MAX: u64 = 10_000;
+
+impl Pagination {
+    /// Whether it is behind the last page of a list that has pages.
+    pub fn is_beyond(&self) -> bool {
+        self.total > 0 && u64::from(self.page) > self.total_pages
+    }
+
+    /// The last numbered page of a list that continues by `next`.
+    pub fn last_with_number(&self) -> u64 {
+        PAGED_ROWS_MAX.div_ceil(u64::from(self.per_page.max(1)))
+    }
+}

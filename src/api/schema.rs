@@ -1,0 +1,109 @@
+//! The kinds of texts in bodies: what the API's document says about each.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use crate::base::Mode;
+
+/// A text of a closed set: borrowed where it is answered, owned where it is read.
+pub type Word = Cow<'static, str>;
+
+/// Names kinds of texts for `#[schemars(with = "...")]`: each is a schema that stands where it is used.
+macro_rules! texts {
+    ($($(#[$meta:meta])* $name:ident = $schema:expr;)+) => { $(
+        $(#[$meta])*
+        pub struct $name;
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    )+ };
+}
+
+texts! {
+    /// RFC 3339, UTC, milliseconds.
+    Instant = text(json!({ "format": "date-time", "examples": ["2026-03-23T10:00:00.000Z"] }));
+    /// A UTC day.
+    DayText = text(json!({ "format": "date", "examples": ["2026-03-23"] }));
+    /// The form of our ids of domains, and of the provider's.
+    DomainKey = text(json!({ "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }));
+    /// What [`crate::base::DomainName::parse`] takes. The format is ours: no pattern can tell a public suffix.
+    NameText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012, "examples": ["yourdomain.com"] }));
+    /// A host below the domain.
+    HostText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012,
+        "examples": ["bounce.yourdomain.com"] }));
+    /// Where a brand's logo is.
+    LogoUrl = text(json!({ "maxLength": LOGO_URL_BYTES_MAX, "pattern": LOGO_URL,
+        "examples": ["https://yourdomain.com/.well-known/bimi/logo.svg"] }));
+    /// IPv4 or IPv6.
+    Address = text(json!({ "examples": ["198.51.100.1"] }));
+    StatusWord = words(&STATUS_WORDS);
+    PermissionWord = words(&PERMISSION_WORDS);
+    ModeWord = words(&Mode::ALL.iter().map(|mode| mode.word()).collect::<Vec<_>>());
+    RegionWord = words(&REGION_WORDS);
+    TlsWord = words(&TLS_WORDS);
+    AuthenticatedWord = words(&AUTHENTICATED_WORDS);
+    PurposeWord = words(&PURPOSE_WORDS);
+    SetAsideWord = words(&SET_ASIDE_WORDS);
+    /// Anything.
+    AnyObject = json_schema!({ "type": "object" });
+}
+
+// The words of the database's closed sets. This room imports none of them: a test in `http/words_tests.rs` compares.
+
+/// Where a domain is in its life.
+pub const STATUS_WORDS: [&str; 3] = ["pending", "verified", "failed"];
+/// What a key may do.
+pub const PERMISSION_WORDS: [&str; 3] = ["full_access", "read_only", "sending_access"];
+/// Where a domain's reports go.
+pub const REGION_WORDS: [&str; 4] = ["eu-west-1", "us-east-1", "sa-east-1", "ap-northeast-1"];
+/// How mail in a domain's name is sent.
+pub const TLS_WORDS: [&str; 2] = ["opportunistic", "enforced"];
+/// Whether the mail that carried a report passed DMARC.
+pub const AUTHENTICATED_WORDS: [&str; 4] = ["unknown", "pass", "fail", "none"];
+/// What a DNS record is for.
+pub const PURPOSE_WORDS: [&str; 8] = [
+    "spf",
+    "dkim",
+    "dmarc",
+    "dmarc_authorization",
+    "return_path",
+    "tracking",
+    "mx",
+    "bimi",
+];
+/// What became of a message that is not a counted report.
+pub const SET_ASIDE_WORDS: [&str; 3] = ["quarantined", "unclaimed", "other"];
+
+/// The form of a domain's id.
+pub const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";
+
+/// The pattern of text without control characters.
+pub const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
+/// A logo's address is published in one TXT record, and no sane one is longer.
+pub const LOGO_URL_BYTES_MAX: usize = 1_024;
+
+/// The form of a logo's address: what can stand in a record as it is.
+const LOGO_URL: &str = "^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-:<-~]*)?$";
+
+fn text(mut with: Value) -> Schema {
+    with["type"] = json!("string");
+    Schema::try_from(with).unwrap_or_default()
+}
+
+fn words(words: &[&str]) -> Schema {
+    json_schema!({ "type": "string", "enum": words })
+}
