@@ -62,30 +62,52 @@ impl Row {
 
 /// DKIM results in one cell: `result domain/selector`, several separated by `; `.
 pub fn dkim(evidence: &Evidence) -> String {
-    let results = evidence.dkim.iter().map(|dkim| {
-        let domain = dkim.domain.as_deref().unwrap_or_default();
-        let selector = dkim.selector.as_deref().map(|selector| format!("/{selector}"));
-        format!("{} {domain}{}", dkim.result.word(), selector.unwrap_or_default())
-    });
+    let results = evidence
+        .dkim
+        .iter()
+        .map(|dkim| dkim_result(dkim.result.word(), dkim.domain.as_deref(), dkim.selector.as_deref()));
     results.collect::<Vec<_>>().join("; ")
+}
+
+/// One DKIM result: `result domain/selector`.
+pub fn dkim_result(result: &str, domain: Option<&str>, selector: Option<&str>) -> String {
+    let selector = selector.map(|selector| format!("/{selector}"));
+    format!(
+        "{result} {}{}",
+        domain.unwrap_or_default(),
+        selector.unwrap_or_default()
+    )
 }
 
 /// SPF results in one cell: `result domain`, several separated by `; `.
 pub fn spf(evidence: &Evidence) -> String {
-    let results = evidence.spf.iter().map(|spf| {
-        let domain = spf.domain.as_deref().unwrap_or_default();
-        format!("{} {domain}", spf.result.word())
-    });
+    let results = evidence
+        .spf
+        .iter()
+        .map(|spf| spf_result(spf.result.word(), spf.domain.as_deref()));
     results.collect::<Vec<_>>().join("; ")
+}
+
+/// One SPF result: `result domain`.
+pub fn spf_result(result: &str, domain: Option<&str>) -> String {
+    format!("{result} {}", domain.unwrap_or_default())
 }
 
 /// Reasons for another disposition in one cell: `type (comment)`, several separated by `; `.
 pub fn reasons(evidence: &Evidence) -> String {
-    let reasons = evidence.reasons.iter().map(|reason| match &reason.comment {
-        Some(comment) => format!("{} ({comment})", reason.kind.word()),
-        None => reason.kind.word().to_owned(),
-    });
+    let reasons = evidence
+        .reasons
+        .iter()
+        .map(|one| reason(one.kind.word(), one.comment.as_deref()));
     reasons.collect::<Vec<_>>().join("; ")
+}
+
+/// One reason: `type (comment)`.
+pub fn reason(kind: &str, comment: Option<&str>) -> String {
+    match comment {
+        Some(comment) => format!("{kind} ({comment})"),
+        None => kind.to_owned(),
+    }
 }
 
 /// Whether a spreadsheet would compute it: a cell that begins with = + - @, also after white space that some programs

@@ -36,3 +36,34 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
         Ok(value.map_or(Self::Clear, Self::Set))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{DomainPatch, TrustPatch};
+
+    #[test]
+    fn only_a_change_is_written_and_read_back() {
+        for (change, text) in [
+            (Change::Keep, "{}"),
+            (Change::Clear, r#"{"report_messages_max":null}"#),
+            (Change::Set(7), r#"{"report_messages_max":7}"#),
+        ] {
+            let patch = TrustPatch {
+                report_messages_max: change.clone(),
+            };
+            assert_eq!(serde_json::to_string(&patch).unwrap(), text);
+            let read: TrustPatch = serde_json::from_str(text).unwrap();
+            assert_eq!(read.report_messages_max, change);
+        }
+        let patch = DomainPatch {
+            catch_all: Some(true),
+            tracking_domain: Change::Clear,
+            bimi_logo_url: Change::Set("https://example.com/logo.svg".to_owned()),
+            ..DomainPatch::default()
+        };
+        let text = r#"{"catch_all":true,"tracking_domain":null,"bimi_logo_url":"https://example.com/logo.svg"}"#;
+        assert_eq!(serde_json::to_string(&patch).unwrap(), text);
+        assert!(serde_json::from_str::<DomainPatch>(r#"{"name":"a.example"}"#).is_err());
+    }
+}

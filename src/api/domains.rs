@@ -79,13 +79,13 @@ pub struct DomainBody {
     pub bimi_logo_url: Option<String>,
     /// The address that only this domain sends from.
     pub dedicated_ip: Option<DedicatedIp>,
-    /// The domain's own address for reports; its DMARC record must list it. Null while `service.rua_host` is not set.
+    /// The domain's own address for reports; its DMARC record must list it. Null while `installation.rua_host` is not set.
     #[schemars(example = &"k3v9q0x2m7a1b5c8@rua.tally.example")]
     pub rua_address: Option<String>,
     /// What it must publish.
     pub dns_records: Vec<DnsRecordBody>,
     /// What the operator of this service has to set before all records can be offered, one sentence each.
-    #[schemars(example = &["Reports about this domain cannot be sent to this installation yet: the operator must set service.rua_host."])]
+    #[schemars(example = &["Reports about this domain cannot be sent to this installation yet: the operator must set installation.rua_host."])]
     pub setup_advice: Vec<String>,
     /// When it was added.
     #[schemars(with = "Instant")]

@@ -5,6 +5,7 @@
 mod attention;
 mod change;
 mod domains;
+mod error;
 mod figures;
 mod intake;
 mod keys;
@@ -12,6 +13,7 @@ mod pagination;
 mod records;
 mod reports;
 mod schema;
+mod service;
 mod sources;
 mod taken;
 mod trust;
@@ -22,19 +24,21 @@ pub use domains::{
     DedicatedIp, DnsRecordBody, DomainBody, DomainInput, DomainItem, DomainList, DomainPatch, IpInput, Removed,
     Success, VerifyBody,
 };
+pub use error::{ErrorBody, ErrorCode, FieldError};
 pub use figures::{DayBody, Overview, OverviewItem, StatsBody};
 pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};
 pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
-pub use pagination::{PAGED_ROWS_MAX, Pagination};
+pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
 pub use records::{Dispositions, DkimBody, OmittedBody, PolicyBody, RawBody, ReasonBody, RecordBody, SpfBody};
 pub use reports::{
     ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
 pub use schema::{
-    AUTHENTICATED_WORDS, AnyObject, DOMAIN_KEY, Instant, LOGO_URL_BYTES_MAX, PERMISSION_WORDS, PLAIN, PURPOSE_WORDS,
+    AUTHENTICATED_WORDS, AnyObject, DOMAIN_KEY, LOGO_URL_BYTES_MAX, PERMISSION_WORDS, PLAIN, PURPOSE_WORDS,
     REGION_WORDS, SET_ASIDE_WORDS, STATUS_WORDS, TLS_WORDS, Word,
 };
+pub use service::{FeedBody, Health, Readiness};
 pub use sources::{
     ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,
     SourceDetail, SourceList, SourceRecord,

@@ -39,3 +39,6 @@ impl Pagination {
         PAGED_ROWS_MAX.div_ceil(u64::from(self.per_page.max(1)))
     }
 }
+
+/// Rows of an answer as CSV.
+pub const CSV_ROWS_MAX: u32 = 1_000;

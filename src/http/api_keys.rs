@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 
+use super::client::Client;
 use super::error::ApiError;
-use super::fields::Members;
-use super::gate::Client;
+use super::fields::{Members, Parameters};
+use super::listing::{Listing, file_name};
 use super::owned::{NumberInPath, find_domain};
 use super::state::AppState;
 use crate::api::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyList, Removed};
@@ -48,13 +50,20 @@ pub(super) async fn create(
 }
 
 /// `GET /api-keys`
-pub(super) async fn list(State(state): State<AppState>, client: Client) -> Result<Json<KeyList>, ApiError> {
+pub(super) async fn list(
+    State(state): State<AppState>,
+    client: Client,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    parameters.finish()?;
     let account = account(&state, client).await?;
     let domains = state.store.domains(account.id).await?;
     let keys = state.store.keys(account.id).await?;
     let keys = keys.into_iter().filter(|key| key.revoked_at.is_none());
     let api_keys = keys.map(|key| key_body(key, &account, &domains)).collect();
-    Ok(Json(KeyList { api_keys }))
+    let name = |_: &_| file_name(&["api-keys", &state.today().to_string()]);
+    Ok(listing.answer(KeyList { api_keys }, name))
 }
 
 /// `GET /api-keys/{id}`

@@ -1,13 +1,14 @@
 //! `/arrivals`: the reports that came last, of all domains of an account.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 
+use super::client::Client;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::gate::Client;
-use super::owned::row_number;
+use super::listing::{Listing, file_name};
 use super::paging::page_sized;
+use super::places::row_number;
 use super::state::AppState;
 use crate::api::{ArrivalItem, Arrivals, ReportItem};
 use crate::base::ReportNo;
@@ -22,7 +23,8 @@ pub(super) async fn arrivals(
     State(state): State<AppState>,
     client: Client,
     mut parameters: Parameters,
-) -> Result<Json<Arrivals>, ApiError> {
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
     let page = page_sized(&mut parameters, &state.config, PER_PAGE);
     let after = parameters.word("after", &["the text of next"], row_number);
     parameters.finish()?;
@@ -52,9 +54,11 @@ pub(super) async fn arrivals(
             report: ReportItem::from(report),
         })
     });
-    Ok(Json(Arrivals {
+    let arrivals = Arrivals {
         reports: reports.collect(),
         more,
         next,
-    }))
+    };
+    let name = |_: &_| file_name(&["reports-as-they-came", &state.today().to_string()]);
+    Ok(listing.answer(arrivals, name))
 }

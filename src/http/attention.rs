@@ -1,17 +1,18 @@
 //! `/attention`: what needs attention, in all domains of an account.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde_json::json;
 
+use super::client::Client;
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::figures::today;
-use super::gate::Client;
-use super::openapi::Parameter;
-use super::overview::{by_messages, total};
+use super::listing::{Listing, file_name};
+use super::overview::by_messages;
 use super::paging::{Part, page};
 use super::state::AppState;
+use super::sums::total;
 use crate::api::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
 use crate::base::DayRange;
 use crate::store::{Domain, DomainFigures, DomainStatus, Reporter, SetAsideKind};
@@ -37,7 +38,8 @@ pub(super) async fn attention(
     State(state): State<AppState>,
     client: Client,
     mut parameters: Parameters,
-) -> Result<Json<Attention>, ApiError> {
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
     let page = page(&mut parameters, &state.config);
     let part = Part::of(&mut parameters, page);
     let kind = parameters.word("kind", &ATTENTION_KINDS, |word| {
@@ -66,16 +68,19 @@ pub(super) async fn attention(
         }
         items
     });
-    Ok(Json(Attention {
+    let attention = Attention {
         items: items.collect(),
         totals,
         pagination,
-    }))
+    };
+    let kind = kind.map_or("", |kind| ATTENTION_KINDS[kind]);
+    let name = |_: &_| file_name(&["needs-attention", kind, &state.today().to_string()]);
+    Ok(listing.answer(attention, name))
 }
 
 /// All there is of each of [`ATTENTION_KINDS`], each with the most messages first: nothing is cut before it is in order.
 async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 5], ApiError> {
-    let today = today(state);
+    let today = state.today();
     let range = DayRange {
         first: today.plus(1 - ATTENTION_DAYS),
         last: today,

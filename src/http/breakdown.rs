@@ -1,15 +1,16 @@
 //! `/domains/{id}/dmarc/senders`, `/reporters` and `/dkim`: a domain's messages by who sent, reported and signed them.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::figures::{pass_rate, today};
+use super::listing::{Listing, days_in_name, file_name};
 use super::owned::OwnedDomain;
 use super::paging::{Part, largest_page};
 use super::range::day_range;
 use super::state::AppState;
+use super::sums::pass_rate;
 use crate::api::{ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList};
 use crate::base::{Day, organizational_domain};
 use crate::store::{Reporter, Sender, Signature};
@@ -19,16 +20,19 @@ pub(super) async fn senders(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
-) -> Result<Json<SenderList>, ApiError> {
-    let range = day_range(&mut parameters, today(&state));
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
     let page = largest_page(&mut parameters, &state.config);
     let part = Part::of(&mut parameters, page);
     parameters.finish()?;
     let senders = state.store.senders(domain.id, range).await?;
-    Ok(Json(SenderList {
+    let list = SenderList {
         pagination: part.pagination(senders.len()),
         senders: part.cut(&senders).iter().map(SenderBody::from).collect(),
-    }))
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "organisations", &days_in_name(range)]);
+    Ok(listing.answer(list, name))
 }
 
 /// `GET /domains/{id}/dmarc/reporters`
@@ -36,16 +40,19 @@ pub(super) async fn reporters(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
-) -> Result<Json<ReporterList>, ApiError> {
-    let range = day_range(&mut parameters, today(&state));
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
     let page = largest_page(&mut parameters, &state.config);
     let part = Part::of(&mut parameters, page);
     parameters.finish()?;
     let reporters = state.store.reporters(domain.id, range).await?;
-    Ok(Json(ReporterList {
+    let list = ReporterList {
         pagination: part.pagination(reporters.len()),
         reporters: part.cut(&reporters).iter().map(ReporterBody::from).collect(),
-    }))
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "reporters", &days_in_name(range)]);
+    Ok(listing.answer(list, name))
 }
 
 /// `GET /domains/{id}/dmarc/dkim`
@@ -53,8 +60,9 @@ pub(super) async fn signatures(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
-) -> Result<Json<SignatureList>, ApiError> {
-    let range = day_range(&mut parameters, today(&state));
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
     let page = largest_page(&mut parameters, &state.config);
     let part = Part::of(&mut parameters, page);
     parameters.finish()?;
@@ -64,10 +72,12 @@ pub(super) async fn signatures(
         aligned: organizational_domain(&signature.domain) == organization,
         ..SignatureBody::from(signature)
     };
-    Ok(Json(SignatureList {
+    let list = SignatureList {
         pagination: part.pagination(signatures.len()),
         signatures: part.cut(&signatures).iter().map(body).collect(),
-    }))
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "dkim", &days_in_name(range)]);
+    Ok(listing.answer(list, name))
 }
 
 fn said(text: &str) -> Option<String> {

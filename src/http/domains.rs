@@ -2,17 +2,19 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::{Extension, Json};
 use tokio::time::{Duration, timeout};
 
+use super::client::Client;
 use super::domain_input::{WantedDomain, read_changes, read_ip};
-use super::error::{ApiError, FieldError};
-use super::fields::Members;
-use super::gate::Client;
+use super::error::ApiError;
+use super::fields::{Members, Parameters};
 use super::idempotency::Seed;
+use super::listing::{Listing, file_name};
 use super::owned::OwnedDomain;
 use super::state::AppState;
-use crate::api::{DomainBody, DomainList, Removed, Success, VerifyBody};
+use crate::api::{DomainBody, DomainList, FieldError, Removed, Success, VerifyBody};
 use crate::base::AccountId;
 use crate::domains::{Conflict, DomainNames, IDENTIFIER_RANDOM_BYTES, NameField, conflicts, public_id, rua_token};
 use crate::store::{Domain, DomainChanges, NewDomain, StoreError};
@@ -50,10 +52,17 @@ pub(super) async fn create(
 }
 
 /// `GET /domains`
-pub(super) async fn list(State(state): State<AppState>, client: Client) -> Result<Json<DomainList>, ApiError> {
+pub(super) async fn list(
+    State(state): State<AppState>,
+    client: Client,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    parameters.finish()?;
     let domains = state.store.domains(client.account).await?;
     let seen = domains.iter().filter(|domain| client.may_see(domain.id));
-    Ok(Json(DomainList::from_domains(seen)))
+    let name = |_: &_| file_name(&["domains", &state.today().to_string()]);
+    Ok(listing.answer(DomainList::from_domains(seen), name))
 }
 
 /// `GET /domains/{id}`

@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::JsonSchema;
 
-use super::openapi::{self, Content, Doc, Parameter};
+use super::doc::{self, Content, Doc, Parameter};
 use super::state::AppState;
 
 /// A verb on a path, as axum writes paths (`/domains/{id}`).
@@ -61,38 +61,45 @@ pub(super) struct Entry {
 /// A route that does not yet say what it answers: only then is it an [`Entry`] of the table.
 pub(super) struct Draft(Entry);
 
-/// `summary`: what it does, as a short sentence without a full stop.
-pub(super) fn route<H, T>(
-    method: &Method,
-    path: &'static str,
-    access: Access,
-    summary: &'static str,
-    handler: H,
-) -> Draft
-where
-    H: Handler<T, AppState>,
-    T: 'static,
-{
-    let filter = MethodFilter::try_from(method.clone()).expect("the table has standard methods only");
-    Draft(Entry {
-        route: Route {
-            method: method.clone(),
-            path,
-            access,
-            body: Body::None,
-            cost: Cost::Short,
-        },
-        doc: Doc {
-            handler: openapi::handler_name(&handler),
-            summary,
-            parameters: &[],
-            takes: None,
-            status: 200,
-            answers: Content::Bytes(&[]),
-            also: &[],
-        },
-        handler: on(filter, handler),
-    })
+/// Declares the row of a verb: `verb(path, access, handler, summary)`, the summary being a short sentence without a full
+/// stop.
+macro_rules! verbs {
+    ($($name:ident = $method:ident;)+) => { $(
+        pub(super) fn $name<H, T>(path: &'static str, access: Access, handler: H, summary: &'static str) -> Draft
+        where
+            H: Handler<T, AppState>,
+            T: 'static,
+        {
+            let said = Doc {
+                handler: doc::handler_name(&handler),
+                summary,
+                parameters: &[],
+                takes: None,
+                status: 200,
+                answers: Content::Bytes(&[]),
+                also: &[],
+            };
+            let route = Route {
+                method: Method::$method,
+                path,
+                access,
+                body: Body::None,
+                cost: Cost::Short,
+            };
+            Draft(Entry {
+                route,
+                doc: said,
+                handler: on(MethodFilter::$method, handler),
+            })
+        }
+    )+ };
+}
+
+verbs! {
+    get = GET;
+    post = POST;
+    patch = PATCH;
+    delete = DELETE;
 }
 
 impl Draft {
@@ -103,7 +110,7 @@ impl Draft {
     }
 
     /// Its query string may have these.
-    pub fn parameters(mut self, lists: &'static [&'static [Parameter]]) -> Self {
+    pub fn with(mut self, lists: &'static [&'static [Parameter]]) -> Self {
         self.0.doc.parameters = lists;
         self
     }
@@ -111,7 +118,7 @@ impl Draft {
     /// Its body is JSON of this type.
     pub fn takes<T: JsonSchema>(mut self) -> Self {
         self.0.route.body = Body::Json;
-        self.0.doc.takes = Some(openapi::schema_of::<T>);
+        self.0.doc.takes = Some(doc::schema_of::<T>);
         self
     }
 
@@ -130,7 +137,13 @@ impl Draft {
     /// It answers JSON of this type.
     pub fn answers<T: JsonSchema>(mut self, status: u16) -> Entry {
         self.0.doc.status = status;
-        self.0.doc.answers = Content::Json(openapi::schema_of::<T>);
+        self.0.doc.answers = Content::Json(doc::schema_of::<T>);
+        self.0
+    }
+
+    /// It answers a list, as JSON of this type or as CSV.
+    pub fn lists<T: JsonSchema>(mut self) -> Entry {
+        self.0.doc.answers = Content::List(doc::schema_of::<T>);
         self.0
     }
 

@@ -3,192 +3,64 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
-use serde::Serialize;
 
+use crate::api::{ErrorBody, ErrorCode, FieldError};
 use crate::domains::DomainsError;
 use crate::ingest::IntakeError;
 use crate::store::StoreError;
 
-/// A refusal: a status, its code, and one sentence for the developer of the client.
+/// A refusal: its code, and one sentence for the developer of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    fields: Vec<FieldError>,
+    body: ErrorBody,
     retry_after_seconds: Option<u64>,
-}
-
-/// What is wrong with one field of a body, or one parameter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct FieldError {
-    /// The field as the client named it.
-    #[schemars(example = &"region")]
-    pub field: String,
-    /// What is wrong with it, as the rest of a sentence.
-    #[schemars(example = &"is required")]
-    pub error: String,
-}
-
-/// Every error as JSON.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Error")]
-pub(super) struct ErrorBody<'a> {
-    /// One sentence for people.
-    #[schemars(example = &"Domain not found")]
-    error: &'a str,
-    /// A stable word for programs.
-    #[schemars(extend("enum" = codes()))]
-    code: &'static str,
-    /// 422 only: which fields, and why.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    fields: &'a [FieldError],
-}
-
-/// A status, its code, and what the API's document says about it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Kind {
-    pub status: u16,
-    pub code: &'static str,
-    pub says: &'static str,
-    /// A message as clients see it.
-    pub example: &'static str,
-}
-
-/// Every way in which a request can be refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
-    InvalidRequest,
-    Unauthorized,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    Conflict,
-    PayloadTooLarge,
-    UnsupportedMediaType,
-    UnprocessableEntity,
-    RateLimitExceeded,
-    InternalError,
-    Unavailable,
-}
-
-impl Code {
-    const ALL: [Self; 13] = [
-        Self::InvalidRequest,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::RequestTimeout,
-        Self::Conflict,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::UnprocessableEntity,
-        Self::RateLimitExceeded,
-        Self::InternalError,
-        Self::Unavailable,
-    ];
-
-    /// What belongs to it. A code without all of that does not compile.
-    #[rustfmt::skip]
-    const fn kind(self) -> Kind {
-        match self {
-            Self::InvalidRequest => Kind { status: 400, code: "invalid_request",
-                says: "The request is broken before its content is looked at.",
-                example: "The body is not valid JSON (line 1, column 9)" },
-            Self::Unauthorized => Kind { status: 401, code: "unauthorized", says: "No API key, or none that is valid.",
-                example: NO_KEY },
-            Self::Forbidden => Kind { status: 403, code: "forbidden", says: "The key may not do this.",
-                example: "This key may only read" },
-            Self::NotFound => Kind { status: 404, code: "not_found",
-                says: "It does not exist, or belongs to another account.", example: "Domain not found" },
-            Self::MethodNotAllowed => Kind { status: 405, code: "method_not_allowed",
-                says: "The path does not take that method; `Allow` lists those it takes.",
-                example: "This path does not take that method" },
-            Self::RequestTimeout => Kind { status: 408, code: "request_timeout", says: "The body came too slowly.",
-                example: "The request body took too long to arrive" },
-            Self::Conflict => Kind { status: 409, code: "conflict",
-                says: "It is there already, or the first request with this Idempotency-Key still runs.",
-                example: "This domain has been added already" },
-            Self::PayloadTooLarge => Kind { status: 413, code: "payload_too_large",
-                says: "The body is larger than this installation takes.",
-                example: "The request body is larger than 65536 bytes" },
-            Self::UnsupportedMediaType => Kind { status: 415, code: "unsupported_media_type",
-                says: "The body is of a kind that this route does not take.",
-                example: "Send the body as application/json" },
-            Self::UnprocessableEntity => Kind { status: 422, code: "unprocessable_entity",
-                says: "Fields or parameters are not valid; `fields` names each.",
-                example: "region must be one of eu-west-1, us-east-1, sa-east-1, ap-northeast-1" },
-            Self::RateLimitExceeded => Kind { status: 429, code: "rate_limit_exceeded",
-                says: "Too many requests; `Retry-After` says when to come again.", example: "Too many requests" },
-            Self::InternalError => Kind { status: 500, code: "internal_error", says: "Something went wrong here.",
-                example: "Something went wrong on our side; the request id names it in our log" },
-            Self::Unavailable => Kind { status: 503, code: "unavailable",
-                says: "Nothing is wrong with the request; `Retry-After` says when to try again.",
-                example: "Not available right now; try again soon" },
-        }
-    }
-}
-
-/// What the API's document lists.
-pub(super) fn kinds() -> impl Iterator<Item = Kind> {
-    Code::ALL.into_iter().map(Code::kind)
-}
-
-const NO_KEY: &str = "No valid API key was given; send it as Authorization: Bearer sk_live_...";
-
-fn codes() -> Vec<&'static str> {
-    kinds().map(|kind| kind.code).collect()
 }
 
 impl ApiError {
     /// 400: the request is broken before its content is looked at.
     pub fn invalid_request(message: impl Into<String>) -> Self {
-        Self::new(Code::InvalidRequest, message)
+        Self::new(ErrorCode::InvalidRequest, message)
     }
 
     /// 401: no key, or none that is valid. The same words for all cases, so that nothing can be learned from them.
     pub fn unauthorized() -> Self {
-        Self::new(Code::Unauthorized, NO_KEY)
+        Self::usual(ErrorCode::Unauthorized)
     }
 
     /// 403: the key may not do this.
     pub fn forbidden(message: &'static str) -> Self {
-        Self::new(Code::Forbidden, message)
+        Self::new(ErrorCode::Forbidden, message)
     }
 
     /// 404: `what` (capitalised) does not exist, or belongs to another account.
     pub fn not_found(what: &'static str) -> Self {
-        Self::new(Code::NotFound, format!("{what} not found"))
+        Self::new(ErrorCode::NotFound, format!("{what} not found"))
     }
 
     /// 405; the router adds `Allow`.
     pub fn method_not_allowed() -> Self {
-        let message = "This path does not take that method";
-        Self::new(Code::MethodNotAllowed, message)
+        Self::usual(ErrorCode::MethodNotAllowed)
     }
 
     /// 408: the body came too slowly.
     pub fn request_timeout() -> Self {
-        Self::new(Code::RequestTimeout, "The request body took too long to arrive")
+        Self::usual(ErrorCode::RequestTimeout)
     }
 
     /// 409: it is there already.
     pub fn conflict(message: &'static str) -> Self {
-        Self::new(Code::Conflict, message)
+        Self::new(ErrorCode::Conflict, message)
     }
 
     /// 413, with the limit.
     pub fn payload_too_large(bytes_max: usize) -> Self {
         let message = format!("The request body is larger than {bytes_max} bytes");
-        Self::new(Code::PayloadTooLarge, message)
+        Self::new(ErrorCode::PayloadTooLarge, message)
     }
 
     /// 415, with what would be taken.
     pub fn unsupported_media_type(message: &'static str) -> Self {
-        Self::new(Code::UnsupportedMediaType, message)
+        Self::new(ErrorCode::UnsupportedMediaType, message)
     }
 
     /// 422, naming each field.
@@ -197,39 +69,36 @@ impl ApiError {
             [one] => format!("{} {}", one.field, one.error),
             _ => format!("{} fields are not valid", fields.len()),
         };
-        Self {
-            fields,
-            ..Self::new(Code::UnprocessableEntity, message)
-        }
+        let mut error = Self::new(ErrorCode::UnprocessableEntity, message);
+        error.body.fields = fields;
+        error
     }
 
     /// 429: try again after `retry_after_seconds`. A client that gets none, or more than 60, takes it for a spent quota.
     pub fn rate_limit_exceeded(retry_after_seconds: u64) -> Self {
         Self {
             retry_after_seconds: Some(retry_after_seconds.clamp(1, 60)),
-            ..Self::new(Code::RateLimitExceeded, "Too many requests")
+            ..Self::usual(ErrorCode::RateLimitExceeded)
         }
     }
 
     /// 429 with a reason: what the account already does must end first.
     pub fn busy(message: &'static str, retry_after_seconds: u64) -> Self {
-        Self {
-            message: message.to_owned(),
-            ..Self::rate_limit_exceeded(retry_after_seconds)
-        }
+        let mut error = Self::rate_limit_exceeded(retry_after_seconds);
+        message.clone_into(&mut error.body.error);
+        error
     }
 
     /// 500. The caller has logged what happened.
     pub fn internal() -> Self {
-        let message = "Something went wrong on our side; the request id names it in our log";
-        Self::new(Code::InternalError, message)
+        Self::usual(ErrorCode::InternalError)
     }
 
     /// 503: nothing is wrong with the request, try again soon.
     pub fn unavailable() -> Self {
         Self {
             retry_after_seconds: Some(5),
-            ..Self::new(Code::Unavailable, "Not available right now; try again soon")
+            ..Self::usual(ErrorCode::Unavailable)
         }
     }
 
@@ -238,7 +107,7 @@ impl ApiError {
         Self {
             retry_after_seconds: Some(300),
             ..Self::new(
-                Code::Unavailable,
+                ErrorCode::Unavailable,
                 "The disk of this server is nearly full, so that nothing new is taken; what is there can be read",
             )
         }
@@ -248,45 +117,40 @@ impl ApiError {
     pub fn not_ready(message: &'static str) -> Self {
         Self {
             retry_after_seconds: Some(5),
-            ..Self::new(Code::Unavailable, message)
+            ..Self::new(ErrorCode::Unavailable, message)
         }
     }
 
-    fn new(code: Code, message: impl Into<String>) -> Self {
-        let Kind { status, code, .. } = code.kind();
+    /// With the message that the document has as its example.
+    fn usual(code: ErrorCode) -> Self {
+        Self::new(code, code.example())
+    }
+
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
-            status: StatusCode::from_u16(status).expect("every kind has a status between 400 and 599"),
-            code,
-            message: message.into(),
-            fields: Vec::new(),
+            body: ErrorBody {
+                error: message.into(),
+                code,
+                fields: Vec::new(),
+            },
             retry_after_seconds: None,
         }
     }
-}
 
-impl FieldError {
-    /// `error` is the rest of a sentence that begins with the field: "must be a number".
-    pub fn new(field: impl Into<String>, error: impl ToString) -> Self {
-        Self {
-            field: field.into(),
-            error: error.to_string(),
-        }
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.body.code.status()).expect("every code has a status between 400 and 599")
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody {
-            error: &self.message,
-            code: self.code,
-            fields: &self.fields,
-        };
-        let mut response = (self.status, Json(body)).into_response();
+        let status = self.status();
+        let mut response = (status, Json(self.body)).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
@@ -362,11 +226,11 @@ mod tests {
     #[test]
     fn one_bad_field_is_named_in_the_sentence_too() {
         let error = ApiError::unprocessable(vec![FieldError::new("days", "must be a number from 1 to 3650")]);
-        assert_eq!(error.message, "days must be a number from 1 to 3650");
+        assert_eq!(error.body.error, "days must be a number from 1 to 3650");
     }
 
     #[test]
-    fn every_refusal_has_the_code_of_its_status() {
+    fn every_refusal_has_its_code() {
         for (error, code) in [
             (ApiError::invalid_request(""), "invalid_request"),
             (ApiError::unauthorized(), "unauthorized"),
@@ -382,11 +246,8 @@ mod tests {
             (ApiError::internal(), "internal_error"),
             (ApiError::unavailable(), "unavailable"),
         ] {
-            assert_eq!(error.code, code);
-            assert!(
-                kinds().any(|kind| (kind.status, kind.code) == (error.status.as_u16(), code)),
-                "{code}"
-            );
+            assert_eq!(error.body.code.word(), code);
+            assert_eq!(error.status().as_u16(), error.body.code.status(), "{code}");
         }
     }
 

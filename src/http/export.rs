@@ -13,11 +13,10 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
+use super::client::Client;
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::figures::today;
-use super::gate::Client;
-use super::openapi::Parameter;
 use super::owned::OwnedDomain;
 use super::range::open_range;
 use super::state::AppState;
@@ -58,7 +57,7 @@ pub(super) async fn export(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let (from, to) = open_range(&mut parameters, today(&state));
+    let (from, to) = open_range(&mut parameters, state.today());
     let format = parameters.word("format", &["csv", "ndjson"], Format::from_word);
     parameters.finish()?;
     let format = format.unwrap_or(Format::Csv);

@@ -7,12 +7,13 @@ use std::str::FromStr;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use serde_json::{Map, Value};
 
-use super::error::{ApiError, FieldError};
-use super::gate::SignedIn;
+use super::error::ApiError;
 use super::json;
+use crate::api::FieldError;
 
 /// The parameters of a query string. Unknown ones are ignored; one that is asked for and repeated is a mistake.
 #[derive(Debug)]
@@ -21,8 +22,7 @@ pub(super) struct Parameters {
     /// Names that appear more than once, until they are asked for.
     repeated: BTreeSet<String>,
     errors: Vec<FieldError>,
-    /// The web page asks, in this process.
-    of_page: bool,
+    uri: Uri,
 }
 
 /// The members of a JSON object. Unknown ones are errors.
@@ -43,15 +43,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
             repeated: repeated(&pairs),
             pairs,
             errors: Vec::new(),
-            of_page: parts.extensions.get::<SignedIn>().is_some(),
+            uri: parts.uri.clone(),
         })
     }
 }
 
 impl Parameters {
-    /// Whether the web page asks, in this process.
-    pub(super) fn of_page(&self) -> bool {
-        self.of_page
+    /// The query string as it came, without the parameters of these names.
+    pub(super) fn query_without(&self, names: &[&str]) -> String {
+        let texts = self.uri.query().unwrap_or_default().split('&');
+        // Empty texts are no pairs.
+        let pairs = texts.filter(|text| !text.is_empty()).zip(&self.pairs);
+        let kept = pairs.filter(|(_, (name, _))| !names.contains(&name.as_str()));
+        kept.map(|(text, _)| text).collect::<Vec<_>>().join("&")
     }
 
     /// The parameter's text.
@@ -326,7 +330,7 @@ mod tests {
             repeated: repeated(&pairs),
             pairs,
             errors: Vec::new(),
-            of_page: false,
+            uri: Uri::default(),
         }
     }
 

@@ -1,17 +1,19 @@
 //! `/domains/{id}/dmarc/stats` and `/sources`: sums, from the roll-ups.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde_json::json;
 
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::openapi::Parameter;
+use super::listing::{Listing, days_in_name, file_name};
 use super::owned::OwnedDomain;
 use super::paging::{Part, largest_page};
 use super::range::day_range;
-use super::reports::{RESULT, result_filter};
+use super::result_filter::{RESULT, result_filter};
 use super::state::AppState;
+use super::sums::pass_rate;
 use crate::api::{DayBody, Dispositions, SourceBody, SourceList, StatsBody};
 use crate::base::Day;
 use crate::store::{DayTotals, Source, SourceOrder, SourceQuery, Stats};
@@ -41,8 +43,9 @@ pub(super) async fn stats(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
-) -> Result<Json<StatsBody>, ApiError> {
-    let range = day_range(&mut parameters, today(&state));
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
     parameters.finish()?;
     let stats = state.store.stats(domain.id, range).await?;
     let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
@@ -50,10 +53,12 @@ pub(super) async fn stats(
         Some(day) => Some(day.day),
         None => state.store.last_day(&[domain.id], range.last).await?,
     };
-    Ok(Json(StatsBody {
+    let stats = StatsBody {
         last_day: last_day.map(|day| day.to_string()),
         ..StatsBody::from(stats)
-    }))
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
+    Ok(listing.answer(stats, name))
 }
 
 /// `GET /domains/{id}/dmarc/sources`
@@ -61,8 +66,9 @@ pub(super) async fn sources(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
-) -> Result<Json<SourceList>, ApiError> {
-    let range = day_range(&mut parameters, today(&state));
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
     let page = largest_page(&mut parameters, &state.config);
     let part = Part::of(&mut parameters, page);
     let query = SourceQuery {
@@ -77,11 +83,13 @@ pub(super) async fn sources(
     };
     parameters.finish()?;
     let sources = state.store.sources(domain.id, range, &query, part.rows).await?;
-    Ok(Json(SourceList {
+    let list = SourceList {
         sources: sources.sources.iter().map(SourceBody::from).collect(),
         total: sources.total,
         pagination: part.pagination(usize::try_from(sources.total).unwrap_or(usize::MAX)),
-    }))
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "sources", &days_in_name(range)]);
+    Ok(listing.answer(list, name))
 }
 
 /// What `sort` can say; the largest, latest or highest come first unless `order` is `asc`.
@@ -106,21 +114,6 @@ fn is_ascending(word: &str) -> Option<bool> {
         "desc" => Some(false),
         _ => None,
     }
-}
-
-/// The current UTC day.
-pub(super) fn today(state: &AppState) -> Day {
-    Day::from_unix(state.clock.now().div_euclid(1_000))
-}
-
-/// Computed in whole tenths, so that no binary fraction decides about a half.
-pub(super) fn pass_rate(pass: u64, fail: u64) -> f64 {
-    let (pass, messages) = (u128::from(pass), u128::from(pass) + u128::from(fail));
-    if messages == 0 {
-        return 0.0;
-    }
-    let tenths = (pass * 2_000 + messages) / (messages * 2);
-    tenths as f64 / 10.0
 }
 
 impl From<Stats> for StatsBody {
@@ -180,33 +173,6 @@ impl From<&Source> for SourceBody {
             dkim_aligned: source.totals.dkim_aligned,
             spf_aligned: source.totals.spf_aligned,
             dispositions: Dispositions::from(&source.totals),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pass_rate_is_rounded_to_one_decimal_half_up() {
-        for (pass, fail, expect) in [
-            (0, 0, "0.0"),
-            (44_865, 135, "99.7"),
-            (1, 0, "100.0"),
-            (0, 5, "0.0"),
-            (1, 2, "33.3"),
-            (2, 1, "66.7"),
-            (1, 1_999, "0.1"),
-            (9_996, 4, "100.0"),
-            (9_994, 6, "99.9"),
-            (u64::MAX - 1, 1, "100.0"),
-        ] {
-            assert_eq!(
-                serde_json::to_string(&pass_rate(pass, fail)).unwrap(),
-                expect,
-                "{pass} of {fail}"
-            );
         }
     }
 }

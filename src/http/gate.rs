@@ -1,12 +1,11 @@
 //! What a request passes before its handler: key, rate, permission, body, and a time for the answer.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -15,42 +14,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, timeout};
 use tracing::{Instrument as _, Span};
 
+use super::client::{Client, SignedIn, peer_address};
 use super::entry::{Access, Body, Cost, Route};
 use super::error::ApiError;
 use super::idempotency;
 use super::rate::{Allowance, Bucket};
 use super::receive::{drain, receive_body};
+use super::request_scope::{RouteLabel, with_allowance};
 use super::shares::{Asker, Share, UploadMemory};
 use super::state::AppState;
 use crate::apart::Apart;
-use crate::base::{AccountId, DomainId, KeyId};
 use crate::keys::{ApiSecret, same_hash};
 use crate::store::{ApiKey, Patience, Permission};
-
-/// Whose request it is: in the request's extensions on every route that asks for a key.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Client {
-    pub account: AccountId,
-    pub key: KeyId,
-    /// The only domain that exists for it, if its key is bound to one.
-    pub domain: Option<DomainId>,
-}
-
-/// The key of a user who signed in at the page: in the extensions of the requests that the page makes for them within
-/// this process, instead of the secret. No request that came over a connection can have it.
-#[derive(Debug, Clone)]
-pub struct SignedIn(pub ApiKey);
-
-/// Who is at the other end of the connection: in the extensions of every request that came over one.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-/// The route's pattern, in the extensions of the answer, for counting.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RouteLabel(pub &'static str);
-
-pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-pub(super) const RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 
 /// Lets a request through to the handler of `route`, or answers in its place. A handler that panics is a 500.
 pub(super) async fn gate(
@@ -275,24 +250,6 @@ fn permit(access: Access, method: &Method, key: &ApiKey) -> Result<(), ApiError>
     }
 }
 
-/// The address at the other end, or none in particular for a request that came over no connection (in tests).
-pub(super) fn peer_address(extensions: &axum::http::Extensions) -> IpAddr {
-    let peer = extensions.get::<Peer>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| {
-        address.ip().to_canonical()
-    })
-}
-
-/// Writes what is left of a rate beside an answer.
-pub(super) fn with_allowance(mut response: Response, allowance: Option<Allowance>) -> Response {
-    if let Some(allowance) = allowance {
-        let headers = response.headers_mut();
-        headers.insert(RATE_LIMIT, HeaderValue::from(allowance.limit));
-        headers.insert(RATE_REMAINING, HeaderValue::from(allowance.remaining));
-    }
-    response
-}
-
 /// How much of a panic's message is logged.
 const PANIC_BYTES_MAX: usize = 300;
 
@@ -306,26 +263,6 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     crate::base::text::shown(text, PANIC_BYTES_MAX).into_owned()
 }
 
-impl Client {
-    /// The principal of this request. Only a route without a gate has none: that is our mistake, and refused.
-    pub(super) fn of(parts: &Parts) -> Result<Self, ApiError> {
-        parts.extensions.get().copied().ok_or_else(ApiError::unauthorized)
-    }
-
-    /// Whether the domain exists for this client, if its account has it.
-    pub(super) fn may_see(&self, domain: DomainId) -> bool {
-        self.domain.is_none_or(|only| only == domain)
-    }
-}
-
-impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Client {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Self::of(parts)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use axum::Router;
@@ -335,9 +272,11 @@ mod tests {
     use axum::routing::get;
     use tower::ServiceExt as _;
 
+    use axum::http::HeaderValue;
+
     use super::*;
-    use crate::base::DomainName;
     use crate::base::clock::Clock;
+    use crate::base::{AccountId, DomainId, DomainName, KeyId};
     use crate::domains::{Domains, DomainsOptions, ServiceNames};
     use crate::http::HttpConfig;
     use crate::ingest::{Intake, IntakeOptions};

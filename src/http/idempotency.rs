@@ -15,9 +15,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Duration;
 use tracing::Instrument as _;
 
-use super::error::{ApiError, FieldError};
-use super::gate::Client;
+use super::client::Client;
+use super::error::ApiError;
 use super::state::AppState;
+use crate::api::FieldError;
 use crate::base::{AccountId, Millis};
 use crate::keys::{AnswerSeal, ApiSecret};
 use crate::store::{Begun, RequestMemory, RequestName};

@@ -1,15 +1,15 @@
 //! `/domains/{id}/inbound`: other mail to a domain: mail that is not a report.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::fields::Parameters;
+use super::listing::{Listing, file_name};
 use super::owned::{OwnedDomain, OwnedMessage};
 use super::paging::wanted;
-use super::quarantine::set_aside_place;
+use super::places::set_aside_place;
 use super::state::AppState;
 use crate::api::{MailItem, MailList};
 use crate::base::clock::format_instant;
@@ -23,15 +23,18 @@ pub(super) async fn list(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
-) -> Result<Json<MailList>, ApiError> {
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
     let wanted = wanted(&mut parameters, &state.config, set_aside_place);
     parameters.finish()?;
     let (mut messages, total) = state.store.inbound(&domain, wanted.cut()).await?;
     let pagination = wanted.finish(&mut messages, total, |last| last.id.to_string())?;
-    Ok(Json(MailList {
+    let list = MailList {
         messages: messages.into_iter().map(MailItem::from).collect(),
         pagination,
-    }))
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "other-mail", &state.today().to_string()]);
+    Ok(listing.answer(list, name))
 }
 
 /// `GET /domains/{id}/inbound/{message_id}`

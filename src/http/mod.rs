@@ -1,6 +1,6 @@
 //! The API. The only room with axum.
 //!
-//! [`routes()`] lists every route with its permission; a request passes through [`envelope`] (request id, panics,
+//! [`routes()`] lists every route with its permission; a request passes through [`request_scope`] (request id, panics,
 //! counting), [`gate`] (key, permission, rate, body) and one handler, which extracts, asks the store once and
 //! answers a type of [`crate::api`].
 
@@ -8,11 +8,13 @@ mod api_keys;
 mod arrivals;
 mod attention;
 mod breakdown;
+mod client;
+mod config;
+mod doc;
 mod domain_body;
 mod domain_input;
 mod domains;
 mod entry;
-mod envelope;
 mod error;
 mod example;
 mod export;
@@ -27,11 +29,13 @@ mod inbound;
 mod json;
 mod kept;
 mod key_uses;
+mod listing;
 mod openapi;
 mod overview;
 mod owned;
 mod paced;
 mod paging;
+mod places;
 mod quarantine;
 mod range;
 mod rate;
@@ -40,6 +44,8 @@ mod records;
 mod refused;
 mod report_record;
 mod reports;
+mod request_scope;
+mod result_filter;
 mod routes;
 mod seats;
 mod serve;
@@ -48,18 +54,20 @@ mod shares;
 mod source;
 mod standing;
 mod state;
+mod sums;
+mod tables;
 mod trust;
 mod upload;
 #[cfg(test)]
 mod words_tests;
 
+pub use client::{Peer, SignedIn};
+pub use config::{HttpConfig, MetricsAccess};
 pub use entry::{Access, Body, Cost, Route};
-pub use error::{ApiError, FieldError};
-pub use gate::{Peer, SignedIn};
+pub use error::ApiError;
 pub use idempotency::forgotten;
-pub use openapi::openapi;
 pub use rate::{Allowance, Bucket, Rate, RateLimiter};
-pub use routes::{router, routes, service_router};
+pub use routes::{openapi_text as openapi, router, routes, service_router};
 pub use seats::ConnectionLimits;
 pub use serve::{serve, serve_within};
-pub use state::{AppState, HttpConfig, MetricsAccess};
+pub use state::AppState;

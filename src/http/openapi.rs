@@ -1,94 +1,43 @@
 //! `/openapi.json`: the routes' table as an OpenAPI 3.1 document.
 
-use std::any::type_name;
-use std::sync::LazyLock;
-
+use axum::Extension;
 use axum::http::{Method, header};
 use axum::response::IntoResponse;
 use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
-use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use super::doc::{Content, Doc, SchemaOf, schema_of};
 use super::entry::{Access, Body, Route};
-use super::error::{ErrorBody, Kind, kinds};
 use super::example::example;
-use super::idempotency;
-use super::routes::documented;
-use crate::api::DOMAIN_KEY;
+use super::{idempotency, listing, upload};
+use crate::api::{DOMAIN_KEY, ErrorBody, ErrorCode};
 
-/// What the document says about a route, beside what its [`Route`] does.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Doc {
-    /// Path of the handler's function.
-    pub handler: &'static str,
-    /// What it does, as a short sentence.
-    pub summary: &'static str,
-    /// Lists of what its query string may have.
-    pub parameters: &'static [&'static [Parameter]],
-    /// Of a body that is JSON.
-    pub takes: Option<SchemaOf>,
-    /// The status where all went well.
-    pub status: u16,
-    pub answers: Content,
-    /// What can go wrong here and nowhere else: a status and when.
-    pub also: &'static [(u16, &'static str)],
-}
-
-/// Gives a type's schema.
-pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
-
-/// What is in an answer.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Content {
-    Json(SchemaOf),
-    /// Anything of these media types.
-    Bytes(&'static [&'static str]),
-}
-
-/// A parameter of a query string.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Parameter {
-    pub name: &'static str,
-    pub says: &'static str,
-    pub schema: fn() -> Value,
-}
-
-/// The whole document.
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    let text = serde_json::to_string_pretty(&document());
-    text.expect("texts and numbers with text keys are JSON") + "\n"
-});
-
-/// The document as it is served, indented, with a newline at its end.
-pub fn openapi() -> &'static str {
-    &DOCUMENT
-}
+/// The document that is served, made when it is first asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Served(pub fn() -> &'static str);
 
 /// `GET /openapi.json`
-pub(super) async fn show() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], openapi())
+pub(super) async fn show(Extension(Served(text)): Extension<Served>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], text())
 }
 
-/// A type's schema.
-pub(super) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<T>()
+/// The document about these routes, indented, with a newline at its end.
+pub(super) fn document_text(routes: &[(Route, Doc)]) -> String {
+    let text = serde_json::to_string_pretty(&document(routes));
+    text.expect("texts and numbers with text keys are JSON") + "\n"
 }
 
-/// The path of a handler's function.
-pub(super) fn handler_name<H>(_: &H) -> &'static str {
-    type_name::<H>()
-}
-
-fn document() -> Value {
+fn document(routes: &[(Route, Doc)]) -> Value {
     let mut schemas = Schemas::new();
     let mut paths = Map::new();
-    for (route, doc) in documented() {
+    for (route, doc) in routes {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
-        path[route.method.as_str().to_ascii_lowercase()] = operation(&route, &doc, &mut schemas);
+        path[route.method.as_str().to_ascii_lowercase()] = operation(route, doc, &mut schemas);
     }
-    let responses: Map<_, _> = kinds()
-        .map(|kind| (kind.code.to_owned(), error_response(&kind, &mut schemas)))
-        .collect();
+    let responses = ErrorCode::ALL
+        .iter()
+        .map(|&code| (code.word().to_owned(), error_response(code, &mut schemas)));
+    let responses: Map<_, _> = responses.collect();
     json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -164,7 +113,7 @@ fn media(schema: Value, definitions: &Map<String, Value>) -> Value {
     json!({ "schema": schema, "example": example })
 }
 
-const MISSING: &str = "missing example";
+pub(super) const MISSING: &str = "missing example";
 
 fn operation(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
     let mut operation = json!({
@@ -188,7 +137,7 @@ fn operation(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
 }
 
 /// `tallymark::http::domains::create` is `domains_create`.
-fn operation_id(handler: &str) -> String {
+pub(super) fn operation_id(handler: &str) -> String {
     let mut names: Vec<_> = handler.rsplit("::").take(2).collect();
     names.reverse();
     names.join("_")
@@ -217,7 +166,8 @@ fn parameters(route: &Route, doc: &Doc) -> Value {
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<_> = names.map(|name| path_parameter(route.path, name)).collect();
-    parameters.extend(doc.parameters.iter().copied().flatten().map(
+    let format = matches!(doc.answers, Content::List(_)).then_some(&listing::FORMAT);
+    parameters.extend(doc.parameters.iter().copied().flatten().chain(format).map(
         |parameter| json!({ "name": parameter.name, "in": "query", "description": parameter.says, "schema": (parameter.schema)() }),
     ));
     if route.method == Method::POST {
@@ -263,9 +213,9 @@ fn upload_body() -> Value {
     content.insert("application/xml".to_owned(), json!({ "schema": {} }));
     let says = format!(
         "One to {} files; what they are is told by their bytes.",
-        super::upload::FILES_MAX
+        upload::FILES_MAX
     );
-    let file = json!({ "description": says, "minLength": 1, "minItems": 1, "maxItems": super::upload::FILES_MAX });
+    let file = json!({ "description": says, "minLength": 1, "minItems": 1, "maxItems": upload::FILES_MAX });
     let files = json!({ "type": "object", "required": ["file"], "additionalProperties": false, "properties": { "file": file } });
     content.insert("multipart/form-data".to_owned(), json!({ "schema": files }));
     json!({
@@ -280,6 +230,12 @@ fn responses(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
         Content::Json(schema) => [("application/json".to_owned(), schemas.answered(schema))]
             .into_iter()
             .collect(),
+        Content::List(schema) => [
+            ("application/json".to_owned(), schemas.answered(schema)),
+            (listing::CSV.to_owned(), json!({})),
+        ]
+        .into_iter()
+        .collect(),
         Content::Bytes(types) => types.iter().map(|&name| (name.to_owned(), json!({}))).collect(),
     };
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
@@ -289,14 +245,20 @@ fn responses(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
     if route.method == Method::POST {
         headers["Idempotent-Replayed"] = json!({ "$ref": "#/components/headers/Idempotent-Replayed" });
     }
+    if matches!(doc.answers, Content::List(_)) {
+        headers["Link"] = json!({ "$ref": "#/components/headers/Link" });
+    }
     let done = json!({ "description": "Done.", "headers": headers, "content": content });
     let mut all = Map::from_iter([(doc.status.to_string(), done)]);
-    for kind in kinds().filter(|kind| can_happen(kind.status, route, doc)) {
-        let mut response = json!({ "$ref": format!("#/components/responses/{}", kind.code) });
-        if let Some((_, when)) = doc.also.iter().find(|(status, _)| *status == kind.status) {
+    for code in ErrorCode::ALL
+        .iter()
+        .filter(|code| can_happen(code.status(), route, doc))
+    {
+        let mut response = json!({ "$ref": format!("#/components/responses/{}", code.word()) });
+        if let Some((_, when)) = doc.also.iter().find(|(status, _)| *status == code.status()) {
             response["description"] = json!(when);
         }
-        all.insert(kind.status.to_string(), response);
+        all.insert(code.status().to_string(), response);
     }
     Value::Object(all)
 }
@@ -304,7 +266,7 @@ fn responses(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
 /// Whether a request to the route can be refused with that status.
 fn can_happen(status: u16, route: &Route, doc: &Doc) -> bool {
     let (body, post) = (route.body != Body::None, route.method == Method::POST);
-    let asks = !doc.parameters.is_empty();
+    let asks = !doc.parameters.is_empty() || matches!(doc.answers, Content::List(_));
     doc.also.iter().any(|(also, _)| *also == status)
         || match status {
             400 => body || post || asks,
@@ -318,17 +280,17 @@ fn can_happen(status: u16, route: &Route, doc: &Doc) -> bool {
         }
 }
 
-fn error_response(kind: &Kind, schemas: &mut Schemas) -> Value {
-    let mut media = schemas.answered(schema_of::<ErrorBody<'static>>);
-    let mut example = json!({ "error": kind.example, "code": kind.code });
-    if kind.status == 422 {
+fn error_response(code: ErrorCode, schemas: &mut Schemas) -> Value {
+    let mut media = schemas.answered(schema_of::<ErrorBody>);
+    let mut example = json!({ "error": code.example(), "code": code });
+    if code.status() == 422 {
         example["fields"] =
             json!([{ "field": "region", "error": "must be one of eu-west-1, us-east-1, sa-east-1, ap-northeast-1" }]);
     }
     media["example"] = example;
-    let mut response = json!({ "description": kind.says, "content": { "application/json": media } });
+    let mut response = json!({ "description": code.says(), "content": { "application/json": media } });
     response["headers"] = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
-    if [429, 503].contains(&kind.status) {
+    if [429, 503].contains(&code.status()) {
         response["headers"]["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" });
     }
     response
@@ -341,42 +303,10 @@ fn headers() -> Value {
             "schema": { "type": "string" } },
         "X-RateLimit-Limit": whole("How many requests may come at once; absent where there is no limit.", false),
         "X-RateLimit-Remaining": whole("How many of them are left.", false),
+        "Link": { "description": "CSV only: `<?QUERY>; rel=\"next\"`, where QUERY is the query string for what follows. Left out at \
+            the end of the list.", "schema": { "type": "string" } },
         "Retry-After": whole("Seconds to wait, at most 60.", true),
         "Idempotent-Replayed": { "description": "This is the first answer again: nothing was done.",
             "schema": { "type": "string", "enum": ["true"] } },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_operation_says_what_it_does_and_has_a_name_of_its_own() {
-        let mut names = Vec::new();
-        for (route, doc) in documented() {
-            assert!(doc.summary.len() > 10 && !doc.summary.ends_with('.'), "{route:?}");
-            assert_eq!(doc.takes.is_some(), route.body == Body::Json, "{route:?}");
-            names.push(operation_id(doc.handler));
-        }
-        let total = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), total, "{names:?}");
-    }
-
-    #[test]
-    fn every_text_has_an_example() {
-        let missing: Vec<_> = openapi().lines().filter(|line| line.contains(MISSING)).collect();
-        assert!(missing.is_empty(), "{missing:#?}");
-    }
-
-    #[test]
-    fn every_error_of_an_operation_is_one_that_clients_are_told_of() {
-        for (route, doc) in documented() {
-            for (status, _) in doc.also {
-                assert!(kinds().any(|kind| kind.status == *status), "{route:?} {status}");
-            }
-        }
-    }
 }

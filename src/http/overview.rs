@@ -1,17 +1,18 @@
 //! `/overview`: all domains of an account at a glance.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde_json::json;
 
+use super::client::Client;
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::figures::{pass_rate, today};
-use super::gate::Client;
-use super::openapi::Parameter;
+use super::listing::{Listing, days_in_name, file_name};
 use super::paging::{Part, page};
 use super::range::{FROM, TO, day_range};
 use super::state::AppState;
+use super::sums::{pass_rate, total};
 use crate::api::{DayBody, Overview, OverviewItem, PolicyBody};
 use crate::base::clock::format_instant;
 use crate::base::{Day, DayRange, NameSearch};
@@ -42,8 +43,9 @@ pub(super) async fn overview(
     State(state): State<AppState>,
     client: Client,
     mut parameters: Parameters,
-) -> Result<Json<Overview>, ApiError> {
-    let range = day_range(&mut parameters, today(&state));
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
     let page = page(&mut parameters, &state.config);
     let part = Part::of(&mut parameters, page);
     if range.len() > OVERVIEW_DAYS_MAX {
@@ -79,7 +81,7 @@ pub(super) async fn overview(
             last_arrived_at: latest.map(|latest| format_instant(latest.arrived_at)),
         }
     });
-    Ok(Json(Overview {
+    let overview = Overview {
         domains: items.collect(),
         total_domains,
         total_messages: pass.saturating_add(fail),
@@ -89,7 +91,8 @@ pub(super) async fn overview(
         from: range.first.to_string(),
         to: range.last.to_string(),
         pagination: part.pagination(domains.len()),
-    }))
+    };
+    Ok(listing.answer(overview, |_| file_name(&["domains", &days_in_name(range)])))
 }
 
 /// The last day up to the range's end for which messages were reported. Only where the range has none is it looked for.
@@ -137,9 +140,4 @@ fn every_day(figures: &DomainFigures, range: DayRange) -> Vec<DayBody> {
         None => DayBody::empty(day),
     });
     days.collect()
-}
-
-/// Adds up; what would be too much stays the largest number.
-pub(super) fn total(counts: impl Iterator<Item = u64>) -> u64 {
-    counts.fold(0, u64::saturating_add)
 }

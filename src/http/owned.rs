@@ -3,8 +3,9 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
+use super::client::Client;
 use super::error::ApiError;
-use super::gate::Client;
+use super::places::row_number;
 use super::state::AppState;
 use crate::base::{ReportNo, SetAsideId};
 use crate::store::{Domain, SetAside, SetAsideKind};
@@ -114,12 +115,6 @@ fn is_public_id(text: &str) -> bool {
     })
 }
 
-/// A positive number of digits only.
-pub(super) fn row_number(text: &str) -> Option<i64> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|&number| digits && number > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,19 +131,6 @@ mod tests {
             ("dom_abc123def45\0", false),
         ] {
             assert_eq!(is_public_id(text), fits, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_row_number_is_positive_digits() {
-        for (text, expect) in [
-            ("7", Some(7)),
-            ("0", None),
-            ("-7", None),
-            ("+7", None),
-            ("9223372036854775808", None),
-        ] {
-            assert_eq!(row_number(text), expect, "{text}");
         }
     }
 }

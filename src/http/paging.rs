@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::error::{ApiError, FieldError};
+use super::config::HttpConfig;
+use super::doc::Parameter;
+use super::error::ApiError;
 use super::fields::Parameters;
-use super::openapi::Parameter;
-use super::owned::row_number;
-use super::state::HttpConfig;
-use crate::api::{PAGED_ROWS_MAX, Pagination};
+use super::places::row_number;
+use crate::api::{CSV_ROWS_MAX, FieldError, PAGED_ROWS_MAX, Pagination};
 use crate::store::{COUNTED_ROWS_MAX, Cut, Page, Rows};
 
 impl Pagination {
@@ -200,14 +200,11 @@ impl Part {
     }
 }
 
-/// As many rows can the web page ask for, to export a table.
-const PAGE_ROWS_MAX: u32 = 100_000;
-
 fn page_of(parameters: &mut Parameters, config: &HttpConfig, size: u32) -> Page {
-    let most = if parameters.of_page() {
-        PAGE_ROWS_MAX
-    } else {
-        config.page_size_max
+    // A line of CSV is short, and its bytes are bounded.
+    let most = match parameters.text("format") {
+        Some("csv") => config.page_size_max.max(CSV_ROWS_MAX),
+        _ => config.page_size_max,
     };
     let camel = parameters.number("perPage", 1..=u32::MAX);
     let snake = parameters.number("per_page", 1..=u32::MAX);

@@ -2,14 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde_json::json;
 
+use super::client::Client;
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::gate::Client;
-use super::openapi::Parameter;
-use super::owned::{NumberInPath, row_number};
+use super::listing::{Listing, file_name};
+use super::owned::NumberInPath;
 use super::paging::wanted;
+use super::places::set_aside_place;
 use super::state::AppState;
 use super::upload::taken;
 use crate::api::{MessageItem, MessageList, Taken};
@@ -29,7 +32,8 @@ pub(super) async fn list(
     State(state): State<AppState>,
     client: Client,
     mut parameters: Parameters,
-) -> Result<Json<MessageList>, ApiError> {
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
     let wanted = wanted(&mut parameters, &state.config, set_aside_place);
     let kind = parameters.word("kind", &["quarantined", "unclaimed", "other", "all"], kind_filter);
     parameters.finish()?;
@@ -37,10 +41,13 @@ pub(super) async fn list(
     let cut = wanted.cut();
     let (mut messages, total) = state.store.set_aside(Some(client.account), kind, cut).await?;
     let pagination = wanted.finish(&mut messages, total, |last| last.id.to_string())?;
-    Ok(Json(MessageList {
+    let list = MessageList {
         messages: messages.into_iter().map(MessageItem::from).collect(),
         pagination,
-    }))
+    };
+    let kind = kind.map_or("all", SetAsideKind::word);
+    let name = |_: &_| file_name(&["not-counted", kind, &state.today().to_string()]);
+    Ok(listing.answer(list, name))
 }
 
 /// `POST /quarantine/{id}/replay`
@@ -60,11 +67,6 @@ pub(super) async fn replay(
 }
 
 /// A kind; `Some(None)` is all of them.
-/// A place in a list of messages set aside, as `pagination.next` says it.
-pub(super) fn set_aside_place(text: &str) -> Option<SetAsideId> {
-    row_number(text).map(SetAsideId)
-}
-
 fn kind_filter(word: &str) -> Option<Option<SetAsideKind>> {
     match word {
         "all" => Some(None),

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::doc::Parameter;
 use super::fields::Parameters;
-use super::openapi::Parameter;
 use crate::base::{Day, DayRange};
 
 /// The longest look-back, and the longest range whose days are listed.

@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use tokio::time::{Duration, timeout};
 
+use super::client::Client;
 use super::entry::Body;
 use super::error::ApiError;
-use super::gate::Client;
 use super::shares::UploadMemory;
 use super::state::AppState;
 
@@ -65,7 +65,6 @@ async fn receive(
     memory: &mut Option<UploadMemory>,
     limits: ReceiveLimits,
 ) -> Result<Request, ApiError> {
-    let waits = request.headers().contains_key(header::EXPECT);
     let (parts, body) = request.into_parts();
     let mut body = body.into_data_stream();
     // What is announced is not yet there: memory is taken as it comes.
@@ -79,7 +78,7 @@ async fn receive(
         let bytes = received.len() + piece.len();
         if bytes > limits.bytes_max {
             drop(received);
-            drain(restore(parts, HttpBody::from_stream(body), waits)).await;
+            drain(restore(parts, HttpBody::from_stream(body))).await;
             return Err(ApiError::payload_too_large(limits.bytes_max));
         }
         if let Some(memory) = memory {
@@ -92,10 +91,8 @@ async fn receive(
 }
 
 /// The rest of a request whose client did send, whatever it had wanted to wait for.
-fn restore(mut parts: Parts, body: HttpBody, waits: bool) -> Request {
-    if waits {
-        parts.headers.remove(header::EXPECT);
-    }
+fn restore(mut parts: Parts, body: HttpBody) -> Request {
+    parts.headers.remove(header::EXPECT);
     Request::from_parts(parts, body)
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::state::HttpConfig;
+use super::config::HttpConfig;
 use crate::api::{Dispositions, DkimBody, OmittedBody, PolicyBody, RawBody, ReasonBody, RecordBody, SpfBody};
 use crate::report::aggregate::{DkimAuth, Evidence, PolicyPublished, Reason, SpfAuth};
 use crate::store::{ListedMax, ListedRecord, Omitted, StoredRecord};

@@ -1,21 +1,31 @@
 //! `/refused`: mail that was refused after its end.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 
+use super::client::Client;
 use super::error::ApiError;
-use super::gate::Client;
+use super::fields::Parameters;
+use super::listing::{Listing, file_name};
 use super::state::AppState;
 use crate::api::{RefusedItem, RefusedList};
 use crate::base::clock::format_instant;
 use crate::store::RefusedDay;
 
 /// `GET /refused`
-pub(super) async fn list(State(state): State<AppState>, client: Client) -> Result<Json<RefusedList>, ApiError> {
+pub(super) async fn list(
+    State(state): State<AppState>,
+    client: Client,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    parameters.finish()?;
     let days = state.store.refused(client.account, state.clock.now()).await?;
-    Ok(Json(RefusedList {
+    let list = RefusedList {
         refused: days.iter().map(RefusedItem::from).collect(),
-    }))
+    };
+    let name = |_: &_| file_name(&["not-taken", &state.today().to_string()]);
+    Ok(listing.answer(list, name))
 }
 
 impl From<&RefusedDay> for RefusedItem {

@@ -1,16 +1,14 @@
-//! `/domains/{id}/dmarc/reports/{report_id}/records/{number}`: one row of a report, with all of its results; and places in
-//! lists of reports and rows.
+//! `/domains/{id}/dmarc/reports/{report_id}/records/{number}`: one row of a report, with all of its results.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
-use super::owned::{OwnedReport, RecordNumber, row_number};
+use super::owned::{OwnedReport, RecordNumber};
 use super::state::AppState;
 use crate::api::RecordBody;
-use crate::base::ReportNo;
-use crate::store::{ListedMax, ReportPlace};
+use crate::store::ListedMax;
 
 /// `GET /domains/{id}/dmarc/reports/{report_id}/records/{number}`
 pub(super) async fn record(
@@ -27,18 +25,4 @@ pub(super) async fn record(
     let (records, _) = state.store.listed_records(domain.id, no, part, whole).await?;
     let record = records.first().ok_or_else(missing)?;
     Ok(Json(RecordBody::from(record)).into_response())
-}
-
-/// A place in a report's rows: the number of rows before it.
-pub(super) fn record_place(text: &str) -> Option<u64> {
-    row_number(text)?.try_into().ok()
-}
-
-/// A place in a list of reports, as `pagination.next` says it.
-pub(super) fn report_place(text: &str) -> Option<ReportPlace> {
-    let (begin, no) = text.split_once('_')?;
-    Some(ReportPlace {
-        begin: begin.parse().ok()?,
-        no: ReportNo(row_number(no)?),
-    })
 }

@@ -1,20 +1,21 @@
 //! `/domains/{id}/dmarc/reports`: the list, one report with its rows, and the bytes it came as.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::figures::today;
-use super::openapi::Parameter;
+use super::listing::{Listing, file_name, open_days_in_name};
 use super::owned::{OwnedDomain, OwnedReport};
 use super::paging::wanted;
+use super::places::{instant, record_place, report_place, report_place_text};
 use super::range::open_range;
 use super::records::listed_max;
-use super::report_record::{record_place, report_place};
+
+use super::result_filter::{RESULT, result_filter};
 use super::standing::{STANDINGS, held_because, standing, status};
 use super::state::AppState;
 use crate::api::{
@@ -23,8 +24,9 @@ use crate::api::{
 };
 use crate::base::clock::format_instant;
 use crate::report::aggregate::Reporter;
-use crate::store::{self, Authenticated, ListedRecord, ReportDetail, ReportFilter, ReportSummary, StoredWarning};
-use crate::tally::ResultFilter;
+use crate::store::{
+    self, Authenticated, Domain, ListedRecord, ReportDetail, ReportFilter, ReportSummary, StoredWarning,
+};
 
 /// Parameters that select reports.
 pub(super) const FILTERS: &[Parameter] = &[
@@ -41,13 +43,6 @@ pub(super) const FILTERS: &[Parameter] = &[
     },
 ];
 
-/// The parameter that [`result_filter`] reads.
-pub(super) const RESULT: Parameter = Parameter {
-    name: "result",
-    says: "Only those of which every message passed, none did, or some did.",
-    schema: || json!({ "type": "string", "enum": ["pass", "fail", "mixed"] }),
-};
-
 /// What [`kind_of`] tells apart.
 pub(super) const ORIGINAL_TYPES: &[&str] = &[
     "application/gzip",
@@ -61,9 +56,10 @@ pub(super) async fn list(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
-) -> Result<Json<ReportList>, ApiError> {
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
     let wanted = wanted(&mut parameters, &state.config, report_place);
-    let (from, to) = open_range(&mut parameters, today(&state));
+    let (from, to) = open_range(&mut parameters, state.today());
     let filter = ReportFilter {
         from,
         to,
@@ -73,11 +69,18 @@ pub(super) async fn list(
     };
     parameters.finish()?;
     let (mut reports, total) = state.store.reports(domain.id, &filter, wanted.cut()).await?;
-    let pagination = wanted.finish(&mut reports, total, |last| format!("{}_{}", last.window.begin, last.no))?;
-    Ok(Json(ReportList {
+    let pagination = wanted.finish(&mut reports, total, |last| {
+        report_place_text(last.window.begin, last.no)
+    })?;
+    let list = ReportList {
         reports: reports.into_iter().map(ReportItem::from).collect(),
         pagination,
-    }))
+    };
+    let name = |_: &_| {
+        let days = open_days_in_name((from, to), state.today());
+        file_name(&[domain.name.as_str(), "reports", &days])
+    };
+    Ok(listing.answer(list, name))
 }
 
 /// `GET /domains/{id}/dmarc/reports/{report_id}`
@@ -86,6 +89,7 @@ pub(super) async fn show(
     OwnedReport(domain, no): OwnedReport,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
     let wanted = wanted(&mut parameters, &state.config, record_place);
     parameters.finish()?;
     let detail = state.store.report(domain.id, no).await?;
@@ -98,7 +102,16 @@ pub(super) async fn show(
         .await?;
     let last = records.last().map(|last| last.number).filter(|number| *number < total);
     let pagination = Pagination::new(wanted.page, total).going_on(last.map(|number| number.to_string()));
-    Ok(Json(report_body(detail, &records, pagination)).into_response())
+    let body = report_body(detail, &records, pagination);
+    Ok(listing.answer(body, |body| records_file(&domain, &body.report)))
+}
+
+/// The name of a file with the records of a report.
+fn records_file(domain: &Domain, report: &ReportItem) -> String {
+    let what = format!("report-{}_records", report.id);
+    let day = |instant: &str| instant.get(..10).unwrap_or_default().to_owned();
+    let days = [&report.date_range_begin, &report.date_range_end].map(|instant| day(instant));
+    file_name(&[domain.name.as_str(), &what, &days.join("_")])
 }
 
 /// `GET /domains/{id}/dmarc/reports/{report_id}/original`
@@ -124,18 +137,8 @@ pub(super) async fn original(
     Ok((headers, original.bytes).into_response())
 }
 
-/// The parameter `result`.
-pub(super) fn result_filter(parameters: &mut Parameters) -> Option<ResultFilter> {
-    parameters.word("result", &["pass", "fail", "mixed"], ResultFilter::from_word)
-}
-
 /// Longest stored `org_name`, in bytes. No longer text can match one.
 const ORG_CHARS_MAX: usize = 512;
-
-/// An end of a window: unix seconds, and whatever a reporter wrote.
-pub(super) fn instant(seconds: i64) -> String {
-    format_instant(seconds.saturating_mul(1_000))
-}
 
 /// Media type and file name ending for received bytes, by how they begin.
 fn kind_of(bytes: &[u8]) -> (&'static str, &'static str) {

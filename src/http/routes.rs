@@ -1,18 +1,18 @@
 //! Every route, with who may call it. Nothing is reachable that is not in this table.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Method;
 use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
 
-use super::entry::{Access, Entry, Route, route};
-use super::envelope::envelope;
+use super::doc::{Doc, Parameter};
+use super::entry::Access::{Account, Open, Read, Write};
+use super::entry::{Entry, Route, delete, get, patch, post};
 use super::error::ApiError;
 use super::gate::gate;
-use super::openapi::Doc;
-use super::service::{Health, Readiness};
+use super::openapi::{Served, document_text};
+use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
@@ -20,410 +20,104 @@ use super::{
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DomainBody, DomainInput,
-    DomainList, DomainPatch, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview, RecordBody,
-    RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, SenderList, SignatureList,
-    SourceDetail, SourceList, StatsBody, Success, Taken, TrustBody, TrustPatch, VerifyBody,
+    DomainList, DomainPatch, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview, Readiness,
+    RecordBody, RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, SenderList,
+    SignatureList, SourceDetail, SourceList, StatsBody, Success, Taken, TrustBody, TrustPatch, VerifyBody,
 };
 
 /// What every node answers, whatever else it does.
 const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-#[expect(clippy::too_many_lines, reason = "a table: a row a route")]
-fn table() -> Vec<Entry> {
-    let (get, post, patch, delete) = (Method::GET, Method::POST, Method::PATCH, Method::DELETE);
-    vec![
-        route(
-            &get,
-            "/healthz",
-            Access::Open,
-            "Does the process answer?",
-            service::healthz,
-        )
-        .answers::<Health>(200),
-        route(
-            &get,
-            "/readyz",
-            Access::Open,
-            "Can requests and messages be taken?",
-            service::readyz,
-        )
-        .answers::<Readiness>(200),
-        route(
-            &get,
-            "/metrics",
-            Access::Open,
-            "Figures for Prometheus",
-            service::metrics,
-        )
-        .also(&[(404, "This installation does not show its figures to you.")])
-        .answers_bytes(&["application/openmetrics-text"]),
-        route(&get, "/openapi.json", Access::Open, "Show this document", openapi::show).answers::<AnyObject>(200),
-        route(&post, "/domains", Access::Account, "Add a domain", domains::create)
-            .takes::<DomainInput>()
-            .also(&[(
-                409,
-                "The account has a domain of that name, or the first request with this Idempotency-Key still runs.",
-            )])
-            .answers::<DomainBody>(201),
-        route(
-            &get,
-            "/domains",
-            Access::Read,
-            "List the domains, newest first",
-            domains::list,
-        )
-        .long()
-        .answers::<DomainList>(200),
-        route(
-            &get,
-            "/domains/{id}",
-            Access::Read,
-            "Show a domain and the DNS records it must publish",
-            domains::show,
-        )
-        .answers::<DomainBody>(200),
-        route(
-            &delete,
-            "/domains/{id}",
-            Access::Write,
-            "Remove a domain; its reports move to the closest one above it, or are removed",
-            domains::remove,
-        )
-        .answers::<Removed>(200),
-        route(
-            &patch,
-            "/domains/{id}",
-            Access::Write,
-            "Change a domain's settings",
-            domains::update,
-        )
-        .takes::<DomainPatch>()
-        .answers::<DomainBody>(200),
-        route(
-            &post,
-            "/domains/{id}/verify",
-            Access::Write,
-            "Look at a domain's DNS records now",
-            domains::verify,
-        )
-        .answers::<VerifyBody>(200),
-        route(
-            &post,
-            "/domains/{id}/ip",
-            Access::Write,
-            "Let a domain send from an address of its own",
-            domains::assign_ip,
-        )
-        .takes::<IpInput>()
-        .answers::<Success>(200),
-        route(
-            &delete,
-            "/domains/{id}/ip",
-            Access::Write,
-            "Let a domain send from the shared addresses",
-            domains::release_ip,
-        )
-        .answers::<Success>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/reports",
-            Access::Read,
-            "List reports, newest window first",
-            reports::list,
-        )
-        .long()
-        .parameters(&[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, reports::FILTERS])
-        .answers::<ReportList>(200),
-        route(
-            &post,
-            "/domains/{id}/dmarc/reports",
-            Access::Write,
-            "Hand in reports",
-            upload::upload,
-        )
-        .takes_report()
-        .answers::<Taken>(201),
-        route(
-            &get,
-            "/domains/{id}/dmarc/reports/{report_id}",
-            Access::Read,
-            "Show a report with its rows",
-            reports::show,
-        )
-        .long()
-        .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER])
-        .answers::<ReportBody<'_>>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/reports/{report_id}/records/{number}",
-            Access::Read,
-            "Show a row of a report with all of its results",
-            report_record::record,
-        )
-        .long()
-        .answers::<RecordBody<'_>>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/reports/{report_id}/original",
-            Access::Read,
-            "Fetch a report as it was received",
-            reports::original,
-        )
-        .long()
-        .answers_bytes(reports::ORIGINAL_TYPES),
-        route(
-            &post,
-            "/domains/{id}/dmarc/reports/{report_id}/discount",
-            Access::Write,
-            "Take a report out of the figures; it stays listed",
-            trust::discount,
-        )
-        .takes::<DecisionInput>()
-        .also(&[(
-            409,
-            "Its records have been dropped for their age, so its figures cannot be moved.",
-        )])
-        .answers::<ReportItem>(200),
-        route(
-            &post,
-            "/domains/{id}/dmarc/reports/{report_id}/count",
-            Access::Write,
-            "Let a report count that is held, was discounted, or lost a conflict",
-            trust::count,
-        )
-        .takes::<DecisionInput>()
-        .also(&[(
-            409,
-            "Its records have been dropped for their age, so its figures cannot be moved.",
-        )])
-        .answers::<ReportItem>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/trust",
-            Access::Read,
-            "Show which reports count",
-            trust::show,
-        )
-        .answers::<TrustBody>(200),
-        route(
-            &patch,
-            "/domains/{id}/dmarc/trust",
-            Access::Write,
-            "Change which reports count from now on",
-            trust::update,
-        )
-        .takes::<TrustPatch>()
-        .answers::<TrustBody>(200),
-        route(
-            &post,
-            "/domains/{id}/dmarc/reporters/accept",
-            Access::Write,
-            "Let the held reports of a reporter count, and all that come from now on",
-            trust::accept,
-        )
-        .takes::<ReporterInput>()
-        .also(&[(409, "The domain has accepted as many reporters as it can.")])
-        .answers::<AcceptedAnswer>(200),
-        route(
-            &post,
-            "/domains/{id}/dmarc/reporters/withdraw",
-            Access::Write,
-            "Hold the reports of an accepted reporter again, those that come from now on",
-            trust::withdraw,
-        )
-        .takes::<ReporterInput>()
-        .answers::<TrustBody>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/stats",
-            Access::Read,
-            "Show the figures of a range of days",
-            figures::stats,
-        )
-        .long()
-        .parameters(&[range::DAYS])
-        .answers::<StatsBody>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/sources",
-            Access::Read,
-            "List who sends, by messages",
-            figures::sources,
-        )
-        .long()
-        .parameters(&[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, figures::FILTERS])
-        .answers::<SourceList>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/export",
-            Access::Read,
-            "Export every row",
-            export::export,
-        )
-        .long()
-        .parameters(&[range::OPEN, export::PARAMETERS])
-        .answers_bytes(export::TYPES),
-        route(
-            &get,
-            "/domains/{id}/dmarc/sources/{source_ip}",
-            Access::Read,
-            "Show a sending address and the rows behind its figures",
-            source::show,
-        )
-        .long()
-        .parameters(&[range::DAYS, source::PARAMETERS])
-        .answers::<SourceDetail<'_>>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/senders",
-            Access::Read,
-            "List who sends by organisation or network, by messages",
-            breakdown::senders,
-        )
-        .long()
-        .parameters(&[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS])
-        .answers::<SenderList>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/reporters",
-            Access::Read,
-            "List who reports, by messages",
-            breakdown::reporters,
-        )
-        .long()
-        .parameters(&[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS])
-        .answers::<ReporterList>(200),
-        route(
-            &get,
-            "/domains/{id}/dmarc/dkim",
-            Access::Read,
-            "List who signs, by messages",
-            breakdown::signatures,
-        )
-        .long()
-        .parameters(&[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS])
-        .answers::<SignatureList>(200),
-        route(
-            &get,
-            "/overview",
-            Access::Read,
-            "List the domains with their figures, by messages",
-            overview::overview,
-        )
-        .long()
-        .parameters(&[paging::PARAMETERS, paging::AFTER_ROWS, overview::PARAMETERS])
-        .answers::<Overview>(200),
-        route(
-            &get,
-            "/attention",
-            Access::Read,
-            "List what needs attention",
-            attention::attention,
-        )
-        .long()
-        .parameters(&[attention::PARAMETERS, paging::PARAMETERS, paging::AFTER_ROWS])
-        .answers::<Attention>(200),
-        route(
-            &get,
-            "/arrivals",
-            Access::Read,
-            "List the reports that came last",
-            arrivals::arrivals,
-        )
-        .long()
-        .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER])
-        .answers::<Arrivals>(200),
-        route(
-            &get,
-            "/domains/{id}/inbound",
-            Access::Read,
-            "List other mail to the domain, newest first",
-            inbound::list,
-        )
-        .long()
-        .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER])
-        .answers::<MailList>(200),
-        route(
-            &get,
-            "/domains/{id}/inbound/{message_id}",
-            Access::Read,
-            "Fetch a mail as it came",
-            inbound::show,
-        )
-        .long()
-        .answers_bytes(inbound::TYPES),
-        route(
-            &get,
-            "/quarantine",
-            Access::Account,
-            "List what became no counted report, newest first",
-            quarantine::list,
-        )
-        .long()
-        .parameters(&[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS])
-        .answers::<MessageList>(200),
-        route(
-            &get,
-            "/refused",
-            Access::Account,
-            "List the mail that was not taken in the last 30 days, by day and reason",
-            refused::list,
-        )
-        .answers::<RefusedList>(200),
-        route(
-            &post,
-            "/quarantine/{id}/replay",
-            Access::Account,
-            "Read a message again",
-            quarantine::replay,
-        )
-        .answers::<Taken>(200),
-        route(&post, "/api-keys", Access::Account, "Make an API key", api_keys::create)
-            .takes::<KeyInput>()
-            .also(&[(404, "The account has no such domain.")])
-            .answers::<ApiKeyWithSecret>(201),
-        route(
-            &get,
-            "/api-keys",
-            Access::Account,
-            "List the API keys, newest first",
-            api_keys::list,
-        )
-        .answers::<KeyList>(200),
-        route(
-            &get,
-            "/api-keys/{id}",
-            Access::Account,
-            "Show an API key, without its secret",
-            api_keys::show,
-        )
-        .answers::<KeyBody>(200),
-        route(
-            &post,
-            "/api-keys/{id}/rotate",
-            Access::Account,
-            "Give an API key another secret",
-            api_keys::rotate,
-        )
-        .answers::<ApiKeyWithSecret>(200),
-        route(
-            &delete,
-            "/api-keys/{id}",
-            Access::Account,
-            "Remove an API key: it is refused at once",
-            api_keys::remove,
-        )
-        .answers::<Removed>(200),
-    ]
-}
+/// Verb, path, who may call it, handler, what it does; then what it takes and answers.
+#[rustfmt::skip]
+fn table() -> Vec<Entry> { vec![
+    get   ("/healthz",                                                 Open,    service::healthz,      "Does the process answer?").answers::<Health>(200),
+    get   ("/readyz",                                                  Open,    service::readyz,       "Can requests and messages be taken?").answers::<Readiness>(200),
+    get   ("/metrics",                                                 Open,    service::metrics,      "Figures for Prometheus").also(NOT_SHOWN).answers_bytes(service::METRICS_TYPES),
+    get   ("/openapi.json",                                            Open,    openapi::show,         "Show this document").answers::<AnyObject>(200),
+    post  ("/domains",                                                 Account, domains::create,       "Add a domain").takes::<DomainInput>().also(DOMAIN_EXISTS).answers::<DomainBody>(201),
+    get   ("/domains",                                                 Read,    domains::list,         "List the domains, newest first").long().lists::<DomainList>(),
+    get   ("/domains/{id}",                                            Read,    domains::show,         "Show a domain and the DNS records it must publish").answers::<DomainBody>(200),
+    delete("/domains/{id}",                                            Write,   domains::remove,       "Remove a domain; its reports move to the closest one above it, or are removed").answers::<Removed>(200),
+    patch ("/domains/{id}",                                            Write,   domains::update,       "Change a domain's settings").takes::<DomainPatch>().answers::<DomainBody>(200),
+    post  ("/domains/{id}/verify",                                     Write,   domains::verify,       "Look at a domain's DNS records now").answers::<VerifyBody>(200),
+    post  ("/domains/{id}/ip",                                         Write,   domains::assign_ip,    "Let a domain send from an address of its own").takes::<IpInput>().answers::<Success>(200),
+    delete("/domains/{id}/ip",                                         Write,   domains::release_ip,   "Let a domain send from the shared addresses").answers::<Success>(200),
+    get   ("/domains/{id}/dmarc/reports",                              Read,    reports::list,         "List reports, newest window first").long().with(REPORTS).lists::<ReportList>(),
+    post  ("/domains/{id}/dmarc/reports",                              Write,   upload::upload,        "Hand in reports").takes_report().answers::<Taken>(201),
+    get   ("/domains/{id}/dmarc/reports/{report_id}",                  Read,    reports::show,         "Show a report with its rows").long().with(NUMBERED).lists::<ReportBody<'_>>(),
+    get   ("/domains/{id}/dmarc/reports/{report_id}/records/{number}", Read,    report_record::record, "Show a row of a report with all of its results").long().answers::<RecordBody<'_>>(200),
+    get   ("/domains/{id}/dmarc/reports/{report_id}/original",         Read,    reports::original,     "Fetch a report as it was received").long().answers_bytes(reports::ORIGINAL_TYPES),
+    post  ("/domains/{id}/dmarc/reports/{report_id}/discount",         Write,   trust::discount,       "Take a report out of the figures; it stays listed").takes::<DecisionInput>().also(RECORDS_GONE).answers::<ReportItem>(200),
+    post  ("/domains/{id}/dmarc/reports/{report_id}/count",            Write,   trust::count,          "Let a report count that is held, was discounted, or lost a conflict").takes::<DecisionInput>().also(RECORDS_GONE).answers::<ReportItem>(200),
+    get   ("/domains/{id}/dmarc/trust",                                Read,    trust::show,           "Show which reports count").answers::<TrustBody>(200),
+    patch ("/domains/{id}/dmarc/trust",                                Write,   trust::update,         "Change which reports count from now on").takes::<TrustPatch>().answers::<TrustBody>(200),
+    post  ("/domains/{id}/dmarc/reporters/accept",                     Write,   trust::accept,         "Let the held reports of a reporter count, and all that come from now on").takes::<ReporterInput>().also(REPORTERS_FULL).answers::<AcceptedAnswer>(200),
+    post  ("/domains/{id}/dmarc/reporters/withdraw",                   Write,   trust::withdraw,       "Hold the reports of an accepted reporter again, those that come from now on").takes::<ReporterInput>().answers::<TrustBody>(200),
+    get   ("/domains/{id}/dmarc/stats",                                Read,    figures::stats,        "Show the figures of a range of days").long().with(DAYS).lists::<StatsBody>(),
+    get   ("/domains/{id}/dmarc/sources",                              Read,    figures::sources,      "List who sends, by messages").long().with(SOURCES).lists::<SourceList>(),
+    get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
+    get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
+    get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List who sends by organisation or network, by messages").long().with(RANKED).lists::<SenderList>(),
+    get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List who reports, by messages").long().with(RANKED).lists::<ReporterList>(),
+    get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List who signs, by messages").long().with(RANKED).lists::<SignatureList>(),
+    get   ("/overview",                                                Read,    overview::overview,    "List the domains with their figures, by messages").long().with(OVERVIEW).lists::<Overview>(),
+    get   ("/attention",                                               Read,    attention::attention,  "List what needs attention").long().with(ATTENTION).lists::<Attention>(),
+    get   ("/arrivals",                                                Read,    arrivals::arrivals,    "List the reports that came last").long().with(NUMBERED).lists::<Arrivals>(),
+    get   ("/domains/{id}/inbound",                                    Read,    inbound::list,         "List other mail to the domain, newest first").long().with(NUMBERED).lists::<MailList>(),
+    get   ("/domains/{id}/inbound/{message_id}",                       Read,    inbound::show,         "Fetch a mail as it came").long().answers_bytes(inbound::TYPES),
+    get   ("/quarantine",                                              Account, quarantine::list,      "List what became no counted report, newest first").long().with(SET_ASIDE).lists::<MessageList>(),
+    get   ("/refused",                                                 Account, refused::list,         "List the mail that was not taken in the last 30 days, by day and reason").lists::<RefusedList>(),
+    post  ("/quarantine/{id}/replay",                                  Account, quarantine::replay,    "Read a message again").answers::<Taken>(200),
+    post  ("/api-keys",                                                Account, api_keys::create,      "Make an API key").takes::<KeyInput>().also(NO_DOMAIN).answers::<ApiKeyWithSecret>(201),
+    get   ("/api-keys",                                                Account, api_keys::list,        "List the API keys, newest first").lists::<KeyList>(),
+    get   ("/api-keys/{id}",                                           Account, api_keys::show,        "Show an API key, without its secret").answers::<KeyBody>(200),
+    post  ("/api-keys/{id}/rotate",                                    Account, api_keys::rotate,      "Give an API key another secret").answers::<ApiKeyWithSecret>(200),
+    delete("/api-keys/{id}",                                           Account, api_keys::remove,      "Remove an API key: it is refused at once").answers::<Removed>(200),
+] }
+
+/// What query strings may have.
+type Parameters = &'static [&'static [Parameter]];
+
+const DAYS: Parameters = &[range::DAYS];
+const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
+const RANKED: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS];
+const REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, reports::FILTERS];
+const SOURCES: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, figures::FILTERS];
+const SOURCE: Parameters = &[range::DAYS, source::PARAMETERS];
+const EXPORT: Parameters = &[range::OPEN, export::PARAMETERS];
+const OVERVIEW: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS, overview::PARAMETERS];
+const ATTENTION: Parameters = &[attention::PARAMETERS, paging::PARAMETERS, paging::AFTER_ROWS];
+const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS];
+
+/// What can go wrong beyond what can everywhere: a status, and when.
+type Also = &'static [(u16, &'static str)];
+
+const NOT_SHOWN: Also = &[(404, "This installation does not show its figures to you.")];
+const NO_DOMAIN: Also = &[(404, "The account has no such domain.")];
+const REPORTERS_FULL: Also = &[(409, "The domain has accepted as many reporters as it can.")];
+const RECORDS_GONE: Also = &[(
+    409,
+    "Its records have been dropped for their age, so its figures cannot be moved.",
+)];
+const DOMAIN_EXISTS: Also = &[(
+    409,
+    "The account has a domain of that name, or the first request with this Idempotency-Key still runs.",
+)];
 
 /// Every route. GET routes answer HEAD too.
 pub fn routes() -> Vec<Route> {
     table().into_iter().map(|entry| entry.route).collect()
 }
 
+/// The OpenAPI document.
+pub fn openapi_text() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| document_text(&documented()));
+    &DOCUMENT
+}
+
 /// Every route with what the document says about it.
-pub(super) fn documented() -> Vec<(Route, Doc)> {
+fn documented() -> Vec<(Route, Doc)> {
     table().into_iter().map(|entry| (entry.route, entry.doc)).collect()
 }
 
@@ -449,15 +143,21 @@ fn router_of(table: Vec<Entry>, state: AppState) -> Router {
     router
         .fallback(async || ApiError::not_found("Path"))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
-        .layer(from_fn_with_state(state.clone(), envelope))
+        .layer(from_fn_with_state(state.clone(), scoped))
         // The gate reads every body within the limit of its route.
         .layer(DefaultBodyLimit::disable())
+        .layer(Extension(Served(openapi_text)))
         .with_state(state)
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+
     use super::*;
+    use crate::api::ErrorCode;
+    use crate::http::openapi::{MISSING, operation_id};
+    use crate::http::{Access, Body};
 
     #[test]
     fn only_the_service_itself_is_open_and_nothing_is_changed_by_reading() {
@@ -469,6 +169,38 @@ mod tests {
             }
             if route.method != Method::GET {
                 assert!(matches!(route.access, Access::Write | Access::Account), "{route:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_has_a_name_of_its_own() {
+        let mut names = Vec::new();
+        for (route, doc) in documented() {
+            assert!(doc.summary.len() > 10 && !doc.summary.ends_with('.'), "{route:?}");
+            assert_eq!(doc.takes.is_some(), route.body == Body::Json, "{route:?}");
+            names.push(operation_id(doc.handler));
+        }
+        let total = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), total, "{names:?}");
+    }
+
+    #[test]
+    fn every_text_has_an_example() {
+        let missing: Vec<_> = openapi().lines().filter(|line| line.contains(MISSING)).collect();
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+
+    #[test]
+    fn every_error_of_an_operation_is_one_that_clients_are_told_of() {
+        for (route, doc) in documented() {
+            for (status, _) in doc.also {
+                assert!(
+                    ErrorCode::ALL.iter().any(|code| code.status() == *status),
+                    "{route:?} {status}"
+                );
             }
         }
     }

@@ -22,10 +22,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::envelope::dressed;
+use super::client::Peer;
 use super::error::ApiError;
-use super::gate::Peer;
 use super::paced::Paced;
+use super::request_scope::dressed;
 use super::seats::{ConnectionLimits, Forwarded, Seated, Seats, Service};
 use crate::base::clock::{self, Clock};
 

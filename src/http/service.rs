@@ -7,89 +7,40 @@ use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
-use serde::Serialize;
 
+use super::client::peer_address;
+use super::config::MetricsAccess;
 use super::error::ApiError;
-use super::gate::peer_address;
-use super::state::{AppState, MetricsAccess};
-use crate::api::Instant;
+use super::state::AppState;
+use crate::api::{FeedBody, Health, Readiness};
 use crate::base::clock::format_instant;
-use crate::health::{Condition, FeedHealth, Trouble};
+use crate::health::{Condition, FeedHealth};
 
-/// The process answers.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Health {
-    /// Always `ok`.
-    #[schemars(extend("enum" = ["ok"]))]
-    status: &'static str,
-    /// Of this program.
-    #[schemars(example = &"1.0.0")]
-    version: &'static str,
-}
-
-/// Requests and messages can be taken.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Readiness {
-    /// Always `ready`: what is not is a 503.
-    #[schemars(extend("enum" = ["ready"]))]
-    status: &'static str,
-    /// Messages waiting to be stored.
-    queue_depth: usize,
-    /// How many may wait.
-    queue_depth_max: usize,
-    /// Mailboxes, Maildirs and folders that this node reads, by name. One that fails makes nothing else unready.
-    feeds: Vec<Feed>,
-    /// What the operator has to set before everything works, one sentence each. It makes nothing unready.
-    #[schemars(example = &["Mail servers cannot send reports to this installation yet: set installation.rua_host."])]
-    advice: Vec<String>,
-}
-
-/// The state of a mailbox or folder. It contains no text from a server, because no sign-in is needed to see it.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Feed {
-    /// As the settings call it.
-    #[schemars(example = &"imap office")]
-    name: String,
-    /// `starting`, `reading`, `elsewhere` (another node reads it) or `failing`.
-    #[schemars(extend("enum" = ["starting", "reading", "elsewhere", "failing"]))]
-    condition: &'static str,
-    /// Since when it is in that condition.
-    #[schemars(with = "Instant")]
-    since: String,
-    /// When it was last read to its end.
-    #[schemars(with = "Option<Instant>")]
-    read_at: Option<String>,
-    /// Why it fails: a stable word.
-    #[schemars(example = &"login_refused")]
-    reason: Option<&'static str>,
-    /// What to do about it.
-    #[schemars(example = &"see whether user and password or token are right")]
-    advice: Option<&'static str>,
-}
-
-impl Feed {
-    fn of(name: String, health: &FeedHealth) -> Self {
+impl FeedBody {
+    fn new(name: String, health: &FeedHealth) -> Self {
         let trouble = match health.condition {
             Condition::Failing(trouble) => Some(trouble),
             Condition::Starting | Condition::Reading | Condition::Elsewhere => None,
         };
         Self {
             name,
-            condition: health.condition.word(),
+            condition: health.condition.word().into(),
             since: format_instant(health.since),
             read_at: health.read_at.map(format_instant),
-            reason: trouble.map(Trouble::word),
-            advice: trouble.map(Trouble::advice),
+            reason: trouble.map(|trouble| trouble.word().into()),
+            advice: trouble.map(|trouble| trouble.advice().into()),
         }
     }
 }
 
+/// What [`metrics`] are sent as.
+pub(super) const METRICS_TYPES: &[&str] = &["application/openmetrics-text"];
+
 /// `GET /healthz`
 pub(super) async fn healthz() -> Json<Health> {
     Json(Health {
-        status: "ok",
-        version: env!("CARGO_PKG_VERSION"),
+        status: "ok".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
     })
 }
 
@@ -112,10 +63,10 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<Json<Readine
     }
     let feeds = state.health.feeds().into_iter();
     Ok(Json(Readiness {
-        status: "ready",
+        status: "ready".into(),
         queue_depth,
         queue_depth_max,
-        feeds: feeds.map(|(name, health)| Feed::of(name, &health)).collect(),
+        feeds: feeds.map(|(name, health)| FeedBody::new(name, &health)).collect(),
         advice: state.domains.names().advice(),
     }))
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Duration, timeout};
 
+use super::config::HttpConfig;
 use super::error::ApiError;
 use super::in_flight::InFlight;
-use super::state::HttpConfig;
 use crate::base::AccountId;
 
 /// `Retry-After` of a request that is refused for lack of a place.

@@ -3,25 +3,23 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::json;
 
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::figures::today;
-use super::openapi::Parameter;
-use super::owned::{OwnedDomain, path_text, row_number};
+use super::listing::{Listing, days_in_name, file_name};
+use super::owned::{OwnedDomain, path_text};
 use super::paging::page_sized;
+use super::places::{instant, source_place, source_place_text};
 use super::range::day_range;
 use super::records::listed_max;
-use super::reports::instant;
 use super::state::AppState;
 use crate::api::{RecordBody, ReportMention, SourceBody, SourceDetail, SourceRecord};
-use crate::base::ReportNo;
-use crate::store::{ReportSummary, SourcePlace, SourceRecords};
+use crate::store::{ReportSummary, SourceRecords};
 
 /// The address of `{source_ip}`; `unknown` stands for the records without a readable one.
 #[derive(Debug)]
@@ -70,15 +68,20 @@ pub(super) async fn show(
     AddressInPath(address): AddressInPath,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let range = day_range(&mut parameters, today(&state));
-    let before = parameters.word("before", &["the text of next"], place);
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
+    let before = parameters.word("before", &["the text of next"], source_place);
     let count = page_sized(&mut parameters, &state.config, RECORDS).per_page as usize;
     parameters.finish()?;
     let found = state
         .store
         .source_records(domain.id, address, range, before, (count, listed_max(&state.config)))
         .await?;
-    Ok(Json(detail(&found)?).into_response())
+    let name = |_: &_| {
+        let address = address.map_or_else(|| UNKNOWN.to_owned(), |address| address.to_string());
+        file_name(&[domain.name.as_str(), &address, "records", &days_in_name(range)])
+    };
+    Ok(listing.answer(detail(&found)?, name))
 }
 
 fn detail(found: &SourceRecords) -> Result<SourceDetail<'_>, ApiError> {
@@ -91,7 +94,7 @@ fn detail(found: &SourceRecords) -> Result<SourceDetail<'_>, ApiError> {
         source: SourceBody::from(source),
         records: records.collect(),
         reports_without_records: found.without_records,
-        next: found.next.as_ref().map(next),
+        next: found.next.as_ref().map(source_place_text),
     })
 }
 
@@ -102,27 +105,4 @@ fn mention(report: &ReportSummary) -> ReportMention<'_> {
         date_range_begin: instant(report.window.begin),
         date_range_end: instant(report.window.end),
     }
-}
-
-fn next(place: &SourcePlace) -> String {
-    let SourcePlace { begin, no, given } = place;
-    match given {
-        0 => format!("{begin}_{no}"),
-        given => format!("{begin}_{no}_{given}"),
-    }
-}
-
-/// Reads what [`next`] wrote.
-fn place(text: &str) -> Option<SourcePlace> {
-    let mut parts = text.split('_');
-    let (begin, no) = (parts.next()?.parse().ok()?, row_number(parts.next()?)?);
-    let given = match parts.next() {
-        Some(given) => u64::try_from(row_number(given)?).ok()?,
-        None => 0,
-    };
-    parts.next().is_none().then_some(SourcePlace {
-        begin,
-        no: ReportNo(no),
-        given,
-    })
 }

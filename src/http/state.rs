@@ -1,71 +1,19 @@
 //! What every handler can reach.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::config::HttpConfig;
 use super::kept::KeptAnswers;
 use super::key_uses::KeyUses;
-use super::rate::{Rate, RateLimiter};
+use super::rate::RateLimiter;
 use super::shares::Shares;
+use crate::base::Day;
 use crate::base::clock::Clock;
 use crate::domains::Domains;
 use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
 use crate::store::Store;
-
-/// The limits and names of the API.
-#[derive(Debug, Clone)]
-pub struct HttpConfig {
-    /// Longest body except an upload, bytes.
-    pub api_body_bytes_max: usize,
-    /// An uploaded report or mail, or several in one form, bytes.
-    pub upload_bytes_max: usize,
-    /// What has come of all uploads that are being received or stored, bytes; a quarter of it for each account.
-    pub uploads_in_flight_bytes_max: usize,
-    /// Rows on a page if the client does not say.
-    pub page_size_default: u32,
-    /// Larger wishes are cut down to this.
-    pub page_size_max: u32,
-    /// The records of an answer, bytes: a list that is longer ends early, and says where it goes on.
-    pub page_bytes_max: usize,
-    /// For all keys of an account together; `None`: no limit.
-    pub rate: Option<Rate>,
-    /// From the last byte of the body to the first byte of the answer.
-    pub answer_time_max: Duration,
-    /// From the head of the request to the last byte of its body.
-    pub body_time_max: Duration,
-    /// From one piece of the body to the next.
-    pub body_stall_time_max: Duration,
-    /// How long a client that reads an export may stop reading.
-    pub export_stall_time_max: Duration,
-    /// Exports at the same time: each has thousands of rows in memory, and asks the database without a pause.
-    pub exports_max: usize,
-    /// Of these for one account.
-    pub exports_per_account_max: usize,
-    /// Questions at the same time that may take long; fewer than there are connections to ask the database with.
-    pub queries_max: usize,
-    /// Of these for the scripts of one account, and as many for those of its people who are at the page.
-    pub queries_per_account_max: usize,
-    /// How long such a question, or a piece of an upload, waits for its turn; a question of a user at the page, four times as
-    /// long.
-    pub wait_time_max: Duration,
-    /// Answers to one account that have not been read yet, bytes.
-    pub answers_per_account_bytes_max: usize,
-    /// Answers that one account has kept for the same request to come again, bytes; the oldest are forgotten first.
-    pub kept_answers_per_account_bytes_max: u64,
-    /// Who may read `/metrics`.
-    pub metrics: MetricsAccess,
-}
-
-/// Who may read `/metrics`: figures, no report text, but they tell how busy an installation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetricsAccess {
-    /// Clients on this machine that do not act for another client (a proxy says so by its headers).
-    Loopback,
-    Everybody,
-    Nobody,
-}
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -82,35 +30,6 @@ pub struct AppState {
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
     pub(super) key_uses: KeyUses,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            api_body_bytes_max: 64 * 1024,
-            upload_bytes_max: 25 * 1024 * 1024,
-            uploads_in_flight_bytes_max: 256 * 1024 * 1024,
-            page_size_default: 20,
-            page_size_max: 100,
-            page_bytes_max: 1024 * 1024,
-            rate: Some(Rate {
-                per_second: 20,
-                burst: 200,
-            }),
-            answer_time_max: Duration::from_secs(60),
-            body_time_max: Duration::from_secs(120),
-            body_stall_time_max: Duration::from_secs(20),
-            export_stall_time_max: Duration::from_secs(60),
-            exports_max: 8,
-            exports_per_account_max: 2,
-            queries_max: 6,
-            queries_per_account_max: 2,
-            wait_time_max: Duration::from_secs(5),
-            answers_per_account_bytes_max: 16 * 1024 * 1024,
-            kept_answers_per_account_bytes_max: 64 * 1024 * 1024,
-            metrics: MetricsAccess::Loopback,
-        }
-    }
 }
 
 impl AppState {
@@ -136,6 +55,11 @@ impl AppState {
             metrics,
             health: Health::default(),
         }
+    }
+
+    /// The current UTC day.
+    pub(super) fn today(&self) -> Day {
+        Day::from_unix(self.clock.now().div_euclid(1_000))
     }
 
     /// With the state of this node's feeds.

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request, State};
 
+use super::client::Client;
 use super::error::ApiError;
 use super::fields::Members;
-use super::gate::Client;
 use super::owned::{OwnedDomain, OwnedReport};
 use super::state::AppState;
 use crate::api::{

@@ -6,11 +6,11 @@ use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::future::try_join_all;
 
-use super::error::{ApiError, FieldError};
-use super::gate::Client;
+use super::client::Client;
+use super::error::ApiError;
 use super::owned::OwnedDomain;
 use super::state::AppState;
-use crate::api::{ReportItem, Taken, TakenAside, TakenReport};
+use crate::api::{FieldError, ReportItem, Taken, TakenAside, TakenReport};
 use crate::base::AccountId;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
 use crate::store::Store;

@@ -3,17 +3,17 @@
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Extensions, Method, Request, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt as _;
 
-use super::failures;
+use crate::api::{ErrorBody, FieldError};
 use crate::http::{Peer, SignedIn};
 
-/// Longest answer of the API that is read whole: a page of a table for an export is the longest.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Longest answer of the API that is read whole.
+pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The API for one visitor.
 #[derive(Debug, Clone)]
@@ -30,22 +30,9 @@ pub(super) struct Failure {
     /// One sentence. Text of the visitor's may be in it.
     pub message: String,
     /// What is wrong with which field.
-    pub fields: Vec<(String, String)>,
+    pub fields: Vec<FieldError>,
     /// Seconds after which it can be tried again, where that is known.
     pub retry_after: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: String,
-    #[serde(default)]
-    fields: Vec<FieldBody>,
-}
-
-#[derive(Deserialize)]
-struct FieldBody {
-    field: String,
-    error: String,
 }
 
 impl Api {
@@ -126,18 +113,15 @@ impl Api {
         let retry_after = answer.headers().get(header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let bytes = to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await.unwrap_or_default();
-        let body = serde_json::from_slice(&bytes).unwrap_or(ErrorBody {
-            error: "The API gave no reason".to_owned(),
-            fields: Vec::new(),
-        });
+        let body = serde_json::from_slice::<ErrorBody>(&bytes);
+        let (message, fields) = body.map_or_else(
+            |_| ("The API gave no reason".to_owned(), Vec::new()),
+            |body| (body.error, body.fields),
+        );
         Err(Failure {
             status,
-            message: body.error,
-            fields: body
-                .fields
-                .into_iter()
-                .map(|field| (field.field, field.error))
-                .collect(),
+            message,
+            fields,
             retry_after,
         })
     }
@@ -218,8 +202,8 @@ impl Failure {
 
     /// What is wrong with a field of a form.
     pub fn field(&self, name: &str) -> Option<&str> {
-        let field = self.fields.iter().find(|(field, _)| field == name);
-        field.map(|(_, error)| error.as_str())
+        let field = self.fields.iter().find(|one| one.field == name);
+        field.map(|one| one.error.as_str())
     }
 }
 
@@ -251,11 +235,5 @@ impl<T> Told<T> {
     /// The status of the page that shows it.
     pub fn status(&self) -> StatusCode {
         self.wrong().map_or(StatusCode::OK, |failure| failure.status)
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        failures::response(self)
     }
 }

@@ -5,13 +5,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::export::{self, Follow, Table};
+use super::export;
 use super::layout::{self, Place};
-use super::parts::{
-    counted, csv_link, domain_name, grouped, hostile, hostile_or_dash, no_rows, other_errors, pages, query_escaped,
-};
-use super::query::Asked;
-use super::sessions::Visitor;
+use super::parts::{counted, csv_link, domain_name, grouped, hostile, hostile_or_dash, no_rows, other_errors, pages};
+use super::query::{Asked, query_escaped};
+use super::visitor::Visitor;
 use crate::api::{Attention, AttentionItem, AttentionTotals};
 
 /// Items of a kind that the first page shows.
@@ -91,27 +89,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
 /// `GET /needs-attention.csv`
 pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Failure> {
     let kind = asked.get("kind").unwrap_or(KINDS[0].0);
-    let table = Table {
-        list: "items",
-        columns: &[
-            ("kind", "/kind"),
-            ("domain", "/domain"),
-            ("count", "/count"),
-            ("messages", "/messages"),
-            ("source_ip", "/source_ip"),
-            ("org_name", "/org_name"),
-            ("last_report", "/last_report"),
-        ],
-        follow: Follow::Pages,
-    };
-    let name = export::file_name(&["needs-attention", kind], &export::today(visitor.now));
-    export::csv(
-        &visitor.api,
-        format!("/attention?kind={}", query_escaped(kind)),
-        table,
-        &name,
-    )
-    .await
+    export::csv(&visitor.api, format!("/attention?kind={}", query_escaped(kind))).await
 }
 
 fn told(item: &AttentionItem) -> Markup {

@@ -8,33 +8,35 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::PageState;
 use super::api::{Failure, answer_of};
-use super::domain::{self, Tab};
 use super::layout::{self, Place};
 use super::parts::{counted, hostile};
 use super::query::Asked;
-use super::sessions::Visitor;
+use super::state::PageState;
+use super::tabs::{self, Tab};
+use super::visitor::Visitor;
 
 /// A failure on its way out: in the extensions of its answer.
 #[derive(Debug, Clone)]
 struct Shown(Arc<Failure>);
 
 /// A failure as a page without a frame; [`framed`] puts one around it.
-pub(super) fn response(failure: Failure) -> Response {
-    let content = content(&failure, "/");
-    let page = layout::bare(
-        title(&failure),
-        html! { main #main .narrow { (layout::brand()) (content) } },
-    );
-    let mut response = (failure.status, page).into_response();
-    if let Some(seconds) = failure.retry_after {
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let content = content(&self, "/");
+        let page = layout::bare(
+            title(&self),
+            html! { main #main .narrow { (layout::brand()) (content) } },
+        );
+        let mut response = (self.status, page).into_response();
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(Shown(Arc::new(self)));
         response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    response.extensions_mut().insert(Shown(Arc::new(failure)));
-    response
 }
 
 /// Puts the frame around failures, and makes pages of what the router itself refuses in plain text.
@@ -112,7 +114,7 @@ impl Seen {
         };
         let page = match &visitor {
             Some(visitor) => match of_domain(visitor, &self.parts.uri).await {
-                Some((domain, tab)) => domain::page(visitor, &domain, tab, &Asked::of(&self.parts.uri), content),
+                Some((domain, tab)) => tabs::page(visitor, &domain, tab, &Asked::of(&self.parts.uri), content),
                 None => layout::page(visitor, Place::Domains, title(failure), content),
             },
             None => layout::bare(
@@ -151,8 +153,8 @@ fn kept(headers: &HeaderMap) -> HeaderMap {
 /// The domain that an address below `/view` is about, if the visitor may see it.
 async fn of_domain(visitor: &Visitor, uri: &Uri) -> Option<(crate::api::DomainBody, Tab)> {
     let mut segments = uri.path().strip_prefix("/view/")?.splitn(3, '/');
-    let domain = domain::find(visitor, segments.next()?).await.ok()?;
-    Some((domain, domain::tab_of(segments.next().unwrap_or_default())))
+    let domain = tabs::find(visitor, segments.next()?).await.ok()?;
+    Some((domain, tabs::tab_of(segments.next().unwrap_or_default())))
 }
 
 fn title(failure: &Failure) -> &'static str {
@@ -175,7 +177,7 @@ fn content(failure: &Failure, here: &str) -> Markup {
             p role="alert" { (hostile(&failure.message)) "." }
             // The sentence about a single field is the message already.
             @if failure.fields.len() > 1 {
-                ul { @for (field, error) in &failure.fields { li { (hostile(field)) " " (hostile(error)) } } }
+                ul { @for one in &failure.fields { li { (hostile(&one.field)) " " (hostile(&one.error)) } } }
             }
             @match failure.retry_after {
                 Some(seconds) => {

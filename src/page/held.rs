@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::Failure;
-use super::domain::{Tab, below, find, page};
-use super::parts::{grouped, hostile, hostile_or_dash, query_escaped, time};
-use super::query::Asked;
-use super::sessions::Visitor;
+use super::parts::{grouped, hostile, hostile_or_dash, time};
+use super::query::{Asked, query_escaped};
+use super::tabs::{Tab, below, find, page};
+use super::visitor::Visitor;
 use crate::api::{DecisionBody, DecisionInput, ReportBody, ReportItem, ReporterInput, TrustBody};
 
 /// What a list says of a report that does not count.

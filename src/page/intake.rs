@@ -8,16 +8,16 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::api::{Failure, Told};
-use super::export::{self, Follow, Table};
+use super::export;
 use super::layout::{self, Place};
 use super::parts::{
     bytes, csv_link, domain_name, empty, grouped, hostile, hostile_or_dash, no_rows, other_errors, pages_and_places,
-    query_escaped, rate, time,
+    rate, time,
 };
-use super::query::Asked;
+use super::query::{Asked, query_escaped};
 use super::reports::notes;
-use super::sessions::{Bare, Visitor};
 use super::uploads;
+use super::visitor::{Bare, Visitor};
 use crate::api::{Arrivals, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
 
 const PER_PAGE: &str = "25";
@@ -145,22 +145,7 @@ fn not_taken(refused: &[RefusedItem]) -> Markup {
 
 /// `GET /refused.csv`
 pub(super) async fn refused_csv(visitor: Visitor) -> Result<Response, Failure> {
-    let table = Table {
-        list: "refused",
-        columns: &[
-            ("date", "/date"),
-            ("reason", "/reason"),
-            ("messages", "/messages"),
-            ("bytes", "/bytes"),
-            ("first_at", "/first_at"),
-            ("last_at", "/last_at"),
-            ("comes_again", "/comes_again"),
-            ("says", "/says"),
-        ],
-        follow: Follow::Whole,
-    };
-    let name = export::file_name(&["not-taken"], &export::today(visitor.now));
-    export::csv(&visitor.api, "/refused".to_owned(), table, &name).await
+    export::csv(&visitor.api, "/refused".to_owned()).await
 }
 
 fn set_aside(visitor: &Visitor, asked: &Asked, list: &Told<MessageList>) -> Markup {
@@ -246,21 +231,7 @@ pub(super) async fn replay(
 
 /// `GET /arrivals.csv`
 pub(super) async fn arrivals_csv(visitor: Visitor) -> Result<Response, Failure> {
-    let table = Table {
-        list: "reports",
-        columns: &[
-            ("received_at", "/received_at"),
-            ("domain", "/domain_name"),
-            ("org_name", "/org_name"),
-            ("report_id", "/report_id"),
-            ("messages", "/total_count"),
-            ("pass", "/pass_count"),
-            ("fail", "/fail_count"),
-        ],
-        follow: Follow::Behind,
-    };
-    let name = export::file_name(&["reports-as-they-came"], &export::today(visitor.now));
-    export::csv(&visitor.api, "/arrivals".to_owned(), table, &name).await
+    export::csv(&visitor.api, "/arrivals".to_owned()).await
 }
 
 /// What the link says.
@@ -273,28 +244,5 @@ pub(super) struct KindAsked {
 /// `GET /quarantine.csv`
 pub(super) async fn quarantine_csv(visitor: Visitor, Query(asked): Query<KindAsked>) -> Result<Response, Failure> {
     let kind = if asked.kind.is_empty() { "all" } else { &asked.kind };
-    let table = Table {
-        list: "messages",
-        columns: &[
-            ("id", "/id"),
-            ("received_at", "/received_at"),
-            ("kind", "/kind"),
-            ("reason", "/reason"),
-            ("detail", "/detail"),
-            ("leaf", "/leaf"),
-            ("offset", "/offset"),
-            ("policy_domain", "/policy_domain"),
-            ("origin", "/origin"),
-            ("bytes", "/size_bytes"),
-        ],
-        follow: Follow::After,
-    };
-    let name = export::file_name(&["not-counted", kind], &export::today(visitor.now));
-    export::csv(
-        &visitor.api,
-        format!("/quarantine?kind={}", query_escaped(kind)),
-        table,
-        &name,
-    )
-    .await
+    export::csv(&visitor.api, format!("/quarantine?kind={}", query_escaped(kind))).await
 }

@@ -8,7 +8,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::parts::{hostile, plain};
-use super::sessions::{Connection, Visitor};
+use super::visitor::{Connection, Visitor};
 use crate::http::Peer;
 
 /// Nothing from elsewhere, nothing inline, in no frame, forms to this origin only.

@@ -22,8 +22,11 @@ mod sessions;
 mod settings;
 mod setup;
 mod sources;
+mod state;
 mod tables;
+mod tabs;
 mod uploads;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -33,21 +36,11 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 
+use self::state::PageState;
 use crate::apart::Apart;
 use crate::base::clock::Clock;
 use crate::http::{Rate, RateLimiter};
 use crate::store::Store;
-
-/// What every page can reach.
-#[derive(Debug, Clone)]
-struct PageState {
-    api: Router,
-    store: Store,
-    clock: Clock,
-    attempts: Arc<RateLimiter>,
-    visits: Arc<RateLimiter>,
-    insecure_sign_in: bool,
-}
 
 /// How the page may be used.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,15 +5,15 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::domain::range_form;
-use super::export::{self, Follow, Table, Unsaid};
+use super::export;
 use super::layout::{Place, page};
 use super::parts::{
     csv_link, dash, domain_name, empty, figure, grouped, no_rows, other_errors, pages, percent_text, rate, status,
     time_or_dash,
 };
 use super::query::{Asked, RANGE};
-use super::sessions::Visitor;
+use super::tabs::{last_data, range_form};
+use super::visitor::Visitor;
 use super::{attention, chart};
 use crate::api::{Attention, Overview, OverviewItem, PolicyBody};
 
@@ -60,36 +60,10 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
     Ok((overview.status(), page(&visitor, Place::Domains, "Domains", content)))
 }
 
-/// Says why other days are shown than the last ones.
-pub(super) fn last_data(day: &str) -> Markup {
-    html! {
-        p .notice role="status" {
-            "Nothing was reported for the last 30 days. The last data is of " b { (day) } ": shown are the 30 days up to it."
-        }
-    }
-}
-
 /// `GET /overview.csv`
 pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Failure> {
     let path = format!("/overview{}", asked.only(&NAMES[..4]));
-    let table = Table {
-        list: "domains",
-        columns: &[
-            ("id", "/id"),
-            ("name", "/name"),
-            ("unicode_name", "/unicode_name"),
-            ("status", "/status"),
-            ("policy", "/policy/p"),
-            ("messages", "/total_messages"),
-            ("failed", "/failed_messages"),
-            ("pass_rate", "/pass_rate"),
-            ("last_report_at", "/last_report_at"),
-            ("last_arrived_at", "/last_arrived_at"),
-        ],
-        follow: Follow::Pages,
-    };
-    let name = export::file_name(&["domains"], &export::days_of(&asked, visitor.now, Unsaid::Month));
-    export::csv(&visitor.api, path, table, &name).await
+    export::csv(&visitor.api, path).await
 }
 
 fn figures(overview: &Overview) -> Markup {

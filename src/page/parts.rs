@@ -117,13 +117,14 @@ pub(super) fn result(word: &str) -> Markup {
     }
 }
 
-/// Whether something is aligned.
-pub(super) fn aligned(is: bool) -> Markup {
-    if is {
-        html! { span .result.pass { "aligned" } }
-    } else {
-        html! { span .result.fail { "not aligned" } }
-    }
+/// For an aligned result.
+pub(super) fn aligned() -> Markup {
+    html! { span .result.pass { "aligned" } }
+}
+
+/// For a result that is not aligned.
+pub(super) fn not_aligned() -> Markup {
+    html! { span .result.fail { "not aligned" } }
 }
 
 /// How much of something passed: a bar with its number. Some never looks like all, or like none.
@@ -169,15 +170,12 @@ pub(super) fn status(word: &str) -> Markup {
     }
 }
 
+/// The column that tables are sorted by if nothing is said.
+const FIRST_SORT: &str = "count";
+
 /// The head of a column that a click sorts by: a link.
-pub(super) fn sortable(
-    asked: &Asked,
-    names: &[&str],
-    base: &str,
-    (word, title): (&str, &str),
-    is_first: bool,
-) -> Markup {
-    let current = asked.get("sort").map_or(is_first, |sort| sort == word);
+pub(super) fn sortable(asked: &Asked, names: &[&str], base: &str, (word, title): (&str, &str)) -> Markup {
+    let current = asked.get("sort").unwrap_or(FIRST_SORT) == word;
     let ascending = current && asked.get("order") == Some("asc");
     let order = if current && !ascending { "asc" } else { "desc" };
     let href = format!(
@@ -274,8 +272,8 @@ fn error_id(name: &str) -> String {
 pub(super) fn other_errors(failure: Option<&Failure>, fields: &[&str]) -> Markup {
     let errors = failure.into_iter().flat_map(|failure| &failure.fields);
     html! {
-        @for (name, error) in errors.filter(|(name, _)| !fields.contains(&name.as_str())) {
-            p .notice.bad role="alert" { b { (hostile(name)) } " " (hostile(error)) "." }
+        @for one in errors.filter(|one| !fields.contains(&one.field.as_str())) {
+            p .notice.bad role="alert" { b { (hostile(&one.field)) } " " (hostile(&one.error)) "." }
         }
     }
 }
@@ -288,20 +286,6 @@ pub(super) fn csv_link(href: &str) -> Markup {
 /// For a place with nothing in it yet.
 pub(super) fn empty(title: &str, text: Markup) -> Markup {
     html! { div .empty { h2 { (title) } (text) } }
-}
-
-/// A text as a value in a query string.
-pub(super) fn query_escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(escaped, "%{byte:02X}");
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -401,10 +385,5 @@ mod tests {
             assert!(width(pass, fail) <= 95.0, "{pass} {fail}");
             assert!(width(fail, pass) >= 5.0, "{fail} {pass}");
         }
-    }
-
-    #[test]
-    fn a_value_cannot_leave_its_place_in_a_query() {
-        assert_eq!(query_escaped("a&b=c #d/é+"), "a%26b%3Dc%20%23d%2F%C3%A9%2B");
     }
 }

@@ -1,10 +1,11 @@
 //! The parameters of a page, and the addresses of others.
 
+use std::fmt::Write as _;
+
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
 use super::api::Failure;
-use super::parts::query_escaped;
 use crate::base::Millis;
 use crate::base::clock::{format_instant, parse_instant};
 
@@ -86,6 +87,20 @@ pub(super) const DAY_MILLIS: Millis = 86_400_000;
 /// What says which days.
 pub(super) const RANGE: [&str; 3] = ["days", "from", "to"];
 
+/// A text as a value in a query string.
+pub(super) fn query_escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +122,10 @@ mod tests {
         assert_eq!(asked.only(&["network"]), "?network=10.0.0.0%2F24%26x");
         assert_eq!(asked.only(&["from"]), "");
         assert_eq!(asked.until("2025-08-15").only(&RANGE), "?from=2025-07-17&to=2025-08-15");
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_a_query() {
+        assert_eq!(query_escaped("a&b=c #d/é+"), "a%26b%3Dc%20%23d%2F%C3%A9%2B");
     }
 }

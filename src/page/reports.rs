@@ -7,15 +7,15 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::domain::{Found, Tab, below, done, download, find, found, has_none, page, range_form};
-use super::export::{self, Follow, Table};
+use super::export;
 use super::held;
 use super::parts::{
     aligned, counted, csv_link, dash, described, empty, field_error, figure, grouped, hostile, hostile_or_dash,
-    no_rows, other_errors, pages_and_places, percent_text, query_escaped, rate, result, time, token,
+    no_rows, not_aligned, other_errors, pages_and_places, percent_text, rate, result, time, token,
 };
-use super::query::{Asked, RANGE};
-use super::sessions::Visitor;
+use super::query::{Asked, RANGE, query_escaped};
+use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
+use super::visitor::Visitor;
 use crate::api::{DkimBody, MailBody, PolicyBody, RecordBody, ReportBody, ReportItem, ReportList, SpfBody, Word};
 
 const PER_PAGE: &str = "50";
@@ -71,7 +71,7 @@ pub(super) async fn list(
         section .card aria-labelledby="reports" {
             div .head {
                 h2 #reports { "Reports" @if is_all { " of all days" } }
-                (filters(&base, &asked, is_all, list.wrong()))
+                (filters(&base, &asked, if is_all { Days::All } else { Days::Chosen }, list.wrong()))
                 (csv_link(&format!("{base}.csv{shown}")))
             }
             (field_error(list.wrong(), "org"))
@@ -86,7 +86,15 @@ pub(super) async fn list(
     Ok((list.status(), page(&visitor, &domain, Tab::Reports, &asked, content)))
 }
 
-fn filters(base: &str, asked: &Asked, is_all: bool, wrong: Option<&Failure>) -> Markup {
+/// Which days are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Days {
+    Chosen,
+    All,
+}
+
+fn filters(base: &str, asked: &Asked, days: Days, wrong: Option<&Failure>) -> Markup {
+    let is_all = days == Days::All;
     let (result, status) = (
         asked.get("result").unwrap_or_default(),
         asked.get("status").unwrap_or_default(),
@@ -167,29 +175,7 @@ pub(super) fn notes(report: &ReportItem) -> Markup {
 /// `GET /view/{id}/reports.csv`
 pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/reports{}", asked.only(&NAMES[..6])))?;
-    let table = Table {
-        list: "reports",
-        columns: &[
-            ("id", "/id"),
-            ("org_name", "/org_name"),
-            ("email", "/email"),
-            ("report_id", "/report_id"),
-            ("begin", "/date_range_begin"),
-            ("end", "/date_range_end"),
-            ("messages", "/total_count"),
-            ("pass", "/pass_count"),
-            ("fail", "/fail_count"),
-            ("policy", "/policy/p"),
-            ("received_at", "/received_at"),
-            ("authenticated", "/authenticated"),
-            ("authenticated_domain", "/authenticated_domain"),
-            ("warnings", "/warnings"),
-            ("status", "/status"),
-            ("held_because", "/held_because"),
-        ],
-        follow: Follow::After,
-    };
-    download(&visitor, &id, &asked, path, table, "reports").await
+    export::csv(&visitor.api, path).await
 }
 
 /// `GET /view/{id}/reports/{number}`
@@ -388,12 +374,12 @@ pub(super) fn record_cells(record: &RecordBody) -> Markup {
             @if let Some(to) = &record.envelope_to { div .small.muted { "to " (hostile(to)) } }
         }
         td data-label="DKIM" {
-            (aligned(record.dkim_aligned))
+            @if record.dkim_aligned { (aligned()) } @else { (not_aligned()) }
             @for dkim in &record.dkim { (dkim_result(dkim)) }
             (more(omitted.dkim))
         }
         td data-label="SPF" {
-            (aligned(record.spf_aligned))
+            @if record.spf_aligned { (aligned()) } @else { (not_aligned()) }
             @for spf in &record.spf { (spf_result(spf)) }
             (more(omitted.spf))
         }
@@ -444,47 +430,12 @@ pub(super) async fn records_csv(
     visitor: Visitor,
     Path((id, number)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
-    let domain = find(&visitor, &id).await?;
     let path = below(&id, &format!("/dmarc/reports/{}", query_escaped(&number)))?;
-    let table = Table {
-        list: "records",
-        columns: &[
-            ("source_ip", "/source_ip"),
-            ("messages", "/count"),
-            ("result", "/result"),
-            ("disposition", "/disposition"),
-            ("dkim_aligned", "/dkim_aligned"),
-            ("spf_aligned", "/spf_aligned"),
-            ("header_from", "/header_from"),
-            ("envelope_from", "/envelope_from"),
-            ("envelope_to", "/envelope_to"),
-            ("dkim", "/dkim"),
-            ("spf", "/spf"),
-            ("reasons", "/reasons"),
-            ("omitted_dkim", "/omitted/dkim"),
-            ("omitted_spf", "/omitted/spf"),
-            ("omitted_reasons", "/omitted/reasons"),
-        ],
-        follow: Follow::After,
-    };
     let report: ReportBody = visitor.api.get(&format!("{path}?per_page=1")).await?;
     if !report.report.records_kept {
         return Err(Failure::gone("The records of this report are no longer kept"));
     }
-    let day = |instant: &str| instant.get(..10).unwrap_or_default().to_owned();
-    let days = format!(
-        "{}_{}",
-        day(&report.report.date_range_begin),
-        day(&report.report.date_range_end)
-    );
-    let what = format!("report-{}_records", report.report.id);
-    export::csv(
-        &visitor.api,
-        path,
-        table,
-        &export::file_name(&[&domain.name, &what], &days),
-    )
-    .await
+    export::csv(&visitor.api, path).await
 }
 
 /// `GET /view/{id}/reports/{number}/original`

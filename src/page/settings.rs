@@ -8,26 +8,25 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::api::Failure;
-use super::domain::{Tab, below, find, page};
 use super::held;
 use super::parts::{described, field_error, hostile, time};
 use super::query::Asked;
-use super::sessions::Visitor;
+use super::tabs::{Tab, below, find, page};
+use super::visitor::Visitor;
 use crate::api::{Change, DomainBody, DomainPatch};
 
 /// `GET /view/{id}/settings`
 pub(super) async fn form(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
     writer(&visitor)?;
     let domain = find(&visitor, &id).await?;
-    let content = settings(
-        &visitor,
-        &domain,
-        &SettingsForm::of(&domain),
-        None,
-        asked.get("saved").is_some(),
-    );
+    let content = settings(&visitor, &domain, &SettingsForm::of(&domain), None);
     let trust = visitor.api.get(&below(&id, "/dmarc/trust")?).await?;
-    let content = html! { (content) (held::settings(&visitor, &id, &trust, None)) (removal(&id)) };
+    let content = html! {
+        @if asked.get("saved").is_some() { p .notice.good role="status" { "Saved." } }
+        (content)
+        (held::settings(&visitor, &id, &trust, None))
+        (removal(&id))
+    };
     Ok(page(&visitor, &domain, Tab::Settings, &asked, content))
 }
 
@@ -93,7 +92,7 @@ pub(super) async fn save(
     match visitor.api.tell(Method::PATCH, &below(&id, "")?, &wanted).await {
         Ok(()) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
         Err(failure) if failure.status.is_client_error() => {
-            let content = settings(&visitor, &domain, &form, Some(&failure), false);
+            let content = settings(&visitor, &domain, &form, Some(&failure));
             let content = html! { (content) (removal(&id)) };
             let page = page(&visitor, &domain, Tab::Settings, &Asked::default(), content);
             Ok((failure.status, page).into_response())
@@ -103,13 +102,7 @@ pub(super) async fn save(
 }
 
 /// The form with what is set, or with refused input.
-fn settings(
-    visitor: &Visitor,
-    domain: &DomainBody,
-    form: &SettingsForm,
-    failure: Option<&Failure>,
-    is_saved: bool,
-) -> Markup {
+fn settings(visitor: &Visitor, domain: &DomainBody, form: &SettingsForm, failure: Option<&Failure>) -> Markup {
     let id = &domain.id;
     let invalid = |name: &str| described(failure, name).map(|_| "true");
     let tick = |name: &str, ticked: &Option<String>, title: &str, text: &str| {
@@ -127,7 +120,6 @@ fn settings(
         }
     };
     html! {
-        @if is_saved { p .notice.good role="status" { "Saved." } }
         @if let Some(failure) = failure { p .notice.bad role="alert" { "Nothing was changed: " (hostile(&failure.message)) "." } }
         section .card.slim aria-labelledby="settings" {
             h2 #settings { "Settings" }

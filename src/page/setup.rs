@@ -8,11 +8,11 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::api::Failure;
-use super::domain::{Tab, below, find, page};
 use super::layout::{self, Place};
 use super::parts::{hostile, plain, time};
 use super::query::Asked;
-use super::sessions::{Bare, Visitor};
+use super::tabs::{Tab, below, find, page};
+use super::visitor::{Bare, Visitor};
 use crate::api::{DnsRecordBody, DomainBody, DomainInput};
 
 /// The regions, as the API names them.

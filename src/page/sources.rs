@@ -6,15 +6,15 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::domain::{Found, Tab, below, done, download, find, found, has_none, page, range_form};
-use super::export::{Follow, Table};
+use super::export;
 use super::parts::{
     counted, csv_link, described, empty, field_error, figure, grouped, hostile, hostile_or_dash, no_rows, other_errors,
-    pages, percent_text, query_escaped, rate, sortable, time,
+    pages, percent_text, rate, sortable, time,
 };
-use super::query::{Asked, RANGE};
+use super::query::{Asked, RANGE, query_escaped};
 use super::reports::record_cells;
-use super::sessions::Visitor;
+use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
+use super::visitor::Visitor;
 use crate::api::{SenderBody, SenderList, SourceBody, SourceDetail, SourceList};
 
 const PER_PAGE: &str = "50";
@@ -35,7 +35,11 @@ pub(super) async fn show(
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
     let base = format!("/view/{id}/sources");
-    let is_grouped = asked.get("group") == Some("organization");
+    let grouping = match asked.get("group") {
+        Some("organization") => Grouping::Organisations,
+        _ => Grouping::Addresses,
+    };
+    let is_grouped = grouping == Grouping::Organisations;
     let Found { list, asked, notice } = if is_grouped {
         senders(&visitor, &id, &base, asked).await?
     } else {
@@ -48,7 +52,7 @@ pub(super) async fn show(
         section .card aria-labelledby="sources" {
             div .head {
                 h2 #sources { @if is_grouped { "Sending organisations" } @else { "Sources" } }
-                (filters(&base, &asked, is_grouped, list.wrong()))
+                (filters(&base, &asked, grouping, list.wrong()))
                 (csv_link(&format!("/view/{id}/{}{}", if is_grouped { "senders.csv" } else { "sources.csv" }, asked.only(&NAMES[..7]))))
             }
             (field_error(list.wrong(), "result"))
@@ -59,7 +63,15 @@ pub(super) async fn show(
     Ok((list.status(), page(&visitor, &domain, Tab::Sources, &asked, content)))
 }
 
-fn filters(base: &str, asked: &Asked, is_grouped: bool, wrong: Option<&Failure>) -> Markup {
+/// What a row of the table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grouping {
+    Addresses,
+    Organisations,
+}
+
+fn filters(base: &str, asked: &Asked, grouping: Grouping, wrong: Option<&Failure>) -> Markup {
+    let is_grouped = grouping == Grouping::Organisations;
     let result = asked.get("result").unwrap_or_default();
     let other = if is_grouped { "" } else { "organization" };
     html! {
@@ -173,7 +185,7 @@ fn senders_table(base: &str, asked: &Asked, list: &SenderList) -> Markup {
 pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at: Option<&str>) -> Markup {
     let range = asked.only(&RANGE);
     let head = |word: &'static str, title: &'static str| match sorted_at {
-        Some(base) => sortable(asked, &NAMES[..8], base, (word, title), word == "count"),
+        Some(base) => sortable(asked, &NAMES[..8], base, (word, title)),
         None => html! { th scope="col" .num[word.ends_with("count")] { (title) } },
     };
     html! {
@@ -319,44 +331,13 @@ fn records(id: &str, detail: &SourceDetail) -> Markup {
 /// `GET /view/{id}/sources.csv`
 pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/sources{}", asked.only(&NAMES[..7])))?;
-    let table = Table {
-        list: "sources",
-        columns: &[
-            ("source_ip", "/source_ip"),
-            ("org_name", "/org_name"),
-            ("ptr", "/ptr"),
-            ("country", "/country"),
-            ("messages", "/count"),
-            ("pass", "/pass_count"),
-            ("fail", "/fail_count"),
-            ("dkim_aligned", "/dkim_aligned"),
-            ("spf_aligned", "/spf_aligned"),
-            ("first_seen", "/first_seen"),
-            ("last_seen", "/last_seen"),
-        ],
-        follow: Follow::Pages,
-    };
-    download(&visitor, &id, &asked, path, table, "sources").await
+    export::csv(&visitor.api, path).await
 }
 
 /// `GET /view/{id}/senders.csv`
 pub(super) async fn senders_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/senders{}", asked.only(&RANGE)))?;
-    let table = Table {
-        list: "senders",
-        columns: &[
-            ("org_name", "/org_name"),
-            ("network", "/network"),
-            ("sources", "/sources"),
-            ("messages", "/count"),
-            ("pass", "/pass_count"),
-            ("fail", "/fail_count"),
-            ("first_seen", "/first_seen"),
-            ("last_seen", "/last_seen"),
-        ],
-        follow: Follow::Pages,
-    };
-    download(&visitor, &id, &asked, path, table, "organisations").await
+    export::csv(&visitor.api, path).await
 }
 
 /// `GET /view/{id}/sources/{source_ip}/records.csv`: all of them, also those that the page shows on a later one.
@@ -369,29 +350,5 @@ pub(super) async fn records_csv(
         &id,
         &format!("/dmarc/sources/{}{}", query_escaped(&address), asked.only(&RANGE)),
     )?;
-    let table = Table {
-        list: "records",
-        columns: &[
-            ("report", "/report/id"),
-            ("reporter", "/report/org_name"),
-            ("begin", "/report/date_range_begin"),
-            ("end", "/report/date_range_end"),
-            ("messages", "/count"),
-            ("result", "/result"),
-            ("disposition", "/disposition"),
-            ("dkim_aligned", "/dkim_aligned"),
-            ("spf_aligned", "/spf_aligned"),
-            ("header_from", "/header_from"),
-            ("envelope_from", "/envelope_from"),
-            ("dkim", "/dkim"),
-            ("spf", "/spf"),
-            ("reasons", "/reasons"),
-            ("omitted_dkim", "/omitted/dkim"),
-            ("omitted_spf", "/omitted/spf"),
-            ("omitted_reasons", "/omitted/reasons"),
-        ],
-        follow: Follow::Next,
-    };
-    let address = address.chars().take(45).collect::<String>();
-    download(&visitor, &id, &asked, path, table, &format!("{address}_records")).await
+    export::csv(&visitor.api, path).await
 }

@@ -6,11 +6,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::domain::{Found, Tab, below, download, find, found, has_none, page, range_form};
-use super::export::{Follow, Table};
+use super::export;
 use super::parts::{csv_link, dash, empty, grouped, hostile, no_rows, other_errors, pages, rate, token};
 use super::query::{Asked, RANGE};
-use super::sessions::Visitor;
+use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
+use super::visitor::Visitor;
 use crate::api::{ReporterBody, ReporterList, SignatureBody, SignatureList};
 
 const PER_PAGE: &str = "50";
@@ -91,19 +91,7 @@ pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[ReporterBod
 /// `GET /view/{id}/reporters.csv`
 pub(super) async fn reporters_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/reporters{}", asked.only(&RANGE)))?;
-    let table = Table {
-        list: "reporters",
-        columns: &[
-            ("org_name", "/org_name"),
-            ("reports", "/reports"),
-            ("messages", "/count"),
-            ("pass", "/pass_count"),
-            ("fail", "/fail_count"),
-            ("last_report", "/last_report"),
-        ],
-        follow: Follow::Pages,
-    };
-    download(&visitor, &id, &asked, path, table, "reporters").await
+    export::csv(&visitor.api, path).await
 }
 
 /// `GET /view/{id}/dkim`
@@ -186,19 +174,5 @@ fn day(day: Option<&str>) -> Markup {
 /// `GET /view/{id}/dkim.csv`
 pub(super) async fn dkim_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
     let path = below(&id, &format!("/dmarc/dkim{}", asked.only(&RANGE)))?;
-    let table = Table {
-        list: "signatures",
-        columns: &[
-            ("domain", "/domain"),
-            ("selector", "/selector"),
-            ("aligned", "/aligned"),
-            ("messages", "/count"),
-            ("pass", "/pass_count"),
-            ("fail", "/fail_count"),
-            ("first_seen", "/first_seen"),
-            ("last_seen", "/last_seen"),
-        ],
-        follow: Follow::Pages,
-    };
-    download(&visitor, &id, &asked, path, table, "dkim").await
+    export::csv(&visitor.api, path).await
 }

@@ -9,10 +9,11 @@ use futures_util::{StreamExt as _, stream};
 use maud::{Markup, html};
 
 use super::api::Failure;
-use super::domain::below;
 use super::layout::{self, Place};
-use super::parts::{counted, hostile, hostile_or_dash, query_escaped};
-use super::sessions::Visitor;
+use super::parts::{counted, hostile, hostile_or_dash};
+use super::query::query_escaped;
+use super::tabs::below;
+use super::visitor::Visitor;
 use crate::api::{DomainList, Taken, TakenAside, TakenReport};
 
 /// What stands before the first file of a form: two boundaries, a head and a token.

@@ -5,6 +5,7 @@ mod app;
 pub mod client;
 mod connections;
 mod contract;
+mod csv_lists;
 mod domains;
 mod export;
 mod figures;

@@ -6,16 +6,23 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 
-use super::gate::{RATE_LIMIT, RouteLabel, peer_address, with_allowance};
-use super::rate::Bucket;
+use super::client::peer_address;
+use super::rate::{Allowance, Bucket};
 use super::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A client's own id is echoed up to this length.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
+/// The route's pattern, in the extensions of the answer, for counting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RouteLabel(pub &'static str);
+
+pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+pub(super) const RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+
 /// Runs a request and dresses its answer.
-pub(super) async fn envelope(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn scoped(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let began = state.clock.monotonic();
     let method = method_word(request.method());
     let peer = peer_address(request.extensions());
@@ -56,6 +63,16 @@ pub(super) fn dressed(mut response: Response) -> Response {
     headers.insert(REQUEST_ID, new_request_id());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Writes what is left of a rate beside an answer.
+pub(super) fn with_allowance(mut response: Response, allowance: Option<Allowance>) -> Response {
+    if let Some(allowance) = allowance {
+        let headers = response.headers_mut();
+        headers.insert(RATE_LIMIT, HeaderValue::from(allowance.limit));
+        headers.insert(RATE_REMAINING, HeaderValue::from(allowance.remaining));
+    }
     response
 }
 

@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::TOKEN_BYTES;
 use crate::http::Peer;
-use crate::page::PageState;
+use crate::page::state::PageState;
+
+/// Random bytes of a session's token.
+pub(in crate::page) const TOKEN_BYTES: usize = 32;
 
 /// `__Host-`: of this host alone, only over TLS (or, browsers say, to this machine), for all paths.
 const COOKIE: &str = "__Host-tallymark";
@@ -50,7 +52,7 @@ fn is_private(address: IpAddr) -> bool {
 
 /// Where a browser keeps a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cookie {
+pub(in crate::page) enum Cookie {
     Secure,
     Insecure,
 }
@@ -65,7 +67,7 @@ impl Cookie {
 }
 
 /// The insecure cookie only where it is allowed and the form's origin is plain HTTP; the secure one everywhere else.
-pub(super) fn kind_of_cookie(headers: &HeaderMap, connection: Connection) -> Cookie {
+pub(in crate::page) fn kind_of_cookie(headers: &HeaderMap, connection: Connection) -> Cookie {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let is_plain = origin.is_some_and(|origin| origin.starts_with("http://"));
     match connection {
@@ -74,7 +76,7 @@ pub(super) fn kind_of_cookie(headers: &HeaderMap, connection: Connection) -> Coo
     }
 }
 
-pub(super) fn cookie(kind: Cookie, token: &str, more: &str) -> (header::HeaderName, HeaderValue) {
+pub(in crate::page) fn cookie(kind: Cookie, token: &str, more: &str) -> (header::HeaderName, HeaderValue) {
     let secure = match kind {
         Cookie::Secure => " Secure;",
         Cookie::Insecure => "",
@@ -87,7 +89,7 @@ pub(super) fn cookie(kind: Cookie, token: &str, more: &str) -> (header::HeaderNa
     (header::SET_COOKIE, value)
 }
 
-pub(super) fn token_of(headers: &HeaderMap, connection: Connection) -> Option<&str> {
+pub(in crate::page) fn token_of(headers: &HeaderMap, connection: Connection) -> Option<&str> {
     let secure = token_in(headers, Cookie::Secure);
     match connection {
         Connection::Insecure => secure.or_else(|| token_in(headers, Cookie::Insecure)),

@@ -1,0 +1,55 @@
+//! What the OpenAPI document says about a route, beside what the route does.
+
+use std::any::type_name;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
+
+/// What the document says about a route, beside what its [`super::Route`] does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doc {
+    /// Path of the handler's function.
+    pub handler: &'static str,
+    /// What it does, as a short sentence.
+    pub summary: &'static str,
+    /// Lists of what its query string may have.
+    pub parameters: &'static [&'static [Parameter]],
+    /// Of a body that is JSON.
+    pub takes: Option<SchemaOf>,
+    /// The status where all went well.
+    pub status: u16,
+    pub answers: Content,
+    /// What can go wrong here and nowhere else: a status and when.
+    pub also: &'static [(u16, &'static str)],
+}
+
+/// Gives a type's schema.
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What is in an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content {
+    Json(SchemaOf),
+    /// JSON, or the same rows as CSV.
+    List(SchemaOf),
+    /// Anything of these media types.
+    Bytes(&'static [&'static str]),
+}
+
+/// A parameter of a query string.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameter {
+    pub name: &'static str,
+    pub says: &'static str,
+    pub schema: fn() -> Value,
+}
+
+/// A type's schema.
+pub(super) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// The path of a handler's function.
+pub(super) fn handler_name<H>(_: &H) -> &'static str {
+    type_name::<H>()
+}
