@@ -158,29 +158,32 @@ impl Store {
 }
 
 fn account(row: &Row) -> Result<Account, StoreError> {
-    let id = row.int(0)?;
-    let mode = Mode::from_code(row.int(2)?).ok_or_else(|| StoreError::damaged("accounts", id, "unknown mode"))?;
+    let id = row.int("account_id")?;
+    let mode = Mode::from_code(row.int("mode")?).ok_or_else(|| StoreError::damaged("accounts", id, "unknown mode"))?;
     Ok(Account {
         id: AccountId(id),
-        name: row.text(1)?,
+        name: row.text("name")?,
         mode,
-        created_at: row.int(3)?,
+        created_at: row.int("created_at")?,
     })
 }
 
 pub(super) fn key(row: &Row) -> Result<ApiKey, StoreError> {
-    let id = row.int(0)?;
+    let id = row.int("key_id")?;
     let damaged = |what| StoreError::damaged("api_keys", id, what);
     Ok(ApiKey {
         id: KeyId(id),
-        account: AccountId(row.int(1)?),
-        name: row.text(2)?,
-        permission: Permission::from_code(row.int(3)?).ok_or_else(|| damaged("unknown permission"))?,
-        domain: row.opt_int(4)?.map(DomainId),
-        prefix: row.text(5)?,
-        hash: row.blob(6)?.try_into().map_err(|_| damaged("hash is not 32 bytes"))?,
-        created_at: row.int(7)?,
-        last_used_at: row.opt_int(8)?,
-        revoked_at: row.opt_int(9)?,
+        account: AccountId(row.int("account_id")?),
+        name: row.text("name")?,
+        permission: Permission::from_code(row.int("permission")?).ok_or_else(|| damaged("unknown permission"))?,
+        domain: row.opt_int("domain_id")?.map(DomainId),
+        prefix: row.text("prefix")?,
+        hash: row
+            .blob("hash")?
+            .try_into()
+            .map_err(|_| damaged("hash is not 32 bytes"))?,
+        created_at: row.int("created_at")?,
+        last_used_at: row.opt_int("last_used_at")?,
+        revoked_at: row.opt_int("revoked_at")?,
     })
 }

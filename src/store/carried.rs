@@ -8,52 +8,14 @@ use crate::base::{AccountId, DomainId, ReportNo};
 use crate::report::aggregate::{ContentKey, Evidence, EvidenceKey, IdentityKey, Window};
 use crate::tally::{DayFigures, Figures, Totals};
 
-use super::db::{Args, Conn, Value};
+use super::bulk;
+use super::bulk::REPORT;
+use super::db::{Args, BulkRow, Conn, Value};
 use super::memory::Memory;
 use super::records::{self, NewRow, PackedRecord};
-use super::schema::Kind;
 use super::sql::sql;
 use super::sweep::{self, Interned};
 use super::{Acceptance, Authenticated, StoreError, belonging, evidence, reports};
-
-/// The columns of `reports` in the order of the statements `report_whole` and `report_put`.
-const COLUMNS: [(&str, Kind); 35] = [
-    ("domain_id", Kind::Int),
-    ("report_no", Kind::Int),
-    ("content_key", Kind::Blob),
-    ("identity_key", Kind::Blob),
-    ("begin_at", Kind::Int),
-    ("end_at", Kind::Int),
-    ("counted", Kind::Int),
-    ("pass", Kind::Int),
-    ("fail", Kind::Int),
-    ("dkim_aligned", Kind::Int),
-    ("spf_aligned", Kind::Int),
-    ("none", Kind::Int),
-    ("quarantine", Kind::Int),
-    ("reject", Kind::Int),
-    ("records", Kind::Int),
-    ("records_kept", Kind::Int),
-    ("received_at", Kind::Int),
-    ("authenticated", Kind::Int),
-    ("arrivals", Kind::Int),
-    ("warnings", Kind::Int),
-    ("partial", Kind::Int),
-    ("org_key", Kind::Text),
-    ("org_name", Kind::Text),
-    ("email", Kind::Text),
-    ("report_id", Kind::Text),
-    ("policy", Kind::Text),
-    ("detail", Kind::Text),
-    ("provenance", Kind::Text),
-    ("original_no", Kind::Int),
-    ("policy_key", Kind::Blob),
-    ("piece_key", Kind::Blob),
-    ("sliced", Kind::Int),
-    ("records_since", Kind::Int),
-    ("acceptance", Kind::Int),
-    ("history", Kind::Text),
-];
 
 /// Evidence by its numbers, which are of one domain each and of none other.
 pub(super) type Looked = HashMap<i64, Arc<Evidence>>;
@@ -78,7 +40,7 @@ pub(super) struct Carried {
 
 impl Carried {
     fn at(&self, column: &str) -> Option<&Value> {
-        let nth = COLUMNS.iter().position(|(name, _)| *name == column)?;
+        let nth = REPORT.iter().position(|of_table| of_table.name == column)?;
         self.values.get(nth)
     }
 
@@ -97,7 +59,7 @@ impl Carried {
     }
 
     pub fn set(&mut self, column: &str, value: Value) {
-        if let Some(nth) = COLUMNS.iter().position(|(name, _)| *name == column) {
+        if let Some(nth) = REPORT.iter().position(|of_table| of_table.name == column) {
             self.values[nth] = value;
         }
     }
@@ -197,19 +159,22 @@ pub(super) async fn take(
     nos: &[ReportNo],
     evidence: &mut Looked,
 ) -> Result<Vec<Carried>, StoreError> {
-    let bind = |args: &mut Args, no: &ReportNo| {
+    let bind = |args: &mut BulkRow<'_>, no: &ReportNo| {
         args.push_int(domain.0);
         args.push_int(no.0);
     };
     let mut taken = Vec::with_capacity(nos.len());
     let mut places = HashMap::new();
-    let kinds = COLUMNS.map(|(_, kind)| kind);
-    for row in conn.bulk_all(sql!("report_whole"), nos, bind).await? {
-        let no = row.int(1)?;
+    let kinds: Vec<_> = REPORT.iter().map(|column| column.kind).collect();
+    for row in conn.bulk_all(&bulk::REPORT_WHOLE, nos, bind).await? {
+        let no = row.int("report_no")?;
         let damaged = |what| StoreError::damaged("reports", no, what);
-        let content = ContentKey::from_slice(row.blob(2)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
-        let identity = IdentityKey::from_slice(row.blob(3)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
-        let policy_domain = reports::policy_domain(&row.text(25)?).ok_or_else(|| damaged("policy is not readable"))?;
+        let content =
+            ContentKey::from_slice(row.blob("content_key")?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
+        let identity = IdentityKey::from_slice(row.blob("identity_key")?)
+            .ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let policy_domain =
+            reports::policy_domain(&row.text("policy")?).ok_or_else(|| damaged("policy is not readable"))?;
         places.insert(no, taken.len());
         taken.push(Carried {
             values: row.values(&kinds)?,
@@ -220,8 +185,12 @@ pub(super) async fn take(
         });
     }
     let mut rows = Vec::new();
-    for row in conn.bulk_all(sql!("records_whole"), nos, bind).await? {
-        rows.push((row.int(0)?, row.int(1)?, row.blob(2)?.to_vec()));
+    for row in conn.bulk_all(&bulk::RECORDS_WHOLE, nos, bind).await? {
+        rows.push((
+            row.int("report_no")?,
+            row.int("first_record")?,
+            row.blob("content")?.to_vec(),
+        ));
     }
     rows.sort_unstable_by_key(|(no, first, _)| (*no, *first));
     for (no, _, bytes) in rows {
@@ -244,7 +213,7 @@ pub(super) async fn erase(
     domain: DomainId,
     reports: &[&Carried],
 ) -> Result<(), StoreError> {
-    let bind = |args: &mut Args, carried: &&Carried| {
+    let bind = |args: &mut BulkRow<'_>, carried: &&Carried| {
         args.push_int(domain.0);
         args.push_int(carried.no().0);
     };
@@ -252,8 +221,8 @@ pub(super) async fn erase(
         return Ok(());
     }
     sweep::is_due(conn, domain).await?;
-    conn.bulk(sql!("record_remove"), reports, bind).await?;
-    conn.bulk(sql!("report_remove"), reports, bind).await?;
+    conn.bulk(&bulk::RECORD_REMOVE, reports, bind).await?;
+    conn.bulk(&bulk::REPORT_REMOVE, reports, bind).await?;
     for carried in reports.iter().filter(|carried| carried.sliced()) {
         let args = Args::default().int(account.0).blob(&carried.identity.0);
         conn.run(sql!("slice_remove"), args.int(domain.0).int(carried.no().0))
@@ -279,14 +248,14 @@ pub(super) async fn put(
         let key = belonging::policy_key(&carried.policy_domain, &to.name);
         carried.set("policy_key", Value::Blob(key));
     }
-    conn.bulk(sql!("report_put"), reports, |args, carried| {
+    conn.bulk(&bulk::REPORT_ADD, reports, |args, carried| {
         carried.values.iter().for_each(|value| args.push(value));
     })
     .await?;
     let is_slice =
         |carried: &&Carried| carried.sliced() && !belonging::is_at_or_below(&carried.policy_domain, &to.name);
     let slices: Vec<_> = reports.iter().filter(is_slice).collect();
-    conn.bulk(sql!("slice_add"), &slices, |args, carried| {
+    conn.bulk(&bulk::SLICE_ADD, &slices, |args, carried| {
         args.push_int(account.0);
         args.push_blob(&carried.identity.0);
         args.push_blob(&carried.content.0);
@@ -346,7 +315,7 @@ async fn intern(
         }
     }
     let wanted: Vec<_> = unknown.keys().copied().collect();
-    let rows = conn.bulk_all(sql!("evidence_by_key"), &wanted, |args, key| {
+    let rows = conn.bulk_all(&bulk::EVIDENCE_BY_KEY, &wanted, |args, key| {
         args.push_int(to.id.0);
         args.push_blob(&key.0);
     });
@@ -356,7 +325,7 @@ async fn intern(
     unknown.retain(|key, _| !known.contains_key(key));
     let first = memory.evidences.take(conn, "evidence", unknown.len()).await?;
     let numbered: Vec<_> = unknown.iter().zip(first..).collect();
-    conn.bulk(sql!("evidence_add"), &numbered, |args, ((key, one), number)| {
+    conn.bulk(&bulk::EVIDENCE_ADD, &numbered, |args, ((key, one), number)| {
         args.push_int(to.id.0);
         args.push_int(*number);
         args.push_blob(&key.0);
@@ -369,33 +338,4 @@ async fn intern(
         .extend(known.iter().map(|(key, number)| ((to.id, *key), *number)));
     let numbers = keys.iter().filter_map(|(old, key)| Some((*old, *known.get(key)?)));
     Ok(numbers.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::db::Link;
-    use crate::store::{schema, sqlite};
-
-    /// A column that is added to the table and not carried would be lost when a report moves to another domain.
-    #[tokio::test]
-    async fn every_column_is_carried() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = sqlite::File::of(folder.path().join("t.sqlite"));
-        let mut link = Link::Sqlite(Box::new(file.migrate().await.unwrap()));
-        let tables = schema::tables(&mut Conn(&mut link)).await.unwrap();
-        let table = tables.iter().find(|table| table.name == "reports").unwrap();
-        let of_table: Vec<_> = table
-            .columns
-            .iter()
-            .map(|column| (&*column.name, column.kind))
-            .collect();
-        let mut carried = COLUMNS.to_vec();
-        carried.sort_by_key(|(name, _)| of_table.iter().position(|(of_table, _)| of_table == name));
-        assert_eq!(carried, of_table);
-        let names = COLUMNS.map(|(name, _)| name).join(", ");
-        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(one_line(sql!("report_whole")).contains(&format!("select {names} from reports")));
-        assert!(one_line(sql!("report_put")).contains(&format!("into reports ({names}) values")));
-    }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bulk;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{CLOCKS_DIFFER_MAX, Domain, DomainStatus, IpAddress, Purpose, Store, StoreError};
@@ -196,18 +197,18 @@ impl Store {
         let Some(row) = row else {
             return Ok(DomainDns::default());
         };
-        let dkim = row.opt_text(0)?.map(|selector| {
+        let dkim = row.opt_text("selector")?.map(|selector| {
             Ok::<_, StoreError>(DkimKey {
                 selector,
-                public_key: row.blob(1)?.to_vec(),
-                created_at: row.int(2)?,
-                sealed_with: row.blob(7)?.to_vec(),
+                public_key: row.blob("public_key")?.to_vec(),
+                created_at: row.int("created_at")?,
+                sealed_with: row.blob("sealed_with")?.to_vec(),
             })
         });
         Ok(DomainDns {
             dkim: dkim.transpose()?,
-            dedicated_ip: row.opt_int(3)?.map(|_| super::ips::ip(&row, 3)).transpose()?,
-            checks: checks(&row, 6, domain)?,
+            dedicated_ip: row.opt_int("ip_id")?.map(|_| super::ips::ip(&row)).transpose()?,
+            checks: checks(&row, domain)?,
         })
     }
 
@@ -247,7 +248,7 @@ impl Store {
         let row = Conn(&mut conn)
             .first(sql!("dkim_key_sealed"), Args::default().int(domain.0))
             .await?;
-        row.map(|row| Ok(row.blob(0)?.to_vec())).transpose()
+        row.map(|row| Ok(row.blob("sealed_key")?.to_vec())).transpose()
     }
 
     /// Encrypted keys behind domain number `after`, at most `limit`: the domain, its public id, the key.
@@ -261,7 +262,13 @@ impl Store {
             .all(sql!("dkim_key_after"), Args::default().int(after).int(limit.into()))
             .await?;
         rows.iter()
-            .map(|row| Ok((DomainId(row.int(0)?), row.text(1)?, row.blob(2)?.to_vec())))
+            .map(|row| {
+                Ok((
+                    DomainId(row.int("domain_id")?),
+                    row.text("public_id")?,
+                    row.blob("sealed_key")?.to_vec(),
+                ))
+            })
             .collect()
     }
 
@@ -277,7 +284,7 @@ impl Store {
         let rows = Conn(&mut conn)
             .all(sql!("accounts_due"), Args::default().int(now))
             .await?;
-        rows.iter().map(|row| Ok(AccountId(row.int(0)?))).collect()
+        rows.iter().map(|row| Ok(AccountId(row.int("account_id")?))).collect()
     }
 
     /// Makes the checks due that are due later than `latest`, which no check can be; gives how many these were.
@@ -304,8 +311,8 @@ impl Store {
         let rows = Conn(&mut conn).all(sql!("domains_due"), args).await?;
         if let Some(last) = rows.last() {
             *cursor = DueCursor {
-                next_check_at: last.int(19)?,
-                domain: last.int(0)?,
+                next_check_at: last.int("next_check_at")?,
+                domain: last.int("domain_id")?,
             };
         }
         rows.iter().map(super::domains::domain).collect()
@@ -323,14 +330,14 @@ impl Store {
         let (mut conn, _) = write.parts();
         let held = conn.hold(found.iter().map(|found| found.domain).collect()).await?;
         let rows = conn
-            .bulk_all(sql!("domain_standings"), &held, |args, domain| args.push_int(domain.0))
+            .bulk_all(&bulk::DOMAIN_STANDINGS, &held, |args, domain| args.push_int(domain.0))
             .await?;
         let mut moved = Vec::with_capacity(rows.len());
         for row in &rows {
             let standing = standing(row)?;
             let latest = found.iter().filter(|found| found.domain == standing.domain);
             let latest = latest.max_by_key(|found| found.at);
-            let updated_at = row.int(9)?;
+            let updated_at = row.int("updated_at")?;
             let is_news = |found: &&DomainFinding| {
                 let is_later = |last| last <= found.at || last > found.at.saturating_add(CLOCKS_DIFFER_MAX);
                 found.updated_at == updated_at && standing.last_checked_at.is_none_or(is_later)
@@ -340,7 +347,7 @@ impl Store {
                 moved.push((standing, decision, found.at));
             }
         }
-        conn.bulk(sql!("domain_move"), &moved, |args, (standing, decision, at)| {
+        conn.bulk(&bulk::DOMAIN_MOVE, &moved, |args, (standing, decision, at)| {
             args.push_int(standing.domain.0);
             args.push_int(decision.status.code());
             args.push_opt_int(decision.verified_at);
@@ -351,7 +358,7 @@ impl Store {
         })
         .await?;
         let changed: Vec<_> = moved.iter().filter(|(old, new, _)| old.checks != new.checks).collect();
-        conn.bulk(sql!("domain_checks_put"), &changed, |args, (standing, decision, _)| {
+        conn.bulk(&bulk::DOMAIN_CHECKS_PUT, &changed, |args, (standing, decision, _)| {
             args.push_int(standing.domain.0);
             args.push_text(&to_json(&decision.checks));
         })
@@ -367,18 +374,18 @@ impl Store {
 }
 
 fn standing(row: &Row) -> Result<Standing, StoreError> {
-    let domain = DomainId(row.int(0)?);
-    let status = DomainStatus::from_code(row.int(2)?);
+    let domain = DomainId(row.int("domain_id")?);
+    let status = DomainStatus::from_code(row.int("status")?);
     Ok(Standing {
         domain,
-        account: AccountId(row.int(1)?),
+        account: AccountId(row.int("account_id")?),
         status: status.ok_or_else(|| StoreError::damaged("domains", domain, "unknown status"))?,
-        created_at: row.int(3)?,
-        verified_at: row.opt_int(4)?,
-        last_checked_at: row.opt_int(5)?,
-        misses: row.int(6)?,
-        missed_at: row.opt_int(7)?,
-        checks: checks(row, 8, domain)?,
+        created_at: row.int("created_at")?,
+        verified_at: row.opt_int("verified_at")?,
+        last_checked_at: row.opt_int("last_checked_at")?,
+        misses: row.int("misses")?,
+        missed_at: row.opt_int("missed_at")?,
+        checks: checks(row, domain)?,
     })
 }
 
@@ -386,8 +393,8 @@ fn to_json(checks: &[RecordCheck]) -> String {
     serde_json::to_string(checks).expect("texts and words always have a JSON form")
 }
 
-fn checks(row: &Row, column: usize, domain: DomainId) -> Result<Vec<RecordCheck>, StoreError> {
-    let Some(json) = row.opt_text(column)? else {
+fn checks(row: &Row, domain: DomainId) -> Result<Vec<RecordCheck>, StoreError> {
+    let Some(json) = row.opt_text("checks")? else {
         return Ok(Vec::new());
     };
     serde_json::from_str(&json).map_err(|_| StoreError::damaged("domain_checks", domain, "holds no list of checks"))

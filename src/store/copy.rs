@@ -4,7 +4,7 @@
 //! keys go, so that it may end at any moment and be run again. Until it is finished, the target is not opened for
 //! anything else. No other process writes to the source meanwhile; a write between two runs shows in its state.
 
-use super::db::{Args, Conn, Link, Value};
+use super::db::{Args, Bulk, Conn, Link, Statement, Value};
 use super::schema::{self, Kind, Table};
 use super::sql::sql;
 use super::{Location, Store, StoreError};
@@ -103,8 +103,11 @@ fn refused(what: String) -> StoreError {
 async fn counts(conn: &mut Conn<'_>, tables: &[Table]) -> Result<Vec<u64>, StoreError> {
     let mut counts = Vec::with_capacity(tables.len());
     for table in tables {
-        let row = conn.first(kept(format!("select count(*) from {}", table.name)), Args::default());
-        counts.push(row.await?.map_or(Ok(0), |row| row.count(0))?);
+        let row = conn.first(
+            Statement::leaked(format!("select count(*) as total from {}", table.name)),
+            Args::default(),
+        );
+        counts.push(row.await?.map_or(Ok(0), |row| row.count("total"))?);
     }
     Ok(counts)
 }
@@ -116,13 +119,13 @@ async fn state(conn: &mut Conn<'_>, tables: &[Table], counts: &[u64]) -> Result<
         state += &format!("{} {count}\n", table.name);
     }
     for row in conn.all(sql!("copy_counters"), Args::default()).await? {
-        state += &format!("{} at {}\n", row.text(0)?, row.int(1)?);
+        state += &format!("{} at {}\n", row.text("name")?, row.int("value")?);
     }
     if let Some(row) = conn.first(sql!("copy_arrivals"), Args::default()).await? {
-        state += &format!("arrivals {}\n", row.int(0)?);
+        state += &format!("arrivals {}\n", row.int("arrivals")?);
     }
     if let Some(row) = conn.first(sql!("copy_tokens"), Args::default()).await? {
-        state += &format!("domains {} to {}\n", row.text(0)?, row.text(1)?);
+        state += &format!("domains {} to {}\n", row.text("first_token")?, row.text("last_token")?);
     }
     Ok(state)
 }
@@ -132,7 +135,7 @@ async fn begin(target: &Store, tables: &[Table], state: &str) -> Result<(), Stor
     let mut write = target.write().await?;
     let (mut conn, _) = write.parts();
     if let Some(row) = conn.first(sql!("copy_unfinished"), Args::default()).await? {
-        if row.text(0)? == state {
+        if row.text("state")? == state {
             return Ok(());
         }
         return Err(refused(
@@ -142,7 +145,7 @@ async fn begin(target: &Store, tables: &[Table], state: &str) -> Result<(), Stor
         ));
     }
     for table in tables.iter().filter(|table| table.name != COUNTERS) {
-        let any = kept(format!("select 1 from {} limit 1", table.name));
+        let any = Statement::leaked(format!("select 1 from {} limit 1", table.name));
         if conn.first(any, Args::default()).await?.is_some() {
             return Err(refused(format!(
                 "the target is not empty: there are rows in {}. Copy into a new database",
@@ -173,10 +176,10 @@ async fn end(target: &Store, tables: &[Table], expected: &[u64]) -> Result<(), S
 /// The statements about one table.
 struct Statements {
     /// The first rows, and those after a key; the last placeholder is how many.
-    first: &'static str,
-    after: &'static str,
-    last_key: &'static str,
-    insert: &'static str,
+    first: &'static Statement,
+    after: &'static Statement,
+    last_key: &'static Statement,
+    insert: &'static Bulk,
 }
 
 impl Statements {
@@ -190,22 +193,14 @@ impl Statements {
         let of_key = placeholders(key.len());
         let limit = key.len() + 1;
         Self {
-            first: kept(format!("select {columns_text} from {name} order by {keys} limit $1")),
-            after: kept(format!(
+            first: Statement::leaked(format!("select {columns_text} from {name} order by {keys} limit $1")),
+            after: Statement::leaked(format!(
                 "select {columns_text} from {name} where ({keys}) > ({of_key}) order by {keys} limit ${limit}"
             )),
-            last_key: kept(format!("select {keys} from {name} order by {descending} desc limit 1")),
-            insert: kept(format!(
-                "insert into {name} ({columns_text}) values ({})",
-                placeholders(columns.len())
-            )),
+            last_key: Statement::leaked(format!("select {keys} from {name} order by {descending} desc limit 1")),
+            insert: Bulk::of_table(name.clone().leak(), &table.columns),
         }
     }
-}
-
-/// The text of a statement for as long as the program runs: a few for each table, once.
-pub(super) fn kept(text: String) -> &'static str {
-    text.leak()
 }
 
 async fn copy_table(
@@ -223,14 +218,14 @@ async fn copy_table(
     drop(link);
     let mut limit = ROWS_MAX;
     loop {
-        let (sql, mut args) = match after.take() {
+        let (statement, mut args) = match after.take() {
             None => (statements.first, Args::default()),
             Some(key) => (statements.after, key.into_iter().fold(Args::default(), Args::value)),
         };
         args = args.int(limit);
         let (mut rows, mut bytes) = (Vec::new(), 0);
         source
-            .walk(sql, args, |row| {
+            .walk(statement, args, |row| {
                 let values = row.values(&kinds)?;
                 bytes += values.iter().map(Value::bytes).sum::<usize>();
                 rows.push(values);

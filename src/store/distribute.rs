@@ -3,8 +3,8 @@
 //! The tables below `domains` are cut by `domain_id`, all in the same places, so that a domain is on one server with
 //! everything it has. All others stay on the coordinator, see docs/storage.md, "Citus".
 
-use super::copy::kept;
-use super::db::{Args, Conn, Layout, routed};
+use super::bulk;
+use super::db::{Args, Conn, Layout, Statement, routed};
 use super::sql::sql;
 use super::{Store, StoreError, postgres};
 
@@ -20,24 +20,25 @@ pub(super) const DISTRIBUTED: [&str; 7] = [
 ];
 
 macro_rules! statements {
-    ($($name:literal)*) => { &[$(($name, sql!($name)),)*] };
+    ($($name:literal)*) => { &[$(sql!($name),)*] };
 }
 
-/// Every statement about these tables that one domain's business needs: each must go to one server.
-pub(super) const HOT: &[(&str, &str)] = statements![
-    "daily_facets_add" "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets"
+/// Every statement of a file about these tables that one domain's business needs: each must go to one server, as must those for
+/// many rows.
+pub(super) const HOT: &[&Statement] = statements![
+    "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets"
     "report_before" "report_latest" "report_newest" "report_newest_long"
-    "daily_sources_by_slot" "daily_sources_put" "daily_sources_range" "daily_totals_add" "daily_totals_by_day" "daily_totals_last" "daily_totals_range"
+    "daily_sources_range" "daily_totals_last" "daily_totals_range"
     "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
-    "domain_clear_records" "domain_clear_reports" "evidence_add" "evidence_by_id" "evidence_by_key"
-    "evidence_condemn" "evidence_numbers" "evidence_remove" "evidence_revive" "records_of_range"
-    "original_add" "original_all" "original_of_report" "original_purge" "originals_old" "record_add" "records_old" "records_of_report" "records_purge"
-    "report_add" "report_after" "report_all_after" "report_arrived" "report_by_content" "report_by_identity"
+    "domain_clear_records" "domain_clear_reports"
+    "evidence_numbers" "records_of_range"
+    "original_all" "original_of_report" "original_purge" "originals_old" "records_old" "records_of_report" "records_purge"
+    "report_after" "report_all_after" "report_arrived"
     "report_by_no" "report_conflicts" "report_count" "report_count_unfiltered" "report_list" "report_original_kept" "report_records_purged"
     "report_set_counted" "report_restored" "records_due_count" "originals_due_count"
-    "original_by_no" "original_put" "originals_unshared_remove"
-    "record_remove" "records_whole" "report_by_piece" "report_erase" "report_put" "report_remove"
-    "report_uncut" "report_whole" "reports_by_contents" "reports_by_identities" "reports_numbers" "reports_of_policy"
+    "original_by_no" "original_put"
+    "report_by_piece" "report_erase"
+    "report_uncut" "reports_by_contents" "reports_by_identities" "reports_numbers" "reports_of_policy"
     "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "report_set_provenance"
     "reports_held"
 ];
@@ -111,8 +112,11 @@ impl Store {
             return Err(refused("an SQLite file is not spread over servers"));
         }
         let mut misrouted = Vec::new();
-        for (statement, sql) in HOT {
-            let plan = conn.explain(&routed::text(sql)).await?;
+        let many = bulk::ALL.iter().filter(|bulk| bulk.is_by_domain());
+        let many = many.map(|bulk| (bulk.name, routed::text(bulk, 2)));
+        let files = HOT.iter().map(|statement| (statement.name, statement.text.to_owned()));
+        for (statement, sql) in files.chain(many) {
+            let plan = conn.explain(&sql).await?;
             // A plan that is not Citus' own, or is one of several parts, has another count or none.
             let counts: Vec<_> = plan.iter().filter(|line| line.contains("Task Count:")).collect();
             if !matches!(*counts, [only] if only.trim() == "Task Count: 1") {
@@ -128,10 +132,10 @@ async fn spread_one(conn: &mut Conn<'_>, table: &str) -> Result<(), StoreError> 
     // The first begins a group of places, the others join it.
     let first = DISTRIBUTED[0];
     let group = if table == first { "none" } else { first };
-    conn.first(postgres::DISTRIBUTE, Args::default().text(table).text(group))
+    conn.first(&postgres::DISTRIBUTE, Args::default().text(table).text(group))
         .await?;
     // The rows that were here have been copied; those left behind are invisible.
-    conn.first(postgres::DROP_LEFT_BEHIND, Args::default().text(table))
+    conn.first(&postgres::DROP_LEFT_BEHIND, Args::default().text(table))
         .await?;
     Ok(())
 }
@@ -144,7 +148,7 @@ pub(super) async fn spread_new(conn: &mut Conn<'_>) -> Result<(), StoreError> {
         if before.iter().any(|(name, _)| name == table) {
             continue;
         }
-        let any = kept(format!("select 1 from {table} limit 1"));
+        let any = Statement::leaked(format!("select 1 from {table} limit 1"));
         if conn.first(any, Args::default()).await?.is_none() {
             spread_one(conn, table).await?;
         }
@@ -157,17 +161,17 @@ fn refused(what: &str) -> StoreError {
 }
 
 async fn has_citus(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
-    let row = conn.first(postgres::HAS_CITUS, Args::default()).await?;
-    row.map_or(Ok(false), |row| row.flag(0))
+    let row = conn.first(&postgres::HAS_CITUS, Args::default()).await?;
+    row.map_or(Ok(false), |row| row.flag("found"))
 }
 
 /// The tables that are spread, and the number of the group whose places they share.
 async fn spread(conn: &mut Conn<'_>) -> Result<Vec<(String, i64)>, StoreError> {
     let mut spread = Vec::new();
-    for row in conn.all(postgres::SPREAD, Args::default()).await? {
-        let name = row.text(0)?;
+    for row in conn.all(&postgres::SPREAD, Args::default()).await? {
+        let name = row.text("table_name")?;
         if DISTRIBUTED.contains(&&*name) {
-            spread.push((name, row.int(1)?));
+            spread.push((name, row.int("place")?));
         }
     }
     Ok(spread)

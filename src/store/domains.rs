@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::base::{AccountId, DomainId, DomainName, Millis, ancestors};
 
+use super::bulk;
 use super::carried::Place;
-use super::db::{Args, Conn, Lock, Row};
+use super::db::{Args, Conn, Lock, Row, Statement};
 use super::memory::Memory;
 use super::sql::sql;
 use super::{Domain, DomainChanges, DomainStatus, NewDomain, Region, Store, StoreError, TlsMode, moving};
@@ -97,7 +98,7 @@ impl Store {
         rows.iter().map(domain).collect()
     }
 
-    async fn one_domain(&self, sql: &'static str, args: Args) -> Result<Option<Domain>, StoreError> {
+    async fn one_domain(&self, sql: &'static Statement, args: Args) -> Result<Option<Domain>, StoreError> {
         let mut conn = self.read_urgent().await?;
         let row = Conn(&mut conn).first(sql, args).await?;
         row.as_ref().map(domain).transpose()
@@ -151,7 +152,7 @@ impl Store {
         let Some(row) = conn.first(sql!("domain_by_public_id"), args).await? else {
             return Ok(false);
         };
-        let (id, name) = (row.int(0)?, Box::<str>::from(row.text(3)?));
+        let (id, name) = (row.int("domain_id")?, Box::<str>::from(row.text("name")?));
         let above = moving::closest_above(&mut conn, account, &name).await?;
         let held = std::iter::once(DomainId(id)).chain(above.iter().map(|above| above.id));
         if !conn.hold(held.collect()).await?.contains(&DomainId(id)) {
@@ -252,11 +253,11 @@ pub(super) async fn add_empty(
     conn.lock(Lock::SetAsideAlone).await?;
     let wanted: BTreeSet<_> = fresh.iter().flat_map(Fresh::names).collect();
     let wanted: Vec<_> = wanted.into_iter().collect();
-    let known = conn.bulk_all(sql!("domain_ids_by_names"), &wanted, |args, (account, name)| {
+    let known = conn.bulk_all(&bulk::DOMAIN_IDS_BY_NAMES, &wanted, |args, (account, name)| {
         args.push_int(account.0);
         args.push_text(name);
     });
-    let key = |row: &Row| Ok((AccountId(row.int(0)?), row.text(1)?));
+    let key = |row: &Row| Ok((AccountId(row.int("account_id")?), row.text("name")?));
     let known: HashSet<_> = known.await?.iter().map(key).collect::<Result<_, StoreError>>()?;
     let is_known = |account: AccountId, name: &str| known.contains(&(account, name.to_owned()));
     let accounts: HashSet<_> = fresh.iter().map(|fresh| fresh.account).collect();
@@ -304,7 +305,7 @@ impl Fresh {
 /// Inserts rows of ascending numbers, but for names that their accounts have; the caller bumps `domains_version`.
 async fn insert(conn: &mut Conn<'_>, first: i64, fresh: &[Fresh]) -> Result<(), StoreError> {
     let mut number = first;
-    conn.bulk(sql!("domain_add"), fresh, |args, Fresh { account, domain, now }| {
+    conn.bulk(&bulk::DOMAIN_ADD, fresh, |args, Fresh { account, domain, now }| {
         args.push_int(number);
         number += 1;
         args.push_text(&domain.public_id);
@@ -328,28 +329,28 @@ async fn insert(conn: &mut Conn<'_>, first: i64, fresh: &[Fresh]) -> Result<(), 
 }
 
 pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {
-    let id = row.int(0)?;
+    let id = row.int("domain_id")?;
     let damaged = |what: &str| StoreError::damaged("domains", id, what);
     let name = |text: String| DomainName::parse(&text).map_err(|_| damaged("holds an invalid name"));
     Ok(Domain {
         id: DomainId(id),
-        public_id: row.text(1)?,
-        account: AccountId(row.int(2)?),
-        name: name(row.text(3)?)?,
-        status: DomainStatus::from_code(row.int(4)?).ok_or_else(|| damaged("unknown status"))?,
-        region: Region::from_code(row.int(5)?).ok_or_else(|| damaged("unknown region"))?,
-        tls_mode: TlsMode::from_code(row.int(6)?).ok_or_else(|| damaged("unknown tls mode"))?,
-        open_tracking: row.flag(7)?,
-        click_tracking: row.flag(8)?,
-        inbound_enabled: row.flag(9)?,
-        catch_all: row.flag(10)?,
-        custom_return_path: row.opt_text(11)?.map(name).transpose()?,
-        tracking_domain: row.opt_text(12)?.map(name).transpose()?,
-        bimi_logo_url: row.opt_text(13)?,
-        rua_token: row.text(14)?,
-        created_at: row.int(15)?,
-        updated_at: row.int(16)?,
-        verified_at: row.opt_int(17)?,
-        last_checked_at: row.opt_int(18)?,
+        public_id: row.text("public_id")?,
+        account: AccountId(row.int("account_id")?),
+        name: name(row.text("name")?)?,
+        status: DomainStatus::from_code(row.int("status")?).ok_or_else(|| damaged("unknown status"))?,
+        region: Region::from_code(row.int("region")?).ok_or_else(|| damaged("unknown region"))?,
+        tls_mode: TlsMode::from_code(row.int("tls_mode")?).ok_or_else(|| damaged("unknown tls mode"))?,
+        open_tracking: row.flag("open_tracking")?,
+        click_tracking: row.flag("click_tracking")?,
+        inbound_enabled: row.flag("inbound_enabled")?,
+        catch_all: row.flag("catch_all")?,
+        custom_return_path: row.opt_text("custom_return_path")?.map(name).transpose()?,
+        tracking_domain: row.opt_text("tracking_domain")?.map(name).transpose()?,
+        bimi_logo_url: row.opt_text("bimi_logo_url")?,
+        rua_token: row.text("rua_token")?,
+        created_at: row.int("created_at")?,
+        updated_at: row.int("updated_at")?,
+        verified_at: row.opt_int("verified_at")?,
+        last_checked_at: row.opt_int("last_checked_at")?,
     })
 }

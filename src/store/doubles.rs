@@ -54,11 +54,11 @@ pub(super) async fn find(
                 conn.walk(statement, args, |row| {
                     let one = Seen {
                         member,
-                        no: ReportNo(row.int(2)?),
-                        content: row.blob(1)?.to_vec(),
-                        sliced: row.flag(3)?,
+                        no: ReportNo(row.int("report_no")?),
+                        content: row.blob("content_key")?.to_vec(),
+                        sliced: row.flag("sliced")?,
                     };
-                    seen.entry(row.blob(0)?.to_vec()).or_default().push(one);
+                    seen.entry(row.blob("content_key")?.to_vec()).or_default().push(one);
                     Ok(true)
                 })
                 .await?;

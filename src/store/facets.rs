@@ -6,6 +6,7 @@ use crate::base::{Day, DayRange, DomainId};
 use crate::report::aggregate::Window;
 use crate::tally::{DayFigures, Totals, name_cut};
 
+use super::bulk;
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{Store, StoreError};
@@ -175,12 +176,12 @@ impl Store {
         let mut reporters = Vec::with_capacity(rows.len());
         for row in &rows {
             reporters.push(Reporter {
-                org_name: row.text(0)?,
-                pass: row.count(2)?,
-                fail: row.count(3)?,
-                reports: row.count(4)?,
-                report_days: row.count(8)?,
-                last_report: day(row.opt_int(7)?),
+                org_name: row.text("facet")?,
+                pass: row.count("pass")?,
+                fail: row.count("fail")?,
+                reports: row.count("reports")?,
+                report_days: row.count("report_days")?,
+                last_report: day(row.opt_int("last_report_day")?),
             });
         }
         reporters.retain(|one| one.pass > 0 || one.fail > 0 || one.reports > 0);
@@ -197,12 +198,12 @@ impl Store {
         let mut signatures = Vec::with_capacity(rows.len());
         for row in &rows {
             signatures.push(Signature {
-                domain: row.text(0)?,
-                selector: row.text(1)?,
-                pass: row.count(2)?,
-                fail: row.count(3)?,
-                first_seen: day(row.opt_int(5)?),
-                last_seen: day(row.opt_int(6)?),
+                domain: row.text("facet")?,
+                selector: row.text("detail")?,
+                pass: row.count("pass")?,
+                fail: row.count("fail")?,
+                first_seen: day(row.opt_int("first_day")?),
+                last_seen: day(row.opt_int("last_day")?),
             });
         }
         signatures.retain(|one| one.pass > 0 || one.fail > 0);
@@ -235,7 +236,7 @@ pub(super) async fn write(
     facets: &BTreeMap<(DomainId, FacetKey), FacetSums>,
 ) -> Result<(), StoreError> {
     let facets: Vec<_> = facets.iter().collect();
-    conn.bulk(sql!("daily_facets_add"), &facets, |args, ((domain, key), sums)| {
+    conn.bulk(&bulk::DAILY_FACETS_ADD, &facets, |args, ((domain, key), sums)| {
         args.push_int(domain.0);
         args.push_int(key.kind.code());
         args.push_int(key.day.0.into());

@@ -37,9 +37,9 @@ impl Store {
             sources: 0,
         };
         for row in &rows {
-            let totals = reports::totals(row, 1)?;
+            let totals = reports::totals(row)?;
             let nth = row
-                .day(0)?
+                .day("day")?
                 .0
                 .checked_sub(range.first.0)
                 .and_then(|nth| usize::try_from(nth).ok());
@@ -47,7 +47,7 @@ impl Store {
                 day.totals = totals;
             }
             stats.totals.add(&totals);
-            stats.reports = stats.reports.saturating_add(reports::sum(row, 8)?);
+            stats.reports = stats.reports.saturating_add(reports::sum(row, "reports")?);
         }
         let mut addresses = ByAddress::default();
         each_packed(&mut conn, domain, range, |_, packed| {
@@ -260,8 +260,8 @@ async fn each_packed(
     let slots = rollup::slots(range.first, range.last);
     let args = Args::default().int(domain.0).int(*slots.start()).int(*slots.end());
     let row = |row: Row| {
-        let day = row.checked(0, rollup::NO_DAY, rollup::day_of)?;
-        if each(day, row.blob(1)?) {
+        let day = row.checked("slot", rollup::NO_DAY, rollup::day_of)?;
+        if each(day, row.blob("sources")?) {
             return Ok(true);
         }
         let row = format_args!("{domain} {day}").to_string();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::db::{Args, Conn, Row};
+use super::db::{Args, Conn, Row, Statement};
 use super::memory::number;
 use super::sql::sql;
 use super::{Store, StoreError};
@@ -39,7 +39,9 @@ impl Store {
     pub async fn ips(&self) -> Result<Vec<(IpAddress, u64)>, StoreError> {
         let mut conn = self.read().await?;
         let rows = Conn(&mut conn).all(sql!("ip_list"), Args::default()).await?;
-        rows.iter().map(|row| Ok((ip(row, 0)?, row.count(3)?))).collect()
+        rows.iter()
+            .map(|row| Ok((ip(row)?, row.count("domain_count")?)))
+            .collect()
     }
 
     /// The account's addresses, in order of allocation.
@@ -48,7 +50,7 @@ impl Store {
         let rows = Conn(&mut conn)
             .all(sql!("ip_of_account"), Args::default().int(account.0))
             .await?;
-        rows.iter().map(|row| ip(row, 0)).collect()
+        rows.iter().map(|row| ip(row)).collect()
     }
 
     /// Takes an address from its account; the domains that sent from it no longer do. False if it is not allocated.
@@ -59,9 +61,9 @@ impl Store {
         let Some(row) = conn.first(sql!("ip_by_address"), args).await? else {
             return Ok(false);
         };
-        let id = row.int(0)?;
+        let id = row.int("ip_id")?;
         let domains = conn.all(sql!("ip_domains"), Args::default().int(id)).await?;
-        let domains = domains.iter().map(|row| row.int(0).map(DomainId));
+        let domains = domains.iter().map(|row| row.int("domain_id").map(DomainId));
         // In the order in which batches take these rows: an update takes them in any.
         conn.hold(domains.collect::<Result<_, _>>()?).await?;
         conn.run(sql!("ip_clear_domains"), Args::default().int(id).int(now))
@@ -92,7 +94,7 @@ impl Store {
     }
 
     /// Runs one statement in a transaction of its own. Returns whether it changed anything.
-    pub(super) async fn change(&self, sql: &'static str, args: Args) -> Result<bool, StoreError> {
+    pub(super) async fn change(&self, sql: &'static Statement, args: Args) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         let changed = conn.run(sql, args).await? > 0;
@@ -101,13 +103,13 @@ impl Store {
     }
 }
 
-/// The address whose columns begin at `first`.
-pub(super) fn ip(row: &Row, first: usize) -> Result<IpAddress, StoreError> {
-    let id = row.int(first)?;
-    let address = row.text(first + 2)?.parse();
+/// An address.
+pub(super) fn ip(row: &Row) -> Result<IpAddress, StoreError> {
+    let id = row.int("ip_id")?;
+    let address = row.text("address")?.parse();
     Ok(IpAddress {
         id: IpId(id),
-        account: AccountId(row.int(first + 1)?),
+        account: AccountId(row.int("account_id")?),
         address: address.map_err(|_| StoreError::damaged("ip_addresses", id, "holds an invalid address"))?,
     })
 }

@@ -29,8 +29,8 @@ impl Store {
         let taken = conn.run(sql!("lease_take"), args).await? > 0;
         write.commit().await?;
         if let Some(before) = before.filter(|_| taken) {
-            let (other, until) = (before.text(0)?, before.int(1)?);
-            if until > now.saturating_add(before.int(2)?) && other != holder {
+            let (other, until) = (before.text("holder")?, before.int("until_at")?);
+            if until > now.saturating_add(before.int("lasts")?) && other != holder {
                 tracing::warn!(
                     lease = name,
                     holder = other,
@@ -60,8 +60,8 @@ impl Store {
             .await?;
         row.map(|row| {
             Ok(Lease {
-                holder: row.text(0)?,
-                until: row.int(1)?,
+                holder: row.text("holder")?,
+                until: row.int("until_at")?,
             })
         })
         .transpose()

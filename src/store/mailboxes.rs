@@ -2,6 +2,7 @@
 //!
 //! Losing any of it costs reading mail once more, never a report: a report that comes again is a duplicate.
 
+use super::bulk;
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{Store, StoreError};
@@ -80,9 +81,10 @@ impl Store {
         let uid = |number: i64| u32::try_from(number).map_err(|_| StoreError::damaged("mailboxes", source, "no UID"));
         row.map(|row| {
             Ok(MailboxMark {
-                uid_validity: uid(row.int(0)?)?,
-                since: Day(i32::try_from(row.int(1)?).map_err(|_| StoreError::damaged("mailboxes", source, "no day"))?),
-                settled_uid: uid(row.int(2)?)?,
+                uid_validity: uid(row.int("uid_validity")?)?,
+                since: Day(i32::try_from(row.int("since_day")?)
+                    .map_err(|_| StoreError::damaged("mailboxes", source, "no day"))?),
+                settled_uid: uid(row.int("settled_uid")?)?,
             })
         })
         .transpose()
@@ -95,11 +97,13 @@ impl Store {
             .all(sql!("mailbox_items"), Args::default().text(source))
             .await?;
         let item = |row: &super::db::Row| {
-            let item = row.text(0)?;
-            let state = ItemState::of(row.int(1)?);
+            let item = row.text("item")?;
+            let state = ItemState::of(row.int("state")?);
             Ok(MailboxItem {
                 state: state.ok_or_else(|| StoreError::damaged("mailbox_items", &item, "no state"))?,
-                attempts: row.checked(2, "is not a number of attempts", |number| u32::try_from(number).ok())?,
+                attempts: row.checked("attempts", "is not a number of attempts", |number| {
+                    u32::try_from(number).ok()
+                })?,
                 item,
             })
         };
@@ -123,7 +127,7 @@ impl Store {
             let args = Args::default().text(source).text(item);
             conn.run(sql!("mailbox_item_remove"), args).await?;
         }
-        conn.bulk(sql!("mailbox_item_put"), change.put, |args, item| {
+        conn.bulk(&bulk::MAILBOX_ITEM_PUT, change.put, |args, item| {
             args.push_text(source);
             args.push_text(&item.item);
             args.push_int(item.state.code());

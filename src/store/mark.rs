@@ -175,7 +175,7 @@ pub(super) fn look_behind(database: &Path, if_behind: IfBehind) -> Result<Option
 pub(super) async fn count(conn: &mut Conn<'_>) -> Result<Option<u64>, StoreError> {
     let args = Args::default().text(COMMITS).int(1);
     let row = conn.first(sql!("counter_take"), args).await?;
-    row.map(|row| row.count(0)).transpose()
+    row.map(|row| row.count("value")).transpose()
 }
 
 /// The last commit that a database has; `None` if it does not count them.

@@ -68,7 +68,9 @@ impl Memory {
             return Ok(Arc::clone(known));
         }
         let rows = conn.all(sql!("domain_names"), Args::default().int(account.0)).await?;
-        let names = rows.iter().map(|row| Ok((row.text(0)?.into(), DomainId(row.int(1)?))));
+        let names = rows
+            .iter()
+            .map(|row| Ok((row.text("name")?.into(), DomainId(row.int("domain_id")?))));
         let names: Arc<[_]> = names.collect::<Result<Vec<_>, StoreError>>()?.into();
         let entries: usize = self.all_names.values().map(|names| names.len()).sum();
         if entries + names.len() > ENTRIES_MAX {
@@ -84,7 +86,7 @@ impl Memory {
         let row = conn
             .first(sql!("counter_read"), Args::default().text("domains_version"))
             .await?;
-        let version = row.map_or(Ok(0), |row| row.int(0))?;
+        let version = row.map_or(Ok(0), |row| row.int("value"))?;
         let changed = version != self.domains_version;
         if changed || self.domains.len() + self.names.len() > ENTRIES_MAX {
             self.forget_domains();
@@ -136,7 +138,7 @@ async fn take(conn: &mut Conn<'_>, counter: &str, block: i64) -> Result<i64, Sto
         .first_apart(sql!("counter_take"), Args::default().text(counter).int(block))
         .await?;
     row.ok_or_else(|| StoreError::damaged("counters", counter, "is missing"))?
-        .int(0)
+        .int("value")
 }
 
 /// One number, for rows that are made one at a time.

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod belonging;
+mod bulk;
 mod carried;
 mod checks;
 mod codec;
@@ -63,6 +64,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
+pub use bulk::bulk_statements;
 pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, RecordState,
     Standing, Suggestion,

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use crate::base::{AccountId, Day, DomainId, ReportNo, ancestors};
 
 use super::belonging;
+use super::bulk;
 use super::carried::{Carried, Looked, Place, erase, put, take};
 use super::commit::Moves;
 use super::db::{Args, Conn, Value};
@@ -35,7 +36,7 @@ pub(super) async fn closest_above(
     for above in ancestors(name) {
         let args = Args::default().int(account.0).text(above);
         if let Some(row) = conn.first(sql!("domain_by_name"), args).await? {
-            let (id, name) = (DomainId(row.int(0)?), above.into());
+            let (id, name) = (DomainId(row.int("domain_id")?), above.into());
             return Ok(Some(Place { id, name }));
         }
     }
@@ -60,7 +61,13 @@ async fn slices_about(
     let range = belonging::at_or_below(name);
     let args = Args::default().int(account.0).blob(&range.start).blob(&range.end);
     let rows = conn.all(sql!("slices_of_policy"), args).await?;
-    let slice = |row: &super::db::Row| Ok((row.blob(0)?.to_vec(), DomainId(row.int(1)?), ReportNo(row.int(2)?)));
+    let slice = |row: &super::db::Row| {
+        Ok((
+            row.blob("content_key")?.to_vec(),
+            DomainId(row.int("domain_id")?),
+            ReportNo(row.int("report_no")?),
+        ))
+    };
     rows.iter().map(slice).collect()
 }
 
@@ -109,7 +116,7 @@ pub(super) async fn hand_over(
         let args = Args::default().int(from.id.0).int(after).int(1_000);
         let rows = conn.all(sql!("reports_numbers"), args).await?;
         let Some(last) = rows.last() else { break };
-        after = last.int(0)?;
+        after = last.int("report_no")?;
         let numbers: Result<Vec<_>, StoreError> = rows.iter().map(numbered).collect();
         moving.carry(conn, memory, from, &numbers?).await?;
     }
@@ -117,7 +124,7 @@ pub(super) async fn hand_over(
 }
 
 fn numbered(row: &super::db::Row) -> Result<(ReportNo, u64), StoreError> {
-    Ok((ReportNo(row.int(0)?), row.count(1)?))
+    Ok((ReportNo(row.int("report_no")?), row.count("records")?))
 }
 
 async fn reports_about(
@@ -277,13 +284,13 @@ impl Moving {
         moves: &mut Moves,
     ) -> Result<(), StoreError> {
         let to = self.to.id;
-        let known = conn.bulk_all(sql!("report_by_content"), &carried, |args, carried| {
+        let known = conn.bulk_all(&bulk::REPORT_BY_CONTENT, &carried, |args, carried| {
             args.push_int(to.0);
             args.push_blob(&carried.content.0);
         });
         let mut there = HashMap::new();
         for row in known.await? {
-            there.insert(row.blob(1)?.to_vec(), ReportNo(row.int(3)?));
+            there.insert(row.blob("content_key")?.to_vec(), ReportNo(row.int("report_no")?));
         }
         let mut identities: Vec<_> = carried.iter().map(|carried| carried.identity).collect();
         let mut fresh = Vec::new();
@@ -305,14 +312,14 @@ impl Moving {
         put(conn, memory, self.account, &self.to, &mut fresh, &self.evidence).await?;
         identities.sort_unstable();
         identities.dedup();
-        let rows = conn.bulk_all(sql!("report_by_identity"), &identities, |args, identity| {
+        let rows = conn.bulk_all(&bulk::REPORT_BY_IDENTITY, &identities, |args, identity| {
             args.push_int(to.0);
             args.push_blob(&identity.0);
         });
         let mut groups: HashMap<Vec<u8>, Vec<ReportNo>> = HashMap::new();
         for row in rows.await? {
-            let group = groups.entry(row.blob(2)?.to_vec()).or_default();
-            group.push(ReportNo(row.int(3)?));
+            let group = groups.entry(row.blob("identity_key")?.to_vec()).or_default();
+            group.push(ReportNo(row.int("report_no")?));
         }
         for group in groups.values().filter(|group| group.len() > 1) {
             self.settle(conn, group, moves).await?;
@@ -405,8 +412,8 @@ impl Moving {
                 let args = Args::default().int(from.0).int(no.0);
                 if let Some(row) = conn.first(sql!("original_by_no"), args).await? {
                     let args = Args::default().int(self.to.id.0).int(no.0);
-                    let args = args.int(row.int(0)?).blob(row.blob(1)?);
-                    let args = args.opt_int(row.opt_int(2)?).blob(row.blob(3)?);
+                    let args = args.int(row.int("received_at")?).blob(row.blob("digest")?);
+                    let args = args.opt_int(row.opt_int("unpacked_len")?).blob(row.blob("bytes")?);
                     conn.run(sql!("original_put"), args).await?;
                 }
             }
@@ -419,32 +426,41 @@ impl Moving {
         let mut moves = Moves::default();
         let always = || Args::default().int(from.0).int(i32::MIN.into()).int(i32::MAX.into());
         for row in conn.all(sql!("daily_totals_range"), always()).await? {
-            let day = Day(i32::try_from(row.int(0)?).map_err(|_| damaged("daily_totals", from))?);
-            moves.day(self.to.id, day, &reports::totals(&row, 1)?, row.int(8)?, Vec::new());
+            let day = Day(i32::try_from(row.int("day")?).map_err(|_| damaged("daily_totals", from))?);
+            moves.day(
+                self.to.id,
+                day,
+                &reports::totals(&row)?,
+                row.int("reports")?,
+                Vec::new(),
+            );
         }
         let slots = rollup::slots(Day(i32::MIN), Day(i32::MAX));
         let args = Args::default().int(from.0).int(*slots.start()).int(*slots.end());
         for row in conn.all(sql!("daily_sources_range"), args).await? {
             let mut sources = Vec::new();
-            let read = rollup::decode(row.blob(1)?, |address, totals| sources.push((address, *totals)));
+            let read = rollup::decode(row.blob("sources")?, |address, totals| sources.push((address, *totals)));
             if !read {
                 return Err(damaged("daily_sources", from));
             }
-            let day = rollup::day_of(row.int(0)?).ok_or_else(|| damaged("daily_sources", from))?;
+            let day = rollup::day_of(row.int("slot")?).ok_or_else(|| damaged("daily_sources", from))?;
             moves.day(self.to.id, day, &crate::tally::Totals::default(), 0, sources);
         }
         for row in conn.all(sql!("daily_facets_all"), Args::default().int(from.0)).await? {
             let key = FacetKey {
-                kind: FacetKind::from_code(row.int(0)?).ok_or_else(|| damaged("daily_facets", from))?,
-                day: Day(i32::try_from(row.int(1)?).map_err(|_| damaged("daily_facets", from))?),
-                facet: row.text(2)?,
-                detail: row.text(3)?,
+                kind: FacetKind::from_code(row.int("kind")?).ok_or_else(|| damaged("daily_facets", from))?,
+                day: Day(i32::try_from(row.int("day")?).map_err(|_| damaged("daily_facets", from))?),
+                facet: row.text("facet")?,
+                detail: row.text("detail")?,
             };
             let sums = FacetSums {
-                pass: row.int(4)?,
-                fail: row.int(5)?,
-                reports: row.int(6)?,
-                until: row.opt_int(7)?.and_then(|day| i32::try_from(day).ok()).map(Day),
+                pass: row.int("pass")?,
+                fail: row.int("fail")?,
+                reports: row.int("reports")?,
+                until: row
+                    .opt_int("until_day")?
+                    .and_then(|day| i32::try_from(day).ok())
+                    .map(Day),
             };
             moves.facet(self.to.id, key, &sums);
         }
@@ -461,7 +477,7 @@ async fn remove_originals(conn: &mut Conn<'_>, from: DomainId, reports: &[Carrie
     let mut numbers: Vec<_> = reports.iter().filter_map(Carried::original_no).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    conn.bulk(sql!("originals_unshared_remove"), &numbers, |args, no| {
+    conn.bulk(&bulk::ORIGINAL_REMOVE_UNSHARED, &numbers, |args, no| {
         args.push_int(from.0);
         args.push_int(no.0);
     })

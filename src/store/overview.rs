@@ -8,6 +8,7 @@ use crate::base::{Day, DayRange, DomainId, Millis, ReportNo};
 use crate::report::aggregate::PolicyPublished;
 use crate::tally::Totals;
 
+use super::bulk;
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{DayTotals, ReportSummary, Store, StoreError, reports};
@@ -49,7 +50,7 @@ impl Store {
             .flat_map(|domain| range.iter().map(move |day| (*domain, day)));
         let days: Vec<_> = days.collect();
         let rows = Conn(&mut conn)
-            .bulk_all(sql!("daily_totals_by_day"), &days, |args, (domain, day)| {
+            .bulk_all(&bulk::DAILY_TOTALS_BY_DAY, &days, |args, (domain, day)| {
                 args.push_int(domain.0);
                 args.push_int(day.0.into());
             })
@@ -57,17 +58,17 @@ impl Store {
         let mut figures: HashMap<DomainId, DomainFigures> = HashMap::new();
         for row in &rows {
             let totals = Totals {
-                pass: reports::sum(row, 2)?,
-                fail: reports::sum(row, 3)?,
+                pass: reports::sum(row, "pass")?,
+                fail: reports::sum(row, "fail")?,
                 ..Totals::default()
             };
             if totals.messages() == 0 {
                 continue;
             }
-            let one = figures.entry(DomainId(row.int(0)?)).or_default();
+            let one = figures.entry(DomainId(row.int("domain_id")?)).or_default();
             one.totals.add(&totals);
             one.days.push(DayTotals {
-                day: row.day(1)?,
+                day: row.day("day")?,
                 totals,
             });
         }
@@ -86,7 +87,7 @@ impl Store {
             let Some(row) = Conn(&mut conn).first(sql!("daily_totals_last"), args).await? else {
                 continue;
             };
-            last = last.max(Some(row.day(0)?));
+            last = last.max(Some(row.day("day")?));
         }
         Ok(last)
     }

@@ -9,7 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Postgres, Row as _};
 
-use super::db::{Layout, Link};
+use super::db::{Bulk, Layout, Link, Statement, int};
 use super::{FIRST_MIGRATION, READERS_URGENT, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -45,35 +45,56 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const READER_MAX: Duration = Duration::from_secs(3);
 
 /// Each statement sees what was committed before it, so that what is read behind a lock is what its last holder left.
-pub(super) const BEGIN: &str = "begin isolation level read committed";
+pub(super) static BEGIN: Statement = Statement::new("BEGIN", "begin isolation level read committed");
 /// The server looks once a second whether its client is still there; otherwise it goes on with an abandoned question.
 const LOOKS_WHO_IS_THERE: &str = "set client_connection_check_interval = '1s'";
-pub(super) const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
+pub(super) static BEGIN_SNAPSHOT: Statement =
+    Statement::new("BEGIN_SNAPSHOT", "begin isolation level repeatable read read only");
 /// Locks domain rows, in the order of their numbers: a transaction that holds several waits for none that waits for them.
-pub(super) const HOLD: &str = "select domain_id from domains where domain_id in (values ($1)) \
-    order by domain_id for no key update";
+pub(super) static HOLD: Bulk = Bulk::keyed_and(
+    "HOLD",
+    "domains",
+    &[int("domain_id")],
+    ("select domain_id from domains", " order by domain_id for no key update"),
+);
 
 /// Table, column, type, and place in the primary key from 1 on (else 0) of every column, in order.
-pub(super) const COLUMNS: &str = "select t.relname::text, c.attname::text, format_type(c.atttypid, null), \
-    coalesce(array_position(k.indkey::int2[], c.attnum) + 1, 0)::bigint \
+pub(super) static COLUMNS: Statement = Statement::new(
+    "COLUMNS",
+    "select t.relname::text as table_name, c.attname::text as column_name, format_type(c.atttypid, null) as kind, \
+    coalesce(array_position(k.indkey::int2[], c.attnum) + 1, 0)::bigint as place \
     from pg_class as t join pg_attribute as c on c.attrelid = t.oid and c.attnum > 0 and not c.attisdropped \
     left join pg_index as k on k.indrelid = t.oid and k.indisprimary \
-    where t.relkind = 'r' and t.relnamespace = current_schema()::regnamespace order by 1, c.attnum";
+    where t.relkind = 'r' and t.relnamespace = current_schema()::regnamespace order by 1, c.attnum",
+);
 /// Which table refers to which.
-pub(super) const REFERENCES: &str = "select t.relname::text, f.relname::text from pg_constraint as r \
+pub(super) static REFERENCES: Statement = Statement::new(
+    "REFERENCES",
+    "select t.relname::text as table_name, f.relname::text as other_name from pg_constraint as r \
     join pg_class as t on t.oid = r.conrelid join pg_class as f on f.oid = r.confrelid \
-    where r.contype = 'f' and t.relnamespace = current_schema()::regnamespace";
+    where r.contype = 'f' and t.relnamespace = current_schema()::regnamespace",
+);
 
 /// Citus: is it in this database? Its catalogue is found by any search path.
-pub(super) const HAS_CITUS: &str = "select (to_regclass('pg_dist_partition') is not null)::int::bigint";
+pub(super) static HAS_CITUS: Statement = Statement::new(
+    "HAS_CITUS",
+    "select (to_regclass('pg_dist_partition') is not null)::int::bigint as found",
+);
 /// The tables of this schema that it spreads by a column, and the group whose places each shares.
-pub(super) const SPREAD: &str = "select c.relname::text, p.colocationid::bigint from pg_dist_partition as p \
+pub(super) static SPREAD: Statement = Statement::new(
+    "SPREAD",
+    "select c.relname::text as table_name, p.colocationid::bigint as place from pg_dist_partition as p \
     join pg_class as c on c.oid = p.logicalrelid \
-    where p.partmethod = 'h' and c.relnamespace = current_schema()::regnamespace order by 1";
-pub(super) const DISTRIBUTE: &str =
-    "select create_distributed_table($1::text::regclass, 'domain_id', colocate_with => $2)::text";
-pub(super) const DROP_LEFT_BEHIND: &str =
-    "select truncate_local_data_after_distributing_table($1::text::regclass)::text";
+    where p.partmethod = 'h' and c.relnamespace = current_schema()::regnamespace order by 1",
+);
+pub(super) static DISTRIBUTE: Statement = Statement::new(
+    "DISTRIBUTE",
+    "select create_distributed_table($1::text::regclass, 'domain_id', colocate_with => $2)::text",
+);
+pub(super) static DROP_LEFT_BEHIND: Statement = Statement::new(
+    "DROP_LEFT_BEHIND",
+    "select truncate_local_data_after_distributing_table($1::text::regclass)::text",
+);
 
 /// Settings of every connection, unless the URL has them (`?options[lock_timeout]=5s`).
 const SETTINGS: [(&str, &str); 7] = [

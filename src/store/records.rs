@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 
 use crate::report::aggregate::{Evidence, Records, Verdict};
 
+use super::bulk;
 use super::codec::{Reader, put_number};
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
@@ -173,7 +174,7 @@ async fn each_row(
         .int(no.0)
         .int(i64::try_from(first).unwrap_or(i64::MAX))
         .int(i64::try_from(rows).unwrap_or(i64::MAX));
-    let row = |row: Row| match each(row.blob(0)?) {
+    let row = |row: Row| match each(row.blob("content")?) {
         true => Ok(true),
         false => Err(StoreError::damaged("records", no, "cannot be read")),
     };
@@ -212,17 +213,17 @@ pub(super) async fn look_up(
         return Ok(());
     }
     let found = conn
-        .bulk_all(sql!("evidence_by_id"), &numbers, |args, number| {
+        .bulk_all(&bulk::EVIDENCE_BY_ID, &numbers, |args, number| {
             args.push_int(domain.0);
             args.push_int(*number);
         })
         .await?;
     let name = conn.first(sql!("domain_name"), Args::default().int(domain.0)).await?;
     let name = name.ok_or_else(|| StoreError::damaged("domains", domain, "is missing"))?;
-    let name = name.text(0)?;
+    let name = name.text("name")?;
     for row in &found {
-        let number = row.int(0)?;
-        let content = evidence::decode(row.blob(1)?, &name);
+        let number = row.int("evidence_id")?;
+        let content = evidence::decode(row.blob("content")?, &name);
         let content = content.ok_or_else(|| StoreError::damaged("evidence", number, "cannot be read"))?;
         known.insert(number, Arc::new(content));
     }
@@ -238,7 +239,7 @@ pub(super) struct NewRow {
 }
 
 pub(super) async fn write(conn: &mut Conn<'_>, rows: &[NewRow]) -> Result<(), StoreError> {
-    conn.bulk(sql!("record_add"), rows, |args, row| {
+    conn.bulk(&bulk::RECORD_ADD, rows, |args, row| {
         args.push_int(row.domain.0);
         args.push_int(row.no);
         args.push_int(row.first);

@@ -118,13 +118,13 @@ pub(super) fn first_day(now: Millis) -> i64 {
 
 fn refused_day(row: &Row) -> Result<RefusedDay, StoreError> {
     Ok(RefusedDay {
-        day: Day(i32::try_from(row.int(0)?).unwrap_or(i32::MAX)),
-        reason: row.text(1)?,
+        day: Day(i32::try_from(row.int("day")?).unwrap_or(i32::MAX)),
+        reason: row.text("reason")?,
         refused: Refused {
-            messages: row.count(2)?,
-            bytes: row.count(3)?,
-            first_at: row.int(4)?,
-            last_at: row.int(5)?,
+            messages: row.count("messages")?,
+            bytes: row.count("bytes")?,
+            first_at: row.int("first_at")?,
+            last_at: row.int("last_at")?,
         },
     })
 }

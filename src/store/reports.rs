@@ -46,7 +46,7 @@ impl Store {
             true => conn.first(sql!("report_count"), filtered(domain, filter).int(COUNT_END)),
             false => conn.first(sql!("report_count_unfiltered"), in_range(domain, filter).int(COUNT_END)),
         };
-        let total = count.await?.map_or(Ok(0), |row| row.count(0))?;
+        let total = count.await?.map_or(Ok(0), |row| row.count("total"))?;
         let (count, before) = cut.window();
         if before.cast_unsigned() >= total {
             return Ok((Vec::new(), total));
@@ -66,13 +66,15 @@ impl Store {
             return Ok(None);
         };
         let damaged = |what| StoreError::damaged("reports", no, what);
-        let detail: Detail = serde_json::from_str(&row.text(23)?).map_err(|_| damaged("detail is not readable"))?;
-        let identity = IdentityKey::from_slice(row.blob(24)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let detail: Detail =
+            serde_json::from_str(&row.text("detail")?).map_err(|_| damaged("detail is not readable"))?;
+        let identity = IdentityKey::from_slice(row.blob("identity_key")?)
+            .ok_or_else(|| damaged("identity key is not 16 bytes"))?;
         let args = Args::default().int(domain.0).blob(&identity.0).int(no.0);
         let conflicts = conn.all(sql!("report_conflicts"), args).await?;
         let args = Args::default().int(domain.0).int(no.0);
         let original_kept = conn.first(sql!("report_original_kept"), args).await?.is_some();
-        let provenance = row.opt_text(25)?.map(|json| Provenance::from_json(&json));
+        let provenance = row.opt_text("provenance")?.map(|json| Provenance::from_json(&json));
         if let Some(None) = provenance {
             return Err(damaged("provenance is not readable"));
         }
@@ -87,11 +89,11 @@ impl Store {
             warnings: detail.warnings.into_iter().map(warning).collect(),
             conflicts: conflicts
                 .iter()
-                .map(|row| row.int(0).map(ReportNo))
+                .map(|row| row.int("report_no").map(ReportNo))
                 .collect::<Result<_, _>>()?,
             provenance: provenance.flatten(),
             original_kept,
-            history: trust::history(no, row.opt_text(26)?)?,
+            history: trust::history(no, row.opt_text("history")?)?,
         }))
     }
 
@@ -138,11 +140,11 @@ impl Store {
         let args = Args::default().int(domain.0).int(no.0);
         let row = Conn(&mut conn).first(sql!("original_of_report"), args).await?;
         let Some(row) = row else { return Ok(None) };
-        let bytes = stored_bytes::unpack(row.opt_int(0)?, row.blob(1)?)
+        let bytes = stored_bytes::unpack(row.opt_int("unpacked_len")?, row.blob("bytes")?)
             .ok_or_else(|| StoreError::damaged("originals", format!("report {no}"), "cannot be unpacked"))?;
         Ok(Some(Original {
             bytes: bytes.into_owned(),
-            received_at: row.int(2)?,
+            received_at: row.int("received_at")?,
         }))
     }
 }
@@ -151,7 +153,7 @@ impl Store {
 async fn records_kept(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo) -> Result<u64, StoreError> {
     let args = Args::default().int(domain.0).int(no.0);
     match conn.first(sql!("report_by_no"), args).await? {
-        Some(row) if summary(&row)?.records_kept => row.count(11),
+        Some(row) if summary(&row)?.records_kept => row.count("records"),
         _ => Ok(0),
     }
 }
@@ -248,48 +250,48 @@ pub(super) async fn each_record(
 
 /// The columns of a report as listed; the order is that of the statements `report_*`.
 pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
-    let no = ReportNo(row.int(0)?);
-    let policy: Option<StoredPolicy> = serde_json::from_str(&row.text(20)?).ok();
+    let no = ReportNo(row.int("report_no")?);
+    let policy: Option<StoredPolicy> = serde_json::from_str(&row.text("policy")?).ok();
     let policy = policy.and_then(StoredPolicy::read);
     let policy = policy.ok_or_else(|| StoreError::damaged("reports", no, "policy is not readable"))?;
     Ok(ReportSummary {
         no,
         window: Window {
-            begin: row.int(1)?,
-            end: row.int(2)?,
+            begin: row.int("begin_at")?,
+            end: row.int("end_at")?,
         },
-        counted: row.flag(3)?,
-        totals: totals(row, 4)?,
-        records: row.count(11)?,
-        received_at: row.int(12)?,
-        authenticated: row.checked(13, "is not a verdict", super::Authenticated::from_code)?,
-        arrivals: row.count(14)?,
-        warnings: row.count(15)?,
-        partial: row.flag(16)?,
-        org_name: row.opt_text(17)?,
-        email: row.opt_text(18)?,
-        report_id: row.text(19)?,
+        counted: row.flag("counted")?,
+        totals: totals(row)?,
+        records: row.count("records")?,
+        received_at: row.int("received_at")?,
+        authenticated: row.checked("authenticated", "is not a verdict", super::Authenticated::from_code)?,
+        arrivals: row.count("arrivals")?,
+        warnings: row.count("warnings")?,
+        partial: row.flag("partial")?,
+        org_name: row.opt_text("org_name")?,
+        email: row.opt_text("email")?,
+        report_id: row.text("report_id")?,
         policy,
-        records_kept: row.flag(21)?,
-        acceptance: row.checked(22, "is not an acceptance", Acceptance::from_code)?,
+        records_kept: row.flag("records_kept")?,
+        acceptance: row.checked("acceptance", "is not an acceptance", Acceptance::from_code)?,
     })
 }
 
-/// Seven columns in the order of [`Totals`].
-pub(super) fn totals(row: &Row, first: usize) -> Result<Totals, StoreError> {
+/// The seven sums of a row.
+pub(super) fn totals(row: &Row) -> Result<Totals, StoreError> {
     Ok(Totals {
-        pass: sum(row, first)?,
-        fail: sum(row, first + 1)?,
-        dkim_aligned: sum(row, first + 2)?,
-        spf_aligned: sum(row, first + 3)?,
-        none: sum(row, first + 4)?,
-        quarantine: sum(row, first + 5)?,
-        reject: sum(row, first + 6)?,
+        pass: sum(row, "pass")?,
+        fail: sum(row, "fail")?,
+        dkim_aligned: sum(row, "dkim_aligned")?,
+        spf_aligned: sum(row, "spf_aligned")?,
+        none: sum(row, "none")?,
+        quarantine: sum(row, "quarantine")?,
+        reject: sum(row, "reject")?,
     })
 }
 
 /// A sum; one that was changed from outside is not larger than any other.
-pub(super) fn sum(row: &Row, column: usize) -> Result<u64, StoreError> {
+pub(super) fn sum(row: &Row, column: &str) -> Result<u64, StoreError> {
     Ok(row.count(column)?.min(Totals::SUM_MAX))
 }
 

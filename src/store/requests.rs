@@ -1,6 +1,6 @@
 //! Requests that name themselves, so that the same one again is answered and not done again.
 
-use super::db::Args;
+use super::db::{Args, Statement};
 use super::sql::sql;
 use super::{CLOCKS_DIFFER_MAX, Store, StoreError};
 use crate::base::{AccountId, KeyId, Millis};
@@ -71,10 +71,10 @@ impl Store {
             // Forgotten between the two statements: as if it were running a moment longer.
             return Ok(Begun::Running);
         };
-        if row.blob(0)? != body_hash {
+        if row.blob("body_hash")? != body_hash {
             return Ok(Begun::Differs);
         }
-        Ok(match (row.opt_int(1)?, row.opt_blob(2)?) {
+        Ok(match (row.opt_int("status")?, row.opt_blob("answer")?) {
             (Some(status), Some(answer)) => Begun::Answered {
                 status: u16::try_from(status).map_err(|_| {
                     StoreError::damaged("idempotent_requests", name.key.0, "status is not an HTTP status")
@@ -111,8 +111,9 @@ impl Store {
         loop {
             let args = Args::default().int(account.0);
             let kept = conn.first(sql!("requests_kept"), args).await?;
-            let (requests, bytes) =
-                kept.map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.count(0)?, row.count(1)?)))?;
+            let (requests, bytes) = kept.map_or(Ok((0, 0)), |row| {
+                Ok::<_, StoreError>((row.count("total")?, row.count("bytes")?))
+            })?;
             let bytes = bytes.saturating_add(requests.saturating_mul(KEPT_REQUEST_BYTES));
             if bytes <= enough {
                 write.commit().await?;
@@ -137,7 +138,7 @@ impl Store {
         Ok(purged + self.purge_some_requests(sql!("requests_purge_ahead"), ahead).await?)
     }
 
-    async fn purge_some_requests(&self, statement: &'static str, at: Millis) -> Result<u64, StoreError> {
+    async fn purge_some_requests(&self, statement: &'static Statement, at: Millis) -> Result<u64, StoreError> {
         let mut purged = 0;
         loop {
             let mut write = self.write().await?;

@@ -45,7 +45,7 @@ impl Store {
         let domains = Conn(&mut conn).all(sql!("domain_all"), Args::default()).await?;
         drop(conn);
         for domain in &domains {
-            let domain = domain.int(0)?;
+            let domain = domain.int("domain_id")?;
             if let Some(before) = before(retention.originals_days, now) {
                 while self.purge_originals(domain, before, &mut purged).await? {}
             }
@@ -87,7 +87,7 @@ impl Store {
         let mut conn = self.read().await?;
         let args = Args::default().text(BELIEVED);
         let row = Conn(&mut conn).first(sql!("counter_read"), args).await?;
-        row.map(|row| row.int(0)).transpose()
+        row.map(|row| row.int("value")).transpose()
     }
 
     /// Remembers the last instant that was believed.
@@ -103,11 +103,11 @@ impl Store {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let row = conn.first(sql!("set_aside_newest"), Args::default()).await?;
-        let mut newest = row.map_or(Ok(None), |row| row.opt_int(0))?;
+        let mut newest = row.map_or(Ok(None), |row| row.opt_int("received_at"))?;
         for domain in conn.all(sql!("domain_all"), Args::default()).await? {
-            let args = Args::default().int(domain.int(0)?).int(1).int(i64::MAX);
+            let args = Args::default().int(domain.int("domain_id")?).int(1).int(i64::MAX);
             for report in conn.all(sql!("report_latest"), args).await? {
-                newest = newest.max(Some(report.int(12)?));
+                newest = newest.max(Some(report.int("received_at")?));
             }
         }
         Ok(newest)
@@ -133,7 +133,7 @@ impl Store {
         let found = conn.first(sql!("schema_version"), Args::default()).await;
         match found {
             Err(error @ StoreError::Unavailable(_)) => Err(error),
-            Ok(Some(row)) if row.opt_int(0)? == version => due(&mut conn, retention, now).await.map(Some),
+            Ok(Some(row)) if row.opt_int("version")? == version => due(&mut conn, retention, now).await.map(Some),
             Ok(_) | Err(_) => Ok(None),
         }
     }
@@ -146,7 +146,7 @@ impl Store {
         let args = Args::default().int(domain).int(before).int(AT_ONCE);
         let old = conn.all(sql!("originals_old"), args).await?;
         for row in &old {
-            let args = Args::default().int(domain).int(row.int(0)?);
+            let args = Args::default().int(domain).int(row.int("report_no")?);
             conn.run(sql!("original_purge"), args).await?;
         }
         write.commit().await?;
@@ -179,15 +179,15 @@ impl Store {
         sweep::is_due(&mut conn, DomainId(domain)).await?;
         let (mut reports, mut records) = (0, 0);
         for row in &old {
-            let args = || Ok::<_, StoreError>(Args::default().int(domain).int(row.int(0)?));
-            if reports > 0 && records + row.count(1)? > RECORDS_AT_ONCE {
+            let args = || Ok::<_, StoreError>(Args::default().int(domain).int(row.int("report_no")?));
+            if reports > 0 && records + row.count("records")? > RECORDS_AT_ONCE {
                 break;
             }
-            records += row.count(1)?;
+            records += row.count("records")?;
             conn.run(sql!("records_purge"), args()?).await?;
             conn.run(sql!("report_records_purged"), args()?).await?;
             reports += 1;
-            *from = row.int(2)?;
+            *from = row.int("begin_at")?;
         }
         write.commit().await?;
         purged.reports += reports;
@@ -204,11 +204,11 @@ impl Store {
             .all(sql!("set_aside_old"), Args::default().int(before).int(AT_ONCE))
             .await?;
         for row in &old {
-            conn.run(sql!("set_aside_remove"), Args::default().int(row.int(0)?))
+            conn.run(sql!("set_aside_remove"), Args::default().int(row.int("set_aside_id")?))
                 .await?;
             conn.run(
                 sql!("set_aside_message_remove"),
-                Args::default().int(row.int(1)?).blob(row.blob(2)?),
+                Args::default().int(row.int("account_id")?).blob(row.blob("digest")?),
             )
             .await?;
         }
@@ -246,10 +246,10 @@ fn before(days: u32, now: Millis) -> Option<Millis> {
 async fn due(conn: &mut Conn<'_>, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
     let mut due = Purged::default();
     for domain in conn.all(sql!("domain_all"), Args::default()).await? {
-        let domain = domain.int(0)?;
+        let domain = domain.int("domain_id")?;
         if let Some(before) = before(retention.originals_days, now) {
             let args = Args::default().int(domain).int(before);
-            due.originals += number(conn.first(sql!("originals_due_count"), args).await?, 0)?;
+            due.originals += number(conn.first(sql!("originals_due_count"), args).await?, "total")?;
         }
         let Some(before) = before(retention.records_days, now) else {
             continue;
@@ -258,19 +258,19 @@ async fn due(conn: &mut Conn<'_>, retention: Retention, now: Millis) -> Result<P
             let args = Args::default().int(domain).int(counted.into());
             let args = args.int(before.div_euclid(1_000)).int(before);
             let row = conn.first(sql!("records_due_count"), args).await?;
-            due.reports += number(row.as_ref(), 0)?;
-            due.records += number(row.as_ref(), 1)?;
+            due.reports += number(row.as_ref(), "total")?;
+            due.records += number(row.as_ref(), "records")?;
         }
     }
     if let Some(before) = before(retention.set_aside_days, now) {
         let row = conn
             .first(sql!("set_aside_due_count"), Args::default().int(before))
             .await?;
-        due.set_aside += number(row, 0)?;
+        due.set_aside += number(row, "total")?;
     }
     Ok(due)
 }
 
-fn number(row: Option<impl std::borrow::Borrow<Row>>, column: usize) -> Result<u64, StoreError> {
+fn number(row: Option<impl std::borrow::Borrow<Row>>, column: &str) -> Result<u64, StoreError> {
     row.map_or(Ok(0), |row| row.borrow().count(column))
 }

@@ -37,13 +37,13 @@ const MIGRATIONS: &str = "_sqlx_migrations";
 /// [`StoreError::Damaged`] for a column of another type than integer, text or blob, and for a table without primary key.
 pub(super) async fn tables(conn: &mut Conn<'_>) -> Result<Vec<Table>, StoreError> {
     let (columns, references) = if conn.is_sqlite() {
-        (sqlite::COLUMNS, sqlite::REFERENCES)
+        (&sqlite::COLUMNS, &sqlite::REFERENCES)
     } else {
-        (postgres::COLUMNS, postgres::REFERENCES)
+        (&postgres::COLUMNS, &postgres::REFERENCES)
     };
     let mut tables: BTreeMap<String, (Table, BTreeMap<i64, usize>)> = BTreeMap::new();
     for row in conn.all(columns, Args::default()).await? {
-        let name = row.text(0)?;
+        let name = row.text("table_name")?;
         if name == MIGRATIONS {
             continue;
         }
@@ -52,15 +52,15 @@ pub(super) async fn tables(conn: &mut Conn<'_>) -> Result<Vec<Table>, StoreError
             (Table { name, columns, key }, BTreeMap::new())
         });
         // From 1 on; 0: not part of the key.
-        if row.int(3)? > 0 {
-            key.insert(row.int(3)?, table.columns.len());
+        if row.int("place")? > 0 {
+            key.insert(row.int("place")?, table.columns.len());
         }
         let column = column(&table.name, &row)?;
         table.columns.push(column);
     }
     let mut waiting: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in conn.all(references, Args::default()).await? {
-        let (from, to) = (row.text(0)?, row.text(1)?);
+        let (from, to) = (row.text("table_name")?, row.text("other_name")?);
         if from != to {
             waiting.entry(from).or_default().insert(to);
         }
@@ -85,8 +85,8 @@ pub(super) async fn tables(conn: &mut Conn<'_>) -> Result<Vec<Table>, StoreError
 }
 
 fn column(table: &str, row: &Row) -> Result<Column, StoreError> {
-    let name = row.text(1)?;
-    let kind = match &*row.text(2)? {
+    let name = row.text("column_name")?;
+    let kind = match &*row.text("kind")? {
         "integer" | "bigint" => Kind::Int,
         "text" => Kind::Text,
         "blob" | "bytea" => Kind::Blob,

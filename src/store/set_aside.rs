@@ -1,7 +1,7 @@
 //! Messages that became no counted report, and the way back in.
 
 use super::cut::COUNT_END;
-use super::db::{Args, Conn, Row};
+use super::db::{Args, Conn, Row, Statement};
 use super::sql::sql;
 use super::{Cut, Domain, Provenance, SetAside, SetAsideKind, Store, StoreError, stored_bytes};
 use crate::base::{AccountId, DomainId, SetAsideId};
@@ -37,7 +37,7 @@ impl Store {
             Some(_) => filter().int(COUNT_END),
         };
         let count = conn.first(count, counted).await?;
-        let total = count.map_or(Ok(0), |row| row.count(0))?;
+        let total = count.map_or(Ok(0), |row| row.count("total"))?;
         listed(&mut conn, list, filter(), cut, total).await
     }
 
@@ -46,7 +46,7 @@ impl Store {
         let mut conn = self.read().await?;
         let args = Args::default().int(account.0).int(kind.code()).int(i64::MAX);
         let row = Conn(&mut conn).first(sql!("set_aside_of_kind_count"), args).await?;
-        row.map_or(Ok(0), |row| row.count(0))
+        row.map_or(Ok(0), |row| row.count("total"))
     }
 
     /// A page of other mail to the domain, newest first, and its total number, counted as in [`Self::set_aside`].
@@ -65,7 +65,7 @@ impl Store {
         let count = conn
             .first(sql!("set_aside_inbound_count"), of_domain().int(COUNT_END))
             .await?;
-        let total = count.map_or(Ok(0), |row| row.count(0))?;
+        let total = count.map_or(Ok(0), |row| row.count("total"))?;
         listed(&mut conn, sql!("set_aside_inbound"), of_domain(), cut, total).await
     }
 
@@ -85,7 +85,7 @@ impl Store {
             .first(sql!("set_aside_bytes"), Args::default().int(id.0))
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let bytes = stored_bytes::unpack(row.opt_int(0)?, row.blob(1)?)
+        let bytes = stored_bytes::unpack(row.opt_int("unpacked_len")?, row.blob("bytes")?)
             .ok_or_else(|| StoreError::damaged("set_aside_messages", format!("message {id}"), "cannot be unpacked"))?;
         Ok(Some(bytes.into_owned()))
     }
@@ -96,7 +96,7 @@ impl Store {
         let row = Conn(&mut conn)
             .first(sql!("set_aside_provenance"), Args::default().int(id.0))
             .await?;
-        let json = row.map(|row| row.opt_text(0)).transpose()?.flatten();
+        let json = row.map(|row| row.opt_text("provenance")).transpose()?.flatten();
         Ok(json.and_then(|json| Provenance::from_json(&json)))
     }
 
@@ -105,7 +105,7 @@ impl Store {
         let mut conn = self.read().await?;
         let rows = Conn(&mut conn).all(sql!("set_aside_counts"), Args::default()).await?;
         rows.iter()
-            .map(|row| Ok((kind(row.int(0)?)?, row.text(1)?, row.count(2)?)))
+            .map(|row| Ok((kind(row.int("kind")?)?, row.text("reason")?, row.count("total")?)))
             .collect()
     }
 
@@ -114,7 +114,7 @@ impl Store {
         let mut conn = self.read().await?;
         let args = Args::default().int(account.0).text(name);
         let rows = Conn(&mut conn).all(sql!("set_aside_unclaimed"), args).await?;
-        rows.iter().map(|row| row.int(0).map(SetAsideId)).collect()
+        rows.iter().map(|row| row.int("set_aside_id").map(SetAsideId)).collect()
     }
 
     /// The account's domains for which something may wait: id and name.
@@ -124,7 +124,7 @@ impl Store {
             .all(sql!("domains_to_claim"), Args::default().int(account.0))
             .await?;
         rows.iter()
-            .map(|row| Ok((DomainId(row.int(0)?), row.text(1)?)))
+            .map(|row| Ok((DomainId(row.int("domain_id")?), row.text("name")?)))
             .collect()
     }
 
@@ -147,14 +147,14 @@ impl Store {
         let rows = Conn(&mut conn)
             .all(sql!("set_aside_unclaimed_names"), Args::default().int(account.0))
             .await?;
-        rows.iter().map(|row| row.text(0)).collect()
+        rows.iter().map(|row| row.text("policy_domain")).collect()
     }
 }
 
 /// The rows of a list of `total` that a statement gives, which has the cut behind its filter.
 async fn listed(
     conn: &mut Conn<'_>,
-    sql: &'static str,
+    sql: &'static Statement,
     filter: Args,
     cut: Cut<SetAsideId>,
     total: u64,
@@ -169,21 +169,21 @@ async fn listed(
 }
 
 pub(super) fn set_aside(row: &Row) -> Result<SetAside, StoreError> {
-    let policy_domain = row.text(7)?;
+    let policy_domain = row.text("policy_domain")?;
     Ok(SetAside {
-        id: SetAsideId(row.int(0)?),
-        account: AccountId(row.int(1)?),
-        kind: kind(row.int(2)?)?,
-        reason: row.text(3)?,
-        detail: row.text(4)?,
-        leaf: row.text(5)?,
-        offset: row.opt_int(6)?.map(i64::cast_unsigned),
+        id: SetAsideId(row.int("set_aside_id")?),
+        account: AccountId(row.int("account_id")?),
+        kind: kind(row.int("kind")?)?,
+        reason: row.text("reason")?,
+        detail: row.text("detail")?,
+        leaf: row.text("leaf")?,
+        offset: row.opt_int("byte_offset")?.map(i64::cast_unsigned),
         policy_domain: (!policy_domain.is_empty()).then_some(policy_domain),
-        origin: row.text(8)?,
-        received_at: row.int(9)?,
-        arrivals: row.count(10)?,
-        bytes_len: row.count(11)?,
-        domain: row.opt_int(12)?.map(DomainId),
+        origin: row.text("origin")?,
+        received_at: row.int("received_at")?,
+        arrivals: row.count("arrivals")?,
+        bytes_len: row.count("bytes_len")?,
+        domain: row.opt_int("domain_id")?.map(DomainId),
     })
 }
 

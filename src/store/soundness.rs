@@ -23,8 +23,8 @@ pub(super) async fn damage(conn: &mut Conn<'_>) -> Result<Vec<Discrepancy>, Stor
     let mut found = Vec::new();
     file(conn, &mut found).await?;
     for row in conn.all(sql!("domain_all"), Args::default()).await? {
-        let domain = DomainId(row.int(0)?);
-        let name = row.text(2).unwrap_or_else(|_| format!("domain {domain}"));
+        let domain = DomainId(row.int("domain_id")?);
+        let name = row.text("name").unwrap_or_else(|_| format!("domain {domain}"));
         originals(conn, domain, &name, &mut found).await;
     }
     messages_set_aside(conn, &mut found).await;
@@ -58,7 +58,7 @@ async fn file(conn: &mut Conn<'_>, found: &mut Vec<Discrepancy>) -> Result<(), S
     if !conn.is_sqlite() {
         return Ok(());
     }
-    let checked = conn.all(sqlite::INTEGRITY_CHECK, Args::default()).await;
+    let checked = conn.all(&sqlite::INTEGRITY_CHECK, Args::default()).await;
     let rows = match checked {
         Ok(rows) => rows,
         Err(error @ StoreError::Unavailable(_)) => return Err(error),
@@ -68,7 +68,7 @@ async fn file(conn: &mut Conn<'_>, found: &mut Vec<Discrepancy>) -> Result<(), S
         }
     };
     for row in rows {
-        for line in row.text(0)?.lines() {
+        for line in row.text("integrity_check")?.lines() {
             // "ok", or a heading before the faults.
             if line == "ok" || line.starts_with("***") {
                 continue;
@@ -98,9 +98,9 @@ fn tree(line: &str) -> Option<i64> {
 }
 
 async fn table_at(conn: &mut Conn<'_>, page: i64) -> Result<Option<String>, StoreError> {
-    let row = conn.first(sqlite::AT_ROOT_PAGE, Args::default().int(page)).await;
+    let row = conn.first(&sqlite::AT_ROOT_PAGE, Args::default().int(page)).await;
     // The schema itself may be what is damaged.
-    row.ok().flatten().map(|row| row.text(0)).transpose()
+    row.ok().flatten().map(|row| row.text("name")).transpose()
 }
 
 /// The mails of reports: each is read, unpacked and compared with its digest.
@@ -109,8 +109,8 @@ async fn originals(conn: &mut Conn<'_>, domain: DomainId, name: &str, found: &mu
     let args = Args::default().int(domain.0);
     let walked = conn
         .walk(sql!("original_all"), args, |row| {
-            check.begin(row.int(0)?);
-            check.end(row.blob(1)?, row.opt_int(2)?, row.blob(3)?)
+            check.begin(row.int("report_no")?);
+            check.end(row.blob("digest")?, row.opt_int("unpacked_len")?, row.blob("bytes")?)
         })
         .await;
     check.finish(walked, found);
@@ -124,7 +124,7 @@ async fn messages_set_aside(conn: &mut Conn<'_>, found: &mut Vec<Discrepancy>) {
         .walk(sql!("set_aside_message_all"), Args::default(), |row| {
             nth += 1;
             check.begin(nth);
-            check.end(row.blob(0)?, row.opt_int(1)?, row.blob(2)?)
+            check.end(row.blob("digest")?, row.opt_int("unpacked_len")?, row.blob("bytes")?)
         })
         .await;
     check.finish(walked, found);

@@ -19,6 +19,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::db::Statement;
 use super::patience::{self, Stoppable};
 use super::{FIRST_MIGRATION, READERS_URGENT, StoreError};
 
@@ -26,25 +27,32 @@ use super::{FIRST_MIGRATION, READERS_URGENT, StoreError};
 const TRANSIENT: [i32; 6] = [5, 6, 8, 10, 13, 14];
 
 /// Waits for the lock at once: a transaction that reads first could not wait for it later.
-pub(super) const BEGIN: &str = "begin immediate";
-pub(super) const BEGIN_SNAPSHOT: &str = "begin";
+pub(super) static BEGIN: Statement = Statement::new("BEGIN", "begin immediate");
+pub(super) static BEGIN_SNAPSHOT: Statement = Statement::new("BEGIN_SNAPSHOT", "begin");
 /// The log into the file, as far as readers let it; cut where all of it went in.
 pub(super) const FOLD_LOG: &str = "pragma wal_checkpoint(truncate)";
 /// Free pages back to the file system, some at a time.
-pub(super) const GIVE_BACK: &str = "pragma incremental_vacuum(2000)";
+pub(super) static GIVE_BACK: Statement = Statement::new("GIVE_BACK", "pragma incremental_vacuum(2000)");
 
 /// Everything that is wrong with the file, up to a number of faults: structure, indices, constraints.
-pub(super) const INTEGRITY_CHECK: &str = "pragma integrity_check(100)";
+pub(super) static INTEGRITY_CHECK: Statement = Statement::new("INTEGRITY_CHECK", "pragma integrity_check(100)");
 /// Which table or index begins at a page.
-pub(super) const AT_ROOT_PAGE: &str = "select name from sqlite_schema where rootpage = $1";
+pub(super) static AT_ROOT_PAGE: Statement =
+    Statement::new("AT_ROOT_PAGE", "select name from sqlite_schema where rootpage = $1");
 
 /// Table, column, type, and place in the primary key from 1 on (else 0) of every column, in order.
-pub(super) const COLUMNS: &str = "select t.name, c.name, lower(c.type), c.pk from sqlite_schema as t \
+pub(super) static COLUMNS: Statement = Statement::new(
+    "COLUMNS",
+    "select t.name as table_name, c.name as column_name, lower(c.type) as kind, c.pk as place from sqlite_schema as t \
     join pragma_table_info(t.name) as c where t.type = 'table' and t.name not like 'sqlite@_%' escape '@' \
-    order by t.name, c.cid";
+    order by t.name, c.cid",
+);
 /// Which table refers to which.
-pub(super) const REFERENCES: &str = "select t.name, f.\"table\" from sqlite_schema as t \
-    join pragma_foreign_key_list(t.name) as f where t.type = 'table'";
+pub(super) static REFERENCES: Statement = Statement::new(
+    "REFERENCES",
+    "select t.name as table_name, f.\"table\" as other_name from sqlite_schema as t \
+    join pragma_foreign_key_list(t.name) as f where t.type = 'table'",
+);
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 

@@ -7,7 +7,8 @@
 
 use hashbrown::HashSet;
 
-use super::db::{Args, Conn, Row};
+use super::bulk;
+use super::db::{Args, Bulk, Conn, Row};
 use super::sql::sql;
 use super::{Store, StoreError, records};
 use crate::base::DomainId;
@@ -34,14 +35,14 @@ pub(super) struct Interned {
 
 impl Interned {
     pub fn of(row: &Row) -> Result<Self, StoreError> {
-        let number = row.int(2)?;
-        let key = EvidenceKey::from_slice(row.blob(1)?)
+        let number = row.int("evidence_id")?;
+        let key = EvidenceKey::from_slice(row.blob("evidence_key")?)
             .ok_or_else(|| StoreError::damaged("evidence", number, "key is not 16 bytes"))?;
         Ok(Self {
-            domain: DomainId(row.int(0)?),
+            domain: DomainId(row.int("domain_id")?),
             key,
             number,
-            is_condemned: row.flag(3)?,
+            is_condemned: row.flag("condemned")?,
         })
     }
 }
@@ -49,7 +50,7 @@ impl Interned {
 /// Says that reports need this evidence.
 pub(super) async fn revive(conn: &mut Conn<'_>, found: &[Interned]) -> Result<(), StoreError> {
     let condemned: Vec<_> = found.iter().filter(|one| one.is_condemned).collect();
-    conn.bulk(sql!("evidence_revive"), &condemned, |args, one| {
+    conn.bulk(&bulk::EVIDENCE_REVIVE, &condemned, |args, one| {
         args.push_int(one.domain.0);
         args.push_int(one.number);
     })
@@ -70,7 +71,7 @@ impl Store {
         drop(conn);
         let mut dropped = 0;
         for row in &due {
-            let domain = DomainId(row.int(0)?);
+            let domain = DomainId(row.int("domain_id")?);
             match self.sweep_domain(domain).await {
                 Ok(of_domain) => dropped += of_domain,
                 Err(error @ StoreError::Damaged { .. }) => {
@@ -101,26 +102,29 @@ impl Store {
             let rows = Conn(&mut conn).all(sql!("evidence_numbers"), args).await?;
             drop(conn);
             let Some(last) = rows.last() else { break };
-            after = last.int(0)?;
-            let mut unused: HashSet<i64> = rows.iter().map(|row| row.int(0)).collect::<Result<_, _>>()?;
+            after = last.int("evidence_id")?;
+            let mut unused: HashSet<i64> = rows
+                .iter()
+                .map(|row| row.int("evidence_id"))
+                .collect::<Result<_, _>>()?;
             self.without_used(domain, &mut unused).await?;
             if unused.is_empty() {
                 continue;
             }
             let condemned = sorted(&unused);
             for piece in condemned.chunks(AT_ONCE) {
-                self.change_evidence(domain, piece, sql!("evidence_condemn")).await?;
+                self.change_evidence(domain, piece, &bulk::EVIDENCE_CONDEMN).await?;
             }
             self.without_used(domain, &mut unused).await?;
             for piece in sorted(&unused).chunks(AT_ONCE) {
-                dropped += self.change_evidence(domain, piece, sql!("evidence_remove")).await?;
+                dropped += self.change_evidence(domain, piece, &bulk::EVIDENCE_REMOVE).await?;
             }
             let needed: Vec<_> = condemned
                 .into_iter()
                 .filter(|number| !unused.contains(number))
                 .collect();
             for piece in needed.chunks(AT_ONCE) {
-                self.change_evidence(domain, piece, sql!("evidence_revive")).await?;
+                self.change_evidence(domain, piece, &bulk::EVIDENCE_REVIVE).await?;
             }
         }
         let mut write = self.write().await?;
@@ -142,10 +146,10 @@ impl Store {
             let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
             let reports = conn.all(sql!("reports_numbers"), args).await?;
             let Some(last) = reports.last() else { break };
-            let last = last.int(0)?;
+            let last = last.int("report_no")?;
             let args = Args::default().int(domain.0).int(after).int(last);
             let walked = conn.walk(sql!("records_of_range"), args, |row: Row| {
-                let is_read = records::decode(row.blob(0)?, |record| _ = numbers.remove(&record.evidence));
+                let is_read = records::decode(row.blob("content")?, |record| _ = numbers.remove(&record.evidence));
                 match is_read {
                     true => Ok(!numbers.is_empty()),
                     // What it refers to is not known: all of it stays.
@@ -159,11 +163,11 @@ impl Store {
     }
 
     /// Runs one of the statements about evidence for some of it. Gives how much of it there is.
-    async fn change_evidence(&self, domain: DomainId, numbers: &[i64], sql: &'static str) -> Result<u64, StoreError> {
+    async fn change_evidence(&self, domain: DomainId, numbers: &[i64], bulk: &'static Bulk) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         conn.hold(vec![domain]).await?;
-        conn.bulk(sql, numbers, |args, number| {
+        conn.bulk(bulk, numbers, |args, number| {
             args.push_int(domain.0);
             args.push_int(*number);
         })

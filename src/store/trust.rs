@@ -151,11 +151,11 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// From two columns of a domain's row.
-    pub(super) fn read(domain: DomainId, row: &Row, first: usize) -> Result<Self, StoreError> {
+    /// From the row of a domain.
+    pub(super) fn read(domain: DomainId, row: &Row) -> Result<Self, StoreError> {
         let damaged = |what| StoreError::damaged("domains", domain, what);
-        let messages_max = row.opt_int(first)?.map(u64::try_from).transpose();
-        let reporters = row.opt_text(first + 1)?;
+        let messages_max = row.opt_int("report_messages_max")?.map(u64::try_from).transpose();
+        let reporters = row.opt_text("accepted_reporters")?;
         let reporters = reporters.map(|json| serde_json::from_str(&json)).transpose();
         Ok(Self {
             report_messages_max: messages_max.map_err(|_| damaged("its limit of messages is below 0"))?,
@@ -408,10 +408,10 @@ async fn count_of(
         .int(*codes.end())
         .int(end);
     let row = conn.first(sql!("report_count_by_acceptance"), args).await?;
-    row.map_or(Ok(0), |row| row.count(0))
+    row.map_or(Ok(0), |row| row.count("total"))
 }
 
 async fn read(conn: &mut Conn<'_>, domain: DomainId) -> Result<Option<Trust>, StoreError> {
     let row = conn.first(sql!("domain_trust"), Args::default().int(domain.0)).await?;
-    row.map(|row| Trust::read(domain, &row, 0)).transpose()
+    row.map(|row| Trust::read(domain, &row)).transpose()
 }

@@ -91,18 +91,18 @@ impl Store {
 
 async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Verified, StoreError> {
     let total = conn.first(sql!("report_total"), Args::default()).await?;
-    let total = total.map_or(Ok(0), |row| row.count(0))?;
+    let total = total.map_or(Ok(0), |row| row.count("total"))?;
     let mut verified = Verified::default();
     let mut accounts: BTreeMap<i64, Vec<doubles::Member>> = BTreeMap::new();
     for row in conn.all(sql!("domain_all"), Args::default()).await? {
-        let domain = DomainId(row.int(0)?);
-        let name = row.text(2).unwrap_or_else(|_| format!("domain {domain}"));
+        let domain = DomainId(row.int("domain_id")?);
+        let name = row.text("name").unwrap_or_else(|_| format!("domain {domain}"));
         let compared = compare_domain(conn, domain, &name, &mut verified, progress, total).await;
         // What cannot be read of one domain says nothing about the others.
         let embedded = conn.is_sqlite();
         compared.or_else(|error| verified.note(&name, error, embedded))?;
         verified.domains += 1;
-        let account = accounts.entry(row.int(1)?).or_default();
+        let account = accounts.entry(row.int("account_id")?).or_default();
         account.push(doubles::Member { id: domain, name });
     }
     for members in accounts.values() {
@@ -164,7 +164,7 @@ async fn count_domain(
         let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
         let rows = conn.all(sql!("report_all_after"), args).await?;
         let Some(last) = rows.last() else { return Ok(counted) };
-        after = last.int(0)?;
+        after = last.int("report_no")?;
         for row in &rows {
             if let Err(error) = count_report(conn, domain, name, row, verified, &mut counted).await {
                 let embedded = conn.is_sqlite();
@@ -224,7 +224,7 @@ async fn count_report(
 impl Counted {
     /// The days of a report that cannot be recounted are not compared; none of the domain is, if they cannot be read either.
     fn leave_out(&mut self, row: &Row) {
-        let (Ok(begin), Ok(end)) = (row.int(1), row.int(2)) else {
+        let (Ok(begin), Ok(end)) = (row.int("begin_at"), row.int("end_at")) else {
             self.is_blind = true;
             return;
         };
@@ -234,7 +234,7 @@ impl Counted {
 
     /// What is said of a damaged day is said once.
     fn forget_day_of(&mut self, row: &Row) {
-        if let Ok(day) = row.day(0) {
+        if let Ok(day) = row.day("day") {
             self.days.remove(&day);
             self.reports.remove(&day);
         }
@@ -320,8 +320,8 @@ async fn compare_sources(
     let rows = conn.all(sql!("daily_sources_range"), always(domain)).await?;
     let mut days: BTreeMap<Day, Vec<&[u8]>> = BTreeMap::new();
     for row in &rows {
-        match row.checked(0, rollup::NO_DAY, rollup::day_of) {
-            Ok(day) => days.entry(day).or_default().push(row.blob(1)?),
+        match row.checked("slot", rollup::NO_DAY, rollup::day_of) {
+            Ok(day) => days.entry(day).or_default().push(row.blob("sources")?),
             Err(error) => found(format!("damaged: {error}")),
         }
     }
@@ -394,20 +394,20 @@ async fn compare_facets(
 
 fn facet(row: &Row) -> Result<(FacetKey, FacetSums), StoreError> {
     let key = FacetKey {
-        kind: row.checked(0, "is not a kind of facet", FacetKind::from_code)?,
-        day: row.day(1)?,
-        facet: row.text(2)?,
-        detail: row.text(3)?,
+        kind: row.checked("kind", "is not a kind of facet", FacetKind::from_code)?,
+        day: row.day("day")?,
+        facet: row.text("facet")?,
+        detail: row.text("detail")?,
     };
     let sums = FacetSums {
-        pass: row.int(4)?,
-        fail: row.int(5)?,
-        reports: row.int(6)?,
-        until: row.opt_int(7)?.map(|_| row.day(7)).transpose()?,
+        pass: row.int("pass")?,
+        fail: row.int("fail")?,
+        reports: row.int("reports")?,
+        until: row.opt_int("until_day")?.map(|_| row.day("until_day")).transpose()?,
     };
     Ok((key, sums))
 }
 
 fn day_totals(row: &Row) -> Result<(Day, Totals, u64), StoreError> {
-    Ok((row.day(0)?, reports::totals(row, 1)?, row.count(8)?))
+    Ok((row.day("day")?, reports::totals(row)?, row.count("reports")?))
 }

@@ -11,10 +11,10 @@ use std::net::IpAddr;
 use crate::base::{Day, DomainId};
 use crate::tally::DayFigures;
 
+use super::super::bulk;
 use super::super::db::Conn;
 use super::super::memory::Memory;
 use super::super::rollup;
-use super::super::sql::sql;
 use super::super::{Acceptance, NewMessage, StoreError};
 use super::place::{Claim, Placed};
 use super::register::Register;
@@ -126,13 +126,13 @@ fn days_of<'b>(batch: &'b [NewMessage], placed: &'b Placed, claim: Claim) -> &'b
 /// The addresses of a day, in order, each once.
 async fn addresses(conn: &mut Conn<'_>, domain: DomainId, day: Day) -> Result<Vec<Option<IpAddr>>, StoreError> {
     let parts: Vec<_> = (0..rollup::PARTS.len()).map(|part| rollup::slot(day, part)).collect();
-    let rows = conn.bulk_all(sql!("daily_sources_by_slot"), &parts, |args, slot| {
+    let rows = conn.bulk_all(&bulk::DAILY_SOURCES_BY_SLOT, &parts, |args, slot| {
         args.push_int(domain.0);
         args.push_int(*slot);
     });
     let mut addresses = Vec::new();
     for row in rows.await? {
-        if !rollup::addresses(row.blob(2)?, |address| addresses.push(address)) {
+        if !rollup::addresses(row.blob("sources")?, |address| addresses.push(address)) {
             return Err(StoreError::damaged(
                 "daily_sources",
                 format!("{domain} {day}"),

@@ -5,11 +5,11 @@ use hashbrown::HashMap;
 use crate::report::aggregate::{Evidence, EvidenceKey, Record, Records, Window};
 
 use super::super::belonging;
-use super::super::db::{Args, Conn};
+use super::super::bulk;
+use super::super::db::{BulkRow, Conn};
 use super::super::memory::Memory;
 use super::super::records::{self, NewRow, PackedRecord};
 use super::super::rollup::Change;
-use super::super::sql::sql;
 use super::super::sweep::{self, Interned};
 use super::super::{NewMessage, NewReport, Provenance, StoreError, evidence, reports};
 use super::decide::{Decision, Decisions};
@@ -33,7 +33,7 @@ pub(super) async fn insert(
     // In the order of the primary keys: rows of one domain go in side by side.
     let mut fresh: Vec<&Decision> = decisions.new_reports().collect();
     fresh.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
-    conn.bulk(sql!("report_add"), &fresh, |args, decision| {
+    conn.bulk(&bulk::REPORT_ADD, &fresh, |args, decision| {
         bind_report(args, batch, placed, decision, originals)
     })
     .await?;
@@ -81,7 +81,7 @@ async fn insert_slices(conn: &mut Conn<'_>, batch: &[NewMessage], fresh: &[&Deci
     if sliced.is_empty() {
         return Ok(());
     }
-    conn.bulk(sql!("slice_add"), &sliced, |args, decision| {
+    conn.bulk(&bulk::SLICE_ADD, &sliced, |args, decision| {
         let new = report_of(batch, &decision.claim);
         args.push_int(decision.claim.account.0);
         args.push_blob(&new.identity.0);
@@ -93,7 +93,13 @@ async fn insert_slices(conn: &mut Conn<'_>, batch: &[NewMessage], fresh: &[&Deci
     .await
 }
 
-fn bind_report(args: &mut Args, batch: &[NewMessage], placed: &Placed, decision: &Decision, originals: &Originals) {
+fn bind_report(
+    row: &mut BulkRow<'_>,
+    batch: &[NewMessage],
+    placed: &Placed,
+    decision: &Decision,
+    originals: &Originals,
+) {
     let message = &batch[decision.claim.message];
     let new = report_of(batch, &decision.claim);
     let slice = slice_of(placed, decision);
@@ -101,13 +107,21 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], placed: &Placed, decision:
     let records = slice.map_or(new.report.records.len(), |slice| slice.records.len());
     let report = &new.report;
     let metadata = &report.metadata;
-    args.push_int(decision.claim.domain.0);
-    args.push_int(decision.no.0);
-    args.push_blob(&new.content.0);
-    args.push_blob(&new.identity.0);
-    args.push_int(metadata.window.begin);
-    args.push_int(metadata.window.end);
-    args.push_int(decision.counted.into());
+    let own = placed.names.get(&decision.claim.domain);
+    let policy_key = belonging::policy_key(&report.policy.domain, own.map_or("", |name| name));
+    let provenance = batch[decision.carrier].provenance.as_ref();
+    row.push_int(decision.claim.domain.0);
+    row.push_int(decision.no.0);
+    row.push_blob(&new.content.0);
+    row.push_blob(&new.identity.0);
+    row.push_opt_blob(new.piece.as_ref().map(|piece| &piece.0[..]));
+    row.push_opt_blob(policy_key.as_deref());
+    row.push_int(metadata.window.begin);
+    row.push_int(metadata.window.end);
+    row.push_int(decision.counted.into());
+    row.push_int(decision.acceptance.code());
+    row.push_int(slice.is_some().into());
+    row.push_int(decision.cut.into());
     for count in [
         totals.pass,
         totals.fail,
@@ -118,30 +132,25 @@ fn bind_report(args: &mut Args, batch: &[NewMessage], placed: &Placed, decision:
         totals.reject,
         records as u64,
     ] {
-        args.push_int(count.cast_signed());
+        row.push_int(count.cast_signed());
     }
-    args.push_int(1);
-    args.push_int(message.received_at);
-    args.push_int(decision.authenticated.code());
-    args.push_int(decision.arrivals);
-    args.push_int(new.warnings.total().cast_signed());
-    args.push_int(decision.cut.into());
-    args.push_text(&reports::org_key(metadata.org_name.as_deref().unwrap_or_default()));
-    args.push_opt_text(metadata.org_name.as_deref());
-    args.push_opt_text(metadata.email.as_deref());
-    args.push_text(&metadata.report_id);
-    args.push_text(&reports::policy_json(&report.policy));
-    args.push_text(&reports::detail_json(report, &new.warnings));
-    args.push_opt_int(originals.number(&decision.claim).map(|no| no.0));
-    let provenance = batch[decision.carrier].provenance.as_ref();
-    args.push_opt_text(provenance.map(Provenance::to_json).as_deref());
-    args.push_int(records_since(metadata.window, message.received_at));
-    let own = placed.names.get(&decision.claim.domain);
-    let policy_key = belonging::policy_key(&report.policy.domain, own.map_or("", |name| name));
-    args.push_opt_blob(policy_key.as_deref());
-    args.push_opt_blob(new.piece.as_ref().map(|piece| &piece.0[..]));
-    args.push_int(slice.is_some().into());
-    args.push_int(decision.acceptance.code());
+    // `records_kept`.
+    row.push_int(1);
+    row.push_int(records_since(metadata.window, message.received_at));
+    row.push_int(message.received_at);
+    row.push_int(decision.authenticated.code());
+    row.push_int(decision.arrivals);
+    row.push_int(new.warnings.total().cast_signed());
+    row.push_opt_int(originals.number(&decision.claim).map(|no| no.0));
+    row.push_text(&reports::org_key(metadata.org_name.as_deref().unwrap_or_default()));
+    row.push_opt_text(metadata.org_name.as_deref());
+    row.push_opt_text(metadata.email.as_deref());
+    row.push_text(&metadata.report_id);
+    row.push_text(&reports::policy_json(&report.policy));
+    row.push_text(&reports::detail_json(report, &new.warnings));
+    row.push_opt_text(provenance.map(Provenance::to_json).as_deref());
+    // `history`: no one has decided anything yet.
+    row.push_opt_text(None);
 }
 
 /// The evidence of a report, or of a slice of it, by its positions.
@@ -205,7 +214,7 @@ pub(super) async fn intern_all(
     let mut keys: Vec<_> = unknown.keys().copied().collect();
     keys.sort_unstable();
     let rows = conn
-        .bulk_all(sql!("evidence_by_key"), &keys, |args, (domain, key)| {
+        .bulk_all(&bulk::EVIDENCE_BY_KEY, &keys, |args, (domain, key)| {
             args.push_int(domain.0);
             args.push_blob(&key.0);
         })
@@ -216,7 +225,7 @@ pub(super) async fn intern_all(
     keys.retain(|key| !known.contains_key(key));
     let first = memory.evidences.take(conn, "evidence", keys.len()).await?;
     let numbered: Vec<_> = keys.into_iter().zip(first..).collect();
-    conn.bulk(sql!("evidence_add"), &numbered, |args, ((domain, key), number)| {
+    conn.bulk(&bulk::EVIDENCE_ADD, &numbered, |args, ((domain, key), number)| {
         args.push_int(domain.0);
         args.push_int(*number);
         args.push_blob(&key.0);

@@ -3,6 +3,7 @@
 use crate::base::{AccountId, DomainId, ReportNo, ancestors};
 use crate::report::aggregate::{IdentityKey, Reporter};
 
+use super::super::bulk;
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
 use super::super::{
@@ -118,12 +119,12 @@ impl Store {
                 (of, after) = (held.next(), START);
                 continue;
             };
-            after = (last.int(1)?, last.int(0)?);
+            after = (last.int("begin_at")?, last.int("report_no")?);
             let mut nos = Vec::new();
             for row in &rows {
-                let (org_name, email) = (row.opt_text(2)?, row.opt_text(3)?);
+                let (org_name, email) = (row.opt_text("org_name")?, row.opt_text("email")?);
                 if Reporter::named(email.as_deref(), org_name.as_deref()).as_str() == reporter {
-                    nos.push(ReportNo(row.int(0)?));
+                    nos.push(ReportNo(row.int("report_no")?));
                 }
             }
             for nos in nos.chunks(RELEASED_AT_ONCE) {
@@ -215,28 +216,28 @@ async fn family(
         return Ok(Vec::new());
     };
     let mut family = vec![domain];
-    for above in ancestors(&row.text(3)?) {
+    for above in ancestors(&row.text("name")?) {
         let args = Args::default().int(account.0).text(above);
         if let Some(row) = conn.first(sql!("domain_by_name"), args).await? {
-            family.push(DomainId(row.int(0)?));
+            family.push(DomainId(row.int("domain_id")?));
         }
     }
-    let identities = conn.bulk_all(sql!("report_whole"), nos, |args, no| {
+    let identities = conn.bulk_all(&bulk::REPORT_WHOLE, nos, |args, no| {
         args.push_int(domain.0);
         args.push_int(no.0);
     });
     let mut sliced = Vec::new();
     for row in identities.await? {
-        if row.flag(31)? {
-            sliced.push(row.blob(3)?.to_vec());
+        if row.flag("sliced")? {
+            sliced.push(row.blob("identity_key")?.to_vec());
         }
     }
-    let slices = conn.bulk_all(sql!("slices_by_identity"), &sliced, |args, identity| {
+    let slices = conn.bulk_all(&bulk::SLICES_BY_IDENTITY, &sliced, |args, identity| {
         args.push_int(account.0);
         args.push_blob(identity);
     });
     for row in slices.await? {
-        family.push(DomainId(row.int(1)?));
+        family.push(DomainId(row.int("domain_id")?));
     }
     family.sort_unstable();
     family.dedup();
@@ -310,7 +311,7 @@ impl Place<'_> {
     /// All texts of an identity.
     async fn register(&self, conn: &mut Conn<'_>, identity: IdentityKey) -> Result<Register, StoreError> {
         let mut register = Register::default();
-        let rows = conn.bulk_all(sql!("report_by_identity"), self.family, |args, domain| {
+        let rows = conn.bulk_all(&bulk::REPORT_BY_IDENTITY, self.family, |args, domain| {
             args.push_int(domain.0);
             args.push_blob(&identity.0);
         });
@@ -331,8 +332,8 @@ async fn read(
     let Some(row) = conn.first(sql!("report_by_no"), args).await? else {
         return Ok(None);
     };
-    let identity = IdentityKey::from_slice(row.blob(24)?);
+    let identity = IdentityKey::from_slice(row.blob("identity_key")?);
     let identity = identity.ok_or_else(|| StoreError::damaged("reports", no, "identity key is not 16 bytes"))?;
-    let history = trust::history(no, row.opt_text(26)?)?;
+    let history = trust::history(no, row.opt_text("history")?)?;
     Ok(Some((reports::summary(&row)?, identity, history)))
 }

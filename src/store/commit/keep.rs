@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::super::bulk;
 use super::super::db::{Args, Conn, Lock};
 use super::super::memory::Memory;
 use super::super::message::SET_ASIDE_ROW_BYTES;
@@ -68,7 +69,7 @@ impl Originals {
 
     pub async fn write(&self, conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<(), StoreError> {
         let kept: Vec<_> = self.0.iter().collect();
-        conn.bulk(sql!("original_add"), &kept, |args, ((domain, message), no)| {
+        conn.bulk(&bulk::ORIGINAL_ADD, &kept, |args, ((domain, message), no)| {
             let message = &batch[*message];
             args.push_int(domain.0);
             args.push_int(no.0);
@@ -205,22 +206,22 @@ async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlie
     let wanted: Vec<_> = wanted
         .filter(|message| with_any.binary_search(&message.belonging.account()).is_ok())
         .collect();
-    let rows = conn.bulk_all(sql!("set_aside_of_messages"), &wanted, |args, message| {
+    let rows = conn.bulk_all(&bulk::SET_ASIDE_OF_MESSAGES, &wanted, |args, message| {
         args.push_int(message.belonging.account().0);
         args.push_blob(&message.digest);
     });
     let mut earlier = Vec::new();
     for row in rows.await? {
-        let code = row.int(3)?;
+        let code = row.int("kind")?;
         let kind = SetAsideKind::from_code(code);
         let kind = kind.ok_or_else(|| StoreError::damaged("set_aside", code, "unknown kind"))?;
         if kind != SetAsideKind::Other {
             earlier.push(Earlier {
-                id: SetAsideId(row.int(0)?),
-                account: AccountId(row.int(1)?),
-                digest: row.blob(2)?.to_vec(),
+                id: SetAsideId(row.int("set_aside_id")?),
+                account: AccountId(row.int("account_id")?),
+                digest: row.blob("digest")?.to_vec(),
                 kind,
-                policy_domain: row.text(4)?,
+                policy_domain: row.text("policy_domain")?,
             });
         }
     }
@@ -371,7 +372,7 @@ async fn put(
         .opt_text(provenance.as_deref());
     let row = conn.first(sql!("set_aside_put"), args).await?;
     let row = row.ok_or_else(|| StoreError::damaged("set_aside", number, "was not kept"))?;
-    let id = row.int(0)?;
+    let id = row.int("set_aside_id")?;
     let texts = aside.detail.len() + aside.leaf.len() + provenance.map_or(0, |json| json.len());
     let taken = if id == number {
         SET_ASIDE_ROW_BYTES + texts as u64
@@ -415,8 +416,8 @@ async fn forget_claimed(conn: &mut Conn<'_>, message: &NewMessage, again: &[Asid
     let again = again.iter().filter(|aside| aside.kind == SetAsideKind::Unclaimed);
     let again: HashSet<_> = again.map(|aside| aside.policy_domain).collect();
     for row in conn.all(sql!("set_aside_unclaimed_of_message"), args).await? {
-        if !again.contains(&*row.text(1)?) {
-            conn.run(sql!("set_aside_remove"), Args::default().int(row.int(0)?))
+        if !again.contains(&*row.text("policy_domain")?) {
+            conn.run(sql!("set_aside_remove"), Args::default().int(row.int("set_aside_id")?))
                 .await?;
         }
     }

@@ -6,6 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::base::{AccountId, DomainId, DomainName, Millis, ancestors};
 
+use super::super::bulk;
 use super::super::db::{Args, Conn, Row};
 use super::super::memory::Memory;
 use super::super::sql::sql;
@@ -176,17 +177,17 @@ async fn learn(conn: &mut Conn<'_>, memory: &mut Memory, batch: &[NewMessage]) -
         }
     }
     let unknown: Vec<_> = unknown.into_iter().collect();
-    let found = conn.bulk_all(sql!("domain_ids_by_names"), &unknown, |args, (account, name)| {
+    let found = conn.bulk_all(&bulk::DOMAIN_IDS_BY_NAMES, &unknown, |args, (account, name)| {
         args.push_int(account.0);
         args.push_text(name);
     });
     let found = found.await?;
     memory.domains.extend(unknown.into_iter().map(|key| (key, None)));
     for row in found {
-        let key = (AccountId(row.int(0)?), row.text(1)?.into());
-        let domain = DomainId(row.int(2)?);
+        let key = (AccountId(row.int("account_id")?), row.text("name")?.into());
+        let domain = DomainId(row.int("domain_id")?);
         memory.domains.insert(key, Some(domain));
-        learn_trust(memory, domain, &row, 3)?;
+        learn_trust(memory, domain, &row)?;
     }
     Ok(())
 }
@@ -209,7 +210,7 @@ pub(super) async fn named(
     let row = conn
         .first(sql!("domain_by_id"), Args::default().int(account.0).int(domain.0))
         .await?;
-    let name: Option<Box<str>> = row.map(|row| row.text(3)).transpose()?.map(Into::into);
+    let name: Option<Box<str>> = row.map(|row| row.text("name")).transpose()?.map(Into::into);
     memory.names.insert((account, domain), name.clone());
     Ok(name)
 }
@@ -232,15 +233,15 @@ pub(super) async fn look_up(
         memory.domains.insert(key, None);
         return Ok(None);
     };
-    let domain = DomainId(row.int(0)?);
+    let domain = DomainId(row.int("domain_id")?);
     memory.domains.insert(key, Some(domain));
-    learn_trust(memory, domain, &row, 19)?;
+    learn_trust(memory, domain, &row)?;
     Ok(Some(domain))
 }
 
 /// Remembers what the owner of a domain decided; most decided nothing.
-fn learn_trust(memory: &mut Memory, domain: DomainId, row: &Row, first: usize) -> Result<(), StoreError> {
-    let trust = Trust::read(domain, row, first)?;
+fn learn_trust(memory: &mut Memory, domain: DomainId, row: &Row) -> Result<(), StoreError> {
+    let trust = Trust::read(domain, row)?;
     if trust != Trust::default() {
         memory.trust.insert(domain, trust);
     }

@@ -106,7 +106,7 @@ impl Quotas {
                 let args = Args::default().int(key.0).int(account.0).int(key.2);
                 let row = conn.first(sql!("set_aside_day"), args).await?;
                 let before = row.map_or(Ok(DayQuota::NONE), |row| {
-                    let (messages, bytes) = (row.count(0)?, row.count(1)?);
+                    let (messages, bytes) = (row.count("messages")?, row.count("bytes")?);
                     Ok::<_, StoreError>(DayQuota { messages, bytes })
                 });
                 let (before, added) = (before?, DayQuota::NONE);

@@ -67,7 +67,7 @@ impl Store {
         drop(conn);
         let mut due = Vec::new();
         for row in &domains {
-            let place = (AccountId(row.int(1)?), DomainId(row.int(0)?));
+            let place = (AccountId(row.int("account_id")?), DomainId(row.int("domain_id")?));
             let of_domain = self.undecided_of(place, now).await?;
             due.extend((0..).zip(of_domain));
         }
@@ -83,13 +83,13 @@ impl Store {
             let rows = reports_held(&mut Conn(&mut conn), place.1, Acceptance::Undecided, after).await?;
             drop(conn);
             let Some(last) = rows.last() else { return Ok(due) };
-            after = (last.int(1)?, last.int(0)?);
+            after = (last.int("begin_at")?, last.int("report_no")?);
             for row in &rows {
-                let no = ReportNo(row.int(0)?);
-                let history = trust::history(no, row.opt_text(5)?)?;
+                let no = ReportNo(row.int("report_no")?);
+                let history = trust::history(no, row.opt_text("history")?)?;
                 let checked = history.iter().filter(|entry| entry.action == "checked");
                 let checked: Vec<_> = checked.map(|entry| entry.at).collect();
-                due.extend(Undecided::due(place, no, row.int(4)?, &checked, now));
+                due.extend(Undecided::due(place, no, row.int("received_at")?, &checked, now));
                 if due.len() >= OF_DOMAIN_MAX {
                     return Ok(due);
                 }

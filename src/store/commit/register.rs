@@ -9,6 +9,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::report::aggregate::{ContentKey, IdentityKey, PieceKey};
 
+use super::super::bulk;
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
 use super::super::{Acceptance, Authenticated, NewMessage, StoreError};
@@ -161,25 +162,27 @@ impl Register {
 
     /// Notes a row that was read.
     pub fn found(&mut self, account: AccountId, row: &Row) -> Result<usize, StoreError> {
-        let no = ReportNo(row.int(3)?);
+        let no = ReportNo(row.int("report_no")?);
         let damaged = |what| StoreError::damaged("reports", no, what);
-        let content = ContentKey::from_slice(row.blob(1)?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
-        let identity = IdentityKey::from_slice(row.blob(2)?).ok_or_else(|| damaged("identity key is not 16 bytes"))?;
+        let content =
+            ContentKey::from_slice(row.blob("content_key")?).ok_or_else(|| damaged("content key is not 16 bytes"))?;
+        let identity = IdentityKey::from_slice(row.blob("identity_key")?)
+            .ok_or_else(|| damaged("identity key is not 16 bytes"))?;
         let known_row = KnownRow {
-            domain: DomainId(row.int(0)?),
+            domain: DomainId(row.int("domain_id")?),
             no,
-            sliced: row.flag(8)?,
-            acceptance: row.checked(12, "is not an acceptance", Acceptance::from_code)?,
-            counted: row.flag(4)?,
+            sliced: row.flag("sliced")?,
+            acceptance: row.checked("acceptance", "is not an acceptance", Acceptance::from_code)?,
+            counted: row.flag("counted")?,
             here: None,
         };
-        let (records, messages) = (row.count(10)?, row.count(11)?);
+        let (records, messages) = (row.count("records")?, row.count("messages")?);
         if let Some(&nth) = self.by_content.get(&(account, content)) {
             let text = &mut self.texts[nth];
             if self.read.insert(no) {
                 text.rows.push(known_row);
-                text.counted |= row.flag(4)?;
-                text.records_kept &= row.flag(6)?;
+                text.counted |= row.flag("counted")?;
+                text.records_kept &= row.flag("records_kept")?;
                 text.records += records;
                 text.messages += messages;
             }
@@ -190,11 +193,11 @@ impl Register {
             rows: vec![known_row],
             content,
             identity,
-            counted: row.flag(4)?,
-            authenticated: row.checked(5, "is not a verdict", Authenticated::from_code)?,
-            records_kept: row.flag(6)?,
-            cut: row.flag(7)?,
-            arrivals: row.int(9)?,
+            counted: row.flag("counted")?,
+            authenticated: row.checked("authenticated", "is not a verdict", Authenticated::from_code)?,
+            records_kept: row.flag("records_kept")?,
+            cut: row.flag("partial")?,
+            arrivals: row.int("arrivals")?,
             records,
             messages,
             replaced: false,
@@ -217,12 +220,12 @@ pub(super) async fn slice_domains(
     if sliced.is_empty() {
         return Ok(Vec::new());
     }
-    let by_identity = conn.bulk_all(sql!("slices_by_identity"), &sliced, |args, claim| {
+    let by_identity = conn.bulk_all(&bulk::SLICES_BY_IDENTITY, &sliced, |args, claim| {
         args.push_int(claim.account.0);
         args.push_blob(&report_of(batch, claim).identity.0);
     });
     let mut rows = by_identity.await?;
-    let by_content = conn.bulk_all(sql!("slices_by_content"), &sliced, |args, claim| {
+    let by_content = conn.bulk_all(&bulk::SLICES_BY_CONTENT, &sliced, |args, claim| {
         args.push_int(claim.account.0);
         args.push_blob(&report_of(batch, claim).content.0);
     });
@@ -230,9 +233,14 @@ pub(super) async fn slice_domains(
     let mut domains = BTreeSet::new();
     for row in rows {
         let damaged = || StoreError::damaged("slices", "a row", "has a key that is not 16 bytes");
-        let identity = IdentityKey::from_slice(row.blob(2)?).ok_or_else(damaged)?;
-        let content = ContentKey::from_slice(row.blob(3)?).ok_or_else(damaged)?;
-        domains.insert((AccountId(row.int(0)?), DomainId(row.int(1)?), content, identity));
+        let identity = IdentityKey::from_slice(row.blob("identity_key")?).ok_or_else(damaged)?;
+        let content = ContentKey::from_slice(row.blob("content_key")?).ok_or_else(damaged)?;
+        domains.insert((
+            AccountId(row.int("account_id")?),
+            DomainId(row.int("domain_id")?),
+            content,
+            identity,
+        ));
     }
     Ok(domains.into_iter().collect())
 }
@@ -270,24 +278,24 @@ pub(super) async fn register(
     }
     contents.sort_unstable();
     contents.dedup();
-    let rows = conn.bulk_all(sql!("report_by_content"), &contents, |args, (domain, content)| {
+    let rows = conn.bulk_all(&bulk::REPORT_BY_CONTENT, &contents, |args, (domain, content)| {
         args.push_int(domain.0);
         args.push_blob(&content.0);
     });
     for row in rows.await? {
-        let domain = DomainId(row.int(0)?);
+        let domain = DomainId(row.int("domain_id")?);
         let nth = register.found(account_of(&accounts, domain)?, &row)?;
         // Whole groups are needed for every identity that may change: of the new ones, and of duplicates under another id.
         identities.insert((domain, register.texts[nth].identity));
     }
     let mut identities: Vec<_> = identities.into_iter().collect();
     identities.sort_unstable();
-    let rows = conn.bulk_all(sql!("report_by_identity"), &identities, |args, (domain, identity)| {
+    let rows = conn.bulk_all(&bulk::REPORT_BY_IDENTITY, &identities, |args, (domain, identity)| {
         args.push_int(domain.0);
         args.push_blob(&identity.0);
     });
     for row in rows.await? {
-        register.found(account_of(&accounts, DomainId(row.int(0)?))?, &row)?;
+        register.found(account_of(&accounts, DomainId(row.int("domain_id")?))?, &row)?;
     }
     pieces.sort_unstable();
     pieces.dedup();

@@ -8,10 +8,10 @@ use crate::report::aggregate::Window;
 use crate::tally::{DayFigures, SourceTotals, Totals};
 
 use super::super::StoreError;
+use super::super::bulk;
 use super::super::db::Conn;
 use super::super::facets::{self, FacetKey, FacetSums};
 use super::super::rollup::{self, Change};
-use super::super::sql::sql;
 
 /// Days whose packed sources are in memory at a time, as they were and as they will be: one of a busy domain may take a
 /// megabyte, and a report may move as many as its window has.
@@ -77,7 +77,7 @@ impl Moves {
     /// Writes all. Gives the days whose last part was written, with the addresses in it.
     pub async fn apply(mut self, conn: &mut Conn<'_>) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
         let rows: Vec<_> = self.days.iter().map(|(key, day)| (*key, day)).collect();
-        conn.bulk(sql!("daily_totals_add"), &rows, |args, ((domain, day), moved)| {
+        conn.bulk(&bulk::DAILY_TOTALS_ADD, &rows, |args, ((domain, day), moved)| {
             args.push_int(domain.0);
             args.push_int(day.0.into());
             let (added, taken) = (moved.added, moved.taken);
@@ -123,15 +123,15 @@ impl Moves {
         for (part, sources_max) in rollup::PARTS.into_iter().enumerate() {
             let keys: Vec<_> = rising.keys().copied().collect();
             let rows = conn
-                .bulk_all(sql!("daily_sources_by_slot"), &keys, |args, (domain, day)| {
+                .bulk_all(&bulk::DAILY_SOURCES_BY_SLOT, &keys, |args, (domain, day)| {
                     args.push_int(domain.0);
                     args.push_int(rollup::slot(*day, part));
                 })
                 .await?;
             let mut packed = BTreeMap::new();
             for row in &rows {
-                let day = row.checked(1, rollup::NO_DAY, rollup::day_of)?;
-                packed.insert((DomainId(row.int(0)?), day), row.blob(2)?);
+                let day = row.checked("slot", rollup::NO_DAY, rollup::day_of)?;
+                packed.insert((DomainId(row.int("domain_id")?), day), row.blob("sources")?);
             }
             for (key, mut day) in std::mem::take(&mut rising) {
                 let before = packed.get(&key).copied().unwrap_or(&none);
@@ -160,7 +160,7 @@ impl Moves {
                 break;
             }
         }
-        conn.bulk(sql!("daily_sources_put"), &written, |args, (domain, slot, sources)| {
+        conn.bulk(&bulk::DAILY_SOURCES_PUT, &written, |args, (domain, slot, sources)| {
             args.push_int(domain.0);
             args.push_int(*slot);
             args.push_blob(sources);

@@ -1,151 +1,306 @@
-//! One statement for many rows, each of which would be a trip to the server: PostgreSQL gets each column as one array, so
-//! that its statement is the same for any number of rows, or through its socket, where there are many, a `copy`; where that
-//! has to be sent on, see `routed.rs`.
+//! Statements for many rows. Each is declared as data, and rendered for each database.
+//!
+//! On SQLite it runs once per row. A server gets each column as one array, so that its statement is the same for any number
+//! of rows; through the socket of PostgreSQL, many new rows become a `copy`. `routed.rs` has the form for Citus.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::OnceLock;
 
-use sqlx::postgres::{PgArguments, PgConnection};
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use super::super::distribute::DISTRIBUTED;
+use super::super::schema::{self, Kind};
+use super::Statement;
 
-use super::{Args, Shape, StoreError, routed};
-
-/// Rows that one statement takes, with their values.
-pub(super) enum Piece {
-    Statement(SqlStr, PgArguments),
-    /// The statement that begins it, and all rows.
-    Copy(Arc<str>, Vec<u8>),
+/// A column of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Column {
+    pub name: &'static str,
+    pub kind: Kind,
 }
 
-impl Piece {
-    /// The first piece of `rows`, which is taken from it; `None` if there are none.
-    pub fn cut<T>(
-        shape: Shape,
-        sql: &'static str,
-        rows: &mut &[T],
-        bind: &mut impl FnMut(&mut Args, &T),
-    ) -> Result<Option<Self>, StoreError> {
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(match shape {
-            Shape::Routed if routed::is_by_domain(sql) => {
-                let (text, args) = routed::fill(sql, rows, bind)?;
-                Self::Statement(AssertSqlSafe(text).into_sql_str(), args)
-            }
-            Shape::Copied if rows.len() >= COPIED_ROWS_MIN && is_plain_insert(sql) => {
-                let (text, rows) = copied(sql, rows, bind)?;
-                Self::Copy(text, rows)
-            }
-            Shape::Postgres | Shape::Copied | Shape::Routed => {
-                let (text, args) = Unnested::fill(sql, rows, bind)?;
-                Self::Statement(AssertSqlSafe(text).into_sql_str(), args)
-            }
-        }))
-    }
-
-    pub async fn run(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Statement(sql, args) => sqlx::query_with(sql, args).execute(conn).await.map(drop),
-            Self::Copy(begin, rows) => {
-                let mut copy = conn.copy_in_raw(&begin).await?;
-                match copy.send(rows).await {
-                    Ok(_) => copy.finish().await.map(drop),
-                    // The server has said why by now, or it is gone.
-                    Err(error) => copy.finish().await.and(Err(error)),
-                }
-            }
-        }
-    }
+/// A column of integers.
+pub(in super::super) const fn int(name: &'static str) -> Column {
+    Column { name, kind: Kind::Int }
 }
 
-/// A statement whose `values` tuple has become arrays, a column each.
-struct Unnested {
-    text: Arc<str>,
-    columns: usize,
+/// A column of texts.
+pub(in super::super) const fn text(name: &'static str) -> Column {
+    let kind = Kind::Text;
+    Column { name, kind }
 }
 
-/// Rows and bytes that go to PostgreSQL in one statement; a row more than the bytes is still taken.
-const ROWS_MAX: usize = 16_384;
-const BYTES_MAX: usize = 8 << 20;
-
-static UNNESTED: LazyLock<Mutex<HashMap<usize, Arc<Unnested>>>> = LazyLock::new(Mutex::default);
-
-impl Unnested {
-    /// The statement and the arguments for the first of `rows`, which are taken from it.
-    fn fill<T>(
-        sql: &'static str,
-        rows: &mut &[T],
-        bind: &mut impl FnMut(&mut Args, &T),
-    ) -> Result<(Arc<str>, PgArguments), StoreError> {
-        let statement = Self::of(sql);
-        let mut args = Args::columns(statement.columns);
-        take(rows, &mut args, bind)?;
-        Ok((Arc::clone(&statement.text), args.into_postgres()))
-    }
-
-    fn of(sql: &'static str) -> Arc<Self> {
-        let mut made = locked(&UNNESTED);
-        Arc::clone(made.entry(sql.as_ptr() as usize).or_insert_with(|| {
-            let (head, tuple, tail) = values_tuple(sql);
-            Arc::new(Self {
-                text: format!("{head}select * from unnest{tuple}{tail}").into(),
-                columns: tuple.matches('$').count(),
-            })
-        }))
-    }
+/// A column of bytes.
+pub(in super::super) const fn blob(name: &'static str) -> Column {
+    let kind = Kind::Blob;
+    Column { name, kind }
 }
 
-/// Takes as many rows as go in one piece.
-fn take<T>(rows: &mut &[T], args: &mut Args, bind: &mut impl FnMut(&mut Args, &T)) -> Result<(), StoreError> {
-    while let Some((row, rest)) = rows.split_first() {
-        *rows = rest;
-        bind(args, row);
-        let (count, bytes) = args.end_row()?;
-        if count >= ROWS_MAX || bytes >= BYTES_MAX {
-            break;
+/// A statement for many rows: lives as long as the program.
+#[derive(Debug)]
+pub(in super::super) struct Bulk {
+    pub name: &'static str,
+    /// The table that is written to, or read first.
+    pub table: &'static str,
+    /// The values of a row, in this order.
+    pub columns: &'static [Column],
+    pub(super) form: Form,
+    texts: OnceLock<Texts>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    /// New rows.
+    Insert(Conflict),
+    /// A question or a change about the rows with these keys: what is before the condition, and behind it.
+    Keyed(&'static str, &'static str),
+    /// A statement that reads the rows as the table `given`: what is behind their definition.
+    Given(&'static str),
+}
+
+/// What becomes of a new row whose key is in the table.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum Conflict {
+    /// The statement fails.
+    Fail,
+    /// The row in the table stays. The columns of the key.
+    Keep(&'static str),
+    /// All other columns are replaced. The columns of the key.
+    Replace(&'static str),
+    /// The columns of the key, and what is set.
+    Set(&'static str, &'static str),
+}
+
+/// The statement as it is sent.
+#[derive(Debug)]
+struct Texts {
+    one: Statement,
+    arrays: String,
+    copy: Option<String>,
+}
+
+impl Bulk {
+    const fn new(name: &'static str, table: &'static str, columns: &'static [Column], form: Form) -> Self {
+        Self {
+            name,
+            table,
+            columns,
+            form,
+            texts: OnceLock::new(),
         }
     }
-    Ok(())
+
+    /// New rows of a table.
+    pub const fn insert(
+        name: &'static str,
+        table: &'static str,
+        columns: &'static [Column],
+        conflict: Conflict,
+    ) -> Self {
+        Self::new(name, table, columns, Form::Insert(conflict))
+    }
+
+    /// New rows of a table that the database described: it lives as long as the program, like those that are declared.
+    pub fn of_table(table: &'static str, columns: &[schema::Column]) -> &'static Self {
+        let column = |column: &schema::Column| Column {
+            name: column.name.clone().leak(),
+            kind: column.kind,
+        };
+        let columns = columns.iter().map(column).collect::<Vec<_>>().leak();
+        Box::leak(Box::new(Self::insert("COPY", table, columns, Conflict::Fail)))
+    }
+
+    /// `sql` where a row has one of the keys.
+    pub const fn keyed(name: &'static str, table: &'static str, keys: &'static [Column], sql: &'static str) -> Self {
+        Self::new(name, table, keys, Form::Keyed(sql, ""))
+    }
+
+    /// As [`Self::keyed`], with what is behind the condition on the keys.
+    pub const fn keyed_and(
+        name: &'static str,
+        table: &'static str,
+        keys: &'static [Column],
+        (sql, after): (&'static str, &'static str),
+    ) -> Self {
+        Self::new(name, table, keys, Form::Keyed(sql, after))
+    }
+
+    /// `sql`, which reads the rows as the table `given`.
+    pub const fn given(name: &'static str, table: &'static str, columns: &'static [Column], sql: &'static str) -> Self {
+        Self::new(name, table, columns, Form::Given(sql))
+    }
+
+    /// For one row, its values in order: on any database.
+    pub fn for_one(&'static self) -> &'static Statement {
+        &self.texts().one
+    }
+
+    /// For as many rows as the arrays have, one for each column: PostgreSQL.
+    pub fn for_arrays(&'static self) -> &'static str {
+        &self.texts().arrays
+    }
+
+    /// What begins a copy of the rows, if they can be copied: PostgreSQL.
+    pub fn for_copy(&'static self) -> Option<&'static str> {
+        self.texts().copy.as_deref()
+    }
+
+    /// Whether the rows of a domain, whose number is the first value, are on one of several servers.
+    pub fn is_by_domain(&self) -> bool {
+        DISTRIBUTED.contains(&self.table)
+    }
+
+    fn texts(&self) -> &Texts {
+        self.texts.get_or_init(|| Texts {
+            one: Statement::new(self.name, self.render_one().leak()),
+            arrays: self.render_arrays(),
+            copy: match self.form {
+                Form::Insert(Conflict::Fail) => Some(format!(
+                    "copy {} ({}) from stdin (format binary)",
+                    self.table,
+                    self.names()
+                )),
+                _ => None,
+            },
+        })
+    }
+
+    /// The columns, with commas between them.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<_> = self.columns.iter().map(|column| column.name).collect();
+        names.join(", ")
+    }
+
+    fn render_one(&self) -> String {
+        let numbers: Vec<_> = (1..=self.columns.len()).map(|nth| format!("${nth}")).collect();
+        let tuple = format!("values ({})", numbers.join(", "));
+        let Form::Keyed(sql, after) = self.form else {
+            return self.with_rows(&tuple);
+        };
+        // One key is asked for as such: of a list, SQLite would make a table first.
+        match self.columns {
+            [key] => format!("{sql} where {} = $1{after}", key.name),
+            _ => format!("{sql} where ({}) = ({}){after}", self.names(), numbers.join(", ")),
+        }
+    }
+
+    fn render_arrays(&self) -> String {
+        let arrays = (1..).zip(self.columns).map(|(nth, column)| {
+            let of = match column.kind {
+                Kind::Int => "bigint",
+                Kind::Text => "text",
+                Kind::Blob => "bytea",
+            };
+            format!("${nth}::{of}[]")
+        });
+        let arrays = arrays.collect::<Vec<_>>().join(", ");
+        let rows = format!("select * from unnest({arrays})");
+        match self.form {
+            Form::Keyed(sql, after) => format!("{sql} where ({}) in ({rows}){after}", self.names()),
+            Form::Insert(_) | Form::Given(_) => self.with_rows(&rows),
+        }
+    }
+
+    /// An insert of `rows`, or the statement that is given them.
+    pub(super) fn with_rows(&self, rows: &str) -> String {
+        match self.form {
+            Form::Insert(conflict) => {
+                let rule = self.rule(conflict);
+                format!("insert into {} ({}) {rows}{rule}", self.table, self.names())
+            }
+            Form::Given(sql) | Form::Keyed(sql, _) => format!("with given ({}) as ({rows}) {sql}", self.names()),
+        }
+    }
+
+    fn rule(&self, conflict: Conflict) -> String {
+        let (key, set) = match conflict {
+            Conflict::Fail => return String::new(),
+            Conflict::Keep(key) => return format!(" on conflict ({key}) do nothing"),
+            Conflict::Set(key, set) => (key, set.to_owned()),
+            Conflict::Replace(key) => {
+                let of_key: Vec<_> = key.split(", ").collect();
+                let others = self.columns.iter().map(|column| column.name);
+                let others = others.filter(|name| !of_key.contains(name));
+                let set: Vec<_> = others.map(|name| format!("{name} = excluded.{name}")).collect();
+                (key, set.join(", "))
+            }
+        };
+        format!(" on conflict ({key}) do update set {set}")
+    }
 }
 
-/// Number of rows from which on `copy` is cheaper than to plan and run an `insert` from arrays.
-const COPIED_ROWS_MIN: usize = 256;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Nothing behind the tuple: no conflict to see to, nothing to give back.
-fn is_plain_insert(sql: &str) -> bool {
-    let (head, _, tail) = values_tuple(sql);
-    tail.trim().is_empty() && into(head).is_some()
-}
+    const COLUMNS: &[Column] = &[int("a"), text("b"), blob("c")];
 
-/// `table (columns)` of an `insert`.
-fn into(head: &str) -> Option<&str> {
-    head.split_once("insert into ").map(|(_, into)| into.trim())
-}
+    #[track_caller]
+    fn check(bulk: Bulk, one: &str, arrays: &str, copy: Option<&str>) {
+        let bulk: &'static Bulk = Box::leak(Box::new(bulk));
+        assert_eq!(bulk.for_one().text, one);
+        assert_eq!(bulk.for_arrays(), arrays);
+        assert_eq!(bulk.for_copy(), copy);
+    }
 
-/// How `copy` begins, and the rows as it takes them. Every column is a `bigint`, a `text` or a `bytea`, and is sent as such.
-fn copied<T>(
-    sql: &'static str,
-    rows: &mut &[T],
-    bind: &mut impl FnMut(&mut Args, &T),
-) -> Result<(Arc<str>, Vec<u8>), StoreError> {
-    let (head, tuple, _) = values_tuple(sql);
-    let mut args = Args::tuples(tuple.matches('$').count());
-    take(rows, &mut args, bind)?;
-    let begin = format!("copy {} from stdin (format binary)", into(head).unwrap_or_default());
-    Ok((begin.into(), args.into_copy()?))
-}
+    #[test]
+    fn new_rows_are_rendered_for_each_database() {
+        check(
+            Bulk::insert("x", "t", COLUMNS, Conflict::Fail),
+            "insert into t (a, b, c) values ($1, $2, $3)",
+            "insert into t (a, b, c) select * from unnest($1::bigint[], $2::text[], $3::bytea[])",
+            Some("copy t (a, b, c) from stdin (format binary)"),
+        );
+        for (conflict, rule) in [
+            (Conflict::Keep("a"), "on conflict (a) do nothing"),
+            (
+                Conflict::Replace("a"),
+                "on conflict (a) do update set b = excluded.b, c = excluded.c",
+            ),
+            (
+                Conflict::Replace("a, c"),
+                "on conflict (a, c) do update set b = excluded.b",
+            ),
+            (
+                Conflict::Set("a, b", "c = t.c"),
+                "on conflict (a, b) do update set c = t.c",
+            ),
+        ] {
+            check(
+                Bulk::insert("x", "t", COLUMNS, conflict),
+                &format!("insert into t (a, b, c) values ($1, $2, $3) {rule}"),
+                &format!("insert into t (a, b, c) select * from unnest($1::bigint[], $2::text[], $3::bytea[]) {rule}"),
+                None,
+            );
+        }
+    }
 
-/// Splits a statement around its (only) `values` and the tuple that follows.
-pub(super) fn values_tuple(sql: &str) -> (&str, &str, &str) {
-    const VALUES: &str = "values ";
-    const SHAPE: &str = "a bulk statement has one tuple of placeholders behind `values`";
-    let values = sql.rfind("values (").expect(SHAPE);
-    let start = values + VALUES.len();
-    let end = start + sql[start..].find(')').expect(SHAPE) + 1;
-    (&sql[..values], &sql[start..end], &sql[end..])
-}
+    #[test]
+    fn keys_are_rendered_for_each_database() {
+        check(
+            Bulk::keyed_and("x", "t", &COLUMNS[..2], ("select c\nfrom t", " and b >= ''")),
+            "select c\nfrom t where (a, b) = ($1, $2) and b >= ''",
+            "select c\nfrom t where (a, b) in (select * from unnest($1::bigint[], $2::text[])) and b >= ''",
+            None,
+        );
+        check(
+            Bulk::keyed("x", "t", &COLUMNS[..1], "delete from t"),
+            "delete from t where a = $1",
+            "delete from t where (a) in (select * from unnest($1::bigint[]))",
+            None,
+        );
+    }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    #[test]
+    fn given_rows_are_rendered_for_each_database() {
+        check(
+            Bulk::given(
+                "x",
+                "t",
+                &COLUMNS[..2],
+                "update t set b = given.b from given where t.a = given.a",
+            ),
+            "with given (a, b) as (values ($1, $2)) update t set b = given.b from given where t.a = given.a",
+            "with given (a, b) as (select * from unnest($1::bigint[], $2::text[])) \
+             update t set b = given.b from given where t.a = given.a",
+            None,
+        );
+    }
 }

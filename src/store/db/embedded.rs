@@ -1,47 +1,47 @@
 //! Statements of SQLite, which runs in this process: on the calling thread, without a handover. A trip to
 //! another core and back takes a tenth of a millisecond, more than most of our statements, and a batch has dozens.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
 use super::super::{patience, sqlite};
-use super::{Args, Row, StoreError, Value, args};
+use super::bulk::Bulk;
+use super::rows::{BulkRow, Datum, Sink, fill};
+use super::{Args, Row, Statement, StoreError, Value, args};
 use crate::apart::aside;
 
 /// Row after row of the answer, until `each` has had enough (false).
 pub(super) fn walk(
     conn: &Connection,
-    sql: &'static str,
+    statement: &'static Statement,
     args: &Args,
     mut each: impl FnMut(Row) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
-    aside(|| Statement::of(conn, sql, sql)?.walk(args, &mut each))
+    aside(|| Prepared::of(conn, statement)?.walk(args, &mut each))
 }
 
 /// Runs it to its end; gives the number of rows it changed.
-pub(super) fn run(conn: &Connection, sql: &'static str, args: &Args) -> Result<u64, StoreError> {
-    walk(conn, sql, args, |_| Ok(true))?;
+pub(super) fn run(conn: &Connection, statement: &'static Statement, args: &Args) -> Result<u64, StoreError> {
+    walk(conn, statement, args, |_| Ok(true))?;
     Ok(conn.changes())
 }
 
-/// A statement with one `values` tuple, once for each row; gives the rows of all answers.
+/// A statement for many rows, once for each; gives the rows of all answers.
 pub(super) fn bulk<T>(
     conn: &Connection,
-    sql: &'static str,
+    bulk: &'static Bulk,
     rows: &[T],
-    mut bind: impl FnMut(&mut Args, &T),
+    mut bind: impl FnMut(&mut BulkRow<'_>, &T),
 ) -> Result<Vec<Row>, StoreError> {
     let mut answer = Vec::new();
+    let statement = bulk.for_one();
     aside(|| {
-        let mut statement = Statement::of(conn, &for_one_row(sql), sql)?;
-        let mut args = Args::default();
+        let mut prepared = conn.prepare_cached(statement.text)?;
         for row in rows {
-            args.clear();
-            bind(&mut args, row);
-            statement.walk(&args, &mut |row| {
+            fill(bulk, &mut Bound(&mut prepared), row, &mut bind)?;
+            read(&mut prepared, statement, &mut |row| {
                 answer.push(row);
                 Ok(true)
             })?;
@@ -50,36 +50,41 @@ pub(super) fn bulk<T>(
     })
 }
 
-/// Asks for one key as such: of a list, SQLite would make a table first.
-fn for_one_row(sql: &str) -> Cow<'_, str> {
-    const LIST: &str = " in (values ";
-    let Some((head, rest)) = sql.split_once(LIST) else {
-        return sql.into();
-    };
-    let end = rest.find("))").map_or(rest.len(), |at| at + 1);
-    let (tuple, tail) = rest.split_at(end);
-    format!("{head} = {tuple}{}", tail.strip_prefix(')').unwrap_or(tail)).into()
+/// Binds the values of a row as they come: nothing is copied but by SQLite. Parameters are numbered in the order of columns.
+struct Bound<'s, 'c>(&'s mut CachedStatement<'c>);
+
+impl Sink for Bound<'_, '_> {
+    fn push(&mut self, nth: usize, value: Datum<'_>) -> Result<(), StoreError> {
+        match value {
+            Datum::Int(value) => self.0.raw_bind_parameter(nth + 1, value)?,
+            Datum::Text(value) => self.0.raw_bind_parameter(nth + 1, value)?,
+            Datum::Blob(value) => self.0.raw_bind_parameter(nth + 1, value)?,
+        }
+        Ok(())
+    }
 }
 
 /// A prepared statement, and which value each of its parameters is.
-struct Statement<'c> {
+struct Prepared<'c> {
     prepared: CachedStatement<'c>,
     /// SQLite counts `$2` as its first parameter if it is the first that it meets.
     values: Vec<usize>,
-    /// As in its file.
-    sql: &'static str,
+    statement: &'static Statement,
 }
 
-impl<'c> Statement<'c> {
-    /// `text` is what is run, made of `sql`.
-    fn of(conn: &'c Connection, text: &str, sql: &'static str) -> Result<Self, StoreError> {
-        let prepared = conn.prepare_cached(text)?;
+impl<'c> Prepared<'c> {
+    fn of(conn: &'c Connection, statement: &'static Statement) -> Result<Self, StoreError> {
+        let prepared = conn.prepare_cached(statement.text)?;
         let value = |nth| {
             let name = prepared.parameter_name(nth).and_then(|name| name.strip_prefix('$'));
             name.and_then(|number| number.parse().ok()).unwrap_or(nth) - 1
         };
         let values = (1..=prepared.parameter_count()).map(value).collect();
-        Ok(Self { prepared, values, sql })
+        Ok(Self {
+            prepared,
+            values,
+            statement,
+        })
     }
 
     fn walk(&mut self, args: &Args, each: &mut impl FnMut(Row) -> Result<bool, StoreError>) -> Result<(), StoreError> {
@@ -89,20 +94,29 @@ impl<'c> Statement<'c> {
                 Some(Value::Text(value)) => self.prepared.raw_bind_parameter(nth, value.as_deref())?,
                 Some(Value::Blob(value)) => self.prepared.raw_bind_parameter(nth, value.as_deref())?,
                 // Not bound, SQLite would take it for null.
-                None => return Err(args::missing(self.sql, value + 1)),
+                None => return Err(args::missing(self.statement.text, value + 1)),
             }
         }
-        let columns = self.prepared.column_count();
-        let mut rows = self.prepared.raw_query();
-        while let Some(row) = rows.next()? {
-            patience::look()?;
-            let cells = (0..columns).map(|column| cell(row.get_ref(column)?));
-            if !each(Row::sqlite(cells.collect::<Result<_, _>>()?, self.sql))? {
-                break;
-            }
-        }
-        Ok(())
+        read(&mut self.prepared, self.statement, each)
     }
+}
+
+/// The answer to a statement whose values are bound, until `each` has had enough (false).
+fn read(
+    prepared: &mut CachedStatement<'_>,
+    statement: &'static Statement,
+    each: &mut impl FnMut(Row) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let columns = statement.columns(|| prepared.column_names()).len();
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        patience::look()?;
+        let cells = (0..columns).map(|column| cell(row.get_ref(column)?));
+        if !each(Row::sqlite(cells.collect::<Result<_, _>>()?, statement))? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn cell(value: ValueRef<'_>) -> Result<Cell, StoreError> {
@@ -129,7 +143,7 @@ pub fn fold_log(conn: &Connection) -> Result<(), StoreError> {
 
 /// Gives some free pages back; tells how many are left.
 pub fn give_back(conn: &Connection) -> Result<u64, StoreError> {
-    run(conn, sqlite::GIVE_BACK, &Args::default())?;
+    run(conn, &sqlite::GIVE_BACK, &Args::default())?;
     let left: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
     Ok(left.unsigned_abs())
 }
@@ -138,8 +152,8 @@ pub fn give_back(conn: &Connection) -> Result<u64, StoreError> {
 mod tests {
     use rusqlite::Connection;
 
-    use super::super::Args;
-    use super::{Statement, for_one_row};
+    use super::super::{Args, Statement};
+    use super::Prepared;
 
     /// A2: SQLite takes a parameter without a value for NULL.
     #[test]
@@ -147,8 +161,8 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch("create table t (a integer, b text, c blob)")
             .unwrap();
-        let sql = "insert into t (a, b, c) values ($1, $2, $3)";
-        let run = |args: Args| Statement::of(&conn, sql, sql)?.walk(&args, &mut |_| Ok(true));
+        static ADD: Statement = Statement::new("add", "insert into t (a, b, c) values ($1, $2, $3)");
+        let run = |args: Args| Prepared::of(&conn, &ADD)?.walk(&args, &mut |_| Ok(true));
         let rows = || conn.query_row("select count(*) from t", [], |row| row.get::<_, i64>(0));
         for args in [
             Args::default(),
@@ -161,13 +175,5 @@ mod tests {
         assert_eq!(rows().unwrap(), 0);
         run(Args::default().int(1).text("x").blob(b"y")).unwrap();
         assert_eq!(rows().unwrap(), 1, "the control");
-    }
-
-    #[test]
-    fn a_list_of_one_is_asked_for_as_such() {
-        let sql = "select a from t where (a, b) in (values ($1, $2)) and b >= ''";
-        assert_eq!(for_one_row(sql), "select a from t where (a, b) = ($1, $2) and b >= ''");
-        let sql = "insert into t (a) values ($1)";
-        assert_eq!(for_one_row(sql), sql);
     }
 }

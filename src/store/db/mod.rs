@@ -4,29 +4,34 @@
 mod args;
 mod bulk;
 mod embedded;
+mod pieces;
 pub(super) mod routed;
+mod rows;
 mod said;
+mod statement;
 mod upkeep;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::join;
 use rusqlite::Connection;
 use rusqlite::types::{FromSqlError, FromSqlResult, Value as Cell, ValueRef};
-use sqlx::postgres::{PgConnection, PgPool, PgRow};
-use sqlx::{Connection as _, Decode, Postgres, Row as _, Type};
+use sqlx::postgres::{PgColumn, PgConnection, PgPool, PgRow};
+use sqlx::{Column as _, Connection as _, Decode, Postgres, Row as _, Type};
 
 pub(super) use super::postgres::Lock;
 use super::schema::Kind;
 use super::{StoreError, postgres, sqlite};
 use crate::base::{Day, DomainId};
 pub(super) use args::{Args, Value};
-use bulk::Piece;
+pub(super) use bulk::{Bulk, Column, Conflict, blob, int, text};
+use pieces::Piece;
+pub(super) use rows::BulkRow;
+pub(super) use statement::Statement;
 
-/// One row of an answer.
+/// One row of an answer. Its columns are read by name.
 pub(super) struct Row {
     cells: Cells,
-    /// The statement that was asked: it names the table of a value that is damaged.
-    sql: &'static str,
+    statement: &'static Statement,
 }
 
 enum Cells {
@@ -38,26 +43,28 @@ enum Cells {
 const SHOWN_COLUMNS: usize = 3;
 
 impl Row {
-    fn sqlite(cells: Vec<Cell>, sql: &'static str) -> Self {
+    /// The columns of the statement are known.
+    fn sqlite(cells: Vec<Cell>, statement: &'static Statement) -> Self {
         let cells = Cells::Sqlite(cells);
-        Self { cells, sql }
+        Self { cells, statement }
     }
 
-    fn postgres(row: PgRow, sql: &'static str) -> Self {
+    fn postgres(row: PgRow, statement: &'static Statement) -> Self {
+        statement.columns(|| row.columns().iter().map(PgColumn::name).collect());
         let cells = Cells::Postgres(row);
-        Self { cells, sql }
+        Self { cells, statement }
     }
 
-    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
-        self.value(column, |cell| cell.as_i64())
+    pub fn int(&self, column: &str) -> Result<i64, StoreError> {
+        self.value(self.at(column)?, |cell| cell.as_i64())
     }
 
     /// A count: never negative in the database.
-    pub fn count(&self, column: usize) -> Result<u64, StoreError> {
+    pub fn count(&self, column: &str) -> Result<u64, StoreError> {
         self.checked(column, "is negative", |number| u64::try_from(number).ok())
     }
 
-    pub fn flag(&self, column: usize) -> Result<bool, StoreError> {
+    pub fn flag(&self, column: &str) -> Result<bool, StoreError> {
         self.checked(column, "is neither 0 nor 1", |number| match number {
             0 => Some(false),
             1 => Some(true),
@@ -65,7 +72,7 @@ impl Row {
         })
     }
 
-    pub fn day(&self, column: usize) -> Result<Day, StoreError> {
+    pub fn day(&self, column: &str) -> Result<Day, StoreError> {
         self.checked(column, "is not a day", |number| i32::try_from(number).ok().map(Day))
     }
 
@@ -73,30 +80,43 @@ impl Row {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] with `what` is wrong with it, if it makes nothing of it.
-    pub fn checked<T>(&self, column: usize, what: &str, of: impl FnOnce(i64) -> Option<T>) -> Result<T, StoreError> {
-        let number = self.int(column)?;
-        of(number).ok_or_else(|| self.damaged(column, &format!("{number} {what}")))
+    pub fn checked<T>(&self, column: &str, what: &str, of: impl FnOnce(i64) -> Option<T>) -> Result<T, StoreError> {
+        let at = self.at(column)?;
+        let number = self.value(at, |cell| cell.as_i64())?;
+        of(number).ok_or_else(|| self.damaged(at, &format!("{number} {what}")))
+    }
+
+    /// The position of a column.
+    ///
+    /// # Errors
+    /// The answer has no such column: a fault of this program.
+    fn at(&self, column: &str) -> Result<usize, StoreError> {
+        let at = self.statement.position(column);
+        at.ok_or_else(|| {
+            let name = self.statement.name;
+            StoreError::Other(format!("the answer to the statement {name} has no column {column}").into())
+        })
     }
 
     /// What is wrong with the value of a column.
-    fn damaged(&self, column: usize, what: &str) -> StoreError {
-        let what = format!("{} {what}", said::column(self.sql, column));
-        StoreError::damaged(said::table(self.sql), self.name(), &what)
+    fn damaged(&self, position: usize, what: &str) -> StoreError {
+        let what = format!("{} {what}", self.statement.column(position).unwrap_or("a column"));
+        StoreError::damaged(said::table(self.statement.text), self.name(), &what)
     }
 
     /// The first values of the row, which for most tables are its key.
     fn name(&self) -> String {
-        let shown = (0..SHOWN_COLUMNS).filter_map(|column| {
-            let name = said::column(self.sql, column);
+        let shown = (0..SHOWN_COLUMNS).filter_map(|position| {
+            let name = self.statement.column(position)?;
             let value = match &self.cells {
-                Cells::Sqlite(cells) => match cells.get(column)? {
+                Cells::Sqlite(cells) => match cells.get(position)? {
                     Cell::Integer(number) => number.to_string(),
                     Cell::Text(text) => said::shortened(text),
                     _ => return None,
                 },
-                Cells::Postgres(row) => match row.try_get::<Option<i64>, _>(column) {
+                Cells::Postgres(row) => match row.try_get::<Option<i64>, _>(position) {
                     Ok(number) => number?.to_string(),
-                    Err(_) => said::shortened(row.try_get::<Option<&str>, _>(column).ok()??),
+                    Err(_) => said::shortened(row.try_get::<Option<&str>, _>(position).ok()??),
                 },
             };
             Some(format!("{name}={value}"))
@@ -104,36 +124,48 @@ impl Row {
         shown.collect::<Vec<_>>().join(" ")
     }
 
-    pub fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        self.value(column, |cell| cell.as_i64_or_null())
+    pub fn opt_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        self.opt_int_at(self.at(column)?)
     }
 
-    pub fn text(&self, column: usize) -> Result<String, StoreError> {
-        self.value(column, |cell| text_of(cell).map(str::to_owned))
+    fn opt_int_at(&self, position: usize) -> Result<Option<i64>, StoreError> {
+        self.value(position, |cell| cell.as_i64_or_null())
     }
 
-    pub fn opt_text(&self, column: usize) -> Result<Option<String>, StoreError> {
-        self.value(column, |cell| match cell {
+    pub fn text(&self, column: &str) -> Result<String, StoreError> {
+        self.value(self.at(column)?, |cell| text_of(cell).map(str::to_owned))
+    }
+
+    pub fn opt_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+        self.opt_text_at(self.at(column)?)
+    }
+
+    fn opt_text_at(&self, position: usize) -> Result<Option<String>, StoreError> {
+        self.value(position, |cell| match cell {
             ValueRef::Null => Ok(None),
             cell => text_of(cell).map(|text| Some(text.to_owned())),
         })
     }
 
-    pub fn blob(&self, column: usize) -> Result<&[u8], StoreError> {
-        self.value(column, |cell| cell.as_blob())
+    pub fn blob(&self, column: &str) -> Result<&[u8], StoreError> {
+        self.value(self.at(column)?, |cell| cell.as_blob())
     }
 
-    pub fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, StoreError> {
-        self.value(column, |cell| cell.as_blob_or_null())
+    pub fn opt_blob(&self, column: &str) -> Result<Option<&[u8]>, StoreError> {
+        self.opt_blob_at(self.at(column)?)
     }
 
-    /// Every column, of these kinds.
+    fn opt_blob_at(&self, position: usize) -> Result<Option<&[u8]>, StoreError> {
+        self.value(position, |cell| cell.as_blob_or_null())
+    }
+
+    /// Every column in order, of these kinds.
     pub fn values(&self, kinds: &[Kind]) -> Result<Vec<Value>, StoreError> {
         let value = |(nth, kind): (usize, &Kind)| {
             Ok(match kind {
-                Kind::Int => Value::Int(self.opt_int(nth)?),
-                Kind::Text => Value::Text(self.opt_text(nth)?),
-                Kind::Blob => Value::Blob(self.opt_blob(nth)?.map(<[u8]>::to_vec)),
+                Kind::Int => Value::Int(self.opt_int_at(nth)?),
+                Kind::Text => Value::Text(self.opt_text_at(nth)?),
+                Kind::Blob => Value::Blob(self.opt_blob_at(nth)?.map(<[u8]>::to_vec)),
             })
         };
         kinds.iter().enumerate().map(value).collect()
@@ -142,7 +174,7 @@ impl Row {
     /// `of_cell` reads what SQLite has.
     fn value<'r, T>(
         &'r self,
-        column: usize,
+        position: usize,
         of_cell: impl FnOnce(ValueRef<'r>) -> FromSqlResult<T>,
     ) -> Result<T, StoreError>
     where
@@ -150,11 +182,15 @@ impl Row {
     {
         match &self.cells {
             Cells::Sqlite(cells) => {
-                let cell = cells.get(column).ok_or(rusqlite::Error::InvalidColumnIndex(column))?;
-                of_cell(cell.into()).map_err(|error| self.damaged(column, &format!("cannot be read: {error}")))
+                let cell = cells
+                    .get(position)
+                    .ok_or(rusqlite::Error::InvalidColumnIndex(position))?;
+                of_cell(cell.into()).map_err(|error| self.damaged(position, &format!("cannot be read: {error}")))
             }
-            Cells::Postgres(row) => row.try_get(column).map_err(|error| match error {
-                sqlx::Error::ColumnDecode { source, .. } => self.damaged(column, &format!("cannot be read: {source}")),
+            Cells::Postgres(row) => row.try_get(position).map_err(|error| match error {
+                sqlx::Error::ColumnDecode { source, .. } => {
+                    self.damaged(position, &format!("cannot be read: {source}"))
+                }
                 other => other.into(),
             }),
         }
@@ -186,6 +222,9 @@ pub(super) enum Link {
     },
     PostgresReader(postgres::Lent, Layout),
 }
+
+static COMMIT: Statement = Statement::new("COMMIT", "commit");
+static ROLL_BACK: Statement = Statement::new("ROLL_BACK", "rollback");
 
 /// Where the rows of a domain are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,8 +292,8 @@ impl Link {
     /// Begins a transaction that writes.
     pub async fn begin(&mut self) -> Result<(), StoreError> {
         match self.side() {
-            Side::Sqlite(conn) => embedded::run(conn, sqlite::BEGIN, &Args::default()).map(drop)?,
-            Side::Postgres(conn, _) => sqlx::query(postgres::BEGIN).execute(conn).await.map(drop)?,
+            Side::Sqlite(conn) => embedded::run(conn, &sqlite::BEGIN, &Args::default()).map(drop)?,
+            Side::Postgres(conn, _) => sqlx::query(postgres::BEGIN.text).execute(conn).await.map(drop)?,
         }
         Ok(())
     }
@@ -265,14 +304,17 @@ impl Link {
             conn.close_on_drop();
         }
         match self.side() {
-            Side::Sqlite(conn) => embedded::run(conn, sqlite::BEGIN_SNAPSHOT, &Args::default()).map(drop)?,
-            Side::Postgres(conn, _) => sqlx::query(postgres::BEGIN_SNAPSHOT).execute(conn).await.map(drop)?,
+            Side::Sqlite(conn) => embedded::run(conn, &sqlite::BEGIN_SNAPSHOT, &Args::default()).map(drop)?,
+            Side::Postgres(conn, _) => sqlx::query(postgres::BEGIN_SNAPSHOT.text)
+                .execute(conn)
+                .await
+                .map(drop)?,
         }
         Ok(())
     }
 
     pub async fn commit(&mut self) -> Result<(), StoreError> {
-        self.end("commit").await
+        self.end(&COMMIT).await
     }
 
     /// # Errors
@@ -282,13 +324,13 @@ impl Link {
             // Answers to the copy are still to come, and would be taken for those to what is said next.
             return Err(StoreError::Unavailable(sqlx::Error::PoolClosed.into()));
         }
-        self.end("rollback").await
+        self.end(&ROLL_BACK).await
     }
 
-    async fn end(&mut self, sql: &'static str) -> Result<(), StoreError> {
+    async fn end(&mut self, statement: &'static Statement) -> Result<(), StoreError> {
         match self.side() {
-            Side::Sqlite(conn) => embedded::run(conn, sql, &Args::default()).map(drop)?,
-            Side::Postgres(conn, _) => sqlx::query(sql).execute(conn).await.map(drop)?,
+            Side::Sqlite(conn) => embedded::run(conn, statement, &Args::default()).map(drop)?,
+            Side::Postgres(conn, _) => sqlx::query(statement.text).execute(conn).await.map(drop)?,
         }
         Ok(())
     }
@@ -310,30 +352,30 @@ pub(super) struct Conn<'c>(pub &'c mut Link);
 
 impl Conn<'_> {
     /// Every row of the answer; only for answers that are small by their nature.
-    pub async fn all(&mut self, sql: &'static str, args: Args) -> Result<Vec<Row>, StoreError> {
+    pub async fn all(&mut self, statement: &'static Statement, args: Args) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         let gather = |row| {
             rows.push(row);
             Ok(true)
         };
-        self.walk(sql, args, gather).await?;
+        self.walk(statement, args, gather).await?;
         Ok(rows)
     }
 
     /// Row after row of the answer, until `each` has had enough (false).
     pub async fn walk(
         &mut self,
-        sql: &'static str,
+        statement: &'static Statement,
         args: Args,
         mut each: impl FnMut(Row) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let done = match self.0.says_asking(true).side() {
-            Side::Sqlite(conn) => embedded::walk(conn, sql, &args, each),
+            Side::Sqlite(conn) => embedded::walk(conn, statement, &args, each),
             Side::Postgres(conn, _) => {
-                let mut rows = sqlx::query_with(sql, args.into_postgres()).fetch(conn);
+                let mut rows = sqlx::query_with(statement.text, args.into_postgres()).fetch(conn);
                 async {
                     while let Some(row) = rows.try_next().await? {
-                        if !each(Row::postgres(row, sql))? {
+                        if !each(Row::postgres(row, statement))? {
                             break;
                         }
                     }
@@ -347,7 +389,7 @@ impl Conn<'_> {
     }
 
     /// The first row, if there is one.
-    pub async fn first(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
+    pub async fn first(&mut self, statement: &'static Statement, args: Args) -> Result<Option<Row>, StoreError> {
         let found = match self.0.says_asking(true).side() {
             Side::Sqlite(conn) => {
                 let mut first = None;
@@ -355,11 +397,13 @@ impl Conn<'_> {
                     first = Some(row);
                     Ok(false)
                 };
-                embedded::walk(conn, sql, &args, keep).map(|()| first)
+                embedded::walk(conn, statement, &args, keep).map(|()| first)
             }
             Side::Postgres(conn, _) => {
-                let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(conn).await;
-                row.map(|row| row.map(|row| Row::postgres(row, sql)))
+                let row = sqlx::query_with(statement.text, args.into_postgres())
+                    .fetch_optional(conn)
+                    .await;
+                row.map(|row| row.map(|row| Row::postgres(row, statement)))
                     .map_err(Into::into)
             }
         };
@@ -369,43 +413,42 @@ impl Conn<'_> {
 
     /// As [`Self::first`], but committed by itself, whatever becomes of the transaction, where other writers would
     /// wait for the row until it ends.
-    pub async fn first_apart(&mut self, sql: &'static str, args: Args) -> Result<Option<Row>, StoreError> {
+    pub async fn first_apart(&mut self, statement: &'static Statement, args: Args) -> Result<Option<Row>, StoreError> {
         let Link::Postgres { apart, .. } = self.0 else {
-            return self.first(sql, args).await;
+            return self.first(statement, args).await;
         };
         let mut conn = apart.acquire().await?;
-        let row = sqlx::query_with(sql, args.into_postgres()).fetch_optional(&mut *conn);
-        Ok(row.await?.map(|row| Row::postgres(row, sql)))
+        let row = sqlx::query_with(statement.text, args.into_postgres()).fetch_optional(&mut *conn);
+        Ok(row.await?.map(|row| Row::postgres(row, statement)))
     }
 
     /// Runs a statement; gives the number of rows it changed.
-    pub async fn run(&mut self, sql: &'static str, args: Args) -> Result<u64, StoreError> {
+    pub async fn run(&mut self, statement: &'static Statement, args: Args) -> Result<u64, StoreError> {
         match self.0.side() {
-            Side::Sqlite(conn) => embedded::run(conn, sql, &args),
+            Side::Sqlite(conn) => embedded::run(conn, statement, &args),
             Side::Postgres(conn, _) => {
-                let done = sqlx::query_with(sql, args.into_postgres()).execute(conn);
+                let done = sqlx::query_with(statement.text, args.into_postgres()).execute(conn);
                 Ok(done.await?.rows_affected())
             }
         }
     }
 
-    /// Runs a statement with one `values` tuple once for as many rows as `rows` has, in pieces.
-    /// `bind` adds the values of one row.
+    /// Runs a statement for all rows, in pieces. `bind` adds the values of one row.
     pub async fn bulk<T>(
         &mut self,
-        sql: &'static str,
+        bulk: &'static Bulk,
         rows: &[T],
-        mut bind: impl FnMut(&mut Args, &T),
+        mut bind: impl FnMut(&mut BulkRow<'_>, &T),
     ) -> Result<(), StoreError> {
         let shape = match self.0.side() {
-            Side::Sqlite(conn) => return embedded::bulk(conn, sql, rows, bind).map(drop),
+            Side::Sqlite(conn) => return embedded::bulk(conn, bulk, rows, bind).map(drop),
             Side::Postgres(_, shape) => shape,
         };
         let mut rest = rows;
-        let mut next = Piece::cut(shape, sql, &mut rest, &mut bind)?;
+        let mut next = Piece::cut(shape, bulk, &mut rest, &mut bind)?;
         while let Some(piece) = next {
             // The database works elsewhere: the values of the next piece are gathered meanwhile.
-            let gathering = async { Piece::cut(shape, sql, &mut rest, &mut bind) };
+            let gathering = async { Piece::cut(shape, bulk, &mut rest, &mut bind) };
             self.0.says_copying(matches!(piece, Piece::Copy(..)));
             let Side::Postgres(conn, _) = self.0.side() else { break };
             let (done, following) = join(piece.run(conn), gathering).await;
@@ -419,23 +462,23 @@ impl Conn<'_> {
     /// As [`Self::bulk`], for questions: the rows of all answers.
     pub async fn bulk_all<T>(
         &mut self,
-        sql: &'static str,
+        bulk: &'static Bulk,
         rows: &[T],
-        mut bind: impl FnMut(&mut Args, &T),
+        mut bind: impl FnMut(&mut BulkRow<'_>, &T),
     ) -> Result<Vec<Row>, StoreError> {
         let (conn, shape) = match self.0.says_asking(true).side() {
-            Side::Sqlite(conn) => return embedded::bulk(conn, sql, rows, bind),
+            Side::Sqlite(conn) => return embedded::bulk(conn, bulk, rows, bind),
             Side::Postgres(conn, shape) => (conn, shape),
         };
         let mut answer = Vec::new();
         let mut rest = rows;
-        while let Some(piece) = Piece::cut(shape, sql, &mut rest, &mut bind)? {
+        while let Some(piece) = Piece::cut(shape, bulk, &mut rest, &mut bind)? {
             let Piece::Statement(text, args) = piece else {
                 unreachable!("nothing is copied out");
             };
             let mut found = sqlx::query_with(text, args).fetch(&mut *conn);
             while let Some(row) = found.try_next().await? {
-                answer.push(Row::postgres(row, sql));
+                answer.push(Row::postgres(row, bulk.for_one()));
             }
         }
         self.0.says_asking(false);
@@ -450,8 +493,11 @@ impl Conn<'_> {
         if matches!(self.0.side(), Side::Sqlite(_)) {
             return Ok(domains);
         }
-        let rows = self.bulk_all(postgres::HOLD, &domains, |args, domain| args.push_int(domain.0));
-        rows.await?.iter().map(|row| row.int(0).map(DomainId)).collect()
+        let rows = self.bulk_all(&postgres::HOLD, &domains, |args, domain| args.push_int(domain.0));
+        rows.await?
+            .iter()
+            .map(|row| row.int("domain_id").map(DomainId))
+            .collect()
     }
 
     /// Waits for a lock; it is let go when the transaction ends. SQLite has one writer anyway.

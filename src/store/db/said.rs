@@ -1,4 +1,4 @@
-//! What a statement's own text says of the values that it gives: which table and which column they are of.
+//! What a statement's own text says of the values that it gives: which table they are of.
 
 /// Characters of a text that are shown.
 const SHOWN_CHARS: usize = 60;
@@ -14,21 +14,6 @@ pub(super) fn table(sql: &'static str) -> &'static str {
         }
     }
     "the database"
-}
-
-/// The name of a column of the answer, by its position.
-pub(super) fn column(sql: &str, nth: usize) -> String {
-    let unnamed = || format!("column {nth}");
-    let text: Vec<_> = words(sql).collect();
-    let begin = text.iter().position(|word| matches!(*word, "select" | "returning"));
-    let Some(begin) = begin else { return unnamed() };
-    let list = text[begin + 1..].iter().take_while(|word| **word != "from");
-    let list = list.copied().collect::<Vec<_>>().join(" ");
-    let name = list.split(',').nth(nth).map(str::trim);
-    // A call has commas of its own: what is not a plain name is not shown as one.
-    let is_name =
-        |name: &&str| !name.is_empty() && name.chars().all(|char| char.is_alphanumeric() || "_.".contains(char));
-    name.filter(is_name).map_or_else(unnamed, str::to_owned)
 }
 
 /// A text for people, short and without control characters.
@@ -47,16 +32,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_names_its_table_and_columns() {
+    fn a_statement_names_its_table() {
         let sql =
             "-- All from the table of others.\nselect a, b.c, count(d, e)\nfrom days where (x, y) in (values ($1, $2))";
         assert_eq!(table(sql), "days");
-        assert_eq!(column(sql, 0), "a");
-        assert_eq!(column(sql, 1), "b.c");
-        assert_eq!(column(sql, 2), "column 2");
-        assert_eq!(column(sql, 9), "column 9");
         assert_eq!(table("update counters set value = $1 returning value"), "counters");
-        assert_eq!(column("update counters set value = $1 returning value", 0), "value");
         assert_eq!(table("insert into t (a) values ($1)"), "t");
         assert_eq!(table("begin"), "the database");
     }

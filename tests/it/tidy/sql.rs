@@ -18,12 +18,26 @@ fn bare(text: &str) -> String {
     bare
 }
 
+/// What is wrong with the statements of a file.
+fn are_well_written(path: &str, text: &str) -> Vec<String> {
+    let mut named = text.split("-- name: ");
+    if named.next() != Some("") {
+        return vec!["a file begins with the name of its first statement".to_owned()];
+    }
+    let named = named.map(|named| named.split_once('\n').unwrap_or((named, "")));
+    let complaints = named.flat_map(|(name, text)| {
+        let complaints = is_well_written(path, text);
+        complaints.into_iter().map(move |what| format!("{name}: {what}"))
+    });
+    complaints.collect()
+}
+
 fn is_well_written(_: &str, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut complain = |what: &str| complaints.push(what.to_owned());
     let bare = bare(text);
     if !text.starts_with("-- ") {
-        complain("the first line must be a comment: what it gives, by which index");
+        complain("the line after the name must be a comment: what it gives, by which index");
     }
     if bare.chars().any(char::is_uppercase) {
         complain("SQL is lower-case");
@@ -35,7 +49,7 @@ fn is_well_written(_: &str, text: &str) -> Vec<String> {
         complain("placeholders are $1, $2: ? is SQLite's own");
     }
     if bare.trim().trim_end_matches(';').contains(';') {
-        complain("one statement a file");
+        complain("one statement a name");
     }
     for word in [
         "now()",
@@ -68,22 +82,27 @@ fn is_well_written(_: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn statements_are_portable_and_plain() {
-    check(is_statement, is_well_written);
+    check(is_statement, are_well_written);
     for (text, what) in [
-        ("select a from b", "comment"),
-        ("-- a\nSELECT a from b", "lower-case"),
-        ("-- a\nselect * from b", "never *"),
-        ("-- a\nselect c.* from c", "never *"),
-        ("-- a\nselect a from b where c = ?", "$1"),
-        ("-- a\nselect a from b where c = $2", "gap"),
-        ("-- a\ndelete from a; delete from b;", "one statement"),
-        ("-- a\nselect now()", "now()"),
+        ("-- name: x\nselect a from b", "comment"),
+        ("-- a\nselect a from b", "begins with the name"),
+        ("-- name: x\n-- a\nSELECT a from b", "lower-case"),
+        ("-- name: x\n-- a\nselect * from b", "never *"),
+        ("-- name: x\n-- a\nselect c.* from c", "never *"),
+        ("-- name: x\n-- a\nselect a from b where c = ?", "$1"),
+        ("-- name: x\n-- a\nselect a from b where c = $2", "gap"),
+        ("-- name: x\n-- a\ndelete from a; delete from b;", "one statement"),
+        (
+            "-- name: x\n-- a\nselect a from b\n-- name: y\n-- b\nSELECT b from a",
+            "y: SQL is lower-case",
+        ),
+        ("-- name: x\n-- a\nselect now()", "now()"),
     ] {
-        complains(is_well_written, "src/store/sql/a.sql", text, what);
+        complains(are_well_written, "src/store/sql/a.sql", text, what);
     }
     passes(
-        is_well_written,
+        are_well_written,
         "src/store/sql/a.sql",
-        "-- A, by B?\nselect a from b where c = $1 and d = 'X; ?'\n",
+        "-- name: x\n-- A, by B?\nselect a from b where c = $1 and d = 'X; ?'\n\n-- name: y\n-- B.\nselect b from a\n",
     );
 }

@@ -1,0 +1,334 @@
+//! Every statement for many rows, as `db/bulk.rs` renders it: what it returns or changes, and by which index.
+
+use super::db::{Bulk, Column, Conflict, blob, int, text};
+
+/// Adds to sums of a table (or, with negative numbers, takes from them). A sum that reaches the largest one
+/// (`Totals::SUM_MAX`) stays there.
+macro_rules! add {
+    ($table:literal: $first:literal $(, $column:literal)*) => {
+        concat!(add!(one $table, $first), $(", ", add!(one $table, $column)),*)
+    };
+    (one $table:literal, $column:literal) => {
+        concat!(
+            $column, " = case when ", $table, ".", $column, " < 9007199254740991 and ", $table, ".", $column,
+            " < 9007199254740991 - excluded.", $column, " then ", $table, ".", $column, " + excluded.", $column,
+            " else 9007199254740991 end"
+        )
+    };
+}
+
+macro_rules! bulk {
+    ($($(#[$doc:meta])+ $name:ident = $make:ident($($part:expr),+ $(,)?);)+) => {
+        $($(#[$doc])+ pub(super) static $name: Bulk = Bulk::$make(stringify!($name), $($part),+);)+
+
+        /// All of them.
+        pub(super) static ALL: &[&Bulk] = &[$(&$name),+];
+    };
+}
+
+/// The columns of `reports`.
+pub(super) const REPORT: &[Column] = &[
+    int("domain_id"),
+    int("report_no"),
+    blob("content_key"),
+    blob("identity_key"),
+    blob("piece_key"),
+    blob("policy_key"),
+    int("begin_at"),
+    int("end_at"),
+    int("counted"),
+    int("acceptance"),
+    int("sliced"),
+    int("partial"),
+    int("pass"),
+    int("fail"),
+    int("dkim_aligned"),
+    int("spf_aligned"),
+    int("none"),
+    int("quarantine"),
+    int("reject"),
+    int("records"),
+    int("records_kept"),
+    int("records_since"),
+    int("received_at"),
+    int("authenticated"),
+    int("arrivals"),
+    int("warnings"),
+    int("original_no"),
+    text("org_key"),
+    text("org_name"),
+    text("email"),
+    text("report_id"),
+    text("policy"),
+    text("detail"),
+    text("provenance"),
+    text("history"),
+];
+const REPORT_KEY: &[Column] = &[int("domain_id"), int("report_no")];
+const EVIDENCE_KEY: &[Column] = &[int("domain_id"), int("evidence_id")];
+
+bulk! {
+    /// New reports, also those that are moved to another domain.
+    REPORT_ADD = insert("reports", REPORT, Conflict::Fail);
+
+    /// Reports with every column, to be moved to another domain. Primary key.
+    REPORT_WHOLE = keyed(
+        "reports", REPORT_KEY,
+        "select domain_id, report_no, content_key, identity_key, piece_key, policy_key, begin_at, end_at, counted, \
+             acceptance, sliced, partial, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, records, \
+             records_kept, records_since, received_at, authenticated, arrivals, warnings, original_no, org_key, org_name, \
+             email, report_id, policy, detail, provenance, history \
+         from reports",
+    );
+
+    /// Removes reports; [`RECORD_REMOVE`] removes their records. Primary key.
+    REPORT_REMOVE = keyed("reports", REPORT_KEY, "delete from reports");
+
+    /// Known reports with these contents. Unique index reports_by_content.
+    REPORT_BY_CONTENT = keyed(
+        "reports", &[int("domain_id"), blob("content_key")],
+        "select domain_id, content_key, identity_key, report_no, counted, authenticated, records_kept, partial, sliced, \
+             arrivals, records, pass + fail as messages, acceptance \
+         from reports",
+    );
+
+    /// Known reports with these identities. Index reports_by_identity; the last condition, which is always true, makes SQLite
+    /// prefer it to all reports of the domain.
+    REPORT_BY_IDENTITY = keyed_and(
+        "reports", &[int("domain_id"), blob("identity_key")],
+        ("select domain_id, content_key, identity_key, report_no, counted, authenticated, records_kept, partial, sliced, \
+             arrivals, records, pass + fail as messages, acceptance \
+         from reports", " and identity_key >= ''"),
+    );
+
+    /// New slices.
+    SLICE_ADD = insert(
+        "slices",
+        &[
+            int("account_id"), blob("identity_key"), blob("content_key"), int("domain_id"), int("report_no"), blob("policy"),
+        ],
+        Conflict::Fail,
+    );
+
+    /// The domains that have slices of these identities. Primary key.
+    SLICES_BY_IDENTITY = keyed(
+        "slices", &[int("account_id"), blob("identity_key")],
+        "select account_id, domain_id, identity_key, content_key from slices",
+    );
+
+    /// The domains that have slices of these contents. Index slices_by_content.
+    SLICES_BY_CONTENT = keyed(
+        "slices", &[int("account_id"), blob("content_key")],
+        "select account_id, domain_id, identity_key, content_key from slices",
+    );
+
+    /// New records, packed.
+    RECORD_ADD = insert(
+        "records", &[int("domain_id"), int("report_no"), int("first_record"), blob("content")], Conflict::Fail,
+    );
+
+    /// Packed records of reports, with their place. Primary key.
+    RECORDS_WHOLE = keyed("records", REPORT_KEY, "select report_no, first_record, content from records");
+
+    /// Removes the records of reports. Primary key.
+    RECORD_REMOVE = keyed("records", REPORT_KEY, "delete from records");
+
+    /// New evidence.
+    EVIDENCE_ADD = insert(
+        "evidence", &[int("domain_id"), int("evidence_id"), blob("evidence_key"), blob("content")], Conflict::Fail,
+    );
+
+    /// Evidence by its numbers. Primary key.
+    EVIDENCE_BY_ID = keyed("evidence", EVIDENCE_KEY, "select evidence_id, content from evidence");
+
+    /// The numbers of known evidence, and whether it is about to be dropped. Unique index evidence_by_key.
+    EVIDENCE_BY_KEY = keyed(
+        "evidence", &[int("domain_id"), blob("evidence_key")],
+        "select domain_id, evidence_key, evidence_id, condemned from evidence",
+    );
+
+    /// Marks evidence that is about to be dropped: a report that needs it from now on has to take that back. Primary key.
+    EVIDENCE_CONDEMN = keyed("evidence", EVIDENCE_KEY, "update evidence set condemned = 1");
+
+    /// Takes the mark back: the evidence is needed. Primary key.
+    EVIDENCE_REVIVE = keyed("evidence", EVIDENCE_KEY, "update evidence set condemned = 0");
+
+    /// Drops evidence that no report has needed since it was marked. Primary key.
+    EVIDENCE_REMOVE = keyed_and("evidence", EVIDENCE_KEY, ("delete from evidence", " and condemned = 1"),
+    );
+
+    /// The mails of new reports, once per domain and batch, under the number of the first new report.
+    ORIGINAL_ADD = insert(
+        "originals",
+        &[
+            int("domain_id"), int("report_no"), int("received_at"), blob("digest"), int("unpacked_len"), blob("bytes"),
+        ],
+        Conflict::Fail,
+    );
+
+    /// Removes the mails in which no report of their domain came any more. Primary keys; index reports_by_original.
+    ORIGINAL_REMOVE_UNSHARED = keyed_and("originals", REPORT_KEY, ("delete from originals", " and not exists (select 1 from reports where reports.domain_id = originals.domain_id \
+             and reports.report_no = originals.report_no and reports.original_no = originals.report_no) \
+         and not exists (select 1 from reports where reports.domain_id = originals.domain_id \
+             and reports.original_no = originals.report_no and reports.original_no <> reports.report_no)"),
+    );
+
+    /// Adds to days. Primary key.
+    DAILY_TOTALS_ADD = insert(
+        "daily_totals",
+        &[
+            int("domain_id"), int("day"), int("pass"), int("fail"), int("dkim_aligned"), int("spf_aligned"), int("none"),
+            int("quarantine"), int("reject"), int("reports"),
+        ],
+        Conflict::Set(
+            "domain_id, day",
+            add!("daily_totals": "pass", "fail", "dkim_aligned", "spf_aligned", "none", "quarantine", "reject", "reports"),
+        ),
+    );
+
+    /// Passed and failed messages of days. Primary key.
+    DAILY_TOTALS_BY_DAY = keyed(
+        "daily_totals", &[int("domain_id"), int("day")], "select domain_id, day, pass, fail from daily_totals",
+    );
+
+    /// Writes parts of the packed sources of days. Primary key.
+    DAILY_SOURCES_PUT = insert(
+        "daily_sources", &[int("domain_id"), int("slot"), blob("sources")], Conflict::Replace("domain_id, slot"),
+    );
+
+    /// Parts of the packed sources of days. Primary key.
+    DAILY_SOURCES_BY_SLOT = keyed(
+        "daily_sources", &[int("domain_id"), int("slot")], "select domain_id, slot, sources from daily_sources",
+    );
+
+    /// Adds to the facets of days; of the last days of windows the latest stays. Primary key.
+    DAILY_FACETS_ADD = insert(
+        "daily_facets",
+        &[
+            int("domain_id"), int("kind"), int("day"), text("facet"), text("detail"), int("pass"), int("fail"), int("reports"),
+            int("until_day"),
+        ],
+        Conflict::Set(
+            "domain_id, kind, day, facet, detail",
+            concat!(
+                add!("daily_facets": "pass", "fail", "reports"),
+                ", until_day = case when daily_facets.until_day is null or excluded.until_day > daily_facets.until_day \
+                     then excluded.until_day else daily_facets.until_day end"
+            ),
+        ),
+    );
+
+    /// What is set aside of messages. Index set_aside_by_message.
+    SET_ASIDE_OF_MESSAGES = keyed(
+        "set_aside", &[int("account_id"), blob("digest")],
+        "select set_aside_id, account_id, digest, kind, policy_domain from set_aside",
+    );
+
+    /// New domains, except for names that the account has. Unique index on (account_id, name).
+    DOMAIN_ADD = insert(
+        "domains",
+        &[
+            int("domain_id"), text("public_id"), int("account_id"), text("name"), int("status"), int("region"),
+            int("tls_mode"), int("open_tracking"), int("click_tracking"), int("inbound_enabled"), int("catch_all"),
+            text("custom_return_path"), text("rua_token"), int("created_at"), int("updated_at"), int("next_check_at"),
+            int("claim_due"),
+        ],
+        Conflict::Keep("account_id, name"),
+    );
+
+    /// The domains of these names, those that there are. Unique index on (account_id, name).
+    DOMAIN_IDS_BY_NAMES = keyed(
+        "domains", &[int("account_id"), text("name")],
+        "select account_id, name, domain_id, report_messages_max, accepted_reporters from domains",
+    );
+
+    /// What a check makes of domains. Primary key.
+    DOMAIN_MOVE = given(
+        "domains",
+        &[
+            int("domain_id"), int("status"), int("verified_at"), int("last_checked_at"), int("misses"), int("missed_at"),
+            int("next_check_at"),
+        ],
+        "update domains set status = given.status, verified_at = given.verified_at, \
+             last_checked_at = given.last_checked_at, misses = given.misses, missed_at = given.missed_at, \
+             next_check_at = given.next_check_at \
+         from given where domains.domain_id = given.domain_id",
+    );
+
+    /// Where domains stand, and what was last found of their records. Primary keys.
+    DOMAIN_STANDINGS = keyed(
+        "domains", &[int("domains.domain_id")],
+        "select domains.domain_id, domains.account_id, domains.status, domains.created_at, domains.verified_at, \
+             domains.last_checked_at, domains.misses, domains.missed_at, domain_checks.checks, domains.updated_at \
+         from domains left join domain_checks on domain_checks.domain_id = domains.domain_id",
+    );
+
+    /// Writes what was found of the records of domains. Primary key.
+    DOMAIN_CHECKS_PUT = insert(
+        "domain_checks", &[int("domain_id"), text("checks")], Conflict::Replace("domain_id"),
+    );
+
+    /// Remembers messages of a source. Primary key.
+    MAILBOX_ITEM_PUT = insert(
+        "mailbox_items", &[text("source"), text("item"), int("state"), int("attempts")], Conflict::Replace("source, item"),
+    );
+}
+
+/// The statements for many rows as they are sent to PostgreSQL, by name: so that tests can have it look at them.
+pub fn bulk_statements() -> Vec<(&'static str, &'static str)> {
+    let all = ALL.iter().copied().chain([&super::postgres::HOLD]);
+    all.map(|bulk| (bulk.name, bulk.for_arrays())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::db::{Conn, Link};
+    use crate::store::{schema, sqlite};
+
+    /// A column that is declared wrongly would be seen only when the statement runs.
+    #[tokio::test]
+    async fn declared_columns_are_those_of_the_schema() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = sqlite::File::of(folder.path().join("t.sqlite"));
+        let mut link = Link::Sqlite(Box::new(file.migrate().await.unwrap()));
+        let tables = schema::tables(&mut Conn(&mut link)).await.unwrap();
+        for bulk in ALL {
+            let table = tables.iter().find(|table| table.name == bulk.table).unwrap();
+            for column in bulk.columns {
+                let name = column.name.rsplit('.').next().unwrap();
+                let of_table = table.columns.iter().find(|of_table| of_table.name == name);
+                assert_eq!(
+                    of_table.map(|of_table| of_table.kind),
+                    Some(column.kind),
+                    "{}: {name}",
+                    bulk.name
+                );
+            }
+        }
+        let reports = tables.iter().find(|table| table.name == "reports").unwrap();
+        let names: Vec<_> = reports.columns.iter().map(|column| &*column.name).collect();
+        assert_eq!(REPORT.iter().map(|column| column.name).collect::<Vec<_>>(), names);
+        let whole = format!("select {} from reports where ", names.join(", "));
+        assert!(
+            REPORT_WHOLE
+                .for_one()
+                .text
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .starts_with(&whole)
+        );
+    }
+
+    /// On several servers a row is sent to where its domain is.
+    #[test]
+    fn statements_about_distributed_tables_begin_with_the_domain() {
+        let distributed: Vec<_> = ALL.iter().filter(|bulk| bulk.is_by_domain()).collect();
+        assert!(distributed.len() > 15);
+        for bulk in distributed {
+            assert_eq!(bulk.columns[0], int("domain_id"), "{}", bulk.name);
+            assert!(!bulk.for_one().text.contains(" join "), "{}", bulk.name);
+        }
+    }
+}

@@ -1,2 +1,0 @@
--- Notes that the copy is finished. At most one row.
-delete from copies

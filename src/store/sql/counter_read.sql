@@ -1,2 +1,0 @@
--- A counter's value. Primary key.
-select value from counters where name = $1

@@ -1,0 +1,28 @@
+-- name: daily_facets_all
+-- Every facet of a domain, to recount. Primary key.
+select kind, day, facet, detail, pass, fail, reports, until_day from daily_facets where domain_id = $1
+
+-- name: daily_facets_range
+-- The facets of a kind, added up over a range of days; the first and last day with messages, the last day of the windows
+-- that begin in the range, and on how many days one begins. Primary key.
+select facet, detail, cast(sum(case when pass < 9007199254740991 then pass else 9007199254740991 end) as bigint) as pass,
+    cast(sum(case when fail < 9007199254740991 then fail else 9007199254740991 end) as bigint) as fail,
+    cast(sum(case when reports < 9007199254740991 then reports else 9007199254740991 end) as bigint) as reports,
+    min(case when pass > 0 or fail > 0 then day end) as first_day, max(case when pass > 0 or fail > 0 then day end) as last_day,
+    max(case when reports > 0 then coalesce(until_day, day) end) as last_report_day, count(case when reports > 0 then 1 end) as report_days
+from daily_facets where domain_id = $1 and kind = $2 and day >= $3 and day <= $4 group by facet, detail
+
+-- name: daily_sources_range
+-- The packed sources of a range of days, in the parts that each has. Primary key.
+select slot, sources
+from daily_sources where domain_id = $1 and slot >= $2 and slot <= $3 order by slot
+
+-- name: daily_totals_last
+-- The last day up to a day for which messages were reported. Primary key.
+select day from daily_totals where domain_id = $1 and day <= $2 and (pass > 0 or fail > 0)
+order by day desc limit 1
+
+-- name: daily_totals_range
+-- The days of a range that have messages or reports. Primary key.
+select day, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, reports
+from daily_totals where domain_id = $1 and day >= $2 and day <= $3 order by day

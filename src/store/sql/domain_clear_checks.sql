@@ -1,2 +1,0 @@
--- What was found of a domain's records. Primary key.
-delete from domain_checks where domain_id = $1

@@ -1,5 +1,0 @@
--- An account's domains, newest first. Unique index on (account_id, name).
-select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
-    inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at
-from domains where account_id = $1 order by created_at desc, domain_id desc

@@ -1,2 +1,0 @@
--- Who has a lease. Primary key.
-select holder, until_at, lasts from leases where name = $1

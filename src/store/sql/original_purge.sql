@@ -1,2 +1,0 @@
--- Drops an original. Primary key.
-delete from originals where domain_id = $1 and report_no = $2

@@ -1,6 +1,0 @@
--- Adds to the refused mail of one day. Primary key.
-insert into refused_days (account_id, day, reason, messages, bytes, first_at, last_at) values ($1, $2, $3, $4, $5, $6, $7)
-on conflict (account_id, day, reason) do update set messages = refused_days.messages + excluded.messages,
-    bytes = refused_days.bytes + excluded.bytes,
-    first_at = case when excluded.first_at < refused_days.first_at then excluded.first_at else refused_days.first_at end,
-    last_at = case when excluded.last_at > refused_days.last_at then excluded.last_at else refused_days.last_at end

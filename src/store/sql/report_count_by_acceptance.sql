@@ -1,8 +1,0 @@
--- How many report_list_by_acceptance has in all, up to a number of them. Covering index reports_by_acceptance.
-select count(*) from (
-    select 1 as one from reports where domain_id = $1 and acceptance between $6 and $7 and acceptance <> 0
-        and begin_at >= $2 and begin_at < $3
-        and ($4 = '' or org_key = $4)
-        and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
-            or ($5 = 2 and pass > 0 and fail > 0))
-    limit $8) as up_to

@@ -1,2 +1,0 @@
--- The newest migration of the database. Primary key.
-select max(version) from _sqlx_migrations

@@ -1,2 +1,0 @@
--- Ends a session. Primary key.
-delete from sessions where session_hash = $1
