@@ -13,22 +13,13 @@ pub mod feeds;
 pub mod files;
 pub mod health;
 mod heap;
-#[expect(
-    clippy::fn_params_excessive_bools,
-    clippy::too_many_arguments,
-    reason = "until its parameters are structs"
-)]
+#[expect(clippy::too_many_arguments, reason = "until its parameters are structs")]
 pub mod http;
 pub mod ingest;
 pub mod jobs;
 pub mod keys;
 pub mod listeners;
 pub mod metrics;
-#[expect(
-    clippy::fn_params_excessive_bools,
-    clippy::too_many_arguments,
-    reason = "until its parameters are structs"
-)]
 pub mod page;
 pub mod report;
 #[expect(
