@@ -37,7 +37,7 @@ use crate::{heap, page};
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
 pub use mail::Mail;
-pub use options::{connections, process_limits, retention};
+pub use options::process_limits;
 pub use place::{ServerLock, is_there, not_opened};
 pub use purge::{Purge, Purging};
 
@@ -91,7 +91,7 @@ impl App {
         }
         // Before the database: a setting that is wrong shall not make one.
         let options = options::intake(&config, options::authenticator(&config));
-        let store = Store::open_with(location.clone(), options::connections(&config))
+        let store = Store::open_with(location.clone(), config.database.connections)
             .await
             .map_err(|error| place::not_opened(&location, error))?;
         let metrics = Metrics::new();
@@ -134,7 +134,7 @@ impl App {
             tracing::info!("stopping: running requests are answered first");
             stop.cancel();
         };
-        let connections = options::http_connections(&self.config)?;
+        let connections = self.config.http.connections.clone();
         let health = Health::default();
         let (spool, store) = (mail.as_ref().map(Mail::disk_look), self.store.clone());
         health.watch_disk(move || {
@@ -240,7 +240,7 @@ impl App {
 
     /// The job that drops what is older than the settings want it kept.
     pub fn purging(&self) -> Purging {
-        let retention = options::retention(&self.config);
+        let retention = self.config.retention.kept;
         Purging::new(self.store.clone(), self.clock.clone(), self.metrics.clone(), retention)
     }
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, RegionName, RequiredRecord};
-use crate::dns::{Dns, DnsOptions};
-use crate::domains::{DomainsOptions, Keyring, KeyringError, Purpose, ServiceNames};
-use crate::store::{Location, Region, Store};
+use crate::config::Config;
+use crate::dns::Dns;
+use crate::domains::{DomainsOptions, Keyring, KeyringError, ServiceNames};
+use crate::store::{Location, Store};
 
 const MASTER_KEY_FILE: &str = "master.key";
 
@@ -14,13 +14,7 @@ pub(super) fn service_names(config: &Config) -> ServiceNames {
     let installation = &config.installation;
     let mut names = ServiceNames::new(installation.host.name(), installation.rua_host.name());
     for (region, hosts) in &installation.regions {
-        let region = match region {
-            RegionName::EuWest1 => Region::EuWest1,
-            RegionName::UsEast1 => Region::UsEast1,
-            RegionName::SaEast1 => Region::SaEast1,
-            RegionName::ApNortheast1 => Region::ApNortheast1,
-        };
-        let theirs = names.region_mut(region);
+        let theirs = names.region_mut(*region);
         for (host, given) in [
             (&mut theirs.rua_host, &hosts.rua_host),
             (&mut theirs.inbound_host, &hosts.inbound_host),
@@ -31,29 +25,15 @@ pub(super) fn service_names(config: &Config) -> ServiceNames {
             }
         }
     }
-    let required = config.domains.required.iter().map(|record| match record {
-        RequiredRecord::Spf => Purpose::Spf,
-        RequiredRecord::Dkim => Purpose::Dkim,
-        RequiredRecord::Dmarc => Purpose::Dmarc,
-        RequiredRecord::ReturnPath => Purpose::ReturnPath,
-        RequiredRecord::Tracking => Purpose::Tracking,
-        RequiredRecord::Mx => Purpose::Mx,
-        RequiredRecord::Bimi => Purpose::Bimi,
-    });
-    let required: Vec<_> = required.collect();
-    if !required.is_empty() {
-        names.required = required;
+    if !config.domains.required.is_empty() {
+        names.required = config.domains.required.clone();
     }
     names
 }
 
 /// Everything. Without name servers nothing is checked, and without keys no domain gets one: both are said in the log.
 pub(super) async fn domains(config: &Config, store: &Store) -> anyhow::Result<DomainsOptions> {
-    let dns = Dns::new(&DnsOptions {
-        servers: config.domains.resolvers.clone(),
-        in_flight_max: config.domains.questions_in_flight_max,
-        ..DnsOptions::default()
-    });
+    let dns = Dns::new(&config.domains.dns);
     let dns = dns.inspect_err(|error| tracing::warn!(%error, "domains cannot be checked; set domains.resolvers"));
     let keys = Keys::of(config, store).await?;
     Ok(DomainsOptions {

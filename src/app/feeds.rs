@@ -1,19 +1,13 @@
 //! The mailboxes, Maildirs and folders of the settings: made ready, started, stopped.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use anyhow::{Context as _, anyhow, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Unnamed, add_default_account, options, random, unnamed_account};
-use crate::config::{Config, Imap, ImapAuth, ImapTls, OauthGrant};
-use crate::feeds::feed::Feed;
-use crate::feeds::imap::{Grant, ImapSettings, Mailbox, OauthSettings, Protection, SignIn};
-use crate::feeds::maildir::MaildirSettings;
-use crate::feeds::reading::{FeedSettings, Feeds};
-use crate::feeds::watched::WatchedFolder;
+use crate::config::{Config, FeedEntry, Folder, Maildir};
+use crate::feeds::imap::{ImapSettings, Mailbox};
+use crate::feeds::reading::{Feed, FeedSettings, Feeds};
 use crate::health::Health;
 use crate::ingest::Belonging;
 use crate::jobs::{Leases, Pace};
@@ -33,25 +27,6 @@ impl Running {
             tracing::error!("reading feeds broke down while it was stopping");
         }
     }
-}
-
-/// What every entry of the settings has, whatever kind of feed it is.
-struct Entry<'c> {
-    name: &'c str,
-    account: &'c str,
-    add_domains: bool,
-    poll_seconds: u64,
-}
-
-macro_rules! entry {
-    ($feed:expr) => {
-        Entry {
-            name: &$feed.name,
-            account: &$feed.account,
-            add_domains: $feed.add_domains,
-            poll_seconds: $feed.poll_seconds,
-        }
-    };
 }
 
 impl App {
@@ -82,41 +57,31 @@ impl App {
     async fn feeds(&self) -> anyhow::Result<Vec<(FeedSettings, Box<dyn Feed>)>> {
         let mut feeds: Vec<(FeedSettings, Box<dyn Feed>)> = Vec::new();
         for imap in &self.config.imap {
-            let settings = self.feed(entry!(imap));
-            feeds.push((settings.await?, Box::new(Mailbox::new(imap_settings(imap)))));
-        }
-        for maildir in &self.config.maildir {
-            let settings = self.feed(entry!(maildir));
-            let maildir = MaildirSettings {
-                path: maildir.path.clone(),
-                processed: given(&maildir.processed),
-                failed: given(&maildir.failed),
+            let mailbox = ImapSettings {
+                since: imap.since_day(),
+                ..imap.mailbox.clone()
             };
-            feeds.push((settings.await?, Box::new(maildir)));
+            feeds.push((self.feed(&imap.entry).await?, Box::new(Mailbox::new(mailbox))));
         }
-        for folder in &self.config.folder {
-            let settings = self.feed(entry!(folder));
-            let path = folder.path.clone();
-            feeds.push((settings.await?, Box::new(WatchedFolder { path })));
+        for Maildir { entry, maildir } in &self.config.maildir {
+            feeds.push((self.feed(entry).await?, Box::new(maildir.clone())));
+        }
+        for Folder { entry, folder } in &self.config.folder {
+            feeds.push((self.feed(entry).await?, Box::new(folder.clone())));
         }
         Ok(feeds)
     }
 
-    async fn feed(&self, entry: Entry<'_>) -> anyhow::Result<FeedSettings> {
-        let Entry {
-            name,
-            account,
-            add_domains,
-            poll_seconds,
-        } = entry;
+    async fn feed(&self, entry: &FeedEntry) -> anyhow::Result<FeedSettings> {
+        let FeedEntry { name, account, .. } = entry;
         let account = self.account(account).await.with_context(|| format!("feed {name}"))?;
         Ok(FeedSettings {
-            name: name.to_owned(),
-            belonging: match add_domains {
+            name: name.clone(),
+            belonging: match entry.add_domains {
                 true => Belonging::AddDomains(account),
                 false => Belonging::Account(account),
             },
-            poll: Duration::from_secs(poll_seconds.max(1)),
+            poll: entry.poll,
         })
     }
 
@@ -148,54 +113,4 @@ fn holder(config: &Config) -> anyhow::Result<String> {
             format!("{name} {:016x}", u64::from_ne_bytes(random()))
         }
     })
-}
-
-fn imap_settings(imap: &Imap) -> ImapSettings {
-    let protection = match imap.tls {
-        ImapTls::Tls => Protection::Tls,
-        ImapTls::Starttls => Protection::StartTls,
-        ImapTls::Plain => Protection::None,
-    };
-    let port = match (imap.port, protection) {
-        (0, Protection::Tls) => 993,
-        (0, Protection::StartTls | Protection::None) => 143,
-        (port, _) => port,
-    };
-    let text = |text: &String| (!text.is_empty()).then(|| text.clone());
-    ImapSettings {
-        host: imap.host.clone(),
-        port,
-        protection,
-        ca_file: given(&imap.ca_file),
-        user: imap.user.clone(),
-        sign_in: match imap.auth {
-            ImapAuth::Login => SignIn::Login(imap.password_file.clone()),
-            ImapAuth::Plain => SignIn::Plain(imap.password_file.clone()),
-            ImapAuth::Xoauth2 => SignIn::Xoauth2(oauth(imap)),
-            ImapAuth::Oauthbearer => SignIn::Oauthbearer(oauth(imap)),
-        },
-        folder: imap.folder.clone(),
-        since: imap.since_day(),
-        processed: text(&imap.processed_folder),
-        failed: text(&imap.failed_folder),
-        other: text(&imap.other_folder),
-    }
-}
-
-fn oauth(imap: &Imap) -> OauthSettings {
-    OauthSettings {
-        token_url: imap.oauth_token_url.clone(),
-        grant: match imap.oauth_grant {
-            OauthGrant::ClientCredentials => Grant::ClientCredentials,
-            OauthGrant::RefreshToken => Grant::RefreshToken(imap.oauth_refresh_token_file.clone()),
-        },
-        client_id: imap.oauth_client_id.clone(),
-        client_secret_file: given(&imap.oauth_client_secret_file),
-        scope: imap.oauth_scope.clone(),
-    }
-}
-
-/// `None` for an empty path.
-fn given(path: &Path) -> Option<PathBuf> {
-    (!path.as_os_str().is_empty()).then(|| path.to_owned())
 }

@@ -26,7 +26,7 @@ impl App {
     /// A setting is wrong, an address is taken, or the certificate cannot be used.
     pub async fn listen_for_mail(&self) -> anyhow::Result<Option<Mail>> {
         let smtp = &self.config.smtp;
-        if !self.does(Role::Smtp) || (smtp.listen.is_empty() && smtp.lmtp_listen.is_empty()) {
+        if !self.does(Role::Smtp) || (smtp.options.smtp.is_empty() && smtp.options.lmtp.is_empty()) {
             return Ok(None);
         }
         let mut options = options::smtp(&self.config)?;

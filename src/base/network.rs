@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// A network of addresses, as in `192.0.2.0/24`; an address alone is a network of one. An IPv4 address that is written in
 /// IPv6 belongs to the networks of IPv4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Network(IpNet);
 
 /// The text is not a network.
@@ -47,6 +49,20 @@ impl FromStr for Network {
             false => text.parse::<IpAddr>().ok().map(IpNet::from),
         };
         net.map(|net: IpNet| Self(net.trunc())).ok_or(NetworkError)
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("{text} {error}"))
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.to_string()
     }
 }
 

@@ -56,7 +56,7 @@ fn would_drop(config: &Config) -> Option<String> {
     let looked = (|| {
         let location = app::database(config)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let preview = Store::preview(&location, app::retention(config), Clock::system().now());
+        let preview = Store::preview(&location, config.retention.kept, Clock::system().now());
         anyhow::Ok(runtime.block_on(preview)?)
     })();
     match looked {

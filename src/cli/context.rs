@@ -101,7 +101,7 @@ impl Context {
         if !Store::is_behind(&location).map_err(refused)? {
             return Ok(Looked::Whole(Box::new(self.open().await?)));
         }
-        let opened = Box::pin(Store::open_to_look(location.clone(), app::connections(&self.config))).await;
+        let opened = Box::pin(Store::open_to_look(location.clone(), self.config.database.connections)).await;
         Ok(Looked::Behind(opened.map_err(refused)?, self.clock))
     }
 

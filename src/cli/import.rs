@@ -72,10 +72,10 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let intake = &mut context.config.intake;
-    if intake.slow_at_once_max == 0 {
+    let slow = &mut context.config.intake.slow;
+    if slow.seats == 0 {
         // This process receives no small mail: large mail has all cores.
-        intake.slow_at_once_max = std::thread::available_parallelism().map_or(1, NonZero::get);
+        slow.seats = std::thread::available_parallelism().map_or(1, NonZero::get);
     }
     let app = context.open().await?;
     let account = account_or_first(&app.store, &app.clock, args.account.as_deref()).await?;
@@ -87,7 +87,7 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
 
     let progress = Arc::new(Progress::new(app.clock.clone(), "messages"));
     let began = app.clock.monotonic();
-    let records_days = app.config.retention.records_days;
+    let records_days = app.config.retention.kept.records_days;
     let mut tally = Tally::default();
     tally.old_before = oldest_kept(records_days, app.clock.now());
     tally.records_days = records_days;

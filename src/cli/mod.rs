@@ -144,7 +144,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
-            Command::Serve(args) => serve::run(context, args, out).await,
+            Command::Serve(args) => Box::pin(serve::run(context, args, out)).await,
             Command::Import(args) => import::run(context, args, out).await,
             Command::Ingest(args) => ingest::run(context, args, out).await,
             Command::Domains(command) => Box::pin(domains::run(context, command, out)).await,

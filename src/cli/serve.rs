@@ -55,10 +55,10 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
         context.config.node.roles = args.roles;
     }
     if !args.smtp.is_empty() {
-        context.config.smtp.listen = args.smtp;
+        context.config.smtp.options.smtp = args.smtp;
     }
     if !args.lmtp.is_empty() {
-        context.config.smtp.lmtp_listen = args.lmtp;
+        context.config.smtp.options.lmtp = args.lmtp;
     }
     if context.config.node.roles.is_empty() {
         bail!("node.roles is empty: this node would do nothing");

@@ -1,176 +1,187 @@
 //! Settings that there are several of: each `[[imap]]` in the file is one mailbox, and so on. They are set in the file
 //! only. Passwords and the like are never in it: the settings name files that hold them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::places::{self, Place, Port};
+use super::units::{OptionalPath, OptionalText, Seconds};
 use super::{Config, Described};
 use crate::base::Day;
+use crate::feeds::imap::{Grant, ImapSettings, Protection, SignIn};
+use crate::feeds::maildir::MaildirSettings;
+use crate::feeds::watched::WatchedFolder;
 
-macro_rules! lists {
-    ($(
-        $(#[doc = $list_doc:literal])+
-        $list:ident: $Item:ident {
-            $( $(#[doc = $doc:literal])+ $key:ident: $type:ty = $default:expr; )+
-        }
-    )+) => {
-        $(
-            $(#[doc = $list_doc])+
-            #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-            #[serde(default, deny_unknown_fields)]
-            pub struct $Item {
-                $( $(#[doc = $doc])+ pub $key: $type, )+
-            }
-
-            impl Default for $Item {
-                fn default() -> Self {
-                    Self { $( $key: $default, )+ }
-                }
-            }
-        )+
-
-        /// Every list with the settings of one entry, in the order of the example.
-        pub(super) const LISTS: &[Described<&[Described<()>]>] = &[
-            $( Described {
-                name: stringify!($list),
-                doc: &[$($list_doc),+],
-                below: &[ $( Described { name: stringify!($key), doc: &[$($doc),+], below: () } ),+ ],
-            } ),+
-        ];
-
-        /// The settings of an entry that says nothing, by list.
-        pub(super) fn default_entries() -> toml::Table {
-            let mut lists = toml::Table::new();
-            $( lists.insert(
-                stringify!($list).to_owned(),
-                toml::Value::try_from($Item::default()).expect("numbers, texts and enums are TOML values"),
-            ); )+
-            lists
-        }
-    };
+/// What every feed has.
+#[derive(Debug, Clone)]
+pub struct FeedEntry {
+    pub name: String,
+    pub account: String,
+    pub add_domains: bool,
+    pub poll: Duration,
 }
 
-lists! {
+impl FeedEntry {
+    fn new(poll_seconds: u64) -> Self {
+        Self {
+            name: String::new(),
+            account: String::new(),
+            add_domains: false,
+            poll: Duration::from_secs(poll_seconds),
+        }
+    }
+}
+
+/// An entry of `[[imap]]`.
+#[derive(Debug, Clone)]
+pub struct Imap {
+    pub entry: FeedEntry,
+    /// Without its first day.
+    pub mailbox: ImapSettings,
+    pub since: String,
+}
+
+/// An entry of `[[maildir]]`.
+#[derive(Debug, Clone)]
+pub struct Maildir {
+    pub entry: FeedEntry,
+    pub maildir: MaildirSettings,
+}
+
+/// An entry of `[[folder]]`.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    pub entry: FeedEntry,
+    pub folder: WatchedFolder,
+}
+
+impl Default for Imap {
+    fn default() -> Self {
+        Self {
+            entry: FeedEntry::new(300),
+            mailbox: ImapSettings::default(),
+            since: String::new(),
+        }
+    }
+}
+
+impl Default for Maildir {
+    fn default() -> Self {
+        Self {
+            entry: FeedEntry::new(30),
+            maildir: MaildirSettings::default(),
+        }
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self {
+            entry: FeedEntry::new(10),
+            folder: WatchedFolder::default(),
+        }
+    }
+}
+
+/// The settings of an entry that says nothing, by list.
+pub(super) fn default_entries() -> toml::Table {
+    let table = |entry| toml::Value::Table(entry);
+    toml::Table::from_iter([
+        ("imap".to_owned(), table(defaults(Imap::default()))),
+        ("maildir".to_owned(), table(defaults(Maildir::default()))),
+        ("folder".to_owned(), table(defaults(Folder::default()))),
+    ])
+}
+
+fn defaults(entry: impl Serialize) -> toml::Table {
+    toml::Table::try_from(entry).expect("numbers, texts and enums are TOML values")
+}
+
+settings! { LISTS:
     /// A mailbox that reports are sent to, read over IMAP. Each one is an entry like this.
     imap: Imap {
         /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
-        name: String = String::new();
+        name => entry.name;
         /// The server.
-        host: String = String::new();
+        host => mailbox.host;
         /// Its port; 0 is 993 with "tls", and 143 otherwise.
-        port: u16 = 0;
+        port => mailbox.port;
         /// "tls" from the first byte, "starttls", or "plain", which shows the password to anyone on the way.
-        tls: ImapTls = ImapTls::Tls;
+        tls => mailbox.protection;
         /// Certificates (PEM) of the authorities that the server and the token server are trusted by; empty is the
         /// system's own.
-        ca_file: PathBuf = PathBuf::new();
+        ca_file => mailbox.ca_file as OptionalPath;
         /// Whose mailbox.
-        user: String = String::new();
+        user => mailbox.user;
         /// How the user signs in: "login" or "plain" with a password, "xoauth2" or "oauthbearer" with a token.
-        auth: ImapAuth = ImapAuth::Login;
+        auth => mailbox.sign_in;
         /// A file that holds the password, and nothing else.
-        password_file: PathBuf = PathBuf::new();
+        password_file => mailbox.password_file;
         /// Where tokens are asked for, https://...
-        oauth_token_url: String = String::new();
+        oauth_token_url => mailbox.oauth.token_url;
         /// What they are asked for with: "client_credentials" or "refresh_token".
-        oauth_grant: OauthGrant = OauthGrant::ClientCredentials;
+        oauth_grant => mailbox.oauth.grant;
         /// The name that this program is registered by.
-        oauth_client_id: String = String::new();
+        oauth_client_id => mailbox.oauth.client_id;
         /// A file that holds its secret; empty where there is none.
-        oauth_client_secret_file: PathBuf = PathBuf::new();
+        oauth_client_secret_file => mailbox.oauth.client_secret_file as OptionalPath;
         /// A file that holds the refresh token. If the server gives another one it is written there.
-        oauth_refresh_token_file: PathBuf = PathBuf::new();
+        oauth_refresh_token_file => mailbox.oauth.refresh_token_file;
         /// What the token is to be good for.
-        oauth_scope: String = String::new();
+        oauth_scope => mailbox.oauth.scope;
         /// The folder to read.
-        folder: String = "INBOX".to_owned();
+        folder => mailbox.folder;
         /// The first day to read, as in "2026-01-31", by the day on which the server got the mail; empty is all.
-        since: String = String::new();
+        since => since;
         /// Where mail goes when its reports are in the database, made if it is missing; empty leaves it where it is.
-        processed_folder: String = String::new();
+        processed_folder => mailbox.processed as OptionalText;
         /// Folder for mail that cannot be read or fetched; created if missing. Empty: mail stays in place.
-        failed_folder: String = String::new();
+        failed_folder => mailbox.failed as OptionalText;
         /// Where mail goes that holds no report; empty never touches it.
-        other_folder: String = String::new();
+        other_folder => mailbox.other as OptionalText;
         /// The account that the reports are for; empty is the only one.
-        account: String = String::new();
+        account => entry.account;
         /// Add the domains that reports are about.
-        add_domains: bool = false;
+        add_domains => entry.add_domains;
         /// How often to look, seconds, also if the server has said nothing.
-        poll_seconds: u64 = 300;
+        poll_seconds => entry.poll as Seconds;
     }
 
     /// A Maildir that reports are delivered to. Each one is an entry like this.
     maildir: Maildir {
         /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
-        name: String = String::new();
+        name => entry.name;
         /// The Maildir, with new and cur in it.
-        path: PathBuf = PathBuf::new();
+        path => maildir.path;
         /// The Maildir that mail goes to when its reports are in the database, made if it is missing; empty marks it as
         /// seen where it is.
-        processed: PathBuf = PathBuf::new();
+        processed => maildir.processed as OptionalPath;
         /// The Maildir that mail goes to that cannot be read, made if it is missing; empty marks it as seen where it is.
-        failed: PathBuf = PathBuf::new();
+        failed => maildir.failed as OptionalPath;
         /// The account that the reports are for; empty is the only one.
-        account: String = String::new();
+        account => entry.account;
         /// Add the domains that reports are about.
-        add_domains: bool = false;
+        add_domains => entry.add_domains;
         /// How often to look, seconds.
-        poll_seconds: u64 = 30;
+        poll_seconds => entry.poll as Seconds;
     }
 
     /// A folder that files with reports are put into. Each one is an entry like this.
     folder: Folder {
         /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
-        name: String = String::new();
+        name => entry.name;
         /// The folder. Files are taken when they have not changed from one look to the next, and moved to done or failed
         /// in it; names that begin with a dot are passed over.
-        path: PathBuf = PathBuf::new();
+        path => folder.path;
         /// The account that the reports are for; empty is the only one.
-        account: String = String::new();
+        account => entry.account;
         /// Add the domains that reports are about.
-        add_domains: bool = false;
+        add_domains => entry.add_domains;
         /// How often to look, seconds.
-        poll_seconds: u64 = 10;
+        poll_seconds => entry.poll as Seconds;
     }
-}
-
-/// How the connection to an IMAP server is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ImapTls {
-    /// From the first byte.
-    Tls,
-    /// By STARTTLS before anything is said.
-    Starttls,
-    /// Not at all.
-    Plain,
-}
-
-/// How a user signs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ImapAuth {
-    /// LOGIN.
-    Login,
-    /// SASL PLAIN.
-    Plain,
-    /// Google's and Microsoft's own.
-    Xoauth2,
-    /// RFC 7628.
-    Oauthbearer,
-}
-
-/// What a token is asked for with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OauthGrant {
-    /// The program's own secret.
-    ClientCredentials,
-    /// What a person has granted it.
-    RefreshToken,
 }
 
 /// A list's entry that cannot be used: which, counted from 0, and why.
@@ -196,24 +207,23 @@ impl Config {
     pub(super) fn check_lists(&self) -> Result<(), BadEntry> {
         let mut feeds: Vec<Feed<'_>> = Vec::new();
         for (nth, one) in self.imap.iter().enumerate() {
-            let targets = one.targets().filter(|(_, folder)| !folder.is_empty());
+            let targets = one.targets();
             feeds.push(Feed {
                 list: "imap",
                 nth,
-                name: &one.name,
-                place: one.place(&one.folder),
+                name: &one.entry.name,
+                place: one.place(&one.mailbox.folder),
                 targets: targets.map(|(_, folder)| one.place(folder)).collect(),
                 complaint: one.complaint(),
             });
         }
         for (nth, one) in self.maildir.iter().enumerate() {
-            let targets = [&one.processed, &one.failed];
-            let targets = targets.into_iter().filter(|path| !path.as_os_str().is_empty());
+            let targets = [&one.maildir.processed, &one.maildir.failed].into_iter().flatten();
             feeds.push(Feed {
                 list: "maildir",
                 nth,
-                name: &one.name,
-                place: Place::maildir(&one.path),
+                name: &one.entry.name,
+                place: Place::maildir(&one.maildir.path),
                 targets: targets.map(|path| Place::maildir(path)).collect(),
                 complaint: one.complaint(),
             });
@@ -222,10 +232,10 @@ impl Config {
             feeds.push(Feed {
                 list: "folder",
                 nth,
-                name: &one.name,
-                place: Place::folder(&one.path),
+                name: &one.entry.name,
+                place: Place::folder(&one.folder.path),
                 targets: Vec::new(),
-                complaint: needs_path(&one.path),
+                complaint: needs_path(&one.folder.path),
             });
         }
         for (nth, feed) in feeds.iter().enumerate() {
@@ -294,14 +304,22 @@ fn needs_path(path: &Path) -> Option<String> {
 
 impl Maildir {
     fn complaint(&self) -> Option<String> {
-        if let Some(complaint) = needs_path(&self.path) {
+        let MaildirSettings {
+            path,
+            processed,
+            failed,
+        } = &self.maildir;
+        if let Some(complaint) = needs_path(path) {
             return Some(complaint);
         }
-        let place = Place::maildir(&self.path);
-        let targets = [("processed", &self.processed), ("failed", &self.failed)];
-        let same = targets.into_iter().find(|(_, path)| {
+        let place = Place::maildir(path);
+        let targets = [("processed", processed), ("failed", failed)];
+        let mut given = targets
+            .into_iter()
+            .filter_map(|(key, path)| Some((key, path.as_ref()?)));
+        let same = given.find(|(_, path)| {
             let target = Place::maildir(path);
-            !path.as_os_str().is_empty() && (target.is_same(&place) || target.is_part_of(&place))
+            target.is_same(&place) || target.is_part_of(&place)
         });
         same.map(|(key, path)| {
             format!(
@@ -315,41 +333,41 @@ impl Maildir {
 impl Imap {
     /// A folder of it.
     fn place(&self, folder: &str) -> Place {
-        let port = match (self.port, self.tls) {
-            (0, ImapTls::Tls) => Port::Usual(993),
-            (0, ImapTls::Starttls | ImapTls::Plain) => Port::Usual(143),
-            (port, _) => Port::Given(port),
+        let ImapSettings { host, port, user, .. } = &self.mailbox;
+        let port = match port {
+            0 => Port::Usual(self.mailbox.port()),
+            port => Port::Given(*port),
         };
-        Place::imap(&self.host, port, &self.user, folder)
+        Place::imap(host, port, user, folder)
     }
 
-    /// The settings that name where mail goes, with what they say.
+    /// The settings that name where mail goes, with the folders that they name.
     fn targets(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [
-            ("processed_folder", self.processed_folder.as_str()),
-            ("failed_folder", self.failed_folder.as_str()),
-            ("other_folder", self.other_folder.as_str()),
-        ]
-        .into_iter()
+        let targets = [
+            ("processed_folder", &self.mailbox.processed),
+            ("failed_folder", &self.mailbox.failed),
+            ("other_folder", &self.mailbox.other),
+        ];
+        targets
+            .into_iter()
+            .filter_map(|(key, folder)| Some((key, folder.as_deref()?)))
     }
 
     fn complaint(&self) -> Option<String> {
         let missing = |key: &str| Some(format!("{key} is missing"));
-        let folders = [&self.processed_folder, &self.failed_folder, &self.other_folder];
-        let texts = [&self.host, &self.user, &self.folder, folders[0], folders[1], folders[2]];
-        if self.host.is_empty() {
-            return missing("host");
+        let ImapSettings { host, user, folder, .. } = &self.mailbox;
+        for (key, text) in [("host", host), ("user", user), ("folder", folder)] {
+            if text.is_empty() {
+                return missing(key);
+            }
         }
-        if self.user.is_empty() {
-            return missing("user");
-        }
-        if self.folder.is_empty() {
-            return missing("folder");
-        }
-        if texts.iter().any(|text| text.chars().any(char::is_control)) {
+        let texts = [host.as_str(), user, folder]
+            .into_iter()
+            .chain(self.targets().map(|(_, folder)| folder));
+        if texts.flat_map(str::chars).any(char::is_control) {
             return Some("a name must not contain a line break or another control character".to_owned());
         }
-        let is_read = |folder: &str| places::folder_key(folder) == places::folder_key(&self.folder);
+        let is_read = |target: &str| places::folder_key(target) == places::folder_key(folder);
         if let Some((key, folder)) = self.targets().find(|(_, folder)| is_read(folder)) {
             return Some(format!(
                 "mail cannot go to the folder that it is read from: {key} is {folder:?}"
@@ -358,29 +376,30 @@ impl Imap {
         if !self.since.is_empty() && self.since_day().is_none() {
             return Some(format!("since is a day such as \"2026-01-31\", not {:?}", self.since));
         }
-        match self.auth {
-            ImapAuth::Login | ImapAuth::Plain if self.password_file.as_os_str().is_empty() => missing("password_file"),
-            ImapAuth::Login | ImapAuth::Plain => None,
-            ImapAuth::Xoauth2 | ImapAuth::Oauthbearer => self.oauth_complaint(),
+        match self.mailbox.sign_in {
+            SignIn::Login | SignIn::Plain if self.mailbox.password_file.as_os_str().is_empty() => {
+                missing("password_file")
+            }
+            SignIn::Login | SignIn::Plain => None,
+            SignIn::Xoauth2 | SignIn::Oauthbearer => self.oauth_complaint(),
         }
     }
 
     fn oauth_complaint(&self) -> Option<String> {
         let missing = |key: &str| Some(format!("{key} is missing"));
-        if self.tls == ImapTls::Plain {
+        let oauth = &self.mailbox.oauth;
+        if self.mailbox.protection == Protection::None {
             return Some("a token is sent over TLS only: tls must not be \"plain\"".to_owned());
         }
-        if !self.oauth_token_url.starts_with("https://") {
+        if !oauth.token_url.starts_with("https://") {
             return Some("oauth_token_url must begin with https://".to_owned());
         }
-        if self.oauth_client_id.is_empty() {
+        if oauth.client_id.is_empty() {
             return missing("oauth_client_id");
         }
-        match self.oauth_grant {
-            OauthGrant::ClientCredentials if self.oauth_client_secret_file.as_os_str().is_empty() => {
-                missing("oauth_client_secret_file")
-            }
-            OauthGrant::RefreshToken if self.oauth_refresh_token_file.as_os_str().is_empty() => {
+        match oauth.grant {
+            Grant::ClientCredentials if oauth.client_secret_file.is_none() => missing("oauth_client_secret_file"),
+            Grant::RefreshToken if oauth.refresh_token_file.as_os_str().is_empty() => {
                 missing("oauth_refresh_token_file")
             }
             _ => None,

@@ -1,8 +1,7 @@
 //! What 0 means. A number may be 0 where its description says what that is: no limit, kept for ever, found out by itself. 0 is
 //! refused everywhere else, so that a limit of nothing, or an age at which everything is old, is never set by mistake.
 
-use super::lists::LISTS;
-use super::{Config, Described, SECTIONS};
+use super::{Config, Described, LISTS, SECTIONS};
 
 /// A number that must not be 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +60,7 @@ impl Config {
     /// What the operator should know of settings that are allowed.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.retention.originals && self.retention.originals_days == 0 {
+        if self.retention.originals && self.retention.kept.originals_days == 0 {
             notes.push(
                 "retention.originals_days = 0 keeps originals for ever; in version 0.1.0 it kept none. To keep none, set \
                  retention.originals = false"
@@ -164,6 +163,7 @@ mod tests {
             Config::read(Path::new("t.toml"), text, [over])
                 .unwrap()
                 .http
+                .api
                 .page_size_max,
             5
         );

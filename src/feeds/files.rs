@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use super::mbox::Mbox;
+use super::mbox::{Mbox, too_large};
 use crate::ingest::{gunzip, mbox};
 
 /// How much of a file is seen before deciding whether it is a mailbox file.
@@ -361,13 +361,6 @@ impl Iterator for Messages {
             }
         }))
     }
-}
-
-pub(super) fn too_large(message_bytes_max: u64) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::FileTooLarge,
-        format!("message is longer than {message_bytes_max} bytes: raise limits.message_bytes_max to read it"),
-    )
 }
 
 #[cfg(test)]

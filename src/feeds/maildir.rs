@@ -15,9 +15,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
-use super::feed::{Contents, Disposal, Failure, Feed};
+use super::outcome::{Contents, Disposal, Failure};
 use super::places::{self, Number};
-use super::reading::{ATTEMPTS_MAX, Reading, capped};
+use super::reading::{ATTEMPTS_MAX, Feed, Reading, capped};
 use crate::health::Trouble;
 use crate::ingest::IntakeError;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
@@ -32,7 +32,7 @@ const FLIGHTS: usize = 2;
 const CHANGES_MAX: usize = 1_000;
 
 /// A Maildir.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MaildirSettings {
     pub path: PathBuf,
     /// The Maildirs that mail goes to; `None` marks it as seen where it is.

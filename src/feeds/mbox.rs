@@ -171,6 +171,13 @@ fn is_blank(line: &[u8]) -> bool {
         .is_empty()
 }
 
+pub(super) fn too_large(message_bytes_max: u64) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        format!("message is longer than {message_bytes_max} bytes: raise limits.message_bytes_max to read it"),
+    )
+}
+
 /// A message that is being read.
 #[derive(Debug)]
 struct Message {
@@ -216,7 +223,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
         }
         match self.message() {
             Ok(None) => None,
-            Ok(Some(message)) if message.is_too_large => Some(Err(super::files::too_large(self.message_bytes_max))),
+            Ok(Some(message)) if message.is_too_large => Some(Err(too_large(self.message_bytes_max))),
             Ok(Some(message)) => Some(Ok(message.bytes)),
             Err(error) => {
                 self.is_at_end = true;

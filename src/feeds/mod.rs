@@ -2,11 +2,11 @@
 //! after its commit.
 
 mod connect;
-pub(crate) mod feed;
 pub mod files;
 pub mod imap;
 pub mod maildir;
 pub mod mbox;
+mod outcome;
 mod places;
 pub(crate) mod reading;
-pub(crate) mod watched;
+pub mod watched;

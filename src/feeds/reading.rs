@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::feed::{Contents, Disposal, Failure, Feed};
+use super::outcome::{Contents, Disposal, Failure};
 use crate::base::clock::Clock;
 use crate::base::text;
 use crate::health::{Condition, Health, Trouble};
@@ -25,6 +26,21 @@ const SPREAD_PERMILLE: u32 = 250;
 const LOGGED_BYTES_MAX: usize = 400;
 /// Attempts before a message that cannot be fetched is quarantined.
 pub(super) const ATTEMPTS_MAX: u32 = 3;
+
+/// A place that is read repeatedly.
+pub(crate) trait Feed: Send + Sync {
+    /// Kind and place, as in `maildir:/var/mail/reports`. What is remembered of a feed is remembered by its name and place:
+    /// a feed that is elsewhere now is another one.
+    fn place(&self) -> String;
+
+    /// What the feed holds.
+    fn contents(&self) -> Contents;
+
+    /// Reads the feed until something fails, or until it must be begun again (`Ok`). A mail is moved, marked or forgotten
+    /// only after [`Reading::submit`] has answered. The future may be dropped wherever it waits, as if the program had
+    /// been killed there.
+    fn read<'a>(&'a self, reading: &'a Arc<Reading>) -> BoxFuture<'a, Result<(), Failure>>;
+}
 
 /// The settings that all feeds have.
 #[derive(Debug, Clone)]

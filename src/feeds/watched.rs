@@ -7,6 +7,7 @@
 //! passed over.
 
 mod hand_out;
+mod put_away;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -23,12 +24,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use self::hand_out::{Memory, hand_out};
-use super::feed::{Contents, Disposal, Failure, Feed};
+use self::put_away::{Put, put_away};
 use super::files::{FileMessage, Unreadable};
 use super::maildir::blocking;
-use super::places::{self, Number, Stamp};
-use super::reading::{ATTEMPTS_MAX, Reading, capped};
-use crate::base::text;
+use super::outcome::{Contents, Disposal, Failure};
+use super::places::{self, Stamp};
+use super::reading::{ATTEMPTS_MAX, Feed, Reading, capped};
 use crate::health::Trouble;
 use crate::store::{ItemState, MailboxChange, MailboxItem};
 
@@ -59,8 +60,8 @@ struct Stuck {
 }
 
 /// A watched folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WatchedFolder {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WatchedFolder {
     pub path: PathBuf,
 }
 
@@ -370,46 +371,6 @@ async fn submit_all(
     })
 }
 
-/// What became of a file that was to be moved.
-#[derive(Debug)]
-enum Put {
-    /// It is there no more.
-    Gone,
-    /// The same, but why it failed could not be written.
-    WithoutReason(io::Error),
-    /// It is no longer the one that was read: what is there now is still to be read, and what was read of it comes again as
-    /// duplicates.
-    Changed,
-}
-
-/// Moves a file to where it belongs, with the reasons beside it.
-fn put_away(path: &Path, file: &Taking, name: &OsString, reasons: &[String]) -> io::Result<Put> {
-    let folder = path.join(if reasons.is_empty() { DONE } else { FAILED });
-    places::make_folder(&folder)?;
-    let moved = match fs::symlink_metadata(&file.path) {
-        Ok(about) if Stamp::of(&about) != file.stamp => return Ok(Put::Changed),
-        Ok(_) => places::move_into(&file.path, &folder, name, Number::BeforeSuffix),
-        Err(error) => Err(error),
-    };
-    let to = match moved {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !file.path.exists() => return Ok(Put::Gone),
-        moved => moved?,
-    };
-    if reasons.is_empty() {
-        return Ok(Put::Gone);
-    }
-    let text: String = reasons
-        .iter()
-        .map(|reason| format!("{}\n", text::escaped(reason)))
-        .collect();
-    Ok(
-        match places::write_new(&folder, to.file_name().unwrap_or(name), ".reason", &text) {
-            Ok(()) => Put::Gone,
-            Err(error) => Put::WithoutReason(error),
-        },
-    )
-}
-
 async fn remember(reading: &Reading, put: &[MailboxItem], remove: &[String]) -> Result<(), Failure> {
     if put.is_empty() && remove.is_empty() {
         return Ok(());
@@ -441,67 +402,9 @@ mod tests {
         (folder, file)
     }
 
-    /// Whether it is put away; false if it is another file now.
-    fn put_a_away(folder: &tempfile::TempDir, file: &Taking, reasons: &[&str]) -> io::Result<bool> {
-        let reasons: Vec<_> = reasons.iter().map(|&reason| reason.to_owned()).collect();
-        Ok(match put_away(folder.path(), file, &"a.xml".into(), &reasons)? {
-            Put::Gone => true,
-            Put::Changed => false,
-            Put::WithoutReason(error) => return Err(error),
-        })
-    }
-
     pub(super) fn append(path: &Path, text: &str) {
         use std::io::Write as _;
         let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
-    }
-
-    #[test]
-    fn a_file_that_is_not_the_one_that_was_read_stays() {
-        let (folder, file) = folder("one");
-        append(&file.path, " and more");
-        assert!(!put_a_away(&folder, &file, &[]).unwrap(), "more was added");
-        assert_eq!(fs::read_to_string(&file.path).unwrap(), "one and more");
-
-        let (folder, file) = self::folder("one");
-        fs::write(folder.path().join(".new"), "two").unwrap();
-        fs::rename(folder.path().join(".new"), &file.path).unwrap();
-        assert!(!put_a_away(&folder, &file, &["broken"]).unwrap(), "it was replaced");
-        assert_eq!(fs::read_to_string(&file.path).unwrap(), "two");
-        assert!(!folder.path().join("failed/a.xml").exists());
-
-        let (folder, file) = self::folder("one");
-        assert!(put_a_away(&folder, &file, &[]).unwrap());
-        assert_eq!(fs::read_to_string(folder.path().join("done/a.xml")).unwrap(), "one");
-        assert!(put_a_away(&folder, &file, &[]).unwrap(), "somebody has taken it away");
-    }
-
-    #[test]
-    fn reasons_replace_nothing_and_follow_no_link() {
-        let (folder, file) = folder("one");
-        let path = |name: &str| folder.path().join(name);
-        fs::create_dir(path("failed")).unwrap();
-        fs::write(path("failed/a.xml"), "an older one").unwrap();
-        fs::write(path("elsewhere"), "somebody's").unwrap();
-        std::os::unix::fs::symlink(path("elsewhere"), path("failed/a.1.xml.reason")).unwrap();
-        assert!(put_a_away(&folder, &file, &["broken"]).unwrap());
-        assert_eq!(fs::read_to_string(path("failed/a.1.xml")).unwrap(), "one");
-        assert_eq!(fs::read_to_string(path("failed/a.1.xml.1.reason")).unwrap(), "broken\n");
-        assert_eq!(fs::read_to_string(path("elsewhere")).unwrap(), "somebody's");
-    }
-
-    #[test]
-    fn nothing_is_put_away_through_a_link() {
-        for (name, reasons) in [(DONE, &[][..]), (FAILED, &["broken"][..])] {
-            let (folder, file) = folder("one");
-            let elsewhere = tempfile::tempdir().unwrap();
-            std::os::unix::fs::symlink(elsewhere.path(), folder.path().join(name)).unwrap();
-            let refused = put_a_away(&folder, &file, reasons).unwrap_err();
-            assert!(refused.to_string().contains("a link"), "{refused}");
-            assert!(look(folder.path()).is_err(), "nothing is read that cannot be put away");
-            assert!(file.path.exists());
-            assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::rate::Rate;
 
 /// The limits and names of the API.
@@ -49,7 +51,8 @@ pub struct HttpConfig {
 }
 
 /// Who may read `/metrics`: figures, no report text, but they tell how busy an installation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MetricsAccess {
     /// Clients on this machine that do not act for another client (a proxy says so by its headers).
     Loopback,

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(super) use self::writer::Writer;
-use super::intake::{IntakeOptions, RawMessage};
+use super::intake::{IntakeOptions, IntakeSettings, RawMessage};
 use super::lanes::{Parser, Ready, SHARED_BYTES_MIN};
 use super::owners::Askers;
 use crate::base::SetAsideId;
@@ -71,7 +71,7 @@ pub(super) async fn run(writer: Writer, queue: mpsc::Receiver<Job>, waiting: Arc
         && let Some(batch) = gathering.next().await
     {
         waiting.fetch_sub(batch.messages, Ordering::Relaxed);
-        metrics.set_queue_depth(waiting.load(Ordering::Relaxed), options.queue_messages_max);
+        metrics.set_queue_depth(waiting.load(Ordering::Relaxed), options.settings.queue_messages_max);
         if parsed.send((permit, batch.pieces)).await.is_err() {
             break;
         }
@@ -145,7 +145,12 @@ impl Gathered {
 
     /// Whether it is, or would be with this number of messages and bytes.
     fn is_full(&self, options: &IntakeOptions, times: usize) -> bool {
-        self.messages * times >= options.batch_messages_max || self.bytes * times >= options.batch_bytes_max
+        let IntakeSettings {
+            batch_messages_max,
+            batch_bytes_max,
+            ..
+        } = options.settings;
+        self.messages * times >= batch_messages_max || self.bytes * times >= batch_bytes_max
     }
 
     fn unparsed_bytes(&self) -> usize {

@@ -108,21 +108,39 @@ impl From<StoreError> for IntakeError {
     }
 }
 
-/// How messages are taken in.
-#[derive(Clone)]
-pub struct IntakeOptions {
-    pub limits: ProcessLimits,
+/// How much is taken in at once.
+#[derive(Debug, Clone)]
+pub struct IntakeSettings {
     /// Messages that may wait; then senders do.
     pub queue_messages_max: usize,
     /// Largest batch, in messages and bytes.
     pub batch_messages_max: usize,
     pub batch_bytes_max: usize,
-    /// What parsed messages that wait to be written may take in memory; one message and those being parsed may exceed it.
-    pub parsed_bytes_max: usize,
     /// Threads that unpack and parse; 0 is one a core.
     pub threads: usize,
     /// When a message is read and written apart from the others.
     pub slow: SlowOptions,
+}
+
+impl Default for IntakeSettings {
+    fn default() -> Self {
+        Self {
+            queue_messages_max: 1_024,
+            batch_messages_max: 256,
+            batch_bytes_max: 4 << 20,
+            threads: 0,
+            slow: SlowOptions::default(),
+        }
+    }
+}
+
+/// How messages are taken in.
+#[derive(Clone)]
+pub struct IntakeOptions {
+    pub settings: IntakeSettings,
+    pub limits: ProcessLimits,
+    /// What parsed messages that wait to be written may take in memory; one message and those being parsed may exceed it.
+    pub parsed_bytes_max: usize,
     /// The folder of the files that say what is being read; `None`: a message that ends the process is not known again.
     pub journal: Option<PathBuf>,
     /// Keep the bytes of messages whose reports are counted.
@@ -139,13 +157,9 @@ impl IntakeOptions {
     /// The defaults, with what makes random names.
     pub fn new(fresh: fn() -> FreshDomain) -> Self {
         Self {
+            settings: IntakeSettings::default(),
             limits: ProcessLimits::default(),
-            queue_messages_max: 1_024,
-            batch_messages_max: 256,
-            batch_bytes_max: 4 << 20,
             parsed_bytes_max: 128 << 20,
-            threads: 0,
-            slow: SlowOptions::default(),
             journal: None,
             keep_originals: true,
             keep: KeepLimits::default(),
@@ -176,7 +190,7 @@ impl Intake {
     /// # Panics
     /// If the system gives no threads.
     pub fn start(clock: Clock, store: Store, metrics: Metrics, options: IntakeOptions) -> (Self, JoinHandle<()>) {
-        let (jobs, queue) = mpsc::channel(options.queue_messages_max.max(1));
+        let (jobs, queue) = mpsc::channel(options.settings.queue_messages_max.max(1));
         let waiting = Arc::new(AtomicUsize::new(0));
         let intake = Self {
             jobs,
@@ -188,7 +202,7 @@ impl Intake {
             deferred: Arc::default(),
             refusals: Refusals::new(store.clone()),
             waiting: Arc::clone(&waiting),
-            waiting_max: options.queue_messages_max.max(1),
+            waiting_max: options.settings.queue_messages_max.max(1),
         };
         let writer = Writer::new(clock, store, metrics, options);
         let running = tokio::spawn(batch::run(writer, queue, waiting));

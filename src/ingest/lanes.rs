@@ -132,7 +132,7 @@ impl Parser {
         let (requests, asked) = mpsc::channel::<Request>();
         let (slow, out) = unbounded_channel();
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(options.threads)
+            .num_threads(options.settings.threads)
             .stack_size(STACK_BYTES)
             .thread_name(|nth| format!("parse-{nth}"))
             .build()
@@ -146,7 +146,7 @@ impl Parser {
             read,
             taken: Arc::default(),
             bytes_max: options.parsed_bytes_max,
-            slow: options.slow,
+            slow: options.settings.slow,
             journal: options.journal.as_deref().map(Journal::in_folder).unwrap_or_default(),
             seats: Mutex::default(),
             out: slow,

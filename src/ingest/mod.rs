@@ -20,7 +20,9 @@ pub use crate::store::{Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, 
 pub use crate::unpack::{Context, gunzip, mbox};
 pub use addresses::{AddressNames, Addresses, Owner};
 pub use envelope::Envelope;
-pub use intake::{Claimed, Intake, IntakeError, IntakeOptions, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE};
+pub use intake::{
+    Claimed, Intake, IntakeError, IntakeOptions, IntakeSettings, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE,
+};
 pub use lanes::SlowOptions;
 pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, Unvouched, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions, Checked, Cost};

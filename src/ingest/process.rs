@@ -3,6 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::sums;
 use crate::base::Millis;
 use crate::base::budget::{Budget, CostLimits};
@@ -35,7 +37,8 @@ pub struct Admission {
 }
 
 /// What is done with reports whose mail came with an envelope and passed neither DMARC nor aligned SPF or DKIM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Unvouched {
     Hold,
     Count,

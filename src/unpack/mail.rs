@@ -66,12 +66,10 @@ struct Entity<'e> {
     place: Place,
 }
 
-/// Where a header stands.
+/// Whether a header is that of the mail itself, or that of a part or of a mail in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
-    /// It is that of the mail itself.
     Top,
-    /// It is that of a part, or of a mail in the mail.
     Inner,
 }
 

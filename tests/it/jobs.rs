@@ -213,7 +213,7 @@ async fn work_ends_when_its_lease_is_taken_or_runs_out(db: Database) {
             .await;
         std::future::pending::<()>().await;
     };
-    assert_eq!(leases.hold("purge", taken_away).await.unwrap(), Held::Lost);
+    assert_eq!(Box::pin(leases.hold("purge", taken_away)).await.unwrap(), Held::Lost);
     assert_eq!(db.store.lease("purge").await.unwrap().unwrap().holder, "other");
 
     // The node stood still for longer than a lease lasts, and no one has asked for it meanwhile.
@@ -237,7 +237,7 @@ async fn work_ends_when_its_lease_is_taken_or_runs_out(db: Database) {
         }
         3
     };
-    assert_eq!(still.hold("feed y", renewed).await.unwrap(), Held::Done(3));
+    assert_eq!(Box::pin(still.hold("feed y", renewed)).await.unwrap(), Held::Done(3));
 }
 
 const DAY: Duration = Duration::from_secs(86_400);

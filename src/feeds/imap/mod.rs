@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 use self::client::{Access, Client, ClientError};
 pub use self::oauth::{Grant, OauthSettings};
@@ -25,8 +26,8 @@ use self::oauth::{OauthError, Token};
 use self::returned::Returned;
 use self::tls::{Connector, TlsError};
 use self::wire::WireError;
-use super::feed::{Contents, Failure, Feed};
-use super::reading::Reading;
+use super::outcome::{Contents, Failure};
+use super::reading::{Feed, Reading};
 use crate::base::Day;
 use crate::health::Trouble;
 
@@ -38,12 +39,17 @@ const IDLE_MAX: Duration = Duration::from_secs(9 * 60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImapSettings {
     pub host: String,
+    /// 0: that of the protocol ([`Self::port`]).
     pub port: u16,
     pub protection: Protection,
     /// Authorities (PEM); `None` are the system's.
     pub ca_file: Option<PathBuf>,
     pub user: String,
     pub sign_in: SignIn,
+    /// A file with the password, for [`SignIn::Login`] and [`SignIn::Plain`].
+    pub password_file: PathBuf,
+    /// For the other ways.
+    pub oauth: OauthSettings,
     pub folder: String,
     /// Mail that the server got before is passed over.
     pub since: Option<Day>,
@@ -53,24 +59,61 @@ pub struct ImapSettings {
     pub other: Option<String>,
 }
 
+impl Default for ImapSettings {
+    fn default() -> Self {
+        Self {
+            host: String::new(),
+            port: 0,
+            protection: Protection::Tls,
+            ca_file: None,
+            user: String::new(),
+            sign_in: SignIn::Login,
+            password_file: PathBuf::new(),
+            oauth: OauthSettings::default(),
+            folder: "INBOX".to_owned(),
+            since: None,
+            processed: None,
+            failed: None,
+            other: None,
+        }
+    }
+}
+
+impl ImapSettings {
+    /// The port that is connected to: 993 with TLS from the first byte, else 143, where none is given.
+    pub fn port(&self) -> u16 {
+        match (self.port, self.protection) {
+            (0, Protection::Tls) => 993,
+            (0, Protection::StartTls | Protection::None) => 143,
+            (port, _) => port,
+        }
+    }
+}
+
 /// How the connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Protection {
+    /// TLS from the first byte.
     Tls,
+    /// STARTTLS before anything is said.
     StartTls,
+    #[serde(rename = "plain")]
     None,
 }
 
 /// How the user signs in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SignIn {
-    /// LOGIN, with the password in this file.
-    Login(PathBuf),
-    /// SASL PLAIN, with the password in this file.
-    Plain(PathBuf),
-    Xoauth2(OauthSettings),
-    /// RFC 7628.
-    Oauthbearer(OauthSettings),
+    /// LOGIN, with a password.
+    Login,
+    /// SASL PLAIN, with a password.
+    Plain,
+    /// Google's and Microsoft's own, with a token.
+    Xoauth2,
+    /// RFC 7628, with a token.
+    Oauthbearer,
 }
 
 /// The same with the secret itself.
@@ -121,7 +164,7 @@ async fn read(reading: &Arc<Reading>, mailbox: &Mailbox) -> Result<(), Failure> 
     let clock = &reading.clock();
     let connector = tls::connector(settings.ca_file.as_deref()).map_err(ClientError::from)?;
     let token = token(reading, settings, &connector).await?;
-    let mut client = Client::connect(&settings.host, settings.port, settings.protection, &connector).await?;
+    let mut client = Client::connect(&settings.host, settings.port(), settings.protection, &connector).await?;
     sign_in(settings, token.as_ref(), &mut client).await?;
     let due_at = token.map(|token| token.due_at);
     loop {
@@ -164,10 +207,10 @@ fn access(settings: &ImapSettings) -> Access {
 }
 
 async fn token(reading: &Reading, settings: &ImapSettings, connector: &Connector) -> Result<Option<Token>, Failure> {
-    match &settings.sign_in {
-        SignIn::Login(_) | SignIn::Plain(_) => Ok(None),
-        SignIn::Xoauth2(oauth) | SignIn::Oauthbearer(oauth) => {
-            let token = oauth::token(&reading.clock(), oauth, connector).await?;
+    match settings.sign_in {
+        SignIn::Login | SignIn::Plain => Ok(None),
+        SignIn::Xoauth2 | SignIn::Oauthbearer => {
+            let token = oauth::token(reading.clock(), &settings.oauth, connector).await?;
             Ok(Some(token))
         }
     }
@@ -176,17 +219,17 @@ async fn token(reading: &Reading, settings: &ImapSettings, connector: &Connector
 async fn sign_in(settings: &ImapSettings, token: Option<&Token>, client: &mut Client) -> Result<(), Failure> {
     let token = token.map(|token| token.secret.as_str()).unwrap_or_default();
     let password;
-    let how = match &settings.sign_in {
-        SignIn::Login(path) => {
-            password = oauth::secret(path)?;
+    let how = match settings.sign_in {
+        SignIn::Login => {
+            password = oauth::secret(&settings.password_file)?;
             Authentication::Login(&password)
         }
-        SignIn::Plain(path) => {
-            password = oauth::secret(path)?;
+        SignIn::Plain => {
+            password = oauth::secret(&settings.password_file)?;
             Authentication::Plain(&password)
         }
-        SignIn::Xoauth2(_) => Authentication::Xoauth2(token),
-        SignIn::Oauthbearer(_) => Authentication::Oauthbearer(token),
+        SignIn::Xoauth2 => Authentication::Xoauth2(token),
+        SignIn::Oauthbearer => Authentication::Oauthbearer(token),
     };
     Ok(client.sign_in(&settings.user, &how).await?)
 }

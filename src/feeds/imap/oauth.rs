@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::body::Body as _;
 use hyper::{Request, Response, Uri, body::Incoming, header};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::tls::{self, Connector};
 use crate::base::clock::Clock;
@@ -24,7 +24,7 @@ const EARLY: Duration = Duration::from_secs(5 * 60);
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(3_600);
 
 /// Where tokens come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OauthSettings {
     /// `https://...`
     pub token_url: String,
@@ -32,16 +32,20 @@ pub struct OauthSettings {
     pub client_id: String,
     /// `None`: the client has none.
     pub client_secret_file: Option<PathBuf>,
+    /// A file with the refresh token, for [`Grant::RefreshToken`]. Another that the server gives is written to it.
+    pub refresh_token_file: PathBuf,
     pub scope: String,
 }
 
 /// What a token is asked for with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Grant {
     /// RFC 6749, 4.4.
+    #[default]
     ClientCredentials,
-    /// RFC 6749, 6. The file holds the refresh token; another that the server gives is written to it.
-    RefreshToken(PathBuf),
+    /// RFC 6749, 6.
+    RefreshToken,
 }
 
 /// Why there is no token.
@@ -76,9 +80,9 @@ struct Answer {
 
 /// Asks for a token.
 pub(super) async fn token(clock: &Clock, settings: &OauthSettings, connector: &Connector) -> Result<Token, OauthError> {
-    let refresh_token = match &settings.grant {
+    let refresh_token = match settings.grant {
         Grant::ClientCredentials => None,
-        Grant::RefreshToken(path) => Some(secret(path)?),
+        Grant::RefreshToken => Some(secret(&settings.refresh_token_file)?),
     };
     let mut form = String::new();
     let grant_type = match refresh_token {
@@ -108,9 +112,10 @@ pub(super) async fn token(clock: &Clock, settings: &OauthSettings, connector: &C
         let description = answer.error_description.unwrap_or_default();
         return Err(OauthError::Refused(format!("{status} {word} {description}")));
     };
-    if let (Grant::RefreshToken(path), Some(new)) = (&settings.grant, answer.refresh_token)
+    if let (Grant::RefreshToken, Some(new)) = (settings.grant, answer.refresh_token)
         && Some(&new) != refresh_token.as_ref()
     {
+        let path = &settings.refresh_token_file;
         // The old one may have stopped being good with this answer.
         if let Err(error) = files::replace(path, new.as_bytes()) {
             tracing::error!(

@@ -22,7 +22,7 @@ use super::client::{Client, ClientError, Folder};
 use super::returned::Fingerprint;
 use super::{ImapSettings, Mailbox};
 use crate::base::Day;
-use crate::feeds::feed::Failure;
+use crate::feeds::outcome::Failure;
 use crate::feeds::reading::Reading;
 use crate::store::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 

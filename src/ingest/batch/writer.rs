@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::AHEAD;
 use crate::base::clock::Clock;
-use crate::ingest::intake::{IntakeError, IntakeOptions};
+use crate::ingest::intake::{IntakeError, IntakeOptions, IntakeSettings};
 use crate::ingest::lanes::{ParsedBytes, Parser, Ready, Slow};
 use crate::ingest::owners::{Askers, GoingOn};
 use crate::metrics::Metrics;
@@ -205,11 +205,11 @@ impl Writer {
             } else {
                 None
             };
-            let IntakeOptions {
+            let IntakeSettings {
                 batch_messages_max,
                 batch_bytes_max,
                 ..
-            } = self.options;
+            } = self.options.settings;
             let (mut messages, mut askers, _admitted) =
                 going_on.next(&self.store, batch_messages_max, batch_bytes_max).await;
             let Some(piece) = piece else {

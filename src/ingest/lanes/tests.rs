@@ -62,7 +62,7 @@ impl Lab {
             public_id: String::new(),
             rua_token: String::new(),
         });
-        (options.slow, options.threads) = (slow, threads);
+        (options.settings.slow, options.settings.threads) = (slow, threads);
         let (clock, gate) = (Clock::fixed(0), Gate::default());
         let at = gate.clone();
         let read = move |message: Arrived, watch: &Watch<'_>| {
@@ -221,7 +221,7 @@ fn without_a_slow_lane_what_is_small_waits() {
         public_id: String::new(),
         rua_token: String::new(),
     });
-    options.slow = slow;
+    options.settings.slow = slow;
     let (gate, over) = (lab.gate.clone(), Arc::clone(&is_over));
     let read = move |message: Arrived, watch: &Watch<'_>| {
         if message.raw.bytes.starts_with(b"large") {
@@ -375,7 +375,7 @@ fn time_makes_a_message_slow_as_bytes_do() {
             public_id: String::new(),
             rua_token: String::new(),
         });
-        options.slow = slow;
+        options.settings.slow = slow;
         let read_clock = clock.clone();
         let read = move |message: Arrived, watch: &Watch<'_>| {
             assert!(!watch.ask(&message.raw.bytes, 0));
@@ -405,7 +405,7 @@ fn only_what_is_unpacked_makes_a_message_large() {
             public_id: String::new(),
             rua_token: String::new(),
         });
-        options.slow = slow;
+        options.settings.slow = slow;
         let read = move |message: Arrived, watch: &Watch<'_>| {
             for _ in 0..10_000 {
                 watch.ask(&message.raw.bytes, unpacked);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The bounds and the habits of one listener's sessions.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -58,7 +60,8 @@ pub enum StartTls {
 }
 
 /// What happens to a message with a CR or LF that is not part of CR LF (RFC 5321, 2.3.8). Neither ends it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BareNewline {
     /// Read to its true end and refused, 550 5.6.11.
     #[default]

@@ -81,7 +81,7 @@ async fn dropped_records_are_named_and_come_back() {
     assert!(said.contains("retention.records_days = 0"), "{said}");
     let app = open(&home, Clock::system()).await;
     let later = Clock::system().now() + 401 * 86_400_000;
-    let retention = tallymark::app::retention(&Config::default());
+    let retention = Config::default().retention.kept;
     assert_eq!(app.store.purge(retention, later).await.unwrap().reports, 5);
     app.close().await;
 

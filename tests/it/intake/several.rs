@@ -166,7 +166,7 @@ async fn a_mail_for_many_is_read_once_and_each_has_what_is_its_own(db: Database)
     assert_eq!(many.figure("tallymark_slow_messages_total"), 0);
     // In the slow lane, which notes what it reads, it is the same.
     let many = Many::over(many.db, |options| {
-        options.slow.bytes = 1;
+        options.settings.slow.bytes = 1;
         options.journal = Some(folder.path().to_owned());
     });
     two_accounts(&many, "slow").await;
@@ -192,7 +192,7 @@ async fn a_mail_for_many_exceeds_its_budget_once() {
         for slow_bytes in [1, u64::MAX] {
             let many = Many::over(Database::start(Dialect::Sqlite).await, |options| {
                 change(options);
-                options.slow.bytes = slow_bytes;
+                options.settings.slow.bytes = slow_bytes;
             });
             let mut owners = many.accounts(4).await;
             let account = account_of(&owners[0]);
@@ -217,7 +217,7 @@ async fn a_mail_for_many_exceeds_its_budget_once() {
 
 /// A fault of the database that concerns one owner: the others have theirs, it is counted once when it comes again.
 async fn one_fails(db: Database, fault: &str, end: &str, is_temporary: bool, slow_bytes: u64) {
-    let many = Many::over(db, |options| options.slow.bytes = slow_bytes);
+    let many = Many::over(db, |options| options.settings.slow.bytes = slow_bytes);
     let owners = many.accounts(5).await;
     let Belonging::Domain(account, domain) = owners[2] else {
         panic!()
@@ -280,7 +280,7 @@ async fn mails_for_many_go_on_with_hardly_any_memory() {
     for (parsed_bytes_max, batch_bytes_max) in [(1, 1), (20_000, 1 << 20)] {
         let many = Many::over(Database::start(Dialect::Sqlite).await, |options| {
             options.parsed_bytes_max = parsed_bytes_max;
-            options.batch_bytes_max = batch_bytes_max;
+            options.settings.batch_bytes_max = batch_bytes_max;
         });
         let many = std::sync::Arc::new(many);
         let owners = many.accounts(5).await;

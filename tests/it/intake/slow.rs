@@ -20,7 +20,7 @@ fn sized(report_id: &str, kilobytes: usize) -> String {
 
 async fn way(bytes: u64, seats: usize) -> Way {
     Way::with(|options| {
-        options.slow = SlowOptions {
+        options.settings.slow = SlowOptions {
             bytes,
             after: Duration::MAX,
             seats,

@@ -95,7 +95,7 @@ fn wrong_settings_are_said_at_the_start() {
     );
     complains(
         &[("SMTP__PROXY_NETWORKS", "[\"10.0.0.0/99\"]")],
-        "smtp.proxy_networks: 10.0.0.0/99",
+        "TALLYMARK__SMTP__PROXY_NETWORKS: 10.0.0.0/99 is not a network",
     );
     complains(
         &[("SMTP__IN_FLIGHT_BYTES_MAX", "1000")],

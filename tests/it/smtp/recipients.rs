@@ -179,7 +179,7 @@ fn read(server: &Server, times: usize) -> bool {
 async fn a_message_to_41_domains_is_read_once_over_smtp_and_lmtp() {
     for slow_bytes in [1, u64::MAX] {
         let mut intake = IntakeOptions::new(fresh);
-        intake.slow.bytes = slow_bytes;
+        intake.settings.slow.bytes = slow_bytes;
         let server = Server::start_intake(|_| {}, intake).await;
         let addresses = many(&server, 40).await;
         let addresses: Vec<_> = addresses.iter().map(|address| &**address).collect();

@@ -24,7 +24,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("page", &["api", "http", "store", "apart", "keys"]),
     ("apart", &[]),
-    ("config", &[]),
+    (
+        "config",
+        &["store", "ingest", "listeners", "feeds", "domains", "dns", "http"],
+    ),
     ("csv", &["report"]),
     ("dns", &[]),
     ("files", &[]),

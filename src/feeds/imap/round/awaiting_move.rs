@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use super::item;
 use super::plan::{CHUNK_MESSAGES_MAX, MOVED_MAX};
-use crate::feeds::feed::{Disposal, Failure};
+use crate::feeds::outcome::{Disposal, Failure};
 use crate::ingest::IntakeError;
 use crate::store::{ItemState, MailboxItem};
 

@@ -3,10 +3,10 @@
 use super::awaiting_move::AwaitingMove;
 use super::plan::{Move, moves};
 use super::{Round, item};
-use crate::feeds::feed::Failure;
 use crate::feeds::imap::Mailbox;
 use crate::feeds::imap::client::{ClientError, Moving};
 use crate::feeds::imap::returned::Fingerprint;
+use crate::feeds::outcome::Failure;
 use crate::feeds::reading::{Reading, capped};
 use crate::store::{ItemState, MailboxItem};
 

@@ -2,9 +2,9 @@
 
 use super::moving::note_return;
 use super::{Round, item};
-use crate::feeds::feed::{Disposal, Failure};
 use crate::feeds::imap::client::{ClientError, Size};
 use crate::feeds::imap::returned::Fingerprint;
+use crate::feeds::outcome::{Disposal, Failure};
 use crate::feeds::reading::ATTEMPTS_MAX;
 use crate::store::{ItemState, MailboxItem};
 

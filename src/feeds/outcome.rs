@@ -1,28 +1,8 @@
-//! What is common to all feeds: a mailbox over IMAP, a Maildir, a watched folder.
+//! What is common to all feeds: what they hold, what becomes of a mail in them, and why they cannot be read.
 
-use std::sync::Arc;
-
-use futures_util::future::BoxFuture;
-
-use super::reading::Reading;
 use crate::health::Trouble;
 use crate::ingest::{IntakeError, Outcome};
 use crate::store::{SetAsideKind, StoreError};
-
-/// A place that is read repeatedly.
-pub(crate) trait Feed: Send + Sync {
-    /// Kind and place, as in `maildir:/var/mail/reports`. What is remembered of a feed is remembered by its name and place:
-    /// a feed that is elsewhere now is another one.
-    fn place(&self) -> String;
-
-    /// What the feed holds.
-    fn contents(&self) -> Contents;
-
-    /// Reads the feed until something fails, or until it must be begun again (`Ok`). A mail is moved, marked or forgotten
-    /// only after [`Reading::submit`] has answered. The future may be dropped wherever it waits, as if the program had
-    /// been killed there.
-    fn read<'a>(&'a self, reading: &'a Arc<Reading>) -> BoxFuture<'a, Result<(), Failure>>;
-}
 
 /// What a feed holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

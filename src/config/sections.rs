@@ -1,0 +1,275 @@
+//! The types of the sections: a component's own where there is one, and what several components share.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::units::OptionalHost;
+use crate::dns::DnsOptions;
+use crate::domains::{DomainsOptions, ServiceNames};
+use crate::http::{self, HttpConfig, Rate};
+use crate::ingest::{AuthenticatorOptions, ProcessLimits};
+use crate::listeners::smtp::SmtpOptions;
+use crate::store::{Connections, KeepLimits, Purpose, Region, Retention};
+
+/// `[database]`
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub dir: PathBuf,
+    pub url: String,
+    pub connections: Connections,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("./tallymark-data"),
+            url: String::new(),
+            connections: Connections::default(),
+        }
+    }
+}
+
+/// `[node]`
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub name: String,
+    pub roles: Vec<Role>,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            roles: Role::ALL.to_vec(),
+        }
+    }
+}
+
+/// `[http]`
+#[derive(Debug, Clone)]
+pub struct Http {
+    pub listen: SocketAddr,
+    pub api: HttpConfig,
+    pub connections: http::ConnectionLimits,
+    /// Of an account; 0 per second is no limit.
+    pub rate: Rate,
+    /// Of a session of the web page; 0 per second is no limit.
+    pub page_rate: Rate,
+    pub insecure_sign_in: bool,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        let api = HttpConfig::default();
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            connections: http::ConnectionLimits::default(),
+            rate: api.rate.unwrap_or(Rate {
+                per_second: 0,
+                burst: 0,
+            }),
+            page_rate: Rate {
+                per_second: 5,
+                burst: 200,
+            },
+            insecure_sign_in: false,
+            api,
+        }
+    }
+}
+
+/// `[smtp]`
+#[derive(Debug, Clone)]
+pub struct Smtp {
+    /// Without the name of this host, the folder of the database and the certificate.
+    pub options: SmtpOptions,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub report_address: String,
+    pub account: String,
+}
+
+impl Default for Smtp {
+    fn default() -> Self {
+        let mut options = SmtpOptions::new("", Path::new(""));
+        options.smtp.clear();
+        options.budget.free_disk_bytes_min = 0;
+        Self {
+            options,
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            report_address: String::new(),
+            account: "default".to_owned(),
+        }
+    }
+}
+
+/// `[provenance]`
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    pub check: bool,
+    pub authenticator: AuthenticatorOptions,
+}
+
+impl Default for Provenance {
+    fn default() -> Self {
+        Self {
+            check: true,
+            authenticator: AuthenticatorOptions::default(),
+        }
+    }
+}
+
+/// `[installation]`
+#[derive(Debug, Clone, Default)]
+pub struct Installation {
+    pub host: OptionalHost,
+    pub rua_host: OptionalHost,
+    pub regions: BTreeMap<Region, RegionHosts>,
+}
+
+/// `[domains]`
+#[derive(Debug, Clone)]
+pub struct Domains {
+    pub required: Vec<Purpose>,
+    pub dns: DnsOptions,
+    pub domains_in_flight_max: usize,
+    pub domains_per_second_max: u32,
+    pub master_keys: Vec<String>,
+    pub master_key_file: PathBuf,
+}
+
+impl Default for Domains {
+    fn default() -> Self {
+        let DomainsOptions {
+            domains_in_flight_max,
+            domains_per_second_max,
+            ..
+        } = DomainsOptions::new(ServiceNames::new(None, None));
+        Self {
+            required: Vec::new(),
+            dns: DnsOptions::default(),
+            domains_in_flight_max,
+            domains_per_second_max,
+            master_keys: Vec::new(),
+            master_key_file: PathBuf::new(),
+        }
+    }
+}
+
+/// `[retention]`
+#[derive(Debug, Clone)]
+pub struct RetentionSettings {
+    pub originals: bool,
+    pub kept: Retention,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        Self {
+            originals: true,
+            kept: Retention {
+                originals_days: 30,
+                records_days: 400,
+                set_aside_days: 400,
+            },
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub message_bytes_max: u64,
+    pub process: ProcessLimits,
+    pub keep: KeepLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: SmtpOptions::new("", Path::new("")).settings.message_bytes_max,
+            process: ProcessLimits::default(),
+            keep: KeepLimits::default(),
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// Something that a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Takes mail from mail servers.
+    Smtp,
+    /// Fetches mail from mailboxes and folders.
+    Imap,
+    /// Answers clients.
+    Api,
+    /// Does what has to be done from time to time.
+    Jobs,
+}
+
+impl Role {
+    /// The default roles of a node.
+    pub const ALL: [Self; 4] = [Self::Smtp, Self::Imap, Self::Api, Self::Jobs];
+
+    /// As it is written in settings.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Imap => "imap",
+            Self::Api => "api",
+            Self::Jobs => "jobs",
+        }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let role = Self::ALL.into_iter().find(|role| role.word() == word);
+        role.ok_or_else(|| format!("a node can be {}", Self::ALL.map(Self::word).join(", ")))
+    }
+}
+
+/// How log messages are written: `text` for people, `json` for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line per message, for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The hosts of one region; those that are missing are the installation's.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegionHosts {
+    /// That reports are sent to.
+    pub rua_host: OptionalHost,
+    /// That receives mail to the domains themselves.
+    pub inbound_host: OptionalHost,
+    /// That return paths point to.
+    pub bounce_host: OptionalHost,
+}
