@@ -163,6 +163,7 @@ pub struct Config {
     pub database: Database,
     pub node: Node,
     pub http: Http,
+    pub enrich: Enrich,
     pub smtp: Smtp,
     pub provenance: Provenance,
     pub reports: Admission,

@@ -9,6 +9,7 @@ pub mod config;
 pub mod csv;
 pub mod dns;
 pub mod domains;
+pub mod enrich;
 pub mod feeds;
 pub mod files;
 pub mod health;

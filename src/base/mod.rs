@@ -15,8 +15,8 @@ pub use day::{Day, DayError, DayRange};
 pub use ids::{AccountId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId};
 pub use mode::Mode;
 pub use names::{
-    DomainName, NameError, NameSearch, ancestors, is_public_suffix, mailbox_domain, mailbox_domain_cow,
-    normalise_domain, normalise_domain_cow, organizational_domain,
+    DomainName, NameError, NameSearch, ancestors, is_public_suffix, is_registry_suffix, mailbox_domain,
+    mailbox_domain_cow, normalise_domain, normalise_domain_cow, organizational_domain,
 };
 pub use network::{Network, NetworkError};
 pub(crate) use words::words;

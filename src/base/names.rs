@@ -218,6 +218,13 @@ pub fn is_public_suffix(name: &str) -> bool {
     psl::domain_str(name).is_none()
 }
 
+/// Whether a normalised name belongs to a registry, such as `com` or `co.uk`, by the public suffix list. A name below which
+/// a company's customers have theirs, such as `amazonses.com`, does not.
+pub fn is_registry_suffix(name: &str) -> bool {
+    let suffix = psl::suffix(name.as_bytes());
+    suffix.is_some_and(|suffix| suffix == name && suffix.typ() == Some(psl::Type::Icann))
+}
+
 fn to_ascii_strict(text: &str) -> Result<Cow<'_, str>, NameError> {
     if is_plain(text.as_bytes()) && !text.contains("xn--") {
         return Ok(Cow::Borrowed(text));

@@ -11,12 +11,16 @@ mod import;
 mod ingest;
 mod ips;
 mod keys;
+mod networks;
 mod openapi;
 mod parse;
 mod progress;
 mod quarantine;
 mod reports;
+mod senders;
 mod serve;
+mod services;
+mod sources;
 mod text;
 mod verify;
 
@@ -76,6 +80,9 @@ enum Command {
     Quarantine(quarantine::Command),
     #[command(subcommand)]
     Reports(reports::Command),
+    Sources(sources::Args),
+    Services(services::Args),
+    Networks(networks::Args),
     Verify(verify::Args),
     #[command(subcommand)]
     Admin(admin::Command),
@@ -133,6 +140,10 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Completions(args) => return completions::run(&args, &mut Cli::command(), out),
         Command::Openapi(args) => return openapi::run(&args, out),
+        Command::Networks(args) => return networks::run(&args, out),
+        Command::Services(services::Args {
+            command: Some(command), ..
+        }) => return services::check(&command, out),
         Command::Config(command) => return config::run(command, cli.config.as_deref(), cli.data, out),
         _ => {}
     }
@@ -155,7 +166,13 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Reports(command) => Box::pin(reports::run(context, command, out)).await,
             Command::Admin(command) => Box::pin(admin::run(context, command, out)).await,
             Command::Verify(args) => verify::run(context, args, out).await,
-            Command::Parse(_) | Command::Config(_) | Command::Openapi(_) | Command::Completions(_) => {
+            Command::Sources(args) => Box::pin(sources::run(context, args, out)).await,
+            Command::Services(args) => Box::pin(services::run(context, args, out)).await,
+            Command::Parse(_)
+            | Command::Config(_)
+            | Command::Openapi(_)
+            | Command::Networks(_)
+            | Command::Completions(_) => {
                 unreachable!("answered above")
             }
         }

@@ -198,6 +198,13 @@ impl Default for Limits {
     }
 }
 
+/// `[enrich]`
+#[derive(Debug, Clone, Default)]
+pub struct Enrich {
+    /// Empty: there is none.
+    pub services_file: PathBuf,
+}
+
 /// `[log]`
 #[derive(Debug, Clone)]
 pub struct Log {

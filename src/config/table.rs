@@ -1,7 +1,9 @@
 //! The settings themselves: the description of each, and its place in the type that a component takes.
 
 use super::Described;
-use super::sections::{Database, Domains, Http, Installation, Limits, Log, Node, Provenance, RetentionSettings, Smtp};
+use super::sections::{
+    Database, Domains, Enrich, Http, Installation, Limits, Log, Node, Provenance, RetentionSettings, Smtp,
+};
 use super::units::{Milliseconds, RequiredRecords, Seconds};
 use crate::ingest::{Admission, IntakeSettings};
 
@@ -84,6 +86,13 @@ settings! { SECTIONS:
         exports_per_account_max => api.exports_per_account_max;
         /// Who may read /metrics: "loopback" (this machine), "everybody" or "nobody".
         metrics => api.metrics;
+    }
+
+    /// Names of senders.
+    enrich: Enrich {
+        /// A file with services of your own, in the form of data/services.tsv: its rows win over the compiled-in ones.
+        /// `tallymark services check FILE` checks it. Empty: there is none.
+        services_file => services_file;
     }
 
     /// Mail from other mail servers. The MX record of installation.rua_host points at the machine that listens.

@@ -10,6 +10,7 @@ mod lost_log;
 mod parse;
 mod places;
 mod reports;
+mod senders;
 mod settings;
 mod told;
 mod verify;

@@ -23,6 +23,7 @@ mod refused;
 mod requests;
 mod retention;
 mod schema;
+mod senders;
 mod sliced;
 mod statements;
 mod stored_bytes;

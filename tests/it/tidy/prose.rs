@@ -262,7 +262,7 @@ fn paths_and_settings_in_documents_are_there() {
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
     for (text, what) in [
         ("see `store/sqlites.rs`", "there is no store/sqlites.rs"),
-        ("see `enrich/`", "there is no enrich/"),
+        ("see `insights/`", "there is no insights/"),
         ("see `tests/it/tidy/prosa.rs`", "there is no tests/it/tidy/prosa.rs"),
         ("set `http.listn`", "there is no setting http.listn"),
         ("set `imap.hots`", "there is no setting imap.hots"),

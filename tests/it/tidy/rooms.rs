@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("feeds", &["ingest", "store", "jobs", "files", "health", "metrics"]),
     ("jobs", &["store", "metrics"]),
     ("domains", &["report", "store", "dns", "files", "metrics"]),
+    ("enrich", &["report", "tally", "store"]),
     ("api", &[]),
     (
         "http",
@@ -58,7 +59,15 @@ const DOORS: &[(&str, &[&str])] = &[
     ("base64", &["domains/dkim.rs", "feeds/imap/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
-    ("flate2", &["unpack/gzip.rs", "unpack/zip.rs", "store/stored_bytes.rs"]),
+    (
+        "flate2",
+        &[
+            "unpack/gzip.rs",
+            "unpack/zip.rs",
+            "store/stored_bytes.rs",
+            "enrich/networks/encoding.rs",
+        ],
+    ),
     ("getrandom", &["app.rs", "app/", "http/", "page/sessions.rs"]),
     ("hex", &["domains/keyring.rs", "page/sessions.rs", "page/visitor.rs"]),
     ("hickory_resolver", &["dns.rs"]),

@@ -1,0 +1,121 @@
+//! What `sources` and `services` share: which domain and days, and names with their evidence.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::Context;
+use super::context::{account, domain};
+use crate::base::{Day, DayRange};
+use crate::enrich::{self, FlowCounts, Gathered, Named, Networks, Tables};
+use crate::store::Stats;
+
+/// Which senders are shown, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Which {
+    /// The domain.
+    pub domain: String,
+    /// Account of the domain; needed if there are several.
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// The last N days, including today.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
+    pub days: u16,
+    /// Maximum number of rows; the sums below them are of all.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+    /// Print one JSON object with all rows.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The senders of a domain, and the figures that they sum to.
+pub struct Found {
+    pub range: DayRange,
+    pub stats: Stats,
+    pub gathered: Gathered<'static>,
+}
+
+/// Reads who sent as the domain.
+pub async fn find(context: Context, args: &Which) -> anyhow::Result<Found> {
+    let file = Some(&*context.config.enrich.services_file).filter(|path| **path != *Path::new(""));
+    // For the rest of this command.
+    let tables: &'static Tables = Box::leak(Box::new(Tables::load(file)?));
+    let app = context.open_existing().await?;
+    let account = account(&app.store, args.account.as_deref()).await?;
+    let domain = domain(&app.store, &account, &args.domain).await?;
+    let last = Day::from_unix(app.clock.now() / 1_000);
+    let range = DayRange {
+        first: last.plus(1 - i32::from(args.days)),
+        last,
+    };
+    let stats = app.store.stats(domain.id, range).await?;
+    let gathered = Box::pin(enrich::gather(&app.store, &domain, range, tables)).await?;
+    app.close().await;
+    Ok(Found { range, stats, gathered })
+}
+
+/// How a name is known: `dkim sendgrid.net`.
+pub fn evidence_text(named: &Named) -> String {
+    match *named.fact == *named.name {
+        true => named.rule.word().to_owned(),
+        false => format!("{} {}", named.rule.word(), named.fact),
+    }
+}
+
+/// A name with its evidence.
+pub fn named_json(named: Option<&Named>) -> Value {
+    named.map_or(Value::Null, |named| {
+        json!({
+            "name": &*named.name,
+            "category": named.category.map(|category| category.word()),
+            "evidence": named.rule.word(),
+            "fact": &*named.fact,
+        })
+    })
+}
+
+/// Messages by flow.
+pub fn flows_json(flows: &FlowCounts) -> Value {
+    let counts = flows
+        .iter()
+        .map(|(flow, count)| (flow.word().to_owned(), Value::from(count)));
+    Value::Object(counts.collect())
+}
+
+/// What an answer is about and sums to, and which network table it has names from.
+pub fn frame_json(found: &Found) -> Value {
+    let networks = Networks::built_in();
+    json!({
+        "from": found.range.first.to_string(),
+        "to": found.range.last.to_string(),
+        "pass": found.gathered.totals.pass,
+        "fail": found.gathered.totals.fail,
+        "without_records": found.gathered.without_records,
+        "incomplete": found.gathered.is_cut,
+        "networks_day": networks.day().map(|day| day.to_string()),
+    })
+}
+
+/// Sentences below a table: what is left out, and what the names are worth.
+pub fn remarks(found: &Found, rows: usize, shown: usize, noun: &str) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if shown < rows {
+        remarks.push(format!(
+            "The first {shown} of {rows} {noun} are shown; --limit shows more."
+        ));
+    }
+    if found.gathered.without_records > 0 {
+        remarks.push(format!(
+            "{} messages are named by their address alone: their records are no longer kept, or were not read.",
+            super::text::count(found.gathered.without_records)
+        ));
+    }
+    if found.gathered.is_cut {
+        remarks.push("The range has more records than are read for one answer: choose fewer days.".to_owned());
+    }
+    if found.stats.totals != found.gathered.totals {
+        remarks.push("Reports came in while this was read: the sums differ from those of the domain.".to_owned());
+    }
+    remarks
+}

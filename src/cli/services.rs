@@ -1,0 +1,149 @@
+//! `tallymark services`: the services that sent as a domain, and checking a file of services.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+
+use super::Context;
+use super::senders::{self, Found, evidence_text, flows_json, frame_json, named_json, remarks};
+use super::text::{Align, Table, count, counted, escape};
+use crate::base::text::write_json;
+use crate::enrich::{ServiceFigures, Services, ServicesError, Tables, TablesError};
+
+/// List the services that sent as a domain, or check a file of services.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  tallymark services example.com
+  tallymark services example.com --days 7 --json
+  tallymark services check /etc/tallymark/services.tsv
+
+A row is a service that proved itself, or who operates the addresses where none did. The column `known by` is the
+evidence for most of its messages. docs/senders.md explains names and flows."
+)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    senders: Option<senders::Which>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Check a file of services of your own, in the form of data/services.tsv. Exit code 1 if it has unusable lines.
+    #[command(after_help = "Example:\n  tallymark services check /etc/tallymark/services.tsv")]
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// `services check`, which needs no settings.
+pub fn check(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let Command::Check { file } = command;
+    let (own, all) = match Tables::load(Some(file)) {
+        Ok(tables) => (tables.services.counts(), Services::built_in().counts()),
+        Err(TablesError::Services { path, error }) => {
+            let ServicesError::Lines { listed, count } = error else {
+                bail!("{} {error}", path.display());
+            };
+            for problem in &listed {
+                writeln!(
+                    out,
+                    "{}:{}: {}",
+                    escape(&path.display().to_string()),
+                    problem.line,
+                    escape(&problem.what)
+                )?;
+            }
+            writeln!(out, "{} cannot be used.", counted(count as u64, "line", "lines"))?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    writeln!(
+        out,
+        "{} and {} services that are compiled in.",
+        counted((own.0 - all.0) as u64, "service", "services"),
+        count(all.0 as u64)
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let args = args.senders.context("give a domain")?;
+    let found = senders::find(context, &args).await?;
+    if args.json {
+        print_json(&found, out)?;
+    } else {
+        print(&found, args.limit, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(found: &Found, limit: usize, out: &mut dyn Write) -> anyhow::Result<()> {
+    let services = &found.gathered.services;
+    let mut table = Table::new(&[
+        ("name", Align::Left),
+        ("category", Align::Left),
+        ("known by", Align::Left),
+        ("addresses", Align::Right),
+        ("pass", Align::Right),
+        ("fail", Align::Right),
+        ("flow", Align::Left),
+    ]);
+    for row in services.iter().take(limit) {
+        let named = row.named.as_ref();
+        let category = named.and_then(|named| named.category);
+        table.row([
+            named.map_or("(no address)", |named| &named.name).to_owned(),
+            category.map_or("-", |category| category.word()).to_owned(),
+            named.map_or_else(|| "-".to_owned(), evidence_text),
+            count(row.sources),
+            count(row.pass),
+            count(row.fail),
+            row.flows.main().map_or("-", |flow| flow.word()).to_owned(),
+        ]);
+    }
+    write!(out, "{table}")?;
+    writeln!(
+        out,
+        "{}: {} passed, {} failed; {} to {}.",
+        counted(services.len() as u64, "sender", "senders"),
+        count(found.gathered.totals.pass),
+        count(found.gathered.totals.fail),
+        found.range.first,
+        found.range.last,
+    )?;
+    for remark in remarks(found, services.len(), limit, "senders") {
+        writeln!(out, "{}", escape(&remark))?;
+    }
+    Ok(())
+}
+
+fn print_json(found: &Found, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut answer = frame_json(found);
+    answer["services"] = found.gathered.services.iter().map(row_json).collect();
+    write_json(&answer, out)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn row_json(row: &ServiceFigures) -> serde_json::Value {
+    let rules = row.rules.iter().map(|(rule, count)| (rule.word(), *count));
+    let rules: serde_json::Map<_, _> = rules.map(|(word, count)| (word.to_owned(), count.into())).collect();
+    json!({
+        "service": named_json(row.named.as_ref()),
+        "evidence": rules,
+        "sources": row.sources,
+        "pass": row.pass,
+        "fail": row.fail,
+        "flows": flows_json(&row.flows),
+    })
+}

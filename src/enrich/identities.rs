@@ -1,0 +1,282 @@
+//! What a record's evidence proves about its sender. Only results that passed prove anything.
+//!
+//! *Own* is of the same organisation as the domain that the report is about; *foreign* is of any other.
+
+use super::services::is_hostname;
+use crate::base::{is_registry_suffix, organizational_domain};
+use crate::report::aggregate::{AuthResult, Evidence, ReasonKind, SpfAuth, SpfScope};
+
+/// Foreign signatures of a record that are looked at, in its order.
+const FOREIGN_MAX: usize = 4;
+/// Longest selector that is told apart, in bytes (RFC 1035, 2.3.4).
+const SELECTOR_BYTES_MAX: usize = 253;
+
+/// The identities of a record. `N` is a name: its text, or its number in a [`super::Paths`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identities<N> {
+    pub own: OwnSignature<N>,
+    /// `d=` of foreign signatures that passed, in the order of the record; the first four of them.
+    pub foreign: [Option<N>; FOREIGN_MAX],
+    pub spf: SpfOutcome<N>,
+    pub reported: Reported,
+}
+
+/// The own signature of a record, and the first that passed of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OwnSignature<N> {
+    Passed {
+        domain: N,
+        selector: N,
+    },
+    /// There is one, and none passed.
+    Broken,
+    Missing,
+}
+
+/// SPF of the MAIL FROM domain. A HELO name counts for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SpfOutcome<N> {
+    /// It passed for an own domain.
+    Own,
+    /// It passed for this foreign domain.
+    Foreign(N),
+    /// It did not pass for an own domain.
+    OwnFailed,
+    /// It did not pass for a foreign domain, or there is no result.
+    ForeignFailed,
+}
+
+/// Why the reporter applied another policy than the published one: its word, not a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reported {
+    Nothing,
+    MailingList,
+    TrustedForwarder,
+    /// `local_policy` because a chain of ARC seals passed.
+    ArcPass,
+    Forwarded,
+}
+
+impl<'e> Identities<&'e str> {
+    /// Of evidence in a report about the domain.
+    pub fn of(evidence: &'e Evidence, domain: &str) -> Self {
+        let organization = organizational_domain(domain);
+        let is_own = |name: &str| organizational_domain(name) == organization;
+        let mut own = OwnSignature::Missing;
+        let mut foreign = [None; FOREIGN_MAX];
+        let mut found = 0;
+        for dkim in &evidence.dkim {
+            let Some(name) = dkim.domain.as_deref() else { continue };
+            let has_passed = dkim.result == AuthResult::Pass;
+            match (is_own(name), has_passed) {
+                (true, true) if !matches!(own, OwnSignature::Passed { .. }) => {
+                    let selector = dkim.selector.as_deref().unwrap_or_default();
+                    let selector = &selector[..selector.floor_char_boundary(SELECTOR_BYTES_MAX)];
+                    own = OwnSignature::Passed { domain: name, selector };
+                }
+                (true, false) if own == OwnSignature::Missing => own = OwnSignature::Broken,
+                (false, true) if found < FOREIGN_MAX && is_nameable(name) && !foreign.contains(&Some(name)) => {
+                    foreign[found] = Some(name);
+                    found += 1;
+                }
+                _ => {}
+            }
+        }
+        Self {
+            own,
+            foreign,
+            spf: spf(evidence, is_own),
+            reported: reported(evidence),
+        }
+    }
+}
+
+impl<N: Copy> Identities<N> {
+    /// The foreign signatures that passed.
+    pub fn signers(&self) -> impl Iterator<Item = N> {
+        self.foreign.into_iter().flatten()
+    }
+
+    /// The foreign MAIL FROM domain that passed.
+    pub fn mail_from(&self) -> Option<N> {
+        match self.spf {
+            SpfOutcome::Foreign(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether a foreign identity passed.
+    pub fn has_foreign_pass(&self) -> bool {
+        self.foreign[0].is_some() || self.mail_from().is_some()
+    }
+
+    /// The same with other names.
+    pub fn map<M: Copy>(self, mut name: impl FnMut(N) -> M) -> Identities<M> {
+        Identities {
+            own: match self.own {
+                OwnSignature::Passed { domain, selector } => OwnSignature::Passed {
+                    domain: name(domain),
+                    selector: name(selector),
+                },
+                OwnSignature::Broken => OwnSignature::Broken,
+                OwnSignature::Missing => OwnSignature::Missing,
+            },
+            foreign: self.foreign.map(|one| one.map(&mut name)),
+            spf: match self.spf {
+                SpfOutcome::Foreign(domain) => SpfOutcome::Foreign(name(domain)),
+                SpfOutcome::Own => SpfOutcome::Own,
+                SpfOutcome::OwnFailed => SpfOutcome::OwnFailed,
+                SpfOutcome::ForeignFailed => SpfOutcome::ForeignFailed,
+            },
+            reported: self.reported,
+        }
+    }
+}
+
+/// Whether one owner can be named by a name. Reports contain any text.
+fn is_nameable(name: &str) -> bool {
+    is_hostname(name) && name.contains('.') && !is_registry_suffix(name)
+}
+
+fn spf<'e>(evidence: &'e Evidence, is_own: impl Fn(&str) -> bool) -> SpfOutcome<&'e str> {
+    let has_mfrom = evidence.spf.iter().any(|spf| spf.scope == Some(SpfScope::Mfrom));
+    let envelope_from = evidence.envelope_from.as_deref().filter(|name| !name.is_empty());
+    let decides = |spf: &&SpfAuth| match spf.scope {
+        Some(SpfScope::Mfrom) => true,
+        // Older reports have no scope, and one result.
+        Some(SpfScope::Other) | None => !has_mfrom,
+        Some(SpfScope::Helo) => false,
+    };
+    let name = |spf: &'e SpfAuth| spf.domain.as_deref().filter(|name| !name.is_empty()).or(envelope_from);
+    let mut failed = SpfOutcome::ForeignFailed;
+    for spf in evidence.spf.iter().filter(decides) {
+        let Some(name) = name(spf) else { continue };
+        match (spf.result == AuthResult::Pass, is_own(name)) {
+            (true, true) => return SpfOutcome::Own,
+            (true, false) if is_nameable(name) => return SpfOutcome::Foreign(name),
+            (false, true) => failed = SpfOutcome::OwnFailed,
+            _ => {}
+        }
+    }
+    if evidence.spf.is_empty() && envelope_from.is_some_and(is_own) {
+        return SpfOutcome::OwnFailed;
+    }
+    failed
+}
+
+/// The strongest of the reasons.
+fn reported(evidence: &Evidence) -> Reported {
+    let of = |reason: &crate::report::aggregate::Reason| match reason.kind {
+        ReasonKind::MailingList => Reported::MailingList,
+        ReasonKind::TrustedForwarder => Reported::TrustedForwarder,
+        ReasonKind::LocalPolicy if reason.comment.as_deref().is_some_and(has_arc_pass) => Reported::ArcPass,
+        ReasonKind::Forwarded => Reported::Forwarded,
+        _ => Reported::Nothing,
+    };
+    let all = evidence
+        .reasons
+        .iter()
+        .map(of)
+        .filter(|reported| *reported != Reported::Nothing);
+    all.min().unwrap_or(Reported::Nothing)
+}
+
+/// `arc=pass` as a word of its own: reporters write `arc=pass as.1.mx=pass` and the like.
+fn has_arc_pass(comment: &str) -> bool {
+    comment
+        .split(|c: char| c.is_whitespace() || matches!(c, ';' | ',' | '(' | ')'))
+        .any(|word| word.eq_ignore_ascii_case("arc=pass"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testdata::{dkim, evidence, reason, spf};
+    use super::*;
+
+    #[test]
+    fn only_what_passed_is_an_identity() {
+        let found = evidence(
+            &[
+                dkim("sendgrid.net", "fail"),
+                dkim("mcsv.net", "pass"),
+                dkim("mcsv.net", "pass"),
+                dkim("example.com", "fail"),
+            ],
+            &[spf("mailgun.org", "softfail")],
+        );
+        let ids = Identities::of(&found, "example.com");
+        assert_eq!(ids.signers().collect::<Vec<_>>(), ["mcsv.net"]);
+        assert_eq!((ids.own, ids.spf), (OwnSignature::Broken, SpfOutcome::ForeignFailed));
+        let found = evidence(
+            &[dkim("example.com", "fail"), dkim("mail.example.com", "pass")],
+            &[spf("bounce.example.com", "pass")],
+        );
+        let ids = Identities::of(&found, "news.example.com");
+        let own = OwnSignature::Passed {
+            domain: "mail.example.com",
+            selector: "s1",
+        };
+        assert_eq!((ids.own, ids.spf), (own, SpfOutcome::Own));
+        assert!(!ids.has_foreign_pass());
+    }
+
+    #[test]
+    fn names_that_no_one_owns_are_no_identities() {
+        for name in [
+            "com",
+            "co.uk",
+            "localhost",
+            "",
+            "a b.example",
+            "evil\u{1b}.example",
+            "\u{202e}.example",
+            "x..example",
+        ] {
+            let found = evidence(&[dkim(name, "pass")], &[spf(name, "pass")]);
+            let ids = Identities::of(&found, "example.com");
+            assert_eq!(
+                (ids.foreign, ids.spf),
+                ([None; FOREIGN_MAX], SpfOutcome::ForeignFailed),
+                "{name:?}"
+            );
+        }
+        for name in [
+            "amazonses.com",
+            "us-west-2.amazonses.com",
+            "customer.onmicrosoft.com",
+            "_x.sendgrid.net",
+        ] {
+            let found = evidence(&[dkim(name, "pass")], &[]);
+            assert_eq!(Identities::of(&found, "example.com").foreign[0], Some(name));
+        }
+    }
+
+    #[test]
+    fn a_helo_name_is_never_an_identity() {
+        let mut found = evidence(&[], &[spf("mail.pphosted.com", "pass")]);
+        found.spf[0].scope = Some(SpfScope::Helo);
+        found.envelope_from = Some("".into());
+        assert_eq!(Identities::of(&found, "example.com").spf, SpfOutcome::ForeignFailed);
+        found.spf.push(spf("example.com", "fail"));
+        assert_eq!(Identities::of(&found, "example.com").spf, SpfOutcome::OwnFailed);
+    }
+
+    #[test]
+    fn reasons_are_told_apart_and_the_strongest_stays() {
+        let of = |reasons: &[(&str, &str)]| {
+            let mut found = evidence(&[], &[]);
+            found.reasons = reasons.iter().map(|(kind, comment)| reason(kind, comment)).collect();
+            Identities::of(&found, "example.com").reported
+        };
+        assert_eq!(of(&[]), Reported::Nothing);
+        assert_eq!(of(&[("local_policy", "arc=fail")]), Reported::Nothing);
+        assert_eq!(of(&[("local_policy", "marc=pass arc=passed")]), Reported::Nothing);
+        assert_eq!(of(&[("local_policy", "arc=pass as[2].d=x.example")]), Reported::ArcPass);
+        assert_eq!(of(&[("other", "arc=pass"), ("forwarded", "")]), Reported::Forwarded);
+        assert_eq!(of(&[("forwarded", ""), ("mailing_list", "")]), Reported::MailingList);
+        assert_eq!(
+            of(&[("local_policy", "arc=pass"), ("trusted_forwarder", "")]),
+            Reported::TrustedForwarder
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! Names of senders over a database: whatever is stored, they sum to the figures.
+
+use tallymark::base::{Day, DayRange};
+use tallymark::enrich::{Flow, Gathered, Services, Tables, gather};
+use tallymark::report::aggregate::{AuthResult, DkimAuth};
+use tallymark::store::{Authenticated, NewReport, Retention};
+
+use super::{ALL_DAYS, Database, NOW, day, on_both, report, taken};
+
+/// Services and flows have the messages of the figures, and so have the sources.
+async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, u64, u64)> {
+    let stats = db.store.stats(db.domain.id, range).await.unwrap();
+    let found: Gathered<'_> = gather(&db.store, &db.domain, range, tables).await.unwrap();
+    assert_eq!(found.totals, stats.totals);
+    let sum = |counts: &mut dyn Iterator<Item = u64>| counts.sum::<u64>();
+    assert_eq!(sum(&mut found.services.iter().map(|one| one.pass)), stats.totals.pass);
+    assert_eq!(sum(&mut found.services.iter().map(|one| one.fail)), stats.totals.fail);
+    let messages = stats.totals.messages();
+    assert_eq!(
+        sum(&mut found.services.iter().map(|one| one.flows.messages())),
+        messages
+    );
+    assert_eq!(sum(&mut found.sources.iter().map(|one| one.flows.messages())), messages);
+    assert_eq!(found.sources.len() as u64, stats.sources);
+    for one in &found.services {
+        assert_eq!(one.flows.messages(), one.pass + one.fail, "{one:?}");
+        // Without a readable address and an identity there is no rule.
+        let by_rule = one.rules.iter().map(|(_, count)| count).sum::<u64>();
+        let expect = one.named.as_ref().map_or(0, |_| one.pass + one.fail);
+        assert_eq!(by_rule, expect, "{one:?}");
+    }
+    let rows = found.services.into_iter();
+    rows.map(|one| {
+        (
+            one.named.map(|named| named.name.to_string()).unwrap_or_default(),
+            one.pass,
+            one.fail,
+        )
+    })
+    .collect()
+}
+
+/// A report whose passing records are signed by a service, too.
+fn signed(id: &str, window: (i64, i64), signer: &str, records: &[(&str, u64, bool)]) -> NewReport {
+    let mut report = report(id, window, records);
+    report.evidence[0].dkim.push(DkimAuth {
+        domain: Some(signer.into()),
+        result: AuthResult::Pass,
+        ..DkimAuth::default()
+    });
+    taken(report, Authenticated::Unknown)
+}
+
+on_both!(names_sum_to_the_figures_whatever_is_stored);
+async fn names_sum_to_the_figures_whatever_is_stored(db: Database) {
+    let tables = Tables::built_in();
+    let first = Day::from_unix(day(1).0);
+    let one_day = DayRange { first, last: first };
+    let week = DayRange {
+        first,
+        last: first.plus(6),
+    };
+    assert_eq!(check(&db, week, &tables).await, []);
+
+    let seven_days = (first.plus(-3).begin(), first.plus(4).begin());
+    db.commit(vec![
+        signed(
+            "1",
+            day(1),
+            "sendgrid.net",
+            &[("8.8.8.8", 10, true), ("192.0.2.1", 4, false)],
+        ),
+        signed(
+            "2",
+            day(1),
+            "amazonses.com",
+            &[("8.8.8.8", 5, true), ("54.240.8.1", 3, false)],
+        ),
+        // Over a week, of which a part is in each range; and over months.
+        signed(
+            "3",
+            seven_days,
+            "mandrillapp.com",
+            &[("8.8.8.8", 70, true), ("no address", 7, false)],
+        ),
+        signed(
+            "4",
+            (first.plus(-40).begin(), first.plus(40).begin()),
+            "mcsv.net",
+            &[("192.0.2.7", 801, true)],
+        ),
+    ])
+    .await;
+    for range in [
+        one_day,
+        week,
+        ALL_DAYS,
+        DayRange {
+            first: first.plus(-3),
+            last: first.plus(-1),
+        },
+    ] {
+        check(&db, range, &tables).await;
+    }
+    let rows = check(&db, one_day, &tables).await;
+    for expect in [
+        ("Twilio SendGrid", 10),
+        ("Amazon SES", 5),
+        ("Mailchimp Transactional (Mandrill)", 10),
+    ] {
+        assert!(
+            rows.iter().any(|(name, pass, _)| (name.as_str(), *pass) == expect),
+            "{expect:?} in {rows:?}"
+        );
+    }
+
+    // A duplicate, and another content of the same report.
+    let again = signed(
+        "1",
+        day(1),
+        "sendgrid.net",
+        &[("8.8.8.8", 10, true), ("192.0.2.1", 4, false)],
+    );
+    db.commit(vec![again]).await;
+    db.commit(vec![signed("1", day(1), "mailgun.org", &[("8.8.8.8", 999, true)])])
+        .await;
+    check(&db, week, &tables).await;
+
+    // A better table renames the past, and nothing else changes.
+    let header = "name\tcategory\tdkim_domains\tspf_domains\tptr_suffixes\tasns\tsources";
+    let services = format!("{header}\nOur sender\trelay\tsendgrid.net amazonses.com\t\t\t\tours\n");
+    let renamed = Tables {
+        services: Services::with_file(&services).unwrap(),
+        ..Tables::built_in()
+    };
+    let rows = check(&db, one_day, &renamed).await;
+    assert!(
+        rows.iter().any(|(name, pass, _)| name == "Our sender" && *pass == 15),
+        "{rows:?}"
+    );
+}
+
+on_both!(messages_without_records_are_named_by_their_address);
+async fn messages_without_records_are_named_by_their_address(db: Database) {
+    let tables = Tables::built_in();
+    db.commit(vec![signed("1", day(1), "sendgrid.net", &[("8.8.8.8", 10, true)])])
+        .await;
+    let rows = check(&db, ALL_DAYS, &tables).await;
+    assert_eq!(rows, [("Twilio SendGrid".to_owned(), 10, 0)]);
+    let keep = Retention {
+        originals_days: 30,
+        set_aside_days: 90,
+        records_days: 400,
+    };
+    let dropped = db.store.purge(keep, NOW + 500 * 86_400_000).await.unwrap();
+    assert_eq!(dropped.records, 1);
+    let rows = check(&db, ALL_DAYS, &tables).await;
+    assert_eq!(rows, [("Google Workspace, Gmail".to_owned(), 10, 0)]);
+    let found = gather(&db.store, &db.domain, ALL_DAYS, &tables).await.unwrap();
+    assert_eq!(found.without_records, 10);
+    assert_eq!(found.sources[0].flows.of(Flow::Unknown), 10);
+}
