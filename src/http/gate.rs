@@ -298,6 +298,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "a row of a table")]
     fn check(access: Access, permission: Permission, domain: Option<DomainId>, method: &Method, passes: bool) {
         let key = key(permission, domain);
         let context = format!("{access:?} {permission:?} {domain:?} {method}");
