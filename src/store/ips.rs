@@ -50,7 +50,7 @@ impl Store {
         let rows = Conn(&mut conn)
             .all(sql!("ip_of_account"), Args::default().int(account.0))
             .await?;
-        rows.iter().map(|row| ip(row)).collect()
+        rows.iter().map(ip).collect()
     }
 
     /// Takes an address from its account; the domains that sent from it no longer do. False if it is not allocated.
