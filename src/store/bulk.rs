@@ -218,10 +218,11 @@ bulk! {
         ),
     );
 
-    /// What is set aside of messages. Index set_aside_by_message.
-    SET_ASIDE_OF_MESSAGES = keyed(
+    /// What is set aside of messages. Index set_aside_by_message; without the last condition, which is always true, SQLite
+    /// walks through everything that the account has set aside.
+    SET_ASIDE_OF_MESSAGES = keyed_and(
         "set_aside", &[int("account_id"), blob("digest")],
-        "select set_aside_id, account_id, digest, kind, policy_domain from set_aside",
+        ("select set_aside_id, account_id, digest, kind, policy_domain from set_aside", " and digest >= ''"),
     );
 
     /// New domains, except for names that the account has. Unique index on (account_id, name).

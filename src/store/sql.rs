@@ -149,6 +149,9 @@ mod tests {
         "original_all",
     ];
 
+    /// Statements that are led by the account alone on purpose: they remove what a domain has, or count up to a number of rows.
+    const WHOLE_ACCOUNTS: [&str; 2] = ["domain_clear_set_aside", "set_aside_of_account_count"];
+
     /// Every statement of the files: name and text.
     fn statements() -> Vec<(String, String)> {
         let all = NOUNS.iter().flat_map(|(_, file)| file.split(NAME).skip(1));
@@ -209,6 +212,10 @@ mod tests {
                     .any(|table| line.starts_with(&format!("SEARCH {table} ")) && line.ends_with("(domain_id=?)"))
             });
             assert_eq!(whole, WHOLE_DOMAINS.contains(&&*name), "{name}: {lines:?}");
+            let is_led_by_account =
+                |line: &String| line.starts_with("SEARCH set_aside ") && line.ends_with("(account_id=?)");
+            let whole = lines.iter().any(is_led_by_account);
+            assert_eq!(whole, WHOLE_ACCOUNTS.contains(&&*name), "{name}: {lines:?}");
         }
     }
 
