@@ -58,7 +58,7 @@ pub(super) async fn find(
                         content: row.blob("content_key")?.to_vec(),
                         sliced: row.flag("sliced")?,
                     };
-                    seen.entry(row.blob("content_key")?.to_vec()).or_default().push(one);
+                    seen.entry(row.blob("known_by")?.to_vec()).or_default().push(one);
                     Ok(true)
                 })
                 .await?;

@@ -171,12 +171,12 @@ update reports set partial = 0 where domain_id = $1 and report_no = $2
 
 -- name: reports_by_contents
 -- Counted reports of a domain by contents, those of a range of keys. Index reports_by_content.
-select content_key, content_key, report_no, sliced
+select content_key as known_by, content_key, report_no, sliced
 from reports where domain_id = $1 and content_key >= $2 and content_key < $3 and counted = 1
 
 -- name: reports_by_identities
 -- Counted reports of a domain by identity, those of a range of keys. Index reports_by_identity.
-select identity_key, content_key, report_no, sliced
+select identity_key as known_by, content_key, report_no, sliced
 from reports where domain_id = $1 and identity_key >= $2 and identity_key < $3 and counted = 1
 
 -- name: reports_held
