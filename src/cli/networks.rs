@@ -65,7 +65,8 @@ enum Command {
 
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match &args.command {
-        None => show(args.json, out)?,
+        None if args.json => show_json(out)?,
+        None => show(out)?,
         Some(Command::Find { addresses }) => find(addresses, out)?,
         Some(Command::Make {
             files,
@@ -77,27 +78,33 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(is_json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let networks = Networks::built_in();
+fn age_days(networks: &Networks) -> Option<i32> {
     let today = Day::from_unix(Clock::system().now() / 1_000);
-    let age = networks.day().map(|day| today.0 - day.0);
+    networks.day().map(|day| today.0 - day.0)
+}
+
+fn show_json(out: &mut dyn Write) -> anyhow::Result<()> {
+    let networks = Networks::built_in();
     let (ipv4, ipv6) = networks.ranges();
-    if is_json {
-        let answer = json!({
-            "day": networks.day().map(|day| day.to_string()),
-            "age_days": age,
-            "source": networks.source(),
-            "systems": networks.systems(),
-            "ipv4_ranges": ipv4,
-            "ipv6_ranges": ipv6,
-            "countries": networks.countries(),
-            "memory_bytes": networks.bytes(),
-        });
-        write_json(&answer, out)?;
-        writeln!(out)?;
-        return Ok(());
-    }
-    let (Some(day), Some(age)) = (networks.day(), age) else {
+    let answer = json!({
+        "day": networks.day().map(|day| day.to_string()),
+        "age_days": age_days(networks),
+        "source": networks.source(),
+        "systems": networks.systems(),
+        "ipv4_ranges": ipv4,
+        "ipv6_ranges": ipv6,
+        "countries": networks.countries(),
+        "memory_bytes": networks.bytes(),
+    });
+    write_json(&answer, out)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn show(out: &mut dyn Write) -> anyhow::Result<()> {
+    let networks = Networks::built_in();
+    let (ipv4, ipv6) = networks.ranges();
+    let (Some(day), Some(age)) = (networks.day(), age_days(networks)) else {
         writeln!(
             out,
             "No network table: this program was built without the feature `networks`."

@@ -67,14 +67,21 @@ impl FlowRule {
 }
 
 impl Flow {
-    /// Whose the messages of a flow are; `is_named`: a service is known to have sent them.
-    pub fn class(self, is_named: bool) -> Class {
+    /// Whose the messages of a flow are, if no service is known to have sent them.
+    pub fn class(self) -> Class {
         match self {
-            Self::Direct if is_named => Class::Service,
             Self::Direct | Self::OwnMissingInSpf => Class::Own,
             Self::Service | Self::Unaligned => Class::Service,
             Self::List | Self::Forwarded => Class::Forwarder,
             Self::Open | Self::Unknown => Class::Unknown,
+        }
+    }
+
+    /// As [`Self::class`], of messages that a known service sent.
+    pub fn class_of_service(self) -> Class {
+        match self {
+            Self::Direct => Class::Service,
+            other => other.class(),
         }
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn evidence(dkim: &[DkimAuth], spf: &[SpfAuth]) -> Evidence {
 }
 
 /// A verdict by its two halves.
+#[expect(clippy::fn_params_excessive_bools, reason = "as the fields are")]
 pub(super) fn verdict(dkim_aligned: bool, spf_aligned: bool) -> Verdict {
     Verdict {
         dkim_aligned,
