@@ -54,9 +54,9 @@ pub struct Http {
     pub listen: SocketAddr,
     pub api: HttpConfig,
     pub connections: http::ConnectionLimits,
-    /// Of an account; 0 per second is no limit.
+    /// Of an account; 0 per second: unlimited.
     pub rate: Rate,
-    /// Of a session of the web page; 0 per second is no limit.
+    /// Of a session of the web page; 0 per second: unlimited.
     pub page_rate: Rate,
     pub insecure_sign_in: bool,
 }

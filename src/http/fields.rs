@@ -52,7 +52,7 @@ impl Parameters {
     /// The query string as it came, without the parameters of these names.
     pub(super) fn query_without(&self, names: &[&str]) -> String {
         let texts = self.uri.query().unwrap_or_default().split('&');
-        // Empty texts are no pairs.
+        // Empty texts do not become pairs.
         let pairs = texts.filter(|text| !text.is_empty()).zip(&self.pairs);
         let kept = pairs.filter(|(_, (name, _))| !names.contains(&name.as_str()));
         kept.map(|(text, _)| text).collect::<Vec<_>>().join("&")

@@ -31,7 +31,7 @@ on_both!(stored_mails_come_back_as_received);
 async fn stored_mails_come_back_as_received(db: Database) {
     let mut packed = 0;
     for (nth, received) in mails().iter().enumerate() {
-        let new = new_report(&nth.to_string(), day(0), &[("192.0.2.1", 3, true)]);
+        let new = new_report(&nth.to_string(), day(nth as i64), &[("192.0.2.1", 3, true)]);
         let kept = mail(&db, received, vec![new]);
         packed += i64::from(kept.bytes.stored().len() < received.len());
         let no = db.commit_all(vec![kept]).await[0].reports[0].no;
@@ -62,7 +62,7 @@ async fn stored_mails_come_back_as_received(db: Database) {
 on_both!(a_moved_report_takes_its_mail_along);
 async fn a_moved_report_takes_its_mail_along(db: Database) {
     for (nth, received) in mails().iter().enumerate() {
-        let mut about = report(&nth.to_string(), day(0), &[("192.0.2.1", 3, true)]);
+        let mut about = report(&nth.to_string(), day(nth as i64), &[("192.0.2.1", 3, true)]);
         about.policy.domain = "mail.example.com".into();
         let outcome = db
             .commit_all(vec![mail(&db, received, vec![taken(about, Authenticated::Unknown)])])
