@@ -360,7 +360,7 @@ mod tests {
         check(&sender(24_940, "Hetzner", ""), &none, "", "Hetzner by asn AS24940");
         let ovh = sender(16_276, "OVH SAS", "ip1.ovh.net");
         check(&ovh, &none, "", "OVHcloud by ptr ip1.ovh.net");
-        // Names that are no names.
+        // Texts that are not hostnames.
         for ptr in [
             "sendgrid.net\u{1b}[2J",
             "a b.sendgrid.net",
