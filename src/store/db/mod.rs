@@ -24,7 +24,7 @@ use crate::base::DomainId;
 pub(super) use args::{Args, Value};
 pub(super) use bulk::{Bulk, Column, Conflict, blob, int, text};
 use pieces::Piece;
-pub(super) use row::Row;
+pub(in crate::store) use row::Row;
 pub(super) use rows::BulkRow;
 pub(super) use statement::Statement;
 
