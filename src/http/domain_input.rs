@@ -103,7 +103,7 @@ fn check_below(members: &mut Members, name: &DomainName, host: &DomainName) {
     }
 }
 
-/// As the pattern of [`LogoUrl`] says: what can stand in a record as it is.
+/// As the pattern of `LogoUrl` says: what can stand in a record as it is.
 fn is_logo_url(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://") else {
         return false;

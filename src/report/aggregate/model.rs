@@ -26,7 +26,7 @@ pub struct Metadata {
 }
 
 /// The reporting period, unix seconds, as written (swapped if `end` came before `begin`).
-/// Whether `end` is inclusive differs between reporters; [`crate::tally::apportion`] deals with it.
+/// Whether `end` is inclusive differs between reporters; `tally` deals with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Window {
     pub begin: i64,
@@ -65,9 +65,9 @@ pub struct Record {
     /// `None` where the report gives none that can be read; the raw text is then in the evidence.
     /// IPv4-mapped IPv6 is unmapped.
     pub source: Option<IpAddr>,
-    /// `policy_evaluated` as stated; [`Report::verdict`] is what it means.
+    /// `policy_evaluated` as stated; [`super::Report::verdict`] is what it means.
     pub evaluated: Evaluated,
-    /// Index into [`Report::evidence`].
+    /// Index into [`super::Report::evidence`].
     pub evidence: u32,
     /// Messages, not rows.
     pub count: u64,

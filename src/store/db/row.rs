@@ -180,7 +180,7 @@ impl Row {
     }
 }
 
-/// A text that is not UTF-8 comes as a blob ([`embedded`]).
+/// A text that is not UTF-8 comes as a blob (`embedded`).
 fn text_of(cell: ValueRef<'_>) -> FromSqlResult<&str> {
     match cell {
         ValueRef::Blob(bytes) => std::str::from_utf8(bytes).map_err(FromSqlError::other),
