@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock::Clock;
-use crate::base::{DomainId, DomainName, Millis};
+use crate::base::{DomainId, DomainName, Millis, Permission, Region, TlsMode};
 use crate::config::{Config, Role};
 use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
 use crate::health::Health;
@@ -29,9 +29,7 @@ use crate::ingest::{FreshDomain, Intake, Rechecked};
 use crate::jobs::{JobError, Jobs, Leases, Pace};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
-use crate::store::{
-    Account, ApiKey, Domain, Location, NewDomain, NewKey, Permission, Region, Store, StoreError, TlsMode,
-};
+use crate::store::{Account, ApiKey, Domain, Location, NewDomain, NewKey, Store, StoreError};
 use crate::{heap, page};
 
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};

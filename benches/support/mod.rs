@@ -9,10 +9,10 @@ pub mod year;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tallymark::base::{AccountId, DomainName};
+use tallymark::base::{AccountId, DomainName, Permission, Region, TlsMode};
 use tallymark::domains;
 use tallymark::keys::ApiSecret;
-use tallymark::store::{FreshDomain, NewDomain, NewKey, Permission, Region, Store, TlsMode};
+use tallymark::store::{FreshDomain, NewDomain, NewKey, Store};
 
 /// Names for domains that are added on sight: counted up, so that runs are alike.
 pub fn fresh() -> FreshDomain {

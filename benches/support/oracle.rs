@@ -8,9 +8,10 @@
 use std::time::Duration;
 
 use peak_alloc::PeakAlloc;
+use tallymark::base::Authenticated;
 use tallymark::base::clock::Clock;
 use tallymark::ingest::{Context, ProcessLimits, process_as};
-use tallymark::store::{Authenticated, NewReport};
+use tallymark::store::NewReport;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

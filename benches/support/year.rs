@@ -3,14 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::corpus::Random;
-use tallymark::base::AccountId;
+use tallymark::base::{AccountId, Authenticated};
 use tallymark::report::aggregate::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, SpfAuth, SpfScope, Warnings, Window,
 };
-use tallymark::store::{
-    Authenticated, Belonging, CommitOptions, KeepLimits, MessageRoom, NewMessage, NewReport, Store,
-};
+use tallymark::store::{Belonging, CommitOptions, KeepLimits, MessageRoom, NewMessage, NewReport, Store};
 
 const DAYS: usize = 365;
 const REPORTERS: usize = 30;

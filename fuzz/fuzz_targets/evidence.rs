@@ -7,7 +7,8 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use tallymark::base::clock::Clock;
 use tallymark::ingest::{Context, ProcessLimits, process_as};
-use tallymark::store::{Authenticated, NewReport};
+use tallymark::store::NewReport;
+use tallymark::base::Authenticated;
 
 const HEAD: &str = "<feedback><report_metadata><org_name>r.example</org_name><email>a@r.example</email><report_id>1</report_id>\
     <date_range><begin>1764115200</begin><end>1795651199</end></date_range></report_metadata><policy_published>\

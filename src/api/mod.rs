@@ -34,10 +34,7 @@ pub use reports::{
     ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
-pub use schema::{
-    AUTHENTICATED_WORDS, AnyObject, DOMAIN_KEY, LOGO_URL_BYTES_MAX, PERMISSION_WORDS, PLAIN, PURPOSE_WORDS,
-    REGION_WORDS, SET_ASIDE_WORDS, STATUS_WORDS, TLS_WORDS, Word,
-};
+pub use schema::{AnyObject, DOMAIN_KEY, LOGO_URL_BYTES_MAX, PLAIN, Word};
 pub use service::{FeedBody, Health, Readiness};
 pub use sources::{
     ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,

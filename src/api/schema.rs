@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::base::Mode;
+use crate::base::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
 
 /// A text of a closed set: borrowed where it is answered, owned where it is read.
 pub type Word = Cow<'static, str>;
@@ -49,43 +49,17 @@ texts! {
         "examples": ["https://yourdomain.com/.well-known/bimi/logo.svg"] }));
     /// IPv4 or IPv6.
     Address = text(json!({ "examples": ["198.51.100.1"] }));
-    StatusWord = words(&STATUS_WORDS);
-    PermissionWord = words(&PERMISSION_WORDS);
-    ModeWord = words(&Mode::ALL.iter().map(|mode| mode.word()).collect::<Vec<_>>());
-    RegionWord = words(&REGION_WORDS);
-    TlsWord = words(&TLS_WORDS);
-    AuthenticatedWord = words(&AUTHENTICATED_WORDS);
-    PurposeWord = words(&PURPOSE_WORDS);
-    SetAsideWord = words(&SET_ASIDE_WORDS);
+    StatusWord = words(DomainStatus::ALL, DomainStatus::word);
+    PermissionWord = words(Permission::ALL, Permission::word);
+    ModeWord = words(Mode::ALL, Mode::word);
+    RegionWord = words(Region::ALL, Region::word);
+    TlsWord = words(TlsMode::ALL, TlsMode::word);
+    AuthenticatedWord = words(Authenticated::ALL, Authenticated::word);
+    PurposeWord = words(Purpose::ALL, Purpose::word);
+    SetAsideWord = words(SetAsideKind::ALL, SetAsideKind::word);
     /// Anything.
     AnyObject = json_schema!({ "type": "object" });
 }
-
-// The words of the database's closed sets. This room imports none of them: a test in `http/words_tests.rs` compares.
-
-/// Where a domain is in its life.
-pub const STATUS_WORDS: [&str; 3] = ["pending", "verified", "failed"];
-/// What a key may do.
-pub const PERMISSION_WORDS: [&str; 3] = ["full_access", "read_only", "sending_access"];
-/// Where a domain's reports go.
-pub const REGION_WORDS: [&str; 4] = ["eu-west-1", "us-east-1", "sa-east-1", "ap-northeast-1"];
-/// How mail in a domain's name is sent.
-pub const TLS_WORDS: [&str; 2] = ["opportunistic", "enforced"];
-/// Whether the mail that carried a report passed DMARC.
-pub const AUTHENTICATED_WORDS: [&str; 4] = ["unknown", "pass", "fail", "none"];
-/// What a DNS record is for.
-pub const PURPOSE_WORDS: [&str; 8] = [
-    "spf",
-    "dkim",
-    "dmarc",
-    "dmarc_authorization",
-    "return_path",
-    "tracking",
-    "mx",
-    "bimi",
-];
-/// What became of a message that is not a counted report.
-pub const SET_ASIDE_WORDS: [&str; 3] = ["quarantined", "unclaimed", "other"];
 
 /// The form of a domain's id.
 pub const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";
@@ -104,6 +78,8 @@ fn text(mut with: Value) -> Schema {
     Schema::try_from(with).unwrap_or_default()
 }
 
-fn words(words: &[&str]) -> Schema {
+/// A word of a closed set.
+fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> Schema {
+    let words: Vec<_> = all.iter().map(|&value| word(value)).collect();
     json_schema!({ "type": "string", "enum": words })
 }

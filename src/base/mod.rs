@@ -5,18 +5,18 @@ pub mod budget;
 pub mod clock;
 mod day;
 mod ids;
-mod mode;
 mod names;
 mod network;
+mod sets;
 pub mod text;
 mod words;
 
 pub use day::{Day, DayError, DayRange};
 pub use ids::{AccountId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId};
-pub use mode::Mode;
 pub use names::{
     DomainName, NameError, NameSearch, ancestors, is_public_suffix, is_registry_suffix, mailbox_domain,
     mailbox_domain_cow, normalise_domain, normalise_domain_cow, organizational_domain,
 };
 pub use network::{Network, NetworkError};
+pub use sets::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
 pub(crate) use words::words;

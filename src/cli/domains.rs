@@ -7,10 +7,10 @@ use super::context::{account, account_or_first, domain, domain_name};
 use super::text::{Align, Table, counted, escape};
 use super::{Context, advice};
 use crate::app::App;
-use crate::base::{DomainName, clock, text};
+use crate::base::{DomainName, DomainStatus, Region, clock, text};
 use crate::domains::{DnsRecord, DomainNames, Purpose, ServiceNames, conflicts, rua_address};
 use crate::ingest::Claimed;
-use crate::store::{Account, Domain, DomainStatus, Region, StoreError};
+use crate::store::{Account, Domain, StoreError};
 
 /// Add, list and remove the domains whose reports are counted.
 #[derive(Debug, clap::Subcommand)]

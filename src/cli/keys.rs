@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use super::context::{account, account_or_first, domain_name};
 use super::text::{Align, Table};
 use super::{Context, advice};
-use crate::base::{KeyId, clock};
-use crate::store::{Account, Domain, Permission, Store};
+use crate::base::{KeyId, Permission, clock};
+use crate::store::{Account, Domain, Store};
 
 /// Create, list and revoke API keys.
 #[derive(Debug, clap::Subcommand)]

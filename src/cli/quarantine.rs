@@ -14,9 +14,9 @@ use super::context::account;
 use super::text::{Align, Table, count, counted, escape};
 use super::{Context, advice};
 use crate::app::App;
-use crate::base::{SetAsideId, clock};
+use crate::base::{SetAsideId, SetAsideKind, clock};
 use crate::ingest::{Fate, Outcome};
-use crate::store::{Cut, Page, SetAside, SetAsideKind};
+use crate::store::{Cut, Page, SetAside};
 
 const PAGE_ROWS: u32 = 500;
 

@@ -9,11 +9,9 @@ use super::context::{account, domain};
 use super::text::{Align, Table, count, counted, escape};
 use super::{Context, advice};
 use crate::app::App;
-use crate::base::{ReportNo, clock};
+use crate::base::{Authenticated, ReportNo, clock};
 use crate::report::aggregate::Reporter;
-use crate::store::{
-    Acceptance, Actor, Authenticated, Domain, Judged, Judgement, Page, ReportFilter, ReportStanding, ReportSummary,
-};
+use crate::store::{Acceptance, Actor, Domain, Judged, Judgement, Page, ReportFilter, ReportStanding, ReportSummary};
 
 /// Held reports that are released by one `accept-reporter`, before it says how many there are.
 const RELEASED_MAX: u64 = 1_000;

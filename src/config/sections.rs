@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::units::OptionalHost;
+use crate::base::{Purpose, Region};
 use crate::dns::DnsOptions;
 use crate::domains::{DomainsOptions, ServiceNames};
 use crate::http::{self, HttpConfig, Rate};
 use crate::ingest::{AuthenticatorOptions, ProcessLimits};
 use crate::listeners::smtp::SmtpOptions;
-use crate::store::{Connections, KeepLimits, Purpose, Region, Retention};
+use crate::store::{Connections, KeepLimits, Retention};
 
 /// `[database]`
 #[derive(Debug, Clone)]

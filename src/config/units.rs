@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde::de::{Error, Expected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::base::DomainName;
-use crate::store::{Purpose, Region};
+use crate::base::{DomainName, Purpose, Region};
 
 /// A time in whole seconds.
 #[derive(Deserialize, Serialize)]

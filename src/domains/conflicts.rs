@@ -2,8 +2,8 @@
 //! 3.6.2). Pure.
 
 use super::records::ServiceNames;
-use crate::base::DomainName;
-use crate::store::{Domain, Region};
+use crate::base::{DomainName, Region};
+use crate::store::Domain;
 
 /// The names that a domain's settings make records at.
 #[derive(Debug, Clone, Copy)]

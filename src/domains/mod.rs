@@ -10,7 +10,7 @@ mod round;
 mod service;
 mod standing;
 
-pub use crate::store::Purpose;
+pub use crate::base::Purpose;
 pub use crate::store::{RecordState, Suggestion};
 pub use conflicts::{Conflict, DomainNames, NameField, conflicts};
 pub use identifiers::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use sha2::{Digest as _, Sha256};
 
 use super::dkim;
-use crate::base::DomainName;
-use crate::store::{Domain, DomainDns, Purpose, RecordState, Region, Suggestion};
+use crate::base::{DomainName, Purpose, Region};
+use crate::store::{Domain, DomainDns, RecordState, Suggestion};
 
 /// Of the MX record.
 const MX_PRIORITY: u16 = 10;
@@ -333,8 +333,8 @@ impl DnsRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{AccountId, DomainId, IpId};
-    use crate::store::{DkimKey, DomainStatus, IpAddress, RecordCheck, TlsMode};
+    use crate::base::{AccountId, DomainId, DomainStatus, IpId, TlsMode};
+    use crate::store::{DkimKey, IpAddress, RecordCheck};
 
     fn domain(name: &str) -> Domain {
         Domain {

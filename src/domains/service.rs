@@ -12,11 +12,10 @@ use super::keyring::{Keyring, KeyringError};
 use super::records::{DnsRecord, ServiceNames, advice, records, rua_address};
 use super::{check, standing};
 use crate::base::clock::Clock;
+use crate::base::{DomainStatus, Purpose};
 use crate::dns::Dns;
 use crate::metrics::Metrics;
-use crate::store::{
-    DkimKey, Domain, DomainDns, DomainFinding, DomainStatus, IpAddress, Kept, NewDkimKey, Purpose, Store, StoreError,
-};
+use crate::store::{DkimKey, Domain, DomainDns, DomainFinding, IpAddress, Kept, NewDkimKey, Store, StoreError};
 
 /// What a domain's DNS is looked after with.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Where a check leaves a domain: pending, verified or failed, and when it is looked at again. Pure.
 
-use crate::base::Millis;
-use crate::store::{CLOCKS_DIFFER_MAX, Decision, DomainFinding, DomainStatus, RecordCheck, RecordFinding, Standing};
+use crate::base::{DomainStatus, Millis};
+use crate::store::{CLOCKS_DIFFER_MAX, Decision, DomainFinding, RecordCheck, RecordFinding, Standing};
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
@@ -104,8 +104,8 @@ fn jittered(every: Millis, domain: i64, now: Millis) -> Millis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{AccountId, DomainId};
-    use crate::store::{Purpose, RecordState};
+    use crate::base::{AccountId, DomainId, Purpose};
+    use crate::store::RecordState;
 
     const NOW: Millis = 1_760_000_000_000;
 

@@ -1,8 +1,9 @@
 //! What is common to all feeds: what they hold, what becomes of a mail in them, and why they cannot be read.
 
+use crate::base::SetAsideKind;
 use crate::health::Trouble;
 use crate::ingest::{IntakeError, Outcome};
-use crate::store::{SetAsideKind, StoreError};
+use crate::store::StoreError;
 
 /// What a feed holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use super::listing::{Listing, file_name};
 use super::owned::{NumberInPath, find_domain};
 use super::state::AppState;
 use crate::api::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyList, Removed};
-use crate::base::KeyId;
 use crate::base::clock::format_instant;
+use crate::base::{KeyId, Permission};
 use crate::keys::ApiSecret;
-use crate::store::{Account, ApiKey, Domain, NewKey, Permission};
+use crate::store::{Account, ApiKey, Domain, NewKey};
 
 /// A key to make.
 struct WantedKey {

@@ -14,8 +14,8 @@ use super::paging::{Part, page};
 use super::state::AppState;
 use super::sums::total;
 use crate::api::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
-use crate::base::DayRange;
-use crate::store::{Domain, DomainFigures, DomainStatus, Reporter, SetAsideKind};
+use crate::base::{DayRange, DomainStatus, SetAsideKind};
+use crate::store::{Domain, DomainFigures, Reporter};
 
 /// Items listed of each kind, if no kind is asked for.
 const OF_KIND_MAX: usize = 20;

@@ -3,8 +3,8 @@
 use super::error::ApiError;
 use super::fields::Members;
 use crate::api::LOGO_URL_BYTES_MAX;
-use crate::base::{DomainName, IpId};
-use crate::store::{Domain, DomainChanges, Region, TlsMode};
+use crate::base::{DomainName, IpId, Region, TlsMode};
+use crate::store::{Domain, DomainChanges};
 
 /// A domain to add, with its defaults.
 #[derive(Debug)]

@@ -24,8 +24,9 @@ use super::request_scope::{RouteLabel, with_allowance};
 use super::shares::{Asker, Share, UploadMemory};
 use super::state::AppState;
 use crate::apart::Apart;
+use crate::base::Permission;
 use crate::keys::{ApiSecret, same_hash};
-use crate::store::{ApiKey, Patience, Permission};
+use crate::store::{ApiKey, Patience};
 
 /// Lets a request through to the handler of `route`, or answers in its place. A handler that panics is a 500.
 pub(super) async fn gate(

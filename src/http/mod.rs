@@ -58,8 +58,6 @@ mod sums;
 mod tables;
 mod trust;
 mod upload;
-#[cfg(test)]
-mod words_tests;
 
 pub use client::{Peer, SignedIn};
 pub use config::{HttpConfig, MetricsAccess};

@@ -7,8 +7,8 @@ use super::client::Client;
 use super::error::ApiError;
 use super::places::row_number;
 use super::state::AppState;
-use crate::base::{ReportNo, SetAsideId};
-use crate::store::{Domain, SetAside, SetAsideKind};
+use crate::base::{ReportNo, SetAsideId, SetAsideKind};
+use crate::store::{Domain, SetAside};
 
 /// The domain of `{id}`.
 #[derive(Debug)]

@@ -16,9 +16,9 @@ use super::places::set_aside_place;
 use super::state::AppState;
 use super::upload::taken;
 use crate::api::{MessageItem, MessageList, Taken};
-use crate::base::SetAsideId;
 use crate::base::clock::format_instant;
-use crate::store::{SetAside, SetAsideKind};
+use crate::base::{SetAsideId, SetAsideKind};
+use crate::store::SetAside;
 
 /// The parameter `kind`.
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {

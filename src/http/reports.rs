@@ -22,11 +22,10 @@ use crate::api::{
     DecisionBody, Dispositions, MailBody, MailSignatureBody, MailSpfBody, PLAIN, Pagination, PolicyBody,
     ProvenanceBody, RecordBody, ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
+use crate::base::Authenticated;
 use crate::base::clock::format_instant;
 use crate::report::aggregate::Reporter;
-use crate::store::{
-    self, Authenticated, Domain, ListedRecord, ReportDetail, ReportFilter, ReportSummary, StoredWarning,
-};
+use crate::store::{self, Domain, ListedRecord, ReportDetail, ReportFilter, ReportSummary, StoredWarning};
 
 /// Parameters that select reports.
 pub(super) const FILTERS: &[Parameter] = &[

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::intake::IntakeError;
 use crate::base::clock::Clock;
-use crate::base::{DomainName, normalise_domain};
-use crate::store::{Belonging, Domain, DomainStatus, Store, StoreError};
+use crate::base::{DomainName, DomainStatus, normalise_domain};
+use crate::store::{Belonging, Domain, Store, StoreError};
 
 /// The names under which this installation receives mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

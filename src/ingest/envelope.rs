@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::store::{Authenticated, PeerTls, Provenance};
+use crate::base::Authenticated;
+use crate::store::{PeerTls, Provenance};
 
 /// RFC 5321, 4.5.3.1: a path is up to 256 octets. What is longer is cut: it is for people.
 const TEXT_BYTES_MAX: usize = 256;

@@ -29,9 +29,9 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::envelope::Envelope;
-use crate::base::Network;
 use crate::base::clock::{self, Clock};
-use crate::store::{Authenticated, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
+use crate::base::{Authenticated, Network};
+use crate::store::{Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
 use budget::Budget;
 use choice::Choice;
 use seats::Seats;

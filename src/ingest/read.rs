@@ -3,8 +3,9 @@
 use super::batch::{Arrived, How};
 use super::lanes::Watch;
 use super::process::{ProcessLimits, Processed, process_asking};
+use crate::base::Authenticated;
 use crate::report::aggregate::Reporter;
-use crate::store::{Authenticated, MessageRoom, NewMessage, NewReport, Problem};
+use crate::store::{MessageRoom, NewMessage, NewReport, Problem};
 use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.

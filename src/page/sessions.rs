@@ -18,9 +18,9 @@ use super::visitor::{
     Bare, Connection, Cookie, TOKEN_BYTES, Visitor, cookie, digest, foreign_form, inside, is_same_origin,
     kind_of_cookie, store_failure, token_of,
 };
+use crate::base::Permission;
 use crate::http::{Bucket, Peer};
 use crate::keys::{ApiSecret, same_hash};
-use crate::store::Permission;
 
 /// A session ends after this time, or with the browser.
 const SESSION_MILLIS_MAX: i64 = 24 * 3_600_000;

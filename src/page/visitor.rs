@@ -14,9 +14,10 @@ pub(super) use self::cookie::{Connection, Cookie, TOKEN_BYTES, cookie, kind_of_c
 use super::api::{Api, Failure};
 use super::query::query_escaped;
 use super::state::PageState;
+use crate::base::Permission;
 use crate::http::{Bucket, SignedIn};
 use crate::keys::same_hash;
-use crate::store::{ApiKey, Permission};
+use crate::store::ApiKey;
 
 /// Who looks at a page.
 pub(super) struct Visitor {

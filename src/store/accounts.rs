@@ -3,8 +3,8 @@
 use super::db::{Args, Conn, Row};
 use super::memory::number;
 use super::sql::sql;
-use super::{Account, ApiKey, NewKey, Permission, Store, StoreError};
-use crate::base::{AccountId, DomainId, KeyId, Millis, Mode};
+use super::{Account, ApiKey, NewKey, Store, StoreError};
+use crate::base::{AccountId, DomainId, KeyId, Millis, Mode, Permission};
 
 impl Store {
     /// Makes a tenant.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::base::{AccountId, DomainId, ReportNo};
+use crate::base::{AccountId, Authenticated, DomainId, ReportNo};
 use crate::report::aggregate::{ContentKey, Evidence, EvidenceKey, IdentityKey, Window};
 use crate::tally::{DayFigures, Figures, Totals};
 
@@ -15,7 +15,7 @@ use super::memory::Memory;
 use super::records::{self, NewRow, PackedRecord};
 use super::sql::sql;
 use super::sweep::{self, Interned};
-use super::{Acceptance, Authenticated, StoreError, belonging, evidence, reports};
+use super::{Acceptance, StoreError, belonging, evidence, reports};
 
 /// Evidence by its numbers, which are of one domain each and of none other.
 pub(super) type Looked = HashMap<i64, Arc<Evidence>>;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::bulk;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{CLOCKS_DIFFER_MAX, Domain, DomainStatus, IpAddress, Purpose, Store, StoreError};
-use crate::base::{AccountId, DomainId, Millis};
+use super::{CLOCKS_DIFFER_MAX, Domain, IpAddress, Store, StoreError};
+use crate::base::{AccountId, DomainId, DomainStatus, Millis, Purpose};
 
 /// What is known of a domain's DNS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,13 +3,13 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::base::{Millis, SetAsideId, organizational_domain};
+use crate::base::{Authenticated, Millis, SetAsideId, organizational_domain};
 use crate::report::aggregate::{
     ContentKey, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Verdicts, WarningKind, Warnings,
 };
 use crate::tally::{DayFigures, Figures, Totals};
 
-use super::{Acceptance, Authenticated, Belonging, Problem, Provenance, StoredBytes};
+use super::{Acceptance, Belonging, Problem, Provenance, StoredBytes};
 
 /// What a row of `set_aside` takes in the database beside its texts and the message, bytes, about.
 pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;

@@ -8,7 +8,7 @@
 
 use hashbrown::HashMap;
 
-use crate::base::{AccountId, Day, DomainId, ReportNo, ancestors};
+use crate::base::{AccountId, Authenticated, Day, DomainId, ReportNo, ancestors};
 
 use super::belonging;
 use super::bulk;
@@ -19,7 +19,7 @@ use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::memory::Memory;
 use super::rollup::{self, Change};
 use super::sql::sql;
-use super::{Acceptance, Authenticated, StoreError, reports, trust};
+use super::{Acceptance, StoreError, reports, trust};
 
 /// Reports that are carried at a time, and records; a larger report goes by itself.
 const REPORTS_AT_ONCE: usize = 64;

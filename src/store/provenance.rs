@@ -4,10 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::organizational_domain;
+use crate::base::{Authenticated, organizational_domain};
 use crate::report::aggregate::Reporter;
-
-use super::Authenticated;
 
 /// Where a message came from and how far that can be trusted. Texts are the peer's own, capped when they are taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

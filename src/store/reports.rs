@@ -264,7 +264,11 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         totals: totals(row)?,
         records: row.count("records")?,
         received_at: row.int("received_at")?,
-        authenticated: row.checked("authenticated", "is not a verdict", super::Authenticated::from_code)?,
+        authenticated: row.checked(
+            "authenticated",
+            "is not a verdict",
+            crate::base::Authenticated::from_code,
+        )?,
         arrivals: row.count("arrivals")?,
         warnings: row.count("warnings")?,
         partial: row.flag("partial")?,

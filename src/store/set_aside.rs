@@ -3,8 +3,8 @@
 use super::cut::COUNT_END;
 use super::db::{Args, Conn, Row, Statement};
 use super::sql::sql;
-use super::{Cut, Domain, Provenance, SetAside, SetAsideKind, Store, StoreError, stored_bytes};
-use crate::base::{AccountId, DomainId, SetAsideId};
+use super::{Cut, Domain, Provenance, SetAside, Store, StoreError, stored_bytes};
+use crate::base::{AccountId, DomainId, SetAsideId, SetAsideKind};
 
 /// Domains that are noted in one transaction.
 const CLAIMED_AT_ONCE: usize = 1_000;

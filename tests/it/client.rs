@@ -9,9 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 use crate::http::Ask;
 use crate::provenance::dns::Dns;
 use serde_json::json;
-use tallymark::base::{AccountId, Mode};
+use tallymark::base::{AccountId, Mode, Permission};
 use tallymark::keys::ApiSecret;
-use tallymark::store::{NewKey, Permission, Store};
+use tallymark::store::{NewKey, Store};
 
 const TREE: &str = env!("CARGO_MANIFEST_DIR");
 /// 2026-03-23T10:00:00Z

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tallymark::base::clock::Clock;
-use tallymark::base::{AccountId, Day, DayRange, DomainId, DomainName, Mode, ReportNo};
+use tallymark::base::{AccountId, Day, DayRange, DomainId, DomainName, Mode, Region, ReportNo, TlsMode};
 use tallymark::ingest::{Belonging, Fate, FreshDomain, Intake, IntakeOptions, Outcome, RawMessage};
 use tallymark::metrics::Metrics;
-use tallymark::store::{NewDomain, Page, Region, ReportFilter, SourceQuery, Store, TlsMode};
+use tallymark::store::{NewDomain, Page, ReportFilter, SourceQuery, Store};
 use tallymark::tally::Totals;
 use tokio::task::{JoinHandle, JoinSet};
 

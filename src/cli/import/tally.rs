@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::base::SetAsideKind;
 use crate::cli::advice;
 use crate::cli::text::{count, counted, duration, escape};
 use crate::feeds::files::Unreadable;
 use crate::ingest::{Fate, Outcome};
-use crate::store::{SetAsideKind, StoredReport};
+use crate::store::StoredReport;
 
 /// Maximum number of unreadable files named in the summary.
 const NAMED_MAX: usize = 20;

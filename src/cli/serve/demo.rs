@@ -8,9 +8,9 @@ use anyhow::{Context as _, bail};
 
 use super::super::text::{count, counted, escape};
 use crate::app::{App, DEMO_ACCOUNT};
-use crate::base::{Day, DomainName, Mode};
+use crate::base::{Day, DomainName, Mode, Permission};
 use crate::ingest::{Belonging, Fate, RawMessage};
-use crate::store::{Account, Domain, NewDomain, Permission};
+use crate::store::{Account, Domain, NewDomain};
 use crate::unpack;
 
 const DOMAIN: &str = "example.com";

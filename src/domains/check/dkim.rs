@@ -125,9 +125,10 @@ fn problem(name: &str, text: &str, public_key: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Purpose;
     use crate::domains::dkim::{generate, record_text};
     use crate::domains::records::RecordType;
-    use crate::store::{Purpose, RecordState};
+    use crate::store::RecordState;
 
     #[test]
     fn the_key_counts_and_not_how_it_is_written() {

@@ -23,9 +23,9 @@ use tokio::time::timeout;
 use self::dmarc::Discovered;
 use self::merge::Merged;
 use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
-use crate::base::DomainName;
+use crate::base::{DomainName, Purpose};
 use crate::dns::{Dns, Freshness, Unanswered};
-use crate::store::{Domain, DomainDns, Purpose, RecordCheck, RecordFinding, RecordState, Suggestion};
+use crate::store::{Domain, DomainDns, RecordCheck, RecordFinding, RecordState, Suggestion};
 
 /// Questions for one domain.
 const QUESTIONS_MAX: u32 = 100;

@@ -483,7 +483,7 @@ fn provenance() -> Provenance {
         tls: None::<PeerTls>,
         relayed: false,
         queue_id: String::new(),
-        dmarc: crate::store::Authenticated::Unknown,
+        dmarc: crate::base::Authenticated::Unknown,
         domain: None,
         spf: None,
         dkim: Vec::new(),

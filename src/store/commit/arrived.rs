@@ -2,13 +2,13 @@
 
 use hashbrown::HashMap;
 
+use crate::base::{AccountId, Authenticated, DomainId};
 use crate::report::aggregate::{ContentKey, IdentityKey, PieceKey};
 
-use super::super::{Acceptance, Authenticated, NewMessage};
+use super::super::{Acceptance, NewMessage};
 use super::place::Claim;
 use super::register::{KnownRow, Register, Weight};
 use super::report_of;
-use crate::base::{AccountId, DomainId};
 
 /// Number of domains up to which claims and rows are compared; with more, they are looked up.
 pub(super) const COMPARED_MAX: usize = 16;

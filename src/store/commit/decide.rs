@@ -6,12 +6,13 @@
 
 use hashbrown::HashMap;
 
+use crate::base::{AccountId, Authenticated, DomainId, ReportNo};
 use crate::report::aggregate::IdentityKey;
 
 use super::super::db::Conn;
 use super::super::memory::Memory;
 use super::super::rollup::Change;
-use super::super::{Acceptance, Authenticated, Fate, NewMessage, StoreError};
+use super::super::{Acceptance, Fate, NewMessage, StoreError};
 use super::arrived::{Arrived, COMPARED_MAX};
 use super::crowd;
 use super::pieces::{Relation, relation};
@@ -19,7 +20,6 @@ use super::place::{Claim, Placed};
 use super::quota::Quotas;
 use super::register::{Known, KnownRow, Register, register};
 use super::{KeepLimits, is_new, report_of};
-use crate::base::{AccountId, DomainId, ReportNo};
 
 /// What was decided about one claim of the batch.
 #[derive(Debug)]

@@ -9,15 +9,13 @@ use super::super::db::{Args, Conn, Lock};
 use super::super::memory::Memory;
 use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
-use super::super::{
-    Belonging, NewMessage, Outcome, Problem, Provenance, SetAsideKind, SetAsideNote, StoreError, set_aside,
-};
+use super::super::{Belonging, NewMessage, Outcome, Problem, Provenance, SetAsideNote, StoreError, set_aside};
 use super::CommitOptions;
 use super::decide::Decisions;
 use super::place::{self, Claim, Placed};
 use super::quota::Quotas;
 use super::restore::Restored;
-use crate::base::{AccountId, DomainId, ReportNo, SetAsideId};
+use crate::base::{AccountId, DomainId, ReportNo, SetAsideId, SetAsideKind};
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
 const COPIES_BYTES_MAX: u64 = 64 << 20;

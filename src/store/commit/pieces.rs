@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::base::{Authenticated, DomainId, ReportNo};
 use crate::report::aggregate::Report;
 
 use super::super::db::Conn;
-use super::super::{Authenticated, NewMessage, StoreError, StoredRecord, records};
+use super::super::{NewMessage, StoreError, StoredRecord, records};
 use super::decide::Decision;
 use super::place::{Claim, Placed};
 use super::register::{Known, KnownRow};
 use super::report_of;
-use crate::base::{DomainId, ReportNo};
 
 /// What an arrived text is to a known one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

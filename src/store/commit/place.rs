@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::base::{AccountId, DomainId, DomainName, Millis, ancestors};
+use crate::base::{AccountId, DomainId, DomainName, Millis, Region, TlsMode, ancestors};
 
 use super::super::bulk;
 use super::super::db::{Args, Conn, Row};
 use super::super::memory::Memory;
 use super::super::sql::sql;
-use super::super::{Acceptance, Belonging, NewDomain, NewMessage, Region, StoreError, TlsMode, Trust, trust};
+use super::super::{Acceptance, Belonging, NewDomain, NewMessage, StoreError, Trust, trust};
 use super::slices::{self, Slice, SlicesCost, TOO_MANY_SLICES};
 use super::{FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, misaddressed};
 

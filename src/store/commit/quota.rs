@@ -10,9 +10,9 @@ use std::collections::btree_map::Entry;
 use super::super::db::{Args, Conn};
 use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
-use super::super::{Authenticated, NewMessage, StoreError};
+use super::super::{NewMessage, StoreError};
 use super::{DayQuota, KeepLimits};
-use crate::base::AccountId;
+use crate::base::{AccountId, Authenticated};
 
 const DAY_MILLIS: i64 = 86_400_000;
 /// How much more may be kept of mail that passed DMARC.

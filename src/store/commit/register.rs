@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::base::{AccountId, Authenticated, DomainId, ReportNo};
 use crate::report::aggregate::{ContentKey, IdentityKey, PieceKey};
 
 use super::super::bulk;
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
-use super::super::{Acceptance, Authenticated, NewMessage, StoreError};
+use super::super::{Acceptance, NewMessage, StoreError};
 use super::place::{Claim, Placed};
 use super::report_of;
-use crate::base::{AccountId, DomainId, ReportNo};
 
 /// A row of a text.
 #[derive(Debug, Clone, Copy)]

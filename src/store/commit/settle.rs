@@ -1,12 +1,12 @@
 //! Which of the texts of one identity counts.
 
+use crate::base::{AccountId, Authenticated};
 use crate::report::aggregate::IdentityKey;
 
+use super::super::Acceptance;
 use super::super::rollup::Change;
-use super::super::{Acceptance, Authenticated};
 use super::decide::Decisions;
 use super::register::{Known, Register};
-use crate::base::AccountId;
 
 impl Decisions {
     /// Makes the right text of an identity the counted one: of those that may count the one that the owner has accepted, else

@@ -1,7 +1,7 @@
 //! A text that was cut off is a part of the whole, never a statement beside it.
 
+use tallymark::base::Authenticated;
 use tallymark::ingest::Fate;
-use tallymark::store::Authenticated;
 
 use super::{World, cut, on_both, xml};
 use crate::store::{Database, FIRST_PAGE, day, report, taken};

@@ -1,7 +1,8 @@
 //! Reports move when domains come and go, and are known wherever they came by.
 
+use tallymark::base::SetAsideKind;
 use tallymark::ingest::{Belonging, Fate};
-use tallymark::store::{SetAsideKind, StoreError};
+use tallymark::store::StoreError;
 
 use super::{NOW, World, cut, new_domain, on_both, xml};
 use crate::store::{Database, FIRST_PAGE};

@@ -1,12 +1,11 @@
 //! Where the installation's own hosts come in: which records there are, and where receivers ask for leave.
 
-use tallymark::base::DomainName;
+use crate::store::{Database, Dialect, on_both};
+use tallymark::base::{DomainName, DomainStatus};
 use tallymark::domains::{Purpose, ServiceNames};
-use tallymark::store::DomainStatus;
 
 use super::offers::check;
 use super::{Named, World, publish};
-use crate::store::{Database, Dialect, on_both};
 
 /// Receivers ask for leave at the name where they found the record (RFC 9990, 4).
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Each purpose, all the way: pending, verified, lost, failed, and verified again.
 
+use tallymark::base::DomainStatus::{Failed, Pending, Verified};
 use tallymark::domains::Purpose;
-use tallymark::store::DomainStatus::{Failed, Pending, Verified};
 
 use super::{HOUR, MINUTE, Named, World, publish};
 use crate::store::{Database, on_both};

@@ -11,14 +11,14 @@ mod rounds;
 
 use std::time::Duration;
 
-use tallymark::base::DomainName;
+use crate::store::{Database, NOW};
 use tallymark::base::clock::Clock;
+use tallymark::base::{DomainName, DomainStatus};
 use tallymark::dns::Dns;
 use tallymark::domains::{DnsRecord, Domains, DomainsOptions, Keyring, Purpose, ServiceNames};
 use tallymark::metrics::Metrics;
-use tallymark::store::{Domain, DomainStatus};
+use tallymark::store::Domain;
 
-use crate::store::{Database, NOW};
 use named::Named;
 
 const MASTER: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";

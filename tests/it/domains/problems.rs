@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tallymark::base::DomainStatus;
 use tallymark::domains::Purpose;
-use tallymark::store::DomainStatus;
 use tokio::net::UdpSocket;
 
 use super::{HOUR, MINUTE, Named, World, named, offers, publish};

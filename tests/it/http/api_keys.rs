@@ -1,8 +1,7 @@
 //! `/api-keys`
 
 use serde_json::{Value, json};
-use tallymark::base::Mode;
-use tallymark::store::Permission;
+use tallymark::base::{Mode, Permission};
 
 use super::{Ask, NOW, TestApp};
 

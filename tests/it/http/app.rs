@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tallymark::base::clock::Clock;
-use tallymark::base::{AccountId, DomainId, DomainName, Mode};
+use tallymark::base::{AccountId, DomainId, DomainName, Mode, Permission};
 use tallymark::dns::Dns;
 use tallymark::domains::{Domains, DomainsOptions, ServiceNames, public_id, rua_token};
 use tallymark::http::{AppState, ConnectionLimits, HttpConfig, router, serve_within};
@@ -13,7 +13,7 @@ use tallymark::ingest::{Belonging, FreshDomain, Intake, IntakeOptions, RawMessag
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
 use tallymark::page::{self, PageOptions};
-use tallymark::store::{Begun, NewKey, Permission, RequestMemory, RequestName, Store};
+use tallymark::store::{Begun, NewKey, RequestMemory, RequestName, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tallymark::base::KeyId;
+use tallymark::base::{KeyId, Permission};
 use tallymark::http::Rate;
-use tallymark::store::Permission;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Ask, NOW, TestApp};

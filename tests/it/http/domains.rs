@@ -1,8 +1,8 @@
 //! `/domains`
 
 use serde_json::json;
+use tallymark::base::Permission;
 use tallymark::ingest::{Belonging, RawMessage};
-use tallymark::store::Permission;
 
 use super::{Ask, NOW, PASS, Sample, TestApp};
 

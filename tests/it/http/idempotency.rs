@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tallymark::store::Permission;
+use tallymark::base::Permission;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Answer, Ask, PASS, Sample, TestApp};

@@ -1,8 +1,8 @@
 //! Every route of the table, called by every client without permission.
 
 use serde_json::json;
+use tallymark::base::Permission;
 use tallymark::http::{Access, Body, Route, routes};
-use tallymark::store::Permission;
 
 use super::{Answer, Ask, NOW, PASS, Sample, TestApp};
 

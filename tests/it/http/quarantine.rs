@@ -1,7 +1,7 @@
 //! `/quarantine`
 
 use serde_json::json;
-use tallymark::store::Permission;
+use tallymark::base::Permission;
 
 use super::{Ask, PASS, Sample, TestApp};
 

@@ -1,7 +1,7 @@
 //! Which reports count, and deciding it.
 
 use serde_json::{Value, json};
-use tallymark::store::Permission;
+use tallymark::base::Permission;
 
 use super::sample::BEGIN;
 use super::{Ask, FAIL, PASS, Row, Sample, TestApp};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::sample::{form, gzip, mail, zip};
 use super::{Ask, FAIL, PASS, Sample, TestApp};
-use tallymark::store::Permission;
+use tallymark::base::Permission;
 
 fn counts(taken: &Value) -> (usize, u64, usize) {
     let len = |name: &str| taken[name].as_array().unwrap().len();

@@ -2,9 +2,8 @@
 
 use sqlx::{ConnectOptions as _, Row as _};
 use tallymark::app::claim_all;
-use tallymark::base::Mode;
+use tallymark::base::{Mode, SetAsideKind};
 use tallymark::ingest::{Belonging, Fate};
-use tallymark::store::SetAsideKind;
 use tokio::task::JoinSet;
 
 use super::{ALL, NOW, Way, mail, new_domain, xml};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tallymark::store::Permission;
+use tallymark::base::Permission;
 
 use super::fill;
 use crate::domains::named::Named;

@@ -1,7 +1,7 @@
 //! Deciding on the page which reports are in the figures.
 
 use serde_json::{Value, json};
-use tallymark::store::Permission;
+use tallymark::base::Permission;
 
 use super::protection::Session;
 use crate::http::{Ask, PASS, Row, Sample, TestApp};

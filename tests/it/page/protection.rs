@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tallymark::store::Permission;
+use tallymark::base::Permission;
 
 use super::app;
 use crate::http::{Answer, Ask, TestApp};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tallymark::base::SetAsideKind;
 use tallymark::listeners::smtp::BareNewline;
-use tallymark::store::SetAsideKind;
 
 use super::{Client, Server, report};
 use testdata::{File, empty_digest, gzip, gzip_bomb, mail, nested_mails, nested_multiparts, padded, zip};

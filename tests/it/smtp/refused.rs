@@ -4,8 +4,8 @@ use std::process::Command;
 
 use std::collections::BTreeSet;
 
+use tallymark::base::SetAsideKind;
 use tallymark::listeners::smtp::BareNewline;
-use tallymark::store::SetAsideKind;
 
 use super::{Client, Server, report};
 use crate::cli::Home;

@@ -1,10 +1,9 @@
 //! Held, discounted, accepted: the sums have what they should, whatever happens around it.
 
-use tallymark::base::ReportNo;
+use tallymark::base::{Authenticated, ReportNo};
 use tallymark::report::aggregate::Report;
 use tallymark::store::{
-    Acceptance, Actor, Authenticated, Fate, Judged, Judgement, NewReport, ReportDetail, ReportFilter, ReportStanding,
-    Retention, Store,
+    Acceptance, Actor, Fate, Judged, Judgement, NewReport, ReportDetail, ReportFilter, ReportStanding, Retention, Store,
 };
 
 use super::{Database, Dialect, FIRST_PAGE, NOW, day, new_domain, on_both, report, taken};

@@ -1,9 +1,9 @@
 //! The clock was wrong for a while: nothing that was written then holds anything up once it is right.
 
-use tallymark::base::{KeyId, Mode};
+use tallymark::base::{KeyId, Mode, Permission};
 use tallymark::keys::ApiSecret;
 use tallymark::store::{
-    Begun, CLOCKS_DIFFER_MAX, Decision, DomainFinding, NewKey, Permission, RequestMemory, RequestName, Standing,
+    Begun, CLOCKS_DIFFER_MAX, Decision, DomainFinding, NewKey, RequestMemory, RequestName, Standing,
 };
 
 use super::{Database, NOW, on_both};

@@ -1,6 +1,7 @@
 //! Duplicates and conflicts: counted once, and the right one.
 
-use tallymark::store::{Authenticated, Fate, ReportFilter};
+use tallymark::base::Authenticated;
+use tallymark::store::{Fate, ReportFilter};
 
 use super::{Database, FIRST_PAGE, day, message, new_report, on_both, report, taken};
 

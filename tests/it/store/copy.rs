@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
-use tallymark::base::Mode;
+use tallymark::base::{Authenticated, Mode, Permission};
 use tallymark::store::{
-    Authenticated, Copied, Fate, Location, NewKey, NewMessage, Page, Permission, Retention, SourceQuery, Store,
-    StoreError, StoredBytes,
+    Copied, Fate, Location, NewKey, NewMessage, Page, Retention, SourceQuery, Store, StoreError, StoredBytes,
 };
 
 use super::{

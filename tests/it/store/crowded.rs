@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use tallymark::base::{DomainId, ReportNo};
+use tallymark::base::{Authenticated, DomainId, ReportNo};
 use tallymark::report::aggregate::Report;
 use tallymark::store::{
-    Acceptance, Actor, Authenticated, CommitOptions, Judged, Judgement, KeepLimits, NewMessage, NewReport, Outcome,
-    Provenance, UndecidedCheck,
+    Acceptance, Actor, CommitOptions, Judged, Judgement, KeepLimits, NewMessage, NewReport, Outcome, Provenance,
+    UndecidedCheck,
 };
 
 use super::{ALL_DAYS, Database, KEEPING, NOW, day, message, new_domain, on_both, report, taken};

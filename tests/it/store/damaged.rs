@@ -1,6 +1,7 @@
 //! A stored value that cannot be is said to be damaged, with its table and row, and is never read as another.
 
-use tallymark::store::{Authenticated, StoreError};
+use tallymark::base::Authenticated;
+use tallymark::store::StoreError;
 
 use super::{ALL_DAYS, Database, Dialect, FIRST_PAGE, day, new_domain, new_report, on_both, report, taken};
 

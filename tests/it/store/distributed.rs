@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tallymark::store::{Authenticated, Fate, Location, Store, StoreError};
+use tallymark::base::Authenticated;
+use tallymark::store::{Fate, Location, Store, StoreError};
 
 use super::{Database, Dialect, NOW, day, message, new_domain, new_report, report, taken};
 use crate::cli::{Home, stderr, stdout};

@@ -1,8 +1,8 @@
 //! Messages by reporter and signer, and the records behind an address.
 
-use tallymark::base::{Day, DayRange, Network};
+use tallymark::base::{Authenticated, Day, DayRange, Network};
 use tallymark::report::aggregate::{AuthResult, DkimAuth};
-use tallymark::store::{Authenticated, SourceOrder, SourcePlace, SourceQuery};
+use tallymark::store::{SourceOrder, SourcePlace, SourceQuery};
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, LISTED, day, new_report, on_both, report, taken};
 

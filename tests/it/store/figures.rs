@@ -1,8 +1,8 @@
 //! Sums against a brute-force recount, and what belongs to whom.
 
 use proptest::prelude::*;
-use tallymark::base::{Day, DayRange, Mode};
-use tallymark::store::{Authenticated, Belonging, Page, ReportFilter, SetAsideKind, SourceQuery, Store};
+use tallymark::base::{Authenticated, Day, DayRange, Mode, SetAsideKind};
+use tallymark::store::{Belonging, Page, ReportFilter, SourceQuery, Store};
 use tallymark::tally::ResultFilter;
 
 use super::{
@@ -225,7 +225,7 @@ async fn reports_go_to_the_closest_registered_parent_or_wait(db: Database) {
     let about = |name: &str, nth: i64| {
         let mut report = super::report(name, day(nth), &[("192.0.2.1", 1, true)]);
         report.policy.domain = name.into();
-        super::taken(report, tallymark::store::Authenticated::Unknown)
+        super::taken(report, tallymark::base::Authenticated::Unknown)
     };
     let below = db
         .store

@@ -1,8 +1,9 @@
 //! Nothing that arrived is thrown away unasked: records are kept from their arrival, 0 keeps for ever, and what retention
 //! has dropped comes back with the report.
 
+use tallymark::base::Authenticated;
 use tallymark::report::aggregate::Window;
-use tallymark::store::{Authenticated, Fate, NewMessage, NewReport, Page, Purged, Retention};
+use tallymark::store::{Fate, NewMessage, NewReport, Page, Purged, Retention};
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, NOW, day, message, new_report, on_both, report, taken};
 

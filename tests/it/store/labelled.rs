@@ -1,8 +1,8 @@
 //! Each figure is what its label says: by day, by what was done with the mail, the newest report, the last day.
 
-use tallymark::base::{Day, DayRange};
+use tallymark::base::{Authenticated, Day, DayRange};
 use tallymark::report::aggregate::{AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Policy, Record, Report};
-use tallymark::store::{Authenticated, DayTotals, SourceQuery};
+use tallymark::store::{DayTotals, SourceQuery};
 use tallymark::tally::Totals;
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, NOW, day, new_report, on_both, report, taken};

@@ -36,14 +36,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::postgres::Server;
-use tallymark::base::{AccountId, Day, DayRange, DomainId, DomainName, Mode};
+use tallymark::base::{AccountId, Authenticated, Day, DayRange, DomainId, DomainName, Mode, Region, TlsMode};
 use tallymark::report::aggregate::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, Warnings, Window,
 };
 use tallymark::store::{
-    Account, Authenticated, Belonging, CommitOptions, Domain, FreshDomain, KeepLimits, ListedMax, Location,
-    MessageRoom, NewDomain, NewMessage, NewReport, Outcome, Page, Region, ReportFilter, SourceQuery, Store, TlsMode,
+    Account, Belonging, CommitOptions, Domain, FreshDomain, KeepLimits, ListedMax, Location, MessageRoom, NewDomain,
+    NewMessage, NewReport, Outcome, Page, ReportFilter, SourceQuery, Store,
 };
 use tallymark::tally::Totals;
 

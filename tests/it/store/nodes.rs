@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use tallymark::base::DomainName;
-use tallymark::store::{Authenticated, Belonging, Fate, NewMessage, Outcome, SetAsideKind, Store, StoreError};
+use tallymark::base::{Authenticated, DomainName, SetAsideKind};
+use tallymark::store::{Belonging, Fate, NewMessage, Outcome, Store, StoreError};
 
 use super::{Database, Dialect, FIRST_PAGE, KEEPING, NOW, day, message, new_domain, new_report, report, taken};
 

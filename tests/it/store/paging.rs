@@ -1,7 +1,7 @@
 //! Lists that continue behind a place: each row once, in the order of the pages, also in lists of several kinds.
 
-use tallymark::base::ReportNo;
-use tallymark::store::{Acceptance, Authenticated, Cut, Page, ReportFilter, ReportPlace, ReportStanding, Rows};
+use tallymark::base::{Authenticated, ReportNo};
+use tallymark::store::{Acceptance, Cut, Page, ReportFilter, ReportPlace, ReportStanding, Rows};
 use tallymark::tally::ResultFilter;
 
 use super::{ALL_DAYS, Database, NOW, day, new_domain, new_report, on_both, report, taken};

@@ -1,8 +1,7 @@
 //! What is kept of what strangers send, and cannot be counted, has a quota for each account and day.
 
-use tallymark::store::{
-    Acceptance, Authenticated, CommitOptions, DayQuota, KeepLimits, NewMessage, Provenance, Retention,
-};
+use tallymark::base::Authenticated;
+use tallymark::store::{Acceptance, CommitOptions, DayQuota, KeepLimits, NewMessage, Provenance, Retention};
 
 use super::{Database, KEEPING, NOW, day, message, new_report, on_both, report, taken};
 

@@ -1,10 +1,10 @@
 //! Requests that name themselves, keys that change their secret, and settings of domains.
 
-use tallymark::base::{KeyId, Mode};
+use tallymark::base::{KeyId, Mode, Permission, TlsMode};
 use tallymark::keys::ApiSecret;
 use tallymark::store::{
-    ApiKey, Begun, DomainChanges, KEPT_REQUEST_BYTES, NewKey, Patience, Permission, RequestMemory, RequestName,
-    SESSIONS_PER_KEY_MAX, StoreError, TlsMode,
+    ApiKey, Begun, DomainChanges, KEPT_REQUEST_BYTES, NewKey, Patience, RequestMemory, RequestName,
+    SESSIONS_PER_KEY_MAX, StoreError,
 };
 
 use super::{ALL_DAYS, Database, NOW, on_both};

@@ -1,6 +1,7 @@
 //! What goes with age, and what stays.
 
-use tallymark::store::{Authenticated, Fate, Purged, Retention};
+use tallymark::base::Authenticated;
+use tallymark::store::{Fate, Purged, Retention};
 
 use super::{ALL_DAYS, Database, NOW, day, message, new_report, on_both, report, taken};
 

@@ -1,9 +1,9 @@
 //! Names of senders over a database: whatever is stored, they sum to the figures.
 
-use tallymark::base::{Day, DayRange};
+use tallymark::base::{Authenticated, Day, DayRange};
 use tallymark::enrich::{Flow, Gathered, Services, Tables, gather};
 use tallymark::report::aggregate::{AuthResult, DkimAuth};
-use tallymark::store::{Authenticated, NewReport, Retention};
+use tallymark::store::{NewReport, Retention};
 
 use super::{ALL_DAYS, Database, NOW, day, on_both, report, taken};
 

@@ -1,7 +1,8 @@
 //! What domains get of a report about a name above them: no more than they are about, and no more than it may cost.
 
+use tallymark::base::Authenticated;
 use tallymark::report::aggregate::Report;
-use tallymark::store::{Authenticated, Fate, MessageRoom, NewMessage, NewReport, Outcome};
+use tallymark::store::{Fate, MessageRoom, NewMessage, NewReport, Outcome};
 
 use super::{Database, NOW, day, message, new_domain, on_both, report, taken};
 

@@ -1,6 +1,7 @@
 //! Mails are stored deflated where that saves room, and come back as they were received.
 
-use tallymark::store::{Authenticated, NewMessage, NewReport, ReportFilter, StoreError, StoredBytes, message_digest};
+use tallymark::base::Authenticated;
+use tallymark::store::{NewMessage, NewReport, ReportFilter, StoreError, StoredBytes, message_digest};
 
 use super::{Database, FIRST_PAGE, NOW, day, message, new_domain, new_report, on_both, report, taken};
 

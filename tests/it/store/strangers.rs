@@ -1,7 +1,8 @@
 //! What strangers can send in any number stays bounded: versions of a report, evidence that no record needs.
 
+use tallymark::base::Authenticated;
 use tallymark::report::aggregate::{Evidence, Reason, ReasonKind, Records, Report};
-use tallymark::store::{Acceptance, Authenticated, Fate, Outcome, Retention};
+use tallymark::store::{Acceptance, Fate, Outcome, Retention};
 
 use super::{Database, FIRST_PAGE, NOW, day, message, new_report, on_both, report, taken};
 
