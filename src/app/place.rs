@@ -27,6 +27,10 @@ pub fn is_there(path: &Path) -> anyhow::Result<bool> {
 
 /// Says once why a database could not be opened, with the system's reason where it has one.
 pub fn not_opened(location: &Location, error: StoreError) -> anyhow::Error {
+    // These name the database themselves.
+    if matches!(error, StoreError::Newer { .. } | StoreError::Outdated { .. }) {
+        return anyhow!(error);
+    }
     let Location::File(path) = location else {
         return anyhow!(error).context(format!("database {location}"));
     };
@@ -225,6 +229,21 @@ impl Drop for ServerLock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_names_its_database_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = Location::File(folder.path().join("t.sqlite"));
+        let path = file.to_string();
+        for error in [
+            StoreError::Newer { path: path.clone() },
+            StoreError::Outdated { path: path.clone() },
+            StoreError::Exists("account a".to_owned()),
+        ] {
+            let said = format!("{:#}", not_opened(&file, error));
+            assert_eq!(said.matches(&path).count(), 1, "{said}");
+        }
+    }
 
     #[test]
     fn one_process_serves_a_file_and_its_end_frees_it() {
