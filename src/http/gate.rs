@@ -1,6 +1,6 @@
 //! What a request passes before its handler: key, rate, permission, body, and a time for the answer.
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -10,14 +10,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::Either;
-use tokio::task::JoinHandle;
-use tokio::time::{Duration, timeout};
-use tracing::{Instrument as _, Span};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use super::client::{Client, SignedIn, peer_address};
 use super::entry::{Access, Body, Cost, Route};
 use super::error::ApiError;
 use super::idempotency;
+use super::line::Line;
 use super::rate::{Allowance, Bucket};
 use super::receive::{drain, receive_body};
 use super::request_scope::{RouteLabel, with_allowance};
@@ -58,13 +57,19 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
         parts.extensions.insert(*client);
     }
     let is_of_page = parts.extensions.get::<SignedIn>().is_some();
+    let line = parts.extensions.get::<Line>().cloned();
     let response = match receive_body(state, route.body, Request::from_parts(parts, body)).await {
         Err(error) => error.into_response(),
         Ok((request, _)) if route.method == Method::GET => match admitted {
             Some((client, _)) => {
                 let asker = if is_of_page { Asker::Page } else { Asker::Key };
                 let share = state.shares.of(client.account);
-                let question = Question { route, share, asker };
+                let question = Question {
+                    route,
+                    share,
+                    asker,
+                    line,
+                };
                 let answer = question.answer(state, next.run(request)).await;
                 answer.unwrap_or_else(ApiError::into_response)
             }
@@ -98,65 +103,41 @@ struct Question<'r> {
     route: &'r Route,
     share: Arc<Share>,
     asker: Asker,
+    line: Option<Line>,
 }
 
 impl Question<'_> {
-    /// The handler's answer. It is made by a task of its own, so that it can be stopped when its time is over or its
-    /// client has gone, also while the database is at work.
-    async fn answer(
-        &self,
-        state: &AppState,
-        answer: impl Future<Output = Response> + Send + 'static,
-    ) -> Result<Response, ApiError> {
+    /// The handler's answer. It is stopped when its time is over or its client has gone, also while the database is at work.
+    async fn answer(&self, state: &AppState, answer: impl Future<Output = Response>) -> Result<Response, ApiError> {
         let reads_later = self.asker == Asker::Key;
         if reads_later && self.share.answers.is_full() {
             let message = "Answers to this account have not been read yet; read them, or ask again soon";
             return Err(ApiError::busy(message, UNREAD_RETRY_SECONDS));
         }
-        let place = match self.route.cost {
-            Cost::Long => Some(state.shares.query(&self.share, self.asker).await?),
-            Cost::Short => None,
-        };
-        let patience = Patience::default();
-        let task = patience.scope(answer).instrument(Span::current());
-        let task = match place {
-            // The place is free when the question has ended, not when its client stops waiting.
-            Some(place) => tokio::spawn(Apart::new(async move { (task.await, place).0 })),
-            None => tokio::spawn(task),
-        };
-        let mut asked = Asked { patience, task };
-        let response = match timeout(state.config.answer_time_max, &mut asked.task).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
-            Ok(Err(_)) => return Err(ApiError::unavailable()),
-            Err(_) => {
-                tracing::warn!(
-                    route = self.route.path,
-                    "a question was stopped because it took too long"
-                );
-                return Err(ApiError::unavailable());
+        let response = match self.route.cost {
+            Cost::Long => {
+                let _place = state.shares.query(&self.share, self.asker).await?;
+                self.within(state.config.answer_time_max, Apart::new(answer)).await
             }
-        };
+            Cost::Short => self.within(state.config.answer_time_max, answer).await,
+        }?;
         // What the page asks for in this process is read at once.
         Ok(match reads_later {
             true => self.share.answers.count(response).await,
             false => response,
         })
     }
-}
 
-/// A question that is stopped when this is dropped.
-struct Asked {
-    patience: Patience,
-    task: JoinHandle<Response>,
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        if !self.task.is_finished() {
-            self.patience.end();
-            self.task.abort();
+    /// The answer, if it comes in time.
+    async fn within(&self, time_max: Duration, answer: impl Future<Output = Response>) -> Result<Response, ApiError> {
+        let (end, line) = (Instant::now() + time_max, self.line.clone());
+        let is_over = move || Instant::now() >= end || line.as_ref().is_some_and(Line::is_closed);
+        let answered = timeout_at(end, Patience::new(is_over).scope(answer)).await;
+        if Instant::now() >= end {
+            let route = self.route.path;
+            tracing::warn!(route, "a question was stopped because it took too long");
         }
+        answered.map_err(|_| ApiError::unavailable())
     }
 }
 

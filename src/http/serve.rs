@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use super::client::Peer;
 use super::error::ApiError;
+use super::line::Line;
 use super::paced::Paced;
 use super::request_scope::dressed;
 use super::seats::{ConnectionLimits, Forwarded, Seated, Seats, Service};
@@ -137,9 +138,11 @@ async fn converse(
         Service::Whole => (limits.head_time_max, Duration::MAX),
         Service::Health => (HEALTH_TIME_MAX, 2 * HEALTH_TIME_MAX),
     };
-    let stream = Paced::new(stream, Arc::clone(&seat), limits.stall_time_max);
+    let line = Line::new(stream);
+    let stream = Paced::new(line.clone(), Arc::clone(&seat), limits.stall_time_max);
     let visit = Arc::new(Visit {
         peer,
+        line,
         seated,
         seats,
         router,
@@ -174,13 +177,15 @@ async fn converse(
 /// What the requests of a connection have in common.
 struct Visit {
     peer: SocketAddr,
+    line: Line,
     seated: Seated,
     seats: Seats,
     router: Router,
 }
 
 impl Visit {
-    async fn answer(&self, request: Request<Body>) -> Response {
+    async fn answer(&self, mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(self.line.clone());
         let seat = &self.seated.seat;
         seat.begins();
         // Also if the request is dropped on the way.

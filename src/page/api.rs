@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt as _;
 
 use crate::api::{ErrorBody, FieldError};
-use crate::http::{Peer, SignedIn};
+use crate::http::{Line, Peer, SignedIn};
 
 /// Longest answer of the API that is read whole.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -21,6 +21,7 @@ pub(super) struct Api {
     router: Router,
     signed_in: SignedIn,
     peer: Option<Peer>,
+    line: Option<Line>,
 }
 
 /// Why there is no page: what the API said.
@@ -41,6 +42,7 @@ impl Api {
             router,
             signed_in,
             peer: extensions.get().copied(),
+            line: extensions.get().cloned(),
         }
     }
 
@@ -102,6 +104,9 @@ impl Api {
     /// Any request; refusals are failures.
     pub async fn call(&self, mut request: Request<Body>) -> Result<Response, Failure> {
         request.extensions_mut().insert(self.signed_in.clone());
+        if let Some(line) = &self.line {
+            request.extensions_mut().insert(line.clone());
+        }
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
         }

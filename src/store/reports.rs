@@ -251,9 +251,6 @@ pub(super) async fn each_record(
 /// The columns of a report as listed; the order is that of the statements `report_*`.
 pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
     let no = ReportNo(row.int("report_no")?);
-    let policy: Option<StoredPolicy> = serde_json::from_str(&row.text("policy")?).ok();
-    let policy = policy.and_then(StoredPolicy::read);
-    let policy = policy.ok_or_else(|| StoreError::damaged("reports", no, "policy is not readable"))?;
     Ok(ReportSummary {
         no,
         window: Window {
@@ -275,10 +272,16 @@ pub(super) fn summary(row: &Row) -> Result<ReportSummary, StoreError> {
         org_name: row.opt_text("org_name")?,
         email: row.opt_text("email")?,
         report_id: row.text("report_id")?,
-        policy,
+        policy: policy(row, no)?,
         records_kept: row.flag("records_kept")?,
         acceptance: row.checked("acceptance", "is not an acceptance", Acceptance::from_code)?,
     })
+}
+
+fn policy(row: &Row, no: ReportNo) -> Result<PolicyPublished, StoreError> {
+    let policy: Option<StoredPolicy> = serde_json::from_str(&row.text("policy")?).ok();
+    let policy = policy.and_then(StoredPolicy::read);
+    policy.ok_or_else(|| StoreError::damaged("reports", no, "policy is not readable"))
 }
 
 /// The seven sums of a row.

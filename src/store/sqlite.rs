@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::db::Statement;
-use super::patience::{self, Stoppable};
+use super::patience;
 use super::{FIRST_MIGRATION, READERS_URGENT, StoreError};
 
 /// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
@@ -65,6 +65,8 @@ pub(super) fn version() -> Option<i64> {
 const MODE: u32 = 0o600;
 /// Readers: more than this many questions at once wait for one another.
 const READERS: usize = 8;
+/// Steps of SQLite's virtual machine, a tenth of a millisecond of them, between two looks at whether the answer is wanted.
+const STEPS_UNASKED: i32 = 4_000;
 /// How long a statement waits for a lock that another process holds.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// Delay before opening is retried after SQLite reported the database as busy.
@@ -99,9 +101,11 @@ impl File {
         Ok(conn)
     }
 
-    /// A connection that reads.
+    /// A connection that reads, as long as the answer is wanted.
     pub fn reader(&self) -> Result<Connection, StoreError> {
-        self.open(OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE)
+        let conn = self.open(OpenFlags::SQLITE_OPEN_READ_ONLY, READER_CACHE)?;
+        conn.progress_handler(STEPS_UNASKED, Some(patience::is_over))?;
+        Ok(conn)
     }
 
     /// A connection to look at a file that is there, before it is known whether it may be written to: closing it leaves the
@@ -258,7 +262,6 @@ impl Readers {
             None => self.file.reader()?,
         };
         Ok(Lent {
-            stoppable: Stoppable::of(&conn),
             conn: Some(conn),
             back_to: Arc::clone(&self.idle),
             _permit: permit,
@@ -288,8 +291,6 @@ impl Readers {
 pub(super) struct Lent {
     /// Taken out when it is dropped.
     conn: Option<Connection>,
-    /// Taken out before the connection is given back.
-    stoppable: Option<Stoppable>,
     back_to: Arc<Idle>,
     _permit: OwnedSemaphorePermit,
 }
@@ -312,7 +313,6 @@ const LENT: &str = "only dropping takes it out";
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        drop(self.stoppable.take());
         // One that is still in a transaction would see a past state ever after: it is closed instead.
         if let Some(conn) = self.conn.take().filter(Connection::is_autocommit) {
             locked(&self.back_to).push(conn);

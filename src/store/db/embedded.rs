@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
-use super::super::{patience, sqlite};
+use super::super::sqlite;
 use super::bulk::Bulk;
 use super::rows::{BulkRow, Datum, Sink, fill};
 use super::{Args, Row, Statement, StoreError, Value, args};
@@ -110,7 +110,6 @@ fn read(
     let columns = statement.columns(|| prepared.column_names()).len();
     let mut rows = prepared.raw_query();
     while let Some(row) = rows.next()? {
-        patience::look()?;
         let cells = (0..columns).map(|column| cell(row.get_ref(column)?));
         if !each(Row::sqlite(cells.collect::<Result<_, _>>()?, statement))? {
             break;

@@ -1,5 +1,7 @@
 //! One row of an answer.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rusqlite::types::{FromSqlError, FromSqlResult, Value as Cell, ValueRef};
 use sqlx::postgres::{PgColumn, PgRow};
 use sqlx::{Column as _, Decode, Postgres, Row as _, Type};
@@ -15,6 +17,8 @@ use crate::store::schema::Kind;
 pub struct Row {
     cells: Cells,
     statement: &'static Statement,
+    /// The position behind the last column that was read: who reads a row mostly does so in the order of its columns.
+    next: AtomicUsize,
 }
 
 enum Cells {
@@ -28,14 +32,17 @@ const SHOWN_COLUMNS: usize = 3;
 impl Row {
     /// The columns of the statement are known.
     pub fn sqlite(cells: Vec<Cell>, statement: &'static Statement) -> Self {
-        let cells = Cells::Sqlite(cells);
-        Self { cells, statement }
+        Self::of(Cells::Sqlite(cells), statement)
     }
 
     pub fn postgres(row: PgRow, statement: &'static Statement) -> Self {
         statement.columns(|| row.columns().iter().map(PgColumn::name).collect());
-        let cells = Cells::Postgres(row);
-        Self { cells, statement }
+        Self::of(Cells::Postgres(row), statement)
+    }
+
+    fn of(cells: Cells, statement: &'static Statement) -> Self {
+        let next = AtomicUsize::new(0);
+        Self { cells, statement, next }
     }
 
     pub fn int(&self, column: &str) -> Result<i64, StoreError> {
@@ -74,11 +81,13 @@ impl Row {
     /// # Errors
     /// The answer has no such column: a fault of this program.
     fn at(&self, column: &str) -> Result<usize, StoreError> {
-        let at = self.statement.position(column);
-        at.ok_or_else(|| {
+        let at = self.statement.position(column, self.next.load(Ordering::Relaxed));
+        let at = at.ok_or_else(|| {
             let name = self.statement.name;
             StoreError::Other(format!("the answer to the statement {name} has no column {column}").into())
-        })
+        })?;
+        self.next.store(at + 1, Ordering::Relaxed);
+        Ok(at)
     }
 
     /// What is wrong with the value of a column.

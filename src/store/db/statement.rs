@@ -31,10 +31,13 @@ impl Statement {
             .get_or_init(|| names().into_iter().map(Box::from).collect())
     }
 
-    /// The position of a column of the answer.
-    pub(super) fn position(&self, column: &str) -> Option<usize> {
+    /// The position of a column of the answer. It is looked for at `likely` first.
+    pub(super) fn position(&self, column: &str, likely: usize) -> Option<usize> {
         let columns = self.columns.get()?;
-        columns.iter().position(|name| **name == *column)
+        match columns.get(likely) {
+            Some(name) if **name == *column => Some(likely),
+            _ => columns.iter().position(|name| **name == *column),
+        }
     }
 
     /// The name of a column of the answer.

@@ -1,5 +1,8 @@
 //! Requests that name themselves, keys that change their secret, and settings of domains.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tallymark::base::{KeyId, Mode, Permission, TlsMode};
 use tallymark::keys::ApiSecret;
 use tallymark::store::{
@@ -280,11 +283,13 @@ on_both!(kept_answers_of_an_account_are_trimmed_oldest_first);
 
 /// SH6: an abandoned question ends, and its connection is free for others.
 async fn a_question_that_is_given_up_is_stopped(db: Database) {
-    let patience = Patience::default();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_over);
+    let patience = Patience::new(move || told.load(Ordering::Relaxed));
     let domain = db.domain.id;
     let ask = || patience.scope(db.store.stats(domain, ALL_DAYS));
     assert!(ask().await.is_ok(), "the control");
-    patience.end();
+    is_over.store(true, Ordering::Relaxed);
     let given_up = matches!(ask().await, Err(StoreError::GivenUp));
     // The server of PostgreSQL stops what it runs when its client is gone.
     assert_eq!(given_up, db.dialect == super::Dialect::Sqlite);
