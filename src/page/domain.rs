@@ -24,20 +24,29 @@ pub(super) async fn show(
     Path(id): Path<String>,
     asked: Asked,
 ) -> Result<(StatusCode, Markup), Failure> {
+    let lists = |asked: &Asked| -> Result<_, Failure> {
+        let few = asked.with(&RANGE, &[("per_page", &FEW.to_string())]);
+        let path = |rest: &str| below(&id, &format!("/dmarc/{rest}{few}"));
+        let sources = visitor.api.ask::<SourceList>(path("sources")?);
+        let reporters = visitor.api.ask::<ReporterList>(path("reporters")?);
+        Ok((sources, reporters, visitor.api.ask::<SignatureList>(path("dkim")?)))
+    };
+    // Begun before it is known whether these days have anything: they mostly have.
+    let begun = lists(&asked)?;
     let domain = find(&visitor, &id).await?;
     let stats = |asked: &Asked| below(&id, &format!("/dmarc/stats{}", asked.only(&RANGE)));
     let is_empty = |stats: &Told<StatsBody>| matches!(stats, Told::Answer(stats) if stats.total_messages == 0);
     let Found {
         list: stats,
-        asked,
+        asked: found,
         notice,
-    } = found(&visitor, &id, asked, stats, is_empty).await?;
+    } = found(&visitor, &id, asked.clone(), stats, is_empty).await?;
+    let (sources, reporters, signatures) = match found == asked {
+        true => begun,
+        false => lists(&found)?,
+    };
+    let asked = found;
     let range = asked.only(&RANGE);
-    let few = asked.with(&RANGE, &[("per_page", &FEW.to_string())]);
-    let path = |rest: &str| below(&id, &format!("/dmarc/{rest}{few}"));
-    let sources = visitor.api.ask::<SourceList>(path("sources")?);
-    let reporters = visitor.api.ask::<ReporterList>(path("reporters")?);
-    let signatures = visitor.api.ask::<SignatureList>(path("dkim")?);
     let base = format!("/view/{id}");
     let content = html! {
         (range_form(&base, &asked, &[], stats.wrong()))

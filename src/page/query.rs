@@ -10,7 +10,7 @@ use crate::base::Millis;
 use crate::base::clock::{format_instant, parse_instant};
 
 /// What an address says behind its `?`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Asked(Vec<(String, String)>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
