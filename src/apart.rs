@@ -1,10 +1,14 @@
 //! Slow work off the runtime's workers: there is one worker per processor, and all other answers wait for a worker.
 
+use std::num::NonZero;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
+use tokio_util::sync::PollSemaphore;
 
 /// Runs `work` on the calling thread. The other tasks of a worker move to another thread first; a runtime with one thread has
 /// no other.
@@ -45,8 +49,47 @@ impl<S: Stream> Stream for Apart<S> {
     }
 }
 
+/// As many as there are processors: more threads at work would make everybody else wait longer and end no sooner.
+static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Arc::new(Semaphore::new(processors))
+});
+
+/// A future that works for long, one of many: it runs as [`Apart`] does, and its steps wait for their turn. A step that
+/// waits for something else has no turn.
+#[derive(Debug)]
+pub struct InTurn<F> {
+    work: Apart<F>,
+    turns: PollSemaphore,
+}
+
+impl<F> InTurn<F> {
+    /// Wraps a future.
+    pub fn new(work: F) -> Self {
+        Self::among(&TURNS, work)
+    }
+
+    fn among(turns: &Arc<Semaphore>, work: F) -> Self {
+        Self {
+            work: Apart::new(work),
+            turns: PollSemaphore::new(Arc::clone(turns)),
+        }
+    }
+}
+
+impl<F: Future> Future for InTurn<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // Nobody closes it.
+        let _turn = ready!(self.turns.poll_acquire(cx));
+        Pin::new(&mut self.work).poll(cx)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::{Sender, sync_channel};
     use std::time::Duration;
 
@@ -98,6 +141,41 @@ mod tests {
             !with_one_worker(async { work(SOON) }),
             "the control: the only worker is at work"
         );
+    }
+
+    /// Eight exports of two tasks each had 16 threads at work on two processors (SM7).
+    #[test]
+    fn no_more_steps_run_at_once_than_there_are_turns() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
+            .unwrap();
+        let most = |run: fn(&Arc<Semaphore>, Steps) -> tokio::task::JoinHandle<()>| {
+            let (turns, at_work) = (
+                Arc::new(Semaphore::new(2)),
+                Arc::new([const { AtomicUsize::new(0) }; 2]),
+            );
+            runtime.block_on(async {
+                let steps = (0..8).map(|_| run(&turns, Box::pin(steps(Arc::clone(&at_work)))));
+                futures_util::future::join_all(steps).await
+            });
+            at_work[1].load(Ordering::SeqCst)
+        };
+        assert!(most(|turns, steps| tokio::spawn(InTurn::among(turns, steps))) <= 2);
+        assert!(most(|_, steps| tokio::spawn(Apart::new(steps))) > 2, "the control");
+    }
+
+    type Steps = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// Works in steps, and counts how many do so at once, and the most that ever did.
+    async fn steps(at_work: Arc<[AtomicUsize; 2]>) {
+        for _ in 0..20 {
+            let now = at_work[0].fetch_add(1, Ordering::SeqCst) + 1;
+            at_work[1].fetch_max(now, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(2));
+            at_work[0].fetch_sub(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::owned::OwnedDomain;
 use super::range::open_range;
 use super::state::AppState;
 use super::{export_csv, export_json};
-use crate::apart::Apart;
+use crate::apart::InTurn;
 use crate::base::{Day, DayRange};
 use crate::store::{Domain, ExportedRecord, StoreError};
 
@@ -74,7 +74,7 @@ pub(super) async fn export(
     let stall_time_max = state.config.export_stall_time_max;
     let whole = Arc::<AtomicBool>::default();
     let is_whole = Arc::clone(&whole);
-    tokio::spawn(Apart::new(async move {
+    tokio::spawn(InTurn::new(async move {
         if pump(format, first, records, &pieces, stall_time_max).await {
             whole.store(true, Ordering::Release);
         }

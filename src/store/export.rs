@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use tokio::sync::mpsc;
 
-use crate::apart::Apart;
+use crate::apart::InTurn;
 use crate::base::{DayRange, DomainId};
 
 use super::db::{Args, Conn};
@@ -38,7 +38,7 @@ impl Store {
     pub fn export(&self, domain: DomainId, range: DayRange) -> mpsc::Receiver<Result<Vec<ExportedRecord>, StoreError>> {
         let (sender, receiver) = mpsc::channel(PIECES);
         let store = self.clone();
-        tokio::spawn(Apart::new(async move {
+        tokio::spawn(InTurn::new(async move {
             if let Err(error) = store.walk(domain, range, &sender).await {
                 // A receiver that has gone has no use for the error either.
                 let _ = sender.send(Err(error)).await;
