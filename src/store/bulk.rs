@@ -64,6 +64,14 @@ pub(super) const REPORT: &[Column] = &[
     text("provenance"),
     text("history"),
 ];
+const ORIGINAL: &[Column] = &[
+    int("domain_id"),
+    int("report_no"),
+    int("received_at"),
+    blob("digest"),
+    int("unpacked_len"),
+    blob("bytes"),
+];
 const REPORT_KEY: &[Column] = &[int("domain_id"), int("report_no")];
 const EVIDENCE_KEY: &[Column] = &[int("domain_id"), int("evidence_id")];
 
@@ -158,13 +166,10 @@ bulk! {
     );
 
     /// The mails of new reports, once per domain and batch, under the number of the first new report.
-    ORIGINAL_ADD = insert(
-        "originals",
-        &[
-            int("domain_id"), int("report_no"), int("received_at"), blob("digest"), int("unpacked_len"), blob("bytes"),
-        ],
-        Conflict::Fail,
-    );
+    ORIGINAL_ADD = insert("originals", ORIGINAL, Conflict::Fail);
+
+    /// The mails of moved reports, if the domain does not have them. Primary key.
+    ORIGINAL_PUT = insert("originals", ORIGINAL, Conflict::Keep("domain_id, report_no"));
 
     /// Removes the mails in which no report of their domain came any more. Primary keys; index reports_by_original.
     ORIGINAL_REMOVE_UNSHARED = keyed_and("originals", REPORT_KEY, ("delete from originals", " and not exists (select 1 from reports where reports.domain_id = originals.domain_id \
@@ -223,6 +228,13 @@ bulk! {
     SET_ASIDE_OF_MESSAGES = keyed_and(
         "set_aside", &[int("account_id"), blob("digest")],
         ("select set_aside_id, account_id, digest, kind, policy_domain from set_aside", " and digest >= ''"),
+    );
+
+    /// The bytes of messages set aside, once per account. Primary key.
+    SET_ASIDE_MESSAGE_ADD = insert(
+        "set_aside_messages",
+        &[int("account_id"), blob("digest"), int("unpacked_len"), blob("bytes")],
+        Conflict::Keep("account_id, digest"),
     );
 
     /// New domains, except for names that the account has. Unique index on (account_id, name).

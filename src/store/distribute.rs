@@ -36,7 +36,7 @@ pub(super) const HOT: &[&Statement] = statements![
     "report_after" "report_all_after" "report_arrived"
     "report_by_no" "report_conflicts" "report_count" "report_count_unfiltered" "report_list" "report_original_kept" "report_records_purged"
     "report_set_counted" "report_restored" "records_due_count" "originals_due_count"
-    "original_by_no" "original_put"
+    "original_by_no"
     "report_by_piece" "report_erase"
     "report_uncut" "reports_by_contents" "reports_by_identities" "reports_numbers" "reports_of_policy"
     "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "report_set_provenance"

@@ -411,10 +411,17 @@ impl Moving {
             if let Some(no) = carried.original_no() {
                 let args = Args::default().int(from.0).int(no.0);
                 if let Some(row) = conn.first(sql!("original_by_no"), args).await? {
-                    let args = Args::default().int(self.to.id.0).int(no.0);
-                    let args = args.int(row.int("received_at")?).blob(row.blob("digest")?);
-                    let args = args.opt_int(row.opt_int("unpacked_len")?).blob(row.blob("bytes")?);
-                    conn.run(sql!("original_put"), args).await?;
+                    let (received_at, digest) = (row.int("received_at")?, row.blob("digest")?);
+                    let (unpacked_len, bytes) = (row.opt_int("unpacked_len")?, row.blob("bytes")?);
+                    conn.bulk(&bulk::ORIGINAL_PUT, &[()], |args, ()| {
+                        args.push_int(self.to.id.0);
+                        args.push_int(no.0);
+                        args.push_int(received_at);
+                        args.push_blob(digest);
+                        args.push_opt_int(unpacked_len);
+                        args.push_blob(bytes);
+                    })
+                    .await?;
                 }
             }
         }

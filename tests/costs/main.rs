@@ -10,6 +10,7 @@ mod corpus;
 mod hostile;
 #[path = "../../benches/support/oracle.rs"]
 mod oracle;
+mod stored;
 #[path = "../../benches/support/texts.rs"]
 mod texts;
 

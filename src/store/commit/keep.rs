@@ -157,13 +157,15 @@ pub(super) async fn set_aside(
             });
         }
         if !asides.is_empty() {
-            let account = message.belonging.account();
-            let args = Args::default()
-                .int(account.0)
-                .blob(&message.digest)
-                .opt_int(message.bytes.unpacked_len())
-                .blob(message.bytes.stored());
-            if conn.run(sql!("set_aside_message_put"), args).await? > 0 {
+            let added = conn
+                .bulk_counted(&bulk::SET_ASIDE_MESSAGE_ADD, &[message], |args, message| {
+                    args.push_int(message.belonging.account().0);
+                    args.push_blob(&message.digest);
+                    args.push_opt_int(message.bytes.unpacked_len());
+                    args.push_blob(message.bytes.stored());
+                })
+                .await?;
+            if added > 0 {
                 outcomes[nth].kept_bytes += message.bytes.len() as u64;
             }
         }

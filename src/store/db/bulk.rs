@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use super::super::distribute::DISTRIBUTED;
 use super::super::schema::{self, Kind};
 use super::Statement;
+use super::large::Large;
 
 /// A column of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,7 @@ struct Texts {
     one: Statement,
     arrays: String,
     copy: Option<String>,
+    large: Option<Large>,
 }
 
 impl Bulk {
@@ -142,6 +144,11 @@ impl Bulk {
         self.texts().copy.as_deref()
     }
 
+    /// How a row with a large value is written, if its table has a column of those.
+    pub(super) fn large(&'static self) -> Option<&'static Large> {
+        self.texts().large.as_ref()
+    }
+
     /// Whether the rows of a domain, whose number is the first value, are on one of several servers.
     pub fn is_by_domain(&self) -> bool {
         DISTRIBUTED.contains(&self.table)
@@ -152,14 +159,15 @@ impl Bulk {
             one: Statement::new(self.name, self.render_one().leak()),
             arrays: self.render_arrays(),
             copy: match self.form {
-                Form::Insert(Conflict::Fail) => Some(format!(
-                    "copy {} ({}) from stdin (format binary)",
-                    self.table,
-                    self.names()
-                )),
+                Form::Insert(Conflict::Fail) => Some(self.render_copy()),
                 _ => None,
             },
+            large: Large::of(self),
         })
+    }
+
+    pub(super) fn render_copy(&self) -> String {
+        format!("copy {} ({}) from stdin (format binary)", self.table, self.names())
     }
 
     /// The columns, with commas between them.

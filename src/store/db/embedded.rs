@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use rusqlite::blob::ZeroBlob;
 use rusqlite::types::{Value as Cell, ValueRef};
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, MAIN_DB};
 
 use super::super::sqlite;
 use super::bulk::Bulk;
+use super::large::{Large, WHOLE_BYTES_MAX};
 use super::rows::{BulkRow, Datum, Sink, fill};
 use super::{Args, Row, Statement, StoreError, Value, args};
 use crate::apart::aside;
@@ -28,37 +30,89 @@ pub(super) fn run(conn: &Connection, statement: &'static Statement, args: &Args)
     Ok(conn.changes())
 }
 
-/// A statement for many rows, once for each; gives the rows of all answers.
+/// A statement for many rows, once for each; gives the rows of all answers, and how many rows it changed.
 pub(super) fn bulk<T>(
     conn: &Connection,
     bulk: &'static Bulk,
     rows: &[T],
     mut bind: impl FnMut(&mut BulkRow<'_>, &T),
-) -> Result<Vec<Row>, StoreError> {
+) -> Result<(Vec<Row>, u64), StoreError> {
     let mut answer = Vec::new();
-    let statement = bulk.for_one();
+    let (statement, large) = (bulk.for_one(), bulk.large());
+    let before = conn.total_changes();
     aside(|| {
         let mut prepared = conn.prepare_cached(statement.text)?;
         for row in rows {
-            fill(bulk, &mut Bound(&mut prepared), row, &mut bind)?;
+            let mut bound = Bound {
+                prepared: &mut prepared,
+                large,
+                left_out: None,
+            };
+            fill(bulk, &mut bound, row, &mut bind)?;
+            let left_out = bound.left_out;
             read(&mut prepared, statement, &mut |row| {
                 answer.push(row);
                 Ok(true)
             })?;
+            if let Some(column) = left_out
+                && conn.changes() > 0
+            {
+                let row_id = conn.last_insert_rowid();
+                fill(bulk, &mut Written { conn, column, row_id }, row, &mut bind)?;
+            }
         }
-        Ok(answer)
+        Ok((answer, conn.total_changes() - before))
     })
 }
 
 /// Binds the values of a row as they come: nothing is copied but by SQLite. Parameters are numbered in the order of columns.
-struct Bound<'s, 'c>(&'s mut CachedStatement<'c>);
+struct Bound<'s, 'c> {
+    prepared: &'s mut CachedStatement<'c>,
+    large: Option<&'static Large>,
+    /// The column whose value is large. As many zeros are bound.
+    left_out: Option<&'static Large>,
+}
 
 impl Sink for Bound<'_, '_> {
     fn push(&mut self, nth: usize, value: Datum<'_>) -> Result<(), StoreError> {
         match value {
-            Datum::Int(value) => self.0.raw_bind_parameter(nth + 1, value)?,
-            Datum::Text(value) => self.0.raw_bind_parameter(nth + 1, value)?,
-            Datum::Blob(value) => self.0.raw_bind_parameter(nth + 1, value)?,
+            Datum::Int(value) => self.prepared.raw_bind_parameter(nth + 1, value)?,
+            Datum::Text(value) => self.prepared.raw_bind_parameter(nth + 1, value)?,
+            Datum::Blob(Some(value)) if value.len() > WHOLE_BYTES_MAX => self.bind_large(nth, value)?,
+            Datum::Blob(value) => self.prepared.raw_bind_parameter(nth + 1, value)?,
+        }
+        Ok(())
+    }
+}
+
+impl Bound<'_, '_> {
+    fn bind_large(&mut self, nth: usize, value: &[u8]) -> rusqlite::Result<()> {
+        match (self.large, i32::try_from(value.len())) {
+            (Some(large), Ok(len)) if large.at == nth => {
+                self.left_out = Some(large);
+                self.prepared.raw_bind_parameter(nth + 1, ZeroBlob(len))
+            }
+            _ => self.prepared.raw_bind_parameter(nth + 1, value),
+        }
+    }
+}
+
+/// Writes the large value of a row that is stored over its zeros: from where it is into the pages of the database.
+struct Written<'c> {
+    conn: &'c Connection,
+    column: &'static Large,
+    row_id: i64,
+}
+
+impl Sink for Written<'_> {
+    fn push(&mut self, nth: usize, value: Datum<'_>) -> Result<(), StoreError> {
+        let Large { at, table, column, .. } = *self.column;
+        if let Datum::Blob(Some(value)) = value
+            && nth == at
+        {
+            let mut place = self.conn.blob_open(MAIN_DB, table, column, self.row_id, false)?;
+            place.write_at(value, 0)?;
+            place.close()?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod args;
 mod bulk;
 mod embedded;
+mod large;
 mod pieces;
 pub(super) mod routed;
 mod row;
@@ -256,30 +257,60 @@ impl Conn<'_> {
         }
     }
 
-    /// Runs a statement for all rows, in pieces. `bind` adds the values of one row.
+    /// Runs a statement for all rows, in pieces. `bind` adds the values of one row, and does so again where one is large.
     pub async fn bulk<T>(
         &mut self,
         bulk: &'static Bulk,
         rows: &[T],
-        mut bind: impl FnMut(&mut BulkRow<'_>, &T),
+        bind: impl FnMut(&mut BulkRow<'_>, &T),
     ) -> Result<(), StoreError> {
+        self.bulk_counted(bulk, rows, bind).await.map(drop)
+    }
+
+    /// As [`Self::bulk`]; gives the number of rows that were changed.
+    pub async fn bulk_counted<T>(
+        &mut self,
+        bulk: &'static Bulk,
+        rows: &[T],
+        mut bind: impl FnMut(&mut BulkRow<'_>, &T),
+    ) -> Result<u64, StoreError> {
         let shape = match self.0.side() {
-            Side::Sqlite(conn) => return embedded::bulk(conn, bulk, rows, bind).map(drop),
+            Side::Sqlite(conn) => return embedded::bulk(conn, bulk, rows, bind).map(|(_, changed)| changed),
             Side::Postgres(_, shape) => shape,
         };
+        let mut changed = 0;
         let mut rest = rows;
-        let mut next = Piece::cut(shape, bulk, &mut rest, &mut bind)?;
+        while !rest.is_empty() {
+            let (small, large) = large::cut(shape, bulk, &mut rest, &mut bind)?;
+            changed += self.bulk_in_pieces(shape, bulk, small, &mut bind).await?;
+            if let Some(row) = large {
+                changed += self.put_large(bulk, row, &mut bind).await?;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// For a server, and rows without a large value.
+    async fn bulk_in_pieces<T>(
+        &mut self,
+        shape: Shape,
+        bulk: &'static Bulk,
+        mut rows: &[T],
+        bind: &mut impl FnMut(&mut BulkRow<'_>, &T),
+    ) -> Result<u64, StoreError> {
+        let mut changed = 0;
+        let mut next = Piece::cut(shape, bulk, &mut rows, bind)?;
         while let Some(piece) = next {
             // The database works elsewhere: the values of the next piece are gathered meanwhile.
-            let gathering = async { Piece::cut(shape, bulk, &mut rest, &mut bind) };
+            let gathering = async { Piece::cut(shape, bulk, &mut rows, bind) };
             self.0.says_copying(matches!(piece, Piece::Copy(..)));
             let Side::Postgres(conn, _) = self.0.side() else { break };
             let (done, following) = join(piece.run(conn), gathering).await;
             self.0.says_copying(false);
-            done?;
+            changed += done?;
             next = following?;
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// As [`Self::bulk`], for questions: the rows of all answers.
@@ -290,7 +321,7 @@ impl Conn<'_> {
         mut bind: impl FnMut(&mut BulkRow<'_>, &T),
     ) -> Result<Vec<Row>, StoreError> {
         let (conn, shape) = match self.0.says_asking(true).side() {
-            Side::Sqlite(conn) => return embedded::bulk(conn, bulk, rows, bind),
+            Side::Sqlite(conn) => return embedded::bulk(conn, bulk, rows, bind).map(|(answer, _)| answer),
             Side::Postgres(conn, shape) => (conn, shape),
         };
         let mut answer = Vec::new();

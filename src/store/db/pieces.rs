@@ -64,13 +64,17 @@ impl Piece {
         Ok(Some(Self::Statement(bulk.for_arrays().into_sql_str(), args)))
     }
 
-    pub async fn run(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    /// Gives the number of rows that it changed.
+    pub async fn run(self, conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
         match self {
-            Self::Statement(sql, args) => sqlx::query_with(sql, args).execute(conn).await.map(drop),
+            Self::Statement(sql, args) => {
+                let done = sqlx::query_with(sql, args).execute(conn).await?;
+                Ok(done.rows_affected())
+            }
             Self::Copy(begin, rows) => {
                 let mut copy = conn.copy_in_raw(begin).await?;
                 match copy.send(rows).await {
-                    Ok(_) => copy.finish().await.map(drop),
+                    Ok(_) => copy.finish().await,
                     // The server has said why by now, or it is gone.
                     Err(error) => copy.finish().await.and(Err(error)),
                 }

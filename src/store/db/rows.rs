@@ -182,13 +182,16 @@ impl Sink for Arrays {
     fn push(&mut self, nth: usize, value: Datum<'_>) -> Result<(), StoreError> {
         let array = &mut self.0[nth];
         array.values += 1;
-        array.has_null |= push_value(&mut array.data, value);
+        array.has_null |= push_value(|bytes| array.data.extend_from_slice(bytes), value);
         Ok(())
     }
 }
 
 /// The binary form of rows that are copied begins so: a signature, no flags, no extension.
-const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(super) const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// It ends with a row of this many columns.
+pub(super) const COPY_END: i16 = -1;
 
 /// Rows, one behind the other, in that form. Every column is a `bigint`, a `text` or a `bytea`, and is sent as such.
 pub(super) struct Tuples {
@@ -200,7 +203,7 @@ impl Tuples {
     pub fn new(columns: &[Column]) -> Self {
         let mut data = Vec::with_capacity(64 * 1024);
         data.extend_from_slice(COPY_HEAD);
-        let columns = i16::try_from(columns.len()).expect("a table has few columns");
+        let columns = columns_of_row(columns);
         Self { columns, data }
     }
 
@@ -211,7 +214,7 @@ impl Tuples {
 
     /// What is sent.
     pub fn finish(mut self) -> Vec<u8> {
-        self.data.extend_from_slice(&(-1_i16).to_be_bytes());
+        self.data.extend_from_slice(&COPY_END.to_be_bytes());
         self.data
     }
 }
@@ -221,27 +224,32 @@ impl Sink for Tuples {
         if nth == 0 {
             self.data.extend_from_slice(&self.columns.to_be_bytes());
         }
-        push_value(&mut self.data, value);
+        push_value(|bytes| self.data.extend_from_slice(bytes), value);
         Ok(())
     }
 }
 
+/// How many columns a row has, as its binary form says it.
+pub(super) fn columns_of_row(columns: &[Column]) -> i16 {
+    i16::try_from(columns.len()).expect("a table has few columns")
+}
+
 /// A value with its length before it, as PostgreSQL has it everywhere. Returns whether it is null.
-fn push_value(data: &mut Vec<u8>, value: Datum<'_>) -> bool {
+pub(super) fn push_value(push: impl FnMut(&[u8]), value: Datum<'_>) -> bool {
     match value {
-        Datum::Int(value) => push_bytes(data, value.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..])),
+        Datum::Int(value) => push_bytes(push, value.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..])),
         Datum::Text(value) => {
             let value: Option<Cow<'_, str>> = value.map(storable);
-            push_bytes(data, value.as_deref().map(str::as_bytes))
+            push_bytes(push, value.as_deref().map(str::as_bytes))
         }
-        Datum::Blob(value) => push_bytes(data, value),
+        Datum::Blob(value) => push_bytes(push, value),
     }
 }
 
-fn push_bytes(data: &mut Vec<u8>, value: Option<&[u8]>) -> bool {
+fn push_bytes(mut push: impl FnMut(&[u8]), value: Option<&[u8]>) -> bool {
     let len = value.map_or(-1, |value| i32::try_from(value.len()).expect(BINDABLE));
-    data.extend_from_slice(&len.to_be_bytes());
-    data.extend_from_slice(value.unwrap_or_default());
+    push(&len.to_be_bytes());
+    push(value.unwrap_or_default());
     value.is_none()
 }
 

@@ -16,11 +16,6 @@ where reports.domain_id = $1 and reports.report_no = $2
 -- Drops an original. Primary key.
 delete from originals where domain_id = $1 and report_no = $2
 
--- name: original_put
--- The mail of a report, if the domain does not have it. Primary key.
-insert into originals (domain_id, report_no, received_at, digest, unpacked_len, bytes) values ($1, $2, $3, $4, $5, $6)
-on conflict (domain_id, report_no) do nothing
-
 -- name: originals_due_count
 -- How many originals of a domain are from before an instant. Index originals_by_arrival.
 select count(*) as total from originals where domain_id = $1 and received_at < $2

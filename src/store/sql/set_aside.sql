@@ -72,11 +72,6 @@ order by set_aside_id desc limit $2 offset $3
 -- Every message set aside, as it is stored, over all accounts, to be verified. Primary key.
 select digest, unpacked_len, bytes from set_aside_messages order by account_id, digest
 
--- name: set_aside_message_put
--- The bytes of a message set aside, once per account. Primary key.
-insert into set_aside_messages (account_id, digest, unpacked_len, bytes) values ($1, $2, $3, $4)
-on conflict (account_id, digest) do nothing
-
 -- name: set_aside_message_remove
 -- Drops bytes that no row refers to any more. Primary key, index set_aside_by_message.
 delete from set_aside_messages where account_id = $1 and digest = $2

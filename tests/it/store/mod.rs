@@ -13,6 +13,7 @@ mod figures;
 mod full_disk;
 mod kept;
 mod labelled;
+mod large;
 mod leases;
 mod lost_log;
 mod mailboxes;
