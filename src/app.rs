@@ -9,7 +9,6 @@ mod options;
 mod place;
 mod purge;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::{DomainId, DomainName, Millis, Permission, Region, TlsMode};
 use crate::config::{Config, Role};
-use crate::domains::{self, Domains, IDENTIFIER_RANDOM_BYTES, Round, ServiceNames};
+use crate::domains::{Domains, Round, ServiceNames};
 use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake, Rechecked};
@@ -34,9 +33,10 @@ use crate::{heap, page};
 
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
+use domain_options::{fresh_domain, random};
 pub use mail::Mail;
 pub use options::process_limits;
-pub use place::{ServerLock, is_there, not_opened};
+pub use place::{ServerLock, database, is_there, not_opened};
 pub use purge::{Purge, Purging};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -46,7 +46,6 @@ const CHECK_EVERY: Duration = Duration::from_secs(30);
 const CLAIM_EVERY: Duration = Duration::from_secs(300);
 /// How often it is looked whether mails of held reports are due for another check.
 const RECHECK_EVERY: Duration = Duration::from_secs(300);
-const DATABASE_FILE: &str = "tallymark.sqlite";
 
 /// The database and the intake, running.
 #[derive(Debug)]
@@ -69,15 +68,6 @@ pub struct Signals {
     _hangup: Signal,
 }
 
-/// Where the database is.
-pub fn database(config: &Config) -> Result<Location, StoreError> {
-    let database = &config.database;
-    if database.url.is_empty() {
-        return Ok(Location::File(database.dir.join(DATABASE_FILE)));
-    }
-    Location::parse(&database.url)
-}
-
 impl App {
     /// Opens the database, making it and its folder if they are missing, and starts the intake.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
@@ -85,7 +75,7 @@ impl App {
         if let Location::File(path) = &location
             && let Some(dir) = path.parent()
         {
-            make_private_dir(dir)?;
+            place::make_private_dir(dir)?;
         }
         // Before the database: a setting that is wrong shall not make one.
         let options = options::intake(&config, options::authenticator(&config));
@@ -335,25 +325,4 @@ async fn check_again(intake: &Intake, now: Millis) -> Result<(), JobError> {
         tracing::info!(released, held, undecided, "checked the mails of held reports again");
     }
     Ok(())
-}
-
-/// Random names for a new domain row.
-fn fresh_domain() -> FreshDomain {
-    FreshDomain {
-        public_id: domains::public_id(&random::<IDENTIFIER_RANDOM_BYTES>()),
-        rua_token: domains::rua_token(&random::<IDENTIFIER_RANDOM_BYTES>()),
-    }
-}
-
-fn random<const BYTES: usize>() -> [u8; BYTES] {
-    let mut random = [0; BYTES];
-    getrandom::fill(&mut random).expect("a system without random numbers runs nothing that is secure");
-    random
-}
-
-/// Reports say who writes to whom: the folder is for its owner alone.
-fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.with_context(|| format!("folder {} cannot be made", dir.display()))
 }

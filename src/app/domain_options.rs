@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::place;
 use crate::config::Config;
 use crate::dns::Dns;
-use crate::domains::{DomainsOptions, Keyring, KeyringError, ServiceNames};
+use crate::domains::{self, DomainsOptions, IDENTIFIER_RANDOM_BYTES, Keyring, KeyringError, ServiceNames};
+use crate::ingest::FreshDomain;
 use crate::store::{Location, Store};
 
 const MASTER_KEY_FILE: &str = "master.key";
@@ -80,7 +82,7 @@ impl Keys {
             Err(error @ KeyringError::File { .. }) => return Ok(Self::from(Err(error.to_string()))),
             Err(error) => return Ok(Self::from(Err(format!("{}: {error}", path.display())))),
         }
-        let is_shared = matches!(super::database(config)?, Location::Server(_));
+        let is_shared = matches!(place::database(config)?, Location::Server(_));
         if !store.sealed_dkim_keys(i64::MIN, 1).await?.is_empty() {
             return Ok(Self {
                 keyring: None,
@@ -146,9 +148,23 @@ const LOOKED_AT: u32 = 200;
 
 fn make(path: &Path) -> anyhow::Result<Keyring> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        super::make_private_dir(dir)?;
+        place::make_private_dir(dir)?;
     }
     let made = Keyring::make(path)?;
     tracing::info!(path = %path.display(), "made the key that DKIM keys are encrypted with; keep a copy of it");
     Ok(made)
+}
+
+/// Random names for a new domain row.
+pub(super) fn fresh_domain() -> FreshDomain {
+    FreshDomain {
+        public_id: domains::public_id(&random::<IDENTIFIER_RANDOM_BYTES>()),
+        rua_token: domains::rua_token(&random::<IDENTIFIER_RANDOM_BYTES>()),
+    }
+}
+
+pub(super) fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut random = [0; BYTES];
+    getrandom::fill(&mut random).expect("a system without random numbers runs nothing that is secure");
+    random
 }

@@ -4,7 +4,8 @@ use anyhow::{Context as _, anyhow, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Unnamed, add_default_account, options, random, unnamed_account};
+use super::domain_options::random;
+use super::{App, Unnamed, add_default_account, options, unnamed_account};
 use crate::config::{Config, FeedEntry, Folder, Maildir};
 use crate::feeds::imap::{ImapSettings, Mailbox};
 use crate::feeds::reading::{Feed, FeedSettings, Feeds};

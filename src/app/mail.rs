@@ -6,7 +6,8 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, make_private_dir, options};
+use super::place::make_private_dir;
+use super::{App, options};
 use crate::base::Mode;
 use crate::config::Role;
 use crate::ingest::Addresses;

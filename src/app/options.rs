@@ -2,9 +2,9 @@
 
 use anyhow::bail;
 
-use super::fresh_domain;
+use super::domain_options::{fresh_domain, service_names};
+use super::place;
 use crate::config::Config;
-use crate::domains::ServiceNames;
 use crate::http::{HttpConfig, Rate};
 use crate::ingest::{AddressNames, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits};
 use crate::listeners::smtp::{BudgetOptions, SmtpOptions, TlsFiles};
@@ -36,7 +36,7 @@ fn limited(rate: Rate) -> Option<Rate> {
 
 /// Long questions at once: some connections are left to short ones.
 fn queries_max(config: &Config) -> usize {
-    match super::database(config) {
+    match place::database(config) {
         Ok(Location::Server(_)) => config.database.connections.readers.saturating_sub(READERS_LEFT).max(2) as usize,
         _ => config.http.api.queries_max,
     }
@@ -50,10 +50,6 @@ pub(super) fn page(config: &Config) -> PageOptions {
         rate: limited(config.http.page_rate),
         insecure_sign_in: config.http.insecure_sign_in,
     }
-}
-
-pub(super) fn service_names(config: &Config) -> ServiceNames {
-    super::domain_options::service_names(config)
 }
 
 pub(super) fn intake(config: &Config, authenticator: Option<Authenticator>) -> IntakeOptions {

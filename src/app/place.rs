@@ -1,17 +1,34 @@
-//! The database's file before and beside its use: why the system refuses it, and which process serves it.
+//! The database's file before and beside its use: where it is, why the system refuses it, and which process serves it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
+use crate::config::Config;
 use crate::store::{Location, StoreError};
 
+const DATABASE_FILE: &str = "tallymark.sqlite";
 /// How much of a lock's file is read for the number of the process.
 const LOCK_BYTES_MAX: u64 = 20;
+
+/// Where the database is.
+pub fn database(config: &Config) -> Result<Location, StoreError> {
+    let database = &config.database;
+    if database.url.is_empty() {
+        return Ok(Location::File(database.dir.join(DATABASE_FILE)));
+    }
+    Location::parse(&database.url)
+}
+
+/// Reports say who writes to whom: the folder is for its owner alone.
+pub(super) fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("folder {} cannot be made", dir.display()))
+}
 
 /// Whether the file is there.
 ///
@@ -147,7 +164,7 @@ impl ServerLock {
         };
         let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
-            super::make_private_dir(folder)?;
+            make_private_dir(folder)?;
         }
         // By whatever links it is reached.
         let database = fs::canonicalize(database).or_else(|_| {
