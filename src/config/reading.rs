@@ -1,13 +1,62 @@
 //! Reading settings: the file, then the environment over it, with errors that name the place to change.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use super::lists::BadEntry;
+use super::described::Described;
+use super::feeds::BadEntry;
+use super::lists::LISTS;
+use super::settings::{Config, default_table};
+use super::table::SECTIONS;
 use super::zero::BadZero;
-use super::{Config, ConfigError, Described, ENVIRONMENT_PREFIX, LISTS, SECTIONS, default_table};
+
+/// What environment variables begin with: `TALLYMARK__HTTP__LISTEN` sets `listen` in `[http]`.
+pub const ENVIRONMENT_PREFIX: &str = "TALLYMARK__";
+
+/// Why the settings cannot be used. Each names the place to change.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the settings file {path}: {source}", path = .path.display())]
+    Read {
+        /// The file asked for.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file holds a key that does not exist: most often a misspelling.
+    #[error("{path}:{line}: there is no setting {key}{}", nearest_text(.nearest.as_ref()), path = .path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// `section.key`, as written.
+        key: String,
+        /// The existing key that looks most like it.
+        nearest: Option<String>,
+    },
+    /// The file is not TOML, or a value has the wrong type.
+    #[error("{path}:{line}: {message}", path = .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// One sentence.
+        message: String,
+    },
+    /// An environment variable names no setting, or its value does not fit.
+    #[error("environment variable {variable}: {message}")]
+    Environment {
+        /// Its name.
+        variable: String,
+        /// One sentence.
+        message: String,
+    },
+}
 
 impl Config {
     /// The settings: defaults, overlaid with the file if there is one, overlaid with the environment.
@@ -210,7 +259,7 @@ fn join(section: &str, key: &str) -> String {
     }
 }
 
-pub(super) fn nearest_text(nearest: Option<&String>) -> String {
+fn nearest_text(nearest: Option<&String>) -> String {
     match nearest {
         Some(nearest) => format!(": did you mean {nearest}?"),
         None => "; `tallymark config example` lists all".to_owned(),

@@ -1,6 +1,6 @@
 //! The settings themselves: the description of each, and its place in the type that a component takes.
 
-use super::Described;
+use super::described::Described;
 use super::sections::{
     Database, Domains, Enrich, Http, Installation, Limits, Log, Node, Provenance, RetentionSettings, Smtp,
 };

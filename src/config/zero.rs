@@ -1,7 +1,10 @@
 //! What 0 means. A number may be 0 where its description says what that is: no limit, kept for ever, found out by itself. 0 is
 //! refused everywhere else, so that a limit of nothing, or an age at which everything is old, is never set by mistake.
 
-use super::{Config, Described, LISTS, SECTIONS};
+use super::described::Described;
+use super::lists::LISTS;
+use super::settings::Config;
+use super::table::SECTIONS;
 
 /// A number that must not be 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +93,7 @@ mod tests {
 
     /// Every numeric setting by name, and whether its description says what 0 is.
     fn numbers() -> Vec<(&'static str, &'static str, bool)> {
-        let defaults = super::super::default_table();
+        let defaults = super::super::settings::default_table();
         let entries = lists::default_entries();
         let mut numbers = Vec::new();
         for section in SECTIONS.iter().chain(LISTS) {
