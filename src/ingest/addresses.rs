@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::intake::IntakeError;
+use super::options::IntakeError;
 use crate::base::clock::Clock;
 use crate::base::{DomainName, DomainStatus, normalise_domain};
 use crate::store::{Belonging, Domain, Store, StoreError};

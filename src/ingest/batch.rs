@@ -10,44 +10,14 @@ mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(super) use self::writer::Writer;
-use super::intake::{IntakeOptions, IntakeSettings, RawMessage};
 use super::lanes::{Parser, Ready, SHARED_BYTES_MIN};
-use super::owners::Askers;
-use crate::base::SetAsideId;
-use crate::store::{Problem, Provenance};
-use crate::unpack::Context;
-
-/// A message with whom to tell.
-pub(super) struct Job {
-    pub message: Arrived,
-    pub askers: Askers,
-}
-
-/// A message, and what is known of it beside its bytes.
-pub(super) struct Arrived {
-    pub raw: RawMessage,
-    pub provenance: Option<Provenance>,
-    pub how: How,
-    /// Processor time that was spent on it, of what one message may take.
-    pub spent: Duration,
-}
-
-/// What is done with a message.
-pub(super) enum How {
-    /// It is read, and kept in any case.
-    Keep(Context),
-    /// It is read; if there is no report in it, it stays where it is, and nothing is kept of it here.
-    KeepReports(Context),
-    /// It is not read but set aside with this reason: its bytes are only a note about it.
-    SetAside(Problem),
-    /// It was set aside before and comes again.
-    Replay(SetAsideId),
-}
+use super::options::{IntakeOptions, IntakeSettings};
+use super::owners::Job;
+use super::read::reader;
 
 /// Batches that may be parsed, or wait parsed, beyond those that are being written.
 const AHEAD: u32 = 1;
@@ -55,7 +25,7 @@ const AHEAD: u32 = 1;
 /// Runs until the queue is closed and empty.
 pub(super) async fn run(writer: Writer, queue: mpsc::Receiver<Job>, waiting: Arc<AtomicUsize>) {
     let options = writer.options.clone();
-    let (parser, slow) = Parser::start(writer.clock.clone(), writer.metrics.clone(), &options);
+    let (parser, slow) = Parser::start(writer.clock.clone(), writer.metrics.clone(), &options, reader(&options));
     let batches_max = writer.batches_max();
     let under_way = Arc::new(Semaphore::new(batches_max));
     let mut gathering = Gathering {

@@ -1,6 +1,5 @@
 //! The way in: a bounded queue in front of the batches.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,20 +8,19 @@ use hashbrown::HashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::batch::{self, Arrived, How, Job, Writer};
+use super::arrived::{Arrived, How, RawMessage};
+use super::batch::{self, Writer};
 use super::deferred::Deferred;
 use super::envelope::Envelope;
-use super::lanes::SlowOptions;
-use super::owners::{Answer, Askers};
-use super::process::ProcessLimits;
+use super::options::{IntakeError, IntakeOptions};
+use super::owners::{Answer, Askers, Job};
 use super::provenance::{Authenticator, Checked};
 use super::refused::Refusals;
 use crate::base::clock::Clock;
-use crate::base::{AccountId, DomainId, Millis, SetAsideId};
+use crate::base::{AccountId, DomainId, SetAsideId};
 use crate::metrics::Metrics;
 use crate::store::{
-    Admitted, Belonging, Domain, Fate, FreshDomain, KeepLimits, NOT_CONFIGURED, Outcome, Problem, Provenance, Refused,
-    Store, StoreError,
+    Admitted, Belonging, Domain, Fate, NOT_CONFIGURED, Outcome, Problem, Provenance, Refused, Store, message_digest,
 };
 use crate::unpack::Context;
 
@@ -32,18 +30,6 @@ pub const MESSAGE_TOO_LARGE: &str = "message_too_large";
 pub const UNFETCHABLE: &str = "unfetchable";
 /// Reasons of [`Intake::quarantine`]: what is kept is a note, and reading it again would find no report in it.
 const NOT_HAD: [&str; 2] = [MESSAGE_TOO_LARGE, UNFETCHABLE];
-
-/// One message as it came.
-#[derive(Debug, Clone)]
-pub struct RawMessage {
-    pub bytes: Vec<u8>,
-    pub received_at: Millis,
-    /// Where it came from, for people: a path, a peer. At most 512 bytes are kept.
-    pub origin: String,
-    pub belonging: Belonging,
-    /// Who brought it, where there is a peer: then the mail is checked for who it is from.
-    pub envelope: Option<Envelope>,
-}
 
 /// How a mail came, and the processor time that finding it out took.
 type Verified = (Provenance, Duration);
@@ -74,97 +60,6 @@ impl Claimed {
                 Fate::Conflict => self.conflicts += 1,
                 Fate::Duplicate => self.duplicates += 1,
             }
-        }
-    }
-}
-
-/// Why a message was not taken. Nothing of it is in the database, unless the database's answer was lost: then sending it
-/// again is counted as a duplicate.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum IntakeError {
-    /// The process is stopping.
-    #[error("shutting down")]
-    Closed,
-    /// Who the mail is from cannot be found out now. The same mail is taken when it comes again.
-    #[error("who the mail is from cannot be found out now")]
-    Undecided,
-    /// It is a large message, and too many of these wait to be read.
-    #[error("too many large messages are being read: bring it again later")]
-    Busy,
-    /// Something in it cannot be counted, and the quota of the day for what cannot be counted is used up.
-    #[error("today's quota of mail that cannot be counted, or that is held, is used up: bring it again tomorrow")]
-    OverQuota,
-    /// It has taken all the room of a message of its size for its other owners. When it comes again, it is known to them
-    /// and takes no more for them.
-    #[error("the room in the database for a message of this size is used up by its other recipients: send it again")]
-    TooMuchForOthers,
-    #[error(transparent)]
-    Store(#[from] Arc<StoreError>),
-}
-
-impl From<StoreError> for IntakeError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(Arc::new(error))
-    }
-}
-
-/// How much is taken in at once.
-#[derive(Debug, Clone)]
-pub struct IntakeSettings {
-    /// Messages that may wait; then senders do.
-    pub queue_messages_max: usize,
-    /// Largest batch, in messages and bytes.
-    pub batch_messages_max: usize,
-    pub batch_bytes_max: usize,
-    /// Threads that unpack and parse; 0 is one a core.
-    pub threads: usize,
-    /// When a message is read and written apart from the others.
-    pub slow: SlowOptions,
-}
-
-impl Default for IntakeSettings {
-    fn default() -> Self {
-        Self {
-            queue_messages_max: 1_024,
-            batch_messages_max: 256,
-            batch_bytes_max: 4 << 20,
-            threads: 0,
-            slow: SlowOptions::default(),
-        }
-    }
-}
-
-/// How messages are taken in.
-#[derive(Clone)]
-pub struct IntakeOptions {
-    pub settings: IntakeSettings,
-    pub limits: ProcessLimits,
-    /// What parsed messages that wait to be written may take in memory; one message and those being parsed may exceed it.
-    pub parsed_bytes_max: usize,
-    /// The folder of the files that say what is being read; `None`: a message that ends the process is not known again.
-    pub journal: Option<PathBuf>,
-    /// Keep the bytes of messages whose reports are counted.
-    pub keep_originals: bool,
-    /// How much is kept of what strangers can send in any number.
-    pub keep: KeepLimits,
-    /// Authenticates mail with an envelope; `None`: mail is not authenticated.
-    pub authenticator: Option<Authenticator>,
-    /// Makes the random names of a domain that is added on sight.
-    pub fresh: fn() -> FreshDomain,
-}
-
-impl IntakeOptions {
-    /// The defaults, with what makes random names.
-    pub fn new(fresh: fn() -> FreshDomain) -> Self {
-        Self {
-            settings: IntakeSettings::default(),
-            limits: ProcessLimits::default(),
-            parsed_bytes_max: 128 << 20,
-            journal: None,
-            keep_originals: true,
-            keep: KeepLimits::default(),
-            authenticator: None,
-            fresh,
         }
     }
 }
@@ -273,7 +168,9 @@ impl Intake {
             Err(error) => return vec![Err(error); all.len()],
         };
         if provenance.as_ref().is_some_and(|(mail, _)| mail.is_undecided())
-            && self.deferred.is_first(digest(&raw.bytes), self.clock.monotonic())
+            && self
+                .deferred
+                .is_first(message_digest(&raw.bytes), self.clock.monotonic())
         {
             return vec![Err(IntakeError::Undecided); all.len()];
         }
@@ -441,6 +338,3 @@ impl Intake {
         &self.clock
     }
 }
-
-/// By what a message is known again.
-pub(super) use crate::store::message_digest as digest;

@@ -15,23 +15,21 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Duration;
 
 use rayon::ThreadPool;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use super::batch::{Arrived, Job};
-use super::intake::{IntakeError, IntakeOptions};
+use super::arrived::Arrived;
 use super::journal::{Entry, Journal};
-use super::owners::Askers;
-use super::read;
+use super::options::{IntakeError, IntakeOptions, SlowOptions};
+use super::owners::{Askers, Job};
 use crate::base::clock::Clock;
 use crate::metrics::Metrics;
 use crate::store::NewMessage;
 
 use batch::Batch;
-pub(super) use batch::{ParsedBytes, Ready};
+pub(super) use batch::Ready;
 pub(super) use watch::Watch;
 use watch::{Place, Who};
 
@@ -40,40 +38,6 @@ pub(super) const SHARED_BYTES_MIN: usize = 256 * 1024;
 /// Parsing recurses into hostile structures; the guards bound how deep, this gives the room.
 const STACK_BYTES: usize = 8 << 20;
 const THREADS: &str = "a system that gives no threads cannot run this program";
-
-/// When a message leaves the fast lane, and how many the slow lane takes.
-#[derive(Debug, Clone, Copy)]
-pub struct SlowOptions {
-    /// Bytes that it has unpacked to.
-    pub bytes: u64,
-    /// For how long it has been read.
-    pub after: Duration,
-    /// Messages that are in the slow lane at once, read or waiting to be written; 0 is half the cores.
-    pub seats: usize,
-    /// Mail that may wait for a seat; more is refused for now. Messages from other origins wait in any number: the origin
-    /// holds their bytes.
-    pub waiting_max: usize,
-}
-
-impl Default for SlowOptions {
-    fn default() -> Self {
-        Self {
-            bytes: 8 << 20,
-            after: Duration::from_millis(25),
-            seats: 0,
-            waiting_max: 64,
-        }
-    }
-}
-
-impl SlowOptions {
-    fn seats(&self) -> usize {
-        match self.seats {
-            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
-            seats => seats,
-        }
-    }
-}
 
 /// A message that was read in the slow lane.
 pub(super) struct Slow {
@@ -105,25 +69,12 @@ struct Request {
 }
 
 /// How a message is read; gives it back if [`Watch::ask`] said that its work is dropped.
-type Read = dyn Fn(Arrived, &Watch<'_>) -> Result<NewMessage, Box<Arrived>> + Send + Sync;
+pub(super) type Read = dyn Fn(Arrived, &Watch<'_>) -> Result<NewMessage, Box<Arrived>> + Send + Sync;
 
 impl Parser {
     /// The threads end after the last clone, when all is read. What was read in the slow lane comes out of the receiver,
     /// which ends with them.
-    pub fn start(clock: Clock, metrics: Metrics, options: &IntakeOptions) -> (Self, UnboundedReceiver<Slow>) {
-        let (limits, keeps_originals) = (options.limits, options.keep_originals);
-        let read = move |message, watch: &Watch<'_>| {
-            let mut read = read::read(&limits, message, watch)?;
-            // Here and not by the writer, of which there is one.
-            if keeps_originals || read.reports.is_empty() || !read.problems.is_empty() {
-                read.bytes = read.bytes.packed();
-            }
-            Ok(read)
-        };
-        Self::with(clock, metrics, options, Box::new(read))
-    }
-
-    fn with(
+    pub fn start(
         clock: Clock,
         metrics: Metrics,
         options: &IntakeOptions,

@@ -1,13 +1,16 @@
 //! Raw message -> committed rows: a bounded queue, rayon, batches, one outcome a message.
 
 mod addresses;
+mod arrived;
 mod batch;
 mod deferred;
 mod envelope;
 mod intake;
 mod journal;
 mod lanes;
+mod options;
 mod owners;
+mod parsed_bytes;
 mod process;
 mod provenance;
 mod read;
@@ -19,11 +22,10 @@ pub use crate::base::AccountId;
 pub use crate::store::{Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, SetAsideNote, StoredReport};
 pub use crate::unpack::{Context, gunzip, mbox};
 pub use addresses::{AddressNames, Addresses, Owner};
+pub use arrived::RawMessage;
 pub use envelope::Envelope;
-pub use intake::{
-    Claimed, Intake, IntakeError, IntakeOptions, IntakeSettings, MESSAGE_TOO_LARGE, RawMessage, UNFETCHABLE,
-};
-pub use lanes::SlowOptions;
+pub use intake::{Claimed, Intake, MESSAGE_TOO_LARGE, UNFETCHABLE};
+pub use options::{IntakeError, IntakeOptions, IntakeSettings, SlowOptions};
 pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, Unvouched, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions, Checked, Cost};
 pub use rechecks::Rechecked;

@@ -8,9 +8,16 @@ use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
 
-use super::intake::IntakeError;
-use super::lanes::ParsedBytes;
+use super::arrived::Arrived;
+use super::options::IntakeError;
+use super::parsed_bytes::ParsedBytes;
 use crate::store::{Admitted, Belonging, NewMessage, NewReport, Outcome, Problem, Store};
+
+/// A message with whom to tell.
+pub(super) struct Job {
+    pub message: Arrived,
+    pub askers: Askers,
+}
 
 pub(super) type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
 

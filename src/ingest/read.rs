@@ -1,7 +1,8 @@
 //! One message, from its bytes to what the writer needs.
 
-use super::batch::{Arrived, How};
-use super::lanes::Watch;
+use super::arrived::{Arrived, How};
+use super::lanes::{Read, Watch};
+use super::options::IntakeOptions;
 use super::process::{ProcessLimits, Processed, process_asking};
 use crate::base::Authenticated;
 use crate::report::aggregate::Reporter;
@@ -10,6 +11,19 @@ use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.
 pub(super) const CRASHED_BEFORE: &str = "crashed_before";
+
+/// How messages are read with these options.
+pub(super) fn reader(options: &IntakeOptions) -> Box<Read> {
+    let (limits, keeps_originals) = (options.limits, options.keep_originals);
+    Box::new(move |message, watch: &Watch<'_>| {
+        let mut read = read(&limits, message, watch)?;
+        // Here and not by the writer, of which there is one.
+        if keeps_originals || read.reports.is_empty() || !read.problems.is_empty() {
+            read.bytes = read.bytes.packed();
+        }
+        Ok(read)
+    })
+}
 
 /// Reads a message. Gives it back if its work is dropped.
 pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) -> Result<NewMessage, Box<Arrived>> {

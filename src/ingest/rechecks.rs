@@ -3,7 +3,8 @@
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::envelope::Envelope;
-use super::intake::{Intake, IntakeError};
+use super::intake::Intake;
+use super::options::IntakeError;
 use super::provenance::Authenticator;
 use crate::base::Millis;
 use crate::store::{Acceptance, Undecided, UndecidedCheck};

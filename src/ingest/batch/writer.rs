@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 
 use super::AHEAD;
 use crate::base::clock::Clock;
-use crate::ingest::intake::{IntakeError, IntakeOptions, IntakeSettings};
-use crate::ingest::lanes::{ParsedBytes, Parser, Ready, Slow};
+use crate::ingest::lanes::{Parser, Ready, Slow};
+use crate::ingest::options::{IntakeError, IntakeOptions, IntakeSettings};
 use crate::ingest::owners::{Askers, GoingOn};
+use crate::ingest::parsed_bytes::ParsedBytes;
 use crate::metrics::Metrics;
 use crate::store::{CommitOptions, Fate, NewMessage, Outcome, Problem, Store, StoreError};
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::{Lanes, Request, lock};
-use crate::ingest::batch::Job;
-use crate::ingest::owners::Askers;
+use crate::ingest::owners::{Askers, Job};
+use crate::ingest::parsed_bytes::ParsedBytes;
 use crate::store::NewMessage;
 
 /// A batch that has been read: messages, and whom to tell, in the same order.
@@ -17,43 +17,6 @@ pub(in super::super) struct Ready {
     /// Not read for lack of room; it follows when this is written.
     pub rest: Vec<Job>,
     pub parsed: ParsedBytes,
-}
-
-/// What parsed messages take in memory until they are written: a few kilobytes of mail may unfold to hundreds of
-/// megabytes, so counting messages, or their bytes, is not enough.
-pub(in super::super) struct ParsedBytes {
-    taken: AtomicUsize,
-    /// Of all batches.
-    all: Arc<AtomicUsize>,
-}
-
-impl ParsedBytes {
-    fn of(all: &Arc<AtomicUsize>) -> Self {
-        Self {
-            taken: AtomicUsize::new(0),
-            all: Arc::clone(all),
-        }
-    }
-
-    fn take(&self, bytes: usize) {
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.all.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// What is taken.
-    pub fn bytes(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
-    }
-
-    pub fn absorb(&mut self, mut other: Self) {
-        *self.taken.get_mut() += std::mem::take(other.taken.get_mut());
-    }
-}
-
-impl Drop for ParsedBytes {
-    fn drop(&mut self) {
-        self.all.fetch_sub(*self.taken.get_mut(), Ordering::Relaxed);
-    }
 }
 
 /// A batch that is being read.

@@ -8,8 +8,8 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::*;
 use crate::base::AccountId;
-use crate::ingest::batch::How;
-use crate::ingest::intake::RawMessage;
+use crate::ingest::arrived::{How, RawMessage};
+use crate::ingest::read::reader;
 use crate::store::{Belonging, FreshDomain, MessageRoom, Outcome, PeerTls, Provenance};
 use crate::unpack::Context;
 
@@ -83,7 +83,7 @@ impl Lab {
             }
             Ok(message_of(message))
         };
-        let (parser, slow) = Parser::with(clock.clone(), Metrics::new(), &options, Box::new(read));
+        let (parser, slow) = Parser::start(clock.clone(), Metrics::new(), &options, Box::new(read));
         Self {
             parser,
             slow,
@@ -232,7 +232,7 @@ fn without_a_slow_lane_what_is_small_waits() {
         }
         Ok(message_of(message))
     };
-    let (parser, _slow) = Parser::with(Clock::fixed(0), Metrics::new(), &options, Box::new(read));
+    let (parser, _slow) = Parser::start(Clock::fixed(0), Metrics::new(), &options, Box::new(read));
     let (jobs, _answers): (_, Vec<_>) = ["small", "large and long"].iter().map(|text| job(text, None)).unzip();
     let mut ready = parser.parse(jobs, 0);
     lab.gate.until(1);
@@ -347,7 +347,7 @@ fn what_a_message_for_several_holds_is_counted_until_the_last_is_told() {
             rua_token: String::new(),
         });
         options.parsed_bytes_max = 1;
-        let (parser, _slow) = Parser::start(Clock::fixed(0), Metrics::new(), &options);
+        let (parser, _slow) = Parser::start(Clock::fixed(0), Metrics::new(), &options, reader(&options));
         let (job, _answers) = job_for(count, text, None);
         let mut ready = parser.parse(vec![job], 1).blocking_recv().unwrap();
         assert_eq!((ready.messages.len(), ready.messages[0].reports.len()), (1, 1));
@@ -383,7 +383,7 @@ fn time_makes_a_message_slow_as_bytes_do() {
             watch.ask(&message.raw.bytes, 0);
             Ok(message_of(message))
         };
-        let (parser, mut slow) = Parser::with(clock, Metrics::new(), &options, Box::new(read));
+        let (parser, mut slow) = Parser::start(clock, Metrics::new(), &options, Box::new(read));
         let (job, _answer) = job("any", None);
         let ready = parser.parse(vec![job], 0).blocking_recv().unwrap();
         assert_eq!(ready.messages.is_empty(), expect);
@@ -412,7 +412,7 @@ fn only_what_is_unpacked_makes_a_message_large() {
             }
             Ok(message_of(message))
         };
-        let (parser, mut out) = Parser::with(Clock::fixed(0), Metrics::new(), &options, Box::new(read));
+        let (parser, mut out) = Parser::start(Clock::fixed(0), Metrics::new(), &options, Box::new(read));
         let (job, _answer) = job("any", None);
         let ready = parser.parse(vec![job], 0).blocking_recv().unwrap();
         assert_eq!(ready.messages.is_empty(), expect, "{unpacked}");
@@ -464,7 +464,7 @@ fn processor_time_that_was_spent_before_counts() {
     });
     let limits = options.limits;
     let read = move |message: Arrived, watch: &Watch<'_>| super::super::read::read(&limits, message, watch);
-    let (parser, _slow) = Parser::with(Clock::system(), Metrics::new(), &options, Box::new(read));
+    let (parser, _slow) = Parser::start(Clock::system(), Metrics::new(), &options, Box::new(read));
     let [none, all] = [Duration::ZERO, limits.time_max].map(|spent| {
         let (mut job, _answer) = job(REPORT, None);
         job.message.spent = spent;

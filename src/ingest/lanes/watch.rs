@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::{Lanes, Seat};
 use crate::base::clock::Clock;
-use crate::ingest::intake::digest;
 use crate::ingest::journal::{Digest, Entry};
+use crate::store::message_digest;
 
 /// Smallest message, as received or unpacked, that is noted in the journal while it is read, in bytes. For smaller ones
 /// the note would cost more than the reading.
@@ -68,7 +68,7 @@ impl<'l> Watch<'l> {
 
     /// By what the message is known.
     pub fn digest(&self, bytes: &[u8]) -> Digest {
-        *self.digest.get_or_init(|| digest(bytes))
+        *self.digest.get_or_init(|| message_digest(bytes))
     }
 
     /// To be called before anything is done with the bytes. Gives how often the process ended with this message, if that is
