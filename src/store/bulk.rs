@@ -289,7 +289,7 @@ bulk! {
 
 /// The statements for many rows as they are sent to PostgreSQL, by name: so that tests can have it look at them.
 pub fn bulk_statements() -> Vec<(&'static str, &'static str)> {
-    let all = ALL.iter().copied().chain([&super::postgres::HOLD]);
+    let all = ALL.iter().copied().chain([&super::db::HOLD]);
     all.map(|bulk| (bulk.name, bulk.for_arrays())).collect()
 }
 
@@ -297,7 +297,7 @@ pub fn bulk_statements() -> Vec<(&'static str, &'static str)> {
 mod tests {
     use super::*;
     use crate::store::db::{Conn, Link};
-    use crate::store::{schema, sqlite};
+    use crate::store::db::{schema, sqlite};
 
     /// A column that is declared wrongly would be seen only when the statement runs.
     #[tokio::test]

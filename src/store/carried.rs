@@ -8,14 +8,13 @@ use crate::base::{AccountId, Authenticated, DomainId, ReportNo};
 use crate::report::aggregate::{ContentKey, Evidence, EvidenceKey, IdentityKey, Window};
 use crate::tally::{DayFigures, Figures, Totals};
 
-use super::bulk;
 use super::bulk::REPORT;
 use super::db::{Args, BulkRow, Conn, Value};
 use super::memory::Memory;
 use super::records::{self, NewRow, PackedRecord};
 use super::sql::sql;
 use super::sweep::{self, Interned};
-use super::{Acceptance, StoreError, belonging, evidence, reports};
+use super::{Acceptance, StoreError, belonging, bulk, evidence, reports};
 
 /// Evidence by its numbers, which are of one domain each and of none other.
 pub(super) type Looked = HashMap<i64, Arc<Evidence>>;

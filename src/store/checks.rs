@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bulk;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{CLOCKS_DIFFER_MAX, Domain, IpAddress, Store, StoreError};
+use super::{CLOCKS_DIFFER_MAX, Domain, IpAddress, Store, StoreError, bulk};
 use crate::base::{AccountId, DomainId, DomainStatus, Millis, Purpose};
 
 /// What is known of a domain's DNS.

@@ -4,10 +4,11 @@
 //! keys go, so that it may end at any moment and be run again. Until it is finished, the target is not opened for
 //! anything else. No other process writes to the source meanwhile; a write between two runs shows in its state.
 
-use super::db::{Args, Bulk, Conn, Link, Statement, Value};
-use super::schema::{self, Kind, Table};
+use super::db::schema::{self, Table};
+use super::db::{Args, Bulk, Conn, Kind, Link, Statement, Value};
+use super::mark::IfBehind;
 use super::sql::sql;
-use super::{Location, Store, StoreError};
+use super::{Connections, Location, Store, StoreError};
 
 /// What is gathered of a table before it is written: rows, and bytes of their values (a row more is still taken).
 const ROWS_MAX: i64 = 8_192;
@@ -32,8 +33,8 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_to_copy(location: impl Into<Location>) -> Result<Self, StoreError> {
-        let connections = super::Connections::default();
-        Self::connect(location.into(), connections, super::IfBehind::Refuse).await
+        let connections = Connections::default();
+        Self::connect(location.into(), connections, IfBehind::Refuse).await
     }
 
     /// [`StoreError::Location`] where a copy into this database is not finished: what is missing would be counted as new.

@@ -3,21 +3,9 @@
 //! The tables below `domains` are cut by `domain_id`, all in the same places, so that a domain is on one server with
 //! everything it has. All others stay on the coordinator, see docs/storage.md, "Citus".
 
-use super::bulk;
-use super::db::{Args, Conn, Layout, Statement, routed};
+use super::db::{Args, Conn, DISTRIBUTED, Layout, Statement, postgres, routed};
 use super::sql::sql;
-use super::{Store, StoreError, postgres};
-
-/// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 7] = [
-    "reports",
-    "evidence",
-    "records",
-    "daily_totals",
-    "daily_sources",
-    "daily_facets",
-    "originals",
-];
+use super::{Store, StoreError, bulk};
 
 macro_rules! statements {
     ($($name:literal)*) => { &[$(sql!($name),)*] };

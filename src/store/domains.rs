@@ -4,12 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::base::{AccountId, DomainId, DomainName, DomainStatus, Millis, Region, TlsMode, ancestors};
 
-use super::bulk;
 use super::carried::Place;
 use super::db::{Args, Conn, Lock, Row, Statement};
 use super::memory::Memory;
 use super::sql::sql;
-use super::{Domain, DomainChanges, NewDomain, Store, StoreError, moving};
+use super::{Domain, DomainChanges, NewDomain, Store, StoreError, bulk, moving};
 
 impl Store {
     /// Adds a domain, pending. Reports of the account that belong to it from now on move to it in the same transaction;

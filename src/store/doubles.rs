@@ -5,10 +5,9 @@
 
 use hashbrown::HashMap;
 
-use super::belonging;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Discrepancy, StoreError, records};
+use super::{Discrepancy, StoreError, belonging, records};
 use crate::base::{DomainId, ReportNo};
 
 /// Keys in memory at a time, about: with more reports there are more passes, each over a part of the keys.

@@ -6,10 +6,9 @@ use crate::base::{Day, DayRange, DomainId};
 use crate::report::aggregate::Window;
 use crate::tally::{DayFigures, Totals, name_cut};
 
-use super::bulk;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Store, StoreError};
+use super::{Store, StoreError, bulk};
 
 /// Who reports on a domain, in a range of days.
 #[derive(Debug, Clone, PartialEq, Eq)]

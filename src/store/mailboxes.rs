@@ -2,10 +2,9 @@
 //!
 //! Losing any of it costs reading mail once more, never a report: a report that comes again is a duplicate.
 
-use super::bulk;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{Store, StoreError};
+use super::{Store, StoreError, bulk};
 use crate::base::Day;
 
 /// How far a mailbox was read over IMAP.

@@ -13,31 +13,15 @@ use std::sync::OnceLock;
 
 use rusqlite::OptionalExtension as _;
 
-use super::db::{Args, Conn};
+use super::db::{Args, Conn, sqlite};
 use super::sql::sql;
-use super::{StoreError, log, sqlite};
+use super::{Behind, StoreError, log};
 
 /// The counter in the database.
 const COMMITS: &str = "commits";
 /// Digits of the number, a space, digits of its checksum, and a newline.
 const DIGITS: usize = 20;
 const LINE_BYTES: usize = DIGITS + 1 + 16 + 1;
-
-/// A database that ends before its mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Behind {
-    /// The last commit that was acknowledged, as far as the mark knows.
-    pub acknowledged: u64,
-    /// The last commit that the database has.
-    pub stored: u64,
-}
-
-impl Behind {
-    /// Commits that are missing, at least.
-    pub fn lost(self) -> u64 {
-        self.acknowledged.saturating_sub(self.stored)
-    }
-}
 
 /// The mark of a database file.
 #[derive(Debug)]

@@ -1,17 +1,17 @@
 //! What the writer remembers between transactions, so that a batch asks the database little. All of it can be forgotten
 //! at any time; it is, whenever a transaction was not committed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use crate::report::aggregate::EvidenceKey;
 
-use super::commit::Crowded;
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{StoreError, Trust};
-use crate::base::{AccountId, DomainId, Millis};
+use crate::base::{AccountId, Day, DomainId, Millis};
 
 /// Names and evidence kept at the most; then all are forgotten and learned again.
 const ENTRIES_MAX: usize = 200_000;
@@ -33,7 +33,7 @@ pub(super) struct Memory {
     /// What owners decided about the reports of a domain, where they did: see `trust.rs`.
     pub trust: HashMap<DomainId, Trust>,
     /// Days that are nearly full of addresses: a hint that makes the writer look.
-    pub crowded: Crowded,
+    pub crowded: BTreeSet<(DomainId, Day)>,
     /// All domains of an account, of those that got reports about names that they do not have.
     all_names: HashMap<AccountId, Arc<[(Box<str>, DomainId)]>>,
     pub evidence: HashMap<(DomainId, EvidenceKey), i64>,

@@ -10,16 +10,14 @@ use hashbrown::HashMap;
 
 use crate::base::{AccountId, Authenticated, Day, DomainId, ReportNo, ancestors};
 
-use super::belonging;
-use super::bulk;
 use super::carried::{Carried, Looked, Place, erase, put, take};
-use super::commit::Moves;
 use super::db::{Args, Conn, Value};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::memory::Memory;
+use super::moves::Moves;
 use super::rollup::{self, Change};
 use super::sql::sql;
-use super::{Acceptance, StoreError, reports, trust};
+use super::{Acceptance, StoreError, acceptance, belonging, bulk, reports};
 
 /// Reports that are carried at a time, and records; a larger report goes by itself.
 const REPORTS_AT_ONCE: usize = 64;
@@ -346,7 +344,7 @@ impl Moving {
         let counted = kept.counted() || other.counted() && kept.records_kept();
         let counted = counted && acceptance.may_count();
         kept.set_int("acceptance", acceptance.code());
-        let history = trust::joined(kept.history(), other.history());
+        let history = acceptance::joined(kept.history(), other.history());
         kept.set("history", Value::Text(history));
         kept.set_int("counted", counted.into());
         kept.set_int("partial", (kept.cut() && other.cut()).into());

@@ -8,10 +8,9 @@ use crate::base::{Day, DayRange, DomainId, Millis, ReportNo};
 use crate::report::aggregate::PolicyPublished;
 use crate::tally::Totals;
 
-use super::bulk;
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{DayTotals, ReportSummary, Store, StoreError, reports};
+use super::{DayTotals, ReportSummary, Store, StoreError, bulk, reports};
 
 /// A domain's messages in a range of days.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

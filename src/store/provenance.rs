@@ -147,7 +147,7 @@ mod word {
     use serde::de::{Deserialize, Deserializer, Error};
     use serde::ser::Serializer;
 
-    use super::Authenticated;
+    use crate::base::Authenticated;
 
     pub(super) fn serialize<S: Serializer>(verdict: &Authenticated, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(verdict.word())

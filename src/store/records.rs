@@ -12,11 +12,10 @@ use hashbrown::HashMap;
 
 use crate::report::aggregate::{Evidence, Records, Verdict};
 
-use super::bulk;
 use super::codec::{Reader, put_number};
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{StoreError, StoredRecord, evidence};
+use super::{StoreError, StoredRecord, bulk, evidence};
 use crate::base::{DomainId, ReportNo};
 
 /// Records per row, except the last row of a report. The key of a row is the number of its first record, from 0 on: a

@@ -17,8 +17,8 @@ use super::records::PackedRecord;
 use super::sql::sql;
 use super::{
     Acceptance, Cut, ListedMax, ListedRecord, Original, Page, Provenance, ReportDetail, ReportFilter, ReportPlace,
-    ReportStanding, ReportSummary, Store, StoreError, StoredRecord, StoredWarning, listed, records, stored_bytes,
-    trust,
+    ReportStanding, ReportSummary, Store, StoreError, StoredRecord, StoredWarning, acceptance, listed, records,
+    stored_bytes,
 };
 
 impl Store {
@@ -93,7 +93,7 @@ impl Store {
                 .collect::<Result<_, _>>()?,
             provenance: provenance.flatten(),
             original_kept,
-            history: trust::history(no, row.opt_text("history")?)?,
+            history: acceptance::history(no, row.opt_text("history")?)?,
         }))
     }
 

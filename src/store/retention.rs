@@ -1,8 +1,8 @@
 //! What is dropped with age, a little at a time, so that no other writer waits long.
 
-use super::db::{Args, Conn, Layout, Link, Lock, Row};
+use super::db::{Args, Conn, Layout, Link, Lock, Row, postgres, sqlite};
 use super::sql::sql;
-use super::{Connections, Location, Store, StoreError, postgres, sqlite};
+use super::{Connections, Location, Store, StoreError};
 use super::{refused, sweep};
 use crate::base::{DomainId, Millis};
 

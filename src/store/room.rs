@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use tokio::time::Instant;
 
-use super::{Store, StoreError};
+use super::{NoRoom, StoreError};
 
 /// What stays free beside all that is known to be needed, bytes.
 const MARGIN_BYTES: u64 = 12 << 20;
@@ -31,14 +31,6 @@ const OPENING_BYTES: u64 = 2 << 20;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often the log is folded in for lack of room.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
-
-/// There is too little room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the disk is nearly full: {free} bytes are free, and {needed} are needed to be safe; free some of it")]
-pub struct NoRoom {
-    pub free: u64,
-    pub needed: u64,
-}
 
 /// What is free, and what is promised.
 #[derive(Debug)]
@@ -127,7 +119,12 @@ impl Room {
         }
     }
 
-    fn gone(&self) -> StoreError {
+    /// Whether that was seen.
+    pub fn is_known_gone(&self) -> bool {
+        self.is_log_gone.load(Ordering::Relaxed)
+    }
+
+    pub fn gone(&self) -> StoreError {
         let what = format!(
             "the log of the database, {}, was removed while it is in use: start the program again",
             beside(&self.file, "-wal").display()
@@ -256,78 +253,6 @@ impl Room {
             give_up_ballast(&self.file);
             self.look_anew();
         }
-    }
-}
-
-impl Store {
-    /// Takes room on the disk for a message of `bytes`, until the answer is dropped. Where the disk is nearly full,
-    /// SQLite's log is folded in first. A server sees to its disk itself.
-    ///
-    /// # Errors
-    /// [`StoreError::Full`] if there is too little room all the same; [`StoreError::Unavailable`] if SQLite's log was removed.
-    pub async fn admit(&self, bytes: u64) -> Result<Admitted, StoreError> {
-        let Some(room) = &self.room else {
-            return Ok(Admitted::freely());
-        };
-        let admitted = match room.admit(bytes) {
-            Ok(admitted) => admitted,
-            Err(_) => {
-                if let Err(error) = self.make_room().await {
-                    tracing::warn!(%error, "the log could not be folded in to make room on the disk");
-                }
-                room.admit(bytes)?
-            }
-        };
-        if room.is_log_gone.load(Ordering::Relaxed) {
-            self.save_log().await;
-            return Err(room.gone());
-        }
-        Ok(admitted)
-    }
-
-    /// Whether SQLite's log was removed while it is in use. Nothing new is taken then.
-    pub async fn is_log_gone(&self) -> bool {
-        let is_gone = self.room.as_ref().is_some_and(|room| room.is_log_gone());
-        if is_gone {
-            self.save_log().await;
-        }
-        is_gone
-    }
-
-    /// Brings into the file what only a removed log has. This process still has it open.
-    async fn save_log(&self) {
-        if let Err(error) = self.make_room().await {
-            tracing::error!(%error, "what is in the removed log could not be folded into the database yet: do not end this process");
-        }
-    }
-
-    /// Folds SQLite's log in, unless that was just done.
-    pub async fn make_room(&self) -> Result<(), StoreError> {
-        if let Some(room) = self.room.as_ref().filter(|room| room.is_to_fold()) {
-            self.fold_log().await?;
-            room.look_anew();
-        }
-        Ok(())
-    }
-
-    /// Whether nothing new is taken because too little of the disk is free.
-    pub fn is_disk_short(&self) -> bool {
-        self.room.as_ref().is_some_and(|room| room.is_short())
-    }
-
-    /// Folds SQLite's log into the file as far as readers let it, and cuts it.
-    pub async fn fold_log(&self) -> Result<(), StoreError> {
-        self.writers.fold_log().await
-    }
-
-    /// Sets some of the disk aside, so that what is old can be dropped even when others have filled it.
-    pub fn keep_ballast(&self) {
-        self.room.iter().for_each(|room| room.keep_ballast());
-    }
-
-    /// Gives up what [`Self::keep_ballast`] has set aside, if the disk is full.
-    pub fn drop_ballast(&self) {
-        self.room.iter().for_each(|room| room.drop_ballast());
     }
 }
 

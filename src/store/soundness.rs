@@ -4,9 +4,9 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::db::{Args, Conn};
+use super::db::{Args, Conn, sqlite};
 use super::sql::sql;
-use super::{Behind, Discrepancy, StoreError, log, sqlite, stored_bytes};
+use super::{Behind, Discrepancy, StoreError, log, stored_bytes};
 use crate::base::DomainId;
 
 /// Faults that are listed of one kind.

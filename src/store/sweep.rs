@@ -7,10 +7,9 @@
 
 use hashbrown::HashSet;
 
-use super::bulk;
 use super::db::{Args, Bulk, Conn, Row};
 use super::sql::sql;
-use super::{Store, StoreError, records};
+use super::{Store, StoreError, bulk, records};
 use crate::base::DomainId;
 use crate::report::aggregate::EvidenceKey;
 

@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
-use super::{Acceptance, ReportStanding};
+use super::{Acceptance, HistoryEntry, Provenance, ReportStanding};
 use crate::base::{
     AccountId, Authenticated, Day, DayRange, DomainId, DomainName, DomainStatus, KeyId, Millis, Mode, Permission,
     Region, ReportNo, SetAsideId, SetAsideKind, TlsMode,
 };
 use crate::report::aggregate::{Evidence, PolicyPublished, Verdict, Warning, Window};
 use crate::tally::{ResultFilter, Totals};
+
+/// How far the clocks of nodes may differ. What happened later than this from now happened under a clock that was ahead.
+pub const CLOCKS_DIFFER_MAX: Millis = 300_000;
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,11 +154,11 @@ pub struct ReportDetail {
     /// Other reports with the same identity and different content.
     pub conflicts: Vec<ReportNo>,
     /// How the mail came that vouches for it, else the first that carried it. `None`: without an envelope.
-    pub provenance: Option<super::Provenance>,
+    pub provenance: Option<Provenance>,
     /// Whether the bytes as received are still kept.
     pub original_kept: bool,
     /// What the owner decided about it, oldest first.
-    pub history: Vec<super::HistoryEntry>,
+    pub history: Vec<HistoryEntry>,
 }
 
 /// A [`Warning`] as kept.
@@ -359,6 +362,14 @@ pub struct SetAsideNote {
     pub offset: Option<u64>,
     /// For unclaimed reports.
     pub policy_domain: Option<String>,
+}
+
+/// Where one message differs from what the tables say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discrepancy {
+    pub domain: String,
+    /// One sentence: which figure, what the records say, what the roll-up says.
+    pub what: String,
 }
 
 impl DomainChanges {

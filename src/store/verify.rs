@@ -9,25 +9,17 @@ use crate::base::{Day, DomainId};
 use crate::report::aggregate::Window;
 use crate::tally::{Spread, Totals};
 
+use super::database::Readers;
 use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
-use super::soundness;
 use super::sql::sql;
-use super::{Readers, Store, StoreError, doubles, reports, rollup};
+use super::{Discrepancy, Store, StoreError, doubles, reports, rollup, soundness};
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;
 /// Discrepancies listed; the rest is counted.
 const LISTED_MAX: usize = 1_000;
-
-/// Where one message differs from what the tables say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discrepancy {
-    pub domain: String,
-    /// One sentence: which figure, what the records say, what the roll-up says.
-    pub what: String,
-}
 
 /// The outcome of recounting everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -97,18 +89,23 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
     for row in conn.all(sql!("domain_all"), Args::default()).await? {
         let domain = DomainId(row.int("domain_id")?);
         let name = row.text("name").unwrap_or_else(|_| format!("domain {domain}"));
-        let compared = compare_domain(conn, domain, &name, &mut verified, progress, total).await;
+        let recounting = Recounting {
+            domain,
+            name: &name,
+            counted: Counted::default(),
+            verified: &mut verified,
+        };
+        let compared = recounting.compare(conn, &|done| progress(done, total)).await;
         // What cannot be read of one domain says nothing about the others.
-        let embedded = conn.is_sqlite();
-        compared.or_else(|error| verified.note(&name, error, embedded))?;
+        compared.or_else(|error| verified.note(conn, &name, error))?;
         verified.domains += 1;
         let account = accounts.entry(row.int("account_id")?).or_default();
         account.push(doubles::Member { id: domain, name });
     }
     for members in accounts.values() {
         let looked = doubles::find(conn, members, total, &mut verified.discrepancies).await;
-        let (name, embedded) = (members.first().map_or("", |member| &member.name), conn.is_sqlite());
-        looked.or_else(|error| verified.note(name, error, embedded))?;
+        let name = members.first().map_or("", |member| &member.name);
+        looked.or_else(|error| verified.note(conn, name, error))?;
     }
     verified.unlisted = verified.discrepancies.len().saturating_sub(LISTED_MAX) as u64;
     verified.discrepancies.truncate(LISTED_MAX);
@@ -116,109 +113,132 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
 }
 
 impl Verified {
+    fn found(&mut self, domain: &str, what: String) {
+        let domain = domain.to_owned();
+        self.discrepancies.push(Discrepancy { domain, what });
+    }
+
     /// Lists what is damaged.
     ///
     /// # Errors
     /// The error itself, if it is about more than a stored value: the rest could not be read either. A damaged file of
     /// SQLite's is one that still has parts that can be.
-    fn note(&mut self, domain: &str, error: StoreError, embedded: bool) -> Result<(), StoreError> {
+    fn note(&mut self, conn: &mut Conn<'_>, domain: &str, error: StoreError) -> Result<(), StoreError> {
         match error {
             StoreError::Damaged { .. } => {}
-            StoreError::Other(_) if embedded => {}
+            StoreError::Other(_) if conn.is_sqlite() => {}
             other => return Err(other),
         }
-        self.discrepancies.push(Discrepancy {
-            domain: domain.to_owned(),
-            what: format!("damaged: {error}"),
-        });
+        self.found(domain, format!("damaged: {error}"));
         Ok(())
     }
 }
 
-async fn compare_domain(
-    conn: &mut Conn<'_>,
+/// A domain that is recounted.
+struct Recounting<'v> {
     domain: DomainId,
-    name: &str,
-    verified: &mut Verified,
-    progress: &(dyn Fn(u64, u64) + Sync),
-    total: u64,
-) -> Result<(), StoreError> {
-    let counted = count_domain(conn, domain, name, verified, progress, total).await?;
-    if counted.is_blind {
-        return Ok(());
-    }
-    compare(conn, domain, name, counted, verified).await
+    name: &'v str,
+    counted: Counted,
+    verified: &'v mut Verified,
 }
 
-async fn count_domain(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    name: &str,
-    verified: &mut Verified,
-    progress: &(dyn Fn(u64, u64) + Sync),
-    total: u64,
-) -> Result<Counted, StoreError> {
-    let mut counted = Counted::default();
-    let mut after = 0;
-    loop {
-        let args = Args::default().int(domain.0).int(after).int(REPORTS_AT_ONCE);
-        let rows = conn.all(sql!("report_all_after"), args).await?;
-        let Some(last) = rows.last() else { return Ok(counted) };
-        after = last.int("report_no")?;
-        for row in &rows {
-            if let Err(error) = count_report(conn, domain, name, row, verified, &mut counted).await {
-                let embedded = conn.is_sqlite();
-                verified.note(name, error, embedded)?;
+impl Recounting<'_> {
+    async fn count(&mut self, conn: &mut Conn<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<(), StoreError> {
+        let mut after = 0;
+        loop {
+            let args = Args::default().int(self.domain.0).int(after).int(REPORTS_AT_ONCE);
+            let rows = conn.all(sql!("report_all_after"), args).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.int("report_no")?;
+            for row in &rows {
+                if let Err(error) = self.count_report(conn, row).await {
+                    self.verified.note(conn, self.name, error)?;
+                    self.counted.leave_out(row);
+                }
+            }
+            progress(self.verified.reports);
+        }
+    }
+
+    async fn count_report(&mut self, conn: &mut Conn<'_>, row: &Row) -> Result<(), StoreError> {
+        let Self {
+            name,
+            counted,
+            verified,
+            ..
+        } = self;
+        let report = reports::summary(row)?;
+        if report.counted && !report.acceptance.may_count() {
+            let (no, word) = (report.no, report.acceptance.word());
+            verified.found(name, format!("report {no} is {word}, and counts all the same"));
+        }
+        if !report.records_kept {
+            verified.not_recounted += 1;
+            if report.counted {
                 counted.leave_out(row);
             }
+            return Ok(());
         }
-        progress(verified.reports, total);
-    }
-}
-
-async fn count_report(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    name: &str,
-    row: &Row,
-    verified: &mut Verified,
-    counted: &mut Counted,
-) -> Result<(), StoreError> {
-    let report = reports::summary(row)?;
-    if report.counted && !report.acceptance.may_count() {
-        let (no, word) = (report.no, report.acceptance.word());
-        verified.discrepancies.push(Discrepancy {
-            domain: name.to_owned(),
-            what: format!("report {no} is {word}, and counts all the same"),
-        });
-    }
-    if !report.records_kept {
-        verified.not_recounted += 1;
+        let recount = reports::recount(conn, self.domain, report.no).await?;
+        let totals = recount.totals;
+        if totals != report.totals {
+            let (no, stored) = (report.no, report.totals);
+            verified.found(
+                name,
+                format!("report {no}: its records say {totals}, its row says {stored}"),
+            );
+        }
+        verified.reports += 1;
+        verified.records += report.records;
         if report.counted {
-            counted.leave_out(row);
+            verified.messages = verified.messages.saturating_add(totals.messages());
+            *counted.reports.entry(Day::from_unix(recount.window.begin)).or_default() += 1;
+            counted.add(&recount);
         }
-        return Ok(());
+        Ok(())
     }
-    let recount = reports::recount(conn, domain, report.no).await?;
-    let totals = recount.totals;
-    if totals != report.totals {
-        let what = format!(
-            "report {}: its records say {totals}, its row says {}",
-            report.no, report.totals
-        );
-        verified.discrepancies.push(Discrepancy {
-            domain: name.to_owned(),
-            what,
-        });
+
+    /// Compares what the tables say with what the records say.
+    async fn compare(mut self, conn: &mut Conn<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<(), StoreError> {
+        self.count(conn, progress).await?;
+        if self.counted.is_blind {
+            return Ok(());
+        }
+        let Self {
+            domain,
+            name,
+            mut counted,
+            verified,
+        } = self;
+        let mut found = |what| verified.found(name, what);
+        for row in conn.all(sql!("daily_totals_range"), always(domain)).await? {
+            let (day, totals, reports) = match day_totals(&row) {
+                Ok(read) => read,
+                Err(error) => {
+                    counted.forget_day_of(&row);
+                    found(format!("damaged: {error}"));
+                    continue;
+                }
+            };
+            if counted.unknown.contains(&day) {
+                counted.days.remove(&day);
+                continue;
+            }
+            let expected = counted.days.remove(&day).unwrap_or_default();
+            if totals != expected {
+                found(format!("{day}: the records say {expected}, daily_totals says {totals}"));
+            }
+            let begun = counted.reports.remove(&day).unwrap_or_default();
+            if reports != begun {
+                found(format!("{day}: {begun} reports begin, daily_totals says {reports}"));
+            }
+        }
+        for (day, totals) in &counted.days {
+            found(format!("{day}: the records say {totals}, daily_totals has no such day"));
+        }
+        compare_sources(conn, domain, &mut counted, &mut found).await?;
+        compare_facets(conn, domain, &mut counted, &mut found).await
     }
-    verified.reports += 1;
-    verified.records += report.records;
-    if report.counted {
-        verified.messages = verified.messages.saturating_add(totals.messages());
-        *counted.reports.entry(Day::from_unix(recount.window.begin)).or_default() += 1;
-        counted.add(&recount);
-    }
-    Ok(())
 }
 
 impl Counted {
@@ -257,53 +277,6 @@ impl Counted {
             }
         }
     }
-}
-
-async fn compare(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    name: &str,
-    mut counted: Counted,
-    verified: &mut Verified,
-) -> Result<(), StoreError> {
-    let mut found = |what: String| {
-        verified.discrepancies.push(Discrepancy {
-            domain: name.to_owned(),
-            what,
-        })
-    };
-    for row in conn.all(sql!("daily_totals_range"), always(domain)).await? {
-        let (day, totals, reports) = match day_totals(&row) {
-            Ok(read) => read,
-            Err(error) => {
-                counted.forget_day_of(&row);
-                found(format!("damaged: {error}"));
-                continue;
-            }
-        };
-        if counted.unknown.contains(&day) {
-            counted.days.remove(&day);
-            continue;
-        }
-        let (expected, begun) = (counted.days.remove(&day), counted.reports.remove(&day));
-        if totals != expected.unwrap_or_default() {
-            found(format!(
-                "{day}: the records say {}, daily_totals says {totals}",
-                expected.unwrap_or_default()
-            ));
-        }
-        if reports != begun.unwrap_or_default() {
-            found(format!(
-                "{day}: {} reports begin, daily_totals says {reports}",
-                begun.unwrap_or_default()
-            ));
-        }
-    }
-    for (day, totals) in &counted.days {
-        found(format!("{day}: the records say {totals}, daily_totals has no such day"));
-    }
-    compare_sources(conn, domain, &mut counted, &mut found).await?;
-    compare_facets(conn, domain, &mut counted, &mut found).await
 }
 
 /// A domain's days, also those that there cannot be: they are damaged.

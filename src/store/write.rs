@@ -6,10 +6,10 @@ use std::time::Duration;
 use sqlx::postgres::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::db::{Conn, Layout, Link};
+use super::StoreError;
+use super::db::{Conn, Layout, Link, postgres, sqlite};
 use super::mark::{self, Mark};
 use super::memory::Memory;
-use super::{StoreError, postgres, sqlite};
 
 /// How a connection that was idle may take to begin a transaction before it is given up for dead, and one with a failed
 /// transaction to roll it back.

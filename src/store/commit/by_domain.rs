@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use super::super::db::Layout;
 use super::super::{Acceptance, NewMessage, Outcome, Store, StoreError, StoredReport};
 use super::keep::{self, Copies};
-use super::place::{Claim, Placed};
+use super::place::{Batch, Claim, Placed};
 use super::{CommitOptions, Counted, PLACED_MAX, count, moving_on, outcomes, place, register};
 use crate::base::DomainId;
 
@@ -25,7 +25,6 @@ impl Store {
         options: &CommitOptions<'_>,
     ) -> Result<Vec<Outcome>, StoreError> {
         debug_assert_eq!(self.layout(), Layout::ByDomain);
-        let mut copies = Copies::default();
         let mut progress = Progress::default();
         for _ in 0..PLACED_MAX {
             let mut write = self.write().await?;
@@ -62,13 +61,18 @@ impl Store {
                 if !is_same || !of(&placed, &claims).iter().all(is_held) {
                     continue;
                 }
-                let counted = count(&mut conn, memory, batch, &placed, &claims, &held, &mut copies, options);
-                if let Some(counted) = counted.await? {
+                let part = Batch {
+                    messages: batch,
+                    placed: &placed,
+                    claims: &claims,
+                    held: &held,
+                };
+                if let Some(counted) = count(&mut conn, memory, part, &mut progress.copies, options).await? {
                     write.commit().await?;
                     progress.add(&claims, counted);
                 }
             }
-            if let Some(outcomes) = self.conclude(batch, options, &placed, &mut progress, &copies).await? {
+            if let Some(outcomes) = self.conclude(batch, options, &placed, &mut progress).await? {
                 return Ok(outcomes);
             }
         }
@@ -82,7 +86,6 @@ impl Store {
         options: &CommitOptions<'_>,
         placed: &Placed,
         progress: &mut Progress,
-        copies: &Copies,
     ) -> Result<Option<Vec<Outcome>>, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, memory) = write.parts();
@@ -99,7 +102,7 @@ impl Store {
         }
         let mut stored = std::mem::take(&mut progress.stored);
         stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
-        let mut outcomes = outcomes(batch, stored, &progress.over_quota, copies);
+        let mut outcomes = outcomes(batch, stored, &progress.over_quota, &progress.copies);
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.unclaimed.sort_unstable();
         keep::set_aside(&mut conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
@@ -116,6 +119,7 @@ struct Progress {
     refused: Vec<(usize, usize)>,
     /// Messages of which held reports were not kept.
     over_quota: Vec<usize>,
+    copies: Copies,
     done: Done,
     /// Their domain may be removed before the batch is answered: they went with it, and wait for nothing.
     whole: Done,

@@ -1,12 +1,11 @@
 //! What a batch changes about reports that are in the database already.
 
 use super::super::db::{Args, Conn};
+use super::super::moves::Moves;
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::sweep;
-use super::super::{NewMessage, Provenance, StoreError, reports};
+use super::super::{NewMessage, Provenance, StoreError, reports, sweep};
 use super::decide::Decisions;
-use super::rollups::Moves;
 
 impl Decisions {
     /// Writes what changes about reports that are in the database already. Before the new ones are: one may have the

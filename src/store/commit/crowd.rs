@@ -11,14 +11,11 @@ use std::net::IpAddr;
 use crate::base::{Day, DomainId};
 use crate::tally::DayFigures;
 
-use super::super::bulk;
 use super::super::db::Conn;
 use super::super::memory::Memory;
-use super::super::rollup;
-use super::super::{Acceptance, NewMessage, StoreError};
-use super::place::{Claim, Placed};
+use super::super::{Acceptance, StoreError, bulk, rollup};
+use super::place::{Batch, Claim};
 use super::register::Register;
-use super::report_of;
 
 /// Addresses of a batch, counted for each day, from which on its days are looked at: as many as a day may have before its
 /// last part is written.
@@ -28,23 +25,18 @@ const NEAR: usize = 2 * EXAMINED;
 /// Days that are remembered; then all are forgotten, and learned again.
 const REMEMBERED_MAX: usize = 100_000;
 
-/// Days that are nearly full, as far as a writer has seen.
-#[derive(Debug, Default)]
-pub(in super::super) struct Crowded(BTreeSet<(DomainId, Day)>);
-
-impl Crowded {
-    /// Remembers days by how many addresses their last part has, or that they have room again.
-    pub fn learn(&mut self, days: &[(DomainId, Day, usize)], addresses_max: usize) {
-        for &(domain, day, addresses) in days {
-            if addresses.saturating_add(NEAR) < addresses_max {
-                self.0.remove(&(domain, day));
-                continue;
-            }
-            if self.0.len() >= REMEMBERED_MAX {
-                self.0.clear();
-            }
-            self.0.insert((domain, day));
+/// Remembers days by how many addresses their last part has, or that they have room again.
+pub(super) fn learn(memory: &mut Memory, days: &[(DomainId, Day, usize)], addresses_max: usize) {
+    let crowded = &mut memory.crowded;
+    for &(domain, day, addresses) in days {
+        if addresses.saturating_add(NEAR) < addresses_max {
+            crowded.remove(&(domain, day));
+            continue;
         }
+        if crowded.len() >= REMEMBERED_MAX {
+            crowded.clear();
+        }
+        crowded.insert((domain, day));
     }
 }
 
@@ -52,22 +44,21 @@ impl Crowded {
 pub(super) async fn hold(
     conn: &mut Conn<'_>,
     memory: &Memory,
-    batch: &[NewMessage],
-    (placed, claims): (&Placed, &[Claim]),
+    batch: Batch<'_>,
     register: &Register,
     addresses_max: usize,
 ) -> Result<Option<Vec<Claim>>, StoreError> {
     let brings = |claim: &&Claim| claim.acceptance.may_count() && !is_counted(register, batch, claim);
-    let days = |claim: &Claim| days_of(batch, placed, *claim);
-    let all = claims.iter().filter(brings).flat_map(days);
+    let days = |claim: &Claim| days_of(batch, claim);
+    let all = batch.claims.iter().filter(brings).flat_map(days);
     let is_large = all.clone().map(|day| day.sources.len()).sum::<usize>() >= EXAMINED;
-    let is_near = |domain: DomainId, day: &DayFigures| memory.crowded.0.contains(&(domain, day.day));
-    let is_hinted = !memory.crowded.0.is_empty();
+    let is_near = |domain: DomainId, day: &DayFigures| memory.crowded.contains(&(domain, day.day));
+    let is_hinted = !memory.crowded.is_empty();
     if !is_large && !is_hinted {
         return Ok(None);
     }
     let mut looked: BTreeMap<(DomainId, Day), Vec<(usize, &DayFigures)>> = BTreeMap::new();
-    for (nth, claim) in claims.iter().enumerate().filter(|(_, claim)| brings(claim)) {
+    for (nth, claim) in batch.claims.iter().enumerate().filter(|(_, claim)| brings(claim)) {
         for day in days(claim).iter().filter(|day| is_large || is_near(claim.domain, day)) {
             looked.entry((claim.domain, day.day)).or_default().push((nth, day));
         }
@@ -93,7 +84,8 @@ pub(super) async fn hold(
     if crowded.is_empty() {
         return Ok(None);
     }
-    let claims = claims
+    let claims = batch
+        .claims
         .iter()
         .enumerate()
         .map(|(nth, claim)| match crowded.contains(&nth) {
@@ -107,8 +99,8 @@ pub(super) async fn hold(
 }
 
 /// Whether a report is in the sums already: what comes again adds nothing.
-fn is_counted(register: &Register, batch: &[NewMessage], claim: &Claim) -> bool {
-    let known = register.of_content(claim.account, report_of(batch, claim).content);
+fn is_counted(register: &Register, batch: Batch<'_>, claim: &Claim) -> bool {
+    let known = register.of_content(claim.account, batch.report_of(claim).content);
     known.is_some_and(|nth| {
         let rows = &register.texts[nth].rows;
         rows.iter()
@@ -116,11 +108,10 @@ fn is_counted(register: &Register, batch: &[NewMessage], claim: &Claim) -> bool 
     })
 }
 
-fn days_of<'b>(batch: &'b [NewMessage], placed: &'b Placed, claim: Claim) -> &'b [DayFigures] {
-    match claim.slice {
-        Some(slice) => &placed.slices[slice].days,
-        None => &report_of(batch, &claim).days,
-    }
+fn days_of<'b>(batch: Batch<'b>, claim: &Claim) -> &'b [DayFigures] {
+    batch
+        .slice_of(claim)
+        .map_or(&batch.report_of(claim).days, |slice| &slice.days)
 }
 
 /// The addresses of a day, in order, each once.

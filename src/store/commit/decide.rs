@@ -14,31 +14,12 @@ use super::super::memory::Memory;
 use super::super::rollup::Change;
 use super::super::{Acceptance, Fate, NewMessage, StoreError};
 use super::arrived::{Arrived, COMPARED_MAX};
-use super::crowd;
+use super::decision::{Decision, Restored};
 use super::pieces::{Relation, relation};
-use super::place::{Claim, Placed};
+use super::place::{Batch, Claim};
 use super::quota::Quotas;
 use super::register::{Known, KnownRow, Register, register};
-use super::{KeepLimits, is_new, report_of};
-
-/// What was decided about one claim of the batch.
-#[derive(Debug)]
-pub(super) struct Decision {
-    pub claim: Claim,
-    pub no: ReportNo,
-    pub fate: Fate,
-    /// For a new report.
-    pub counted: bool,
-    pub arrivals: i64,
-    pub authenticated: Authenticated,
-    pub acceptance: Acceptance,
-    /// The text was cut off, and the whole of it has not come.
-    pub cut: bool,
-    /// Position in the batch of the message that vouches for it, else of the one that brought it.
-    pub carrier: usize,
-    /// Messages that counted before, in the piece whose place it takes.
-    pub replaced: u64,
-}
+use super::{KeepLimits, crowd, is_new};
 
 /// What was decided about all.
 #[derive(Debug, Default)]
@@ -53,6 +34,8 @@ pub(super) struct Decisions {
     pub(super) arrivals: Vec<Arrival>,
     /// Positions in `all` of duplicates of reports whose records retention has dropped (`restore.rs`).
     pub restorable: Vec<usize>,
+    /// Those of them whose records are stored again, each report once, in this order.
+    pub restored: Vec<Restored>,
     /// Message and report of versions too many: they are set aside.
     pub refused: Vec<(usize, usize)>,
     /// Messages of which held reports are not kept: as many as may be are, today.
@@ -75,34 +58,31 @@ pub(super) struct Arrival {
     pub carrier: Option<usize>,
 }
 
-/// Decides about every claim, in order. `None` if rows that may change are not `held`.
+/// Decides about every claim, in order. `None` if rows that may change are not held.
 pub(super) async fn decide(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
-    batch: &[NewMessage],
-    placed: &Placed,
-    claims: &[Claim],
-    held: &[DomainId],
+    batch: Batch<'_>,
     limits: KeepLimits,
 ) -> Result<Option<Decisions>, StoreError> {
-    let Some(mut register) = register(conn, batch, placed, claims, held).await? else {
+    let Some(mut register) = register(conn, batch).await? else {
         return Ok(None);
     };
     let addresses_max = limits.day_addresses_max;
-    let crowded = crowd::hold(conn, memory, batch, (placed, claims), &register, addresses_max).await?;
-    let claims = crowded.as_deref().unwrap_or(claims);
+    let crowded = crowd::hold(conn, memory, batch, &register, addresses_max).await?;
+    let claims = crowded.as_deref().unwrap_or(batch.claims);
     let mut decisions = Decisions::default();
     let fresh = claims.iter().filter(|claim| {
-        let known = register.of_content(claim.account, report_of(batch, claim).content);
+        let known = register.of_content(claim.account, batch.report_of(claim).content);
         known.is_none_or(|nth| claim.slice.is_some() || register.texts[nth].rows.iter().any(|row| row.sliced))
     });
     let fresh = fresh.count();
-    if let Some(newest) = batch.last().filter(|_| !conn.is_sqlite()) {
+    if let Some(newest) = batch.messages.last().filter(|_| !conn.is_sqlite()) {
         memory.reports.at(newest.received_at);
     }
     let mut no = memory.reports.take(conn, "report", fresh).await?;
     for claims in claims.chunk_by(|a, b| (a.message, a.report) == (b.message, b.report)) {
-        let arrived = Arrived::new(batch, claims);
+        let arrived = Arrived::new(batch.messages, claims);
         match register.of_content(arrived.account, arrived.content) {
             Some(nth) if decisions.completes(&register.texts[nth], &arrived) => {
                 let better = better(register.texts[nth].authenticated, arrived.authenticated);
@@ -115,7 +95,7 @@ pub(super) async fn decide(
             }
             Some(nth) => {
                 // Pieces may have come under an id of their own.
-                let (_, pieces) = relations(conn, batch, placed, &decisions, &mut register, &arrived).await?;
+                let (_, pieces) = relations(conn, batch, &decisions, &mut register, &arrived).await?;
                 let by = register.texts[nth].no();
                 for piece in pieces.into_iter().filter(|piece| *piece != nth) {
                     decisions.replace(&mut register, arrived.account, piece, by);
@@ -123,7 +103,7 @@ pub(super) async fn decide(
                 decisions.duplicate(&mut register, &arrived, nth, &mut no);
             }
             None => {
-                let (whole, pieces) = relations(conn, batch, placed, &decisions, &mut register, &arrived).await?;
+                let (whole, pieces) = relations(conn, batch, &decisions, &mut register, &arrived).await?;
                 let weight = arrived.weight(&register);
                 match whole {
                     Some(nth) => decisions.piece_again(&mut register, &arrived, nth),
@@ -134,7 +114,7 @@ pub(super) async fn decide(
                         decisions.refused.push((message, report));
                     }
                     None => {
-                        let kept = decisions.admit(conn, batch, &arrived, limits).await?;
+                        let kept = decisions.admit(conn, batch.messages, &arrived, limits).await?;
                         let arrived = Arrived {
                             claims: kept.as_deref().unwrap_or(claims),
                             ..arrived
@@ -154,8 +134,7 @@ pub(super) async fn decide(
 /// The known text that the arrived one is a piece of, or those that are pieces of it.
 async fn relations(
     conn: &mut Conn<'_>,
-    batch: &[NewMessage],
-    placed: &Placed,
+    batch: Batch<'_>,
     decisions: &Decisions,
     register: &mut Register,
     arrived: &Arrived<'_>,
@@ -170,7 +149,7 @@ async fn relations(
     let may_count = !candidates.is_empty() && arrived.may_count(register);
     for nth in candidates {
         let known = &register.texts[nth];
-        match relation(conn, batch, placed, &decisions.all, known, arrived.claims).await? {
+        match relation(conn, batch, &decisions.all, known, arrived.claims).await? {
             Relation::Apart => {}
             // What may not count takes no place of what may, and neither hides it nor what the owner decided.
             Relation::PieceOf if may_count && !known.may_count() => {}

@@ -4,61 +4,59 @@ use hashbrown::HashMap;
 
 use crate::report::aggregate::{Evidence, EvidenceKey, Record, Records, Window};
 
-use super::super::belonging;
-use super::super::bulk;
 use super::super::db::{BulkRow, Conn};
 use super::super::memory::Memory;
+use super::super::moves::Moves;
 use super::super::records::{self, NewRow, PackedRecord};
 use super::super::rollup::Change;
 use super::super::sweep::{self, Interned};
-use super::super::{NewMessage, NewReport, Provenance, StoreError, evidence, reports};
-use super::decide::{Decision, Decisions};
+use super::super::{NewReport, Provenance, StoreError, belonging, bulk, evidence, reports};
+use super::decide::Decisions;
+use super::decision::Decision;
 use super::keep::Originals;
-use super::place::{Names, Placed};
-use super::report_of;
-use super::rollups::Moves;
+use super::place::{Batch, Names};
 use super::slices::Slice;
 use crate::base::{DomainId, Millis};
 
-/// Inserts the new reports and gathers what they move in the roll-ups.
+/// Inserts the new reports.
 pub(super) async fn insert(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
-    batch: &[NewMessage],
+    batch: Batch<'_>,
     decisions: &Decisions,
-    placed: &Placed,
-    moves: &mut Moves,
     originals: &Originals,
 ) -> Result<(), StoreError> {
     // In the order of the primary keys: rows of one domain go in side by side.
     let mut fresh: Vec<&Decision> = decisions.new_reports().collect();
     fresh.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
     conn.bulk(&bulk::REPORT_ADD, &fresh, |args, decision| {
-        bind_report(args, batch, placed, decision, originals)
+        bind_report(args, batch, decision, originals)
     })
     .await?;
     insert_slices(conn, batch, &fresh).await?;
-    insert_evidence_and_records(conn, memory, batch, &fresh, placed).await?;
-    for decision in fresh.iter().filter(|decision| decision.counted) {
-        let new = report_of(batch, &decision.claim);
+    insert_evidence_and_records(conn, memory, batch, &fresh).await
+}
+
+/// Gathers what the new reports move in the roll-ups.
+pub(super) fn gather(batch: Batch<'_>, decisions: &Decisions, moves: &mut Moves) {
+    for decision in decisions.new_reports().filter(|decision| decision.counted) {
+        let new = batch.report_of(&decision.claim);
         let metadata = &new.report.metadata;
         let org_name = metadata.org_name.as_deref();
-        let days = slice_of(placed, decision).map_or(&new.days, |slice| &slice.days);
+        let days = batch.slice_of(&decision.claim).map_or(&new.days, |slice| &slice.days);
         moves.report(decision.claim.domain, metadata.window, org_name, days, Change::Add);
     }
-    Ok(())
 }
 
 /// The evidence and the records of reports, which are in the order of domain and number.
 pub(super) async fn insert_evidence_and_records(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
-    batch: &[NewMessage],
+    batch: Batch<'_>,
     reports: &[&Decision],
-    placed: &Placed,
 ) -> Result<(), StoreError> {
-    let known = intern(conn, memory, batch, reports, placed).await?;
-    insert_records(conn, batch, placed, reports, &known).await
+    let known = intern(conn, memory, batch, reports).await?;
+    insert_records(conn, batch, reports, &known).await
 }
 
 /// How far the end of a window is believed beyond the arrival of its report, seconds: a year. Reporters lie, and a window
@@ -71,18 +69,14 @@ pub(super) fn records_since(window: Window, received_at: Millis) -> Millis {
     window.end.min(latest).saturating_mul(1_000).max(received_at)
 }
 
-fn slice_of<'p>(placed: &'p Placed, decision: &Decision) -> Option<&'p Slice> {
-    decision.claim.slice.map(|slice| &placed.slices[slice])
-}
-
-async fn insert_slices(conn: &mut Conn<'_>, batch: &[NewMessage], fresh: &[&Decision]) -> Result<(), StoreError> {
+async fn insert_slices(conn: &mut Conn<'_>, batch: Batch<'_>, fresh: &[&Decision]) -> Result<(), StoreError> {
     let sliced = fresh.iter().filter(|decision| decision.claim.slice.is_some());
     let sliced: Vec<_> = sliced.copied().collect();
     if sliced.is_empty() {
         return Ok(());
     }
     conn.bulk(&bulk::SLICE_ADD, &sliced, |args, decision| {
-        let new = report_of(batch, &decision.claim);
+        let new = batch.report_of(&decision.claim);
         args.push_int(decision.claim.account.0);
         args.push_blob(&new.identity.0);
         args.push_blob(&new.content.0);
@@ -93,23 +87,17 @@ async fn insert_slices(conn: &mut Conn<'_>, batch: &[NewMessage], fresh: &[&Deci
     .await
 }
 
-fn bind_report(
-    row: &mut BulkRow<'_>,
-    batch: &[NewMessage],
-    placed: &Placed,
-    decision: &Decision,
-    originals: &Originals,
-) {
-    let message = &batch[decision.claim.message];
-    let new = report_of(batch, &decision.claim);
-    let slice = slice_of(placed, decision);
+fn bind_report(row: &mut BulkRow<'_>, batch: Batch<'_>, decision: &Decision, originals: &Originals) {
+    let message = &batch.messages[decision.claim.message];
+    let new = batch.report_of(&decision.claim);
+    let slice = batch.slice_of(&decision.claim);
     let totals = slice.map_or(&new.totals, |slice| &slice.totals);
     let records = slice.map_or(new.report.records.len(), |slice| slice.records.len());
     let report = &new.report;
     let metadata = &report.metadata;
-    let own = placed.names.get(&decision.claim.domain);
+    let own = batch.placed.names.get(&decision.claim.domain);
     let policy_key = belonging::policy_key(&report.policy.domain, own.map_or("", |name| name));
-    let provenance = batch[decision.carrier].provenance.as_ref();
+    let provenance = batch.messages[decision.carrier].provenance.as_ref();
     row.push_int(decision.claim.domain.0);
     row.push_int(decision.no.0);
     row.push_blob(&new.content.0);
@@ -168,17 +156,16 @@ pub(super) type Known = HashMap<(DomainId, EvidenceKey), i64>;
 async fn intern(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
-    batch: &[NewMessage],
+    batch: Batch<'_>,
     fresh: &[&Decision],
-    placed: &Placed,
 ) -> Result<Known, StoreError> {
     let wanted = fresh.iter().flat_map(|decision| {
-        let new = report_of(batch, &decision.claim);
-        let own = evidence_of(new, slice_of(placed, decision));
+        let new = batch.report_of(&decision.claim);
+        let own = evidence_of(new, batch.slice_of(&decision.claim));
         own.map(|nth| ((decision.claim.domain, new.evidence[nth]), &new.report.evidence[nth]))
     });
     let remembered = Remembered::of(memory, wanted);
-    intern_all(conn, memory, remembered, &placed.names).await
+    intern_all(conn, memory, remembered, &batch.placed.names).await
 }
 
 /// Evidence with its numbers, and that of which the writer does not remember any.
@@ -242,19 +229,18 @@ const GATHERED_BYTES_MAX: usize = 1 << 20;
 
 async fn insert_records(
     conn: &mut Conn<'_>,
-    batch: &[NewMessage],
-    placed: &Placed,
+    batch: Batch<'_>,
     fresh: &[&Decision],
     known: &Known,
 ) -> Result<(), StoreError> {
     let (mut rows, mut bytes) = (Vec::new(), 0);
     let mut numbers = Vec::new();
     for decision in fresh {
-        let new = report_of(batch, &decision.claim);
+        let new = batch.report_of(&decision.claim);
         let domain = decision.claim.domain;
         numbers.clear();
         numbers.resize(new.evidence.len(), 0);
-        for nth in evidence_of(new, slice_of(placed, decision)) {
+        for nth in evidence_of(new, batch.slice_of(&decision.claim)) {
             numbers[nth] = known[&(domain, new.evidence[nth])];
         }
         let packed = |record: &Record| PackedRecord {
@@ -264,7 +250,7 @@ async fn insert_records(
             evidence: numbers[record.evidence as usize],
         };
         let picked: Records;
-        let all = match slice_of(placed, decision) {
+        let all = match batch.slice_of(&decision.claim) {
             None => &new.report.records,
             Some(slice) => {
                 picked = slice.records.iter().map(|&nth| new.report.records[nth]).collect();

@@ -3,16 +3,16 @@
 use crate::base::{AccountId, DomainId, ReportNo, ancestors};
 use crate::report::aggregate::{IdentityKey, Reporter};
 
-use super::super::bulk;
 use super::super::db::{Args, Conn, Row};
+use super::super::moves::Moves;
 use super::super::sql::sql;
 use super::super::{
-    Acceptance, Actor, HistoryEntry, Judged, Judgement, Provenance, ReportSummary, Store, StoreError, reports, trust,
+    Acceptance, Actor, HistoryEntry, Judged, Judgement, Provenance, ReportSummary, Store, StoreError, acceptance, bulk,
+    reports,
 };
 use super::decide::Decisions;
 use super::register::Register;
-use super::rollups::Moves;
-use super::{PLACED_MAX, moving_on};
+use super::{PLACED_MAX, crowd, moving_on};
 
 /// Held reports that are looked through at a time, and those that are released in one transaction.
 const LOOKED_AT_ONCE: i64 = 500;
@@ -176,7 +176,7 @@ impl Store {
             }
             let large = moves.apply(&mut conn).await?;
             if let Some(max) = decided.day_addresses_max {
-                memory.crowded.learn(&large, max);
+                crowd::learn(memory, &large, max);
                 if large.iter().any(|(.., addresses)| *addresses > max) {
                     return Ok(Vec::new());
                 }
@@ -276,7 +276,7 @@ impl Place<'_> {
             self.domain,
             self.no,
             acceptance,
-            trust::continued(history, step.action(), actor),
+            acceptance::continued(history, step.action(), actor),
         )];
         let mut changed = Vec::from(set);
         for row in register.texts.iter_mut().flat_map(|text| &mut text.rows) {
@@ -287,7 +287,7 @@ impl Place<'_> {
                 // One of them counts: the one that was accepted last.
                 row.acceptance = Acceptance::Open;
                 if let Some((_, _, history)) = read(conn, row.domain, row.no).await? {
-                    let history = trust::continued(history, "superseded", actor);
+                    let history = acceptance::continued(history, "superseded", actor);
                     changed.push((row.domain, row.no, row.acceptance, history));
                 }
             }
@@ -334,6 +334,6 @@ async fn read(
     };
     let identity = IdentityKey::from_slice(row.blob("identity_key")?);
     let identity = identity.ok_or_else(|| StoreError::damaged("reports", no, "identity key is not 16 bytes"))?;
-    let history = trust::history(no, row.opt_text("history")?)?;
+    let history = acceptance::history(no, row.opt_text("history")?)?;
     Ok(Some((reports::summary(&row)?, identity, history)))
 }

@@ -12,9 +12,10 @@ use super::super::sql::sql;
 use super::super::{Belonging, NewMessage, Outcome, Problem, Provenance, SetAsideNote, StoreError, set_aside};
 use super::CommitOptions;
 use super::decide::Decisions;
-use super::place::{self, Claim, Placed};
+use super::decision::Restored;
+use super::lookup::named;
+use super::place::{Claim, Placed};
 use super::quota::Quotas;
-use super::restore::Restored;
 use crate::base::{AccountId, DomainId, ReportNo, SetAsideId, SetAsideKind};
 
 /// A message for several domains is kept for each; more copies than this many bytes of it are not made.
@@ -329,7 +330,7 @@ async fn inbound(
 ) -> Result<Option<Box<str>>, StoreError> {
     match (message.belonging, asides) {
         (Belonging::Domain(account, domain), [aside]) if aside.kind == SetAsideKind::Other => {
-            place::named(conn, memory, account, domain).await
+            named(conn, memory, account, domain).await
         }
         _ => Ok(None),
     }

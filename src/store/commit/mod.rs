@@ -8,32 +8,31 @@ mod by_domain;
 mod changes;
 mod crowd;
 mod decide;
+mod decision;
 mod insert;
 mod judge;
 mod keep;
+mod lookup;
 mod pieces;
 mod place;
 mod quota;
 mod rechecks;
 mod register;
 mod restore;
-mod rollups;
 mod settle;
 mod slices;
 mod staging;
 
 use super::db::{Conn, Layout};
 use super::memory::Memory;
+use super::moves::Moves;
 use super::{Belonging, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, domains};
 use crate::base::DomainId;
 
-pub(super) use crowd::Crowded;
 use decide::Decisions;
 use keep::{Copies, Originals};
-use place::{Claim, Placed};
+use place::{Batch, Claim, Placed};
 pub use rechecks::{Undecided, UndecidedCheck};
-use restore::Restored;
-pub(super) use rollups::Moves;
 
 /// How batches are committed.
 pub struct CommitOptions<'o> {
@@ -193,7 +192,13 @@ async fn commit(
         return Ok(None);
     };
     let (mut copies, claims) = (Copies::default(), std::mem::take(&mut placed.claims));
-    let counted = count(conn, memory, batch, &placed, &claims, &held, &mut copies, options).await?;
+    let whole = Batch {
+        messages: batch,
+        placed: &placed,
+        claims: &claims,
+        held: &held,
+    };
+    let counted = count(conn, memory, whole, &mut copies, options).await?;
     let Some(Counted {
         stored,
         refused,
@@ -250,35 +255,32 @@ async fn hold(
 }
 
 /// Counts the reports of domains that are held. `None` if others are to be held, too.
-#[expect(clippy::too_many_arguments, reason = "what a transaction knows")]
 async fn count(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
-    batch: &[NewMessage],
-    placed: &Placed,
-    claims: &[Claim],
-    held: &[DomainId],
+    batch: Batch<'_>,
     copies: &mut Copies,
     options: &CommitOptions<'_>,
 ) -> Result<Option<Counted>, StoreError> {
-    let decisions = decide::decide(conn, memory, batch, placed, claims, held, options.limits);
-    let Some(mut decisions) = decisions.await? else {
+    let Some(mut decisions) = decide::decide(conn, memory, batch, options.limits).await? else {
         return Ok(None);
     };
-    let restored = restore::find(conn, batch, &decisions).await?;
+    restore::find(conn, batch, &mut decisions).await?;
     let mut moves = Moves::default();
+    let (messages, unclaimed) = (batch.messages, &batch.placed.unclaimed);
     let originals = if options.keep_originals {
-        Originals::of(batch, &decisions, &restored, &placed.unclaimed, copies)
+        Originals::of(messages, &decisions, &decisions.restored, unclaimed, copies)
     } else {
         Originals::default()
     };
-    decisions.apply_changes(conn, batch, &mut moves).await?;
-    insert::insert(conn, memory, batch, &decisions, placed, &mut moves, &originals).await?;
-    restore::restore(conn, memory, batch, &decisions, &restored, placed, &originals).await?;
+    decisions.apply_changes(conn, messages, &mut moves).await?;
+    insert::insert(conn, memory, batch, &decisions, &originals).await?;
+    insert::gather(batch, &decisions, &mut moves);
+    restore::restore(conn, memory, batch, &decisions, &originals).await?;
     let large = moves.apply(conn).await?;
-    memory.crowded.learn(&large, options.limits.day_addresses_max);
-    originals.write(conn, batch).await?;
-    let stored = stored(batch, placed, &decisions, &restored);
+    crowd::learn(memory, &large, options.limits.day_addresses_max);
+    originals.write(conn, messages).await?;
+    let stored = stored(batch, &decisions);
     let Decisions {
         refused,
         over_quota,
@@ -318,16 +320,11 @@ fn addressed(batch: &[NewMessage]) -> impl Iterator<Item = DomainId> {
     batch.iter().filter_map(|message| message.belonging.domain())
 }
 
-fn stored(
-    batch: &[NewMessage],
-    placed: &Placed,
-    decisions: &Decisions,
-    restored: &[Restored],
-) -> Vec<(Claim, StoredReport)> {
+fn stored(batch: Batch<'_>, decisions: &Decisions) -> Vec<(Claim, StoredReport)> {
     let stored = decisions.all.iter().enumerate().map(|(nth, decision)| {
         let claim = decision.claim;
-        let (leaf, new) = &batch[claim.message].reports[claim.report];
-        let slice = claim.slice.map(|slice| &placed.slices[slice]);
+        let (leaf, new) = &batch.messages[claim.message].reports[claim.report];
+        let slice = batch.slice_of(&claim);
         let stored = StoredReport {
             no: decision.no,
             acceptance: decision.acceptance,
@@ -339,7 +336,7 @@ fn stored(
             replaced: decision.replaced,
             leaf: leaf.clone(),
             window: new.report.metadata.window,
-            restored: restored.binary_search_by_key(&nth, |one| one.nth).is_ok(),
+            restored: decisions.restored.binary_search_by_key(&nth, |one| one.nth).is_ok(),
         };
         (claim, stored)
     });

@@ -13,11 +13,10 @@ use crate::base::{Authenticated, DomainId, ReportNo};
 use crate::report::aggregate::Report;
 
 use super::super::db::Conn;
-use super::super::{NewMessage, StoreError, StoredRecord, records};
-use super::decide::Decision;
-use super::place::{Claim, Placed};
+use super::super::{StoreError, StoredRecord, records};
+use super::decision::Decision;
+use super::place::{Batch, Claim};
 use super::register::{Known, KnownRow};
-use super::report_of;
 
 /// What an arrived text is to a known one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,20 +30,18 @@ pub(super) enum Relation {
 /// What the report of these claims is to a known text of the same identity, or of the same beginning.
 pub(super) async fn relation(
     conn: &mut Conn<'_>,
-    batch: &[NewMessage],
-    placed: &Placed,
+    batch: Batch<'_>,
     decisions: &[Decision],
     known: &Known,
     claims: &[Claim],
 ) -> Result<Relation, StoreError> {
-    let new = report_of(batch, &claims[0]);
+    let new = batch.report_of(&claims[0]);
     let new_cut = new.report.partial;
     if !known.cut && !new_cut {
         return Ok(Relation::Apart);
     }
     let both = Both {
         batch,
-        placed,
         decisions,
         known,
         claims,
@@ -77,8 +74,7 @@ pub(super) async fn relation(
 }
 
 struct Both<'b> {
-    batch: &'b [NewMessage],
-    placed: &'b Placed,
+    batch: Batch<'b>,
     decisions: &'b [Decision],
     known: &'b Known,
     claims: &'b [Claim],
@@ -96,9 +92,9 @@ impl Both<'_> {
     }
 
     fn len_of(&self, claim: &Claim) -> usize {
-        match claim.slice {
-            Some(slice) => self.placed.slices[slice].records.len(),
-            None => report_of(self.batch, claim).report.records.len(),
+        match self.batch.slice_of(claim) {
+            Some(slice) => slice.records.len(),
+            None => self.batch.report_of(claim).report.records.len(),
         }
     }
 
@@ -151,8 +147,8 @@ impl Both<'_> {
     }
 
     fn new_of(&self, claim: &Claim) -> Records<'_> {
-        let picked = claim.slice.map(|slice| &*self.placed.slices[slice].records);
-        Records::Here(&report_of(self.batch, claim).report, picked)
+        let picked = self.batch.slice_of(claim).map(|slice| &*slice.records);
+        Records::Here(&self.batch.report_of(claim).report, picked)
     }
 }
 

@@ -1,18 +1,15 @@
 //! Whose is a report? The domain rows it belongs to, or none: see [`super::super::belonging`] for the rule.
 
-use std::collections::BTreeSet;
-
 use hashbrown::{HashMap, HashSet};
 
-use crate::base::{AccountId, DomainId, DomainName, Millis, Region, TlsMode, ancestors};
+use crate::base::{AccountId, DomainId, DomainName, Millis, Region, TlsMode};
 
-use super::super::bulk;
-use super::super::db::{Args, Conn, Row};
+use super::super::db::Conn;
 use super::super::memory::Memory;
-use super::super::sql::sql;
-use super::super::{Acceptance, Belonging, NewDomain, NewMessage, StoreError, Trust, trust};
+use super::super::{Acceptance, Belonging, NewDomain, NewMessage, NewReport, StoreError, trust};
+use super::lookup::{learn, look_up, named, upwards};
 use super::slices::{self, Slice, SlicesCost, TOO_MANY_SLICES};
-use super::{FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, misaddressed};
+use super::{FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, misaddressed, report_of};
 
 /// A report of the batch, or a slice of it, with the domain row it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +50,29 @@ impl Placed {
     pub fn domains(&self) -> impl Iterator<Item = DomainId> {
         let above = self.above.values().flatten().copied();
         self.claims.iter().map(|claim| claim.domain).chain(above)
+    }
+}
+
+/// A batch, and which of its reports one transaction counts.
+#[derive(Clone, Copy)]
+pub(super) struct Batch<'b> {
+    pub messages: &'b [NewMessage],
+    pub placed: &'b Placed,
+    /// Those of one report side by side.
+    pub claims: &'b [Claim],
+    /// The domain rows that no other transaction writes for, in order.
+    pub held: &'b [DomainId],
+}
+
+impl<'b> Batch<'b> {
+    /// The report of a claim.
+    pub fn report_of(self, claim: &Claim) -> &'b NewReport {
+        report_of(self.messages, claim)
+    }
+
+    /// The slice of it that is claimed; `None` for the whole report.
+    pub fn slice_of(self, claim: &Claim) -> Option<&'b Slice> {
+        claim.slice.map(|slice| &self.placed.slices[slice])
     }
 }
 
@@ -162,88 +182,6 @@ async fn place_report(
         let acceptance = trust::acceptance(memory.trust.get(&domain), new, slice.totals.messages());
         placed.claims.push(claim(domain, Some(placed.slices.len()), acceptance));
         placed.slices.push(slice);
-    }
-    Ok(())
-}
-
-/// Looks up at once what [`place_report`] is going to ask for.
-async fn learn(conn: &mut Conn<'_>, memory: &mut Memory, batch: &[NewMessage]) -> Result<(), StoreError> {
-    let mut unknown = BTreeSet::new();
-    for message in batch {
-        let account = message.belonging.account();
-        for (_, new) in &message.reports {
-            let names = upwards(&new.report.policy.domain).map(|name| (account, Box::<str>::from(name)));
-            unknown.extend(names.filter(|key| !memory.domains.contains_key(key)));
-        }
-    }
-    let unknown: Vec<_> = unknown.into_iter().collect();
-    let found = conn.bulk_all(&bulk::DOMAIN_IDS_BY_NAMES, &unknown, |args, (account, name)| {
-        args.push_int(account.0);
-        args.push_text(name);
-    });
-    let found = found.await?;
-    memory.domains.extend(unknown.into_iter().map(|key| (key, None)));
-    for row in found {
-        let key = (AccountId(row.int("account_id")?), row.text("name")?.into());
-        let domain = DomainId(row.int("domain_id")?);
-        memory.domains.insert(key, Some(domain));
-        learn_trust(memory, domain, &row)?;
-    }
-    Ok(())
-}
-
-/// The name and those above it, nearest first.
-fn upwards(name: &str) -> impl Iterator<Item = &str> {
-    std::iter::once(name).chain(ancestors(name))
-}
-
-/// The name of a domain row, if the account has it.
-pub(super) async fn named(
-    conn: &mut Conn<'_>,
-    memory: &mut Memory,
-    account: AccountId,
-    domain: DomainId,
-) -> Result<Option<Box<str>>, StoreError> {
-    if let Some(name) = memory.names.get(&(account, domain)) {
-        return Ok(name.clone());
-    }
-    let row = conn
-        .first(sql!("domain_by_id"), Args::default().int(account.0).int(domain.0))
-        .await?;
-    let name: Option<Box<str>> = row.map(|row| row.text("name")).transpose()?.map(Into::into);
-    memory.names.insert((account, domain), name.clone());
-    Ok(name)
-}
-
-/// The account's row of this name.
-pub(super) async fn look_up(
-    conn: &mut Conn<'_>,
-    memory: &mut Memory,
-    account: AccountId,
-    name: &str,
-) -> Result<Option<DomainId>, StoreError> {
-    let key = (account, Box::from(name));
-    if let Some(domain) = memory.domains.get(&key) {
-        return Ok(*domain);
-    }
-    let row = conn
-        .first(sql!("domain_by_name"), Args::default().int(account.0).text(name))
-        .await?;
-    let Some(row) = row else {
-        memory.domains.insert(key, None);
-        return Ok(None);
-    };
-    let domain = DomainId(row.int("domain_id")?);
-    memory.domains.insert(key, Some(domain));
-    learn_trust(memory, domain, &row)?;
-    Ok(Some(domain))
-}
-
-/// Remembers what the owner of a domain decided; most decided nothing.
-fn learn_trust(memory: &mut Memory, domain: DomainId, row: &Row) -> Result<(), StoreError> {
-    let trust = Trust::read(domain, row)?;
-    if trust != Trust::default() {
-        memory.trust.insert(domain, trust);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use super::super::db::{Args, Conn};
 use super::super::sql::sql;
-use super::super::{Acceptance, Actor, Judged, Provenance, Store, StoreError, trust};
+use super::super::{Acceptance, Actor, Judged, Provenance, Store, StoreError, acceptance};
 use super::judge::{Decided, START, Step, reports_held};
 use crate::base::{AccountId, DomainId, Millis, ReportNo};
 
@@ -86,7 +86,7 @@ impl Store {
             after = (last.int("begin_at")?, last.int("report_no")?);
             for row in &rows {
                 let no = ReportNo(row.int("report_no")?);
-                let history = trust::history(no, row.opt_text("history")?)?;
+                let history = acceptance::history(no, row.opt_text("history")?)?;
                 let checked = history.iter().filter(|entry| entry.action == "checked");
                 let checked: Vec<_> = checked.map(|entry| entry.at).collect();
                 due.extend(Undecided::due(place, no, row.int("received_at")?, &checked, now));

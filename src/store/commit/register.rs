@@ -10,11 +10,10 @@ use hashbrown::{HashMap, HashSet};
 use crate::base::{AccountId, Authenticated, DomainId, ReportNo};
 use crate::report::aggregate::{ContentKey, IdentityKey, PieceKey};
 
-use super::super::bulk;
 use super::super::db::{Args, Conn, Row};
 use super::super::sql::sql;
-use super::super::{Acceptance, NewMessage, StoreError};
-use super::place::{Claim, Placed};
+use super::super::{Acceptance, NewMessage, StoreError, bulk};
+use super::place::{Batch, Claim};
 use super::report_of;
 
 /// A row of a text.
@@ -245,20 +244,14 @@ pub(super) async fn slice_domains(
     Ok(domains.into_iter().collect())
 }
 
-/// Reads what is known. `None` if slices are in domains that are not `held`, which are sorted.
-pub(super) async fn register(
-    conn: &mut Conn<'_>,
-    batch: &[NewMessage],
-    placed: &Placed,
-    claims: &[Claim],
-    held: &[DomainId],
-) -> Result<Option<Register>, StoreError> {
+/// Reads what is known. `None` if slices are in domains that are not held.
+pub(super) async fn register(conn: &mut Conn<'_>, batch: Batch<'_>) -> Result<Option<Register>, StoreError> {
     let mut register = Register::default();
     let mut accounts: HashMap<DomainId, AccountId> = HashMap::new();
     let (mut contents, mut identities, mut pieces) = (Vec::new(), HashSet::new(), Vec::new());
-    for claim in claims {
-        let new = report_of(batch, claim);
-        let above = placed.above.get(&claim.domain).into_iter().flatten().copied();
+    for claim in batch.claims {
+        let new = batch.report_of(claim);
+        let above = batch.placed.above.get(&claim.domain).into_iter().flatten().copied();
         for domain in std::iter::once(claim.domain).chain(above) {
             accounts.insert(domain, claim.account);
             contents.push((domain, new.content));
@@ -266,9 +259,9 @@ pub(super) async fn register(
         }
         pieces.extend(new.piece.map(|piece| (claim.domain, piece)));
     }
-    if claims.iter().any(|claim| claim.slice.is_some()) {
-        for (account, domain, content, identity) in slice_domains(conn, batch, claims).await? {
-            if held.binary_search(&domain).is_err() {
+    if batch.claims.iter().any(|claim| claim.slice.is_some()) {
+        for (account, domain, content, identity) in slice_domains(conn, batch.messages, batch.claims).await? {
+            if batch.held.binary_search(&domain).is_err() {
                 return Ok(None);
             }
             accounts.insert(domain, account);

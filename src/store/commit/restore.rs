@@ -8,34 +8,22 @@ use std::collections::BTreeSet;
 use super::super::db::{Args, Conn};
 use super::super::memory::Memory;
 use super::super::sql::sql;
-use super::super::{NewMessage, StoreError, reports};
-use super::decide::{Decision, Decisions};
+use super::super::{StoreError, reports};
+use super::decide::Decisions;
+use super::decision::{Decision, Restored};
+use super::insert;
 use super::keep::Originals;
-use super::place::Placed;
-use super::{insert, report_of};
+use super::place::Batch;
 
-/// A report whose records are stored again.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Restored {
-    /// Position in [`Decisions::all`].
-    pub nth: usize,
-    /// Its original is gone as well.
-    pub without_original: bool,
-}
-
-/// The duplicates whose records are restored, each report once, by ascending position.
+/// Finds the duplicates whose records are restored.
 ///
 /// A report that sums up differently than it did at its first arrival stays without records: its records would contradict
 /// what is counted.
-pub(super) async fn find(
-    conn: &mut Conn<'_>,
-    batch: &[NewMessage],
-    decisions: &Decisions,
-) -> Result<Vec<Restored>, StoreError> {
-    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+pub(super) async fn find(conn: &mut Conn<'_>, batch: Batch<'_>, decisions: &mut Decisions) -> Result<(), StoreError> {
+    let mut seen = BTreeSet::new();
     for &nth in &decisions.restorable {
         let decision = &decisions.all[nth];
-        let new = report_of(batch, &decision.claim);
+        let new = batch.report_of(&decision.claim);
         if !seen.insert((decision.claim.domain, decision.no)) {
             continue;
         }
@@ -52,34 +40,33 @@ pub(super) async fn find(
             continue;
         }
         let original = conn.first(sql!("report_original_kept"), args()).await?;
-        found.push(Restored {
+        decisions.restored.push(Restored {
             nth,
             without_original: original.is_none(),
         });
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Writes the records.
 pub(super) async fn restore(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
-    batch: &[NewMessage],
+    batch: Batch<'_>,
     decisions: &Decisions,
-    restored: &[Restored],
-    placed: &Placed,
     originals: &Originals,
 ) -> Result<(), StoreError> {
+    let restored = &decisions.restored;
     if restored.is_empty() {
         return Ok(());
     }
     let mut again: Vec<&Decision> = restored.iter().map(|one| &decisions.all[one.nth]).collect();
     again.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
-    insert::insert_evidence_and_records(conn, memory, batch, &again, placed).await?;
+    insert::insert_evidence_and_records(conn, memory, batch, &again).await?;
     for one in restored {
         let decision = &decisions.all[one.nth];
-        let message = &batch[decision.claim.message];
-        let window = report_of(batch, &decision.claim).report.metadata.window;
+        let message = &batch.messages[decision.claim.message];
+        let window = batch.report_of(&decision.claim).report.metadata.window;
         let original = originals.number(&decision.claim).filter(|_| one.without_original);
         let args = Args::default()
             .int(decision.claim.domain.0)

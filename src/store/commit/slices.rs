@@ -5,13 +5,11 @@ use hashbrown::HashMap;
 use crate::base::{AccountId, DomainId, is_public_suffix};
 use crate::tally::{DayFigures, Totals};
 
-use super::super::belonging;
 use super::super::db::Conn;
 use super::super::memory::Memory;
 use super::super::message::SET_ASIDE_ROW_BYTES;
-use super::super::reports;
-use super::super::{NewMessage, NewReport, Problem, StoreError};
-use super::place;
+use super::super::{NewMessage, NewReport, Problem, StoreError, belonging, reports};
+use super::lookup::look_up;
 
 /// The records of a report that are about one domain below its policy domain.
 #[derive(Debug)]
@@ -154,7 +152,7 @@ pub(super) async fn find(
     }
     for (_, name, _) in &slices {
         // What its owner decided about reports is remembered with it.
-        place::look_up(conn, memory, account, name).await?;
+        look_up(conn, memory, account, name).await?;
     }
     Ok(slices)
 }

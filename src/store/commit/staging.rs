@@ -5,8 +5,7 @@
 
 use crate::report::aggregate::{Evidence, EvidenceKey};
 
-use super::super::sweep;
-use super::super::{NewMessage, NewReport, Store, StoreError};
+use super::super::{NewMessage, NewReport, Store, StoreError, sweep};
 use super::insert::{self, Remembered};
 use super::{PLACED_MAX, place};
 use crate::base::DomainId;

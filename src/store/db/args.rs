@@ -11,6 +11,14 @@ use super::StoreError;
 #[derive(Debug, Default)]
 pub(in super::super) struct Args(Vec<Value>);
 
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Kind {
+    Int,
+    Text,
+    Blob,
+}
+
 /// A value of a column, of whichever type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum Value {

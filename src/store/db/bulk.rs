@@ -5,10 +5,8 @@
 
 use std::sync::OnceLock;
 
-use super::super::distribute::DISTRIBUTED;
-use super::super::schema::{self, Kind};
-use super::Statement;
-use super::large::Large;
+use super::args::Kind;
+use super::{DISTRIBUTED, Statement, schema};
 
 /// A column of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +74,59 @@ struct Texts {
     arrays: String,
     copy: Option<String>,
     large: Option<Large>,
+}
+
+/// The columns that have large values: the last of their tables, else SQLite would make a row of zeros in memory. SQLite finds
+/// the value again by the row's `rowid`: these tables have one.
+pub(super) const LARGE: [(&str, &str); 2] = [("originals", "bytes"), ("set_aside_messages", "bytes")];
+
+/// A column that has large values, in a statement that adds rows or leaves those that are there as they are.
+#[derive(Debug)]
+pub(super) struct Large {
+    pub table: &'static str,
+    pub column: &'static str,
+    /// Its position among the values of a row.
+    pub at: usize,
+    /// What begins a copy of the rows.
+    pub copy: String,
+    pub claim: Option<Claim>,
+}
+
+/// How a row is written if it may be there: one without the value is added, if there is none, and removed again. Until the
+/// transaction ends, others wait that add the same.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// The positions of the key among the values of a row.
+    pub key: Vec<usize>,
+    pub remove: String,
+}
+
+impl Large {
+    fn of(bulk: &Bulk) -> Option<Self> {
+        let key = match bulk.form {
+            Form::Insert(Conflict::Fail) => None,
+            Form::Insert(Conflict::Keep(key)) => Some(key),
+            _ => return None,
+        };
+        let (table, column) = LARGE.into_iter().find(|(table, _)| *table == bulk.table)?;
+        let position = |name: &str| bulk.columns.iter().position(|column| column.name == name);
+        let claim = key.map(|key| {
+            let positions: Vec<_> = key.split(", ").filter_map(position).collect();
+            let numbers: Vec<_> = (1..=positions.len()).map(|nth| format!("${nth}")).collect();
+            let numbers = numbers.join(", ");
+            Claim {
+                key: positions,
+                remove: format!("delete from {table} where ({key}) = ({numbers})"),
+            }
+        });
+        Some(Self {
+            table,
+            column,
+            at: position(column)?,
+            copy: bulk.render_copy(),
+            claim,
+        })
+    }
 }
 
 impl Bulk {

@@ -7,11 +7,10 @@ use rusqlite::blob::ZeroBlob;
 use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{CachedStatement, Connection, MAIN_DB};
 
-use super::super::sqlite;
-use super::bulk::Bulk;
-use super::large::{Large, WHOLE_BYTES_MAX};
+use super::bulk::{Bulk, Large};
+use super::large::WHOLE_BYTES_MAX;
 use super::rows::{BulkRow, Datum, Sink, fill};
-use super::{Args, Row, Statement, StoreError, Value, args};
+use super::{Args, Row, Statement, StoreError, Value, args, sqlite};
 use crate::apart::aside;
 
 /// Row after row of the answer, until `each` has had enough (false).

@@ -6,67 +6,14 @@
 
 use sqlx::postgres::PgConnection;
 
-use super::bulk::{Bulk, Conflict, Form};
+use super::bulk::Bulk;
 use super::rows::{BulkRow, COPY_END, COPY_HEAD, Datum, Sink, columns_of_row, fill, push_value};
 use super::{Args, Conn, Shape, Side, StoreError, Value};
 
-/// A value of a column in [`COLUMNS`] with more bytes than this is large.
+/// A value of a column in [`super::bulk::Large`] with more bytes than this is large.
 pub(super) const WHOLE_BYTES_MAX: usize = 1 << 20;
 /// What is sent to a server at a time.
 const PIECE_BYTES: usize = 64 << 10;
-
-/// The columns that have large values: the last of their tables, else SQLite would make a row of zeros in memory. SQLite finds
-/// the value again by the row's `rowid`: these tables have one.
-const COLUMNS: [(&str, &str); 2] = [("originals", "bytes"), ("set_aside_messages", "bytes")];
-
-/// A column that has large values, in a statement that adds rows or leaves those that are there as they are.
-#[derive(Debug)]
-pub(super) struct Large {
-    pub table: &'static str,
-    pub column: &'static str,
-    /// Its position among the values of a row.
-    pub at: usize,
-    /// What begins a copy of the rows.
-    copy: String,
-    claim: Option<Claim>,
-}
-
-/// How a row is written if it may be there: one without the value is added, if there is none, and removed again. Until the
-/// transaction ends, others wait that add the same.
-#[derive(Debug)]
-struct Claim {
-    /// The positions of the key among the values of a row.
-    key: Vec<usize>,
-    remove: String,
-}
-
-impl Large {
-    pub fn of(bulk: &Bulk) -> Option<Self> {
-        let key = match bulk.form {
-            Form::Insert(Conflict::Fail) => None,
-            Form::Insert(Conflict::Keep(key)) => Some(key),
-            _ => return None,
-        };
-        let (table, column) = COLUMNS.into_iter().find(|(table, _)| *table == bulk.table)?;
-        let position = |name: &str| bulk.columns.iter().position(|column| column.name == name);
-        let claim = key.map(|key| {
-            let positions: Vec<_> = key.split(", ").filter_map(position).collect();
-            let numbers: Vec<_> = (1..=positions.len()).map(|nth| format!("${nth}")).collect();
-            let numbers = numbers.join(", ");
-            Claim {
-                key: positions,
-                remove: format!("delete from {table} where ({key}) = ({numbers})"),
-            }
-        });
-        Some(Self {
-            table,
-            column,
-            at: position(column)?,
-            copy: bulk.render_copy(),
-            claim,
-        })
-    }
-}
 
 /// Cuts off the rows before the first that has a large value, and that row.
 pub(super) fn cut<'r, T>(
@@ -245,10 +192,11 @@ impl Sink for Window {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bulk::{Column, blob, int, text};
+    use super::super::bulk::{Column, Conflict, Form, LARGE, blob, int, text};
     use super::super::rows::Tuples;
     use super::*;
-    use crate::store::{bulk, sqlite};
+    use crate::store::bulk;
+    use crate::store::db::sqlite;
 
     const ROW: &[Column] = &[int("a"), text("b"), blob("bytes")];
     static ADD: Bulk = Bulk::insert("add", "originals", ROW, Conflict::Fail);
@@ -359,7 +307,7 @@ mod tests {
             .migrate()
             .await
             .unwrap();
-        for (table, column) in COLUMNS {
+        for (table, column) in LARGE {
             let last = "select name from pragma_table_info($1) order by cid desc limit 1";
             let last: String = conn.query_row(last, [table], |row| row.get(0)).unwrap();
             assert_eq!(last, column, "{table}");
@@ -371,9 +319,8 @@ mod tests {
 
     #[test]
     fn every_statement_that_adds_a_mail_adds_large_ones() {
-        let adds = |bulk: &&&Bulk| {
-            matches!(bulk.form, Form::Insert(_)) && COLUMNS.iter().any(|(table, _)| *table == bulk.table)
-        };
+        let adds =
+            |bulk: &&&Bulk| matches!(bulk.form, Form::Insert(_)) && LARGE.iter().any(|(table, _)| *table == bulk.table);
         let adding: Vec<_> = bulk::ALL.iter().filter(adds).collect();
         assert!(adding.len() >= 3);
         for bulk in adding {

@@ -5,11 +5,15 @@ mod args;
 mod bulk;
 mod embedded;
 mod large;
+mod patience;
 mod pieces;
+pub(super) mod postgres;
 pub(super) mod routed;
 mod row;
 mod rows;
 mod said;
+pub(super) mod schema;
+pub(super) mod sqlite;
 mod statement;
 mod upkeep;
 
@@ -19,12 +23,14 @@ use rusqlite::Connection;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgPool};
 
-pub(super) use super::postgres::Lock;
-use super::{StoreError, postgres, sqlite};
+use super::StoreError;
 use crate::base::DomainId;
-pub(super) use args::{Args, Value};
+pub(super) use args::{Args, Kind, Value};
 pub(super) use bulk::{Bulk, Column, Conflict, blob, int, text};
+pub use patience::Patience;
 use pieces::Piece;
+pub use postgres::Connections;
+pub(super) use postgres::Lock;
 pub(in crate::store) use row::Row;
 pub(super) use rows::BulkRow;
 pub(super) use statement::Statement;
@@ -58,6 +64,28 @@ pub(super) enum Layout {
     /// On one of several servers (Citus), by the number of the domain.
     ByDomain,
 }
+
+/// The tables that are cut by `domain_id`: the first column of their primary keys.
+pub(super) const DISTRIBUTED: [&str; 7] = [
+    "reports",
+    "evidence",
+    "records",
+    "daily_totals",
+    "daily_sources",
+    "daily_facets",
+    "originals",
+];
+
+/// Connections that read for look-ups alone.
+const READERS_URGENT: usize = 2;
+
+/// Locks domain rows, in the order of their numbers: a transaction that holds several waits for none that waits for them.
+pub(super) static HOLD: Bulk = Bulk::keyed_and(
+    "HOLD",
+    "domains",
+    &[int("domain_id")],
+    ("select domain_id from domains", " order by domain_id for no key update"),
+);
 
 /// How a statement for many rows is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -347,7 +375,7 @@ impl Conn<'_> {
         if matches!(self.0.side(), Side::Sqlite(_)) {
             return Ok(domains);
         }
-        let rows = self.bulk_all(&postgres::HOLD, &domains, |args, domain| args.push_int(domain.0));
+        let rows = self.bulk_all(&HOLD, &domains, |args, domain| args.push_int(domain.0));
         rows.await?
             .iter()
             .map(|row| row.int("domain_id").map(DomainId))

@@ -6,12 +6,11 @@ use rusqlite::types::{FromSqlError, FromSqlResult, Value as Cell, ValueRef};
 use sqlx::postgres::{PgColumn, PgRow};
 use sqlx::{Column as _, Decode, Postgres, Row as _, Type};
 
-use super::args::Value;
+use super::args::{Kind, Value};
 use super::said;
 use super::statement::Statement;
 use crate::base::Day;
 use crate::store::StoreError;
-use crate::store::schema::Kind;
 
 /// One row of an answer. Its columns are read by name.
 pub struct Row {

@@ -7,8 +7,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
 use sqlx::{Arguments as _, Encode, Postgres, Type};
 
-use super::super::schema::Kind;
-use super::args::{BINDABLE, storable};
+use super::args::{BINDABLE, Kind, storable};
 use super::bulk::{Bulk, Column};
 use super::{StoreError, Value};
 

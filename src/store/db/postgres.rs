@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Postgres, Row as _};
 
-use super::db::{Bulk, Layout, Link, Statement, int};
-use super::{FIRST_MIGRATION, READERS_URGENT, StoreError};
+use super::super::error::{FIRST_MIGRATION, migration};
+use super::{Layout, Link, READERS_URGENT, Statement, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// The newest migration.
-pub(super) fn version() -> Option<i64> {
+pub(in super::super) fn version() -> Option<i64> {
     MIGRATIONS.iter().map(|migration| migration.version).max()
 }
 
@@ -45,21 +45,13 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const READER_MAX: Duration = Duration::from_secs(3);
 
 /// Each statement sees what was committed before it, so that what is read behind a lock is what its last holder left.
-pub(super) static BEGIN: Statement = Statement::new("BEGIN", "begin isolation level read committed");
+pub(in super::super) static BEGIN: Statement = Statement::new("BEGIN", "begin isolation level read committed");
 /// The server looks once a second whether its client is still there; otherwise it goes on with an abandoned question.
 const LOOKS_WHO_IS_THERE: &str = "set client_connection_check_interval = '1s'";
-pub(super) static BEGIN_SNAPSHOT: Statement =
+pub(in super::super) static BEGIN_SNAPSHOT: Statement =
     Statement::new("BEGIN_SNAPSHOT", "begin isolation level repeatable read read only");
-/// Locks domain rows, in the order of their numbers: a transaction that holds several waits for none that waits for them.
-pub(super) static HOLD: Bulk = Bulk::keyed_and(
-    "HOLD",
-    "domains",
-    &[int("domain_id")],
-    ("select domain_id from domains", " order by domain_id for no key update"),
-);
-
 /// Table, column, type, and place in the primary key from 1 on (else 0) of every column, in order.
-pub(super) static COLUMNS: Statement = Statement::new(
+pub(in super::super) static COLUMNS: Statement = Statement::new(
     "COLUMNS",
     "select t.relname::text as table_name, c.attname::text as column_name, format_type(c.atttypid, null) as kind, \
     coalesce(array_position(k.indkey::int2[], c.attnum) + 1, 0)::bigint as place \
@@ -68,7 +60,7 @@ pub(super) static COLUMNS: Statement = Statement::new(
     where t.relkind = 'r' and t.relnamespace = current_schema()::regnamespace order by 1, c.attnum",
 );
 /// Which table refers to which.
-pub(super) static REFERENCES: Statement = Statement::new(
+pub(in super::super) static REFERENCES: Statement = Statement::new(
     "REFERENCES",
     "select t.relname::text as table_name, f.relname::text as other_name from pg_constraint as r \
     join pg_class as t on t.oid = r.conrelid join pg_class as f on f.oid = r.confrelid \
@@ -76,22 +68,22 @@ pub(super) static REFERENCES: Statement = Statement::new(
 );
 
 /// Citus: is it in this database? Its catalogue is found by any search path.
-pub(super) static HAS_CITUS: Statement = Statement::new(
+pub(in super::super) static HAS_CITUS: Statement = Statement::new(
     "HAS_CITUS",
     "select (to_regclass('pg_dist_partition') is not null)::int::bigint as found",
 );
 /// The tables of this schema that it spreads by a column, and the group whose places each shares.
-pub(super) static SPREAD: Statement = Statement::new(
+pub(in super::super) static SPREAD: Statement = Statement::new(
     "SPREAD",
     "select c.relname::text as table_name, p.colocationid::bigint as place from pg_dist_partition as p \
     join pg_class as c on c.oid = p.logicalrelid \
     where p.partmethod = 'h' and c.relnamespace = current_schema()::regnamespace order by 1",
 );
-pub(super) static DISTRIBUTE: Statement = Statement::new(
+pub(in super::super) static DISTRIBUTE: Statement = Statement::new(
     "DISTRIBUTE",
     "select create_distributed_table($1::text::regclass, 'domain_id', colocate_with => $2)::text",
 );
-pub(super) static DROP_LEFT_BEHIND: Statement = Statement::new(
+pub(in super::super) static DROP_LEFT_BEHIND: Statement = Statement::new(
     "DROP_LEFT_BEHIND",
     "select truncate_local_data_after_distributing_table($1::text::regclass)::text",
 );
@@ -114,7 +106,7 @@ const SETTINGS: [(&str, &str); 7] = [
 
 /// How a server is reached.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(in super::super) struct Server {
     options: PgConnectOptions,
     connections: Connections,
     /// Without the password.
@@ -205,12 +197,7 @@ impl Server {
         if let Err(error) = MIGRATIONS.run_direct(None, &mut *conn, false).await {
             let first = sqlx::query_scalar(FIRST_MIGRATION).fetch_optional(conn).await;
             let first: Option<Vec<u8>> = first.unwrap_or_default();
-            return Err(super::migration(
-                self.name.clone(),
-                error,
-                first.as_deref(),
-                &MIGRATIONS,
-            ));
+            return Err(migration(self.name.clone(), error, first.as_deref(), &MIGRATIONS));
         }
         Ok(())
     }
@@ -240,7 +227,7 @@ impl Server {
 
 /// Connections that read.
 #[derive(Debug, Clone)]
-pub(super) struct Pools {
+pub(in super::super) struct Pools {
     pub all: PgPool,
     /// For callers that no long question may delay.
     pub urgent: PgPool,
@@ -269,7 +256,7 @@ impl Pools {
 /// A connection out of a pool. One that is dropped while the server still works on a question is closed: the server sees
 /// that (`client_connection_check_interval`), and the next user would have to wait for it.
 #[derive(Debug)]
-pub(super) struct Lent {
+pub(in super::super) struct Lent {
     conn: PoolConnection<Postgres>,
     /// The answer to a question is not there yet.
     pub is_asking: bool,
@@ -332,10 +319,10 @@ impl Settings {
 }
 
 /// What only one transaction may do at a time, where there are several writers. Held until the transaction ends.
-/// A transaction that needs more than one of these and of [`super::db::Conn::hold`] takes them in this order: names, domains,
+/// A transaction that needs more than one of these and of [`super::Conn::hold`] takes them in this order: names, domains,
 /// messages set aside; and the counter of `domains_changed` after all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lock {
+pub(in super::super) enum Lock {
     /// Adding domains on sight.
     Names,
     /// Setting messages aside: many at a time, and none that takes some away.
@@ -348,7 +335,7 @@ pub(super) enum Lock {
 const LOCKS: i32 = 0x7a11_9c4b_u32 as i32;
 
 /// Waits for a lock that lasts until the transaction ends.
-pub(super) async fn lock(conn: &mut PgConnection, lock: Lock) -> Result<(), sqlx::Error> {
+pub(in super::super) async fn lock(conn: &mut PgConnection, lock: Lock) -> Result<(), sqlx::Error> {
     let (statement, number) = match lock {
         Lock::Names => ("select pg_advisory_xact_lock($1, $2)", 1),
         Lock::SetAside => ("select pg_advisory_xact_lock_shared($1, $2)", 2),
@@ -359,7 +346,7 @@ pub(super) async fn lock(conn: &mut PgConnection, lock: Lock) -> Result<(), sqlx
 }
 
 /// Keeps others from writing to these tables until the transaction ends, however long it is idle meanwhile.
-pub(super) async fn lock_tables(conn: &mut PgConnection, tables: &[&str]) -> Result<(), sqlx::Error> {
+pub(in super::super) async fn lock_tables(conn: &mut PgConnection, tables: &[&str]) -> Result<(), sqlx::Error> {
     let patience = "set local idle_in_transaction_session_timeout = 0";
     sqlx::query(patience).execute(&mut *conn).await?;
     let statement = format!("lock table {} in share mode", tables.join(", "));
@@ -367,7 +354,7 @@ pub(super) async fn lock_tables(conn: &mut PgConnection, tables: &[&str]) -> Res
 }
 
 /// The plan of a statement, line by line, with some value for each placeholder.
-pub(super) async fn explain(conn: &mut PgConnection, statement: &str) -> Result<Vec<String>, sqlx::Error> {
+pub(in super::super) async fn explain(conn: &mut PgConnection, statement: &str) -> Result<Vec<String>, sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(format!("prepare explained as {statement}")))
         .execute(&mut *conn)
         .await?;
@@ -393,18 +380,6 @@ pub(super) async fn explain(conn: &mut PgConnection, statement: &str) -> Result<
         .collect::<Result<_, _>>()?;
     sqlx::raw_sql("deallocate explained").execute(conn).await?;
     Ok(lines)
-}
-
-/// May the same succeed later? <https://www.postgresql.org/docs/15/errcodes-appendix.html>
-pub(super) fn is_transient(error: &PgDatabaseError) -> bool {
-    let code = error.code();
-    // Connection lost; not let in, or no such database (what a name points to after a failover may not be ready for us);
-    // transaction undone for others' sake; disk full, out of memory, too many connections; an operator or a restart; the
-    // server's own disk.
-    let classes = ["08", "28", "3D", "40", "53", "57", "58"];
-    // Written to a standby; a lock not had in time; the session ended for being idle.
-    let codes = ["25006", "55P03", "25P03"];
-    classes.contains(&code.get(..2).unwrap_or_default()) || codes.contains(&code)
 }
 
 #[cfg(test)]

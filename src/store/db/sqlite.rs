@@ -10,45 +10,39 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use sqlx::error::DatabaseError as _;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::db::Statement;
-use super::patience;
-use super::{FIRST_MIGRATION, READERS_URGENT, StoreError};
-
-/// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
-const TRANSIENT: [i32; 6] = [5, 6, 8, 10, 13, 14];
+use super::super::error::{FIRST_MIGRATION, migration};
+use super::{READERS_URGENT, Statement, StoreError, patience};
 
 /// Waits for the lock at once: a transaction that reads first could not wait for it later.
-pub(super) static BEGIN: Statement = Statement::new("BEGIN", "begin immediate");
-pub(super) static BEGIN_SNAPSHOT: Statement = Statement::new("BEGIN_SNAPSHOT", "begin");
+pub(in super::super) static BEGIN: Statement = Statement::new("BEGIN", "begin immediate");
+pub(in super::super) static BEGIN_SNAPSHOT: Statement = Statement::new("BEGIN_SNAPSHOT", "begin");
 /// The log into the file, as far as readers let it; cut where all of it went in.
-pub(super) const FOLD_LOG: &str = "pragma wal_checkpoint(truncate)";
+pub(in super::super) const FOLD_LOG: &str = "pragma wal_checkpoint(truncate)";
 /// Free pages back to the file system, some at a time.
-pub(super) static GIVE_BACK: Statement = Statement::new("GIVE_BACK", "pragma incremental_vacuum(2000)");
+pub(in super::super) static GIVE_BACK: Statement = Statement::new("GIVE_BACK", "pragma incremental_vacuum(2000)");
 
 /// Everything that is wrong with the file, up to a number of faults: structure, indices, constraints.
-pub(super) static INTEGRITY_CHECK: Statement = Statement::new("INTEGRITY_CHECK", "pragma integrity_check(100)");
+pub(in super::super) static INTEGRITY_CHECK: Statement =
+    Statement::new("INTEGRITY_CHECK", "pragma integrity_check(100)");
 /// Which table or index begins at a page.
-pub(super) static AT_ROOT_PAGE: Statement =
+pub(in super::super) static AT_ROOT_PAGE: Statement =
     Statement::new("AT_ROOT_PAGE", "select name from sqlite_schema where rootpage = $1");
 
 /// Table, column, type, and place in the primary key from 1 on (else 0) of every column, in order.
-pub(super) static COLUMNS: Statement = Statement::new(
+pub(in super::super) static COLUMNS: Statement = Statement::new(
     "COLUMNS",
     "select t.name as table_name, c.name as column_name, lower(c.type) as kind, c.pk as place from sqlite_schema as t \
     join pragma_table_info(t.name) as c where t.type = 'table' and t.name not like 'sqlite@_%' escape '@' \
     order by t.name, c.cid",
 );
 /// Which table refers to which.
-pub(super) static REFERENCES: Statement = Statement::new(
+pub(in super::super) static REFERENCES: Statement = Statement::new(
     "REFERENCES",
     "select t.name as table_name, f.\"table\" as other_name from sqlite_schema as t \
     join pragma_foreign_key_list(t.name) as f where t.type = 'table'",
@@ -57,7 +51,7 @@ pub(super) static REFERENCES: Statement = Statement::new(
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// The newest migration.
-pub(super) fn version() -> Option<i64> {
+pub(in super::super) fn version() -> Option<i64> {
     MIGRATIONS.iter().map(|migration| migration.version).max()
 }
 
@@ -68,7 +62,7 @@ const READERS: usize = 8;
 /// Steps of SQLite's virtual machine, a tenth of a millisecond of them, between two looks at whether the answer is wanted.
 const STEPS_UNASKED: i32 = 4_000;
 /// How long a statement waits for a lock that another process holds.
-pub(super) const BUSY: Duration = Duration::from_secs(10);
+pub(in super::super) const BUSY: Duration = Duration::from_secs(10);
 /// Delay before opening is retried after SQLite reported the database as busy.
 const AGAIN: Duration = Duration::from_millis(10);
 /// Pages (4 KiB) in the log before it is folded into the database.
@@ -84,7 +78,7 @@ const STATEMENTS_KEPT: usize = 256;
 
 /// A database file.
 #[derive(Debug, Clone)]
-pub(super) struct File(PathBuf);
+pub(in super::super) struct File(PathBuf);
 
 impl File {
     pub fn of(path: PathBuf) -> Self {
@@ -160,7 +154,7 @@ impl File {
             let first = sqlx::query_scalar(FIRST_MIGRATION).fetch_optional(&mut conn).await;
             let first: Option<Vec<u8>> = first.unwrap_or_default();
             let path = self.0.display().to_string();
-            return Err(super::migration(path, error, first.as_deref(), &MIGRATIONS));
+            return Err(migration(path, error, first.as_deref(), &MIGRATIONS));
         }
         // Before the other is closed: the last to close folds the log in, and holds the file meanwhile.
         let writer = self.writer()?;
@@ -228,7 +222,7 @@ const STARTING_AT_ONCE_MAX: usize = 16;
 
 /// Connections that read, made when they are first needed.
 #[derive(Debug, Clone)]
-pub(super) struct Readers {
+pub(in super::super) struct Readers {
     file: File,
     permits: Arc<Semaphore>,
     /// For callers that no long question may delay.
@@ -288,7 +282,7 @@ impl Readers {
 
 /// A connection that is given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Lent {
+pub(in super::super) struct Lent {
     /// Taken out when it is dropped.
     conn: Option<Connection>,
     back_to: Arc<Idle>,
@@ -322,18 +316,6 @@ impl Drop for Lent {
 
 fn locked(idle: &Idle) -> MutexGuard<'_, Vec<Connection>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether the same may succeed later.
-pub(super) fn is_transient(code: i32) -> bool {
-    // Extended codes carry the primary one in their low byte.
-    TRANSIENT.contains(&(code & 0xff))
-}
-
-/// As [`is_transient`], for what the migrations meet.
-pub(super) fn is_transient_to_migrate(error: &SqliteError) -> bool {
-    let code = error.code().and_then(|code| code.parse().ok());
-    code.is_some_and(is_transient)
 }
 
 #[cfg(test)]

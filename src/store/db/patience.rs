@@ -34,13 +34,13 @@ impl fmt::Debug for Patience {
 }
 
 /// Whether the answer to what the running task asks is not wanted any more. A task without a patience waits for ever.
-pub(super) fn is_over() -> bool {
+pub(in super::super) fn is_over() -> bool {
     CURRENT.try_with(|patience| (patience.0)()).unwrap_or(false)
 }
 
 /// # Errors
 /// [`StoreError::GivenUp`] if the answer to what this task asks is not wanted any more.
-pub(super) fn look() -> Result<(), StoreError> {
+pub(in super::super) fn look() -> Result<(), StoreError> {
     match is_over() {
         true => Err(StoreError::GivenUp),
         false => Ok(()),

@@ -2,25 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::db::{Args, Conn, Row};
-use super::{StoreError, postgres, sqlite};
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Int,
-    Text,
-    Blob,
-}
+use super::{Args, Conn, Kind, Row, StoreError, postgres, sqlite};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Column {
+pub(in super::super) struct Column {
     pub name: String,
     pub kind: Kind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
+pub(in super::super) struct Table {
     pub name: String,
     /// In the order of the table.
     pub columns: Vec<Column>,
@@ -35,7 +26,7 @@ const MIGRATIONS: &str = "_sqlx_migrations";
 ///
 /// # Errors
 /// [`StoreError::Damaged`] for a column of another type than integer, text or blob, and for a table without primary key.
-pub(super) async fn tables(conn: &mut Conn<'_>) -> Result<Vec<Table>, StoreError> {
+pub(in super::super) async fn tables(conn: &mut Conn<'_>) -> Result<Vec<Table>, StoreError> {
     let (columns, references) = if conn.is_sqlite() {
         (&sqlite::COLUMNS, &sqlite::REFERENCES)
     } else {

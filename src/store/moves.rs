@@ -7,11 +7,10 @@ use crate::base::{Day, DomainId};
 use crate::report::aggregate::Window;
 use crate::tally::{DayFigures, SourceTotals, Totals};
 
-use super::super::StoreError;
-use super::super::bulk;
-use super::super::db::Conn;
-use super::super::facets::{self, FacetKey, FacetSums};
-use super::super::rollup::{self, Change};
+use super::db::Conn;
+use super::facets::{self, FacetKey, FacetSums};
+use super::rollup::{self, Change};
+use super::{StoreError, bulk};
 
 /// Days whose packed sources are in memory at a time, as they were and as they will be: one of a busy domain may take a
 /// megabyte, and a report may move as many as its window has.
@@ -19,7 +18,7 @@ const DAYS_AT_ONCE: usize = 64;
 
 /// By domain and day, in the order in which rows are written (and, where rows are locked, locked).
 #[derive(Debug, Default)]
-pub(in super::super) struct Moves {
+pub(super) struct Moves {
     days: BTreeMap<(DomainId, Day), DayMove>,
     facets: BTreeMap<(DomainId, FacetKey), FacetSums>,
 }
