@@ -92,10 +92,10 @@ async fn stored_without_a_copy() {
         replay: None,
         room: MessageRoom::default(),
     };
-    let taken = grown(async {
+    let stored = async {
         store.commit(vec![message], &options).await.unwrap();
-    })
-    .await;
+    };
+    let taken = grown(Box::pin(stored)).await;
     assert!(taken <= WRITER_BYTES, "{} KiB", taken >> 10);
 
     // The control: the same value, given to SQLite as a whole, with the same pages kept.

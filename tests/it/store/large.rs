@@ -1,7 +1,13 @@
 //! A mail that is written in pieces is stored as any other: whole, once, or not at all.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use tallymark::base::Authenticated;
-use tallymark::store::{NewMessage, NewReport, Page, ReportFilter, SetAsideNote, Store, StoredBytes, message_digest};
+use tallymark::store::{
+    Fate, NewMessage, NewReport, Page, ReportFilter, SetAsideNote, Store, StoredBytes, message_digest,
+};
 
 use super::{
     Database, Dialect, FIRST_PAGE, KEEPING, NOW, day, message, new_domain, new_report, on_both, report, taken,
@@ -209,4 +215,44 @@ async fn a_copy_has_the_large_mails(db: Database) {
         assert_eq!(copy.set_aside(None, None, all).await.unwrap().1, received.len() as u64);
         assert_eq!(copy.verify(&|_, _| {}).await.unwrap().discrepancies, []);
     }
+}
+
+/// A call that is dropped while the pieces are sent has committed or not, and the connection is not used again.
+#[tokio::test]
+async fn a_commit_of_a_large_mail_that_is_dropped_leaves_all_of_it_or_nothing() {
+    let db = Database::start(Dialect::Postgres).await;
+    let mut dropped = 0;
+    for nth in 0..16 {
+        let received = [noise(LARGEST / 4, nth), noise(LARGEST / 4, nth + 100)];
+        let batch = || {
+            let kept = mail(&db, &received[0], vec![numbered(nth as usize)]);
+            vec![kept, mail(&db, &received[1], Vec::new())]
+        };
+        let mut finished = false;
+        {
+            let mut commit = pin!(db.store.commit(batch(), &KEEPING));
+            for _ in 0..=nth * 4 {
+                let polled = commit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                finished |= polled.is_ready();
+                if finished {
+                    break;
+                }
+                // Lets the server answer.
+                db.store.ping().await.unwrap();
+            }
+        }
+        dropped += u32::from(!finished);
+        let outcomes = db.commit_all(batch()).await;
+        let (report, note) = (&outcomes[0].reports[0], &outcomes[1].set_aside[0]);
+        assert!(!finished || report.fate == Fate::Duplicate);
+        let original = db.store.original(db.domain.id, report.no).await.unwrap().unwrap();
+        assert!(
+            original.bytes == received[0] && aside(&db.store, note).await == received[1],
+            "{nth}"
+        );
+        let count = "select count(*) from originals union all select count(*) from set_aside_messages order by 1";
+        assert_eq!(db.count(count).await, nth as i64 + 1);
+    }
+    assert!(dropped >= 4, "{dropped}");
+    assert_eq!(db.store.verify(&|_, _| {}).await.unwrap().discrepancies, []);
 }
