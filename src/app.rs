@@ -40,11 +40,11 @@ pub use place::{ServerLock, database, is_there, not_opened};
 pub use purge::{Purge, Purging};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-/// Interval between looks at which domains are due. Each domain has its own due time.
+/// Interval between searches for due domains. Each domain has its own due time.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
-/// How often reports are counted that were left unclaimed although their domain is there.
+/// Interval between searches for unclaimed reports whose domain exists.
 const CLAIM_EVERY: Duration = Duration::from_secs(300);
-/// How often it is looked whether mails of held reports are due for another check.
+/// Interval between searches for held reports that are due for another check.
 const RECHECK_EVERY: Duration = Duration::from_secs(300);
 
 /// The database and the intake, running.
@@ -59,7 +59,7 @@ pub struct App {
     batches: JoinHandle<()>,
 }
 
-/// What tells the process to stop.
+/// The signals that stop the process.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
@@ -69,7 +69,7 @@ pub struct Signals {
 }
 
 impl App {
-    /// Opens the database, making it and its folder if they are missing, and starts the intake.
+    /// Opens the database, creating it and its folder if they are missing, and starts the intake.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let location = database(&config)?;
         if let Location::File(path) = &location
@@ -77,7 +77,7 @@ impl App {
         {
             place::make_private_dir(dir)?;
         }
-        // Before the database: a setting that is wrong shall not make one.
+        // Before the database, so that a wrong setting does not create one.
         let options = options::intake(&config, options::authenticator(&config));
         let store = Store::open_with(location.clone(), config.database.connections)
             .await
@@ -110,8 +110,8 @@ impl App {
         })
     }
 
-    /// Serves what this node's roles and settings ask for until the process is told to stop (SIGINT, SIGTERM), then
-    /// stops everything: what is being asked or received is finished first.
+    /// Serves the roles of this node until SIGINT or SIGTERM, then stops everything. Running requests and messages
+    /// are finished first.
     pub async fn serve(self, mut signals: Signals, listener: TcpListener, mail: Option<Mail>) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
         let told_to_stop = async {
@@ -150,7 +150,7 @@ impl App {
             store: self.store.clone(),
             clock: self.clock.clone(),
             pace: Pace::default(),
-            // Of this process alone: two nodes of one name, or one that was started again, are not taken for each other.
+            // Unique per process: two nodes with one name, or a node and its restart, have different holders.
             holder: format!("{name} {:016x}", u64::from_ne_bytes(random())),
             random: || u64::from_ne_bytes(random()),
         };
@@ -171,7 +171,7 @@ impl App {
         if let Some(receiving) = receiving
             && receiving.await.is_err()
         {
-            tracing::error!("receiving mail broke down while it was stopping");
+            tracing::error!("receiving mail failed while it was stopping");
         }
         if let Some(feeds) = feeds {
             feeds.stop().await;
@@ -190,7 +190,7 @@ impl App {
     async fn start_jobs(&self, jobs: &Jobs) {
         let purging = Arc::new(self.purging());
         if let Err(error) = purging.begin().await {
-            tracing::warn!(%error, "it is not known what is older than it is to be kept; the job looks again in an hour");
+            tracing::warn!(%error, "cannot tell which data retention may delete; the job tries again in an hour");
         }
         jobs.start_after("purge", purge::PURGE_EVERY, purge::PURGE_EVERY, move |_| {
             let purging = Arc::clone(&purging);
@@ -201,7 +201,7 @@ impl App {
             let store = store.clone();
             async move {
                 let purged = store.purge_requests(http::forgotten(now)).await?;
-                tracing::debug!(purged, "forgot the answers to requests of more than a day ago");
+                tracing::debug!(purged, "deleted stored answers that are older than a day");
                 Ok(())
             }
         });
@@ -226,35 +226,35 @@ impl App {
         }
     }
 
-    /// The job that drops what is older than the settings want it kept.
+    /// The job that deletes data older than retention allows.
     pub fn purging(&self) -> Purging {
         let retention = self.config.retention.kept;
         Purging::new(self.store.clone(), self.clock.clone(), self.metrics.clone(), retention)
     }
 
-    /// Finishes what was taken in, then closes the database.
+    /// Finishes the accepted messages, then closes the database.
     pub async fn close(self) {
-        // The batches end when the last way in is gone; what waits is committed first.
+        // The batches end when the last intake is dropped. Waiting messages are committed first.
         drop(self.intake);
         if self.batches.await.is_err() {
-            tracing::error!("the intake broke down while it was stopping");
+            tracing::error!("the intake failed while it was stopping");
         }
         self.store.close().await;
     }
 
-    /// Says in the log what the operator has to set before everything works.
+    /// Logs the settings that the operator must make before everything works.
     pub fn log_advice(&self) {
         for advice in self.domains.names().advice() {
             tracing::warn!("{advice}");
         }
     }
 
-    /// The host names that domains must point to.
+    /// The hostnames that domains must point to.
     pub fn names(&self) -> ServiceNames {
         self.domains.names().clone()
     }
 
-    /// Adds a domain with everything at its default; the caller then lets the intake claim its reports.
+    /// Adds a domain with default settings. The caller then lets the intake claim its reports.
     pub async fn add_domain(&self, account: &Account, name: DomainName) -> Result<Domain, StoreError> {
         let FreshDomain { public_id, rua_token } = fresh_domain();
         let domain = NewDomain {
@@ -270,7 +270,7 @@ impl App {
         self.store.add_domain(account.id, domain, self.clock.now()).await
     }
 
-    /// Makes a key; the secret is nowhere else.
+    /// Creates a key. The secret is stored nowhere.
     pub async fn add_key(
         &self,
         account: &Account,
@@ -293,28 +293,25 @@ impl App {
     }
 }
 
-/// Looks at the domains that are due.
+/// Checks the domains that are due.
 async fn check_domains(domains: &Domains) -> Result<(), JobError> {
     let Round { checked, changed } = domains.check_due().await?;
     if checked > 0 {
-        tracing::info!(checked, changed, "looked at the DNS records of domains");
+        tracing::info!(checked, changed, "checked the DNS records of domains");
     }
     Ok(())
 }
 
-/// Counts what was left unclaimed.
+/// Counts unclaimed reports whose domain exists.
 async fn claim(store: &Store, intake: &Intake) -> Result<(), JobError> {
     let messages = claim_all(store, intake).await?;
     if messages > 0 {
-        tracing::info!(
-            messages,
-            "fed messages in again whose reports were unclaimed although their domain is there"
-        );
+        tracing::info!(messages, "replayed messages with unclaimed reports whose domain exists");
     }
     Ok(())
 }
 
-/// Checks the mails of held reports again, where it could not be found out who they are from.
+/// Checks the mails of held reports again, where they could not be authenticated.
 async fn check_again(intake: &Intake, now: Millis) -> Result<(), JobError> {
     let Rechecked {
         released,

@@ -18,10 +18,10 @@ use tokio::sync::Semaphore;
 
 use crate::base::clock::{self, Clock};
 
-/// However long an answer says that it may be kept.
+/// Longest time for which an answer is cached, whatever its time to live.
 const POSITIVE_TTL_MAX: Duration = Duration::from_secs(3_600);
 const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(300);
-/// Of a lookup that may be answered from the cache by [`Dns`]: what others publish and many domains refer to.
+/// Longest time for which [`Dns`] caches records that others publish and many domains refer to.
 const SHARED_TTL_MAX: Duration = Duration::from_secs(300);
 /// CNAME records that are followed, one to the next.
 pub const ALIASES_MAX: usize = 8;

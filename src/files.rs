@@ -27,7 +27,7 @@ pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder(folder(path))
 }
 
-/// The content on the disk, beside the place it is for, under a name by chance, readable by its owner alone.
+/// The content on the disk, next to its destination, under a random name, readable only by its owner.
 fn draft(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = NamedTempFile::new_in(folder(path))?;
     file.write_all(content)?;
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_put_in_its_place_leaves_what_was_there() {
+    fn a_failed_replacement_leaves_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         fs::create_dir(&path).unwrap();

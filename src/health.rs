@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::base::Millis;
 
-/// What is known of every feed, and of the disk that mail needs. Cheap to clone: all clones say the same.
+/// The state of every feed, and of the disk that mail needs. Cheap to clone: all clones share it.
 #[derive(Clone, Default)]
 pub struct Health {
     feeds: Arc<Mutex<BTreeMap<String, FeedHealth>>>,
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Health {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedHealth {
     pub condition: Condition,
-    /// Since when, unix milliseconds.
+    /// When the condition began, Unix milliseconds.
     pub since: Millis,
     /// When it was last read to its end.
     pub read_at: Option<Millis>,
@@ -37,13 +37,13 @@ pub struct FeedHealth {
 /// Whether a feed is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// Not yet.
+    /// It has not been read yet.
     Starting,
-    /// It is.
+    /// It is being read.
     Reading,
-    /// Another node does it.
+    /// Another node reads it.
     Elsewhere,
-    /// It is not, and the operator should know.
+    /// It is not read, and the operator must act.
     Failing(Trouble),
 }
 
@@ -124,7 +124,7 @@ impl Trouble {
                 "see whether user and password or token are right, and whether the server lets this user in over IMAP"
             }
             Self::FolderRefused => "see whether folder exists and the user may read it",
-            Self::Answer => "the server says what no IMAP server says: see whether host and port are right",
+            Self::Answer => "the server does not speak IMAP: see whether host and port are right",
             Self::Silent => "the server has stopped answering; it is tried again",
             Self::Files => "see whether path exists, and whether this program may read and change what is in it",
             Self::Database => "nothing is wrong with the feed: see what the log says about the database",
@@ -163,10 +163,10 @@ impl Health {
         is_news
     }
 
-    /// From now on `is_short` tells whether mail is refused because too little disk is free. Without a mail listener it is
-    /// never set.
+    /// Sets the function that reports whether mail is refused because too little disk is free. Without a mail
+    /// listener it is never set.
     pub fn watch_disk(&self, is_short: impl Fn() -> bool + Send + Sync + 'static) {
-        // A second one would look at the same disk.
+        // A second function would examine the same disk.
         let _ = self.disk.set(Box::new(is_short));
     }
 

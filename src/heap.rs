@@ -82,7 +82,7 @@ mod tests {
     /// Without trimming the same pages stay: a block in use is above them.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
-    fn what_was_freed_below_a_block_in_use_goes_back() {
+    fn memory_freed_below_a_used_block_is_returned() {
         const BLOCK: usize = 8 << 10;
         let blocks: Vec<Vec<u8>> = (0..16_000).map(|_| vec![1; BLOCK]).collect();
         let in_use = vec![2_u8; BLOCK];

@@ -47,7 +47,7 @@ impl ApiSecret {
         Sha256::digest(self.0.as_bytes()).into()
     }
 
-    /// The first 12 characters, for people to tell keys apart.
+    /// The first 12 characters, to tell keys apart.
     pub fn prefix(&self) -> &str {
         &self.0[..12]
     }
@@ -70,8 +70,8 @@ impl fmt::Debug for ApiSecret {
 pub struct AnswerSeal(RandomizedNonceKey);
 
 impl AnswerSeal {
-    /// Of the request that `secret` and `name` come with. `None` if the library fails, which it does not.
-    pub fn of(secret: &ApiSecret, name: &[u8]) -> Option<Self> {
+    /// The seal for a request with this key and this name. `None` if the library fails, which it does not.
+    pub fn new(secret: &ApiSecret, name: &[u8]) -> Option<Self> {
         // The secret has 256 bits of chance: a hash of it is as good a key as any, and the name makes each its own.
         let mut hash = Sha256::new();
         hash.update(b"tallymark answer\0");
@@ -98,7 +98,7 @@ impl AnswerSeal {
     }
 }
 
-/// Are two hashes the same? Takes the same time wherever they differ.
+/// Whether two hashes are equal. Takes the same time wherever they differ.
 pub fn same_hash(left: &[u8; 32], right: &[u8; 32]) -> bool {
     left.ct_eq(right).into()
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_keys_are_refused() {
         let good = format!("sk_live_{}", "a".repeat(43));
         assert!(ApiSecret::parse(&good).is_some());
         for bad in [
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn an_answer_is_opened_by_the_same_key_and_name_only() {
         let secrets = [[1; 96], [2; 96]].map(|random| ApiSecret::generate(Mode::Live, &random));
-        let seal = |secret: usize, name: &str| AnswerSeal::of(&secrets[secret], name.as_bytes()).unwrap();
+        let seal = |secret: usize, name: &str| AnswerSeal::new(&secrets[secret], name.as_bytes()).unwrap();
         let closed = seal(0, "a").close(b"a secret").unwrap();
         assert!(!closed.windows(6).any(|window| window == b"secret"));
         assert_eq!(seal(0, "a").open(&closed).as_deref(), Some(&b"a secret"[..]));

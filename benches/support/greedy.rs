@@ -244,7 +244,7 @@ pub struct Held {
 }
 
 impl Held {
-    fn of(streams: Vec<TcpStream>) -> Self {
+    fn new(streams: Vec<TcpStream>) -> Self {
         Self {
             clients: streams.len(),
             streams,
@@ -289,7 +289,7 @@ pub const ATTACKS: &[Attack] = &[
         name: "connections",
         begin: |served, _, _| {
             let asked = request("/openapi.json", None, "").repeat(20);
-            Held::of((0..2_100).filter_map(|_| unread(served.http, &asked).ok()).collect())
+            Held::new((0..2_100).filter_map(|_| unread(served.http, &asked).ok()).collect())
         },
     },
     Attack {
@@ -298,7 +298,7 @@ pub const ATTACKS: &[Attack] = &[
             let asked = request("/openapi.json", None, "").repeat(20);
             let from = |nth: usize| IpAddr::V4(Ipv4Addr::new(127, 1, (nth / A_NETWORK) as u8, 1));
             let unread = |nth| unread_over(connect_from(from(nth), served.http)?, &asked);
-            Held::of((0..2_100).filter_map(|nth| unread(nth).ok()).collect())
+            Held::new((0..2_100).filter_map(|nth| unread(nth).ok()).collect())
         },
     },
     Attack {
@@ -315,7 +315,7 @@ pub const ATTACKS: &[Attack] = &[
             let greedy = &filled.greedy[0];
             let path = format!("/domains/{}/dmarc/reports/{}?per_page=100", greedy.domain, filled.wide);
             let asked = request(&path, Some(&greedy.key), "");
-            Held::of((0..100).filter_map(|_| unread(served.http, &asked).ok()).collect())
+            Held::new((0..100).filter_map(|_| unread(served.http, &asked).ok()).collect())
         },
     },
     Attack {
@@ -327,7 +327,7 @@ pub const ATTACKS: &[Attack] = &[
                  Content-Type: application/xml\r\nContent-Length: 26214400\r\n\r\n<",
                 greedy.domain, greedy.key
             );
-            Held::of((0..11).filter_map(|_| unread(served.http, &asked).ok()).collect())
+            Held::new((0..11).filter_map(|_| unread(served.http, &asked).ok()).collect())
         },
     },
     Attack {
@@ -339,7 +339,7 @@ pub const ATTACKS: &[Attack] = &[
                 let path = format!("/domains/{}/dmarc/export", greedy.domain);
                 unread(served.http, &request(&path, Some(&greedy.key), "")).ok()
             });
-            Held::of(exports.collect())
+            Held::new(exports.collect())
         },
     },
 ];
@@ -398,7 +398,7 @@ fn data(served: &Served, rua: &str) -> Held {
             });
         }
     });
-    let held = Held::of(streams.into_inner().expect("no thread panics"));
+    let held = Held::new(streams.into_inner().expect("no thread panics"));
     for error in refused.into_inner().expect("no thread panics") {
         held.counted(error.trim());
     }
@@ -411,7 +411,7 @@ fn queries(served: &Served, filled: &Filled, until: Instant) -> Held {
     let (first, last) = ("2025-11-02", "2026-11-01");
     let path = format!("/domains/{}/dmarc/sources?from={first}&to={last}", greedy.domain);
     let asked = request(&path, Some(&greedy.key), "Connection: close\r\n");
-    let mut held = Held::of(Vec::new());
+    let mut held = Held::new(Vec::new());
     held.clients = 190;
     held.asking = (0..held.clients)
         .map(|_| {

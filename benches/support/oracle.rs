@@ -42,7 +42,7 @@ pub fn weigh(clock: &Clock, message: &[u8], limits: &ProcessLimits) -> Spent {
     let (mut reports, mut records) = (Vec::new(), 0);
     for found in processed.reports {
         records += found.parsed.report.records.len();
-        reports.push(NewReport::of(found.parsed, Authenticated::Unknown));
+        reports.push(NewReport::new(found.parsed, Authenticated::Unknown));
     }
     Spent {
         memory_bytes: MEMORY.peak_usage().saturating_sub(before),

@@ -66,7 +66,7 @@ pub fn message(account: AccountId, begin: i64, report: Report) -> NewMessage {
         received_at: begin * 1_000,
         origin: String::new(),
         provenance: None,
-        reports: vec![(String::new(), NewReport::of(parsed, Authenticated::Unknown))],
+        reports: vec![(String::new(), NewReport::new(parsed, Authenticated::Unknown))],
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,

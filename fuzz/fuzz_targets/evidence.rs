@@ -43,7 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
     let held: usize = processed
         .reports
         .into_iter()
-        .map(|found| NewReport::of(found.parsed, Authenticated::Unknown).bytes_held())
+        .map(|found| NewReport::new(found.parsed, Authenticated::Unknown).bytes_held())
         .sum();
     assert!(held as u64 <= limits.cost.memory_bytes_max, "{held}");
     let took = clock.thread_time() - began;

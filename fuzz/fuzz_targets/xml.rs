@@ -11,8 +11,8 @@ fuzz_target!(|text: &[u8]| {
     match (again(), again()) {
         (Ok(one), Ok(two)) => {
             assert_eq!(one.report, two.report);
-            let reporter = Reporter::of(&one.report.metadata);
-            assert!(ContentKey::of(&reporter, &one.report) == ContentKey::of(&reporter, &two.report));
+            let reporter = Reporter::from_metadata(&one.report.metadata);
+            assert!(ContentKey::new(&reporter, &one.report) == ContentKey::new(&reporter, &two.report));
             for record in &one.report.records {
                 assert!((record.evidence as usize) < one.report.evidence.len());
                 let _ = one.report.verdict(record);

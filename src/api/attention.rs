@@ -9,22 +9,22 @@ use super::schema::{Address, DayText, DomainKey, NameText, Word};
 /// What needs attention, the most important first.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Attention {
-    /// Of each kind the 20 that matter most; with `kind`, a page of all of that kind.
+    /// The 20 most important items of each kind. With `kind`, a page of the items of that kind.
     pub items: Vec<AttentionItem>,
-    /// How many there are, listed or not.
+    /// Number of items of each kind, including those not listed.
     pub totals: AttentionTotals,
-    /// Of the items of `kind`; null without it.
+    /// The position of this page among the items of `kind`; null without `kind`.
     pub pagination: Option<Pagination>,
 }
 
-/// How many there are of each kind.
+/// Number of items of each kind.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AttentionTotals {
-    /// Domains with addresses that are new and of which no message passes.
+    /// Domains with new addresses whose messages all fail.
     pub failing_sources: u64,
-    /// Domains whose DNS records are not as they should be.
+    /// Domains whose required DNS records are missing or wrong.
     pub records_missing: u64,
-    /// Reporters that went silent, counted for each domain.
+    /// Reporters that went silent, counted per domain.
     pub reporter_silent: u64,
     /// Reports that are held until the owner accepts them.
     pub reports_held: u64,
@@ -35,12 +35,12 @@ pub struct AttentionTotals {
 /// One thing to look at.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AttentionItem {
-    /// `failing_sources`: addresses that are new and of which no message passes. `records_missing`: the domain's DNS
-    /// records are not as they should be. `reporter_silent`: who used to report does not any more. `reports_held`: reports
-    /// of the domain wait for a decision of the owner. `quarantined`: mail that could not be read.
+    /// `failing_sources`: new addresses whose messages all fail. `records_missing`: required DNS records of the domain are
+    /// missing or wrong. `reporter_silent`: a regular reporter has stopped sending reports. `reports_held`: reports of the
+    /// domain wait for a decision of the owner. `quarantined`: mail that could not be read.
     #[schemars(extend("enum" = ATTENTION_KINDS))]
     pub kind: Word,
-    /// The domain; null for what concerns the account.
+    /// Id of the domain; null if the item is about the whole account.
     #[schemars(with = "Option<DomainKey>")]
     pub domain_id: Option<String>,
     #[schemars(with = "Option<NameText>")]
@@ -48,16 +48,16 @@ pub struct AttentionItem {
     /// The domain's name in Unicode; null if it is the same.
     #[schemars(example = &"münchner.example")]
     pub unicode_name: Option<String>,
-    /// Addresses, reports that are held, or messages in quarantine.
+    /// Number of addresses, held reports or quarantined messages; 0 for other kinds.
     pub count: u64,
-    /// Messages of those addresses, or of the reporter; for missing records and held reports, of the domain.
+    /// Messages of those addresses or of that reporter. For `records_missing` and `reports_held`, messages of the domain.
     pub messages: u64,
     /// The address with the most messages.
     #[schemars(with = "Option<Address>")]
     pub source_ip: Option<String>,
-    /// Who is silent, as it calls itself.
+    /// Name of the silent reporter, as it writes it.
     pub org_name: Option<String>,
-    /// The last day of the windows of its reports.
+    /// Last day covered by a report of the silent reporter.
     #[schemars(with = "Option<DayText>")]
     pub last_report: Option<String>,
 }

@@ -26,7 +26,7 @@ pub struct DomainItem {
     /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
     #[schemars(with = "RegionWord")]
     pub region: Word,
-    /// When it was added.
+    /// When the domain was added.
     #[schemars(with = "Instant")]
     pub created_at: String,
 }
@@ -74,7 +74,7 @@ pub struct DomainBody {
     /// Host that bounces go to.
     #[schemars(example = &"bounce.yourdomain.com")]
     pub custom_return_path: Option<String>,
-    /// Logo shown beside the domain's mail.
+    /// Logo shown next to the domain's mail.
     #[schemars(with = "Option<LogoUrl>")]
     pub bimi_logo_url: Option<String>,
     /// The address that only this domain sends from.
@@ -82,21 +82,21 @@ pub struct DomainBody {
     /// The domain's own address for reports; its DMARC record must list it. Null while `installation.rua_host` is not set.
     #[schemars(example = &"k3v9q0x2m7a1b5c8@rua.tally.example")]
     pub rua_address: Option<String>,
-    /// What it must publish.
+    /// The DNS records that the domain must publish.
     pub dns_records: Vec<DnsRecordBody>,
-    /// What the operator of this service has to set before all records can be offered, one sentence each.
+    /// Settings that the operator must make before all records can be offered, one sentence each.
     #[schemars(example = &["Reports about this domain cannot be sent to this installation yet: the operator must set installation.rua_host."])]
     pub setup_advice: Vec<String>,
-    /// When it was added.
+    /// When the domain was added.
     #[schemars(with = "Instant")]
     pub created_at: String,
     /// When a setting was last changed.
     #[schemars(with = "Instant")]
     pub updated_at: String,
-    /// When it was first found to publish all that is required.
+    /// When the domain was first found to publish all required records.
     #[schemars(with = "Option<Instant>")]
     pub verified_at: Option<String>,
-    /// When its DNS was last looked at.
+    /// When the DNS records were last checked.
     #[schemars(with = "Option<Instant>")]
     pub last_checked_at: Option<String>,
 }
@@ -104,7 +104,7 @@ pub struct DomainBody {
 /// A sending address of the account.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DedicatedIp {
-    /// Its number, as `ipAddressId` takes it.
+    /// Number of the address, as `ipAddressId` takes it.
     pub id: i64,
     /// IPv4 or IPv6.
     #[schemars(with = "Address")]
@@ -118,43 +118,43 @@ pub struct DnsRecordBody {
     /// `TXT`, `CNAME` or `MX`.
     #[schemars(extend("enum" = ["TXT", "CNAME", "MX"]))]
     pub r#type: Word,
-    /// Full name, without trailing dot.
+    /// Full name of the record, without a trailing dot.
     #[schemars(example = &"yourdomain.com")]
     pub name: String,
-    /// What the record says where nothing is published yet. Never publish it in place of another record: see `suggested`.
+    /// Content of the record where none is published yet. Do not replace an existing record with it: use `suggested`.
     #[schemars(example = &"v=spf1 include:spf.tally.example ~all")]
     pub value: String,
     /// `spf`, `dkim`, `dmarc`, `dmarc_authorization`, `return_path`, `tracking`, `mx` or `bimi`.
     #[schemars(with = "PurposeWord")]
     pub purpose: Word,
-    /// Whether the last check found it as it should be.
+    /// Whether the last check found the record correct.
     pub verified: bool,
     /// Whether the domain's status depends on it.
     pub required: bool,
     /// MX only.
     pub priority: Option<u16>,
-    /// What DNS has in its place.
+    /// The records that DNS has instead.
     #[schemars(example = &["v=spf1 ~all"])]
     pub found: Vec<String>,
     /// One sentence saying what to change.
     #[schemars(example = &"Add include:spf.tally.example to the SPF record of yourdomain.com")]
     pub problem: Option<String>,
-    /// What the last look came to: `unchecked`, `found`, `missing`, `unreadable` or `wrong`.
+    /// Result of the last check: `unchecked`, `found`, `missing`, `unreadable` or `wrong`.
     #[schemars(extend("enum" = ["unchecked", "found", "missing", "unreadable", "wrong"]))]
     pub state: Word,
-    /// The record to publish: all that the published one says, and what is missing. Null if nothing is to be published, if
-    /// it is not known what is there, or if no record can be made without harm; then `problem` says what to do.
+    /// The record to publish: the published record with the missing parts added. Null if nothing needs to be published, if
+    /// the published record is unknown, or if no record can be made without harm. `problem` then states what to do.
     #[schemars(example = &"v=spf1 include:_spf.mail.example include:spf.tally.example -all")]
     pub suggested: Option<String>,
     /// The parts of `suggested` that the published record does not have, in order.
     #[schemars(example = &["include:spf.tally.example"])]
     pub added: Vec<String>,
-    /// Published records that `suggested` takes the place of: they must go, because only one may be there.
+    /// Published records that `suggested` replaces. Delete them, because only one record may exist.
     #[schemars(example = &["v=spf1 include:_spf.mail.example -all"])]
     pub remove: Vec<String>,
 }
 
-/// What a look at the domain's DNS records found.
+/// The result of a check of the domain's DNS records.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Verification")]
 pub struct VerifyBody {
@@ -167,34 +167,34 @@ pub struct VerifyBody {
     /// `pending`, `verified` or `failed`.
     #[schemars(with = "StatusWord")]
     pub status: Word,
-    /// What it must publish, with what was found.
+    /// The DNS records that the domain must publish, with what was found.
     pub dns_records: Vec<DnsRecordBody>,
 }
 
 /// The answer to a removal.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Removed {
-    /// Always true: what could not be removed is an error.
+    /// Always true. A failed removal is an error.
     #[schemars(extend("enum" = [true]))]
     pub deleted: bool,
 }
 
-/// The answer where there is nothing to tell.
+/// The answer to a request that succeeded and has no other result.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Success {
-    /// Always true: what did not succeed is an error.
+    /// Always true. A failure is an error.
     #[schemars(extend("enum" = [true]))]
     pub success: bool,
 }
 
-/// A domain that a client wants to add.
+/// A domain to add.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DomainInput {
     /// The name: A-labels or U-labels.
     #[schemars(with = "NameText")]
     pub name: String,
-    /// Where its reports go; `eu-west-1` if not given.
+    /// Region that the domain's reports go to. Default: `eu-west-1`.
     #[schemars(with = "Option<RegionWord>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -202,19 +202,19 @@ pub struct DomainInput {
     #[schemars(with = "Option<HostText>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_return_path: Option<String>,
-    /// Off if not given.
+    /// Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_tracking: Option<bool>,
-    /// Off if not given.
+    /// Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub click_tracking: Option<bool>,
-    /// `opportunistic` if not given.
+    /// Default: `opportunistic`.
     #[schemars(with = "Option<TlsWord>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_mode: Option<String>,
 }
 
-/// Changes to a domain's settings: what is not there stays as it is.
+/// Changes to a domain's settings. Absent fields stay unchanged.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DomainPatch {
@@ -246,17 +246,17 @@ pub struct DomainPatch {
     #[schemars(with = "Option<HostText>")]
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub custom_return_path: Change<String>,
-    /// Logo shown beside the domain's mail; null for none.
+    /// Logo shown next to the domain's mail; null for none.
     #[schemars(with = "Option<LogoUrl>")]
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub bimi_logo_url: Change<String>,
 }
 
-/// Which dedicated address a domain is to send from.
+/// The dedicated address that a domain sends from.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IpInput {
-    /// Its number.
+    /// Number of the dedicated address.
     #[schemars(range(min = 1))]
     #[serde(rename = "ipAddressId")]
     pub ip_address_id: i64,

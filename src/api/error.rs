@@ -42,28 +42,29 @@ macro_rules! error_codes {
 
 #[rustfmt::skip]
 error_codes! {
-    InvalidRequest = 400 "invalid_request", "The request is broken before its content is looked at.",
+    InvalidRequest = 400 "invalid_request", "The request is malformed: for example, its body is not JSON.",
         "The body is not valid JSON (line 1, column 9)";
-    Unauthorized = 401 "unauthorized", "No API key, or none that is valid.",
+    Unauthorized = 401 "unauthorized", "The API key is missing or not valid.",
         "No valid API key was given; send it as Authorization: Bearer sk_live_...";
-    Forbidden = 403 "forbidden", "The key may not do this.", "This key may only read";
-    NotFound = 404 "not_found", "It does not exist, or belongs to another account.", "Domain not found";
-    MethodNotAllowed = 405 "method_not_allowed", "The path does not take that method; `Allow` lists those it takes.",
+    Forbidden = 403 "forbidden", "The API key does not permit this.", "This key may only read";
+    NotFound = 404 "not_found", "The object does not exist, or belongs to another account.", "Domain not found";
+    MethodNotAllowed = 405 "method_not_allowed", "The path does not accept this method. `Allow` lists the accepted \
+        ones.",
         "This path does not take that method";
-    RequestTimeout = 408 "request_timeout", "The body came too slowly.", "The request body took too long to arrive";
-    Conflict = 409 "conflict", "It is there already, or the first request with this Idempotency-Key still runs.",
+    RequestTimeout = 408 "request_timeout", "The body arrived too slowly.", "The request body took too long to arrive";
+    Conflict = 409 "conflict", "The object exists already, or the first request with this Idempotency-Key still runs.",
         "This domain has been added already";
-    PayloadTooLarge = 413 "payload_too_large", "The body is larger than this installation takes.",
+    PayloadTooLarge = 413 "payload_too_large", "The body is larger than the limit of this installation.",
         "The request body is larger than 65536 bytes";
-    UnsupportedMediaType = 415 "unsupported_media_type", "The body is of a kind that this route does not take.",
+    UnsupportedMediaType = 415 "unsupported_media_type", "The route does not accept this content type.",
         "Send the body as application/json";
-    UnprocessableEntity = 422 "unprocessable_entity", "Fields or parameters are not valid; `fields` names each.",
+    UnprocessableEntity = 422 "unprocessable_entity", "Fields or parameters are not valid. `fields` names each.",
         "region must be one of eu-west-1, us-east-1, sa-east-1, ap-northeast-1";
-    RateLimitExceeded = 429 "rate_limit_exceeded", "Too many requests; `Retry-After` says when to come again.",
+    RateLimitExceeded = 429 "rate_limit_exceeded", "Too many requests. Try again after the seconds in `Retry-After`.",
         "Too many requests";
-    InternalError = 500 "internal_error", "Something went wrong here.",
+    InternalError = 500 "internal_error", "The server failed. The request id names the failure in its log.",
         "Something went wrong on our side; the request id names it in our log";
-    Unavailable = 503 "unavailable", "Nothing is wrong with the request; `Retry-After` says when to try again.",
+    Unavailable = 503 "unavailable", "The server cannot answer now. Try again after the seconds in `Retry-After`.",
         "Not available right now; try again soon";
 }
 
@@ -71,12 +72,12 @@ error_codes! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub struct ErrorBody {
-    /// One sentence for people.
+    /// Human-readable, one sentence.
     #[schemars(example = &"Domain not found")]
     pub error: String,
-    /// A stable word for programs.
+    /// A stable word, for programs.
     pub code: ErrorCode,
-    /// 422 only: which fields, and why.
+    /// 422 only: the fields that are not valid, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(!default)]
     pub fields: Vec<FieldError>,
@@ -88,7 +89,7 @@ pub struct FieldError {
     /// The field as the client named it.
     #[schemars(example = &"region")]
     pub field: String,
-    /// What is wrong with it, as the rest of a sentence.
+    /// The mistake, as the rest of a sentence that begins with the field.
     #[schemars(example = &"is required")]
     pub error: String,
 }

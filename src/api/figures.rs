@@ -7,17 +7,17 @@ use super::pagination::Pagination;
 use super::records::{Dispositions, PolicyBody};
 use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord, Word};
 
-/// The figures of a range of days.
+/// Sums over a range of days.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Stats")]
 pub struct StatsBody {
-    /// Messages.
+    /// Number of messages.
     pub total_messages: u64,
-    /// Messages of 100 that passed DMARC, rounded to one decimal (half up); 0.0 if there are none.
+    /// Percentage of messages that passed DMARC, rounded to one decimal (half up). 0.0 without messages.
     pub pass_rate: f64,
     /// Messages that did not pass.
     pub failed_messages: u64,
-    /// Every day of the range, ascending, also those without messages.
+    /// Every day of the range, ascending, including days without messages.
     pub daily_stats: Vec<DayBody>,
     /// First day of the range.
     #[schemars(with = "DayText")]
@@ -28,7 +28,7 @@ pub struct StatsBody {
     /// The last day up to `to` for which messages were reported; null if there is none.
     #[schemars(with = "Option<DayText>")]
     pub last_day: Option<String>,
-    /// Messages by what was done with them.
+    /// Messages by what receivers did with them.
     pub dispositions: Dispositions,
     /// Messages with an aligned DKIM pass.
     pub dkim_aligned: u64,
@@ -36,7 +36,7 @@ pub struct StatsBody {
     pub spf_aligned: u64,
     /// Reports whose window begins in the range.
     pub reports: u64,
-    /// Sending addresses.
+    /// Number of sending addresses.
     pub sources: u64,
 }
 
@@ -54,13 +54,13 @@ pub struct DayBody {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Overview {
     pub domains: Vec<OverviewItem>,
-    /// All domains, whatever `search` says.
+    /// Number of domains in the account. `search` does not change it.
     pub total_domains: u64,
-    /// Messages of all domains, whatever `search` says.
+    /// Messages of all domains. `search` does not change it.
     pub total_messages: u64,
-    /// Those that did not pass.
+    /// Messages of all domains that did not pass DMARC.
     pub failed_messages: u64,
-    /// Of 100, how many passed.
+    /// Percentage of messages that passed DMARC.
     pub pass_rate: f64,
     /// The last day up to `to` for which messages were reported, of all domains; null if there is none.
     #[schemars(with = "Option<DayText>")]
@@ -71,7 +71,7 @@ pub struct Overview {
     /// Last day of the range.
     #[schemars(with = "DayText")]
     pub to: String,
-    /// Of the domains that `search` selects.
+    /// The position of this page among the domains that `search` selects.
     pub pagination: Pagination,
 }
 
@@ -88,17 +88,17 @@ pub struct OverviewItem {
     /// `pending`, `verified` or `failed`.
     #[schemars(with = "StatusWord")]
     pub status: Word,
-    /// As the newest report found it, the one whose window ends last; null without reports.
+    /// The policy in the report whose window ends last; null without reports.
     pub policy: Option<PolicyBody>,
     pub total_messages: u64,
     pub failed_messages: u64,
     pub pass_rate: f64,
     /// Every day of the range, ascending.
     pub daily_stats: Vec<DayBody>,
-    /// Until when the newest report is: the end of its window, whenever it came.
+    /// Latest end of a reporting window, whenever that report arrived.
     #[schemars(with = "Option<Instant>")]
     pub last_report_at: Option<String>,
-    /// When the last report arrived, whatever time it is about.
+    /// Time of the latest arrival of a report, whatever its window.
     #[schemars(with = "Option<Instant>")]
     pub last_arrived_at: Option<String>,
 }

@@ -14,38 +14,38 @@ pub struct MessageList {
     pub pagination: Pagination,
 }
 
-/// A message that became no counted report, or the part of one that did not.
+/// A message that became no counted report, or such a part of a message.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Message")]
 pub struct MessageItem {
-    /// Its number.
+    /// Number of the object, as paths take it.
     pub id: i64,
     /// `quarantined`, `unclaimed` or `other`.
     #[schemars(with = "SetAsideWord")]
     pub kind: Word,
-    /// A stable word: why.
+    /// Why, as a stable word.
     #[schemars(example = &"not_xml")]
     pub reason: String,
-    /// One sentence. Text of the message may be in it.
+    /// One sentence. It may contain text of the message.
     #[schemars(example = &"The text does not begin with an element")]
     pub detail: String,
     /// Where in the message: attachment and member names.
     #[schemars(example = &"report.xml.gz")]
     pub leaf: String,
-    /// Byte in the text, where one is known.
+    /// Byte offset in the text; null if unknown.
     pub offset: Option<u64>,
-    /// Whom an unclaimed report is about.
+    /// Domain that an unclaimed report is about.
     #[schemars(example = &"yourdomain.com")]
     pub policy_domain: Option<String>,
-    /// How it came.
+    /// How the message arrived.
     #[schemars(example = &"upload with key 1")]
     pub origin: String,
-    /// When it first came.
+    /// Time of the first arrival.
     #[schemars(with = "Instant")]
     pub received_at: String,
-    /// How often it came.
+    /// Number of arrivals.
     pub arrivals: u64,
-    /// Its length.
+    /// Length in bytes.
     pub size_bytes: u64,
 }
 
@@ -56,23 +56,23 @@ pub struct MailList {
     pub pagination: Pagination,
 }
 
-/// Other mail: it is not a report.
+/// Mail that holds no report.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MailItem {
-    /// Its number.
+    /// Number of the object, as paths take it.
     pub id: i64,
-    /// What it is: a stable word, such as `mail`, `bounce`, `tls_report`.
+    /// Kind of mail, as a stable word such as `mail`, `bounce` or `tls_report`.
     #[schemars(example = &"mail")]
     pub kind: String,
-    /// Who brought it: the peer's address, name and sender. The peer's own text.
+    /// The server that delivered the mail: its address, and the name and sender that it stated.
     #[schemars(example = &"192.0.2.25 (mail.example.net) from <a@example.net>")]
     pub origin: String,
-    /// When it first came.
+    /// Time of the first arrival.
     #[schemars(with = "Instant")]
     pub received_at: String,
-    /// How often it came.
+    /// Number of arrivals.
     pub arrivals: u64,
-    /// Its length.
+    /// Length in bytes.
     pub size_bytes: u64,
 }
 

@@ -9,37 +9,37 @@ use super::schema::{DomainKey, Instant, ModeWord, PLAIN, PermissionWord, Word};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ApiKey")]
 pub struct KeyBody {
-    /// Its number.
+    /// Number of the object, as paths take it.
     pub id: i64,
-    /// What it is for, in the client's words.
+    /// What the key is for, in the client's words.
     #[schemars(example = &"dashboard")]
     pub name: String,
-    /// How the secret begins, to tell keys apart.
+    /// The first characters of the secret, to tell keys apart.
     #[schemars(example = &"sk_live_3kX9")]
     pub key_prefix: String,
-    /// What it may do.
+    /// What the key permits.
     #[schemars(with = "PermissionWord")]
     pub permission: Word,
-    /// That of its account.
+    /// Mode of the account: `live` or `test`.
     #[schemars(with = "ModeWord")]
     pub mode: Word,
-    /// The only domain it is for; null is all.
+    /// The only domain that the key can access; null: all domains.
     #[schemars(with = "Option<DomainKey>")]
     pub domain_id: Option<String>,
-    /// When it was last used, to some minutes.
+    /// When the key was last used, accurate to some minutes.
     #[schemars(with = "Option<Instant>")]
     pub last_used_at: Option<String>,
-    /// When it was made.
+    /// When the key was created.
     #[schemars(with = "Instant")]
     pub created_at: String,
 }
 
-/// A key with its secret: the only time that it is shown.
+/// A key with its secret, which is shown only here.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKeyWithSecret {
     #[serde(flatten)]
     pub body: KeyBody,
-    /// The secret. Only its hash is kept.
+    /// The secret. Only its hash is stored.
     #[schemars(example = &"sk_live_3kX9vQ2mB7tR5wY8zL1nC4dF6gH0jK3pS5uV7xA9bE2")]
     pub key: String,
 }
@@ -51,21 +51,21 @@ pub struct KeyList {
     pub api_keys: Vec<KeyBody>,
 }
 
-/// A key that a client wants to have.
+/// A key to create.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyInput {
-    /// What it is for, in the client's words.
+    /// What the key is for, in the client's words.
     #[schemars(length(min = 1, max = KEY_NAME_CHARS_MAX), regex(pattern = PLAIN), example = &"dashboard")]
     pub name: String,
-    /// What it may do.
+    /// What the key permits.
     #[schemars(with = "PermissionWord")]
     pub permission: String,
-    /// The only domain it is for; all if not given.
+    /// The only domain that the key can access. Default: all domains.
     #[schemars(with = "Option<DomainKey>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain_id: Option<String>,
-    /// Taken for the sake of the provider's clients, which send it with `full_access`; makes no difference.
+    /// Has no effect. PostStack's clients send it with `full_access`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_full_access: Option<bool>,
 }

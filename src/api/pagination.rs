@@ -6,20 +6,19 @@ use serde::{Deserialize, Serialize};
 /// The position of a page in its list.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Pagination {
-    /// Rows in the whole list, as far as they are counted.
+    /// Number of rows in the whole list, as far as they are counted.
     pub total: u64,
-    /// Always true: the list has more rows than `total` says. Left out where `total` is exact: lists that are kept in order
-    /// are counted up to 100,000 rows.
+    /// Present and true if the list has more rows than `total`. Ordered lists are counted up to 100,000 rows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(!default)]
     pub more_than_total: bool,
-    /// This page, counted from 1.
+    /// Number of this page, counted from 1.
     pub page: u32,
     /// Rows on a full page.
     pub per_page: u32,
-    /// Pages of `total` rows; 0 for an empty list.
+    /// Number of pages for `total` rows; 0 for an empty list.
     pub total_pages: u64,
-    /// Where the list goes on: give it as `after` for the rows behind this answer. Left out at the end.
+    /// Value of `after` that continues the list after this answer. Absent at the end.
     #[schemars(example = &"1774137600_1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,

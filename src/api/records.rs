@@ -12,12 +12,12 @@ use super::schema::{Address, Word};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Record")]
 pub struct RecordBody<'a> {
-    /// Null where the report gives none that can be read.
+    /// The sending address; null if the report has no readable one.
     #[schemars(with = "Option<Address>")]
     pub source_ip: Option<IpAddr>,
-    /// Messages.
+    /// Number of messages.
     pub count: u64,
-    /// DMARC: `pass` or `fail`.
+    /// DMARC result: `pass` or `fail`.
     #[schemars(extend("enum" = ["pass", "fail"]))]
     pub result: Word,
     /// `none`, `quarantine`, `reject`, `pass`, or `unknown`.
@@ -25,30 +25,31 @@ pub struct RecordBody<'a> {
     pub disposition: Word,
     /// Whether DKIM passed for an aligned domain.
     pub dkim_aligned: bool,
-    /// Whether SPF passed for an aligned domain.
+    /// Whether Whether SPF passed for an aligned domain.
     pub spf_aligned: bool,
-    /// The reporter did not say: derived from the authentication results.
+    /// Whether the result is derived from the authentication results, because the reporter states none.
     pub derived: bool,
-    /// Domain that the recipient sees.
+    /// Domain of the From header, which the recipient sees.
     #[schemars(example = &"yourdomain.com")]
     pub header_from: Option<Cow<'a, str>>,
-    /// Domain of the bounce address; empty is a bounce itself, null is not reported.
+    /// Domain of the envelope sender. Empty: the message is a bounce. Null: not reported.
     #[schemars(example = &"bounce.yourdomain.com")]
     pub envelope_from: Option<Cow<'a, str>>,
     /// Domain of the recipient.
     pub envelope_to: Option<Cow<'a, str>>,
-    /// Signatures.
+    /// Results of DKIM signatures.
     pub dkim: Vec<DkimBody<'a>>,
-    /// SPF checks.
+    /// Results of SPF checks.
     pub spf: Vec<SpfBody<'a>>,
-    /// Why another policy was applied than the published one.
+    /// Why the receiver did not apply the published policy.
     pub reasons: Vec<ReasonBody<'a>>,
-    /// What could not be understood, verbatim.
+    /// Texts that could not be understood, verbatim.
     pub raw: Vec<RawBody<'a>>,
-    /// Its place in its report, from 1 on: `.../dmarc/reports/{report_id}/records/{number}` shows it with all of its results.
+    /// Position in the report, counted from 1. `.../dmarc/reports/{report_id}/records/{number}` shows the row with
+    /// all of its results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
-    /// How many results are not listed here because they are too long together; null if all are.
+    /// Number of results left out because they are too long together; null if all are listed.
     pub omitted: Option<OmittedBody>,
 }
 
@@ -56,13 +57,13 @@ pub struct RecordBody<'a> {
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Omitted")]
 pub struct OmittedBody {
-    /// Of `dkim`.
+    /// Results left out of `dkim`.
     pub dkim: u64,
-    /// Of `spf`.
+    /// Results left out of `spf`.
     pub spf: u64,
-    /// Of `reasons`.
+    /// Reasons left out of `reasons`.
     pub reasons: u64,
-    /// Of `raw`.
+    /// Texts left out of `raw`.
     pub raw: u64,
 }
 
@@ -79,7 +80,7 @@ pub struct DkimBody<'a> {
     /// A word of RFC 8601, 2.7.1, or `other`.
     #[schemars(example = &"pass")]
     pub result: Word,
-    /// What the reporter wrote, where it is another word.
+    /// The word that the reporter wrote, if it is another one; else null.
     pub result_raw: Option<Cow<'a, str>>,
     /// The reporter's comment.
     pub human_result: Option<Cow<'a, str>>,
@@ -98,20 +99,20 @@ pub struct SpfBody<'a> {
     /// A word of RFC 8601, 2.7.2, or `other`.
     #[schemars(example = &"pass")]
     pub result: Word,
-    /// What the reporter wrote, where it is another word.
+    /// The word that the reporter wrote, if it is another one; else null.
     pub result_raw: Option<Cow<'a, str>>,
     /// The reporter's comment.
     pub human_result: Option<Cow<'a, str>>,
 }
 
-/// Why another policy was applied.
+/// Why a receiver did not apply the published policy.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Reason")]
 pub struct ReasonBody<'a> {
     /// A word of RFC 9990 or RFC 7489, or `unknown`.
     #[schemars(example = &"forwarded")]
     pub r#type: Word,
-    /// What the reporter wrote, where it is another word.
+    /// The word that the reporter wrote, if it is another one; else null.
     pub type_raw: Option<Cow<'a, str>>,
     /// The reporter's comment.
     pub comment: Option<Cow<'a, str>>,
@@ -121,10 +122,10 @@ pub struct ReasonBody<'a> {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RawText")]
 pub struct RawBody<'a> {
-    /// Which element held it.
+    /// Name of the element that held the text.
     #[schemars(example = &"disposition")]
     pub field: Word,
-    /// As it was.
+    /// The text, verbatim.
     #[schemars(example = &"delivered")]
     pub text: Cow<'a, str>,
 }
@@ -146,7 +147,7 @@ pub struct PolicyBody {
     /// SPF alignment.
     #[schemars(example = &"r")]
     pub aspf: Option<Word>,
-    /// Per cent of the messages that it applies to.
+    /// Percentage of messages that the policy applies to.
     pub pct: Option<u8>,
     /// Whether the policy is in test mode (tag `t`).
     pub testing: Option<bool>,
@@ -155,13 +156,13 @@ pub struct PolicyBody {
 /// Messages by what receivers did with them. Each message is in one of the four: they add up to all.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct Dispositions {
-    /// Delivered as usual: the words `none` and `pass`. A message that passed DMARC and of which the reporter does not say
-    /// what it did is here, too: DMARC asks for nothing then.
+    /// Delivered as usual: the dispositions `none` and `pass`. This includes messages that passed DMARC and have no
+    /// stated disposition, because DMARC asks for no action then.
     pub none: u64,
-    /// Put aside as suspicious.
+    /// Quarantined as suspicious.
     pub quarantine: u64,
-    /// Refused.
+    /// Rejected.
     pub reject: u64,
-    /// Not known: the reporter used a word outside the standards, or none and the message did not pass.
+    /// Unknown: the reporter used a word outside the standards, or stated none for a message that did not pass.
     pub unknown: u64,
 }

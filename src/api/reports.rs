@@ -13,68 +13,70 @@ use super::schema::{Address, AuthenticatedWord, DomainKey, Instant, NameText, Wo
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ReportItem")]
 pub struct ReportItem {
-    /// Our number for it.
+    /// Tallymark's number for the report.
     pub id: i64,
-    /// Who sent it, as it calls itself.
+    /// Name of the organisation that sent the report, as it writes it.
     #[schemars(example = &"google.com")]
     pub org_name: Option<String>,
-    /// First instant of the time reported on.
+    /// Begin of the reporting window.
     #[schemars(with = "Instant")]
     pub date_range_begin: String,
-    /// Its last instant, or the first after it: reporters differ, and this is what they write.
+    /// End of the reporting window, as written. Some reporters write its last instant, others the first instant after it.
     #[schemars(with = "Instant")]
     pub date_range_end: String,
-    /// Messages.
+    /// Number of messages.
     pub total_count: u64,
     /// Messages that passed DMARC.
     pub pass_count: u64,
-    /// Messages that did not.
+    /// Messages that did not pass DMARC.
     pub fail_count: u64,
-    /// The reporter's own id for it.
+    /// The reporter's own id for the report.
     #[schemars(example = &"14495398217604482367")]
     pub report_id: String,
-    /// The reporter's address.
+    /// The reporter's mail address.
     #[schemars(example = &"noreply-dmarc-support@google.com")]
     pub email: Option<String>,
-    /// The domain whose policy was found: this one, or one below it.
+    /// Domain whose policy the report is about: this domain, or one below it.
     #[schemars(example = &"yourdomain.com")]
     pub domain: String,
-    /// That policy.
+    /// The policy that the reporter found at that domain.
     pub policy: PolicyBody,
-    /// Messages by what was done with them.
+    /// Messages by what receivers did with them.
     pub dispositions: Dispositions,
-    /// When it first arrived.
+    /// Time of the first arrival.
     #[schemars(with = "Instant")]
     pub received_at: String,
-    /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
+    /// Whether the mail that carried the report passed DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
     #[schemars(with = "AuthenticatedWord")]
     pub authenticated: Word,
-    /// Whose mail that was, if it passed: the reporter's mail domain, whatever it calls itself in `org_name`.
+    /// Mail domain of the reporter if that mail passed, else null. It may differ from the name in `org_name`.
     #[schemars(example = &"google.com")]
     pub authenticated_domain: Option<String>,
-    /// How often it arrived; it is counted once.
+    /// Number of arrivals. The report is counted once.
     pub arrivals: u64,
-    /// How many oddities it has.
+    /// Number of oddities found in the report.
     pub warnings: u64,
-    /// Its text broke off, or its archive is damaged: the rows that could be read are here, until the intact report comes.
+    /// Whether only a part of the report could be read, because its text breaks off or its archive is damaged. The
+    /// intact report replaces it.
     pub partial: bool,
-    /// False for a report that contradicts another, counted one, and for one that may not count: it is in no sum.
+    /// Whether the report is in the sums. False while it is held, discounted or in conflict with a counted report.
     pub counted: bool,
-    /// `counted`; `held` until the owner accepts it or its reporter; `discounted` by the owner; or `conflict`, where another
-    /// report of the same identity counts.
+    /// `counted`; `held`: waits until the owner accepts the report or its reporter; `discounted`: taken out by the
+    /// owner; `conflict`: another report of the same identity counts.
     #[schemars(extend("enum" = REPORT_STATUSES), example = &"counted")]
     pub status: Word,
-    /// Why it is held: `unvouched` (its mail passed neither DMARC nor an aligned SPF or DKIM check), `undecided` (these checks
-    /// came to nothing yet, and are made again), `implausible` (about more messages than the limit) or `crowded` (a day of the
-    /// domain would have more source addresses than the limit); null if it is not.
+    /// Why the report is held; null if it is not. `unvouched`: its mail passed neither DMARC nor an aligned SPF or
+    /// DKIM check. `undecided`: these checks had no result yet and are repeated. `implausible`: it is about more
+    /// messages than the limit. `crowded`: a day of the domain would have more source addresses than the limit.
     #[schemars(extend("enum" = HELD))]
     pub held_because: Option<Word>,
-    /// By what its reporter is known: the mail domain of `email`, else `org_name` in lower case.
+    /// Key of the reporter: the mail domain of `email`, or `org_name` in lower case without one.
     #[schemars(example = &"google.com")]
     pub reporter: String,
-    /// Rows that it came with.
+    /// Number of rows in the report as it arrived.
     pub record_count: u64,
-    /// False once retention has dropped its rows: its figures stay. Importing the report again brings the rows back.
+    /// Whether the rows are still stored. Retention deletes rows and keeps the figures. Importing the report again
+    /// restores its rows.
     pub records_kept: bool,
 }
 
@@ -91,28 +93,28 @@ pub struct ReportList {
 pub struct ReportBody<'a> {
     #[serde(flatten)]
     pub report: ReportItem,
-    /// How to reach the reporter beyond its address.
+    /// Contact details of the reporter apart from its mail address.
     pub extra_contact_info: Option<String>,
-    /// What the reporter says went wrong on its side.
+    /// Errors that the reporter states, as written.
     #[schemars(example = &["DNS time-out"])]
     pub errors: Vec<String>,
     /// The reporter's software.
     pub generator: Option<String>,
-    /// Of the format, as written.
+    /// Version of the format, as written.
     pub version: Option<String>,
     /// XML namespace, as written.
     pub namespace: Option<String>,
     /// The first 100 oddities.
     pub warning_list: Vec<WarningBody>,
-    /// Reports with the same identity and another content.
+    /// Numbers of reports with the same identity and other content.
     pub conflicts: Vec<i64>,
-    /// Where it came from and how far that can be trusted.
+    /// How the report arrived, and what vouches for it.
     pub provenance: ProvenanceBody,
-    /// What was decided about it, oldest first; the last 50 decisions.
+    /// The last 50 decisions about the report, oldest first.
     pub history: Vec<DecisionBody>,
-    /// A page of its rows, in their order; none where `records_kept` is false.
+    /// A page of rows, in the order of the report. Empty if `records_kept` is false.
     pub records: Vec<RecordBody<'a>>,
-    /// Of the rows that are kept.
+    /// The position of this page among the stored rows.
     pub pagination: Pagination,
 }
 
@@ -123,10 +125,10 @@ pub struct WarningBody {
     /// A stable word.
     #[schemars(example = &"unknown_element")]
     pub kind: String,
-    /// What it is about; text of the report.
+    /// The part of the report that the warning is about, as written.
     #[schemars(example = &"<extra>")]
     pub detail: String,
-    /// Byte in the report's text, where one is known.
+    /// Byte offset in the report's text; null if unknown.
     pub offset: Option<u64>,
 }
 
@@ -134,36 +136,37 @@ pub struct WarningBody {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Provenance")]
 pub struct ProvenanceBody {
-    /// When it first arrived.
+    /// Time of the first arrival.
     #[schemars(with = "Instant")]
     pub received_at: String,
     /// How often it arrived.
     pub arrivals: u64,
-    /// Did the mail that carried it pass DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
+    /// Whether the mail that carried the report passed DMARC for the reporter's domain: `pass`, `fail`, `none` or `unknown`.
     #[schemars(with = "AuthenticatedWord")]
     pub authenticated: Word,
     /// Whether the report as it was received is still stored.
     pub original_kept: bool,
-    /// The mail that vouches for it, else the first that carried it; null where there was no envelope (files, uploads).
+    /// The mail that vouches for the report, or the first that carried it if none does. Null without an envelope
+    /// (files, uploads).
     pub mail: Option<MailBody>,
 }
 
-/// Who brought a mail, and what was found out about it. The peer's own texts.
+/// The server that delivered a mail, and the results of the checks. Names are the peer's own text.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Mail")]
 pub struct MailBody {
-    /// Address of the peer.
+    /// Address of the server that delivered the mail.
     #[schemars(with = "Address")]
     pub peer: IpAddr,
-    /// What it called itself.
+    /// Name in that server's HELO or EHLO.
     #[schemars(example = &"mail.example.net")]
     pub helo: String,
-    /// Sender of the envelope; empty for the null sender.
+    /// Sender of the envelope. Empty: the null sender.
     #[schemars(example = &"noreply-dmarc-support@google.com")]
     pub mail_from: String,
-    /// Null: in plain.
+    /// TLS of the connection; null if it was not encrypted.
     pub tls: Option<TlsBody>,
-    /// Our name for the mail.
+    /// Queue id of the mail.
     #[schemars(example = &"4f9c1a2b3d5e6f70")]
     pub queue_id: String,
     /// DMARC result of the mail for the domain of its author: `pass`, `fail`, `none` or `unknown`.
@@ -176,11 +179,11 @@ pub struct MailBody {
     pub spf: Option<MailSpfBody>,
     /// The signatures that were checked.
     pub dkim: Vec<MailSignatureBody>,
-    /// Why nothing was checked, if nothing was: a stable word.
+    /// Why the mail was not checked, as a stable word; null if it was.
     pub unchecked: Option<String>,
 }
 
-/// What was between the peer and us.
+/// TLS of the connection that brought the mail.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Tls")]
 pub struct TlsBody {
@@ -218,34 +221,34 @@ pub struct MailSignatureBody {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ReportDecision")]
 pub struct DecisionBody {
-    /// When it was made.
+    /// When the decision was made.
     #[schemars(with = "Instant")]
     pub at: String,
-    /// `counted`, `discounted`, `released` (its reporter was accepted) or `superseded` (another report of its identity was
-    /// counted in its place).
+    /// `counted`, `discounted`, `released` (its reporter was accepted) or `superseded` (another report of the same
+    /// identity was counted instead).
     #[schemars(example = &"discounted")]
     pub action: String,
     /// Who decided.
     #[schemars(example = &"key dashboard")]
     pub by: String,
-    /// The reason given, if one was.
+    /// The reason that was given; null without one.
     pub why: Option<String>,
 }
 
-/// The reports that came last, in the order in which they were stored, the latest first.
+/// Reports in the order in which they were stored, latest first.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Arrivals {
     pub reports: Vec<ArrivalItem>,
-    /// Whether there are older ones.
+    /// Whether older reports exist.
     pub more: bool,
-    /// Where the list continues: pass it as `after` for the reports that follow. Left out at the end and on an empty page; pages
-    /// reach the first 10,000 reports.
+    /// Value of `after` that continues the list. Absent at the end and on an empty page. Pages reach the first 10,000
+    /// reports.
     #[schemars(example = &"4711")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
-/// A report that came, with the domain that it is about.
+/// A report with its domain.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ArrivalItem {
     #[schemars(with = "DomainKey")]

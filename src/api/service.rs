@@ -11,24 +11,24 @@ pub struct Health {
     /// Always `ok`.
     #[schemars(extend("enum" = ["ok"]))]
     pub status: Word,
-    /// Of this program.
+    /// Version of Tallymark.
     #[schemars(example = &"1.0.0")]
     pub version: Word,
 }
 
-/// Requests and messages can be taken.
+/// The node accepts requests and messages.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Readiness {
-    /// Always `ready`: what is not is a 503.
+    /// Always `ready`. A node that is not ready answers 503.
     #[schemars(extend("enum" = ["ready"]))]
     pub status: Word,
     /// Messages waiting to be stored.
     pub queue_depth: usize,
-    /// How many may wait.
+    /// Maximum number of waiting messages.
     pub queue_depth_max: usize,
-    /// Mailboxes, Maildirs and folders that this node reads, by name. One that fails makes nothing else unready.
+    /// Mailboxes, Maildirs and folders that this node reads, by name. A failing feed does not make the node unready.
     pub feeds: Vec<FeedBody>,
-    /// What the operator has to set before everything works, one sentence each. It makes nothing unready.
+    /// Settings that the operator must make before everything works, one sentence each. They do not make the node unready.
     #[schemars(example = &["Mail servers cannot send reports to this installation yet: set installation.rua_host."])]
     pub advice: Vec<String>,
 }
@@ -37,22 +37,22 @@ pub struct Readiness {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Feed")]
 pub struct FeedBody {
-    /// As the settings call it.
+    /// Name of the feed in the settings.
     #[schemars(example = &"imap office")]
     pub name: String,
     /// `starting`, `reading`, `elsewhere` (another node reads it) or `failing`.
     #[schemars(extend("enum" = ["starting", "reading", "elsewhere", "failing"]))]
     pub condition: Word,
-    /// Since when it is in that condition.
+    /// When the condition began.
     #[schemars(with = "Instant")]
     pub since: String,
-    /// When it was last read to its end.
+    /// When the feed was last read to its end.
     #[schemars(with = "Option<Instant>")]
     pub read_at: Option<String>,
-    /// Why it fails: a stable word.
+    /// Why the feed fails, as a stable word.
     #[schemars(example = &"login_refused")]
     pub reason: Option<Word>,
-    /// What to do about it.
+    /// What the operator can do about the failure.
     #[schemars(example = &"see whether user and password or token are right")]
     pub advice: Option<Word>,
 }

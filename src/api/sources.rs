@@ -23,24 +23,24 @@ pub struct SourceList {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Source")]
 pub struct SourceBody {
-    /// Null gathers the rows without a readable address.
+    /// The address. Null: the rows without a readable address.
     #[schemars(with = "Option<Address>")]
     pub source_ip: Option<IpAddr>,
-    /// Who runs the address; null when not known.
+    /// Organisation that operates the address; null if unknown.
     #[schemars(example = &"Example Mail Inc.")]
     pub org_name: Option<String>,
-    /// Messages.
+    /// Number of messages.
     pub count: u64,
     /// Messages that passed DMARC.
     pub pass_count: u64,
-    /// Messages that did not.
+    /// Messages that did not pass DMARC.
     pub fail_count: u64,
     /// Forward-confirmed name of the address.
     #[schemars(example = &"mail.example.net")]
     pub ptr: Option<String>,
-    /// Number of the network.
+    /// Number of the autonomous system.
     pub asn: Option<u32>,
-    /// ISO 3166 code of the country.
+    /// Country of the address, ISO 3166.
     #[schemars(example = &"IE")]
     pub country: Option<String>,
     /// First day of the range on which it sent.
@@ -53,7 +53,7 @@ pub struct SourceBody {
     pub dkim_aligned: u64,
     /// Messages with an aligned SPF pass.
     pub spf_aligned: u64,
-    /// Messages by what was done with them.
+    /// Messages by what receivers did with them.
     pub dispositions: Dispositions,
 }
 
@@ -61,12 +61,12 @@ pub struct SourceBody {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SourceDetail<'a> {
     pub source: SourceBody,
-    /// Records of newer windows first.
+    /// The records of the address, those of newer windows first.
     pub records: Vec<SourceRecord<'a>>,
-    /// Reports looked through for this answer whose records are no longer kept: retention has dropped them. They can hold
-    /// records of this address; its figures count them still.
+    /// Number of reports examined for this answer whose records retention has deleted. They may have had records of
+    /// this address, and its figures still include them.
     pub reports_without_records: u64,
-    /// Where the list goes on, for the parameter `before`; null at its end.
+    /// Value of `before` that continues the list; null at its end.
     #[schemars(example = &"1774137600_1")]
     pub next: Option<String>,
 }
@@ -82,44 +82,45 @@ pub struct SourceRecord<'a> {
 /// A report that a record is in.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReportMention<'a> {
-    /// Our number for it.
+    /// Tallymark's number for the report.
     pub id: i64,
-    /// Who sent it, as it calls itself.
+    /// Name of the organisation that sent the report, as it writes it.
     #[schemars(example = &"google.com")]
     pub org_name: Option<Cow<'a, str>>,
-    /// First instant of the time reported on.
+    /// Begin of the reporting window.
     #[schemars(with = "Instant")]
     pub date_range_begin: String,
-    /// Its last instant, as written.
+    /// End of the reporting window, as written.
     #[schemars(with = "Instant")]
     pub date_range_end: String,
 }
 
-/// A page of networks that send, by messages, largest first.
+/// A page of sending organisations and networks, by messages, largest first.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SenderList {
     pub senders: Vec<SenderBody>,
     pub pagination: Pagination,
 }
 
-/// The sending addresses of one organisation; as long as it is not known, of one network.
+/// The sending addresses of one organisation, or of one network while the organisation is unknown.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Sender")]
 pub struct SenderBody {
-    /// Who runs the addresses; null when not known.
+    /// Organisation that operates the addresses; null if unknown.
     pub org_name: Option<String>,
-    /// The /24 or /48 that they are in, as `network` of `/sources` takes it; null gathers the rows without a readable address.
+    /// The /24 or /48 of the addresses, as the parameter `network` of `/sources` takes it. Null: the rows without a
+    /// readable address.
     #[schemars(example = &"192.0.2.0/24")]
     pub network: Option<String>,
-    /// Addresses.
+    /// Number of sending addresses.
     pub sources: u64,
-    /// Messages.
+    /// Number of messages.
     pub count: u64,
     /// Messages that passed DMARC.
     pub pass_count: u64,
-    /// Messages that did not.
+    /// Messages that did not pass DMARC.
     pub fail_count: u64,
-    /// Messages of 100 that passed.
+    /// Percentage of messages that passed DMARC.
     pub pass_rate: f64,
     /// First day of the range on which one of them sent.
     #[schemars(with = "DayText")]
@@ -136,23 +137,23 @@ pub struct ReporterList {
     pub pagination: Pagination,
 }
 
-/// Who sent reports.
+/// A reporter.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Reporter")]
 pub struct ReporterBody {
-    /// As it calls itself; null if it does not.
+    /// Name of the organisation, as it writes it; null if it states none.
     pub org_name: Option<String>,
     /// Reports whose window begins in the range.
     pub reports: u64,
-    /// Messages.
+    /// Number of messages.
     pub count: u64,
     /// Messages that passed DMARC.
     pub pass_count: u64,
-    /// Messages that did not.
+    /// Messages that did not pass DMARC.
     pub fail_count: u64,
-    /// Messages of 100 that passed.
+    /// Percentage of messages that passed DMARC.
     pub pass_rate: f64,
-    /// The last day of the windows that begin in the range.
+    /// Last day covered by a report whose window begins in the range.
     #[schemars(with = "Option<DayText>")]
     pub last_report: Option<String>,
 }
@@ -168,19 +169,19 @@ pub struct SignatureList {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Signer")]
 pub struct SignatureBody {
-    /// `d=`; null gathers those of reports with too many signers to keep all apart.
+    /// Domain of the signature, `d=`. Null: signatures of reports with too many signers to list each.
     pub domain: Option<String>,
-    /// `s=`; null where reporters do not say.
+    /// Selector of the signature, `s=`; null if reporters do not state it.
     pub selector: Option<String>,
     /// Whether `domain` belongs to the same organisation as the requested domain, and so can be aligned (relaxed).
     pub aligned: bool,
-    /// Messages.
+    /// Number of messages.
     pub count: u64,
     /// Messages whose signature passed.
     pub pass_count: u64,
-    /// Messages whose signature did not.
+    /// Messages whose signature did not pass.
     pub fail_count: u64,
-    /// Messages of 100 whose signature passed.
+    /// Percentage of messages whose signature passed.
     pub pass_rate: f64,
     /// First day of the range with such messages.
     #[schemars(with = "Option<DayText>")]

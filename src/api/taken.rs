@@ -6,48 +6,49 @@ use serde::{Deserialize, Serialize};
 use super::reports::ReportItem;
 use super::schema::{SetAsideWord, Word};
 
-/// What became of what was handed in, after it has been stored.
+/// The result of an upload, after everything has been stored.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Taken {
-    /// Reports that are new here.
+    /// Reports that were new.
     pub reports: Vec<TakenReport>,
-    /// Reports that were here already: each was counted once, and still is.
+    /// Number of reports that were stored already. Each stays counted once.
     pub duplicates: u64,
-    /// Of these, reports whose rows retention had dropped: the rows are kept again.
+    /// How many of the duplicates had lost their rows to retention. Their rows are stored again.
     pub restored: u64,
-    /// What could not be read, or does not belong here; it is kept.
+    /// Parts that did not become reports, with the reason. They are kept.
     pub quarantined: Vec<TakenAside>,
 }
 
-/// A report that is new here.
+/// A report that was new.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TakenReport {
     #[serde(flatten)]
     pub report: ReportItem,
-    /// `stored`; `completed` if it took the place of a piece of it that had come before; `conflict` if it contradicts
-    /// another one; `held` if it is about more messages or addresses than the limits.
+    /// `stored`; `completed`: it replaced a piece of the same report that had arrived before; `conflict`: it
+    /// contradicts another report; `held`: it is about more messages or addresses than the limits.
     #[schemars(extend("enum" = ["stored", "completed", "conflict", "held"]))]
     pub outcome: Word,
-    /// Id of the domain that it belongs to: the closest one of the account at or above the domain whose policy was found.
+    /// Id of the domain that the report belongs to: the closest domain of the account at or above the one whose
+    /// policy it is about.
     #[schemars(example = &"dom_k3v9x2m1p0q8r7s6")]
     pub domain_id: String,
     /// Name of that domain.
     #[schemars(example = &"yourdomain.com")]
     pub domain_name: String,
-    /// Where in the message it was: attachment and member names.
+    /// Where in the message the report was: attachment and member names.
     #[schemars(example = &"report.xml.gz")]
     pub leaf: String,
 }
 
-/// Something that became no report.
+/// A part that did not become a report.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TakenAside {
-    /// Its number under `/quarantine`.
+    /// Number under `/quarantine`.
     pub id: i64,
     /// `quarantined`, `unclaimed` or `other`.
     #[schemars(with = "SetAsideWord")]
     pub kind: Word,
-    /// A stable word: why.
+    /// Why, as a stable word.
     #[schemars(example = &"not_xml")]
     pub reason: String,
     /// One sentence.
@@ -56,9 +57,9 @@ pub struct TakenAside {
     /// Where in the message: attachment and member names.
     #[schemars(example = &"report.xml.gz")]
     pub leaf: String,
-    /// Byte in the text, where one is known.
+    /// Byte offset in the text; null if unknown.
     pub offset: Option<u64>,
-    /// For unclaimed reports: the domain that they are about. They are counted when it is added.
+    /// Domain that an unclaimed report is about. The report counts once that domain is added.
     #[schemars(example = &"yourdomain.com")]
     pub policy_domain: Option<String>,
 }

@@ -10,7 +10,8 @@ use super::schema::{Instant, PLAIN};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Trust")]
 pub struct TrustBody {
-    /// Messages that one report may be about; a report about more is held. Null: the limit of the installation.
+    /// Maximum number of messages that one report may be about. Reports about more are held. Null: the limit of the
+    /// installation.
     pub report_messages_max: Option<u64>,
     /// Reporters whose reports count, whatever mail carried them.
     pub accepted_reporters: Vec<AcceptedBody>,
@@ -22,7 +23,7 @@ pub struct TrustBody {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AcceptedReporter")]
 pub struct AcceptedBody {
-    /// Its mail domain, else its name in lower case.
+    /// Mail domain of the reporter, or its name in lower case if it has none.
     #[schemars(example = &"google.com")]
     pub reporter: String,
     /// When it was accepted.
@@ -31,49 +32,49 @@ pub struct AcceptedBody {
     /// Who accepted it.
     #[schemars(example = &"key dashboard")]
     pub by: String,
-    /// The reason given, if one was.
+    /// The reason that was given; null without one.
     pub why: Option<String>,
 }
 
-/// What came of accepting a reporter.
+/// The result of accepting a reporter.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptedAnswer {
-    /// Held reports that may count now.
+    /// Number of held reports that were released.
     pub released: u64,
-    /// Whether there are more to be released: accept the reporter once more.
+    /// Whether more reports of the reporter are held. If so, accept it again.
     pub more: bool,
     /// Which reports count now.
     pub trust: TrustBody,
 }
 
-/// Changes to what decides which reports count: what is not there stays as it is.
+/// Changes to the rules for which reports count. Absent fields stay unchanged.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustPatch {
-    /// Messages that one report may be about; null for the limit of the installation.
+    /// Maximum number of messages that one report may be about. Null: the limit of the installation.
     #[schemars(with = "Option<u64>", range(min = 1, max = REPORT_MESSAGES_MAX))]
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub report_messages_max: Change<u64>,
 }
 
-/// Why a decision is made.
+/// The reason for a decision.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionInput {
-    /// For people. It stands in the report's history.
+    /// The reason, shown in the report's history.
     #[schemars(length(min = 1, max = WHY_CHARS_MAX), regex(pattern = PLAIN), example = &"forged")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// A reporter, and why something is decided about it.
+/// A reporter, and the reason for the decision about it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReporterInput {
-    /// As `reporter` of a report has it.
+    /// Key of the reporter, as in the field `reporter` of a report.
     #[schemars(length(min = 1, max = REPORTER_CHARS_MAX), regex(pattern = PLAIN), example = &"google.com")]
     pub reporter: String,
-    /// For people. It stands in the history of the reports.
+    /// The reason, shown in the history of the reports.
     #[schemars(length(min = 1, max = WHY_CHARS_MAX), regex(pattern = PLAIN), example = &"known to us")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

@@ -1,4 +1,4 @@
-//! Which account is meant where no one was named: the same rule for commands and feeds.
+//! The account that is used where none is named. Commands and feeds have the same rule.
 
 use crate::base::Mode;
 use crate::base::clock::Clock;
@@ -6,13 +6,13 @@ use crate::store::{Account, Store, StoreError};
 
 /// The account that an installation without accounts gets.
 const DEFAULT_ACCOUNT: &str = "default";
-/// The account of `serve --demo`. It is meant only when it is named: what comes in would end beside invented reports.
+/// The account of `serve --demo`. It is used only when it is named, so that no real report ends next to invented ones.
 pub const DEMO_ACCOUNT: &str = "demo";
 
-/// The account that is meant where no one was named.
+/// The account that is used where none is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unnamed {
-    /// There is none, apart from that of the demo.
+    /// There is no account apart from the demo's.
     Missing,
     /// The only one, or the one called `default`.
     One(Account),
@@ -20,7 +20,7 @@ pub enum Unnamed {
     Several(Vec<Account>),
 }
 
-/// The account that is meant where no one was named.
+/// The account that is used where none is named.
 pub async fn unnamed_account(store: &Store) -> Result<Unnamed, StoreError> {
     let mut accounts = store.accounts().await?;
     accounts.retain(|account| account.name != DEMO_ACCOUNT);

@@ -10,7 +10,7 @@ use crate::base::{AccountId, DomainId, ancestors};
 use crate::ingest::Intake;
 use crate::store::Store;
 
-/// Counts every account's unclaimed reports whose domain is there by now; gives how many messages were fed in again.
+/// Counts every account's unclaimed reports whose domain exists by now. Returns the number of replayed messages.
 pub async fn claim_all(store: &Store, intake: &Intake) -> anyhow::Result<u64> {
     let mut fed = 0;
     for account in store.accounts().await? {

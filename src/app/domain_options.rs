@@ -11,7 +11,7 @@ use crate::store::{Location, Store};
 
 const MASTER_KEY_FILE: &str = "master.key";
 
-/// The host names that domains must point to, and what they must publish.
+/// The hostnames that domains must point to, and what they must publish.
 pub(super) fn service_names(config: &Config) -> ServiceNames {
     let installation = &config.installation;
     let mut names = ServiceNames::new(installation.host.name(), installation.rua_host.name());
@@ -37,7 +37,7 @@ pub(super) fn service_names(config: &Config) -> ServiceNames {
 pub(super) async fn domains(config: &Config, store: &Store) -> anyhow::Result<DomainsOptions> {
     let dns = Dns::new(&config.domains.dns);
     let dns = dns.inspect_err(|error| tracing::warn!(%error, "domains cannot be checked; set domains.resolvers"));
-    let keys = Keys::of(config, store).await?;
+    let keys = Keys::load(config, store).await?;
     Ok(DomainsOptions {
         key_trouble: keys.warning(store).await?,
         keyring: keys.keyring,
@@ -62,10 +62,10 @@ struct Keys {
 impl Keys {
     /// The keys that the settings name, or those of the file. It is made if it is missing, but not yet if the database holds
     /// something that was encrypted with another; and not on a node that shares its database: each would make its own.
-    async fn of(config: &Config, store: &Store) -> anyhow::Result<Self> {
+    async fn load(config: &Config, store: &Store) -> anyhow::Result<Self> {
         let given = &config.domains.master_keys;
         if !given.is_empty() {
-            let keyring = Keyring::of(given.iter().map(String::as_str), "domains.master_keys");
+            let keyring = Keyring::from_keys(given.iter().map(String::as_str), "domains.master_keys");
             return Ok(Self::from(
                 keyring.map_err(|error| format!("domains.master_keys: {error}")),
             ));
@@ -109,7 +109,7 @@ impl Keys {
         let reason = match &self.reason {
             Some(reason) => reason.clone(),
             None if lost == 0 => return Ok(None),
-            None => "the master key is another one than that they were encrypted with".to_owned(),
+            None => "they were encrypted with another master key".to_owned(),
         };
         if lost == 0 {
             return Ok(Some(format!(
@@ -143,7 +143,7 @@ impl From<Result<Keyring, String>> for Keys {
     }
 }
 
-/// Encrypted keys of which it is seen at the start whether they can be decrypted.
+/// Encrypted keys that are decrypted at the start, as a check.
 const LOOKED_AT: u32 = 200;
 
 fn make(path: &Path) -> anyhow::Result<Keyring> {
@@ -151,7 +151,7 @@ fn make(path: &Path) -> anyhow::Result<Keyring> {
         place::make_private_dir(dir)?;
     }
     let made = Keyring::make(path)?;
-    tracing::info!(path = %path.display(), "made the key that DKIM keys are encrypted with; keep a copy of it");
+    tracing::info!(path = %path.display(), "created the master key that encrypts DKIM keys; keep a copy of it");
     Ok(made)
 }
 

@@ -25,7 +25,7 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         if self.task.await.is_err() {
-            tracing::error!("reading feeds broke down while it was stopping");
+            tracing::error!("reading feeds failed while it was stopping");
         }
     }
 }

@@ -70,7 +70,7 @@ impl App {
             return Ok(());
         }
         if !self.store.accounts().await?.is_empty() {
-            bail!("there is no account {name}: say in smtp.account whose the mail to postmaster is");
+            bail!("there is no account {name}: set smtp.account to the account that mail to postmaster belongs to");
         }
         self.store.add_account(name, Mode::Live, self.clock.now()).await?;
         Ok(())

@@ -42,7 +42,7 @@ fn queries_max(config: &Config) -> usize {
     }
 }
 
-/// Of the connections to a server that read.
+/// Reading connections to a server that stay free.
 const READERS_LEFT: u32 = 4;
 
 pub(super) fn page(config: &Config) -> PageOptions {
@@ -78,7 +78,7 @@ pub(super) fn authenticator(config: &Config) -> Option<Authenticator> {
     };
     // Reports are taken without it: who they are from is unknown then.
     let authenticator = Authenticator::new(options).inspect_err(|error| {
-        tracing::warn!(%error, "mail is taken without asking who it is from; set provenance.resolvers");
+        tracing::warn!(%error, "mail is accepted without authenticating its sender; set provenance.resolvers");
     });
     authenticator.ok()
 }
@@ -135,7 +135,7 @@ pub(super) fn smtp(config: &Config) -> anyhow::Result<SmtpOptions> {
     Ok(options)
 }
 
-/// Which node this is, for people.
+/// Human-readable name of this node.
 pub(super) fn node_name(config: &Config) -> String {
     if config.node.name.is_empty() {
         machine_name()

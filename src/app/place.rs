@@ -42,7 +42,7 @@ pub fn is_there(path: &Path) -> anyhow::Result<bool> {
     }
 }
 
-/// Says once why a database could not be opened, with the system's reason where it has one.
+/// Describes why a database could not be opened, with the system's reason if there is one.
 pub fn not_opened(location: &Location, error: StoreError) -> anyhow::Error {
     // These name the database themselves.
     if matches!(error, StoreError::Newer { .. } | StoreError::Outdated { .. }) {
@@ -136,7 +136,7 @@ fn refusal(path: &Path) -> Option<(PathBuf, io::Error)> {
             Ok(about) if about.is_dir() => Err((path.to_owned(), io::ErrorKind::IsADirectory.into())),
             Ok(_) => {
                 may(path, Access::READ_OK | Access::WRITE_OK)?;
-                // The log is made beside it.
+                // The log is created next to it.
                 may(folder, Access::WRITE_OK)
             }
         }

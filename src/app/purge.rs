@@ -72,7 +72,7 @@ impl Purging {
                 reports = due.reports,
                 records = due.records,
                 set_aside = due.set_aside,
-                "older than retention allows, and dropped in an hour; to keep them, stop and set retention.*_days = 0"
+                "older than retention allows, and deleted in an hour; to keep them, stop and set retention.*_days = 0"
             );
         }
         Ok(due)
@@ -109,7 +109,7 @@ impl Purging {
                 reports = purged.reports,
                 records = purged.records,
                 set_aside = purged.set_aside,
-                "dropped what is older than it is to be kept"
+                "deleted data that is older than retention allows"
             );
         }
         Ok(Purge::Done(purged))

@@ -1,9 +1,9 @@
 //! What one message may cost: one [`Budget`], drawn on by everything that works on the message.
 //!
-//! A limit on items bounds nothing where items differ in size, and limits on two things multiply. So what is drawn is
-//! what is short: bytes of memory, bytes of the database, steps, and processor time. The budget is made where a message
-//! is taken up and is handed down; neither room that draws on it knows the clock. A limit that is exceeded stays
-//! exceeded: every later draw is refused for the same reason, so that all work on the message ends.
+//! A limit on items bounds nothing where items differ in size, and limits on two things multiply. So the budget
+//! counts scarce resources: bytes of memory, bytes of the database, steps, and processor time. It is made where a
+//! message is received, and is passed down. The rooms that draw on it do not know the clock. A limit that is exceeded
+//! stays exceeded: every later draw is refused for the same reason, so that all work on the message ends.
 
 use std::cell::Cell;
 
@@ -44,14 +44,14 @@ impl CostLimits {
         stored_bytes_free: u64::MAX,
     };
 
-    /// What the reports of a message may take in the database.
+    /// Bytes that the reports of a message may take in the database.
     fn reports_bytes_max(&self, message_bytes: usize) -> u64 {
         let beyond_original = self.stored_times_max.saturating_sub(1);
         let by_size = (message_bytes as u64).saturating_mul(beyond_original);
         by_size.max(self.stored_bytes_free)
     }
 
-    /// What all of a message may take in the database: once its own length, and what its reports may take.
+    /// Bytes that a message may take in the database: its own length, and what its reports may take.
     pub fn stored_bytes_max(&self, message_bytes: usize) -> u64 {
         self.reports_bytes_max(message_bytes)
             .saturating_add(message_bytes as u64)
@@ -132,7 +132,7 @@ impl<'a> Budget<'a> {
         Self::new(&CostLimits::NONE, 0, stop)
     }
 
-    /// Whether work may go on. Asks whether the time is over.
+    /// Checks that work may continue, and that there is time left.
     ///
     /// # Errors
     /// The limit that was exceeded first.
@@ -196,13 +196,13 @@ impl<'a> Budget<'a> {
             && self.stored.get().saturating_add(cost.stored) <= self.stored_bytes_max
     }
 
-    /// Gives back what was drawn for something that was dropped.
+    /// Returns to the budget what was drawn for something that was dropped.
     pub fn refund(&self, cost: Cost) {
         self.memory.set(self.memory.get().saturating_sub(cost.memory));
         self.stored.set(self.stored.get().saturating_sub(cost.stored));
     }
 
-    /// Draws `bytes` of memory for as long as the answer lives.
+    /// Draws `bytes` of memory until the returned value is dropped.
     ///
     /// # Errors
     /// As [`Self::check`].
@@ -212,7 +212,7 @@ impl<'a> Budget<'a> {
         Ok(held)
     }
 
-    /// The limit that an excess of memory breaks.
+    /// The limit that was exceeded if there is too little memory.
     pub fn too_much_memory(&self) -> Breach {
         Breach::TooMuchMemory(self.limits.memory_bytes_max)
     }
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_stop_is_told_what_was_unpacked_and_not_how_often_he_was_asked() {
+    fn stop_gets_unpacked_bytes_at_each_question() {
         let told = Cell::new(0);
         let stop = |unpacked| {
             told.set(unpacked);

@@ -63,7 +63,7 @@ impl Clock {
         }
     }
 
-    /// Time since some fixed point, never running backwards: for rates, time-outs and durations.
+    /// Time since some fixed point, never running backwards: for rates, timeouts and durations.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_clock_moves_only_when_told_and_for_all_its_clones() {
+    fn a_fixed_clock_moves_only_by_hand_for_all_clones() {
         let clock = Clock::fixed(1_000);
         let other = clock.clone();
         assert_eq!(clock.now(), 1_000);

@@ -272,7 +272,7 @@ fn check_ldh(name: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Lower-case letters, digits, `-`, `_` and dots inside: nothing to normalise.
+/// Whether the text has only lower-case letters, digits, `-`, `_` and inner dots, and needs no normalising.
 fn is_plain(text: &[u8]) -> bool {
     let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
     text.iter().all(plain) && text.first() != Some(&b'.') && text.last() != Some(&b'.')

@@ -96,8 +96,8 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// How JSON for people is written: compact, and what is unsafe as `\u202e`, which every reader of JSON turns back.
-/// (JSON itself asks for this below U+0020 only.)
+/// Formatter of compact JSON that escapes unsafe characters, as in `\u202e`. Every JSON parser restores them. (JSON
+/// itself requires escapes only below U+0020.)
 #[derive(Debug, Clone, Copy)]
 pub struct SafeJson;
 
@@ -164,7 +164,7 @@ mod tests {
         String::from_utf8(json).unwrap()
     }
 
-    /// First and last of each range, and the characters beside it.
+    /// First and last of each range, and the characters next to it.
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table")]
     fn unsafe_characters_are_one_set() {

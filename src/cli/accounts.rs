@@ -15,9 +15,9 @@ pub enum Command {
     /// Add an account.
     #[command(after_help = "Example:\n  tallymark accounts add acme && tallymark keys create --account acme")]
     Add {
-        /// Its name, for this command line only.
+        /// Name of the account. Only this command line uses it.
         name: String,
-        /// A test account: its keys begin with sk_test_.
+        /// Make it a test account, whose keys begin with sk_test_.
         #[arg(long)]
         test: bool,
     },

@@ -1,4 +1,4 @@
-//! Commands that are offered for pasting: each runs as it stands, on the installation that was asked.
+//! Commands that are offered for pasting. Each runs unchanged, on the same installation.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 use crate::base::text::argument;
 use crate::base::{DomainName, NameError};
 
-/// The program with the options that say which installation it is about, as it was called.
+/// The program as it was called, with the options that name the installation.
 static CALLED: OnceLock<String> = OnceLock::new();
 
 /// Remembers the options of this call that an offered command must repeat.
 pub(super) fn remember(config: Option<&Path>, data: Option<&Path>) {
-    // A second call in one process is a test's: the first stays.
+    // Only tests call it twice in one process. The first call stays.
     let _ = CALLED.set(called(config, data));
 }
 
@@ -25,7 +25,7 @@ fn called(config: Option<&Path>, data: Option<&Path>) -> String {
     called
 }
 
-/// A path as an argument: one that begins with `-` is written so that it is not taken for an option.
+/// A path as an argument. One that begins with `-` is written so that it is not read as an option.
 fn path_argument(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     let text = if text.starts_with('-') {
@@ -36,12 +36,12 @@ fn path_argument(path: &Path) -> Option<String> {
     argument(&text).map(|text| text.into_owned())
 }
 
-/// The command of these words, as in `domains list`. They must be ours, or come from [`argument`].
+/// The command with these words, as in `domains list`. The words must be literals or come from [`argument`].
 pub(super) fn command(words: &str) -> String {
     format!("{} {words}", CALLED.get().map_or("tallymark", String::as_str))
 }
 
-/// The command that adds a domain of which a stranger wrote the name.
+/// The command that adds a domain whose name a stranger wrote.
 ///
 /// # Errors
 /// Why no such domain can be added; there is no command then.
@@ -49,7 +49,7 @@ pub(super) fn add_domain(name: &str) -> Result<String, NameError> {
     DomainName::parse(name).map(|name| command(&format!("domains add {name}")))
 }
 
-/// Whether an account can have this name: one that is safe to paste, and is not an option.
+/// Whether an account can have this name: it is safe to paste, and is not an option.
 pub(super) fn is_account_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
     (1..=64).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['-', '.', '@'])

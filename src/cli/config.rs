@@ -13,13 +13,13 @@ use crate::store::{Purged, Store};
 /// Show all settings, or check a settings file.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Print a file with every setting, its default and what it means.
+    /// Print a settings file with every setting, its meaning and its default.
     #[command(after_help = "Example:\n  tallymark config example > tallymark.toml")]
     Example,
-    /// Read a settings file and the environment, say whether they can be used, and what retention would drop of the database.
+    /// Check a settings file and the environment, and show what retention would delete.
     #[command(after_help = "Example:\n  tallymark config check tallymark.toml")]
     Check {
-        /// The file; --config if it is left out.
+        /// Settings file [default: that of --config].
         file: Option<PathBuf>,
     },
 }
@@ -51,7 +51,7 @@ pub fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the settings would drop of the database that is there now, for the operator.
+/// A warning of what the settings would delete from the existing database, if anything.
 fn would_drop(config: &Config) -> Option<String> {
     let looked = (|| {
         let location = app::database(config)?;

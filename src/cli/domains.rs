@@ -15,23 +15,23 @@ use crate::store::{Account, Domain, StoreError};
 /// Add, list and remove the domains whose reports are counted.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Add a domain; reports about it that came before are counted then.
+    /// Add a domain, and count the reports about it that arrived before.
     #[command(after_help = "\
 Example:
   tallymark domains add example.com
 
-Prints the address that the domain's _dmarc record must list; `tallymark domains check` then says what the
-record looks like. Reports about subdomains belong to the closest domain that was added.")]
+Prints the address that the domain's _dmarc record must list. `tallymark domains check` shows the whole record. \
+Reports about subdomains belong to the closest domain that was added.")]
     Add {
-        /// The domain, as in example.com; umlauts and other scripts are welcome.
+        /// The domain, such as example.com, in any script.
         name: String,
-        /// The account it is for; needed if there are several.
+        /// Account of the domain; needed if there are several.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
     },
     /// List the domains.
     List {
-        /// Only those of this account.
+        /// Only entries of this account.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
     },
@@ -40,8 +40,9 @@ record looks like. Reports about subdomains belong to the closest domain that wa
 Example:
   tallymark domains check example.com
 
-A record that is published is offered with all that it says, and what is missing. Nothing is offered in
-place of a record that could not be read. Ends with 0 if the domain publishes all that is required.")]
+A published record is offered again with the missing parts added. Where the published record could not be read, \
+none is offered.
+Exit code 0: the domain publishes all required records. Exit code 1: it does not.")]
     Check {
         /// The domain, or its id (dom_...).
         domain: String,
@@ -54,8 +55,8 @@ place of a record that could not be read. Ends with 0 if the domain publishes al
 Example:
   umask 077; tallymark domains dkim-key example.com > example.com.pem
 
-The selector and the public half are in the domain's DNS records. A domain that has no key gets one.
-With --renew it gets another, under another selector; also one whose private key is lost.")]
+The domain's DNS records contain the selector and the public key. A domain without a key gets one.
+With --renew the domain gets another key under another selector, even if the private key is lost.")]
     DkimKey {
         /// The domain, or its id (dom_...).
         domain: String,
@@ -66,10 +67,9 @@ With --renew it gets another, under another selector; also one whose private key
         #[arg(long)]
         renew: bool,
     },
-    /// Encrypt all private DKIM keys again, after another key was put first among the master keys.
+    /// Encrypt all private DKIM keys with the first master key, after it was changed.
     Reseal,
-    /// Remove a domain. It cannot be undone. Its reports go to the closest domain above it that was added; without
-    /// one they are removed, too.
+    /// Remove a domain for good. Its reports move to the closest added domain above it, or are removed if there is none.
     #[command(after_help = "Example:\n  tallymark domains remove example.com --yes")]
     Remove {
         /// The domain.
@@ -77,7 +77,7 @@ With --renew it gets another, under another selector; also one whose private key
         /// Account of the domain; needed if there are several.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
-        /// Do it; without this it only says what would go.
+        /// Remove the domain. Without this option, only show what would be removed.
         #[arg(long)]
         yes: bool,
     },

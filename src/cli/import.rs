@@ -34,23 +34,23 @@ Examples:
   tallymark import report.xml.gz inbox.mbox ~/Maildir
   tallymark import --json reports/ | jq .reports
 
-Every file is one message, except that an mbox holds many, packed with gzip or not; folders are read with all that is in
-them, Maildirs with what is in new and cur.
-Importing something again stores nothing new. What cannot be read is kept, with the reason: see
-`tallymark quarantine list`. Reports about domains that are not added are kept as unclaimed, and
-counted once the domain is added.
+A file is one message. Only an mbox, plain or in gzip, holds several. Folders are read with everything below \
+them; of a Maildir, new and cur are read.
+Importing a message again stores nothing new. A message that cannot be read is kept with the reason: see \
+`tallymark quarantine list`. Reports about domains that are not added are kept as unclaimed, and count once the \
+domain is added.
 
-Exit code 0: every message is safely in the database, be it as a report, quarantined, unclaimed or other mail.
-Exit code 1: a file could not be read, the database failed, or it was interrupted; importing again goes on.
+Exit code 0: every message is safely in the database, as a report, quarantined, unclaimed or other mail.
+Exit code 1: a file could not be read, the database failed, or the import was interrupted. Run it again to continue.
 Exit code 2: the arguments are wrong.")]
 pub struct Args {
     /// Files and folders.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Account of the reports [default: the only one, or `default`; an empty database gets it].
+    /// Account of the reports [default: the only account, or the one called `default`, which an empty database gets].
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Add the domains that the reports are about, also below existing domains.
+    /// Add the domains that the reports are about, including those below existing domains.
     #[arg(long)]
     add_domains: bool,
     /// Print the summary as one JSON object.
@@ -199,7 +199,7 @@ enum Found {
     TooLarge(Unreadable),
 }
 
-/// Gives the message's length and what became of it, once it is stored.
+/// Returns the message's length and what became of it, once it is stored.
 async fn submit(app: &App, found: Found, belonging: Belonging) -> (u64, anyhow::Result<Outcome>) {
     let raw = |bytes, origin| RawMessage {
         bytes,

@@ -15,7 +15,7 @@ use crate::ingest::{Belonging, Envelope, Owner, RawMessage};
 /// Exit code for "try again later" (`EX_TEMPFAIL` of sysexits.h): the mail server keeps the message.
 pub(super) const TRY_AGAIN: u8 = 75;
 
-/// Take one message from standard input, as a mail server pipes it.
+/// Store one message from standard input, where a mail server pipes it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -25,28 +25,29 @@ Examples:
       --config /etc/tallymark.toml ingest --stdin --peer=${client_address} --helo=${client_helo}
       --sender=${sender} --recipient=${recipient}
 
-Exit code 0: the message is committed to the database, be it as a report, in quarantine or as other mail.
-Exit code 75: it is not, for whatever reason; the mail server must keep it and try again.")]
+Exit code 0: the message is committed to the database, as a report, in quarantine or as other mail.
+Exit code 75: it is not. The mail server must keep it and try again.")]
 pub struct Args {
     /// Read the message from standard input, up to its end.
     #[arg(long, required = true)]
     stdin: bool,
-    /// Recipient of the message; decides which account and domain get it. Repeatable [default: the account's].
+    /// Recipient of the message. It decides which account and domain get the message. Repeatable.
     #[arg(long, value_name = "ADDRESS")]
     recipient: Vec<String>,
-    /// Account of the message if no recipient is given [default: the only one, or `default`; an empty database gets it].
+    /// Account of a message without --recipient [default: the only account, or the one called `default`, which an empty
+    /// database gets].
     #[arg(long, value_name = "NAME", conflicts_with = "recipient")]
     account: Option<String>,
-    /// Address of the server that delivered it, for SPF, DKIM and DMARC. Empty: no server.
+    /// Address of the server that delivered the message, for SPF, DKIM and DMARC. Empty: no server.
     #[arg(long, value_name = "IP", value_parser = peer)]
     peer: Option<Peer>,
     /// Name in that server's HELO or EHLO.
     #[arg(long, value_name = "NAME", requires = "peer", default_value = "")]
     helo: String,
-    /// Sender of the envelope; empty for the null sender.
+    /// Sender of the envelope. Empty: the null sender.
     #[arg(long, value_name = "ADDRESS", requires = "peer", default_value = "")]
     sender: String,
-    /// The mail server's name for the message.
+    /// Id of the message in the mail server's queue.
     #[arg(long, value_name = "ID", requires = "peer", default_value = "")]
     queue_id: String,
 }

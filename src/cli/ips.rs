@@ -10,7 +10,7 @@ use super::{Context, advice};
 use crate::app::App;
 use crate::store::StoreError;
 
-/// Allocate dedicated addresses to accounts; an account assigns its own to its domains.
+/// Allocate dedicated addresses to accounts, which assign them to their domains.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Allocate an address to an account.
@@ -22,9 +22,9 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
     },
-    /// List the addresses, whose they are, and how many domains send from them.
+    /// List the addresses, with their accounts and the number of domains that send from them.
     List,
-    /// Take an address from its account. The domains that sent from it use the shared ones again.
+    /// Remove an address from its account. Domains that sent from it use the shared addresses again.
     #[command(after_help = "Example:\n  tallymark ips remove 192.0.2.1")]
     Remove {
         /// IPv4 or IPv6.

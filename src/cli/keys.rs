@@ -15,23 +15,23 @@ use crate::store::{Account, Domain, Store};
 /// Create, list and revoke API keys.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Create a key and print it, once: only its hash is kept.
+    /// Create a key and print it once. Only its hash is stored.
     #[command(after_help = "\
 Examples:
   tallymark keys create
   tallymark keys create --name dashboard --permission read-only --domain example.com
   KEY=$(tallymark keys create --quiet)")]
     Create {
-        /// The account it is for; needed if there are several.
+        /// Account of the domain; needed if there are several.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
-        /// What it is for, in your words.
+        /// Purpose of the key, in your words.
         #[arg(long, default_value = "command line")]
         name: String,
-        /// What it may do.
+        /// What the key permits.
         #[arg(long, value_enum, default_value_t = Allowed::FullAccess)]
         permission: Allowed,
-        /// The only domain it is for.
+        /// The only domain that the key can access [default: all].
         #[arg(long)]
         domain: Option<String>,
         /// Print the key and nothing else.
@@ -47,7 +47,7 @@ Examples:
     /// Revoke a key: from now on it is refused.
     #[command(after_help = "Example:\n  tallymark keys revoke 3       (numbers as `tallymark keys list` shows them)")]
     Revoke {
-        /// The key's number, or the beginning of the key that `keys list` shows.
+        /// Number of the key, or its first characters as `keys list` shows them.
         key: String,
         /// The account; needed if there are several.
         #[arg(long, value_name = "NAME")]

@@ -46,13 +46,13 @@ use crate::base::text::causes;
 Try it:
   tallymark serve --demo                   reports of the last 30 days, to look at
   tallymark import --add-domains ~/dmarc   your own: files, mails, mailboxes
-  tallymark parse report.xml.gz            only look at one; nothing is kept
+  tallymark parse report.xml.gz            show one report, without storing it
 
 Settings come from --config FILE and from TALLYMARK__SECTION__KEY in the environment;
 `tallymark config example` lists them all."
 )]
 struct Cli {
-    /// Settings file; without one everything has its default.
+    /// Settings file. Without one, every setting has its default.
     #[arg(long, global = true, value_name = "FILE", env = "TALLYMARK_CONFIG")]
     config: Option<PathBuf>,
     /// Folder of the database [default: ./tallymark-data, or database.dir of the settings].

@@ -20,7 +20,7 @@ const OLD_DAYS: i32 = 180;
 /// Longest CSV file that a table is made from, in bytes.
 const CSV_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// Show the network table with its age, look addresses up, or make it again.
+/// Show the network table and its age, look up addresses, or make a new table.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,7 @@ Examples:
   tallymark networks make asn-ipv4.csv asn-ipv6.csv asn-country-ipv4.csv asn-country-ipv6.csv \\
       --day 2026-06-17 --source 'ip-location-db (RouteViews, DB-IP, NRO)' --output networks.bin
 
-The table is compiled in; docs/senders.md says how it is renewed.")]
+The table is part of the program. docs/senders.md describes how to renew it.")]
 pub struct Args {
     /// Print one JSON object.
     #[arg(long)]
@@ -57,7 +57,7 @@ enum Command {
         /// Where the data is from, with the names that its licence asks for.
         #[arg(long, value_name = "TEXT")]
         source: String,
-        /// The file to write; one that is there is replaced.
+        /// File to write. An existing file is replaced.
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
     },

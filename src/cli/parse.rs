@@ -24,7 +24,7 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 const AT_ONCE_MESSAGES: usize = 64;
 const AT_ONCE_BYTES: usize = 1024 * 1024;
 
-/// Show what is in reports; nothing is kept, and no database is needed.
+/// Show the contents of reports, without a database.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -36,12 +36,12 @@ table: a line per message with its reports, records and messages, and below it w
 csv:   a line per record. Cells that a spreadsheet would take for a formula begin with a quote.
 json:  an object per message, each on one line, with everything that was read and every warning.
 
-Exit code 1: a file could not be read, or held a report that could not be.")]
+Exit code 1: a file, or a report in a file, could not be read.")]
 pub struct Args {
     /// Files and folders: XML, gzip, zip, mails, mailboxes.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to show them.
+    /// Format of the output.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -129,7 +129,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(processed: &Processed) -> Self {
+    fn from_processed(processed: &Processed) -> Self {
         let mut sums = Self {
             files: 1,
             reports: processed.reports.len() as u64,
@@ -178,7 +178,7 @@ fn totals(report: &Report) -> Totals {
 }
 
 fn show(name: &str, processed: &Processed, format: Format, sums: &mut Sums, out: &mut dyn Write) -> anyhow::Result<()> {
-    let of_this = Sums::of(processed);
+    let of_this = Sums::from_processed(processed);
     match format {
         Format::Json => json::write(name, processed, out)?,
         Format::Csv => {

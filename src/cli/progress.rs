@@ -1,5 +1,5 @@
-//! How far a long command is: a bar on a terminal, a line a second elsewhere. On standard error, so that standard
-//! output holds results only.
+//! Progress of a long command: a bar on a terminal, otherwise one line per second. It goes to standard error, because
+//! standard output holds only results.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
@@ -24,16 +24,16 @@ pub struct Progress {
     began: Duration,
     things: AtomicU64,
     weight: AtomicU64,
-    /// 0 while it is not known how much there is.
+    /// Total weight; 0 while it is unknown.
     weight_of_all: AtomicU64,
-    /// When it was shown last.
+    /// When the progress was last shown.
     shown_at: Mutex<Duration>,
     /// `None` if standard error is not a terminal.
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Nothing done yet, of an unknown number of `noun`.
+    /// Progress with nothing done yet, of an unknown number of `noun`.
     pub fn new(clock: Clock, noun: &'static str) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -53,7 +53,7 @@ impl Progress {
         }
     }
 
-    /// Says what everything weighs.
+    /// Sets the total weight.
     pub fn set_weight_of_all(&self, weight: u64) {
         if self.weight_of_all.swap(weight, Ordering::Relaxed) != weight
             && let Some(bar) = &self.bar
@@ -63,7 +63,7 @@ impl Progress {
         }
     }
 
-    /// Says how many things are done, each weighing the same.
+    /// Sets the number of finished things, each of the same weight.
     pub fn set_things(&self, things: u64) {
         self.things.store(things, Ordering::Relaxed);
         self.weight.store(things, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_rate_and_time_left_once_it_is_known_how_much_there_is() {
+    fn a_line_shows_rate_and_time_left_once_total_is_known() {
         let progress = Progress::new(Clock::fixed(0), "messages");
         for _ in 0..3_000 {
             progress.advance(10);

@@ -23,7 +23,7 @@ const PAGE_ROWS: u32 = 500;
 /// List, show and replay messages that could not be read or have no owner.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List them, newest first.
+    /// List messages set aside, newest first.
     #[command(after_help = "\
 Examples:
   tallymark quarantine list
@@ -32,7 +32,7 @@ Examples:
         /// Only this kind [default: quarantined and unclaimed].
         #[arg(long, value_enum)]
         kind: Option<Kind>,
-        /// Only those of this account.
+        /// Only entries of this account.
         #[arg(long, value_name = "NAME")]
         account: Option<String>,
         /// Maximum number of entries.
@@ -47,11 +47,11 @@ Examples:
     Show {
         /// The number that `quarantine list` shows.
         id: i64,
-        /// Write the message, as it came, to this file.
+        /// File to write the message to, as it was received.
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
     },
-    /// Read messages again, as after an upgrade or after a domain was added.
+    /// Read messages again, for example after an upgrade or after a domain was added.
     #[command(after_help = "\
 Examples:
   tallymark quarantine replay 17 18
@@ -69,11 +69,11 @@ Examples:
 /// A [`SetAsideKind`] as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
-    /// They should hold a report that could not be read.
+    /// Messages with a report that could not be read.
     Quarantined,
-    /// Good reports about domains that are not added.
+    /// Reports about domains that are not added.
     Unclaimed,
-    /// Mail without any report.
+    /// Mail without a report.
     Other,
 }
 
@@ -211,7 +211,7 @@ async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Wr
     Ok(ExitCode::SUCCESS)
 }
 
-/// Replays take rows away, so the numbers are gathered before the first one.
+/// A replay removes rows, so all numbers are gathered before the first one.
 async fn replayable(app: &App) -> anyhow::Result<Vec<SetAsideId>> {
     let mut ids = Vec::new();
     for kind in [SetAsideKind::Quarantined, SetAsideKind::Unclaimed] {
@@ -226,7 +226,7 @@ async fn replayable(app: &App) -> anyhow::Result<Vec<SetAsideId>> {
             ids.extend(rows.iter().map(|row| row.id));
         }
     }
-    // In the order of arrival: of two versions of a report the first one counts.
+    // In the order of arrival, because the first of two versions of a report counts.
     ids.sort_unstable();
     Ok(ids)
 }
@@ -294,7 +294,7 @@ fn head(text: &str, chars_max: usize) -> String {
     }
 }
 
-/// The last `chars_max` characters: of a path they say more than the first.
+/// The last `chars_max` characters, which distinguish paths better than the first.
 fn tail(text: &str, chars_max: usize) -> String {
     let skipped = text.chars().count().saturating_sub(chars_max);
     if skipped == 0 {
@@ -303,7 +303,7 @@ fn tail(text: &str, chars_max: usize) -> String {
     format!("...{}", text.chars().skip(skipped).collect::<String>())
 }
 
-/// A mail is nobody's but the operator's: the file is for its owner alone, also where it was there before.
+/// Writes a file that only its owner can read, even if it existed before. A mail is only for the operator.
 fn save_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -311,7 +311,7 @@ fn save_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(path)?;
-    // Anything that is not a file, as in --save /dev/stdout, keeps its mode.
+    // Anything that is not a file, such as /dev/stdout, keeps its mode.
     if file.metadata()?.is_file() {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }

@@ -16,7 +16,7 @@ use crate::store::{Acceptance, Actor, Domain, Judged, Judgement, Page, ReportFil
 /// Held reports that are released by one `accept-reporter`, before it says how many there are.
 const RELEASED_MAX: u64 = 1_000;
 
-/// List the reports of a domain, and decide which are in the figures.
+/// List the reports of a domain, and decide which of them count.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List reports, newest window first.
@@ -27,17 +27,17 @@ Examples:
     List {
         #[command(flatten)]
         place: Place,
-        /// Only those that wait to be accepted.
+        /// Only reports that wait to be accepted.
         #[arg(long, conflicts_with = "discounted")]
         held: bool,
-        /// Only those that were taken out of the figures.
+        /// Only reports that were taken out of the figures.
         #[arg(long)]
         discounted: bool,
-        /// Rows that are listed at most.
+        /// Maximum number of rows.
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
-    /// Show a report, and what was decided about it.
+    /// Show a report and the decisions about it.
     #[command(after_help = "Example:\n  tallymark reports show example.com 17")]
     Show {
         #[command(flatten)]
@@ -45,7 +45,7 @@ Examples:
         /// The number that `reports list` shows.
         number: i64,
     },
-    /// Let reports count that are held, were discounted, or lost a conflict.
+    /// Count reports that are held, discounted or in conflict.
     #[command(
         visible_alias = "accept",
         after_help = "Example:\n  tallymark reports count example.com 17 18"
@@ -54,18 +54,18 @@ Examples:
     /// Take reports out of the figures. They stay listed, and `reports count` puts them back.
     #[command(after_help = "Example:\n  tallymark reports discount example.com 17 --why forged")]
     Discount(Decided),
-    /// Let the held reports of a reporter count, and all that come from now on, whatever mail carries them.
+    /// Count all reports of a reporter: those that are held, and later ones, whatever mail carries them.
     #[command(after_help = "Example:\n  tallymark reports accept-reporter example.com google.com")]
     AcceptReporter {
         #[command(flatten)]
         place: Place,
         /// The reporter, as `reports list --held` shows it.
         reporter: String,
-        /// Why, for the history of the reports.
+        /// Reason, for the history of the reports.
         #[arg(long, value_name = "TEXT")]
         why: Option<String>,
     },
-    /// Hold the reports of an accepted reporter again, those that come from now on.
+    /// Hold later reports of an accepted reporter again.
     #[command(after_help = "Example:\n  tallymark reports withdraw-reporter example.com google.com")]
     WithdrawReporter {
         #[command(flatten)]
@@ -73,7 +73,7 @@ Examples:
         /// The reporter.
         reporter: String,
     },
-    /// Set how many messages one report of the domain may be about; reports about more are held.
+    /// Set the maximum number of messages that a report may be about. Reports about more are held.
     #[command(after_help = "\
 Examples:
   tallymark reports limit example.com 100000
@@ -81,7 +81,7 @@ Examples:
     Limit {
         #[command(flatten)]
         place: Place,
-        /// Messages, or `none` for the limit of the installation (reports.messages_max).
+        /// Number of messages, or `none` for the limit of the installation (reports.messages_max).
         messages: Limit,
     },
 }
@@ -104,7 +104,7 @@ pub struct Decided {
     /// The numbers that `reports list` shows.
     #[arg(required = true)]
     numbers: Vec<i64>,
-    /// Why, for the history of the reports.
+    /// Reason, for the history of the reports.
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
 }

@@ -21,7 +21,7 @@ pub struct Which {
     /// The last N days, including today.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
     pub days: u16,
-    /// Maximum number of rows; the sums below them are of all.
+    /// Maximum number of rows. The sums below them include all rows.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: usize,
     /// Print one JSON object with all rows.

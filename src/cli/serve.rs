@@ -16,21 +16,21 @@ use crate::app::{self, App, Mail, ServerLock};
 use crate::base::clock::{self, Clock};
 use crate::config::{Config, LogFormat, Role};
 
-/// Serve the API, and receive mail where the settings say so.
+/// Serve the web page and the API, and receive mail if the settings say so.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tallymark serve --demo                  reports of the last 30 days for example.com, and curl lines to try
+  tallymark serve --demo                  invented reports of the last 30 days, and curl lines to try
   tallymark serve --config tallymark.toml
   tallymark serve --listen [::1]:9000 --data /var/lib/tallymark
   tallymark serve --smtp 127.0.0.1:2525   receive reports as mail, too
-  tallymark serve --roles smtp,jobs       one of several nodes on one PostgreSQL; it answers /healthz, but no clients
+  tallymark serve --roles smtp,jobs       one of several nodes on one PostgreSQL, without the API
 
-It stops on Ctrl-C and SIGTERM: running requests are answered, and what was taken in is stored.
-SIGHUP reads the certificate for mail again.")]
+Ctrl-C and SIGTERM stop it: running requests are answered, and accepted mail is stored.
+SIGHUP makes it read the certificate for mail again.")]
 pub struct Args {
-    /// Load reports of the last 30 days for example.com into an account `demo`, and print how to ask for them. Without
-    /// --data its database has a folder of its own beside that of the settings.
+    /// Load invented reports of the last 30 days for example.com into an account `demo`, and print how to view them.
+    /// Without --data, its database has its own folder next to that of the settings.
     #[arg(long)]
     demo: bool,
     /// Address and port to listen on [default: 127.0.0.1:8080, or http.listen of the settings].

@@ -13,7 +13,7 @@ use super::text::{Align, Table, count, counted, escape};
 use crate::base::text::write_json;
 use crate::enrich::{ServiceFigures, Services, ServicesError, Tables, TablesError};
 
-/// List the services that sent as a domain, or check a file of services.
+/// List the services that sent mail as a domain, or check a file of services.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -24,8 +24,8 @@ Examples:
   tallymark services example.com --days 7 --json
   tallymark services check /etc/tallymark/services.tsv
 
-A row is a service that proved itself, or who operates the addresses where none did. The column `known by` is the
-evidence for most of its messages. docs/senders.md explains names and flows."
+A row is a service that proved itself, or the operator of the addresses where none did. The column `known by` is \
+the evidence for most of its messages. docs/senders.md explains names and flows."
 )]
 pub struct Args {
     #[command(subcommand)]

@@ -11,15 +11,15 @@ use super::text::{Align, Table, count, counted, escape};
 use crate::base::text::write_json;
 use crate::enrich::SourceFigures;
 
-/// List the addresses that sent as a domain, with their names and how these are known.
+/// List the addresses that sent mail as a domain, with their names and the evidence for these.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tallymark sources example.com
   tallymark sources example.com --days 7 --json | jq '.sources[] | select(.fail > 0)'
 
-The column `known by` is the evidence for a name: a signature (dkim) or MAIL FROM domain (mail_from, domain) that
-passed, else the network (asn, as_name, network). docs/senders.md explains names and flows.")]
+The column `known by` is the evidence for a name: a signature (dkim) or MAIL FROM domain (mail_from, domain) that \
+passed, otherwise the network (asn, as_name, network). docs/senders.md explains names and flows.")]
 pub struct Args {
     #[command(flatten)]
     senders: senders::Which,

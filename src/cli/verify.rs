@@ -1,4 +1,4 @@
-//! `tallymark verify`: does every figure agree with the records?
+//! `tallymark verify`: recounts every figure from the records.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,10 +9,11 @@ use super::text::{Align, Table, count, counted};
 use crate::base::text::write_json;
 use crate::store::Verified;
 
-/// Check what is stored, recount every figure from the records, and compare.
+/// Check the stored data, and recount every figure from the records.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit code 0 if all agrees, 1 if not. It only reads, and may run beside `tallymark serve`.")]
+Exit code 0: everything agrees. Exit code 1: something differs.
+The command only reads, and may run next to `tallymark serve`.")]
 pub struct Args {
     /// Print one JSON object.
     #[arg(long)]

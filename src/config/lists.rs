@@ -111,84 +111,83 @@ fn defaults(entry: impl Serialize) -> toml::Table {
 settings! { LISTS:
     /// A mailbox that reports are sent to, read over IMAP. Each one is an entry like this.
     imap: Imap {
-        /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
+        /// Name in the log, in /readyz and in /metrics. No two feeds have the same name.
         name => entry.name;
-        /// The server.
+        /// Hostname of the server.
         host => mailbox.host;
-        /// Its port; 0 is 993 with "tls", and 143 otherwise.
+        /// Port of the server. 0: 993 with "tls", otherwise 143.
         port => mailbox.port;
-        /// "tls" from the first byte, "starttls", or "plain", which shows the password to anyone on the way.
+        /// Encryption: "tls" from the first byte, "starttls", or "plain", which shows the password to anyone on the way.
         tls => mailbox.protection;
-        /// Certificates (PEM) of the authorities that the server and the token server are trusted by; empty is the
-        /// system's own.
+        /// Certificates (PEM) of trusted authorities, for the server and the token server. Empty: those of the system.
         ca_file => mailbox.ca_file as OptionalPath;
-        /// Whose mailbox.
+        /// User name of the mailbox.
         user => mailbox.user;
         /// How the user signs in: "login" or "plain" with a password, "xoauth2" or "oauthbearer" with a token.
         auth => mailbox.sign_in;
-        /// A file that holds the password, and nothing else.
+        /// File with the password and nothing else.
         password_file => mailbox.password_file;
-        /// Where tokens are asked for, https://...
+        /// URL of the token server, https://...
         oauth_token_url => mailbox.oauth.token_url;
-        /// What they are asked for with: "client_credentials" or "refresh_token".
+        /// OAuth grant: "client_credentials" or "refresh_token".
         oauth_grant => mailbox.oauth.grant;
-        /// The name that this program is registered by.
+        /// OAuth client id of this program.
         oauth_client_id => mailbox.oauth.client_id;
-        /// A file that holds its secret; empty where there is none.
+        /// File with the client secret. Empty: none.
         oauth_client_secret_file => mailbox.oauth.client_secret_file as OptionalPath;
-        /// A file that holds the refresh token. If the server gives another one it is written there.
+        /// File with the refresh token. A new token from the server is written to it.
         oauth_refresh_token_file => mailbox.oauth.refresh_token_file;
-        /// What the token is to be good for.
+        /// OAuth scope of the token.
         oauth_scope => mailbox.oauth.scope;
         /// The folder to read.
         folder => mailbox.folder;
-        /// The first day to read, as in "2026-01-31", by the day on which the server got the mail; empty is all.
+        /// First day to read, as in "2026-01-31", by the day on which the server received the mail. Empty: all.
         since => since;
-        /// Where mail goes when its reports are in the database, made if it is missing; empty leaves it where it is.
+        /// Folder for mail whose reports are in the database; created if missing. Empty: mail stays in place.
         processed_folder => mailbox.processed as OptionalText;
         /// Folder for mail that cannot be read or fetched; created if missing. Empty: mail stays in place.
         failed_folder => mailbox.failed as OptionalText;
-        /// Where mail goes that holds no report; empty never touches it.
+        /// Folder for mail without a report. Empty: such mail is not touched.
         other_folder => mailbox.other as OptionalText;
-        /// The account that the reports are for; empty is the only one.
+        /// Account of the reports. Empty: the only account.
         account => entry.account;
         /// Add the domains that reports are about.
         add_domains => entry.add_domains;
-        /// How often to look, seconds, also if the server has said nothing.
+        /// Interval between two looks, seconds, even if the server announces nothing.
         poll_seconds => entry.poll as Seconds;
     }
 
     /// A Maildir that reports are delivered to. Each one is an entry like this.
     maildir: Maildir {
-        /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
+        /// Name in the log, in /readyz and in /metrics. No two feeds have the same name.
         name => entry.name;
-        /// The Maildir, with new and cur in it.
+        /// Path of the Maildir, which contains new and cur.
         path => maildir.path;
-        /// The Maildir that mail goes to when its reports are in the database, made if it is missing; empty marks it as
-        /// seen where it is.
+        /// Maildir for mail whose reports are in the database; created if missing. Empty: mail stays in place and is
+        /// marked as seen.
         processed => maildir.processed as OptionalPath;
-        /// The Maildir that mail goes to that cannot be read, made if it is missing; empty marks it as seen where it is.
+        /// Maildir for mail that cannot be read; created if missing. Empty: mail stays in place and is marked as seen.
         failed => maildir.failed as OptionalPath;
-        /// The account that the reports are for; empty is the only one.
+        /// Account of the reports. Empty: the only account.
         account => entry.account;
         /// Add the domains that reports are about.
         add_domains => entry.add_domains;
-        /// How often to look, seconds.
+        /// Interval between two looks, seconds.
         poll_seconds => entry.poll as Seconds;
     }
 
     /// A folder that files with reports are put into. Each one is an entry like this.
     folder: Folder {
-        /// What it is called in the log, in /readyz and in /metrics; no two feeds have the same name.
+        /// Name in the log, in /readyz and in /metrics. No two feeds have the same name.
         name => entry.name;
-        /// The folder. Files are taken when they have not changed from one look to the next, and moved to done or failed
-        /// in it; names that begin with a dot are passed over.
+        /// Path of the folder. A file is read once it has not changed between two looks, and then moved to done or
+        /// failed in the folder. Names that begin with a dot are ignored.
         path => folder.path;
-        /// The account that the reports are for; empty is the only one.
+        /// Account of the reports. Empty: the only account.
         account => entry.account;
         /// Add the domains that reports are about.
         add_domains => entry.add_domains;
-        /// How often to look, seconds.
+        /// Interval between two looks, seconds.
         poll_seconds => entry.poll as Seconds;
     }
 }

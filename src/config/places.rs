@@ -1,4 +1,4 @@
-//! Places that feeds read and move mail to: the same one may be spelled in many ways.
+//! Places that feeds read and move mail to. One place may have many spellings.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     Imap {
-        /// Who, where and which folder, as it is compared.
+        /// Host, port, user and folder, in the form that is compared.
         key: (String, u16, String, String),
         shown: String,
     },
@@ -19,9 +19,9 @@ pub(super) enum Place {
 /// The port of a mail server.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Port {
-    /// That of the protocol; the settings name none.
+    /// The port of the protocol, because the settings name none.
     Usual(u16),
-    /// The one in the settings: there may be another server behind it.
+    /// The port in the settings. Another port may be another server.
     Given(u16),
 }
 
@@ -82,8 +82,8 @@ impl Place {
             .any(|part| files.is_in(&other.resolved.join(part)))
     }
 
-    /// Whether what one feed reads another one reads or moves, too: says how both are related. Maildirs have
-    /// Maildirs in them, which are mailboxes of their own.
+    /// The relation of two places, if mail that one feed reads is also read or moved by another. A Maildir inside a
+    /// Maildir is a separate mailbox.
     pub fn overlaps(&self, other: &Self) -> Option<&'static str> {
         let inside = "is inside";
         let around = "is around";
@@ -127,7 +127,7 @@ impl Files {
         self.resolved.starts_with(folder)
     }
 
-    /// Whether it is where a watched folder puts files.
+    /// Whether it is a folder that a watched folder moves files to.
     fn is_put_away_by(&self, folder: &Self) -> bool {
         ["done", "failed"]
             .iter()
@@ -147,7 +147,7 @@ pub(super) fn folder_key(folder: &str) -> String {
     }
 }
 
-/// A path without links, `.` and `..`, as the system reads it. What does not exist yet stands as it is written.
+/// A path without links, `.` and `..`, as the system reads it. A part that does not exist yet stays as written.
 fn resolved(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut resolved = PathBuf::new();

@@ -140,7 +140,7 @@ fn bad_zero(path: &Path, text: &str, variables: &[String], bad: &BadZero) -> Con
     }
 }
 
-/// Puts one environment variable over the table and gives the settings that result.
+/// Applies one environment variable to the table and returns the resulting settings.
 fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Result<Config, String> {
     let path = variable
         .strip_prefix(ENVIRONMENT_PREFIX)
@@ -240,7 +240,7 @@ fn nearest_key(section: &str, key: &str) -> Option<String> {
                     join(section, key),
                 )
             })
-            // Of equals the first.
+            // The first of equals.
             .reduce(|best, other| if other.0 > best.0 { other } else { best })?;
         (likeness > 0.8).then_some(name)
     };

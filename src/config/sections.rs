@@ -55,9 +55,9 @@ pub struct Http {
     pub listen: SocketAddr,
     pub api: HttpConfig,
     pub connections: http::ConnectionLimits,
-    /// Of an account; 0 per second: unlimited.
+    /// Rate of an account; 0 per second: unlimited.
     pub rate: Rate,
-    /// Of a session of the web page; 0 per second: unlimited.
+    /// Rate of a session at the web page; 0 per second: unlimited.
     pub page_rate: Rate,
     pub insecure_sign_in: bool,
 }
@@ -260,7 +260,7 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// How log messages are written: `text` for people, `json` for machines.
+/// Format of log messages: `text` for people, `json` for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {

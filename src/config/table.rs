@@ -8,81 +8,81 @@ use super::units::{Milliseconds, RequiredRecords, Seconds};
 use crate::ingest::{Admission, IntakeSettings};
 
 settings! { SECTIONS:
-    /// Where everything is kept.
+    /// The database.
     database: Database {
-        /// The folder of the database, made if it is missing. The file in it is tallymark.sqlite.
+        /// Folder of the database, created if it is missing. The file in it is tallymark.sqlite.
         dir => dir;
-        /// A database elsewhere: postgres://USER@HOST/DATABASE or sqlite://PATH. Empty is the file in dir.
+        /// A database elsewhere: postgres://USER@HOST/DATABASE or sqlite://PATH. Empty: the file in dir.
         /// A password is better kept in ~/.pgpass, or in the environment, than here.
         /// TLS to PostgreSQL: ...?sslmode=verify-full&sslrootcert=FILE.
         url => url;
-        /// Transactions that write at the same time, on PostgreSQL. With connections_read, and for all nodes together, there
-        /// must be fewer than the server's max_connections.
+        /// Connections that write, on PostgreSQL. The sum with connections_read, over all nodes, must be below the
+        /// server's max_connections.
         connections_write => connections.writers;
-        /// Questions that are asked at the same time, on PostgreSQL; more than that wait for one another.
+        /// Connections that read, on PostgreSQL. More queries wait for a free connection.
         connections_read => connections.readers;
     }
 
-    /// What this process does, where several share a database.
+    /// The part of this process, where several share a database.
     node: Node {
-        /// Which node it is, in the log and in leases, for people. Empty is the machine's host name.
+        /// Name of the node in the log and in leases. Empty: the machine's hostname.
         name => name;
-        /// What it does: "smtp" and "imap" take reports in, "api" answers clients, and of the nodes with "jobs" one at a
-        /// time checks domains, drops what is old and so on. /healthz, /readyz and /metrics are answered by every node.
+        /// Roles of the node. "smtp" and "imap" receive reports, and "api" answers clients. One node with "jobs" at a time
+        /// checks domains, deletes old data and does other periodic work. Every node answers /healthz, /readyz and /metrics.
         roles => roles;
     }
 
     /// The API.
     http: Http {
-        /// Where the API listens. Put a proxy with TLS before it if others than this machine shall reach it.
+        /// Address and port of the API. Put a proxy with TLS before it if other machines can reach it.
         listen => listen;
-        /// Connections that may be open at once. When there are more, the one that has waited longest for its client is
-        /// closed; /healthz and /readyz are answered on 64 more.
+        /// Maximum number of open connections. When there are more, the one that has waited longest for its client is
+        /// closed. 64 more are reserved for /healthz and /readyz.
         connections_max => connections.total_max;
-        /// Of these from one address (IPv6: /64), and requests at once of one client behind a proxy.
+        /// Maximum number of these from one address (IPv6: /64), and of concurrent requests of one client behind a proxy.
         connections_per_address_max => connections.per_address_max;
         /// Proxies, as in ["127.0.0.1"]. The client of a request from a proxy is the last address in X-Forwarded-For that is not a
         /// proxy. Empty: the client is the peer of the connection.
         proxy_networks => connections.proxies;
-        /// How long a client may read next to nothing of an answer, or send nothing of a body, seconds.
+        /// Longest time in which a client reads almost nothing of an answer or sends nothing of a body, seconds.
         stall_seconds_max => connections.stall_time_max as Seconds;
         /// Longest request body except an upload, bytes.
         api_body_bytes_max => api.api_body_bytes_max;
         /// Longest upload of a report, bytes.
         upload_bytes_max => api.upload_bytes_max;
-        /// Bytes that have come of all uploads that are being received or stored. A quarter is an account's; what is beyond
-        /// is told to come again.
+        /// Memory for all uploads that are being received or stored, bytes. An account may use a quarter. Uploads
+        /// beyond it are told to try again.
         uploads_in_flight_bytes_max => api.uploads_in_flight_bytes_max;
-        /// Rows on a page if the client does not say.
+        /// Rows per page if the client names no number.
         page_size_default => api.page_size_default;
-        /// Most rows on a page, whatever the client says.
+        /// Maximum number of rows per page. Larger requests are reduced to it.
         page_size_max => api.page_size_max;
-        /// Records on a page, bytes: a longer list ends early and says where it goes on.
+        /// Records on one page, bytes. A longer list ends early and states where it continues.
         page_bytes_max => api.page_bytes_max;
-        /// Requests per second that all keys of an account may make in the long run; 0 means no limit.
+        /// Average requests per second of all keys of an account. 0: no limit.
         rate_per_second => rate.per_second;
-        /// Requests that they may make at once when they have been quiet.
+        /// Requests that these keys may make in one burst after a pause.
         rate_burst => rate.burst;
-        /// Pages per second that each session of the web page may open in the long run; 0 means no limit. The requests that a
-        /// page makes to the API do not count against the account.
+        /// Average pages per second of each session at the web page. 0: no limit. The requests that a page makes to
+        /// the API do not count against the account.
         page_rate_per_second => page_rate.per_second;
-        /// Pages that a session may open at once when it has been quiet.
+        /// Pages that a session may open in one burst after a pause.
         page_rate_burst => page_rate.burst;
         /// Whether people may sign in at the web page over plain HTTP, from private networks only. Anyone on the network can
         /// read the key. Elsewhere put a proxy with TLS before this address.
         insecure_sign_in => insecure_sign_in;
         /// Longest time from the end of a request to its answer, seconds.
         answer_seconds_max => api.answer_time_max as Seconds;
-        /// Long queries that run at once for the keys of one account, and as many for its users at the web page. More queries
-        /// wait a moment, then get 429.
+        /// Maximum number of concurrent long queries for the keys of one account. Its users at the web page may run
+        /// as many. More queries wait a moment, then get 429.
         queries_per_account_max => api.queries_per_account_max;
-        /// Bytes of answers to one account that it has not read yet.
+        /// Answers to one account that it has not read yet, bytes.
         answers_per_account_bytes_max => api.answers_per_account_bytes_max;
-        /// Bytes of answers that one account has kept for requests with an Idempotency-Key; the oldest are forgotten first.
+        /// Answers that are stored for one account's requests with an Idempotency-Key, bytes. The oldest are deleted first.
         kept_answers_per_account_bytes_max => api.kept_answers_per_account_bytes_max;
-        /// Exports that may run at once.
+        /// Maximum number of concurrent exports.
         exports_max => api.exports_max;
-        /// Of these for one account.
+        /// Maximum number of these for one account.
         exports_per_account_max => api.exports_per_account_max;
         /// Who may read /metrics: "loopback" (this machine), "everybody" or "nobody".
         metrics => api.metrics;
@@ -90,55 +90,56 @@ settings! { SECTIONS:
 
     /// Names of senders.
     enrich: Enrich {
-        /// A file with services of your own, in the form of data/services.tsv: its rows win over the compiled-in ones.
-        /// `tallymark services check FILE` checks it. Empty: there is none.
+        /// File with your own services, in the form of data/services.tsv. Its rows take precedence over the built-in
+        /// ones. `tallymark services check FILE` checks it. Empty: none.
         services_file => services_file;
     }
 
     /// Mail from other mail servers. The MX record of installation.rua_host points at the machine that listens.
     smtp: Smtp {
-        /// Where SMTP is spoken, as in ["0.0.0.0:25"]; empty: nowhere.
+        /// Addresses that receive mail over SMTP, as in ["0.0.0.0:25"]. Empty: none.
         listen => options.smtp;
-        /// Where LMTP is spoken: to a mail server of your own, never to the world; empty: nowhere.
+        /// Addresses that receive mail over LMTP. Only your own mail server may reach them. Empty: none.
         lmtp_listen => options.lmtp;
-        /// Our name in the greeting. Empty: installation.host, else installation.rua_host, else the machine's host name.
+        /// Hostname in the greeting. Empty: installation.host, otherwise installation.rua_host, otherwise the
+        /// machine's hostname.
         host => options.settings.host;
-        /// TLS certificate chain, PEM. It is read again when it changes and on SIGHUP. Empty: a self-signed one is made in
-        /// database.dir, which senders of reports accept.
+        /// TLS certificate chain, PEM. It is read again when it changes and on SIGHUP. Empty: a self-signed one is
+        /// created in database.dir. Senders of reports accept it.
         certificate => certificate;
         /// The certificate's key, PEM.
         key => key;
-        /// One address for the reports of all domains of one account, as in reports@example.org; empty: there is none.
+        /// One address for the reports of all domains of one account, as in reports@example.org. Empty: none.
         report_address => report_address;
         /// The account that mail to that address, and to postmaster and abuse, belongs to.
         account => account;
-        /// Mail with a CR or LF that is not part of CR LF: "reject" or "accept". Neither ends a message.
+        /// What to do with mail that has a CR or LF outside of CR LF: "reject" or "accept". Neither ends a message.
         bare_lf => options.settings.bare_newline;
-        /// Load balancers, as in ["10.0.0.0/8"]: connections from there must begin with a PROXY header, and no others may.
+        /// Load balancers, as in ["10.0.0.0/8"]. Connections from them must begin with a PROXY header, and no others may.
         proxy_networks => options.proxy_networks;
-        /// Connections that may be open at once; when four fifths are, patience is short.
+        /// Maximum number of open connections. Above four fifths of it, the shorter timeouts apply.
         connections_max => options.connections.total_max;
-        /// Of these from one address (IPv6: /64).
+        /// Maximum number of these from one address (IPv6: /64).
         connections_per_address_max => options.connections.per_address_max;
-        /// Of these from one network (/24, IPv6: /48).
+        /// Maximum number of these from one network (/24, IPv6: /48).
         connections_per_network_max => options.connections.per_network_max;
         /// Longest command, bytes.
         line_bytes_max => options.settings.line_bytes_max;
-        /// Recipients of one message.
+        /// Maximum number of recipients of one message.
         recipients_max => options.settings.recipients_max;
-        /// Refused commands in one session; then it is closed.
+        /// Refused commands after which a session is closed.
         errors_max => options.settings.errors_max;
-        /// Unknown recipients in one session that are answered at once; the next wait.
+        /// Unknown recipients in one session that are answered at once. Answers to more of them are delayed.
         bad_recipients_max => options.settings.bad_recipients_max;
-        /// How long each of those waits, seconds; 0 means no wait.
+        /// Delay of each of these answers, seconds. 0: no delay.
         tarpit_seconds => options.settings.tarpit as Seconds;
-        /// Received fields of a message that is not going in circles.
+        /// Maximum number of Received fields. A message with more is refused as a mail loop.
         hops_max => options.settings.hops_max;
         /// Time for one command, and the longest pause in a message, seconds.
         command_seconds_max => options.settings.command_time_max as Seconds;
-        /// The same when connections become scarce.
+        /// The same above four fifths of smtp.connections_max.
         command_seconds_under_stress_max => options.settings.command_time_under_stress_max as Seconds;
-        /// Lowest rate of a message, bytes per second; 0 means no limit.
+        /// Lowest rate of a message, bytes per second. 0: no limit.
         data_bytes_per_second_min => options.settings.data_bytes_per_second_min;
         /// Time for one message, seconds.
         transaction_seconds_max => options.settings.transaction_time_max as Seconds;
@@ -148,42 +149,42 @@ settings! { SECTIONS:
         drain_seconds_max => options.drain_time_max as Seconds;
         /// Memory for all messages from their first byte to their commit, bytes.
         in_flight_bytes_max => options.budget.in_flight_bytes_max;
-        /// A message longer than this is received into a nameless file, bytes.
+        /// A message longer than this is received into a temporary file, bytes.
         spill_bytes => options.budget.memory_bytes_max;
-        /// No message is taken with less free disk than this, bytes; 0 is one and a half of the longest message.
+        /// Free disk space below which no message is accepted, bytes. 0: one and a half times the longest message.
         free_disk_bytes_min => options.budget.free_disk_bytes_min;
     }
 
-    /// Who mail that comes by SMTP is really from: SPF, DKIM, DMARC.
+    /// Checks of mail that arrives over SMTP or LMTP: SPF, DKIM, DMARC.
     provenance: Provenance {
-        /// Whether it is checked.
+        /// Whether mail is checked.
         check => check;
-        /// Name servers to ask, as in ["127.0.0.1:53"], and no others are; empty: those of the system.
+        /// Name servers, as in ["127.0.0.1:53"]. No others are asked. Empty: those of the system.
         resolvers => authenticator.servers;
-        /// Longest time for one mail, seconds; what is not known by then is "unknown".
+        /// Longest time for one mail, seconds. Results that are not known by then are "unknown".
         seconds_max => authenticator.time_max as Seconds;
-        /// DNS questions for one mail.
+        /// Maximum number of DNS queries for one mail.
         questions_max => authenticator.questions_max;
-        /// DKIM signatures of one mail that are verified.
+        /// Maximum number of DKIM signatures of one mail that are verified.
         signatures_max => authenticator.signatures_max;
-        /// Mails that are checked at once.
+        /// Maximum number of mails that are checked at the same time.
         mails_max => authenticator.mails_max;
-        /// DNS answers that are kept, each as long as it says and at most an hour.
+        /// Maximum number of cached DNS answers. Each is cached for its time to live, and at most an hour.
         cached_answers_max => authenticator.cached_answers_max;
     }
 
     /// Which reports are in the figures. Those that are held are kept and listed, and count when the owner accepts them.
     reports: Admission {
-        /// What happens to a report whose mail came by SMTP or LMTP and passed neither DMARC nor an aligned SPF or DKIM check:
-        /// "hold" keeps it out of the figures, "count" puts it into them. With provenance.check = false all count.
+        /// What happens to a report whose mail arrived over SMTP or LMTP and passed neither DMARC nor an aligned SPF or DKIM
+        /// check. "hold" keeps it out of the figures, "count" puts it into them. With provenance.check = false, all count.
         unvouched => unvouched;
-        /// Messages that one report may be about, where the domain has no limit of its own. A report about more is held,
-        /// however it came.
+        /// Maximum number of messages that one report may be about, where the domain has no own limit. A report about
+        /// more is held, however it arrived.
         messages_max => report_messages_max;
     }
 
-    /// The names that the DNS records of your domains point to. Set them before any domain publishes its records: no
-    /// record is offered that needs a name that is not set.
+    /// Hostnames that the DNS records of your domains point to. Set them before any domain publishes its records. A
+    /// record that needs a missing name is not offered.
     installation: Installation {
         /// The name of an installation that also sends mail for its domains, as in "mail.example.net"; the hosts for SPF,
         /// tracking, inbound mail and bounces are below it. Empty: this installation only collects reports.
@@ -196,101 +197,104 @@ settings! { SECTIONS:
         regions => regions;
     }
 
-    /// Looking after the DNS records of your domains.
+    /// Checks of the DNS records of your domains.
     domains: Domains {
         /// A domain is verified when it publishes these, as in ["dmarc"]. Empty: spf, dkim and dmarc where installation.host is
         /// set, else dmarc alone.
         required => required as RequiredRecords;
-        /// Name servers to ask, as in ["127.0.0.1:53"], and no others are; empty: those of the system.
+        /// Name servers, as in ["127.0.0.1:53"]. No others are asked. Empty: those of the system.
         resolvers => dns.servers;
-        /// DNS questions that wait for their answers at the same time.
+        /// Maximum number of DNS queries that wait for an answer at the same time.
         questions_in_flight_max => dns.in_flight_max;
-        /// Domains that are looked at, at the same time, in the background.
+        /// Maximum number of domains that are checked in the background at the same time.
         domains_in_flight_max => domains_in_flight_max;
-        /// Domains that the background begins to look at in a second: a hundred thousand take a quarter of an hour.
+        /// Background checks that begin per second. 100,000 domains take a quarter of an hour at the default.
         domains_per_second_max => domains_per_second_max;
-        /// What DKIM keys are encrypted with in the database, 64 hexadecimal digits each: the first encrypts, all decrypt.
-        /// Empty: those in master_key_file.
+        /// Keys that encrypt the DKIM keys in the database, 64 hexadecimal digits each. The first encrypts, and all
+        /// decrypt. Empty: those in master_key_file.
         master_keys => master_keys;
-        /// A file with such keys, one a line. Empty: master.key in database.dir, made at the first start, but for PostgreSQL:
-        /// nodes that share a database need the same keys.
+        /// File with such keys, one per line. Empty: master.key in database.dir, created at the first start. With
+        /// PostgreSQL it is not created, because nodes that share a database need the same keys.
         master_key_file => master_key_file;
     }
 
-    /// How long things are kept.
+    /// How long data is kept.
     retention: RetentionSettings {
-        /// Whether reports are kept as they were received.
+        /// Whether reports are also kept as they were received.
         originals => originals;
-        /// For how long, days from their arrival; 0 keeps them for ever.
+        /// How long these originals are kept, days from their arrival. 0 keeps them for ever.
         originals_days => kept.originals_days;
-        /// Records of reports, days from the later of the end of their window and their arrival; 0 keeps them for ever. The
-        /// sums of each day and source stay for ever.
+        /// How long records of reports are kept, days from the end of their window or their arrival, whichever is
+        /// later. 0 keeps them for ever. The sums per day and source are always kept.
         records_days => kept.records_days;
-        /// Messages in quarantine, unclaimed reports and other mail, days from their arrival; 0 keeps them for ever.
+        /// How long messages in quarantine, unclaimed reports and other mail are kept, days from their arrival. 0 keeps them
+        /// for ever.
         set_aside_days => kept.set_aside_days;
     }
 
-    /// What a message may cost. What breaks a limit is set aside in quarantine, never lost.
+    /// Limits on what a message may cost. A message that exceeds a limit is quarantined, never lost.
     limits: Limits {
         /// Longest message or file, bytes.
         message_bytes_max => message_bytes_max;
-        /// Multiparts inside each other.
+        /// Maximum depth of nested multiparts.
         mime_depth_max => process.unpack.mime_depth_max;
-        /// Parts of one mail.
+        /// Maximum number of parts of one mail.
         mime_parts_max => process.unpack.mime_parts_max;
-        /// Mails inside mails.
+        /// Maximum depth of mails inside mails.
         rfc822_levels_max => process.unpack.rfc822_levels_max;
-        /// One block of header fields, bytes.
+        /// Longest block of header fields, bytes.
         header_bytes_max => process.unpack.header_bytes_max;
-        /// Header fields in one block.
+        /// Maximum number of header fields in one block.
         header_fields_max => process.unpack.header_fields_max;
-        /// Files in the archives of one message.
+        /// Maximum number of files in the archives of one message.
         archive_entries_max => process.unpack.archive_entries_max;
-        /// Archives inside each other.
+        /// Maximum depth of nested archives.
         archive_nesting_max => process.unpack.archive_nesting_max;
-        /// An archive inside an archive, bytes.
+        /// Longest archive inside an archive, bytes.
         archive_bytes_max => process.unpack.archive_bytes_max;
-        /// Longest report after decompression, bytes. Memory stays flat whatever it is.
+        /// Longest report after decompression, bytes. The memory used does not depend on it.
         xml_bytes_max => process.unpack.xml_bytes_max;
-        /// All that is decompressed for one message, bytes.
+        /// Maximum total of decompressed bytes for one message.
         inflated_bytes_max => process.unpack.inflated_bytes_max;
-        /// One text or tag of a report, bytes.
+        /// Longest text or tag of a report, bytes.
         event_bytes_max => process.report.event_bytes_max;
-        /// Elements inside each other.
+        /// Maximum depth of nested elements.
         xml_depth_max => process.report.depth_max;
-        /// Attributes of one tag.
+        /// Maximum number of attributes of one tag.
         attributes_max => process.report.attributes_max;
-        /// Most records in a report.
+        /// Maximum number of records in a report.
         records_max => process.report.records_max;
-        /// Most kinds of records in a report: those that differ in more than address and count are held in memory.
+        /// Maximum number of kinds of records in a report. Records that differ only in address and count are of one kind.
         evidence_max => process.report.evidence_max;
-        /// DKIM results of a record, and SPF results; more are dropped with a warning.
+        /// Maximum number of DKIM results of a record, and of SPF results. More are dropped with a warning.
         results_max => process.report.results_max;
-        /// Texts of one report that contradict each other and are kept: of those that are vouched for, and of the others. More are
-        /// set aside.
+        /// Maximum number of contradicting versions of one report that are kept: of the vouched ones, and of the
+        /// others. More are set aside.
         report_versions_max => keep.versions_max;
-        /// Messages that an account sets aside per UTC day, of mail that nothing vouches for. More mail is answered with
-        /// 452. Ten times as much of mail that passed DMARC; uploads, imports and mailboxes have no such limit.
+        /// Maximum number of messages that an account sets aside per UTC day, of mail that nothing vouches for. More
+        /// mail is answered with 452. Mail that passed DMARC has ten times this limit. Uploads, imports and mailboxes
+        /// have no such limit.
         set_aside_messages_per_day_max => keep.set_aside_day_max.messages;
         /// The same in bytes.
         set_aside_bytes_per_day_max => keep.set_aside_day_max.bytes;
-        /// Held reports that an account keeps per UTC day, of mail that nothing vouches for. More mail is answered with
-        /// 452. Ten times as many of mail that passed DMARC; uploads, imports and mailboxes have no such limit.
+        /// Maximum number of held reports that an account keeps per UTC day, of mail that nothing vouches for. More
+        /// mail is answered with 452. Mail that passed DMARC has ten times this limit. Uploads, imports and mailboxes
+        /// have no such limit.
         held_reports_per_day_max => keep.held_day_max.messages;
         /// The same in bytes.
         held_bytes_per_day_max => keep.held_day_max.bytes;
-        /// Different source addresses of one domain on one day; about 16,000 more may come before it is noticed. A report that
-        /// would bring more is held.
+        /// Maximum number of source addresses of one domain per day. About 16,000 more may be counted before the
+        /// limit takes effect. A report that would add more is held.
         day_addresses_max => keep.day_addresses_max;
-        /// Memory for what is in one message, unpacked and parsed, bytes; the message itself is not counted.
+        /// Memory for the contents of one message, unpacked and parsed, bytes. The message itself does not count.
         memory_bytes_max => process.cost.memory_bytes_max;
-        /// Tags, texts and references in the reports of one message.
+        /// Maximum number of tags, texts and references in the reports of one message.
         events_max => process.cost.events_max;
-        /// Different source addresses in one report.
+        /// Maximum number of source addresses in one report.
         addresses_max => process.cost.addresses_max;
-        /// Room in the database for one message, as a multiple of its own length.
+        /// Space in the database for one message, as a multiple of its own length.
         stored_times_max => process.cost.stored_times_max;
-        /// Room in the database that the reports of any message may take, however short it is, bytes.
+        /// Space in the database that the reports of any message may take, however short it is, bytes.
         stored_bytes_free => process.cost.stored_bytes_free;
         /// Longest processor time for one message, seconds.
         seconds_max => process.time_max as Seconds;
@@ -300,27 +304,27 @@ settings! { SECTIONS:
     intake: IntakeSettings {
         /// Queue length in messages. When the queue is full, producers wait.
         queue_messages_max => queue_messages_max;
-        /// Most messages in one transaction.
+        /// Maximum number of messages in one transaction.
         batch_messages_max => batch_messages_max;
-        /// Most bytes of messages in one transaction.
+        /// Maximum total of the messages in one transaction, bytes.
         batch_bytes_max => batch_bytes_max;
-        /// Threads that unpack and parse; 0 is one for each core.
+        /// Number of threads that unpack and parse. 0: one per core.
         threads => threads;
-        /// A message that unpacks to more than this is read and stored apart from the others, bytes.
+        /// A message that unpacks to more than this is processed apart from the others, bytes.
         slow_bytes => slow.bytes;
-        /// So is one whose reading takes longer than this, milliseconds.
+        /// A message that takes longer than this to read is processed apart as well, milliseconds.
         slow_milliseconds => slow.after as Milliseconds;
-        /// Messages that are read and stored apart at once; 0 is one for each two cores.
+        /// Maximum number of messages that are processed apart at the same time. 0: one per two cores.
         slow_at_once_max => slow.seats;
-        /// Mail that may wait to be read apart; more is answered with 451.
+        /// Maximum number of mails that wait to be processed apart. More mail is answered with 451.
         slow_waiting_max => slow.waiting_max;
     }
 
     /// What is written to standard error.
     log: Log {
-        /// Which messages: a level (error, warn, info, debug, trace), or levels by module, as in "info,sqlx=warn".
+        /// Messages to log: a level (error, warn, info, debug, trace), or levels by module, as in "info,sqlx=warn".
         filter => filter;
-        /// How each is written.
+        /// Format of log messages.
         format => format;
     }
 }

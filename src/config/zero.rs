@@ -27,7 +27,7 @@ impl BadZero {
 /// Whether the description of a setting says what 0 is.
 pub(super) fn says_zero(doc: &[&str]) -> bool {
     let text = doc.join("");
-    ["0 is ", "0 keeps ", "0 means "].iter().any(|words| {
+    ["0: ", "0 is ", "0 keeps ", "0 means "].iter().any(|words| {
         text.match_indices(words)
             .any(|(at, _)| text[..at].chars().next_back().is_none_or(char::is_whitespace))
     })
@@ -179,7 +179,9 @@ mod tests {
             ("Requests per second; 0 means no limit.", true),
             ("Threads; 0 is one for each core.", true),
             ("Days; 0 keeps them for ever.", true),
+            ("Average rate. 0: no limit.", true),
             ("Most rows.", false),
+            ("At least 10: more is better.", false),
             ("At least 10 is good.", false),
             ("100 keeps a hundred.", false),
         ] {

@@ -56,7 +56,7 @@ pub struct Conflict {
     pub says: String,
 }
 
-/// What no zone could publish of a domain's settings, beside each other and beside those of the account's `others`.
+/// The settings of a domain that no zone could publish together with each other, or with those of the account's `others`.
 pub fn conflicts(domain: DomainNames<'_>, others: &[Domain], service: &ServiceNames) -> Vec<Conflict> {
     let mut conflicts = Vec::new();
     let mut refuse = |fields: &[NameField], says: String| {

@@ -15,7 +15,7 @@ pub fn next_selector(selector: &str) -> String {
     format!("{SELECTOR}{}", number.unwrap_or(1_u32).saturating_add(1))
 }
 
-/// Of a line of PEM (RFC 7468).
+/// Characters per line of PEM (RFC 7468).
 const PEM_LINE: usize = 64;
 
 /// A new key pair.
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_none() {
+    fn invalid_keys_are_none() {
         let fresh = generate().unwrap().public_key;
         for len in 0..fresh.len() {
             assert_eq!(RsaKey::from_der(&fresh[..len]), None, "{len} bytes");

@@ -12,7 +12,7 @@ use crate::files;
 
 /// Bytes of a key: 64 hexadecimal digits.
 pub const KEY_BYTES: usize = 32;
-/// What tells keys apart, in front of what they encrypted.
+/// Mark of the key, in front of each text that it encrypted.
 const ID_BYTES: usize = 8;
 const VERSION: u8 = 1;
 
@@ -22,7 +22,7 @@ pub enum KeyringError {
     /// The file cannot be read or made.
     #[error("{path}: {source}", path = .path.display())]
     File {
-        /// Of keys.
+        /// The file of keys.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
@@ -67,7 +67,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError::NotAKey`], also if there is none.
-    pub fn of<'k>(keys: impl IntoIterator<Item = &'k str>, place: &str) -> Result<Self, KeyringError> {
+    pub fn from_keys<'k>(keys: impl IntoIterator<Item = &'k str>, place: &str) -> Result<Self, KeyringError> {
         let mut all = Vec::new();
         for (nth, text) in keys.into_iter().enumerate() {
             let mut key = [0; KEY_BYTES];
@@ -92,7 +92,7 @@ impl Keyring {
         let text = std::fs::read_to_string(path).map_err(|source| file_error(path, source))?;
         let lines = text.lines().map(str::trim);
         let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        Self::of(keys, &path.display().to_string())
+        Self::from_keys(keys, &path.display().to_string())
     }
 
     /// Makes a file with a new key, for its owner alone. If another process has made it meanwhile, that one's is read.
@@ -188,7 +188,7 @@ mod tests {
     const NEW: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
 
     fn ring(keys: &[&str]) -> Keyring {
-        Keyring::of(keys.iter().copied(), "a test").unwrap()
+        Keyring::from_keys(keys.iter().copied(), "a test").unwrap()
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_by_its_place() {
+    fn invalid_keys_are_refused_with_their_place() {
         for (keys, nth) in [
             (&[][..], 1),
             (&["abc"][..], 1),
@@ -259,7 +259,7 @@ mod tests {
                 2,
             ),
         ] {
-            let refused = Keyring::of(keys.iter().copied(), "a test");
+            let refused = Keyring::from_keys(keys.iter().copied(), "a test");
             assert!(
                 matches!(refused, Err(KeyringError::NotAKey { nth: found }) if found == nth),
                 "{keys:?}"

@@ -8,10 +8,10 @@ use super::dkim;
 use crate::base::{DomainName, Purpose, Region};
 use crate::store::{Domain, DomainDns, RecordState, Suggestion};
 
-/// Of the MX record.
+/// Priority in the MX record.
 const MX_PRIORITY: u16 = 10;
 
-/// The host names of this installation that domains point to, and what it asks of them. A host that is not set is
+/// The hostnames of this installation that domains point to, and what it asks of them. A host that is not set is
 /// `None`, and no record is made from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceNames {
@@ -25,7 +25,7 @@ pub struct ServiceNames {
     pub required: Vec<Purpose>,
 }
 
-/// The host names of one region.
+/// The hostnames of one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegionNames {
     /// Right-hand side of the report addresses.
@@ -44,7 +44,7 @@ pub enum RecordType {
     Mx,
 }
 
-/// A record that a domain must publish. `value` is what it says where nothing is published yet.
+/// A record that a domain must publish. `value` is its content where none is published yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnsRecord {
     pub kind: RecordType,
@@ -56,16 +56,16 @@ pub struct DnsRecord {
     pub required: bool,
     /// MX only.
     pub priority: Option<u16>,
-    /// Whether the last check found it as it should be.
+    /// Whether the last check found the record correct.
     pub verified: bool,
-    /// What DNS had in its place, as text; capped.
+    /// The records that DNS had instead, as text; capped.
     pub found: Vec<String>,
-    /// One sentence saying what to change; `None` if nothing is to be changed, or the record was not checked yet.
+    /// One sentence saying what to change; `None` if nothing needs to change, or the record was not checked yet.
     pub problem: Option<String>,
-    /// What the last look came to.
+    /// Result of the last check.
     pub state: RecordState,
-    /// The record to publish: what was found, with what is missing. `None` if nothing is to be published, if it is not
-    /// known what is there, or if no record can be made without harm.
+    /// The record to publish: the published record with the missing parts added. `None` if nothing needs to be
+    /// published, if the published record is unknown, or if no record can be made without harm.
     pub suggestion: Option<Suggestion>,
 }
 
@@ -100,7 +100,7 @@ impl ServiceNames {
         self.spf_host.is_some() || self.required.contains(&Purpose::Dkim)
     }
 
-    /// What the operator has to set, one sentence each; empty if nothing is missing.
+    /// Settings that the operator must make, one sentence each; empty if nothing is missing.
     pub fn advice(&self) -> Vec<String> {
         let mut advice = Vec::new();
         if self.regions.iter().any(|region| region.rua_host.is_none()) {
@@ -207,7 +207,7 @@ pub fn unset(domain: &Domain, names: &ServiceNames) -> Vec<Purpose> {
     names.required.iter().copied().filter(is_unset).collect()
 }
 
-/// What the operator has to set before this domain's records can be offered, one sentence each.
+/// Settings that the operator must make before this domain's records can be offered, one sentence each.
 pub fn advice(domain: &Domain, names: &ServiceNames) -> Vec<String> {
     let region = names.region(domain.region);
     let mut advice = Vec::new();
@@ -314,8 +314,8 @@ pub(super) fn authorization_name(name: &str, rua_host: &str) -> String {
 }
 
 impl DnsRecord {
-    /// Tells this record from one with other settings: what was found of that one says nothing about this. Of an SPF
-    /// record only the `include:` counts, so that a domain does not lose it for the time that a new address takes.
+    /// Identifies this record with its settings. Findings of a record with other settings do not apply. For an SPF
+    /// record only the `include:` counts, so that a domain keeps its status while a new address is published.
     pub fn fingerprint(&self, names: &ServiceNames) -> String {
         let what = match self.purpose {
             Purpose::Spf => names.spf_host.as_deref().unwrap_or_default(),
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_of_another_record_says_nothing() {
+    fn findings_of_another_record_are_ignored() {
         let (mut domain, names) = (domain("tally.example"), names());
         domain.tracking_domain = Some(DomainName::parse("go.example.com").unwrap());
         let mut dns = DomainDns::default();

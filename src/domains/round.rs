@@ -97,7 +97,7 @@ impl Domains {
         let now = self.clock().now();
         let turns = async move {
             let accounts = self.store().accounts_due(now).await?;
-            let turns = Turns::of(accounts, self.domain_every());
+            let turns = Turns::new(accounts, self.domain_every());
             Ok::<_, DomainsError>(stream::try_unfold(turns, move |mut turns| async move {
                 let next = turns.next(self, now).await?;
                 Ok(next.map(|domain| (domain, turns)))
@@ -121,7 +121,7 @@ struct Turn {
 }
 
 impl Turns {
-    fn of(accounts: Vec<AccountId>, every: Duration) -> Self {
+    fn new(accounts: Vec<AccountId>, every: Duration) -> Self {
         let turns = accounts.into_iter().map(|account| Turn {
             account,
             cursor: DueCursor::default(),

@@ -124,7 +124,7 @@ impl Domains {
         self.0.options.key_trouble.as_deref()
     }
 
-    /// The host names that domains must point to.
+    /// The hostnames that domains must point to.
     pub fn names(&self) -> &ServiceNames {
         &self.0.options.names
     }
@@ -177,7 +177,7 @@ impl Domains {
         self.keyring().is_none_or(|keyring| keyring.knows(sealed).is_err())
     }
 
-    /// Looks at the domain's records now, in at most ten seconds, keeps what was found and moves the domain on. Gives the
+    /// Looks at the domain's records now, in at most ten seconds, keeps what was found and moves the domain on. Returns the
     /// domain as it is then.
     ///
     /// # Errors
@@ -234,7 +234,7 @@ impl Domains {
         is_done.then_some(()).ok_or(DomainsError::Gone)
     }
 
-    /// Encrypts every private key with the keyring's first key that is not yet. Gives how many. One that the keyring cannot
+    /// Encrypts every private key with the keyring's first key that is not yet. Returns their number. One that the keyring cannot
     /// decrypt stays as it is: see [`Self::lost_keys`].
     ///
     /// # Errors
@@ -368,7 +368,7 @@ impl Domains {
         &self.0.clock
     }
 
-    /// Of the background.
+    /// Shortest interval between two background checks.
     pub(super) fn domain_every(&self) -> Duration {
         Duration::from_secs(1) / self.0.options.domains_per_second_max.max(1)
     }

@@ -1,11 +1,11 @@
-//! Where a check leaves a domain: pending, verified or failed, and when it is looked at again. Pure.
+//! The status of a domain after a check (pending, verified or failed), and the time of the next check. Pure.
 
 use crate::base::{DomainStatus, Millis};
 use crate::store::{CLOCKS_DIFFER_MAX, Decision, DomainFinding, RecordCheck, RecordFinding, Standing};
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
-/// A domain that is not verified by then has failed; it is still looked at.
+/// Age at which a domain that is not verified has failed. It is still checked.
 pub const PENDING_MAX: Millis = 72 * HOUR;
 /// Consecutive misses after which a verified domain fails.
 pub const MISSES_MAX: i64 = 3;
@@ -15,10 +15,10 @@ const MISS_SLACK: Millis = 5 * MINUTE;
 
 const PENDING_EVERY: Millis = 30 * MINUTE;
 const SETTLED_EVERY: Millis = 24 * HOUR;
-/// No check is due later than this from when it was decided.
+/// Longest time from a check to the next.
 pub const NEXT_CHECK_MAX: Millis = 2 * SETTLED_EVERY;
 
-/// What a check makes of a domain. A record that could not be read keeps its state, and never makes a domain fail.
+/// The standing of a domain after a check. A record that could not be read keeps its state, and never makes a domain fail.
 pub fn decide(standing: &Standing, found: &DomainFinding, now: Millis) -> Decision {
     let checks = found.records.iter().map(|record| merged(standing, record));
     let checks: Vec<RecordCheck> = checks.collect();
@@ -54,9 +54,9 @@ pub fn decide(standing: &Standing, found: &DomainFinding, now: Millis) -> Decisi
     decision
 }
 
-/// One more time that a verified domain was found wanting, if the last is long enough ago.
+/// Counts one more miss of a verified domain, if the last is long enough ago.
 fn miss(decision: &mut Decision, now: Millis) {
-    // One of the future was counted under a clock that was ahead.
+    // A miss in the future was counted under a clock that was ahead.
     if decision
         .missed_at
         .is_some_and(|last| last <= now.saturating_add(CLOCKS_DIFFER_MAX) && now - last < MISS_APART - MISS_SLACK)
@@ -76,7 +76,7 @@ fn merged(standing: &Standing, found: &RecordFinding) -> RecordCheck {
         .iter()
         .find(|check| check.expected == found.check.expected);
     match before {
-        // What is there now is not known, so that nothing is offered in its place.
+        // The present record is unknown, so none is offered instead.
         Some(before) if found.unreadable => RecordCheck {
             problem: found.check.problem.clone(),
             state: found.check.state,
@@ -87,10 +87,10 @@ fn merged(standing: &Standing, found: &RecordFinding) -> RecordCheck {
     }
 }
 
-/// Up to a tenth more or less, by the domain and the hour, so that what was added at once is not looked at at once.
-/// The hour between misses is never less.
+/// Up to a tenth more or less, by the domain and the hour, so that domains that were added together are not checked
+/// together. The hour between misses is never shorter.
 fn jittered(every: Millis, domain: i64, now: Millis) -> Millis {
-    // SplitMix64: neighbours come out far apart.
+    // SplitMix64: neighbours get distant values.
     let mut mixed = (domain as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (now / HOUR) as u64;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_keeps_what_is_known_and_fails_nobody() {
+    fn silence_keeps_known_records_and_fails_no_domain() {
         let day = 24 * 60;
         let standing = check(&[
             (0, Missing, Silent, Pending),

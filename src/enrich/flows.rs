@@ -96,7 +96,7 @@ impl FlowCounts {
         *count = count.saturating_add(messages);
     }
 
-    pub fn of(&self, flow: Flow) -> u64 {
+    pub fn messages_in(&self, flow: Flow) -> u64 {
         self.0[usize::from(flow.code())]
     }
 
@@ -108,7 +108,7 @@ impl FlowCounts {
 
     /// Every flow with its messages.
     pub fn iter(&self) -> impl Iterator<Item = (Flow, u64)> {
-        Flow::ALL.iter().map(|flow| (*flow, self.of(*flow)))
+        Flow::ALL.iter().map(|flow| (*flow, self.messages_in(*flow)))
     }
 
     /// The flow with most messages; of several the first. `None` without messages.
@@ -134,7 +134,7 @@ enum Bucket {
 }
 
 impl Bucket {
-    fn of(identities: &Identities<&str>) -> Self {
+    fn for_identities(identities: &Identities<&str>) -> Self {
         match identities.spf {
             SpfOutcome::Own => Self::Own,
             SpfOutcome::Foreign(name) => Self::Foreign(organizational_domain(name).into()),
@@ -182,7 +182,7 @@ impl Homes {
         let bucket = if path.spf_aligned {
             Bucket::Own
         } else {
-            Bucket::of(&path.identities)
+            Bucket::for_identities(&path.identities)
         };
         if signature.buckets.len() < BUCKETS_MAX || signature.buckets.contains_key(&bucket) {
             let sum = signature.buckets.entry(bucket).or_default();
@@ -192,7 +192,7 @@ impl Homes {
 
     fn share(&self, path: &Path<&str>) -> Share {
         let key = signature(&path.identities);
-        let bucket = Bucket::of(&path.identities);
+        let bucket = Bucket::for_identities(&path.identities);
         let (home, away) = match bucket {
             Bucket::Own => return Share::Home,
             Bucket::Foreign(_) => (HOME_PERCENT, AWAY_PERCENT),
@@ -235,7 +235,7 @@ fn proven<'s>(identities: &Identities<&str>, services: &'s Services) -> impl Ite
 
 impl FlowRule {
     /// The rule that decides the flow of a path's messages. `operator` is the service that operates the address.
-    pub fn of(path: &Path<&str>, operator: Option<&Service>, homes: &Homes, services: &Services) -> Self {
+    pub fn for_path(path: &Path<&str>, operator: Option<&Service>, homes: &Homes, services: &Services) -> Self {
         let ids = &path.identities;
         if path.spf_aligned || (path.dkim_aligned && ids.spf == SpfOutcome::Own) {
             return Self::Direct;

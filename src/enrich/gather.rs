@@ -34,7 +34,7 @@ pub struct Gathered<'t> {
     pub totals: Totals,
     /// Messages whose records were not read, or are no longer kept.
     pub without_records: u64,
-    /// There are more records than are read for one answer.
+    /// Whether there are more records than are read for one answer.
     pub is_cut: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct Gathered<'t> {
 pub struct SourceFigures<'t> {
     pub source: Source,
     pub network: Facts<'t>,
-    /// That of most of its messages.
+    /// The name for most of its messages.
     pub name: Name,
     pub flows: FlowCounts,
 }
@@ -158,7 +158,7 @@ async fn read(store: &Store, domain: &Domain, range: DayRange) -> Result<Seen, S
     while let Some(piece) = pieces.recv().await {
         for exported in &piece? {
             let Some(record) = &exported.record else { continue };
-            let identities = Identities::of(&record.evidence, domain.name.as_str());
+            let identities = Identities::from_evidence(&record.evidence, domain.name.as_str());
             let path = Path::new(identities, record.verdict);
             seen.homes.add(&path, record.count);
             seen.records += 1;
@@ -184,7 +184,7 @@ async fn read(store: &Store, domain: &Domain, range: DayRange) -> Result<Seen, S
 
 /// About how many of a record's messages are of the days of the range.
 fn within(window: Window, range: DayRange, count: u64) -> u64 {
-    let days = Spread::of(window).days();
+    let days = Spread::for_window(window).days();
     let both = DayRange {
         first: days.first.max(range.first),
         last: days.last.min(range.last),
@@ -251,7 +251,7 @@ fn figures(
     for share in shares {
         let path = share.path.map(|path| seen.paths.path(path));
         let rule = |path| {
-            FlowRule::of(
+            FlowRule::for_path(
                 path,
                 operator.map(|operator| &**operator),
                 &seen.homes,
@@ -389,7 +389,10 @@ mod tests {
         (0..count)
             .map(|nth| {
                 let found = evidence(&[dkim(&format!("d{nth}.example"), "pass")], &[]);
-                paths.number(Path::new(Identities::of(&found, "example.com"), verdict(true, false)))
+                paths.number(Path::new(
+                    Identities::from_evidence(&found, "example.com"),
+                    verdict(true, false),
+                ))
             })
             .collect()
     }

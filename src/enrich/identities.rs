@@ -58,8 +58,8 @@ pub enum Reported {
 }
 
 impl<'e> Identities<&'e str> {
-    /// Of evidence in a report about the domain.
-    pub fn of(evidence: &'e Evidence, domain: &str) -> Self {
+    /// The identities in the evidence of a report about `domain`.
+    pub fn from_evidence(evidence: &'e Evidence, domain: &str) -> Self {
         let organization = organizational_domain(domain);
         let is_own = |name: &str| organizational_domain(name) == organization;
         let mut own = OwnSignature::Missing;
@@ -110,7 +110,7 @@ impl<N: Copy> Identities<N> {
         self.foreign[0].is_some() || self.mail_from().is_some()
     }
 
-    /// The same with other names.
+    /// The same identities with other names.
     pub fn map<M: Copy>(self, mut name: impl FnMut(N) -> M) -> Identities<M> {
         Identities {
             own: match self.own {
@@ -181,7 +181,7 @@ fn reported(evidence: &Evidence) -> Reported {
     all.min().unwrap_or(Reported::Nothing)
 }
 
-/// `arc=pass` as a word of its own: reporters write `arc=pass as.1.mx=pass` and the like.
+/// Whether `arc=pass` is a word of the comment. Reporters write `arc=pass as.1.mx=pass` and the like.
 fn has_arc_pass(comment: &str) -> bool {
     comment
         .split(|c: char| c.is_whitespace() || matches!(c, ';' | ',' | '(' | ')'))
@@ -204,14 +204,14 @@ mod tests {
             ],
             &[spf("mailgun.org", "softfail")],
         );
-        let ids = Identities::of(&found, "example.com");
+        let ids = Identities::from_evidence(&found, "example.com");
         assert_eq!(ids.signers().collect::<Vec<_>>(), ["mcsv.net"]);
         assert_eq!((ids.own, ids.spf), (OwnSignature::Broken, SpfOutcome::ForeignFailed));
         let found = evidence(
             &[dkim("example.com", "fail"), dkim("mail.example.com", "pass")],
             &[spf("bounce.example.com", "pass")],
         );
-        let ids = Identities::of(&found, "news.example.com");
+        let ids = Identities::from_evidence(&found, "news.example.com");
         let own = OwnSignature::Passed {
             domain: "mail.example.com",
             selector: "s1",
@@ -233,7 +233,7 @@ mod tests {
             "x..example",
         ] {
             let found = evidence(&[dkim(name, "pass")], &[spf(name, "pass")]);
-            let ids = Identities::of(&found, "example.com");
+            let ids = Identities::from_evidence(&found, "example.com");
             assert_eq!(
                 (ids.foreign, ids.spf),
                 ([None; FOREIGN_MAX], SpfOutcome::ForeignFailed),
@@ -247,7 +247,7 @@ mod tests {
             "_x.sendgrid.net",
         ] {
             let found = evidence(&[dkim(name, "pass")], &[]);
-            assert_eq!(Identities::of(&found, "example.com").foreign[0], Some(name));
+            assert_eq!(Identities::from_evidence(&found, "example.com").foreign[0], Some(name));
         }
     }
 
@@ -256,17 +256,23 @@ mod tests {
         let mut found = evidence(&[], &[spf("mail.pphosted.com", "pass")]);
         found.spf[0].scope = Some(SpfScope::Helo);
         found.envelope_from = Some("".into());
-        assert_eq!(Identities::of(&found, "example.com").spf, SpfOutcome::ForeignFailed);
+        assert_eq!(
+            Identities::from_evidence(&found, "example.com").spf,
+            SpfOutcome::ForeignFailed
+        );
         found.spf.push(spf("example.com", "fail"));
-        assert_eq!(Identities::of(&found, "example.com").spf, SpfOutcome::OwnFailed);
+        assert_eq!(
+            Identities::from_evidence(&found, "example.com").spf,
+            SpfOutcome::OwnFailed
+        );
     }
 
     #[test]
-    fn reasons_are_told_apart_and_the_strongest_stays() {
+    fn the_strongest_reason_stays() {
         let of = |reasons: &[(&str, &str)]| {
             let mut found = evidence(&[], &[]);
             found.reasons = reasons.iter().map(|(kind, comment)| reason(kind, comment)).collect();
-            Identities::of(&found, "example.com").reported
+            Identities::from_evidence(&found, "example.com").reported
         };
         assert_eq!(of(&[]), Reported::Nothing);
         assert_eq!(of(&[("local_policy", "arc=fail")]), Reported::Nothing);

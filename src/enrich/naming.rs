@@ -237,7 +237,7 @@ mod tests {
     }
 
     fn check(sender: &Sender<'_>, evidence: &Evidence, service: &str, organisation: &str) {
-        let identities = Identities::of(evidence, "example.com");
+        let identities = Identities::from_evidence(evidence, "example.com");
         let found = name(sender, Some(&identities), &Services::built_in());
         assert_eq!(shown(found.service.as_ref()), service, "{evidence:?}");
         assert_eq!(shown(found.organisation.as_ref()), organisation, "{evidence:?}");
@@ -384,7 +384,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever did not pass: no service but by what the address proves.
+        /// Failed results name no service: only the address does.
         #[test]
         fn failed_results_never_name_a_service(
             names in proptest::collection::vec(("(sendgrid.net|x\\.amazonses\\.com|gmail.com|[a-z]{1,9}\\.(com|net))", 0..9_usize), 0..8),
@@ -393,7 +393,7 @@ mod tests {
             let words = ["none", "fail", "softfail", "neutral", "policy", "temperror", "permerror", "other", "fail"];
             let dkims: Vec<_> = names.iter().map(|(name, word)| dkim(name, words[*word])).collect();
             let found = evidence(&dkims, &[spf(&mail_from, "softfail")]);
-            let identities = Identities::of(&found, "example.com");
+            let identities = Identities::from_evidence(&found, "example.com");
             let stranger = sender(50_673, "Serverius", "");
             let found = name(&stranger, Some(&identities), &Services::built_in());
             prop_assert_eq!(found.service, None);
@@ -409,7 +409,7 @@ mod tests {
             let services = Services::built_in();
             let of = |dkims: &[_]| {
                 let found = evidence(dkims, &[]);
-                name(&sender(50_673, "Serverius", ""), Some(&Identities::of(&found, "example.com")), &services)
+                name(&sender(50_673, "Serverius", ""), Some(&Identities::from_evidence(&found, "example.com")), &services)
             };
             let with = of(&[dkim(&failing, "fail"), dkim(&passing, "pass"), dkim(&failing, "permerror")]);
             prop_assert_eq!(with, of(&[dkim(&passing, "pass")]));

@@ -145,7 +145,10 @@ mod tests {
             &[dkim("example.com", "pass"), dkim(signer, "pass")],
             &[spf(mail_from, "pass")],
         );
-        paths.number(Path::new(Identities::of(&found, "example.com"), verdict(true, false)))
+        paths.number(Path::new(
+            Identities::from_evidence(&found, "example.com"),
+            verdict(true, false),
+        ))
     }
 
     #[test]
@@ -159,7 +162,7 @@ mod tests {
             &[dkim("example.com", "pass"), dkim("sendgrid.net", "pass")],
             &[spf("mcsv.net", "pass")],
         );
-        let path = Path::new(Identities::of(&found, "example.com"), verdict(true, false));
+        let path = Path::new(Identities::from_evidence(&found, "example.com"), verdict(true, false));
         assert_eq!(paths.path(second), path);
         assert_eq!(paths.len(), 2);
     }

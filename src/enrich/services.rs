@@ -138,7 +138,7 @@ impl Services {
         self.rows.get(*self.asns.get(&asn)? as usize)
     }
 
-    /// Of names above one another the longest decides.
+    /// The longest matching suffix decides.
     fn by_suffix(&self, suffixes: &HashMap<Box<str>, u32>, name: &str) -> Option<&Arc<Service>> {
         let names = std::iter::once(name).chain(ancestors(name));
         let row = names.into_iter().find_map(|name| suffixes.get(name))?;
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn the_compiled_in_table_is_read_and_no_fact_belongs_to_two_services() {
+    fn no_fact_of_the_built_in_table_belongs_to_two_services() {
         // A fact that two rows have is a problem of the file.
         let services = Services::built_in();
         let (rows, facts) = services.counts();

@@ -13,7 +13,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// shrinks to three quarters.
 const UNPACKED_FACTOR_MAX: u64 = 200;
 const UNPACKED_BYTES_MIN: u64 = 64 << 20;
-/// Files that mail servers and programs keep beside mail.
+/// Files that mail servers and programs store next to mail.
 const INDEX_NAMES: &[&str] = &[
     "dovecot.index",
     "dovecot.list.index",
@@ -39,7 +39,7 @@ const MAILDIR: [&str; 3] = ["new", "cur", "tmp"];
 pub struct Unreadable {
     /// Which.
     pub path: PathBuf,
-    /// Of an mbox, which message of it.
+    /// Number of the message within an mbox.
     pub number: Option<u64>,
     /// Why.
     pub source: io::Error,
@@ -198,7 +198,7 @@ fn is_index(path: &Path) -> bool {
         name.strip_prefix(*index)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    // Mozilla's, beside each mailbox file.
+    // Mozilla stores it next to each mailbox file.
     INDEX_NAMES.iter().any(is_one) || name.ends_with(".msf")
 }
 
@@ -220,12 +220,13 @@ impl Messages {
     /// Opens a file. At most `message_bytes_max` of a message are ever in memory.
     pub fn open(path: &Path, message_bytes_max: u64) -> Result<Self, Unreadable> {
         let file = File::open(path).map_err(|source| Unreadable::new(path, source))?;
-        Self::of(path, file, message_bytes_max)
+        Self::from_file(path, file, message_bytes_max)
     }
 
-    /// The same of a file that is open.
-    pub fn of(path: &Path, file: File, message_bytes_max: u64) -> Result<Self, Unreadable> {
-        let (state, is_packed) = State::of(file, message_bytes_max).map_err(|source| Unreadable::new(path, source))?;
+    /// As [`Self::open`], for a file that is open already.
+    pub fn from_file(path: &Path, file: File, message_bytes_max: u64) -> Result<Self, Unreadable> {
+        let (state, is_packed) =
+            State::detect(file, message_bytes_max).map_err(|source| Unreadable::new(path, source))?;
         Ok(Self {
             path: path.to_owned(),
             message_bytes_max,
@@ -268,7 +269,7 @@ impl Messages {
 
 impl State {
     /// What a file is, and whether it is packed.
-    fn of(mut file: File, message_bytes_max: u64) -> io::Result<(Self, bool)> {
+    fn detect(mut file: File, message_bytes_max: u64) -> io::Result<(Self, bool)> {
         let mailbox = |reader| Self::Mbox(Box::new(Mbox::new(reader, message_bytes_max)));
         let len = file.metadata()?.len();
         let head = head(&mut file)?;
@@ -402,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_paths_are_named() {
         let error = Walk::new(&["no-such-file".into()]).next().unwrap().unwrap_err();
         assert!(error.to_string().starts_with("no-such-file: "), "{error}");
     }

@@ -24,7 +24,7 @@ use crate::store::{ItemState, MailboxChange, MailboxItem};
 
 /// Messages that are read together.
 const CHUNK_MESSAGES_MAX: usize = 256;
-/// Of a chunk; the message that exceeds it is its last.
+/// Bytes per chunk. The message that exceeds them is the last of its chunk.
 const CHUNK_BYTES_MAX: usize = 8 << 20;
 /// Chunks on their way into the database while one before them is put away, or another is read.
 const FLIGHTS: usize = 2;
@@ -286,7 +286,7 @@ async fn settle(
     Ok(())
 }
 
-/// Renames or moves what was committed; gives what is still in this Maildir.
+/// Renames or moves committed files. Returns those that are still in this Maildir.
 fn put_away(settings: &MaildirSettings, name: &str, disposals: Vec<(Mail, Disposal)>) -> Vec<Mail> {
     let mut stay = Vec::new();
     for (mail, disposal) in disposals {

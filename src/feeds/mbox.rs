@@ -17,7 +17,7 @@ pub struct Mbox<R> {
     message_bytes_max: u64,
     number: u64,
     is_at_end: bool,
-    /// The mark of the next message has been read.
+    /// Whether the mark of the next message has been read.
     has_begun: bool,
 }
 
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_told_apart_by_marks_after_a_blank_line() {
+    fn messages_begin_at_marks_after_a_blank_line() {
         check(&format!("{FROM}a: b\n\ntext\n"), &["a: b\n\ntext\n"]);
         check(&format!("{FROM}one\n\n{FROM}two\n"), &["one\n", "two\n"]);
         check(&format!("{FROM}one\n{FROM}two\n"), &[&format!("one\n{FROM}two\n")]);

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 const COLLISIONS_MAX: u32 = 10_000;
 /// The longest names that file systems take, bytes; some that encrypt names take no more than the second.
 const NAME_BYTES_MAX: [usize; 2] = [255, 143];
-/// Of a name that is shortened, the suffix is kept up to this length, bytes.
+/// Longest suffix that a shortened name keeps, in bytes.
 const SUFFIX_BYTES_MAX: usize = 32;
 
 /// What a file was like: another one in its place has another, and so has the same one with more in it.
@@ -29,7 +29,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    pub fn of(about: &fs::Metadata) -> Self {
+    pub fn from_metadata(about: &fs::Metadata) -> Self {
         Self {
             device: about.dev(),
             inode: about.ino(),
@@ -65,7 +65,7 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> io::Result<Result<Vec<u8>, u6
 }
 
 /// Moves a file into a folder under this name, or, where there is one, under this name with a number; a name that is too
-/// long is shortened. Gives where it is.
+/// long is shortened. Returns where it is.
 pub(super) fn move_into(from: &Path, folder: &Path, name: &OsStr, number: Number) -> io::Result<PathBuf> {
     under_new_name(
         folder,
@@ -84,7 +84,7 @@ fn move_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Tries names in their order until `put` finds none that is taken or too long. Gives the path.
+/// Tries names in their order until `put` finds none that is taken or too long. Returns the path.
 fn under_new_name(
     folder: &Path,
     name: impl Fn(u32, usize) -> OsString,
@@ -134,7 +134,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives whether there is a folder.
+/// Returns whether there is a folder.
 ///
 /// # Errors
 /// If there is something else, a link to a folder among it.
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_long_is_shortened_where_a_number_or_suffix_is_added() {
+    fn a_long_name_is_shortened_to_fit_number_and_suffix() {
         let folder = tempfile::tempdir().unwrap();
         let done = folder.path().join("done");
         fs::create_dir(&done).unwrap();

@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError};
 
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(15 * 60);
-/// How much a pause varies: feeds of one server do not come at once.
+/// Variation of a pause, so that feeds of one server do not act at the same time.
 const SPREAD_PERMILLE: u32 = 250;
 /// Maximum number of characters of a feed's message in the log.
 const LOGGED_BYTES_MAX: usize = 400;
@@ -29,8 +29,8 @@ pub(super) const ATTEMPTS_MAX: u32 = 3;
 
 /// A place that is read repeatedly.
 pub(crate) trait Feed: Send + Sync {
-    /// Kind and place, as in `maildir:/var/mail/reports`. What is remembered of a feed is remembered by its name and place:
-    /// a feed that is elsewhere now is another one.
+    /// Kind and place, as in `maildir:/var/mail/reports`. The state of a feed is stored by name and place, so a feed
+    /// that has moved is another one.
     fn place(&self) -> String;
 
     /// What the feed holds.
@@ -48,7 +48,7 @@ pub(crate) struct FeedSettings {
     /// The operator's name for it.
     pub name: String,
     pub belonging: Belonging,
-    /// How often it is looked at.
+    /// Interval between two looks.
     pub poll: Duration,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Feeds {
 pub(crate) struct Reading {
     pub all: Feeds,
     pub settings: FeedSettings,
-    /// What is remembered of the feed is remembered by this name.
+    /// Key of the stored state of the feed.
     pub key: String,
     pub stop: CancellationToken,
     contents: Contents,
@@ -105,7 +105,7 @@ impl Reading {
         let (leases, lease) = (&self.all.leases, format!("feed {}", self.key));
         self.say(Condition::Starting);
         while !self.stop.is_cancelled() {
-            // What is dropped in the middle is as if this program had been killed there: it is done again.
+            // Work that is dropped in the middle is done again, as after a kill.
             let held = leases.hold(&lease, feed.read(&self));
             let Some(held) = self.stop.run_until_cancelled(held).await else {
                 break;
@@ -152,14 +152,14 @@ impl Reading {
         self.all.health.say(self.name(), condition, self.clock().now());
     }
 
-    /// It was read to its end.
+    /// Notes that the feed was read to its end.
     pub fn succeeded(&self) {
         self.progressed();
         self.was_read();
     }
 
-    /// It was read to its end, and may fail right after that, every time: pauses go on growing until it has
-    /// [`progressed`](Self::progressed).
+    /// Notes that the feed was read to its end. It may fail right afterwards, every time, so pauses keep growing
+    /// until it has [`progressed`](Self::progressed).
     pub fn was_read(&self) {
         let now = self.clock().now();
         self.all.metrics.set_feed_up(self.name());
@@ -169,12 +169,12 @@ impl Reading {
         }
     }
 
-    /// Some of it was read, or waiting for more of it worked: the next pause is a short one.
+    /// Notes that a part of the feed was read, or that waiting for more worked. The next pause is short.
     pub fn progressed(&self) {
         self.failures.store(0, Ordering::Relaxed);
     }
 
-    /// Notes a fault; gives for how long to leave the feed alone.
+    /// Notes a fault. Returns the time for which to leave the feed alone.
     fn failed(&self, failure: &Failure) -> Duration {
         let nth = self.failures.fetch_add(1, Ordering::Relaxed);
         let pause = back_off(nth, (self.all.leases.random)());
@@ -193,7 +193,7 @@ impl Reading {
         pause
     }
 
-    /// Hands a message in and says what became of it, after the commit.
+    /// Submits a message and returns its outcome, after the commit.
     pub async fn submit(&self, origin: String, bytes: Vec<u8>) -> Result<Disposal, IntakeError> {
         let raw = self.raw(origin, bytes);
         self.dispose(match self.contents {
@@ -202,7 +202,7 @@ impl Reading {
         })
     }
 
-    /// Puts a message in quarantine that is longer than it may be, unread. `name`: which message of this feed.
+    /// Quarantines a note about a message that is too long, unread. `name` identifies the message in this feed.
     pub async fn too_large(&self, origin: String, name: &str, bytes: u64) -> Result<Disposal, IntakeError> {
         let max = self.all.message_bytes_max;
         let detail = format!("{bytes} bytes, more than the {max} of limits.message_bytes_max: it was not read");
@@ -235,7 +235,7 @@ impl Reading {
         };
         let raw = self.raw(origin, note.into_bytes());
         match self.dispose(self.all.intake.quarantine(raw, problem).await)? {
-            // A note of our own cannot be at fault.
+            // Our own note cannot be at fault.
             Disposal::Unstorable(_) => Err(IntakeError::Closed),
             disposal => Ok(disposal),
         }
@@ -257,7 +257,7 @@ impl Reading {
             Err(IntakeError::Store(error)) if !matches!(*error, StoreError::Unavailable(_) | StoreError::Full(_)) => {
                 Disposal::Unstorable(error.to_string())
             }
-            // Writing it made the intake fail, or one that came with it did.
+            // The intake failed while it wrote this message, or one in the same batch.
             Err(IntakeError::Closed) if !self.stop.is_cancelled() => Disposal::Unstorable("internal error".to_owned()),
             Err(error) => return Err(error),
         };
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_says_is_one_short_line() {
+    fn foreign_texts_become_one_short_line() {
         assert_eq!(capped("a\r\nb\u{1b}[31m"), "a\\u{d}\\u{a}b\\u{1b}[31m");
         assert!(capped(&"x".repeat(1_000_000)).len() <= LOGGED_BYTES_MAX);
     }

@@ -39,7 +39,7 @@ const FILES_MAX: usize = 16;
 const MESSAGES_MAX: usize = 16;
 /// Bytes of a folder's messages that are read and wait for their commit; one larger message may take all of it.
 const BYTES_MAX: u64 = 64 << 20;
-/// Reasons that are written beside a file.
+/// Reasons that are written next to a file.
 const REASONS_MAX: usize = 100;
 /// Where files go.
 const DONE: &str = "done";
@@ -65,7 +65,7 @@ pub struct WatchedFolder {
     pub path: PathBuf,
 }
 
-/// What reading a folder needs beside the folder.
+/// What reading a folder needs apart from the folder.
 struct Folder<'f> {
     reading: &'f Arc<Reading>,
     path: &'f Path,
@@ -133,7 +133,7 @@ fn look(path: &Path) -> io::Result<Seen> {
             continue;
         }
         match entry.metadata() {
-            Ok(about) => drop(seen.insert(name, Stamp::of(&about))),
+            Ok(about) => drop(seen.insert(name, Stamp::from_metadata(&about))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -238,7 +238,7 @@ impl Folder<'_> {
                 tracing::debug!(
                     feed = reading.name(),
                     file = capped(&label),
-                    "a file has changed since it was looked at; it is left for a later look"
+                    "a file has changed since the last look; it is read later"
                 );
                 Ok(())
             }
@@ -305,7 +305,7 @@ impl Folder<'_> {
     }
 }
 
-/// Commits every message of a file; gives why some of it failed, if any did.
+/// Commits every message of a file. Returns the reasons of those that failed.
 async fn submit_all(
     reading: &Arc<Reading>,
     file: &Taking,

@@ -34,7 +34,7 @@ pub(super) async fn arrivals(
     let mut domains = state.store.domains(client.account).await?;
     domains.retain(|domain| client.may_see(domain.id));
     let ids: Vec<_> = domains.iter().map(|domain| domain.id).collect();
-    // One more than is listed tells whether there are more.
+    // One more than is listed, to know whether there are more.
     let count = u32::try_from(reach + 1).unwrap_or(u32::MAX);
     let mut arrivals = state.store.arrivals(&ids, after.map(ReportNo), count).await?;
     let more = arrivals.len() as u64 > reach;

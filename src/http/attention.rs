@@ -29,7 +29,7 @@ const NEW_MESSAGES_MIN: u64 = 5;
 /// The parameter `kind`.
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "kind",
-    says: "All items of this kind, page by page. Without it up to 20 of each kind are listed, on one page.",
+    says: "Only items of this kind, page by page. Default: up to 20 items of each kind, on one page.",
     schema: || json!({ "type": "string", "enum": ATTENTION_KINDS }),
 }];
 
@@ -41,7 +41,7 @@ pub(super) async fn attention(
 ) -> Result<Response, ApiError> {
     let listing = Listing::read(&mut parameters, &state.config);
     let page = page(&mut parameters, &state.config);
-    let part = Part::of(&mut parameters, page);
+    let part = Part::from_parameters(&mut parameters, page);
     let kind = parameters.word("kind", &ATTENTION_KINDS, |word| {
         ATTENTION_KINDS.iter().position(|kind| *kind == word)
     });
@@ -162,7 +162,7 @@ async fn failing_sources(
     }))
 }
 
-/// Reported on many days, and then on none for much longer than it used to leave between two.
+/// Whether the reporter reported on many days, and then paused much longer than usual.
 fn is_silent(reporter: &Reporter, range: DayRange) -> bool {
     let Some(last) = reporter.last_report else { return false };
     let quiet = i64::from(range.last.0 - last.0);

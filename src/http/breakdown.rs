@@ -24,7 +24,7 @@ pub(super) async fn senders(
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
     let page = largest_page(&mut parameters, &state.config);
-    let part = Part::of(&mut parameters, page);
+    let part = Part::from_parameters(&mut parameters, page);
     parameters.finish()?;
     let senders = state.store.senders(domain.id, range).await?;
     let list = SenderList {
@@ -44,7 +44,7 @@ pub(super) async fn reporters(
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
     let page = largest_page(&mut parameters, &state.config);
-    let part = Part::of(&mut parameters, page);
+    let part = Part::from_parameters(&mut parameters, page);
     parameters.finish()?;
     let reporters = state.store.reporters(domain.id, range).await?;
     let list = ReporterList {
@@ -64,7 +64,7 @@ pub(super) async fn signatures(
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
     let page = largest_page(&mut parameters, &state.config);
-    let part = Part::of(&mut parameters, page);
+    let part = Part::from_parameters(&mut parameters, page);
     parameters.finish()?;
     let signatures = state.store.signatures(domain.id, range).await?;
     let organization = organizational_domain(domain.name.as_str());

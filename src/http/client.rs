@@ -30,7 +30,7 @@ pub struct Peer(pub SocketAddr);
 
 impl Client {
     /// The principal of this request. Only a route without a gate has none: that is our mistake, and refused.
-    pub(super) fn of(parts: &Parts) -> Result<Self, ApiError> {
+    pub(super) fn from_parts(parts: &Parts) -> Result<Self, ApiError> {
         parts.extensions.get().copied().ok_or_else(ApiError::unauthorized)
     }
 
@@ -44,7 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Self::of(parts)
+        Self::from_parts(parts)
     }
 }
 

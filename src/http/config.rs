@@ -19,7 +19,7 @@ pub struct HttpConfig {
     pub page_size_default: u32,
     /// Larger wishes are cut down to this.
     pub page_size_max: u32,
-    /// The records of an answer, bytes: a list that is longer ends early, and says where it goes on.
+    /// The records of an answer, bytes. A longer list ends early and states where it continues.
     pub page_bytes_max: usize,
     /// For all keys of an account together; `None`: no limit.
     pub rate: Option<Rate>,
@@ -33,11 +33,11 @@ pub struct HttpConfig {
     pub export_stall_time_max: Duration,
     /// Exports at the same time: each has thousands of rows in memory, and asks the database without a pause.
     pub exports_max: usize,
-    /// Of these for one account.
+    /// Exports that may run at the same time for one account.
     pub exports_per_account_max: usize,
     /// Questions at the same time that may take long; fewer than there are connections to ask the database with.
     pub queries_max: usize,
-    /// Of these for the scripts of one account, and as many for those of its people who are at the page.
+    /// Concurrent long queries for the keys of one account, and as many for its users at the page.
     pub queries_per_account_max: usize,
     /// How long such a question, or a piece of an upload, waits for its turn; a question of a user at the page, four times as
     /// long.

@@ -1,11 +1,11 @@
-//! What the OpenAPI document says about a route, beside what the route does.
+//! What the OpenAPI document says about a route, in addition to the route itself.
 
 use std::any::type_name;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-/// What the document says about a route, beside what its [`super::Route`] does.
+/// What the document says about a route, in addition to its [`super::Route`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Doc {
     /// Path of the handler's function.
@@ -14,7 +14,7 @@ pub(super) struct Doc {
     pub summary: &'static str,
     /// Lists of what its query string may have.
     pub parameters: &'static [&'static [Parameter]],
-    /// Of a body that is JSON.
+    /// Schema of a JSON body.
     pub takes: Option<SchemaOf>,
     /// The status where all went well.
     pub status: u16,
@@ -23,7 +23,7 @@ pub(super) struct Doc {
     pub also: &'static [(u16, &'static str)],
 }
 
-/// Gives a type's schema.
+/// Returns a type's schema.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// What is in an answer.

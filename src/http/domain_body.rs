@@ -7,7 +7,7 @@ use crate::domains::{DnsRecord, Published};
 use crate::store::Domain;
 
 impl DomainList {
-    /// Of these domains, in this order.
+    /// The list of these domains, in this order.
     pub(super) fn from_domains<'d>(domains: impl Iterator<Item = &'d Domain>) -> Self {
         Self {
             domains: domains.map(DomainItem::from).collect(),
@@ -28,7 +28,7 @@ impl From<&Domain> for DomainItem {
 }
 
 impl DomainBody {
-    /// Of a domain and what it must publish.
+    /// The body for a domain and the records that it must publish.
     pub(super) fn new(domain: Domain, published: Published) -> Self {
         Self {
             id: domain.public_id,
@@ -60,7 +60,7 @@ impl DomainBody {
 }
 
 impl VerifyBody {
-    /// Of a domain and what was found of it.
+    /// The body for a domain and the records that were found.
     pub(super) fn new(domain: Domain, published: Published) -> Self {
         Self {
             id: domain.public_id,

@@ -103,7 +103,7 @@ fn check_below(members: &mut Members, name: &DomainName, host: &DomainName) {
     }
 }
 
-/// As the pattern of `LogoUrl` says: what can stand in a record as it is.
+/// Whether the URL fits the pattern of `LogoUrl` and can be used in a record unchanged.
 fn is_logo_url(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://") else {
         return false;

@@ -1,4 +1,4 @@
-//! How a row of the table of routes is written.
+//! The row of the table of routes, and the functions that write one.
 
 use axum::handler::Handler;
 use axum::http::Method;
@@ -18,16 +18,16 @@ pub struct Route {
     pub cost: Cost,
 }
 
-/// How long the database may have to work for an answer.
+/// How much work an answer may cost the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cost {
-    /// A look-up, or a write.
+    /// A lookup or a write.
     Short,
-    /// It grows with what the account has: few of these run at once.
+    /// The work grows with the account's data. Few of these run at the same time.
     Long,
 }
 
-/// Who may call a route. A key that is bound to one domain finds no other one, whatever the route.
+/// Who may call a route. A key that is bound to one domain finds no other domain on any route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Anyone, without a key.
@@ -36,14 +36,14 @@ pub enum Access {
     Read,
     /// Keys with `full_access`.
     Write,
-    /// Keys with `full_access` that are not bound to one domain: it concerns the account as a whole.
+    /// Keys with `full_access` that are not bound to one domain, because the route concerns the whole account.
     Account,
 }
 
 /// What a route takes as its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Body {
-    /// Nothing: if there is one it is not read.
+    /// None. A body that is sent is not read.
     None,
     /// A JSON object of at most `api_body_bytes_max`.
     Json,
@@ -58,7 +58,7 @@ pub(super) struct Entry {
     pub handler: MethodRouter<AppState>,
 }
 
-/// A route that does not yet say what it answers: only then is it an [`Entry`] of the table.
+/// A route without its answer. With the answer it becomes an [`Entry`] of the table.
 pub(super) struct Draft(Entry);
 
 /// Declares the row of a verb: `verb(path, access, handler, summary)`, the summary being a short sentence without a full
@@ -103,51 +103,51 @@ verbs! {
 }
 
 impl Draft {
-    /// The database may have to work long for it.
+    /// Marks the route as long work for the database.
     pub fn long(mut self) -> Self {
         self.0.route.cost = Cost::Long;
         self
     }
 
-    /// Its query string may have these.
+    /// Sets the parameters of its query string.
     pub fn with(mut self, lists: &'static [&'static [Parameter]]) -> Self {
         self.0.doc.parameters = lists;
         self
     }
 
-    /// Its body is JSON of this type.
+    /// Sets its body: JSON of this type.
     pub fn takes<T: JsonSchema>(mut self) -> Self {
         self.0.route.body = Body::Json;
         self.0.doc.takes = Some(doc::schema_of::<T>);
         self
     }
 
-    /// Its body is a report, a mail or a form with several.
+    /// Sets its body: a report, a mail or a form with several.
     pub fn takes_report(mut self) -> Self {
         self.0.route.body = Body::Upload;
         self
     }
 
-    /// What can go wrong here beyond what can everywhere: a status and when.
+    /// Adds errors that only this route has: a status and when it is answered.
     pub fn also(mut self, also: &'static [(u16, &'static str)]) -> Self {
         self.0.doc.also = also;
         self
     }
 
-    /// It answers JSON of this type.
+    /// Sets its answer: JSON of this type.
     pub fn answers<T: JsonSchema>(mut self, status: u16) -> Entry {
         self.0.doc.status = status;
         self.0.doc.answers = Content::Json(doc::schema_of::<T>);
         self.0
     }
 
-    /// It answers a list, as JSON of this type or as CSV.
+    /// Sets its answer: a list, as JSON of this type or as CSV.
     pub fn lists<T: JsonSchema>(mut self) -> Entry {
         self.0.doc.answers = Content::List(doc::schema_of::<T>);
         self.0
     }
 
-    /// It answers bytes of one of these media types.
+    /// Sets its answer: bytes of one of these media types.
     pub fn answers_bytes(mut self, types: &'static [&'static str]) -> Entry {
         self.0.doc.answers = Content::Bytes(types);
         self.0

@@ -1,4 +1,4 @@
-//! What a client is told when a request cannot be answered. Texts of internal errors never get here.
+//! Answers to requests that cannot be fulfilled. They never contain texts of internal errors.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -17,17 +17,17 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// 400: the request is broken before its content is looked at.
+    /// 400: the request is malformed.
     pub fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
     }
 
-    /// 401: no key, or none that is valid. The same words for all cases, so that nothing can be learned from them.
+    /// 401: the key is missing or not valid. All cases have the same text, which reveals nothing.
     pub fn unauthorized() -> Self {
         Self::usual(ErrorCode::Unauthorized)
     }
 
-    /// 403: the key may not do this.
+    /// 403: the key does not permit this.
     pub fn forbidden(message: &'static str) -> Self {
         Self::new(ErrorCode::Forbidden, message)
     }
@@ -42,12 +42,12 @@ impl ApiError {
         Self::usual(ErrorCode::MethodNotAllowed)
     }
 
-    /// 408: the body came too slowly.
+    /// 408: the body arrived too slowly.
     pub fn request_timeout() -> Self {
         Self::usual(ErrorCode::RequestTimeout)
     }
 
-    /// 409: it is there already.
+    /// 409: the object exists already.
     pub fn conflict(message: &'static str) -> Self {
         Self::new(ErrorCode::Conflict, message)
     }
@@ -58,7 +58,7 @@ impl ApiError {
         Self::new(ErrorCode::PayloadTooLarge, message)
     }
 
-    /// 415, with what would be taken.
+    /// 415, naming what the route accepts.
     pub fn unsupported_media_type(message: &'static str) -> Self {
         Self::new(ErrorCode::UnsupportedMediaType, message)
     }
@@ -74,7 +74,7 @@ impl ApiError {
         error
     }
 
-    /// 429: try again after `retry_after_seconds`. A client that gets none, or more than 60, takes it for a spent quota.
+    /// 429: try again after `retry_after_seconds`. Clients take a missing value, or one above 60, for a spent quota.
     pub fn rate_limit_exceeded(retry_after_seconds: u64) -> Self {
         Self {
             retry_after_seconds: Some(retry_after_seconds.clamp(1, 60)),
@@ -82,7 +82,7 @@ impl ApiError {
         }
     }
 
-    /// 429 with a reason: what the account already does must end first.
+    /// 429 with a reason: requests that the account already runs must end first.
     pub fn busy(message: &'static str, retry_after_seconds: u64) -> Self {
         let mut error = Self::rate_limit_exceeded(retry_after_seconds);
         message.clone_into(&mut error.body.error);
@@ -94,7 +94,7 @@ impl ApiError {
         Self::usual(ErrorCode::InternalError)
     }
 
-    /// 503: nothing is wrong with the request, try again soon.
+    /// 503: the request is valid, but must be tried again.
     pub fn unavailable() -> Self {
         Self {
             retry_after_seconds: Some(5),
@@ -102,7 +102,7 @@ impl ApiError {
         }
     }
 
-    /// 503: nothing new is taken until the disk has room.
+    /// 503: nothing new is accepted until the disk has room.
     fn disk_full() -> Self {
         Self {
             retry_after_seconds: Some(300),
@@ -113,7 +113,7 @@ impl ApiError {
         }
     }
 
-    /// 503 with a reason: this node cannot do what it is for.
+    /// 503 with a reason: this node cannot do its work.
     pub fn not_ready(message: &'static str) -> Self {
         Self {
             retry_after_seconds: Some(5),
@@ -121,7 +121,7 @@ impl ApiError {
         }
     }
 
-    /// With the message that the document has as its example.
+    /// An error with the message that is the document's example.
     fn usual(code: ErrorCode) -> Self {
         Self::new(code, code.example())
     }
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_database_error_is_not_told() {
+    fn texts_of_database_errors_stay_inside() {
         let error = StoreError::Damaged {
             table: "records",
             row: "secret".to_owned(),

@@ -38,14 +38,14 @@ enum Format {
 /// The parameter `format`.
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "format",
-    says: "`csv` if nothing is said. Cells of a CSV that a spreadsheet would take for a formula are defused.",
+    says: "Default: `csv`. Cells that a spreadsheet would read as a formula begin with a quote.",
     schema: || json!({ "type": "string", "enum": ["csv", "ndjson"] }),
 }];
 
 /// What an export is sent as.
 pub(super) const TYPES: &[&str] = &[Format::Csv.media_type(), Format::Ndjson.media_type()];
 
-/// What the database gives, piece by piece.
+/// The rows from the database, piece by piece.
 type Records = mpsc::Receiver<Result<Vec<ExportedRecord>, StoreError>>;
 /// What the client is sent. The error breaks the connection off, so that half an export never looks whole.
 type Pieces = mpsc::Sender<io::Result<Bytes>>;
@@ -61,7 +61,7 @@ pub(super) async fn export(
     let format = parameters.word("format", &["csv", "ndjson"], Format::from_word);
     parameters.finish()?;
     let format = format.unwrap_or(Format::Csv);
-    let place = state.shares.export(&state.shares.of(client.account))?;
+    let place = state.shares.export(&state.shares.for_account(client.account))?;
 
     let range = DayRange {
         first: from.unwrap_or(Day(i32::MIN)),

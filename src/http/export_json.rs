@@ -19,13 +19,13 @@ struct Line<'a> {
 /// The report that a line is from.
 #[derive(Debug, Serialize)]
 struct ReportOfLine<'a> {
-    /// Our number for it.
+    /// Tallymark's number for the report.
     id: i64,
-    /// The reporter's own id for it.
+    /// The reporter's own id for the report.
     report_id: &'a str,
-    /// Who sent it, as it calls itself.
+    /// Name of the organisation that sent the report, as it writes it.
     org_name: Option<&'a str>,
-    /// The reporter's address.
+    /// The reporter's mail address.
     email: Option<&'a str>,
     /// The domain whose policy was found.
     domain: &'a str,
@@ -33,9 +33,9 @@ struct ReportOfLine<'a> {
     date_range_begin: String,
     /// As in a report's list.
     date_range_end: String,
-    /// That policy.
+    /// The policy that the reporter found at that domain.
     policy: PolicyBody,
-    /// When it first arrived.
+    /// Time of the first arrival.
     received_at: String,
     /// Did the mail that carried it pass DMARC: `pass`, `fail`, `none` or `unknown`.
     authenticated: &'static str,

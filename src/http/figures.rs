@@ -28,12 +28,12 @@ pub(super) const FILTERS: &[Parameter] = &[
     },
     Parameter {
         name: "sort",
-        says: "What comes first: the largest, latest or highest of this.",
+        says: "Order of the list. The largest, latest or highest comes first.",
         schema: || json!({ "type": "string", "enum": ORDERS.map(|(word, _)| word) }),
     },
     Parameter {
         name: "order",
-        says: "`asc` turns the order around.",
+        says: "`asc` reverses the order.",
         schema: || json!({ "type": "string", "enum": ["asc", "desc"] }),
     },
 ];
@@ -70,7 +70,7 @@ pub(super) async fn sources(
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
     let page = largest_page(&mut parameters, &state.config);
-    let part = Part::of(&mut parameters, page);
+    let part = Part::from_parameters(&mut parameters, page);
     let query = SourceQuery {
         result: result_filter(&mut parameters),
         network: parameters.parsed("network"),

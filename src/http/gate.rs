@@ -1,4 +1,4 @@
-//! What a request passes before its handler: key, rate, permission, body, and a time for the answer.
+//! The checks of a request before its handler: key, rate, permission, body, and the time for the answer.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::base::Permission;
 use crate::keys::{ApiSecret, same_hash};
 use crate::store::{ApiKey, Patience};
 
-/// Lets a request through to the handler of `route`, or answers in its place. A handler that panics is a 500.
+/// Passes a request to the handler of `route`, or answers instead. A handler that panics answers 500.
 pub(super) async fn gate(
     State((state, route)): State<(AppState, Arc<Route>)>,
     request: Request,
@@ -63,7 +63,7 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
         Ok((request, _)) if route.method == Method::GET => match admitted {
             Some((client, _)) => {
                 let asker = if is_of_page { Asker::Page } else { Asker::Key };
-                let share = state.shares.of(client.account);
+                let share = state.shares.for_account(client.account);
                 let question = Question {
                     route,
                     share,
@@ -121,7 +121,7 @@ impl Question<'_> {
             }
             Cost::Short => self.within(state.config.answer_time_max, answer).await,
         }?;
-        // What the page asks for in this process is read at once.
+        // The page reads its answers at once, in this process.
         Ok(match reads_later {
             true => self.share.answers.count(response).await,
             false => response,
@@ -135,7 +135,7 @@ impl Question<'_> {
         let answered = timeout_at(end, Patience::new(is_over).scope(answer)).await;
         if Instant::now() >= end {
             let route = self.route.path;
-            tracing::warn!(route, "a question was stopped because it took too long");
+            tracing::warn!(route, "a query was stopped because it took too long");
         }
         answered.map_err(|_| ApiError::unavailable())
     }
@@ -157,7 +157,7 @@ async fn run(
     })
 }
 
-/// Who the client is, with the secret that it showed (the page shows none), and what is left of its rate; or why it may not pass.
+/// The client, its secret (the page has none), and what is left of its rate; or the reason for a refusal.
 async fn admit(
     state: &AppState,
     route: &Route,
@@ -173,7 +173,7 @@ async fn admit(
         Err(error) => return Err((error, state.limiter.look(peer, now))),
     };
     let bucket = key.as_ref().map_or(peer, |(key, _)| Bucket::Account(key.account));
-    // The page counts its own requests: people and scripts with one key do not use up what the others have.
+    // The page has its own rate, so users and scripts with one key do not use up each other's.
     let is_of_page = parts.extensions.get::<SignedIn>().is_some();
     let allowance = (!is_of_page).then(|| state.limiter.take(bucket, now)).flatten();
     if let Some(seconds) = allowance.and_then(|allowance| allowance.retry_after_seconds) {
@@ -192,7 +192,7 @@ async fn admit(
     Ok((Some((client, secret)), allowance))
 }
 
-/// The key that the request shows, if it is one of ours and was not revoked.
+/// The key of the request, if it is known and not revoked.
 async fn find_key(state: &AppState, parts: &Parts) -> Result<Option<(ApiKey, Option<ApiSecret>)>, ApiError> {
     if let Some(SignedIn(key)) = parts.extensions.get() {
         let key = Some(key.clone()).filter(|key| key.revoked_at.is_none());
@@ -235,7 +235,7 @@ fn permit(access: Access, method: &Method, key: &ApiKey) -> Result<(), ApiError>
 /// How much of a panic's message is logged.
 const PANIC_BYTES_MAX: usize = 300;
 
-/// A panic's message, safe and cut: report text may be in it.
+/// A panic's message, escaped and cut, because it may contain report text.
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
@@ -385,7 +385,7 @@ mod tests {
 
     /// SM7: 8 exports that started made `/readyz` wait for most of a second.
     #[test]
-    fn what_takes_long_keeps_no_worker_from_other_requests() {
+    fn slow_requests_do_not_block_workers() {
         use std::time::Duration;
         let late = async || works(Duration::from_secs(60));
         let long = route(Method::GET, Access::Read, Body::None, Cost::Long);
@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(
             answer(short, get(soon)),
             "false",
-            "the control: a short look-up may not work at all"
+            "the control: a short lookup may not work at all"
         );
     }
 

@@ -25,20 +25,20 @@ use crate::store::{Begun, RequestMemory, RequestName};
 
 /// A client's key is taken up to this length, bytes.
 pub(super) const KEY_BYTES_MAX: usize = 255;
-/// A longer answer is not kept, bytes; only an upload of a great many reports has one, and doing it again counts nothing
-/// twice.
+/// Longest answer that is stored, in bytes. Only an upload of very many reports has a longer one, and its repeat
+/// counts nothing twice.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// How long an answer is kept.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 /// Time after the answer deadline before another node may take over a request. Larger than the clock skew between nodes.
 const GRACE: Duration = Duration::from_secs(60);
-/// From this length on a body is hashed aside: it takes longer than other requests should wait.
+/// From this length, a body is hashed on another thread, because hashing takes longer than other requests should wait.
 const HASHED_ASIDE_BYTES: usize = 256 * 1024;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Tells one request that is done once from every other: the same for each try of it. In a request's extensions.
+/// Identifies one request over all of its tries. In a request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seed(pub [u8; 16]);
 
@@ -47,16 +47,16 @@ pub fn forgotten(now: Millis) -> Millis {
     now.saturating_sub(millis(REMEMBERED))
 }
 
-/// A request that names itself.
+/// A request with an idempotency key.
 struct Named {
     name: RequestName,
     account: AccountId,
     seal: AnswerSeal,
-    /// Of this try.
+    /// Random, one per try.
     owner: [u8; 16],
 }
 
-/// The answer to a POST, of which `run` makes it: this once, if it names itself.
+/// Runs a POST with `run`. With an Idempotency-Key, the answer is stored, and a repeat gets the stored answer.
 pub(super) async fn once<Run>(
     state: &AppState,
     client: Client,
@@ -67,13 +67,13 @@ pub(super) async fn once<Run>(
 where
     Run: Future<Output = Response> + Send + 'static,
 {
-    let named = match Named::of(client, secret, &request) {
+    let named = match Named::from_request(client, secret, &request) {
         Ok(Some(named)) => named,
         Ok(None) => return run(request).await,
         Err(error) => return error.into_response(),
     };
     let (mut parts, body) = request.into_parts();
-    // The gate has it in memory, within the limit of its route; none of a route that takes no body.
+    // The gate has read the body within the limit of its route. A route without a body has none.
     let bytes_max = state.config.upload_bytes_max.max(state.config.api_body_bytes_max);
     let Ok(body) = to_bytes(body, bytes_max).await else {
         return ApiError::invalid_request("The body broke off").into_response();
@@ -89,7 +89,7 @@ where
             let task = tokio::spawn(async move { named.finish(&state, run).await }.instrument(span));
             match task.await {
                 Ok(response) => response,
-                // The gate answers for it, as for every other.
+                // The gate handles the panic, as every other.
                 Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
                 Err(_) => ApiError::unavailable().into_response(),
             }
@@ -98,7 +98,7 @@ where
 }
 
 impl Named {
-    fn of(client: Client, secret: &ApiSecret, request: &Request) -> Result<Option<Self>, ApiError> {
+    fn from_request(client: Client, secret: &ApiSecret, request: &Request) -> Result<Option<Self>, ApiError> {
         let Some(key) = idempotency_key(request.headers())? else {
             return Ok(None);
         };
@@ -109,7 +109,7 @@ impl Named {
         scope.update(key);
         let mut owner = [0; 16];
         let random = getrandom::fill(&mut owner).ok();
-        let seal = AnswerSeal::of(secret, key).filter(|_| random.is_some());
+        let seal = AnswerSeal::new(secret, key).filter(|_| random.is_some());
         Ok(Some(Self {
             name: RequestName {
                 key: client.key,
@@ -131,7 +131,7 @@ impl Named {
         Seed(seed)
     }
 
-    /// `None`: it is the first, and to be run.
+    /// `None`: it is the first, and must run.
     async fn begin(&self, state: &AppState, body_hash: &[u8; 32]) -> Result<Option<Response>, ApiError> {
         let now = state.clock.now();
         let memory = RequestMemory {
@@ -166,7 +166,7 @@ impl Named {
         }
     }
 
-    /// Runs it and keeps the answer, if it has one worth keeping.
+    /// Runs the request and stores its answer, if another try could not change it.
     async fn finish(self, state: &AppState, run: impl Future<Output = Response>) -> Response {
         let response = match AssertUnwindSafe(run).catch_unwind().await {
             Ok(response) => response,
@@ -194,7 +194,7 @@ impl Named {
             match kept {
                 Ok(_) => state.kept.note(&state.store, self.account, closed.len()).await,
                 Err(error) => {
-                    tracing::warn!(%error, "an answer could not be kept for the same request to come again");
+                    tracing::warn!(%error, "an answer could not be stored for a repeat of its request");
                 }
             }
         }
@@ -208,13 +208,13 @@ impl Named {
     }
 }
 
-/// What the next try could get past is not kept: faults of ours, a slow network, a spent rate.
+/// Whether an answer is stored. Those that another try may change are not: our faults, a slow network, a spent rate.
 fn is_kept(status: StatusCode) -> bool {
     let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
     !status.is_server_error() && !passing.contains(&status)
 }
 
-/// The key that the client gave its request: visible ASCII. Several keys are refused: they cannot be told apart.
+/// The idempotency key of a request: visible ASCII. Several keys are refused.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&[u8]>, ApiError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = values.next().map(HeaderValue::as_bytes) else {

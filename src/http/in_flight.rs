@@ -43,7 +43,7 @@ impl InFlight {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
-    /// The same answer, counted until it is written.
+    /// Returns the answer, counted until it is written.
     pub(super) async fn count(&self, response: Response) -> Response {
         let (parts, body) = response.into_parts();
         let body = match body.size_hint().exact() {

@@ -34,7 +34,7 @@ impl KeptAnswers {
             Ok(left) => {
                 self.known().insert(account, left);
             }
-            Err(error) => tracing::warn!(%error, "kept answers could not be looked at; the next request tries again"),
+            Err(error) => tracing::warn!(%error, "stored answers could not be counted; the next request tries again"),
         }
     }
 

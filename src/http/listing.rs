@@ -16,9 +16,8 @@ use crate::csv::Row;
 /// The parameter that every list has.
 pub(super) const FORMAT: Parameter = Parameter {
     name: "format",
-    says: "`csv` answers the same rows as CSV, `per_page` being at most 1,000. An answer ends early when it is long: the header \
-           `Link` says where the list goes on. Cells that a spreadsheet would take for a formula are defused. `json` if \
-           nothing is said.",
+    says: "`csv` returns the same rows as CSV, up to 1,000 per page. A long answer ends early, and its `Link` header \
+        continues the list. Cells that a spreadsheet would read as a formula begin with a quote. Default: `json`.",
     schema: || json!({ "type": "string", "enum": FORMATS }),
 };
 
@@ -27,21 +26,21 @@ pub(super) const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 const FORMATS: [&str; 2] = ["json", "csv"];
 
-/// What an answer is a list of, and where it goes on.
+/// The rows of an answer, and where its list continues.
 pub(super) trait List: Serialize {
     /// A row of the list.
     type Row: CsvRow;
 
-    /// The parameter that takes the place where the list goes on.
+    /// The parameter that takes the place where the list continues.
     const PLACE: &'static str = "after";
 
     /// The rows of this answer.
     fn rows(&self) -> &[Self::Row];
 
-    /// The place behind the last row; `None` at the end of the list.
+    /// The place after the last row; `None` at the end of the list.
     fn next(&self) -> Option<String>;
 
-    /// The place behind the `nth` row; `None` where the list cannot go on from there.
+    /// The place after the `nth` row; `None` where the list cannot continue from there.
     fn place(&self, nth: usize) -> Option<String>;
 }
 

@@ -45,9 +45,9 @@ fn document(routes: &[(Route, Doc)]) -> Value {
             "title": "Tallymark",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": env!("CARGO_PKG_DESCRIPTION"),
-            "description": "Instants are RFC 3339 in UTC with milliseconds, days are `YYYY-MM-DD` in UTC. Every answer has an \
-                `X-Request-Id`. Unknown fields of a body are refused, unknown parameters are ignored. An id of another \
-                account is a 404. Every GET route answers HEAD.",
+            "description": "Instants are RFC 3339 in UTC with milliseconds. Days are `YYYY-MM-DD` in UTC. Every \
+                answer has an `X-Request-Id`. Unknown fields of a body are refused; unknown parameters are \
+                ignored. An id of another account gets 404. Every GET route answers HEAD.",
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
         },
         "servers": [{ "url": "/" }],
@@ -58,8 +58,9 @@ fn document(routes: &[(Route, Doc)]) -> Value {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "sk_live_ or sk_test_ and 43 letters and digits",
-                "description": "An API key. `full_access` keys may do everything, `read_only` keys what only reads, \
-                    `sending_access` keys nothing here. For a key that is bound to one domain, no other exists.",
+                "description": "An API key. A `full_access` key permits everything, a `read_only` key permits \
+                    reading, and a `sending_access` key permits nothing here. A key that is bound to one domain \
+                    cannot access any other.",
             } },
             "headers": headers(),
             "responses": responses,
@@ -174,8 +175,9 @@ fn parameters(route: &Route, doc: &Doc) -> Value {
         parameters.push(json!({
             "name": "Idempotency-Key",
             "in": "header",
-            "description": "The same key with the same body gives, for 24 hours, the first answer again, with \
-                `Idempotent-Replayed: true`. With another body it is a 422, and a 409 while the first request runs.",
+            "description": "A repeat with the same key and body within 24 hours gets the first answer, with \
+                `Idempotent-Replayed: true`. A repeat with another body gets 422. A repeat while the first request \
+                runs gets 409.",
             "schema": { "type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": idempotency::KEY_BYTES_MAX },
         }));
     }
@@ -193,7 +195,7 @@ fn path_parameter(path: &str, name: &str) -> Value {
             json!({ "type": "string", "format": "source", "examples": ["198.51.100.1"] }),
         ),
         _ => (
-            "Number of what the path names.",
+            "Number of the object that the path names.",
             json!({ "type": "integer", "format": "int64", "minimum": 1, "examples": [1] }),
         ),
     };
@@ -212,7 +214,7 @@ fn upload_body() -> Value {
     let mut content: Map<_, _> = types.map(|name| (name.to_owned(), bytes.clone())).into_iter().collect();
     content.insert("application/xml".to_owned(), json!({ "schema": {} }));
     let says = format!(
-        "One to {} files; what they are is told by their bytes.",
+        "One to {} files. Their format is recognised by their bytes.",
         upload::FILES_MAX
     );
     let file = json!({ "description": says, "minLength": 1, "minItems": 1, "maxItems": upload::FILES_MAX });
@@ -220,7 +222,8 @@ fn upload_body() -> Value {
     content.insert("multipart/form-data".to_owned(), json!({ "schema": files }));
     json!({
         "required": true,
-        "description": "A report as XML, gzip, zip or mail; or several as the files of a form. Its bytes tell what it is.",
+        "description": "A report as XML, gzip, zip or mail, or several as the files of a form. The format is \
+            recognised by the bytes.",
         "content": content,
     })
 }
@@ -299,14 +302,16 @@ fn error_response(code: ErrorCode, schemas: &mut Schemas) -> Value {
 fn headers() -> Value {
     let whole = |says: &str, required: bool| json!({ "description": says, "required": required, "schema": { "type": "integer", "minimum": 0 } });
     json!({
-        "X-Request-Id": { "description": "Names the request in the log; the client's own if it is a sane token.", "required": true,
+        "X-Request-Id": { "description": "Id of the request in the log. A client's own id is kept if it is a valid \
+            token.", "required": true,
             "schema": { "type": "string" } },
-        "X-RateLimit-Limit": whole("How many requests may come at once; absent where there is no limit.", false),
-        "X-RateLimit-Remaining": whole("How many of them are left.", false),
-        "Link": { "description": "CSV only: `<?QUERY>; rel=\"next\"`, where QUERY is the query string for what follows. Left out at \
-            the end of the list.", "schema": { "type": "string" } },
+        "X-RateLimit-Limit": whole("Maximum number of requests in one burst; absent without a limit.", false),
+        "X-RateLimit-Remaining": whole("Requests left in the burst.", false),
+        "Link": { "description": "CSV only: `<?QUERY>; rel=\"next\"`, where QUERY is the query string of the next \
+            page. Absent at the end of the list.", "schema": { "type": "string" } },
         "Retry-After": whole("Seconds to wait, at most 60.", true),
-        "Idempotent-Replayed": { "description": "This is the first answer again: nothing was done.",
+        "Idempotent-Replayed": { "description": "The answer is the stored first answer. The request did not run \
+            again.",
             "schema": { "type": "string", "enum": ["true"] } },
     })
 }

@@ -33,7 +33,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     TO,
     Parameter {
         name: "search",
-        says: "Only domains with this in their name, in Unicode or as A-labels, in any case.",
+        says: "Only domains with this text in their name, in Unicode or as A-labels, in any letter case.",
         schema: || json!({ "type": "string", "examples": ["example"] }),
     },
 ];
@@ -47,7 +47,7 @@ pub(super) async fn overview(
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
     let page = page(&mut parameters, &state.config);
-    let part = Part::of(&mut parameters, page);
+    let part = Part::from_parameters(&mut parameters, page);
     if range.len() > OVERVIEW_DAYS_MAX {
         parameters.refuse(
             "days",

@@ -14,7 +14,7 @@ use crate::store::{Domain, SetAside};
 #[derive(Debug)]
 pub(super) struct OwnedDomain(pub Domain);
 
-/// The domain of `{id}`, and the number in `{report_id}`, of which only the store knows whether there is such a report.
+/// The domain of `{id}`, and the number in `{report_id}`. Whether that report exists is checked by the store.
 #[derive(Debug)]
 pub(super) struct OwnedReport(pub Domain, pub ReportNo);
 
@@ -36,7 +36,9 @@ impl FromRequestParts<AppState> for OwnedDomain {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let missing = || ApiError::not_found("Domain");
         let public_id = path_text(parts, state, "id").await.ok_or_else(missing)?;
-        find_domain(state, Client::of(parts)?, &public_id).await.map(Self)
+        find_domain(state, Client::from_parts(parts)?, &public_id)
+            .await
+            .map(Self)
     }
 }
 
@@ -108,7 +110,7 @@ pub(super) async fn path_text(parts: &mut Parts, state: &AppState, name: &str) -
     pair.map(|(_, text)| text.to_owned())
 }
 
-/// The form of every id that was ever given out; nothing else is worth asking the database for.
+/// Whether the text has the form of an id. The database is not asked for any other.
 fn is_public_id(text: &str) -> bool {
     text.strip_prefix("dom_").is_some_and(|digits| {
         (12..=24).contains(&digits.len()) && digits.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'))

@@ -124,7 +124,7 @@ mod tests {
     const STALL: Duration = Duration::from_secs(1);
     const PAUSE: Duration = Duration::from_millis(100);
 
-    /// A stream of which the other side can have 4 KiB that are not read yet.
+    /// A stream whose other side may have 4 KiB unread.
     fn pair() -> (Paced<DuplexStream>, DuplexStream) {
         let seats = Seats::new(ConnectionLimits::default(), Clock::fixed(0));
         let seated = seats.admit("192.0.2.1".parse().unwrap());
@@ -132,7 +132,7 @@ mod tests {
         (Paced::new(ours, Arc::clone(&seated.seat), STALL), theirs)
     }
 
-    /// Reads `at_once` bytes at a time, up to `all`, with a pause before each; gives what it got.
+    /// Reads `at_once` bytes at a time, up to `all`, with a pause before each. Returns the bytes read.
     async fn read_slowly(mut stream: DuplexStream, at_once: usize, all: usize) -> usize {
         let mut read = 0;
         let mut bytes = vec![0; at_once];

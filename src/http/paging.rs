@@ -11,7 +11,7 @@ use crate::api::{CSV_ROWS_MAX, FieldError, PAGED_ROWS_MAX, Pagination};
 use crate::store::{COUNTED_ROWS_MAX, Cut, Page, Rows};
 
 impl Pagination {
-    /// Of `page` in a list of `total` rows.
+    /// The position of `page` in a list of `total` rows.
     pub(super) fn new(page: Page, total: u64) -> Self {
         Self {
             total,
@@ -31,7 +31,7 @@ impl Pagination {
         }
     }
 
-    /// With the place where the list goes on.
+    /// Adds the place where the list continues.
     pub(super) fn going_on(self, next: Option<String>) -> Self {
         Self { next, ..self }
     }
@@ -45,7 +45,8 @@ pub(super) struct Wanted<P> {
 }
 
 impl<P: Copy> Wanted<P> {
-    /// One row more than is wanted tells whether the list goes on. If the page is too deep, none is read.
+    /// The cut includes one row more than wanted, to know whether the list continues. If the page is too deep, it has
+    /// no row.
     pub(super) fn cut(&self) -> Cut<P> {
         match self.after {
             Some(place) => Cut::After(place, self.page.per_page.saturating_add(1)),
@@ -57,7 +58,7 @@ impl<P: Copy> Wanted<P> {
         }
     }
 
-    /// The rows that were wanted, and where the list of `total` rows goes on.
+    /// Keeps the wanted rows, and states where the list of `total` rows continues.
     ///
     /// # Errors
     /// 422 for a page that is in the list, and deeper than pages reach.
@@ -82,8 +83,8 @@ impl<P: Copy> Wanted<P> {
     }
 }
 
-/// The parameters of a list that is kept in order: those of [`page`], or `after`, of which `place_of` reads a place. What is
-/// before a page is walked over, so that pages reach [`PAGED_ROWS_MAX`] rows.
+/// Reads the parameters of an ordered list: those of [`page`], or `after`, which `place_of` parses. The rows before a
+/// page are skipped one by one, so pages reach only [`PAGED_ROWS_MAX`] rows.
 pub(super) fn wanted<P>(
     parameters: &mut Parameters,
     config: &HttpConfig,
@@ -123,24 +124,24 @@ pub(super) const AFTER_ROWS: &[Parameter] = &[Parameter {
     schema: || json!({ "type": "string", "pattern": "^[1-9][0-9]{0,17}$", "examples": ["20"] }),
 }];
 
-const AFTER_SAYS: &str = "Goes on behind the answer with this `pagination.next`, whatever `page` says. It costs the same at any depth, \
-    while `page` only reaches the first 10,000 rows.";
+const AFTER_SAYS: &str = "Continues after the answer with this `pagination.next`; `page` is ignored. It costs the \
+    same at any depth, while `page` reaches only the first 10,000 rows.";
 
 /// What [`page`] and [`largest_page`] read.
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "page",
-        says: "Which page, counted from 1; a page beyond the end is empty.",
+        says: "Number of the page, counted from 1. A page beyond the end is empty.",
         schema: || json!({ "type": "integer", "minimum": 1 }),
     },
     Parameter {
         name: "per_page",
-        says: "Rows on a page; more than this installation's limit (100 by default) is cut down to it.",
+        says: "Rows per page. Larger values are reduced to the limit of the installation (default 100).",
         schema: || json!({ "type": "integer", "minimum": 1 }),
     },
     Parameter {
         name: "perPage",
-        says: "Another spelling of `per_page`, which counts if both are there.",
+        says: "Alias of `per_page`. If both are given, `per_page` applies.",
         schema: || json!({ "type": "integer", "minimum": 1 }),
     },
 ];
@@ -170,7 +171,7 @@ pub(super) struct Part {
 
 impl Part {
     /// Reads the parameter `after`; without it, the rows of `page`.
-    pub(super) fn of(parameters: &mut Parameters, page: Page) -> Self {
+    pub(super) fn from_parameters(parameters: &mut Parameters, page: Page) -> Self {
         let after = parameters.word("after", &["the text of pagination.next"], row_number);
         match after {
             Some(before) => Self {
@@ -253,7 +254,7 @@ mod tests {
         assert_eq!(deep.finish(&mut rows, 20_000, ToString::to_string).unwrap().next, None);
     }
     #[test]
-    fn a_list_that_is_here_as_a_whole_goes_on_behind_any_row() {
+    fn a_computed_list_continues_after_any_row() {
         let list: Vec<_> = (0..25).collect();
         for (page, per_page, after, shown, next) in [
             (1, 10, None, 0..10, Some("10")),

@@ -23,7 +23,7 @@ use crate::store::SetAside;
 /// The parameter `kind`.
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "kind",
-    says: "`quarantined` if nothing is said.",
+    says: "Only messages of this kind. Default: `quarantined`.",
     schema: || json!({ "type": "string", "enum": ["quarantined", "unclaimed", "other", "all"] }),
 }];
 

@@ -56,7 +56,7 @@ struct Buckets {
 const BUCKETS_MAX: usize = 65_536;
 
 impl RateLimiter {
-    /// `None` lets everything pass and gives no [`Allowance`].
+    /// `None` lets everything pass and returns no [`Allowance`].
     pub fn new(rate: Option<Rate>) -> Self {
         Self {
             rate,

@@ -66,8 +66,8 @@ pub(super) fn listed_max(config: &HttpConfig) -> ListedMax {
     }
 }
 
-/// Of each kind of results of a row, bytes: some ten of the usual length. So a page of 100 rows fits into 1 MiB, whatever
-/// is in them.
+/// Bytes per kind of results of a row: about ten results of the usual length. A page of 100 rows fits into 1 MiB,
+/// whatever is in them.
 const RESULTS_BYTES_MAX: usize = 1_536;
 
 impl<'a> From<&'a DkimAuth> for DkimBody<'a> {

@@ -103,7 +103,7 @@ mod tests {
     use crate::store::Refused;
 
     #[test]
-    fn what_is_said_of_a_refusal_is_a_whole_sentence_and_says_whether_it_comes_again() {
+    fn refusals_are_whole_sentences_that_state_retries() {
         for (reason, again) in [
             ("over_quota", true),
             ("too_much_for_others", true),

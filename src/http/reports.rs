@@ -31,13 +31,13 @@ use crate::store::{self, Domain, ListedRecord, ReportDetail, ReportFilter, Repor
 pub(super) const FILTERS: &[Parameter] = &[
     Parameter {
         name: "org",
-        says: "Only reports of this reporter: its `org_name`, in any case.",
+        says: "Only reports with this `org_name`, in any letter case.",
         schema: || json!({ "type": "string", "minLength": 1, "maxLength": ORG_CHARS_MAX, "pattern": PLAIN }),
     },
     RESULT,
     Parameter {
         name: "status",
-        says: "Only reports that count, are held, or were discounted; `counted` if nothing is said.",
+        says: "Only reports that count, are held, or were discounted. Default: `counted`.",
         schema: || json!({ "type": "string", "enum": STANDINGS }),
     },
 ];

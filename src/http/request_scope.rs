@@ -66,7 +66,7 @@ pub(super) fn dressed(mut response: Response) -> Response {
     response
 }
 
-/// Writes what is left of a rate beside an answer.
+/// Writes what is left of a rate into the headers of an answer.
 pub(super) fn with_allowance(mut response: Response, allowance: Option<Allowance>) -> Response {
     if let Some(allowance) = allowance {
         let headers = response.headers_mut();
@@ -76,7 +76,7 @@ pub(super) fn with_allowance(mut response: Response, allowance: Option<Allowance
     response
 }
 
-/// Letters, digits and a few signs: nothing that could forge a line of a log.
+/// Whether the id has only letters, digits and a few signs, which cannot forge a line of a log.
 fn is_sane(id: &[u8]) -> bool {
     let fits = (1..=REQUEST_ID_BYTES_MAX).contains(&id.len());
     fits && id

@@ -9,11 +9,11 @@ use crate::tally::ResultFilter;
 /// The parameter that [`result_filter`] reads.
 pub(super) const RESULT: Parameter = Parameter {
     name: "result",
-    says: "Only those of which every message passed, none did, or some did.",
+    says: "Only rows whose messages all passed, all failed, or did both.",
     schema: || json!({ "type": "string", "enum": ["pass", "fail", "mixed"] }),
 };
 
-/// The rows that are asked for; all if nothing is said.
+/// The requested rows. Default: all.
 pub(super) fn result_filter(parameters: &mut Parameters) -> Option<ResultFilter> {
     parameters.word("result", &["pass", "fail", "mixed"], ResultFilter::from_word)
 }

@@ -31,49 +31,49 @@ const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Verb, path, who may call it, handler, what it does; then what it takes and answers.
 #[rustfmt::skip]
 fn table() -> Vec<Entry> { vec![
-    get   ("/healthz",                                                 Open,    service::healthz,      "Does the process answer?").answers::<Health>(200),
-    get   ("/readyz",                                                  Open,    service::readyz,       "Can requests and messages be taken?").answers::<Readiness>(200),
-    get   ("/metrics",                                                 Open,    service::metrics,      "Figures for Prometheus").also(NOT_SHOWN).answers_bytes(service::METRICS_TYPES),
+    get   ("/healthz",                                                 Open,    service::healthz,      "Check that the process answers").answers::<Health>(200),
+    get   ("/readyz",                                                  Open,    service::readyz,       "Check that requests and messages are accepted").answers::<Readiness>(200),
+    get   ("/metrics",                                                 Open,    service::metrics,      "Show the metrics for Prometheus").also(NOT_SHOWN).answers_bytes(service::METRICS_TYPES),
     get   ("/openapi.json",                                            Open,    openapi::show,         "Show this document").answers::<AnyObject>(200),
     post  ("/domains",                                                 Account, domains::create,       "Add a domain").takes::<DomainInput>().also(DOMAIN_EXISTS).answers::<DomainBody>(201),
     get   ("/domains",                                                 Read,    domains::list,         "List the domains, newest first").long().lists::<DomainList>(),
     get   ("/domains/{id}",                                            Read,    domains::show,         "Show a domain and the DNS records it must publish").answers::<DomainBody>(200),
-    delete("/domains/{id}",                                            Write,   domains::remove,       "Remove a domain; its reports move to the closest one above it, or are removed").answers::<Removed>(200),
+    delete("/domains/{id}",                                            Write,   domains::remove,       "Remove a domain; its reports move to the closest domain above it, or are removed").answers::<Removed>(200),
     patch ("/domains/{id}",                                            Write,   domains::update,       "Change a domain's settings").takes::<DomainPatch>().answers::<DomainBody>(200),
-    post  ("/domains/{id}/verify",                                     Write,   domains::verify,       "Look at a domain's DNS records now").answers::<VerifyBody>(200),
-    post  ("/domains/{id}/ip",                                         Write,   domains::assign_ip,    "Let a domain send from an address of its own").takes::<IpInput>().answers::<Success>(200),
-    delete("/domains/{id}/ip",                                         Write,   domains::release_ip,   "Let a domain send from the shared addresses").answers::<Success>(200),
+    post  ("/domains/{id}/verify",                                     Write,   domains::verify,       "Check a domain's DNS records now").answers::<VerifyBody>(200),
+    post  ("/domains/{id}/ip",                                         Write,   domains::assign_ip,    "Assign a dedicated address to a domain").takes::<IpInput>().answers::<Success>(200),
+    delete("/domains/{id}/ip",                                         Write,   domains::release_ip,   "Remove a domain's dedicated address").answers::<Success>(200),
     get   ("/domains/{id}/dmarc/reports",                              Read,    reports::list,         "List reports, newest window first").long().with(REPORTS).lists::<ReportList>(),
-    post  ("/domains/{id}/dmarc/reports",                              Write,   upload::upload,        "Hand in reports").takes_report().answers::<Taken>(201),
+    post  ("/domains/{id}/dmarc/reports",                              Write,   upload::upload,        "Upload reports").takes_report().answers::<Taken>(201),
     get   ("/domains/{id}/dmarc/reports/{report_id}",                  Read,    reports::show,         "Show a report with its rows").long().with(NUMBERED).lists::<ReportBody<'_>>(),
     get   ("/domains/{id}/dmarc/reports/{report_id}/records/{number}", Read,    report_record::record, "Show a row of a report with all of its results").long().answers::<RecordBody<'_>>(200),
     get   ("/domains/{id}/dmarc/reports/{report_id}/original",         Read,    reports::original,     "Fetch a report as it was received").long().answers_bytes(reports::ORIGINAL_TYPES),
     post  ("/domains/{id}/dmarc/reports/{report_id}/discount",         Write,   trust::discount,       "Take a report out of the figures; it stays listed").takes::<DecisionInput>().also(RECORDS_GONE).answers::<ReportItem>(200),
-    post  ("/domains/{id}/dmarc/reports/{report_id}/count",            Write,   trust::count,          "Let a report count that is held, was discounted, or lost a conflict").takes::<DecisionInput>().also(RECORDS_GONE).answers::<ReportItem>(200),
+    post  ("/domains/{id}/dmarc/reports/{report_id}/count",            Write,   trust::count,          "Count a report that is held, discounted or in conflict").takes::<DecisionInput>().also(RECORDS_GONE).answers::<ReportItem>(200),
     get   ("/domains/{id}/dmarc/trust",                                Read,    trust::show,           "Show which reports count").answers::<TrustBody>(200),
     patch ("/domains/{id}/dmarc/trust",                                Write,   trust::update,         "Change which reports count from now on").takes::<TrustPatch>().answers::<TrustBody>(200),
-    post  ("/domains/{id}/dmarc/reporters/accept",                     Write,   trust::accept,         "Let the held reports of a reporter count, and all that come from now on").takes::<ReporterInput>().also(REPORTERS_FULL).answers::<AcceptedAnswer>(200),
-    post  ("/domains/{id}/dmarc/reporters/withdraw",                   Write,   trust::withdraw,       "Hold the reports of an accepted reporter again, those that come from now on").takes::<ReporterInput>().answers::<TrustBody>(200),
-    get   ("/domains/{id}/dmarc/stats",                                Read,    figures::stats,        "Show the figures of a range of days").long().with(DAYS).lists::<StatsBody>(),
-    get   ("/domains/{id}/dmarc/sources",                              Read,    figures::sources,      "List who sends, by messages").long().with(SOURCES).lists::<SourceList>(),
+    post  ("/domains/{id}/dmarc/reporters/accept",                     Write,   trust::accept,         "Count all reports of a reporter: those that are held, and later ones").takes::<ReporterInput>().also(REPORTERS_FULL).answers::<AcceptedAnswer>(200),
+    post  ("/domains/{id}/dmarc/reporters/withdraw",                   Write,   trust::withdraw,       "Hold later reports of an accepted reporter again").takes::<ReporterInput>().answers::<TrustBody>(200),
+    get   ("/domains/{id}/dmarc/stats",                                Read,    figures::stats,        "Show sums over a range of days").long().with(DAYS).lists::<StatsBody>(),
+    get   ("/domains/{id}/dmarc/sources",                              Read,    figures::sources,      "List sending addresses, by messages").long().with(SOURCES).lists::<SourceList>(),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
-    get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List who sends by organisation or network, by messages").long().with(RANKED).lists::<SenderList>(),
-    get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List who reports, by messages").long().with(RANKED).lists::<ReporterList>(),
-    get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List who signs, by messages").long().with(RANKED).lists::<SignatureList>(),
+    get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
+    get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List reporters, by messages").long().with(RANKED).lists::<ReporterList>(),
+    get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List DKIM signers, by messages").long().with(RANKED).lists::<SignatureList>(),
     get   ("/overview",                                                Read,    overview::overview,    "List the domains with their figures, by messages").long().with(OVERVIEW).lists::<Overview>(),
     get   ("/attention",                                               Read,    attention::attention,  "List what needs attention").long().with(ATTENTION).lists::<Attention>(),
-    get   ("/arrivals",                                                Read,    arrivals::arrivals,    "List the reports that came last").long().with(NUMBERED).lists::<Arrivals>(),
+    get   ("/arrivals",                                                Read,    arrivals::arrivals,    "List the reports that arrived last").long().with(NUMBERED).lists::<Arrivals>(),
     get   ("/domains/{id}/inbound",                                    Read,    inbound::list,         "List other mail to the domain, newest first").long().with(NUMBERED).lists::<MailList>(),
-    get   ("/domains/{id}/inbound/{message_id}",                       Read,    inbound::show,         "Fetch a mail as it came").long().answers_bytes(inbound::TYPES),
-    get   ("/quarantine",                                              Account, quarantine::list,      "List what became no counted report, newest first").long().with(SET_ASIDE).lists::<MessageList>(),
-    get   ("/refused",                                                 Account, refused::list,         "List the mail that was not taken in the last 30 days, by day and reason").lists::<RefusedList>(),
-    post  ("/quarantine/{id}/replay",                                  Account, quarantine::replay,    "Read a message again").answers::<Taken>(200),
-    post  ("/api-keys",                                                Account, api_keys::create,      "Make an API key").takes::<KeyInput>().also(NO_DOMAIN).answers::<ApiKeyWithSecret>(201),
+    get   ("/domains/{id}/inbound/{message_id}",                       Read,    inbound::show,         "Fetch a mail as it was received").long().answers_bytes(inbound::TYPES),
+    get   ("/quarantine",                                              Account, quarantine::list,      "List messages that became no counted report, newest first").long().with(SET_ASIDE).lists::<MessageList>(),
+    get   ("/refused",                                                 Account, refused::list,         "List the mail refused in the last 30 days, by day and reason").lists::<RefusedList>(),
+    post  ("/quarantine/{id}/replay",                                  Account, quarantine::replay,    "Read a set-aside message again").answers::<Taken>(200),
+    post  ("/api-keys",                                                Account, api_keys::create,      "Create an API key").takes::<KeyInput>().also(NO_DOMAIN).answers::<ApiKeyWithSecret>(201),
     get   ("/api-keys",                                                Account, api_keys::list,        "List the API keys, newest first").lists::<KeyList>(),
     get   ("/api-keys/{id}",                                           Account, api_keys::show,        "Show an API key, without its secret").answers::<KeyBody>(200),
-    post  ("/api-keys/{id}/rotate",                                    Account, api_keys::rotate,      "Give an API key another secret").answers::<ApiKeyWithSecret>(200),
-    delete("/api-keys/{id}",                                           Account, api_keys::remove,      "Remove an API key: it is refused at once").answers::<Removed>(200),
+    post  ("/api-keys/{id}/rotate",                                    Account, api_keys::rotate,      "Replace the secret of an API key").answers::<ApiKeyWithSecret>(200),
+    delete("/api-keys/{id}",                                           Account, api_keys::remove,      "Remove an API key, which is refused from then on").answers::<Removed>(200),
 ] }
 
 /// What query strings may have.
@@ -90,15 +90,15 @@ const OVERVIEW: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS, overview:
 const ATTENTION: Parameters = &[attention::PARAMETERS, paging::PARAMETERS, paging::AFTER_ROWS];
 const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS];
 
-/// What can go wrong beyond what can everywhere: a status, and when.
+/// Errors of single routes: a status, and when it is answered.
 type Also = &'static [(u16, &'static str)];
 
-const NOT_SHOWN: Also = &[(404, "This installation does not show its figures to you.")];
+const NOT_SHOWN: Also = &[(404, "The installation does not show its metrics to this client.")];
 const NO_DOMAIN: Also = &[(404, "The account has no such domain.")];
-const REPORTERS_FULL: Also = &[(409, "The domain has accepted as many reporters as it can.")];
+const REPORTERS_FULL: Also = &[(409, "The domain has the maximum number of accepted reporters.")];
 const RECORDS_GONE: Also = &[(
     409,
-    "Its records have been dropped for their age, so its figures cannot be moved.",
+    "Retention has deleted the report's records, so its figures cannot be moved.",
 )];
 const DOMAIN_EXISTS: Also = &[(
     409,
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_error_of_an_operation_is_one_that_clients_are_told_of() {
+    fn errors_of_operations_are_documented() {
         for (route, doc) in documented() {
             for (status, _) in doc.also {
                 assert!(

@@ -1,4 +1,4 @@
-//! Who is connected: how many in all and of one address, and who has to go when there are more.
+//! Open connections: their limits in total and per address, and which is closed when there are more.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -14,12 +14,12 @@ use super::rate::network_of;
 use crate::base::Network;
 use crate::base::clock::Clock;
 
-/// How many connections there may be, and how long one may do nothing.
+/// Limits on the number of connections, and on the time that one may be idle.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
-    /// In all. Beside these there are [`SERVICE_SEATS`] that are only asked how this node is.
+    /// Total number. In addition there are [`SERVICE_SEATS`] for health checks.
     pub total_max: usize,
-    /// Of one address (IPv6: /64), and requests of one client behind a proxy.
+    /// Connections from one address (IPv6: /64), and concurrent requests of one client behind a proxy.
     pub per_address_max: usize,
     /// Answers that one address has not read yet, bytes.
     pub answers_per_address_bytes_max: usize,
@@ -27,7 +27,7 @@ pub struct ConnectionLimits {
     pub head_time_max: Duration,
     /// How long a client may read next to nothing of an answer.
     pub stall_time_max: Duration,
-    /// Proxies: who they speak for is the last address in `X-Forwarded-For` that is not a proxy.
+    /// Proxies. Their client is the last address in `X-Forwarded-For` that is not a proxy.
     pub proxies: Vec<Network>,
 }
 
@@ -44,7 +44,7 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Connections beyond the limits: they hear how this node is, and nothing else. The oldest makes room for the next.
+/// Connections beyond the limits, which only answer health checks. The oldest makes room for the next.
 pub(super) const SERVICE_SEATS: usize = 64;
 /// A connection that has waited for its client for less is not closed to make room.
 const GRACE: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ struct Room {
 struct Taken {
     next: u64,
     seats: HashMap<u64, Arc<Seat>>,
-    /// In the order in which they came.
+    /// Connections for health checks, oldest first.
     service: VecDeque<(u64, Arc<Seat>)>,
     addresses: HashMap<IpAddr, Arc<Address>>,
 }
@@ -84,10 +84,10 @@ pub(super) struct Address {
 pub(super) struct Seat {
     of: IpAddr,
     clock: Clock,
-    /// When it began to wait for its client, in milliseconds of the monotonic clock and one more; 0: it does not.
+    /// When it began to wait for its client: milliseconds of the monotonic clock, plus one. 0: it does not wait.
     waits: AtomicU64,
     is_busy: AtomicBool,
-    /// Says that it has to go.
+    /// Tells the connection to close.
     pub(super) end: CancellationToken,
 }
 
@@ -95,7 +95,7 @@ pub(super) struct Seat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     Whole,
-    /// Only how this node is.
+    /// Only health checks.
     Health,
 }
 
@@ -126,8 +126,8 @@ impl Seats {
         &self.0.limits
     }
 
-    /// A seat for a new connection. If there is none, the connection that has waited longest for its client goes; if none
-    /// has waited for a moment, the new one is only told how this node is.
+    /// A seat for a new connection. If there is none, the connection that has waited longest for its client is
+    /// closed. If none has waited for a moment, the new one is only for health checks.
     pub(super) fn admit(&self, peer: IpAddr) -> Seated {
         let (limits, of) = (&self.0.limits, network_of(peer));
         let mut taken = self.taken();
@@ -167,7 +167,7 @@ impl Seats {
         }
     }
 
-    /// Whom a request is from, which came from `peer`.
+    /// The client of a request from `peer`.
     pub(super) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
         if !self.is_proxy(peer.ip()) {
             return peer;
@@ -178,19 +178,19 @@ impl Seats {
             match address_in(text.trim()) {
                 Some(address) if self.is_proxy(address) => {}
                 Some(address) => return SocketAddr::new(address, 0),
-                // Whatever it is, it is not known who wrote what is before it.
+                // Unreadable: the origin of the entries before it is unknown.
                 None => break,
             }
         }
         peer
     }
 
-    /// A request that a proxy hands on for `client`; `None` if as many of that client are being answered as may be.
+    /// A request that a proxy passes on for `client`; `None` if that client has reached its limit of running requests.
     pub(super) fn forwarded(&self, client: IpAddr) -> Option<Forwarded> {
         let limits = &self.0.limits;
         let address = self.taken().address(network_of(client), limits);
         let running = address.requests.fetch_add(1, Ordering::Relaxed) as usize;
-        // Made first: dropped, it counts down again.
+        // Created first, because dropping it counts down again.
         let forwarded = Forwarded(address);
         (running < limits.per_address_max).then_some(forwarded)
     }
@@ -202,7 +202,7 @@ impl Seats {
 
     fn leave(&self, number: u64) {
         let mut taken = self.taken();
-        // Gone already, if it had to make room.
+        // It is gone already if it had to make room.
         if let Some(seat) = taken.seats.remove(&number) {
             taken.count_down(seat.of);
         } else {
@@ -234,8 +234,8 @@ impl Taken {
         address
     }
 
-    /// Closes the connection that has waited longest for its client, of one address or of all; false if none has waited
-    /// for a moment.
+    /// Closes the connection that has waited longest for its client, of one address or of all. Returns false if none
+    /// has waited for a moment.
     fn close_longest(&mut self, only_of: Option<IpAddr>) -> bool {
         let seats = self
             .seats
@@ -271,13 +271,13 @@ impl Seat {
         seat
     }
 
-    /// A request is being answered; until the answer is there nothing is waited for.
+    /// Notes that a request is being answered, so that nothing waits for the client.
     pub(super) fn begins(&self) {
         self.is_busy.store(true, Ordering::Relaxed);
         self.goes_on();
     }
 
-    /// The answer is there.
+    /// Notes that the answer is ready.
     pub(super) fn ends(&self) {
         self.is_busy.store(false, Ordering::Relaxed);
     }
@@ -286,21 +286,21 @@ impl Seat {
         self.is_busy.load(Ordering::Relaxed)
     }
 
-    /// The client has to do something, unless it had to before.
+    /// Notes that the client must act, unless it had to before.
     pub(super) fn waits(&self) {
         if self.waits.load(Ordering::Relaxed) == 0 {
             self.waits_from_now();
         }
     }
 
-    /// The client did something: if it has to do more, it has to from now on.
+    /// Notes that the client acted. If it must act again, the wait begins now.
     pub(super) fn moves(&self) {
         if self.waits.load(Ordering::Relaxed) != 0 {
             self.waits_from_now();
         }
     }
 
-    /// The client has nothing to do.
+    /// Notes that the client has nothing to do.
     pub(super) fn goes_on(&self) {
         self.waits.store(0, Ordering::Relaxed);
     }
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_longest_makes_room() {
+    fn the_longest_waiting_connection_is_closed() {
         let (seats, clock) = seats(3, 2);
         let first = seats.admit(at("198.51.100.1"));
         clock.advance(Duration::from_millis(10));

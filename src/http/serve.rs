@@ -1,4 +1,4 @@
-//! Connections: how many, how long they may take to ask, and how they end.
+//! Connections: their number, the time for a request, and their end.
 
 use std::convert::Infallible;
 use std::io;
@@ -30,13 +30,13 @@ use super::request_scope::dressed;
 use super::seats::{ConnectionLimits, Forwarded, Seated, Seats, Service};
 use crate::base::clock::{self, Clock};
 
-/// A connection that is only told how this node is has this long to ask, and twice as long in all.
+/// Time for the request on a connection that is only for health checks. The whole connection has twice this time.
 const HEALTH_TIME_MAX: Duration = Duration::from_secs(5);
-/// All that such a connection can ask.
+/// Paths that such a connection can request.
 const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 /// A request's head, and the window in which its body is read.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
-/// Requests that run when the process is told to stop have this long to be answered.
+/// Time for running requests to be answered when the process stops.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
 /// Bytes of answers that the system buffers per connection, without those on their way to the client. The system's own limit is
 /// 4 MB, also for a client that reads nothing.
@@ -91,7 +91,7 @@ pub async fn serve_within(
             connections = connections.len(),
             "stopped while requests were still running"
         );
-        // Each holds a way in, and the intake ends when the last one is gone.
+        // Each holds a clone of the intake, which ends when the last one is dropped.
         abort.cancel();
         connections.wait().await;
     }
@@ -103,7 +103,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The peer gave up before we came to it.
+            // The peer gave up before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted");
@@ -174,7 +174,7 @@ async fn converse(
     }
 }
 
-/// What the requests of a connection have in common.
+/// The shared state of the requests of a connection.
 struct Visit {
     peer: SocketAddr,
     line: Line,
@@ -188,7 +188,7 @@ impl Visit {
         request.extensions_mut().insert(self.line.clone());
         let seat = &self.seated.seat;
         seat.begins();
-        // Also if the request is dropped on the way.
+        // This also runs if the request is dropped.
         let _ends = AtEnd(|| seat.ends());
         if !names_one_host(&request) {
             return dressed(ApiError::invalid_request("Name the host once, in one Host header").into_response());
@@ -228,8 +228,8 @@ fn busy(message: &'static str) -> Response {
     dressed(ApiError::not_ready(message).into_response())
 }
 
-/// RFC 9112, 3.2: a request of HTTP/1.1 without a Host, or any with several, is refused; else we and a proxy before us could
-/// take it for two different ones. What it names is for a proxy to look at: we answer for every host.
+/// Whether the request names one host (RFC 9112, 3.2). Without one in HTTP/1.1, or with several, a proxy and this
+/// server could read two different requests. Every host is answered: which is allowed is for a proxy to check.
 fn names_one_host<B>(request: &Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -239,7 +239,8 @@ fn names_one_host<B>(request: &Request<B>) -> bool {
     }
 }
 
-/// RFC 9110, 7.2: a name or an address, with or without a port; empty where the target has no authority.
+/// Whether the text is a Host: a name or an address, with or without a port, or empty where the target has no
+/// authority (RFC 9110, 7.2).
 fn is_host(text: &str) -> bool {
     text.is_empty() || (text.parse::<Authority>().is_ok() && !text.contains('@'))
 }

@@ -90,7 +90,7 @@ pub(super) async fn metrics(State(state): State<AppState>, request: Request) -> 
     Ok(([(header::CONTENT_TYPE, media_type)], text).into_response())
 }
 
-/// From this machine and for itself: what a proxy on this machine hands on comes from elsewhere, and it says so.
+/// Whether the request is from this machine. What a local proxy passes on is not, and has a header that says so.
 fn is_local(request: &Request) -> bool {
     let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
     peer_address(request.extensions()).is_loopback()

@@ -1,4 +1,4 @@
-//! What one account may use of what all share: questions that run, uploads, exports, and answers that are not read yet.
+//! The share of one account in common resources: running queries, uploads, exports, and answers that are not read yet.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ const STEP_KIB: usize = 64;
 #[derive(Debug)]
 pub(super) struct Shares {
     limits: Limits,
-    /// A question or a piece of an upload waits so long for its turn; then it is refused.
+    /// Time that a query or a piece of an upload waits for its turn. Then it is refused.
     wait_time_max: Duration,
     queries: Arc<Semaphore>,
     /// In KiB.
@@ -31,7 +31,7 @@ pub(super) struct Shares {
     accounts: Mutex<HashMap<AccountId, Arc<Share>>>,
 }
 
-/// Of one account.
+/// Limits of one account.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     queries: usize,
@@ -44,21 +44,21 @@ struct Limits {
 #[derive(Debug)]
 pub(super) struct Share {
     queries: Arc<Semaphore>,
-    /// Of the web page, apart from the scripts of the same people: neither keeps the other waiting.
+    /// Queries of the web page. They are apart from those of the account's keys, so neither delays the other.
     page_queries: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     exports: Arc<Semaphore>,
     pub(super) answers: InFlight,
 }
 
-/// Who asks.
+/// The kind of client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker {
     Key,
     Page,
 }
 
-/// A place, until it is dropped: of the account's and of everybody's.
+/// A place in the account's share and in the total, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     _own: OwnedSemaphorePermit,
@@ -76,7 +76,7 @@ pub(super) struct UploadMemory {
 
 impl Shares {
     pub(super) fn new(config: &HttpConfig) -> Self {
-        // At least one upload of full size must fit, with the last step that is begun, else it would never be taken.
+        // At least one upload of full size must fit, with the last step that is begun. Otherwise it would never be accepted.
         let whole = config.upload_bytes_max.div_ceil(1024) + STEP_KIB;
         let uploads = (config.uploads_in_flight_bytes_max / 1024).max(whole);
         let permits = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
@@ -96,7 +96,7 @@ impl Shares {
     }
 
     /// The share of an account.
-    pub(super) fn of(&self, account: AccountId) -> Arc<Share> {
+    pub(super) fn for_account(&self, account: AccountId) -> Arc<Share> {
         // A panic while the lock is held leaves nothing half done.
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = accounts.get(&account) {
@@ -110,17 +110,17 @@ impl Shares {
         share
     }
 
-    /// A place for a question that may take long. A person at the page waits; a script is soon told to come again.
+    /// A place for a query that may take long. A user of the page waits longer than a script.
     ///
     /// # Errors
-    /// 429 if other questions of the account, or of all, did not end meanwhile.
+    /// 429 if other queries, of the account or of all, did not end meanwhile.
     pub(super) async fn query(&self, share: &Share, asker: Asker) -> Result<Place, ApiError> {
         let own = match asker {
             Asker::Key => &share.queries,
             Asker::Page => &share.page_queries,
         };
         let both = async {
-            // Own ones first: what waits for these takes nothing from others.
+            // The account's own places first, because waiting for them takes nothing from others.
             let own = Arc::clone(own).acquire_owned().await.ok()?;
             let of_all = Arc::clone(&self.queries).acquire_owned().await.ok()?;
             Some(place(own, of_all))
@@ -139,7 +139,7 @@ impl Shares {
     /// A place for an export.
     ///
     /// # Errors
-    /// 429 if the account has as many as it may, or all together have.
+    /// 429 if the account, or all together, have reached the limit.
     pub(super) fn export(&self, share: &Share) -> Result<Place, ApiError> {
         let refused = |message| move |_| ApiError::busy(message, 2 * RETRY_SECONDS);
         let own = Arc::clone(&share.exports).try_acquire_owned().map_err(refused(
@@ -153,7 +153,7 @@ impl Shares {
     /// The memory of an upload that begins.
     pub(super) fn upload(self: &Arc<Self>, account: AccountId) -> UploadMemory {
         UploadMemory {
-            share: self.of(account),
+            share: self.for_account(account),
             shares: Arc::clone(self),
             held: None,
             kib: 0,
@@ -161,7 +161,7 @@ impl Shares {
     }
 }
 
-/// An account has this part of the memory for uploads.
+/// One account may have 1/`UPLOAD_SHARES` of the memory for uploads.
 const UPLOAD_SHARES: usize = 4;
 
 fn place(own: OwnedSemaphorePermit, of_all: OwnedSemaphorePermit) -> Place {
@@ -183,7 +183,7 @@ impl Share {
         }
     }
 
-    /// Nothing of it is taken: it is as a new one.
+    /// Whether nothing of the share is in use.
     fn is_unused(self: &Arc<Self>, limits: &Limits) -> bool {
         let places = [
             (&self.queries, limits.queries),
@@ -200,7 +200,7 @@ impl UploadMemory {
     /// Takes memory until there is enough for `bytes`.
     ///
     /// # Errors
-    /// 429 if the account's other uploads, or those of all, did not leave as much meanwhile.
+    /// 429 if other uploads, of the account or of all, did not release enough meanwhile.
     pub(super) async fn grow_to(&mut self, bytes: usize) -> Result<(), ApiError> {
         let needed = bytes.div_ceil(1024);
         if needed <= self.kib {
@@ -256,7 +256,7 @@ mod tests {
             config.queries_per_account_max = 2;
             config.queries_max = 5;
         });
-        let (one, other) = (shares.of(ONE), shares.of(OTHER));
+        let (one, other) = (shares.for_account(ONE), shares.for_account(OTHER));
         let running = [
             shares.query(&one, Asker::Key).await.unwrap(),
             shares.query(&one, Asker::Key).await.unwrap(),
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn an_export_of_another_account_finds_a_place() {
         let shares = shares(|config| (config.exports_max, config.exports_per_account_max) = (3, 2));
-        let (one, other) = (shares.of(ONE), shares.of(OTHER));
+        let (one, other) = (shares.for_account(ONE), shares.for_account(OTHER));
         let _running = [shares.export(&one).unwrap(), shares.export(&one).unwrap()];
         assert!(shares.export(&one).is_err());
         let _last = shares.export(&other).unwrap();
@@ -299,11 +299,11 @@ mod tests {
     #[test]
     fn accounts_that_use_nothing_are_forgotten() {
         let shares = shares(|_| {});
-        let used = shares.of(ONE);
+        let used = shares.for_account(ONE);
         let _running = shares.export(&used).unwrap();
         drop(used);
         for nth in 0..ACCOUNTS_KEPT as i64 {
-            shares.of(AccountId(nth + 10));
+            shares.for_account(AccountId(nth + 10));
         }
         let accounts = shares.accounts.lock().unwrap();
         assert!(accounts.len() < 10 && accounts.contains_key(&ONE));

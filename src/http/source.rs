@@ -40,11 +40,11 @@ impl FromRequestParts<AppState> for AddressInPath {
     }
 }
 
-/// Parameters beside the range.
+/// Parameters apart from the range.
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "before",
-        says: "Goes on where an answer with this `next` ended.",
+        says: "Continues after the answer with this `next`.",
         schema: || {
             json!({ "type": "string", "pattern": "^[0-9]{1,15}_[1-9][0-9]{0,17}(_[1-9][0-9]{0,17})?$",
         "examples": ["1774137600_1", "1774137600_1_50"] })
@@ -52,7 +52,8 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "per_page",
-        says: "Records of an answer, 50 if nothing is said; more than this installation's limit (100 by default) is cut down to it.",
+        says: "Records per answer. Default: 50. Larger values are reduced to the limit of the installation (default \
+            100).",
         schema: || json!({ "type": "integer", "minimum": 1 }),
     },
 ];

@@ -1,4 +1,4 @@
-//! The columns of every list as CSV, and where each list goes on.
+//! The columns of every list as CSV, and where each list continues.
 
 use std::borrow::Cow;
 use std::net::IpAddr;

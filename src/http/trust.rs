@@ -153,8 +153,8 @@ async fn judge(
         Judged::Missing => return Err(ApiError::not_found("Report")),
         Judged::RecordsGone => {
             return Err(ApiError::conflict(
-                "The records of this report, or of the one that counts in its place, have been dropped for their age, so \
-                 the figures cannot be moved: import that report again first",
+                "Retention has deleted the records of this report, or of the one that counts instead, so the figures \
+                    cannot be moved: import that report again first",
             ));
         }
     }

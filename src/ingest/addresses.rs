@@ -135,7 +135,7 @@ impl Known {
 
     async fn of_account(&self) -> Result<Owner, StoreError> {
         let Some(account) = self.store.account_by_name(&self.account).await? else {
-            tracing::error!(account = %self.account, "the account that mail without a token belongs to does not exist");
+            tracing::error!(account = %self.account, "the account for mail without a token does not exist");
             return Ok(Owner::NotConfigured);
         };
         Ok(Owner::Known(vec![Belonging::Account(account.id)]))

@@ -1,11 +1,11 @@
-//! What the transport knows of a message beside its bytes.
+//! What the transport knows of a message apart from its bytes.
 
 use std::net::IpAddr;
 
 use crate::base::Authenticated;
 use crate::store::{PeerTls, Provenance};
 
-/// RFC 5321, 4.5.3.1: a path is up to 256 octets. What is longer is cut: it is for people.
+/// RFC 5321, 4.5.3.1: a path is up to 256 octets. Longer texts are cut, because they are only shown.
 const TEXT_BYTES_MAX: usize = 256;
 
 /// Who brought a message, and in whose name (RFC 5321). Origins without a peer, such as files, have none.

@@ -1,4 +1,4 @@
-//! The way in: a bounded queue in front of the batches.
+//! The intake: a bounded queue in front of the batches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,22 +24,22 @@ use crate::store::{
 };
 use crate::unpack::Context;
 
-/// Longer than `limits.message_bytes_max`: it was not read.
+/// Reason for a message longer than `limits.message_bytes_max`, which was not read.
 pub const MESSAGE_TOO_LARGE: &str = "message_too_large";
-/// A message that its origin names but does not give.
+/// Reason for a message that its origin lists but does not deliver.
 pub const UNFETCHABLE: &str = "unfetchable";
-/// Reasons of [`Intake::quarantine`]: what is kept is a note, and reading it again would find no report in it.
+/// Reasons of [`Intake::quarantine`]. A note is stored for these, and a replay would find no report in it.
 const NOT_HAD: [&str; 2] = [MESSAGE_TOO_LARGE, UNFETCHABLE];
 
 /// How a mail came, and the processor time that finding it out took.
 type Verified = (Provenance, Duration);
 
-/// What became of messages that had waited.
+/// The outcome of messages that had waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Claimed {
-    /// Messages that were read again.
+    /// Messages that were replayed.
     pub messages: u64,
-    /// Reports in them that are counted since.
+    /// Reports in them that count now.
     pub counted: u64,
     /// Those that contradict another one: they are kept, and one of them counts.
     pub conflicts: u64,
@@ -80,7 +80,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Starts taking messages into `store`. The handle ends after the last [`Intake`] is dropped and all is committed.
+    /// Starts the intake into `store`. The handle ends after the last [`Intake`] is dropped and everything is committed.
     ///
     /// # Panics
     /// If the system gives no threads.
@@ -110,7 +110,7 @@ impl Intake {
             .note(account, reason, Refused::one(bytes, self.clock.now()));
     }
 
-    /// Makes room on the disk, if there is a way.
+    /// Makes room on the disk, if possible.
     pub async fn make_room(&self) {
         if let Err(error) = self.store.make_room().await {
             tracing::warn!(%error, "no room could be made on the disk");
@@ -131,13 +131,13 @@ impl Intake {
         self.send(raw, provenance, How::Keep(Context::File)).await
     }
 
-    /// As [`Self::submit`], for files that stay where they are if there is no report in them: of such a file nothing is
-    /// kept, and its outcome is empty.
+    /// As [`Self::submit`], for files that stay in place if they have no report. Nothing of such a file is stored,
+    /// and its outcome is empty.
     pub async fn submit_reports(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
         self.send(raw, None, How::KeepReports(Context::File)).await
     }
 
-    /// As [`Self::submit_reports`], for mail of a mailbox that gets other mail, too.
+    /// As [`Self::submit_reports`], for a mailbox that also receives other mail.
     pub async fn submit_mailbox(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
         self.send(raw, None, How::KeepReports(Context::Mailbox)).await
     }
@@ -148,9 +148,9 @@ impl Intake {
         self.send(raw, None, How::SetAside(problem)).await
     }
 
-    /// As [`Self::submit`], for mail to addresses of ours, perhaps several: it is checked once, read once, and stored for each,
-    /// one after the other; it is in memory once. An outcome for each, in order; of those that failed, sending it again may
-    /// be counted as a duplicate.
+    /// As [`Self::submit`], for mail to one or several recipients. The mail is checked, read and held in memory once,
+    /// and stored for one owner after the other. Returns an outcome per owner, in order. A repeat for those that
+    /// failed may be a duplicate.
     pub async fn submit_to(&self, mut raw: RawMessage, all: &[Belonging]) -> Vec<Result<Outcome, IntakeError>> {
         match self.provenance(&mut raw).await {
             Ok(provenance) => self.deliver(raw, provenance, all).await,
@@ -158,7 +158,8 @@ impl Intake {
         }
     }
 
-    /// As [`Self::submit_to`], for who is told to try again: mail whose sender cannot be found out now is refused once.
+    /// As [`Self::submit_to`], for callers that can ask the sender to try again: mail whose sender cannot be
+    /// authenticated now is refused once.
     ///
     /// # Errors
     /// [`IntakeError::Undecided`], for all of them and once for the same bytes.
@@ -188,7 +189,7 @@ impl Intake {
             raw.belonging = *only;
             return vec![self.send(raw, provenance, how).await];
         }
-        // Those of one account side by side, in the order in which the accounts are named.
+        // Owners of one account are adjacent, in the order in which the accounts are named.
         let mut accounts = HashMap::new();
         let mut order: Vec<_> = (0..all.len()).collect();
         for belonging in all {
@@ -216,7 +217,7 @@ impl Intake {
         outcomes
     }
 
-    /// Checks who a message is from, if it has an envelope.
+    /// Authenticates a message, if it has an envelope.
     async fn provenance(&self, raw: &mut RawMessage) -> Result<Option<Verified>, IntakeError> {
         let Some(envelope) = raw.envelope.take() else {
             return Ok(None);
@@ -252,7 +253,7 @@ impl Intake {
         answered.await.map_err(|_| IntakeError::Closed)?
     }
 
-    /// Puts a message into the queue. Its room on the disk is to be held until all are answered.
+    /// Puts a message into the queue. The caller holds its room on the disk until all owners are answered.
     async fn hand_in(
         &self,
         raw: RawMessage,
@@ -274,8 +275,8 @@ impl Intake {
         Ok(room)
     }
 
-    /// Feeds a message that was set aside in again: its row goes if nothing of it is left aside for the same reason.
-    /// `None` if there is no such message, or its bytes are no longer kept.
+    /// Replays a message that was set aside. Its row is removed unless it is set aside for the same reason again.
+    /// `None` if there is no such message, or its bytes are no longer stored.
     pub async fn replay(&self, id: SetAsideId) -> Result<Option<Outcome>, IntakeError> {
         let Some(aside) = self.store.set_aside_by_id(id).await? else {
             return Ok(None);
@@ -287,7 +288,7 @@ impl Intake {
             return Ok(None);
         };
         let belonging = match aside.domain {
-            // The domain may have gone since.
+            // The domain may have been removed since.
             Some(domain) if self.store.domain_by_id(aside.account, domain).await?.is_some() => {
                 Belonging::Domain(aside.account, domain)
             }
@@ -300,14 +301,14 @@ impl Intake {
             belonging,
             envelope: None,
         };
-        // What was found out when it came holds; keys and records of that day may be gone from the DNS by now.
+        // The first check stays valid: keys and records of that day may be gone from the DNS by now.
         let provenance = self.store.set_aside_provenance(id).await?;
         let mail = provenance.map(|mail| (mail, Duration::ZERO));
         Ok(Some(self.send(raw, mail, How::Replay(id)).await?))
     }
 
-    /// Counts what waits for a domain that has just been added: the unclaimed reports about it and names below it, and of
-    /// those about names above it the records that are about it.
+    /// Counts the unclaimed reports for a domain that has just been added: those about it and names below it, and the
+    /// records about it in reports about names above it.
     pub async fn claim(&self, account: AccountId, domain: DomainId) -> Result<Claimed, IntakeError> {
         let mut claimed = Claimed::default();
         let Some(Domain { name, .. }) = self.store.domain_by_id(account, domain).await? else {
@@ -328,12 +329,12 @@ impl Intake {
         Ok(claimed)
     }
 
-    /// Messages waiting, and how many may wait.
+    /// Number of waiting messages, and its maximum.
     pub fn depth(&self) -> (usize, usize) {
         (self.waiting.load(Ordering::Relaxed), self.waiting_max)
     }
 
-    /// The clock that messages are stamped by.
+    /// The clock of the arrival times.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

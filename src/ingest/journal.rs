@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hashbrown::HashMap;
 
-/// By what a message is known.
+/// The identity of a message.
 pub(super) type Digest = [u8; 16];
 
 /// Messages that the process ended with are not read any more from this attempt on.
@@ -24,7 +24,7 @@ const ATTEMPTS_MAX: u8 = 3;
 /// Rows of the file. More messages than this are neither read at once nor remembered.
 const ROWS: usize = 256;
 const ROW_BYTES: usize = 32;
-/// Processes that take messages in beside each other, each with a file of its own.
+/// Processes that take messages in at the same time, each with its own file.
 const FILES_MAX: u32 = 8;
 
 const EMPTY: u8 = 0;
@@ -134,7 +134,8 @@ impl Inner {
                 tracing::warn!(
                     %error,
                     folder = %self.folder.display(),
-                    "what is being read cannot be noted: a message that ends the process is not known when it comes again"
+                    "the journal cannot be written: a message that ends the process is not recognised when it arrives \
+                        again"
                 );
             });
             let opened = opened.ok().flatten()?;
@@ -213,7 +214,7 @@ impl Opened {
         bytes[16..].copy_from_slice(digest);
         if let Err(error) = self.file.write_all_at(&bytes, (row * ROW_BYTES) as u64) {
             // A full disk does not stop reading: it stops what is written by it.
-            tracing::debug!(%error, "what is being read could not be noted");
+            tracing::debug!(%error, "the journal could not be written");
         }
     }
 }
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_the_process_twice_is_not_read_a_third_time() {
+    fn a_message_that_ends_the_process_twice_is_not_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let (bad, other) = ([1; 16], [2; 16]);
         for attempt in 1..=2 {
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_beside_each_other_have_files_of_their_own_and_what_they_leave_is_taken_over() {
+    fn concurrent_processes_have_own_files_that_are_taken_over() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (Journal::in_folder(folder.path()), Journal::in_folder(folder.path()));
         let reading = [first.begin(&[1; 16]).unwrap(), second.begin(&[2; 16]).unwrap()];

@@ -165,7 +165,7 @@ impl Drop for Seat {
     }
 }
 
-/// Mail with an envelope comes from strangers, and its sender knows how to wait.
+/// Whether the message is mail with an envelope. It is from strangers, and its sender can wait.
 fn is_mail(job: &Job) -> bool {
     job.message.provenance.is_some()
 }
@@ -218,7 +218,7 @@ impl Lanes {
 
     fn begin(self: &Arc<Self>, request: Request) -> Arc<Batch> {
         let bytes: usize = request.jobs.iter().map(|job| job.message.raw.bytes.len()).sum();
-        let batch = Arc::new(Batch::of(request, &self.taken));
+        let batch = Arc::new(Batch::new(request, &self.taken));
         if bytes >= SHARED_BYTES_MIN {
             for _ in 1..self.pool.current_num_threads().min(batch.slots.len()) {
                 let (lanes, batch) = (Arc::clone(self), Arc::clone(&batch));

@@ -1,8 +1,7 @@
-//! A message that is for several: it is read once, and written for one of them after the other.
+//! A message for several owners: it is read once, and written for one owner after the other.
 //!
-//! Each owner has an answer of its own. A failure for one owner does not refuse the message to the next. The message,
-//! with what was read of it, goes from one to the next within the writer, and its memory stays counted until the last is
-//! answered.
+//! Each owner has its own answer. A failure for one owner does not refuse the message to the next. The parsed message
+//! goes from one owner to the next within the writer, and its memory stays counted until the last is answered.
 
 use std::collections::VecDeque;
 
@@ -21,26 +20,26 @@ pub(super) struct Job {
 
 pub(super) type Answer = oneshot::Sender<Result<Outcome, IntakeError>>;
 
-/// Who is to be told what became of a message: the owner for whom it is written next, and those after it.
+/// The owners that wait for an answer: the one for whom the message is written next, and those after it.
 pub(super) struct Askers {
-    /// Taken when it is told.
+    /// Taken when the owner is answered.
     answer: Option<Answer>,
-    /// Most messages are for one.
+    /// `None` for most messages, which have one owner.
     rest: Option<Box<Rest>>,
 }
 
 struct Rest {
     others: VecDeque<(Belonging, Answer)>,
-    /// The memory of what was read, until the last is told.
+    /// The memory of the parsed message, until the last owner is answered.
     parsed: Option<ParsedBytes>,
-    /// The account of the owner before has the message.
+    /// Whether the account of the previous owner has the message.
     account_has_it: bool,
-    /// What the message held when it was read, if the writer had to take it out.
+    /// The contents of the message, if the writer had to remove them.
     held_before: Option<(Vec<(String, NewReport)>, Vec<Problem>)>,
 }
 
 impl Askers {
-    /// Of a message for one owner.
+    /// The answer for a message with one owner.
     pub fn one(answer: Answer) -> Self {
         Self {
             answer: Some(answer),
@@ -48,7 +47,7 @@ impl Askers {
         }
     }
 
-    /// Of a message for several; those of one account are to stand side by side.
+    /// The answers for a message with several owners. Owners of one account must be adjacent.
     pub fn several(answer: Answer, others: impl Iterator<Item = (Belonging, Answer)>) -> Self {
         let others: VecDeque<_> = others.collect();
         let rest = (!others.is_empty()).then(|| {
@@ -75,14 +74,14 @@ impl Askers {
         parsed.map_or(0, ParsedBytes::bytes)
     }
 
-    /// Keeps the memory of what was read counted until the last owner is told.
+    /// Keeps the memory of the parsed message counted until the last owner is answered.
     pub fn hold(&mut self, parsed: ParsedBytes) {
         if let Some(rest) = &mut self.rest {
             rest.parsed = Some(parsed);
         }
     }
 
-    /// Tells the present owner.
+    /// Answers the present owner.
     pub fn tell(&mut self, message: &mut NewMessage, outcome: Outcome) {
         if let Some(rest) = &mut self.rest {
             rest.account_has_it |= !outcome.over_quota;
@@ -95,19 +94,19 @@ impl Askers {
         });
     }
 
-    /// Tells the present owner that the message was not taken.
+    /// Answers the present owner that the message was not accepted.
     pub fn refuse(&mut self, error: IntakeError) {
         self.answer(Err(error));
     }
 
     fn answer(&mut self, answered: Result<Outcome, IntakeError>) {
         if let Some(answer) = self.answer.take() {
-            // A sender that has gone is told when it sends again: duplicate.
+            // A sender that has gone gets "duplicate" when it sends the message again.
             let _ = answer.send(answered);
         }
     }
 
-    /// Tells all that the message was not taken.
+    /// Answers all owners that the message was not accepted.
     pub fn refuse_all(mut self, error: &IntakeError) {
         self.refuse(error.clone());
         for (_, answer) in self.rest.into_iter().flat_map(|rest| rest.others) {
@@ -115,7 +114,7 @@ impl Askers {
         }
     }
 
-    /// The message as it is to be set aside, since the database does not take what is in it.
+    /// Replaces the contents of the message by `problem`, because the database refuses them.
     pub fn take_out(&mut self, message: &mut NewMessage, problem: Problem) {
         let reports = std::mem::take(&mut message.reports);
         let problems = std::mem::replace(&mut message.problems, vec![problem]);
@@ -128,7 +127,7 @@ impl Askers {
     /// the message has taken it for others, is answered [`IntakeError::TooMuchForOthers`]. When the message comes again, the
     /// others have it already, and it takes no more for them.
     pub fn go_on(&mut self, message: &mut NewMessage) -> bool {
-        // One that was told nothing sees that nothing was taken.
+        // An owner without an answer learns that nothing was accepted.
         self.answer = None;
         let Some(rest) = &mut self.rest else { return false };
         if let Some((reports, problems)) = rest.held_before.take() {
@@ -160,13 +159,13 @@ impl GoingOn {
         self.messages.is_empty()
     }
 
-    /// What they take in memory beside their bytes.
+    /// Memory of the messages apart from their bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Takes in those of a batch that are for others as well. The owner for whom each was written has its answer, or sees that
-    /// nothing was taken.
+    /// Adds the messages of a batch that have more owners. The owner for whom each was written has its answer, or
+    /// learns that nothing was accepted.
     pub fn add(&mut self, messages: Vec<NewMessage>, askers: Vec<Askers>) {
         if !askers.iter().any(Askers::are_several) {
             return;
@@ -179,8 +178,8 @@ impl GoingOn {
         }
     }
 
-    /// The next of them, with their share of the disk: up to a number of messages, and none after `bytes_max` of mail. A
-    /// message for which the disk has no room goes on at once.
+    /// The next messages, with their share of the disk: up to a number of messages, and none after `bytes_max` of
+    /// mail. A message for which the disk has no room goes to its next owner at once.
     pub async fn next(
         &mut self,
         store: &Store,

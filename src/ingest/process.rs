@@ -28,7 +28,7 @@ pub struct ProcessLimits {
     pub admission: Admission,
 }
 
-/// Which reports may count by themselves. The others are held until the owner of the domain accepts them.
+/// The rules for reports that count without a decision. The others are held until the owner of the domain accepts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admission {
     pub unvouched: Unvouched,
@@ -36,7 +36,7 @@ pub struct Admission {
     pub report_messages_max: u64,
 }
 
-/// What is done with reports whose mail came with an envelope and passed neither DMARC nor aligned SPF or DKIM.
+/// What happens to reports whose mail had an envelope and passed neither DMARC nor aligned SPF or DKIM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unvouched {
@@ -55,7 +55,7 @@ impl Default for Admission {
 
 impl Admission {
     /// Whether a report that came this way may count. Mail that is not authenticated says nothing about its sender.
-    pub(super) fn of(self, provenance: Option<&Provenance>) -> Acceptance {
+    pub(super) fn acceptance(self, provenance: Option<&Provenance>) -> Acceptance {
         match provenance {
             Some(mail) if mail.is_checked() && !mail.is_vouched_for() && self.unvouched == Unvouched::Hold => {
                 match mail.is_undecided() {
@@ -81,14 +81,14 @@ impl Default for ProcessLimits {
     }
 }
 
-/// What a message holds, before the database is asked. Also what `tallymark parse` shows.
+/// The contents of a message, before the database is asked. `tallymark parse` shows them.
 #[derive(Debug, Default)]
 pub struct Processed {
     pub reports: Vec<ParsedLeaf>,
     pub problems: Vec<Problem>,
-    /// What the message is if it holds neither: a stable word such as `tls_report`, `bounce`, `mail`.
+    /// Kind of a message with neither reports nor problems: a stable word such as `tls_report`, `bounce`, `mail`.
     pub other: &'static str,
-    /// What the reports take in the database, once, bytes.
+    /// Bytes that one copy of the reports takes in the database.
     pub stored_bytes: u64,
 }
 
@@ -104,14 +104,13 @@ pub fn process(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed
     process_as(Context::File, clock, bytes, limits)
 }
 
-/// Unpacks and parses one message. Never fails and never panics: what says that it is a report and cannot be read is a
-/// [`Problem`].
+/// Unpacks and parses one message. Never fails and never panics: a claimed report that cannot be read is a [`Problem`].
 pub fn process_as(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
     process_asking(context, clock, bytes, limits, &|_| false)
 }
 
-/// As [`process_as`]; `ask` is asked before each part and at least once for each 64 KiB that are unpacked, and is told how many
-/// bytes that were so far. Once it says true, the work ends.
+/// As [`process_as`]. `ask` is called before each part and at least once per 64 KiB unpacked, with the number of
+/// bytes unpacked so far. Once it returns true, the work ends.
 pub(super) fn process_asking(
     context: Context,
     clock: &Clock,
@@ -119,7 +118,7 @@ pub(super) fn process_asking(
     limits: &ProcessLimits,
     ask: &dyn Fn(u64) -> bool,
 ) -> Processed {
-    // A panic would be a bug of ours or of a parser beneath; the message is kept, and the batch goes on.
+    // A panic would be a bug of ours or of a parser below. The message is kept, and the batch continues.
     catch_unwind(AssertUnwindSafe(|| process_inner(context, clock, bytes, limits, ask))).unwrap_or_else(|_| Processed {
         problems: vec![Problem {
             leaf: String::new(),
@@ -139,9 +138,8 @@ fn process_inner(
     ask: &dyn Fn(u64) -> bool,
 ) -> Processed {
     let (began, worked) = (clock.monotonic(), clock.thread_time());
-    // Processor time counts, so that other load on the machine does not matter. It is never more than the time that
-    // went by, which costs less to ask for.
-    // A tenth is for what follows: keys, sums and the commit.
+    // Processor time counts, so other load on the machine does not matter. It never exceeds elapsed time, which is
+    // cheaper to read. A tenth is left for keys, sums and the commit.
     let reading_max = limits.time_max * 9 / 10;
     let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > reading_max;
     let stop = |unpacked| ask(unpacked) || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
@@ -153,7 +151,7 @@ fn process_inner(
             budget: &budget,
             now: clock.now(),
         };
-        // Behind a report that says nothing but is one, what cannot be read is to be one, too.
+        // After a report, even an empty one, an unreadable text counts as a broken report.
         let mut has_report = false;
         parse(&text, &work, &mut |nth, result| {
             // Most texts hold one report.
@@ -169,7 +167,7 @@ fn process_inner(
                 Err(problem) if has_report || is_problem(context, &text, &problem) || budget.breach().is_some() => {
                     processed.problems.push(Problem { leaf, ..problem });
                 }
-                // Somebody's own XML.
+                // XML of another kind.
                 Err(_) => {}
             }
         });
@@ -177,7 +175,7 @@ fn process_inner(
     let spent = budget.breach().map(|breach| breach.word());
     let is_told = processed.problems.iter().any(|problem| Some(problem.reason) == spent);
     let problems = unpacked.problems.into_iter();
-    // That not everything was looked at is told once.
+    // The problem that not everything was read is noted once.
     let problems = problems.filter(|problem| !is_told || Some(problem.reason.word()) != spent);
     processed.problems.extend(problems.map(|problem| Problem {
         leaf: problem.leaf.into(),
@@ -197,7 +195,7 @@ struct Work<'a> {
     now: Millis,
 }
 
-/// Whether a text that gave no report was to be one. At an address that is only for reports, so is what is broken.
+/// Whether a text without a report was meant to be one. At an address that is only for reports, broken texts are.
 fn is_problem(context: Context, text: &ReportText<'_>, problem: &Problem) -> bool {
     let is_broken = ["malformed_xml", "archive_damaged", unpack::Reason::TooLarge.word()].contains(&problem.reason);
     text.is_stated()
@@ -205,7 +203,7 @@ fn is_problem(context: Context, text: &ReportText<'_>, problem: &Problem) -> boo
         || context == Context::ReportAddress && is_broken
 }
 
-/// Parses every report of a text; `each` is told which of them it is, from 1.
+/// Parses every report of a text, and calls `each` with its number, from 1.
 fn parse(text: &ReportText<'_>, work: &Work<'_>, each: &mut dyn FnMut(usize, Result<Parsed, Problem>)) {
     let hints = text.file_name().and_then(FileNameFacts::parse);
     let mut results = Vec::new();
@@ -217,7 +215,7 @@ fn parse(text: &ReportText<'_>, work: &Work<'_>, each: &mut dyn FnMut(usize, Res
         work.budget,
         &mut |result| results.push(result),
     );
-    // What is wrong with the archive is known now that it was read.
+    // The damage of the archive is known only after reading.
     let count = results.len();
     for (nth, result) in (1..).zip(results) {
         let result = match result {
@@ -228,10 +226,10 @@ fn parse(text: &ReportText<'_>, work: &Work<'_>, each: &mut dyn FnMut(usize, Res
     }
 }
 
-/// What is kept of a detail, bytes: it may quote a tag of the message.
+/// Longest stored detail, in bytes. It may quote a tag of the message.
 const DETAIL_BYTES_MAX: usize = 1_024;
 
-/// Why a report could not be read. If the archive around it is damaged, that is why.
+/// The problem of an unreadable report. If the archive around it is damaged, that is the reason.
 fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
     let is_limit = matches!(
         error.kind,
@@ -272,8 +270,8 @@ fn checked(mut parsed: Parsed, damage: Option<Damage>, work: &Work<'_>) -> Resul
     let (limits, now) = (work.limits, work.now);
     if let Some(damage) = damage {
         parsed.warnings.add(WarningKind::ArchiveDamaged, damage.word(), None);
-        // Deviation 35: what could be inflated is used, and marked. Nor is a text whose checksum is wrong a statement that
-        // could contradict the intact one.
+        // Deviation 35: the part that could be inflated is used, and marked. A text with a wrong checksum must not
+        // contradict the intact one.
         parsed.report.partial = true;
     }
     let end = parsed.report.metadata.window.end;
@@ -304,7 +302,7 @@ fn checked(mut parsed: Parsed, damage: Option<Damage>, work: &Work<'_>) -> Resul
     Ok(parsed)
 }
 
-/// A window may end so much later than now: clocks differ, and a day ends at midnight.
+/// How far a window may end in the future: clocks differ, and a day ends at midnight.
 const AHEAD_MAX: Millis = 2 * 86_400_000;
-/// 2020-01-01T00:00:00Z. A clock that says less was not set, and nothing is in its future.
+/// 2020-01-01T00:00:00Z. An earlier clock was not set, and then no window counts as in the future.
 const CLOCK_IS_SET: Millis = 1_577_836_800_000;

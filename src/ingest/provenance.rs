@@ -55,7 +55,7 @@ pub struct AuthenticatorOptions {
     pub questions_max: u64,
     /// DKIM signatures that are verified, those of the author's organisation first.
     pub signatures_max: usize,
-    /// Of the mail's header; beyond it nothing is checked.
+    /// Longest header of a mail. A mail with a longer one is not checked.
     pub header_bytes_max: usize,
     pub header_fields_max: usize,
     /// Mails that are checked at once; others wait, within their time. Of these an eighth may be of one network, and of those
@@ -130,7 +130,7 @@ impl std::fmt::Debug for Authenticator {
 impl Authenticator {
     /// Ready to check; sends nothing yet.
     pub fn new(options: AuthenticatorOptions) -> Result<Self, AuthenticatorError> {
-        let dns = resolver::of(&options)?;
+        let dns = resolver::authenticator(&options)?;
         let seats = Seats::new(options.mails_max.max(1));
         Ok(Self(Arc::new(Shared { dns, options, seats })))
     }
@@ -286,7 +286,7 @@ impl Shared {
     }
 }
 
-/// A signature of which nothing is known.
+/// A signature with an unknown result.
 fn undecided<'m>() -> DkimOutput<'m> {
     DkimOutput::temp_err(Error::Dns(DnsError::Resolver("not asked, or no answer".to_owned())))
 }

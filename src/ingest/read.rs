@@ -57,14 +57,14 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         other,
         stored_bytes,
     } = processed;
-    let acceptance = limits.admission.of(provenance.as_ref());
+    let acceptance = limits.admission.acceptance(provenance.as_ref());
     let messages_max = limits.admission.report_messages_max;
     let reports = reports.into_iter().map(|found| {
-        let reporter = Reporter::of(&found.parsed.report.metadata);
+        let reporter = Reporter::from_metadata(&found.parsed.report.metadata);
         let authenticated = provenance
             .as_ref()
             .map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(&reporter));
-        let report = NewReport::of(found.parsed, authenticated).admitted(acceptance, messages_max);
+        let report = NewReport::new(found.parsed, authenticated).admitted(acceptance, messages_max);
         (found.leaf, report)
     });
     let reports = reports.collect();

@@ -1,4 +1,4 @@
-//! Mails of held reports are checked again, where it could not be found out who they are from.
+//! Repeats the checks of held reports whose mail could not be authenticated.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -9,19 +9,19 @@ use super::provenance::Authenticator;
 use crate::base::Millis;
 use crate::store::{Acceptance, Undecided, UndecidedCheck};
 
-/// Reports that are checked in one go.
+/// Maximum number of reports per run.
 const REPORTS_MAX: usize = 500;
-/// Those that are checked at once: each has its mail in memory.
+/// Reports that are checked at the same time. Each has its mail in memory.
 const AT_ONCE: usize = 4;
 
-/// What checking again came to, in reports.
+/// The results of repeated checks, in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rechecked {
-    /// They count since.
+    /// Reports that count now.
     pub released: u64,
-    /// They stay held, and are not checked any more.
+    /// Reports that stay held, and are not checked any more.
     pub held: u64,
-    /// They are checked once more, later.
+    /// Reports that are checked once more, later.
     pub undecided: u64,
 }
 
@@ -31,7 +31,7 @@ impl Intake {
         self.authenticator.is_some()
     }
 
-    /// Checks the mails of those held reports that are due at `now`. Nothing is done where mail is not checked.
+    /// Checks the mails of the held reports that are due at `now`. Does nothing if mail is not checked.
     pub async fn check_again(&self, now: Millis) -> Result<Rechecked, IntakeError> {
         let mut sums = Rechecked::default();
         let Some(authenticator) = &self.authenticator else {

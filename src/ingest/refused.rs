@@ -58,7 +58,7 @@ impl Refusals {
             let pause = match self.store.add_refused(&mail).await {
                 Ok(()) => WRITTEN_EVERY,
                 Err(error) => {
-                    tracing::debug!(%error, "what mail was refused is not written yet");
+                    tracing::debug!(%error, "the counts of refused mail could not be written yet");
                     self.noted().mail.add_all(mail);
                     AGAIN
                 }

@@ -26,7 +26,7 @@ const ADDRESS_MEMORY: usize = 80;
 /// The limit that is exceeded.
 pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach> {
     let records = &report.records;
-    let spread = Spread::of(report.metadata.window);
+    let spread = Spread::for_window(report.metadata.window);
     let days = spread.days().len();
     if days == 1 && records.len() <= RECORDS_FREE {
         let count = records.len() as u64;
@@ -91,7 +91,7 @@ fn of_days(report: &Report, days: u64, budget: &Budget<'_>) -> Result<(Cost, Bre
     let mut verdicts = Verdicts::new(report);
     let mut parts: Vec<Part> = Vec::with_capacity(records.len());
     parts.extend(records.iter().map(|record| {
-        let verdict = verdicts.of(record).to_bits();
+        let verdict = verdicts.verdict(record).to_bits();
         (record.source, verdict, record.evidence, record.count)
     }));
     parts.sort_unstable();

@@ -1,8 +1,8 @@
 //! Work that one node does at a time, and another node within a minute when that node dies.
 //!
-//! A lease is a row in the database ([`Store::take_lease`]). Every node asks for it repeatedly; the one that has it works
-//! and renews. A node that stops gives its leases back. Work must bear being done twice: a node that stood still learns
-//! only when it goes on that its lease has gone.
+//! A lease is a row in the database ([`Store::take_lease`]). Every node asks for it repeatedly; the one that has it
+//! works and renews. A node that stops releases its leases. Work must tolerate being done twice: a node that was
+//! suspended learns only afterwards that its lease has gone.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::base::Millis;
 use crate::base::clock::Clock;
 use crate::store::{Store, StoreError};
 
-/// How leases are kept.
+/// The timing of leases.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// From taking or renewing a lease until another node may have it. Much longer than nodes' clocks may differ.
+    /// Time from taking or renewing a lease until another node may take it. Much longer than nodes' clocks may differ.
     pub lease_lasts: Duration,
-    /// Between two tries to take a lease, or to renew it. After a node's death its work moves within both together.
+    /// Interval between two tries to take or renew a lease. After a node's death, its work moves within the sum of both.
     pub lease_asked_every: Duration,
     /// A job that failed is tried again after this, or its period if that is shorter.
     pub retry_after: Duration,
@@ -40,13 +40,13 @@ pub struct Leases {
     pub store: Store,
     pub clock: Clock,
     pub pace: Pace,
-    /// The name by which this node holds leases: unlike that of any other node of the database.
+    /// The name by which this node holds leases, unique among the nodes of the database.
     pub holder: String,
     /// Returns random numbers, for jitter.
     pub random: fn() -> u64,
 }
 
-/// What became of work under a lease.
+/// The outcome of work under a lease.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Held<T> {
     /// The work ended by itself. The lease is still this node's.
@@ -71,14 +71,14 @@ impl Leases {
         }
         let mut work = pin!(work);
         Ok(tokio::select! {
-            // First, so that a node that stood still sees that its lease has gone before it goes on.
+            // First, so that a node that was suspended sees that its lease has gone before it continues.
             biased;
             gone = self.renew_until_gone(name, asked_at) => gone,
             done = &mut work => Held::Done(done),
         })
     }
 
-    /// Gives a lease back, so that another node need not wait until it runs out.
+    /// Releases a lease, so that another node need not wait until it expires.
     pub async fn give_back(&self, name: &str) {
         let given = self.store.release_lease(name, &self.holder);
         match timeout(self.pace.lease_asked_every, given).await {

@@ -72,7 +72,7 @@ impl Jobs {
         });
     }
 
-    /// Ends every job where it waits and gives the leases back.
+    /// Ends every job where it waits, and releases the leases.
     pub async fn stop(self) {
         self.node.stop.cancel();
         self.running.close();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_was_counted_is_written_with_its_labels() {
+fn counts_are_written_with_labels() {
     let metrics = Metrics::new();
     metrics.count_request("/domains/{id}", "GET", 200, Duration::from_millis(3));
     metrics

@@ -97,7 +97,7 @@ impl Api {
             .map_err(|_| Failure::fault("The answer of the API broke off"))?;
         serde_json::from_slice(&bytes).map_err(|error| {
             tracing::error!(%error, "the page cannot read an answer of the API");
-            Failure::fault("The page cannot read what the API says")
+            Failure::fault("The page cannot read the answer of the API")
         })
     }
 

@@ -49,7 +49,7 @@ struct Bar {
     fail: u64,
 }
 
-/// How much a bar is, for people: `day`, `week`, `31 days`.
+/// What one bar covers: `day`, `week`, `31 days`.
 pub(super) fn unit(days: usize) -> String {
     match together(days) {
         1 => "day".to_owned(),
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_seen_and_some_never_looks_like_all() {
+    fn small_parts_are_visible_and_never_look_like_all() {
         let bar = |pass, fail| Bar {
             title: String::new(),
             first: String::new(),

@@ -52,7 +52,9 @@ async fn part(api: &Api, path: &str) -> Result<Part, Failure> {
         .map_err(|_| Failure::fault("The answer of the API broke off"))?;
     let next = match parts.headers.get(header::LINK) {
         None => None,
-        Some(link) => Some(next_query(link).ok_or_else(|| Failure::fault("The page cannot read what the API says"))?),
+        Some(link) => {
+            Some(next_query(link).ok_or_else(|| Failure::fault("The page cannot read the answer of the API"))?)
+        }
     };
     Ok(Part {
         headers: parts.headers,

@@ -41,7 +41,7 @@ impl IntoResponse for Failure {
 
 /// Puts the frame around failures, and makes pages of what the router itself refuses in plain text.
 pub(super) async fn framed(State(state): State<PageState>, request: Request, next: Next) -> Response {
-    let asked = Seen::of(&request);
+    let asked = Seen::from_request(&request);
     let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -58,7 +58,7 @@ pub(super) async fn framed(State(state): State<PageState>, request: Request, nex
 /// The API answers addresses that are not pages. A browser that asks for an unknown address, or for one that needs a key,
 /// gets a page that says so.
 pub(super) async fn elsewhere(State(state): State<PageState>, request: Request) -> Response {
-    let asked = Seen::of(&request);
+    let asked = Seen::from_request(&request);
     let answer = answer_of(&state.api, request).await;
     let is_refused = matches!(
         answer.status(),
@@ -71,7 +71,7 @@ pub(super) async fn elsewhere(State(state): State<PageState>, request: Request) 
     layout::protected(page)
 }
 
-/// An answer that a router or an extractor made, not a page of ours.
+/// Whether a router or an extractor made the answer, so that it is not a page.
 fn is_plain(response: &Response) -> bool {
     let media_type = response.headers().get(header::CONTENT_TYPE);
     media_type.is_none_or(|media_type| media_type.as_bytes().starts_with(b"text/plain"))
@@ -83,7 +83,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(request: &Request) -> Self {
+    fn from_request(request: &Request) -> Self {
         let (mut parts, ()) = axum::http::Request::new(()).into_parts();
         parts.method = request.method().clone();
         parts.uri = request.uri().clone();
@@ -92,7 +92,7 @@ impl Seen {
         Self { parts }
     }
 
-    /// Does a person look at the answer? Programs do not ask for HTML, and show their key.
+    /// Whether a person looks at the answer. Programs do not ask for HTML, and send their key.
     fn is_browser(&self) -> bool {
         let headers = &self.parts.headers;
         let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
@@ -114,7 +114,7 @@ impl Seen {
         };
         let page = match &visitor {
             Some(visitor) => match of_domain(visitor, &self.parts.uri).await {
-                Some((domain, tab)) => tabs::page(visitor, &domain, tab, &Asked::of(&self.parts.uri), content),
+                Some((domain, tab)) => tabs::page(visitor, &domain, tab, &Asked::from_uri(&self.parts.uri), content),
                 None => layout::page(visitor, Place::Domains, title(failure), content),
             },
             None => layout::bare(
@@ -191,8 +191,8 @@ fn content(failure: &Failure, here: &str) -> Markup {
 }
 
 impl Asked {
-    /// What an address says behind its `?`.
-    fn of(uri: &Uri) -> Self {
+    /// The query of an address.
+    fn from_uri(uri: &Uri) -> Self {
         Query::try_from_uri(uri).map_or_else(|_| Self::default(), |Query(pairs)| Self::new(pairs))
     }
 }

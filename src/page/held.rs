@@ -32,7 +32,7 @@ pub(super) fn chip(report: &ReportItem) -> Markup {
         ("held", Some("undecided")) => (
             "odd",
             "held: not known yet",
-            "Who its mail is from could not be found out yet; it is checked again",
+            "The sender of its mail could not be authenticated yet; it is checked again",
         ),
         ("held", _) => (
             "odd",
@@ -73,7 +73,8 @@ fn says(report: &ReportItem) -> Markup {
                 "No, it is held: with it, a day of this domain would have more source addresses than the limit."
             }
             ("held", Some("undecided")) => {
-                "No, it is held: who the mail that carried it is from could not be found out yet. It is checked again, less and less often, for two days and a half."
+                "No, it is held: the sender of the mail that carried it could not be authenticated yet. It is checked \
+                    again, less and less often, for two days and a half."
             }
             ("held", _) => {
                 "No, it is held: the mail that carried it passed neither DMARC nor an aligned SPF or DKIM check, so that anyone may have written it."
@@ -121,7 +122,7 @@ fn forms(visitor: &Visitor, id: &str, report: &ReportItem) -> Markup {
         @if also_discount {
             details {
                 summary { "Dismiss it…" }
-                p .small { "It stays out of the figures, and waits for nothing more." }
+                p .small { "It stays out of the figures, and no longer waits for a decision." }
                 (decide(visitor, id, report, "discount", "Dismiss it"))
             }
         }
@@ -129,7 +130,8 @@ fn forms(visitor: &Visitor, id: &str, report: &ReportItem) -> Markup {
             details {
                 summary { "Accept all of " (hostile(&report.reporter)) "…" }
                 p .small {
-                    "All held reports that name this reporter, and those that come from now on, count whatever mail carries them: "
+                    "All reports that name this reporter, held now or arriving later, count whatever mail carries \
+                        them:"
                     "also forged ones. The settings of the domain take that back."
                 }
                 form method="post" action=(format!("/view/{id}/reporters/accept")) .stack {

@@ -111,7 +111,8 @@ fn not_taken(refused: &[RefusedItem]) -> Markup {
             section .card aria-labelledby="refused" {
                 div .head {
                     h2 #refused { "Not taken" }
-                    span .muted.small { "Mail that was refused in the last 30 days. A message that is brought again is counted again." }
+                    span .muted.small { "Mail that was refused in the last 30 days. A message that is sent again is \
+                        counted again." }
                     (csv_link("/refused.csv"))
                 }
                 div .scroll.low tabindex="0" role="region" aria-label="Table of mail that was not taken" {

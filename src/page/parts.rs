@@ -9,8 +9,8 @@ use super::query::Asked;
 use crate::api::Pagination;
 use crate::base::text::{Piece, pieces};
 
-/// A foreign text, kept from running into what is around it: escaped, isolated from the direction of the
-/// text beside it, and with what cannot be seen, or would turn the line around, written out.
+/// A foreign text, kept from running into its surroundings: escaped, isolated from the direction of the text next to
+/// it, and with what cannot be seen, or would turn the line around, written out.
 pub(super) fn hostile(text: &str) -> Markup {
     html! { bdi { @for piece in pieces(text) {
         @match piece {
@@ -42,7 +42,7 @@ pub(super) fn plain(text: &str) -> String {
         })
 }
 
-/// A stranger's word that is read as one, such as a selector: it breaks only where it is too long for any column.
+/// A foreign word that must stay in one piece, such as a selector. It breaks only if it is too long for any column.
 pub(super) fn token(text: Option<&str>) -> Markup {
     let is_short = text.is_some_and(|text| text.chars().count() <= 24);
     html! { span .whole[is_short] { (hostile_or_dash(text)) } }
@@ -70,7 +70,7 @@ pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
-/// Bytes, for people.
+/// A human-readable number of bytes.
 pub(super) fn bytes(number: u64) -> String {
     match number {
         0..=1_023 => format!("{number} B"),
@@ -108,7 +108,7 @@ pub(super) fn time_or_dash(instant: Option<&str>) -> Markup {
     instant.map_or_else(dash, time)
 }
 
-/// A result, told apart by sign and word as well as by colour.
+/// A result, shown by sign, word and colour.
 pub(super) fn result(word: &str) -> Markup {
     match word {
         "pass" => html! { span .result.pass { "pass" } },
@@ -127,7 +127,7 @@ pub(super) fn not_aligned() -> Markup {
     html! { span .result.fail { "not aligned" } }
 }
 
-/// How much of something passed: a bar with its number. Some never looks like all, or like none.
+/// The share that passed: a bar with its number. A part never looks like all or none.
 pub(super) fn rate(pass: u64, fail: u64) -> Markup {
     let width = match (pass, fail) {
         (_, 0) => 100.0,
@@ -145,10 +145,10 @@ pub(super) fn rate(pass: u64, fail: u64) -> Markup {
     }
 }
 
-/// The smallest part of a bar that is seen, of 100: three dots of the 67 that it has.
+/// Smallest visible part of a bar, in per cent: three of its 67 pixels.
 const PART_MIN: f64 = 5.0;
 
-/// Messages of 100 that passed. What is not all never reads as all.
+/// Percentage of messages that passed. Less than all never reads as 100%.
 pub(super) fn percent_text(pass: u64, fail: u64) -> String {
     match (pass, fail) {
         (0, 0) => "–".to_owned(),
@@ -170,7 +170,7 @@ pub(super) fn status(word: &str) -> Markup {
     }
 }
 
-/// The column that tables are sorted by if nothing is said.
+/// Default sort column of tables.
 const FIRST_SORT: &str = "count";
 
 /// The head of a column that a click sorts by: a link.
@@ -190,7 +190,7 @@ pub(super) fn sortable(asked: &Asked, names: &[&str], base: &str, (word, title):
     html! { th scope="col" .num[word.ends_with("count")] aria-sort=[sorted] { a href=(href) { (title) } } }
 }
 
-/// The way through the pages of a table.
+/// Links to the pages of a table.
 pub(super) fn pages(pagination: &Pagination, (one, many): (&str, &str), to: impl Fn(&str) -> String) -> Markup {
     let (page, last) = (u64::from(pagination.page), pagination.total_pages);
     html! {
@@ -239,7 +239,7 @@ pub(super) fn pages_and_places(
     }
 }
 
-/// In place of a table without rows: `nothing`, unless there are rows on the pages before.
+/// The replacement for a table without rows: `nothing`, unless earlier pages have rows.
 pub(super) fn no_rows(pagination: &Pagination, nothing: Markup) -> Markup {
     if !pagination.is_beyond() {
         return nothing;
@@ -253,7 +253,7 @@ pub(super) fn no_rows(pagination: &Pagination, nothing: Markup) -> Markup {
     empty(&format!("There is no page {}", grouped(page)), html! { p { (text) } })
 }
 
-/// What is wrong with a field, below it.
+/// The mistake of a field, shown below it.
 pub(super) fn field_error(failure: Option<&Failure>, name: &str) -> Markup {
     let error = failure.and_then(|failure| failure.field(name));
     html! { @if let Some(error) = error { p #(error_id(name)) .bad.small role="alert" { "This " (hostile(error)) "." } } }
@@ -268,7 +268,7 @@ fn error_id(name: &str) -> String {
     format!("{name}-error")
 }
 
-/// What is wrong with parameters that have no field in the form, named.
+/// The mistakes of parameters that have no field in the form, with their names.
 pub(super) fn other_errors(failure: Option<&Failure>, fields: &[&str]) -> Markup {
     let errors = failure.into_iter().flat_map(|failure| &failure.fields);
     html! {
@@ -283,7 +283,7 @@ pub(super) fn csv_link(href: &str) -> Markup {
     html! { a .small.csv href=(href) download { "CSV" } }
 }
 
-/// For a place with nothing in it yet.
+/// The content of a page that is still empty.
 pub(super) fn empty(title: &str, text: Markup) -> Markup {
     html! { div .empty { h2 { (title) } (text) } }
 }
@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_strangers_write_stays_text_and_in_its_place() {
+    fn foreign_texts_stay_text_in_their_place() {
         for (text, expect) in [
             ("Google Inc.", "<bdi>Google Inc.</bdi>"),
             (
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_all_never_looks_like_all() {
+    fn less_than_all_never_looks_like_all() {
         let width = |pass, fail| {
             let bar = rate(pass, fail).into_string();
             let (_, rest) = bar.split_once("class=\"pass\" width=\"").unwrap();

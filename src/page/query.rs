@@ -9,7 +9,7 @@ use super::api::Failure;
 use crate::base::Millis;
 use crate::base::clock::{format_instant, parse_instant};
 
-/// What an address says behind its `?`.
+/// The query of an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Asked(Vec<(String, String)>);
 
@@ -30,7 +30,7 @@ impl Asked {
         Self(pairs)
     }
 
-    /// The same with other days: the 30 up to `last`.
+    /// The same request for other days: the 30 up to `last`.
     pub fn until(&self, last: &str) -> Self {
         let others = self.0.iter().filter(|(name, _)| !RANGE.contains(&name.as_str()));
         let mut pairs: Vec<_> = others.cloned().collect();
@@ -82,7 +82,7 @@ fn joined<'t>(pairs: impl Iterator<Item = (&'t str, &'t str)>) -> String {
     query
 }
 
-/// Of a day.
+/// Milliseconds per day.
 pub(super) const DAY_MILLIS: Millis = 86_400_000;
 /// What says which days.
 pub(super) const RANGE: [&str; 3] = ["days", "from", "to"];

@@ -22,7 +22,7 @@ const PER_PAGE: &str = "50";
 const NAMES: [&str; 8] = ["days", "from", "to", "org", "result", "status", "page", "after"];
 /// Without the days.
 const CHOICES: [&str; 3] = ["org", "result", "status"];
-/// What has a field of its own, beside which it is said what is wrong with it.
+/// Parameters with a field of their own, which shows what is wrong with them.
 const FIELDS: [&str; 6] = ["days", "from", "to", "org", "result", "status"];
 
 /// `GET /view/{id}/reports`: of the same days as the other pages, or `all=true` of them.
@@ -33,7 +33,7 @@ pub(super) async fn list(
 ) -> Result<(StatusCode, Markup), Failure> {
     let domain = find(&visitor, &id).await?;
     let is_all = asked.get("all").is_some() && !asked.has_range();
-    // As the other pages have it if nothing is said.
+    // The default of the other pages.
     let usual = |asked: &Asked| if is_all || asked.has_range() { "" } else { "30" };
     let path = |asked: &Asked| {
         let query = match usual(asked) {

@@ -49,7 +49,7 @@ pub(super) async fn form(State(state): State<PageState>, Query(asked): Query<Ask
         (_, "true") => Some(unsaved),
         _ => None,
     };
-    sign_in_page(&asked.next, problem, Connection::of(&state, &parts))
+    sign_in_page(&asked.next, problem, Connection::from_parts(&state, &parts))
 }
 
 /// What the form says.
@@ -69,7 +69,7 @@ pub(super) async fn sign_in(
     if !is_same_origin(&parts.headers) {
         return Err(foreign_form());
     }
-    let connection = Connection::of(&state, &parts);
+    let connection = Connection::from_parts(&state, &parts);
     let refuse = |status, why: &str| Ok((status, sign_in_page(&form.next, Some(why), connection)).into_response());
     // Only what fails counts: behind a proxy all have one address, and one client must not keep the others from signing in.
     let failed = |why: &str| {
@@ -124,7 +124,7 @@ pub(super) async fn sign_in(
 
 /// `GET /signed-in`: whether the browser keeps the session.
 pub(super) async fn signed_in(State(state): State<PageState>, Query(asked): Query<Asked>, parts: Parts) -> Redirect {
-    if token_of(&parts.headers, Connection::of(&state, &parts)).is_some() {
+    if token_of(&parts.headers, Connection::from_parts(&state, &parts)).is_some() {
         Redirect::to(inside(&asked.next))
     } else {
         Redirect::to("/sign-in?lost=true")

@@ -19,7 +19,7 @@ use crate::api::{Change, DomainBody, DomainPatch};
 pub(super) async fn form(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
     writer(&visitor)?;
     let domain = find(&visitor, &id).await?;
-    let content = settings(&visitor, &domain, &SettingsForm::of(&domain), None);
+    let content = settings(&visitor, &domain, &SettingsForm::from_domain(&domain), None);
     let trust = visitor.api.get(&below(&id, "/dmarc/trust")?).await?;
     let content = html! {
         @if asked.get("saved").is_some() { p .notice.good role="status" { "Saved." } }
@@ -50,7 +50,7 @@ pub(super) struct SettingsForm {
 
 impl SettingsForm {
     /// The form as it shows what is set.
-    fn of(domain: &DomainBody) -> Self {
+    fn from_domain(domain: &DomainBody) -> Self {
         let tick = |is: bool| is.then(|| "on".to_owned());
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         Self {
@@ -203,7 +203,8 @@ fn confirm(visitor: &Visitor, domain: &DomainBody, wrong: Option<&str>) -> Marku
                 (visitor.field())
                 label for="name" { "Type the domain's name to confirm" }
                 input #name name="name" value=[wrong] required autocomplete="off" spellcheck="false" autocapitalize="none";
-                @if wrong.is_some() { p .bad role="alert" { "Nothing was removed: that is not its name." } }
+                @if wrong.is_some() { p .bad role="alert" { "Nothing was removed: the typed name is not that of the \
+                    domain." } }
                 div .row {
                     button .danger type="submit" { "Remove it" }
                     a .button href=(format!("/view/{}/settings", domain.id)) { "Keep it" }

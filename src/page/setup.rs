@@ -162,7 +162,8 @@ fn record_card(record: &DnsRecordBody) -> Markup {
             }
             @if let Some(problem) = &record.problem { p .(if record.verified { "muted" } else { "bad" }) { (hostile(problem)) } }
             @if record.state == "unchecked" && !record.verified {
-                p .muted { "DNS has not been asked for this record. Ask it first: what is published already must stay." }
+                p .muted { "DNS has not been asked for this record. Ask it first, because published records must \
+                    stay." }
             }
         }
     }

@@ -24,7 +24,7 @@ const NAMES: [&str; 9] = [
 ];
 /// Without the days.
 const CHOICES: [&str; 5] = ["result", "network", "sort", "order", "group"];
-/// What has a field of its own, beside which it is said what is wrong with it.
+/// Parameters with a field of their own, which shows what is wrong with them.
 const FIELDS: [&str; 5] = ["days", "from", "to", "result", "network"];
 
 /// `GET /view/{id}/sources`

@@ -1,4 +1,4 @@
-//! The frame of a domain's pages, the choice of days, and what they show if there is nothing for the last ones.
+//! The frame of a domain's pages, the choice of days, and the days that are shown if the last ones are empty.
 
 use axum::http::StatusCode;
 use maud::{Markup, html};
@@ -86,7 +86,7 @@ pub(super) fn tab_of(path: &str) -> Tab {
     }
 }
 
-/// What a page of the domain shows, of which days, and a notice if these are not the ones that are usual.
+/// The content of a domain's page, its days, and a notice if these are not the usual ones.
 pub(super) struct Found<T> {
     pub list: Told<T>,
     pub asked: Asked,
@@ -94,7 +94,7 @@ pub(super) struct Found<T> {
 }
 
 impl<T> Found<T> {
-    /// The same with what is made of an answer.
+    /// The same page with a content made from the answer.
     pub fn map<U>(self, show: impl FnOnce(&T, &Asked) -> U) -> Found<U> {
         let Self { list, asked, notice } = self;
         let list = match list {
@@ -105,8 +105,8 @@ impl<T> Found<T> {
     }
 }
 
-/// Asks for the path that belongs to what was asked. Where no days are asked for and the last 30 have nothing, it is asked
-/// again for the 30 days up to the last data.
+/// Asks the API for the path of a request. If no days are chosen and the last 30 are empty, it asks again for the 30
+/// days up to the last data.
 pub(super) async fn found<T: DeserializeOwned>(
     visitor: &Visitor,
     id: &str,
@@ -115,7 +115,7 @@ pub(super) async fn found<T: DeserializeOwned>(
     is_empty: impl Fn(&Told<T>) -> bool,
 ) -> Result<Found<T>, Failure> {
     let ask = async |asked: &Asked| match visitor.api.get::<T>(&path(asked)?).await {
-        // Other days may have something of it: they can be chosen.
+        // Other days may have data, and can be chosen.
         Err(failure) if failure.status == StatusCode::NOT_FOUND => Ok(Told::Wrong(failure)),
         list => Told::from(list),
     };
@@ -138,19 +138,19 @@ pub(super) async fn found<T: DeserializeOwned>(
     })
 }
 
-/// Has a list no rows? Pages behind the last one belong to lists that have some.
+/// Whether a list has no rows at all. A page after the last one belongs to a list with rows.
 pub(super) fn has_none<T>(list: &Told<T>, pagination: fn(&T) -> &Pagination) -> bool {
     matches!(list, Told::Answer(list) if pagination(list).total == 0)
 }
 
 const PRESETS: [(&str, &str); 4] = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")];
 
-/// The choice of days. `names` are the parameters that the choice keeps; what is wrong with the days is said below it.
+/// The form to choose days. `names` are the parameters that it keeps. Mistakes in the days are shown below it.
 pub(super) fn range_form(base: &str, asked: &Asked, names: &[&str], wrong: Option<&Failure>) -> Markup {
     let chosen = asked
         .get("days")
         .or((!asked.has_range() && asked.get("all").is_none()).then_some("30"));
-    // Of all domains at once the API answers for at most 92 days.
+    // The API answers at most 92 days for all domains together.
     let presets = if base == "/" { &PRESETS[..3] } else { &PRESETS[..] };
     let preset = |days: &str| {
         let query = asked.with(names, &[("days", days), ("from", ""), ("to", ""), ("page", "")]);
@@ -196,7 +196,7 @@ pub(super) fn done(dispositions: &Dispositions) -> Markup {
     }
 }
 
-/// Says why other days are shown than the last ones.
+/// Explains why days other than the last ones are shown.
 pub(super) fn last_data(day: &str) -> Markup {
     html! {
         p .notice role="status" {

@@ -102,7 +102,8 @@ fn shown(visitor: &Visitor, taken: &Taken) -> Markup {
                 b { (counted(taken.reports.len() as u64, "new report", "new reports")) } ", "
                 (counted(taken.duplicates, "was here already", "were here already"))
                 @if taken.restored > 0 { ", " (counted(taken.restored, "report has its records back", "reports have their records back")) }
-                @if !unclaimed.is_empty() { ", " (counted(unclaimed.len() as u64, "is about a domain that is not yours here", "are about domains that are not yours here")) }
+                @if !unclaimed.is_empty() { ", " (counted(unclaimed.len() as u64, "is about a domain that is not yours here", "are about domains that you have not \
+                    added")) }
                 @if !other.is_empty() { ", " (counted(other.len() as u64, "file has no report", "files have no report")) }
                 ", " (counted(broken.len() as u64, "part could not be read", "parts could not be read")) "."
             }

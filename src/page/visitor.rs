@@ -101,7 +101,7 @@ impl FromRequestParts<PageState> for Visitor {
 impl Visitor {
     /// The visitor, if the request has a session.
     pub async fn find(state: &PageState, parts: &Parts) -> Result<Option<Self>, Failure> {
-        let connection = Connection::of(state, parts);
+        let connection = Connection::from_parts(state, parts);
         let Some(token) = token_of(&parts.headers, connection) else {
             return Ok(None);
         };
@@ -156,7 +156,7 @@ pub(super) struct Bare {
     pub form_token: String,
 }
 
-/// Did a page of ours send it? Browsers say so themselves (Sec-Fetch-Site), older ones by the origin.
+/// Whether one of our pages sent the request. Browsers state it in Sec-Fetch-Site, older ones in Origin.
 pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn after_signing_in_nobody_is_sent_elsewhere() {
+    fn sign_in_never_redirects_elsewhere() {
         for (place, expect) in [
             ("/view/dom_a?days=7", "/view/dom_a?days=7"),
             ("//evil.example", "/"),

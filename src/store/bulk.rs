@@ -303,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn declared_columns_are_those_of_the_schema() {
         let folder = tempfile::tempdir().unwrap();
-        let file = sqlite::File::of(folder.path().join("t.sqlite"));
+        let file = sqlite::File::new(folder.path().join("t.sqlite"));
         let mut link = Link::Sqlite(Box::new(file.migrate().await.unwrap()));
         let tables = schema::tables(&mut Conn(&mut link)).await.unwrap();
         for bulk in ALL {

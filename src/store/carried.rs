@@ -306,7 +306,7 @@ async fn intern(
         }
         let one = evidence.get(&record.evidence);
         let one = one.ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
-        let key = EvidenceKey::of(one);
+        let key = EvidenceKey::new(one);
         keys.insert(record.evidence, key);
         match memory.evidence.get(&(to.id, key)) {
             Some(number) => _ = known.insert(key, *number),
@@ -318,7 +318,11 @@ async fn intern(
         args.push_int(to.id.0);
         args.push_blob(&key.0);
     });
-    let found = rows.await?.iter().map(Interned::of).collect::<Result<Vec<_>, _>>()?;
+    let found = rows
+        .await?
+        .iter()
+        .map(Interned::from_row)
+        .collect::<Result<Vec<_>, _>>()?;
     sweep::revive(conn, &found).await?;
     known.extend(found.iter().map(|one| (one.key, one.number)));
     unknown.retain(|key, _| !known.contains_key(key));

@@ -88,7 +88,7 @@ impl RecordState {
         }
     }
 
-    /// For people.
+    /// Human-readable text.
     pub const fn says(self) -> &'static str {
         match self {
             Self::Unchecked => "not asked yet",
@@ -113,13 +113,13 @@ pub struct Suggestion {
     pub wanted: String,
 }
 
-/// The same before it is kept.
+/// The result of checking a record, before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordFinding {
     pub check: RecordCheck,
     /// Whether the domain's status depends on it.
     pub required: bool,
-    /// DNS could not be asked: nothing is known but `check.problem`.
+    /// Whether DNS could not be asked. Only `check.problem` is then known.
     pub unreadable: bool,
 }
 
@@ -286,7 +286,7 @@ impl Store {
         rows.iter().map(|row| Ok(AccountId(row.int("account_id")?))).collect()
     }
 
-    /// Makes the checks due that are due later than `latest`, which no check can be; gives how many these were.
+    /// Makes the checks due that are scheduled later than `latest`, which no check can be. Returns their number.
     pub async fn recall_checks(&self, now: Millis, latest: Millis) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
         let args = Args::default().int(now).int(latest);

@@ -9,7 +9,7 @@ pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// Reads packed values from the front; every method gives `None` at a premature end.
+/// Reads packed values from the front. Every method returns `None` at a premature end.
 pub(super) struct Reader<'b> {
     rest: &'b [u8],
 }

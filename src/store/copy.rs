@@ -184,7 +184,7 @@ struct Statements {
 }
 
 impl Statements {
-    fn of(table: &Table) -> Self {
+    fn for_table(table: &Table) -> Self {
         let name = &table.name;
         let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
         let columns_text = columns.join(", ");
@@ -210,7 +210,7 @@ async fn copy_table(
     table: &Table,
     wrote: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(), StoreError> {
-    let statements = Statements::of(table);
+    let statements = Statements::for_table(table);
     let key_kinds: Vec<Kind> = table.key.iter().map(|&nth| table.columns[nth].kind).collect();
     let kinds: Vec<Kind> = table.columns.iter().map(|column| column.kind).collect();
     let mut link = target.read().await?;

@@ -34,7 +34,7 @@ impl From<Page> for Rows {
     }
 }
 
-/// Where a list of reports goes on: behind this one.
+/// Where a list of reports continues: after this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportPlace {
     /// Begin of its window, unix seconds.
@@ -45,7 +45,7 @@ pub struct ReportPlace {
 /// Which rows of a list that is kept in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut<P> {
-    /// Those of a page: what is before them is walked over.
+    /// The rows of a page. The statement skips the rows before them.
     Page(Page),
     /// A number of rows behind a place, which costs the same wherever that is.
     After(P, u32),

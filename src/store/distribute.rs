@@ -89,7 +89,7 @@ impl Store {
         Ok(done)
     }
 
-    /// Asks the server where every hot statement would go; gives those that would not go to exactly one server.
+    /// Asks the server where every hot statement would go. Returns those that would not go to exactly one server.
     ///
     /// # Errors
     /// [`StoreError::Location`] for SQLite.

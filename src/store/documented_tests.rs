@@ -188,14 +188,14 @@ fn documented_identity_has_the_documented_key() {
         end: 1_764_374_399,
     };
     let reporter = Reporter::named(Some("noreply@reporter.example"), None);
-    let key = IdentityKey::of(&reporter, &report);
+    let key = IdentityKey::new(&reporter, &report);
     let digest = Sha256::digest(example("identity").concat());
     assert_eq!(&digest[..16], key.as_bytes());
     assert_eq!(example("identity_key").concat(), key.as_bytes());
     report.metadata.window.end += 1;
     assert_ne!(
         &digest[..16],
-        IdentityKey::of(&reporter, &report).as_bytes(),
+        IdentityKey::new(&reporter, &report).as_bytes(),
         "the control"
     );
 }

@@ -11,8 +11,8 @@ use super::sql::sql;
 use super::{Domain, DomainChanges, NewDomain, Store, StoreError, bulk, moving};
 
 impl Store {
-    /// Adds a domain, pending. Reports of the account that belong to it from now on move to it in the same transaction;
-    /// unclaimed ones are counted by a replay, which is the caller's to start.
+    /// Adds a domain, pending. Reports of the account that belong to it from now on move to it in the same
+    /// transaction. The caller starts a replay, which counts unclaimed ones.
     ///
     /// # Errors
     /// [`StoreError::Exists`] if the account has a domain of that name.
@@ -60,7 +60,8 @@ impl Store {
         .await
     }
 
-    /// Domains of the account that are one of these names, or whose settings point one of them elsewhere; at most a hundred.
+    /// Domains of the account that have one of these names, or whose settings have a CNAME record at one of them; at
+    /// most a hundred.
     pub async fn domains_at_names(
         &self,
         account: AccountId,
@@ -103,7 +104,7 @@ impl Store {
         row.as_ref().map(domain).transpose()
     }
 
-    /// Changes settings of the account's domain; its next check is due at once. Gives the domain as it is then, `None` if
+    /// Changes settings of the account's domain; its next check is due at once. Returns the domain as it is then, `None` if
     /// the account has no such domain.
     pub async fn update_domain(
         &self,
@@ -114,7 +115,7 @@ impl Store {
     ) -> Result<Option<Domain>, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        // Two changes at the same time are both made: the second reads what the first wrote.
+        // Two concurrent changes are both made: the second reads what the first wrote.
         if conn.hold(vec![id]).await?.is_empty() {
             return Ok(None);
         }
@@ -140,8 +141,8 @@ impl Store {
         Ok(Some(domain))
     }
 
-    /// Removes the domain; keys bound to it are revoked. Its reports move to the closest domain above it that the account
-    /// has, in the same transaction; where it has none they are removed. False if the account has no such domain.
+    /// Removes the domain, and revokes keys bound to it. Its reports move to the closest domain above it that the account
+    /// has, in the same transaction, or are removed if there is none. Returns false if the account has no such domain.
     pub async fn remove_domain(&self, account: AccountId, public_id: &str, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, memory) = write.parts();
@@ -157,7 +158,7 @@ impl Store {
         if !conn.hold(held.collect()).await?.contains(&DomainId(id)) {
             return Ok(false);
         }
-        // Evidence may have been dropped while it waited.
+        // Evidence may have been deleted during the wait.
         memory.refresh(&mut conn).await?;
         if let Some(above) = above {
             let from = Place { id: DomainId(id), name };
@@ -178,7 +179,7 @@ impl Store {
         ] {
             conn.run(clear, Args::default().int(id)).await?;
         }
-        // Not before all that takes long: every batch that sets a message aside waits from here on.
+        // Only after the slow work: from here on, every batch that sets a message aside waits.
         conn.lock(Lock::SetAsideAlone).await?;
         conn.run(sql!("domain_clear_set_aside"), Args::default().int(account.0).int(id))
             .await?;
@@ -202,7 +203,7 @@ pub(super) async fn add(
     fresh: Fresh,
 ) -> Result<Option<DomainId>, StoreError> {
     let account = fresh.account;
-    // No other transaction adds or removes domains: which is closest to which stays as it is found.
+    // No other transaction adds or removes domains, so the closest domains stay as found.
     conn.lock(Lock::Names).await?;
     let name = fresh.domain.name.as_str();
     let args = Args::default().int(account.0).text(name);
@@ -211,7 +212,7 @@ pub(super) async fn add(
     }
     let givers = moving::givers(conn, account, name).await?;
     let mut held = conn.hold(givers).await?;
-    // Who brings unclaimed reports, and slices with them, has seen whether the domain is there, or is done.
+    // Every transaction with unclaimed reports or slices has either seen the new domain, or is done.
     conn.lock(Lock::SetAsideAlone).await?;
     let number = memory.domain_numbers.take(conn, "domain", 1).await?;
     insert(conn, number, std::slice::from_ref(&fresh)).await?;
@@ -237,8 +238,7 @@ pub(super) struct Fresh {
     pub now: Millis,
 }
 
-/// Adds those domains that take nothing from others, in one go, and returns the rest. Names that are there already are left
-/// out of both.
+/// Adds the domains that take nothing from others, in one statement, and returns the rest. Existing names are in neither.
 pub(super) async fn add_empty(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -301,7 +301,7 @@ impl Fresh {
     }
 }
 
-/// Inserts rows of ascending numbers, but for names that their accounts have; the caller bumps `domains_version`.
+/// Inserts rows of ascending numbers, except for names that their accounts have. The caller increments `domains_version`.
 async fn insert(conn: &mut Conn<'_>, first: i64, fresh: &[Fresh]) -> Result<(), StoreError> {
     let mut number = first;
     conn.bulk(&bulk::DOMAIN_ADD, fresh, |args, Fresh { account, domain, now }| {

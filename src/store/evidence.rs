@@ -317,7 +317,7 @@ mod tests {
         }
     }
 
-    /// Four times the texts cost four times the comparisons; without the look-up it would be sixteen times.
+    /// Four times the texts cost four times the comparisons; without the lookup it would be sixteen times.
     #[test]
     fn the_cost_of_many_texts_is_linear() {
         let compared = |count: usize| {

@@ -57,7 +57,7 @@ pub(super) struct FacetKey {
     pub detail: String,
 }
 
-/// For people, as `verify` tells it.
+/// Human-readable, as `verify` prints it.
 impl std::fmt::Display for FacetKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { day, facet, detail, .. } = self;
@@ -74,12 +74,12 @@ pub(super) struct FacetSums {
     pub pass: i64,
     pub fail: i64,
     pub reports: i64,
-    /// Of the windows that begin on the day, the last day. It stays where a report is taken away: whichever report comes in
-    /// its place has the same window.
+    /// Last day of the windows that begin on this day. It stays when a report is removed, because the report that
+    /// replaces it has the same window.
     pub until: Option<Day>,
 }
 
-/// For people, as `verify` tells it.
+/// Human-readable, as `verify` prints it.
 impl std::fmt::Display for FacetSums {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {

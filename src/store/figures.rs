@@ -14,7 +14,7 @@ use super::sql::sql;
 use super::{DayTotals, Rows, Source, Sources, Stats, Store, StoreError, reports, rollup};
 
 impl Store {
-    /// What a domain's mail did in a range of days.
+    /// The sums over a domain's mail in a range of days.
     pub async fn stats(&self, domain: DomainId, range: DayRange) -> Result<Stats, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
@@ -52,7 +52,7 @@ impl Store {
         let mut addresses = ByAddress::default();
         each_packed(&mut conn, domain, range, |_, packed| {
             addresses.next_day(|(), ()| {});
-            rollup::addresses(packed, |address| *addresses.of(address, || ()) = ())
+            rollup::addresses(packed, |address| *addresses.entry(address, || ()) = ())
         })
         .await?;
         stats.sources = addresses.all(|(), ()| {}).len() as u64;
@@ -90,8 +90,7 @@ impl Store {
         })
     }
 
-    /// The addresses of a range of days gathered by who runs them, which is not known yet: by network. By messages, most
-    /// first, then by network.
+    /// The addresses of a range of days, grouped by network. By messages, most first, then by network.
     pub async fn senders(&self, domain: DomainId, range: DayRange) -> Result<Vec<Sender>, StoreError> {
         let mut conn = self.read().await?;
         let gathered = gather(&mut Conn(&mut conn), domain, range).await?;
@@ -116,7 +115,8 @@ impl Store {
         Ok(senders)
     }
 
-    /// The addresses of which no message passed and that were not seen before `since`: by messages, most first.
+    /// The addresses that were first seen on or after `since` and whose messages all failed. Those with the most
+    /// messages come first.
     pub async fn new_failing_sources(
         &self,
         domain: DomainId,
@@ -141,7 +141,7 @@ pub struct SourceQuery {
     /// Only those within this network.
     pub network: Option<Network>,
     pub order: SourceOrder,
-    /// The other way round: smallest, earliest or lowest first.
+    /// Whether the order is reversed: smallest, earliest or lowest first.
     pub ascending: bool,
 }
 
@@ -152,7 +152,7 @@ pub enum SourceOrder {
     Messages,
     Pass,
     Fail,
-    /// Messages of which more passed.
+    /// Share of messages that passed.
     PassRate,
     Address,
     FirstSeen,
@@ -217,7 +217,7 @@ async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Resul
     each_packed(conn, domain, range, |day, packed| {
         seen.next_day(Seen::add);
         rollup::decode(packed, |address, totals| {
-            let one = seen.of(address, || Seen {
+            let one = seen.entry(address, || Seen {
                 totals: Totals::default(),
                 first: day,
                 last: day,

@@ -1,4 +1,4 @@
-//! Records as they are listed: a report may give each of them as many results as fill pages, of which a list shows the first.
+//! Records as they are listed. A record may have results that fill pages; a list shows the first of them.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::base::DomainId;
 /// How much of records is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListedMax {
-    /// Of each kind of results of a record, bytes; the first is always there.
+    /// Bytes per kind of results of a record. The first result is always listed.
     pub results_bytes: usize,
-    /// Of all records, bytes: more records are not listed. The first is always there.
+    /// Bytes of all records. More records are not listed. The first is always listed.
     pub bytes: usize,
 }
 
@@ -40,7 +40,7 @@ pub struct Omitted {
 
 /// Evidence that is read before it is shortened: as many may be in memory as a whole.
 const WHOLE_AT_ONCE: usize = 16;
-/// What a record and a result take beside their texts, bytes: about the names of its members in JSON.
+/// Bytes of a record and of a result apart from their texts: about the names of the members in JSON.
 const RECORD_BYTES: usize = 400;
 const RESULT_BYTES: usize = 96;
 
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_fits_and_the_rest_is_counted() {
+    fn listed_results_fit_and_the_rest_is_counted() {
         for (selectors, listed) in [
             (vec![], 0),
             (vec![10, 10], 2),

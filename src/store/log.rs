@@ -56,7 +56,7 @@ pub(super) fn rescue(database: &Path) -> io::Result<u64> {
     Ok(lost)
 }
 
-/// The copies of damaged logs that are beside the database.
+/// The copies of damaged logs next to the database.
 pub(super) fn damaged(database: &Path) -> Vec<PathBuf> {
     (1..=COPIES_MAX)
         .map(|number| with_suffix(database, &format!("-wal.damaged-{number}")))

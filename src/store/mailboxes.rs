@@ -51,7 +51,7 @@ impl ItemState {
         }
     }
 
-    fn of(code: i64) -> Option<Self> {
+    fn from_code(code: i64) -> Option<Self> {
         [Self::Again, Self::Settled, Self::ToProcessed, Self::ToFailed]
             .into_iter()
             .find(|state| state.code() == code)
@@ -63,7 +63,7 @@ impl ItemState {
 pub struct MailboxChange<'c> {
     /// `None` leaves it as it is.
     pub mark: Option<MailboxMark>,
-    /// Nothing that was known of its messages holds any more; what `put` says comes after.
+    /// Whether everything known of the messages is deleted before `put` is applied.
     pub forget_all: bool,
     pub put: &'c [MailboxItem],
     /// Items that have gone.
@@ -97,7 +97,7 @@ impl Store {
             .await?;
         let item = |row: &super::db::Row| {
             let item = row.text("item")?;
-            let state = ItemState::of(row.int("state")?);
+            let state = ItemState::from_code(row.int("state")?);
             Ok(MailboxItem {
                 state: state.ok_or_else(|| StoreError::damaged("mailbox_items", &item, "no state"))?,
                 attempts: row.checked("attempts", "is not a number of attempts", |number| {

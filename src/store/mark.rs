@@ -32,7 +32,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    pub fn of(database: &Path) -> Self {
+    pub fn for_database(database: &Path) -> Self {
         Self {
             path: path_of(database),
             file: OnceLock::new(),
@@ -90,7 +90,7 @@ pub(super) fn behind(database: &Path) -> Result<Option<Behind>, StoreError> {
     let Some(acknowledged) = acknowledged else {
         tracing::warn!(
             mark = %path_of(database).display(),
-            "the mark of the last commit cannot be read: whether the database's log is whole is not known"
+            "the mark of the last commit cannot be read: it is unknown whether the database's log is whole"
         );
         return Ok(None);
     };
@@ -102,7 +102,7 @@ pub(super) fn behind(database: &Path) -> Result<Option<Behind>, StoreError> {
     Ok(behind.filter(|behind| behind.stored < behind.acknowledged))
 }
 
-/// Takes the database as it is, and makes its last commit the mark. Gives what was missing.
+/// Takes the database as it is, and makes its last commit the mark. Returns what was missing.
 pub(super) fn accept(database: &Path) -> Result<Option<Behind>, StoreError> {
     let behind = behind(database)?;
     if let Some(Behind { stored, .. }) = behind {
@@ -123,7 +123,8 @@ fn rescue_log(database: &Path) -> Result<bool, StoreError> {
         tracing::error!(
             database = %database.display(),
             commits = lost,
-            "the database's log is damaged: what these commits stored is gone; a copy of the log is beside the database"
+            "the database's log is damaged: the data of these commits is lost; a copy of the log is next to the \
+                database"
         );
     }
     Ok(lost > 0)
@@ -147,7 +148,7 @@ pub(super) fn look_behind(database: &Path, if_behind: IfBehind) -> Result<Option
     let Some(found) = behind(database)? else {
         return Ok(None);
     };
-    let is_current = || sqlite::File::of(database.to_owned()).is_current();
+    let is_current = || sqlite::File::new(database.to_owned()).is_current();
     if if_behind == IfBehind::Look && is_current()? {
         return Ok(Some(found));
     }
@@ -155,7 +156,7 @@ pub(super) fn look_behind(database: &Path, if_behind: IfBehind) -> Result<Option
     Err(StoreError::Behind { path, behind: found })
 }
 
-/// Counts the transaction that is about to be committed, and gives its number. `None` where the database does not count.
+/// Counts the transaction that is about to be committed. Returns its number; `None` where the database does not count.
 pub(super) async fn count(conn: &mut Conn<'_>) -> Result<Option<u64>, StoreError> {
     let args = Args::default().text(COMMITS).int(1);
     let row = conn.first(sql!("counter_take"), args).await?;
@@ -164,7 +165,7 @@ pub(super) async fn count(conn: &mut Conn<'_>) -> Result<Option<u64>, StoreError
 
 /// The last commit that a database has; `None` if it does not count them.
 fn stored(database: &Path) -> Result<Option<u64>, StoreError> {
-    let conn = sqlite::File::of(database.to_owned()).look()?;
+    let conn = sqlite::File::new(database.to_owned()).look()?;
     let has_counters = "select 1 from sqlite_schema where type = 'table' and name = 'counters'";
     let found = conn.query_row(has_counters, [], |_| Ok(())).optional()?;
     if found.is_none() {
@@ -228,7 +229,7 @@ mod tests {
     fn the_last_note_is_the_mark() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("t.sqlite");
-        let mark = Mark::of(&database);
+        let mark = Mark::for_database(&database);
         assert_eq!(behind(&database).unwrap(), None, "nothing was noted yet");
         mark.note(41);
         mark.note(7);

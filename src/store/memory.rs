@@ -53,7 +53,7 @@ impl Memory {
         self.evidence.clear();
     }
 
-    /// As of which change to which domains there are this is.
+    /// The version of the set of domains that this memory reflects.
     pub fn domains_version(&self) -> i64 {
         self.domains_version
     }
@@ -132,7 +132,7 @@ impl Numbers {
     }
 }
 
-/// Takes a block from a counter; gives the first number after it. Numbers that come to nothing leave a gap.
+/// Takes a block of numbers from a counter. Returns the first number after it. Unused numbers leave a gap.
 async fn take(conn: &mut Conn<'_>, counter: &str, block: i64) -> Result<i64, StoreError> {
     let row = conn
         .first_apart(sql!("counter_take"), Args::default().text(counter).int(block))

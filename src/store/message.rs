@@ -11,7 +11,7 @@ use crate::tally::{DayFigures, Figures, Totals};
 
 use super::{Acceptance, Belonging, Problem, Provenance, StoredBytes};
 
-/// What a row of `set_aside` takes in the database beside its texts and the message, bytes, about.
+/// Approximate bytes of a row of `set_aside` in the database, apart from its texts and the message.
 pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;
 
 /// One message, unpacked and parsed.
@@ -80,7 +80,7 @@ impl NewMessage {
         kept_bytes == 0 || kept_bytes.saturating_add(needed) <= bytes_max
     }
 
-    /// What its originals may take beside its reports and, if that is, what is set aside of it.
+    /// Bytes that its originals may take apart from its reports and, if any, its parts set aside.
     pub(super) fn room_for_originals(&self, is_set_aside: bool) -> u64 {
         let aside = match is_set_aside {
             true => self.bytes.len() as u64 + SET_ASIDE_ROW_BYTES,
@@ -122,19 +122,19 @@ pub struct NewReport {
 
 impl NewReport {
     /// Works out keys, sums and stored forms. Linear in the records, times the days of the window.
-    pub fn of(parsed: Parsed, authenticated: Authenticated) -> Self {
+    pub fn new(parsed: Parsed, authenticated: Authenticated) -> Self {
         let Parsed { report, mut warnings } = parsed;
-        let reporter = Reporter::of(&report.metadata);
-        let identity = IdentityKey::of(&reporter, &report);
-        let content = ContentKey::of(&reporter, &report);
-        let piece = PieceKey::of(&reporter, &report);
-        let evidence = report.evidence.iter().map(EvidenceKey::of).collect();
+        let reporter = Reporter::from_metadata(&report.metadata);
+        let identity = IdentityKey::new(&reporter, &report);
+        let content = ContentKey::new(&reporter, &report);
+        let piece = PieceKey::new(&reporter, &report);
+        let evidence = report.evidence.iter().map(EvidenceKey::new).collect();
         let mut figures = Figures::new(report.metadata.window);
         let mut verdicts = Verdicts::new(&report);
         for record in &report.records {
             figures.add(
                 record.source,
-                verdicts.of(record),
+                verdicts.verdict(record),
                 record.count,
                 record.evidence as usize,
             );
@@ -190,7 +190,7 @@ impl NewReport {
         let mut figures = Figures::new(report.metadata.window);
         let mut verdicts = Verdicts::new(report);
         for record in records.iter().map(|&nth| &report.records[nth]) {
-            let verdict = verdicts.of(record);
+            let verdict = verdicts.verdict(record);
             figures.add(record.source, verdict, record.count, record.evidence as usize);
         }
         let summed = figures.finish(|nth| report.evidence.get(nth));

@@ -73,7 +73,7 @@ impl Moves {
         self.facets.entry((domain, key)).or_default().add(*sums, 1);
     }
 
-    /// Writes all. Gives the days whose last part was written, with the addresses in it.
+    /// Writes all. Returns the days whose last part was written, with the addresses in it.
     pub async fn apply(mut self, conn: &mut Conn<'_>) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
         let rows: Vec<_> = self.days.iter().map(|(key, day)| (*key, day)).collect();
         conn.bulk(&bulk::DAILY_TOTALS_ADD, &rows, |args, ((domain, day), moved)| {
@@ -116,7 +116,7 @@ impl Moves {
         days: Vec<((DomainId, Day), DayMove)>,
         large: &mut Vec<(DomainId, Day, usize)>,
     ) -> Result<(), StoreError> {
-        let mut rising: BTreeMap<_, _> = days.into_iter().map(|(key, moved)| (key, Rising::of(moved))).collect();
+        let mut rising: BTreeMap<_, _> = days.into_iter().map(|(key, moved)| (key, Rising::new(moved))).collect();
         let mut written = Vec::with_capacity(rising.len());
         let none = rollup::encode(&[]);
         for (part, sources_max) in rollup::PARTS.into_iter().enumerate() {
@@ -176,7 +176,7 @@ struct Rising {
 }
 
 impl Rising {
-    fn of(moved: DayMove) -> Self {
+    fn new(moved: DayMove) -> Self {
         let (add, take) = (fold(moved.add), fold(moved.take));
         Self { add, take }
     }

@@ -349,7 +349,7 @@ impl Moving {
         kept.set_int("counted", counted.into());
         kept.set_int("partial", (kept.cut() && other.cut()).into());
         let arrivals = match both_sliced {
-            // Of the same arrivals.
+            // Both count the same arrivals.
             true => kept.int("arrivals").max(other.int("arrivals")),
             false => kept.int("arrivals") + other.int("arrivals"),
         };
@@ -360,7 +360,7 @@ impl Moving {
         kept
     }
 
-    /// Of the reports of one identity the right one counts: see `commit/decide.rs`, which knows what came in between.
+    /// Lets the right report of one identity count. `commit/decide.rs` has the rules.
     async fn settle(&mut self, conn: &mut Conn<'_>, group: &[ReportNo], moves: &mut Moves) -> Result<(), StoreError> {
         let mut members = self.take(conn, self.to.id, group).await?;
         members.sort_by_key(Carried::no);

@@ -125,7 +125,7 @@ impl Store {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let below = below.unwrap_or(ReportNo(i64::MAX));
-        let mut arriving: Vec<_> = domains.iter().map(|&domain| Arriving::of(domain, below)).collect();
+        let mut arriving: Vec<_> = domains.iter().map(|&domain| Arriving::new(domain, below)).collect();
         // The number of each domain's next report, and which domain it is: the latest is on top.
         let mut next = BinaryHeap::with_capacity(domains.len());
         for (nth, one) in arriving.iter_mut().enumerate() {
@@ -162,7 +162,7 @@ struct Arriving {
 const ARRIVING_AT_ONCE: u32 = 256;
 
 impl Arriving {
-    fn of(domain: DomainId, below: ReportNo) -> Self {
+    fn new(domain: DomainId, below: ReportNo) -> Self {
         Self {
             domain,
             read: Vec::new(),

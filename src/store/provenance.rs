@@ -1,4 +1,4 @@
-//! How the mail that carried a report came to us, and whether it was what it said it was. Kept as JSON beside the report.
+//! How the mail that carried a report arrived, and whether it was authentic. Stored as JSON with the report.
 
 use std::net::IpAddr;
 
@@ -53,7 +53,7 @@ pub struct PeerTls {
 /// SPF of the envelope's sender (RFC 7208).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpfCheck {
-    /// Of MAIL FROM, or of HELO for the null sender.
+    /// Domain of MAIL FROM, or of HELO for the null sender.
     pub domain: String,
     /// In the words of RFC 8601, 2.7.2.
     pub result: String,
@@ -202,7 +202,7 @@ mod tests {
                 org_name: Some(org_name.into()),
                 ..Metadata::default()
             };
-            let verdict = passed(domain).verdict_on(&Reporter::of(&metadata));
+            let verdict = passed(domain).verdict_on(&Reporter::from_metadata(&metadata));
             assert_eq!(verdict, expect, "{domain} {email:?} {org_name}");
         };
         check(

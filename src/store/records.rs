@@ -37,7 +37,7 @@ pub(super) struct PackedRecord {
     pub source: Option<IpAddr>,
     pub count: u64,
     pub verdict: Verdict,
-    /// Of a row of `evidence`.
+    /// Number of a row of `evidence`.
     pub evidence: i64,
 }
 

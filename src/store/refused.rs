@@ -71,7 +71,7 @@ impl RefusedMail {
         known.and_modify(|known| *known = known.and(refused)).or_insert(refused);
     }
 
-    /// Takes back entries that could not be written.
+    /// Adds entries again that could not be written.
     pub fn add_all(&mut self, other: Self) {
         for ((account, _, reason), refused) in other.0 {
             self.add(account, reason, refused);

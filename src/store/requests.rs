@@ -1,55 +1,55 @@
-//! Requests that name themselves, so that the same one again is answered and not done again.
+//! Requests with an idempotency key: a repeat is answered without running again.
 
 use super::db::{Args, Statement};
 use super::sql::sql;
 use super::{CLOCKS_DIFFER_MAX, Store, StoreError};
 use crate::base::{AccountId, KeyId, Millis};
 
-/// A request that names itself.
+/// A request with an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestName {
     /// Who sent it.
     pub key: KeyId,
-    /// Hash of the route and of the name that the client gave it.
+    /// Hash of the route and of the client's key.
     pub scope: [u8; 32],
 }
 
 /// How long requests are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
-    /// A request from before this is forgotten.
+    /// Requests from before this instant are forgotten.
     pub forgotten: Millis,
-    /// One that began before this and has no answer yet was given up by its node.
+    /// A request that began before this instant and has no answer yet was given up by its node.
     pub given_up: Millis,
 }
 
-/// What is known of a request when it comes.
+/// What is known of a request when it arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing: it is the caller's to run, and to finish or to forget.
+    /// Nothing: the caller runs it, and then finishes or forgets it.
     First,
-    /// It was answered.
+    /// It was answered before.
     Answered {
-        /// Of HTTP.
+        /// HTTP status.
         status: u16,
-        /// As it was kept.
+        /// The stored answer.
         answer: Vec<u8>,
     },
-    /// Another one runs it.
+    /// Another try is running.
     Running,
-    /// It came with another body.
+    /// The first request had another body.
     Differs,
 }
 
-/// What a remembered request takes beside its answer, bytes.
+/// Bytes of a remembered request apart from its answer.
 pub const KEPT_REQUEST_BYTES: u64 = 256;
-/// Requests that are forgotten in one transaction.
+/// Requests that are deleted per transaction.
 const PURGED_AT_ONCE: i64 = 1_000;
-/// From the instant before which requests are forgotten to the one after which they began under a clock that was ahead.
+/// A request that began this long after the oldest kept instant began under a clock that was ahead.
 const AHEAD_MAX: Millis = 48 * 3_600_000;
 
 impl Store {
-    /// Begins a request for `owner`, a value by chance, unless it was begun before.
+    /// Begins a request for `owner`, a random value, unless it was begun before.
     pub async fn begin_request(
         &self,
         name: &RequestName,
@@ -68,7 +68,7 @@ impl Store {
             return Ok(Begun::First);
         }
         let Some(row) = conn.first(sql!("request_by_scope"), named(name)).await? else {
-            // Forgotten between the two statements: as if it were running a moment longer.
+            // It was forgotten between the two statements: as if it still ran.
             return Ok(Begun::Running);
         };
         if row.blob("body_hash")? != body_hash {
@@ -85,7 +85,7 @@ impl Store {
         })
     }
 
-    /// Keeps the answer of a request that `owner` began. False if it was taken over meanwhile.
+    /// Stores the answer of a request that `owner` began. Returns false if it was taken over meanwhile.
     pub async fn finish_request(
         &self,
         name: &RequestName,
@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Forgets the oldest answers of an account if all that it has kept is more than `bytes_max`, until it is at most half
-    /// of that: so that this is seldom done. Gives the bytes that it has then.
+    /// of that: so that this is seldom done. Returns the bytes that it has then.
     pub async fn trim_requests(&self, account: AccountId, bytes_max: u64) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
@@ -123,7 +123,7 @@ impl Store {
             let oldest = i64::try_from(requests.div_ceil(2)).unwrap_or(i64::MAX);
             let args = Args::default().int(account.0).int(oldest);
             if conn.run(sql!("requests_drop_oldest"), args).await? == 0 {
-                // All that are left are being answered.
+                // All that are left are still running.
                 write.commit().await?;
                 return Ok(bytes);
             }
@@ -131,7 +131,7 @@ impl Store {
     }
 
     /// Forgets the requests from before an instant, and those of the far future, which began under a clock that was ahead.
-    /// Gives how many.
+    /// Returns their number.
     pub async fn purge_requests(&self, before: Millis) -> Result<u64, StoreError> {
         let ahead = before.saturating_add(AHEAD_MAX);
         let purged = self.purge_some_requests(sql!("requests_purge"), before).await?;

@@ -1,4 +1,4 @@
-//! What is dropped with age, a little at a time, so that no other writer waits long.
+//! Deletes data by age, a little at a time, so that no other writer waits long.
 
 use super::db::{Args, Conn, Layout, Link, Lock, Row, postgres, sqlite};
 use super::sql::sql;
@@ -6,7 +6,7 @@ use super::{Connections, Location, Store, StoreError};
 use super::{refused, sweep};
 use crate::base::{DomainId, Millis};
 
-/// How long things are kept, days; 0 keeps them for ever.
+/// How long data is kept, in days. 0: for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Bytes of messages whose reports are counted, by their arrival.
@@ -18,7 +18,7 @@ pub struct Retention {
     pub records_days: u32,
 }
 
-/// What one round dropped, or would drop.
+/// What one round deleted, or would delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Purged {
     pub originals: u64,
@@ -32,13 +32,13 @@ pub struct Purged {
 /// The counter that holds [`Store::purge_believed`].
 const BELIEVED: &str = "purge_believed_at";
 const DAY_MILLIS: Millis = 86_400_000;
-/// Originals, reports or messages dropped in one transaction.
+/// Originals, reports or messages deleted per transaction.
 const AT_ONCE: i64 = 200;
-/// Records, too; a larger report goes in a transaction of its own.
+/// Records deleted per transaction. A larger report has its own transaction.
 const RECORDS_AT_ONCE: u64 = 100_000;
 
 impl Store {
-    /// Drops what is older than `retention` allows, and evidence that no record refers to any more; gives the space back.
+    /// Deletes data older than `retention` allows, and evidence that no record refers to. Releases the space.
     pub async fn purge(&self, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
         let mut purged = Purged::default();
         let mut conn = self.read().await?;
@@ -67,7 +67,7 @@ impl Store {
         let evidence = self.sweep_evidence().await?;
         if purged != Purged::default() || evidence > 0 {
             let mut free_pages = self.give_back().await?;
-            // On a full disk all of it is needed now; else some an hour do, so that no writer waits long.
+            // On a full disk, all free pages are released now. Otherwise some per hour are, so that no writer waits long.
             while free_pages > 0 && self.is_disk_short() {
                 self.fold_log().await?;
                 free_pages = self.give_back().await?;
@@ -76,13 +76,13 @@ impl Store {
         Ok(purged)
     }
 
-    /// What [`Self::purge`] would drop at `now`.
+    /// What [`Self::purge`] would delete at `now`.
     pub async fn due(&self, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
         let mut conn = self.read().await?;
         due(&mut Conn(&mut conn), retention, now).await
     }
 
-    /// The last instant that the job believed which drops what is old; `None` if there was none yet.
+    /// The last instant that the retention job trusted; `None` if there was none yet.
     pub async fn purge_believed(&self) -> Result<Option<Millis>, StoreError> {
         let mut conn = self.read().await?;
         let args = Args::default().text(BELIEVED);
@@ -90,7 +90,7 @@ impl Store {
         row.map(|row| row.int("value")).transpose()
     }
 
-    /// Remembers the last instant that was believed.
+    /// Stores the last instant that was trusted.
     pub async fn set_purge_believed(&self, believed: Millis) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let args = Args::default().text(BELIEVED).int(believed);
@@ -113,17 +113,17 @@ impl Store {
         Ok(newest)
     }
 
-    /// What [`Self::purge`] would drop at `now` from the database at `location`, which is only looked at. `None` if there is
-    /// no database, or one of another version of this program.
+    /// What [`Self::purge`] would delete at `now` from the database at `location`, which is only read. `None` if
+    /// there is no database, or one of another version of this program.
     pub async fn preview(location: &Location, retention: Retention, now: Millis) -> Result<Option<Purged>, StoreError> {
         let (mut link, version) = match location {
             Location::File(path) if !path.exists() => return Ok(None),
             Location::File(path) => {
-                let file = sqlite::File::of(path.clone());
+                let file = sqlite::File::new(path.clone());
                 (Link::Sqlite(Box::new(file.reader()?)), sqlite::version())
             }
             Location::Server(url) => {
-                let server = postgres::Server::of(url, Connections::default())?;
+                let server = postgres::Server::from_url(url, Connections::default())?;
                 let conn = server.readers().all.acquire().await?;
                 (Link::PostgresReader(conn.into(), Layout::Together), postgres::version())
             }
@@ -138,7 +138,7 @@ impl Store {
         }
     }
 
-    /// Some originals from before `before`. False if there were no more.
+    /// Deletes some originals from before `before`. Returns false if none were left.
     async fn purge_originals(&self, domain: i64, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
@@ -154,8 +154,8 @@ impl Store {
         Ok(old.len() as i64 >= AT_ONCE)
     }
 
-    /// Some records whose age counts from before `before`, of reports whose window begins at `from` or later, unix seconds;
-    /// `from` moves to where the next call goes on. False if there were none left.
+    /// Deletes some records whose age counts from before `before`, of reports whose window begins at `from` or later,
+    /// Unix seconds. `from` moves to where the next call continues. Returns false if none were left.
     async fn purge_records(
         &self,
         domain: i64,
@@ -164,7 +164,8 @@ impl Store {
         from: &mut i64,
         purged: &mut Purged,
     ) -> Result<bool, StoreError> {
-        // It reads all whose records were dropped before: no other transaction waits for that. What is found may be dropped twice.
+        // This also reads reports without records, but no other transaction waits for it. A found report may be
+        // deleted twice.
         let mut conn = self.read().await?;
         let args = Args::default().int(domain).int(counted.into());
         let args = args.int(*from).int(before.div_euclid(1_000)).int(before).int(AT_ONCE);
@@ -195,7 +196,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Some messages set aside before `before`. False if there were none left.
+    /// Deletes some messages set aside before `before`. Returns false if none were left.
     async fn purge_set_aside(&self, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
@@ -217,7 +218,7 @@ impl Store {
         Ok(!old.is_empty())
     }
 
-    /// Forgets how much was set aside on days that are over everywhere.
+    /// Deletes the daily counts of set-aside and refused mail that are too old.
     async fn forget_days(&self, now: Millis) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let args = Args::default().int(now.div_euclid(DAY_MILLIS) - 2);
@@ -227,7 +228,7 @@ impl Store {
         write.commit().await
     }
 
-    /// Free pages back to the file system, some at a time; tells how many are left.
+    /// Releases some free pages to the file system. Returns the number of those left.
     pub(super) async fn give_back(&self) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
@@ -237,7 +238,7 @@ impl Store {
     }
 }
 
-/// The instant before which things are too old; `None` if they are kept for ever.
+/// The instant before which data is too old; `None` if it is kept for ever.
 fn before(days: u32, now: Millis) -> Option<Millis> {
     (days > 0).then(|| now.saturating_sub(i64::from(days) * DAY_MILLIS))
 }

@@ -22,7 +22,7 @@ const IS_IPV6: u8 = 0x80;
 /// eight times per part.
 pub(super) const PARTS: [usize; 4] = [256, 2_048, 16_384, usize::MAX];
 
-/// By what a part of a day is known: slots of a domain are in the order of the days.
+/// The key of a part of a day: slots of a domain are in the order of the days.
 pub(super) fn slot(day: Day, part: usize) -> i64 {
     i64::from(day.0) * PARTS.len() as i64 + part as i64
 }

@@ -1,8 +1,9 @@
 //! Room on the disk of an SQLite file.
 //!
-//! A commit appends to the log, and folding the log into the file may need as much again: who takes the last bytes for new
-//! reports can neither fold the log nor drop what is old. So nothing is taken unless the log that is there, what is under
-//! way and a margin fit; and a file full of nothing, the ballast, is given up when others have filled the disk all the same.
+//! A commit appends to the log, and a checkpoint of the log into the file may need as much again. If new reports took
+//! the last bytes, neither a checkpoint nor a deletion of old data would be possible. So a message is accepted only
+//! if the existing log, the messages under way and a margin fit. A file of zeros, the ballast, is removed when other
+//! programs have filled the disk.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,19 +18,19 @@ use tokio::time::Instant;
 
 use super::{NoRoom, StoreError};
 
-/// What stays free beside all that is known to be needed, bytes.
+/// Bytes that stay free in addition to everything known to be needed.
 const MARGIN_BYTES: u64 = 12 << 20;
-/// Of a message's length: the log, the file when the log is folded in, and indexes.
+/// Copies of a message on the disk: in the log, in the file after a checkpoint, and in indexes.
 const COPIES: u64 = 3;
-/// What is given up when the disk is full, bytes: enough to open the database and to drop what is old, some at a time.
+/// Size of the ballast in bytes: enough to open the database and to delete old data in steps.
 const BALLAST_BYTES: u64 = 8 << 20;
-/// The ballast is made only where this many times as much is free.
+/// The ballast is created only where this many times its size is free.
 const BALLAST_SHARE: u64 = 4;
 /// With less than this free a database can hardly be opened, bytes.
 const OPENING_BYTES: u64 = 2 << 20;
-/// How long one look at the disk is believed.
+/// How long one look at the disk is valid.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often the log is folded in for lack of room.
+/// Interval between checkpoints for lack of room.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// What is free, and what is promised.
@@ -39,7 +40,7 @@ pub(super) struct Room {
     /// Bytes of messages that are on their way into the database.
     under_way: AtomicU64,
     looked: Mutex<Option<Look>>,
-    /// Bytes of messages that were admitted since the disk was looked at.
+    /// Bytes of messages that were admitted since the last look at the disk.
     since_look: AtomicU64,
     folded: Mutex<Option<Instant>>,
     is_short: AtomicBool,
@@ -68,7 +69,7 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Without a count.
+    /// An admission that counts nothing.
     pub(super) fn freely() -> Self {
         Self { room: None, bytes: 0 }
     }
@@ -83,7 +84,7 @@ impl Drop for Admitted {
 }
 
 impl Room {
-    pub fn of(file: &Path) -> Arc<Self> {
+    pub fn for_file(file: &Path) -> Arc<Self> {
         Arc::new(Self {
             file: file.to_owned(),
             under_way: AtomicU64::new(0),
@@ -97,21 +98,21 @@ impl Room {
         })
     }
 
-    /// From now on the log may go.
+    /// Permits the log to disappear from now on.
     pub fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
     }
 
-    /// Looks whether the log is still in its place; says so in the log of the program when it is not.
+    /// Whether the log file is gone. The program's log says so.
     pub fn is_log_gone(&self) -> bool {
         self.log_bytes();
         self.is_log_gone.load(Ordering::Relaxed)
     }
 
-    /// Looks whether the log is in its place. To be called for each transaction.
+    /// Checks that the log file is in its place. To be called for each transaction.
     ///
     /// # Errors
-    /// If not: what is committed now would be lost with this process.
+    /// If the log file is gone: a commit would be lost with this process.
     pub fn has_log(&self) -> Result<(), StoreError> {
         match self.is_log_gone() {
             true => Err(self.gone()),
@@ -140,21 +141,21 @@ impl Room {
                 let place = (log.dev(), log.ino());
                 (*self.log.get_or_init(|| place) == place, log.len())
             }
-            // Nothing was written yet, or it cannot be looked at.
+            // Nothing was written yet, or the file cannot be examined.
             Err(error) => (error.kind() != io::ErrorKind::NotFound || self.log.get().is_none(), 0),
         };
         let is_lost = !is_same && !self.is_closed.load(Ordering::Relaxed);
         if is_lost && !self.is_log_gone.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 log = %path.display(),
-                "the database's log was removed while it is in use: nothing new is taken, and what it has goes into the \
-                 database. Start the program again"
+                "the database's log was removed while it is in use: nothing new is accepted, and its contents go into \
+                    the database. Start the program again"
             );
         }
         bytes
     }
 
-    /// Takes room for a message, if it is there.
+    /// Reserves room for a message, if there is enough.
     pub fn admit(self: &Arc<Self>, bytes: u64) -> Result<Admitted, NoRoom> {
         let under_way = self.under_way.fetch_add(bytes, Ordering::Relaxed);
         let admitted = Admitted {
@@ -163,21 +164,21 @@ impl Room {
         };
         let fits = self.fits(under_way.saturating_add(bytes));
         if fits.is_err() {
-            // A large message may be too much where a small one is not.
+            // A large message may not fit where a small one does.
             self.is_short();
         }
         self.since_look.fetch_add(bytes, Ordering::Relaxed);
         fits.map(|()| admitted)
     }
 
-    /// Whether the smallest message is too much; says so in the log when that has changed.
+    /// Whether not even the smallest message fits. The program's log says when that changes.
     pub fn is_short(&self) -> bool {
         let fits = self.fits(0);
         let was_short = self.is_short.swap(fits.is_err(), Ordering::Relaxed);
         match fits {
             Err(NoRoom { free, needed }) if !was_short => tracing::error!(
                 database = %self.file.display(), free, needed,
-                "nothing new is taken: the disk is nearly full. Free some of it, and all goes on by itself"
+                "nothing new is accepted: the disk is nearly full. Free some of it, and work continues by itself"
             ),
             Ok(()) if was_short => tracing::info!(database = %self.file.display(), "the disk has room again"),
             _ => {}
@@ -185,8 +186,8 @@ impl Room {
         fits.is_err()
     }
 
-    /// How much is free is looked up at most once in [`LOOK_EVERY`], and before anything is refused; a disk that cannot be
-    /// looked at is taken for full.
+    /// The free bytes are read at most once per [`LOOK_EVERY`], and before anything is refused. A disk that cannot be
+    /// examined counts as full.
     fn fits(&self, under_way: u64) -> Result<(), NoRoom> {
         let fits = || {
             let Look { free, log, .. } = self.look();
@@ -199,17 +200,17 @@ impl Room {
             }
         };
         fits().or_else(|_| {
-            self.look_anew();
+            self.forget_look();
             fits()
         })
     }
 
-    /// Forgets the last look, for who has made room.
-    pub fn look_anew(&self) {
+    /// Forgets the last look, after room was made.
+    pub fn forget_look(&self) {
         *locked(&self.looked) = None;
     }
 
-    /// Whether the log must be folded in now for lack of room; not repeatedly if that does not help.
+    /// Whether a checkpoint is needed now for lack of room. It is not repeated at once if it does not help.
     pub fn is_to_fold(&self) -> bool {
         let mut folded = locked(&self.folded);
         let now = Instant::now();
@@ -234,7 +235,7 @@ impl Room {
         })
     }
 
-    /// Makes the ballast, where it is missing and there is plenty of room.
+    /// Creates the ballast if it is missing and there is plenty of room.
     pub fn keep_ballast(&self) {
         let path = ballast(&self.file);
         if path.exists() || free_bytes(&self.file) < needed(self.log_bytes(), 0) + BALLAST_BYTES * BALLAST_SHARE {
@@ -242,16 +243,16 @@ impl Room {
         }
         if let Err(error) = fill(&path) {
             tracing::debug!(%error, path = %path.display(), "no ballast");
-            // Half of it would not do what it is for.
+            // A part of the ballast would be too small.
             let _ = fs::remove_file(&path);
         }
     }
 
-    /// Gives the ballast up if the disk is full.
+    /// Removes the ballast if the disk is full.
     pub fn drop_ballast(&self) {
         if free_bytes(&self.file) < BALLAST_BYTES {
             give_up_ballast(&self.file);
-            self.look_anew();
+            self.forget_look();
         }
     }
 }
@@ -268,19 +269,20 @@ fn give_up_ballast(file: &Path) {
     if fs::remove_file(&path).is_ok() {
         tracing::warn!(
             path = %path.display(), bytes = BALLAST_BYTES,
-            "the disk is full: the ballast was given up, so that the database can be read and what is old can be dropped"
+            "the disk is full: the ballast was removed, so that the database can be read and old data can be \
+                deleted"
         );
     }
 }
 
-/// Bytes that must be free: the log can be folded in, what is under way can be written, and something is left.
+/// Bytes that must be free for a checkpoint, for the messages under way, and as a margin.
 fn needed(log_bytes: u64, under_way: u64) -> u64 {
     MARGIN_BYTES
         .saturating_add(log_bytes)
         .saturating_add(under_way.saturating_mul(COPIES))
 }
 
-/// What this user may still write on the disk of a file; 0 where it cannot be told.
+/// Bytes that this user may still write on the disk of a file; 0 if unknown.
 fn free_bytes(file: &Path) -> u64 {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let about = statvfs(folder.unwrap_or(Path::new(".")));
@@ -305,7 +307,7 @@ fn fill(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// For file systems that cannot set bytes aside.
+/// Fills the file, for file systems that cannot reserve bytes.
 fn write_zeros(mut file: &File) -> io::Result<()> {
     let zeros = [0; 64 << 10];
     for _ in 0..BALLAST_BYTES / zeros.len() as u64 {
@@ -330,9 +332,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_is_given_back() {
+    fn reserved_room_is_returned() {
         let folder = tempfile::tempdir().unwrap();
-        let room = Room::of(&folder.path().join("t.sqlite"));
+        let room = Room::for_file(&folder.path().join("t.sqlite"));
         let small = room.admit(1_000).unwrap();
         let error = room.admit(u64::MAX / 8).unwrap_err();
         assert!(error.needed > error.free);
@@ -345,7 +347,7 @@ mod tests {
         drop(small);
         assert_eq!(room.under_way.load(Ordering::Relaxed), 0);
         assert!(!room.is_short());
-        let gone = Room::of(&folder.path().join("gone").join("t.sqlite"));
+        let gone = Room::for_file(&folder.path().join("gone").join("t.sqlite"));
         assert!(gone.admit(1).is_err(), "a disk that cannot be looked at is full");
     }
 
@@ -353,7 +355,7 @@ mod tests {
     fn the_ballast_takes_its_room_and_is_given_up_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("t.sqlite");
-        let room = Room::of(&file);
+        let room = Room::for_file(&file);
         room.keep_ballast();
         let about = fs::metadata(ballast(&file)).unwrap();
         assert_eq!(about.len(), BALLAST_BYTES);

@@ -151,7 +151,7 @@ impl Store {
     }
 }
 
-/// The rows of a list of `total` that a statement gives, which has the cut behind its filter.
+/// The rows of a list of `total`, from a statement that takes the cut after its filter.
 async fn listed(
     conn: &mut Conn<'_>,
     sql: &'static Statement,

@@ -154,7 +154,7 @@ impl<'n> Check<'n> {
         self.number = Some(number);
     }
 
-    /// The row could be read: is it what was stored? Goes on until too many were not.
+    /// Checks that a row that could be read is the stored one. Continues until too many were not.
     fn end(&mut self, digest: &[u8], unpacked_len: Option<i64>, bytes: &[u8]) -> Result<bool, StoreError> {
         let is_whole = stored_bytes::unpack(unpacked_len, bytes).is_some_and(|bytes| digest == message_digest(&bytes));
         if !is_whole {

@@ -205,7 +205,7 @@ mod tests {
                 .iter()
                 .any(|line| line.starts_with("SCAN") && !line.contains("CONSTANT ROW") && line != "SCAN up_to");
             assert_eq!(scans, SCANS.contains(&&*name), "{name}: {lines:?}");
-            // A domain may have millions of these rows: a look-up that is led by the domain alone reads all of them.
+            // A domain may have millions of these rows: a lookup that is led by the domain alone reads all of them.
             let whole = lines.iter().any(|line| {
                 ["reports", "records", "evidence", "originals"]
                     .iter()

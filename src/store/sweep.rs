@@ -33,7 +33,7 @@ pub(super) struct Interned {
 }
 
 impl Interned {
-    pub fn of(row: &Row) -> Result<Self, StoreError> {
+    pub fn from_row(row: &Row) -> Result<Self, StoreError> {
         let number = row.int("evidence_id")?;
         let key = EvidenceKey::from_slice(row.blob("evidence_key")?)
             .ok_or_else(|| StoreError::damaged("evidence", number, "key is not 16 bytes"))?;
@@ -46,7 +46,7 @@ impl Interned {
     }
 }
 
-/// Says that reports need this evidence.
+/// Marks this evidence as needed by reports.
 pub(super) async fn revive(conn: &mut Conn<'_>, found: &[Interned]) -> Result<(), StoreError> {
     let condemned: Vec<_> = found.iter().filter(|one| one.is_condemned).collect();
     conn.bulk(&bulk::EVIDENCE_REVIVE, &condemned, |args, one| {
@@ -56,14 +56,14 @@ pub(super) async fn revive(conn: &mut Conn<'_>, found: &[Interned]) -> Result<()
     .await
 }
 
-/// Says that a domain, whose row is held, may have evidence without records.
+/// Notes that a domain, whose row is held, may have evidence without records.
 pub(super) async fn is_due(conn: &mut Conn<'_>, domain: DomainId) -> Result<(), StoreError> {
     let args = Args::default().int(domain.0).int(DUE);
     conn.run(sql!("domain_sweep"), args).await.map(drop)
 }
 
 impl Store {
-    /// Drops the evidence without records of all domains that may have some, and gives how much that was.
+    /// Deletes the evidence without records of all domains that may have some. Returns the number of deleted rows.
     pub(super) async fn sweep_evidence(&self) -> Result<u64, StoreError> {
         let mut conn = self.read().await?;
         let due = Conn(&mut conn).all(sql!("domains_to_sweep"), Args::default()).await?;
@@ -74,13 +74,13 @@ impl Store {
             match self.sweep_domain(domain).await {
                 Ok(of_domain) => dropped += of_domain,
                 Err(error @ StoreError::Damaged { .. }) => {
-                    tracing::error!(%error, %domain, "what evidence a domain needs is not known: all of it is kept");
+                    tracing::error!(%error, %domain, "the evidence that a domain needs is unknown: all of it is kept");
                 }
                 Err(error) => return Err(error),
             }
         }
         if dropped > 0 {
-            tracing::info!(dropped, "dropped evidence that no record refers to any more");
+            tracing::info!(dropped, "deleted evidence that no record refers to");
         }
         Ok(dropped)
     }
@@ -161,7 +161,7 @@ impl Store {
         Ok(())
     }
 
-    /// Runs one of the statements about evidence for some of it. Gives how much of it there is.
+    /// Runs one of the statements about evidence for some of it. Returns how much of it there is.
     async fn change_evidence(&self, domain: DomainId, numbers: &[i64], bulk: &'static Bulk) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();

@@ -31,7 +31,7 @@ pub(super) fn acceptance(trust: Option<&Trust>, new: &NewReport, messages: u64) 
     }
     match trust {
         Some(trust) if new.acceptance.is_held() && !trust.reporters.is_empty() => {
-            match trust.accepts(Reporter::of(&new.report.metadata).as_str()) {
+            match trust.accepts(Reporter::from_metadata(&new.report.metadata).as_str()) {
                 true => Acceptance::Open,
                 false => new.acceptance,
             }

@@ -1,4 +1,4 @@
-//! What the database holds, as the rest of the crate sees it.
+//! The contents of the database, as the rest of the crate sees them.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ pub const CLOCKS_DIFFER_MAX: Millis = 300_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub id: AccountId,
-    /// Unique; what the command line names it by.
+    /// Unique; the name on the command line.
     pub name: String,
     pub mode: Mode,
     pub created_at: Millis,
@@ -30,9 +30,9 @@ pub struct ApiKey {
     pub account: AccountId,
     pub name: String,
     pub permission: Permission,
-    /// The only domain it is for, if it is bound to one.
+    /// The only domain that the key can access, if it is bound to one.
     pub domain: Option<DomainId>,
-    /// The first 12 characters, for people to tell keys apart.
+    /// The first 12 characters, to tell keys apart.
     pub prefix: String,
     /// SHA-256 of the whole key; compare in constant time.
     pub hash: [u8; 32],
@@ -41,7 +41,7 @@ pub struct ApiKey {
     pub revoked_at: Option<Millis>,
 }
 
-/// What is needed to keep a key; the secret itself never reaches the store.
+/// The data of a new key. The secret itself never reaches the store.
 #[derive(Debug, Clone)]
 pub struct NewKey {
     pub name: String,
@@ -90,7 +90,7 @@ pub struct NewDomain {
     pub rua_token: String,
 }
 
-/// New values for settings of a domain; what is `None` stays as it is.
+/// New values for settings of a domain. `None` leaves a setting unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DomainChanges {
     pub tls_mode: Option<TlsMode>,
@@ -110,7 +110,7 @@ pub struct ReportFilter {
     /// By the UTC day on which the window begins.
     pub from: Option<Day>,
     pub to: Option<Day>,
-    /// Exact `org_name`, in any case.
+    /// Exact `org_name`, in any letter case.
     pub org: Option<String>,
     pub result: Option<ResultFilter>,
     pub standing: ReportStanding,
@@ -140,7 +140,7 @@ pub struct ReportSummary {
     pub records_kept: bool,
 }
 
-/// One report with all that is kept beside its records.
+/// One report with everything stored except its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportDetail {
     pub summary: ReportSummary,
@@ -161,7 +161,7 @@ pub struct ReportDetail {
     pub history: Vec<HistoryEntry>,
 }
 
-/// A [`Warning`] as kept.
+/// A stored [`Warning`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredWarning {
     pub kind: String,
@@ -179,7 +179,7 @@ impl From<&Warning> for StoredWarning {
     }
 }
 
-/// A record as kept.
+/// A stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
     pub source: Option<IpAddr>,
@@ -188,7 +188,7 @@ pub struct StoredRecord {
     pub evidence: std::sync::Arc<Evidence>,
 }
 
-/// The bytes as they were received.
+/// An original: the bytes as received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Original {
     pub bytes: Vec<u8>,
@@ -239,18 +239,18 @@ pub struct Sources {
 pub struct SetAside {
     pub id: SetAsideId,
     pub account: AccountId,
-    /// The domain row that the message was addressed to, if it was to one.
+    /// The domain row that the message was addressed to, if any.
     pub domain: Option<DomainId>,
     pub kind: SetAsideKind,
     /// A stable word: why.
     pub reason: String,
-    /// One sentence for people. Hostile text inside: escape it.
+    /// Human-readable, one sentence. It may contain hostile text: escape it.
     pub detail: String,
     /// Where in the message: attachment and member names.
     pub leaf: String,
     /// Byte offset in the text, where one is known.
     pub offset: Option<u64>,
-    /// For unclaimed reports.
+    /// Policy domain of an unclaimed report.
     pub policy_domain: Option<String>,
     /// Where the message came from: a file's path, a peer.
     pub origin: String,
@@ -259,7 +259,7 @@ pub struct SetAside {
     pub bytes_len: u64,
 }
 
-/// Whose a message is.
+/// The owner of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Belonging {
     /// To the account's domain that is the policy domain or its closest registered parent; where there is none, record by
@@ -292,27 +292,28 @@ impl Belonging {
     }
 }
 
-/// Something in a message that should be a report and could not be taken.
+/// A part of a message that should be a report and could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where in the message: attachment and member names.
     pub leaf: String,
     /// A stable word.
     pub reason: &'static str,
-    /// One sentence for people.
+    /// Human-readable, one sentence.
     pub detail: String,
     /// Byte offset in the text, where one is known.
     pub offset: Option<u64>,
 }
 
-/// What became of one message, after the commit.
+/// The outcome of one message, after the commit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
     pub reports: Vec<StoredReport>,
     pub set_aside: Vec<SetAsideNote>,
-    /// Mail without a counted report was not set aside: the quota of today is used up. The message must come again.
+    /// Whether mail without a counted report was not set aside, because today's quota is used up. The message must be
+    /// sent again.
     pub over_quota: bool,
-    /// Bytes that the database took of it, about: nothing of what it had already.
+    /// Approximate bytes that were added to the database.
     pub kept_bytes: u64,
 }
 
@@ -320,24 +321,24 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReport {
     pub no: ReportNo,
-    /// Whether it may count; of a duplicate, that of this arrival.
+    /// Whether it may count. For a duplicate: whether this arrival may.
     pub acceptance: Acceptance,
-    /// For which domain it counts. Of a text that counts for several, record by record, there is one of these for each.
+    /// The domain for which it counts. A text whose records count for several domains has one of these per domain.
     pub domain: DomainId,
     pub fate: Fate,
     pub policy_domain: String,
     pub records: u64,
     pub messages: u64,
-    /// Messages that counted before, in the piece whose place it takes.
+    /// Messages that counted before, in the piece that it replaces.
     pub replaced: u64,
     pub leaf: String,
     /// The days that the report is about.
     pub window: Window,
-    /// A duplicate that brought back the records that retention had dropped.
+    /// Whether a duplicate restored the records that retention had dropped.
     pub restored: bool,
 }
 
-/// How a report was taken.
+/// The fate of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// New, and counted.
@@ -346,7 +347,7 @@ pub enum Fate {
     Duplicate,
     /// Same identity as another, different content: both are kept, one is counted.
     Conflict,
-    /// A piece of it was known, of a text that was cut off or about some of its domains: it takes the piece's place.
+    /// A piece of it was known, because a text was cut off or was about some of its domains. It replaces the piece.
     Completed,
 }
 
@@ -360,7 +361,7 @@ pub struct SetAsideNote {
     pub detail: String,
     pub leaf: String,
     pub offset: Option<u64>,
-    /// For unclaimed reports.
+    /// Policy domain of an unclaimed report.
     pub policy_domain: Option<String>,
 }
 
@@ -384,7 +385,7 @@ impl DomainChanges {
             custom_return_path: self.custom_return_path.unwrap_or(domain.custom_return_path),
             tracking_domain: self.tracking_domain.unwrap_or(domain.tracking_domain),
             bimi_logo_url: self.bimi_logo_url.unwrap_or(domain.bimi_logo_url),
-            // Moves also where the clock does not.
+            // Changes even if the clock stands still.
             updated_at: now.max(domain.updated_at + 1),
             ..domain
         }

@@ -45,7 +45,7 @@ struct Counted {
     facets: BTreeMap<FacetKey, FacetSums>,
     /// Days that cannot be recounted: records of their reports were dropped by retention.
     unknown: BTreeSet<Day>,
-    /// It is not known which days cannot be recounted.
+    /// Whether the days that cannot be recounted are unknown.
     is_blind: bool,
 }
 
@@ -248,7 +248,8 @@ impl Counted {
             self.is_blind = true;
             return;
         };
-        self.unknown.extend(Spread::of(Window { begin, end }).days().iter());
+        self.unknown
+            .extend(Spread::for_window(Window { begin, end }).days().iter());
         self.unknown.insert(Day::from_unix(begin));
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Writers {
     permits: Arc<Semaphore>,
     /// Those that wait for work; the last to wait is the first to work, so that what it remembers is fresh.
     idle: Mutex<Vec<Writer>>,
-    /// Of an SQLite file.
+    /// Present for an SQLite file.
     mark: Option<Mark>,
 }
 
@@ -159,7 +159,7 @@ impl Writers {
             if self.mark.is_some()
                 && let Err(error) = Conn(&mut link).fold_log()
             {
-                tracing::debug!(%error, "the log could not be folded in before the database was closed");
+                tracing::debug!(%error, "the log could not be merged into the database before it was closed");
             }
             if let Err(error) = link.close().await {
                 tracing::warn!(%error, "database did not close cleanly; it recovers when it is opened again");

@@ -1,4 +1,4 @@
-//! Something of every address, gathered from many days of which each is sorted by address.
+//! One value per address, gathered from many days. Each day is sorted by address.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,9 +10,9 @@ use hashbrown::HashMap;
 pub struct ByAddress<T> {
     numbers: Vec<u128>,
     of_numbers: Vec<T>,
-    /// Those met since the others were put in order, and any that came out of order.
+    /// Values met since the last sorting, and any that came out of order.
     late: HashMap<u128, T>,
-    /// Of the records without a readable address.
+    /// The value for records without a readable address.
     unreadable: Option<T>,
     /// Where in `numbers` the day is.
     at: usize,
@@ -30,13 +30,13 @@ impl<T> Default for ByAddress<T> {
     }
 }
 
-/// Late ones are put in order when they are this part of the others.
+/// Late values are sorted in once they are this part of the others.
 const LATE_PART: usize = 4;
 const LATE_MIN: usize = 256;
 
 impl<T> ByAddress<T> {
-    /// What there is of an address, which is `first` if there was nothing. Fast for ascending addresses.
-    pub fn of(&mut self, address: Option<IpAddr>, first: impl FnOnce() -> T) -> &mut T {
+    /// The value of an address; `first` makes it if there is none. Fast for ascending addresses.
+    pub fn entry(&mut self, address: Option<IpAddr>, first: impl FnOnce() -> T) -> &mut T {
         let Some(address) = address else {
             return self.unreadable.get_or_insert_with(first);
         };
@@ -50,7 +50,7 @@ impl<T> ByAddress<T> {
         self.late.entry(number).or_insert_with(first)
     }
 
-    /// The next day begins. `add` takes up the second where an address is there twice.
+    /// Begins the next day. `add` merges the second value of an address into the first.
     pub fn next_day(&mut self, add: impl Fn(&mut T, T)) {
         self.at = 0;
         if self.late.len() > LATE_MIN.max(self.numbers.len() / LATE_PART) {
@@ -84,7 +84,7 @@ impl<T> ByAddress<T> {
         self.of_numbers.push(one);
     }
 
-    /// All, each address once, in no order.
+    /// All values, one per address, in no order.
     pub fn all(mut self, add: impl Fn(&mut T, T)) -> impl ExactSizeIterator<Item = (Option<IpAddr>, T)> {
         self.put_in_order(add);
         let readable = self.numbers.into_iter().map(|number| Some(address_of(number)));
@@ -133,7 +133,7 @@ mod tests {
                 gathered.next_day(|one, other| *one += other);
                 for &address in day {
                     *expected.entry(address).or_default() += 1;
-                    *gathered.of(address, || 0) += 1;
+                    *gathered.entry(address, || 0) += 1;
                 }
             }
             let all: Vec<_> = gathered.all(|one, other| *one += other).collect();

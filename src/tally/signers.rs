@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use crate::report::aggregate::{AuthResult, Evidence};
 
-/// Signers that one report can add to one day; those with the fewest messages beyond it are gathered under empty names.
+/// Maximum number of signers that one report adds to a day. Beyond it, those with the fewest messages are summed
+/// under empty names.
 const SIGNERS_MAX: usize = 64;
-/// A name is kept up to this length.
+/// Longest stored name, in bytes.
 const NAME_BYTES_MAX: usize = 255;
 
 /// A report's messages of one day that were signed by one domain with one selector.
@@ -54,13 +55,13 @@ pub fn signed<'e>(counts: impl Iterator<Item = (&'e Evidence, u64)>) -> Vec<Sign
 pub fn signers(evidence: &Evidence) -> Vec<((&str, &str), bool)> {
     let mut signers = Vec::with_capacity(evidence.dkim.len());
     for dkim in &evidence.dkim {
-        // Some write a result without a signature: there is no signer.
+        // Some reporters write a result without a signature, which has no signer.
         if dkim.domain.is_some() || dkim.selector.is_some() {
             let names = (name_cut(dkim.domain.as_deref()), name_cut(dkim.selector.as_deref()));
             signers.push((names, dkim.result == AuthResult::Pass));
         }
     }
-    // Of several by one signer, one that passed comes first, and stays.
+    // A passing signature of a signer sorts first, and is the one that stays.
     signers.sort_unstable_by_key(|(names, passed)| (*names, !passed));
     signers.dedup_by_key(|(names, _)| *names);
     signers

@@ -1,16 +1,16 @@
 //! A report's messages over the UTC days of its window.
 //!
-//! What is spread is the report's sum, of the messages that passed and of those that did not; the days are then handed to
-//! its records in turn ([`Spread::apportion`]). A reporter may write ten messages as one record or as ten: rounded one by
-//! one, ten records over two days would all fall on the first.
+//! The report's sums are spread, separately for passed and failed messages. The days are then assigned to its records
+//! in turn ([`Spread::apportion`]). A reporter may write ten messages as one record or as ten: rounded one by one,
+//! ten records over two days would all fall on the first.
 
 use std::collections::VecDeque;
 
 use crate::base::{Day, DayRange};
 use crate::report::aggregate::{Verdict, Window};
 
-/// Windows longer than this are not spread: their messages fall on the day of begin, with
-/// a warning from the caller.
+/// Longest window that is spread, in days. The messages of a longer one fall on the day of its begin, with a warning
+/// from the caller.
 pub const SPREAD_DAYS_MAX: i64 = 366;
 
 /// How one window spreads over days: computed once per report.
@@ -29,24 +29,24 @@ pub struct Spread {
     too_long: bool,
 }
 
-/// A report that would add more entries than this to those of its first day, one for each record and day, is not spread
-/// either, however large it is.
+/// Entries, one per record and day, that any report may add beyond its first day, however large it is. A report that
+/// would add more is not spread.
 pub const SPREAD_ENTRIES_MAX: u64 = 4_000_000;
 
-/// Days that each record may add to its first. What a spread costs, in memory and in the roll-ups for ever, is an entry
-/// for each record and day; so bounded, it is a small multiple of what was sent. Real reports cover a day, some a week:
-/// these stay below it.
+/// Days that each record may add to its first. A spread costs an entry per record and day, in memory and for ever in
+/// the roll-ups. With this limit it costs a small multiple of what was sent. Real reports cover a day, and some a
+/// week, which is below it.
 const SPREAD_FACTOR_MAX: u64 = 8;
 
-/// Entries that a report may add to those of its first day whatever it has of records: 1,666 over a month, 136 over a
-/// year. Longer windows are those of small reporters, which have few records.
+/// Entries beyond its first day that any report may add: 1,666 records over a month, 136 over a year. Longer windows
+/// are those of small reporters, which have few records.
 const SPREAD_ENTRIES_FREE: u64 = 50_000;
 
 impl Spread {
-    /// The spread for a report of `records` different records over `window`: all on the first day where it would cost
-    /// more to add up than the report cost to send.
+    /// The spread for a report of `records` different records over `window`. All messages fall on the first day if a
+    /// spread would exceed the limits.
     pub fn bounded(window: Window, records: usize) -> Self {
-        let spread = Self::of(window);
+        let spread = Self::for_window(window);
         let (days, records) = (spread.days.len(), records as u64);
         let added = records.saturating_mul(days.saturating_sub(1));
         let may_add = records.saturating_mul(SPREAD_FACTOR_MAX);
@@ -64,7 +64,7 @@ impl Spread {
     }
 
     /// The spread of `window`; its ends may come in either order.
-    pub fn of(window: Window) -> Self {
+    pub fn for_window(window: Window) -> Self {
         let (begin, end) = (window.begin.min(window.end), window.begin.max(window.end));
         let first = Day::from_unix(begin);
         let seconds = end.checked_sub(begin).unwrap_or(i64::MAX);
@@ -95,7 +95,7 @@ impl Spread {
         self.days
     }
 
-    /// The window is longer than [`SPREAD_DAYS_MAX`], or too long for its number of records.
+    /// Whether the window is longer than [`SPREAD_DAYS_MAX`], or too long for its number of records.
     pub fn is_too_long(&self) -> bool {
         self.too_long
     }
@@ -187,9 +187,9 @@ impl Spread {
         }
     }
 
-    /// Hands out what a whole was given of each day to its parts: first the whole messages of each part's own share, then
-    /// what is left, a message a day and the days in turn. All of `days` is handed out, and all of each part is placed,
-    /// if both sum to the same and each day has at least the whole's share, rounded down.
+    /// Distributes the days of a whole to its parts: first the whole messages of each part's own share, then the
+    /// rest, one message per day in turn. All of `days` and all of each part are distributed if both sums are equal
+    /// and each day has at least the whole's share, rounded down.
     fn hand_out(
         &self,
         days: &mut [u64],
@@ -221,7 +221,7 @@ impl Spread {
             .collect();
         for (part, count) in parts.enumerate() {
             let [head, whole, tail] = shares(count);
-            // What rounding down left: less than a message a day.
+            // The remainder of rounding down: less than one message per day.
             for _ in 0..count - (head + whole * between + tail) {
                 let Some((day, count)) = left.pop_front() else { return };
                 each(part, day, 1);
@@ -232,7 +232,7 @@ impl Spread {
         }
     }
 
-    /// The day at a position of the spread's range, and the position of a day of it.
+    /// The day at a position of the spread's range.
     fn day(&self, position: usize) -> Day {
         // At most SPREAD_DAYS_MAX + 1 days.
         self.days.first.plus(position as i32)
@@ -261,7 +261,7 @@ mod tests {
 
     fn split(begin: i64, end: i64, count: u64) -> Vec<(i32, u64)> {
         let mut days = Vec::new();
-        Spread::of(Window { begin, end }).split(count, |day, n| days.push((day.0, n)));
+        Spread::for_window(Window { begin, end }).split(count, |day, n| days.push((day.0, n)));
         days
     }
 
@@ -313,13 +313,13 @@ mod tests {
 
     #[test]
     fn long_windows() {
-        let longest = Spread::of(Window {
+        let longest = Spread::for_window(Window {
             begin: 0,
             end: SPREAD_DAYS_MAX * DAY,
         });
         assert_eq!((longest.days().len(), longest.is_too_long()), (366, false));
         assert_eq!(
-            Spread::of(Window {
+            Spread::for_window(Window {
                 begin: 1,
                 end: 1 + SPREAD_DAYS_MAX * DAY
             })
@@ -327,7 +327,7 @@ mod tests {
             .len(),
             367
         );
-        let longer = Spread::of(Window {
+        let longer = Spread::for_window(Window {
             begin: 0,
             end: SPREAD_DAYS_MAX * DAY + 1,
         });
@@ -381,11 +381,11 @@ mod tests {
         Verdict::from_bits(bits).expect("a code of one of the five dispositions")
     }
 
-    /// What `apportion` gives, added up by part and day.
+    /// The results of `apportion`, added up by part and day.
     fn apportioned(window: Window, parts: &[(u8, u8, u64)]) -> BTreeMap<(u8, u8, i32), u64> {
         let mut days = BTreeMap::new();
         let parts = parts.iter().map(|(bits, key, count)| (verdict(*bits), *key, *count));
-        Spread::of(window).apportion(parts.collect(), |part, day, count| {
+        Spread::for_window(window).apportion(parts.collect(), |part, day, count| {
             *days.entry((part.0.to_bits(), part.1, day.0)).or_default() += count;
         });
         days
@@ -428,7 +428,7 @@ mod tests {
     }
 
     proptest! {
-        /// `cuts` says how each kind of messages is grouped into records, and `turn` in which order those come.
+        /// `cuts` states how each kind of messages is grouped into records, and `turn` the order of these.
         #[test]
         fn any_grouping_and_order_gives_the_same_days(
             begin in -1_000_000i64..1_000_000, seconds in 1..40 * DAY,
@@ -455,7 +455,7 @@ mod tests {
             }
             let days = apportioned(window, &kinds);
             prop_assert_eq!(&apportioned(window, &records), &days);
-            // Nothing is lost or made up, of any kind, and each day has what the sum of the report gives it.
+            // No message of any kind is lost or invented, and each day has its share of the report's sum.
             for (bits, key, _) in &kinds {
                 let sent: u64 = kinds.iter().filter(|kind| (kind.0, kind.1) == (*bits, *key)).map(|kind| kind.2).sum();
                 let placed: u64 = days.iter().filter(|(part, _)| (part.0, part.1) == (*bits, *key)).map(|one| one.1).sum();
@@ -493,7 +493,7 @@ mod tests {
 
         #[test]
         fn days_ascend_inside_the_window(begin in -10_000_000i64..10_000_000, seconds in 0..367 * DAY, count in 1u64..1_000) {
-            let spread = Spread::of(Window { begin, end: begin + seconds });
+            let spread = Spread::for_window(Window { begin, end: begin + seconds });
             let days = split(begin, begin + seconds, count);
             prop_assert!(days.windows(2).all(|pair| pair[0].0 < pair[1].0));
             prop_assert!(days.iter().all(|&(day, n)| n > 0 && spread.days().contains(Day(day))));

@@ -40,7 +40,7 @@ pub struct Summed {
     pub totals: Totals,
     /// The days that have messages, ascending.
     pub days: Vec<DayFigures>,
-    /// The window is longer than can be spread over days.
+    /// Whether the window is too long to be spread over days.
     pub is_too_long: bool,
 }
 
@@ -82,7 +82,7 @@ impl Figures {
             totals: Totals::default(),
             one_day: DaySums::default(),
             to_spread: HashMap::new(),
-            is_one_day: Spread::of(window).days().len() == 1,
+            is_one_day: Spread::for_window(window).days().len() == 1,
         }
     }
 
@@ -103,7 +103,7 @@ impl Figures {
     /// The sums: in all, and by day.
     pub fn finish<'e>(self, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> Summed {
         if self.is_one_day {
-            let spread = Spread::of(self.window);
+            let spread = Spread::for_window(self.window);
             let day = (self.totals.messages() > 0).then(|| self.one_day.finish(spread.days().first, evidence));
             return Summed {
                 totals: self.totals,

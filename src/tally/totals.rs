@@ -15,7 +15,7 @@ words! {
     }
 }
 
-/// Messages by what was done with them, and by verdict.
+/// Messages by disposition and by verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     /// DMARC pass.
@@ -23,14 +23,14 @@ pub struct Totals {
     pub fail: u64,
     pub dkim_aligned: u64,
     pub spf_aligned: u64,
-    /// No action: the dispositions `none` and `pass` (RFC 9990, appendix A), and of those that passed also the messages of
-    /// which the reporter does not say what it did: DMARC asks for nothing then.
+    /// No action: the dispositions `none` and `pass` (RFC 9990, appendix A). Includes messages that passed and have
+    /// no stated disposition, because DMARC asks for no action then.
     pub none: u64,
     pub quarantine: u64,
     pub reject: u64,
 }
 
-/// For people, as `verify` tells it.
+/// Human-readable, as `verify` prints it.
 impl std::fmt::Display for Totals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
@@ -60,8 +60,8 @@ impl Totals {
         self.pass.saturating_add(self.fail)
     }
 
-    /// Messages of which it is not known what was done with them: the reporter used a word outside the standards, or none
-    /// and they did not pass. With `none`, `quarantine` and `reject` they are all messages.
+    /// Messages whose disposition is unknown: the reporter used a word outside the standards, or stated none for
+    /// messages that did not pass. With `none`, `quarantine` and `reject` they are all messages.
     pub fn unknown(&self) -> u64 {
         [self.none, self.quarantine, self.reject]
             .iter()

@@ -68,7 +68,7 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
-    /// Notes bytes that came out of a text or an archive, for who decides whether the work goes on.
+    /// Notes bytes that came out of a text or an archive, for the decision whether to continue.
     pub fn note_unpacked(&self, bytes: u64) {
         self.cost.note_unpacked(bytes);
     }

@@ -85,7 +85,7 @@ pub(super) fn of_name(name: &str) -> Claim {
         at.is_some_and(|at| name.as_bytes()[at..].eq_ignore_ascii_case(suffix.as_bytes()))
     };
     if [".json", ".json.gz"].iter().any(ends_with) {
-        // RFC 8460, 5.1, gives the reports of TLS the same form of name.
+        // TLS reports have names of the same form (RFC 8460, 5.1).
         Claim::Denied
     } else if has_report_form(name) {
         Claim::Stated
@@ -172,7 +172,7 @@ fn has_other_element(text: &[u8]) -> bool {
     OTHERS.iter().any(|other| memmem::find(text, other).is_some())
 }
 
-/// A tag `report_metadata`, whole or what is left of it.
+/// Whether the text has a tag `report_metadata`, whole or in part.
 fn has_metadata(text: &[u8]) -> bool {
     memmem::find_iter(text, b"report_metadata").any(|at| {
         let opens = text[..at].last().is_some_and(|before| b"</:".contains(before));

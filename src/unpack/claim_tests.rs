@@ -168,7 +168,7 @@ fn an_ordinary_attachment_makes_no_broken_report() {
 
 /// The same files where something says that they are a report: by the name, by the subject.
 #[test]
-fn what_says_that_it_is_a_report_is_a_broken_one() {
+fn a_claimed_report_that_cannot_be_read_is_a_problem() {
     let cut = &gzip(&report(3))[..20];
     let log = zip(&[File::deflated("readme.txt", b"nothing here")], b"");
     let locked = zip(
@@ -230,7 +230,7 @@ fn a_good_report_counts_under_any_name() {
 
 /// Texts that look like the header of a mail, at any depth, and other mail in mail.
 #[test]
-fn what_looks_like_header_fields_does_not_end_the_walk() {
+fn apparent_header_fields_do_not_end_the_walk() {
     let xml = gzip(&report(1));
     let deep = b"From: a@b.example\r\n\r\n".repeat(40);
     let parts = b"--x\r\nContent-Type: application/pdf\r\n\r\n\r\n".repeat(30);
@@ -274,7 +274,7 @@ fn a_header_that_is_too_long_costs_neither_mail_nor_report() {
 }
 
 #[test]
-fn what_exceeds_a_limit_is_a_problem_where_a_report_is_near() {
+fn breaches_are_problems_near_a_report() {
     let part = |name: &str| format!("--edge\r\nContent-Type: image/png; name=\"{name}\"\r\n\r\nx\r\n");
     let start = "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=edge\r\n\r\n";
     let pictures = part("a.png").repeat(300);
@@ -288,7 +288,7 @@ fn what_exceeds_a_limit_is_a_problem_where_a_report_is_near() {
 
 /// Mail of every mailbox is mail, with whatever it begins; and at an address for reports, what is broken may be one.
 #[test]
-fn how_a_message_came_decides_what_it_claims_by_that() {
+fn the_origin_of_a_message_decides_its_claim() {
     let odd = b"X-One: a\r\nX-Two: b\r\n\r\nhello";
     let none = b"no header at all";
     let package = ordinary().swap_remove(2).2;

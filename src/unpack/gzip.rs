@@ -82,7 +82,7 @@ impl Inflate {
         }
     }
 
-    /// Copies stored bytes from `input` to `out` and counts them like inflated ones; gives how many.
+    /// Copies stored bytes from `input` to `out` and counts them like inflated ones. Returns their number.
     pub fn copy(&mut self, input: &[u8], out: &mut [u8]) -> usize {
         let made = input.len().min(out.len());
         out[..made].copy_from_slice(&input[..made]);

@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_is_told_from_a_sentence() {
+    fn a_mark_is_distinguished_from_a_sentence() {
         for (line, next, above) in [
             ("From a@b Thu Nov 26 03:00:00 2026\n", "one\n", Above::Blank),
             ("From a at b  Thu Nov 26 03:00:00 2026\r\n", "X: y\r\n", Above::Text),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn mails_in_memory_are_told_apart() {
+    fn mails_in_memory_are_separated() {
         let check = |text: &str, expect: &[&str]| {
             let found: Vec<_> = mails(text.as_bytes())
                 .map(|(at, mail)| {

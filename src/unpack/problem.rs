@@ -1,4 +1,4 @@
-//! What unpacking says besides the texts: why a leaf gave none, what was damaged, what kind of mail it was.
+//! Results of unpacking apart from the texts: why a leaf has none, what was damaged, which kind of mail it was.
 
 use crate::base::budget::Breach;
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ pub struct Problem {
     /// Where in the message, as [`super::ReportText::leaf`].
     pub leaf: Box<str>,
     pub reason: Reason,
-    /// What was found, for people: the name of a format, of a limit. Safe to print, at most 200 bytes.
+    /// What was found: the name of a format or a limit. Human-readable, safe to print, at most 200 bytes.
     pub detail: Box<str>,
     /// Byte offset in the message, where one is known.
     pub offset: Option<u64>,
@@ -77,8 +77,8 @@ impl Reason {
     /// What to say where nothing more is known.
     pub(super) fn sentence(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::MimeTooComplex => "it has more parts, or parts inside parts, than are looked at",
-            Self::ArchiveTooComplex => "it has more files, or archives inside archives, than are looked at",
+            Self::MimeTooComplex => "it has more parts, or deeper nested parts, than are read",
+            Self::ArchiveTooComplex => "it has more files, or deeper nested archives, than are read",
             Self::TooLarge => "it unpacks to more bytes than are read",
             Self::TooSlow => "reading it took too long",
             Self::Empty => "there is nothing in it",

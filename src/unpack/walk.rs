@@ -23,7 +23,7 @@ const DOUBTS_MAX: usize = 16;
 pub(super) struct Place {
     /// Multiparts around it.
     pub depth: usize,
-    /// Mails around it, beside the message itself.
+    /// Mails around it, apart from the message itself.
     pub levels: usize,
     /// Archives and base64 layers around it.
     pub nesting: usize,
@@ -54,7 +54,7 @@ impl Leaf<'_> {
         self.claim == Claim::Stated || self.place.is_stated && self.claim == Claim::Possible
     }
 
-    /// The same of a leaf whose bytes show that something is packed in it.
+    /// As [`Self::is_stated`], for a leaf whose bytes show a packed format.
     fn is_stated_archive(&self) -> bool {
         self.claim == Claim::Stated || self.place.is_stated && self.claim != Claim::Denied
     }
@@ -98,7 +98,7 @@ impl<'a, 'v> Walk<'a, 'v> {
         self.halted
     }
 
-    /// Notes a leaf that says it is a report and gives none.
+    /// Notes a leaf that claims to be a report and contains none.
     pub fn problem(&mut self, path: &str, place: Place, reason: Reason, detail: &str) {
         self.halted |= reason.ends_all();
         self.problems.push(problem(path, place, reason, detail));

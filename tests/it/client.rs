@@ -171,7 +171,7 @@ async fn the_official_client_is_served() {
 
 /// `TALLYMARK_FUZZ_EXAMPLES=500` makes it thorough.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_document_says_is_so() {
+async fn the_document_matches_the_answers() {
     let home = tempfile::tempdir().unwrap();
     let dns = Dns::start().await;
     let [key, _] = prepare(home.path()).await;

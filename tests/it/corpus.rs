@@ -93,7 +93,7 @@ fn numbers_agree_with_the_manifest() {
         let columns: Vec<&str> = line.split('\t').collect();
         let (path, remark) = (columns[1], columns[7]);
         let bytes = fs::read(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let reading = Reading::of(&bytes);
+        let reading = Reading::from_bytes(&bytes);
         let got = reading.numbers();
         let expect = differ.remove(path).unwrap_or_else(|| numbers(remark));
         if got != expect {

@@ -115,7 +115,7 @@ fn each_fixture_gives_what_is_expected() {
     let expectations = Expectation::all();
     let read = |path: &str| {
         let bytes = fs::read(folder().join(path)).unwrap_or_else(|error| panic!("fixtures/{path}: {error}"));
-        (path.to_owned(), Reading::of(&bytes))
+        (path.to_owned(), Reading::from_bytes(&bytes))
     };
     let readings: BTreeMap<_, _> = expectations.iter().map(|expectation| read(&expectation.path)).collect();
     let mut wrong = String::new();

@@ -197,7 +197,7 @@ async fn mails_become_sums() {
 
 /// Sixteen senders send the same hundred mails at the same time, each in another order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_comes_from_everywhere_at_once_is_counted_once() {
+async fn concurrent_arrivals_are_counted_once() {
     let way = Way::open().await;
     let domain = way.domain("example.com").await;
     let mails: Vec<String> = (0..100)
@@ -230,7 +230,7 @@ async fn what_comes_from_everywhere_at_once_is_counted_once() {
 
 /// A sender that stops waiting changes nothing, and what is waiting when the intake ends is answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_handed_in_is_stored_even_if_nobody_waits() {
+async fn submitted_messages_are_stored_even_if_no_caller_waits() {
     let way = Way::open().await;
     let domain = way.domain("example.com").await;
     let mut waiting = JoinSet::new();

@@ -19,7 +19,7 @@ pub struct Reading {
 
 impl Reading {
     /// Reads a file or mail with the default limits.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn from_bytes(bytes: &[u8]) -> Self {
         let processed = process(&Clock::system(), bytes, &ProcessLimits::default());
         Self {
             reasons: processed.problems.iter().map(|problem| problem.reason).collect(),
@@ -48,8 +48,8 @@ impl Reading {
     /// Identity and content key of the first report.
     pub fn keys(&self) -> Option<(IdentityKey, ContentKey)> {
         let report = self.first()?;
-        let reporter = Reporter::of(&report.metadata);
-        Some((IdentityKey::of(&reporter, report), ContentKey::of(&reporter, report)))
+        let reporter = Reporter::from_metadata(&report.metadata);
+        Some((IdentityKey::new(&reporter, report), ContentKey::new(&reporter, report)))
     }
 }
 
@@ -63,13 +63,14 @@ pub fn as_json(report: &Report) -> Value {
         .records
         .iter()
         .map(|record| (report.verdict(record), record.source, record.count));
-    Spread::of(metadata.window).apportion(parts.collect(), |_, day, count| *days.entry(day).or_insert(0) += count);
+    Spread::for_window(metadata.window)
+        .apportion(parts.collect(), |_, day, count| *days.entry(day).or_insert(0) += count);
     let days: Vec<String> = days.iter().map(|(day, count)| format!("{day}:{count}")).collect();
     json!({
         "namespace": report.namespace,
         "version": report.version,
         "partial": report.partial,
-        "reporter": Reporter::of(metadata).as_str(),
+        "reporter": Reporter::from_metadata(metadata).as_str(),
         "metadata": {
             "org_name": metadata.org_name, "email": metadata.email, "report_id": metadata.report_id,
             "extra_contact_info": metadata.extra_contact_info, "errors": metadata.errors,

@@ -14,9 +14,10 @@ use crate::store::{Location, Store};
 /// Copy everything into an empty database, of the other kind or the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The database must not change while it is copied: stop `tallymark serve` first; mail waits at its senders.
-It may be interrupted at any moment: the same command goes on where it was. Until it is done, the target serves nothing.
-Afterwards `tallymark verify` gives the same figures on both.
+The database must not change while it is copied: stop `tallymark serve` first. Sending servers keep their mail \
+meanwhile.
+The copy may be interrupted: the same command continues it. The target cannot be used until the copy is complete.
+Afterwards `tallymark verify` reports the same figures for both.
 
 Example:
   tallymark admin copy --from sqlite:///var/lib/tallymark/tallymark.sqlite --to postgres://tallymark@db.example/tallymark")]

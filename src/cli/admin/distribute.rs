@@ -9,17 +9,17 @@ use crate::store::Store;
 /// Spread the domains' tables over the servers of a PostgreSQL with the Citus extension.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The database of the settings must be the coordinator of a Citus cluster. Stop all nodes first and start them afterwards:
-only a node that is started then knows that the domains are on several servers. What is spread already is left alone, so that
-the command may be run again.
+The database of the settings must be the coordinator of a Citus cluster. Stop all nodes first, and start them \
+afterwards: a node learns only when it starts that the domains are on several servers. Tables that are spread \
+already stay as they are, so the command can be repeated.
 
-With --check nothing is changed: the server is asked where every statement about one domain would go. Exit code 0 if each
-goes to one server, 1 if not.
+With --check, nothing is changed. Exit code 0: every statement about one domain goes to one server. \
+Exit code 1: some do not.
 
 Example:
   tallymark --config /etc/tallymark/tallymark.toml admin distribute")]
 pub struct Args {
-    /// Only ask whether every statement about one domain goes to one server.
+    /// Only check whether every statement about one domain goes to one server.
     #[arg(long)]
     check: bool,
 }

@@ -10,12 +10,12 @@ use super::super::text::counted;
 use crate::app;
 use crate::store::{Location, Store};
 
-/// Accept that the SQLite database is older than what was acknowledged last, as after restoring a backup.
+/// Accept a SQLite database that is older than the last acknowledged commit, after a backup was restored.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The number of the last commit is kept beside the database (tallymark.sqlite.mark). A database that ends before it is not
-opened: its log may have been lost. Run this after a backup was restored on purpose. What arrived after the backup is
-counted again when it is brought again (`tallymark import`).
+The number of the last commit is stored next to the database (tallymark.sqlite.mark). A database that ends before \
+that commit is not opened, because its log may have been lost. Run this command after you restored a backup on \
+purpose. Reports that arrived after the backup count again once you import them again (`tallymark import`).
 
 Example:
   tallymark --config /etc/tallymark/tallymark.toml admin restored")]

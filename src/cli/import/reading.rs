@@ -30,7 +30,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Starts to read, and beside it to weigh everything for the progress.
+    /// Starts to read, and in parallel weighs everything for the progress.
     pub fn start(paths: Vec<PathBuf>, message_bytes_max: u64, progress: Arc<Progress>) -> Self {
         let (sender, events) = mpsc::channel(1024);
         let weighed = paths.clone();

@@ -36,7 +36,7 @@ pub struct Tally {
     conflicts: u64,
     /// Kept, and in no figure until the owner accepts them.
     held: Reports,
-    /// Of windows that ended before `old_before`.
+    /// Reports whose window ended before `old_before`.
     old: Reports,
     completed: u64,
     set_aside: BTreeMap<(&'static str, String), u64>,

@@ -14,7 +14,7 @@ use crate::report::aggregate::{Evidence, Record, Report};
 pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Result<()> {
     let message = Message {
         file,
-        reports: processed.reports.iter().map(ReportOut::of).collect(),
+        reports: processed.reports.iter().map(ReportOut::new).collect(),
         problems: processed
             .problems
             .iter()
@@ -54,7 +54,7 @@ struct ReportOut<'a> {
     namespace: Option<&'a str>,
     generator: Option<&'a str>,
     errors: &'a [Box<str>],
-    /// The text broke off; these are the records before the break.
+    /// Whether the text broke off. The records are those before the break.
     partial: bool,
     record_count: usize,
     message_count: u64,
@@ -68,7 +68,7 @@ struct ReportOut<'a> {
 }
 
 impl<'a> ReportOut<'a> {
-    fn of(leaf: &'a ParsedLeaf) -> Self {
+    fn new(leaf: &'a ParsedLeaf) -> Self {
         let report = &leaf.parsed.report;
         let metadata = &report.metadata;
         let totals = super::totals(report);
@@ -119,7 +119,7 @@ fn policy(report: &Report) -> Value {
 fn each_record<S: Serializer>(report: &&Report, serializer: S) -> Result<S::Ok, S::Error> {
     let mut records = serializer.serialize_seq(Some(report.records.len()))?;
     for record in &report.records {
-        records.serialize_element(&RecordOut::of(report, record))?;
+        records.serialize_element(&RecordOut::new(report, record))?;
     }
     records.end()
 }
@@ -132,13 +132,13 @@ struct RecordOut {
     disposition: &'static str,
     dkim_aligned: bool,
     spf_aligned: bool,
-    /// The verdict was worked out because the reporter stated none.
+    /// Whether the verdict was derived, because the reporter stated none.
     derived: bool,
     evidence: Value,
 }
 
 impl RecordOut {
-    fn of(report: &Report, record: &Record) -> Self {
+    fn new(report: &Report, record: &Record) -> Self {
         let verdict = report.verdict(record);
         Self {
             source_ip: record.source,

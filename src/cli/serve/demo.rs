@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_told_an_address_that_it_can_reach() {
+    fn the_printed_address_can_be_reached() {
         for (listening, told) in [
             ("0.0.0.0:80", "127.0.0.1:80"),
             ("[::]:80", "[::1]:80"),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fixture_gives_a_report_that_can_be_moved_into_the_last_30_days() {
+    fn every_fixture_moves_into_the_last_30_days() {
         let (texts, today) = (texts().unwrap(), Day(20_000));
         let days = days_to_move(&texts, today);
         for (name, xml) in &texts {

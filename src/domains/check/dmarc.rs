@@ -239,7 +239,7 @@ pub(super) async fn look_for_authorization(
     let at = above.as_ref().map_or(domain.as_str(), |(at, ..)| at);
     let name = authorization_name(at, rua_host);
     let elsewhere = (at != domain.as_str()).then(|| name.clone());
-    // Of one organization: receivers do not ask.
+    // Receivers do not ask within one organization.
     let is_own = rua_host == at || rua_host.strip_suffix(at).is_some_and(|rest| rest.ends_with('.'));
     if is_own {
         return Ok(Seen::good(Vec::new()).at(elsewhere));

@@ -135,7 +135,7 @@ fn with_item(part: &str, address: &str, uri: &str) -> String {
     }
 }
 
-/// The address with a broken scheme, in brackets or quotation marks, and nothing else.
+/// Whether `item` is only the address, with a broken scheme, in brackets or in quotation marks.
 fn is_nearly(item: &str, address: &str) -> bool {
     let lower = item.trim().to_ascii_lowercase();
     lower.split_once(address).is_some_and(|(before, behind)| {

@@ -115,7 +115,7 @@ impl Look<'_> {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         taken
             .map(drop)
-            .map_err(|_| Unanswered::Failure("this domain asks for too many look-ups".to_owned()))
+            .map_err(|_| Unanswered::Failure("this domain asks for too many lookups".to_owned()))
     }
 }
 

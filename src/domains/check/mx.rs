@@ -14,7 +14,7 @@ pub(super) async fn look(look: &Look<'_>, record: &DnsRecord) -> Result<Seen, Un
     let (name, target) = (&record.name, &record.value);
     let is_null = |(_, host): &(u16, String)| host.is_empty();
     if hosts.iter().any(|(_, host)| host == target) {
-        // RFC 7505, 3: what it means beside another is not defined.
+        // RFC 7505, 3: its meaning next to another record is undefined.
         if hosts.iter().any(is_null) {
             let problem = format!("{name} also says that it takes no mail (MX 0 .); remove that record.");
             return Ok(Seen::bad(found, problem));

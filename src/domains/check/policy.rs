@@ -17,16 +17,16 @@ pub(super) struct Policy {
     pub(super) fault: Option<String>,
     /// What receivers read over.
     pub(super) flaw: Option<String>,
-    /// `p`, `sp` or `np` has no meaning: receivers act as if it were `p=none`.
+    /// Whether `p`, `sp` or `np` has no meaning. Receivers then act as for `p=none`.
     is_void: bool,
-    /// A tag is there twice: which of the two receivers take is not known.
+    /// Whether a tag occurs twice. Which of the two receivers use is unknown.
     pub(super) is_ambiguous: bool,
     /// Whether it belongs to the domain itself, and not to one above.
     pub(super) is_own: bool,
 }
 
 impl Policy {
-    /// The same, for mail of a domain below.
+    /// The same policy, for mail of a domain below.
     pub(super) fn of_domain_below(self) -> Self {
         Self { is_own: false, ..self }
     }
@@ -58,12 +58,12 @@ pub(super) enum Existence {
     Missing,
 }
 
-/// RFC 9989, 4.8: `v=DMARC1` first, exactly so.
+/// Whether the text begins with exactly `v=DMARC1` (RFC 9989, 4.8).
 pub(super) fn is_policy(text: &str) -> bool {
     matches!(tags(text).next(), Some(Ok((tag, "DMARC1"))) if tag == "v")
 }
 
-/// The text is meant to be a policy.
+/// Whether the text is meant to be a policy.
 pub(super) fn is_nearly_policy(text: &str) -> bool {
     text.to_ascii_lowercase().contains("dmarc1")
 }
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_a_policy_record() {
+    fn policy_records_are_recognised() {
         for (text, expect) in [
             ("v=DMARC1; p=none", true),
             ("v=DMARC1", true),

@@ -1,4 +1,4 @@
-//! SPF records (RFC 7208): is our `include:` reached, within ten look-ups?
+//! SPF records (RFC 7208): whether they reach our `include:` within ten lookups.
 
 use std::net::IpAddr;
 
@@ -150,7 +150,7 @@ struct Walk<'l> {
     is_own_covered: bool,
     /// What makes receivers give up, and the walk with them.
     fault: Option<String>,
-    /// What could not be read; the walk goes on without it.
+    /// What could not be read. The walk continues without it.
     unanswered: Option<Unanswered>,
 }
 
@@ -181,7 +181,7 @@ impl Walk<'_> {
             self.lookups += 1;
             if self.lookups > LOOKUPS_MAX {
                 self.fault = Some(format!(
-                    "it needs more than {LOOKUPS_MAX} DNS look-ups, which receivers refuse; remove includes that you no \
+                    "it needs more than {LOOKUPS_MAX} DNS lookups, which receivers refuse; remove includes that you no \
                      longer need"
                 ));
                 return;
@@ -192,8 +192,7 @@ impl Walk<'_> {
                 self.is_own_covered |= passes && self.ours.own.is_some_and(|own| network.contains(own));
             }
             What::Record(target) if target == self.ours.host => {
-                // Our own record needs no look-ups: there is nothing to follow.
-                // The first match decides.
+                // Our own record needs no lookups: there is nothing to follow. The first match decides.
                 self.passes.get_or_insert(reached);
             }
             What::Record(target) => self.follow(frames, &target, reached).await,
@@ -260,7 +259,7 @@ impl Walk<'_> {
         self.note(target, found.map(|count| count > 0));
     }
 
-    /// A name that has nothing is a void look-up; one that could not be read may have something.
+    /// A name that has nothing is a void lookup; one that could not be read may have something.
     fn note(&mut self, target: String, found: Result<bool, Unanswered>) {
         if found == Ok(false) && !self.voids.contains(&target) {
             self.voids.push(target);

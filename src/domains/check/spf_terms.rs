@@ -15,7 +15,7 @@ pub(super) struct Term {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum What {
-    /// `ip4`, `ip6`: no look-up.
+    /// `ip4`, `ip6`: no lookup.
     Network(Network),
     /// `include`, `redirect`: another record.
     Record(String),
@@ -23,33 +23,33 @@ pub(super) enum What {
     Host(String),
     /// `mx`.
     MailHosts(String),
-    /// A look-up that depends on the mail: `ptr`, `exists`, macros.
+    /// A lookup that depends on the mail: `ptr`, `exists`, macros.
     Unasked,
 }
 
-/// RFC 7208, 4.5: the version, and then a space or nothing.
+/// Whether the text begins with the version and a space, or is only the version (RFC 7208, 4.5).
 pub(super) fn is_spf(text: &str) -> bool {
     let head = text.get(..6).unwrap_or_default();
     head.eq_ignore_ascii_case("v=spf1") && matches!(text.as_bytes().get(6), None | Some(b' '))
 }
 
-/// The text is meant to be an SPF record: its beginning says so, but for marks, white space or a missing letter.
+/// Whether the text is meant to be an SPF record: its beginning is one, apart from marks, white space or a missing letter.
 pub(super) fn is_nearly_spf(text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '=');
     let begin: String = letters.take(8).collect::<String>().to_ascii_lowercase();
     begin.starts_with("v=spf") || begin.starts_with("spf1") || begin.starts_with("spf=") || begin.starts_with("vspf1")
 }
 
-/// The terms that are evaluated, in order: mechanisms up to `all`; without `all`, what it redirects to. `Err` has the
-/// first invalid term.
+/// The evaluated terms, in order: mechanisms up to `all`, or up to the redirect without `all`. `Err` has the first
+/// invalid term.
 pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
     let (mut terms, mut is_ended) = (Vec::new(), false);
     let (mut redirect, mut explanations) = (None, 0);
-    // Only spaces part terms (RFC 7208, 4.6.1).
+    // Only spaces separate terms (RFC 7208, 4.6.1).
     for word in text.split(' ').filter(|word| !word.is_empty()).skip(1) {
         let bad = || word.to_owned();
         let lower = word.to_ascii_lowercase();
-        // RFC 7208, 6: a name and `=` is a modifier; others than these two mean nothing.
+        // RFC 7208, 6: a name and `=` is a modifier. Modifiers other than these two are ignored.
         if let Some((modifier, value)) = lower.split_once('=').filter(|(name, _)| is_modifier(name)) {
             let is_fit = match modifier {
                 "redirect" => is_domain_spec(value) && redirect.replace(target(value, What::Record)).is_none(),
@@ -77,14 +77,14 @@ pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
             terms.push(Term { passes: sign, what });
         }
     }
-    // RFC 7208, 6.1: `all` wins over a redirect.
+    // RFC 7208, 6.1: `all` takes precedence over a redirect.
     if let Some(what) = redirect.filter(|_| !is_ended) {
         terms.push(Term { passes: true, what });
     }
     Ok(terms)
 }
 
-/// A mechanism but `all`, without its sign; `name` is the record's own name.
+/// Reads a mechanism other than `all`, without its sign. `name` is the record's own name.
 fn mechanism(text: &str, name: &str) -> Option<What> {
     let end = text.find([':', '/']).unwrap_or(text.len());
     let (mechanism, argument) = text.split_at(end);
@@ -111,7 +111,7 @@ fn is_modifier(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-/// A name with macros depends on the mail: it cannot be looked up here.
+/// The lookup of a name. A name with macros depends on the mail and cannot be looked up here.
 fn target(name: &str, what: fn(String) -> What) -> What {
     if name.contains('%') {
         return What::Unasked;
@@ -119,7 +119,7 @@ fn target(name: &str, what: fn(String) -> What) -> What {
     what(name.trim_end_matches('.').to_owned())
 }
 
-/// How a text that may have macros ends.
+/// The end of a text that may have macros.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Macro,
@@ -150,7 +150,7 @@ fn macros(text: &str) -> Option<End> {
     Some(end)
 }
 
-/// The inside of `%{...}`, lower-case: a letter, digits, `r`, delimiters.
+/// Whether a lower-case text may be inside `%{...}`: a letter, digits, `r`, delimiters.
 fn is_macro(inside: &str) -> bool {
     let Some(behind) = inside.strip_prefix(|c| "slodiphcrtv".contains(c)) else {
         return false;
@@ -163,7 +163,7 @@ fn is_macro(inside: &str) -> bool {
     is_number && behind.chars().all(|c| ".-+,/_=".contains(c))
 }
 
-/// RFC 7208, 7.1: ends in a macro, or in a dot and a last label that is not a number.
+/// Whether the text ends in a macro, or in a dot and a last label that is not a number (RFC 7208, 7.1).
 fn is_domain_spec(text: &str) -> bool {
     match macros(text) {
         None => false,
@@ -185,7 +185,7 @@ fn is_domain_spec(text: &str) -> bool {
 
 /// The name of `a:host/24//64`, or the record's own.
 fn host<'a>(argument: &'a str, own: &'a str) -> Option<&'a str> {
-    // Behind the last macro: a macro may have a slash in it.
+    // After the last macro, because a macro may contain a slash.
     let begin = argument.rfind('}').unwrap_or(0);
     let at = argument[begin..].find('/').map_or(argument.len(), |at| begin + at);
     let (name, lengths) = argument.split_at(at);
@@ -204,7 +204,7 @@ fn host<'a>(argument: &'a str, own: &'a str) -> Option<&'a str> {
     (is_four && is_six).then_some(name)
 }
 
-/// A length of a network: digits without a leading zero.
+/// The prefix length of a network: digits without a leading zero.
 fn prefix(digits: &str, bits_max: u8) -> Option<u8> {
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
     let bits = digits.parse().ok().filter(|_| is_number)?;
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_an_spf_record() {
+    fn spf_records_are_recognised() {
         for (text, expect) in [
             ("v=spf1", true),
             ("v=spf1 -all", true),
@@ -308,7 +308,7 @@ mod tests {
             "=",
         ] {
             let word = bad.rsplit(' ').next().unwrap().to_owned();
-            // Behind the end as well: a syntax error anywhere.
+            // After the end as well: a syntax error counts anywhere.
             for text in [format!("v=spf1 {bad} -all"), format!("v=spf1 -all {bad}")] {
                 assert_eq!(terms(&text, "own.example"), Err(word.clone()), "{text}");
             }

@@ -18,7 +18,7 @@ fn with_reason(mut evidence: Evidence, kind: &str, comment: &str) -> Evidence {
 }
 
 pub(super) fn path(evidence: &Evidence, verdict: Verdict) -> Path<&str> {
-    Path::new(Identities::of(evidence, DOMAIN), verdict)
+    Path::new(Identities::from_evidence(evidence, DOMAIN), verdict)
 }
 
 pub(super) const ALIGNED: (bool, bool) = (true, false);
@@ -50,7 +50,7 @@ fn rule(evidence: &Evidence, aligned: (bool, bool), operator: Option<u32>) -> &'
     let services = Services::built_in();
     let operator = operator.map(|asn| services.by_asn(asn).expect("a known network"));
     let path = path(evidence, verdict(aligned.0, aligned.1));
-    FlowRule::of(&path, operator.map(|operator| &**operator), &homes(), &services).word()
+    FlowRule::for_path(&path, operator.map(|operator| &**operator), &homes(), &services).word()
 }
 
 #[test]
@@ -290,7 +290,7 @@ mod properties {
                 .collect();
             paths.iter().for_each(|(path, messages)| homes.add(path, *messages));
             let flows = |homes: &Homes| -> Vec<_> {
-                paths.iter().map(|(path, _)| FlowRule::of(path, None, homes, &services).flow()).collect()
+                paths.iter().map(|(path, _)| FlowRule::for_path(path, None, homes, &services).flow()).collect()
             };
             let before = flows(&homes);
             let mut counts = FlowCounts::default();
@@ -304,7 +304,7 @@ mod properties {
 
         /// Without a pass there is no service, and no forwarder but by the reporter's word.
         #[test]
-        fn what_did_not_pass_is_unknown((found, ..) in record(), asn in prop_oneof![Just(15_169), Just(11_377), Just(8_075)]) {
+        fn failed_messages_are_unknown((found, ..) in record(), asn in prop_oneof![Just(15_169), Just(11_377), Just(8_075)]) {
             let services = Services::built_in();
             let mut found = found;
             for dkim in &mut found.dkim {
@@ -313,7 +313,7 @@ mod properties {
             found.spf[0].result = crate::report::aggregate::AuthResult::Fail;
             found.reasons.clear();
             let operator = services.by_asn(asn).map(|service| &**service);
-            let rule = FlowRule::of(&path(&found, verdict(false, false)), operator, &homes(), &services);
+            let rule = FlowRule::for_path(&path(&found, verdict(false, false)), operator, &homes(), &services);
             prop_assert_eq!(rule.flow(), Flow::Unknown);
         }
     }

@@ -258,7 +258,7 @@ fn spoofed(numbers: &mut Numbers) -> Vec<Sent> {
 }
 
 #[test]
-fn generated_traffic_with_known_truth_is_told_apart() {
+fn generated_traffic_with_known_truth_is_classified() {
     let services = Services::built_in();
     let (mut worst_precision, mut worst_recall) = (100.0_f64, 100.0_f64);
     for seed in 1..=40 {
@@ -277,7 +277,7 @@ fn generated_traffic_with_known_truth_is_told_apart() {
         for one in &all {
             let operator = one.asn.and_then(|asn| services.by_asn(asn));
             let path = path(&one.evidence, verdict(one.aligned.0, one.aligned.1));
-            let flow = FlowRule::of(&path, operator.map(|operator| &**operator), &homes, &services).flow();
+            let flow = FlowRule::for_path(&path, operator.map(|operator| &**operator), &homes, &services).flow();
             let is_said = matches!(flow, Flow::Forwarded | Flow::List);
             let is_true = one.truth == Truth::Forwarded;
             said += if is_said { one.messages } else { 0 };

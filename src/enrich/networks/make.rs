@@ -170,7 +170,7 @@ fn put_ranges<V: Ord + Copy>(bytes: &mut Vec<u8>, mut rows: Rows<V>, most: u64, 
     rows.sort_unstable();
     let mut bounds: Vec<(u64, u64)> = Vec::with_capacity(rows.len() * 2);
     let mut put = |key: u64, value: u64| {
-        // Of two bounds at the same key the later is worth more: the first ended where the second begins.
+        // The later of two bounds at the same key replaces the first: the first range ended where the second begins.
         if bounds.last().is_some_and(|(last, _)| *last == key) {
             bounds.pop();
         }

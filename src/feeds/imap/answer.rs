@@ -14,7 +14,7 @@ pub(super) enum Answer {
         status: Status,
         /// What is in brackets, as `UIDVALIDITY 7`; empty if nothing is.
         code: String,
-        /// For people.
+        /// Human-readable text.
         text: String,
     },
     /// The server waits for more.
@@ -55,7 +55,7 @@ pub(super) struct Fetched {
 pub(super) struct Namespaces {
     /// The user's own.
     pub personal: Vec<Namespace>,
-    /// Of other users, and shared.
+    /// Namespaces of other users, and shared ones.
     pub foreign: Vec<Namespace>,
 }
 
@@ -78,8 +78,8 @@ enum Token<'t> {
 
 impl Answer {
     /// `None` if it is not an answer of an IMAP server.
-    pub fn of(raw: Raw) -> Option<Self> {
-        // Only ASCII is looked at; what else there is may be for people.
+    pub fn parse(raw: Raw) -> Option<Self> {
+        // Only ASCII is parsed. Other characters may occur in human-readable texts.
         let text = String::from_utf8_lossy(&raw.text).into_owned();
         let (tag, rest) = text.split_once(' ').unwrap_or((&text, ""));
         if tag == "+" {
@@ -310,7 +310,7 @@ mod tests {
     use super::*;
 
     fn answer(text: &str, literals: &[&str]) -> Option<Answer> {
-        Answer::of(Raw {
+        Answer::parse(Raw {
             text: text.as_bytes().to_vec(),
             literals: literals.iter().map(|text| text.as_bytes().to_vec()).collect(),
         })
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_told_apart() {
+    fn answers_are_classified() {
         assert_eq!(answer("a1 OK done", &[]), status("a1", Status::Ok, "", "done"));
         assert_eq!(answer("a1 BAD", &[]), status("a1", Status::Bad, "", ""));
         assert_eq!(
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_message_is_found_in_any_order() {
+    fn message_data_is_found_in_any_order() {
         let expect = || Fetched {
             number: 1,
             uid: Some(5),
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_passed_over_and_what_is_broken_is_noticed() {
+    fn odd_data_is_skipped_and_broken_data_is_noticed() {
         assert_eq!(
             answer("* 1 FETCH (UID 5 ENVELOPE (\"a\\\")\" NIL) BODY[] \"x\")", &[]),
             Some(Answer::Fetch(Fetched {
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_none_and_a_quoted_one_is() {
+    fn invalid_sizes_are_none_and_quoted_ones_count() {
         for (size, expect) in [
             ("44", Some(44)),
             ("\"44\"", Some(44)),
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn namespaces_are_told_apart() {
+    fn namespaces_are_classified() {
         let check = |text: &str, personal: &[(&str, Option<char>)], foreign: usize| {
             let Some(Answer::Namespaces(found)) = answer(&format!("* NAMESPACE {text}"), &["INBOX."]) else {
                 panic!("{text}");

@@ -89,10 +89,10 @@ pub(super) struct Client {
     wire: Wire,
     tags: u32,
     capabilities: Vec<String>,
-    /// It has said at some time that it knows ID.
+    /// Whether the server has announced ID.
     knows_id: bool,
     namespaces: Namespaces,
-    /// Mail has come since it was last asked for.
+    /// Whether mail has arrived since the last question for it.
     has_news: bool,
     listed_max: usize,
 }
@@ -189,7 +189,7 @@ impl Client {
         Err(ClientError::Folder { folder, why })
     }
 
-    /// Says good-bye.
+    /// Closes the session politely.
     pub async fn leave(mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(2), self.ask("LOGOUT")).await;
         self.wire.close().await;
@@ -277,7 +277,7 @@ impl Client {
 
     async fn answer(&mut self, literal_bytes_max: u64) -> Result<Answer, ClientError> {
         let raw = self.wire.answer(literal_bytes_max).await?;
-        let answer = Answer::of(raw).ok_or(WireError::Garbage)?;
+        let answer = Answer::parse(raw).ok_or(WireError::Garbage)?;
         self.has_news |= matches!(answer, Answer::Exists(_));
         Ok(answer)
     }

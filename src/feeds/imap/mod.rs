@@ -1,7 +1,7 @@
 //! Mailboxes over IMAP.
 //!
-//! `wire` reads answers within limits, `answer` says what they mean, `client` asks, `round` does what is to be done with
-//! the messages of a folder; here is the life of a connection.
+//! `wire` reads answers within limits, `answer` parses them, `client` sends commands, and `round` handles the
+//! messages of a folder. This file has the life of a connection.
 
 mod answer;
 mod client;
@@ -39,21 +39,21 @@ const IDLE_MAX: Duration = Duration::from_secs(9 * 60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImapSettings {
     pub host: String,
-    /// 0: that of the protocol ([`Self::port`]).
+    /// Port; 0: the default of the protocol ([`Self::port`]).
     pub port: u16,
     pub protection: Protection,
-    /// Authorities (PEM); `None` are the system's.
+    /// File with trusted authorities (PEM); `None`: those of the system.
     pub ca_file: Option<PathBuf>,
     pub user: String,
     pub sign_in: SignIn,
     /// A file with the password, for [`SignIn::Login`] and [`SignIn::Plain`].
     pub password_file: PathBuf,
-    /// For the other ways.
+    /// Settings for sign-in with a token.
     pub oauth: OauthSettings,
     pub folder: String,
-    /// Mail that the server got before is passed over.
+    /// First day; older mail is skipped.
     pub since: Option<Day>,
-    /// Where mail goes; `None` leaves it where it is.
+    /// Folder for mail whose reports are stored; `None`: mail stays in place.
     pub processed: Option<String>,
     pub failed: Option<String>,
     pub other: Option<String>,
@@ -80,7 +80,7 @@ impl Default for ImapSettings {
 }
 
 impl ImapSettings {
-    /// The port that is connected to: 993 with TLS from the first byte, else 143, where none is given.
+    /// The port to connect to. Default: 993 with TLS from the first byte, otherwise 143.
     pub fn port(&self) -> u16 {
         match (self.port, self.protection) {
             (0, Protection::Tls) => 993,
@@ -96,7 +96,7 @@ impl ImapSettings {
 pub enum Protection {
     /// TLS from the first byte.
     Tls,
-    /// STARTTLS before anything is said.
+    /// STARTTLS before any other command.
     StartTls,
     #[serde(rename = "plain")]
     None,
@@ -116,7 +116,7 @@ pub enum SignIn {
     Oauthbearer,
 }
 
-/// The same with the secret itself.
+/// The way to sign in, with the secret itself.
 enum Authentication<'s> {
     Login(&'s str),
     Plain(&'s str),
@@ -127,12 +127,12 @@ enum Authentication<'s> {
 /// A mailbox that is read.
 pub(crate) struct Mailbox {
     settings: ImapSettings,
-    /// What was moved and came back, in all connections.
+    /// Mails that were moved and came back, over all connections.
     returned: Mutex<Returned>,
 }
 
 impl Mailbox {
-    /// Nothing is read yet.
+    /// A mailbox that has not been read yet.
     pub fn new(settings: ImapSettings) -> Self {
         let returned = Mutex::default();
         Self { settings, returned }
@@ -171,7 +171,7 @@ async fn read(reading: &Arc<Reading>, mailbox: &Mailbox) -> Result<(), Failure> 
         let begun_at = clock.monotonic();
         let folder = client.open(&settings.folder, access(settings)).await?;
         round::round(reading, mailbox, &mut client, folder).await?;
-        // That it could be read says nothing about the next time: see whether the connection lasts.
+        // One successful read does not prove that the connection lasts.
         reading.was_read();
         loop {
             let now = clock.monotonic();
@@ -197,7 +197,7 @@ async fn read(reading: &Arc<Reading>, mailbox: &Mailbox) -> Result<(), Failure> 
     }
 }
 
-/// A folder that nothing is moved out of is not opened for changing: then nothing of it changes, not even what is recent.
+/// A folder that no mail is moved out of is opened read-only, so that nothing in it changes, not even which mail is recent.
 fn access(settings: &ImapSettings) -> Access {
     let moves = [&settings.processed, &settings.failed, &settings.other];
     match moves.iter().all(|folder| folder.is_none()) {

@@ -32,7 +32,7 @@ pub struct OauthSettings {
     pub client_id: String,
     /// `None`: the client has none.
     pub client_secret_file: Option<PathBuf>,
-    /// A file with the refresh token, for [`Grant::RefreshToken`]. Another that the server gives is written to it.
+    /// File with the refresh token, for [`Grant::RefreshToken`]. A new token from the server is written to it.
     pub refresh_token_file: PathBuf,
     pub scope: String,
 }
@@ -106,7 +106,7 @@ pub(super) async fn token(clock: &Clock, settings: &OauthSettings, connector: &C
         .await
         .map_err(|_| OauthError::Unreachable("no answer in time".to_owned()))??;
     let answer: Answer = serde_json::from_slice(&body)
-        .map_err(|_| OauthError::Refused(format!("it answers {status}, and no JSON that RFC 6749 speaks of")))?;
+        .map_err(|_| OauthError::Refused(format!("it answers {status} without the JSON of RFC 6749")))?;
     let Some(secret) = answer.access_token.filter(|_| status == 200) else {
         let word = answer.error.unwrap_or_default();
         let description = answer.error_description.unwrap_or_default();
@@ -120,7 +120,7 @@ pub(super) async fn token(clock: &Clock, settings: &OauthSettings, connector: &C
         if let Err(error) = files::replace(path, new.as_bytes()) {
             tracing::error!(
                 path = %path.display(), %error,
-                "a new refresh token cannot be written: when this program is started again it may not get in any more"
+                "the new refresh token cannot be written: sign-in may fail after a restart"
             );
         }
     }

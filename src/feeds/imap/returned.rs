@@ -20,12 +20,12 @@ struct Moved {
     back: HashSet<Fingerprint>,
 }
 
-/// What a mail is known by again.
+/// The identity of a mail, to recognise it when it arrives again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::feeds) struct Fingerprint(u64, usize);
 
 impl Fingerprint {
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         Self(hasher.finish(), bytes.len())
@@ -42,7 +42,7 @@ impl Returned {
         }
     }
 
-    /// A mail came that was not there before. Gives the folder, if that shows that it is the one that is read.
+    /// A mail came that was not there before. Returns the folder, if that shows that it is the one that is read.
     pub fn came(&mut self, mail: Fingerprint) -> Option<String> {
         let (folder, moved) = self.last.iter_mut().find(|(_, moved)| moved.mails.contains(&mail))?;
         moved.back.insert(mail);
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn mails(numbers: impl IntoIterator<Item = u8>) -> impl Iterator<Item = Fingerprint> {
-        numbers.into_iter().map(|number| Fingerprint::of(&[number]))
+        numbers.into_iter().map(|number| Fingerprint::new(&[number]))
     }
 
     #[test]
@@ -74,7 +74,7 @@ mod tests {
         let mut returned = Returned::default();
         returned.moved("Done", mails([1, 2]));
         returned.moved("Failed", mails([3]));
-        let mut came = |number| returned.came(Fingerprint::of(&[number]));
+        let mut came = |number| returned.came(Fingerprint::new(&[number]));
         assert_eq!(came(9), None);
         assert_eq!(came(1), None);
         assert_eq!(came(1), None, "it is one");

@@ -141,7 +141,7 @@ impl Round<'_> {
                     return;
                 }
                 missing.swap_remove(nth);
-                let content = Fingerprint::of(&bytes);
+                let content = Fingerprint::new(&bytes);
                 contents.insert(uid, content);
                 note_return(reading, mailbox, content);
                 let (reading, origin) = (Arc::clone(reading), origin(&mailbox.settings, uid));

@@ -156,7 +156,7 @@ impl Wire {
         Ok(literal)
     }
 
-    /// Says nothing more.
+    /// Sends nothing more.
     pub async fn close(mut self) {
         let closing = async {
             let _ = self.stream.shutdown().await;
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_much_is_refused_before_it_is_read() {
+    async fn excess_is_refused_before_it_is_read() {
         let check = async |sent: &[u8], expect: &str| {
             let (all, error) = read_all(sent, 4_096, 100).await;
             assert_eq!(all, []);

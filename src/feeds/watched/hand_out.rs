@@ -60,13 +60,14 @@ pub(super) fn hand_out(
     messages: &mpsc::Sender<Result<Held, Unreadable>>,
 ) {
     let unreadable = |source| Unreadable::new(&file.path, source);
-    let opened = places::open(&file.path).and_then(|opened| match Stamp::of(&opened.metadata()?) == file.stamp {
-        true => Ok(opened),
-        false => Err(io::Error::new(io::ErrorKind::NotFound, "another file is in its place")),
-    });
+    let opened =
+        places::open(&file.path).and_then(|opened| match Stamp::from_metadata(&opened.metadata()?) == file.stamp {
+            true => Ok(opened),
+            false => Err(io::Error::new(io::ErrorKind::NotFound, "another file is in its place")),
+        });
     let all = opened
         .map_err(unreadable)
-        .and_then(|opened| Messages::of(&file.path, opened, bytes_max));
+        .and_then(|opened| Messages::from_file(&file.path, opened, bytes_max));
     let mut all = match all {
         Ok(all) => all,
         Err(error) => return drop(messages.blocking_send(Err(error))),

@@ -12,21 +12,21 @@ use crate::feeds::places::{self, Number, Stamp};
 /// What became of a file that was to be moved.
 #[derive(Debug)]
 pub(super) enum Put {
-    /// It is there no more.
+    /// The file is no longer there.
     Gone,
-    /// The same, but why it failed could not be written.
+    /// It was moved, but the reasons could not be written next to it.
     WithoutReason(io::Error),
     /// It is no longer the one that was read: what is there now is still to be read, and what was read of it comes again as
     /// duplicates.
     Changed,
 }
 
-/// Moves a file to where it belongs, with the reasons beside it.
+/// Moves a file to where it belongs, with the reasons next to it.
 pub(super) fn put_away(path: &Path, file: &Taking, name: &OsString, reasons: &[String]) -> io::Result<Put> {
     let folder = path.join(if reasons.is_empty() { DONE } else { FAILED });
     places::make_folder(&folder)?;
     let moved = match fs::symlink_metadata(&file.path) {
-        Ok(about) if Stamp::of(&about) != file.stamp => return Ok(Put::Changed),
+        Ok(about) if Stamp::from_metadata(&about) != file.stamp => return Ok(Put::Changed),
         Ok(_) => places::move_into(&file.path, &folder, name, Number::BeforeSuffix),
         Err(error) => Err(error),
     };

@@ -43,7 +43,7 @@ struct Piece {
 impl Ready {
     /// The pieces of a batch as one. One whose parsing failed as a whole (no message can make it: each is guarded) drops its
     /// answers, and the senders see that nothing was taken; `None` if that is all of them.
-    async fn of(pieces: Vec<oneshot::Receiver<Self>>) -> Option<Self> {
+    async fn join(pieces: Vec<oneshot::Receiver<Self>>) -> Option<Self> {
         let mut all: Option<Self> = None;
         for piece in pieces {
             match (piece.await, &mut all) {
@@ -117,7 +117,7 @@ impl Writer {
         shared.start(&mut running, Arc::clone(&shared).write_slow(slow));
         while let Some((permit, mut pieces)) = batches.recv().await {
             let permit = Arc::new(permit);
-            while let Some(mut ready) = Ready::of(pieces).await {
+            while let Some(mut ready) = Ready::join(pieces).await {
                 let rest = std::mem::take(&mut ready.rest);
                 let (unwritten, mut written) = mpsc::channel(1);
                 for (writer, piece) in writers.iter().zip(ready.share_out(writers.len(), unwritten, &permit)) {

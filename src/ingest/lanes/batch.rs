@@ -36,9 +36,9 @@ pub(super) struct Batch {
 struct Open {
     /// Messages that are being read and have not left the batch.
     count: usize,
-    /// Nothing more is read.
+    /// Whether the batch is closed: nothing more is read.
     is_closed: bool,
-    /// A thread waits until it can be closed. A wake-up is a system call even when no thread waits.
+    /// Whether a thread waits until the batch can be closed. A wake-up is a system call even when no thread waits.
     is_awaited: bool,
 }
 
@@ -51,7 +51,7 @@ pub(super) enum Slot {
 }
 
 impl Batch {
-    pub fn of(request: Request, all: &Arc<AtomicUsize>) -> Self {
+    pub fn new(request: Request, all: &Arc<AtomicUsize>) -> Self {
         let lengths: Vec<_> = request.jobs.iter().map(|job| job.message.raw.bytes.len()).collect();
         let mut order: Vec<usize> = (0..lengths.len()).collect();
         order.sort_by_key(|&nth| std::cmp::Reverse(lengths[nth]));
@@ -61,7 +61,7 @@ impl Batch {
             order,
             next: AtomicUsize::new(0),
             least: request.least,
-            parsed: Mutex::new(ParsedBytes::of(all)),
+            parsed: Mutex::new(ParsedBytes::new(all)),
             done: Mutex::new(Some(request.done)),
             open: Mutex::default(),
             closed: Condvar::new(),
@@ -99,7 +99,7 @@ impl Batch {
         let parsed = lock(&self.parsed);
         if askers.are_several() {
             // It is held longer than the batch.
-            let own = ParsedBytes::of(&parsed.all);
+            let own = ParsedBytes::new(&parsed.all);
             own.take(bytes);
             askers.hold(own);
         } else {
@@ -134,7 +134,7 @@ impl Batch {
             messages: Vec::with_capacity(self.slots.len()),
             askers: Vec::with_capacity(self.slots.len()),
             rest: Vec::new(),
-            parsed: std::mem::replace(&mut *lock(&self.parsed), ParsedBytes::of(all)),
+            parsed: std::mem::replace(&mut *lock(&self.parsed), ParsedBytes::new(all)),
         };
         for slot in &self.slots {
             match std::mem::replace(&mut *lock(slot), Slot::Gone) {

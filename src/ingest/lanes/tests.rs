@@ -164,7 +164,7 @@ fn texts(ready: &Ready) -> Vec<String> {
 }
 
 #[test]
-fn what_is_small_goes_on_without_what_is_large() {
+fn small_messages_do_not_wait_for_large_ones() {
     let mut lab = Lab::with_seats(1);
     // The large one is first: the longest.
     let (ready, _answers) = lab.parse(&["small 1", "large and long", "small 2"]);
@@ -243,7 +243,7 @@ fn without_a_slow_lane_what_is_small_waits() {
 }
 
 #[test]
-fn a_full_slow_lane_makes_the_large_wait_and_nobody_else() {
+fn a_full_slow_lane_delays_only_large_messages() {
     let mut lab = Lab::with_seats(1);
     let large: Vec<_> = (0..5).map(|nth| format!("large {nth}")).collect();
     let mut answers = Vec::new();
@@ -267,7 +267,7 @@ fn a_full_slow_lane_makes_the_large_wait_and_nobody_else() {
 }
 
 #[test]
-fn of_mail_only_so_much_waits_for_a_seat_and_the_rest_is_refused_for_now() {
+fn waiting_mail_is_bounded_and_more_is_refused_for_now() {
     let slow = SlowOptions {
         seats: 1,
         waiting_max: 2,
@@ -336,7 +336,7 @@ fn a_message_for_several_that_cannot_wait_is_refused_for_each_of_them() {
 }
 
 #[test]
-fn what_a_message_for_several_holds_is_counted_until_the_last_is_told() {
+fn a_shared_message_is_counted_until_its_last_answer() {
     let text = "<feedback><report_metadata><org_name>r.example</org_name><report_id>1</report_id><date_range>\
                 <begin>1764115200</begin><end>1764201599</end></date_range></report_metadata><policy_published>\
                 <domain>example.com</domain></policy_published><record><row><source_ip>192.0.2.1</source_ip>\

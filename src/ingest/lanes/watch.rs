@@ -66,12 +66,12 @@ impl<'l> Watch<'l> {
         &self.lanes.clock
     }
 
-    /// By what the message is known.
+    /// The identity of the message.
     pub fn digest(&self, bytes: &[u8]) -> Digest {
         *self.digest.get_or_init(|| message_digest(bytes))
     }
 
-    /// To be called before anything is done with the bytes. Gives how often the process ended with this message, if that is
+    /// To be called before anything is done with the bytes. Returns how often the process ended with this message, if that is
     /// too often.
     pub fn begin(&self, bytes: &[u8]) -> Option<u8> {
         if bytes.len() >= NOTED_RAW_BYTES_MIN {
@@ -138,7 +138,7 @@ impl<'l> Watch<'l> {
         let seat = Seat(Arc::clone(self.lanes));
         if self.who == Who::Server {
             let batch = Arc::clone(batch);
-            // Without another thread this one goes on with all of it.
+            // Without another thread, this one continues with all of it.
             if let Err(error) = self.lanes.spawn("parse", move |lanes| lanes.serve(Some(batch))) {
                 tracing::warn!(%error, "no thread for the slow lane: small mail waits for a large message");
                 return true;

@@ -11,7 +11,7 @@ use crate::base::organizational_domain;
 
 /// Names in h=. The library looks each up among those before it: this bounds a quadratic search.
 const SIGNED_NAMES_MAX: usize = 256;
-/// RFC 1035, 2.3.4: names are up to 255 octets. What is kept of longer ones is for people.
+/// RFC 1035, 2.3.4: names are up to 255 octets. Longer names are cut, because they are only shown.
 const NAME_BYTES_MAX: usize = 255;
 /// RFC 8301, 3.2: keys of up to 4,096 bits are verified. An RSA signature is as long as its key.
 const SIGNATURE_BYTES_MAX: usize = 512;

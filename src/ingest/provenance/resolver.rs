@@ -6,7 +6,7 @@ use super::{AuthenticatorError, AuthenticatorOptions};
 use crate::dns::{self, DnsOptions, NoServers};
 
 /// A resolver with a bounded cache; a try takes no longer than the whole check may.
-pub(super) fn of(options: &AuthenticatorOptions) -> Result<MessageAuthenticator, AuthenticatorError> {
+pub(super) fn authenticator(options: &AuthenticatorOptions) -> Result<MessageAuthenticator, AuthenticatorError> {
     let usual = DnsOptions::default();
     let (config, resolving) = dns::resolver(&DnsOptions {
         servers: options.servers.clone(),

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::base::Network;
 
-/// Of all seats, the part that one network may have.
+/// One network may have 1/`SHARE` of all seats.
 const SHARE: usize = 8;
 
 /// Seats. Of those that wait, the next is of the network that has the fewest, and of these the one that has waited longest.

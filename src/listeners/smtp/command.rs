@@ -49,7 +49,7 @@ pub struct Mail {
 /// What BODY= says (RFC 6152, 2). Only kept for the record: bytes are taken as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BodyType {
-    /// BODY=7BIT, or nothing said.
+    /// BODY=7BIT, or no BODY parameter.
     #[default]
     SevenBit,
     /// BODY=8BITMIME.

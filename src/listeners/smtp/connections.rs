@@ -109,7 +109,7 @@ impl Connections {
 
 impl Seat {
     /// Counts it for the address that it comes from.
-    pub fn of(mut self, address: IpAddr) -> Result<Self, Crowded> {
+    pub fn count_for(mut self, address: IpAddr) -> Result<Self, Crowded> {
         let limits = self.connections.limits;
         let address = address.to_canonical();
         let [one, network] = networks(address);
@@ -162,7 +162,7 @@ mod tests {
             per_address_max: 2,
             per_network_max: 3,
         });
-        let open = |address: &str| connections.seat()?.of(address.parse().unwrap());
+        let open = |address: &str| connections.seat()?.count_for(address.parse().unwrap());
         let one = open("192.0.2.1").unwrap();
         let _same = open("::ffff:192.0.2.1").unwrap();
         assert_eq!(open("192.0.2.1").unwrap_err(), Crowded::Address);
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn nothing_stays_behind() {
         let connections = Connections::new(ConnectionLimits::default());
-        drop(connections.seat().unwrap().of("192.0.2.1".parse().unwrap()));
+        drop(connections.seat().unwrap().count_for("192.0.2.1".parse().unwrap()));
         let counts = connections.counts.lock().unwrap();
         assert_eq!((counts.total, counts.by_network.len()), (0, 0));
     }

@@ -9,7 +9,7 @@ use memchr::{memchr, memchr2};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoder {
     place: Place,
-    /// A CR or LF was seen that is not part of CR LF.
+    /// Whether a CR or LF outside of CR LF was seen.
     bare: bool,
 }
 
@@ -46,7 +46,7 @@ impl Decoder {
         }
     }
 
-    /// Has the data a CR or LF that is not part of CR LF (RFC 5321, 2.3.8)? Certain only at the end.
+    /// Whether the data has a CR or LF outside of CR LF (RFC 5321, 2.3.8). Certain only at the end.
     pub fn has_bare_newline(self) -> bool {
         self.bare
     }
@@ -181,7 +181,7 @@ impl Default for Hops {
 mod tests {
     use super::*;
 
-    /// Decodes in two chunks; gives the message, whether a newline was bare, and what was left over.
+    /// Decodes in two chunks. Returns the message, whether a newline was bare, and the bytes left over.
     fn decode(input: &[u8], split: usize) -> (Vec<u8>, Option<bool>, Vec<u8>) {
         let (mut decoder, mut message) = (Decoder::new(), Vec::new());
         let (first, second) = input.split_at(split);

@@ -45,7 +45,7 @@ pub struct Engine {
     message_bytes: u64,
     /// As the last MAIL has it.
     sender: Option<String>,
-    /// No new message is begun.
+    /// Whether the session is stopping: no new message is begun.
     stopping: bool,
     /// When the peer's turn began.
     turn_at: Duration,
@@ -232,7 +232,7 @@ impl Engine {
         self.close(reply::TOO_SLOW);
     }
 
-    /// The server is stopping: a message that is being received is finished, anything else ends now. Gives whether there
+    /// The server is stopping: a message that is being received is finished, anything else ends now. Returns whether there
     /// is such a message.
     pub fn stop(&mut self) -> bool {
         self.stopping = true;
@@ -351,7 +351,7 @@ impl Engine {
         self.state = State::Handshake;
     }
 
-    /// Did the peer wait behind a command that must be the last of a group (RFC 2920, 3.1)? Ends the session if not.
+    /// Whether the peer waited after a command that must be the last of a group (RFC 2920, 3.1). Ends the session if not.
     fn is_last(&mut self, rest: &[u8]) -> bool {
         if !rest.is_empty() {
             self.close(reply::TALKED_TOO_SOON);

@@ -10,12 +10,12 @@ use crate::ingest::Belonging;
 pub enum Event {
     /// Send the output and read on.
     Read,
-    /// May a message of this size begin? Call [`super::Engine::answer_sender`].
+    /// Whether a message of this size may begin. Call [`super::Engine::answer_sender`].
     Sender {
         /// As declared (RFC 1870); `None` if nothing was.
         size: Option<u64>,
     },
-    /// Whose is this? Call [`super::Engine::answer_recipient`].
+    /// The owner of this recipient is needed. Call [`super::Engine::answer_recipient`].
     Recipient(Mailbox),
     /// Take [`super::Engine::body`], then step on. Call [`super::Engine::refuse_body`] if it cannot be kept.
     Body,

@@ -8,7 +8,7 @@ use std::task::{Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Most bytes that one read gives.
+/// Most bytes that one read returns.
 pub(super) const READ_BYTES: usize = 64 << 10;
 
 thread_local! {
@@ -16,8 +16,8 @@ thread_local! {
     static LANDING: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Waits for the peer and gives what it sent, at most [`READ_BYTES`]; nothing at the end. Nothing is lost if the answer is
-/// dropped.
+/// Waits for the peer and returns what it sent, at most [`READ_BYTES`]; nothing at the end. Dropping the future loses
+/// nothing.
 pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Vec<u8>> {
     poll_fn(|cx| {
         LANDING.with_borrow_mut(|landing| {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_sent_comes_whole_and_in_order_and_the_end_is_empty() {
+    async fn input_is_whole_and_in_order_and_ends_empty() {
         let (mut ours, mut theirs) = tokio::io::duplex(3 * READ_BYTES);
         let sent: Vec<u8> = (0..2 * READ_BYTES + 17)
             .map(|nth| nth.to_le_bytes()[0] ^ 0x5a)

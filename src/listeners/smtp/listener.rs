@@ -120,7 +120,7 @@ struct Door {
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Connections that wait in the system to be accepted. The client repeats one beyond them after a second.
 const BACKLOG: i32 = 1_024;
-/// Between looks at how much of the disk is free, beside those that mail asks for.
+/// Interval between checks of the free disk space, apart from those that mail triggers.
 const DISK_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// For sessions that do not end when they should.
 const ABANDON_AFTER: Duration = Duration::from_secs(5);
@@ -256,7 +256,7 @@ impl Listener {
         {
             tracing::warn!(
                 connections = sessions.len(),
-                "connections did not end in time; what was not acknowledged comes again"
+                "connections did not end in time; mail that was not acknowledged is sent again"
             );
             abandon.cancel();
             sessions.wait().await;
@@ -317,14 +317,14 @@ async fn let_in(
         match timeout(door.proxy_time_max, behind_proxy(&mut stream, peer)).await {
             Ok(Ok(found)) => found,
             _ => {
-                tracing::warn!(%peer, "load balancer sent no PROXY header that can be read; its connection was closed");
+                tracing::warn!(%peer, "load balancer sent no readable PROXY header; its connection was closed");
                 return shared.metrics.count_smtp_refused("proxy");
             }
         }
     } else {
         (peer, Vec::new())
     };
-    let _seat = match seat.of(peer.ip()) {
+    let _seat = match seat.count_for(peer.ip()) {
         Ok(seat) => seat,
         Err(crowded) => return turn_away(shared, &stream, peer, crowded),
     };

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_refused() {
+    fn invalid_headers_are_refused() {
         let long = [b"PROXY TCP4 ".to_vec(), vec![b'1'; 200]].concat();
         let short = [&V2[..], b"\x21\x11\x00\x04abcd"].concat();
         let huge = [&V2[..], b"\x21\x11\xff\xff"].concat();

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_of_each_reason_are_said_in_a_minute_and_the_rest_is_counted() {
+    fn a_few_refusals_per_reason_and_minute_are_logged() {
         let refusals = Refusals::default();
         let at = |seconds: u64| Duration::from_secs(1_000 + seconds);
         let said = (0..100).filter(|&second| refusals.say("no_relay", at(second / 10)).is_some());

@@ -10,7 +10,7 @@ pub struct Reply {
     pub code: u16,
     /// `class.subject.detail`.
     pub enhanced: &'static str,
-    /// For people; printable, without line ends.
+    /// Human-readable and printable, without line ends.
     pub text: Cow<'static, str>,
 }
 
@@ -32,7 +32,7 @@ impl Reply {
         }
     }
 
-    /// Refused, for now or for good.
+    /// Whether the reply is a refusal, temporary or permanent.
     pub fn is_negative(&self) -> bool {
         self.code >= 400
     }
@@ -44,7 +44,7 @@ impl Reply {
         known.map(|(_, reason)| *reason)
     }
 
-    /// Refused for good: the same again will be refused again (RFC 5321, 4.2.1).
+    /// Whether the reply is a permanent refusal: a repeat is refused again (RFC 5321, 4.2.1).
     pub fn is_permanent(&self) -> bool {
         self.code >= 500
     }

@@ -92,7 +92,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// For the peer to read our last words before the connection is reset under them.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 1 << 20;
-/// Of text from a peer, in a log line.
+/// Longest text from a peer in a log line.
 const SHOWN_BYTES_MAX: usize = 100;
 /// Talks to a peer until one of the two has enough. `early` is what it sent before it was greeted.
 pub(super) async fn serve<S>(shared: &Arc<Shared>, settings: &Arc<Settings>, peer: &str, mut stream: S, early: &[u8])
@@ -182,7 +182,7 @@ impl Session<'_> {
         }
     }
 
-    /// Does what the engine asks for until it wants more input; gives how the conversation ends, if it does.
+    /// Does what the engine asks for until it wants more input. Returns how the conversation ends, if it does.
     async fn act(&mut self, input: &mut &[u8]) -> Option<After> {
         loop {
             let now = self.shared.clock.monotonic();

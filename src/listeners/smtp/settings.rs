@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The bounds and the habits of one listener's sessions.
+/// Limits and behaviour of one listener's sessions.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Which of the two is spoken.
+    /// The protocol of the listener.
     pub protocol: Protocol,
     /// Our name in the greeting (RFC 5321, 4.2 and 4.3.1).
     pub host: String,
@@ -19,23 +19,23 @@ pub struct Settings {
     pub message_bytes_max: u64,
     /// Longest command line, bytes, with its CR LF. RFC 5321, 4.5.3.1.4 asks for 512 and more with extensions.
     pub line_bytes_max: usize,
-    /// Recipients of a message. RFC 5321, 4.5.3.1.8 asks for 100.
+    /// Maximum number of recipients of a message. RFC 5321, 4.5.3.1.8 asks for 100.
     pub recipients_max: usize,
-    /// Refused commands in a session; then it is closed.
+    /// Refused commands after which a session is closed.
     pub errors_max: u32,
-    /// Unknown recipients in a session that are answered at once; the next wait for `tarpit`.
+    /// Unknown recipients in a session that are answered at once. Answers to more of them are delayed by `tarpit`.
     pub bad_recipients_max: u32,
-    /// How long each further one waits.
+    /// Delay of each of these answers.
     pub tarpit: Duration,
-    /// Commands between two messages that lead to none: NOOP, RSET, VRFY, a hello again.
+    /// Maximum number of idle commands between two messages: NOOP, RSET, VRFY, a repeated hello.
     pub idle_commands_max: u32,
-    /// `Received:` fields of a message that is not going in circles. RFC 5321, 6.3 asks for 100.
+    /// Maximum number of `Received:` fields. A message with more is in a mail loop. RFC 5321, 6.3 asks for 100.
     pub hops_max: u32,
     /// Time for one command, and the longest pause in data. RFC 5321, 4.5.3.2 asks for five minutes.
     pub command_time_max: Duration,
-    /// The same when connections are becoming scarce.
+    /// The same when four fifths of the connections are open.
     pub command_time_under_stress_max: Duration,
-    /// Bytes a second that data must keep up, after a start of one command's time.
+    /// Lowest rate of data, bytes per second, after one command's time.
     pub data_bytes_per_second_min: u64,
     /// Time from one message (or the beginning) to the end of the next.
     pub transaction_time_max: Duration,
@@ -44,16 +44,16 @@ pub struct Settings {
 /// SMTP (RFC 5321) or LMTP (RFC 2033).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// One answer a message.
+    /// One answer per message.
     Smtp,
-    /// One answer a recipient; for a mail server on this machine or network.
+    /// One answer per recipient; for a mail server on this machine or network.
     Lmtp,
 }
 
 /// RFC 3207.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartTls {
-    /// Announced, and done when asked for.
+    /// Announced, and done on request.
     Offered,
     /// There is no certificate.
     NotOffered,
@@ -63,19 +63,19 @@ pub enum StartTls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BareNewline {
-    /// Read to its true end and refused, 550 5.6.11.
+    /// Read to its true end, then refused with 550 5.6.11.
     #[default]
     Reject,
-    /// Taken as it is.
+    /// Accepted as it is.
     Accept,
 }
 
-/// How long a peer is waited for.
+/// How long to wait for a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     /// As long as the standard asks.
     Normal,
-    /// Connections are becoming scarce.
+    /// Shorter, because connections are becoming scarce.
     Stressed,
 }
 

@@ -63,7 +63,7 @@ pub struct Budget {
 
 /// Permits are kibibytes, because a semaphore cannot count all bytes.
 const UNIT: u64 = 1_024;
-/// What a message costs beside its bytes while it is received: the connection's buffers and task.
+/// Memory of a message that is being received, apart from its bytes: the connection's buffers and task.
 const CONNECTION_BYTES: u64 = 6 << 10;
 /// Number of spilled bytes after which the disk is checked again.
 const LOOK_AGAIN_BYTES: u64 = 1 << 20;
@@ -134,7 +134,7 @@ impl Budget {
                 tracing::info!(%dir, free_bytes = free, "the disk has room again: mail is taken");
             }
             Err(error) if !was_short => {
-                tracing::error!(%error, %dir, "mail is refused for now (452): how much of the disk is free cannot be told");
+                tracing::error!(%error, %dir, "mail is refused for now (452): the free disk space is unknown");
             }
             _ => {}
         }
@@ -267,7 +267,7 @@ impl Body {
         Ok(WholeBody { bytes: memory, held })
     }
 
-    /// Takes memory for `bytes` in all, if it is there.
+    /// Takes memory for a total of `bytes`. Returns false if there is too little.
     fn reserve(&mut self, budget: &Budget, bytes: usize) -> bool {
         let held = self.held.as_ref().map_or(0, |held| held.memory.num_permits());
         let wanted = usize::try_from(units(bytes as u64 + CONNECTION_BYTES)).unwrap_or(usize::MAX);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_in_flight_is_bounded() {
+    async fn messages_in_flight_are_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let budget = budget(&folder, 16 << 10);
         let mut first = Body::default();

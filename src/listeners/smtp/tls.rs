@@ -30,7 +30,7 @@ pub enum TlsFiles {
     SelfSigned {
         /// The folder of the database.
         dir: PathBuf,
-        /// Host names.
+        /// Hostnames.
         names: Vec<String>,
     },
 }
@@ -116,7 +116,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Reads the files again if they have changed since; gives whether they had.
+    /// Reads the files again if they have changed. Returns whether they had.
     pub fn reload_if_changed(&self) -> Result<bool, TlsError> {
         let now = stamps(&self.certificate, &self.key);
         if now == *self.seen.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -27,7 +27,7 @@ pub(in crate::page) enum Connection {
 
 impl Connection {
     /// A request that a proxy passed on is not private: its peer is the proxy, not the browser.
-    pub fn of(state: &PageState, parts: &Parts) -> Self {
+    pub fn from_parts(state: &PageState, parts: &Parts) -> Self {
         let is_forwarded = FORWARDED.iter().any(|name| parts.headers.contains_key(*name));
         let peer = parts.extensions.get::<Peer>();
         let is_private = peer.is_some_and(|Peer(peer)| is_private(peer.ip()));
@@ -42,7 +42,7 @@ impl Connection {
 /// What proxies add.
 const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "via"];
 
-/// RFC 1918, RFC 4193, link-local and this machine.
+/// Whether the address is private (RFC 1918, RFC 4193), link-local or of this machine.
 fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_network_is_told_from_the_world() {
+    fn private_networks_are_recognised() {
         for (address, private) in [
             ("10.1.2.3", true),
             ("172.16.0.1", true),

@@ -42,7 +42,7 @@ pub enum ParseErrorKind {
     /// A limit of the whole message: nothing more of it is read.
     #[error("{0}")]
     Budget(Breach),
-    #[error("text holds more reports than are read of one: the rest, behind the first {0}, was not looked at")]
+    #[error("text holds more reports than are read: those after the first {0} were ignored")]
     TooManyReports(usize),
     /// The text itself could not be read to its end: the error is the reader's own (limit, time, archive).
     #[error("text could not be read: {0}")]

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_reading_or_two_is_refused() {
+    fn instants_without_exactly_one_reading_are_refused() {
         for text in [
             "integer",
             "25.11",

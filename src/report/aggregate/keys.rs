@@ -22,7 +22,7 @@ pub struct Reporter(Box<str>);
 
 impl Reporter {
     /// The reporter that `metadata` names.
-    pub fn of(metadata: &Metadata) -> Self {
+    pub fn from_metadata(metadata: &Metadata) -> Self {
         Self::named(metadata.email.as_deref(), metadata.org_name.as_deref())
     }
 
@@ -98,7 +98,7 @@ key! {
 
 impl IdentityKey {
     /// The identity of `report`, sent by `reporter`.
-    pub fn of(reporter: &Reporter, report: &Report) -> Self {
+    pub fn new(reporter: &Reporter, report: &Report) -> Self {
         let mut encoder = Encoder::new(b"tallymark identity 1");
         encoder.text(reporter.as_str());
         encoder.text(&report.policy.domain);
@@ -110,7 +110,7 @@ impl IdentityKey {
 
 impl ContentKey {
     /// The contents of `report`, sent by `reporter`. Linear in records; the memory it takes is constant.
-    pub fn of(reporter: &Reporter, report: &Report) -> Self {
+    pub fn new(reporter: &Reporter, report: &Report) -> Self {
         let mut encoder = Encoder::new(b"tallymark content 1");
         encoder.text(reporter.as_str());
         encoder.window(report.metadata.window);
@@ -125,7 +125,7 @@ impl ContentKey {
 
 impl PieceKey {
     /// The key of `report`, sent by `reporter`; `None` if it has an id, by which its pieces are known anyway.
-    pub fn of(reporter: &Reporter, report: &Report) -> Option<Self> {
+    pub fn new(reporter: &Reporter, report: &Report) -> Option<Self> {
         let first = report.records.first()?;
         if !report.metadata.report_id.starts_with(SYNTHESISED) {
             return None;
@@ -145,7 +145,7 @@ pub(super) const SYNTHESISED: &str = "synthesised-";
 
 impl EvidenceKey {
     /// The key of one piece of evidence.
-    pub fn of(evidence: &Evidence) -> Self {
+    pub fn new(evidence: &Evidence) -> Self {
         let mut encoder = Encoder::new(b"tallymark evidence 1");
         encoder.evidence(evidence);
         Self(encoder.finish())

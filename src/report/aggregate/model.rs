@@ -165,7 +165,7 @@ words! {
     #[derive(Default)]
     AuthResult: u8 { #[default] None = 0 "none", Pass = 1 "pass", Fail = 2 "fail", Softfail = 3 "softfail", Neutral = 4 "neutral",
         Policy = 5 "policy", Temperror = 6 "temperror", Permerror = 7 "permerror",
-        /// A word outside every standard; the raw text is beside it.
+        /// A word outside every standard. The raw text is stored with it.
         Other = 8 "other" }
 }
 words! {
@@ -180,7 +180,7 @@ words! {
     ReasonKind: u8 { #[default] Other = 0 "other", Forwarded = 1 "forwarded", SampledOut = 2 "sampled_out",
         TrustedForwarder = 3 "trusted_forwarder", MailingList = 4 "mailing_list", LocalPolicy = 5 "local_policy",
         PolicyTestMode = 6 "policy_test_mode",
-        /// A word outside every standard; the raw text is beside it.
+        /// A word outside every standard. The raw text is stored with it.
         Unknown = 7 "unknown" }
 }
 words! {

@@ -15,7 +15,7 @@ pub(super) struct Number {
     /// Rounded down.
     pub whole: u64,
     pub form: Form,
-    /// Something behind the point is not zero.
+    /// Whether a digit after the point is not zero.
     pub has_fraction: bool,
 }
 

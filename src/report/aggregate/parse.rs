@@ -223,7 +223,7 @@ struct Reading<'a> {
     tokens: Tokens<'a>,
     /// Where in the text the tokens began.
     base: u64,
-    /// They come through [`Repair`], and their offsets are those of the mended text.
+    /// Whether the tokens come through [`Repair`]. Their offsets are then those of the mended text.
     is_mended: bool,
 }
 
@@ -383,7 +383,7 @@ impl<'a> Building<'a> {
         Ok(())
     }
 
-    /// Takes the records that the memo knows and gives the offset of what follows.
+    /// Reads the records that the memo knows. Returns the offset after them.
     fn read_known_records(&mut self, tokens: &mut Tokens<'_>) -> Result<u64, Stop> {
         loop {
             tokens.ensure(AHEAD_BYTES)?;

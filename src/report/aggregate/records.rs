@@ -91,7 +91,7 @@ impl Records {
     }
 }
 
-/// What [`Records::iter`] gives.
+/// The iterator of [`Records::iter`].
 pub type Iter<'a> = Chain<Flatten<slice::Iter<'a, Vec<Record>>>, slice::Iter<'a, Record>>;
 
 impl<'a> IntoIterator for &'a Records {

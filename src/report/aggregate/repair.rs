@@ -57,7 +57,7 @@ struct Tag<'t> {
 }
 
 impl<'a> Repair<'a> {
-    /// Mends what `inner` gives.
+    /// Mends the text from `inner`.
     pub(crate) fn new(inner: Box<dyn Read + 'a>, limits: &Limits) -> Self {
         Self {
             inner,
@@ -214,7 +214,7 @@ impl<'a> Repair<'a> {
         let Some(len) = end_tag_len(self.rest()) else {
             return self.escape(1);
         };
-        let name = Element::of(local_name(end_tag_name(&self.rest()[..len])));
+        let name = Element::from_name(local_name(end_tag_name(&self.rest()[..len])));
         let is_root = local_name(end_tag_name(&self.rest()[..len])) == b"feedback";
         if name == Element::PolicyEvaluated {
             self.in_evaluated = false;
@@ -230,7 +230,7 @@ impl<'a> Repair<'a> {
         let Some(tag) = tag(&rest[1..]) else {
             return self.escape(1);
         };
-        let known = Element::of(local_name(tag.name));
+        let known = Element::from_name(local_name(tag.name));
         if !tag.closed && known == Element::Other {
             return self.escape(1);
         }
@@ -294,7 +294,9 @@ impl<'a> Repair<'a> {
                 break None;
             };
             let name = local_name(end_tag_name(&self.input[at..]));
-            if end_tag_len(&self.input[at..]).is_some() && !matches!(Element::of(name), Element::Other | Element::P) {
+            if end_tag_len(&self.input[at..]).is_some()
+                && !matches!(Element::from_name(name), Element::Other | Element::P)
+            {
                 break Some(at);
             }
             from = at + 2;
@@ -311,7 +313,7 @@ impl<'a> Repair<'a> {
         while let Some(at) = memchr(b'<', &rest[from..]).map(|at| at + from) {
             let after = &rest[at + 1..];
             let name = name_of(after.strip_prefix(b"/").unwrap_or(after));
-            if !matches!(Element::of(local_name(name)), Element::Other | Element::P) {
+            if !matches!(Element::from_name(local_name(name)), Element::Other | Element::P) {
                 return at;
             }
             from = at + 1;

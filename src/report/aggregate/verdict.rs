@@ -1,4 +1,4 @@
-//! Did a record pass DMARC? The one place that decides.
+//! Whether a record passed DMARC. No other code decides it.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use super::{
 /// What a record's `policy_evaluated` says, with what it leaves out derived from the rest of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Verdict {
-    /// An aligned DKIM signature passed.
+    /// Whether an aligned DKIM signature passed.
     pub dkim_aligned: bool,
-    /// SPF passed for an aligned domain.
+    /// Whether SPF passed for an aligned domain.
     pub spf_aligned: bool,
     pub disposition: Disposition,
-    /// At least one of the three is not the reporter's word: [`super::WarningKind::VerdictDerived`].
+    /// Whether at least one of the three was derived and not stated: [`super::WarningKind::VerdictDerived`].
     pub derived: bool,
 }
 
@@ -25,7 +25,7 @@ impl Verdict {
     const DERIVED_BIT: u8 = 1 << 2;
     const DISPOSITION_SHIFT: u32 = 3;
 
-    /// One aligned pass is enough (RFC 7489, 4.2; RFC 9989, 5.3.4).
+    /// Whether the message passes: one aligned pass is enough (RFC 7489, 4.2; RFC 9989, 5.3.4).
     pub const fn passes(self) -> bool {
         self.dkim_aligned || self.spf_aligned
     }
@@ -69,8 +69,8 @@ impl Report {
     }
 }
 
-/// The verdicts on the records of one report, each of which is derived once for all records of the same evidence: a report
-/// may have very many results in one piece of evidence, and very many records of it.
+/// The verdicts on the records of one report. A verdict is derived once per piece of evidence: a piece may have very
+/// many results, and very many records may share it.
 pub struct Verdicts<'r> {
     report: &'r Report,
     /// Aligned DKIM and SPF by the number of the evidence, where a record was without the reporter's word.
@@ -78,7 +78,7 @@ pub struct Verdicts<'r> {
 }
 
 impl<'r> Verdicts<'r> {
-    /// Of this report.
+    /// The verdicts of this report.
     pub fn new(report: &'r Report) -> Self {
         Self {
             report,
@@ -87,7 +87,7 @@ impl<'r> Verdicts<'r> {
     }
 
     /// As [`Report::verdict`].
-    pub fn of(&mut self, record: &Record) -> Verdict {
+    pub fn verdict(&mut self, record: &Record) -> Verdict {
         let report = self.report;
         let Evaluated { disposition, dkim, spf } = record.evaluated;
         if dkim.is_some() && spf.is_some() {
@@ -133,7 +133,7 @@ pub fn verdict(evaluated: Evaluated, evidence: &Evidence, policy: &PolicyPublish
     }
 }
 
-/// RFC 9989, 5.3.2: a signature that passed and whose `d=` is aligned with the author domain.
+/// Whether a signature passed whose `d=` is aligned with the author domain (RFC 9989, 5.3.2).
 fn derive_dkim(evidence: &Evidence, policy: &PolicyPublished) -> bool {
     let mode = policy.adkim.unwrap_or(AlignmentMode::Relaxed);
     let author = author_domain(evidence, policy);
@@ -144,9 +144,9 @@ fn derive_dkim(evidence: &Evidence, policy: &PolicyPublished) -> bool {
         .any(|dkim| is_aligned(mode, dkim.domain.as_deref().unwrap_or_default(), author))
 }
 
-/// RFC 9989, 5.3.3: SPF passed for an aligned MAIL FROM domain. RFC 7489 reports may hold results for several scopes: the
-/// mfrom one decides, one without a scope stands in for it, and helo is the identity only of a null reverse-path
-/// (RFC 7208, 2.4).
+/// Whether SPF passed for an aligned MAIL FROM domain (RFC 9989, 5.3.3). RFC 7489 reports may have results for
+/// several scopes. The one for mfrom decides, or one without a scope in its absence. The helo one is used only for a
+/// null reverse-path (RFC 7208, 2.4).
 fn derive_spf(evidence: &Evidence, policy: &PolicyPublished) -> bool {
     let mode = policy.aspf.unwrap_or(AlignmentMode::Relaxed);
     let author = author_domain(evidence, policy);

@@ -16,6 +16,6 @@ pub struct Report {
     pub records: Records,
     /// What the records refer to, in order of first appearance, without repetition.
     pub evidence: Vec<Evidence>,
-    /// The text broke off, and only the complete records before the break are here; or its archive is damaged.
+    /// Whether the text broke off, so that only the complete records before the break are here, or its archive is damaged.
     pub partial: bool,
 }

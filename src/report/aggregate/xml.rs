@@ -66,9 +66,9 @@ pub(crate) struct Buffers {
 struct Open {
     /// Where its name starts in [`Tokens::names`].
     name_start: usize,
-    /// `quick_xml` saw its start tag, so it has to see its end tag.
+    /// Whether `quick_xml` saw the start tag, so that it must see the end tag.
     cut_by_reader: bool,
-    /// Written `<name/>`: it has no end tag.
+    /// Whether it is written `<name/>`, without an end tag.
     empty: bool,
 }
 
@@ -96,7 +96,7 @@ pub(crate) struct Tokens<'a> {
     plain_span: Option<(u64, u64)>,
     /// Offset of the token at hand.
     token_from: u64,
-    /// The root was entered: whatever looks like a report begins another one.
+    /// Whether the root was entered. Anything that looks like a report then begins another one.
     in_root: bool,
     limits: Limits,
     budget: &'a Budget<'a>,
@@ -353,9 +353,9 @@ impl<'a> Tokens<'a> {
     fn known_name(&self) -> Element {
         let name = self.open_name();
         match memchr::memchr(b':', name) {
-            Some(colon) if name[..colon] == self.prefix[..] => Element::of(&name[colon + 1..]),
+            Some(colon) if name[..colon] == self.prefix[..] => Element::from_name(&name[colon + 1..]),
             Some(_) => Element::Other,
-            None => Element::of(name),
+            None => Element::from_name(name),
         }
     }
 
@@ -389,7 +389,8 @@ pub(crate) fn local_name(name: &[u8]) -> &[u8] {
     memchr::memchr(b':', name).map_or(name, |colon| &name[colon + 1..])
 }
 
-/// Counts without looking for duplicates, and only where the tag is long enough to have that many (` a=""`).
+/// Whether the tag has more than `max` attributes. Does not look for duplicates, and counts only where the tag is
+/// long enough for that many (` a=""`).
 fn has_more_attributes_than(tag: &BytesStart<'_>, max: usize) -> bool {
     let mut attributes = tag.attributes();
     tag.len() > max * 5 && attributes.with_checks(false).take(max + 1).count() > max

@@ -48,7 +48,7 @@ impl<'c> Arrived<'c> {
             || known.is_some_and(|nth| register.texts[nth].may_count())
     }
 
-    /// What it has to say beside others of its identity.
+    /// Its weight among others of its identity.
     pub fn weight(&self, register: &Register) -> Weight {
         Weight {
             is_vouched: self.authenticated == Authenticated::Pass,

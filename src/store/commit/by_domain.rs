@@ -38,7 +38,7 @@ impl Store {
                 let mut write = self.write().await?;
                 let (mut conn, memory) = write.parts();
                 memory.refresh(&mut conn).await?;
-                let mut wanted = of(&placed, &claims);
+                let mut wanted = affected_domains(&placed, &claims);
                 wanted.extend(
                     register::slice_domains(&mut conn, batch, &claims)
                         .await?
@@ -58,7 +58,7 @@ impl Store {
                     claims.iter().all(|claim| now.contains(&place_of(claim)))
                 };
                 let is_held = |domain: &DomainId| held.binary_search(domain).is_ok();
-                if !is_same || !of(&placed, &claims).iter().all(is_held) {
+                if !is_same || !affected_domains(&placed, &claims).iter().all(is_held) {
                     continue;
                 }
                 let part = Batch {
@@ -117,7 +117,7 @@ struct Progress {
     stored: Vec<(Claim, StoredReport)>,
     /// Message and report of versions too many.
     refused: Vec<(usize, usize)>,
-    /// Messages of which held reports were not kept.
+    /// Messages whose held reports were not kept.
     over_quota: Vec<usize>,
     copies: Copies,
     done: Done,
@@ -151,7 +151,7 @@ fn place_of(claim: &Claim) -> (usize, usize, DomainId, bool, Acceptance) {
 }
 
 /// The domains that claims may change.
-fn of(placed: &Placed, claims: &[Claim]) -> Vec<DomainId> {
+fn affected_domains(placed: &Placed, claims: &[Claim]) -> Vec<DomainId> {
     let above = |claim: &Claim| placed.above.get(&claim.domain).into_iter().flatten().copied();
     let all = claims
         .iter()

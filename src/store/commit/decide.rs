@@ -1,4 +1,4 @@
-//! Is a report new, a duplicate, in conflict, or the whole of a known piece; and which of a conflict counts?
+//! Decides whether a report is new, a duplicate, in conflict, or the whole of a known piece, and which of a conflict counts.
 //!
 //! Same contents: a duplicate, counted once. Same identity, other contents: a conflict; both are kept, one is counted:
 //! the first that was authenticated, else the first. The number of versions of a report is limited, because the whole
@@ -38,7 +38,7 @@ pub(super) struct Decisions {
     pub restored: Vec<Restored>,
     /// Message and report of versions too many: they are set aside.
     pub refused: Vec<(usize, usize)>,
-    /// Messages of which held reports are not kept: as many as may be are, today.
+    /// Messages whose held reports are not kept, because today's quota is used up.
     pub over_quota: Vec<usize>,
     /// What is held of the batch and was before, if anything is.
     pub quotas: Option<Quotas>,
@@ -324,7 +324,7 @@ impl Decisions {
         }
     }
 
-    /// A text whose contents are not known, or of which pieces are.
+    /// Decides a text whose contents are not stored yet, or only in pieces.
     fn new_text(&mut self, register: &mut Register, arrived: &Arrived<'_>, pieces: &[usize], no: &mut i64) {
         let (mut arrivals, mut replaced) = (1, 0);
         let first = ReportNo(*no);
@@ -384,7 +384,7 @@ impl Decisions {
         self.settle(register, arrived.account, arrived.identity);
     }
 
-    /// Takes a text away whose place another takes, under the number `by`; gives its messages, if it counted.
+    /// Removes a text that another replaces under the number `by`. Returns its messages if it counted.
     fn replace(&mut self, register: &mut Register, account: AccountId, nth: usize, by: ReportNo) -> u64 {
         let (counted, identity) = (register.texts[nth].counted, register.texts[nth].identity);
         let mut messages = register.texts[nth].messages;

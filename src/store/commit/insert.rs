@@ -59,11 +59,11 @@ pub(super) async fn insert_evidence_and_records(
     insert_records(conn, batch, reports, &known).await
 }
 
-/// How far the end of a window is believed beyond the arrival of its report, seconds: a year. Reporters lie, and a window
-/// that ends in a thousand years would keep its records for as long.
+/// How far the end of a window may be after the arrival of its report, in seconds: a year. Reporters lie, and a
+/// window that ends in a thousand years would keep its records that long.
 const END_AHEAD_SECONDS_MAX: i64 = 366 * 86_400;
 
-/// From when the age of a report's records counts: the later of the end of its window and its arrival.
+/// The instant from which the age of a report's records counts: the end of its window or its arrival, whichever is later.
 pub(super) fn records_since(window: Window, received_at: Millis) -> Millis {
     let latest = (received_at / 1_000).saturating_add(END_AHEAD_SECONDS_MAX);
     window.end.min(latest).saturating_mul(1_000).max(received_at)
@@ -150,9 +150,9 @@ fn evidence_of<'p>(new: &NewReport, slice: Option<&'p Slice>) -> impl Iterator<I
 
 pub(super) type Known = HashMap<(DomainId, EvidenceKey), i64>;
 
-/// Gives every piece of evidence of the new reports its number, adding what is not known yet.
+/// Returns the number of every piece of evidence of the new reports, and adds unknown evidence.
 ///
-/// The writer's memory answers most; the map holds what this batch needs.
+/// The writer's memory knows most of them. The map holds what this batch needs.
 async fn intern(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -168,14 +168,14 @@ async fn intern(
     intern_all(conn, memory, remembered, &batch.placed.names).await
 }
 
-/// Evidence with its numbers, and that of which the writer does not remember any.
+/// Evidence whose numbers the writer remembers, and the rest.
 pub(super) struct Remembered<'e> {
     known: Known,
     unknown: HashMap<(DomainId, EvidenceKey), &'e Evidence>,
 }
 
 impl<'e> Remembered<'e> {
-    pub fn of(memory: &Memory, wanted: impl Iterator<Item = ((DomainId, EvidenceKey), &'e Evidence)>) -> Self {
+    pub fn new(memory: &Memory, wanted: impl Iterator<Item = ((DomainId, EvidenceKey), &'e Evidence)>) -> Self {
         let (mut known, mut unknown) = (Known::default(), HashMap::new());
         for (key, evidence) in wanted {
             match memory.evidence.get(&key) {
@@ -187,7 +187,7 @@ impl<'e> Remembered<'e> {
     }
 }
 
-/// Gives every one of these its number, adding what is not known yet.
+/// Returns the number of every piece of `remembered`, and adds the unknown ones.
 pub(super) async fn intern_all(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -206,7 +206,7 @@ pub(super) async fn intern_all(
             args.push_blob(&key.0);
         })
         .await?;
-    let found = rows.iter().map(Interned::of).collect::<Result<Vec<_>, _>>()?;
+    let found = rows.iter().map(Interned::from_row).collect::<Result<Vec<_>, _>>()?;
     sweep::revive(conn, &found).await?;
     known.extend(found.iter().map(|one| ((one.domain, one.key), one.number)));
     keys.retain(|key| !known.contains_key(key));
@@ -224,7 +224,7 @@ pub(super) async fn intern_all(
     Ok(known)
 }
 
-/// Bytes gathered before they are written: bounds the memory, whatever the size of a report.
+/// Bytes gathered before they are written. They bound the memory, whatever the size of a report.
 const GATHERED_BYTES_MAX: usize = 1 << 20;
 
 async fn insert_records(

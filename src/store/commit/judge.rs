@@ -100,7 +100,7 @@ impl Store {
         Ok(judged.first().copied().unwrap_or(Judged::Missing))
     }
 
-    /// Lets reports of a reporter count that are held for the mail that carried them, up to about `reports_max`. Gives how
+    /// Lets reports of a reporter count that are held for the mail that carried them, up to about `reports_max`. Returns how
     /// many do now; whether there may be more.
     pub async fn release_reporter(
         &self,

@@ -1,4 +1,4 @@
-//! Bytes that are kept: originals of counted reports, and messages that became none.
+//! Stored bytes: originals of counted reports, and messages that became none.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ use super::place::{Claim, Placed};
 use super::quota::Quotas;
 use crate::base::{AccountId, DomainId, ReportNo, SetAsideId, SetAsideKind};
 
-/// A message for several domains is kept for each; more copies than this many bytes of it are not made.
+/// Limit on the copies of a message for several domains, in bytes.
 const COPIES_BYTES_MAX: u64 = 64 << 20;
-/// Of a message's origin, detail and leaf.
+/// Longest origin, detail and leaf of a message.
 const ORIGIN_BYTES_MAX: usize = 512;
 const DETAIL_BYTES_MAX: usize = 1_024;
 
-/// Bytes of the copies that are made of each message of a batch, by its position.
+/// Bytes of the copies of each message of a batch, by its position.
 pub(super) type Copies = BTreeMap<usize, u64>;
 
 /// The messages of new and restored reports, by position, that are kept, once per domain, each under the number of the first of these.
@@ -32,8 +32,9 @@ pub(super) type Copies = BTreeMap<usize, u64>;
 pub(super) struct Originals(BTreeMap<(DomainId, usize), ReportNo>);
 
 impl Originals {
-    /// A message is kept for as many domains as it has room for, beside its reports and what is set aside of it.
-    pub fn of(
+    /// The originals of a batch. A message is kept for as many domains as its room allows, after its reports and its
+    /// parts set aside.
+    pub fn new(
         batch: &[NewMessage],
         decisions: &Decisions,
         restored: &[Restored],
@@ -61,7 +62,7 @@ impl Originals {
         Self(kept)
     }
 
-    /// Under which number the message of a report is kept.
+    /// The number under which the message of a report is stored.
     pub fn number(&self, claim: &Claim) -> Option<ReportNo> {
         self.0.get(&(claim.domain, claim.message)).copied()
     }
@@ -81,7 +82,7 @@ impl Originals {
     }
 }
 
-/// A row of `set_aside` to be.
+/// A future row of `set_aside`.
 struct Aside<'m> {
     kind: SetAsideKind,
     policy_domain: &'m str,
@@ -122,7 +123,7 @@ pub(super) async fn set_aside(
 ) -> Result<(), StoreError> {
     let mut quotas = Quotas::new(options.limits);
     let mut order: Vec<usize> = (0..batch.len()).collect();
-    // Batches that set the same messages aside wait for one another, not each for the other.
+    // In one order, so that batches that set the same messages aside cannot deadlock.
     order.sort_unstable_by_key(|&nth| (batch[nth].belonging.account(), batch[nth].digest));
     let mut by_message: HashMap<usize, Vec<usize>> = HashMap::new();
     for &(message, report) in unclaimed {
@@ -174,7 +175,7 @@ pub(super) async fn set_aside(
     quotas.write(conn).await
 }
 
-/// Something that is set aside of a message that comes once more.
+/// An existing row of a message that arrives again.
 struct Earlier {
     id: SetAsideId,
     account: AccountId,
@@ -183,7 +184,7 @@ struct Earlier {
     policy_domain: String,
 }
 
-/// What is set aside of the messages of the batch, but for those that are fed in again.
+/// The existing rows of the messages of the batch, except of replayed ones.
 async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlier>, StoreError> {
     let again = |message: &&NewMessage| message.replay.is_none() && !message.reports.is_empty();
     let mut accounts: Vec<_> = batch
@@ -229,7 +230,7 @@ async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlie
     Ok(earlier)
 }
 
-/// Removes what was set aside of messages that have come once more by another way and were counted then.
+/// Removes the rows of messages that arrived again by another way and were counted then.
 async fn forget_earlier(
     conn: &mut Conn<'_>,
     batch: &[NewMessage],
@@ -321,7 +322,8 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<A
     asides
 }
 
-/// The name of the domain that other mail came to: kept with it, so that each domain has its own of a mail to several.
+/// The name of the domain that other mail was sent to. It is stored with the mail, so that each domain of a mail to
+/// several has its own row.
 async fn inbound(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -340,12 +342,12 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
-/// A path or a peer's name may hold anything; PostgreSQL takes no NUL.
+/// A path or a peer's name may contain anything, and PostgreSQL refuses NUL.
 fn without_controls(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).collect()
 }
 
-/// Keeps a row; gives its number, and what it takes if it was not there.
+/// Stores a row. Returns its number, and its bytes if it was new.
 async fn put(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -383,7 +385,7 @@ async fn put(
     Ok((SetAsideId(id), taken))
 }
 
-/// Removes the row of a message that comes again, unless it is set aside for the same once more.
+/// Removes the row of a replayed message, unless it is set aside for the same reason again.
 async fn forget_replayed(
     conn: &mut Conn<'_>,
     message: &NewMessage,
@@ -410,8 +412,8 @@ async fn forget_replayed(
     Ok(())
 }
 
-/// Removes the rows of the other names that the message is about, where they are unclaimed no more: reading it once
-/// for each name would make one mail with thousands of names cost millions of readings.
+/// Removes the rows of the other names that the message is about, if they are no longer unclaimed. Reading the
+/// message once per name would cost millions of reads for one mail with thousands of names.
 async fn forget_claimed(conn: &mut Conn<'_>, message: &NewMessage, again: &[Aside<'_>]) -> Result<(), StoreError> {
     let args = Args::default().int(message.belonging.account().0).blob(&message.digest);
     let again = again.iter().filter(|aside| aside.kind == SetAsideKind::Unclaimed);

@@ -36,7 +36,7 @@ pub use rechecks::{Undecided, UndecidedCheck};
 
 /// How batches are committed.
 pub struct CommitOptions<'o> {
-    /// Keep the bytes of messages whose reports are counted.
+    /// Whether to keep the bytes of messages whose reports are counted.
     pub keep_originals: bool,
     /// Makes the random names of a domain that is added on sight.
     pub fresh: &'o (dyn Fn() -> FreshDomain + Sync),
@@ -51,7 +51,7 @@ pub struct KeepLimits {
     /// Quota of mail with an envelope that nothing vouches for, per account and day. Ten times as much for mail that
     /// passed DMARC: anyone passes it for their own domain.
     pub set_aside_day_max: DayQuota,
-    /// Of such mail, reports that are held.
+    /// Quota of held reports from such mail.
     pub held_day_max: DayQuota,
     /// Different source addresses of a domain on one day, about. A report that would bring more is held.
     pub day_addresses_max: usize,
@@ -112,7 +112,7 @@ impl Store {
         self.commit_slice(&mut batch, options).await
     }
 
-    /// Commits a batch and gives an outcome for each message, in order. When this returns, all of it is on disk. The
+    /// Commits a batch and returns an outcome per message, in order. When this returns, all of it is on disk. The
     /// messages stay as they were, so that parts of a batch that was refused can be tried.
     ///
     /// Must be awaited to its end: a dropped call may have committed or not.
@@ -221,7 +221,7 @@ struct Counted {
     stored: Vec<(Claim, StoredReport)>,
     /// Message and report of versions too many.
     refused: Vec<(usize, usize)>,
-    /// Messages of which held reports were not kept.
+    /// Messages whose held reports were not kept.
     over_quota: Vec<usize>,
 }
 
@@ -306,8 +306,8 @@ fn refuse(batch: &mut [NewMessage], refused: &[(usize, usize)], options: &Commit
             leaf: leaf.clone(),
             reason: TOO_MANY_VERSIONS,
             detail: format!(
-                "another {} versions of this report about {} are kept already, and each says something else \
-                 (limits.report_versions_max)",
+                "{} other versions of this report about {} are kept already, each with other content \
+                    (limits.report_versions_max)",
                 options.limits.versions_max, new.report.policy.domain
             ),
             offset: None,
@@ -373,7 +373,7 @@ fn report_of<'b>(batch: &'b [NewMessage], claim: &Claim) -> &'b NewReport {
 const MISADDRESSED: &str = "misaddressed";
 const TOO_MANY_VERSIONS: &str = "too_many_versions";
 
-/// Of a report that belongs to another domain than the only one that it may be counted for.
+/// The problem of a report that belongs to a domain other than `only`.
 fn misaddressed(leaf: &str, policy_domain: &str, belongs_to: &str, only: &str) -> Problem {
     let whose = match policy_domain == belongs_to {
         true => String::new(),

@@ -56,14 +56,14 @@ pub(super) async fn relation(
     let (known_passed, new_passed) = (passed(known.authenticated), passed(new.authenticated));
     let new_is_longer = both.new_len() > both.known_len();
     let new_is_whole = !new_cut || known.cut && new_is_longer;
-    // Of two that say the same, the vouched for decides nothing.
+    // Where both say the same, being vouched for decides nothing.
     let is_whole = |agree: bool, other: Relation| if agree { other } else { Relation::Apart };
     Ok(match (named, new_is_whole) {
         (true, true) if known_passed && !new_passed => is_whole(both.known_begins_new(conn).await?, Relation::WholeOf),
         (true, true) => Relation::WholeOf,
         (true, false) if new_passed && !known_passed => match both.new_begins_known(conn).await? {
             true => Relation::PieceOf,
-            // Of two pieces rather the one that is vouched for.
+            // A vouched piece takes precedence over another piece.
             false if known.cut => Relation::WholeOf,
             false => Relation::Apart,
         },
@@ -154,7 +154,7 @@ impl Both<'_> {
 
 /// The records of a text.
 enum Records<'b> {
-    /// Of the batch: all, or those at some positions.
+    /// Records of the batch: all, or those at some positions.
     Here(&'b Report, Option<&'b [usize]>),
     Stored(DomainId, ReportNo),
 }

@@ -1,4 +1,4 @@
-//! Whose is a report? The domain rows it belongs to, or none: see [`super::super::belonging`] for the rule.
+//! The owners of a report: the domain rows it belongs to, or none. [`super::super::belonging`] has the rule.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -31,12 +31,12 @@ pub(super) type Names = HashMap<DomainId, Box<str>>;
 /// The reports of a batch by where they belong.
 #[derive(Debug, Default)]
 pub(super) struct Placed {
-    /// Those of one report side by side.
+    /// The claims of one report are adjacent.
     pub claims: Vec<Claim>,
     pub slices: Vec<Slice>,
-    /// Of the message that is being placed.
+    /// Costs of the slices of the message that is being placed.
     slices_cost: SlicesCost,
-    /// Of the domain rows that are claimed.
+    /// Names of the domain rows that are claimed.
     pub names: Names,
     /// The registered domains above a domain row that is claimed: reports whose records have gone stay there when a domain
     /// below is added.
@@ -85,7 +85,7 @@ pub(super) async fn place(
     learn(conn, memory, batch).await?;
     let mut placed = Placed::default();
     for (nth, message) in batch.iter_mut().enumerate() {
-        // Of a try before this one.
+        // Problems that an earlier try noted.
         let is_of_place = |reason: &str| [MISADDRESSED, TOO_MANY_VERSIONS, TOO_MANY_SLICES].contains(&reason);
         message.problems.retain(|problem| !is_of_place(problem.reason));
         placed.slices_cost = SlicesCost::default();

@@ -146,7 +146,8 @@ impl Quotas {
     }
 }
 
-/// Only what came with an envelope, and for the first time: what an owner brings has no quota.
+/// Whether the quota applies to the message: it has an envelope and arrives for the first time. What an owner brings
+/// has no quota.
 fn is_counted(message: &NewMessage) -> bool {
     message.provenance.is_some() && !message.comes_again()
 }

@@ -99,7 +99,7 @@ impl Store {
 
     /// Notes what came of checking the mail of a held report again: it counts, it stays held for good, or it is checked once
     /// more. It counts only if no day has more addresses than `day_addresses_max` with it. What was decided about the report
-    /// meanwhile stays. Gives what the report is since, where nothing else was decided.
+    /// meanwhile stays. Returns what the report is since, where nothing else was decided.
     pub async fn note_check(
         &self,
         report: Undecided,
@@ -156,8 +156,7 @@ fn found(report: Undecided, check: &UndecidedCheck<'_>) -> (Acceptance, String) 
     match check {
         UndecidedCheck::NotKept => (
             Acceptance::Unvouched,
-            "the mail that carried it is not kept any more, so that it cannot be checked: decide about it yourself"
-                .to_owned(),
+            "the mail that carried it is no longer kept, so it cannot be checked: decide about it yourself".to_owned(),
         ),
         UndecidedCheck::Made(mail) if mail.is_vouched_for() => {
             let domain = mail.domain.as_deref().unwrap_or_default();
@@ -172,11 +171,11 @@ fn found(report: Undecided, check: &UndecidedCheck<'_>) -> (Acceptance, String) 
         ),
         UndecidedCheck::Made(_) if nth >= of => (
             Acceptance::Unvouched,
-            format!("who its mail is from could not be found out in {of} more checks: decide about it yourself"),
+            format!("the sender of its mail could not be authenticated in {of} more checks: decide about it yourself"),
         ),
         UndecidedCheck::Made(_) => (
             Acceptance::Undecided,
-            format!("who its mail is from could not be found out ({nth} of {of} checks)"),
+            format!("the sender of its mail could not be authenticated ({nth} of {of} checks)"),
         ),
     }
 }

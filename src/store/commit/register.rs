@@ -1,4 +1,4 @@
-//! What is known of the texts that a batch's reports may meet, over all domain rows that may have it.
+//! The known texts that a batch's reports may meet, over all domain rows that may have them.
 //!
 //! A text is known by its contents within an account. It has one row, or, where it is sliced, one in each of several
 //! domains.
@@ -25,31 +25,31 @@ pub(super) struct KnownRow {
     /// Whether it may count, and whether it does.
     pub acceptance: Acceptance,
     pub counted: bool,
-    /// Position in [`super::decide::Decisions::all`] if it came in this batch.
+    /// Position in [`super::decide::Decisions::all`] if it arrived in this batch.
     pub here: Option<usize>,
 }
 
-/// A text that is known by its keys.
+/// A text, identified by its keys.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub rows: Vec<KnownRow>,
     pub content: ContentKey,
     pub identity: IdentityKey,
-    /// One of its rows counts.
+    /// Whether one of its rows counts.
     pub counted: bool,
     pub authenticated: Authenticated,
-    /// Its figures can still be recounted, so that it can win or lose.
+    /// Whether its figures can still be recounted, so that it can win or lose.
     pub records_kept: bool,
-    /// The text was cut off.
+    /// Whether the text was cut off.
     pub cut: bool,
     pub arrivals: i64,
     pub records: u64,
     pub messages: u64,
-    /// Another text has taken its place.
+    /// Whether another text has replaced it.
     pub replaced: bool,
 }
 
-/// What a text has to say beside others of its identity.
+/// The weight of a text among others of its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Weight {
     pub is_vouched: bool,
@@ -66,7 +66,7 @@ impl Known {
 
     /// Its rows by their domains.
     pub fn by_domain(&self) -> HashMap<DomainId, KnownRow> {
-        // Of several about one domain the first.
+        // The first of several about one domain.
         self.rows.iter().rev().map(|row| (row.domain, *row)).collect()
     }
 
@@ -102,20 +102,19 @@ impl Register {
         self.by_content.get(&(account, content)).copied()
     }
 
-    /// The texts of an identity that stand: few, see [`super::decide`].
+    /// The texts of an identity that are not replaced. They are few: see [`super::decide`].
     pub fn of_identity(&mut self, account: AccountId, identity: IdentityKey) -> Vec<usize> {
         let Some(all) = self.by_identity.get_mut(&(account, identity)) else {
             return Vec::new();
         };
-        // What was replaced is looked at once.
+        // A replaced text is dropped here once.
         all.retain(|&nth| !self.texts[nth].replaced);
         all.sort_by_key(|&nth| self.texts[nth].no());
         all.clone()
     }
 
-    /// How many versions of a report are kept beside some pieces, of those that weigh as much. What is vouched for, what may
-    /// count and what is held are counted apart: no stranger can keep the word of the reporter out by saying something else
-    /// before.
+    /// Number of kept versions of a report that have this weight, without `pieces`. Vouched, countable and held versions
+    /// are counted separately, so that no stranger can crowd out the reporter's version by sending others first.
     pub fn versions(&mut self, account: AccountId, identity: IdentityKey, weight: Weight, pieces: &[usize]) -> usize {
         let group = self.of_identity(account, identity);
         let same = |nth: &&usize| self.texts[**nth].weight() == weight;
@@ -153,7 +152,7 @@ impl Register {
         }
     }
 
-    /// Notes that another text has taken a text's place: its contents are unknown again.
+    /// Notes that another text has replaced a text. Its contents are unknown again.
     pub fn replace(&mut self, account: AccountId, nth: usize) {
         self.texts[nth].replaced = true;
         self.by_content.remove(&(account, self.texts[nth].content));
@@ -208,7 +207,8 @@ impl Register {
 /// Maximum number of texts without an id that begin alike and are compared, each with all of an arrived one.
 const PIECES_MAX: usize = 8;
 
-/// The domain rows that have slices of the sliced reports of a batch: in others than those that it is about now, too.
+/// The domain rows that have slices of the sliced reports of a batch. These may be other domains than those that the
+/// batch is about now.
 pub(super) async fn slice_domains(
     conn: &mut Conn<'_>,
     batch: &[NewMessage],
@@ -278,7 +278,7 @@ pub(super) async fn register(conn: &mut Conn<'_>, batch: Batch<'_>) -> Result<Op
     for row in rows.await? {
         let domain = DomainId(row.int("domain_id")?);
         let nth = register.found(account_of(&accounts, domain)?, &row)?;
-        // Whole groups are needed for every identity that may change: of the new ones, and of duplicates under another id.
+        // Every identity that may change needs its whole group: new identities, and duplicates under another id.
         identities.insert((domain, register.texts[nth].identity));
     }
     let mut identities: Vec<_> = identities.into_iter().collect();

@@ -1,6 +1,6 @@
-//! Records come back: a report whose records retention has dropped came again with the same content.
+//! Restores records that retention has dropped, when their report arrives again with the same content.
 //!
-//! Its sums stayed, so that nothing is counted. Its records, and its original if it is gone, are stored again, and their
+//! The sums stayed, so nothing is counted. The records, and the original if it is gone, are stored again, and their
 //! age counts from this arrival.
 
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ pub(super) async fn find(conn: &mut Conn<'_>, batch: Batch<'_>, decisions: &mut 
         if known.totals != new.totals || known.records != new.report.records.len() as u64 {
             tracing::warn!(
                 report = decision.no.0,
-                "a report came again whose records were dropped, but it adds up differently now: its records stay dropped"
+                "a report whose records were deleted arrived again with other sums: its records stay deleted"
             );
             continue;
         }
@@ -48,7 +48,7 @@ pub(super) async fn find(conn: &mut Conn<'_>, batch: Batch<'_>, decisions: &mut 
     Ok(())
 }
 
-/// Writes the records.
+/// Stores the records of `restored` again.
 pub(super) async fn restore(
     conn: &mut Conn<'_>,
     memory: &mut Memory,

@@ -1,4 +1,4 @@
-//! What domains get of a report about a name above them: the records that are about each, and what that costs.
+//! Slices of a report about a name above domains: the records that are about each domain, and what they cost.
 
 use hashbrown::HashMap;
 
@@ -14,21 +14,21 @@ use super::lookup::look_up;
 /// The records of a report that are about one domain below its policy domain.
 #[derive(Debug)]
 pub(super) struct Slice {
-    /// By their positions.
+    /// Positions of the records in the report.
     pub records: Vec<usize>,
-    /// What evidence these have, by its positions, ascending. Each piece names one domain, and is kept for that one only.
+    /// Positions of their evidence, ascending. Each piece of evidence names one domain, and is kept only for that one.
     pub evidence: Vec<usize>,
     pub totals: Totals,
     pub days: Vec<DayFigures>,
 }
 
-/// Why the domains below a policy domain get nothing of a report.
+/// The reason why the domains below a policy domain get no slice of a report.
 pub(super) const TOO_MANY_SLICES: &str = "too_many_slices";
 
-/// Bytes of rows that the slices of a message may have, however short it is. Each repeats what the report says of itself.
+/// Bytes of rows that the slices of a message may have, however short it is. Each row repeats the report's metadata.
 const ROWS_BYTES_FREE: u64 = 1 << 20;
-/// Sums of a day and source, or a day and signer, that the slices of a message may have. A report is spread over its days or
-/// not by what it holds, and many slices hold little each.
+/// Maximum number of sums per day and source, or day and signer, in the slices of a message. Many small slices of one
+/// report could otherwise each be spread over many days.
 const DAY_ENTRIES_MAX: usize = 200_000;
 
 /// What the slices of a message cost beyond its reports.
@@ -38,7 +38,7 @@ pub(super) struct SlicesCost {
     day_entries: usize,
 }
 
-/// A domain with its name and the positions of the records that are about it.
+/// A domain with its name and the positions of its records.
 type Picked = (DomainId, Box<str>, Vec<usize>);
 
 /// Adds up the slices of a report.
@@ -99,7 +99,7 @@ pub(super) fn sums(
     Ok(slices)
 }
 
-/// What a row of a report takes beside records, evidence and sums, about.
+/// Approximate bytes of a row of a report, apart from records, evidence and sums.
 fn row_bytes(message: &NewMessage, new: &NewReport) -> u64 {
     let provenance = message.provenance.as_ref().map_or(0, |mail| mail.to_json().len());
     let policy = reports::policy_json(&new.report.policy).len();
@@ -115,8 +115,8 @@ fn evidence_of(new: &NewReport, records: &[usize]) -> Vec<usize> {
     evidence
 }
 
-/// The records of a report whose policy domain the account does not have, by the domain below it that they are about.
-/// Below a public suffix are the domains of many owners: no one speaks for all of them.
+/// The records of a report whose policy domain the account does not have, grouped by the domain below it that they
+/// are about. None below a public suffix, where the domains have many owners.
 pub(super) async fn find(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -129,7 +129,7 @@ pub(super) async fn find(
     if is_public_suffix(policy_domain) {
         return Ok(Vec::new());
     }
-    let below = Below::of(conn, memory, account, policy_domain).await?;
+    let below = Below::load(conn, memory, account, policy_domain).await?;
     if below.domains.is_empty() {
         return Ok(Vec::new());
     }
@@ -160,12 +160,17 @@ pub(super) async fn find(
 /// The domains of an account that are below a name.
 struct Below {
     domains: HashMap<Box<str>, DomainId>,
-    /// Labels of the longest name among them.
+    /// Number of labels of the longest name among them.
     labels_max: usize,
 }
 
 impl Below {
-    async fn of(conn: &mut Conn<'_>, memory: &mut Memory, account: AccountId, name: &str) -> Result<Self, StoreError> {
+    async fn load(
+        conn: &mut Conn<'_>,
+        memory: &mut Memory,
+        account: AccountId,
+        name: &str,
+    ) -> Result<Self, StoreError> {
         let all = memory.names_of(conn, account).await?;
         let below = all
             .iter()
@@ -175,8 +180,8 @@ impl Below {
         Ok(Self { domains, labels_max })
     }
 
-    /// The closest at or above a name, below the policy domain. A name may have more labels than any of these: what is left
-    /// of them is not looked up.
+    /// The closest domain at or above a name, below the policy domain. Labels beyond the longest known name are not
+    /// looked up.
     fn closest<'n>(&self, policy_domain: &'n str, header_from: &'n str) -> Option<(DomainId, &'n str)> {
         let skipped = labels(header_from).saturating_sub(self.labels_max);
         let mut names = belonging::below(policy_domain, header_from).skip(skipped);

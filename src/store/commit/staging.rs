@@ -48,7 +48,7 @@ impl Store {
             if from == 0 {
                 sweep::is_due(&mut conn, domain).await?;
             }
-            let some = Remembered::of(memory, some_of(&message.reports[nth].1, domain, from));
+            let some = Remembered::new(memory, some_of(&message.reports[nth].1, domain, from));
             insert::intern_all(&mut conn, memory, some, &names).await?;
             return write.commit().await;
         }

@@ -213,7 +213,7 @@ impl Bulk {
                 Form::Insert(Conflict::Fail) => Some(self.render_copy()),
                 _ => None,
             },
-            large: Large::of(self),
+            large: Large::for_bulk(self),
         })
     }
 

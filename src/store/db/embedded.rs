@@ -20,16 +20,16 @@ pub(super) fn walk(
     args: &Args,
     mut each: impl FnMut(Row) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
-    aside(|| Prepared::of(conn, statement)?.walk(args, &mut each))
+    aside(|| Prepared::new(conn, statement)?.walk(args, &mut each))
 }
 
-/// Runs it to its end; gives the number of rows it changed.
+/// Runs the statement and returns the number of changed rows.
 pub(super) fn run(conn: &Connection, statement: &'static Statement, args: &Args) -> Result<u64, StoreError> {
     walk(conn, statement, args, |_| Ok(true))?;
     Ok(conn.changes())
 }
 
-/// A statement for many rows, once for each; gives the rows of all answers, and how many rows it changed.
+/// Runs a statement once per row. Returns the rows of all answers, and the number of changed rows.
 pub(super) fn bulk<T>(
     conn: &Connection,
     bulk: &'static Bulk,
@@ -126,7 +126,7 @@ struct Prepared<'c> {
 }
 
 impl<'c> Prepared<'c> {
-    fn of(conn: &'c Connection, statement: &'static Statement) -> Result<Self, StoreError> {
+    fn new(conn: &'c Connection, statement: &'static Statement) -> Result<Self, StoreError> {
         let prepared = conn.prepare_cached(statement.text)?;
         let value = |nth| {
             let name = prepared.parameter_name(nth).and_then(|name| name.strip_prefix('$'));
@@ -193,7 +193,7 @@ pub fn fold_log(conn: &Connection) -> Result<(), StoreError> {
     Ok(folded?)
 }
 
-/// Gives some free pages back; tells how many are left.
+/// Releases some free pages. Returns the number of those left.
 pub fn give_back(conn: &Connection) -> Result<u64, StoreError> {
     run(conn, &sqlite::GIVE_BACK, &Args::default())?;
     let left: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
@@ -214,7 +214,7 @@ mod tests {
         conn.execute_batch("create table t (a integer, b text, c blob)")
             .unwrap();
         static ADD: Statement = Statement::new("add", "insert into t (a, b, c) values ($1, $2, $3)");
-        let run = |args: Args| Prepared::of(&conn, &ADD)?.walk(&args, &mut |_| Ok(true));
+        let run = |args: Args| Prepared::new(&conn, &ADD)?.walk(&args, &mut |_| Ok(true));
         let rows = || conn.query_row("select count(*) from t", [], |row| row.get::<_, i64>(0));
         for args in [
             Args::default(),

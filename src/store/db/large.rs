@@ -303,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn large_values_are_in_the_last_columns_of_tables_with_row_ids() {
         let folder = tempfile::tempdir().unwrap();
-        let conn = sqlite::File::of(folder.path().join("t.sqlite"))
+        let conn = sqlite::File::new(folder.path().join("t.sqlite"))
             .migrate()
             .await
             .unwrap();

@@ -47,7 +47,7 @@ pub(super) enum Link {
         layout: Layout,
         /// Whether many rows are best copied ([`postgres::Server::is_copied_to`]).
         copies: bool,
-        /// A copy has begun and not ended.
+        /// Whether a copy has begun and not ended.
         is_copying: bool,
     },
     PostgresReader(postgres::Lent, Layout),
@@ -187,7 +187,7 @@ impl Link {
         Ok(())
     }
 
-    /// Says good-bye.
+    /// Closes the session politely.
     pub async fn close(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(conn) => crate::apart::aside(|| conn.close().map_err(|(_, error)| error))?,
@@ -274,7 +274,7 @@ impl Conn<'_> {
         Ok(row.await?.map(|row| Row::postgres(row, statement)))
     }
 
-    /// Runs a statement; gives the number of rows it changed.
+    /// Runs a statement and returns the number of changed rows.
     pub async fn run(&mut self, statement: &'static Statement, args: Args) -> Result<u64, StoreError> {
         match self.0.side() {
             Side::Sqlite(conn) => embedded::run(conn, statement, &args),
@@ -368,7 +368,7 @@ impl Conn<'_> {
     }
 
     /// Waits until no other transaction writes for these domain rows, and keeps others waiting until this one ends.
-    /// Gives those that are still there. SQLite has one writer anyway.
+    /// Returns those that are still there. SQLite has one writer anyway.
     pub async fn hold(&mut self, mut domains: Vec<DomainId>) -> Result<Vec<DomainId>, StoreError> {
         domains.sort_unstable();
         domains.dedup();

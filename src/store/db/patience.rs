@@ -61,7 +61,7 @@ mod tests {
     #[tokio::test]
     async fn a_statement_that_runs_is_stopped_for_its_task_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let file = File::of(folder.path().join("t.sqlite"));
+        let file = File::new(folder.path().join("t.sqlite"));
         file.migrate().await.unwrap();
         let conn = file.reader().unwrap();
         let asked = Arc::new(AtomicU32::new(0));

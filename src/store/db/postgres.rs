@@ -115,7 +115,7 @@ pub(in super::super) struct Server {
 
 impl Server {
     /// Reads a `postgres://` URL.
-    pub fn of(url: &str, connections: Connections) -> Result<Self, StoreError> {
+    pub fn from_url(url: &str, connections: Connections) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Location {
             what: format!("the database URL cannot be read: {error}"),
         })?;
@@ -258,7 +258,7 @@ impl Pools {
 #[derive(Debug)]
 pub(in super::super) struct Lent {
     conn: PoolConnection<Postgres>,
-    /// The answer to a question is not there yet.
+    /// Whether the answer to a query is outstanding.
     pub is_asking: bool,
 }
 

@@ -10,7 +10,7 @@ use super::bulk::{Bulk, Form};
 use super::rows::{Arrays, BulkRow, Sink as _, fill};
 use super::{Args, StoreError, Value};
 
-/// Of one piece; a row more than the bytes is still taken. PostgreSQL allows 65,535 values.
+/// Rows and bytes per piece. The row that exceeds the bytes is still included. PostgreSQL allows 65,535 values.
 const ROWS_MAX: usize = 256;
 const VALUES_MAX: usize = 8_192;
 const BYTES_MAX: usize = 8 << 20;

@@ -31,15 +31,15 @@ const SHOWN_COLUMNS: usize = 3;
 impl Row {
     /// The columns of the statement are known.
     pub fn sqlite(cells: Vec<Cell>, statement: &'static Statement) -> Self {
-        Self::of(Cells::Sqlite(cells), statement)
+        Self::new(Cells::Sqlite(cells), statement)
     }
 
     pub fn postgres(row: PgRow, statement: &'static Statement) -> Self {
         statement.columns(|| row.columns().iter().map(PgColumn::name).collect());
-        Self::of(Cells::Postgres(row), statement)
+        Self::new(Cells::Postgres(row), statement)
     }
 
-    fn of(cells: Cells, statement: &'static Statement) -> Self {
+    fn new(cells: Cells, statement: &'static Statement) -> Self {
         let next = AtomicUsize::new(0);
         Self { cells, statement, next }
     }

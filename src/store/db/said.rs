@@ -1,4 +1,4 @@
-//! What a statement's own text says of the values that it gives: which table they are of.
+//! The table that a statement reads its values from, taken from its text.
 
 /// Characters of a text that are shown.
 const SHOWN_CHARS: usize = 60;
@@ -16,7 +16,7 @@ pub(super) fn table(sql: &'static str) -> &'static str {
     "the database"
 }
 
-/// A text for people, short and without control characters.
+/// A human-readable text, short and without control characters.
 pub(super) fn shortened(text: &str) -> String {
     format!("{:?}", text.chars().take(SHOWN_CHARS).collect::<String>())
 }

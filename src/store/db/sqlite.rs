@@ -55,7 +55,7 @@ pub(in super::super) fn version() -> Option<i64> {
     MIGRATIONS.iter().map(|migration| migration.version).max()
 }
 
-/// Of a new database: for its owner alone.
+/// Mode of a new database: only its owner has access.
 const MODE: u32 = 0o600;
 /// Readers: more than this many questions at once wait for one another.
 const READERS: usize = 8;
@@ -81,7 +81,7 @@ const STATEMENTS_KEPT: usize = 256;
 pub(in super::super) struct File(PathBuf);
 
 impl File {
-    pub fn of(path: PathBuf) -> Self {
+    pub fn new(path: PathBuf) -> Self {
         Self(path)
     }
 
@@ -126,7 +126,7 @@ impl File {
         Ok(conn)
     }
 
-    /// Makes the file, or brings its schema up to date; gives the connection that writes.
+    /// Creates the file, or brings its schema up to date. Returns the writing connection.
     pub async fn migrate(&self) -> Result<Connection, StoreError> {
         // Where others open or close the file at the same moment, SQLite may refuse at once what it else waits for.
         let given_up = Instant::now() + BUSY;
@@ -187,7 +187,7 @@ impl File {
                 // Another user's file that we may use: its owner decides who else may.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => tracing::warn!(
                     file = %path.display(),
-                    "others than its owner can read this file, and that cannot be changed"
+                    "users other than its owner can read this file, and that cannot be changed"
                 ),
                 done => done.map_err(unavailable)?,
             }
@@ -239,7 +239,7 @@ impl Readers {
         self.lend_by(permit.map_err(|closed| StoreError::Unavailable(closed.into()))?)
     }
 
-    /// As [`Self::lend`], for a short question: beside the others there are [`READERS_URGENT`] for these alone.
+    /// As [`Self::lend`], for a short query: [`READERS_URGENT`] more readers are reserved for these.
     pub async fn lend_urgent(&self) -> Result<Lent, StoreError> {
         let permit = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => Ok(permit),
@@ -324,7 +324,7 @@ mod tests {
     #[tokio::test]
     async fn a_commit_waits_for_the_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let file = super::File::of(folder.path().join("t.sqlite"));
+        let file = super::File::new(folder.path().join("t.sqlite"));
         let writer = file.migrate().await.unwrap();
         let number = |pragma| writer.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         assert_eq!(number("synchronous").unwrap(), 2);
@@ -342,7 +342,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_up_finds_a_reader_when_all_are_at_work() {
         let folder = tempfile::tempdir().unwrap();
-        let file = super::File::of(folder.path().join("t.sqlite"));
+        let file = super::File::new(folder.path().join("t.sqlite"));
         file.migrate().await.unwrap();
         let readers = file.readers();
         let mut at_work = Vec::new();
@@ -363,7 +363,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_was_dropped_in_a_transaction_is_not_lent_again() {
         let folder = tempfile::tempdir().unwrap();
-        let file = super::File::of(folder.path().join("t.sqlite"));
+        let file = super::File::new(folder.path().join("t.sqlite"));
         file.migrate().await.unwrap();
         let readers = file.readers();
         let lent = readers.lend().await.unwrap();

@@ -25,7 +25,7 @@ impl Statement {
         Box::leak(Box::new(Self::new("made for a table", text.leak())))
     }
 
-    /// The names of the columns, which `names` gives at the first answer.
+    /// The names of the columns, set from `names` at the first answer.
     pub(super) fn columns<'n>(&self, names: impl FnOnce() -> Vec<&'n str>) -> &[Box<str>] {
         self.columns
             .get_or_init(|| names().into_iter().map(Box::from).collect())

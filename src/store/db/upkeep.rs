@@ -22,8 +22,8 @@ impl Conn<'_> {
         }
     }
 
-    /// Gives space that became free back to the file system, some at a time, where the database does not see to it by
-    /// itself; tells how many pages are left.
+    /// Releases some free pages to the file system, where the database does not do so itself. Returns the number of
+    /// those left.
     pub fn give_back(&mut self) -> Result<u64, StoreError> {
         match self.0.side() {
             Side::Sqlite(conn) => embedded::give_back(conn),

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_an_archive_moves_its_directory() {
+    fn bytes_around_an_archive_move_its_directory() {
         let plain = archive(b"");
         check(&plain, Some((2, 0)));
         check(&archive(b"a comment"), Some((2, 0)));

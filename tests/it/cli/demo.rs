@@ -227,7 +227,7 @@ fn own_reports_do_not_end_in_the_demo() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_with_a_way_out() {
+fn a_taken_port_is_named_with_a_remedy() {
     let home = Home::new();
     let demo = Demo::start(&home);
     let taken = demo.address();

@@ -113,7 +113,7 @@ fn adding_domains_on_sight_claims_what_waited() {
 }
 
 #[test]
-fn what_cannot_be_read_is_kept_with_its_reason() {
+fn unreadable_files_are_kept_with_their_reason() {
     let home = Home::new();
     home.file("broken.xml", "<feedback><report_metadata>\u{1b}[31m</feedback>");
     let summary = import(&home, &["broken.xml"]);

@@ -11,7 +11,7 @@ use tallymark::config::Config;
 use super::{Home, report, stdout};
 
 /// A report about example.com whose window began on a day, seconds since 1970.
-fn of(id: &str, begin: i64) -> String {
+fn report_on(id: &str, begin: i64) -> String {
     let text = report(id, 5);
     let text = text.replace("<begin>1772323200<", &format!("<begin>{begin}<"));
     text.replace("<end>1772409599<", &format!("<end>{}<", begin + 86_399))
@@ -62,7 +62,7 @@ async fn an_archive_stays(home: &Home, folder: &Path) {
 async fn an_imported_archive_keeps_every_record() {
     let home = Home::new();
     for (nth, begin) in BEGINS.into_iter().enumerate() {
-        home.file(&format!("archive/{nth}.xml"), of(&nth.to_string(), begin));
+        home.file(&format!("archive/{nth}.xml"), report_on(&nth.to_string(), begin));
     }
     an_archive_stays(&home, &home.path().join("archive")).await;
     // And so do the reports of many programs and years that are in the repository.
@@ -74,7 +74,7 @@ async fn an_imported_archive_keeps_every_record() {
 async fn dropped_records_are_named_and_come_back() {
     let home = Home::new();
     for (nth, begin) in BEGINS.into_iter().enumerate() {
-        home.file(&format!("archive/{nth}.xml"), of(&nth.to_string(), begin));
+        home.file(&format!("archive/{nth}.xml"), report_on(&nth.to_string(), begin));
     }
     let import = ["--data", "data", "import", "--add-domains", "archive"];
     let said = stdout(&home.run(&import).success());
@@ -152,7 +152,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_written_is_for_its_owner_alone() {
+async fn written_files_are_only_for_their_owner() {
     let home = Home::new();
     home.file("a.xml", report("1", 5));
     home.file("broken.xml", "<feedback><report_metadata>");

@@ -54,7 +54,7 @@ fn reports_are_listed_counted_and_discounted() {
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn missing_objects_are_an_error() {
     let home = home();
     for arguments in [
         &["reports", "count", "example.com", "999"][..],

@@ -47,7 +47,7 @@ fn the_folder_comes_from_the_flag_before_the_environment_before_the_file() {
 }
 
 #[test]
-fn a_node_is_told_what_it_does_by_words_that_are_known() {
+fn roles_of_a_node_are_known_words() {
     let home = Home::new();
     let known = "a node can be smtp, imap, api, jobs";
     fails(&home, &["serve", "--roles", "smtp,cook"], 2, known);

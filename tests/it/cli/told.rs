@@ -152,7 +152,7 @@ fn complains_once(home: &Home, arguments: &[&str], parts: &[&str]) {
 
 /// F17: the system's reason, once, with the path.
 #[tokio::test]
-async fn a_file_that_cannot_be_used_is_told_with_the_systems_reason_once() {
+async fn an_unusable_file_is_named_once_with_the_systems_reason() {
     let home = Home::new();
     let missing = "No such file or directory";
     complains_once(
@@ -221,7 +221,7 @@ async fn a_file_that_cannot_be_used_is_told_with_the_systems_reason_once() {
 
 /// F17: as a user who may not: what is refused to others is not taken for missing.
 #[test]
-fn what_this_user_may_not_enter_is_not_called_missing() {
+fn a_forbidden_folder_is_not_called_missing() {
     let home = Home::new();
     home.run(&["accounts", "add", "acme"]).success();
     // Without the temporary folder's own name in the way, the data folder alone refuses.

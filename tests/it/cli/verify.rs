@@ -62,7 +62,7 @@ async fn a_long_list_of_what_is_wrong_says_that_it_is_cut() {
 }
 
 #[tokio::test]
-async fn what_was_changed_is_told_with_table_and_row() {
+async fn changed_rows_are_named_with_table_and_row() {
     let home = home_with_reports();
     let sound = stdout(&home.run(&["verify"]).success());
     assert!(sound.contains("all figures agree"), "the control: {sound}");
@@ -117,7 +117,7 @@ async fn what_was_changed_is_told_with_table_and_row() {
 
 /// As in the catalogue: four bytes of the head of a page; and other pages and places of it.
 #[test]
-fn a_damaged_page_is_told() {
+fn a_damaged_page_is_reported() {
     let home = home_with_reports();
     let whole = fs::read(database(&home)).unwrap();
     let conn = rusqlite::Connection::open(database(&home)).unwrap();
@@ -168,7 +168,7 @@ fn copy_as_killed(home: &Home, to: &Path) {
 }
 
 #[test]
-fn a_damaged_log_is_told_until_someone_has_seen_to_it() {
+fn a_damaged_log_is_reported_until_it_is_dealt_with() {
     let home = home_with_reports();
     let copy = home.path().join("copy");
     let log = copy.join("tallymark.sqlite-wal");

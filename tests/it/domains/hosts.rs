@@ -13,7 +13,7 @@ async fn leave_to_receive_reports_is_looked_for_where_receivers_ask() {
     let mut named = Named::start();
     let db = Database::start(Dialect::Sqlite).await;
     db.execute("update domains set name = 'news.one.example.com'").await;
-    let world = World::of(db, named.dns(), &[Purpose::Dmarc]);
+    let world = World::new(db, named.dns(), &[Purpose::Dmarc]);
     let ours = format!(
         "v=DMARC1; p=none; rua=mailto:{}@rua.tally.example",
         world.domain().await.rua_token
@@ -75,7 +75,7 @@ on_both!(without_a_host_for_reports_no_domain_is_verified_and_none_fails);
 async fn without_a_host_for_reports_no_domain_is_verified_and_none_fails(db: Database) {
     let mut named = Named::start();
     let service = DomainName::parse("tally.example").unwrap();
-    let mut world = World::of(db, named.dns(), &[]);
+    let mut world = World::new(db, named.dns(), &[]);
     for host in [None, Some(&service)] {
         world = World::with(world.db, named.dns(), &[], |options| {
             options.names = ServiceNames::new(host, None);

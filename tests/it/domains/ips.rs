@@ -10,7 +10,7 @@ use super::{Named, World, publish};
 on_both!(an_address_is_assigned_within_its_account);
 async fn an_address_is_assigned_within_its_account(db: Database) {
     let named = Named::start();
-    let world = World::of(db, named.dns(), &[Purpose::Spf]);
+    let world = World::new(db, named.dns(), &[Purpose::Spf]);
     let (store, account, domain) = (&world.db.store, world.db.account.id, world.db.domain.id);
     let stranger = store.add_account("stranger", Mode::Live, NOW).await.unwrap().id;
     let theirs = store
@@ -58,7 +58,7 @@ async fn an_address_is_assigned_within_its_account(db: Database) {
 #[tokio::test]
 async fn a_new_address_must_be_published() {
     let mut named = Named::start();
-    let world = World::of(
+    let world = World::new(
         Database::start(crate::store::Dialect::Sqlite).await,
         named.dns(),
         &[Purpose::Spf],

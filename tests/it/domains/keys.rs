@@ -25,7 +25,7 @@ fn base64(bytes: &[u8]) -> String {
 on_both!(a_domain_has_one_key_and_it_is_kept_encrypted);
 async fn a_domain_has_one_key_and_it_is_kept_encrypted(db: Database) {
     let named = Named::start();
-    let world = World::of(db, named.dns(), &[]);
+    let world = World::new(db, named.dns(), &[]);
     let domain = world.domain().await;
     // Many at a time: one key.
     let asked = (0..4).map(|_| world.domains.published(&domain));
@@ -49,7 +49,7 @@ async fn a_domain_has_one_key_and_it_is_kept_encrypted(db: Database) {
 
     // The key of another domain does not open as this one's; a key ring without the key opens nothing.
     let foreign = World::with(world.db, named.dns(), &[], |options| {
-        options.keyring = Some(Keyring::of([OTHER], "elsewhere").unwrap());
+        options.keyring = Some(Keyring::from_keys([OTHER], "elsewhere").unwrap());
     });
     let refused = foreign.domains.private_key(&domain).await;
     assert!(matches!(
@@ -58,12 +58,12 @@ async fn a_domain_has_one_key_and_it_is_kept_encrypted(db: Database) {
     ));
     // Changing the master key: the new one first, everything encrypted again, the old one gone.
     let both = World::with(foreign.db, named.dns(), &[], |options| {
-        options.keyring = Some(Keyring::of([OTHER, MASTER], "here").unwrap());
+        options.keyring = Some(Keyring::from_keys([OTHER, MASTER], "here").unwrap());
     });
     assert_eq!(both.domains.reseal().await.unwrap(), 1);
     assert_eq!(both.domains.reseal().await.unwrap(), 0);
     let new = World::with(both.db, named.dns(), &[], |options| {
-        options.keyring = Some(Keyring::of([OTHER], "here").unwrap());
+        options.keyring = Some(Keyring::from_keys([OTHER], "here").unwrap());
     });
     assert_eq!(new.domains.private_key(&domain).await.unwrap(), pem);
 
@@ -80,7 +80,7 @@ async fn a_domain_has_one_key_and_it_is_kept_encrypted(db: Database) {
 #[tokio::test]
 async fn a_round_makes_no_keys() {
     let named = Named::start();
-    let world = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &[Purpose::Dkim]);
+    let world = World::new(Database::start(Dialect::Sqlite).await, named.dns(), &[Purpose::Dkim]);
     assert_eq!(world.domains.check_due().await.unwrap().checked, 1);
     assert_eq!(world.db.store.domain_dns(world.db.domain.id).await.unwrap().dkim, None);
 }

@@ -14,10 +14,10 @@ on_both!(every_purpose_is_verified_lost_and_failed);
 async fn every_purpose_is_verified_lost_and_failed(db: Database) {
     db.execute(SETTINGS).await;
     let mut named = Named::start();
-    let mut world = World::of(db, named.dns(), &[]);
+    let mut world = World::new(db, named.dns(), &[]);
     for purpose in Purpose::ALL {
         // Everything else is missing, and matters not.
-        world = World::of(world.db, named.dns(), &[*purpose]);
+        world = World::new(world.db, named.dns(), &[*purpose]);
         world
             .db
             .execute("update domains set status = 0, verified_at = null, last_checked_at = null, misses = 0")
@@ -74,7 +74,7 @@ async fn record_of(world: &World, purpose: Purpose) -> tallymark::domains::DnsRe
 on_both!(three_days_without_records_are_too_many);
 async fn three_days_without_records_are_too_many(db: Database) {
     let mut named = Named::start();
-    let world = World::of(db, named.dns(), &[Purpose::Spf, Purpose::Dkim, Purpose::Dmarc]);
+    let world = World::new(db, named.dns(), &[Purpose::Spf, Purpose::Dkim, Purpose::Dmarc]);
     for purpose in [Purpose::Spf, Purpose::Dkim] {
         publish(&mut named, &world.record(purpose).await);
     }

@@ -34,14 +34,14 @@ struct World {
 }
 
 impl World {
-    fn of(db: Database, dns: Dns, required: &[Purpose]) -> Self {
+    fn new(db: Database, dns: Dns, required: &[Purpose]) -> Self {
         Self::with(db, dns, required, |_| {})
     }
 
     fn with(db: Database, dns: Dns, required: &[Purpose], change: impl FnOnce(&mut DomainsOptions)) -> Self {
         let (clock, metrics) = (Clock::fixed(NOW), Metrics::new());
         let mut options = DomainsOptions::new(names(required));
-        options.keyring = Some(Keyring::of([MASTER], "the test").unwrap());
+        options.keyring = Some(Keyring::from_keys([MASTER], "the test").unwrap());
         options.dns = Some(dns);
         options.domains_per_second_max = 10_000;
         change(&mut options);

@@ -137,7 +137,7 @@ async fn check_offers(world: &World, named: &mut Named, purpose: Purpose, cases:
 #[expect(clippy::too_many_lines, reason = "a table")]
 async fn an_offered_dmarc_record_keeps_what_is_published() {
     let mut named = Named::start();
-    let world = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
+    let world = World::new(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
     let own = "_dmarc.example.com";
     let many: Vec<String> = (0..12)
         .map(|nth| format!("mailto:reports-{nth}@collector.example"))
@@ -259,7 +259,7 @@ async fn an_offered_dmarc_record_carries_the_policy_in_force_on() {
     let mut named = Named::start();
     let db = Database::start(Dialect::Sqlite).await;
     db.execute("update domains set name = 'a.b.example.com'").await;
-    let world = World::of(db, named.dns(), &[Purpose::Dmarc]);
+    let world = World::new(db, named.dns(), &[Purpose::Dmarc]);
     named.text("x.a.b.example.com", &["below: the domain exists"]);
     let above = "_dmarc.example.com";
     check_offers(
@@ -318,7 +318,7 @@ async fn an_offered_dmarc_record_carries_the_policy_in_force_on() {
 #[expect(clippy::too_many_lines, reason = "a table")]
 async fn an_offered_spf_record_keeps_what_is_published() {
     let mut named = Named::start();
-    let world = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
+    let world = World::new(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
     let own = "example.com";
     for nth in 0..10 {
         named.text(&format!("{nth}.inc.example"), &["v=spf1 -all"]);
@@ -362,7 +362,7 @@ async fn an_offered_spf_record_keeps_what_is_published() {
             ),
             // With ours, receivers would refuse it; and what they refuse today is to be put right first.
             (&[(own, &[&nine])], Ok(&with_ours)),
-            (&[(own, &[&ten])], Err("more than 10 DNS look-ups")),
+            (&[(own, &[&ten])], Err("more than 10 DNS lookups")),
             (
                 &[(own, &["v=spf1 ip4:192.0.2.1 ipv4:192.0.2.2 -all"])],
                 Err("“ipv4:192.0.2.2” is not a term"),
@@ -432,7 +432,7 @@ async fn nothing_is_offered_in_place_of_what_serves_others_or_is_not_known() {
             tracking_domain = 'go.example.com', bimi_logo_url = 'https://example.com/logo.svg'",
     )
     .await;
-    let world = World::of(db, named.dns(), &ALL);
+    let world = World::new(db, named.dns(), &ALL);
     for purpose in Purpose::ALL {
         let record = world.record(*purpose).await;
         assert_eq!(
@@ -567,7 +567,7 @@ async fn nothing_is_offered_in_place_of_what_serves_others_or_is_not_known() {
 #[tokio::test]
 async fn an_offer_made_for_other_settings_is_void() {
     let mut named = Named::start();
-    let world = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
+    let world = World::new(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
     named.text("example.com", &["v=spf1 include:spf.tally.example -all"]);
     named.reload().await;
     let (store, account, domain) = (&world.db.store, world.db.account.id, world.db.domain.id);

@@ -17,7 +17,7 @@ type Case<'c> = (&'c [(&'c str, &'c [&'c str])], bool, &'c str);
 
 async fn check(purpose: Purpose, cases: &[Case<'_>]) {
     let mut named = Named::start();
-    let world = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
+    let world = World::new(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
     let token = world.domain().await.rua_token;
     for (zone, verified, expect) in cases {
         for (name, texts) in *zone {
@@ -135,15 +135,15 @@ async fn spf() {
                 "Remove the sign",
             ),
             (&nine, true, ""),
-            (&ten, false, "more than 10 DNS look-ups"),
-            (&before, true, "more than 10 DNS look-ups"),
+            (&ten, false, "more than 10 DNS lookups"),
+            (&before, true, "more than 10 DNS lookups"),
             (
                 &[
                     ("example.com", &["v=spf1 include:self.example -all"]),
                     ("self.example", &["v=spf1 include:self.example -all"]),
                 ],
                 false,
-                "more than 10 DNS look-ups",
+                "more than 10 DNS lookups",
             ),
             (
                 &[(
@@ -399,7 +399,7 @@ async fn spf_with_many_mail_hosts() {
         named.text("example.com", &[&text]);
         named.reload().await;
         // Another process: what many domains refer to is remembered for minutes.
-        let fresh = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
+        let fresh = World::new(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
         let record = fresh.look(Purpose::Spf).await;
         assert_eq!(record.verified, verified, "{record:?}");
         let problem = record.problem.unwrap_or_default();
@@ -413,7 +413,7 @@ async fn a_domain_without_a_record_of_its_own_is_under_the_one_above() {
     let mut named = Named::start();
     let db = Database::start(Dialect::Sqlite).await;
     db.execute("update domains set name = 'a.b.example.com'").await;
-    let world = World::of(db, named.dns(), &[Purpose::Dmarc]);
+    let world = World::new(db, named.dns(), &[Purpose::Dmarc]);
     let token = world.domain().await.rua_token;
     let ours = format!("v=DMARC1; p=reject; rua=mailto:{token}@rua.tally.example");
     let cases: [(&[(&str, &str)], bool, &str); 5] = [
@@ -470,7 +470,7 @@ async fn keys_aliases_mail_hosts_and_logos() {
             tracking_domain = 'go.example.com', bimi_logo_url = 'https://example.com/logo.svg'",
     )
     .await;
-    let world = World::of(db, named.dns(), &ALL);
+    let world = World::new(db, named.dns(), &ALL);
     let key = "tallymark._domainkey.example.com";
     let foreign = format!("TXT {}", quoted(&super::keys::foreign_4096()));
     let ours = world.record(Purpose::Dkim).await.value;
@@ -614,7 +614,7 @@ fn quoted(text: &str) -> String {
 #[tokio::test]
 async fn a_long_answer_comes_over_tcp() {
     let mut named = Named::start();
-    let world = World::of(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
+    let world = World::new(Database::start(Dialect::Sqlite).await, named.dns(), &ALL);
     let mut texts: Vec<String> = (0..20)
         .map(|nth| format!("verification-{nth}={}", "x".repeat(180)))
         .collect();
@@ -641,7 +641,7 @@ async fn a_long_answer_comes_over_tcp() {
 async fn failure_and_silence_keep_what_is_known() {
     let mut named = Named::start();
     let db = Database::start(Dialect::Sqlite).await;
-    let world = World::of(db, named.dns(), &ALL);
+    let world = World::new(db, named.dns(), &ALL);
     for purpose in ALL {
         publish(&mut named, &world.record(purpose).await);
     }

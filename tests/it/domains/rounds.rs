@@ -139,7 +139,7 @@ async fn settings_changed_during_a_look_are_looked_at_again(db: Database) {
 async fn a_look_is_for_the_settings_of_its_moment() {
     let db = Database::start(Dialect::Sqlite).await;
     let named = Named::start();
-    let world = World::of(db, named.dns(), &[Purpose::Dmarc]);
+    let world = World::new(db, named.dns(), &[Purpose::Dmarc]);
     let before = world.domain().await;
     let changed = world
         .db

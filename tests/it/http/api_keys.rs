@@ -154,7 +154,7 @@ async fn the_last_use_is_written_now_and_then() {
 
 /// RFC 8259 leaves open which of two members counts: neither does here.
 #[tokio::test]
-async fn what_is_said_twice_is_refused() {
+async fn repeated_members_are_refused() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
     for (method, path, body, field) in [

@@ -71,7 +71,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
 }
 
 #[tokio::test]
-async fn what_is_not_said_has_its_default() {
+async fn absent_members_have_defaults() {
     let app = TestApp::start().await;
     let body = json!({ "name": "bücher.example", "region": null, "custom_return_path": null });
     let added = app.post("/domains", &body).await.expect(201);
@@ -99,7 +99,7 @@ async fn the_same_name_again_is_409_but_another_account_may_have_it() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_can_own_is_422() {
+async fn a_name_without_possible_owner_is_422() {
     let app = TestApp::start().await;
     for name in [
         "",

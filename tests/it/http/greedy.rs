@@ -321,7 +321,7 @@ async fn kept_answers_are_bounded_for_each_account() {
 
 /// SH5: a page of records is bounded in bytes, whatever is in them; what is not listed is counted, and can be fetched.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_records_is_bounded_in_bytes_and_leaves_nothing_out_unsaid() {
+async fn a_page_of_records_is_bounded_and_counts_omissions() {
     const PAGE_BYTES: usize = 1024 * 1024;
     for (rows, results, text_bytes) in [(100, 60, 900), (100, 95, 1), (40, 3, 1_000), (100, 1, 1_000)] {
         let app = TestApp::start().await;

@@ -118,7 +118,7 @@ async fn a_secret_is_shown_again_to_whom_it_was_shown_and_is_in_no_file() {
 }
 
 #[tokio::test]
-async fn while_the_first_runs_it_is_409_and_what_died_is_taken_over() {
+async fn a_running_request_is_409_and_a_dead_one_is_taken_over() {
     let app = TestApp::start().await;
     let body = json!({ "name": "example.com" });
     // A node that took the request and died: it has begun and will never be answered.
@@ -195,7 +195,7 @@ async fn a_body_that_the_route_does_not_take_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn faults_of_ours_are_not_kept_and_what_is_no_name_is_refused() {
+async fn faults_are_not_stored_and_invalid_names_are_refused() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     for _ in 0..2 {

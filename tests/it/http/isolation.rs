@@ -164,7 +164,7 @@ async fn a_reading_key_reads_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_another_account_does_not_exist() {
+async fn objects_of_another_account_do_not_exist() {
     let (app, things) = app().await;
     let (_, stranger) = app.stranger().await;
     for route in with_key().into_iter().filter(|route| route.path.contains("{id}")) {

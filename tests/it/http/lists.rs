@@ -390,7 +390,7 @@ async fn lists_go_on_behind_a_place_as_they_do_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_place_that_is_none_is_a_mistake_and_one_that_is_nowhere_is_not() {
+async fn an_invalid_place_is_a_mistake_and_an_unknown_one_is_not() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     let taken = app.upload(&id, Sample::new("example.com", "1", &[PASS]).xml()).await;

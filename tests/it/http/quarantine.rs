@@ -6,7 +6,7 @@ use tallymark::base::Permission;
 use super::{Ask, PASS, Sample, TestApp};
 
 #[tokio::test]
-async fn what_was_set_aside_is_listed_and_can_be_tried_again() {
+async fn messages_set_aside_are_listed_and_replayed() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     let broken = "<feedback><report_metadata>";

@@ -116,7 +116,7 @@ async fn a_broken_or_empty_body_is_400() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_or_belongs_elsewhere_is_quarantined_and_said() {
+async fn unreadable_upload_is_quarantined_with_reason() {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     let taken = app.upload(&id, "<feedback><report_metadata>").await;

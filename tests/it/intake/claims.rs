@@ -177,7 +177,7 @@ async fn a_domain_may_go_while_its_reports_arrive() {
 /// What was not claimed although its domain is there (a batch of another node, a domain added on sight, a claim that was
 /// cut off) is counted by the job that comes by, and once.
 #[tokio::test]
-async fn what_was_left_unclaimed_is_counted_by_whoever_comes_by() {
+async fn leftover_unclaimed_reports_are_counted_by_any_process() {
     let way = Way::open().await;
     for (name, id, messages) in [
         ("a.example.com", "1", 1),

@@ -106,7 +106,7 @@ async fn a_panic_in_the_writer_costs_one_message_only() {
 
 /// One message that the database refuses is set aside, and none of those that came with it is refused for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_database_refuses_harms_nobody_else() {
+async fn refused_messages_harm_no_others() {
     let way = Way::open().await;
     let domain = way.domain("example.com").await;
     let refuse = "create trigger refuse before insert on reports when new.report_id like 'bad%'
@@ -146,7 +146,7 @@ async fn what_the_database_refuses_harms_nobody_else() {
 
 /// A batch of small mails that unfold to much is parsed and written in pieces, and nothing of it is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_unfolds_to_much_is_taken_in_pieces() {
+async fn large_contents_are_committed_in_pieces() {
     for (parsed_bytes_max, batches_min) in [(0, 30), (usize::MAX, 1)] {
         let way = Way::with(|options| options.parsed_bytes_max = parsed_bytes_max).await;
         let domain = way.domain("example.com").await;
@@ -172,7 +172,7 @@ async fn what_unfolds_to_much_is_taken_in_pieces() {
 /// What a message leaves in the database is bounded by its own length, whatever it unfolds to: the estimate by which the
 /// budget refuses is not below what is stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_stored_of_a_message_is_a_small_multiple_of_its_length() {
+async fn stored_bytes_are_a_small_multiple_of_the_message() {
     let bytes_free = tallymark::base::budget::CostLimits::default().stored_bytes_free;
     let way = Way::open().await;
     let domain = way.domain("example.com").await;

@@ -255,7 +255,7 @@ async fn one_fails(db: Database, fault: &str, end: &str, is_temporary: bool, slo
 }
 
 #[tokio::test]
-async fn what_fails_for_one_owner_fails_for_no_other() {
+async fn a_failure_for_one_owner_harms_no_other() {
     let fault = "create trigger fault before insert on reports when new.domain_id = DOMAIN
                  begin select raise(abort, 'a test'); end";
     for slow_bytes in [1, u64::MAX] {

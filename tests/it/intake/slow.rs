@@ -75,7 +75,7 @@ async fn large_and_small_reports_from_everywhere_are_counted_once() {
 
 /// The control: with the limit above them none goes apart.
 #[tokio::test]
-async fn what_is_below_the_limit_is_not_large() {
+async fn messages_below_the_limit_are_not_large() {
     let way = way(8 << 20, 1).await;
     way.domain("example.com").await;
     way.submit(mail(&[("a.xml", &sized("1", 400))])).await;
@@ -86,7 +86,7 @@ async fn what_is_below_the_limit_is_not_large() {
 /// The limit is on the bytes that come out: neither the bytes of the mail, nor tags, parts and members bring a message nearer
 /// to it.
 #[tokio::test]
-async fn what_is_unpacked_makes_a_message_large_and_nothing_else() {
+async fn only_unpacked_bytes_make_a_message_large() {
     let way = way(512 << 10, 1).await;
     way.domain("example.com").await;
     let tags = xml("example.com", "tags", 1).replace("</feedback>", &format!("{}</feedback>", "<a/>".repeat(80_000)));

@@ -78,7 +78,7 @@ async fn mail_to_the_postmaster_of_a_new_installation_has_an_account() {
 }
 
 #[test]
-fn wrong_settings_are_said_at_the_start() {
+fn wrong_settings_are_reported_at_the_start() {
     let home = Home::new();
     let complains = |settings: &[(&str, &str)], complaint: &str| {
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "--smtp", "127.0.0.1:0"]);
@@ -184,7 +184,7 @@ async fn a_certificate_that_cannot_be_used_is_replaced_by_a_self_signed_one() {
 }
 
 #[tokio::test]
-async fn a_sender_is_told_to_wait_while_disk_or_database_fail() {
+async fn senders_must_wait_while_disk_or_database_fails() {
     let installation = Installation::new().await;
     let mut command = installation.serve(env!("CARGO_BIN_EXE_tallymark"), any_port());
     command.env("TALLYMARK__SMTP__FREE_DISK_BYTES_MIN", i64::MAX.to_string());

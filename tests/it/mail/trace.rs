@@ -192,7 +192,7 @@ fn marks(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn the_last_frame_of_a_transaction_is_told_from_the_others() {
+fn the_last_frame_of_a_transaction_is_recognised() {
     let header = |size| format!(r#"pwrite64(9</tmp/a-wal>, "\0\0\0\1{size}\237\"x", 24, 4152) = 24"#);
     assert_eq!(call_bytes(&header(r"\0\0\0\0")), Some(FRAME_HEADER_BYTES));
     for (size, last) in [

@@ -181,7 +181,7 @@ fn a_file_that_is_still_being_written_is_left_alone() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_said_to_be_missing_and_awaited() {
+fn a_missing_folder_is_reported_and_awaited() {
     let home = Home::new();
     home.file(
         "t.toml",

@@ -147,7 +147,7 @@ fn read_all(odd: Odd, mails: u32) -> (Home, Arc<Mutex<State>>) {
 }
 
 #[test]
-fn a_mail_whose_size_is_not_said_is_read() {
+fn a_mail_without_announced_size_is_read() {
     let lists: [(&str, fn(u32, usize) -> Vec<String>); 9] = [
         ("none at all", |uid, _| vec![format!("UID {uid}")]),
         ("none of one", |uid, size| {
@@ -230,7 +230,7 @@ fn a_body_that_is_nil_is_fetched_again() {
 }
 
 #[test]
-fn a_server_that_wants_to_know_who_asks_is_told() {
+fn a_server_that_asks_for_id_gets_it() {
     for abilities in ["ID", "id IDLE"] {
         let (home, state) = read_all(
             Odd {

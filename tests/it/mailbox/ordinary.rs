@@ -21,7 +21,7 @@ impl Numbers {
         (self.next() % max as u64) as usize
     }
 
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }
 
@@ -35,7 +35,7 @@ impl Numbers {
             "find", "attached", "invoice", "on", "Monday", "policy", "records", "and", "we", "DMARC", "summary", "für",
             "naïve",
         ];
-        let words: Vec<_> = (0..count).map(|_| self.of(WORDS)).collect();
+        let words: Vec<_> = (0..count).map(|_| self.pick(WORDS)).collect();
         words.join(" ")
     }
 }
@@ -78,13 +78,13 @@ fn multipart(kind: &str, boundary: &str, parts: &[Part]) -> Part {
 }
 
 fn mail(numbers: &mut Numbers, nth: usize, subject: &str, part: &Part) -> Vec<u8> {
-    let to = numbers.of(&[
+    let to = numbers.pick(&[
         "rua@example.com",
         "office@example.com",
         "dmarc@example.com",
         "undisclosed-recipients:;",
     ]);
-    let more = numbers.of(&[
+    let more = numbers.pick(&[
         "",
         "X-Mailer: Mailer 7\r\n",
         "List-Unsubscribe: <https://example.org/u>\r\n",
@@ -212,7 +212,7 @@ pub fn ordinary(numbers: &mut Numbers, nth: usize) -> Vec<u8> {
         "text/html",
         &format!("<html><body><p>{}</p></body></html>", numbers.words(40)),
     );
-    let subject = numbers.of(&[
+    let subject = numbers.pick(&[
         "Your order",
         "Re: minutes of the meeting",
         "=?utf-8?B?R3LDvMOfZQ==?=",
@@ -268,7 +268,7 @@ pub fn ordinary(numbers: &mut Numbers, nth: usize) -> Vec<u8> {
             multipart("report", "dsn", &[text, status, rfc822(numbers, nth)])
         }
         17 => {
-            let kind = numbers.of(&["abuse", "auth-failure", "fraud"]);
+            let kind = numbers.pick(&["abuse", "auth-failure", "fraud"]);
             let arf = inline(
                 "message/feedback-report",
                 &format!("Feedback-Type: {kind}\nUser-Agent: x/1\nVersion: 1\n"),
@@ -352,7 +352,7 @@ fn rfc822(numbers: &mut Numbers, nth: usize) -> Part {
 
 /// Texts in old charsets.
 fn charset(numbers: &mut Numbers, nth: usize) -> Vec<u8> {
-    let (charset, bytes): (&str, &[u8]) = numbers.of(&[
+    let (charset, bytes): (&str, &[u8]) = numbers.pick(&[
         ("iso-8859-1", b"Gr\xfc\xdfe aus K\xf6ln\r\n".as_slice()),
         ("windows-1252", b"\x93quoted\x94 \x96 text\r\n"),
         ("koi8-r", b"\xf0\xd2\xc9\xd7\xc5\xd4\r\n"),

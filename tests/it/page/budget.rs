@@ -33,7 +33,7 @@ async fn app() -> (TestApp, String) {
 async fn pages_do_not_use_up_the_requests_of_a_key() {
     let (app, domain) = app().await;
     app.clock.advance(Duration::from_secs(60));
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     // Each of these asks the API five times and more.
     for path in ["", "/sources", "/reporters", "/dkim", "/reports"]
         .iter()
@@ -66,16 +66,19 @@ async fn requests_of_a_key_do_not_use_up_the_pages() {
         last = app.get("/overview").await.status;
     }
     assert_eq!(last, 429, "the key has used up its own");
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     for path in ["/".to_owned(), "/intake".to_owned(), format!("/view/{domain}")] {
         assert_eq!(session.get(&app, &path).await.status, 200, "{path}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_asks_too_much_is_told_when_to_go_on() {
+async fn a_session_over_its_rate_learns_when_to_continue() {
     let (app, domain) = app().await;
-    let (session, other) = (Session::of(&app, &app.key).await, Session::of(&app, &app.key).await);
+    let (session, other) = (
+        Session::sign_in(&app, &app.key).await,
+        Session::sign_in(&app, &app.key).await,
+    );
     let path = format!("/view/{domain}/setup?x=1");
     let mut answer = session.get(&app, &path).await;
     for _ in 0..PAGE_RATE.burst {

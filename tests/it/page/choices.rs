@@ -17,7 +17,7 @@ fn targets(text: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_days_are_kept_on_every_way_between_the_pages_of_a_domain() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     for range in ["days=7", "days=90", "from=2026-03-01&to=2026-03-10"] {
         for tab in [
             "",
@@ -74,9 +74,9 @@ async fn the_days_are_kept_on_every_way_between_the_pages_of_a_domain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_an_address_is_said_on_the_page_with_its_form() {
+async fn mistakes_in_an_address_are_shown_with_its_form() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     for (path, shown, said) in [
         (
             "/sources?from=2026-11-20&to=2026-11-01",
@@ -136,9 +136,9 @@ async fn what_is_wrong_with_an_address_is_said_on_the_page_with_its_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_is_none_is_a_page_in_a_browser_and_json_elsewhere() {
+async fn an_invalid_address_is_a_page_in_browsers_else_json() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let browse = async |path: &str| {
         let ask = Ask::new("GET", path).header("Cookie", &session.cookie);
         app.send(ask.header("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"))
@@ -194,7 +194,7 @@ async fn an_address_that_is_none_is_a_page_in_a_browser_and_json_elsewhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_was_refused_keeps_what_was_entered() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let form = "tls_mode=enforced&open_tracking=on&catch_all=on&custom_return_path=bounce.example.com\
                 &tracking_domain=not+a+host&bimi_logo_url=https%3A%2F%2Fexample.com%2Flogo.svg";
     let answer = session.post(&app, &format!("/view/{domain}/settings"), form).await;
@@ -231,7 +231,7 @@ async fn a_form_that_was_refused_keeps_what_was_entered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_of_an_ended_session_says_that_nothing_was_saved_and_leads_back() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     app.clock.advance(Duration::from_secs(24 * 3_600 + 1));
     for (path, page) in [
         (format!("/view/{domain}/settings"), format!("/view/{domain}/settings")),
@@ -270,7 +270,7 @@ async fn a_search_changes_the_list_and_nothing_else() {
     let other = app.add_domain("münchner.example").await;
     app.upload(&other, Sample::new("xn--mnchner-n2a.example", "m", &[PASS]).xml())
         .await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let parts = async |query: &str| {
         let page = session.get(&app, &format!("/{query}")).await;
         let text = page.text().to_owned();
@@ -308,7 +308,7 @@ async fn a_search_changes_the_list_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_named_by_their_domain_and_days() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let name = async |path: &str| {
         let answer = session.get(&app, path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
@@ -352,7 +352,7 @@ async fn files_are_named_by_their_domain_and_days() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_last_days_have_nothing_the_last_data_is_shown() {
     let app = TestApp::start().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let old = app.add_domain("old.example").await;
     let mut sample = Sample::new("old.example", "1", &[PASS]);
     sample.begin -= 200 * 86_400;

@@ -21,7 +21,7 @@ async fn with_a_held_report(app: &TestApp, session: &Session) -> (String, Value)
 async fn the_messages_a_report_may_be_about_are_set_on_the_page() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let saved = session
         .post(&app, &format!("/view/{domain}/trust"), "report_messages_max=50")
         .await;
@@ -49,9 +49,9 @@ async fn the_messages_a_report_may_be_about_are_set_on_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn held_reports_are_listed_and_said_on_the_page() {
+async fn held_reports_are_listed_and_counted_on_the_page() {
     let app = TestApp::start().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let (domain, id) = with_a_held_report(&app, &session).await;
     // It needs attention, and is in no figure.
     let first = session.get(&app, "/").await;
@@ -88,7 +88,7 @@ async fn held_reports_are_listed_and_said_on_the_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn held_reports_are_decided_on_the_page() {
     let app = TestApp::start().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let (domain, id) = with_a_held_report(&app, &session).await;
     // Counted, and taken out again, with the reasons.
     let page = format!("/view/{domain}/reports/{id}");
@@ -125,7 +125,7 @@ async fn held_reports_are_decided_on_the_page() {
     let foreign = Ask::new("POST", &format!("{page}/judge")).header("Cookie", &session.cookie);
     let foreign = foreign.body(super::protection::FORM, "form_token=x&decision=discount");
     assert!(app.send(foreign).await.status >= 400);
-    let reading = Session::of(&app, &app.key(Permission::ReadOnly, None).await).await;
+    let reading = Session::sign_in(&app, &app.key(Permission::ReadOnly, None).await).await;
     assert!(
         reading
             .post(&app, &format!("{page}/judge"), "decision=discount")
@@ -141,7 +141,7 @@ async fn held_reports_are_decided_on_the_page() {
 async fn a_reporter_is_accepted_and_withdrawn_on_the_page() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let accepted = session
         .post(
             &app,

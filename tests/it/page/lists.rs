@@ -31,7 +31,7 @@ fn messages(csv: &str) -> (usize, u64) {
 async fn the_file_of_a_sources_records_has_all_of_them() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     // Several reports of a few rows; one report with more rows than an answer has; many reports of one row.
     for (source, reports, in_each) in [("192.0.2.77", 8, 9), ("192.0.2.78", 1, 457), ("192.0.2.79", 29, 1)] {
         for nth in 0..reports {
@@ -68,7 +68,7 @@ async fn the_file_of_a_sources_records_has_all_of_them() {
 async fn a_window_that_begins_long_before_the_days_is_looked_through() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     // A window of 100 days that ends yesterday, and one of the week before it.
     for (id, days) in [("quarter", 100), ("week", 8)] {
         let mut sample = Sample::new("example.com", id, &rows("192.0.2.9", 2));
@@ -92,7 +92,7 @@ async fn a_page_behind_the_last_one_says_so_and_leads_to_the_last() {
     for nth in 0..60 {
         app.add_domain(&format!("d{nth}.example")).await;
     }
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     for (path, last) in [
         (format!("/view/{domain}/sources"), 1),
         (format!("/view/{domain}/sources?group=organization"), 1),
@@ -132,7 +132,7 @@ async fn the_first_page_says_how_many_need_attention_and_shows_all_of_them_elsew
     // The domain with messages comes first, though it was added last.
     let busy = app.add_domain("zz.example").await;
     app.upload(&busy, Sample::new("zz.example", "1", &[PASS]).xml()).await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let first = session.get(&app, "/").await;
     assert!(first.text().contains("Not verified: all 246"), "{}", first.text());
     let mut seen = 0;
@@ -159,7 +159,7 @@ async fn the_first_page_says_how_many_need_attention_and_shows_all_of_them_elsew
 async fn the_table_of_days_has_every_day() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     for nth in 0..450 {
         let mut sample = Sample::new("example.com", &nth.to_string(), &[PASS]);
         sample.begin -= nth * 86_400;

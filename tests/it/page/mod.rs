@@ -44,7 +44,7 @@ async fn fill(app: &TestApp) -> String {
 
 /// The page with a domain's DNS records, as a signed-in user sees it.
 pub async fn setup(app: &TestApp, id: &str) -> String {
-    let session = protection::Session::of(app, &app.key).await;
+    let session = protection::Session::sign_in(app, &app.key).await;
     let page = session.get(app, &format!("/view/{id}/setup")).await;
     assert_eq!(page.status, 200);
     page.text().to_owned()

@@ -26,7 +26,7 @@ async fn try_key(app: &TestApp, key: &str) -> Answer {
 }
 
 impl Session {
-    pub(super) async fn of(app: &TestApp, key: &str) -> Self {
+    pub(super) async fn sign_in(app: &TestApp, key: &str) -> Self {
         let answer = try_key(app, key).await;
         assert_eq!(answer.status, 303);
         let cookie = answer
@@ -70,7 +70,7 @@ async fn a_session_ends_with_signing_out_with_its_key_and_with_time() {
     let (app, _) = app().await;
     for way in ["sign out", "revoke", "rotate", "time"] {
         let key = app.key(Permission::FullAccess, None).await;
-        let session = Session::of(&app, &key).await;
+        let session = Session::sign_in(&app, &key).await;
         match way {
             "sign out" => assert_eq!(session.post(&app, "/sign-out", "").await.status, 303),
             "revoke" => {
@@ -100,7 +100,7 @@ async fn a_session_ends_with_signing_out_with_its_key_and_with_time() {
 #[tokio::test]
 async fn only_the_hash_of_a_session_is_kept() {
     let (app, _) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let (_, token) = session.cookie.split_once('=').unwrap();
     let mut files = String::new();
     for name in ["tallymark.sqlite", "tallymark.sqlite-wal"] {
@@ -117,7 +117,7 @@ async fn only_the_hash_of_a_session_is_kept() {
 #[tokio::test]
 async fn a_form_from_elsewhere_changes_nothing() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let path = format!("/view/{domain}/delete");
     let good = format!("form_token={}&name=example.com", session.form_token);
     let send = async |headers: &[(&str, &str)], form: &str| {
@@ -140,7 +140,7 @@ async fn a_form_from_elsewhere_changes_nothing() {
 }
 
 #[tokio::test]
-async fn guessing_keys_is_slowed_down_and_keeps_nobody_else_out() {
+async fn guessing_keys_is_slowed_and_locks_no_one_else_out() {
     let (app, _) = app().await;
     let wrong = format!("sk_live_{}", "a".repeat(43));
     let mut seen = Vec::new();
@@ -165,7 +165,7 @@ async fn a_key_sees_what_it_sees_over_the_api() {
     let (_, stranger) = app.stranger().await;
     let bound = app.key(Permission::FullAccess, Some(app.domain_id(&other).await)).await;
     for key in [stranger, bound] {
-        let session = Session::of(&app, &key).await;
+        let session = Session::sign_in(&app, &key).await;
         for path in [
             "",
             "/sources",
@@ -209,7 +209,7 @@ async fn a_key_sees_what_it_sees_over_the_api() {
 async fn a_reading_key_changes_nothing() {
     let (app, domain) = app().await;
     let reading = app.key(Permission::ReadOnly, None).await;
-    let session = Session::of(&app, &reading).await;
+    let session = Session::sign_in(&app, &reading).await;
     for (path, form) in [
         ("/add".to_owned(), "name=new.example&region=eu-west-1"),
         (format!("/view/{domain}/delete"), "name=example.com"),
@@ -225,7 +225,7 @@ async fn a_reading_key_changes_nothing() {
 #[tokio::test]
 async fn every_page_is_protected_and_what_it_loads_is_kept() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     for path in [
         "/",
         "/intake",
@@ -265,7 +265,7 @@ async fn every_page_is_protected_and_what_it_loads_is_kept() {
 #[tokio::test]
 async fn the_page_shows_what_the_api_says() {
     let (app, domain) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let stats = app
         .get(&format!("/domains/{domain}/dmarc/stats?days=30"))
         .await

@@ -28,7 +28,7 @@ async fn send(app: &TestApp, session: &Session, body: Vec<u8>) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_is_part_of_an_address_and_no_file_is_read_without_it() {
     let (app, _) = app().await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     for path in ["/", "/intake", "/upload", "/add"] {
         let text = session.get(&app, path).await.text().to_owned();
         assert!(
@@ -63,7 +63,7 @@ async fn no_token_is_part_of_an_address_and_no_file_is_read_without_it() {
 async fn a_file_larger_than_the_limit_is_refused_with_a_page() {
     let app = TestApp::start_with(|config| config.upload_bytes_max = 10_000).await;
     app.add_domain("example.com").await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let answer = send(&app, &session, form(&session.form_token, &[&vec![b'x'; 200_000]])).await;
     assert_eq!(answer.status, 413);
     assert!(
@@ -72,7 +72,7 @@ async fn a_file_larger_than_the_limit_is_refused_with_a_page() {
         answer.text()
     );
     let empty = TestApp::start().await;
-    let session = Session::of(&empty, &empty.key).await;
+    let session = Session::sign_in(&empty, &empty.key).await;
     let answer = send(&empty, &session, form(&session.form_token, &[b"<feedback/>"])).await;
     assert_eq!(answer.status, 409);
     assert!(answer.text().contains("Add a domain"), "{}", answer.text());
@@ -85,7 +85,7 @@ async fn an_upload_counts_for_the_domains_that_the_reports_are_about() {
     for nth in 0..520 {
         ids.push(app.add_domain(&format!("d{nth}.example")).await);
     }
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     let report = |domain: &str, id: &str| Sample::new(domain, id, &[PASS]).xml();
     // The first and the last that was added, one below a domain of the account, one that it does not have, one in
     // capitals, and no name.

@@ -7,7 +7,7 @@ use crate::http::{PASS, Sample, TestApp};
 async fn authentic_stands_beside_the_domain_that_vouches() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
-    let session = Session::of(&app, &app.key).await;
+    let session = Session::sign_in(&app, &app.key).await;
     // A name that belongs to another account; an address with a subdomain; none at all, and a name that is a domain.
     let reporters = [
         ("bigmail.example", Some("x@attacker.example"), "attacker.example"),

@@ -18,7 +18,7 @@ impl Check {
         Self { dns, authenticator }
     }
 
-    async fn of(&self, bytes: Vec<u8>, envelope: Envelope) -> Checked {
+    async fn run(&self, bytes: Vec<u8>, envelope: Envelope) -> Checked {
         let before = bytes.clone();
         let checked = self
             .authenticator
@@ -80,7 +80,7 @@ async fn a_body_is_hashed_twice_at_most_whatever_signs_it() {
         ),
     ] {
         for body in ["a\n", " \r\n", "x  y\t", "longer lines of text\r\n"] {
-            let checked = check.of(with_body(&fields, body, BODY), envelope()).await;
+            let checked = check.run(with_body(&fields, body, BODY), envelope()).await;
             assert_eq!(checked.provenance.unchecked, None, "{case}");
             let hashed = checked.cost.hashed_bytes;
             assert_eq!(hashed, passes * BODY as u64, "{case} {body:?}");
@@ -101,11 +101,11 @@ async fn signatures_of_large_mails_are_good_and_a_changed_byte_is_found() {
             for (body, bytes) in [("a\r\n", 3_000_000), ("b  c \r\n\r\n", 40_000), ("d", 1), ("", 0)] {
                 let mail = with_body("To: a@example.com\r\nContent-Type: text/plain\r\n", body, bytes);
                 let mut signed = key.sign_with(way, &mail, REPORTER, selector);
-                let checked = check.of(signed.clone(), envelope()).await;
+                let checked = check.run(signed.clone(), envelope()).await;
                 assert_eq!(checked.provenance.dmarc.word(), "pass", "{key:?} {way:?} {body:?}");
                 assert_eq!(checked.cost.hashed_bytes, bytes as u64);
                 signed.extend_from_slice(b"more\r\n");
-                let checked = check.of(signed, envelope()).await;
+                let checked = check.run(signed, envelope()).await;
                 assert_eq!(checked.provenance.dmarc.word(), "fail", "{key:?} {way:?} {body:?}");
             }
         }
@@ -126,7 +126,7 @@ async fn fields_that_take_long_to_read_are_not_read() {
         format!("Message-Instance: {tags}\r\n"),
         format!("DKIM-Signature: v=1; z={}\r\n", "=41".repeat(12_000)),
     ] {
-        let checked = check.of(with_body(&fields, "x\r\n", 1_000), envelope()).await;
+        let checked = check.run(with_body(&fields, "x\r\n", 1_000), envelope()).await;
         let about = &fields[..40];
         assert_eq!(
             checked.provenance.unchecked.as_deref(),
@@ -137,7 +137,7 @@ async fn fields_that_take_long_to_read_are_not_read() {
         // The control: the same, shorter.
         let short: String = fields.chars().take(300).collect();
         let checked = check
-            .of(
+            .run(
                 with_body(&format!("{}\r\n", short.trim_end()), "x\r\n", 1_000),
                 envelope(),
             )
@@ -146,7 +146,7 @@ async fn fields_that_take_long_to_read_are_not_read() {
     }
     // Others may be as long as the header.
     let checked = check
-        .of(with_body(&format!("X-Tags: {tags}\r\n"), "x\r\n", 10), envelope())
+        .run(with_body(&format!("X-Tags: {tags}\r\n"), "x\r\n", 10), envelope())
         .await;
     assert_eq!(checked.provenance.unchecked, None);
 }
@@ -176,7 +176,7 @@ async fn keys_beyond_4096_bits_and_names_beyond_255_octets_are_not_asked_for() {
         let value = format!("b={}", mail::base64(&vec![7; bytes]));
         let changed = [&signed[..tag], &value, &signed[end..]].concat();
         let changed = changed.replacen("d=reporter.example", &format!("d={domain}"), 1);
-        let checked = check.of(changed.into_bytes(), envelope()).await;
+        let checked = check.run(changed.into_bytes(), envelope()).await;
         assert_eq!(checked.provenance.unchecked, None, "{case}");
         assert_eq!(check.asked(key), is_asked, "{case}: {:?}", check.dns.asked());
         assert_eq!(checked.provenance.dkim.len(), usize::from(is_asked), "{case}");
@@ -195,7 +195,7 @@ async fn a_path_that_cannot_be_is_not_put_into_macros() {
             mail_from: format!("{}@{REPORTER}", "a".repeat(local)),
             ..envelope()
         };
-        let checked = check.of(with_body("", "x\r\n", 100), long).await;
+        let checked = check.run(with_body("", "x\r\n", 100), long).await;
         assert_eq!(check.asked("reporter.example"), asked, "{local}");
         assert_ne!(checked.provenance.spf.unwrap().result, "pass", "{local}");
     }

@@ -264,7 +264,7 @@ async fn an_unclaimed_report_is_held_when_its_domain_is_added() {
 }
 
 #[tokio::test]
-async fn what_is_held_is_in_no_figure_and_no_newest_report() {
+async fn held_reports_are_in_no_figure_and_never_newest() {
     let world = World::start().await;
     world.publish();
     let genuine = Key::Rsa.sign(&mail(AUTHOR, &report("1", 7)), REPORTER, "rsa");

@@ -49,7 +49,7 @@ fn last(detail: &ReportDetail) -> &HistoryEntry {
     detail.history.last().expect("something was decided")
 }
 
-/// A name whose look-up comes to nothing at first, how, and what it has later.
+/// A name whose lookup comes to nothing at first, how, and what it has later.
 #[tokio::test]
 async fn an_undecided_report_counts_once_its_sender_is_found_out() {
     let spf = || text("v=spf1 ip4:192.0.2.25 -all");
@@ -174,7 +174,7 @@ fn owner() -> Actor {
 }
 
 #[tokio::test]
-async fn what_the_owner_decides_meanwhile_stays() {
+async fn decisions_of_the_owner_meanwhile_stay() {
     let place = |world: &World| (world.account.id, world.domain.id);
     for (judgement, messages) in [(Judgement::Count, 5), (Judgement::Discount, 0)] {
         let world = World::start().await;
@@ -260,7 +260,7 @@ async fn a_mail_that_is_not_kept_cannot_be_checked_again() {
     assert_eq!(world.check(FIRST).await, (0, 1, 0));
     let detail = world.only().await;
     assert_eq!(detail.summary.acceptance, Acceptance::Unvouched);
-    assert!(last(&detail).why.as_deref().unwrap().contains("not kept"));
+    assert!(last(&detail).why.as_deref().unwrap().contains("no longer kept"));
 }
 
 /// Whatever comes in between, a forged copy keeps no genuine report from being checked.

@@ -100,7 +100,7 @@ async fn alignment_is_what_the_author_s_record_says() {
 }
 
 #[tokio::test]
-async fn what_is_not_aligned_fails() {
+async fn unaligned_passes_fail() {
     let world = World::start().await;
     world.publish();
     world.dns.text("rsa._domainkey.evil.example", &Key::Rsa.record());

@@ -58,7 +58,7 @@ async fn connections_are_counted() {
 }
 
 #[tokio::test]
-async fn a_silent_peer_is_told_that_time_is_up() {
+async fn a_silent_peer_gets_a_timeout_reply() {
     let server = Server::start(|options| options.settings.command_time_max = Duration::from_millis(50)).await;
     assert_eq!(server.client().await.rest().await, "421 4.4.2 time is up\r\n");
 }
@@ -164,7 +164,7 @@ async fn a_load_balancer_speaks_for_its_clients() {
 }
 
 #[tokio::test]
-async fn poison_harms_nobody_else() {
+async fn poison_harms_no_other_session() {
     let server = Server::start(|_| {}).await;
     let rua = server.rua();
     let mut good = server.client().await;

@@ -98,7 +98,7 @@ fn stored() -> Vec<(Vec<u8>, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hostile_mail_is_kept_with_its_reason_and_harms_nobody() {
+async fn hostile_mail_is_kept_with_its_reason_and_harms_no_other() {
     let server = Server::start(|options| options.settings.bare_newline = BareNewline::Accept).await;
     let (rua, smtp) = (server.rua(), server.smtp);
     let made = made();

@@ -100,7 +100,7 @@ async fn refused_mail_leaves_a_line_and_not_a_thousand() {
 }
 
 #[tokio::test]
-async fn a_disk_that_is_nearly_full_is_said_everywhere() {
+async fn a_nearly_full_disk_is_reported_everywhere() {
     // More than any disk has must be free.
     let log = log_of("free_disk_bytes_min = 9000000000000000000\n", async |smtp, http| {
         let mut client = Client::connect_silently(smtp.parse().unwrap()).await;

@@ -22,7 +22,7 @@ async fn a_report_is_counted_once_however_often_it_comes() {
 }
 
 #[tokio::test]
-async fn what_is_no_good_report_is_kept_all_the_same() {
+async fn unreadable_reports_are_still_kept() {
     let server = Server::start(|_| {}).await;
     let mut client = server.client().await;
     client.expect("HELO reporter.example\r\n", "250 ").await;

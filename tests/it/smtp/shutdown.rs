@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Server, report, stuffed};
 
 #[tokio::test]
-async fn what_is_being_received_is_finished_and_the_rest_is_sent_away() {
+async fn running_messages_are_finished_and_others_refused() {
     let server = Server::start(|_| {}).await;
     let wire = stuffed(&report("one", "example.com", 7));
     let (mut idle, mut busy) = (server.client().await, server.client().await);
@@ -30,7 +30,7 @@ async fn what_is_being_received_is_finished_and_the_rest_is_sent_away() {
 }
 
 #[tokio::test]
-async fn nobody_is_waited_for_longer_than_the_drain_time() {
+async fn no_peer_is_awaited_beyond_the_drain_time() {
     let server = Server::start(|options| options.drain_time_max = Duration::from_millis(50)).await;
     let mut busy = server.client().await;
     busy.expect("EHLO c\r\n", "250-").await;

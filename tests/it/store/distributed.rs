@@ -128,7 +128,7 @@ async fn a_domain_that_goes_meanwhile_leaves_its_reports_unclaimed() {
 }
 
 #[tokio::test]
-async fn what_is_spread_is_left_alone_and_what_is_not_is_spread() {
+async fn only_undistributed_tables_are_distributed() {
     let db = Database::start(Dialect::Distributed).await;
     db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
         .await;

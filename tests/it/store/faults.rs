@@ -63,7 +63,7 @@ async fn a_server_that_is_down_is_unavailable_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_before_a_crash_is_there_after_it() {
+async fn acknowledged_reports_survive_a_crash() {
     let server = Server::start(Durability::Durable);
     let node = std::sync::Arc::new(Node::start(&server).await);
     let mut acknowledged = 0;
@@ -170,7 +170,7 @@ async fn whatever_undoes_a_transaction_is_unavailable_until_it_has_gone() {
 }
 
 #[tokio::test]
-async fn a_lock_that_another_does_not_let_go_is_not_waited_for_for_ever() {
+async fn waiting_for_a_foreign_lock_is_bounded() {
     let db = Database::start(Dialect::Postgres).await;
     let Location::Server(url) = &db.location else {
         panic!("PostgreSQL was asked for")

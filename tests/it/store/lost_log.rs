@@ -144,7 +144,7 @@ async fn a_log_that_was_cut_off_is_noticed_and_can_be_put_back() {
 
 /// Of a damaged log a copy is kept, and `verify` names it: nothing can be lost by going on.
 #[tokio::test]
-async fn a_damaged_log_is_told_and_gone_on_from() {
+async fn a_damaged_log_is_reported_and_work_continues() {
     let crashed = Crashed::with(20).await;
     let log = beside(&crashed.path(), "-wal");
     let mut bytes = fs::read(&log).unwrap();

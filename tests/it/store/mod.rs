@@ -336,7 +336,7 @@ pub fn report(id: &str, window: (i64, i64), records: &[(&str, u64, bool)]) -> Re
 }
 
 pub fn taken(report: Report, authenticated: Authenticated) -> NewReport {
-    NewReport::of(
+    NewReport::new(
         Parsed {
             report,
             warnings: Warnings::default(),

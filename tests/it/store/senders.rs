@@ -159,5 +159,5 @@ async fn messages_without_records_are_named_by_their_address(db: Database) {
     assert_eq!(rows, [("Google Workspace, Gmail".to_owned(), 10, 0)]);
     let found = gather(&db.store, &db.domain, ALL_DAYS, &tables).await.unwrap();
     assert_eq!(found.without_records, 10);
-    assert_eq!(found.sources[0].flows.of(Flow::Unknown), 10);
+    assert_eq!(found.sources[0].flows.messages_in(Flow::Unknown), 10);
 }

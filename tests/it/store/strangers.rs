@@ -132,7 +132,7 @@ async fn condemned_evidence_that_a_report_needs_stays(db: Database) {
         comments(&db, needed.reports[0].no).await,
         texts(5..10).collect::<Vec<_>>()
     );
-    // The control: without a look-up that asks, they would have gone.
+    // The control: without a lookup that asks, they would have gone.
     db.execute("update evidence set condemned = 1").await;
     db.execute("delete from evidence where condemned = 1").await;
     assert!(

@@ -356,13 +356,14 @@ fn public_texts_use_plain_words() {
     );
 }
 
-/// The doc comments whose first line is a question.
+/// The doc comments of items and files that have a question in their first line.
 fn questions(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text.lines().zip(text.lines().skip(1)).enumerate();
+    let lines = std::iter::once("").chain(text.lines()).zip(text.lines()).enumerate();
     lines.filter_map(|(at, (before, line))| {
-        let is_doc = |line: &str| line.trim_start().starts_with("///");
+        let is_doc = |line: &str| line.trim_start().starts_with("///") || line.starts_with("//!");
         let begins = is_doc(line) && !is_doc(before);
-        (begins && line.trim_end().ends_with('?')).then_some((at + 2, line.trim()))
+        let asks = |part: &str| part.trim_end().ends_with('?') || part.contains("? ");
+        (begins && line.split('`').step_by(2).any(asks)).then_some((at + 1, line.trim()))
     })
 }
 
@@ -452,6 +453,7 @@ fn word_list_finds_its_words_and_leaves_english_alone() {
     }
     assert_eq!(prose("a `nobody` b\n```\nnobody\n```\nc"), "a  x  b\n\n\n\nc\n");
     assert_eq!(without_targets("[a](is-no.md) b"), "[a]  b");
-    let asked: Vec<_> = questions("\n/// Is it so?\nfn a() {}\n/// Whether it is so.\n/// Why?\nfn b() {}").collect();
-    assert_eq!(asked, [(2, "/// Is it so?")]);
+    let asked = "//! Is it so? Or not.\n\n/// Is it so?\nfn a() {}\n/// Whether it is `?` so.\n/// Why?\nfn b() {}";
+    let asked: Vec<_> = questions(asked).collect();
+    assert_eq!(asked, [(1, "//! Is it so? Or not."), (3, "/// Is it so?")]);
 }

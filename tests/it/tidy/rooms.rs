@@ -288,7 +288,7 @@ fn a_room_imports_only_what_the_table_says() {
 }
 
 #[test]
-fn what_answers_works_apart() {
+fn answering_code_works_apart() {
     let answers = |path: &str| {
         let is_of_room = path.starts_with("src/http/") || path.starts_with("src/page/");
         is_rust(path) && (is_of_room && path != "src/http/serve.rs" || path == "src/store/export.rs")

@@ -99,6 +99,28 @@ fn does_not_sleep(_: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
+fn says_what_it_makes(_: &str, text: &str) -> Vec<String> {
+    let code = code(text);
+    words(&code, "of")
+        .filter(|&at| code[..at].ends_with("fn "))
+        .map(|at| {
+            format!(
+                "line {}: of says nothing: write new, from_..., for_..., entry or a verb",
+                line_of(&code, at)
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn no_function_is_called_of() {
+    check(is_rust, says_what_it_makes);
+    for text in ["fn of(a: A) {}", "pub async fn of<T>(a: T) {}"] {
+        complains(says_what_it_makes, "src/a.rs", text, "line 1: of says nothing");
+    }
+    passes(says_what_it_makes, "src/a.rs", "fn of_account() { a.of(b) } // fn of()");
+}
+
 #[test]
 fn files_are_short() {
     check(is_rust, is_not_too_long);

@@ -43,7 +43,8 @@ pub(in crate::feeds::imap) enum Size {
 struct List {
     /// Messages up to here were not asked for.
     after: u32,
-    /// Their numbers, of which there is one: `*` stands for the last message, whatever its UID (RFC 9051, 9: `seq-range`).
+    /// Numbers of these messages. There is at most one: `*` stands for the last message, whatever its UID (RFC 9051,
+    /// 9: `seq-range`).
     old: Vec<u32>,
     /// What was said together with a UID, by the number in the folder, in the order of the answers.
     told: Vec<(u32, Listed)>,
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_that_are_far_longer_than_said_are_refused() {
+    async fn messages_far_longer_than_announced_are_refused() {
         let said = "* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n* 2 FETCH (UID 7 BODY[] {3}\r\nabc)\r\nt1 OK x\r\n";
         let mut had = Vec::new();
         client(said)
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_of_which_something_is_not_said_is_listed_all_the_same() {
+    async fn a_message_with_missing_data_is_still_listed() {
         let check = async |said: &'static str, expect: &[(u32, Option<u64>)]| {
             let listed = client(said).list(0).await.unwrap();
             let listed: Vec<_> = listed.iter().map(|one| (one.uid, one.size)).collect();

@@ -57,7 +57,7 @@ impl Client {
         Ok(())
     }
 
-    /// Does what a refusal to move messages asks for; gives whether it is worth asking again.
+    /// Handles a refusal to move messages. Returns whether to ask again.
     async fn can_move_after_all(&mut self, refusal: &Done, folder: &str) -> Result<bool, ClientError> {
         match refusal.code.as_str() {
             // RFC 5530, 3: another has taken messages away, and NOOP is when the server tells of it.

@@ -41,7 +41,7 @@ impl Client {
         self.ask_namespaces().await
     }
 
-    /// Says who we are (RFC 2971): some servers open no folder for those who do not.
+    /// Identifies this program (RFC 2971). Some servers open no folder for clients that do not.
     async fn introduce(&mut self) -> Result<(), ClientError> {
         if self.knows_id {
             let version = env!("CARGO_PKG_VERSION");

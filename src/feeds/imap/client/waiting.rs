@@ -20,7 +20,7 @@ impl Client {
             if self.idle(deadline.as_mut(), stop).await? {
                 return Ok(self.has_news);
             }
-            tracing::debug!("the server offers IDLE and does not do it: it is asked from time to time");
+            tracing::debug!("the server offers IDLE but does not perform it: the mailbox is polled");
             self.capabilities.retain(|known| !known.eq_ignore_ascii_case("IDLE"));
         }
         if !self.has_news {

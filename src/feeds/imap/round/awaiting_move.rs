@@ -22,7 +22,7 @@ pub struct ChunkInFlight {
     pub missing: Vec<u32>,
 }
 
-/// Chunks whose messages are in the database, by what became of them; each list ascending.
+/// Chunks whose messages are in the database, by their outcome; each list ascending.
 #[derive(Default)]
 pub struct AwaitingMove {
     /// Everything up to here; `None` if there is nothing.

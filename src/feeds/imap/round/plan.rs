@@ -19,7 +19,7 @@ pub(super) struct Chunk {
     /// Everything up to here is in this chunk or before it.
     pub last_uid: u32,
     pub wanted: Vec<u32>,
-    /// Of those, the ones that have no byte, as the server says.
+    /// The wanted messages that have no bytes, as the server states.
     pub empty: Vec<u32>,
     pub bytes: u64,
     /// UID and size.
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_is_passed_over_and_settled() {
+    fn older_mail_is_skipped_and_settled() {
         let dated = |uid, day| Listed {
             day: Some(Day(day)),
             ..listed(uid, 1)
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_connection_broke_over_is_moved_last_and_fewer_at_a_time() {
+    fn mail_that_broke_a_connection_is_moved_last_in_small_chunks() {
         let mut items: Vec<_> = (1..=600).map(|uid| item(uid, ItemState::ToProcessed, 0)).collect();
         items.extend((801..=809).map(|uid| item(uid, ItemState::ToProcessed, 3)));
         items.extend([9, 10].map(|uid| item(1_000 + uid, ItemState::ToProcessed, u32::MAX)));

@@ -79,7 +79,7 @@ impl Round<'_> {
     async fn try_one(&mut self, uid: u32, nth: u32) -> Result<Tried, Failure> {
         let (why, lost) = if nth > ATTEMPTS_MAX {
             // The last try was counted, and the process ended before its result was stored.
-            ("this program ended each time that it was read".to_owned(), None)
+            ("the program ended each time it read this message".to_owned(), None)
         } else {
             self.remember(None, &[item(uid, ItemState::Again, nth)], &[]).await?;
             match self.fetch_single(uid).await? {
@@ -132,10 +132,10 @@ impl Round<'_> {
             return Ok(Single::failed(error));
         }
         let Some(bytes) = body.filter(|bytes: &Vec<u8>| !bytes.is_empty() || size == 0) else {
-            let why = "the server lists it and does not give it".to_owned();
+            let why = "the server lists the message but does not deliver it".to_owned();
             return Ok(Single::Failed { why, lost: None });
         };
-        let content = Fingerprint::of(&bytes);
+        let content = Fingerprint::new(&bytes);
         self.contents.insert(uid, content);
         note_return(self.reading, self.mailbox, content);
         Ok(Single::Done(self.reading.submit(self.origin(uid), bytes).await?))

@@ -14,9 +14,9 @@ use crate::listeners::smtp::settings::{BareNewline, Protocol, Settings};
 pub(super) struct Data {
     decoder: Decoder,
     hops: Hops,
-    /// Of the message so far (RFC 1870, 5: without stuffing).
+    /// Bytes of the message so far (RFC 1870, 5: without stuffing).
     length: u64,
-    /// Of the connection, since 354.
+    /// Bytes received on the connection since 354.
     received: u64,
     began_at: Duration,
     read_at: Duration,
@@ -163,7 +163,7 @@ impl Engine {
     }
 
     pub(super) fn begin_data(&mut self, now: Duration, rest: &[u8]) {
-        // RFC 2920, 3.1: whatever the answer, the client has to read it before it goes on.
+        // RFC 2920, 3.1: the client must read the answer before it continues.
         if !self.is_last(rest) {
             return;
         }
@@ -240,7 +240,7 @@ impl Engine {
         }
     }
 
-    /// Gives the message's answer.
+    /// Returns the message's answer.
     fn finish(&mut self, now: Duration, replies: &[Reply]) {
         let transaction = self.transaction.take();
         let recipients = transaction.map_or(Vec::new(), |transaction| transaction.recipients);

@@ -119,7 +119,7 @@ pub fn run(settings: &Settings, turns: &[&[u8]], cut: Option<(usize, usize)>) ->
     driver
 }
 
-/// The session gives these answers and messages, at every cut of every turn, and byte by byte.
+/// The session returns these answers and messages, at every cut of every turn, and byte by byte.
 pub fn check(settings: &Settings, turns: &[Turn<'_>], messages: &[&[u8]]) {
     let inputs: Vec<_> = turns.iter().map(|turn| turn.0).collect();
     let expect: String = turns.iter().map(|turn| turn.1).collect();
@@ -205,7 +205,7 @@ fn commands_out_of_order_are_refused() {
 const MAIL_AGAIN: Turn<'_> = (b"MAIL FROM:<c@b.example>\r\n", "503 5.5.1 not now\r\n");
 
 #[test]
-fn what_can_be_said_against_a_message_is_said_after_its_end() {
+fn a_message_is_refused_after_its_end() {
     let settings = Settings {
         message_bytes_max: 300,
         hops_max: 3,

@@ -164,7 +164,7 @@ impl Session<'_> {
         })
     }
 
-    /// Where the message came from, for people who look at one that was set aside.
+    /// Human-readable origin of the message, shown if it is set aside.
     fn origin(&self) -> String {
         let hello = shown(self.engine.hello().unwrap_or_default());
         let tls = if self.engine.security() == Security::Tls {

@@ -86,11 +86,11 @@ fn evidence() -> Evidence {
 }
 
 fn content(report: &Report) -> ContentKey {
-    ContentKey::of(&Reporter::of(&report.metadata), report)
+    ContentKey::new(&Reporter::from_metadata(&report.metadata), report)
 }
 
 fn identity(report: &Report) -> IdentityKey {
-    IdentityKey::of(&Reporter::of(&report.metadata), report)
+    IdentityKey::new(&Reporter::from_metadata(&report.metadata), report)
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn reporters() {
             org_name: org_name.map(Box::from),
             ..Metadata::default()
         };
-        assert_eq!(Reporter::of(&metadata).as_str(), expect);
+        assert_eq!(Reporter::from_metadata(&metadata).as_str(), expect);
     };
     check(Some("noreply@Reporter.Example"), Some("Reporter"), "reporter.example");
     check(Some("<noreply@reporter.example>"), None, "reporter.example");
@@ -120,11 +120,11 @@ fn golden_values() {
         "d988be26ae7f3c9db73a46e6a9265c84"
     );
     assert_eq!(
-        EvidenceKey::of(&evidence()).to_string(),
+        EvidenceKey::new(&evidence()).to_string(),
         "d4b7cdcf97506932e5c2408b4fdb7f72"
     );
     assert_eq!(
-        EvidenceKey::of(&Evidence::default()).to_string(),
+        EvidenceKey::new(&Evidence::default()).to_string(),
         "c472d08acfec3d470b7657c260a8e15c"
     );
 }
@@ -188,7 +188,7 @@ fn every_other_field_counts() {
 #[test]
 fn a_long_text_goes_past_the_buffer() {
     let key = |length| {
-        EvidenceKey::of(&Evidence {
+        EvidenceKey::new(&Evidence {
             header_from: Some("a".repeat(length).into()),
             ..Evidence::default()
         })
@@ -207,11 +207,11 @@ proptest! {
         prop_assert_eq!(&encoder.finish()[..], &Sha256::digest(&whole)[..16]);
     }
 
-    /// Moving the border between two texts gives another key.
+    /// Moving the border between two texts changes the key.
     #[test]
     fn borders_between_texts_count(text in "[a-z]{2,20}", at in 0usize..20, other in 0usize..20) {
         let (at, other) = (at % text.len(), other % text.len());
-        let key = |at: usize| EvidenceKey::of(&Evidence {
+        let key = |at: usize| EvidenceKey::new(&Evidence {
             header_from: Some(text[..at].into()),
             envelope_from: Some(text[at..].into()),
             ..Evidence::default()

@@ -84,7 +84,7 @@ fn every_report_of_a_text_is_read() {
 }
 
 #[test]
-fn what_stands_around_reports_is_a_warning() {
+fn text_around_reports_is_a_warning() {
     let (one, two) = (report(1), report(2));
     let results = all(&format!("{one}\n-- \nsent by a script\n"), 64);
     assert!(results.len() == 1 && has(&results[0], WarningKind::TrailingData));

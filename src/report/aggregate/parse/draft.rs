@@ -43,7 +43,7 @@ pub(super) struct AuthDraft {
     pub(super) result: AuthResult,
     pub(super) result_raw: Option<Span>,
     pub(super) human_result: Option<Span>,
-    /// `result` was there and not empty.
+    /// Whether `result` was present and not empty.
     pub(super) has_result: bool,
 }
 

@@ -55,7 +55,7 @@ pub(super) fn read_metadata(tokens: &mut Tokens<'_>, building: &mut Building<'_>
     Ok(())
 }
 
-/// Of a date that cannot be read, this much is shown.
+/// Bytes of an unreadable date that are shown.
 const DATE_BYTES_MAX: usize = 80;
 
 fn read_date_range(tokens: &mut Tokens<'_>, building: &mut Building<'_>) -> Result<(), Stop> {
@@ -134,7 +134,7 @@ fn word<T>(building: &mut Building<'_>, text: &str, from_word: impl Fn(&str) -> 
     known_or_warn(building, text, text::word(text, from_word))
 }
 
-/// An empty element is an absent one (Cisco writes `<sp/>`); any other word that is not known is worth a warning.
+/// An empty element counts as absent (Cisco writes `<sp/>`). Any other unknown word gets a warning.
 fn known_or_warn<T>(building: &mut Building<'_>, text: &str, known: Option<T>) -> Option<T> {
     if known.is_none() && !text.is_empty() {
         building.warn(WarningKind::UnknownWord, text, None);

@@ -190,7 +190,7 @@ impl Memo {
             let at = memchr::memrchr(b'<', rest).unwrap_or(0);
             self.end = Some(memmem::Finder::new(&rest[at..]).into_owned());
         }
-        // A look-up takes everything to the first end tag; a record with another one in it would not be found.
+        // A lookup takes everything to the first end tag; a record with another one in it would not be found.
         let found = self
             .end
             .as_ref()

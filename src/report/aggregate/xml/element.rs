@@ -1,6 +1,6 @@
 //! The element names of a report.
 
-/// Gives the enum of elements and the look-up from bytes.
+/// Gives the enum of elements and the lookup from bytes.
 macro_rules! elements {
     ($($variant:ident $word:literal),+ $(,)?) => {
         /// An element, by its local name, that occurs in some dialect of the report.
@@ -15,7 +15,7 @@ macro_rules! elements {
         impl Element {
             /// The known name spelled by `bytes`, in exactly this case.
             #[inline]
-            pub(crate) fn of(bytes: &[u8]) -> Self {
+            pub(crate) fn from_name(bytes: &[u8]) -> Self {
                 match bytes { $($word => Self::$variant,)+ _ => Self::Other }
             }
 

@@ -51,7 +51,7 @@ impl Tokens<'_> {
         self.text.trim()
     }
 
-    /// Text of the open element, trimmed, its children's texts included (row 89 of the deviations: an e-mail
+    /// Text of the open element, trimmed, its children's texts included (row 89 of the deviations: an email
     /// address in a child element); leaves the element.
     #[inline]
     pub(crate) fn leaf(&mut self, warnings: &mut Warnings) -> Result<&str, Stop> {
@@ -170,7 +170,7 @@ impl Tokens<'_> {
             return Ok(None);
         }
         let name = &rest[..name_len];
-        let known = Element::of(name);
+        let known = Element::from_name(name);
         // The long way knows what else a root may be.
         if known == Element::Other && (!plain::is_name(name) || name == ROOT) {
             return Ok(None);

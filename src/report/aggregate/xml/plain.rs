@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_told_apart() {
+    fn every_byte_is_distinguished() {
         for byte in 0..=u8::MAX {
             for at in 0..12 {
                 let mut bytes = *b"abcdefghijklm<xx";

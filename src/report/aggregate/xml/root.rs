@@ -72,7 +72,7 @@ impl Tokens<'_> {
         self.prefix.clear();
         self.in_root = false;
         let mut markup = self.offset();
-        // White space that goes on for longer than is skipped is what follows.
+        // White space beyond what is skipped counts as what follows.
         let trailing = match self.skip_space() {
             Err(Stop::Fatal(ParseError {
                 kind: ParseErrorKind::EventTooLarge(_),
@@ -128,12 +128,12 @@ impl Tokens<'_> {
         let inside = memchr::memchr(b'>', buffered).map_or(&[][..], |at| buffered[at + 1..].trim_ascii_start());
         let name = inside.strip_prefix(b"<").map_or(&[][..], plain::name);
         Ok(matches!(
-            Element::of(local_name(name)),
+            Element::from_name(local_name(name)),
             Element::Version | Element::ReportMetadata | Element::PolicyPublished
         ))
     }
 
-    /// The root's tag is the token at hand: notes its prefix and gives the namespace bound to it.
+    /// Notes the prefix of the root's tag, which is the current token. Returns the namespace bound to it.
     fn root_namespace(&mut self) -> Option<Box<str>> {
         let name = self.open_name().to_vec();
         self.prefix = name[..memchr::memchr(b':', &name).unwrap_or(0)].to_vec();

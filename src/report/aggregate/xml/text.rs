@@ -97,7 +97,7 @@ fn append_without_controls(out: &mut String, text: &str) -> bool {
     dropped
 }
 
-/// XML 1.0, 2.2: no control characters but tab, line feed and carriage return.
+/// Whether the character is dropped: control characters other than tab, line feed and carriage return (XML 1.0, 2.2).
 fn is_dropped(char: char) -> bool {
     char < ' ' && !matches!(char, '\t' | '\n' | '\r')
 }

@@ -83,7 +83,7 @@ impl<'a> Window<'a> {
         self.buffer[..self.end].get(from..to)
     }
 
-    /// Consumes `len` buffered bytes and gives the first `keep` of what follows the first `skip` of them.
+    /// Consumes `len` buffered bytes. Returns `keep` of them, after the first `skip`.
     pub(crate) fn take(&mut self, skip: usize, keep: usize, len: usize) -> &[u8] {
         let from = self.start + skip;
         self.start = (self.start + len).min(self.end);
@@ -108,7 +108,7 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// The white space beyond the window, of which `len` bytes were skipped.
+    /// Skips white space beyond the window, after `len` bytes were skipped within it.
     fn skip_more_space(&mut self, mut len: usize) -> Result<(), WindowError> {
         loop {
             if len > SPACE_BYTES_MAX {
