@@ -24,7 +24,7 @@ pub fn database(config: &Config) -> Result<Location, StoreError> {
     Location::parse(&database.url)
 }
 
-/// Reports say who writes to whom: the folder is for its owner alone.
+/// Creates a folder that only its owner can read, because reports show who writes to whom.
 pub(super) fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.with_context(|| format!("folder {} cannot be made", dir.display()))

@@ -1,6 +1,6 @@
 //! How settings are described: once, with the documentation, the name and the place of each.
 
-/// A section or a setting, for people.
+/// A section or a setting with its description.
 pub(super) struct Described<Below> {
     pub name: &'static str,
     pub doc: &'static [&'static str],

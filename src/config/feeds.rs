@@ -27,7 +27,7 @@ struct Feed<'c> {
 }
 
 impl Config {
-    /// Says what of the lists cannot be used, and where.
+    /// Checks all entries. The error names the first that cannot be used, and why.
     pub(super) fn check_lists(&self) -> Result<(), BadEntry> {
         let mut feeds: Vec<Feed<'_>> = Vec::new();
         for (nth, one) in self.imap.iter().enumerate() {
@@ -73,7 +73,7 @@ impl Config {
 }
 
 impl Feed<'_> {
-    /// What is wrong with it by itself, or beside those before it.
+    /// What is wrong with the entry by itself, or together with those before it.
     fn trouble(&self, before: &[Self]) -> Option<String> {
         let Self { list, name, place, .. } = self;
         if name.is_empty() {

@@ -7,19 +7,19 @@ use crate::base::{Millis, SetAsideId};
 use crate::store::{Belonging, Problem, Provenance};
 use crate::unpack::Context;
 
-/// One message as it came.
+/// One message as received.
 #[derive(Debug, Clone)]
 pub struct RawMessage {
     pub bytes: Vec<u8>,
     pub received_at: Millis,
-    /// Where it came from, for people: a path, a peer. At most 512 bytes are kept.
+    /// Human-readable origin: a path or a peer. At most 512 bytes are kept.
     pub origin: String,
     pub belonging: Belonging,
-    /// Who brought it, where there is a peer: then the mail is checked for who it is from.
+    /// The envelope, if a peer delivered the message. Its sender is then authenticated.
     pub envelope: Option<Envelope>,
 }
 
-/// A message, and what is known of it beside its bytes.
+/// A message, and what is known of it apart from its bytes.
 pub(super) struct Arrived {
     pub raw: RawMessage,
     pub provenance: Option<Provenance>,

@@ -31,7 +31,7 @@ pub const UNFETCHABLE: &str = "unfetchable";
 /// Reasons of [`Intake::quarantine`]. A note is stored for these, and a replay would find no report in it.
 const NOT_HAD: [&str; 2] = [MESSAGE_TOO_LARGE, UNFETCHABLE];
 
-/// How a mail came, and the processor time that finding it out took.
+/// The provenance of a mail, and the processor time of its check.
 type Verified = (Provenance, Duration);
 
 /// The outcome of messages that had waited.
@@ -64,7 +64,7 @@ impl Claimed {
     }
 }
 
-/// The way in. Cheap to clone; when the last one is dropped, what waits is finished and the batches end.
+/// The intake. Cheap to clone. When the last clone is dropped, waiting messages are finished and the batches end.
 #[derive(Debug, Clone)]
 pub struct Intake {
     jobs: mpsc::Sender<Job>,

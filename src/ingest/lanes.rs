@@ -68,7 +68,7 @@ struct Request {
     done: oneshot::Sender<Ready>,
 }
 
-/// How a message is read; gives it back if [`Watch::ask`] said that its work is dropped.
+/// Reads a message. Returns it unread if [`Watch::ask`] dropped its work.
 pub(super) type Read = dyn Fn(Arrived, &Watch<'_>) -> Result<NewMessage, Box<Arrived>> + Send + Sync;
 
 impl Parser {

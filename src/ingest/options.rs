@@ -8,15 +8,15 @@ use super::process::ProcessLimits;
 use super::provenance::Authenticator;
 use crate::store::{FreshDomain, KeepLimits, StoreError};
 
-/// How much is taken in at once.
+/// The limits and threads of the intake.
 #[derive(Debug, Clone)]
 pub struct IntakeSettings {
-    /// Messages that may wait; then senders do.
+    /// Queue length in messages. When the queue is full, senders wait.
     pub queue_messages_max: usize,
     /// Largest batch, in messages and bytes.
     pub batch_messages_max: usize,
     pub batch_bytes_max: usize,
-    /// Threads that unpack and parse; 0 is one a core.
+    /// Threads that unpack and parse; 0: one per core.
     pub threads: usize,
     /// When a message is read and written apart from the others.
     pub slow: SlowOptions,
@@ -34,16 +34,17 @@ impl Default for IntakeSettings {
     }
 }
 
-/// How messages are taken in.
+/// The options of the intake.
 #[derive(Clone)]
 pub struct IntakeOptions {
     pub settings: IntakeSettings,
     pub limits: ProcessLimits,
-    /// What parsed messages that wait to be written may take in memory; one message and those being parsed may exceed it.
+    /// Memory for parsed messages that wait to be written, in bytes. One message and those being parsed may exceed
+    /// it.
     pub parsed_bytes_max: usize,
-    /// The folder of the files that say what is being read; `None`: a message that ends the process is not known again.
+    /// Folder of the journal. `None`: a message that ends the process is not recognised when it arrives again.
     pub journal: Option<PathBuf>,
-    /// Keep the bytes of messages whose reports are counted.
+    /// Whether to keep the bytes of messages whose reports are counted.
     pub keep_originals: bool,
     /// How much is kept of what strangers can send in any number.
     pub keep: KeepLimits,
@@ -103,24 +104,24 @@ impl SlowOptions {
     }
 }
 
-/// Why a message was not taken. Nothing of it is in the database, unless the database's answer was lost: then sending it
-/// again is counted as a duplicate.
+/// Why a message was not accepted. Nothing of it is in the database, unless the database's answer was lost: a repeat
+/// is then a duplicate.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum IntakeError {
     /// The process is stopping.
     #[error("shutting down")]
     Closed,
-    /// Who the mail is from cannot be found out now. The same mail is taken when it comes again.
-    #[error("who the mail is from cannot be found out now")]
+    /// The sender of the mail cannot be authenticated now. A repeat of the same mail is accepted.
+    #[error("the sender of the mail cannot be authenticated now")]
     Undecided,
-    /// It is a large message, and too many of these wait to be read.
-    #[error("too many large messages are being read: bring it again later")]
+    /// The message is large, and too many of these wait to be read.
+    #[error("too many large messages are being read: try again later")]
     Busy,
-    /// Something in it cannot be counted, and the quota of the day for what cannot be counted is used up.
-    #[error("today's quota of mail that cannot be counted, or that is held, is used up: bring it again tomorrow")]
+    /// A part of it cannot be counted, and today's quota for such mail is used up.
+    #[error("today's quota of mail that cannot be counted, or that is held, is used up: try again tomorrow")]
     OverQuota,
-    /// It has taken all the room of a message of its size for its other owners. When it comes again, it is known to them
-    /// and takes no more for them.
+    /// Its other owners have used all the room for a message of its size. A repeat is known to them and takes no more
+    /// for them.
     #[error("the room in the database for a message of this size is used up by its other recipients: send it again")]
     TooMuchForOthers,
     #[error(transparent)]

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// megabytes, so counting messages, or their bytes, is not enough.
 pub(super) struct ParsedBytes {
     taken: AtomicUsize,
-    /// Of all batches.
+    /// The total of all batches.
     pub all: Arc<AtomicUsize>,
 }
 
 impl ParsedBytes {
-    pub fn of(all: &Arc<AtomicUsize>) -> Self {
+    pub fn new(all: &Arc<AtomicUsize>) -> Self {
         Self {
             taken: AtomicUsize::new(0),
             all: Arc::clone(all),

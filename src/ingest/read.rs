@@ -17,7 +17,7 @@ pub(super) fn reader(options: &IntakeOptions) -> Box<Read> {
     let (limits, keeps_originals) = (options.limits, options.keep_originals);
     Box::new(move |message, watch: &Watch<'_>| {
         let mut read = read(&limits, message, watch)?;
-        // Here and not by the writer, of which there is one.
+        // Packed here, because there is only one writer.
         if keeps_originals || read.reports.is_empty() || !read.problems.is_empty() {
             read.bytes = read.bytes.packed();
         }

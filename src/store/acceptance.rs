@@ -79,7 +79,7 @@ pub enum ReportStanding {
 /// Who decides, when, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// For people: a key by its name, or the command line.
+    /// Human-readable: a key by its name, or the command line.
     pub by: String,
     pub why: Option<String>,
     pub at: Millis,

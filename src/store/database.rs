@@ -14,9 +14,9 @@ use super::{Admitted, Behind, StoreError};
 pub struct Store {
     pub(super) writers: Arc<Writers>,
     pub(super) readers: Readers,
-    /// Of an SQLite file.
+    /// Present for an SQLite file.
     pub(super) room: Option<Arc<Room>>,
-    /// The file, and what it lacks: it is only looked at.
+    /// The file, and the commits that it lacks. Present if the database is open only for reading.
     pub(super) behind: Option<(Arc<Path>, Behind)>,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Readers {
 }
 
 impl Store {
-    /// How many transactions of batches are best under way at once; half of the writers are left to others.
+    /// Best number of concurrent batch transactions. Half of the writers are left to other work.
     pub fn writers_at_once(&self) -> usize {
         match &self.readers {
             Readers::Sqlite(_) => 1,
@@ -35,12 +35,12 @@ impl Store {
         }
     }
 
-    /// Whether the database runs in this process, and on the thread that asks.
+    /// Whether the database runs in this process, on the calling thread.
     pub fn is_embedded(&self) -> bool {
         matches!(self.readers, Readers::Sqlite(_))
     }
 
-    /// Whether the database is there.
+    /// Checks that the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut conn = self.read_urgent().await?;
         Conn(&mut conn)
@@ -49,10 +49,10 @@ impl Store {
         Ok(())
     }
 
-    /// Waits for what is being written and closes.
+    /// Waits for running writes, then closes.
     pub async fn close(&self) {
-        // Readers before writers: only a connection that may write can fold SQLite's log into the file as the last one to
-        // close. But what is being written may still need a reader.
+        // Readers close before writers, because only a writing connection that closes last can checkpoint SQLite's
+        // log. Running writes may still need a reader.
         self.writers.stop().await;
         self.room.iter().for_each(|room| room.close());
         match &self.readers {
@@ -99,8 +99,8 @@ impl Store {
         self.writers.begin().await
     }
 
-    /// Takes room on the disk for a message of `bytes`, until the answer is dropped. Where the disk is nearly full,
-    /// SQLite's log is folded in first. A server sees to its disk itself.
+    /// Reserves room on the disk for a message of `bytes`, until the returned value is dropped. If the disk is nearly
+    /// full, SQLite's log is checkpointed first. A database server manages its own disk.
     ///
     /// # Errors
     /// [`StoreError::Full`] if there is too little room all the same; [`StoreError::Unavailable`] if SQLite's log was removed.
@@ -112,7 +112,7 @@ impl Store {
             Ok(admitted) => admitted,
             Err(_) => {
                 if let Err(error) = self.make_room().await {
-                    tracing::warn!(%error, "the log could not be folded in to make room on the disk");
+                    tracing::warn!(%error, "the log could not be merged into the database to make room on the disk");
                 }
                 room.admit(bytes)?
             }
@@ -124,7 +124,7 @@ impl Store {
         Ok(admitted)
     }
 
-    /// Whether SQLite's log was removed while it is in use. Nothing new is taken then.
+    /// Whether SQLite's log was removed while it is in use. Nothing new is accepted then.
     pub async fn is_log_gone(&self) -> bool {
         let is_gone = self.room.as_ref().is_some_and(|room| room.is_log_gone());
         if is_gone {
@@ -133,38 +133,39 @@ impl Store {
         is_gone
     }
 
-    /// Brings into the file what only a removed log has. This process still has it open.
+    /// Saves the contents of a removed log to the file. This process still has the log open.
     async fn save_log(&self) {
         if let Err(error) = self.make_room().await {
-            tracing::error!(%error, "what is in the removed log could not be folded into the database yet: do not end this process");
+            tracing::error!(%error, "the contents of the removed log could not be merged into the database yet: do \
+                not end this process");
         }
     }
 
-    /// Folds SQLite's log in, unless that was just done.
+    /// Checkpoints SQLite's log, unless that was just done.
     pub async fn make_room(&self) -> Result<(), StoreError> {
         if let Some(room) = self.room.as_ref().filter(|room| room.is_to_fold()) {
             self.fold_log().await?;
-            room.look_anew();
+            room.forget_look();
         }
         Ok(())
     }
 
-    /// Whether nothing new is taken because too little of the disk is free.
+    /// Whether nothing new is accepted because too little of the disk is free.
     pub fn is_disk_short(&self) -> bool {
         self.room.as_ref().is_some_and(|room| room.is_short())
     }
 
-    /// Folds SQLite's log into the file as far as readers let it, and cuts it.
+    /// Checkpoints SQLite's log as far as readers permit, and truncates it.
     pub async fn fold_log(&self) -> Result<(), StoreError> {
         self.writers.fold_log().await
     }
 
-    /// Sets some of the disk aside, so that what is old can be dropped even when others have filled it.
+    /// Reserves some of the disk, so that old data can be deleted even when other programs have filled it.
     pub fn keep_ballast(&self) {
         self.room.iter().for_each(|room| room.keep_ballast());
     }
 
-    /// Gives up what [`Self::keep_ballast`] has set aside, if the disk is full.
+    /// Removes what [`Self::keep_ballast`] has reserved, if the disk is full.
     pub fn drop_ballast(&self) {
         self.room.iter().for_each(|room| room.drop_ballast());
     }

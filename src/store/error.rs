@@ -8,16 +8,16 @@ use sqlx::sqlite::SqliteError;
 /// SQLite's primary result codes for a database that is busy, locked, read-only, full or out of reach.
 const TRANSIENT: [i32; 6] = [5, 6, 8, 10, 13, 14];
 
-/// What went wrong in the database; what the caller can do about it decides the variant.
+/// An error of the database. Its variant is what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The thing to be made is there already.
+    /// The object exists already.
     #[error("{0} exists already")]
     Exists(String),
     /// The database cannot be reached or written now: try again later.
     #[error("database is unavailable: {0}")]
     Unavailable(#[source] Fault),
-    /// Nothing new is taken: try again later. What is there can be read.
+    /// Nothing new is accepted: try again later. Existing data can be read.
     #[error(transparent)]
     Full(#[from] NoRoom),
     /// The database's schema was made by a newer version of this program.
@@ -30,11 +30,12 @@ pub enum StoreError {
          take their originals out of this one"
     )]
     Outdated { path: String },
-    /// There can be no database there: an invalid URL, a server that is too old or set up wrongly, a database that
-    /// holds what it should not.
+    /// The location cannot hold a database: an invalid URL, a server that is too old or set up wrongly, or a database
+    /// with foreign contents.
     #[error("{what}")]
     Location { what: String },
-    /// The database ends before a commit that was acknowledged. Nothing is written to it: what is missing may still be found.
+    /// The database ends before a commit that was acknowledged. Nothing is written to it, because the missing part
+    /// may still be found.
     #[error(
         "database {path} has lost what was stored last: it ends with commit {}, and commit {} was acknowledged. Its log \
          (-wal) is missing or was cut off, or an older copy of it is in its place. Nothing is written to it. Put the log back \
@@ -50,7 +51,7 @@ pub enum StoreError {
         what: String,
     },
     /// The caller does not want the answer any more ([`super::Patience`]).
-    #[error("the question was stopped: its answer was not wanted any more")]
+    #[error("the query was stopped: its answer was no longer wanted")]
     GivenUp,
     /// Anything else: a fault of this program.
     #[error("database error: {0}")]
@@ -81,7 +82,7 @@ impl Behind {
     }
 }
 
-/// What a database's driver says.
+/// The error of a database driver.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl From<sqlx::Error> for StoreError {
@@ -99,7 +100,7 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::WorkerCrashed => true,
             _ => false,
         };
-        Self::of(error, transient)
+        Self::from_fault(error, transient)
     }
 }
 
@@ -109,15 +110,15 @@ impl From<rusqlite::Error> for StoreError {
             return Self::GivenUp;
         }
         let transient = matches!(&error, rusqlite::Error::SqliteFailure(code, _) if is_transient(code.extended_code));
-        Self::of(error, transient)
+        Self::from_fault(error, transient)
     }
 }
 
 /// The checksum of the first migration of a database, for [`migration`].
 pub(super) const FIRST_MIGRATION: &str = "select checksum from _sqlx_migrations where version = 1";
 
-/// What it means that the schema of the database named `path` could not be brought up to date. `first`: the checksum of
-/// its first migration, if it has one.
+/// The error for a database `path` whose schema could not be brought up to date. `first` is the checksum of its first
+/// migration, if it has one.
 pub(super) fn migration(path: String, error: MigrateError, first: Option<&[u8]>, ours: &Migrator) -> StoreError {
     let is_other = |first: &[u8]| ours.iter().all(|ours| *ours.checksum != *first);
     match error {
@@ -131,7 +132,7 @@ pub(super) fn migration(path: String, error: MigrateError, first: Option<&[u8]>,
 }
 
 impl StoreError {
-    fn of(error: impl Into<Fault>, transient: bool) -> Self {
+    fn from_fault(error: impl Into<Fault>, transient: bool) -> Self {
         if transient {
             Self::Unavailable(error.into())
         } else {
@@ -148,7 +149,7 @@ impl StoreError {
     }
 }
 
-/// May the same succeed later? <https://www.postgresql.org/docs/15/errcodes-appendix.html>
+/// Whether the same may succeed later: <https://www.postgresql.org/docs/15/errcodes-appendix.html>
 fn is_transient_on_postgres(error: &PgDatabaseError) -> bool {
     let code = error.code();
     // Connection lost; not let in, or no such database (what a name points to after a failover may not be ready for us);

@@ -31,8 +31,7 @@ impl Store {
         Ok(store)
     }
 
-    /// As [`Self::open_with`], to look at what is there: a file that ends before its mark is opened, and nothing can be
-    /// written to it.
+    /// As [`Self::open_with`], but only for reading, and also for a file that ends before its mark.
     ///
     /// # Errors
     /// As there.
@@ -68,9 +67,9 @@ impl Store {
             Location::File(path) => {
                 room::make_room_to_open(&path);
                 behind = look_behind(&path, if_behind)?.map(|behind| (Arc::from(&*path), behind));
-                room = Some(Room::of(&path));
-                mark = behind.is_none().then(|| Mark::of(&path));
-                let file = sqlite::File::of(path);
+                room = Some(Room::for_file(&path));
+                mark = behind.is_none().then(|| Mark::for_database(&path));
+                let file = sqlite::File::new(path);
                 let writer = match behind {
                     None => file.migrate().await?,
                     Some(_) => file.look()?,
@@ -79,7 +78,7 @@ impl Store {
                 (Source::Sqlite(file), Link::Sqlite(Box::new(writer)), readers)
             }
             Location::Server(url) => {
-                let server = postgres::Server::of(&url, connections)?;
+                let server = postgres::Server::from_url(&url, connections)?;
                 let mut conn = server.writer().await?;
                 server.migrate(&mut conn).await?;
                 let pools = server.readers();

@@ -33,7 +33,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Interval between checkpoints for lack of room.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 
-/// What is free, and what is promised.
+/// The free and the promised bytes of a disk.
 #[derive(Debug)]
 pub(super) struct Room {
     file: PathBuf,
@@ -257,7 +257,7 @@ impl Room {
     }
 }
 
-/// Gives the ballast up if there is too little room to open the database.
+/// Removes the ballast if there is too little room to open the database.
 pub(super) fn make_room_to_open(file: &Path) {
     if file.exists() && free_bytes(file) < OPENING_BYTES {
         give_up_ballast(file);

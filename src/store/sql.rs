@@ -188,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn every_statement_is_understood_and_uses_an_index() {
         let folder = tempfile::tempdir().unwrap();
-        let file = super::super::db::sqlite::File::of(folder.path().join("t.sqlite"));
+        let file = super::super::db::sqlite::File::new(folder.path().join("t.sqlite"));
         let conn = file.migrate().await.unwrap();
         let many = bulk::ALL
             .iter()

@@ -10,7 +10,7 @@ use crate::base::{
 use crate::report::aggregate::{Evidence, PolicyPublished, Verdict, Warning, Window};
 use crate::tally::{ResultFilter, Totals};
 
-/// How far the clocks of nodes may differ. What happened later than this from now happened under a clock that was ahead.
+/// How far the clocks of nodes may differ. An instant further in the future is from a clock that was ahead.
 pub const CLOCKS_DIFFER_MAX: Millis = 300_000;
 
 /// A tenant.
@@ -153,11 +153,12 @@ pub struct ReportDetail {
     pub warnings: Vec<StoredWarning>,
     /// Other reports with the same identity and different content.
     pub conflicts: Vec<ReportNo>,
-    /// How the mail came that vouches for it, else the first that carried it. `None`: without an envelope.
+    /// The provenance of the mail that vouches for it, or of the first that carried it if none does. `None`: without
+    /// an envelope.
     pub provenance: Option<Provenance>,
-    /// Whether the bytes as received are still kept.
+    /// Whether the original is still stored.
     pub original_kept: bool,
-    /// What the owner decided about it, oldest first.
+    /// Decisions of the owner about it, oldest first.
     pub history: Vec<HistoryEntry>,
 }
 

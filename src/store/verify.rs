@@ -170,7 +170,7 @@ impl Recounting<'_> {
         let report = reports::summary(row)?;
         if report.counted && !report.acceptance.may_count() {
             let (no, word) = (report.no, report.acceptance.word());
-            verified.found(name, format!("report {no} is {word}, and counts all the same"));
+            verified.found(name, format!("report {no} is {word}, and still counts"));
         }
         if !report.records_kept {
             verified.not_recounted += 1;

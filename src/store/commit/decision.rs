@@ -10,16 +10,16 @@ pub(super) struct Decision {
     pub claim: Claim,
     pub no: ReportNo,
     pub fate: Fate,
-    /// For a new report.
+    /// Whether a new report counts.
     pub counted: bool,
     pub arrivals: i64,
     pub authenticated: Authenticated,
     pub acceptance: Acceptance,
-    /// The text was cut off, and the whole of it has not come.
+    /// Whether the text was cut off, and the whole text has not arrived.
     pub cut: bool,
     /// Position in the batch of the message that vouches for it, else of the one that brought it.
     pub carrier: usize,
-    /// Messages that counted before, in the piece whose place it takes.
+    /// Messages that counted before, in the piece that it replaces.
     pub replaced: u64,
 }
 
@@ -28,6 +28,6 @@ pub(super) struct Decision {
 pub(super) struct Restored {
     /// Position in [`super::decide::Decisions::all`].
     pub nth: usize,
-    /// Its original is gone as well.
+    /// Whether its original is gone as well.
     pub without_original: bool,
 }

@@ -164,7 +164,7 @@ async fn intern(
         let own = evidence_of(new, batch.slice_of(&decision.claim));
         own.map(|nth| ((decision.claim.domain, new.evidence[nth]), &new.report.evidence[nth]))
     });
-    let remembered = Remembered::of(memory, wanted);
+    let remembered = Remembered::new(memory, wanted);
     intern_all(conn, memory, remembered, &batch.placed.names).await
 }
 

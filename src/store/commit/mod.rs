@@ -269,7 +269,7 @@ async fn count(
     let mut moves = Moves::default();
     let (messages, unclaimed) = (batch.messages, &batch.placed.unclaimed);
     let originals = if options.keep_originals {
-        Originals::of(messages, &decisions, &decisions.restored, unclaimed, copies)
+        Originals::new(messages, &decisions, &decisions.restored, unclaimed, copies)
     } else {
         Originals::default()
     };

@@ -58,7 +58,7 @@ impl Placed {
 pub(super) struct Batch<'b> {
     pub messages: &'b [NewMessage],
     pub placed: &'b Placed,
-    /// Those of one report side by side.
+    /// The claims of one report are adjacent.
     pub claims: &'b [Claim],
     /// The domain rows that no other transaction writes for, in order.
     pub held: &'b [DomainId],

@@ -17,8 +17,8 @@ use super::place::Batch;
 
 /// Finds the duplicates whose records are restored.
 ///
-/// A report that sums up differently than it did at its first arrival stays without records: its records would contradict
-/// what is counted.
+/// A report whose sums differ from those at its first arrival stays without records, because its records would
+/// contradict what is counted.
 pub(super) async fn find(conn: &mut Conn<'_>, batch: Batch<'_>, decisions: &mut Decisions) -> Result<(), StoreError> {
     let mut seen = BTreeSet::new();
     for &nth in &decisions.restorable {

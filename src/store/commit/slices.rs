@@ -151,7 +151,7 @@ pub(super) async fn find(
         slices[place].2.push(nth);
     }
     for (_, name, _) in &slices {
-        // What its owner decided about reports is remembered with it.
+        // Its owner's decisions about reports are loaded with it.
         look_up(conn, memory, account, name).await?;
     }
     Ok(slices)

@@ -102,7 +102,7 @@ pub(super) struct Claim {
 }
 
 impl Large {
-    fn of(bulk: &Bulk) -> Option<Self> {
+    fn for_bulk(bulk: &Bulk) -> Option<Self> {
         let key = match bulk.form {
             Form::Insert(Conflict::Fail) => None,
             Form::Insert(Conflict::Keep(key)) => Some(key),
