@@ -25,7 +25,7 @@ pub struct RecordBody<'a> {
     pub disposition: Word,
     /// Whether DKIM passed for an aligned domain.
     pub dkim_aligned: bool,
-    /// Whether Whether Whether SPF passed for an aligned domain.
+    /// Whether SPF passed for an aligned domain.
     pub spf_aligned: bool,
     /// Whether the result is derived from the authentication results, because the reporter states none.
     pub derived: bool,

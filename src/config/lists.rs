@@ -117,8 +117,7 @@ settings! { LISTS:
         host => mailbox.host;
         /// Port of the server. 0: 993 with "tls", otherwise 143.
         port => mailbox.port;
-        /// Encryption: Encryption: "tls" from the first byte, "starttls", or "plain", which shows the password to
-        /// anyone on the way.
+        /// Encryption: "tls" from the first byte, "starttls", or "plain", which shows the password to anyone on the way.
         tls => mailbox.protection;
         /// Certificates (PEM) of trusted authorities, for the server and the token server. Empty: those of the system.
         ca_file => mailbox.ca_file as OptionalPath;

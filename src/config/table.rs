@@ -165,7 +165,7 @@ settings! { SECTIONS:
         seconds_max => authenticator.time_max as Seconds;
         /// Maximum number of DNS queries for one mail.
         questions_max => authenticator.questions_max;
-        /// Maximum number of Maximum number of DKIM signatures of one mail that are verified.
+        /// Maximum number of DKIM signatures of one mail that are verified.
         signatures_max => authenticator.signatures_max;
         /// Maximum number of mails that are checked at the same time.
         mails_max => authenticator.mails_max;

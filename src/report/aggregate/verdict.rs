@@ -12,7 +12,7 @@ use super::{
 pub struct Verdict {
     /// Whether an aligned DKIM signature passed.
     pub dkim_aligned: bool,
-    /// Whether Whether SPF passed for an aligned domain.
+    /// Whether SPF passed for an aligned domain.
     pub spf_aligned: bool,
     pub disposition: Disposition,
     /// Whether at least one of the three was derived and not stated: [`super::WarningKind::VerdictDerived`].
