@@ -172,7 +172,8 @@ mod tests {
         for _ in 0..20 {
             let now = at_work[0].fetch_add(1, Ordering::SeqCst) + 1;
             at_work[1].fetch_max(now, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(2));
+            let (_tell, told) = sync_channel::<()>(0);
+            let _ = told.recv_timeout(Duration::from_millis(2));
             at_work[0].fetch_sub(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
         }
