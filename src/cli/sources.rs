@@ -11,7 +11,7 @@ use super::text::{Align, Table, count, counted, escape};
 use crate::base::text::write_json;
 use crate::enrich::SourceFigures;
 
-/// List the addresses that sent mail as a domain, with their names and the evidence for these.
+/// List the addresses that sent mail as a domain, with their names and the evidence.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
