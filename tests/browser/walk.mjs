@@ -172,7 +172,7 @@ await withBrowser(options, async (context) => {
   await check("remove");
   await page.fill("#name", "other.example");
   await page.click("text=Remove it");
-  assert.match(await text("[role=alert]"), /not its name/);
+  assert.match(await text("[role=alert]"), /not that of the domain/);
   await page.fill("#name", "new.example");
   await page.click("text=Remove it");
   await page.waitForURL(`${origin}/`);

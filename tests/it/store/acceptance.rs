@@ -446,7 +446,7 @@ async fn recounting_sees_a_decision_that_the_sums_do_not_have(db: Database) {
     assert!(
         found
             .iter()
-            .any(|one| one.what.contains("is discounted, and counts all the same")),
+            .any(|one| one.what.contains("is discounted, and still counts")),
         "{found:?}"
     );
     assert!(found.len() > 1, "{found:?}");
