@@ -121,7 +121,7 @@ pub struct HistoryEntry {
 /// A reporter whose reports count, whatever carried them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptedReporter {
-    /// Its mail domain, else its name in lower case: [`Reporter`].
+    /// Its mail domain, else its name in lower case: [`crate::report::aggregate::Reporter`].
     pub reporter: String,
     pub at: Millis,
     pub by: String,
