@@ -49,14 +49,14 @@ impl<S: Stream> Stream for Apart<S> {
     }
 }
 
-/// As many as there are processors: more threads at work would make everybody else wait longer and end no sooner.
+/// One turn per processor. With more threads at work, other requests wait longer and the work itself ends no sooner.
 static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     Arc::new(Semaphore::new(processors))
 });
 
-/// A future that works for long, one of many: it runs as [`Apart`] does, and its steps wait for their turn. A step that
-/// waits for something else has no turn.
+/// A future that works for a long time, such as an export. It runs as [`Apart`] does, and each step waits for a turn. While
+/// the future waits for something else, it holds no turn.
 #[derive(Debug)]
 pub struct InTurn<F> {
     work: Apart<F>,
@@ -81,7 +81,7 @@ impl<F: Future> Future for InTurn<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // Nobody closes it.
+        // The semaphore is never closed.
         let _turn = ready!(self.turns.poll_acquire(cx));
         Pin::new(&mut self.work).poll(cx)
     }

@@ -402,6 +402,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_query_is_given_up_when_its_client_has_gone() {
+        use tokio::net::{TcpListener, TcpStream};
+        for (cost, has_gone) in [
+            (Cost::Long, false),
+            (Cost::Long, true),
+            (Cost::Short, false),
+            (Cost::Short, true),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (ours, _) = listener.accept().await.unwrap();
+            let client = (!has_gone).then_some(client);
+            if has_gone {
+                ours.readable().await.unwrap();
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let state = state(&folder).await;
+            let store = state.store.clone();
+            let handler = async move || match store.account(AccountId(1)).await {
+                Ok(_) => StatusCode::OK,
+                Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            let route = route(Method::GET, Access::Read, Body::None, cost);
+            let app = Router::new()
+                .route("/", get(handler))
+                .route_layer(from_fn_with_state((state, route), gate));
+            let mut request = Request::new(HttpBody::empty());
+            let extensions = request.extensions_mut();
+            extensions.insert(SignedIn(key(Permission::FullAccess, None)));
+            extensions.insert(Line::new(ours));
+            let status = app.oneshot(request).await.unwrap().status();
+            let expect = if has_gone {
+                StatusCode::SERVICE_UNAVAILABLE
+            } else {
+                StatusCode::OK
+            };
+            assert_eq!(status, expect, "{cost:?}");
+            drop(client);
+        }
+    }
+
+    #[tokio::test]
     async fn a_handler_that_panics_is_a_500_that_tells_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let state = state(&folder).await;

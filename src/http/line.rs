@@ -11,7 +11,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A client's connection: in the extensions of every request that came over one. Cheap to clone; one of them reads and
+/// A client's connection, in the extensions of each request that came over it. Cheap to clone. Only one clone reads and
 /// writes.
 #[derive(Debug, Clone)]
 pub struct Line(Arc<TcpStream>);
@@ -21,8 +21,8 @@ impl Line {
         Self(Arc::new(stream))
     }
 
-    /// Whether the client has closed its side, as far as the system knows. A request that waits to be read hides the end
-    /// behind it.
+    /// Whether the client has closed its side. While another request waits to be read, this is false: the system reports the
+    /// end only behind it.
     pub(super) fn is_closed(&self) -> bool {
         match SockRef::from(&*self.0).peek(&mut [MaybeUninit::uninit()]) {
             Ok(bytes) => bytes == 0,

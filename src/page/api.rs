@@ -51,14 +51,14 @@ impl Api {
         self.json(Method::GET, path, Bytes::new()).await
     }
 
-    /// As [`Self::get`], begun at once and on a thread of its own: a question to SQLite keeps its thread until it is
+    /// As [`Self::get`], started at once and on a thread of its own, because a query to SQLite keeps its thread until it is
     /// answered.
     pub fn ask<T: DeserializeOwned + Send + 'static>(
         &self,
         path: String,
     ) -> impl Future<Output = Result<T, Failure>> + use<T> {
         let api = self.clone();
-        // Dropped, it stops the question: the answer is no longer wanted.
+        // Dropped, the task ends where it next waits. A statement that SQLite runs ends when the visitor's connection closes.
         let asked = AbortOnDropHandle::new(tokio::spawn(async move { api.get(&path).await }));
         async move { asked.await.unwrap_or_else(|_| Err(Failure::fault("The API failed"))) }
     }

@@ -31,21 +31,21 @@ pub(super) async fn show(
         let reporters = visitor.api.ask::<ReporterList>(path("reporters")?);
         Ok((sources, reporters, visitor.api.ask::<SignatureList>(path("dkim")?)))
     };
-    // Begun before it is known whether these days have anything: they mostly have.
-    let begun = lists(&asked)?;
+    // The lists start before it is known whether these days have messages: they mostly do.
+    let started = lists(&asked)?;
     let domain = find(&visitor, &id).await?;
     let stats = |asked: &Asked| below(&id, &format!("/dmarc/stats{}", asked.only(&RANGE)));
     let is_empty = |stats: &Told<StatsBody>| matches!(stats, Told::Answer(stats) if stats.total_messages == 0);
     let Found {
         list: stats,
-        asked: found,
+        asked: shown,
         notice,
     } = found(&visitor, &id, asked.clone(), stats, is_empty).await?;
-    let (sources, reporters, signatures) = match found == asked {
-        true => begun,
-        false => lists(&found)?,
+    let (sources, reporters, signatures) = match shown == asked {
+        true => started,
+        false => lists(&shown)?,
     };
-    let asked = found;
+    let asked = shown;
     let range = asked.only(&RANGE);
     let base = format!("/view/{id}");
     let content = html! {

@@ -1,5 +1,5 @@
-//! How long an answer is waited for. A question of SQLite whose answer is not wanted any more is stopped; on PostgreSQL
-//! whoever asks drops the question, which closes its connection, and the server stops what it runs for it.
+//! How long a caller waits for the answer to a query. SQLite stops a query whose answer is no longer wanted. On PostgreSQL the
+//! caller drops the query: its connection closes, and the server stops the statement.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ tokio::task_local! {
     static CURRENT: Patience;
 }
 
-/// Whether the answer to what a task asks the database is still wanted. Cheap to clone.
+/// Tells whether the answers to a task's queries are still wanted. Cheap to clone.
 #[derive(Clone)]
 pub struct Patience(Arc<dyn Fn() -> bool + Send + Sync>);
 
 impl Patience {
-    /// `is_over` is asked at every question, and again after some thousand steps of SQLite's, from the thread that takes
-    /// these steps. Once it is true it stays so.
+    /// `is_over` is called before each query, and by SQLite again every few thousand steps, on the thread that runs the query.
+    /// Once it returns true, it always does.
     pub fn new(is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(is_over))
     }
@@ -33,13 +33,13 @@ impl fmt::Debug for Patience {
     }
 }
 
-/// Whether the answer to what the running task asks is not wanted any more. A task without a patience waits for ever.
+/// Whether the answers to the running task's queries are no longer wanted. A task without a patience waits for ever.
 pub(in super::super) fn is_over() -> bool {
     CURRENT.try_with(|patience| (patience.0)()).unwrap_or(false)
 }
 
 /// # Errors
-/// [`StoreError::GivenUp`] if the answer to what this task asks is not wanted any more.
+/// [`StoreError::GivenUp`] if the answers to this task's queries are no longer wanted.
 pub(in super::super) fn look() -> Result<(), StoreError> {
     match is_over() {
         true => Err(StoreError::GivenUp),

@@ -16,7 +16,7 @@ use crate::store::StoreError;
 pub struct Row {
     cells: Cells,
     statement: &'static Statement,
-    /// The position behind the last column that was read: who reads a row mostly does so in the order of its columns.
+    /// The position after the last column that was read. Rows are mostly read in the order of their columns.
     next: AtomicUsize,
 }
 

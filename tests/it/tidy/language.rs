@@ -39,7 +39,6 @@ enum Row {
 /// What comments may still have: room for a slip in work that is under way. No row grows.
 const IN_COMMENTS_MAX: &[(Row, usize)] = &[
     (Row::SoMany, 3),
-    (Row::Unnamed, 2),
     (Row::Somebody, 3),
     (Row::IsNo, 3),
     (Row::Lie, 2),
