@@ -11,7 +11,7 @@ use crate::report::aggregate::{
 };
 use crate::tally::{DayFigures, Figures, ResultFilter, Totals};
 
-use super::cut::COUNT_END;
+use super::cut::{COUNT_END, COUNTED_ROWS_MAX};
 use super::db::{Args, Conn, Row};
 use super::records::PackedRecord;
 use super::sql::sql;
@@ -41,12 +41,7 @@ impl Store {
         }
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let is_filtered = filter.org.as_ref().is_some_and(|org| !org.is_empty()) || filter.result.is_some();
-        let count = match is_filtered {
-            true => conn.first(sql!("report_count"), filtered(domain, filter).int(COUNT_END)),
-            false => conn.first(sql!("report_count_unfiltered"), in_range(domain, filter).int(COUNT_END)),
-        };
-        let total = count.await?.map_or(Ok(0), |row| row.count("total"))?;
+        let total = counted_reports(&mut conn, domain, filter).await?;
         let (count, before) = cut.window();
         if before.cast_unsigned() >= total {
             return Ok((Vec::new(), total));
@@ -173,20 +168,28 @@ pub(super) fn filtered_below(domain: DomainId, filter: &ReportFilter, place: Opt
     (filtered_before(domain, filter, begin), no)
 }
 
-/// The domain and the days of a filter.
-fn in_range(domain: DomainId, filter: &ReportFilter) -> Args {
-    begun_before(domain, filter, filter.to.map_or(i64::MAX, Day::end))
+/// How many counted reports a filter lets through, up to [`COUNT_END`]. Days know how many of them begin; what a report itself
+/// says is looked at only where the filter asks for it.
+async fn counted_reports(conn: &mut Conn<'_>, domain: DomainId, filter: &ReportFilter) -> Result<u64, StoreError> {
+    let first = filter.from.map_or(i32::MIN, |day| day.0);
+    let last = filter.to.map_or(i32::MAX, |day| day.0);
+    let args = Args::default().int(domain.0).int(first.into()).int(last.into());
+    let all = conn.first(sql!("daily_totals_reports"), args).await?;
+    let all = all.map_or(Ok(0), |row| row.count("reports"))?.min(COUNT_END.cast_unsigned());
+    let is_filtered = filter.org.as_ref().is_some_and(|org| !org.is_empty()) || filter.result.is_some();
+    let count = match (is_filtered, all > COUNTED_ROWS_MAX) {
+        (false, _) => return Ok(all),
+        (true, false) => conn.first(sql!("report_count"), filtered(domain, filter)),
+        (true, true) => conn.first(sql!("report_count_up_to"), filtered(domain, filter).int(COUNT_END)),
+    };
+    count.await?.map_or(Ok(0), |row| row.count("total"))
 }
 
-fn begun_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
+fn filtered_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
     Args::default()
         .int(domain.0)
         .int(filter.from.map_or(i64::MIN, Day::begin))
         .int(end)
-}
-
-fn filtered_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
-    begun_before(domain, filter, end)
         .text(&org_key(filter.org.as_deref().unwrap_or_default()))
         .int(filter.result.map_or(-1, ResultFilter::code))
 }

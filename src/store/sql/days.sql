@@ -26,3 +26,8 @@ order by day desc limit 1
 -- The days of a range that have messages or reports. Primary key.
 select day, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, reports
 from daily_totals where domain_id = $1 and day >= $2 and day <= $3 order by day
+
+-- name: daily_totals_reports
+-- How many counted reports begin in a range of days. Primary key.
+select cast(coalesce(sum(reports), 0) as bigint) as reports from daily_totals
+where domain_id = $1 and day >= $2 and day <= $3

@@ -47,13 +47,11 @@ select report_no
 from reports where domain_id = $1 and identity_key = $2 and report_no <> $3 order by report_no
 
 -- name: report_count
--- How many report_list has in all, up to a number of them. Covering index reports_by_begin.
-select count(*) as total from (
-    select 1 as one from reports where domain_id = $1 and counted = 1 and begin_at >= $2 and begin_at < $3
-        and ($4 = '' or org_key = $4)
-        and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
-            or ($5 = 2 and pass > 0 and fail > 0))
-    limit $6) as up_to
+-- How many report_list has in all, of a range with few reports. Covering index reports_by_begin.
+select count(*) as total from reports where domain_id = $1 and counted = 1 and begin_at >= $2 and begin_at < $3
+    and ($4 = '' or org_key = $4)
+    and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
+        or ($5 = 2 and pass > 0 and fail > 0))
 
 -- name: report_count_by_acceptance
 -- How many report_list_by_acceptance has in all, up to a number of them. Covering index reports_by_acceptance.
@@ -65,11 +63,15 @@ select count(*) as total from (
             or ($5 = 2 and pass > 0 and fail > 0))
     limit $8) as up_to
 
--- name: report_count_unfiltered
--- As report_count, without filters: it reads nothing but places. Covering index reports_by_begin.
+-- name: report_count_up_to
+-- As report_count, up to a number of them, of a range with any number of reports. Covering index reports_by_begin. The limit
+-- makes SQLite read half as fast.
 select count(*) as total from (
     select 1 as one from reports where domain_id = $1 and counted = 1 and begin_at >= $2 and begin_at < $3
-    limit $4) as up_to
+        and ($4 = '' or org_key = $4)
+        and ($5 = -1 or ($5 = 0 and fail = 0 and pass > 0) or ($5 = 1 and pass = 0 and fail > 0)
+            or ($5 = 2 and pass > 0 and fail > 0))
+    limit $6) as up_to
 
 -- name: report_erase
 -- Removes one report; its records go with records_purge. Primary key.
