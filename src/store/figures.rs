@@ -55,7 +55,7 @@ impl Store {
             rollup::addresses(packed, |address| *addresses.entry(address, || ()) = ())
         })
         .await?;
-        stats.sources = addresses.all(|(), ()| {}).len() as u64;
+        stats.sources = addresses.count() as u64;
         Ok(stats)
     }
 

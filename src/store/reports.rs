@@ -41,14 +41,21 @@ impl Store {
         }
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let total = counted_reports(&mut conn, domain, filter).await?;
+        let begun = begun_reports(&mut conn, domain, filter).await?;
         let (count, before) = cut.window();
-        if before.cast_unsigned() >= total {
-            return Ok((Vec::new(), total));
-        }
         let (args, no) = filtered_below(domain, filter, cut.place());
         let args = args.int(count).int(before).int(no);
-        let rows = conn.all(sql!("report_list"), args).await?;
+        let rows = match before.cast_unsigned() < begun {
+            true => conn.all(sql!("report_list"), args).await?,
+            false => Vec::new(),
+        };
+        let is_filtered = filter.org.as_ref().is_some_and(|org| !org.is_empty()) || filter.result.is_some();
+        let is_last_page = cut.place().is_none() && !rows.is_empty() && (rows.len() as u64) < count.cast_unsigned();
+        let total = match (is_filtered, is_last_page) {
+            (false, _) => begun,
+            (true, true) => before.cast_unsigned() + rows.len() as u64,
+            (true, false) => count_filtered(&mut conn, domain, filter, begun).await?,
+        };
         Ok((rows.iter().map(summary).collect::<Result<_, _>>()?, total))
     }
 
@@ -168,21 +175,29 @@ pub(super) fn filtered_below(domain: DomainId, filter: &ReportFilter, place: Opt
     (filtered_before(domain, filter, begin), no)
 }
 
-/// How many counted reports a filter lets through, up to [`COUNT_END`]. Days know how many of them begin; what a report itself
-/// says is looked at only where the filter asks for it.
-async fn counted_reports(conn: &mut Conn<'_>, domain: DomainId, filter: &ReportFilter) -> Result<u64, StoreError> {
+/// How many counted reports begin in the days of a filter, up to [`COUNT_END`].
+async fn begun_reports(conn: &mut Conn<'_>, domain: DomainId, filter: &ReportFilter) -> Result<u64, StoreError> {
     let first = filter.from.map_or(i32::MIN, |day| day.0);
     let last = filter.to.map_or(i32::MAX, |day| day.0);
     let args = Args::default().int(domain.0).int(first.into()).int(last.into());
-    let all = conn.first(sql!("daily_totals_reports"), args).await?;
-    let all = all.map_or(Ok(0), |row| row.count("reports"))?.min(COUNT_END.cast_unsigned());
-    let is_filtered = filter.org.as_ref().is_some_and(|org| !org.is_empty()) || filter.result.is_some();
-    let count = match (is_filtered, all > COUNTED_ROWS_MAX) {
-        (false, _) => return Ok(all),
-        (true, false) => conn.first(sql!("report_count"), filtered(domain, filter)),
-        (true, true) => conn.first(sql!("report_count_up_to"), filtered(domain, filter).int(COUNT_END)),
+    let row = conn.first(sql!("daily_totals_reports"), args).await?;
+    let begun = row.map_or(Ok(0), |row| row.count("reports"))?;
+    Ok(begun.min(COUNT_END.cast_unsigned()))
+}
+
+/// How many of them the whole filter lets through.
+async fn count_filtered(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    filter: &ReportFilter,
+    begun: u64,
+) -> Result<u64, StoreError> {
+    let args = filtered(domain, filter);
+    let row = match begun > COUNTED_ROWS_MAX {
+        true => conn.first(sql!("report_count_up_to"), args.int(COUNT_END)).await?,
+        false => conn.first(sql!("report_count"), args).await?,
     };
-    count.await?.map_or(Ok(0), |row| row.count("total"))
+    row.map_or(Ok(0), |row| row.count("total"))
 }
 
 fn filtered_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 pub struct ByAddress<T> {
     numbers: Vec<u128>,
     of_numbers: Vec<T>,
-    /// Values met since the last sorting, and any that came out of order.
+    /// Values met since the last sorting that lie before others, and any that came out of order.
     late: HashMap<u128, T>,
     /// The value for records without a readable address.
     unreadable: Option<T>,
@@ -44,10 +44,15 @@ impl<T> ByAddress<T> {
         while self.numbers.get(self.at).is_some_and(|before| *before < number) {
             self.at += 1;
         }
-        if self.numbers.get(self.at) == Some(&number) {
+        if self.numbers.last().is_none_or(|last| *last < number) {
+            // The order stays as it is. All of the first day come here.
+            self.push(number, first());
             return &mut self.of_numbers[self.at];
         }
-        self.late.entry(number).or_insert_with(first)
+        match self.numbers.get(self.at) {
+            Some(known) if *known == number => &mut self.of_numbers[self.at],
+            _ => self.late.entry(number).or_insert_with(first),
+        }
     }
 
     /// Begins the next day. `add` merges the second value of an address into the first.
@@ -82,6 +87,13 @@ impl<T> ByAddress<T> {
     fn push(&mut self, number: u128, one: T) {
         self.numbers.push(number);
         self.of_numbers.push(one);
+    }
+
+    /// How many values there are.
+    pub fn count(&self) -> usize {
+        let is_new = |number: &&u128| self.numbers.binary_search(number).is_err();
+        let late = self.late.keys().filter(is_new).count();
+        self.numbers.len() + late + usize::from(self.unreadable.is_some())
     }
 
     /// All values, one per address, in no order.
@@ -124,9 +136,20 @@ mod tests {
         ]
     }
 
+    /// Days as they should be, and days in any order.
+    fn days() -> impl Strategy<Value = Vec<Vec<Option<IpAddr>>>> {
+        let day = (proptest::collection::vec(address(), 0..600), 0..4).prop_map(|(mut day, luck)| {
+            if luck > 0 {
+                day.sort_unstable();
+            }
+            day
+        });
+        proptest::collection::vec(day, 0..8)
+    }
+
     proptest! {
         #[test]
-        fn it_is_what_a_map_would_be(days in proptest::collection::vec(proptest::collection::btree_set(address(), 0..600), 0..8)) {
+        fn it_is_what_a_map_would_be(days in days()) {
             let mut expected = BTreeMap::<_, u64>::new();
             let mut gathered = ByAddress::<u64>::default();
             for day in &days {
@@ -136,6 +159,7 @@ mod tests {
                     *gathered.entry(address, || 0) += 1;
                 }
             }
+            prop_assert_eq!(gathered.count(), expected.len());
             let all: Vec<_> = gathered.all(|one, other| *one += other).collect();
             prop_assert_eq!(all.len(), expected.len());
             prop_assert_eq!(all.into_iter().collect::<BTreeMap<_, _>>(), expected);
