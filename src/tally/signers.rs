@@ -1,6 +1,6 @@
 //! Who signed: domains and selectors of DKIM signatures.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::report::aggregate::{AuthResult, Evidence};
 

@@ -44,33 +44,93 @@ pub struct Summed {
     pub is_too_long: bool,
 }
 
+/// The messages of one day.
 #[derive(Default)]
 pub struct DaySums {
     totals: Totals,
-    sources: HashMap<Option<IpAddr>, Totals>,
-    /// Messages by the number of their evidence.
-    evidence: HashMap<usize, u64>,
+    sources: Parts<(Option<IpAddr>, Verdict)>,
+    /// By the number of their evidence.
+    evidence: Parts<usize>,
 }
 
 impl DaySums {
     pub fn add(&mut self, source: Option<IpAddr>, verdict: Verdict, count: u64, evidence: usize) {
         self.totals.add_verdict(verdict, count);
-        self.sources.entry(source).or_default().add_verdict(verdict, count);
-        let known = self.evidence.entry(evidence).or_default();
-        *known = known.saturating_add(count);
+        self.sources.add((source, verdict), count);
+        self.evidence.add(evidence, count);
     }
 
     /// The figures of a day that has messages.
     pub fn finish<'e>(self, day: Day, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> DayFigures {
-        let mut sources: Vec<_> = self.sources.into_iter().collect();
-        sources.sort_unstable_by_key(|(address, _)| *address);
-        let counts = self.evidence.into_iter();
+        let mut sources: Vec<SourceTotals> = Vec::new();
+        for ((address, verdict), count) in self.sources.merged() {
+            match sources.last_mut() {
+                Some((last, totals)) if *last == address => totals.add_verdict(verdict, count),
+                _ => {
+                    let mut totals = Totals::default();
+                    totals.add_verdict(verdict, count);
+                    sources.push((address, totals));
+                }
+            }
+        }
+        sources.shrink_to_fit();
+        let counts = self.evidence.merged().into_iter();
         DayFigures {
             day,
             totals: self.totals,
             sources,
             signed: signed(counts.filter_map(|(nth, count)| Some((evidence(nth)?, count)))),
         }
+    }
+}
+
+/// Counts by key. They are sorted and merged from time to time, which for a report's few records takes half as long as
+/// hashing each.
+struct Parts<K> {
+    parts: Vec<(K, u64)>,
+    /// At this number they are merged.
+    full: usize,
+}
+
+/// Counts that are not merged before the end.
+const PARTS_MIN: usize = 1_024;
+
+impl<K> Default for Parts<K> {
+    fn default() -> Self {
+        Self {
+            parts: Vec::new(),
+            full: PARTS_MIN,
+        }
+    }
+}
+
+impl<K: Ord + Copy> Parts<K> {
+    fn add(&mut self, key: K, count: u64) {
+        match self.parts.last_mut() {
+            Some((last, sum)) if *last == key => *sum = sum.saturating_add(count),
+            _ => self.parts.push((key, count)),
+        }
+        if self.parts.len() >= self.full {
+            self.merge();
+            self.full = PARTS_MIN.max(2 * self.parts.len());
+        }
+    }
+
+    fn merge(&mut self) {
+        self.parts.sort_unstable_by_key(|(key, _)| *key);
+        self.parts.dedup_by(|(key, count), (kept, sum)| {
+            let is_same = key == kept;
+            if is_same {
+                *sum = sum.saturating_add(*count);
+            }
+            is_same
+        });
+    }
+
+    /// Each key once, ascending.
+    fn merged(mut self) -> Vec<(K, u64)> {
+        self.merge();
+        self.parts
     }
 }
 
@@ -147,6 +207,43 @@ impl Figures {
                 .map(|(sums, nth)| sums.finish(first.plus(nth), &evidence))
                 .collect(),
             is_too_long: spread.is_too_long(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        (any::<bool>(), any::<bool>()).prop_map(|(dkim_aligned, spf_aligned)| Verdict {
+            dkim_aligned,
+            spf_aligned,
+            disposition: crate::report::aggregate::Disposition::None,
+            derived: false,
+        })
+    }
+
+    proptest! {
+        /// More messages than are merged at once, with few and with many addresses.
+        #[test]
+        fn a_day_adds_up_by_address(
+            addresses in prop_oneof![1_u32..20, 1_000_u32..9_000],
+            messages in proptest::collection::vec((any::<u32>(), verdict(), 1_u64..9), 0..3 * PARTS_MIN),
+        ) {
+            let (mut sums, mut expected) = (DaySums::default(), BTreeMap::<_, Totals>::new());
+            for (number, verdict, count) in messages {
+                let number = number % addresses;
+                let address = (number > 0).then(|| IpAddr::V4(number.into()));
+                sums.add(address, verdict, count, number as usize);
+                expected.entry(address).or_default().add_verdict(verdict, count);
+            }
+            let day = sums.finish(Day(0), |_| None);
+            prop_assert_eq!(day.sources, expected.into_iter().collect::<Vec<_>>());
         }
     }
 }

@@ -95,7 +95,9 @@ impl BulkRow<'_> {
             true => self.sink.push(nth, value),
             false => Err(misfit(column.name, "a value of another kind")),
         };
-        self.fault = pushed.err();
+        if let Err(fault) = pushed {
+            self.fault = Some(fault);
+        }
     }
 
     pub fn push(&mut self, value: &Value) {
