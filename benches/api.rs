@@ -30,6 +30,7 @@ const SOURCES: usize = 8_000;
 const REQUESTS: usize = 400;
 
 fn main() {
+    tallymark::heap::set_up();
     let records = std::env::args()
         .skip(1)
         .find_map(|text| text.parse().ok())

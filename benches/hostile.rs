@@ -34,6 +34,7 @@ use tallymark::ingest::ProcessLimits;
 const PROCESSOR_SLACK: Duration = Duration::from_millis(1_000);
 
 fn main() {
+    tallymark::heap::set_up();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|text| text != "--bench").collect();
     let number = |name: &str| {
         let at = arguments.iter().position(|text| text == name)?;

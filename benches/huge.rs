@@ -21,6 +21,7 @@ use tallymark::ingest::{ProcessLimits, process};
 const READ: &str = "--read";
 
 fn main() {
+    tallymark::heap::set_up();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [first, path] = &arguments[..]
         && first == READ

@@ -32,6 +32,7 @@ struct Figures {
 }
 
 fn main() {
+    tallymark::heap::set_up();
     let kinds = Kind::asked_for();
     let runs = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(5);
     let server = kinds.iter().any(|kind| *kind != Kind::Sqlite).then(Server::start);

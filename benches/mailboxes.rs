@@ -26,6 +26,7 @@ use program::Tallymark;
 use support::corpus::{self, Mix};
 
 fn main() {
+    tallymark::heap::set_up();
     let wanted = std::env::args()
         .skip(1)
         .find_map(|text| text.parse().ok())

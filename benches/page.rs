@@ -29,6 +29,7 @@ const MILLIS_MAX: f64 = 300.0;
 const BYTES_MAX: usize = 300 * 1024;
 
 fn main() {
+    tallymark::heap::set_up();
     let records = std::env::args().skip(1).find_map(|text| text.parse().ok());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -24,6 +24,7 @@ const ROUNDS: u32 = 5;
 const SIGNATURES: usize = 5;
 
 fn main() {
+    tallymark::heap::set_up();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(measure_all());
 }

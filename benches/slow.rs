@@ -27,6 +27,7 @@ const A_NETWORK: usize = 100;
 const AT_ONCE: usize = 500;
 
 fn main() {
+    tallymark::heap::set_up();
     if std::env::args().any(|text| text == "neighbours") {
         return neighbours::measure();
     }

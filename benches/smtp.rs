@@ -25,6 +25,7 @@ const NOBODY: u32 = 65_534;
 const ROUNDS: usize = 3;
 
 fn main() {
+    tallymark::heap::set_up();
     let count = std::env::args()
         .skip(1)
         .find_map(|text| text.parse().ok())

@@ -13,7 +13,7 @@ pub mod enrich;
 pub mod feeds;
 pub mod files;
 pub mod health;
-mod heap;
+pub mod heap;
 #[expect(clippy::too_many_arguments, reason = "until its parameters are structs")]
 pub mod http;
 pub mod ingest;

@@ -33,6 +33,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub(crate) use context::Context;
 
 use crate::base::text::causes;
+use crate::heap;
 
 /// DMARC aggregate report collector: shows who sends mail in your name, and whether it passes.
 #[derive(Debug, Parser)]
@@ -111,6 +112,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run_main(cli: Result<Cli, clap::Error>) -> ExitCode {
+    heap::set_up();
     let cli = match cli {
         Ok(cli) => cli,
         Err(error) => {

@@ -163,8 +163,11 @@ fn read(
     let columns = statement.columns(|| prepared.column_names()).len();
     let mut rows = prepared.raw_query();
     while let Some(row) = rows.next()? {
-        let cells = (0..columns).map(|column| cell(row.get_ref(column)?));
-        if !each(Row::sqlite(cells.collect::<Result<_, _>>()?, statement))? {
+        let mut cells = Vec::with_capacity(columns);
+        for column in 0..columns {
+            cells.push(cell(row.get_ref(column)?)?);
+        }
+        if !each(Row::sqlite(cells, statement))? {
             break;
         }
     }

@@ -15,7 +15,7 @@ tokio::task_local! {
 pub struct Patience(Arc<dyn Fn() -> bool + Send + Sync>);
 
 impl Patience {
-    /// `is_over` is called before each query, and by SQLite again every few thousand steps, on the thread that runs the query.
+    /// `is_over` is called before each query, and by SQLite again every 20,000 steps, on the thread that runs the query.
     /// Once it returns true, it always does.
     pub fn new(is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(is_over))

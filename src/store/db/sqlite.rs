@@ -59,8 +59,8 @@ pub(in super::super) fn version() -> Option<i64> {
 const MODE: u32 = 0o600;
 /// Readers: more than this many questions at once wait for one another.
 const READERS: usize = 8;
-/// Steps of SQLite's virtual machine, a tenth of a millisecond of them, between two looks at whether the answer is wanted.
-const STEPS_UNASKED: i32 = 4_000;
+/// Steps of SQLite's virtual machine, half a millisecond of them, between two looks at whether the answer is wanted.
+const STEPS_UNASKED: i32 = 20_000;
 /// How long a statement waits for a lock that another process holds.
 pub(in super::super) const BUSY: Duration = Duration::from_secs(10);
 /// Delay before opening is retried after SQLite reported the database as busy.
