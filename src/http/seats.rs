@@ -48,6 +48,8 @@ impl Default for ConnectionLimits {
 pub(super) const SERVICE_SEATS: usize = 64;
 /// A connection that has waited for its client for less is not closed to make room.
 const GRACE: Duration = Duration::from_secs(1);
+/// An address with more connections than this is part of a crowd: they are closed at once for those of an address with fewer.
+const CROWD_SEATS: u32 = 32;
 /// Number of known addresses at which those without connections are forgotten.
 const ADDRESSES_KEPT: usize = 4_096;
 
@@ -83,6 +85,7 @@ pub(super) struct Address {
 #[derive(Debug)]
 pub(super) struct Seat {
     of: IpAddr,
+    is_proxy: bool,
     clock: Clock,
     /// When it began to wait for its client: milliseconds of the monotonic clock, plus one. 0: it does not wait.
     waits: AtomicU64,
@@ -127,22 +130,22 @@ impl Seats {
     }
 
     /// A seat for a new connection. If there is none, the connection that has waited longest for its client is
-    /// closed. If none has waited for a moment, the new one is only for health checks.
+    /// closed. If none has waited for a moment, and none of a crowd waits, the new one is only for health checks.
     pub(super) fn admit(&self, peer: IpAddr) -> Seated {
         let (limits, of) = (&self.0.limits, network_of(peer));
         let mut taken = self.taken();
         let address = taken.address(of, limits);
         let is_proxy = self.is_proxy(peer);
-        let of_address = address.seats.load(Ordering::Relaxed) as usize;
-        let only_of = (!is_proxy && of_address >= limits.per_address_max).then_some(of);
+        let of_address = address.seats.load(Ordering::Relaxed);
+        let only_of = (!is_proxy && of_address as usize >= limits.per_address_max).then_some(of);
         let is_full = only_of.is_some() || taken.seats.len() >= limits.total_max;
-        let service = match is_full && !taken.close_longest(only_of) {
+        let service = match is_full && !taken.close_longest(only_of, of_address) {
             false => Service::Whole,
             true => Service::Health,
         };
         taken.next += 1;
         let number = taken.next;
-        let seat = Arc::new(Seat::new(of, self.0.clock.clone()));
+        let seat = Arc::new(Seat::new(of, is_proxy, self.0.clock.clone()));
         match service {
             Service::Whole => {
                 address.seats.fetch_add(1, Ordering::Relaxed);
@@ -234,21 +237,30 @@ impl Taken {
         address
     }
 
-    /// Closes the connection that has waited longest for its client, of one address or of all. Returns false if none
-    /// has waited for a moment.
-    fn close_longest(&mut self, only_of: Option<IpAddr>) -> bool {
-        let seats = self
-            .seats
-            .iter()
-            .filter(|(_, seat)| only_of.is_none_or(|of| seat.of == of));
-        let waiting = seats.filter_map(|(number, seat)| Some((seat.waited()?, *number)));
-        let longest = waiting.filter(|(waited, _)| *waited >= GRACE).max();
+    /// Closes the connection that has waited longest for its client, of one address or of all, for one of an address with
+    /// `own` connections. Returns false if none has waited for a moment and none of a crowd waits.
+    fn close_longest(&mut self, only_of: Option<IpAddr>, own: u32) -> bool {
+        let may_close = |seat: &Seat, waited| match only_of {
+            Some(of) => seat.of == of && waited >= GRACE,
+            None => waited >= GRACE || self.is_of_crowd(seat, own),
+        };
+        let waiting = self.seats.iter().filter_map(|(number, seat)| {
+            let waited = seat.waited()?;
+            may_close(seat, waited).then_some((waited, *number))
+        });
+        let longest = waiting.max();
         let Some(seat) = longest.and_then(|(_, number)| self.seats.remove(&number)) else {
             return false;
         };
         self.count_down(seat.of);
         seat.end.cancel();
         true
+    }
+
+    /// Whether the address of a seat has far more connections than the `own` of another. A proxy has those of its clients.
+    fn is_of_crowd(&self, seat: &Seat, own: u32) -> bool {
+        let seats = |address: &Arc<Address>| address.seats.load(Ordering::Relaxed);
+        !seat.is_proxy && self.addresses.get(&seat.of).map_or(0, seats) > CROWD_SEATS.max(own.saturating_mul(2))
     }
 
     fn count_down(&self, of: IpAddr) {
@@ -259,9 +271,10 @@ impl Taken {
 }
 
 impl Seat {
-    fn new(of: IpAddr, clock: Clock) -> Self {
+    fn new(of: IpAddr, is_proxy: bool, clock: Clock) -> Self {
         let seat = Self {
             of,
+            is_proxy,
             clock,
             waits: AtomicU64::new(0),
             is_busy: AtomicBool::new(false),
@@ -396,6 +409,38 @@ mod tests {
         clock.advance(GRACE);
         assert_eq!(seats.admit(at("203.0.113.9")).service, Service::Whole);
         assert!(second.seat.end.is_cancelled() && !busy.seat.end.is_cancelled());
+    }
+
+    /// Others need not wait until the connections of a crowd have waited for a moment.
+    #[test]
+    fn a_crowd_makes_room_at_once() {
+        let crowd = CROWD_SEATS as usize + 1;
+        let (seats, _) = seats(2 * crowd, 2 * crowd);
+        let of = |address: &str| (0..crowd).map(|_| seats.admit(at(address))).collect::<Vec<_>>();
+        let (some, more) = (of("198.51.100.1"), of("198.51.100.2"));
+        let closed = |all: &[Seated]| all.iter().filter(|one| one.seat.end.is_cancelled()).count();
+        let one_of_them = seats.admit(at("198.51.100.1"));
+        assert_eq!(
+            one_of_them.service,
+            Service::Health,
+            "the control: it has as many as any other"
+        );
+        some.iter().for_each(|one| one.seat.begins());
+        assert_eq!(seats.admit(at("203.0.113.1")).service, Service::Whole);
+        assert_eq!((closed(&some), closed(&more)), (0, 1), "whoever is being served stays");
+        more.iter().for_each(|one| one.seat.begins());
+        let full = seats.admit(at("203.0.113.2"));
+        assert_eq!(full.service, Service::Whole, "the seat that the first has left");
+        assert_eq!(seats.admit(at("203.0.113.3")).service, Service::Health);
+    }
+
+    #[test]
+    fn connections_through_a_proxy_are_no_crowd() {
+        let crowd = CROWD_SEATS as usize + 1;
+        let (seats, _) = seats(crowd, 2 * crowd);
+        let through: Vec<_> = (0..crowd).map(|_| seats.admit(at("192.0.2.1"))).collect();
+        assert_eq!(seats.admit(at("203.0.113.1")).service, Service::Health);
+        assert!(through.iter().all(|one| !one.seat.end.is_cancelled()));
     }
 
     #[test]
