@@ -80,7 +80,7 @@ impl Default for HttpConfig {
             exports_max: 8,
             exports_per_account_max: 2,
             queries_max: 6,
-            queries_per_account_max: 3,
+            queries_per_account_max: 4,
             wait_time_max: Duration::from_secs(5),
             answers_per_account_bytes_max: 16 * 1024 * 1024,
             kept_answers_per_account_bytes_max: 64 * 1024 * 1024,

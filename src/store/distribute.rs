@@ -22,7 +22,7 @@ pub(super) const HOT: &[&Statement] = statements![
     "evidence_numbers" "records_of_range"
     "original_all" "original_of_report" "original_purge" "originals_old" "records_old" "records_of_report" "records_purge"
     "report_after" "report_all_after" "report_arrived"
-    "report_by_no" "report_conflicts" "report_count" "report_count_up_to" "report_list" "report_original_kept" "report_records_purged"
+    "report_by_no" "report_conflicts" "report_count" "report_count_by_org" "report_count_up_to" "report_list" "report_original_kept" "report_records_purged"
     "report_set_counted" "report_restored" "records_due_count" "originals_due_count"
     "original_by_no"
     "report_by_piece" "report_erase"

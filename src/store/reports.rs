@@ -162,14 +162,19 @@ async fn records_kept(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo) -> Re
 
 /// The arguments of the statements that list reports.
 pub(super) fn filtered(domain: DomainId, filter: &ReportFilter) -> Args {
-    filtered_before(domain, filter, filter.to.map_or(i64::MAX, Day::end))
+    filtered_before(domain, filter, end_of(filter))
+}
+
+/// The end of the days of a filter.
+fn end_of(filter: &ReportFilter) -> i64 {
+    filter.to.map_or(i64::MAX, Day::end)
 }
 
 /// As [`filtered`], for those below a place: the window begins before the third argument, or then if the report's number is
 /// below the one given here.
 pub(super) fn filtered_below(domain: DomainId, filter: &ReportFilter, place: Option<ReportPlace>) -> (Args, i64) {
     // Below the end of the range, whatever its number.
-    let end = (filter.to.map_or(i64::MAX, Day::end), i64::MIN);
+    let end = (end_of(filter), i64::MIN);
     let place = place.map(|place| (place.begin, place.no.0));
     let (begin, no) = place.unwrap_or(end).min(end);
     (filtered_before(domain, filter, begin), no)
@@ -192,21 +197,28 @@ async fn count_filtered(
     filter: &ReportFilter,
     begun: u64,
 ) -> Result<u64, StoreError> {
-    let args = filtered(domain, filter);
-    let row = match begun > COUNTED_ROWS_MAX {
-        true => conn.first(sql!("report_count_up_to"), args.int(COUNT_END)).await?,
-        false => conn.first(sql!("report_count"), args).await?,
+    let row = match (begun > COUNTED_ROWS_MAX, filter.result) {
+        (true, _) => conn.first(sql!("report_count_up_to"), filtered(domain, filter).int(COUNT_END)),
+        (false, Some(_)) => conn.first(sql!("report_count"), filtered(domain, filter)),
+        (false, None) => conn.first(
+            sql!("report_count_by_org"),
+            of_org_before(domain, filter, end_of(filter)),
+        ),
     };
+    let row = row.await?;
     row.map_or(Ok(0), |row| row.count("total"))
 }
 
 fn filtered_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
+    of_org_before(domain, filter, end).int(filter.result.map_or(-1, ResultFilter::code))
+}
+
+fn of_org_before(domain: DomainId, filter: &ReportFilter, end: i64) -> Args {
     Args::default()
         .int(domain.0)
         .int(filter.from.map_or(i64::MIN, Day::begin))
         .int(end)
         .text(&org_key(filter.org.as_deref().unwrap_or_default()))
-        .int(filter.result.map_or(-1, ResultFilter::code))
 }
 
 /// Records read at a time when a whole report is walked.

@@ -63,6 +63,11 @@ select count(*) as total from (
             or ($5 = 2 and pass > 0 and fail > 0))
     limit $8) as up_to
 
+-- name: report_count_by_org
+-- As report_count, for a reporter and any result. Covering index reports_by_begin.
+select count(*) as total from reports where domain_id = $1 and counted = 1 and begin_at >= $2 and begin_at < $3
+    and org_key = $4
+
 -- name: report_count_up_to
 -- As report_count, up to a number of them, of a range with any number of reports. Covering index reports_by_begin. The limit
 -- makes SQLite read half as fast.
