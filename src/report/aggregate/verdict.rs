@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What a record's `policy_evaluated` says, with what it leaves out derived from the rest of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Verdict {
     /// Whether an aligned DKIM signature passed.
     pub dkim_aligned: bool,
