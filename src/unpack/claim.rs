@@ -5,9 +5,12 @@
 //! subject of the RFCs' form, the names of a report's elements in a text, and a media type that speaks of DMARC. What
 //! does not say so is still tried, and counts if it is a good report.
 
+use std::borrow::Cow;
+
+use memchr::memmem;
+
 use super::charset;
 use super::sniff;
-use memchr::memmem;
 
 /// Seconds since 1970 have nine digits since 1973.
 const INSTANT_DIGITS_MIN: usize = 9;
@@ -99,7 +102,10 @@ pub(super) fn of_name(name: &str) -> Claim {
 /// Whether a name has the form `receiver!domain!begin!end...` (RFC 7489, 7.2.1.1; RFC 9990, 3.1.4). It may be cut off
 /// behind the domain, and folding may have left white space in it.
 fn has_report_form(name: &str) -> bool {
-    let name: String = name.split_whitespace().collect();
+    let name = match name.contains(char::is_whitespace) {
+        true => Cow::Owned(name.split_whitespace().collect::<String>()),
+        false => Cow::Borrowed(name),
+    };
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let parts: Vec<&str> = name.splitn(5, '!').collect();
     let is_host = |host: &str| {
@@ -122,8 +128,8 @@ fn has_report_form(name: &str) -> bool {
 /// What a subject says, which is no longer encoded: `Report Domain: example.com Submitter: reporter.example Report-ID: <1>`
 /// (RFC 7489, 7.2.1.1; RFC 9990, 3.1.4), in any case, folded or not.
 pub(super) fn of_subject(subject: &str) -> Subject {
-    let words: Vec<String> = subject.split_whitespace().map(str::to_ascii_lowercase).collect();
-    let subject = words.join(" ");
+    let subject = subject.to_ascii_lowercase();
+    let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
     let Some((before, after)) = subject.split_once("report domain:") else {
         return Subject::Nothing;
     };
