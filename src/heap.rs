@@ -3,8 +3,8 @@
 //! The C library keeps what was freed below anything that is still in use: after ten thousand connections hundreds of
 //! megabytes stay with a process that uses few. Only `malloc_trim` gives them back.
 //!
-//! Of the rest it guesses what to keep from the blocks that were freed so far. After one large mail it keeps the next, and
-//! before it a question about a month costs a third more, because each gives its pages back and takes them again.
+//! The C library decides what else to keep from the sizes of the blocks freed so far. After one large mail it keeps the
+//! next. Before that, a query over a month takes a third longer, because each returns its pages and takes them again.
 
 use std::time::Duration;
 
@@ -19,27 +19,36 @@ const KEPT_BYTES: u64 = 64 << 20;
 /// Processor time within [`EVERY`] above which the process is busy: what it has freed it is about to need.
 const BUSY: Duration = Duration::from_secs(2);
 
-/// Freed memory that each thread's heap keeps at its end for the next question, bytes.
+/// Freed memory that each arena keeps at its end for the next query, bytes. `malloc_trim` does not reach it in the arenas of
+/// threads, so this times [`ARENAS_PER_PROCESSOR`] stays with the process for each processor.
 #[cfg(target_env = "gnu")]
-const KEPT_AT_END_BYTES: std::ffi::c_int = 16 << 20;
-/// A block from this size on is taken from the system and goes back when it is freed, bytes.
+const KEPT_AT_END_BYTES: std::ffi::c_int = 4 << 20;
+#[cfg(target_env = "gnu")]
+const ARENAS_PER_PROCESSOR: usize = 2;
+/// Size from which a block is mapped by itself and returned when it is freed, bytes.
 #[cfg(target_env = "gnu")]
 const OWN_BYTES_MIN: std::ffi::c_int = 4 << 20;
 
-/// Sets what is kept of the memory that is freed. To be called before there are threads.
+/// Sets what the C library keeps of freed memory. The caller calls it before it starts threads.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "the only way to reach the C library's function")]
 pub fn set_up() {
     const M_TRIM_THRESHOLD: std::ffi::c_int = -1;
     const M_MMAP_THRESHOLD: std::ffi::c_int = -3;
+    const M_ARENA_MAX: std::ffi::c_int = -8;
     unsafe extern "C" {
         fn mallopt(parameter: std::ffi::c_int, value: std::ffi::c_int) -> std::ffi::c_int;
     }
-    // SAFETY: it takes numbers and no pointer, and touches no memory that is in use. It fails only for values that are out of
-    // range, and then the C library goes on guessing.
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arenas = std::ffi::c_int::try_from(ARENAS_PER_PROCESSOR * processors).unwrap_or(std::ffi::c_int::MAX);
+    // SAFETY: it takes numbers and no pointer, and touches no memory that is in use. It returns 0 for a value out of range,
+    // and sets nothing then.
     unsafe {
-        mallopt(M_TRIM_THRESHOLD, KEPT_AT_END_BYTES);
-        mallopt(M_MMAP_THRESHOLD, OWN_BYTES_MIN);
+        mallopt(M_ARENA_MAX, arenas);
+        // Either alone would end the C library's own decision and leave the other at a small value.
+        if mallopt(M_MMAP_THRESHOLD, OWN_BYTES_MIN) == 1 {
+            mallopt(M_TRIM_THRESHOLD, KEPT_AT_END_BYTES);
+        }
     }
 }
 
@@ -85,7 +94,7 @@ fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// Gives every free page back.
+/// Returns the free pages to the system, except those at the end of a thread's arena.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "the only way to reach the C library's function")]
 fn trim() {
@@ -105,13 +114,19 @@ fn trim() {}
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, PoisonError};
+
     use super::*;
 
-    /// As it is, the C library keeps the second: it has learned from the first.
+    /// They look at the memory of the whole process.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    /// Without [`set_up`], the C library keeps the second block, because the first raised its threshold.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn a_large_block_is_returned_every_time() {
-        const BLOCK: usize = 24 << 20;
+        const BLOCK: usize = 96 << 20;
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         set_up();
         for nth in 0..3 {
             let before = resident_bytes();
@@ -126,11 +141,44 @@ mod tests {
         }
     }
 
+    /// What stays at the ends of the threads' arenas, which trimming does not reach.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn threads_keep_little_at_the_ends_of_their_arenas() {
+        const BLOCK: usize = 64 << 10;
+        const THREADS: usize = 8;
+        const BLOCKS: usize = 512;
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        set_up();
+        let before = resident_bytes();
+        let filled = std::sync::Barrier::new(THREADS);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    let mut blocks: Vec<Vec<u8>> = (0..BLOCKS).map(|_| vec![1; BLOCK]).collect();
+                    filled.wait();
+                    while blocks.pop().is_some() {}
+                });
+            }
+        });
+        trim();
+        let all = (THREADS * BLOCKS * BLOCK) as u64;
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let kept = (ARENAS_PER_PROCESSOR * processors) as u64 * KEPT_AT_END_BYTES as u64;
+        let after = resident_bytes();
+        let other_tests = 32 << 20;
+        assert!(
+            after < before + kept.min(all) + other_tests,
+            "{before}, {after}, at most {kept}"
+        );
+    }
+
     /// Without trimming the same pages stay: a block in use is above them.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn memory_freed_below_a_used_block_is_returned() {
         const BLOCK: usize = 8 << 10;
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let blocks: Vec<Vec<u8>> = (0..16_000).map(|_| vec![1; BLOCK]).collect();
         let in_use = vec![2_u8; BLOCK];
         let peak = resident_bytes();

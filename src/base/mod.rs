@@ -1,4 +1,4 @@
-//! The ground that every room stands on: ids, instants, days, names, networks, foreign text, words of closed sets, and
+//! The ground that every room stands on: ids, instants, days, names, networks, numbers, foreign text, words of closed sets, and
 //! what one message may cost. Pure, but for [`clock`].
 
 pub mod budget;
@@ -7,6 +7,7 @@ mod day;
 mod ids;
 mod names;
 mod network;
+pub mod numbers;
 mod sets;
 pub mod text;
 mod words;

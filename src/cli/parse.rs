@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 
 use super::Context;
-use super::text::{count, counted, escape};
+use super::text::{count, counted, escape, percent};
 use crate::app;
 use crate::feeds::files::{FileMessage, Messages, Unreadable, Walk};
 use crate::ingest::{self, Processed};
@@ -153,11 +153,7 @@ impl Sums {
 
     fn line(&self, name: &str) -> String {
         let messages = self.totals.messages();
-        let passed = if messages == 0 {
-            "-".to_owned()
-        } else {
-            format!("{:.1} %", self.totals.pass as f64 * 100.0 / messages as f64)
-        };
+        let passed = percent(self.totals.pass, messages - self.totals.pass);
         format!(
             "{:>7} {:>11} {:>13} {:>8}  {}",
             count(self.reports),

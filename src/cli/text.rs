@@ -3,25 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+pub use crate::base::numbers::{counted, grouped as count, percent};
 pub use crate::base::text::{escaped as escape, escaped_lines as escape_lines};
-
-/// A number with its thousands apart: `1,234,567`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number with its noun: `1 report`, `2 reports`.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
-}
 
 /// A duration, two figures at most: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration(duration: Duration) -> String {

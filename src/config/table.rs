@@ -37,7 +37,8 @@ settings! { SECTIONS:
         /// Address and port of the API. Put a proxy with TLS before it if other machines can reach it.
         listen => listen;
         /// Maximum number of open connections. When there are more, the one that has waited longest for its client is
-        /// closed, at once if its address has far more of them than the new one's. 64 more are reserved for /healthz and /readyz.
+        /// closed, if it has waited for 1 s. It need not have waited if its address has more than 32 connections and more than
+        /// twice as many as the new one's. 64 more are reserved for /healthz and /readyz.
         connections_max => connections.total_max;
         /// Maximum number of these from one address (IPv6: /64), and of concurrent requests of one client behind a proxy.
         connections_per_address_max => connections.per_address_max;

@@ -46,9 +46,9 @@ impl Default for ConnectionLimits {
 
 /// Connections beyond the limits, which only answer health checks. The oldest makes room for the next.
 pub(super) const SERVICE_SEATS: usize = 64;
-/// A connection that has waited for its client for less is not closed to make room.
+/// A connection that has waited for its client for less is closed to make room only if its address is a crowd.
 const GRACE: Duration = Duration::from_secs(1);
-/// An address with more connections than this is part of a crowd: they are closed at once for those of an address with fewer.
+/// Connections of one address above which it may be a crowd. It is one for an address with less than half as many.
 const CROWD_SEATS: u32 = 32;
 /// Number of known addresses at which those without connections are forgotten.
 const ADDRESSES_KEPT: usize = 4_096;
@@ -76,6 +76,7 @@ struct Taken {
 /// What one address uses (IPv6: a /64).
 #[derive(Debug)]
 pub(super) struct Address {
+    /// Connections, without those of proxies.
     seats: AtomicU32,
     requests: AtomicU32,
     pub(super) answers: InFlight,
@@ -129,26 +130,34 @@ impl Seats {
         &self.0.limits
     }
 
-    /// A seat for a new connection. If there is none, the connection that has waited longest for its client is
-    /// closed. If none has waited for a moment, and none of a crowd waits, the new one is only for health checks.
+    /// Returns a seat for a new connection. If all are taken, the connection that has waited longest is closed, if it has
+    /// waited for [`GRACE`] or belongs to a crowd. If there is no such connection, the new one is only for health checks.
     pub(super) fn admit(&self, peer: IpAddr) -> Seated {
         let (limits, of) = (&self.0.limits, network_of(peer));
         let mut taken = self.taken();
         let address = taken.address(of, limits);
         let is_proxy = self.is_proxy(peer);
-        let of_address = address.seats.load(Ordering::Relaxed);
-        let only_of = (!is_proxy && of_address as usize >= limits.per_address_max).then_some(of);
+        let own = match is_proxy {
+            true => 0,
+            false => address.seats.load(Ordering::Relaxed),
+        };
+        let only_of = (own as usize >= limits.per_address_max).then_some(of);
         let is_full = only_of.is_some() || taken.seats.len() >= limits.total_max;
-        let service = match is_full && !taken.close_longest(only_of, of_address) {
+        let service = match is_full && !taken.close_longest(only_of, own) {
             false => Service::Whole,
             true => Service::Health,
         };
         taken.next += 1;
         let number = taken.next;
-        let seat = Arc::new(Seat::new(of, is_proxy, self.0.clock.clone()));
+        let seat = Arc::new(Seat {
+            is_proxy,
+            ..Seat::new(of, self.0.clock.clone())
+        });
         match service {
             Service::Whole => {
-                address.seats.fetch_add(1, Ordering::Relaxed);
+                if !is_proxy {
+                    address.seats.fetch_add(1, Ordering::Relaxed);
+                }
                 taken.seats.insert(number, Arc::clone(&seat));
             }
             Service::Health => {
@@ -207,7 +216,7 @@ impl Seats {
         let mut taken = self.taken();
         // It is gone already if it had to make room.
         if let Some(seat) = taken.seats.remove(&number) {
-            taken.count_down(seat.of);
+            taken.count_down(&seat);
         } else {
             taken.service.retain(|(other, _)| *other != number);
         }
@@ -237,8 +246,8 @@ impl Taken {
         address
     }
 
-    /// Closes the connection that has waited longest for its client, of one address or of all, for one of an address with
-    /// `own` connections. Returns false if none has waited for a moment and none of a crowd waits.
+    /// Closes the connection that has waited longest for its client: of the address `only_of`, or of all. `own` is the number
+    /// of connections that the newcomer's address has. Returns false if none may be closed.
     fn close_longest(&mut self, only_of: Option<IpAddr>, own: u32) -> bool {
         let may_close = |seat: &Seat, waited| match only_of {
             Some(of) => seat.of == of && waited >= GRACE,
@@ -252,29 +261,32 @@ impl Taken {
         let Some(seat) = longest.and_then(|(_, number)| self.seats.remove(&number)) else {
             return false;
         };
-        self.count_down(seat.of);
+        self.count_down(&seat);
         seat.end.cancel();
         true
     }
 
-    /// Whether the address of a seat has far more connections than the `own` of another. A proxy has those of its clients.
+    /// Whether the address of `seat` has more than [`CROWD_SEATS`] connections, and more than twice `own`. Never for a proxy: it
+    /// has the connections of its clients.
     fn is_of_crowd(&self, seat: &Seat, own: u32) -> bool {
         let seats = |address: &Arc<Address>| address.seats.load(Ordering::Relaxed);
         !seat.is_proxy && self.addresses.get(&seat.of).map_or(0, seats) > CROWD_SEATS.max(own.saturating_mul(2))
     }
 
-    fn count_down(&self, of: IpAddr) {
-        if let Some(address) = self.addresses.get(&of) {
+    fn count_down(&self, seat: &Seat) {
+        if !seat.is_proxy
+            && let Some(address) = self.addresses.get(&seat.of)
+        {
             address.seats.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
 impl Seat {
-    fn new(of: IpAddr, is_proxy: bool, clock: Clock) -> Self {
+    fn new(of: IpAddr, clock: Clock) -> Self {
         let seat = Self {
             of,
-            is_proxy,
+            is_proxy: false,
             clock,
             waits: AtomicU64::new(0),
             is_busy: AtomicBool::new(false),
@@ -359,144 +371,4 @@ fn address_in(text: &str) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seats(total_max: usize, per_address_max: usize) -> (Seats, Clock) {
-        let limits = ConnectionLimits {
-            total_max,
-            per_address_max,
-            proxies: vec!["192.0.2.0/24".parse().unwrap()],
-            ..ConnectionLimits::default()
-        };
-        let clock = Clock::fixed(0);
-        (Seats::new(limits, clock.clone()), clock)
-    }
-
-    fn at(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn the_longest_waiting_connection_is_closed() {
-        let (seats, clock) = seats(3, 2);
-        let first = seats.admit(at("198.51.100.1"));
-        clock.advance(Duration::from_millis(10));
-        let second = seats.admit(at("198.51.100.1"));
-        let third = seats.admit(at("198.51.100.1"));
-        assert_eq!(
-            third.service,
-            Service::Health,
-            "the address has its seats, and nobody has waited for a moment"
-        );
-        clock.advance(GRACE);
-        let busy = seats.admit(at("203.0.113.1"));
-        busy.seat.begins();
-        assert_eq!(busy.service, Service::Whole);
-        let fourth = seats.admit(at("198.51.100.1"));
-        assert_eq!(fourth.service, Service::Whole);
-        assert!(first.seat.end.is_cancelled() && !second.seat.end.is_cancelled());
-        fourth.seat.begins();
-        second.seat.begins();
-        clock.advance(10 * GRACE);
-        assert_eq!(
-            seats.admit(at("203.0.113.9")).service,
-            Service::Health,
-            "all are taken, and all are being served"
-        );
-        second.seat.ends();
-        second.seat.waits();
-        clock.advance(GRACE);
-        assert_eq!(seats.admit(at("203.0.113.9")).service, Service::Whole);
-        assert!(second.seat.end.is_cancelled() && !busy.seat.end.is_cancelled());
-    }
-
-    /// Others need not wait until the connections of a crowd have waited for a moment.
-    #[test]
-    fn a_crowd_makes_room_at_once() {
-        let crowd = CROWD_SEATS as usize + 1;
-        let (seats, _) = seats(2 * crowd, 2 * crowd);
-        let of = |address: &str| (0..crowd).map(|_| seats.admit(at(address))).collect::<Vec<_>>();
-        let (some, more) = (of("198.51.100.1"), of("198.51.100.2"));
-        let closed = |all: &[Seated]| all.iter().filter(|one| one.seat.end.is_cancelled()).count();
-        let one_of_them = seats.admit(at("198.51.100.1"));
-        assert_eq!(
-            one_of_them.service,
-            Service::Health,
-            "the control: it has as many as any other"
-        );
-        some.iter().for_each(|one| one.seat.begins());
-        assert_eq!(seats.admit(at("203.0.113.1")).service, Service::Whole);
-        assert_eq!((closed(&some), closed(&more)), (0, 1), "whoever is being served stays");
-        more.iter().for_each(|one| one.seat.begins());
-        let full = seats.admit(at("203.0.113.2"));
-        assert_eq!(full.service, Service::Whole, "the seat that the first has left");
-        assert_eq!(seats.admit(at("203.0.113.3")).service, Service::Health);
-    }
-
-    #[test]
-    fn connections_through_a_proxy_are_no_crowd() {
-        let crowd = CROWD_SEATS as usize + 1;
-        let (seats, _) = seats(crowd, 2 * crowd);
-        let through: Vec<_> = (0..crowd).map(|_| seats.admit(at("192.0.2.1"))).collect();
-        assert_eq!(seats.admit(at("203.0.113.1")).service, Service::Health);
-        assert!(through.iter().all(|one| !one.seat.end.is_cancelled()));
-    }
-
-    #[test]
-    fn seats_are_given_back() {
-        let (seats, _) = seats(4, 4);
-        for _ in 0..3 {
-            let taken: Vec<_> = (0..8).map(|_| seats.admit(at("2001:db8::1"))).collect();
-            assert_eq!(taken.iter().filter(|one| one.service == Service::Whole).count(), 4);
-            drop(taken);
-        }
-        let taken: Vec<_> = (0..6).map(|low| seats.admit(at(&format!("2001:db8::{low}")))).collect();
-        assert_eq!(taken[4].service, Service::Health, "an IPv6 network is one address");
-        assert_eq!(taken[0].address.seats.load(Ordering::Relaxed), 4);
-    }
-
-    #[test]
-    fn the_seats_for_health_go_round() {
-        let (seats, _) = seats(0, 10);
-        let first = seats.admit(at("198.51.100.1"));
-        let others: Vec<_> = (1..SERVICE_SEATS).map(|_| seats.admit(at("198.51.100.2"))).collect();
-        assert!(!first.seat.end.is_cancelled());
-        let next = seats.admit(at("198.51.100.3"));
-        assert!(first.seat.end.is_cancelled() && !others[0].seat.end.is_cancelled());
-        assert_eq!(next.service, Service::Health);
-    }
-
-    #[test]
-    fn a_client_is_whom_the_nearest_proxy_saw() {
-        let (seats, _) = seats(1, 1);
-        let proxy = "192.0.2.1:4711";
-        for (peer, lines, client) in [
-            (proxy, &["198.51.100.7"][..], "198.51.100.7"),
-            (proxy, &["10.0.0.1, 198.51.100.7"], "198.51.100.7"),
-            (proxy, &["10.0.0.1", "198.51.100.7, 192.0.2.9"], "198.51.100.7"),
-            (proxy, &["[2001:db8::1]:443"], "2001:db8::1"),
-            (proxy, &["198.51.100.7:9"], "198.51.100.7"),
-            (proxy, &["::ffff:198.51.100.7"], "198.51.100.7"),
-            (proxy, &["198.51.100.7, unknown"], "192.0.2.1"),
-            (proxy, &[], "192.0.2.1"),
-            ("203.0.113.5:1", &["198.51.100.7"], "203.0.113.5"),
-        ] {
-            let pairs = lines.iter().map(|line| (FORWARDED_FOR, line.parse().unwrap()));
-            let headers: HeaderMap = pairs.collect();
-            let found = seats.client(peer.parse().unwrap(), &headers).ip();
-            assert_eq!(found, at(client), "{peer} {lines:?}");
-        }
-    }
-
-    #[test]
-    fn requests_of_one_client_behind_a_proxy_are_bounded() {
-        let (seats, _) = seats(10, 2);
-        let running = [seats.forwarded(at("198.51.100.7")), seats.forwarded(at("198.51.100.7"))];
-        assert!(running.iter().all(Option::is_some));
-        assert!(seats.forwarded(at("198.51.100.7")).is_none());
-        assert!(seats.forwarded(at("198.51.100.8")).is_some());
-        drop(running);
-        assert!(seats.forwarded(at("198.51.100.7")).is_some());
-    }
-}
+mod tests;

@@ -7,10 +7,11 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::export;
 use super::layout::{self, Place};
-use super::parts::{counted, csv_link, domain_name, grouped, hostile, hostile_or_dash, no_rows, other_errors, pages};
+use super::parts::{csv_link, domain_name, hostile, hostile_or_dash, no_rows, other_errors, pages};
 use super::query::{Asked, query_escaped};
 use super::visitor::Visitor;
 use crate::api::{Attention, AttentionItem, AttentionTotals};
+use crate::base::numbers::{counted, grouped};
 
 /// Items of a kind that the first page shows.
 const SHOWN: usize = 3;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::parts::grouped;
 use crate::api::DayBody;
+use crate::base::numbers::grouped;
 
 /// Bars that are drawn; of more days several share one.
 const BARS_MAX: usize = 120;

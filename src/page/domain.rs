@@ -7,13 +7,14 @@ use maud::{Markup, html};
 
 use super::api::{Failure, Told};
 use super::export;
-use super::parts::{counted, csv_link, empty, figure, grouped, percent_text};
+use super::parts::{csv_link, empty, figure};
 use super::query::{Asked, RANGE};
 use super::tables::Columns;
 use super::tabs::{Found, Tab, below, done, find, found, page, range_form};
 use super::visitor::Visitor;
 use super::{chart, sources, tables};
 use crate::api::{DomainBody, ReporterList, SignatureList, SourceList, StatsBody};
+use crate::base::numbers::{counted, grouped, percent};
 
 /// Rows of the tables on a domain's first page.
 const FEW: u32 = 8;
@@ -111,11 +112,11 @@ pub(super) async fn days_csv(visitor: Visitor, Path(id): Path<String>, asked: As
 fn figures(stats: &StatsBody) -> Markup {
     let all = stats.total_messages;
     let (fail, pass) = (stats.failed_messages, all.saturating_sub(stats.failed_messages));
-    let share = |part: u64| percent_text(part.min(all), all - part.min(all));
+    let share = |part: u64| percent(part.min(all), all - part.min(all));
     html! {
         dl .figures {
             div { dt { "Messages" } dd { (figure(all)) } }
-            div { dt { "Pass DMARC" } dd { (percent_text(pass, fail)) } }
+            div { dt { "Pass DMARC" } dd { (percent(pass, fail)) } }
             div { dt { "Fail" } dd .bad[fail > 0] { (figure(fail)) } }
             div { dt { "DKIM aligned" } dd { (share(stats.dkim_aligned)) } }
             div { dt { "SPF aligned" } dd { (share(stats.spf_aligned)) } }

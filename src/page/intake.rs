@@ -11,14 +11,14 @@ use super::api::{Failure, Told};
 use super::export;
 use super::layout::{self, Place};
 use super::parts::{
-    bytes, csv_link, domain_name, empty, grouped, hostile, hostile_or_dash, no_rows, other_errors, pages_and_places,
-    rate, time,
+    csv_link, domain_name, empty, hostile, hostile_or_dash, no_rows, other_errors, pages_and_places, rate, time,
 };
 use super::query::{Asked, query_escaped};
 use super::reports::notes;
 use super::uploads;
 use super::visitor::{Bare, Visitor};
 use crate::api::{Arrivals, MessageItem, MessageList, RefusedItem, RefusedList, Taken};
+use crate::base::numbers::{bytes, grouped};
 
 const PER_PAGE: &str = "25";
 const KINDS: [(&str, &str); 4] = [

@@ -8,14 +8,14 @@ use super::api::{Failure, Told};
 use super::export;
 use super::layout::{Place, page};
 use super::parts::{
-    csv_link, dash, domain_name, empty, figure, grouped, no_rows, other_errors, pages, percent_text, rate, status,
-    time_or_dash,
+    csv_link, dash, domain_name, empty, figure, no_rows, other_errors, pages, rate, status, time_or_dash,
 };
 use super::query::{Asked, RANGE};
 use super::tabs::{last_data, range_form};
 use super::visitor::Visitor;
 use super::{attention, chart};
 use crate::api::{Attention, Overview, OverviewItem, PolicyBody};
+use crate::base::numbers::{grouped, percent};
 
 const PER_PAGE: &str = "50";
 const NAMES: [&str; 5] = ["days", "from", "to", "search", "page"];
@@ -71,7 +71,7 @@ fn figures(overview: &Overview) -> Markup {
     html! {
         dl .figures {
             div { dt { "Messages" } dd { (figure(overview.total_messages)) } }
-            div { dt { "Pass DMARC" } dd { (percent_text(pass, overview.failed_messages)) } }
+            div { dt { "Pass DMARC" } dd { (percent(pass, overview.failed_messages)) } }
             div { dt { "Fail" } dd .bad[overview.failed_messages > 0] { (figure(overview.failed_messages)) } }
             div { dt { "Domains" } dd { (figure(overview.total_domains)) } }
         }

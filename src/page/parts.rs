@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::api::Failure;
 use super::query::Asked;
 use crate::api::Pagination;
+use crate::base::numbers::{counted, grouped, percent};
 use crate::base::text::{Piece, pieces};
 
 /// A foreign text, kept from running into its surroundings: escaped, isolated from the direction of the text next to
@@ -50,33 +51,6 @@ pub(super) fn token(text: Option<&str>) -> Markup {
 
 pub(super) fn dash() -> Markup {
     html! { span .muted { "–" } }
-}
-
-/// Digits in groups of three.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number with what it counts.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
-}
-
-/// A human-readable number of bytes.
-pub(super) fn bytes(number: u64) -> String {
-    match number {
-        0..=1_023 => format!("{number} B"),
-        1_024..=1_048_575 => format!("{:.1} KiB", number as f64 / 1_024.0),
-        _ => format!("{:.1} MiB", number as f64 / 1_048_576.0),
-    }
 }
 
 /// A figure that stands by itself: its digits are never cut, and long ones are smaller.
@@ -140,26 +114,13 @@ pub(super) fn rate(pass: u64, fail: u64) -> Markup {
                 rect .fail width="100" height="8" {}
                 rect .pass width=(format!("{width:.1}")) height="8" {}
             }
-            span .n { (percent_text(pass, fail)) }
+            span .n { (percent(pass, fail)) }
         }
     }
 }
 
 /// Smallest visible part of a bar, in per cent: three of its 67 pixels.
 const PART_MIN: f64 = 5.0;
-
-/// Percentage of messages that passed. Less than all never reads as 100%.
-pub(super) fn percent_text(pass: u64, fail: u64) -> String {
-    match (pass, fail) {
-        (0, 0) => "–".to_owned(),
-        (_, 0) => "100%".to_owned(),
-        (0, _) => "0%".to_owned(),
-        _ => {
-            let percent = 100.0 * pass as f64 / (pass as f64 + fail as f64);
-            format!("{:.1}%", percent.clamp(0.1, 99.9))
-        }
-    }
-}
 
 /// A domain's status.
 pub(super) fn status(word: &str) -> Markup {
@@ -314,13 +275,6 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-    }
-
-    #[test]
     fn a_list_goes_on_behind_the_pages_that_have_a_number() {
         let shown = |page: u32, total: u64, next: Option<&str>, after: Option<&str>| {
             let pagination = Pagination {
@@ -356,20 +310,6 @@ mod tests {
             (shown(1, 10, None, None), "10 rows", "href"),
         ] {
             assert!(html.contains(has) && !html.contains(has_not), "{has}: {html}");
-        }
-    }
-
-    #[test]
-    fn only_all_is_100_per_cent() {
-        for (pass, fail, text) in [
-            (0, 0, "–"),
-            (5, 0, "100%"),
-            (0, 5, "0%"),
-            (99_999, 1, "99.9%"),
-            (1, 99_999, "0.1%"),
-            (2, 1, "66.7%"),
-        ] {
-            assert_eq!(percent_text(pass, fail), text, "{pass} {fail}");
         }
     }
 

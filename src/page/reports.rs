@@ -10,13 +10,14 @@ use super::api::{Failure, Told};
 use super::export;
 use super::held;
 use super::parts::{
-    aligned, counted, csv_link, dash, described, empty, field_error, figure, grouped, hostile, hostile_or_dash,
-    no_rows, not_aligned, other_errors, pages_and_places, percent_text, rate, result, time, token,
+    aligned, csv_link, dash, described, empty, field_error, figure, hostile, hostile_or_dash, no_rows, not_aligned,
+    other_errors, pages_and_places, rate, result, time, token,
 };
 use super::query::{Asked, RANGE, query_escaped};
 use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
 use crate::api::{DkimBody, MailBody, PolicyBody, RecordBody, ReportBody, ReportItem, ReportList, SpfBody, Word};
+use crate::base::numbers::{counted, grouped, percent};
 
 const PER_PAGE: &str = "50";
 const NAMES: [&str; 8] = ["days", "from", "to", "org", "result", "status", "page", "after"];
@@ -208,7 +209,7 @@ pub(super) async fn show(
         }
         dl .figures {
             div { dt { "Messages" } dd { (figure(report.total_count)) } }
-            div { dt { "Pass DMARC" } dd { (percent_text(report.pass_count, report.fail_count)) } }
+            div { dt { "Pass DMARC" } dd { (percent(report.pass_count, report.fail_count)) } }
             div { dt { "Fail" } dd .bad[report.fail_count > 0] { (figure(report.fail_count)) } }
             div { dt { "Records" } dd { (figure(report.record_count)) } }
         }

@@ -8,14 +8,15 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::export;
 use super::parts::{
-    counted, csv_link, described, empty, field_error, figure, grouped, hostile, hostile_or_dash, no_rows, other_errors,
-    pages, percent_text, rate, sortable, time,
+    csv_link, described, empty, field_error, figure, hostile, hostile_or_dash, no_rows, other_errors, pages, rate,
+    sortable, time,
 };
 use super::query::{Asked, RANGE, query_escaped};
 use super::reports::record_cells;
 use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
 use crate::api::{SenderBody, SenderList, SourceBody, SourceDetail, SourceList};
+use crate::base::numbers::{counted, grouped, percent};
 
 const PER_PAGE: &str = "50";
 /// All that the page is asked with.
@@ -216,8 +217,8 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at
                     td .num data-label="Messages" { (grouped(source.count)) }
                     td data-label="Pass" { (rate(source.pass_count, source.fail_count)) }
                     td .num data-label="Fail" { (grouped(source.fail_count)) }
-                    td .num data-label="DKIM" { (percent_text(source.dkim_aligned, source.count.saturating_sub(source.dkim_aligned))) }
-                    td .num data-label="SPF" { (percent_text(source.spf_aligned, source.count.saturating_sub(source.spf_aligned))) }
+                    td .num data-label="DKIM" { (percent(source.dkim_aligned, source.count.saturating_sub(source.dkim_aligned))) }
+                    td .num data-label="SPF" { (percent(source.spf_aligned, source.count.saturating_sub(source.spf_aligned))) }
                     td .day data-label="First seen" { (source.first_seen) }
                     td .day data-label="Last seen" { (source.last_seen) }
                 } } }
@@ -292,7 +293,7 @@ fn source_figures(source: &SourceBody) -> Markup {
     html! {
         dl .figures {
             div { dt { "Messages" } dd { (figure(source.count)) } }
-            div { dt { "Pass DMARC" } dd { (percent_text(source.pass_count, source.fail_count)) } }
+            div { dt { "Pass DMARC" } dd { (percent(source.pass_count, source.fail_count)) } }
             div { dt { "Fail" } dd .bad[source.fail_count > 0] { (figure(source.fail_count)) } }
             div { dt { "First seen" } dd .day { (source.first_seen) } }
             div { dt { "Last seen" } dd .day { (source.last_seen) } }

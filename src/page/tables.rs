@@ -7,11 +7,12 @@ use maud::{Markup, html};
 
 use super::api::{Failure, Told};
 use super::export;
-use super::parts::{csv_link, dash, empty, grouped, hostile, no_rows, other_errors, pages, rate, token};
+use super::parts::{csv_link, dash, empty, hostile, no_rows, other_errors, pages, rate, token};
 use super::query::{Asked, RANGE};
 use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
 use crate::api::{ReporterBody, ReporterList, SignatureBody, SignatureList};
+use crate::base::numbers::grouped;
 
 const PER_PAGE: &str = "50";
 const PAGED: [&str; 4] = ["days", "from", "to", "page"];

@@ -6,10 +6,11 @@ use serde::de::DeserializeOwned;
 
 use super::api::{Failure, Told};
 use super::layout::{self, Place};
-use super::parts::{described, domain_name, field_error, grouped, hostile, plain, status};
+use super::parts::{described, domain_name, field_error, hostile, plain, status};
 use super::query::{Asked, RANGE};
 use super::visitor::Visitor;
 use crate::api::{Dispositions, DomainBody, Pagination, StatsBody};
+use crate::base::numbers::grouped;
 
 /// Which page of a domain is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

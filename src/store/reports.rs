@@ -41,6 +41,7 @@ impl Store {
         }
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
+        // One row per day, where counting reports reads one index entry per report.
         let begun = begun_reports(&mut conn, domain, filter).await?;
         let (count, before) = cut.window();
         let (args, no) = filtered_below(domain, filter, cut.place());
@@ -50,10 +51,12 @@ impl Store {
             false => Vec::new(),
         };
         let is_filtered = filter.org.as_ref().is_some_and(|org| !org.is_empty()) || filter.result.is_some();
-        let is_last_page = cut.place().is_none() && !rows.is_empty() && (rows.len() as u64) < count.cast_unsigned();
-        let total = match (is_filtered, is_last_page) {
+        // A page that is not full ends the list, so its total needs no count. An empty page may be beyond the end.
+        let is_full = rows.len() as u64 >= count.cast_unsigned();
+        let ends_list = cut.place().is_none() && !is_full && (before == 0 || !rows.is_empty());
+        let total = match (is_filtered, ends_list) {
             (false, _) => begun,
-            (true, true) => before.cast_unsigned() + rows.len() as u64,
+            (true, true) => (before.cast_unsigned() + rows.len() as u64).min(COUNT_END.cast_unsigned()),
             (true, false) => count_filtered(&mut conn, domain, filter, begun).await?,
         };
         Ok((rows.iter().map(summary).collect::<Result<_, _>>()?, total))
@@ -165,7 +168,7 @@ pub(super) fn filtered(domain: DomainId, filter: &ReportFilter) -> Args {
     filtered_before(domain, filter, end_of(filter))
 }
 
-/// The end of the days of a filter.
+/// First second after the days of a filter; `i64::MAX` without a last day.
 fn end_of(filter: &ReportFilter) -> i64 {
     filter.to.map_or(i64::MAX, Day::end)
 }
@@ -190,7 +193,7 @@ async fn begun_reports(conn: &mut Conn<'_>, domain: DomainId, filter: &ReportFil
     Ok(begun.min(COUNT_END.cast_unsigned()))
 }
 
-/// How many of them the whole filter lets through.
+/// Number of counted reports that pass the whole filter, up to [`COUNT_END`]. `begun` is the number that begin in its days.
 async fn count_filtered(
     conn: &mut Conn<'_>,
     domain: DomainId,

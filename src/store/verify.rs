@@ -236,6 +236,11 @@ impl Recounting<'_> {
         for (day, totals) in &counted.days {
             found(format!("{day}: the records say {totals}, daily_totals has no such day"));
         }
+        for (day, begun) in &counted.reports {
+            if !counted.unknown.contains(day) && !counted.days.contains_key(day) {
+                found(format!("{day}: {begun} reports begin, daily_totals has no such day"));
+            }
+        }
         compare_sources(conn, domain, &mut counted, &mut found).await?;
         compare_facets(conn, domain, &mut counted, &mut found).await
     }

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 pub struct ByAddress<T> {
     numbers: Vec<u128>,
     of_numbers: Vec<T>,
-    /// Values met since the last sorting that lie before others, and any that came out of order.
+    /// Values met since the last sorting whose address is not above all of `numbers`.
     late: HashMap<u128, T>,
     /// The value for records without a readable address.
     unreadable: Option<T>,
@@ -45,7 +45,7 @@ impl<T> ByAddress<T> {
             self.at += 1;
         }
         if self.numbers.last().is_none_or(|last| *last < number) {
-            // The order stays as it is. All of the first day come here.
+            // Appending keeps the order. On the first day every address in order takes this path.
             self.push(number, first());
             return &mut self.of_numbers[self.at];
         }

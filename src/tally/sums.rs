@@ -74,15 +74,15 @@ impl DaySums {
     }
 }
 
-/// Counts by number. They are sorted and merged from time to time, which for a report's few records takes less time than
-/// hashing each.
+/// Counts by number. A vector that is sorted and merged from time to time: for the few records of most reports that is
+/// faster than a hash per record. Holds at most twice as many entries as there are numbers, or [`PARTS_MIN`].
 struct Parts {
     parts: Vec<(usize, u64)>,
-    /// At this number they are merged.
+    /// Number of entries at which they are merged.
     full: usize,
 }
 
-/// Counts that are not merged before the end.
+/// Number of entries below which they are merged only at the end.
 const PARTS_MIN: usize = 1_024;
 
 impl Default for Parts {

@@ -29,5 +29,5 @@ from daily_totals where domain_id = $1 and day >= $2 and day <= $3 order by day
 
 -- name: daily_totals_reports
 -- How many counted reports begin in a range of days. Primary key.
-select cast(coalesce(sum(reports), 0) as bigint) as reports from daily_totals
-where domain_id = $1 and day >= $2 and day <= $3
+select cast(coalesce(sum(case when reports < 9007199254740991 then reports else 9007199254740991 end), 0) as bigint) as reports
+from daily_totals where domain_id = $1 and day >= $2 and day <= $3

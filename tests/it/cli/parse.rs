@@ -12,9 +12,9 @@ fn a_table_has_a_line_a_message_and_the_sum() {
     let table = stdout(&home.run(&["parse", "r"]).success());
     let cells: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(cells[0], ["reports", "records", "messages", "passed", "file"]);
-    assert_eq!(cells[1], ["1", "1", "3", "100.0", "%", "r/1.xml"]);
-    assert_eq!(cells[2], ["1", "1", "4,000", "100.0", "%", "r/2.xml"]);
-    assert_eq!(cells[3], ["2", "2", "4,003", "100.0", "%", "in", "2", "messages"]);
+    assert_eq!(cells[1], ["1", "1", "3", "100%", "r/1.xml"]);
+    assert_eq!(cells[2], ["1", "1", "4,000", "100%", "r/2.xml"]);
+    assert_eq!(cells[3], ["2", "2", "4,003", "100%", "in", "2", "messages"]);
     assert!(!home.path().join("tallymark-data").exists(), "nothing is kept");
 }
 

@@ -429,3 +429,26 @@ async fn recounting_finds_what_was_changed_behind_our_back(db: Database) {
         assert!(!verified.discrepancies.is_empty(), "{statement}");
     }
 }
+
+on_both!(a_day_with_a_report_and_no_messages_is_missed);
+/// The list of reports is counted by days, so that a day that is gone hides reports.
+async fn a_day_with_a_report_and_no_messages_is_missed(db: Database) {
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 0, true)])])
+        .await;
+    let said = async || {
+        let verified = db.store.verify(&|_, _| {}).await.unwrap();
+        verified
+            .discrepancies
+            .iter()
+            .map(|one| one.what.clone())
+            .collect::<Vec<_>>()
+    };
+    assert!(said().await.is_empty(), "the control");
+    db.execute("delete from daily_totals").await;
+    let said = said().await;
+    assert!(
+        said.iter()
+            .any(|what| what.contains("1 reports begin, daily_totals has no such day")),
+        "{said:?}"
+    );
+}

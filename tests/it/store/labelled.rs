@@ -2,7 +2,7 @@
 
 use tallymark::base::{Authenticated, Day, DayRange};
 use tallymark::report::aggregate::{AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Policy, Record, Report};
-use tallymark::store::{DayTotals, SourceQuery};
+use tallymark::store::{DayTotals, ReportFilter, SourceQuery};
 use tallymark::tally::Totals;
 
 use super::{ALL_DAYS, Database, FIRST_PAGE, NOW, day, new_report, on_both, report, taken};
@@ -268,7 +268,7 @@ async fn sums_stay_below_where_they_would_overflow(db: Database) {
     const MAX: u64 = Totals::SUM_MAX;
     assert_eq!(
         MAX, 9_007_199_254_740_991,
-        "as in daily_totals_add, daily_facets_add and daily_facets_range"
+        "as in daily_totals_add, daily_facets_add, daily_facets_range and daily_totals_reports"
     );
     let columns = [
         "pass",
@@ -315,6 +315,12 @@ async fn sums_stay_below_where_they_would_overflow(db: Database) {
             first: Day::from_unix(day(0).0),
             last: Day::from_unix(day(9).0),
         };
+        let (_, total) = db
+            .store
+            .reports(db.domain.id, &ReportFilter::default(), FIRST_PAGE)
+            .await
+            .unwrap();
+        assert!(total > 4, "{value}: {total}");
         let domains = [db.domain.id];
         let overview = db.store.overview(&domains, ten_days);
         assert_eq!(overview.await.unwrap()[&db.domain.id].totals.messages(), 2 * MAX);

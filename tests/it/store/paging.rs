@@ -1,7 +1,9 @@
 //! Lists that continue behind a place: each row once, in the order of the pages, also in lists of several kinds.
 
-use tallymark::base::{Authenticated, ReportNo};
-use tallymark::store::{Acceptance, Cut, Page, ReportFilter, ReportPlace, ReportStanding, Rows};
+use tallymark::base::{Authenticated, Day, ReportNo};
+use tallymark::store::{
+    Acceptance, COUNTED_ROWS_MAX, Cut, Page, ReportFilter, ReportPlace, ReportStanding, ReportSummary, Rows,
+};
 use tallymark::tally::ResultFilter;
 
 use super::{ALL_DAYS, Database, NOW, day, new_domain, new_report, on_both, report, taken};
@@ -155,5 +157,108 @@ async fn a_list_that_is_made_as_a_whole_has_rows_from_any_on(db: Database) {
         let shown = Rows { before, count }.within(23);
         assert_eq!(some.sources, all.sources[shown], "{before} {count}");
         assert_eq!(some.total, 23);
+    }
+}
+
+/// Those of a list that a filter lets through.
+fn let_through<'r>(all: &'r [ReportSummary], filter: &ReportFilter) -> Vec<&'r ReportSummary> {
+    let org = filter.org.as_deref().filter(|org| !org.is_empty());
+    let fits = |one: &&ReportSummary| {
+        let name = one.org_name.as_deref().unwrap_or_default().to_lowercase();
+        let begin = Day::from_unix(one.window.begin);
+        org.is_none_or(|org| org == name)
+            && one.totals.matches(filter.result)
+            && filter.from.is_none_or(|from| begin >= from)
+            && filter.to.is_none_or(|to| begin <= to)
+    };
+    all.iter().filter(fits).collect()
+}
+
+impl Database {
+    /// Every page of a filter has its rows and the same total, also pages beyond the end and rows behind a place.
+    async fn assert_paged(&self, filter: &ReportFilter, whole: &[&ReportSummary], total: u64) {
+        for per_page in [1, 3, whole.len().max(1), whole.len() + 1] {
+            let mut rows = whole.chunks(per_page);
+            for page in 1..=whole.len().div_ceil(per_page) + 2 {
+                let cut = Page {
+                    page: page as u32,
+                    per_page: per_page as u32,
+                };
+                let (found, counted) = self.store.reports(self.domain.id, filter, cut).await.unwrap();
+                let expected = rows.next().unwrap_or_default();
+                assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?} {cut:?}");
+                assert_eq!(counted, total, "{filter:?} {cut:?}");
+            }
+        }
+        let [first, rest @ ..] = whole else { return };
+        let place = ReportPlace {
+            begin: first.window.begin,
+            no: first.no,
+        };
+        let cut = Cut::After(place, 5);
+        let (found, counted) = self.store.reports(self.domain.id, filter, cut).await.unwrap();
+        assert_eq!(
+            found.iter().collect::<Vec<_>>(),
+            &rest[..rest.len().min(5)],
+            "{filter:?}"
+        );
+        assert_eq!(counted, total, "{filter:?}");
+    }
+}
+
+on_both!(filtered_reports_are_counted_alike_on_every_page);
+async fn filtered_reports_are_counted_alike_on_every_page(db: Database) {
+    for nth in 0..14_u64 {
+        let records = [("192.0.2.1", nth + 1, true), ("192.0.2.2", nth % 3, false)];
+        let mut one = report(&nth.to_string(), day(nth as i64 % 5), &records);
+        one.metadata.org_name = Some(if nth % 4 == 0 { "Rare" } else { "Common" }.into());
+        db.commit(vec![taken(one, Authenticated::Unknown)]).await;
+    }
+    let all = Page { page: 1, per_page: 100 };
+    let (all, _) = db
+        .store
+        .reports(db.domain.id, &ReportFilter::default(), all)
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 14);
+    let third = Day::from_unix(day(2).0);
+    let orgs = [None, Some("rare"), Some("common"), Some("unknown"), Some("")];
+    let results = [
+        None,
+        Some(ResultFilter::Pass),
+        Some(ResultFilter::Mixed),
+        Some(ResultFilter::Fail),
+    ];
+    let filters = orgs
+        .into_iter()
+        .flat_map(|org| results.map(|result| (org, result, None, None)));
+    let of_days = [
+        (Some("common"), None, Some(third), None),
+        (None, None, None, Some(third)),
+    ];
+    let filters: Vec<_> = filters
+        .chain(of_days)
+        .map(|(org, result, from, to)| ReportFilter {
+            from,
+            to,
+            org: org.map(str::to_owned),
+            result,
+            ..ReportFilter::default()
+        })
+        .collect();
+    for filter in &filters {
+        let whole = let_through(&all, filter);
+        db.assert_paged(filter, &whole, whole.len() as u64).await;
+    }
+    // As in a range that has more reports than are counted.
+    db.execute("update daily_totals set reports = 200000").await;
+    for filter in &filters {
+        let whole = let_through(&all, filter);
+        let is_filtered = filter.result.is_some() || filter.org.as_ref().is_some_and(|org| !org.is_empty());
+        let total = match is_filtered {
+            true => whole.len() as u64,
+            false => COUNTED_ROWS_MAX + 1,
+        };
+        db.assert_paged(filter, &whole, total).await;
     }
 }
