@@ -13,6 +13,7 @@ const ADDRESSES: usize = 50_000;
 const ROUNDS: usize = 40;
 
 fn main() {
+    tallymark::heap::set_up();
     let start = Instant::now();
     let networks = Networks::built_in();
     println!(

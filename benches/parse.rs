@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io::Read as _;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use quick_xml::events::Event;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use support::corpus::{self, Mail, Mix, Xml};
@@ -109,4 +109,8 @@ fn parse(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, parse);
-criterion_main!(benches);
+fn main() {
+    tallymark::heap::set_up();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

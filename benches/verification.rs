@@ -38,6 +38,7 @@ const CONNECTIONS: usize = 4;
 const SERVE: &str = "--name-server";
 
 fn main() {
+    tallymark::heap::set_up();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == SERVE) {
         return NameServer::run();
