@@ -1,6 +1,5 @@
 //! One message, from bytes to parsed reports. Runs on rayon's threads; never waits, never fails.
 
-use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -131,37 +130,6 @@ pub(super) fn process_asking(
     })
 }
 
-/// Whether the work on a message has taken too long. Processor time counts, so other load on the machine does not matter.
-/// It never exceeds elapsed time. That is read without a system call, and is enough for nearly every message.
-struct Worked<'c> {
-    clock: &'c Clock,
-    time_max: Duration,
-    began: Duration,
-    /// Processor time of the thread when the work began, or a little before.
-    used_before: OnceCell<Duration>,
-}
-
-impl<'c> Worked<'c> {
-    fn new(clock: &'c Clock, time_max: Duration) -> Self {
-        Self {
-            clock,
-            time_max,
-            began: clock.monotonic(),
-            used_before: OnceCell::new(),
-        }
-    }
-
-    fn is_too_long(&self) -> bool {
-        let elapsed = self.clock.monotonic().saturating_sub(self.began);
-        if elapsed <= self.time_max / 100 {
-            return false;
-        }
-        let used = || self.clock.thread_time();
-        let used_before = *self.used_before.get_or_init(|| used().saturating_sub(elapsed));
-        elapsed > self.time_max && used().saturating_sub(used_before) > self.time_max
-    }
-}
-
 fn process_inner(
     context: Context,
     clock: &Clock,
@@ -169,9 +137,12 @@ fn process_inner(
     limits: &ProcessLimits,
     ask: &dyn Fn(u64) -> bool,
 ) -> Processed {
-    // A tenth is left for keys, sums and the commit.
-    let worked = Worked::new(clock, limits.time_max * 9 / 10);
-    let stop = |unpacked| ask(unpacked) || worked.is_too_long();
+    let (began, worked) = (clock.monotonic(), clock.thread_time());
+    // Processor time counts, so other load on the machine does not matter. It never exceeds elapsed time, which is
+    // cheaper to read. A tenth is left for keys, sums and the commit.
+    let reading_max = limits.time_max * 9 / 10;
+    let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > reading_max;
+    let stop = |unpacked| ask(unpacked) || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
     let budget = Budget::new(&limits.cost, bytes.len(), &stop);
     let mut processed = Processed::default();
     let unpacked = unpack::unpack_as(context, bytes, &limits.unpack, &budget, &mut |text| {
@@ -335,27 +306,3 @@ fn checked(mut parsed: Parsed, damage: Option<Damage>, work: &Work<'_>) -> Resul
 const AHEAD_MAX: Millis = 2 * 86_400_000;
 /// 2020-01-01T00:00:00Z. An earlier clock was not set, and then no window counts as in the future.
 const CLOCK_IS_SET: Millis = 1_577_836_800_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A fixed clock's threads work without a pause: processor time is elapsed time.
-    #[test]
-    fn work_is_too_long_when_it_has_used_its_time() {
-        let clock = Clock::fixed(0);
-        clock.advance(Duration::from_secs(50));
-        let worked = Worked::new(&clock, Duration::from_secs(1));
-        for (advance, is_too_long) in [
-            (0, false),
-            (5, false),
-            (95, false),
-            (900, false),
-            (1, true),
-            (9_000, true),
-        ] {
-            clock.advance(Duration::from_millis(advance));
-            assert_eq!(worked.is_too_long(), is_too_long, "{advance}");
-        }
-    }
-}
