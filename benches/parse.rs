@@ -109,6 +109,7 @@ fn parse(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, parse);
+
 fn main() {
     tallymark::heap::set_up();
     benches();

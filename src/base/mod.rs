@@ -1,5 +1,5 @@
-//! The ground that every room stands on: ids, instants, days, names, networks, numbers, foreign text, words of closed sets, and
-//! what one message may cost. Pure, but for [`clock`].
+//! The ground that every room stands on: ids, instants, days, names, networks, numbers, foreign text, words of closed sets,
+//! and what one message may cost. Pure, but for [`clock`].
 
 pub mod budget;
 pub mod clock;

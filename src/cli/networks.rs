@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 
-use super::text::{Align, Table, count, escape};
+use super::text::{Align, Table, bytes, count, escape};
 use crate::base::Day;
 use crate::base::clock::Clock;
 use crate::base::text::write_json;
@@ -121,7 +121,7 @@ fn show(out: &mut dyn Write) -> anyhow::Result<()> {
         count(ipv6 as u64)
     )?;
     writeln!(out, "countries  {}", networks.countries())?;
-    writeln!(out, "memory     {:.1} MiB", networks.bytes() as f64 / 1_048_576.0)?;
+    writeln!(out, "memory     {}", bytes(networks.bytes() as u64))?;
     if age > OLD_DAYS {
         writeln!(
             out,

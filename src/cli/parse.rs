@@ -153,7 +153,7 @@ impl Sums {
 
     fn line(&self, name: &str) -> String {
         let messages = self.totals.messages();
-        let passed = percent(self.totals.pass, messages - self.totals.pass);
+        let passed = percent(self.totals.pass, self.totals.fail);
         format!(
             "{:>7} {:>11} {:>13} {:>8}  {}",
             count(self.reports),

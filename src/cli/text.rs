@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-pub use crate::base::numbers::{counted, grouped as count, percent};
+pub use crate::base::numbers::{bytes, counted, grouped as count, percent};
 pub use crate::base::text::{escaped as escape, escaped_lines as escape_lines};
 
 /// A duration, two figures at most: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.

@@ -27,7 +27,7 @@ fn the_longest_waiting_connection_is_closed() {
     assert_eq!(
         third.service,
         Service::Health,
-        "the address has its seats, and nobody has waited for a moment"
+        "the address has its seats, and none has waited for a moment"
     );
     clock.advance(GRACE);
     let busy = seats.admit(at("203.0.113.1"));
@@ -51,7 +51,7 @@ fn the_longest_waiting_connection_is_closed() {
     assert!(second.seat.end.is_cancelled() && !busy.seat.end.is_cancelled());
 }
 
-/// Others need not wait until the connections of a crowd have waited for a moment.
+/// A newcomer gets a seat before the connections of a crowd have waited for [`GRACE`].
 #[test]
 fn a_crowd_makes_room_at_once() {
     let crowd = CROWD_SEATS as usize + 1;
@@ -67,7 +67,11 @@ fn a_crowd_makes_room_at_once() {
     );
     some.iter().for_each(|one| one.seat.begins());
     assert_eq!(seats.admit(at("203.0.113.1")).service, Service::Whole);
-    assert_eq!((closed(&some), closed(&more)), (0, 1), "whoever is being served stays");
+    assert_eq!(
+        (closed(&some), closed(&more)),
+        (0, 1),
+        "connections that are being served stay"
+    );
     more.iter().for_each(|one| one.seat.begins());
     let full = seats.admit(at("203.0.113.2"));
     assert_eq!(full.service, Service::Whole, "the seat that the first has left");
@@ -75,7 +79,7 @@ fn a_crowd_makes_room_at_once() {
 }
 
 #[test]
-fn an_address_is_a_crowd_for_those_with_less_than_half_as_many() {
+fn a_crowd_has_over_twice_the_newcomers_connections() {
     for (many, is_crowd) in [(34, false), (35, true)] {
         let (seats, _) = seats(many + 17, 100);
         let of = |address: &str, count: usize| (0..count).map(|_| seats.admit(at(address))).collect::<Vec<_>>();
@@ -87,7 +91,7 @@ fn an_address_is_a_crowd_for_those_with_less_than_half_as_many() {
 }
 
 #[test]
-fn who_has_waited_longer_than_a_crowd_goes_first() {
+fn the_longest_wait_ends_before_a_crowds() {
     let crowd = CROWD_SEATS as usize + 1;
     let (seats, clock) = seats(crowd + 1, 2 * crowd);
     let waits = seats.admit(at("203.0.113.1"));

@@ -64,7 +64,8 @@ select count(*) as total from (
     limit $8) as up_to
 
 -- name: report_count_by_org
--- As report_count, for a reporter and any result: without the conditions on the result SQLite takes less time per row. Covering index reports_by_begin.
+-- As report_count, for a reporter and any result: without the conditions on the result SQLite takes less time per row.
+-- Covering index reports_by_begin.
 select count(*) as total from reports where domain_id = $1 and counted = 1 and begin_at >= $2 and begin_at < $3
     and org_key = $4
 

@@ -430,9 +430,9 @@ async fn recounting_finds_what_was_changed_behind_our_back(db: Database) {
     }
 }
 
-on_both!(a_day_with_a_report_and_no_messages_is_missed);
+on_both!(verify_finds_a_missing_day_without_messages);
 /// The list of reports is counted by days, so that a day that is gone hides reports.
-async fn a_day_with_a_report_and_no_messages_is_missed(db: Database) {
+async fn verify_finds_a_missing_day_without_messages(db: Database) {
     db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 0, true)])])
         .await;
     let said = async || {
