@@ -114,84 +114,104 @@ fn trim() {}
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, PoisonError};
+    use std::process::Command;
 
     use super::*;
 
-    /// They look at the memory of the whole process.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    /// Runs a test in a process of its own, because it looks at the memory of the whole process.
+    #[expect(clippy::disallowed_methods, reason = "the child is told that it is one")]
+    fn alone(name: &str, test: fn()) {
+        const IS_CHILD: &str = "TALLYMARK_HEAP_TEST";
+        if std::env::var_os(IS_CHILD).is_some() {
+            return test();
+        }
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child
+            .args(["--exact", &format!("heap::tests::{name}"), "--nocapture"])
+            .env(IS_CHILD, "1");
+        let run = child.output().unwrap();
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(
+            run.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+    }
 
     /// Without [`set_up`], the C library keeps later blocks, because the first raised its threshold.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn large_blocks_are_returned_every_time() {
-        // Below 32 MiB: larger blocks are never kept.
-        const BLOCK: usize = 24 << 20;
-        const BLOCKS: usize = 4;
-        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        set_up();
-        for nth in 0..3 {
-            let before = resident_bytes();
-            let blocks = [1_u8; BLOCKS].map(|byte| vec![byte; BLOCK]);
-            let in_use = vec![2_u8; 8 << 10];
-            let with = resident_bytes();
-            drop(blocks);
-            let after = resident_bytes();
-            assert_eq!(in_use.len(), 8 << 10);
-            let most = (BLOCKS * BLOCK) as u64 / 2;
-            assert!(with > before + most, "{nth}: {before}, {with}");
-            assert!(after + most < with, "{nth}: {with}, {after}");
-        }
+        alone("large_blocks_are_returned_every_time", || {
+            // Below 32 MiB: larger blocks are never kept.
+            const BLOCK: usize = 24 << 20;
+            const BLOCKS: usize = 4;
+            set_up();
+            for nth in 0..3 {
+                let before = resident_bytes();
+                let blocks = [1_u8; BLOCKS].map(|byte| vec![byte; BLOCK]);
+                let in_use = vec![2_u8; 8 << 10];
+                let with = resident_bytes();
+                drop(blocks);
+                let after = resident_bytes();
+                assert_eq!(in_use.len(), 8 << 10);
+                let most = (BLOCKS * BLOCK) as u64 / 2;
+                assert!(with > before + most, "{nth}: {before}, {with}");
+                assert!(after + most < with, "{nth}: {with}, {after}");
+            }
+        });
     }
 
     /// What stays at the ends of the threads' arenas, which trimming does not reach.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn threads_keep_little_at_the_ends_of_their_arenas() {
-        const BLOCK: usize = 64 << 10;
-        const THREADS: usize = 24;
-        const BLOCKS: usize = 60;
-        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        set_up();
-        let before = resident_bytes();
-        let filled = std::sync::Barrier::new(THREADS);
-        std::thread::scope(|scope| {
-            for _ in 0..THREADS {
-                scope.spawn(|| {
-                    let mut blocks: Vec<Vec<u8>> = (0..BLOCKS).map(|_| vec![1; BLOCK]).collect();
-                    filled.wait();
-                    while blocks.pop().is_some() {}
-                });
-            }
+        alone("threads_keep_little_at_the_ends_of_their_arenas", || {
+            const BLOCK: usize = 64 << 10;
+            const THREADS: usize = 24;
+            const BLOCKS: usize = 60;
+            set_up();
+            let before = resident_bytes();
+            let filled = std::sync::Barrier::new(THREADS);
+            std::thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| {
+                        let mut blocks: Vec<Vec<u8>> = (0..BLOCKS).map(|_| vec![1; BLOCK]).collect();
+                        filled.wait();
+                        while blocks.pop().is_some() {}
+                    });
+                }
+            });
+            trim();
+            let all = (THREADS * BLOCKS * BLOCK) as u64;
+            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let kept = (ARENAS_PER_PROCESSOR * processors) as u64 * KEPT_AT_END_BYTES as u64;
+            let after = resident_bytes();
+            let for_threads = 16 << 20;
+            assert!(
+                after < before + kept.min(all) + for_threads,
+                "{before}, {after}, at most {kept}"
+            );
         });
-        trim();
-        let all = (THREADS * BLOCKS * BLOCK) as u64;
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let kept = (ARENAS_PER_PROCESSOR * processors) as u64 * KEPT_AT_END_BYTES as u64;
-        let after = resident_bytes();
-        let other_tests = 16 << 20;
-        assert!(
-            after < before + kept.min(all) + other_tests,
-            "{before}, {after}, at most {kept}"
-        );
     }
 
     /// Without trimming the same pages stay: a block in use is above them.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn memory_freed_below_a_used_block_is_returned() {
-        const BLOCK: usize = 8 << 10;
-        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocks: Vec<Vec<u8>> = (0..16_000).map(|_| vec![1; BLOCK]).collect();
-        let in_use = vec![2_u8; BLOCK];
-        let peak = resident_bytes();
-        drop(blocks);
-        let kept = resident_bytes();
-        trim();
-        let after = resident_bytes();
-        assert_eq!(in_use.len(), BLOCK);
-        let all = 16_000 * BLOCK as u64;
-        assert!(kept + all / 4 > peak, "the C library has kept it: {peak}, {kept}");
-        assert!(after + all / 2 < peak, "{peak}, {kept}, {after}");
+        alone("memory_freed_below_a_used_block_is_returned", || {
+            const BLOCK: usize = 8 << 10;
+            let blocks: Vec<Vec<u8>> = (0..16_000).map(|_| vec![1; BLOCK]).collect();
+            let in_use = vec![2_u8; BLOCK];
+            let peak = resident_bytes();
+            drop(blocks);
+            let kept = resident_bytes();
+            trim();
+            let after = resident_bytes();
+            assert_eq!(in_use.len(), BLOCK);
+            let all = 16_000 * BLOCK as u64;
+            assert!(kept + all / 4 > peak, "the C library has kept it: {peak}, {kept}");
+            assert!(after + all / 2 < peak, "{peak}, {kept}, {after}");
+        });
     }
 }
