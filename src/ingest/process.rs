@@ -1,5 +1,6 @@
 //! One message, from bytes to parsed reports. Runs on rayon's threads; never waits, never fails.
 
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -130,6 +131,46 @@ pub(super) fn process_asking(
     })
 }
 
+/// Whether the work on a message has used too much processor time. Other load on the machine does not matter.
+///
+/// Reading the thread's clock is a system call that locks a queue of the scheduler. So elapsed time, which is never less, is
+/// read first, and the thread's clock only for messages that take long.
+struct Worked<'c> {
+    clock: &'c Clock,
+    time_max: Duration,
+    began: Duration,
+    /// Processor time of the thread when the work began, wrong by at most [`Self::unread`].
+    used_before: OnceCell<Duration>,
+}
+
+impl<'c> Worked<'c> {
+    fn new(clock: &'c Clock, time_max: Duration) -> Self {
+        Self {
+            clock,
+            time_max,
+            began: clock.monotonic(),
+            used_before: OnceCell::new(),
+        }
+    }
+
+    /// Elapsed time up to which the thread's clock is not read.
+    fn unread(&self) -> Duration {
+        self.time_max / 100
+    }
+
+    fn is_too_long(&self) -> bool {
+        let elapsed = self.clock.monotonic().saturating_sub(self.began);
+        if elapsed <= self.unread() {
+            return false;
+        }
+        let used = || self.clock.thread_time();
+        // The last look was within that time, and looks are close. So the thread has used about that much at most, however
+        // long it was not run since.
+        let used_before = *self.used_before.get_or_init(|| used().saturating_sub(self.unread()));
+        elapsed > self.time_max && used().saturating_sub(used_before) > self.time_max
+    }
+}
+
 fn process_inner(
     context: Context,
     clock: &Clock,
@@ -137,12 +178,9 @@ fn process_inner(
     limits: &ProcessLimits,
     ask: &dyn Fn(u64) -> bool,
 ) -> Processed {
-    let (began, worked) = (clock.monotonic(), clock.thread_time());
-    // Processor time counts, so other load on the machine does not matter. It never exceeds elapsed time, which is
-    // cheaper to read. A tenth is left for keys, sums and the commit.
-    let reading_max = limits.time_max * 9 / 10;
-    let is_over = |began: Duration, now: Duration| now.saturating_sub(began) > reading_max;
-    let stop = |unpacked| ask(unpacked) || is_over(began, clock.monotonic()) && is_over(worked, clock.thread_time());
+    // A tenth is left for keys, sums and the commit.
+    let worked = Worked::new(clock, limits.time_max * 9 / 10);
+    let stop = |unpacked| ask(unpacked) || worked.is_too_long();
     let budget = Budget::new(&limits.cost, bytes.len(), &stop);
     let mut processed = Processed::default();
     let unpacked = unpack::unpack_as(context, bytes, &limits.unpack, &budget, &mut |text| {
@@ -306,3 +344,28 @@ fn checked(mut parsed: Parsed, damage: Option<Damage>, work: &Work<'_>) -> Resul
 const AHEAD_MAX: Millis = 2 * 86_400_000;
 /// 2020-01-01T00:00:00Z. An earlier clock was not set, and then no window counts as in the future.
 const CLOCK_IS_SET: Millis = 1_577_836_800_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fixed clock's threads work without a pause: processor time is elapsed time.
+    #[test]
+    fn work_is_too_long_when_it_has_used_its_time() {
+        let clock = Clock::fixed(0);
+        clock.advance(Duration::from_secs(50));
+        let worked = Worked::new(&clock, Duration::from_secs(1));
+        for (advance, is_too_long) in [
+            (0, false),
+            (9, false),
+            (2, false),
+            (489, false),
+            (500, false),
+            (2, true),
+            (9_000, true),
+        ] {
+            clock.advance(Duration::from_millis(advance));
+            assert_eq!(worked.is_too_long(), is_too_long, "{advance}");
+        }
+    }
+}

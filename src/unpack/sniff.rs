@@ -1,5 +1,7 @@
 //! What a leaf is, by its bytes. Types and names are only hints: every pairing of a wrong type with a report exists.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 
 /// How much of a message is seen before deciding whether it is a mail.
@@ -139,7 +141,8 @@ pub(super) fn has_feedback(head: &[u8]) -> bool {
 
 /// Whether a text holds a tag `feedback`, in any namespace.
 pub(super) fn has_feedback_tag(text: &[u8]) -> bool {
-    memmem::find_iter(text, b"feedback").any(|at| {
+    static FEEDBACK: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(b"feedback"));
+    FEEDBACK.find_iter(text).any(|at| {
         let before = &text[..at];
         let ends = matches!(
             text.get(at + b"feedback".len()),
