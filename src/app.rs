@@ -35,7 +35,7 @@ pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
 use domain_options::{fresh_domain, random};
 pub use mail::Mail;
-pub use options::process_limits;
+pub use options::{process_limits, tables};
 pub use place::{ServerLock, database, is_there, not_opened};
 pub use purge::{Purge, Purging};
 
@@ -138,7 +138,8 @@ impl App {
             self.metrics.clone(),
             options::http(&self.config),
         )
-        .with_health(health.clone());
+        .with_health(health.clone())
+        .with_tables(options::tables(&self.config)?);
         let router = if self.does(Role::Api) {
             let options = options::page(&self.config);
             page::router_with(http::router(state), self.store.clone(), self.clock.clone(), options)

@@ -265,8 +265,16 @@ create table daily_totals (
     primary key (domain_id, day)
 );
 
--- All sources of a day with their totals, packed (store/rollup.rs), so that a question about a month reads thirty days. A day
--- has up to four parts, each of which may hold eight times as many addresses as the one before. A report is merged into the
+-- The paths of a domain's messages (store/paths.rs), up to 32 per row. They are only added. block: 0 has the first.
+create table paths (
+    domain_id bigint not null,
+    block bigint not null,
+    content bytea not null,
+    primary key (domain_id, block)
+);
+
+-- All sources of a day with their paths and totals, packed (store/rollup.rs): a question about a month reads thirty days. A day
+-- has up to four parts, each of which may hold eight times as many entries as the one before. A report is merged into the
 -- first; a part that overflows is merged into the next. slot: four times the day, plus the part.
 create table daily_sources (
     domain_id bigint not null,
@@ -371,4 +379,5 @@ create table mailbox_items (
 alter table records alter column content set storage external;
 alter table originals alter column bytes set storage external;
 alter table daily_sources alter column sources set storage external;
+alter table paths alter column content set storage external;
 alter table set_aside_messages alter column bytes set storage external;

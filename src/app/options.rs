@@ -1,10 +1,13 @@
 //! What the rooms are told: their options, from the settings.
 
+use std::path::Path;
+
 use anyhow::bail;
 
 use super::domain_options::{fresh_domain, service_names};
 use super::place;
 use crate::config::Config;
+use crate::enrich::{Tables, TablesError};
 use crate::http::{HttpConfig, Rate};
 use crate::ingest::{AddressNames, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits};
 use crate::listeners::smtp::{BudgetOptions, SmtpOptions, TlsFiles};
@@ -146,4 +149,13 @@ pub(super) fn node_name(config: &Config) -> String {
 
 fn machine_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What names of senders come from.
+///
+/// # Errors
+/// The operator's file of services cannot be used.
+pub fn tables(config: &Config) -> Result<Tables, TablesError> {
+    let file = Some(&*config.enrich.services_file).filter(|path| **path != *Path::new(""));
+    Tables::load(file)
 }

@@ -4,6 +4,7 @@
 pub mod budget;
 pub mod clock;
 mod day;
+mod hostname;
 mod ids;
 mod names;
 mod network;
@@ -13,6 +14,7 @@ pub mod text;
 mod words;
 
 pub use day::{Day, DayError, DayRange};
+pub use hostname::is_hostname;
 pub use ids::{AccountId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId};
 pub use names::{
     DomainName, NameError, NameSearch, ancestors, is_public_suffix, is_registry_suffix, mailbox_domain,

@@ -34,6 +34,11 @@ impl Network {
         self.0.contains(&address.to_canonical())
     }
 
+    /// Its first address.
+    pub fn address(self) -> IpAddr {
+        self.0.network()
+    }
+
     /// Whether it is of IPv4.
     pub fn is_ipv4(self) -> bool {
         matches!(self.0, IpNet::V4(_))

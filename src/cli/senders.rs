@@ -1,13 +1,11 @@
 //! What `sources` and `services` share: which domain and days, and names with their evidence.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::Context;
 use super::context::{account, domain};
 use crate::base::{Day, DayRange};
-use crate::enrich::{self, FlowCounts, Gathered, Named, Networks, Tables};
+use crate::enrich::{FlowCounts, Gathered, Named, Networks, Senders, Tables};
 use crate::store::Stats;
 
 /// Which senders are shown, and how.
@@ -38,9 +36,8 @@ pub struct Found {
 
 /// Reads who sent as the domain.
 pub async fn find(context: Context, args: &Which) -> anyhow::Result<Found> {
-    let file = Some(&*context.config.enrich.services_file).filter(|path| **path != *Path::new(""));
     // For the rest of this command.
-    let tables: &'static Tables = Box::leak(Box::new(Tables::load(file)?));
+    let tables: &'static Tables = Box::leak(Box::new(crate::app::tables(&context.config)?));
     let app = context.open_existing().await?;
     let account = account(&app.store, args.account.as_deref()).await?;
     let domain = domain(&app.store, &account, &args.domain).await?;
@@ -50,7 +47,7 @@ pub async fn find(context: Context, args: &Which) -> anyhow::Result<Found> {
         last,
     };
     let stats = app.store.stats(domain.id, range).await?;
-    let gathered = Box::pin(enrich::gather(&app.store, &domain, range, tables)).await?;
+    let gathered = Senders::read(&app.store, &domain, range, tables).await?.gather();
     app.close().await;
     Ok(Found { range, stats, gathered })
 }
@@ -91,8 +88,6 @@ pub fn frame_json(found: &Found) -> Value {
         "to": found.range.last.to_string(),
         "pass": found.gathered.totals.pass,
         "fail": found.gathered.totals.fail,
-        "without_records": found.gathered.without_records,
-        "incomplete": found.gathered.is_cut,
         "networks_day": networks.day().map(|day| day.to_string()),
     })
 }
@@ -104,15 +99,6 @@ pub fn remarks(found: &Found, rows: usize, shown: usize, noun: &str) -> Vec<Stri
         remarks.push(format!(
             "The first {shown} of {rows} {noun} are shown; --limit shows more."
         ));
-    }
-    if found.gathered.without_records > 0 {
-        remarks.push(format!(
-            "{} messages are named by their address alone: their records are no longer kept, or were not read.",
-            super::text::count(found.gathered.without_records)
-        ));
-    }
-    if found.gathered.is_cut {
-        remarks.push("The range has more records than are read for one answer: choose fewer days.".to_owned());
     }
     if found.stats.totals != found.gathered.totals {
         remarks.push("Reports came in while this was read: the sums differ from those of the domain.".to_owned());

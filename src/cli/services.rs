@@ -106,8 +106,8 @@ fn print(found: &Found, limit: usize, out: &mut dyn Write) -> anyhow::Result<()>
             category.map_or("-", |category| category.word()).to_owned(),
             named.map_or_else(|| "-".to_owned(), evidence_text),
             count(row.sources),
-            count(row.pass),
-            count(row.fail),
+            count(row.counts.pass),
+            count(row.counts.fail),
             row.flows.main().map_or("-", |flow| flow.word()).to_owned(),
         ]);
     }
@@ -142,8 +142,8 @@ fn row_json(row: &ServiceFigures) -> serde_json::Value {
         "service": named_json(row.named.as_ref()),
         "evidence": rules,
         "sources": row.sources,
-        "pass": row.pass,
-        "fail": row.fail,
+        "pass": row.counts.pass,
+        "fail": row.counts.fail,
         "flows": flows_json(&row.flows),
     })
 }

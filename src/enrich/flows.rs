@@ -6,8 +6,9 @@
 
 use hashbrown::HashMap;
 
-use super::{Identities, OwnSignature, Path, Reported, Service, Services, SpfOutcome};
+use super::{Service, Services};
 use crate::base::{organizational_domain, words};
+use crate::tally::{Identities, OwnSignature, Path, PathList, Reported, SpfOutcome, Way};
 
 /// Messages of a signature from which on shares mean something.
 const MESSAGES_MIN: u64 = 20;
@@ -134,7 +135,7 @@ enum Bucket {
 }
 
 impl Bucket {
-    fn for_identities(identities: &Identities<&str>) -> Self {
+    fn for_identities(identities: &Identities<'_>) -> Self {
         match identities.spf {
             SpfOutcome::Own => Self::Own,
             SpfOutcome::Foreign(name) => Self::Foreign(organizational_domain(name).into()),
@@ -167,8 +168,8 @@ enum Share {
 
 impl Homes {
     /// Adds messages of a path.
-    pub fn add(&mut self, path: &Path<&str>, messages: u64) {
-        if !path.dkim_aligned {
+    pub fn add(&mut self, (path, way): &(Path<'_>, Way), messages: u64) {
+        if !way.dkim_aligned() {
             return;
         }
         let key = signature(&path.identities);
@@ -179,7 +180,7 @@ impl Homes {
         }
         let signature = self.signatures.entry(key).or_default();
         signature.messages = signature.messages.saturating_add(messages);
-        let bucket = if path.spf_aligned {
+        let bucket = if way.spf_aligned() {
             Bucket::Own
         } else {
             Bucket::for_identities(&path.identities)
@@ -190,7 +191,16 @@ impl Homes {
         }
     }
 
-    fn share(&self, path: &Path<&str>) -> Share {
+    /// Adds the messages of ways on these paths.
+    pub fn add_all(&mut self, paths: &PathList, messages: &HashMap<Way, u64>) {
+        for (way, messages) in messages {
+            if let Some(path) = Path::read(paths.get(way.path())) {
+                self.add(&(path, *way), *messages);
+            }
+        }
+    }
+
+    fn share(&self, path: &Path<'_>) -> Share {
         let key = signature(&path.identities);
         let bucket = Bucket::for_identities(&path.identities);
         let (home, away) = match bucket {
@@ -218,7 +228,7 @@ impl Homes {
 }
 
 /// The aligned signature that passed; empty where the reporter says that one passed, and not which.
-fn signature<'p>(identities: &Identities<&'p str>) -> (&'p str, &'p str) {
+fn signature<'p>(identities: &Identities<'p>) -> (&'p str, &'p str) {
     match identities.own {
         OwnSignature::Passed { domain, selector } => (domain, selector),
         OwnSignature::Broken | OwnSignature::Missing => ("", ""),
@@ -226,7 +236,7 @@ fn signature<'p>(identities: &Identities<&'p str>) -> (&'p str, &'p str) {
 }
 
 /// The services that a path's foreign identities prove.
-fn proven<'s>(identities: &Identities<&str>, services: &'s Services) -> impl Iterator<Item = &'s Service> {
+fn proven<'s>(identities: &Identities<'_>, services: &'s Services) -> impl Iterator<Item = &'s Service> {
     let signers = identities.foreign.into_iter().flatten();
     let by_dkim = signers.filter_map(|name| services.by_dkim(name));
     let by_mail_from = identities.mail_from().and_then(|name| services.by_mail_from(name));
@@ -235,9 +245,9 @@ fn proven<'s>(identities: &Identities<&str>, services: &'s Services) -> impl Ite
 
 impl FlowRule {
     /// The rule that decides the flow of a path's messages. `operator` is the service that operates the address.
-    pub fn for_path(path: &Path<&str>, operator: Option<&Service>, homes: &Homes, services: &Services) -> Self {
+    pub fn new((path, way): &(Path<'_>, Way), operator: Option<&Service>, homes: &Homes, services: &Services) -> Self {
         let ids = &path.identities;
-        if path.spf_aligned || (path.dkim_aligned && ids.spf == SpfOutcome::Own) {
+        if way.spf_aligned() || (way.dkim_aligned() && ids.spf == SpfOutcome::Own) {
             return Self::Direct;
         }
         let is_list = |service: &Service| service.category == super::Category::MailingList;
@@ -247,7 +257,7 @@ impl FlowRule {
         if matches!(ids.reported, Reported::TrustedForwarder | Reported::ArcPass) {
             return Self::ReportedForwarded;
         }
-        if path.dkim_aligned {
+        if way.dkim_aligned() {
             return Self::of_aligned(path, operator, homes, services);
         }
         if proven(ids, services).next().is_some() {
@@ -259,7 +269,7 @@ impl FlowRule {
         Self::Unknown
     }
 
-    fn of_aligned(path: &Path<&str>, operator: Option<&Service>, homes: &Homes, services: &Services) -> Self {
+    fn of_aligned(path: &Path<'_>, operator: Option<&Service>, homes: &Homes, services: &Services) -> Self {
         let ids = &path.identities;
         let sender = proven(ids, services).find(|service| !service.category.passes_mail_on());
         if let Some(sender) = sender {

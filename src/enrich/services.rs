@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::base::{ancestors, normalise_domain_cow, words};
+use crate::base::{ancestors, is_hostname, normalise_domain_cow, words};
+use crate::tally::kept_part;
 
 const BUILT_IN: &str = include_str!("../../data/services.tsv");
 const HEADER: &str = "name\tcategory\tdkim_domains\tspf_domains\tptr_suffixes\tasns\tsources";
@@ -254,9 +255,11 @@ impl<'t> File<'t> {
             for value in cell.split(' ').filter(|value| !value.is_empty()).take(VALUES_MAX) {
                 // Names in the SPF records of owners; no report has them.
                 let is_mechanism = value.starts_with("include:") || value.starts_with("exists:");
-                if !is_mechanism || !matches!(fact(value), Fact::MailFrom(_)) {
-                    facts.extend(self.domain(number, value).map(fact));
+                if is_mechanism && matches!(fact(value), Fact::MailFrom(_)) {
+                    continue;
                 }
+                let domain = self.domain(number, value).map(fact);
+                facts.extend(domain.filter(|fact| self.is_kept(number, *fact)));
             }
         }
         for value in asns.split(' ').filter(|value| !value.is_empty()).take(VALUES_MAX) {
@@ -277,6 +280,19 @@ impl<'t> File<'t> {
         self.rows.push((Service { name, category }, facts));
     }
 
+    /// Whether a path can have this fact.
+    fn is_kept(&mut self, line: usize, fact: Fact<'t>) -> bool {
+        let (Fact::Dkim(name) | Fact::MailFrom(name)) = fact else {
+            return true;
+        };
+        let is_kept = kept_part(name) == name;
+        if !is_kept {
+            let what = format!("has a name further below a registered domain than is kept of it: {name}");
+            self.complain(line, what);
+        }
+        is_kept
+    }
+
     /// A domain name as reports are normalised, and not a whole top-level domain.
     fn domain(&mut self, line: usize, text: &'t str) -> Option<&'t str> {
         let is_plain = text.contains('.') && is_hostname(text);
@@ -289,17 +305,6 @@ impl<'t> File<'t> {
         );
         None
     }
-}
-
-/// Whether a text can be the name of a host or a domain: letters, digits, hyphens, underscores and dots.
-pub(super) fn is_hostname(text: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 fn shown_header() -> String {
@@ -397,6 +402,8 @@ mod tests {
             ("One|relay||com|||", "not a lower-case domain name with a dot: com"),
             ("One|relay|||a..example||", "domain name"),
             ("One|relay|include:a.example||||", "domain name"),
+            ("One|relay|a.b.c.example.com||||", "further below a registered domain"),
+            ("One|relay||a.b.example.com|||", "further below a registered domain"),
             ("One|relay||||AS64500|", "AS number"),
             ("One|relay||||0|", "AS number"),
             ("One|relay||||64500 64500|", "repeats a fact of line 2: AS64500"),

@@ -206,6 +206,16 @@ bulk! {
         "daily_sources", &[int("domain_id"), int("slot")], "select domain_id, slot, sources from daily_sources",
     );
 
+    /// Writes blocks of the paths of domains. Primary key.
+    PATHS_PUT = insert(
+        "paths", &[int("domain_id"), int("block"), blob("content")], Conflict::Replace("domain_id, block"),
+    );
+
+    /// Blocks of the paths of domains. Primary key.
+    PATHS_BY_BLOCK = keyed(
+        "paths", &[int("domain_id"), int("block")], "select domain_id, block, content from paths",
+    );
+
     /// Adds to the facets of days; of the last days of windows the latest stays. Primary key.
     DAILY_FACETS_ADD = insert(
         "daily_facets",

@@ -123,10 +123,12 @@ impl Carried {
 
     /// What its records add up to.
     pub fn figures(&self, evidence: &Looked) -> (Totals, Vec<DayFigures>) {
-        let mut figures = Figures::new(self.window());
+        let mut figures = Figures::new(self.window(), &self.policy_domain);
+        let none = Arc::default();
         for record in &self.records {
             let number = usize::try_from(record.evidence).unwrap_or(usize::MAX);
-            figures.add(record.source, record.verdict, record.count, number);
+            let of = evidence.get(&record.evidence).unwrap_or(&none);
+            figures.add(record.source, record.verdict, record.count, (number, of));
         }
         let summed = figures.finish(|number| evidence.get(&(number as i64)).map(|one| &**one));
         (summed.totals, summed.days)

@@ -17,7 +17,7 @@ pub(super) const HOT: &[&Statement] = statements![
     "daily_facets_all" "daily_facets_range" "domain_clear_daily_facets"
     "report_before" "report_latest" "report_newest" "report_newest_long"
     "daily_sources_range" "daily_totals_last" "daily_totals_range" "daily_totals_reports"
-    "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
+    "paths_of_domain" "domain_clear_paths" "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
     "domain_clear_records" "domain_clear_reports"
     "evidence_numbers" "records_of_range"
     "original_all" "original_of_report" "original_purge" "originals_old" "records_old" "records_of_report" "records_purge"

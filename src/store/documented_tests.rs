@@ -12,8 +12,8 @@ use crate::report::aggregate::{
 
 use super::codec::{Reader, put_number};
 use super::records::{self, PackedRecord};
-use super::{StoredBytes, evidence, rollup, stored_bytes};
-use crate::tally::Totals;
+use super::{StoredBytes, evidence, paths, rollup, stored_bytes};
+use crate::tally::{Handled, Identities, OwnSignature, Path, PathList, Reported, SourceTotals, SpfOutcome, Way};
 
 const PAGE: &str = include_str!("../../docs/storage.md");
 
@@ -90,29 +90,62 @@ fn documented_evidence() -> Evidence {
     }
 }
 
-fn documented_sources() -> Vec<crate::tally::SourceTotals> {
-    let failed = Totals {
-        fail: 2,
-        none: 2,
-        ..Totals::default()
-    };
-    let passed = Totals {
-        pass: 300,
-        dkim_aligned: 300,
-        spf_aligned: 300,
-        none: 300,
-        ..Totals::default()
-    };
-    let rejected = Totals {
-        fail: 1,
-        reject: 1,
-        ..Totals::default()
+fn documented_sources() -> Vec<SourceTotals> {
+    let entry = |address, way, [messages, none, quarantine, reject]: [u64; 4]| SourceTotals {
+        address,
+        way,
+        handled: Handled {
+            messages,
+            none,
+            quarantine,
+            reject,
+        },
     };
     vec![
-        (None, failed),
-        (address("192.0.2.1"), passed),
-        (address("2001:db8::1"), rejected),
+        entry(None, Way::new(0, 0), [2, 2, 0, 0]),
+        entry(address("192.0.2.1"), Way::new(2, 3), [300, 300, 0, 0]),
+        entry(address("192.0.2.1"), Way::new(5, 1), [3, 2, 0, 1]),
+        entry(address("2001:db8::1"), Way::new(0, 0), [1, 0, 0, 1]),
     ]
+}
+
+/// Nothing that passed; signed and forwarded by example.net; signed, and SPF passed.
+fn documented_paths() -> PathList {
+    let own = OwnSignature::Passed {
+        domain: "example.com",
+        selector: "s1",
+    };
+    let mut paths = PathList::default();
+    for (own, spf) in [
+        (OwnSignature::Missing, SpfOutcome::ForeignFailed),
+        (own, SpfOutcome::Foreign("example.net")),
+        (own, SpfOutcome::Own),
+    ] {
+        let path = Path {
+            header_from: "example.com",
+            identities: Identities {
+                own,
+                foreign: [None; 4],
+                spf,
+                reported: Reported::Nothing,
+            },
+        };
+        let mut bytes = Vec::new();
+        path.write(&mut bytes);
+        paths.push(&bytes);
+    }
+    paths
+}
+
+#[test]
+fn documented_paths_are_written_and_read() {
+    let bytes = example("paths").concat();
+    assert_eq!(paths::encode(&documented_paths(), 0), bytes);
+    assert!(PAGE.contains("first, 32 per row") && paths::BLOCK == 32);
+    let mut read = PathList::default();
+    assert!(paths::decode(&bytes, |path| read.push(path)));
+    assert_eq!(read, documented_paths());
+    assert!(!paths::decode(&bytes[..bytes.len() - 1], |_| {}), "the control");
 }
 
 #[test]
@@ -167,14 +200,12 @@ fn a_documented_mail_is_written_and_read() {
 fn documented_daily_sources_are_written_and_read() {
     let bytes = example("daily_sources").concat();
     assert_eq!(rollup::encode(&documented_sources()), bytes);
-    let mut read = Vec::new();
-    assert!(rollup::decode(&bytes, |address, totals| read.push((address, *totals))));
-    assert_eq!(read, documented_sources());
-    assert!(!rollup::decode(&bytes[..bytes.len() - 1], |_, _| {}), "the control");
+    assert_eq!(rollup::unpack(&bytes), Some(documented_sources()));
+    assert_eq!(rollup::unpack(&bytes[..bytes.len() - 1]), None, "the control");
     assert!(PAGE.contains("slot 83144 is part 0 of 2026-11-29"));
     assert_eq!(rollup::slot(Day::from_unix(1_795_910_400), 0), 83_144);
     assert_eq!(Day::from_unix(1_795_910_400).to_string(), "2026-11-29");
-    assert!(PAGE.contains("up to 256, 2,048, 16,384 and any number of addresses"));
+    assert!(PAGE.contains("up to 256, 2,048, 16,384 and any number of entries"));
     assert_eq!(rollup::PARTS, [256, 2_048, 16_384, usize::MAX]);
 }
 

@@ -172,6 +172,7 @@ impl Store {
             sql!("domain_clear_evidence"),
             sql!("domain_clear_daily_totals"),
             sql!("domain_clear_daily_sources"),
+            sql!("domain_clear_paths"),
             sql!("domain_clear_daily_facets"),
             sql!("domain_clear_originals"),
             sql!("domain_clear_checks"),

@@ -7,11 +7,11 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use crate::base::{Day, DayRange, DomainId, Network};
-use crate::tally::{ByAddress, ResultFilter, Totals};
+use crate::tally::{ByAddress, PathList, ResultFilter, Totals, Way};
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
-use super::{DayTotals, Rows, Source, Sources, Stats, Store, StoreError, reports, rollup};
+use super::{DayTotals, Rows, Source, Sources, Stats, Store, StoreError, paths, reports, rollup};
 
 impl Store {
     /// The sums over a domain's mail in a range of days.
@@ -70,24 +70,53 @@ impl Store {
         let mut conn = self.read().await?;
         let sources = gather(&mut Conn(&mut conn), domain, range).await?.into_iter();
         drop(conn);
-        let mut sources: Vec<Source> = sources.filter(|source| query.matches(source)).collect();
-        let total = sources.len();
-        let order = |a: &Source, b: &Source| query.order(a, b);
-        let Range { start, end } = rows.into().within(total);
-        // Only the page itself must be in order; rows before it may have any order.
-        if end < total {
-            sources.select_nth_unstable_by(end, order);
-            sources.truncate(end);
-        }
-        if start > 0 && start < sources.len() {
-            sources.select_nth_unstable_by(start, order);
-        }
-        sources.drain(..start.min(sources.len()));
-        sources.sort_unstable_by(order);
+        let sources: Vec<Source> = sources.filter(|source| query.matches(source)).collect();
+        let total = sources.len() as u64;
         Ok(Sources {
-            sources,
-            total: total as u64,
+            sources: query.page(sources, |source| source, rows.into()),
+            total,
         })
+    }
+
+    /// The addresses of a range of days in no order, each with the ways of its messages.
+    pub async fn sources_by_way(&self, domain: DomainId, range: DayRange) -> Result<SourcesByWay, StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let mut seen = ByAddress::default();
+        each_packed(&mut conn, domain, range, |day, packed| {
+            seen.next_day(SeenOnWays::add);
+            rollup::decode_ways(packed, |entry| {
+                let one = seen.entry(entry.address, || SeenOnWays::new(day));
+                one.seen.totals.add(&entry.handled.totals(entry.way));
+                one.seen.last = day;
+                one.on(entry.way, entry.handled.messages);
+            })
+        })
+        .await?;
+        // After the days: these have no path that is not there by now.
+        let paths = paths::read(&mut conn, domain).await?;
+        let sources = seen
+            .all(SeenOnWays::add)
+            .map(|(address, one)| (one.seen.source(address), one.ways));
+        Ok(SourcesByWay {
+            sources: sources.collect(),
+            paths,
+        })
+    }
+
+    /// The ways of a range of days, with their messages, and the paths that they are on.
+    pub async fn ways(&self, domain: DomainId, range: DayRange) -> Result<(PathList, HashMap<Way, u64>), StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let mut messages: HashMap<Way, u64> = HashMap::new();
+        each_packed(&mut conn, domain, range, |_, packed| {
+            rollup::decode_ways(packed, |entry| {
+                let sum = messages.entry(entry.way).or_default();
+                *sum = sum.saturating_add(entry.handled.messages);
+            })
+        })
+        .await?;
+        Ok((paths::read(&mut conn, domain).await?, messages))
     }
 
     /// The addresses of a range of days, grouped by network. By messages, most first, then by network.
@@ -172,7 +201,25 @@ pub struct Sender {
 }
 
 impl SourceQuery {
-    fn matches(&self, source: &Source) -> bool {
+    /// A page of what matches, in the order of the sources.
+    pub fn page<T>(&self, mut all: Vec<T>, source: impl Fn(&T) -> &Source, rows: Rows) -> Vec<T> {
+        let order = |a: &T, b: &T| self.order(source(a), source(b));
+        let Range { start, end } = rows.within(all.len());
+        // Only the page itself must be in order; rows before it may have any order.
+        if end < all.len() {
+            all.select_nth_unstable_by(end, order);
+            all.truncate(end);
+        }
+        if start > 0 && start < all.len() {
+            all.select_nth_unstable_by(start, order);
+        }
+        all.drain(..start.min(all.len()));
+        all.sort_unstable_by(order);
+        all
+    }
+
+    /// Whether a source fits the filters.
+    pub fn matches(&self, source: &Source) -> bool {
         let within = |network: Network| source.address.is_some_and(|address| network.contains(address));
         source.totals.matches(self.result) && self.network.is_none_or(within)
     }
@@ -204,11 +251,69 @@ struct Seen {
 }
 
 impl Seen {
+    fn new(day: Day) -> Self {
+        Self {
+            totals: Totals::default(),
+            first: day,
+            last: day,
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.totals.add(&other.totals);
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
     }
+
+    fn source(self, address: Option<IpAddr>) -> Source {
+        Source {
+            address,
+            totals: self.totals,
+            first_seen: self.first,
+            last_seen: self.last,
+        }
+    }
+}
+
+/// One address in a range, with the messages of each of its ways.
+#[derive(Debug)]
+struct SeenOnWays {
+    seen: Seen,
+    ways: Vec<(Way, u64)>,
+}
+
+impl SeenOnWays {
+    fn new(day: Day) -> Self {
+        Self {
+            seen: Seen::new(day),
+            ways: Vec::new(),
+        }
+    }
+
+    /// Most addresses have few ways; those of a mailbox provider that forwards may have thousands.
+    fn on(&mut self, way: Way, messages: u64) {
+        match self.ways.binary_search_by_key(&way, |(known, _)| *known) {
+            Ok(at) => self.ways[at].1 = self.ways[at].1.saturating_add(messages),
+            Err(at) => self.ways.insert(at, (way, messages)),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.seen.add(other.seen);
+        other
+            .ways
+            .into_iter()
+            .for_each(|(way, messages)| self.on(way, messages));
+    }
+}
+
+/// The addresses of a range of days with the ways of their messages.
+#[derive(Debug)]
+pub struct SourcesByWay {
+    /// In no order; the ways of each ascend. An address has the sum of its ways.
+    pub sources: Vec<(Source, Vec<(Way, u64)>)>,
+    /// By number. All that the ways are on, unless the database is damaged.
+    pub paths: PathList,
 }
 
 /// Every address of a range.
@@ -217,23 +322,14 @@ async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Resul
     each_packed(conn, domain, range, |day, packed| {
         seen.next_day(Seen::add);
         rollup::decode(packed, |address, totals| {
-            let one = seen.entry(address, || Seen {
-                totals: Totals::default(),
-                first: day,
-                last: day,
-            });
+            let one = seen.entry(address, || Seen::new(day));
             one.totals.add(totals);
             one.last = day;
         })
     })
     .await?;
-    let source = |(address, seen): (Option<IpAddr>, Seen)| Source {
-        address,
-        totals: seen.totals,
-        first_seen: seen.first,
-        last_seen: seen.last,
-    };
-    Ok(seen.all(Seen::add).map(source).collect())
+    let sources = seen.all(Seen::add);
+    Ok(sources.map(|(address, seen)| seen.source(address)).collect())
 }
 
 /// Calls `each` for every address of every day of a range, by ascending day.

@@ -10,7 +10,7 @@ use crate::report::aggregate::EvidenceKey;
 
 use super::db::{Args, Conn};
 use super::sql::sql;
-use super::{StoreError, Trust};
+use super::{StoreError, Trust, paths};
 use crate::base::{AccountId, Day, DomainId, Millis};
 
 /// Names and evidence kept at the most; then all are forgotten and learned again.
@@ -37,6 +37,7 @@ pub(super) struct Memory {
     /// All domains of an account, of those that got reports about names that they do not have.
     all_names: HashMap<AccountId, Arc<[(Box<str>, DomainId)]>>,
     pub evidence: HashMap<(DomainId, EvidenceKey), i64>,
+    pub paths: paths::Remembered,
     pub domain_numbers: Numbers,
     pub reports: Numbers,
     pub evidences: Numbers,
@@ -51,6 +52,7 @@ impl Memory {
         self.trust.clear();
         self.all_names.clear();
         self.evidence.clear();
+        self.paths.forget();
     }
 
     /// The version of the set of domains that this memory reflects.

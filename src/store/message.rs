@@ -5,9 +5,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::base::{Authenticated, Millis, SetAsideId, organizational_domain};
 use crate::report::aggregate::{
-    ContentKey, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Report, Reporter, Verdicts, WarningKind, Warnings,
+    ContentKey, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Record, Report, Reporter, Verdicts, WarningKind,
+    Warnings,
 };
-use crate::tally::{DayFigures, Figures, Totals};
+use crate::tally::{DayFigures, Figures, Summed, Totals};
 
 use super::{Acceptance, Belonging, Problem, Provenance, StoredBytes};
 
@@ -129,17 +130,7 @@ impl NewReport {
         let content = ContentKey::new(&reporter, &report);
         let piece = PieceKey::new(&reporter, &report);
         let evidence = report.evidence.iter().map(EvidenceKey::new).collect();
-        let mut figures = Figures::new(report.metadata.window);
-        let mut verdicts = Verdicts::new(&report);
-        for record in &report.records {
-            figures.add(
-                record.source,
-                verdicts.verdict(record),
-                record.count,
-                record.evidence as usize,
-            );
-        }
-        let summed = figures.finish(|nth| report.evidence.get(nth));
+        let summed = summed(&report, report.records.iter());
         if summed.is_too_long {
             warnings.add(WarningKind::WindowTooLong, "date_range", None);
         }
@@ -180,20 +171,15 @@ impl NewReport {
         let sources = self
             .days
             .iter()
-            .map(|day| size_of_val(&*day.sources) + size_of_val(&*day.signed));
-        report.records.bytes_held() + report.evidence.iter().map(lists).sum::<usize>() + sources.sum::<usize>()
+            .map(|day| size_of_val(&*day.sources.entries) + size_of_val(&*day.signed));
+        // All days have the same ones.
+        let paths = self.days.first().map_or(0, |day| day.sources.paths.bytes_held());
+        paths + report.records.bytes_held() + report.evidence.iter().map(lists).sum::<usize>() + sources.sum::<usize>()
     }
 
     /// The sums of some of its records, by their positions.
     pub(super) fn part(&self, records: &[usize]) -> (Totals, Vec<DayFigures>) {
-        let report = &self.report;
-        let mut figures = Figures::new(report.metadata.window);
-        let mut verdicts = Verdicts::new(report);
-        for record in records.iter().map(|&nth| &report.records[nth]) {
-            let verdict = verdicts.verdict(record);
-            figures.add(record.source, verdict, record.count, record.evidence as usize);
-        }
-        let summed = figures.finish(|nth| report.evidence.get(nth));
+        let summed = summed(&self.report, records.iter().map(|&nth| &self.report.records[nth]));
         (summed.totals, summed.days)
     }
 
@@ -201,4 +187,22 @@ impl NewReport {
     pub fn messages(&self) -> u64 {
         self.totals.messages()
     }
+}
+
+/// The sums of records of a report.
+fn summed<'r>(report: &Report, records: impl Iterator<Item = &'r Record>) -> Summed {
+    let mut figures = Figures::new(report.metadata.window, &report.policy.domain);
+    let mut verdicts = Verdicts::new(report);
+    let none = Evidence::default();
+    for record in records {
+        let number = record.evidence as usize;
+        let evidence = report.evidence.get(number).unwrap_or(&none);
+        figures.add(
+            record.source,
+            verdicts.verdict(record),
+            record.count,
+            (number, evidence),
+        );
+    }
+    figures.finish(|nth| report.evidence.get(nth))
 }

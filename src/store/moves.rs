@@ -2,15 +2,17 @@
 //! once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::base::{Day, DomainId};
 use crate::report::aggregate::Window;
-use crate::tally::{DayFigures, SourceTotals, Totals};
+use crate::tally::{DayFigures, DaySources, PathList, SourceTotals, Totals, added_up};
 
 use super::db::Conn;
 use super::facets::{self, FacetKey, FacetSums};
+use super::memory::Memory;
 use super::rollup::{self, Change};
-use super::{StoreError, bulk};
+use super::{StoreError, bulk, paths};
 
 /// Days whose packed sources are in memory at a time, as they were and as they will be: one of a busy domain may take a
 /// megabyte, and a report may move as many as its window has.
@@ -20,6 +22,8 @@ const DAYS_AT_ONCE: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Moves {
     days: BTreeMap<(DomainId, Day), DayMove>,
+    /// The paths of each report of a domain.
+    paths: BTreeMap<DomainId, Vec<Arc<PathList>>>,
     facets: BTreeMap<(DomainId, FacetKey), FacetSums>,
 }
 
@@ -29,8 +33,9 @@ struct DayMove {
     taken: Totals,
     /// Reports whose window begins on the day.
     reports: i64,
-    add: Vec<SourceTotals>,
-    take: Vec<SourceTotals>,
+    /// With the position of their paths among those of the domain.
+    add: Vec<(usize, Arc<DaySources>)>,
+    take: Vec<(usize, Arc<DaySources>)>,
 }
 
 impl Moves {
@@ -49,6 +54,11 @@ impl Moves {
         });
         let first = self.days.entry((domain, Day::from_unix(window.begin))).or_default();
         first.reports += sign;
+        // All days of a report have the same paths.
+        let Some(any) = days.first() else { return };
+        let paths = self.paths.entry(domain).or_default();
+        paths.push(Arc::clone(&any.sources.paths));
+        let place = paths.len() - 1;
         for figures in days {
             let day = self.days.entry((domain, figures.day)).or_default();
             let (totals, sources) = match change {
@@ -56,16 +66,23 @@ impl Moves {
                 Change::Subtract => (&mut day.taken, &mut day.take),
             };
             totals.add(&figures.totals);
-            sources.extend_from_slice(&figures.sources);
+            sources.push((place, Arc::clone(&figures.sources)));
         }
     }
 
     /// Sums of a day come.
-    pub fn day(&mut self, domain: DomainId, day: Day, totals: &Totals, reports: i64, sources: Vec<SourceTotals>) {
+    pub fn day(&mut self, domain: DomainId, day: Day, totals: &Totals, reports: i64) {
         let moved = self.days.entry((domain, day)).or_default();
         moved.added.add(totals);
         moved.reports += reports;
-        moved.add.extend(sources);
+    }
+
+    /// Sources of a day come.
+    pub fn sources(&mut self, domain: DomainId, day: Day, sources: Arc<DaySources>) {
+        let paths = self.paths.entry(domain).or_default();
+        paths.push(Arc::clone(&sources.paths));
+        let moved = self.days.entry((domain, day)).or_default();
+        moved.add.push((paths.len() - 1, sources));
     }
 
     /// Sums of a facet come.
@@ -74,7 +91,11 @@ impl Moves {
     }
 
     /// Writes all. Returns the days whose last part was written, with the addresses in it.
-    pub async fn apply(mut self, conn: &mut Conn<'_>) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
+    pub async fn apply(
+        mut self,
+        conn: &mut Conn<'_>,
+        memory: &mut Memory,
+    ) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
         let rows: Vec<_> = self.days.iter().map(|(key, day)| (*key, day)).collect();
         conn.bulk(&bulk::DAILY_TOTALS_ADD, &rows, |args, ((domain, day), moved)| {
             args.push_int(domain.0);
@@ -97,11 +118,18 @@ impl Moves {
         .await?;
         facets::write(conn, &self.facets).await?;
         self.days.retain(|_, day| !day.add.is_empty() || !day.take.is_empty());
-        self.apply_sources(conn).await
+        let numbers = paths::numbers(conn, &mut memory.paths, &self.paths).await?;
+        self.apply_sources(conn, &numbers).await
     }
 
-    async fn apply_sources(self, conn: &mut Conn<'_>) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
-        let (mut days, mut large) = (self.days.into_iter(), Vec::new());
+    async fn apply_sources(
+        self,
+        conn: &mut Conn<'_>,
+        numbers: &paths::Numbers,
+    ) -> Result<Vec<(DomainId, Day, usize)>, StoreError> {
+        let days = self.days.into_iter();
+        let mut days = days.map(|(key, moved)| (key, Rising::new(&moved, &numbers[&key.0])));
+        let mut large = Vec::new();
         loop {
             let piece: Vec<_> = days.by_ref().take(DAYS_AT_ONCE).collect();
             if piece.is_empty() {
@@ -113,10 +141,10 @@ impl Moves {
 
     async fn apply_sources_of(
         conn: &mut Conn<'_>,
-        days: Vec<((DomainId, Day), DayMove)>,
+        days: Vec<((DomainId, Day), Rising)>,
         large: &mut Vec<(DomainId, Day, usize)>,
     ) -> Result<(), StoreError> {
-        let mut rising: BTreeMap<_, _> = days.into_iter().map(|(key, moved)| (key, Rising::new(moved))).collect();
+        let mut rising: BTreeMap<_, _> = days.into_iter().collect();
         let mut written = Vec::with_capacity(rising.len());
         let none = rollup::encode(&[]);
         for (part, sources_max) in rollup::PARTS.into_iter().enumerate() {
@@ -136,24 +164,23 @@ impl Moves {
                 let before = packed.get(&key).copied().unwrap_or(&none);
                 let damaged = || StoreError::damaged("daily_sources", format!("{} {}", key.0, key.1), "cannot be read");
                 day.add = rollup::merge(before, &day.add, Change::Add).ok_or_else(damaged)?;
-                if day.add.len() > sources_max || !day.take.is_empty() && sources_max < usize::MAX {
+                let is_taken_from = !day.take.is_empty();
+                if day.add.len() > sources_max || is_taken_from && sources_max < usize::MAX {
                     if before != none {
                         written.push((key.0, rollup::slot(key.1, part), none.clone()));
                     }
                     rising.insert(key, day);
                     continue;
                 }
-                let mut after = rollup::encode(&day.add);
-                let mut addresses = day.add.len();
-                if !day.take.is_empty() {
-                    let rest = rollup::merge(&after, &day.take, Change::Subtract).ok_or_else(damaged)?;
-                    after = rollup::encode(&rest);
-                    addresses = rest.len();
+                if is_taken_from {
+                    let before = rollup::encode(&day.add);
+                    day.add = rollup::merge(&before, &day.take, Change::Subtract).ok_or_else(damaged)?;
                 }
                 if sources_max == usize::MAX {
+                    let addresses = day.add.chunk_by(|a, b| a.address == b.address).count();
                     large.push((key.0, key.1, addresses));
                 }
-                written.push((key.0, rollup::slot(key.1, part), after));
+                written.push((key.0, rollup::slot(key.1, part), rollup::encode(&day.add)));
             }
             if rising.is_empty() {
                 break;
@@ -176,23 +203,21 @@ struct Rising {
 }
 
 impl Rising {
-    fn new(moved: DayMove) -> Self {
-        let (add, take) = (fold(moved.add), fold(moved.take));
-        Self { add, take }
-    }
-}
-
-/// Sorts by address and adds up what several reports say of one.
-fn fold(mut sources: Vec<SourceTotals>) -> Vec<SourceTotals> {
-    if !sources.is_sorted_by(|a, b| a.0 < b.0) {
-        sources.sort_unstable_by_key(|(address, _)| *address);
-        sources.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1.add(&next.1);
+    /// `numbers` are those of the domain for each of its lists of paths.
+    fn new(moved: &DayMove, numbers: &[Vec<u32>]) -> Self {
+        let numbered = |parts: &[(usize, Arc<DaySources>)]| {
+            let mut entries = Vec::with_capacity(parts.iter().map(|(_, sources)| sources.entries.len()).sum());
+            for (place, sources) in parts {
+                entries.extend(sources.entries.iter().map(|entry| SourceTotals {
+                    way: entry.way.on(numbers[*place][entry.way.path() as usize]),
+                    ..*entry
+                }));
             }
-            same
-        });
+            added_up(entries)
+        };
+        Self {
+            add: numbered(&moved.add),
+            take: numbered(&moved.take),
+        }
     }
-    sources
 }

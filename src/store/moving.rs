@@ -6,6 +6,8 @@
 //!
 //! Linear in the reports that move, and a few at a time are in memory.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use crate::base::{AccountId, Authenticated, Day, DomainId, ReportNo, ancestors};
@@ -17,7 +19,8 @@ use super::memory::Memory;
 use super::moves::Moves;
 use super::rollup::{self, Change};
 use super::sql::sql;
-use super::{Acceptance, StoreError, acceptance, belonging, bulk, reports};
+use super::{Acceptance, StoreError, acceptance, belonging, bulk, paths, reports};
+use crate::tally::DaySources;
 
 /// Reports that are carried at a time, and records; a larger report goes by itself.
 const REPORTS_AT_ONCE: usize = 64;
@@ -118,7 +121,7 @@ pub(super) async fn hand_over(
         let numbers: Result<Vec<_>, StoreError> = rows.iter().map(numbered).collect();
         moving.carry(conn, memory, from, &numbers?).await?;
     }
-    moving.sums(conn, from.id).await
+    moving.sums(conn, memory, from.id).await
 }
 
 fn numbered(row: &super::db::Row) -> Result<(ReportNo, u64), StoreError> {
@@ -204,7 +207,7 @@ impl Moving {
             erase(conn, self.account, from.id, &taken.iter().collect::<Vec<_>>()).await?;
             remove_originals(conn, from.id, &taken).await?;
             self.receive(conn, memory, taken, &mut moves).await?;
-            moves.apply(conn).await?;
+            moves.apply(conn, memory).await?;
         }
         Ok(())
     }
@@ -253,7 +256,7 @@ impl Moving {
             }
             put(conn, memory, self.account, from, &mut stay, &self.evidence).await?;
             self.receive(conn, memory, go, &mut moves).await?;
-            moves.apply(conn).await?;
+            moves.apply(conn, memory).await?;
         }
         Ok(())
     }
@@ -427,29 +430,24 @@ impl Moving {
     }
 
     /// Moves all sums that a domain has left: those of reports whose records have gone.
-    async fn sums(&self, conn: &mut Conn<'_>, from: DomainId) -> Result<(), StoreError> {
+    async fn sums(&self, conn: &mut Conn<'_>, memory: &mut Memory, from: DomainId) -> Result<(), StoreError> {
         let mut moves = Moves::default();
         let always = || Args::default().int(from.0).int(i32::MIN.into()).int(i32::MAX.into());
         for row in conn.all(sql!("daily_totals_range"), always()).await? {
             let day = Day(i32::try_from(row.int("day")?).map_err(|_| damaged("daily_totals", from))?);
-            moves.day(
-                self.to.id,
-                day,
-                &reports::totals(&row)?,
-                row.int("reports")?,
-                Vec::new(),
-            );
+            moves.day(self.to.id, day, &reports::totals(&row)?, row.int("reports")?);
         }
+        let paths = Arc::new(paths::read(conn, from).await?);
         let slots = rollup::slots(Day(i32::MIN), Day(i32::MAX));
         let args = Args::default().int(from.0).int(*slots.start()).int(*slots.end());
         for row in conn.all(sql!("daily_sources_range"), args).await? {
-            let mut sources = Vec::new();
-            let read = rollup::decode(row.blob("sources")?, |address, totals| sources.push((address, *totals)));
-            if !read {
+            let entries = rollup::unpack(row.blob("sources")?).ok_or_else(|| damaged("daily_sources", from))?;
+            if entries.iter().any(|entry| entry.way.path() as usize >= paths.len()) {
                 return Err(damaged("daily_sources", from));
             }
             let day = rollup::day_of(row.int("slot")?).ok_or_else(|| damaged("daily_sources", from))?;
-            moves.day(self.to.id, day, &crate::tally::Totals::default(), 0, sources);
+            let paths = Arc::clone(&paths);
+            moves.sources(self.to.id, day, Arc::new(DaySources { paths, entries }));
         }
         for row in conn.all(sql!("daily_facets_all"), Args::default().int(from.0)).await? {
             let key = FacetKey {
@@ -469,7 +467,7 @@ impl Moving {
             };
             moves.facet(self.to.id, key, &sums);
         }
-        moves.apply(conn).await.map(drop)
+        moves.apply(conn, memory).await.map(drop)
     }
 }
 

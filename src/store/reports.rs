@@ -240,9 +240,9 @@ pub(super) async fn recount(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo)
     let args = Args::default().int(domain.0).int(no.0);
     let row = conn.first(sql!("report_by_no"), args).await?;
     let summary = summary(&row.ok_or_else(|| StoreError::damaged("reports", no, "is missing"))?)?;
-    let mut figures = Figures::new(summary.window);
-    let evidence = each_record(conn, domain, no, |record, number| {
-        figures.add(record.source, record.verdict, record.count, number);
+    let mut figures = Figures::new(summary.window, &summary.policy.domain);
+    let evidence = each_record(conn, domain, no, |record, evidence| {
+        figures.add(record.source, record.verdict, record.count, evidence);
     })
     .await?;
     let summed = figures.finish(|number| evidence.get(&number).map(|one| &**one));
@@ -254,12 +254,12 @@ pub(super) async fn recount(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo)
     })
 }
 
-/// Calls `each` with a report's records, in its order, and the numbers of their evidence, which is given at the end.
+/// Calls `each` with a report's records, in its order, and their evidence with its number. All evidence is given at the end.
 pub(super) async fn each_record(
     conn: &mut Conn<'_>,
     domain: DomainId,
     no: ReportNo,
-    mut each: impl FnMut(&PackedRecord, usize),
+    mut each: impl FnMut(&PackedRecord, (usize, &Evidence)),
 ) -> Result<HashMap<usize, Arc<Evidence>>, StoreError> {
     let number = |evidence: i64| usize::try_from(evidence).unwrap_or(usize::MAX);
     let mut evidence: HashMap<i64, Arc<Evidence>> = HashMap::new();
@@ -268,11 +268,9 @@ pub(super) async fn each_record(
         let page = records::page(conn, domain, no, from, RECORDS_AT_ONCE).await?;
         records::look_up(conn, domain, &page, &mut evidence).await?;
         for record in &page {
-            let is_known = record.evidence >= 0 && evidence.contains_key(&record.evidence);
-            if !is_known {
-                return Err(StoreError::damaged("evidence", record.evidence, "is missing"));
-            }
-            each(record, number(record.evidence));
+            let of = evidence.get(&record.evidence).filter(|_| record.evidence >= 0);
+            let of = of.ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
+            each(record, (number(record.evidence), of));
         }
         from += page.len() as u64;
         if page.len() < RECORDS_AT_ONCE {

@@ -1,10 +1,11 @@
 //! `daily_sources`: the sources of one domain on one day, packed into one value, or a few.
 //!
-//! A question about a month then reads thirty rows instead of tens of thousands, and the whole table is a third of
+//! A question about a month then reads thirty rows instead of tens of thousands, and the whole table is a fifth of
 //! what rows would take. Those of a busy day are in several parts ([`PARTS`]), so that a report about three addresses does
-//! not rewrite a hundred thousand; what an address sent is the sum over the parts. docs/storage.md has examples. A value, version 1: a head byte (version, bit 7 set if the first entry is that of records without a
-//! readable address), then the entries by ascending address, IPv4 before IPv6. An entry is a byte whose bits 0 to 6
-//! say which of the seven totals are not zero and whose bit 7 says IPv6, the address, and those totals as LEB128.
+//! not rewrite a hundred thousand; what an address sent is the sum over the parts.
+//!
+//! A value, version 2: a version byte, then the entries by ascending address and way, IPv4 before IPv6 ([`Head`]). Paths
+//! have the numbers that they have in the domain (`paths.rs`). docs/storage.md has examples.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -12,11 +13,27 @@ use std::ops::RangeInclusive;
 use crate::base::Day;
 
 use super::codec::{Reader, put_number};
-use crate::tally::{SourceTotals, Totals};
+use crate::tally::{Handled, SourceTotals, Totals, Way};
 
-const VERSION: u8 = 1;
-const HAS_UNKNOWN: u8 = 0x80;
-const IS_IPV6: u8 = 0x80;
+const VERSION: u8 = 2;
+
+/// The first byte of an entry. Bits 0 and 1: the address. Bits 2 and 3: the disposition of all messages. Bits 4 and 5: what is
+/// aligned, DKIM and SPF. Bits 6 and 7: the number of the path, or 3 if a number follows behind the address, to be added
+/// to 3. Then come the address, that number, and the messages; for [`Head::MIXED`] the messages without action,
+/// quarantined and rejected.
+struct Head;
+
+impl Head {
+    const SAME_ADDRESS: u8 = 0;
+    const IPV4: u8 = 1;
+    const IPV6: u8 = 2;
+    const NO_ADDRESS: u8 = 3;
+    const MIXED: u8 = 3;
+    const DISPOSITION_SHIFT: u8 = 2;
+    const ALIGNED_SHIFT: u8 = 4;
+    const PATH_SHIFT: u8 = 6;
+    const LONG_PATH: u8 = 3;
+}
 
 /// Capacity of each part, in sources. Overflow goes to the next part; the last is unbounded. A source is rewritten about
 /// eight times per part.
@@ -40,121 +57,146 @@ pub(super) fn day_of(slot: i64) -> Option<Day> {
 /// What is wrong with a slot that is of no day.
 pub(super) const NO_DAY: &str = "is the slot of no day";
 
-/// Packs sources, which must be sorted by address without repetition.
+/// Packs sources, which must be in their order without repetition.
 pub(super) fn encode(sources: &[SourceTotals]) -> Vec<u8> {
-    debug_assert!(sources.is_sorted_by(|a, b| a.0 < b.0));
-    let mut bytes = Vec::with_capacity(1 + sources.len() * 12);
-    let has_unknown = sources.first().is_some_and(|(address, _)| address.is_none());
-    bytes.push(VERSION | if has_unknown { HAS_UNKNOWN } else { 0 });
-    for (address, totals) in sources {
-        let values = fields(totals);
-        let mut head = 0;
-        for (bit, value) in values.iter().enumerate() {
-            head |= u8::from(*value != 0) << bit;
-        }
+    debug_assert!(sources.is_sorted_by(|a, b| a.order(b).is_lt()));
+    let mut bytes = Vec::with_capacity(1 + sources.len() * 9);
+    bytes.push(VERSION);
+    let mut before = None;
+    for SourceTotals { address, way, handled } in sources {
+        let is_same = before == Some(*address);
+        before = Some(*address);
+        let family = match address {
+            _ if is_same => Head::SAME_ADDRESS,
+            None => Head::NO_ADDRESS,
+            Some(IpAddr::V4(_)) => Head::IPV4,
+            Some(IpAddr::V6(_)) => Head::IPV6,
+        };
+        let Handled {
+            messages,
+            none,
+            quarantine,
+            reject,
+        } = *handled;
+        let disposition = match (none, quarantine, reject) {
+            (all, 0, 0) if all == messages => 0,
+            (0, all, 0) if all == messages => 1,
+            (0, 0, all) if all == messages => 2,
+            _ => Head::MIXED,
+        };
+        let path = way.path();
+        let short = u8::try_from(path).map_or(Head::LONG_PATH, |path| path.min(Head::LONG_PATH));
+        bytes.push(
+            family
+                | disposition << Head::DISPOSITION_SHIFT
+                | way.bits() << Head::ALIGNED_SHIFT
+                | short << Head::PATH_SHIFT,
+        );
         match address {
-            None => bytes.push(head),
-            Some(IpAddr::V4(address)) => {
-                bytes.push(head);
-                bytes.extend_from_slice(&address.octets());
-            }
-            Some(IpAddr::V6(address)) => {
-                bytes.push(head | IS_IPV6);
-                bytes.extend_from_slice(&address.octets());
-            }
+            Some(IpAddr::V4(address)) if !is_same => bytes.extend_from_slice(&address.octets()),
+            Some(IpAddr::V6(address)) if !is_same => bytes.extend_from_slice(&address.octets()),
+            _ => {}
         }
-        values
-            .into_iter()
-            .filter(|value| *value != 0)
-            .for_each(|value| put_number(&mut bytes, value));
+        if short == Head::LONG_PATH {
+            put_number(&mut bytes, u64::from(path) - u64::from(Head::LONG_PATH));
+        }
+        put_number(&mut bytes, messages);
+        if disposition == Head::MIXED {
+            [none, quarantine, reject]
+                .into_iter()
+                .for_each(|count| put_number(&mut bytes, count));
+        }
     }
     bytes
 }
 
-/// Unpacks, calling `each` in ascending order. False if the bytes are damaged or from a newer version.
+/// Unpacks, calling `each` with every entry in its order. False if the bytes are damaged or from another version.
+#[must_use]
+pub(super) fn decode_ways(bytes: &[u8], mut each: impl FnMut(&SourceTotals)) -> bool {
+    read(bytes, &mut each).is_some()
+}
+
+fn read(bytes: &[u8], each: &mut impl FnMut(&SourceTotals)) -> Option<()> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != VERSION {
+        return None;
+    }
+    let mut before = None;
+    while !reader.is_empty() {
+        let head = reader.byte()?;
+        let address = match head & 3 {
+            Head::IPV4 => Some(IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?))),
+            Head::IPV6 => Some(IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?))),
+            Head::NO_ADDRESS => None,
+            _ => before?,
+        };
+        before = Some(address);
+        let mut path = u32::from(head >> Head::PATH_SHIFT);
+        if path == u32::from(Head::LONG_PATH) {
+            path = u32::try_from(reader.number()?).ok()?.checked_add(path)?;
+        }
+        let messages = reader.number()?;
+        let mut handled = Handled {
+            messages,
+            ..Handled::default()
+        };
+        match head >> Head::DISPOSITION_SHIFT & 3 {
+            0 => handled.none = messages,
+            1 => handled.quarantine = messages,
+            2 => handled.reject = messages,
+            _ => {
+                handled.none = reader.number()?;
+                handled.quarantine = reader.number()?;
+                handled.reject = reader.number()?;
+            }
+        }
+        each(&SourceTotals {
+            address,
+            way: Way::new(path, head >> Head::ALIGNED_SHIFT),
+            handled,
+        });
+    }
+    Some(())
+}
+
+/// As [`decode_ways`], calling `each` once per address with the totals of all its ways.
 #[must_use]
 pub(super) fn decode(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>, &Totals)) -> bool {
-    each_entry(bytes, |reader, unknown| {
-        let (address, totals) = entry(reader, unknown)?;
+    let mut sum: Option<(Option<IpAddr>, Totals)> = None;
+    let is_intact = decode_ways(bytes, |entry| {
+        let totals = entry.handled.totals(entry.way);
+        match &mut sum {
+            Some((of, sum)) if *of == entry.address => sum.add(&totals),
+            _ => {
+                if let Some((address, totals)) = sum.replace((entry.address, totals)) {
+                    each(address, &totals);
+                }
+            }
+        }
+    });
+    if let Some((address, totals)) = sum {
         each(address, &totals);
-        Some(())
-    })
+    }
+    is_intact
 }
 
-/// As [`decode`], the addresses only; figures that are wrong may go unnoticed.
+/// As [`decode`], the addresses only.
 #[must_use]
 pub(super) fn addresses(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>)) -> bool {
-    each_entry(bytes, |reader, unknown| {
-        let (head, address) = address(reader, unknown)?;
-        reader.skip_numbers((head & !IS_IPV6).count_ones())?;
-        each(address);
-        Some(())
+    let mut before = None;
+    decode_ways(bytes, |entry| {
+        if before != Some(entry.address) {
+            before = Some(entry.address);
+            each(entry.address);
+        }
     })
 }
 
-/// Has `read` read entry after entry, told which is that of records without a readable address. False if it cannot.
-fn each_entry(bytes: &[u8], mut read: impl FnMut(&mut Reader<'_>, bool) -> Option<()>) -> bool {
-    let mut reader = Reader::new(bytes);
-    let Some(head) = reader.byte().filter(|head| head & !HAS_UNKNOWN == VERSION) else {
-        return false;
-    };
-    let mut unknown = head & HAS_UNKNOWN != 0;
-    while !reader.is_empty() {
-        if read(&mut reader, unknown).is_none() {
-            return false;
-        }
-        unknown = false;
-    }
-    true
-}
-
-/// The first byte of an entry, and its address.
-fn address(reader: &mut Reader<'_>, unknown: bool) -> Option<(u8, Option<IpAddr>)> {
-    let head = reader.byte()?;
-    let address = if unknown {
-        None
-    } else if head & IS_IPV6 != 0 {
-        Some(IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?)))
-    } else {
-        Some(IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?)))
-    };
-    Some((head, address))
-}
-
-fn entry(reader: &mut Reader<'_>, unknown: bool) -> Option<SourceTotals> {
-    let (head, address) = address(reader, unknown)?;
-    let mut values = [0; 7];
-    for (bit, value) in values.iter_mut().enumerate() {
-        if head & (1 << bit) != 0 {
-            *value = reader.number()?;
-        }
-    }
-    let [pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject] = values;
-    Some((
-        address,
-        Totals {
-            pass,
-            fail,
-            dkim_aligned,
-            spf_aligned,
-            none,
-            quarantine,
-            reject,
-        },
-    ))
-}
-
-fn fields(totals: &Totals) -> [u64; 7] {
-    let Totals {
-        pass,
-        fail,
-        dkim_aligned,
-        spf_aligned,
-        none,
-        quarantine,
-        reject,
-    } = *totals;
-    [pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject]
+/// Unpacks all. `None` if the bytes are damaged or from another version.
+pub(super) fn unpack(bytes: &[u8]) -> Option<Vec<SourceTotals>> {
+    let mut entries = Vec::with_capacity(bytes.len() / 7);
+    let is_intact = decode_ways(bytes, |entry| entries.push(*entry));
+    (is_intact && entries.is_sorted_by(|a, b| a.order(b).is_lt())).then_some(entries)
 }
 
 /// Which way a report's figures move the roll-ups.
@@ -168,114 +210,33 @@ pub(super) enum Change {
 /// Merges sorted sources into packed ones. Entries without messages left are dropped.
 /// `None` if the packed ones are damaged.
 pub(super) fn merge(packed: &[u8], sources: &[SourceTotals], change: Change) -> Option<Vec<SourceTotals>> {
-    let mut merged = Vec::with_capacity(sources.len() + packed.len() / 8);
-    let mut additions = sources.iter().peekable();
-    let intact = decode(packed, |address, totals| {
-        while let Some(addition) = additions.next_if(|(other, _)| *other < address) {
-            push(&mut merged, addition.0, Totals::default(), &addition.1, change);
+    let known = unpack(packed)?;
+    let mut merged = Vec::with_capacity(known.len() + sources.len());
+    let mut changes = sources.iter().peekable();
+    for entry in &known {
+        while let Some(new) = changes.next_if(|new| new.order(entry).is_lt()) {
+            push(&mut merged, new, Handled::default(), change);
         }
-        match additions.next_if(|(other, _)| *other == address) {
-            Some((_, addition)) => push(&mut merged, address, *totals, addition, change),
-            None => merged.push((address, *totals)),
+        match changes.next_if(|new| new.order(entry).is_eq()) {
+            Some(by) => push(&mut merged, by, entry.handled, change),
+            None => merged.push(*entry),
         }
-    });
-    if !intact {
-        return None;
     }
-    for (address, addition) in additions {
-        push(&mut merged, *address, Totals::default(), addition, change);
+    for new in changes {
+        push(&mut merged, new, Handled::default(), change);
     }
     Some(merged)
 }
 
-fn push(merged: &mut Vec<SourceTotals>, address: Option<IpAddr>, mut totals: Totals, by: &Totals, change: Change) {
+fn push(merged: &mut Vec<SourceTotals>, by: &SourceTotals, mut handled: Handled, change: Change) {
     match change {
-        Change::Add => totals.add(by),
-        Change::Subtract => totals.subtract(by),
+        Change::Add => handled.add(&by.handled),
+        Change::Subtract => handled.subtract(&by.handled),
     }
-    if totals.messages() > 0 {
-        merged.push((address, totals));
+    if handled.messages > 0 {
+        merged.push(SourceTotals { handled, ..*by });
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn address() -> impl Strategy<Value = Option<IpAddr>> {
-        prop_oneof![
-            Just(None),
-            (0_u32..40).prop_map(|low| Some(IpAddr::V4(Ipv4Addr::from(0xc633_6400 + low)))),
-            any::<u32>().prop_map(|bits| Some(IpAddr::V4(Ipv4Addr::from(bits)))),
-            (0_u128..40).prop_map(|low| Some(IpAddr::V6(Ipv6Addr::from((0x2001_0db8 << 96) + low)))),
-        ]
-    }
-
-    fn day() -> impl Strategy<Value = BTreeMap<Option<IpAddr>, Totals>> {
-        let totals = (1_u64..1_000_000, 0_u64..300, 0_u64..300).prop_map(|(pass, fail, none)| Totals {
-            pass,
-            fail,
-            dkim_aligned: pass,
-            spf_aligned: fail / 2,
-            none,
-            quarantine: 0,
-            reject: fail,
-        });
-        proptest::collection::btree_map(address(), totals, 0..60)
-    }
-
-    fn packed(day: &BTreeMap<Option<IpAddr>, Totals>) -> Vec<u8> {
-        encode(
-            &day.iter()
-                .map(|(address, totals)| (*address, *totals))
-                .collect::<Vec<_>>(),
-        )
-    }
-
-    #[test]
-    fn a_slot_is_of_one_day() {
-        for day in [i32::MIN, -1, 0, 1, 20_600, i32::MAX].map(Day) {
-            for part in 0..PARTS.len() {
-                assert_eq!(day_of(slot(day, part)), Some(day));
-                assert!(slots(day, day).contains(&slot(day, part)));
-            }
-        }
-        assert!(!slots(Day(1), Day(1)).contains(&slot(Day(2), 0)) && !slots(Day(1), Day(1)).contains(&slot(Day(0), 3)));
-    }
-
-    proptest! {
-        #[test]
-        fn comes_back_as_it_was(day in day()) {
-            let mut back = BTreeMap::new();
-            let intact = decode(&packed(&day), |address, totals| _ = back.insert(address, *totals));
-            prop_assert!(intact);
-            let mut addresses = Vec::new();
-            prop_assert!(super::addresses(&packed(&day), |address| addresses.push(address)));
-            prop_assert!(addresses.iter().eq(back.keys()));
-            prop_assert_eq!(back, day);
-        }
-
-        #[test]
-        fn merging_adds_up_and_can_be_undone(a in day(), b in day()) {
-            let additions: Vec<_> = b.iter().map(|(address, totals)| (*address, *totals)).collect();
-            let merged = encode(&merge(&packed(&a), &additions, Change::Add).expect("intact"));
-            let mut sum = a.clone();
-            for (address, totals) in &b {
-                sum.entry(*address).or_default().add(totals);
-            }
-            prop_assert_eq!(&merged, &packed(&sum));
-            let undone = merge(&merged, &additions, Change::Subtract).expect("intact");
-            prop_assert_eq!(encode(&undone), packed(&a));
-        }
-
-        #[test]
-        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&bytes, |_, _| {});
-            let _ = addresses(&bytes, |_| {});
-        }
-    }
-}
+mod tests;

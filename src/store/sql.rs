@@ -15,7 +15,7 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 20] = [
+const NOUNS: [(&str, &str); 21] = [
     ("account", include_str!("sql/accounts.sql")),
     ("copy", include_str!("sql/copies.sql")),
     ("counter", include_str!("sql/counters.sql")),
@@ -28,6 +28,7 @@ const NOUNS: [(&str, &str); 20] = [
     ("lease", include_str!("sql/leases.sql")),
     ("mailbox", include_str!("sql/mailboxes.sql")),
     ("original", include_str!("sql/originals.sql")),
+    ("paths", include_str!("sql/paths.sql")),
     ("record", include_str!("sql/records.sql")),
     ("refused", include_str!("sql/refused.sql")),
     ("report", include_str!("sql/reports.sql")),

@@ -7,14 +7,14 @@ use hashbrown::HashMap;
 
 use crate::base::{Day, DomainId};
 use crate::report::aggregate::Window;
-use crate::tally::{Spread, Totals};
+use crate::tally::{Path, PathBook, Spread, Totals, Way};
 
 use super::database::Readers;
 use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
 use super::sql::sql;
-use super::{Discrepancy, Store, StoreError, doubles, reports, rollup, soundness};
+use super::{Discrepancy, Store, StoreError, doubles, paths, reports, rollup, soundness};
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;
@@ -37,11 +37,12 @@ pub struct Verified {
 }
 
 /// A domain's figures, counted from the records.
-#[derive(Default)]
 struct Counted {
     days: BTreeMap<Day, Totals>,
     reports: BTreeMap<Day, u64>,
-    sources: HashMap<(Day, Option<IpAddr>), Totals>,
+    /// By day, address, and the way on a path of `paths`.
+    sources: HashMap<(Day, Option<IpAddr>, Way), Totals>,
+    paths: PathBook,
     facets: BTreeMap<FacetKey, FacetSums>,
     /// Days that cannot be recounted: records of their reports were dropped by retention.
     unknown: BTreeSet<Day>,
@@ -200,6 +201,9 @@ impl Recounting<'_> {
 
     /// Compares what the tables say with what the records say.
     async fn compare(mut self, conn: &mut Conn<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<(), StoreError> {
+        for path in paths::read(conn, self.domain).await?.iter() {
+            self.counted.paths.push(path);
+        }
         self.count(conn, progress).await?;
         if self.counted.is_blind {
             return Ok(());
@@ -246,6 +250,20 @@ impl Recounting<'_> {
     }
 }
 
+impl Default for Counted {
+    fn default() -> Self {
+        Self {
+            days: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            sources: HashMap::new(),
+            paths: PathBook::bounded(paths::PATHS_MAX),
+            facets: BTreeMap::new(),
+            unknown: BTreeSet::new(),
+            is_blind: false,
+        }
+    }
+}
+
 impl Counted {
     /// The days of a report that cannot be recounted are not compared; none of the domain is, if they cannot be read either.
     fn leave_out(&mut self, row: &Row) {
@@ -278,8 +296,15 @@ impl Counted {
         );
         for figures in &recount.days {
             self.days.entry(figures.day).or_default().add(&figures.totals);
-            for (address, totals) in &figures.sources {
-                self.sources.entry((figures.day, *address)).or_default().add(totals);
+            let sources = &figures.sources;
+            let numbers: Vec<_> = sources.paths.iter().map(|path| self.paths.number(path)).collect();
+            for entry in &sources.entries {
+                let way = entry.way.on(numbers[entry.way.path() as usize]);
+                let totals = entry.handled.totals(way);
+                self.sources
+                    .entry((figures.day, entry.address, way))
+                    .or_default()
+                    .add(&totals);
             }
         }
     }
@@ -306,39 +331,46 @@ async fn compare_sources(
     }
     for (day, parts) in days {
         if counted.unknown.contains(&day) {
-            counted.sources.retain(|(of, _), _| *of != day);
+            counted.sources.retain(|(of, ..), _| *of != day);
             continue;
         }
         let mut sources: BTreeMap<_, Totals> = BTreeMap::new();
         for part in parts {
-            if !rollup::decode(part, |address, totals| sources.entry(address).or_default().add(totals)) {
+            let Some(part) = rollup::unpack(part) else {
                 found(format!("damaged: daily_sources of {day} cannot be read"));
+                continue;
+            };
+            for entry in &part {
+                let totals = entry.handled.totals(entry.way);
+                sources.entry((entry.address, entry.way)).or_default().add(&totals);
             }
         }
-        for (address, totals) in sources {
-            let expected = counted.sources.remove(&(day, address)).unwrap_or_default();
+        for ((address, way), totals) in sources {
+            let expected = counted.sources.remove(&(day, address, way)).unwrap_or_default();
             if expected != totals {
                 found(format!(
                     "{day}, {}: the records say {expected}, daily_sources says {totals}",
-                    source(address)
+                    source(address, counted.paths.list().get(way.path()))
                 ));
             }
         }
     }
-    for ((day, address), totals) in counted.sources.iter().filter(|(_, totals)| totals.messages() > 0) {
+    for ((day, address, way), totals) in counted.sources.iter().filter(|(_, totals)| totals.messages() > 0) {
         found(format!(
             "{day}, {}: the records say {totals}, daily_sources does not have it",
-            source(*address)
+            source(*address, counted.paths.list().get(way.path()))
         ));
     }
     Ok(())
 }
 
-fn source(address: Option<IpAddr>) -> String {
-    address.map_or_else(
+fn source(address: Option<IpAddr>, path: &[u8]) -> String {
+    let address = address.map_or_else(
         || "without a source address".to_owned(),
         |address| format!("source {address}"),
-    )
+    );
+    let path = Path::read(path).map_or_else(|| "a path that cannot be read".to_owned(), |path| path.to_string());
+    format!("{address} ({path})")
 }
 
 async fn compare_facets(

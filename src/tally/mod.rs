@@ -1,13 +1,21 @@
-//! Sums of messages: totals, days, sources and signers, and how messages are spread over days. Pure.
+//! Sums of messages: totals, days, sources, paths and signers, and how messages are spread over days. Pure.
 
 mod by_address;
+mod identities;
+mod paths;
 mod signers;
 mod spread;
 mod sums;
+#[cfg(test)]
+pub(crate) mod testdata;
 mod totals;
+mod way;
 
 pub use by_address::ByAddress;
+pub use identities::{Identities, OwnSignature, Reported, SpfOutcome, kept_part};
+pub use paths::{Path, PathBook, PathList};
 pub use signers::{Signed, name_cut, signed};
 pub use spread::{SPREAD_DAYS_MAX, SPREAD_ENTRIES_MAX, Spread};
-pub use sums::{DayFigures, DaySums, Figures, SourceTotals, Summed};
+pub use sums::{DayFigures, DaySources, Figures, SourceTotals, Summed, added_up};
 pub use totals::{ResultFilter, Totals};
+pub use way::{Handled, Way};

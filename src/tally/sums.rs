@@ -1,25 +1,81 @@
-//! Sums of one report's records: in all, by day, and by day and source. The only place that adds records up; recounting
-//! uses it too.
+//! Sums of one report's records: in all, by day, and by day, source and path. The only place that adds records up;
+//! recounting uses it too.
 
+use std::cmp::{Ordering, Reverse};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::paths::{Path, PathBook, PathList};
 use super::signers::{Signed, signed, signers};
-use super::{Spread, Totals};
-use crate::base::Day;
+use super::{Handled, Spread, Totals, Way};
+use crate::base::{Day, organizational_domain};
 use crate::report::aggregate::{Evidence, Verdict, Window};
 
-/// An address and its totals on one day.
-pub type SourceTotals = (Option<IpAddr>, Totals);
+/// Paths that a report keeps with their names: those with the most messages. The others lose their names, so that no
+/// report fills the days with names.
+const NAMED_PATHS_MAX: usize = 256;
+
+/// The messages of one day that came from one address on one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceTotals {
+    /// `None` for records without a readable address.
+    pub address: Option<IpAddr>,
+    pub way: Way,
+    pub handled: Handled,
+}
+
+impl SourceTotals {
+    /// The order of entries: no address first, then IPv4, then IPv6; then by way.
+    pub fn order(&self, other: &Self) -> Ordering {
+        let by_address = match (self.address, other.address) {
+            (Some(IpAddr::V4(one)), Some(IpAddr::V4(other))) => one.to_bits().cmp(&other.to_bits()),
+            (one, other) => one.cmp(&other),
+        };
+        by_address.then_with(|| self.way.cmp(&other.way))
+    }
+}
+
+/// The sources of one day.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DaySources {
+    /// By number. Some may have no entry.
+    pub paths: Arc<PathList>,
+    /// In their order, without repetition.
+    pub entries: Vec<SourceTotals>,
+}
+
+impl DaySources {
+    /// The addresses, ascending, each once.
+    pub fn addresses(&self) -> impl Iterator<Item = Option<IpAddr>> {
+        let groups = self.entries.chunk_by(|a, b| a.address == b.address);
+        groups.map(|of_address| of_address[0].address)
+    }
+}
+
+/// Sorts entries, and adds up those of one address and way. Fast for a few sorted lists, one behind the other.
+pub fn added_up(mut entries: Vec<SourceTotals>) -> Vec<SourceTotals> {
+    if entries.is_sorted_by(|a, b| a.order(b).is_lt()) {
+        return entries;
+    }
+    entries.sort_by(SourceTotals::order);
+    entries.dedup_by(|next, kept| {
+        let is_same = next.order(kept).is_eq();
+        if is_same {
+            kept.handled.add(&next.handled);
+        }
+        is_same
+    });
+    entries
+}
 
 /// What a report adds to one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayFigures {
     pub day: Day,
     pub totals: Totals,
-    /// By ascending address, without repetition.
-    pub sources: Vec<SourceTotals>,
+    pub sources: Arc<DaySources>,
     /// By ascending domain and selector, without repetition.
     pub signed: Vec<Signed>,
 }
@@ -33,6 +89,57 @@ pub struct Figures {
     /// The messages of a window of several days by all that tells them apart; they are spread when all are known.
     to_spread: HashMap<(Verdict, Option<IpAddr>, usize), u64>,
     is_one_day: bool,
+    paths: Paths,
+}
+
+/// The paths of a report.
+struct Paths {
+    /// Of the domain that the report is about.
+    organization: Box<str>,
+    book: PathBook,
+    /// Messages by number of the path.
+    messages: Vec<u64>,
+    /// By the number of the evidence.
+    of_evidence: HashMap<usize, u32>,
+    /// The evidence of the last record, which the next one often has, too.
+    last: Option<(usize, u32)>,
+    bytes: Vec<u8>,
+}
+
+impl Paths {
+    fn number(&mut self, count: u64, (number, evidence): (usize, &Evidence)) -> u32 {
+        let path = match self.last {
+            Some((last, path)) if last == number => path,
+            _ => *self.of_evidence.entry(number).or_insert_with(|| {
+                self.bytes.clear();
+                Path::new(evidence, &self.organization).write(&mut self.bytes);
+                self.book.number(&self.bytes)
+            }),
+        };
+        self.last = Some((number, path));
+        if self.messages.len() <= path as usize {
+            self.messages.resize(path as usize + 1, 0);
+        }
+        let messages = &mut self.messages[path as usize];
+        *messages = messages.saturating_add(count);
+        path
+    }
+
+    /// The paths that are kept, and where their numbers differ, the new number for each old one.
+    fn kept(self) -> (Arc<PathList>, Option<Vec<u32>>) {
+        let list = self.book.into_list();
+        if list.len() <= NAMED_PATHS_MAX {
+            return (Arc::new(list), None);
+        }
+        let mut order: Vec<u32> = (0..list.len() as u32).collect();
+        order.sort_unstable_by_key(|number| (Reverse(self.messages[*number as usize]), list.get(*number)));
+        let mut book = PathBook::bounded(NAMED_PATHS_MAX);
+        let mut numbers = vec![0; order.len()];
+        for number in order {
+            numbers[number as usize] = book.number(list.get(number));
+        }
+        (Arc::new(book.into_list()), Some(numbers))
+    }
 }
 
 /// The sums of one report.
@@ -46,29 +153,42 @@ pub struct Summed {
 
 /// The messages of one day.
 #[derive(Default)]
-pub struct DaySums {
+struct DaySums {
     totals: Totals,
-    sources: HashMap<Option<IpAddr>, Totals>,
+    sources: HashMap<(Option<IpAddr>, Way), Handled>,
     /// By the number of their evidence.
     evidence: Parts,
 }
 
 impl DaySums {
-    pub fn add(&mut self, source: Option<IpAddr>, verdict: Verdict, count: u64, evidence: usize) {
+    fn add(&mut self, (source, path): (Option<IpAddr>, u32), verdict: Verdict, count: u64, evidence: usize) {
         self.totals.add_verdict(verdict, count);
-        self.sources.entry(source).or_default().add_verdict(verdict, count);
+        let way = Way::of_verdict(path, verdict);
+        let handled = self.sources.entry((source, way)).or_default();
+        handled.add_messages(verdict.disposition, count);
         self.evidence.add(evidence, count);
     }
 
-    /// The figures of a day that has messages.
-    pub fn finish<'e>(self, day: Day, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> DayFigures {
-        let mut sources: Vec<_> = self.sources.into_iter().collect();
-        sources.sort_unstable_by_key(|(address, _)| *address);
+    /// The figures of a day that has messages. `numbers` are those that paths have now, where they differ.
+    fn finish<'e>(
+        self,
+        day: Day,
+        (paths, numbers): (&Arc<PathList>, Option<&[u32]>),
+        evidence: impl Fn(usize) -> Option<&'e Evidence>,
+    ) -> DayFigures {
+        let entries = self.sources.into_iter().map(|((address, way), handled)| SourceTotals {
+            address,
+            way: numbers.map_or(way, |numbers| way.on(numbers[way.path() as usize])),
+            handled,
+        });
         let counts = self.evidence.merged().into_iter();
         DayFigures {
             day,
             totals: self.totals,
-            sources,
+            sources: Arc::new(DaySources {
+                paths: Arc::clone(paths),
+                entries: added_up(entries.collect()),
+            }),
             signed: signed(counts.filter_map(|(nth, count)| Some((evidence(nth)?, count)))),
         }
     }
@@ -125,51 +245,74 @@ impl Parts {
 }
 
 impl Figures {
-    /// For a report over `window`.
-    pub fn new(window: Window) -> Self {
+    /// For a report over `window` about a domain.
+    pub fn new(window: Window, policy_domain: &str) -> Self {
         Self {
             window,
             totals: Totals::default(),
             one_day: DaySums::default(),
             to_spread: HashMap::new(),
             is_one_day: Spread::for_window(window).days().len() == 1,
+            paths: Paths {
+                organization: organizational_domain(policy_domain).into(),
+                book: PathBook::bounded(usize::MAX),
+                messages: Vec::new(),
+                of_evidence: HashMap::new(),
+                last: None,
+                bytes: Vec::new(),
+            },
         }
     }
 
-    /// Adds one record, whose evidence the caller knows by a number.
-    pub fn add(&mut self, source: Option<IpAddr>, verdict: Verdict, count: u64, evidence: usize) {
+    /// Adds one record with its evidence, which the caller knows by a number.
+    pub fn add(&mut self, source: Option<IpAddr>, verdict: Verdict, count: u64, evidence: (usize, &Evidence)) {
         self.totals.add_verdict(verdict, count);
         if count == 0 {
             return;
         }
         if self.is_one_day {
-            self.one_day.add(source, verdict, count, evidence);
+            let path = self.paths.number(count, evidence);
+            self.one_day.add((source, path), verdict, count, evidence.0);
         } else {
-            let known = self.to_spread.entry((verdict, source, evidence)).or_default();
+            let known = self.to_spread.entry((verdict, source, evidence.0)).or_default();
             *known = known.saturating_add(count);
         }
     }
 
-    /// The sums: in all, and by day.
+    /// The sums: in all, and by day. `evidence` gives it by its number.
     pub fn finish<'e>(self, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> Summed {
         if self.is_one_day {
             let spread = Spread::for_window(self.window);
-            let day = (self.totals.messages() > 0).then(|| self.one_day.finish(spread.days().first, evidence));
+            let (paths, numbers) = self.paths.kept();
+            let day = (self.totals.messages() > 0).then(|| {
+                self.one_day
+                    .finish(spread.days().first, (&paths, numbers.as_deref()), evidence)
+            });
             return Summed {
                 totals: self.totals,
                 days: day.into_iter().collect(),
                 is_too_long: spread.is_too_long(),
             };
         }
+        self.finish_days(evidence)
+    }
+
+    fn finish_days<'e>(mut self, evidence: impl Fn(usize) -> Option<&'e Evidence>) -> Summed {
         // Evidence has another number in the database than here, so that messages are told apart by what is added up of
-        // it: who signed them.
+        // it: who signed them, and the path.
         let numbers: HashSet<usize> = self.to_spread.keys().map(|(.., number)| *number).collect();
-        let signers = |number| evidence(number).map(signers).unwrap_or_default();
-        let mut signers: Vec<_> = numbers.into_iter().map(|number| (signers(number), number)).collect();
-        signers.sort_unstable();
-        let mut ranks = HashMap::with_capacity(signers.len());
+        let organization = &*self.paths.organization;
+        let told_apart = |number| {
+            let of = evidence(number)?;
+            let mut path = Vec::new();
+            Path::new(of, organization).write(&mut path);
+            Some((signers(of), path))
+        };
+        let mut told: Vec<_> = numbers.into_iter().map(|number| (told_apart(number), number)).collect();
+        told.sort_unstable();
+        let mut ranks = HashMap::with_capacity(told.len());
         let mut stands_for = Vec::new();
-        for same in signers.chunk_by(|a, b| a.0 == b.0) {
+        for same in told.chunk_by(|a, b| a.0 == b.0) {
             same.iter()
                 .for_each(|(_, number)| _ = ranks.insert(*number, stands_for.len()));
             stands_for.extend(same.first().map(|(_, number)| *number));
@@ -183,18 +326,23 @@ impl Figures {
         let first = spread.days().first;
         let mut days = Vec::new();
         days.resize_with(usize::try_from(spread.days().len()).unwrap_or(1), DaySums::default);
+        let none = Evidence::default();
         let parts = parts.into_iter().map(|((verdict, key), count)| (verdict, key, count));
         spread.apportion(parts.collect(), |(verdict, (source, rank), _), day, count| {
             // The spread gives days of its own range.
             if let Some(sums) = days.get_mut((day.0 - first.0) as usize) {
-                sums.add(*source, *verdict, count, stands_for[*rank]);
+                let number = stands_for[*rank];
+                let of = evidence(number).unwrap_or(&none);
+                let path = self.paths.number(count, (number, of));
+                sums.add((*source, path), *verdict, count, number);
             }
         });
+        let (paths, numbers) = self.paths.kept();
         let days = days.into_iter().zip(0..).filter(|(sums, _)| sums.totals.messages() > 0);
         Summed {
             totals: self.totals,
             days: days
-                .map(|(sums, nth)| sums.finish(first.plus(nth), &evidence))
+                .map(|(sums, nth)| sums.finish(first.plus(nth), (&paths, numbers.as_deref()), &evidence))
                 .collect(),
             is_too_long: spread.is_too_long(),
         }

@@ -1,6 +1,6 @@
-use super::super::testdata::{dkim, evidence, reason, spf, verdict};
 use super::*;
 use crate::report::aggregate::{DkimAuth, Evidence, SpfAuth, Verdict};
+use crate::tally::testdata::{dkim, evidence, reason, spf, verdict};
 
 pub(super) const DOMAIN: &str = "example.com";
 
@@ -17,8 +17,8 @@ fn with_reason(mut evidence: Evidence, kind: &str, comment: &str) -> Evidence {
     evidence
 }
 
-pub(super) fn path(evidence: &Evidence, verdict: Verdict) -> Path<&str> {
-    Path::new(Identities::from_evidence(evidence, DOMAIN), verdict)
+pub(super) fn path(evidence: &Evidence, verdict: Verdict) -> (Path<'_>, Way) {
+    (Path::new(evidence, DOMAIN), Way::of_verdict(0, verdict))
 }
 
 pub(super) const ALIGNED: (bool, bool) = (true, false);
@@ -50,7 +50,7 @@ fn rule(evidence: &Evidence, aligned: (bool, bool), operator: Option<u32>) -> &'
     let services = Services::built_in();
     let operator = operator.map(|asn| services.by_asn(asn).expect("a known network"));
     let path = path(evidence, verdict(aligned.0, aligned.1));
-    FlowRule::for_path(&path, operator.map(|operator| &**operator), &homes(), &services).word()
+    FlowRule::new(&path, operator.map(|operator| &**operator), &homes(), &services).word()
 }
 
 #[test]
@@ -290,7 +290,7 @@ mod properties {
                 .collect();
             paths.iter().for_each(|(path, messages)| homes.add(path, *messages));
             let flows = |homes: &Homes| -> Vec<_> {
-                paths.iter().map(|(path, _)| FlowRule::for_path(path, None, homes, &services).flow()).collect()
+                paths.iter().map(|(path, _)| FlowRule::new(path, None, homes, &services).flow()).collect()
             };
             let before = flows(&homes);
             let mut counts = FlowCounts::default();
@@ -313,7 +313,7 @@ mod properties {
             found.spf[0].result = crate::report::aggregate::AuthResult::Fail;
             found.reasons.clear();
             let operator = services.by_asn(asn).map(|service| &**service);
-            let rule = FlowRule::for_path(&path(&found, verdict(false, false)), operator, &homes(), &services);
+            let rule = FlowRule::new(&path(&found, verdict(false, false)), operator, &homes(), &services);
             prop_assert_eq!(rule.flow(), Flow::Unknown);
         }
     }

@@ -1,9 +1,9 @@
 //! Generated traffic with known truth: how well flows are told apart.
 
-use super::super::testdata::{dkim, evidence, reason, spf, verdict};
 use super::tests::{ALIGNED, UNALIGNED, own, path};
 use super::*;
 use crate::report::aggregate::{DkimAuth, Evidence, SpfAuth, SpfScope};
+use crate::tally::testdata::{dkim, evidence, reason, spf, verdict};
 
 /// What really happened to messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,7 +277,7 @@ fn generated_traffic_with_known_truth_is_classified() {
         for one in &all {
             let operator = one.asn.and_then(|asn| services.by_asn(asn));
             let path = path(&one.evidence, verdict(one.aligned.0, one.aligned.1));
-            let flow = FlowRule::for_path(&path, operator.map(|operator| &**operator), &homes, &services).flow();
+            let flow = FlowRule::new(&path, operator.map(|operator| &**operator), &homes, &services).flow();
             let is_said = matches!(flow, Flow::Forwarded | Flow::List);
             let is_true = one.truth == Truth::Forwarded;
             said += if is_said { one.messages } else { 0 };

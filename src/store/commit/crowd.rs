@@ -51,7 +51,7 @@ pub(super) async fn hold(
     let brings = |claim: &&Claim| claim.acceptance.may_count() && !is_counted(register, batch, claim);
     let days = |claim: &Claim| days_of(batch, claim);
     let all = batch.claims.iter().filter(brings).flat_map(days);
-    let is_large = all.clone().map(|day| day.sources.len()).sum::<usize>() >= EXAMINED;
+    let is_large = all.clone().map(|day| day.sources.entries.len()).sum::<usize>() >= EXAMINED;
     let is_near = |domain: DomainId, day: &DayFigures| memory.crowded.contains(&(domain, day.day));
     let is_hinted = !memory.crowded.is_empty();
     if !is_large && !is_hinted {
@@ -73,7 +73,7 @@ pub(super) async fn hold(
                 continue;
             }
             let is_new = |address: &Option<IpAddr>| known.binary_search(address).is_err();
-            let new = figures.sources.iter().filter(|(address, _)| is_new(address)).count();
+            let new = figures.sources.addresses().filter(is_new).count();
             if new > 0 && count.saturating_add(new) > addresses_max {
                 crowded.insert(nth);
             } else {

@@ -174,7 +174,7 @@ impl Store {
             if judged.contains(&Judged::RecordsGone) {
                 return Ok(judged);
             }
-            let large = moves.apply(&mut conn).await?;
+            let large = moves.apply(&mut conn, memory).await?;
             if let Some(max) = decided.day_addresses_max {
                 crowd::learn(memory, &large, max);
                 if large.iter().any(|(.., addresses)| *addresses > max) {

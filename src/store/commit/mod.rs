@@ -277,7 +277,7 @@ async fn count(
     insert::insert(conn, memory, batch, &decisions, &originals).await?;
     insert::gather(batch, &decisions, &mut moves);
     restore::restore(conn, memory, batch, &decisions, &originals).await?;
-    let large = moves.apply(conn).await?;
+    let large = moves.apply(conn, memory).await?;
     crowd::learn(memory, &large, options.limits.day_addresses_max);
     originals.write(conn, messages).await?;
     let stored = stored(batch, &decisions);

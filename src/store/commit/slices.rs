@@ -78,7 +78,7 @@ pub(super) fn sums(
         let (totals, days) = new.part(&records);
         cost.day_entries += days
             .iter()
-            .map(|day| day.sources.len() + day.signed.len())
+            .map(|day| day.sources.entries.len() + day.signed.len())
             .sum::<usize>();
         if cost.day_entries > DAY_ENTRIES_MAX {
             *cost = before;

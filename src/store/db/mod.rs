@@ -66,12 +66,13 @@ pub(super) enum Layout {
 }
 
 /// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 7] = [
+pub(super) const DISTRIBUTED: [&str; 8] = [
     "reports",
     "evidence",
     "records",
     "daily_totals",
     "daily_sources",
+    "paths",
     "daily_facets",
     "originals",
 ];

@@ -46,6 +46,10 @@ delete from daily_facets where domain_id = $1
 -- Everything that a domain has in this table: one range of its primary key.
 delete from daily_sources where domain_id = $1
 
+-- name: domain_clear_paths
+-- Everything that a domain has in this table: one range of its primary key.
+delete from paths where domain_id = $1
+
 -- name: domain_clear_daily_totals
 -- Everything that a domain has in this table: one range of its primary key.
 delete from daily_totals where domain_id = $1

@@ -146,6 +146,7 @@ async fn a_domain_removed_under_a_writer_leaves_nothing_behind() {
         "evidence",
         "daily_totals",
         "daily_sources",
+        "paths",
         "daily_facets",
         "originals",
     ] {

@@ -1,7 +1,7 @@
 //! Names of senders over a database: whatever is stored, they sum to the figures.
 
 use tallymark::base::{Authenticated, Day, DayRange};
-use tallymark::enrich::{Flow, Gathered, Services, Tables, gather};
+use tallymark::enrich::{Flow, Senders, Services, Tables};
 use tallymark::report::aggregate::{AuthResult, DkimAuth};
 use tallymark::store::{NewReport, Retention};
 
@@ -10,11 +10,20 @@ use super::{ALL_DAYS, Database, NOW, day, on_both, report, taken};
 /// Services and flows have the messages of the figures, and so have the sources.
 async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, u64, u64)> {
     let stats = db.store.stats(db.domain.id, range).await.unwrap();
-    let found: Gathered<'_> = gather(&db.store, &db.domain, range, tables).await.unwrap();
+    let found = Senders::read(&db.store, &db.domain, range, tables)
+        .await
+        .unwrap()
+        .gather();
     assert_eq!(found.totals, stats.totals);
     let sum = |counts: &mut dyn Iterator<Item = u64>| counts.sum::<u64>();
-    assert_eq!(sum(&mut found.services.iter().map(|one| one.pass)), stats.totals.pass);
-    assert_eq!(sum(&mut found.services.iter().map(|one| one.fail)), stats.totals.fail);
+    assert_eq!(
+        sum(&mut found.services.iter().map(|one| one.counts.pass)),
+        stats.totals.pass
+    );
+    assert_eq!(
+        sum(&mut found.services.iter().map(|one| one.counts.fail)),
+        stats.totals.fail
+    );
     let messages = stats.totals.messages();
     assert_eq!(
         sum(&mut found.services.iter().map(|one| one.flows.messages())),
@@ -22,19 +31,41 @@ async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, 
     );
     assert_eq!(sum(&mut found.sources.iter().map(|one| one.flows.messages())), messages);
     assert_eq!(found.sources.len() as u64, stats.sources);
+    let aligned = (stats.totals.dkim_aligned, stats.totals.spf_aligned);
+    for all in [
+        found.services.iter().map(|one| one.counts).collect::<Vec<_>>(),
+        found.subdomains.iter().map(|one| one.counts).collect(),
+        found.flows.iter().map(|(_, counts)| *counts).collect(),
+    ] {
+        let passed = all.iter().map(|one| one.pass).sum::<u64>();
+        let failed = all.iter().map(|one| one.fail).sum::<u64>();
+        let dkim = all.iter().map(|one| one.dkim_aligned).sum::<u64>();
+        let spf = all.iter().map(|one| one.spf_aligned).sum::<u64>();
+        assert_eq!((passed, failed), (stats.totals.pass, stats.totals.fail));
+        assert_eq!((dkim, spf), aligned);
+    }
+    for (nth, (flow, counts)) in found.flows.iter().enumerate() {
+        assert_eq!(usize::from(flow.code()), nth);
+        let of_services = found
+            .services
+            .iter()
+            .map(|one| one.flows.messages_in(*flow))
+            .sum::<u64>();
+        assert_eq!(of_services, counts.messages(), "{flow:?}");
+    }
     for one in &found.services {
-        assert_eq!(one.flows.messages(), one.pass + one.fail, "{one:?}");
+        assert_eq!(one.flows.messages(), one.counts.messages(), "{one:?}");
         // Without a readable address and an identity there is no rule.
         let by_rule = one.rules.iter().map(|(_, count)| count).sum::<u64>();
-        let expect = one.named.as_ref().map_or(0, |_| one.pass + one.fail);
+        let expect = one.named.as_ref().map_or(0, |_| one.counts.messages());
         assert_eq!(by_rule, expect, "{one:?}");
     }
     let rows = found.services.into_iter();
     rows.map(|one| {
         (
             one.named.map(|named| named.name.to_string()).unwrap_or_default(),
-            one.pass,
-            one.fail,
+            one.counts.pass,
+            one.counts.fail,
         )
     })
     .collect()
@@ -141,8 +172,8 @@ async fn names_sum_to_the_figures_whatever_is_stored(db: Database) {
     );
 }
 
-on_both!(messages_without_records_are_named_by_their_address);
-async fn messages_without_records_are_named_by_their_address(db: Database) {
+on_both!(names_stay_when_records_are_dropped);
+async fn names_stay_when_records_are_dropped(db: Database) {
     let tables = Tables::built_in();
     db.commit(vec![signed("1", day(1), "sendgrid.net", &[("8.8.8.8", 10, true)])])
         .await;
@@ -156,8 +187,10 @@ async fn messages_without_records_are_named_by_their_address(db: Database) {
     let dropped = db.store.purge(keep, NOW + 500 * 86_400_000).await.unwrap();
     assert_eq!(dropped.records, 1);
     let rows = check(&db, ALL_DAYS, &tables).await;
-    assert_eq!(rows, [("Google Workspace, Gmail".to_owned(), 10, 0)]);
-    let found = gather(&db.store, &db.domain, ALL_DAYS, &tables).await.unwrap();
-    assert_eq!(found.without_records, 10);
-    assert_eq!(found.sources[0].flows.messages_in(Flow::Unknown), 10);
+    assert_eq!(rows, [("Twilio SendGrid".to_owned(), 10, 0)]);
+    let found = Senders::read(&db.store, &db.domain, ALL_DAYS, &tables)
+        .await
+        .unwrap()
+        .gather();
+    assert_eq!(found.sources[0].flows.messages_in(Flow::Unknown), 0);
 }

@@ -20,7 +20,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "api", "report", "tally", "store", "ingest", "domains", "apart", "csv", "health", "keys", "metrics",
+            "api", "report", "tally", "store", "ingest", "domains", "enrich", "apart", "csv", "health", "keys",
+            "metrics",
         ],
     ),
     ("page", &["api", "http", "store", "apart", "keys"]),

@@ -2,31 +2,31 @@
 //!
 //! *Own* is of the same organisation as the domain that the report is about; *foreign* is of any other.
 
-use super::services::is_hostname;
-use crate::base::{is_registry_suffix, organizational_domain};
+use crate::base::{is_hostname, is_registry_suffix, organizational_domain, words};
 use crate::report::aggregate::{AuthResult, Evidence, ReasonKind, SpfAuth, SpfScope};
 
 /// Foreign signatures of a record that are looked at, in its order.
-const FOREIGN_MAX: usize = 4;
-/// Longest selector that is told apart, in bytes (RFC 1035, 2.3.4).
-const SELECTOR_BYTES_MAX: usize = 253;
+pub(super) const FOREIGN_MAX: usize = 4;
+/// Longest name and selector that are told apart, in bytes (RFC 1035, 2.3.4).
+const NAME_BYTES_MAX: usize = 253;
 
-/// The identities of a record. `N` is a name: its text, or its number in a [`super::Paths`].
+/// The identities of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Identities<N> {
-    pub own: OwnSignature<N>,
-    /// `d=` of foreign signatures that passed, in the order of the record; the first four of them.
-    pub foreign: [Option<N>; FOREIGN_MAX],
-    pub spf: SpfOutcome<N>,
+pub struct Identities<'n> {
+    pub own: OwnSignature<'n>,
+    /// `d=` of foreign signatures that passed, in the order of the record; the first four of them. Of each name the
+    /// registered domain and one label before it.
+    pub foreign: [Option<&'n str>; FOREIGN_MAX],
+    pub spf: SpfOutcome<'n>,
     pub reported: Reported,
 }
 
 /// The own signature of a record, and the first that passed of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OwnSignature<N> {
+pub enum OwnSignature<'n> {
     Passed {
-        domain: N,
-        selector: N,
+        domain: &'n str,
+        selector: &'n str,
     },
     /// There is one, and none passed.
     Broken,
@@ -35,49 +35,49 @@ pub enum OwnSignature<N> {
 
 /// SPF of the MAIL FROM domain. A HELO name counts for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SpfOutcome<N> {
+pub enum SpfOutcome<'n> {
     /// It passed for an own domain.
     Own,
-    /// It passed for this foreign domain.
-    Foreign(N),
+    /// It passed for this foreign domain: the registered domain and one label before it.
+    Foreign(&'n str),
     /// It did not pass for an own domain.
     OwnFailed,
     /// It did not pass for a foreign domain, or there is no result.
     ForeignFailed,
 }
 
-/// Why the reporter applied another policy than the published one: its word, not a fact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reported {
-    Nothing,
-    MailingList,
-    TrustedForwarder,
-    /// `local_policy` because a chain of ARC seals passed.
-    ArcPass,
-    Forwarded,
+words! {
+    /// Why the reporter applied another policy than the published one: its word, not a fact. The strongest first.
+    Reported: u8 {
+        Nothing = 0 "nothing", MailingList = 1 "mailing_list", TrustedForwarder = 2 "trusted_forwarder",
+        /// `local_policy` because a chain of ARC seals passed.
+        ArcPass = 3 "arc_pass",
+        Forwarded = 4 "forwarded",
+    }
 }
 
-impl<'e> Identities<&'e str> {
-    /// The identities in the evidence of a report about `domain`.
-    pub fn from_evidence(evidence: &'e Evidence, domain: &str) -> Self {
-        let organization = organizational_domain(domain);
-        let is_own = |name: &str| organizational_domain(name) == organization;
+impl<'e> Identities<'e> {
+    /// The identities in evidence about a domain of this organisation.
+    pub fn from_evidence(evidence: &'e Evidence, organization: &str) -> Self {
         let mut own = OwnSignature::Missing;
         let mut foreign = [None; FOREIGN_MAX];
         let mut found = 0;
         for dkim in &evidence.dkim {
             let Some(name) = dkim.domain.as_deref() else { continue };
             let has_passed = dkim.result == AuthResult::Pass;
-            match (is_own(name), has_passed) {
-                (true, true) if !matches!(own, OwnSignature::Passed { .. }) => {
+            match (is_own(name, organization), has_passed) {
+                (true, true) if !matches!(own, OwnSignature::Passed { .. }) && name.len() <= NAME_BYTES_MAX => {
                     let selector = dkim.selector.as_deref().unwrap_or_default();
-                    let selector = &selector[..selector.floor_char_boundary(SELECTOR_BYTES_MAX)];
+                    let selector = &selector[..selector.floor_char_boundary(NAME_BYTES_MAX)];
                     own = OwnSignature::Passed { domain: name, selector };
                 }
                 (true, false) if own == OwnSignature::Missing => own = OwnSignature::Broken,
-                (false, true) if found < FOREIGN_MAX && is_nameable(name) && !foreign.contains(&Some(name)) => {
-                    foreign[found] = Some(name);
-                    found += 1;
+                (false, true) if found < FOREIGN_MAX && is_nameable(name) => {
+                    let name = Some(kept_part(name));
+                    if !foreign.contains(&name) {
+                        foreign[found] = name;
+                        found += 1;
+                    }
                 }
                 _ => {}
             }
@@ -85,20 +85,18 @@ impl<'e> Identities<&'e str> {
         Self {
             own,
             foreign,
-            spf: spf(evidence, is_own),
+            spf: spf(evidence, organization),
             reported: reported(evidence),
         }
     }
-}
 
-impl<N: Copy> Identities<N> {
     /// The foreign signatures that passed.
-    pub fn signers(&self) -> impl Iterator<Item = N> {
+    pub fn signers(&self) -> impl Iterator<Item = &'e str> {
         self.foreign.into_iter().flatten()
     }
 
     /// The foreign MAIL FROM domain that passed.
-    pub fn mail_from(&self) -> Option<N> {
+    pub fn mail_from(&self) -> Option<&'e str> {
         match self.spf {
             SpfOutcome::Foreign(name) => Some(name),
             _ => None,
@@ -109,28 +107,20 @@ impl<N: Copy> Identities<N> {
     pub fn has_foreign_pass(&self) -> bool {
         self.foreign[0].is_some() || self.mail_from().is_some()
     }
+}
 
-    /// The same identities with other names.
-    pub fn map<M: Copy>(self, mut name: impl FnMut(N) -> M) -> Identities<M> {
-        Identities {
-            own: match self.own {
-                OwnSignature::Passed { domain, selector } => OwnSignature::Passed {
-                    domain: name(domain),
-                    selector: name(selector),
-                },
-                OwnSignature::Broken => OwnSignature::Broken,
-                OwnSignature::Missing => OwnSignature::Missing,
-            },
-            foreign: self.foreign.map(|one| one.map(&mut name)),
-            spf: match self.spf {
-                SpfOutcome::Foreign(domain) => SpfOutcome::Foreign(name(domain)),
-                SpfOutcome::Own => SpfOutcome::Own,
-                SpfOutcome::OwnFailed => SpfOutcome::OwnFailed,
-                SpfOutcome::ForeignFailed => SpfOutcome::ForeignFailed,
-            },
-            reported: self.reported,
-        }
-    }
+/// Whether a name is of this organisation. Most names are not below it, and need no look at the public suffix list.
+fn is_own(name: &str, organization: &str) -> bool {
+    let above = name.strip_suffix(organization).filter(|_| !organization.is_empty());
+    above.is_some_and(|above| above.is_empty() || above.ends_with('.') && organizational_domain(name) == organization)
+}
+
+/// What is kept of a foreign name: its registered domain and one label before it. Services give each customer names
+/// further below.
+pub fn kept_part(name: &str) -> &str {
+    let above = name.len() - organizational_domain(name).len();
+    let label = name[..above].trim_end_matches('.').rfind('.');
+    &name[label.map_or(0, |dot| dot + 1)..]
 }
 
 /// Whether one owner can be named by a name. Reports contain any text.
@@ -138,7 +128,8 @@ fn is_nameable(name: &str) -> bool {
     is_hostname(name) && name.contains('.') && !is_registry_suffix(name)
 }
 
-fn spf<'e>(evidence: &'e Evidence, is_own: impl Fn(&str) -> bool) -> SpfOutcome<&'e str> {
+fn spf<'e>(evidence: &'e Evidence, organization: &str) -> SpfOutcome<'e> {
+    let is_own = |name: &str| is_own(name, organization);
     let has_mfrom = evidence.spf.iter().any(|spf| spf.scope == Some(SpfScope::Mfrom));
     let envelope_from = evidence.envelope_from.as_deref().filter(|name| !name.is_empty());
     let decides = |spf: &&SpfAuth| match spf.scope {
@@ -153,7 +144,7 @@ fn spf<'e>(evidence: &'e Evidence, is_own: impl Fn(&str) -> bool) -> SpfOutcome<
         let Some(name) = name(spf) else { continue };
         match (spf.result == AuthResult::Pass, is_own(name)) {
             (true, true) => return SpfOutcome::Own,
-            (true, false) if is_nameable(name) => return SpfOutcome::Foreign(name),
+            (true, false) if is_nameable(name) => return SpfOutcome::Foreign(kept_part(name)),
             (false, true) => failed = SpfOutcome::OwnFailed,
             _ => {}
         }
@@ -211,7 +202,7 @@ mod tests {
             &[dkim("example.com", "fail"), dkim("mail.example.com", "pass")],
             &[spf("bounce.example.com", "pass")],
         );
-        let ids = Identities::from_evidence(&found, "news.example.com");
+        let ids = Identities::from_evidence(&found, "example.com");
         let own = OwnSignature::Passed {
             domain: "mail.example.com",
             selector: "s1",
@@ -243,12 +234,31 @@ mod tests {
         for name in [
             "amazonses.com",
             "us-west-2.amazonses.com",
+            "bounces.google.com",
             "customer.onmicrosoft.com",
             "_x.sendgrid.net",
         ] {
             let found = evidence(&[dkim(name, "pass")], &[]);
             assert_eq!(Identities::from_evidence(&found, "example.com").foreign[0], Some(name));
         }
+        let below = evidence(
+            &[dkim("a.u1.sendgrid.net", "pass"), dkim("b.u1.sendgrid.net", "pass")],
+            &[spf("x.y.bounces.google.com", "pass")],
+        );
+        let ids = Identities::from_evidence(&below, "example.com");
+        assert_eq!(ids.signers().collect::<Vec<_>>(), ["u1.sendgrid.net"]);
+        assert_eq!(ids.mail_from(), Some("bounces.google.com"));
+    }
+
+    #[test]
+    fn names_of_the_organisation_are_own() {
+        let own = |name: &str, domain: &str| is_own(name, organizational_domain(domain));
+        assert!(own("example.com", "example.com") && own("a.example.com", "b.example.com"));
+        assert!(own("example.com", "a.example.com") && own("a.b.co.uk", "b.co.uk"));
+        assert!(!own("badexample.com", "example.com") && !own("example.com.evil.net", "example.com"));
+        assert!(!own("com", "example.com") && !own("", "example.com") && !own("b.co.uk", "a.co.uk"));
+        // Customers of one company are not one organisation.
+        assert!(!own("a.github.io", "b.github.io") && own("x.a.github.io", "a.github.io"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::report::aggregate::{
 };
 
 /// A signature with the selector `s1`.
-pub(super) fn dkim(domain: &str, result: &str) -> DkimAuth {
+pub(crate) fn dkim(domain: &str, result: &str) -> DkimAuth {
     DkimAuth {
         domain: Some(domain.into()),
         selector: Some("s1".into()),
@@ -15,7 +15,7 @@ pub(super) fn dkim(domain: &str, result: &str) -> DkimAuth {
 }
 
 /// A result for a MAIL FROM domain.
-pub(super) fn spf(domain: &str, result: &str) -> SpfAuth {
+pub(crate) fn spf(domain: &str, result: &str) -> SpfAuth {
     SpfAuth {
         domain: Some(domain.into()),
         scope: Some(SpfScope::Mfrom),
@@ -24,7 +24,7 @@ pub(super) fn spf(domain: &str, result: &str) -> SpfAuth {
     }
 }
 
-pub(super) fn reason(kind: &str, comment: &str) -> Reason {
+pub(crate) fn reason(kind: &str, comment: &str) -> Reason {
     Reason {
         kind: ReasonKind::from_word(kind).unwrap(),
         kind_raw: None,
@@ -33,7 +33,7 @@ pub(super) fn reason(kind: &str, comment: &str) -> Reason {
 }
 
 /// Evidence with these results.
-pub(super) fn evidence(dkim: &[DkimAuth], spf: &[SpfAuth]) -> Evidence {
+pub(crate) fn evidence(dkim: &[DkimAuth], spf: &[SpfAuth]) -> Evidence {
     Evidence {
         header_from: Some("example.com".into()),
         dkim: dkim.to_vec(),
@@ -44,7 +44,7 @@ pub(super) fn evidence(dkim: &[DkimAuth], spf: &[SpfAuth]) -> Evidence {
 
 /// A verdict by its two halves.
 #[expect(clippy::fn_params_excessive_bools, reason = "as the fields are")]
-pub(super) fn verdict(dkim_aligned: bool, spf_aligned: bool) -> Verdict {
+pub(crate) fn verdict(dkim_aligned: bool, spf_aligned: bool) -> Verdict {
     Verdict {
         dkim_aligned,
         spf_aligned,
