@@ -13,6 +13,7 @@ mod pagination;
 mod records;
 mod reports;
 mod schema;
+mod senders;
 mod service;
 mod sources;
 mod taken;
@@ -34,7 +35,8 @@ pub use reports::{
     ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
-pub use schema::{AnyObject, DOMAIN_KEY, LOGO_URL_BYTES_MAX, PLAIN, Word};
+pub use schema::{AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, PLAIN, Word};
+pub use senders::{FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList};
 pub use service::{FeedBody, Health, Readiness};
 pub use sources::{
     ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,

@@ -57,9 +57,64 @@ texts! {
     AuthenticatedWord = words(Authenticated::ALL, Authenticated::word);
     PurposeWord = words(Purpose::ALL, Purpose::word);
     SetAsideWord = words(SetAsideKind::ALL, SetAsideKind::word);
+    FlowWord = words(&FLOWS, |word| word);
+    ClassWord = words(&CLASSES, |word| word);
+    EvidenceWord = words(&EVIDENCE, |word| word);
+    CategoryWord = words(&CATEGORIES, |word| word);
     /// Anything.
     AnyObject = json_schema!({ "type": "object" });
 }
+
+/// Words of `flow`.
+pub const FLOWS: [&str; 8] = [
+    "direct",
+    "service",
+    "list",
+    "forwarded",
+    "own_missing_in_spf",
+    "open",
+    "unaligned",
+    "unknown",
+];
+/// Words of `class`.
+pub const CLASSES: [&str; 4] = ["own", "service", "forwarder", "unknown"];
+/// Words of `evidence`, strongest first.
+pub const EVIDENCE: [&str; 10] = [
+    "own",
+    "dkim",
+    "mail_from",
+    "ptr",
+    "asn",
+    "domain",
+    "ptr_domain",
+    "as_name",
+    "network",
+    "nothing",
+];
+/// Words of `category`.
+pub const CATEGORIES: [&str; 21] = [
+    "mailbox",
+    "forwarder",
+    "security_gateway",
+    "isp",
+    "hosting",
+    "mailing_list",
+    "marketing",
+    "transactional",
+    "ticketing",
+    "business",
+    "crm",
+    "app_platform",
+    "hr",
+    "events",
+    "survey",
+    "relay",
+    "education",
+    "social",
+    "spf_hosting",
+    "service_notice",
+    "security_training",
+];
 
 /// The form of a domain's id.
 pub const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";

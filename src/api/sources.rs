@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pagination::Pagination;
 use super::records::{Dispositions, RecordBody};
-use super::schema::{Address, DayText, Instant};
+use super::schema::{Address, ClassWord, DayText, FlowWord, Instant, Word};
+use super::senders::{FlowsBody, NameBody};
 
 /// A page of sending addresses, by messages, largest first.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +27,7 @@ pub struct SourceBody {
     /// The address. Null: the rows without a readable address.
     #[schemars(with = "Option<Address>")]
     pub source_ip: Option<IpAddr>,
-    /// Organisation that operates the address; null if unknown.
+    /// Organisation that operates the address; null if unknown. It may differ from `service`, which sent.
     #[schemars(example = &"Example Mail Inc.")]
     pub org_name: Option<String>,
     /// Number of messages.
@@ -40,7 +41,7 @@ pub struct SourceBody {
     pub ptr: Option<String>,
     /// Number of the autonomous system.
     pub asn: Option<u32>,
-    /// Country of the address, ISO 3166.
+    /// Country that the address is registered in, ISO 3166, which is often not where it is.
     #[schemars(example = &"IE")]
     pub country: Option<String>,
     /// First day of the range on which it sent.
@@ -55,6 +56,18 @@ pub struct SourceBody {
     pub spf_aligned: u64,
     /// Messages by what receivers did with them.
     pub dispositions: Dispositions,
+    /// Name of the autonomous system.
+    #[schemars(example = &"Example Mail Inc.")]
+    pub as_name: Option<String>,
+    #[serde(flatten)]
+    pub known_by: NameBody,
+    /// Whose the messages of its main flow are.
+    #[schemars(with = "ClassWord")]
+    pub class: Word,
+    /// The flow of most of its messages.
+    #[schemars(with = "FlowWord")]
+    pub flow: Word,
+    pub flows: FlowsBody,
 }
 
 /// One sending address.

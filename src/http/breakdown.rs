@@ -13,6 +13,7 @@ use super::state::AppState;
 use super::sums::pass_rate;
 use crate::api::{ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList};
 use crate::base::{Day, organizational_domain};
+use crate::enrich::{self, Tables};
 use crate::store::{Reporter, Sender, Signature};
 
 /// `GET /domains/{id}/dmarc/senders`
@@ -29,7 +30,11 @@ pub(super) async fn senders(
     let senders = state.store.senders(domain.id, range).await?;
     let list = SenderList {
         pagination: part.pagination(senders.len()),
-        senders: part.cut(&senders).iter().map(SenderBody::from).collect(),
+        senders: part
+            .cut(&senders)
+            .iter()
+            .map(|one| sender(one, &state.tables))
+            .collect(),
     };
     let name = |_: &_| file_name(&[domain.name.as_str(), "organisations", &days_in_name(range)]);
     Ok(listing.answer(list, name))
@@ -84,20 +89,20 @@ fn said(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Who runs an address is learned by a later part of the program: not known yet.
-impl From<&Sender> for SenderBody {
-    fn from(sender: &Sender) -> Self {
-        Self {
-            org_name: None,
-            network: sender.network.map(|network| network.to_string()),
-            sources: sender.sources,
-            count: sender.totals.messages(),
-            pass_count: sender.totals.pass,
-            fail_count: sender.totals.fail,
-            pass_rate: pass_rate(sender.totals.pass, sender.totals.fail),
-            first_seen: sender.first_seen.to_string(),
-            last_seen: sender.last_seen.to_string(),
-        }
+fn sender(sender: &Sender, tables: &Tables) -> SenderBody {
+    let org_name = sender
+        .network
+        .and_then(|network| enrich::operator_name(network.address(), tables));
+    SenderBody {
+        org_name,
+        network: sender.network.map(|network| network.to_string()),
+        sources: sender.sources,
+        count: sender.totals.messages(),
+        pass_count: sender.totals.pass,
+        fail_count: sender.totals.fail,
+        pass_rate: pass_rate(sender.totals.pass, sender.totals.fail),
+        first_seen: sender.first_seen.to_string(),
+        last_seen: sender.last_seen.to_string(),
     }
 }
 

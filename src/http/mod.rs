@@ -49,6 +49,7 @@ mod request_scope;
 mod result_filter;
 mod routes;
 mod seats;
+mod senders;
 mod serve;
 mod service;
 mod shares;

@@ -16,13 +16,14 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
-    range, refused, report_record, reports, service, source, trust, upload,
+    range, refused, report_record, reports, senders, service, source, trust, upload,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DomainBody, DomainInput,
-    DomainList, DomainPatch, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview, Readiness,
-    RecordBody, RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList, SenderList,
-    SignatureList, SourceDetail, SourceList, StatsBody, Success, Taken, TrustBody, TrustPatch, VerifyBody,
+    DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview,
+    Readiness, RecordBody, RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList,
+    SenderList, ServiceList, SignatureList, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken,
+    TrustBody, TrustPatch, VerifyBody,
 };
 
 /// What every node answers, whatever else it does.
@@ -55,7 +56,10 @@ fn table() -> Vec<Entry> { vec![
     post  ("/domains/{id}/dmarc/reporters/accept",                     Write,   trust::accept,         "Count all reports of a reporter: those that are held, and later ones").takes::<ReporterInput>().also(REPORTERS_FULL).answers::<AcceptedAnswer>(200),
     post  ("/domains/{id}/dmarc/reporters/withdraw",                   Write,   trust::withdraw,       "Hold later reports of an accepted reporter again").takes::<ReporterInput>().answers::<TrustBody>(200),
     get   ("/domains/{id}/dmarc/stats",                                Read,    figures::stats,        "Show sums over a range of days").long().with(DAYS).lists::<StatsBody>(),
-    get   ("/domains/{id}/dmarc/sources",                              Read,    figures::sources,      "List sending addresses, by messages").long().with(SOURCES).lists::<SourceList>(),
+    get   ("/domains/{id}/dmarc/sources",                              Read,    senders::sources,      "List sending addresses, by messages").long().with(SOURCES).lists::<SourceList>(),
+    get   ("/domains/{id}/dmarc/services",                             Read,    senders::services,     "List services that sent, by messages").long().with(SERVICES).lists::<ServiceList>(),
+    get   ("/domains/{id}/dmarc/flows",                                Read,    senders::flows,        "Show messages by the way they came").long().with(DAYS).lists::<FlowList>(),
+    get   ("/domains/{id}/dmarc/subdomains",                           Read,    senders::subdomains,   "List domains in From headers, by messages").long().with(RANKED).lists::<SubdomainList>(),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
@@ -83,7 +87,13 @@ const DAYS: Parameters = &[range::DAYS];
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
 const RANKED: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS];
 const REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, reports::FILTERS];
-const SOURCES: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, figures::FILTERS];
+const SOURCES: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, senders::FILTERS];
+const SERVICES: Parameters = &[
+    range::DAYS,
+    paging::PARAMETERS,
+    paging::AFTER_ROWS,
+    senders::SERVICE_FILTERS,
+];
 const SOURCE: Parameters = &[range::DAYS, source::PARAMETERS];
 const EXPORT: Parameters = &[range::OPEN, export::PARAMETERS];
 const OVERVIEW: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS, overview::PARAMETERS];

@@ -17,8 +17,10 @@ use super::paging::page_sized;
 use super::places::{instant, source_place, source_place_text};
 use super::range::day_range;
 use super::records::listed_max;
+use super::senders;
 use super::state::AppState;
 use crate::api::{RecordBody, ReportMention, SourceBody, SourceDetail, SourceRecord};
+use crate::enrich::SourceFigures;
 use crate::store::{ReportSummary, SourceRecords};
 
 /// The address of `{source_ip}`; `unknown` stands for the records without a readable one.
@@ -74,29 +76,31 @@ pub(super) async fn show(
     let before = parameters.word("before", &["the text of next"], source_place);
     let count = page_sized(&mut parameters, &state.config, RECORDS).per_page as usize;
     parameters.finish()?;
+    let most = (count, listed_max(&state.config));
     let found = state
         .store
-        .source_records(domain.id, address, range, before, (count, listed_max(&state.config)))
+        .source_records(domain.id, address, range, before, most)
         .await?;
+    let senders = senders::read(&state, &domain, range).await?;
+    let source = senders.source(address).ok_or_else(|| ApiError::not_found("Source"))?;
     let name = |_: &_| {
         let address = address.map_or_else(|| UNKNOWN.to_owned(), |address| address.to_string());
         file_name(&[domain.name.as_str(), &address, "records", &days_in_name(range)])
     };
-    Ok(listing.answer(detail(&found)?, name))
+    Ok(listing.answer(detail(&source, &found), name))
 }
 
-fn detail(found: &SourceRecords) -> Result<SourceDetail<'_>, ApiError> {
-    let source = found.source.as_ref().ok_or_else(|| ApiError::not_found("Source"))?;
+fn detail<'f>(source: &SourceFigures<'_>, found: &'f SourceRecords) -> SourceDetail<'f> {
     let records = found.records.iter().map(|one| SourceRecord {
         report: mention(&one.report),
         record: RecordBody::from(&one.record),
     });
-    Ok(SourceDetail {
+    SourceDetail {
         source: SourceBody::from(source),
         records: records.collect(),
         reports_without_records: found.without_records,
         next: found.next.as_ref().map(source_place_text),
-    })
+    }
 }
 
 fn mention(report: &ReportSummary) -> ReportMention<'_> {

@@ -10,6 +10,7 @@ use super::shares::Shares;
 use crate::base::Day;
 use crate::base::clock::Clock;
 use crate::domains::Domains;
+use crate::enrich::Tables;
 use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
@@ -26,6 +27,8 @@ pub struct AppState {
     /// The state of the feeds that this node reads.
     pub health: Health,
     pub config: Arc<HttpConfig>,
+    /// What names of senders come from.
+    pub tables: Arc<Tables>,
     pub(super) limiter: Arc<RateLimiter>,
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
@@ -48,6 +51,7 @@ impl AppState {
             kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
             key_uses: KeyUses::default(),
             config: Arc::new(config),
+            tables: Arc::new(Tables::built_in()),
             store,
             intake,
             domains,
@@ -60,6 +64,12 @@ impl AppState {
     /// The current UTC day.
     pub(super) fn today(&self) -> Day {
         Day::from_unix(self.clock.now().div_euclid(1_000))
+    }
+
+    /// With names from these tables, and not only from those that are compiled in.
+    pub fn with_tables(self, tables: Tables) -> Self {
+        let tables = Arc::new(tables);
+        Self { tables, ..self }
     }
 
     /// With the state of this node's feeds.

@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use super::listing::{CsvRow, List};
 use super::places::place_of;
 use crate::api::{
-    ArrivalItem, Arrivals, Attention, AttentionItem, DayBody, DkimBody, DomainItem, DomainList, KeyBody, KeyList,
-    MailItem, MailList, MessageItem, MessageList, Overview, OverviewItem, ReasonBody, RecordBody, RefusedItem,
-    RefusedList, ReportBody, ReportItem, ReportList, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody,
-    SignatureList, SourceBody, SourceDetail, SourceList, SourceRecord, SpfBody, StatsBody,
+    ArrivalItem, Arrivals, Attention, AttentionItem, DayBody, DkimBody, DomainItem, DomainList, FlowBody, FlowList,
+    KeyBody, KeyList, MailItem, MailList, MessageItem, MessageList, Overview, OverviewItem, ReasonBody, RecordBody,
+    RefusedItem, RefusedList, ReportBody, ReportItem, ReportList, ReporterBody, ReporterList, SenderBody, SenderList,
+    ServiceBody, ServiceList, SignatureBody, SignatureList, SourceBody, SourceDetail, SourceList, SourceRecord,
+    SpfBody, StatsBody, SubdomainBody, SubdomainList,
 };
 use crate::csv::{Row, dkim_result, reason, spf_result};
 
@@ -92,6 +93,69 @@ columns! { SourceBody as row:
     "spf_aligned" = row.spf_aligned,
     "first_seen" = row.first_seen,
     "last_seen" = row.last_seen,
+    "asn" = row.asn.map(u64::from),
+    "as_name" = row.as_name,
+    "service" = row.known_by.service,
+    "category" = row.known_by.category,
+    "evidence" = row.known_by.evidence,
+    "evidence_fact" = row.known_by.evidence_fact,
+    "class" = row.class,
+    "flow" = row.flow,
+}
+
+list! { ServiceList: services of ServiceBody, by rows }
+columns! { ServiceBody as row:
+    "name" = row.name,
+    "category" = row.known_by.category,
+    "evidence" = row.known_by.evidence,
+    "evidence_fact" = row.known_by.evidence_fact,
+    "class" = row.class,
+    "flow" = row.flow,
+    "sources" = row.sources,
+    "messages" = row.count,
+    "pass" = row.pass_count,
+    "fail" = row.fail_count,
+    "dkim_aligned" = row.dkim_aligned,
+    "spf_aligned" = row.spf_aligned,
+    "direct" = row.flows.direct,
+    "service_flow" = row.flows.service,
+    "list" = row.flows.list,
+    "forwarded" = row.flows.forwarded,
+    "own_missing_in_spf" = row.flows.own_missing_in_spf,
+    "open" = row.flows.open,
+    "unaligned" = row.flows.unaligned,
+    "unknown" = row.flows.unknown,
+}
+
+list! { FlowList: flows of FlowBody }
+columns! { FlowBody as row:
+    "flow" = row.flow,
+    "class" = row.class,
+    "messages" = row.count,
+    "pass" = row.pass_count,
+    "fail" = row.fail_count,
+    "dkim_aligned" = row.dkim_aligned,
+    "spf_aligned" = row.spf_aligned,
+}
+
+list! { SubdomainList: subdomains of SubdomainBody, by rows }
+columns! { SubdomainBody as row:
+    "header_from" = row.header_from,
+    "registered" = row.registered,
+    "sources" = row.sources,
+    "messages" = row.count,
+    "pass" = row.pass_count,
+    "fail" = row.fail_count,
+    "dkim_aligned" = row.dkim_aligned,
+    "spf_aligned" = row.spf_aligned,
+    "direct" = row.flows.direct,
+    "service_flow" = row.flows.service,
+    "list" = row.flows.list,
+    "forwarded" = row.flows.forwarded,
+    "own_missing_in_spf" = row.flows.own_missing_in_spf,
+    "open" = row.flows.open,
+    "unaligned" = row.flows.unaligned,
+    "unknown" = row.flows.unknown,
 }
 
 list! { SenderList: senders of SenderBody, by rows }

@@ -12,8 +12,8 @@ use super::query::{Asked, RANGE};
 use super::tables::Columns;
 use super::tabs::{Found, Tab, below, done, find, found, page, range_form};
 use super::visitor::Visitor;
-use super::{chart, sources, tables};
-use crate::api::{DomainBody, ReporterList, SignatureList, SourceList, StatsBody};
+use super::{chart, senders, tables};
+use crate::api::{DomainBody, FlowBody, ReporterList, ServiceList, SignatureList, StatsBody};
 use crate::base::numbers::{counted, grouped, percent};
 
 /// Rows of the tables on a domain's first page.
@@ -28,9 +28,9 @@ pub(super) async fn show(
     let lists = |asked: &Asked| -> Result<_, Failure> {
         let few = asked.with(&RANGE, &[("per_page", &FEW.to_string())]);
         let path = |rest: &str| below(&id, &format!("/dmarc/{rest}{few}"));
-        let sources = visitor.api.ask::<SourceList>(path("sources")?);
+        let services = visitor.api.ask::<ServiceList>(path("services")?);
         let reporters = visitor.api.ask::<ReporterList>(path("reporters")?);
-        Ok((sources, reporters, visitor.api.ask::<SignatureList>(path("dkim")?)))
+        Ok((services, reporters, visitor.api.ask::<SignatureList>(path("dkim")?)))
     };
     // The lists start before it is known whether these days have messages: they mostly do.
     let started = lists(&asked)?;
@@ -42,7 +42,7 @@ pub(super) async fn show(
         asked: shown,
         notice,
     } = found(&visitor, &id, asked.clone(), stats, is_empty).await?;
-    let (sources, reporters, signatures) = match shown == asked {
+    let (services, reporters, signatures) = match shown == asked {
         true => started,
         false => lists(&shown)?,
     };
@@ -54,9 +54,10 @@ pub(super) async fn show(
         (notice)
         @if let Told::Answer(stats) = &stats {
             @if stats.total_messages == 0 { (no_messages(&domain, stats)) } @else {
-                (figures(stats))
+                @let services = services.await?;
+                (figures(stats, &services.flows))
                 (daily(stats, &format!("{base}/days.csv{range}")))
-                (who_sends(&base, &asked, &sources.await?))
+                (senders::first(&base, &asked, &services))
                 div .two {
                     (who_reports(&base, &asked, &reporters.await?))
                     (who_signs(&base, &asked, &signatures.await?))
@@ -65,18 +66,6 @@ pub(super) async fn show(
         }
     };
     Ok((stats.status(), page(&visitor, &domain, Tab::Overview, &asked, content)))
-}
-
-fn who_sends(base: &str, asked: &Asked, list: &SourceList) -> Markup {
-    html! {
-        section .card aria-labelledby="sources" {
-            div .head {
-                h2 #sources { "Who sends" }
-                a .small href=(format!("{base}/sources{}", asked.only(&RANGE))) { "All " (counted(list.pagination.total, "source", "sources")) }
-            }
-            (sources::table(base, asked, &list.sources, None))
-        }
-    }
 }
 
 fn who_reports(base: &str, asked: &Asked, list: &ReporterList) -> Markup {
@@ -109,7 +98,7 @@ pub(super) async fn days_csv(visitor: Visitor, Path(id): Path<String>, asked: As
     export::csv(&visitor.api, path).await
 }
 
-fn figures(stats: &StatsBody) -> Markup {
+fn figures(stats: &StatsBody, flows: &[FlowBody]) -> Markup {
     let all = stats.total_messages;
     let (fail, pass) = (stats.failed_messages, all.saturating_sub(stats.failed_messages));
     let share = |part: u64| percent(part.min(all), all - part.min(all));
@@ -117,7 +106,10 @@ fn figures(stats: &StatsBody) -> Markup {
         dl .figures {
             div { dt { "Messages" } dd { (figure(all)) } }
             div { dt { "Pass DMARC" } dd { (percent(pass, fail)) } }
-            div { dt { "Fail" } dd .bad[fail > 0] { (figure(fail)) } }
+            div {
+                dt { "Fail" } dd .bad[fail > 0] { (figure(fail)) }
+                @if fail > 0 { dd .small.muted #failing { (senders::failing(flows)) } }
+            }
             div { dt { "DKIM aligned" } dd { (share(stats.dkim_aligned)) } }
             div { dt { "SPF aligned" } dd { (share(stats.spf_aligned)) } }
             div { dt { "Sources" } dd { (figure(stats.sources)) } }

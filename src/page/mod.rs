@@ -18,6 +18,7 @@ mod overview;
 mod parts;
 mod query;
 mod reports;
+mod senders;
 mod sessions;
 mod settings;
 mod setup;
@@ -110,7 +111,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/days.csv", get(domain::days_csv))
         .route("/view/{id}/sources", get(sources::show))
         .route("/view/{id}/sources.csv", get(sources::csv))
-        .route("/view/{id}/senders.csv", get(sources::senders_csv))
+        .route("/view/{id}/services.csv", get(senders::csv))
         .route("/view/{id}/sources/{source_ip}", get(sources::one))
         .route("/view/{id}/sources/{source_ip}/records.csv", get(sources::records_csv))
         .route("/view/{id}/reporters", get(tables::reporters))

@@ -1,4 +1,4 @@
-//! Who sends as a domain: addresses, the networks that they are in, and the records behind one of them.
+//! Who sends as a domain: addresses, and the records behind one of them.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -6,7 +6,6 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::export;
 use super::parts::{
     csv_link, described, empty, field_error, figure, hostile, hostile_or_dash, no_rows, other_errors, pages, rate,
     sortable, time,
@@ -15,100 +14,94 @@ use super::query::{Asked, RANGE, query_escaped};
 use super::reports::record_cells;
 use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
-use crate::api::{SenderBody, SenderList, SourceBody, SourceDetail, SourceList};
+use super::{export, senders};
+use crate::api::{SourceBody, SourceDetail, SourceList};
 use crate::base::numbers::{counted, grouped, percent};
 
 const PER_PAGE: &str = "50";
-/// All that the page is asked with.
-const NAMES: [&str; 9] = [
-    "days", "from", "to", "result", "network", "sort", "order", "group", "page",
+/// All that the list of addresses is asked with.
+const NAMES: [&str; 10] = [
+    "days", "from", "to", "result", "network", "service", "flow", "search", "sort", "order",
 ];
 /// Without the days.
-const CHOICES: [&str; 5] = ["result", "network", "sort", "order", "group"];
+const CHOICES: [&str; 7] = ["result", "network", "service", "flow", "search", "sort", "order"];
+/// What links within the list keep.
+const LINKED: [&str; 11] = [
+    "group", "days", "from", "to", "result", "network", "service", "flow", "search", "sort", "order",
+];
 /// Parameters with a field of their own, which shows what is wrong with them.
-const FIELDS: [&str; 5] = ["days", "from", "to", "result", "network"];
+const FIELDS: [&str; 6] = ["days", "from", "to", "result", "network", "search"];
 
-/// `GET /view/{id}/sources`
+/// `GET /view/{id}/sources`: services, or addresses where the choice is one of addresses.
 pub(super) async fn show(
     visitor: Visitor,
     Path(id): Path<String>,
     asked: Asked,
 ) -> Result<(StatusCode, Markup), Failure> {
+    let is_of_addresses = CHOICES.iter().any(|name| asked.get(name).is_some());
+    if asked.get("group") != Some("address") && !is_of_addresses {
+        return senders::show(visitor, id, asked).await;
+    }
     let domain = find(&visitor, &id).await?;
     let base = format!("/view/{id}/sources");
-    let grouping = match asked.get("group") {
-        Some("organization") => Grouping::Organisations,
-        _ => Grouping::Addresses,
-    };
-    let is_grouped = grouping == Grouping::Organisations;
-    let Found { list, asked, notice } = if is_grouped {
-        senders(&visitor, &id, &base, asked).await?
-    } else {
-        addresses(&visitor, &id, &base, asked).await?
-    };
+    let Found { list, asked, notice } = addresses(&visitor, &id, &base, asked).await?;
+    let csv = format!("/view/{id}/sources.csv{}", asked.only(&NAMES));
     let content = html! {
-        (range_form(&base, &asked, &CHOICES, list.wrong()))
+        (range_form(&base, &asked, &[&["group"], &CHOICES[..]].concat(), list.wrong()))
         (other_errors(list.wrong(), &FIELDS))
         (notice)
         section .card aria-labelledby="sources" {
             div .head {
-                h2 #sources { @if is_grouped { "Sending organisations" } @else { "Sources" } }
-                (filters(&base, &asked, grouping, list.wrong()))
-                (csv_link(&format!("/view/{id}/{}{}", if is_grouped { "senders.csv" } else { "sources.csv" }, asked.only(&NAMES[..7]))))
+                h2 #sources {
+                    "Addresses"
+                    @if let Some(service) = asked.get("service") { " of " (hostile(service)) }
+                }
+                (filters(&base, &asked, list.wrong()))
+                (csv_link(&csv))
             }
-            (field_error(list.wrong(), "result"))
-            (field_error(list.wrong(), "network"))
+            @for field in ["result", "network", "search"] { (field_error(list.wrong(), field)) }
             @if let Told::Answer(table) = &list { (table) }
         }
     };
     Ok((list.status(), page(&visitor, &domain, Tab::Sources, &asked, content)))
 }
 
-/// What a row of the table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Grouping {
-    Addresses,
-    Organisations,
-}
-
-fn filters(base: &str, asked: &Asked, grouping: Grouping, wrong: Option<&Failure>) -> Markup {
-    let is_grouped = grouping == Grouping::Organisations;
+fn filters(base: &str, asked: &Asked, wrong: Option<&Failure>) -> Markup {
     let result = asked.get("result").unwrap_or_default();
-    let other = if is_grouped { "" } else { "organization" };
     html! {
         form .inline method="get" action=(base) {
-            @for name in RANGE.iter().chain(&["sort", "order"]) {
+            input type="hidden" name="group" value="address";
+            @for name in RANGE.iter().chain(&["service", "flow", "sort", "order"]) {
                 @if let Some(text) = asked.get(name) { input type="hidden" name=(name) value=(text); }
             }
-            @if !is_grouped {
-                label .hidden for="result" { "Result" }
-                select #result name="result" aria-describedby=[described(wrong, "result")] {
-                    @for (word, title) in [("", "All results"), ("pass", "Pass only"), ("fail", "Fail only"), ("mixed", "Mixed")] {
-                        option value=(word) selected[word == result] { (title) }
-                    }
+            label .hidden for="result" { "Result" }
+            select #result name="result" aria-describedby=[described(wrong, "result")] {
+                @for (word, title) in [("", "All results"), ("pass", "Pass only"), ("fail", "Fail only"), ("mixed", "Mixed")] {
+                    option value=(word) selected[word == result] { (title) }
                 }
-                label .hidden for="network" { "Address or network" }
-                input #network type="search" name="network" placeholder="192.0.2.0/24" value=[asked.get("network")] size="16"
-                    aria-describedby=[described(wrong, "network")] aria-invalid=[described(wrong, "network").map(|_| "true")];
-                button type="submit" { "Filter" }
             }
+            label .hidden for="network" { "Address or network" }
+            input #network type="search" name="network" placeholder="192.0.2.0/24" value=[asked.get("network")] size="16"
+                aria-describedby=[described(wrong, "network")] aria-invalid=[described(wrong, "network").map(|_| "true")];
+            label .hidden for="search" { "Name" }
+            input #search type="search" name="search" placeholder="Name" value=[asked.get("search")] size="12"
+                aria-describedby=[described(wrong, "search")] aria-invalid=[described(wrong, "search").map(|_| "true")];
+            button type="submit" { "Filter" }
         }
-        a .button href=(format!("{base}{}", asked.with(&["days", "from", "to"], &[("group", other)]))) {
-            @if is_grouped { "Show addresses" } @else { "Group by organisation" }
-        }
+        a .button href=(format!("{base}{}", asked.only(&RANGE))) { "Group by service" }
     }
 }
 
 async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Result<Found<Markup>, Failure> {
-    let names: Vec<&str> = NAMES.into_iter().filter(|name| *name != "group").collect();
     let path = |asked: &Asked| {
-        let query = asked.with(&names, &[("per_page", PER_PAGE)]);
+        let page = asked.get("page").unwrap_or_default();
+        let query = asked.with(&NAMES, &[("page", page), ("per_page", PER_PAGE)]);
         below(id, &format!("/dmarc/sources{query}"))
     };
     let is_empty = |list: &Told<SourceList>| has_none(list, |list| &list.pagination);
     let found = found(visitor, id, asked, path, is_empty).await?;
     Ok(found.map(|list, asked| {
-        let to = |number: &str| format!("{base}{}", asked.with(&NAMES[..8], &[("page", number)]));
+        let to = |number: &str| format!("{base}{}", asked.with(&LINKED, &[("page", number)]));
         let nothing = empty(
             "No sources",
             html! { p { "Nothing that was reported for these days fits." } },
@@ -121,72 +114,11 @@ async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Res
     }))
 }
 
-async fn senders(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Result<Found<Markup>, Failure> {
-    let path = |asked: &Asked| {
-        let query = asked.with(&["days", "from", "to", "page"], &[("per_page", PER_PAGE)]);
-        below(id, &format!("/dmarc/senders{query}"))
-    };
-    let is_empty = |list: &Told<SenderList>| has_none(list, |list| &list.pagination);
-    let found = found(visitor, id, asked, path, is_empty).await?;
-    Ok(found.map(|list, asked| senders_table(base, asked, list)))
-}
-
-fn senders_table(base: &str, asked: &Asked, list: &SenderList) -> Markup {
-    let to = |number: &str| {
-        format!(
-            "{base}{}",
-            asked.with(&["days", "from", "to", "group"], &[("page", number)])
-        )
-    };
-    let addresses = |sender: &SenderBody| {
-        let network = sender.network.as_deref().unwrap_or_default();
-        format!("{base}{}", asked.with(&RANGE, &[("network", network)]))
-    };
-    if list.senders.is_empty() {
-        let nothing = empty("No sources", html! { p { "Nothing was reported for these days." } });
-        return html! {
-            (no_rows(&list.pagination, nothing))
-            (pages(&list.pagination, ("organisation or network", "organisations and networks"), to))
-        };
-    }
-    html! {
-        div .scroll tabindex="0" role="region" aria-label="Table of organisations" {
-            table .cards {
-                thead { tr {
-                    th scope="col" { "Organisation or network" }
-                    th scope="col" .num { "Sources" }
-                    th scope="col" .num { "Messages" }
-                    th scope="col" { "Pass" }
-                    th scope="col" .num { "Fail" }
-                    th scope="col" { "First seen" }
-                    th scope="col" { "Last seen" }
-                } }
-                tbody { @for sender in &list.senders { tr {
-                    th scope="row" { a href=(addresses(sender)) {
-                        @match (&sender.org_name, &sender.network) {
-                            (Some(name), _) => { (hostile(name)) }
-                            (None, Some(network)) => { (network) }
-                            (None, None) => { "no readable address" }
-                        }
-                    } }
-                    td .num data-label="Sources" { (grouped(sender.sources)) }
-                    td .num data-label="Messages" { (grouped(sender.count)) }
-                    td data-label="Pass" { (rate(sender.pass_count, sender.fail_count)) }
-                    td .num data-label="Fail" { (grouped(sender.fail_count)) }
-                    td .day data-label="First seen" { (sender.first_seen) }
-                    td .day data-label="Last seen" { (sender.last_seen) }
-                } } }
-            }
-        }
-        (pages(&list.pagination, ("organisation or network", "organisations and networks"), to))
-    }
-}
-
 /// A table of sources; `sorted_at` is the page whose links sort it, if one does.
 pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at: Option<&str>) -> Markup {
     let range = asked.only(&RANGE);
     let head = |word: &'static str, title: &'static str| match sorted_at {
-        Some(base) => sortable(asked, &NAMES[..8], base, (word, title)),
+        Some(base) => sortable(asked, &LINKED, base, (word, title)),
         None => html! { th scope="col" .num[word.ends_with("count")] { (title) } },
     };
     html! {
@@ -194,7 +126,8 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at
             table .cards {
                 thead { tr {
                     (head("source_ip", "Address"))
-                    th scope="col" { "Organisation" }
+                    th scope="col" { "Name" }
+                    th scope="col" { "Way" }
                     (head("count", "Messages"))
                     (head("pass_rate", "Pass"))
                     (head("fail_count", "Fail"))
@@ -210,10 +143,11 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at
                         }
                         @if let Some(ptr) = &source.ptr { div .small.muted { (hostile(ptr)) } }
                     }
-                    td data-label="Organisation" {
-                        (hostile_or_dash(source.org_name.as_deref()))
-                        @if let Some(country) = &source.country { " " span .muted { (hostile(country)) } }
+                    td data-label="Name" {
+                        (hostile_or_dash(source.known_by.service.as_deref().or(source.org_name.as_deref())))
+                        @if let Some(country) = &source.country { " " span .muted title="Country that the address is registered in" { (hostile(country)) } }
                     }
+                    td data-label="Way" { (senders::flow(&source.flow)) }
                     td .num data-label="Messages" { (grouped(source.count)) }
                     td data-label="Pass" { (rate(source.pass_count, source.fail_count)) }
                     td .num data-label="Fail" { (grouped(source.fail_count)) }
@@ -289,8 +223,31 @@ pub(super) async fn one(
 /// How the API's paths name the records without a readable address.
 const UNKNOWN: &str = "unknown";
 
+/// Who an address is, and how that is known.
+fn identity(source: &SourceBody) -> Markup {
+    let network = source.asn.map(|asn| format!("AS{asn}"));
+    html! {
+        p #identity {
+            @if let Some(service) = &source.known_by.service { strong { (hostile(service)) } " " }
+            @if let Some(organisation) = source.org_name.as_ref().filter(|name| Some(*name) != source.known_by.service.as_ref()) {
+                span { "on the network of " (hostile(organisation)) } " "
+            }
+            (senders::flow(&source.flow))
+            br;
+            span .small.muted {
+                (senders::why(&source.known_by))
+                @if let Some(network) = network {
+                    " · " (network) @if let Some(name) = &source.as_name { " " (hostile(name)) }
+                }
+                @if let Some(country) = &source.country { " · registered in " (hostile(country)) }
+            }
+        }
+    }
+}
+
 fn source_figures(source: &SourceBody) -> Markup {
     html! {
+        (identity(source))
         dl .figures {
             div { dt { "Messages" } dd { (figure(source.count)) } }
             div { dt { "Pass DMARC" } dd { (percent(source.pass_count, source.fail_count)) } }
@@ -331,13 +288,7 @@ fn records(id: &str, detail: &SourceDetail) -> Markup {
 
 /// `GET /view/{id}/sources.csv`
 pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
-    let path = below(&id, &format!("/dmarc/sources{}", asked.only(&NAMES[..7])))?;
-    export::csv(&visitor.api, path).await
-}
-
-/// `GET /view/{id}/senders.csv`
-pub(super) async fn senders_csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
-    let path = below(&id, &format!("/dmarc/senders{}", asked.only(&RANGE)))?;
+    let path = below(&id, &format!("/dmarc/sources{}", asked.only(&NAMES)))?;
     export::csv(&visitor.api, path).await
 }
 

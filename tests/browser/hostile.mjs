@@ -45,7 +45,7 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
     assert.ok(times >= 8, `${JSON.stringify(payload)} is shown ${times} times`);
   }
   for (const path of [
-    "/", "/intake", "/intake?kind=all", view, `${view}/sources`, `${view}/sources?group=organization`, `${view}/sources/198.51.100.1`,
+    "/", "/intake", "/intake?kind=all", view, `${view}/sources`, `${view}/sources?group=address`, `${view}/sources/198.51.100.1`,
     `${view}/reporters`, `${view}/reporters?page=2`, `${view}/dkim`, `${view}/dkim?page=2`, `${view}/reports`, `${view}/reports?page=2`, `${view}/setup`,
   ]) {
     await safe(path);

@@ -82,6 +82,20 @@ await withBrowser(options, async (context) => {
 
   step("sort, filter, group, drill down to the records");
   await page.click(".tabs a:text-is('Sources')");
+  await check("services");
+  const services = await page.locator("tbody tr").count();
+  for (const [part, word] of [["Forwarded", "forwarded"], ["Unknown", "unknown"], ["To fix", "to_fix"]]) {
+    await page.click(`.segments a:text-is('${part}')`);
+    await page.waitForURL(`**show=${word}*`);
+    assert.equal(await page.locator(".card .segments a[aria-current]").innerText(), part);
+    assert.ok((await page.locator("tbody tr").count()) < services, part);
+    await check(`services, ${part}`);
+  }
+  await page.click(".segments a:text-is('All')");
+  await page.click("summary:text-is('What the ways mean')");
+  await check("services, with the words");
+  await page.click("text=Show addresses");
+  await page.waitForURL("**group=address*");
   await check("sources");
   const fails = async () => (await page.locator("td[data-label=Fail]").allInnerTexts()).map((number) => Number(number.replaceAll(",", "")));
   await page.click("thead a:text-is('Fail')");
@@ -97,10 +111,14 @@ await withBrowser(options, async (context) => {
   await page.waitForURL("**result=fail*");
   const failing = (await fails()).length;
   assert.ok(failing > 0 && failing < all, `${failing} of ${all}`);
-  await page.click("text=Group by organisation");
-  await check("organisations");
-  await page.click("tbody th a:text-is('203.0.113.0/24')");
-  await page.waitForURL("**network=203.0.113.0*");
+  await page.fill("#search", "no such name");
+  await page.click("button:text-is('Filter')");
+  await page.waitForURL("**search=no*");
+  assert.match(await text(".card .empty"), /No sources/);
+  await page.click("text=Group by service");
+  await page.click("tbody th a:has-text('203.0.113.0/24')");
+  await page.waitForURL("**service=203.0.113.0*");
+  assert.match(await text("h2 >> nth=0"), /Addresses of 203/);
   await page.click("tbody th a >> nth=0");
   await page.waitForURL("**/sources/203.0.113.*");
   await check("source");
@@ -231,7 +249,7 @@ await withBrowser({ viewport: phone, reducedMotion: "reduce" }, async (context) 
   const watched = watch(page, origin);
   await signIn(page, origin, key);
   const view = await page.locator("table a[href^='/view/']").first().getAttribute("href");
-  const below = ["", "/sources", "/sources?group=organization", "/sources/203.0.113.50", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
+  const below = ["", "/sources", "/sources?group=address", "/sources/203.0.113.50", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
   for (const path of ["/", "/intake", "/add", ...below.map((rest) => view + rest)]) {
     await page.goto(origin + path);
     const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);

@@ -111,6 +111,17 @@ async fn sources_are_listed_largest_first_with_their_sums() {
             "dkim_aligned": 20,
             "spf_aligned": 20,
             "dispositions": { "none": 20, "quarantine": 0, "reject": 0, "unknown": 0 },
+            "as_name": null,
+            "service": null,
+            "category": null,
+            "evidence": "network",
+            "evidence_fact": "198.51.100.0/24",
+            "class": "own",
+            "flow": "direct",
+            "flows": {
+                "direct": 20, "service": 0, "list": 0, "forwarded": 0, "own_missing_in_spf": 0, "open": 0, "unaligned": 0,
+                "unknown": 0
+            },
         })
     );
 }

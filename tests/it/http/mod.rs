@@ -19,6 +19,7 @@ mod patch;
 mod quarantine;
 mod reports;
 mod sample;
+mod senders;
 mod service;
 mod trust;
 mod upload;

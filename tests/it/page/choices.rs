@@ -319,8 +319,8 @@ async fn files_are_named_by_their_domain_and_days() {
         ("/sources.csv?days=7", "example.com_sources_2026-03-17_2026-03-23.csv"),
         ("/sources.csv", "example.com_sources_2026-02-22_2026-03-23.csv"),
         (
-            "/senders.csv?from=2026-03-01&to=2026-03-10",
-            "example.com_organisations_2026-03-01_2026-03-10.csv",
+            "/services.csv?from=2026-03-01&to=2026-03-10",
+            "example.com_services_2026-03-01_2026-03-10.csv",
         ),
         (
             "/reporters.csv?days=30",

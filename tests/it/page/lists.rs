@@ -95,7 +95,7 @@ async fn a_page_behind_the_last_one_says_so_and_leads_to_the_last() {
     let session = Session::sign_in(&app, &app.key).await;
     for (path, last) in [
         (format!("/view/{domain}/sources"), 1),
-        (format!("/view/{domain}/sources?group=organization"), 1),
+        (format!("/view/{domain}/sources?group=address"), 1),
         (format!("/view/{domain}/reporters"), 1),
         (format!("/view/{domain}/dkim"), 1),
         (format!("/view/{domain}/reports"), 1),

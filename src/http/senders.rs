@@ -1,0 +1,389 @@
+//! `/domains/{id}/dmarc/sources`, `/services`, `/flows` and `/subdomains`: who sends, with names.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::json;
+
+use super::client::Client;
+use super::doc::Parameter;
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::listing::{Listing, days_in_name, file_name};
+use super::owned::OwnedDomain;
+use super::paging::{Part, largest_page};
+use super::range::day_range;
+use super::result_filter::{RESULT, result_filter};
+use super::state::AppState;
+use super::sums::pass_rate;
+use crate::api::{
+    CATEGORIES, Dispositions, FLOWS, FlowBody, FlowList, FlowsBody, NameBody, PLAIN, ServiceBody, ServiceList,
+    SourceBody, SourceList, SubdomainBody, SubdomainList,
+};
+use crate::base::{DayRange, DomainName};
+use crate::enrich::{
+    Category, Class, Counts, Failed, Flow, FlowCounts, Gathered, Named, Rule, Senders, ServiceFigures, SourceFigures,
+    SubdomainFigures, Wanted,
+};
+use crate::store::{Domain, SourceOrder, SourceQuery};
+
+/// Longest text of `service` and `search`, in characters.
+const SEARCH_CHARS_MAX: usize = 253;
+/// Largest number of an autonomous system (RFC 7300).
+const ASN_MAX: u32 = u32::MAX - 1;
+
+/// Parameters that select sources.
+pub(super) const FILTERS: &[Parameter] = &[
+    RESULT,
+    Parameter {
+        name: "network",
+        says: "Only addresses in this network.",
+        schema: || json!({ "type": "string", "format": "network", "examples": ["192.0.2.0/24"] }),
+    },
+    Parameter {
+        name: "service",
+        says: "Only addresses of this service or organisation: a `name` of `/services`, in any case.",
+        schema: search_text,
+    },
+    Parameter {
+        name: "category",
+        says: "Only addresses of services of this category.",
+        schema: || json!({ "type": "string", "enum": CATEGORIES }),
+    },
+    Parameter {
+        name: "flow",
+        says: "Only addresses with messages of this flow.",
+        schema: || json!({ "type": "string", "enum": FLOWS }),
+    },
+    Parameter {
+        name: "asn",
+        says: "Only addresses in this autonomous system.",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": ASN_MAX }),
+    },
+    Parameter {
+        name: "failed",
+        says: "Only addresses with messages that lack an aligned DKIM pass, an aligned SPF pass, or both.",
+        schema: || json!({ "type": "string", "enum": Failed::ALL.iter().map(|failed| failed.word()).collect::<Vec<_>>() }),
+    },
+    Parameter {
+        name: "search",
+        says: "Only addresses with this text, in any case, in the address, a name, or the evidence for a name.",
+        schema: search_text,
+    },
+    Parameter {
+        name: "sort",
+        says: "Order of the list. The largest, latest or highest comes first.",
+        schema: || json!({ "type": "string", "enum": ORDERS.map(|(word, _)| word) }),
+    },
+    Parameter {
+        name: "order",
+        says: "`asc` reverses the order.",
+        schema: || json!({ "type": "string", "enum": ["asc", "desc"] }),
+    },
+];
+
+fn search_text() -> serde_json::Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX, "pattern": PLAIN, "examples": ["sendgrid"] })
+}
+
+/// What `sort` can say; the largest, latest or highest come first unless `order` is `asc`.
+const ORDERS: [(&str, SourceOrder); 7] = [
+    ("count", SourceOrder::Messages),
+    ("pass_count", SourceOrder::Pass),
+    ("fail_count", SourceOrder::Fail),
+    ("pass_rate", SourceOrder::PassRate),
+    ("source_ip", SourceOrder::Address),
+    ("first_seen", SourceOrder::FirstSeen),
+    ("last_seen", SourceOrder::LastSeen),
+];
+
+fn order(word: &str) -> Option<SourceOrder> {
+    let found = ORDERS.iter().find(|(other, _)| *other == word);
+    found.map(|(_, order)| *order)
+}
+
+fn is_ascending(word: &str) -> Option<bool> {
+    match word {
+        "asc" => Some(true),
+        "desc" => Some(false),
+        _ => None,
+    }
+}
+
+/// Parameters that select services.
+pub(super) const SERVICE_FILTERS: &[Parameter] = &[Parameter {
+    name: "show",
+    says: "Only services with messages to fix (not aligned, or of an own host that the SPF record does not list), with \
+        messages that were or may have been forwarded, or with messages of an unknown flow.",
+    schema: || json!({ "type": "string", "enum": SHOWN }),
+}];
+
+/// What `show` can say, and the flows of which a service has messages then.
+const SHOWN: [&str; 3] = ["to_fix", "forwarded", "unknown"];
+const SHOWN_FLOWS: [&[Flow]; 3] = [
+    &[Flow::Unaligned, Flow::OwnMissingInSpf],
+    &[Flow::List, Flow::Forwarded, Flow::Open],
+    &[Flow::Unknown],
+];
+
+fn has_messages(of: &FlowCounts, flows: &[Flow]) -> bool {
+    flows.iter().any(|flow| of.messages_in(*flow) > 0)
+}
+
+/// The senders of a domain, to be named.
+pub(super) async fn read<'s>(state: &'s AppState, domain: &Domain, range: DayRange) -> Result<Senders<'s>, ApiError> {
+    Ok(Senders::read(&state.store, domain, range, &state.tables).await?)
+}
+
+/// `GET /domains/{id}/dmarc/sources`
+pub(super) async fn sources(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
+    let page = largest_page(&mut parameters, &state.config);
+    let part = Part::from_parameters(&mut parameters, page);
+    let query = SourceQuery {
+        result: result_filter(&mut parameters),
+        network: parameters.parsed("network"),
+        order: parameters
+            .word("sort", &ORDERS.map(|(word, _)| word), order)
+            .unwrap_or_default(),
+        ascending: parameters
+            .word("order", &["asc", "desc"], is_ascending)
+            .unwrap_or(false),
+    };
+    let failed: Vec<_> = Failed::ALL.iter().map(|failed| failed.word()).collect();
+    let wanted = Wanted {
+        service: parameters.plain_text("service", SEARCH_CHARS_MAX),
+        category: parameters.word("category", &CATEGORIES, Category::from_word),
+        flow: parameters.word("flow", &FLOWS, Flow::from_word),
+        asn: parameters.number("asn", 1..=ASN_MAX),
+        failed: parameters.word("failed", &failed, Failed::from_word),
+        search: parameters.plain_text("search", SEARCH_CHARS_MAX),
+    };
+    parameters.finish()?;
+    let senders = read(&state, &domain, range).await?;
+    let (sources, total) = senders.page(&query, &wanted, part.rows);
+    let list = SourceList {
+        sources: sources.iter().map(SourceBody::from).collect(),
+        total,
+        pagination: part.pagination(usize::try_from(total).unwrap_or(usize::MAX)),
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "sources", &days_in_name(range)]);
+    Ok(listing.answer(list, name))
+}
+
+/// `GET /domains/{id}/dmarc/services`
+pub(super) async fn services(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
+    let page = largest_page(&mut parameters, &state.config);
+    let part = Part::from_parameters(&mut parameters, page);
+    let shown = parameters.word("show", &SHOWN, |word| SHOWN.iter().position(|other| *other == word));
+    parameters.finish()?;
+    let Gathered {
+        mut services, flows, ..
+    } = read(&state, &domain, range).await?.gather();
+    services.retain(|one| shown.is_none_or(|nth| has_messages(&one.flows, SHOWN_FLOWS[nth])));
+    let list = ServiceList {
+        flows: flows.iter().map(|(flow, counts)| flow_body(*flow, counts)).collect(),
+        pagination: part.pagination(services.len()),
+        services: part.cut(&services).iter().map(ServiceBody::from).collect(),
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "services", &days_in_name(range)]);
+    Ok(listing.answer(list, name))
+}
+
+/// `GET /domains/{id}/dmarc/flows`
+pub(super) async fn flows(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
+    parameters.finish()?;
+    let Gathered { flows, .. } = read(&state, &domain, range).await?.gather();
+    let list = FlowList {
+        flows: flows.iter().map(|(flow, counts)| flow_body(*flow, counts)).collect(),
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "flows", &days_in_name(range)]);
+    Ok(listing.answer(list, name))
+}
+
+/// `GET /domains/{id}/dmarc/subdomains`
+pub(super) async fn subdomains(
+    State(state): State<AppState>,
+    OwnedDomain(domain): OwnedDomain,
+    client: Client,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
+    let page = largest_page(&mut parameters, &state.config);
+    let part = Part::from_parameters(&mut parameters, page);
+    parameters.finish()?;
+    let Gathered { subdomains, .. } = read(&state, &domain, range).await?.gather();
+    let mut rows = Vec::new();
+    for one in part.cut(&subdomains) {
+        let known = match DomainName::parse(&one.header_from) {
+            Ok(name) => state.store.domain_by_name(domain.account, &name).await?,
+            Err(_) => None,
+        };
+        rows.push(SubdomainBody {
+            registered: known.is_some_and(|known| client.may_see(known.id)),
+            ..SubdomainBody::from(one)
+        });
+    }
+    let list = SubdomainList {
+        pagination: part.pagination(subdomains.len()),
+        subdomains: rows,
+    };
+    let name = |_: &_| file_name(&[domain.name.as_str(), "subdomains", &days_in_name(range)]);
+    Ok(listing.answer(list, name))
+}
+
+impl From<&SourceFigures<'_>> for SourceBody {
+    fn from(one: &SourceFigures<'_>) -> Self {
+        let (source, network) = (&one.source, &one.network);
+        let flow = one.flows.main().unwrap_or(Flow::Unknown);
+        Self {
+            source_ip: source.address,
+            org_name: one.name.organisation.as_ref().and_then(organisation_name),
+            count: source.totals.messages(),
+            pass_count: source.totals.pass,
+            fail_count: source.totals.fail,
+            ptr: None,
+            asn: network.asn,
+            country: network.country.map(str::to_owned),
+            first_seen: source.first_seen.to_string(),
+            last_seen: source.last_seen.to_string(),
+            dkim_aligned: source.totals.dkim_aligned,
+            spf_aligned: source.totals.spf_aligned,
+            dispositions: Dispositions::from(&source.totals),
+            as_name: network.as_name.map(str::to_owned),
+            known_by: name_body(one.name.best()),
+            class: class(flow, one.name.best()).word().into(),
+            flow: flow.word().into(),
+            flows: (&one.flows).into(),
+        }
+    }
+}
+
+/// A network has no organisation.
+pub(super) fn organisation_name(named: &Named) -> Option<String> {
+    (named.rule != Rule::Network).then(|| named.name.to_string())
+}
+
+fn name_body(best: Option<&Named>) -> NameBody {
+    let service = best.filter(|named| named.rule.names_service());
+    NameBody {
+        service: service.map(|named| named.name.to_string()),
+        category: best
+            .and_then(|named| named.category)
+            .map(|category| category.word().into()),
+        evidence: best.map_or(Rule::Nothing, |named| named.rule).word().into(),
+        evidence_fact: best.map(|named| named.fact.to_string()),
+    }
+}
+
+fn class(flow: Flow, best: Option<&Named>) -> Class {
+    let is_service = best.is_some_and(|named| named.rule.names_service() && named.rule != Rule::Own);
+    if is_service {
+        flow.class_of_service()
+    } else {
+        flow.class()
+    }
+}
+
+impl From<&FlowCounts> for FlowsBody {
+    fn from(flows: &FlowCounts) -> Self {
+        let of = |flow| flows.messages_in(flow);
+        Self {
+            direct: of(Flow::Direct),
+            service: of(Flow::Service),
+            list: of(Flow::List),
+            forwarded: of(Flow::Forwarded),
+            own_missing_in_spf: of(Flow::OwnMissingInSpf),
+            open: of(Flow::Open),
+            unaligned: of(Flow::Unaligned),
+            unknown: of(Flow::Unknown),
+        }
+    }
+}
+
+impl From<&ServiceFigures> for ServiceBody {
+    fn from(one: &ServiceFigures) -> Self {
+        let Counts {
+            pass,
+            fail,
+            dkim_aligned,
+            spf_aligned,
+        } = one.counts;
+        let flow = one.flows.main().unwrap_or(Flow::Unknown);
+        Self {
+            name: one.named.as_ref().map(|named| named.name.to_string()),
+            known_by: name_body(one.named.as_ref()),
+            class: class(flow, one.named.as_ref()).word().into(),
+            flow: flow.word().into(),
+            flows: (&one.flows).into(),
+            sources: one.sources,
+            count: one.counts.messages(),
+            pass_count: pass,
+            fail_count: fail,
+            pass_rate: pass_rate(pass, fail),
+            dkim_aligned,
+            spf_aligned,
+        }
+    }
+}
+
+fn flow_body(flow: Flow, counts: &Counts) -> FlowBody {
+    FlowBody {
+        flow: flow.word().into(),
+        class: flow.class().word().into(),
+        count: counts.messages(),
+        pass_count: counts.pass,
+        fail_count: counts.fail,
+        dkim_aligned: counts.dkim_aligned,
+        spf_aligned: counts.spf_aligned,
+    }
+}
+
+impl From<&SubdomainFigures> for SubdomainBody {
+    fn from(one: &SubdomainFigures) -> Self {
+        let counts = &one.counts;
+        Self {
+            header_from: (!one.header_from.is_empty()).then(|| one.header_from.to_string()),
+            registered: false,
+            flows: (&one.flows).into(),
+            sources: one.sources,
+            count: counts.messages(),
+            pass_count: counts.pass,
+            fail_count: counts.fail,
+            pass_rate: pass_rate(counts.pass, counts.fail),
+            dkim_aligned: counts.dkim_aligned,
+            spf_aligned: counts.spf_aligned,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{CLASSES, EVIDENCE};
+
+    #[test]
+    fn documented_words_are_the_words() {
+        assert!(Flow::ALL.iter().map(|flow| flow.word()).eq(FLOWS));
+        assert!(Class::ALL.iter().map(|class| class.word()).eq(CLASSES));
+        assert!(Rule::ALL.iter().map(|rule| rule.word()).eq(EVIDENCE));
+        assert!(Category::ALL.iter().map(|category| category.word()).eq(CATEGORIES));
+    }
+}

@@ -1,0 +1,214 @@
+//! Who sends as a domain, by service: how it is known, on which way its mail came, and what fails.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::api::{Failure, Told};
+use super::export;
+use super::parts::{csv_link, empty, hostile, no_rows, other_errors, pages, rate};
+use super::query::{Asked, RANGE};
+use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
+use super::visitor::Visitor;
+use crate::api::{FlowBody, NameBody, ServiceBody, ServiceList};
+use crate::base::numbers::{counted, grouped};
+
+const PER_PAGE: &str = "50";
+/// Parameters that the list keeps.
+const KEPT: [&str; 4] = ["days", "from", "to", "show"];
+/// Parts of the list: the word that the API takes, and its title.
+const PARTS: [(&str, &str); 4] = [
+    ("", "All"),
+    ("to_fix", "To fix"),
+    ("forwarded", "Forwarded"),
+    ("unknown", "Unknown"),
+];
+
+/// `GET /view/{id}/sources`, by service.
+pub(super) async fn show(visitor: Visitor, id: String, asked: Asked) -> Result<(StatusCode, Markup), Failure> {
+    let domain = find(&visitor, &id).await?;
+    let base = format!("/view/{id}/sources");
+    let path = |asked: &Asked| {
+        let query = asked.with(&["days", "from", "to", "show", "page"], &[("per_page", PER_PAGE)]);
+        below(&id, &format!("/dmarc/services{query}"))
+    };
+    let is_empty = |list: &Told<ServiceList>| has_none(list, |list| &list.pagination);
+    let Found { list, asked, notice } = found(&visitor, &id, asked, path, is_empty).await?;
+    let chosen = asked.get("show").unwrap_or_default();
+    let csv = format!("/view/{id}/services.csv{}", asked.only(&KEPT));
+    let content = html! {
+        (range_form(&base, &asked, &["show"], list.wrong()))
+        (other_errors(list.wrong(), &RANGE))
+        (notice)
+        section .card aria-labelledby="services" {
+            div .head {
+                h2 #services { "Who sends" }
+                nav .segments aria-label="Which services" {
+                    @for (word, title) in PARTS {
+                        a href=(format!("{base}{}", asked.with(&RANGE, &[("show", word)]))) aria-current=[(word == chosen).then_some("true")] { (title) }
+                    }
+                }
+                a .button href=(format!("{base}{}", asked.with(&RANGE, &[("group", "address")]))) { "Show addresses" }
+                (csv_link(&csv))
+            }
+            @if let Told::Answer(list) = &list {
+                @if list.services.is_empty() { (no_rows(&list.pagination, nothing(chosen))) }
+                @else { (table(&base, &asked, &list.services)) }
+                (pages(&list.pagination, ("service", "services"), |number| {
+                    format!("{base}{}", asked.with(&KEPT, &[("page", number)]))
+                }))
+            }
+        }
+        (legend())
+    };
+    Ok((list.status(), page(&visitor, &domain, Tab::Sources, &asked, content)))
+}
+
+fn nothing(chosen: &str) -> Markup {
+    let (title, text) = match chosen {
+        "to_fix" => (
+            "Nothing to fix",
+            "No known service sent messages that are not aligned, and no own host is missing in the SPF record.",
+        ),
+        "forwarded" => (
+            "Nothing was forwarded",
+            "No message of these days came from a forwarder or a mailing list.",
+        ),
+        "unknown" => ("Nothing unknown", "Every message of these days has a known way."),
+        _ => ("No services", "Nothing was reported for these days."),
+    };
+    empty(title, html! { p { (text) } })
+}
+
+/// A table of services; each leads to its addresses.
+pub(super) fn table(base: &str, asked: &Asked, services: &[ServiceBody]) -> Markup {
+    let addresses = |name: &str| format!("{base}{}", asked.with(&RANGE, &[("service", name)]));
+    html! {
+        div .scroll tabindex="0" role="region" aria-label="Table of services" {
+            table .cards {
+                thead { tr {
+                    th scope="col" { "Service" }
+                    th scope="col" { "Way" }
+                    th scope="col" .num { "Addresses" }
+                    th scope="col" .num { "Messages" }
+                    th scope="col" { "Pass" }
+                    th scope="col" .num { "Fail" }
+                } }
+                tbody { @for service in services { tr {
+                    th scope="row" {
+                        @match &service.name {
+                            Some(name) => { a href=(addresses(name)) { (hostile(name)) } }
+                            None => { "no readable address" }
+                        }
+                        div .small.muted { (why(&service.known_by)) }
+                    }
+                    td data-label="Way" { (flow(&service.flow)) }
+                    td .num data-label="Addresses" { (grouped(service.sources)) }
+                    td .num data-label="Messages" { (grouped(service.count)) }
+                    td data-label="Pass" { (rate(service.pass_count, service.fail_count)) }
+                    td .num data-label="Fail" { (grouped(service.fail_count)) }
+                } } }
+            }
+        }
+    }
+}
+
+/// Why something has its name, and what it is for.
+pub(super) fn why(known_by: &NameBody) -> Markup {
+    let fact = known_by.evidence_fact.as_deref().unwrap_or_default();
+    html! {
+        @if let Some(category) = &known_by.category { (category.replace('_', " ")) " · " }
+        @match known_by.evidence.as_ref() {
+            "own" => { "an address of this domain alone" }
+            "dkim" => { "a signature of " (hostile(fact)) " passed" }
+            "mail_from" => { "SPF passed for " (hostile(fact)) }
+            "ptr" | "ptr_domain" => { "the address is named " (hostile(fact)) }
+            "asn" => { "the network " (hostile(fact)) " is its own" }
+            "domain" => { (hostile(fact)) " passed, which no table names" }
+            "as_name" => { "operates the network " (hostile(fact)) "; who sent is not known" }
+            "network" => { "nothing but the network is known" }
+            _ => { "nothing is known" }
+        }
+    }
+}
+
+/// The way that messages came.
+pub(super) fn flow(word: &str) -> Markup {
+    let (title, class) = match word {
+        "direct" => ("direct", "good"),
+        "service" => ("signed by a service", "good"),
+        "list" => ("mailing list", "plain"),
+        "forwarded" => ("forwarded", "plain"),
+        "own_missing_in_spf" => ("missing in SPF", "odd"),
+        "open" => ("possibly forwarded", "plain"),
+        "unaligned" => ("not aligned", "bad"),
+        _ => ("unknown", "odd"),
+    };
+    html! { span .chip.(class) { (title) } }
+}
+
+fn legend() -> Markup {
+    html! {
+        details .card.plain {
+            summary { "What the ways mean" }
+            dl .words {
+                @for (word, meaning) in [
+                    ("direct", "The sender is in the domain's SPF record, or uses its own MAIL FROM domain."),
+                    ("service", "A service signs for the domain."),
+                    ("own_missing_in_spf", "An own host signs, and the SPF record does not list it."),
+                    ("unaligned", "A known service sent without an aligned result. Set it up for your domain, or ask who uses it."),
+                    ("list", "A mailing list passed it on."),
+                    ("forwarded", "A mailbox provider, forwarder or gateway passed it on. You cannot fix it, and need not."),
+                    ("open", "Probably forwarded: too few messages to say."),
+                    ("unknown", "Nothing that passed tells who sent it. It may be forged."),
+                ] {
+                    div { dt { (flow(word)) } dd { (meaning) } }
+                }
+            }
+        }
+    }
+}
+
+/// Where the messages that fail belong, in a few words; nothing if none fails.
+pub(super) fn failing(flows: &[FlowBody]) -> Markup {
+    let fail = |words: &[&str]| {
+        let of = flows.iter().filter(|flow| words.contains(&flow.flow.as_ref()));
+        of.map(|flow| flow.fail_count).fold(0, u64::saturating_add)
+    };
+    let parts = [
+        (
+            fail(&["direct", "service", "own_missing_in_spf", "unaligned"]),
+            "to fix",
+        ),
+        (fail(&["unknown"]), "unknown"),
+        (fail(&["list", "forwarded", "open"]), "forwarded"),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|(count, _)| *count > 0).collect();
+    html! {
+        @for (nth, (count, words)) in parts.iter().enumerate() {
+            @if nth > 0 { ", " }
+            span .whole { (grouped(*count)) " " (words) }
+        }
+    }
+}
+
+/// Who sends, on a domain's first page.
+pub(super) fn first(base: &str, asked: &Asked, list: &ServiceList) -> Markup {
+    let base = format!("{base}/sources");
+    html! {
+        section .card aria-labelledby="services" {
+            div .head {
+                h2 #services { "Who sends" }
+                a .small href=(format!("{base}{}", asked.only(&RANGE))) { "All " (counted(list.pagination.total, "service", "services")) }
+            }
+            (table(&base, asked, &list.services))
+        }
+    }
+}
+
+/// `GET /view/{id}/services.csv`
+pub(super) async fn csv(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Response, Failure> {
+    let path = below(&id, &format!("/dmarc/services{}", asked.only(&KEPT)))?;
+    export::csv(&visitor.api, path).await
+}
