@@ -124,7 +124,7 @@ pub(super) fn why(known_by: &NameBody) -> Markup {
             "dkim" => { "a signature of " (hostile(fact)) " passed" }
             "mail_from" => { "SPF passed for " (hostile(fact)) }
             "ptr" | "ptr_domain" => { "the address is named " (hostile(fact)) }
-            "asn" => { "the network " (hostile(fact)) " is its own" }
+            "asn" => { "by its network, " (hostile(fact)) }
             "domain" => { (hostile(fact)) " passed, which no table names" }
             "as_name" => { "operates the network " (hostile(fact)) "; who sent is not known" }
             "network" => { "nothing but the network is known" }
@@ -137,11 +137,11 @@ pub(super) fn why(known_by: &NameBody) -> Markup {
 pub(super) fn flow(word: &str) -> Markup {
     let (title, class) = match word {
         "direct" => ("direct", "good"),
-        "service" => ("signed by a service", "good"),
-        "list" => ("mailing list", "plain"),
-        "forwarded" => ("forwarded", "plain"),
+        "service" => ("service", "good"),
+        "list" => ("mailing list", "way"),
+        "forwarded" => ("forwarded", "way"),
         "own_missing_in_spf" => ("missing in SPF", "odd"),
-        "open" => ("possibly forwarded", "plain"),
+        "open" => ("may be forwarded", "way"),
         "unaligned" => ("not aligned", "bad"),
         _ => ("unknown", "odd"),
     };

@@ -143,7 +143,7 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at
                         }
                         @if let Some(ptr) = &source.ptr { div .small.muted { (hostile(ptr)) } }
                     }
-                    td data-label="Name" {
+                    td .name data-label="Name" {
                         (hostile_or_dash(source.known_by.service.as_deref().or(source.org_name.as_deref())))
                         @if let Some(country) = &source.country { " " span .muted title="Country that the address is registered in" { (hostile(country)) } }
                     }

@@ -192,6 +192,7 @@ impl NewReport {
 /// The sums of records of a report.
 fn summed<'r>(report: &Report, records: impl Iterator<Item = &'r Record>) -> Summed {
     let mut figures = Figures::new(report.metadata.window, &report.policy.domain);
+    figures.reserve(report.evidence.len(), report.records.len());
     let mut verdicts = Verdicts::new(report);
     let none = Evidence::default();
     for record in records {

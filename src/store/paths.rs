@@ -49,27 +49,31 @@ pub(super) async fn numbers(
     if remembered.bytes > REMEMBERED_BYTES_MAX {
         remembered.forget();
     }
-    let is_new = |(domain, lists): &(&DomainId, &Vec<Arc<PathList>>)| {
-        let book = remembered.books.get(*domain);
-        let mut all = lists.iter().flat_map(|list| list.iter());
-        all.any(|path| book.is_none_or(|book| book.known(path).is_none()))
-    };
-    let behind: Vec<DomainId> = wanted.iter().filter(is_new).map(|(domain, _)| *domain).collect();
-    catch_up(conn, remembered, &behind).await?;
-    let mut numbers = HashMap::with_capacity(wanted.len());
-    let mut rows = Vec::new();
+    let mut numbers = Numbers::with_capacity(wanted.len());
+    let mut behind = Vec::new();
     for (domain, lists) in wanted {
+        let of_list = |book: &PathBook, list: &PathList| list.iter().map(|path| book.known(path)).collect();
+        let book = remembered.books.get(domain);
+        let known = book.and_then(|book| lists.iter().map(|list| of_list(book, list)).collect());
+        match known {
+            Some(known) => _ = numbers.insert(*domain, known),
+            None => behind.push(*domain),
+        }
+    }
+    catch_up(conn, remembered, &behind).await?;
+    let mut rows = Vec::new();
+    for domain in behind {
         let book = remembered
             .books
-            .entry(*domain)
+            .entry(domain)
             .or_insert_with(|| PathBook::bounded(PATHS_MAX));
         let (count, bytes) = (book.list().len(), book.list().bytes_held());
         let of_list = |list: &Arc<PathList>| list.iter().map(|path| book.number(path)).collect();
-        numbers.insert(*domain, lists.iter().map(of_list).collect());
+        numbers.insert(domain, wanted[&domain].iter().map(of_list).collect());
         remembered.bytes += book.list().bytes_held() - bytes;
         if book.list().len() > count {
             let blocks = count / BLOCK..book.list().len().div_ceil(BLOCK);
-            rows.extend(blocks.map(|block| (*domain, block, encode(book.list(), block))));
+            rows.extend(blocks.map(|block| (domain, block, encode(book.list(), block))));
         }
     }
     conn.bulk(&bulk::PATHS_PUT, &rows, |args, (domain, block, content)| {

@@ -204,7 +204,15 @@ impl Recounting<'_> {
         for path in paths::read(conn, self.domain).await?.iter() {
             self.counted.paths.push(path);
         }
+        let known = self.counted.paths.list().len();
         self.count(conn, progress).await?;
+        let missing = self.counted.paths.list().iter().skip(known);
+        for path in missing.map(described) {
+            self.verified.found(
+                self.name,
+                format!("the records have a path that paths does not have: {path}"),
+            );
+        }
         if self.counted.is_blind {
             return Ok(());
         }
@@ -369,8 +377,11 @@ fn source(address: Option<IpAddr>, path: &[u8]) -> String {
         || "without a source address".to_owned(),
         |address| format!("source {address}"),
     );
-    let path = Path::read(path).map_or_else(|| "a path that cannot be read".to_owned(), |path| path.to_string());
-    format!("{address} ({path})")
+    format!("{address} ({})", described(path))
+}
+
+fn described(path: &[u8]) -> String {
+    Path::read(path).map_or_else(|| "a path that cannot be read".to_owned(), |path| path.to_string())
 }
 
 async fn compare_facets(

@@ -17,6 +17,9 @@ use crate::report::aggregate::{Evidence, Verdict, Window};
 /// report fills the days with names.
 const NAMED_PATHS_MAX: usize = 256;
 
+/// Records for whose sources room is made at once: most have sources of their own in small reports, and few in large ones.
+const RESERVED_MAX: usize = 64;
+
 /// The messages of one day that came from one address on one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceTotals {
@@ -261,6 +264,14 @@ impl Figures {
                 last: None,
                 bytes: Vec::new(),
             },
+        }
+    }
+
+    /// Makes room for about this many pieces of evidence and records.
+    pub fn reserve(&mut self, evidence: usize, records: usize) {
+        self.paths.of_evidence.reserve(evidence);
+        if self.is_one_day {
+            self.one_day.sources.reserve(records.min(RESERVED_MAX));
         }
     }
 

@@ -34,10 +34,12 @@ mod transactions;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::postgres::Server;
 use tallymark::base::{AccountId, Authenticated, Day, DayRange, DomainId, DomainName, Mode, Region, TlsMode};
+use tallymark::enrich::{Counts, Senders, Tables};
 use tallymark::report::aggregate::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, Warnings, Window,
@@ -207,6 +209,39 @@ impl Database {
         self.store.commit(batch, &KEEPING).await.unwrap()
     }
 
+    /// Services, flows and subdomains have the messages of the domain.
+    async fn check_senders(&self, domain: DomainId, totals: &Totals) {
+        let Some(domain) = self.store.domain_by_id(self.account.id, domain).await.unwrap() else {
+            return;
+        };
+        static TABLES: LazyLock<Tables> = LazyLock::new(Tables::built_in);
+        let found = Senders::read(&self.store, &domain, ALL_DAYS, &TABLES).await.unwrap();
+        let found = found.gather();
+        assert_eq!(found.totals, *totals, "senders");
+        let sums = |of: &mut dyn Iterator<Item = Counts>| {
+            of.fold([0; 4], |sum, one| {
+                let more = [one.pass, one.fail, one.dkim_aligned, one.spf_aligned];
+                std::array::from_fn(|nth| sum[nth] + more[nth])
+            })
+        };
+        let expect = [totals.pass, totals.fail, totals.dkim_aligned, totals.spf_aligned];
+        assert_eq!(
+            sums(&mut found.services.iter().map(|one| one.counts)),
+            expect,
+            "services"
+        );
+        assert_eq!(
+            sums(&mut found.flows.iter().map(|(_, counts)| *counts)),
+            expect,
+            "flows"
+        );
+        assert_eq!(
+            sums(&mut found.subdomains.iter().map(|one| one.counts)),
+            expect,
+            "subdomains"
+        );
+    }
+
     /// Every sum that can be asked for is the same sum, and recounting agrees. Gives it.
     pub async fn check_sums(&self, domain: DomainId) -> Totals {
         let stats = self.store.stats(domain, ALL_DAYS).await.unwrap();
@@ -222,6 +257,7 @@ impl Database {
         sources.sources.iter().for_each(|source| sum.add(&source.totals));
         assert_eq!(sum, stats.totals, "sources");
         assert_eq!(sources.total, stats.sources);
+        self.check_senders(domain, &stats.totals).await;
         let reporters = self.store.reporters(domain, ALL_DAYS).await.unwrap();
         let messages: u64 = reporters.iter().map(|reporter| reporter.pass + reporter.fail).sum();
         assert_eq!(messages, stats.totals.messages(), "reporters");

@@ -3,9 +3,9 @@
 use tallymark::base::{Authenticated, Day, DayRange};
 use tallymark::enrich::{Flow, Senders, Services, Tables};
 use tallymark::report::aggregate::{AuthResult, DkimAuth};
-use tallymark::store::{NewReport, Retention};
+use tallymark::store::{NewReport, Retention, Store};
 
-use super::{ALL_DAYS, Database, NOW, day, on_both, report, taken};
+use super::{ALL_DAYS, Database, KEEPING, NOW, day, message, new_domain, on_both, report, taken};
 
 /// Services and flows have the messages of the figures, and so have the sources.
 async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, u64, u64)> {
@@ -193,4 +193,126 @@ async fn names_stay_when_records_are_dropped(db: Database) {
         .unwrap()
         .gather();
     assert_eq!(found.sources[0].flows.messages_in(Flow::Unknown), 0);
+}
+
+/// The names of services with their messages, without those of networks.
+async fn named(db: &Database, tables: &Tables) -> Vec<(String, u64)> {
+    let rows = check(db, ALL_DAYS, tables).await.into_iter();
+    let mut named: Vec<_> = rows
+        .filter(|(name, ..)| name.ends_with(".example"))
+        .map(|(name, pass, fail)| (name, pass + fail))
+        .collect();
+    named.sort();
+    named
+}
+
+on_both!(more_paths_than_a_row_has_stay_apart);
+async fn more_paths_than_a_row_has_stay_apart(db: Database) {
+    let tables = Tables::built_in();
+    let signer = |nth: usize| format!("signer{nth:03}.example");
+    for nth in 0..100 {
+        let new = signed(
+            &nth.to_string(),
+            day(1),
+            &signer(nth),
+            &[("192.0.2.1", nth as u64 + 1, true)],
+        );
+        db.commit(vec![new]).await;
+        // A store that remembers nothing goes on with the numbers of the one before.
+        if nth % 30 == 29 {
+            let other = Store::open(db.location.clone()).await.unwrap();
+            let new = signed(
+                &format!("{nth}b"),
+                day(2),
+                &signer(nth / 2),
+                &[("192.0.2.1", 1_000, true)],
+            );
+            other
+                .commit(vec![message(db.account.id, vec![new])], &KEEPING)
+                .await
+                .unwrap();
+            other.close().await;
+        }
+    }
+    let mut expect: Vec<_> = (0..100).map(|nth| (signer(nth), nth as u64 + 1)).collect();
+    for nth in [29, 59, 89] {
+        expect[nth / 2].1 += 1_000;
+    }
+    assert_eq!(named(&db, &tables).await, expect);
+    assert_eq!(db.store.verify(&|_, _| {}).await.unwrap().discrepancies, []);
+}
+
+on_both!(recounting_finds_ways_that_no_record_has);
+async fn recounting_finds_ways_that_no_record_has(db: Database) {
+    db.commit(vec![
+        signed("1", day(1), "one.example", &[("192.0.2.1", 5, true)]),
+        signed("2", day(2), "two.example", &[("192.0.2.1", 7, true)]),
+    ])
+    .await;
+    let found = async || {
+        let verified = db.store.verify(&|_, _| {}).await.unwrap();
+        verified
+            .discrepancies
+            .into_iter()
+            .map(|one| one.what)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found().await, [""; 0]);
+    db.execute("create table kept as select * from paths").await;
+    db.execute("delete from paths").await;
+    let lost = found().await;
+    assert_eq!(lost.len(), 2, "{lost:?}");
+    assert!(
+        lost[0].contains("a path that paths does not have") && lost[0].contains("one.example"),
+        "{lost:?}"
+    );
+    db.execute("insert into paths select * from kept").await;
+    assert_eq!(found().await, [""; 0]);
+    db.execute("delete from daily_sources").await;
+    let lost = found().await;
+    assert!(lost.iter().any(|what| what.contains("two.example")), "{lost:?}");
+}
+
+on_both!(names_move_with_reports_between_domains);
+async fn names_move_with_reports_between_domains(db: Database) {
+    let tables = Tables::built_in();
+    let about = |name: &str, id: &str, signer: &str| {
+        let mut new = report(id, day(1), &[("192.0.2.1", 9, true)]);
+        new.policy.domain = name.into();
+        new.evidence[0].dkim.push(DkimAuth {
+            domain: Some(signer.into()),
+            result: AuthResult::Pass,
+            ..DkimAuth::default()
+        });
+        taken(new, Authenticated::Unknown)
+    };
+    db.commit(vec![
+        about("example.com", "1", "one.example"),
+        about("mail.example.com", "2", "two.example"),
+    ])
+    .await;
+    let all = [("one.example".to_owned(), 9), ("two.example".to_owned(), 9)];
+    assert_eq!(named(&db, &tables).await, all);
+    let below = new_domain("mail.example.com");
+    let below = db.store.add_domain(db.account.id, below, NOW).await.unwrap();
+    assert_eq!(named(&db, &tables).await, all[..1]);
+    let of_below = Senders::read(&db.store, &below, ALL_DAYS, &tables)
+        .await
+        .unwrap()
+        .gather();
+    assert_eq!(&*of_below.services[0].named.as_ref().unwrap().name, "two.example");
+    // Also where the records have gone, and the sums move as a whole.
+    let keep = Retention {
+        originals_days: 30,
+        set_aside_days: 90,
+        records_days: 400,
+    };
+    db.store.purge(keep, NOW + 500 * 86_400_000).await.unwrap();
+    assert!(
+        db.store
+            .remove_domain(db.account.id, &below.public_id, NOW)
+            .await
+            .unwrap()
+    );
+    assert_eq!(named(&db, &tables).await, all);
 }
