@@ -41,6 +41,14 @@ impl<'b> Reader<'b> {
         Some(*taken)
     }
 
+    /// Passes over numbers without looking at them.
+    pub fn skip_numbers(&mut self, mut count: u32) -> Option<()> {
+        while count > 0 {
+            count -= u32::from(self.byte()? < 0x80);
+        }
+        Some(())
+    }
+
     /// `None` also for a number beyond 64 bits.
     pub fn number(&mut self) -> Option<u64> {
         let mut number = 0_u64;

@@ -24,6 +24,7 @@ const VERSION: u8 = 2;
 struct Head;
 
 impl Head {
+    const ADDRESS: u8 = 3;
     const SAME_ADDRESS: u8 = 0;
     const IPV4: u8 = 1;
     const IPV6: u8 = 2;
@@ -33,6 +34,10 @@ impl Head {
     const ALIGNED_SHIFT: u8 = 4;
     const PATH_SHIFT: u8 = 6;
     const LONG_PATH: u8 = 3;
+
+    fn disposition(head: u8) -> u8 {
+        head >> Self::DISPOSITION_SHIFT & Self::MIXED
+    }
 }
 
 /// Capacity of each part, in sources. Overflow goes to the next part; the last is unbounded. A source is rewritten about
@@ -117,18 +122,13 @@ pub(super) fn decode_ways(bytes: &[u8], mut each: impl FnMut(&SourceTotals)) -> 
 }
 
 fn read(bytes: &[u8], each: &mut impl FnMut(&SourceTotals)) -> Option<()> {
-    let mut reader = Reader::new(bytes);
-    if reader.byte()? != VERSION {
-        return None;
-    }
+    let mut reader = open(bytes)?;
     let mut before = None;
     while !reader.is_empty() {
         let head = reader.byte()?;
-        let address = match head & 3 {
-            Head::IPV4 => Some(IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?))),
-            Head::IPV6 => Some(IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?))),
-            Head::NO_ADDRESS => None,
-            _ => before?,
+        let address = match head & Head::ADDRESS {
+            Head::SAME_ADDRESS => before?,
+            family => address(&mut reader, family)?,
         };
         before = Some(address);
         let mut path = u32::from(head >> Head::PATH_SHIFT);
@@ -140,7 +140,7 @@ fn read(bytes: &[u8], each: &mut impl FnMut(&SourceTotals)) -> Option<()> {
             messages,
             ..Handled::default()
         };
-        match head >> Head::DISPOSITION_SHIFT & 3 {
+        match Head::disposition(head) {
             0 => handled.none = messages,
             1 => handled.quarantine = messages,
             2 => handled.reject = messages,
@@ -157,6 +157,21 @@ fn read(bytes: &[u8], each: &mut impl FnMut(&SourceTotals)) -> Option<()> {
         });
     }
     Some(())
+}
+
+/// The entries behind the version.
+fn open(bytes: &[u8]) -> Option<Reader<'_>> {
+    let mut reader = Reader::new(bytes);
+    (reader.byte()? == VERSION).then_some(reader)
+}
+
+/// The address of an entry that has one of its own.
+fn address(reader: &mut Reader<'_>, family: u8) -> Option<Option<IpAddr>> {
+    Some(match family {
+        Head::IPV4 => Some(IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?))),
+        Head::IPV6 => Some(IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?))),
+        _ => None,
+    })
 }
 
 /// As [`decode_ways`], calling `each` once per address with the totals of all its ways.
@@ -180,16 +195,23 @@ pub(super) fn decode(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>, &Totals)
     is_intact
 }
 
-/// As [`decode`], the addresses only.
+/// As [`decode`], the addresses only; figures that are wrong may go unnoticed.
 #[must_use]
 pub(super) fn addresses(bytes: &[u8], mut each: impl FnMut(Option<IpAddr>)) -> bool {
-    let mut before = None;
-    decode_ways(bytes, |entry| {
-        if before != Some(entry.address) {
-            before = Some(entry.address);
-            each(entry.address);
+    let mut read = || {
+        let mut reader = open(bytes)?;
+        while !reader.is_empty() {
+            let head = reader.byte()?;
+            if head & Head::ADDRESS != Head::SAME_ADDRESS {
+                each(address(&mut reader, head & Head::ADDRESS)?);
+            }
+            let is_mixed = Head::disposition(head) == Head::MIXED;
+            let is_long = head >> Head::PATH_SHIFT == Head::LONG_PATH;
+            reader.skip_numbers(1 + u32::from(is_long) + 3 * u32::from(is_mixed))?;
         }
-    })
+        Some(())
+    };
+    read().is_some()
 }
 
 /// Unpacks all. `None` if the bytes are damaged or from another version.
