@@ -10,20 +10,21 @@ use super::schema::{CategoryWord, ClassWord, EvidenceWord, FlowWord, Word};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Flows")]
 pub struct FlowsBody {
-    /// From servers that the domain's SPF record lists, or from an aligned service.
+    /// SPF passed for the domain.
     pub direct: u64,
-    /// From a service that signs for the domain.
+    /// A service sent it and signed for the domain.
     pub service: u64,
-    /// From a mailing list.
+    /// A mailing list passed it on.
     pub list: u64,
-    /// Forwarded by a mailbox provider, forwarder or gateway.
+    /// A mailbox provider, forwarder or gateway passed it on.
     pub forwarded: u64,
-    /// From an own host that the SPF record does not list.
+    /// A host of the domain's own signed it, and the SPF record does not list the host.
     pub own_missing_in_spf: u64,
-    /// Possibly forwarded.
+    /// It was probably forwarded; too few messages say so.
     pub open: u64,
-    /// From a known service that nothing is aligned for.
+    /// A known service sent it, and neither DKIM nor SPF was aligned.
     pub unaligned: u64,
+    /// Nothing that passed tells who sent it.
     pub unknown: u64,
 }
 

@@ -55,6 +55,13 @@ pub struct Named {
     pub fact: Arc<str>,
 }
 
+impl Named {
+    /// The name, unless nothing but a network is known.
+    pub fn organisation(&self) -> Option<String> {
+        (self.rule != Rule::Network).then(|| self.name.to_string())
+    }
+}
+
 /// Who sent messages.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name {
@@ -127,8 +134,7 @@ pub fn operator_name(address: IpAddr, tables: &Tables) -> Option<String> {
         confirmed_ptr: None,
         network: tables.networks.facts(address),
     };
-    let named = organisation(&sender, &tables.services)?;
-    (named.rule != Rule::Network).then(|| named.name.to_string())
+    organisation(&sender, &tables.services)?.organisation()
 }
 
 fn by_identity(identities: &Identities<'_>, services: &Services) -> Option<Named> {

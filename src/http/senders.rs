@@ -255,7 +255,7 @@ impl From<&SourceFigures<'_>> for SourceBody {
         let flow = one.flows.main().unwrap_or(Flow::Unknown);
         Self {
             source_ip: source.address,
-            org_name: one.name.organisation.as_ref().and_then(organisation_name),
+            org_name: one.name.organisation.as_ref().and_then(Named::organisation),
             count: source.totals.messages(),
             pass_count: source.totals.pass,
             fail_count: source.totals.fail,
@@ -274,11 +274,6 @@ impl From<&SourceFigures<'_>> for SourceBody {
             flows: (&one.flows).into(),
         }
     }
-}
-
-/// A network has no organisation.
-pub(super) fn organisation_name(named: &Named) -> Option<String> {
-    (named.rule != Rule::Network).then(|| named.name.to_string())
 }
 
 fn name_body(best: Option<&Named>) -> NameBody {

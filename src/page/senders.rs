@@ -154,13 +154,13 @@ fn legend() -> Markup {
             summary { "What the ways mean" }
             dl .words {
                 @for (word, meaning) in [
-                    ("direct", "The sender is in the domain's SPF record, or uses its own MAIL FROM domain."),
-                    ("service", "A service signs for the domain."),
-                    ("own_missing_in_spf", "An own host signs, and the SPF record does not list it."),
-                    ("unaligned", "A known service sent without an aligned result. Set it up for your domain, or ask who uses it."),
+                    ("direct", "SPF passed for the domain."),
+                    ("service", "A service sent it and signed for the domain."),
+                    ("own_missing_in_spf", "A host of the domain's own signed it, and the SPF record does not list the host."),
+                    ("unaligned", "A known service sent it, and neither DKIM nor SPF was aligned. Set up the service for your domain, or find out who uses it."),
                     ("list", "A mailing list passed it on."),
-                    ("forwarded", "A mailbox provider, forwarder or gateway passed it on. You cannot fix it, and need not."),
-                    ("open", "Probably forwarded: too few messages to say."),
+                    ("forwarded", "A mailbox provider, forwarder or gateway passed it on. There is nothing to fix."),
+                    ("open", "It was probably forwarded; too few messages say so."),
                     ("unknown", "Nothing that passed tells who sent it. It may be forged."),
                 ] {
                     div { dt { (flow(word)) } dd { (meaning) } }
