@@ -12,7 +12,7 @@ create table counters (
     value integer not null
 ) without rowid;
 insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1), ('evidence', 1),
-    ('set_aside', 1), ('ip', 1), ('domains_version', 1), ('commits', 0);
+    ('set_aside', 1), ('ip', 1), ('decision', 1), ('domains_version', 1), ('commits', 0);
 
 -- The node that does a job which only one node may do at a time. lasts: the length of the lease in milliseconds, counted
 -- from when it was taken or renewed. A lease that ends later than that from now was taken under a clock that was ahead.
@@ -80,6 +80,21 @@ create index domains_to_claim on domains (account_id, domain_id) where claim_due
 create table domain_checks (
     domain_id integer not null primary key,
     checks text not null
+) without rowid;
+
+-- What the owner of a domain has decided about senders. kind: what subject is (store/decisions.rs). whose: null where only a
+-- name is given.
+create table sender_decisions (
+    domain_id integer not null,
+    decision_id integer not null,
+    kind integer not null,
+    subject text not null,
+    whose integer,
+    name text,
+    note text,
+    decided_by text not null,
+    decided_at integer not null,
+    primary key (domain_id, decision_id)
 ) without rowid;
 
 -- The key that the mail of a domain is signed with. public_key: DER of the SubjectPublicKeyInfo (RFC 5280). sealed_key: the

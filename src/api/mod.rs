@@ -4,6 +4,7 @@
 
 mod attention;
 mod change;
+mod decisions;
 mod domains;
 mod error;
 mod figures;
@@ -21,6 +22,9 @@ mod trust;
 
 pub use attention::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
 pub use change::Change;
+pub use decisions::{
+    OWN_NAME_CHARS_MAX, SUBJECT_CHARS_MAX, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
+};
 pub use domains::{
     DedicatedIp, DnsRecordBody, DomainBody, DomainInput, DomainItem, DomainList, DomainPatch, IpInput, Removed,
     Success, VerifyBody,
@@ -35,7 +39,9 @@ pub use reports::{
     ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
-pub use schema::{AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, PLAIN, Word};
+pub use schema::{
+    AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, PLAIN, SUBJECT_KINDS, WHOSE, Word,
+};
 pub use senders::{FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList};
 pub use service::{FeedBody, Health, Readiness};
 pub use sources::{

@@ -61,12 +61,14 @@ texts! {
     ClassWord = words(&CLASSES, |word| word);
     EvidenceWord = words(&EVIDENCE, |word| word);
     CategoryWord = words(&CATEGORIES, |word| word);
+    WhoseWord = words(&WHOSE, |word| word);
+    SubjectKindWord = words(&SUBJECT_KINDS, |word| word);
     /// Anything.
     AnyObject = json_schema!({ "type": "object" });
 }
 
 /// Words of `flow`.
-pub const FLOWS: [&str; 8] = [
+pub const FLOWS: [&str; 9] = [
     "direct",
     "service",
     "list",
@@ -75,9 +77,14 @@ pub const FLOWS: [&str; 8] = [
     "open",
     "unaligned",
     "unknown",
+    "not_ours",
 ];
 /// Words of `class`.
-pub const CLASSES: [&str; 4] = ["own", "service", "forwarder", "unknown"];
+pub const CLASSES: [&str; 5] = ["own", "service", "forwarder", "unknown", "not_ours"];
+/// Words of `decision`: whose a sender is, as the owner says.
+pub const WHOSE: [&str; 3] = ["ours", "not_ours", "forwarder"];
+/// What a decision is about.
+pub const SUBJECT_KINDS: [&str; 3] = ["service", "mail_from", "network"];
 /// Words of `evidence`, strongest first.
 pub const EVIDENCE: [&str; 10] = [
     "own",

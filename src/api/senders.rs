@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pagination::Pagination;
-use super::schema::{CategoryWord, ClassWord, EvidenceWord, FlowWord, Word};
+use super::schema::{CategoryWord, ClassWord, EvidenceWord, FlowWord, WhoseWord, Word};
 
 /// Messages by flow: the way they came. Every message has one flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -22,10 +22,12 @@ pub struct FlowsBody {
     pub own_missing_in_spf: u64,
     /// It was probably forwarded; too few messages say so.
     pub open: u64,
-    /// A known service sent it, and neither DKIM nor SPF was aligned.
+    /// A known service, or a sender that the owner decided to be theirs, sent it, and neither DKIM nor SPF was aligned.
     pub unaligned: u64,
     /// Nothing that passed tells who sent it.
     pub unknown: u64,
+    /// The owner decided that the sender is not theirs, and neither DKIM nor SPF was aligned.
+    pub not_ours: u64,
 }
 
 /// How a name is known.
@@ -72,6 +74,9 @@ pub struct ServiceBody {
     #[schemars(with = "FlowWord")]
     pub flow: Word,
     pub flows: FlowsBody,
+    /// What the owner decided about most of its messages; null: nothing.
+    #[schemars(with = "Option<WhoseWord>")]
+    pub decision: Option<Word>,
     /// Number of sending addresses.
     pub sources: u64,
     /// Number of messages.

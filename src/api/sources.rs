@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pagination::Pagination;
 use super::records::{Dispositions, RecordBody};
-use super::schema::{Address, ClassWord, DayText, FlowWord, Instant, Word};
+use super::schema::{Address, ClassWord, DayText, FlowWord, Instant, WhoseWord, Word};
 use super::senders::{FlowsBody, NameBody};
 
 /// A page of sending addresses, by messages, largest first.
@@ -68,6 +68,9 @@ pub struct SourceBody {
     #[schemars(with = "FlowWord")]
     pub flow: Word,
     pub flows: FlowsBody,
+    /// What the owner decided about most of its messages; null: nothing.
+    #[schemars(with = "Option<WhoseWord>")]
+    pub decision: Option<Word>,
 }
 
 /// One sending address.

@@ -29,4 +29,6 @@ ids! {
     SetAsideId,
     /// A dedicated address.
     IpId,
+    /// What an owner decided about a sender.
+    DecisionId,
 }

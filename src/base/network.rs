@@ -39,6 +39,11 @@ impl Network {
         self.0.network()
     }
 
+    /// Bits that its addresses have in common.
+    pub fn bits(self) -> u8 {
+        self.0.prefix_len()
+    }
+
     /// Whether it is of IPv4.
     pub fn is_ipv4(self) -> bool {
         matches!(self.0, IpNet::V4(_))

@@ -32,12 +32,14 @@ words! {
         /// A service that nothing is aligned for: to be authorised, or asked about.
         Unaligned = 6 "unaligned",
         Unknown = 7 "unknown",
+        /// Of a sender that is not theirs, as the owner says, and nothing is aligned.
+        NotOurs = 8 "not_ours",
     }
 }
 
 words! {
     /// Whose the messages are.
-    Class: u8 { Own = 0 "own", Service = 1 "service", Forwarder = 2 "forwarder", Unknown = 3 "unknown" }
+    Class: u8 { Own = 0 "own", Service = 1 "service", Forwarder = 2 "forwarder", Unknown = 3 "unknown", NotOurs = 4 "not_ours" }
 }
 
 words! {
@@ -75,6 +77,7 @@ impl Flow {
             Self::Service | Self::Unaligned => Class::Service,
             Self::List | Self::Forwarded => Class::Forwarder,
             Self::Open | Self::Unknown => Class::Unknown,
+            Self::NotOurs => Class::NotOurs,
         }
     }
 

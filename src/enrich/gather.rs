@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::decisions::{Decisions, ForAddress, decided_flow};
 use super::flows::{FlowCounts, FlowRule, Homes};
 use super::naming::{Name, Named, Rule, Sender, name, operator};
-use super::{Category, Facts, Flow, Tables};
-use crate::base::{DayRange, words};
-use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError};
-use crate::tally::{Path, Totals, Way};
+use super::wanted::Wanted;
+use super::{Facts, Flow, Tables};
+use crate::base::{Day, DayRange};
+use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError, Whose};
+use crate::tally::{Identities, Path, Totals, Way};
 
 /// Days that a signature's home is known from, at least.
 const HOME_DAYS: i32 = 30;
@@ -41,6 +43,8 @@ pub struct SourceFigures<'t> {
     /// The name for most of its messages.
     pub name: Name,
     pub flows: FlowCounts,
+    /// What the owner decided about most of its messages.
+    pub decision: Option<Whose>,
 }
 
 /// One service, or who operates the addresses where none is known.
@@ -54,6 +58,8 @@ pub struct ServiceFigures {
     pub sources: u64,
     pub counts: Counts,
     pub flows: FlowCounts,
+    /// What the owner decided about most of its messages.
+    pub decision: Option<Whose>,
 }
 
 /// What was sent with one domain in the From header.
@@ -108,82 +114,7 @@ pub struct Senders<'t> {
     tables: &'t Tables,
     found: SourcesByWay,
     homes: Homes,
-}
-
-/// Which sources, by what they are named; those that fit all of it.
-#[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    /// The name of the service, in any case.
-    pub service: Option<String>,
-    pub category: Option<Category>,
-    /// Those with messages of this flow.
-    pub flow: Option<Flow>,
-    pub asn: Option<u32>,
-    /// Those with messages that failed so.
-    pub failed: Option<Failed>,
-    /// A part of the address, or of a name, in any case.
-    pub search: Option<String>,
-}
-
-words! {
-    /// What messages lack.
-    Failed: u8 {
-        /// An aligned DKIM pass.
-        Dkim = 0 "dkim",
-        /// An aligned SPF pass.
-        Spf = 1 "spf",
-        /// Both, so that DMARC failed.
-        Both = 2 "both",
-    }
-}
-
-impl Failed {
-    fn is_of(self, totals: &Totals) -> bool {
-        match self {
-            Self::Dkim => totals.dkim_aligned < totals.messages(),
-            Self::Spf => totals.spf_aligned < totals.messages(),
-            Self::Both => totals.fail > 0,
-        }
-    }
-}
-
-impl Wanted {
-    fn needs_names(&self) -> bool {
-        self.service.is_some() || self.category.is_some() || self.flow.is_some() || self.search.is_some()
-    }
-
-    /// Whether a source fits all that can be told without its name.
-    fn fits_unnamed(&self, source: &Source, tables: &Tables) -> bool {
-        let asn = |address: IpAddr| tables.networks.facts(address).asn;
-        self.failed.is_none_or(|failed| failed.is_of(&source.totals))
-            && self
-                .asn
-                .is_none_or(|wanted| source.address.and_then(asn) == Some(wanted))
-    }
-
-    fn fits(&self, one: &SourceFigures<'_>) -> bool {
-        let best = one.name.best();
-        let is_service = |wanted: &String| best.is_some_and(|named| named.name.eq_ignore_ascii_case(wanted));
-        self.service.as_ref().is_none_or(is_service)
-            && self
-                .category
-                .is_none_or(|wanted| best.and_then(|named| named.category) == Some(wanted))
-            && self.flow.is_none_or(|wanted| one.flows.messages_in(wanted) > 0)
-            && self
-                .search
-                .as_ref()
-                .is_none_or(|wanted| is_found(one, &wanted.to_lowercase()))
-    }
-}
-
-fn is_found(one: &SourceFigures<'_>, wanted: &str) -> bool {
-    let named = [&one.name.service, &one.name.organisation].into_iter().flatten();
-    let names = named.flat_map(|named| [&*named.name, &*named.fact]);
-    let address = one.source.address.map(|address| address.to_string());
-    names
-        .chain(one.network.as_name)
-        .chain(address.as_deref())
-        .any(|text| text.to_lowercase().contains(wanted))
+    decisions: Decisions,
 }
 
 impl<'t> Senders<'t> {
@@ -207,12 +138,14 @@ impl<'t> Senders<'t> {
             homes.add_all(&paths, &messages);
         }
         let dedicated = store.domain_dns(domain.id).await?.dedicated_ip.map(|ip| ip.address);
+        let decisions = Decisions::new(store.sender_decisions(domain.id).await?);
         Ok(Self {
             domain: domain.name.as_str().into(),
             dedicated,
             tables,
             found,
             homes,
+            decisions,
         })
     }
 
@@ -245,6 +178,19 @@ impl<'t> Senders<'t> {
         )
     }
 
+    /// Addresses that were first seen since a day and from which nothing passed, most messages first. Without those that the
+    /// owner decided to be somebody else's.
+    pub fn failing_since(&self, since: Day) -> Vec<Source> {
+        let mut namer = Namer::new(self);
+        let new = self.found.sources.iter();
+        let new = new.filter(|(source, _)| source.first_seen >= since && source.totals.pass == 0);
+        let named = new.map(|(source, ways)| namer.source(0, source, ways));
+        let left = named.filter(|one| matches!(one.decision, None | Some(Whose::Ours)));
+        let mut found: Vec<_> = left.map(|one| one.source).collect();
+        found.sort_unstable_by_key(|source| (Reverse(source.totals.messages()), source.address));
+        found
+    }
+
     /// One address, named; `None` if it sent nothing.
     pub fn source(&self, address: Option<IpAddr>) -> Option<SourceFigures<'t>> {
         let (source, paths) = self
@@ -262,6 +208,26 @@ struct Meaning {
     /// Position in [`Namer::names`].
     name: usize,
     flow: Flow,
+    decision: Option<Whose>,
+}
+
+/// Messages by what the owner decided about their sender; the last are those that nothing was decided about.
+#[derive(Debug, Clone, Copy, Default)]
+struct Decided([u64; Whose::ALL.len() + 1]);
+
+impl Decided {
+    fn add(&mut self, decision: Option<Whose>, messages: u64) {
+        let place = Whose::ALL.iter().position(|whose| Some(*whose) == decision);
+        let sum = &mut self.0[place.unwrap_or(Whose::ALL.len())];
+        *sum = sum.saturating_add(messages);
+    }
+
+    /// What was decided about most of them.
+    fn main(&self) -> Option<Whose> {
+        let most = *self.0.iter().max()?;
+        let place = self.0.iter().position(|messages| *messages == most)?;
+        Whose::ALL.get(place).filter(|_| most > 0).copied()
+    }
 }
 
 /// Names each combination of a network and a path once: there are few of them, and many addresses.
@@ -287,6 +253,7 @@ struct Namer<'t, 'p> {
 struct Sums {
     counts: Counts,
     flows: FlowCounts,
+    decided: Decided,
     sources: u64,
     /// The source that was counted last.
     last_source: Option<usize>,
@@ -294,9 +261,10 @@ struct Sums {
 
 impl Sums {
     /// Sources come one after the other.
-    fn add(&mut self, source: usize, counts: &Counts, flow: Flow) {
+    fn add(&mut self, source: usize, counts: &Counts, meaning: &Meaning) {
         self.counts.add(counts);
-        self.flows.add(flow, counts.messages());
+        self.flows.add(meaning.flow, counts.messages());
+        self.decided.add(meaning.decision, counts.messages());
         if self.last_source != Some(source) {
             self.last_source = Some(source);
             self.sources += 1;
@@ -366,21 +334,24 @@ impl<'t, 'p> Namer<'t, 'p> {
             confirmed_ptr: None,
             network,
         };
-        let mut flows = FlowCounts::default();
+        let decided = self.senders.decisions.for_address(source.address);
+        let (mut flows, mut by_decision) = (FlowCounts::default(), Decided::default());
         // A source has few names; the first of those with most messages stays.
         let mut of_names: Vec<(usize, u64)> = Vec::with_capacity(1);
         for &(way, messages) in ways {
-            let Meaning { name, flow } = self.meaning(&sender, way);
+            let meaning = self.meaning(&sender, &decided, way);
+            let (name, flow) = (meaning.name, meaning.flow);
             let counts = Counts::of_way(way, messages);
             flows.add(flow, messages);
+            by_decision.add(meaning.decision, messages);
             self.flows[usize::from(flow.code())].add(&counts);
             let subdomain = self.subdomain_places.get(way.path() as usize);
             self.subdomains[subdomain.copied().unwrap_or_default()]
                 .1
-                .add(nth, &counts, flow);
+                .add(nth, &counts, &meaning);
             let (_, of_name, service) = &mut self.names[name];
             *of_name = of_name.saturating_add(messages);
-            self.services[*service].add(nth, &counts, flow);
+            self.services[*service].add(nth, &counts, &meaning);
             match of_names.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, sum)) => *sum = sum.saturating_add(messages),
                 None => of_names.push((name, messages)),
@@ -397,11 +368,12 @@ impl<'t, 'p> Namer<'t, 'p> {
             network,
             name,
             flows,
+            decision: by_decision.main(),
         }
     }
 
-    fn meaning(&mut self, sender: &Sender<'_>, way: Way) -> Meaning {
-        let is_known_by_network = !sender.is_dedicated && sender.confirmed_ptr.is_none();
+    fn meaning(&mut self, sender: &Sender<'_>, decided: &ForAddress, way: Way) -> Meaning {
+        let is_known_by_network = !sender.is_dedicated && sender.confirmed_ptr.is_none() && decided.is_nothing();
         let key = sender.network.asn.filter(|_| is_known_by_network).map(|asn| (asn, way));
         if let Some(known) = key.and_then(|key| self.meanings.get(&key)) {
             return *known;
@@ -411,10 +383,22 @@ impl<'t, 'p> Namer<'t, 'p> {
         let path = self.paths.get(way.path() as usize).and_then(Option::as_ref);
         let operator = operator(sender, services).map(|operator| &**operator);
         let rule = path.map(|path| FlowRule::new(&(*path, way), operator, homes, services));
-        let found = name(sender, path.map(|path| &path.identities), services);
+        let identities = path.map(|path| &path.identities);
+        let mut found = name(sender, identities, services);
+        if let Some((name, network)) = &decided.name {
+            found.service = Some(Named::by_owner(name, *network));
+        }
+        let mail_from = identities.and_then(Identities::mail_from);
+        let by_names = || {
+            let shown = found.best().map(|named| &*named.name);
+            self.senders.decisions.by_names(mail_from, shown)
+        };
+        let decision = decided.whose.or_else(by_names);
+        let flow = rule.map_or(Flow::Unknown, FlowRule::flow);
         let meaning = Meaning {
             name: self.name_place(found),
-            flow: rule.map_or(Flow::Unknown, FlowRule::flow),
+            flow: decided_flow(flow, way, decision),
+            decision,
         };
         if let Some(key) = key {
             self.meanings.insert(key, meaning);
@@ -484,5 +468,6 @@ fn service(sums: Sums, evidence: &HashMap<Named, u64>) -> ServiceFigures {
         sources: sums.sources,
         counts: sums.counts,
         flows: sums.flows,
+        decision: sums.decided.main(),
     }
 }

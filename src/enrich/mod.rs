@@ -3,16 +3,20 @@
 //! `networks`, `services`, `naming` and `flows` are pure. Names are computed when they are read: nothing of them is
 //! stored, so that a better table renames the past. docs/senders.md has the rules.
 
+mod decisions;
 mod flows;
 mod gather;
 mod naming;
 mod networks;
 mod services;
 mod tables;
+mod wanted;
 
+pub use decisions::{Decisions, decided_class};
 pub use flows::{Class, Flow, FlowCounts, FlowRule, Homes};
-pub use gather::{Counts, Failed, Gathered, Senders, ServiceFigures, SourceFigures, SubdomainFigures, Wanted};
+pub use gather::{Counts, Gathered, Senders, ServiceFigures, SourceFigures, SubdomainFigures};
 pub use naming::{Name, Named, Rule, Sender, name, operator_name};
 pub use networks::{Facts, MadeFrom, MakeError, Networks, NetworksError, make_networks};
 pub use services::{Category, Problem, Service, Services, ServicesError};
 pub use tables::{Tables, TablesError};
+pub use wanted::{Failed, Wanted};

@@ -14,7 +14,7 @@ const RENTED_ASNS: &[u32] = &[8_075];
 words! {
     /// The rule that a name follows from, strongest first.
     Rule: u8 {
-        /// An address that is dedicated to the domain.
+        /// An address that is dedicated to the domain, or to which its owner gave a name.
         Own = 1 "own",
         /// A foreign signature that passed.
         Dkim = 2 "dkim",
@@ -56,6 +56,16 @@ pub struct Named {
 }
 
 impl Named {
+    /// A name that the owner of the domain gave a network.
+    pub(super) fn by_owner(name: &str, network: Network) -> Self {
+        Self {
+            rule: Rule::Own,
+            name: name.into(),
+            category: None,
+            fact: network.to_string().into(),
+        }
+    }
+
     /// The name, unless nothing but a network is known.
     pub fn organisation(&self) -> Option<String> {
         (self.rule != Rule::Network).then(|| self.name.to_string())

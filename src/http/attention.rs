@@ -11,6 +11,7 @@ use super::fields::Parameters;
 use super::listing::{Listing, file_name};
 use super::overview::by_messages;
 use super::paging::{Part, page};
+use super::senders;
 use super::state::AppState;
 use super::sums::total;
 use crate::api::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
@@ -148,7 +149,8 @@ async fn failing_sources(
     if recent.map(|day| day.totals.fail).fold(0, u64::saturating_add) < NEW_MESSAGES_MIN {
         return Ok(None);
     }
-    let sources = state.store.new_failing_sources(domain.id, range, since).await?;
+    let senders = senders::read(state, domain, range).await?;
+    let sources = senders.failing_since(since);
     let messages = total(sources.iter().map(|source| source.totals.messages()));
     if messages < NEW_MESSAGES_MIN {
         return Ok(None);

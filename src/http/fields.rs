@@ -212,6 +212,13 @@ impl Members {
         self.text(name)
     }
 
+    /// As [`Members::plain_text`], and it must be there.
+    pub(super) fn required_plain_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        let text = self.required_text(name)?;
+        self.members.insert(name.to_owned(), Value::from(text));
+        self.plain_text(name, chars_max)
+    }
+
     /// The member as true or false; absent and null are the same.
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         match self.members.remove(name)? {

@@ -10,6 +10,7 @@ mod attention;
 mod breakdown;
 mod client;
 mod config;
+mod decisions;
 mod doc;
 mod domain_body;
 mod domain_input;

@@ -18,6 +18,10 @@ pub(super) struct OwnedDomain(pub Domain);
 #[derive(Debug)]
 pub(super) struct OwnedReport(pub Domain, pub ReportNo);
 
+/// The domain of `{id}`, and the number in `{decision_id}`. Whether that decision exists is checked by the store.
+#[derive(Debug)]
+pub(super) struct OwnedDecision(pub Domain, pub i64);
+
 /// The number in `{message_id}` of other mail to the domain of `{id}`.
 #[derive(Debug)]
 pub(super) struct OwnedMessage(pub SetAsideId);
@@ -62,6 +66,19 @@ impl FromRequestParts<AppState> for OwnedReport {
             .and_then(|text| row_number(&text))
             .ok_or_else(|| ApiError::not_found("Report"))?;
         Ok(Self(domain, ReportNo(number)))
+    }
+}
+
+impl FromRequestParts<AppState> for OwnedDecision {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let OwnedDomain(domain) = OwnedDomain::from_request_parts(parts, state).await?;
+        let number = path_text(parts, state, "decision_id").await;
+        let number = number.and_then(|text| row_number(&text));
+        number
+            .map(|number| Self(domain, number))
+            .ok_or_else(|| ApiError::not_found("Decision"))
     }
 }
 

@@ -15,15 +15,15 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, domains, export, figures, inbound, openapi, overview, paging, quarantine,
-    range, refused, report_record, reports, senders, service, source, trust, upload,
+    api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview, paging,
+    quarantine, range, refused, report_record, reports, senders, service, source, trust, upload,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DomainBody, DomainInput,
     DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview,
     Readiness, RecordBody, RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList,
-    SenderList, ServiceList, SignatureList, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken,
-    TrustBody, TrustPatch, VerifyBody,
+    SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList, SourceDetail,
+    SourceList, StatsBody, SubdomainList, Success, Taken, TrustBody, TrustPatch, VerifyBody,
 };
 
 /// What every node answers, whatever else it does.
@@ -60,6 +60,9 @@ fn table() -> Vec<Entry> { vec![
     get   ("/domains/{id}/dmarc/services",                             Read,    senders::services,     "List services that sent, by messages").long().with(SERVICES).lists::<ServiceList>(),
     get   ("/domains/{id}/dmarc/flows",                                Read,    senders::flows,        "Show messages by the way they came").long().with(DAYS).lists::<FlowList>(),
     get   ("/domains/{id}/dmarc/subdomains",                           Read,    senders::subdomains,   "List domains in From headers, by messages").long().with(RANKED).lists::<SubdomainList>(),
+    get   ("/domains/{id}/dmarc/decisions",                            Read,    decisions::list,       "List what was decided about senders").with(DECISIONS).lists::<SenderDecisionList>(),
+    post  ("/domains/{id}/dmarc/decisions",                            Write,   decisions::decide,     "Decide whose a sender is, or name a network").takes::<SenderDecisionInput>().also(DECISIONS_FULL).answers::<SenderDecisionBody>(200),
+    delete("/domains/{id}/dmarc/decisions/{decision_id}",              Write,   decisions::remove,     "Take back what was decided about a sender").answers::<Removed>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
@@ -94,6 +97,7 @@ const SERVICES: Parameters = &[
     paging::AFTER_ROWS,
     senders::SERVICE_FILTERS,
 ];
+const DECISIONS: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS];
 const SOURCE: Parameters = &[range::DAYS, source::PARAMETERS];
 const EXPORT: Parameters = &[range::OPEN, export::PARAMETERS];
 const OVERVIEW: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS, overview::PARAMETERS];
@@ -106,6 +110,7 @@ type Also = &'static [(u16, &'static str)];
 const NOT_SHOWN: Also = &[(404, "The installation does not show its metrics to this client.")];
 const NO_DOMAIN: Also = &[(404, "The account has no such domain.")];
 const REPORTERS_FULL: Also = &[(409, "The domain has the maximum number of accepted reporters.")];
+const DECISIONS_FULL: Also = &[(409, "The domain has the maximum number of decisions.")];
 const RECORDS_GONE: Also = &[(
     409,
     "Retention has deleted the report's records, so its figures cannot be moved.",

@@ -22,9 +22,9 @@ use crate::api::{
 use crate::base::{DayRange, DomainName};
 use crate::enrich::{
     Category, Class, Counts, Failed, Flow, FlowCounts, Gathered, Named, Rule, Senders, ServiceFigures, SourceFigures,
-    SubdomainFigures, Wanted,
+    SubdomainFigures, Wanted, decided_class,
 };
-use crate::store::{Domain, SourceOrder, SourceQuery};
+use crate::store::{Domain, SourceOrder, SourceQuery, Whose};
 
 /// Longest text of `service` and `search`, in characters.
 const SEARCH_CHARS_MAX: usize = 253;
@@ -269,9 +269,10 @@ impl From<&SourceFigures<'_>> for SourceBody {
             dispositions: Dispositions::from(&source.totals),
             as_name: network.as_name.map(str::to_owned),
             known_by: name_body(one.name.best()),
-            class: class(flow, one.name.best()).word().into(),
+            class: class(flow, one.decision, one.name.best()).word().into(),
             flow: flow.word().into(),
             flows: (&one.flows).into(),
+            decision: one.decision.map(|whose| whose.word().into()),
         }
     }
 }
@@ -288,7 +289,10 @@ fn name_body(best: Option<&Named>) -> NameBody {
     }
 }
 
-fn class(flow: Flow, best: Option<&Named>) -> Class {
+fn class(flow: Flow, decision: Option<Whose>, best: Option<&Named>) -> Class {
+    if let Some(whose) = decision {
+        return decided_class(whose);
+    }
     let is_service = best.is_some_and(|named| named.rule.names_service() && named.rule != Rule::Own);
     if is_service {
         flow.class_of_service()
@@ -309,6 +313,7 @@ impl From<&FlowCounts> for FlowsBody {
             open: of(Flow::Open),
             unaligned: of(Flow::Unaligned),
             unknown: of(Flow::Unknown),
+            not_ours: of(Flow::NotOurs),
         }
     }
 }
@@ -325,9 +330,10 @@ impl From<&ServiceFigures> for ServiceBody {
         Self {
             name: one.named.as_ref().map(|named| named.name.to_string()),
             known_by: name_body(one.named.as_ref()),
-            class: class(flow, one.named.as_ref()).word().into(),
+            class: class(flow, one.decision, one.named.as_ref()).word().into(),
             flow: flow.word().into(),
             flows: (&one.flows).into(),
+            decision: one.decision.map(|whose| whose.word().into()),
             sources: one.sources,
             count: one.counts.messages(),
             pass_count: pass,

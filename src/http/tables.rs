@@ -8,9 +8,9 @@ use super::places::place_of;
 use crate::api::{
     ArrivalItem, Arrivals, Attention, AttentionItem, DayBody, DkimBody, DomainItem, DomainList, FlowBody, FlowList,
     KeyBody, KeyList, MailItem, MailList, MessageItem, MessageList, Overview, OverviewItem, ReasonBody, RecordBody,
-    RefusedItem, RefusedList, ReportBody, ReportItem, ReportList, ReporterBody, ReporterList, SenderBody, SenderList,
-    ServiceBody, ServiceList, SignatureBody, SignatureList, SourceBody, SourceDetail, SourceList, SourceRecord,
-    SpfBody, StatsBody, SubdomainBody, SubdomainList,
+    RefusedItem, RefusedList, ReportBody, ReportItem, ReportList, ReporterBody, ReporterList, SenderBody,
+    SenderDecisionBody, SenderDecisionList, SenderList, ServiceBody, ServiceList, SignatureBody, SignatureList,
+    SourceBody, SourceDetail, SourceList, SourceRecord, SpfBody, StatsBody, SubdomainBody, SubdomainList,
 };
 use crate::csv::{Row, dkim_result, reason, spf_result};
 
@@ -101,6 +101,7 @@ columns! { SourceBody as row:
     "evidence_fact" = row.known_by.evidence_fact,
     "class" = row.class,
     "flow" = row.flow,
+    "decision" = row.decision,
 }
 
 list! { ServiceList: services of ServiceBody, by rows }
@@ -125,6 +126,19 @@ columns! { ServiceBody as row:
     "open" = row.flows.open,
     "unaligned" = row.flows.unaligned,
     "unknown" = row.flows.unknown,
+    "not_ours" = row.flows.not_ours,
+}
+
+list! { SenderDecisionList: decisions of SenderDecisionBody, by rows }
+columns! { SenderDecisionBody as row:
+    "id" = row.id,
+    "kind" = row.kind,
+    "subject" = row.subject,
+    "decision" = row.decision,
+    "name" = row.name,
+    "note" = row.note,
+    "by" = row.by,
+    "decided_at" = row.decided_at,
 }
 
 list! { FlowList: flows of FlowBody }
@@ -156,6 +170,7 @@ columns! { SubdomainBody as row:
     "open" = row.flows.open,
     "unaligned" = row.flows.unaligned,
     "unknown" = row.flows.unknown,
+    "not_ours" = row.flows.not_ours,
 }
 
 list! { SenderList: senders of SenderBody, by rows }

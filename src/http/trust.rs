@@ -164,7 +164,7 @@ async fn judge(
 }
 
 /// Who decides: the key, by its name.
-async fn actor(state: &AppState, client: Client, why: Option<String>) -> Result<Actor, ApiError> {
+pub(super) async fn actor(state: &AppState, client: Client, why: Option<String>) -> Result<Actor, ApiError> {
     let key = state.store.key_of_account(client.account, client.key).await?;
     Ok(Actor {
         by: key.map_or_else(|| format!("key {}", client.key), |key| format!("key {}", key.name)),

@@ -11,8 +11,8 @@ use crate::base::{DomainId, Millis, ReportNo, words};
 /// Decisions that are kept about one report; the oldest goes first.
 const HISTORY_ENTRIES_MAX: usize = 50;
 /// Bytes of what is kept of who decided, and why.
-const BY_BYTES_MAX: usize = 128;
-const WHY_BYTES_MAX: usize = 512;
+pub(super) const BY_BYTES_MAX: usize = 128;
+pub(super) const WHY_BYTES_MAX: usize = 512;
 
 words! {
     /// Whether a report may count. Of the reports of one identity that may, one does.
@@ -210,6 +210,6 @@ fn stored(mut history: Vec<HistoryEntry>) -> String {
     serde_json::to_string(&history).expect("texts and numbers always have a JSON form")
 }
 
-fn cut(text: &str, bytes_max: usize) -> String {
+pub(super) fn cut(text: &str, bytes_max: usize) -> String {
     text[..text.floor_char_boundary(bytes_max)].to_owned()
 }

@@ -176,6 +176,7 @@ impl Store {
             sql!("domain_clear_daily_facets"),
             sql!("domain_clear_originals"),
             sql!("domain_clear_checks"),
+            sql!("domain_clear_decisions"),
             sql!("domain_clear_dkim_key"),
         ] {
             conn.run(clear, Args::default().int(id)).await?;

@@ -143,24 +143,6 @@ impl Store {
         senders.sort_unstable_by_key(|sender| (Reverse(sender.totals.messages()), sender.network));
         Ok(senders)
     }
-
-    /// The addresses that were first seen on or after `since` and whose messages all failed. Those with the most
-    /// messages come first.
-    pub async fn new_failing_sources(
-        &self,
-        domain: DomainId,
-        range: DayRange,
-        since: Day,
-    ) -> Result<Vec<Source>, StoreError> {
-        let mut conn = self.read().await?;
-        let sources = gather(&mut Conn(&mut conn), domain, range).await?.into_iter();
-        drop(conn);
-        let mut sources: Vec<Source> = sources
-            .filter(|source| source.first_seen >= since && source.totals.pass == 0)
-            .collect();
-        sources.sort_unstable_by_key(|source| (Reverse(source.totals.messages()), source.address));
-        Ok(sources)
-    }
 }
 
 /// Which sources, and in which order.

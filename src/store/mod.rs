@@ -19,6 +19,7 @@ mod copy;
 mod cut;
 mod database;
 mod db;
+mod decisions;
 mod distribute;
 #[cfg(test)]
 mod documented_tests;
@@ -74,6 +75,7 @@ pub use copy::Copied;
 pub use cut::{COUNTED_ROWS_MAX, Cut, Page, ReportPlace, Rows};
 pub use database::Store;
 pub use db::{Connections, Patience};
+pub use decisions::{Decided, Ruling, SenderDecision, Subject, Whose};
 pub use distribute::{Distributed, Misrouted};
 pub use error::{Behind, Fault, NoRoom, StoreError};
 pub use export::ExportedRecord;

@@ -15,11 +15,12 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 21] = [
+const NOUNS: [(&str, &str); 22] = [
     ("account", include_str!("sql/accounts.sql")),
     ("copy", include_str!("sql/copies.sql")),
     ("counter", include_str!("sql/counters.sql")),
     ("daily", include_str!("sql/days.sql")),
+    ("decision", include_str!("sql/decisions.sql")),
     ("dkim", include_str!("sql/dkim_keys.sql")),
     ("domain", include_str!("sql/domains.sql")),
     ("evidence", include_str!("sql/evidence.sql")),

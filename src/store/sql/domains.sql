@@ -54,6 +54,10 @@ delete from paths where domain_id = $1
 -- Everything that a domain has in this table: one range of its primary key.
 delete from daily_totals where domain_id = $1
 
+-- name: domain_clear_decisions
+-- What the owner of a domain decided about senders: one range of the primary key.
+delete from sender_decisions where domain_id = $1
+
 -- name: domain_clear_dkim_key
 -- The key of a domain's mail. Primary key.
 delete from dkim_keys where domain_id = $1

@@ -12,6 +12,7 @@ struct Things {
     report: String,
     mail: String,
     aside: String,
+    decision: String,
     key: String,
 }
 
@@ -30,7 +31,8 @@ fn ask(route: &Route, things: &Things) -> Ask {
         .replace("{report_id}", &things.report)
         .replace("{number}", "1")
         .replace("{source_ip}", PASS.source)
-        .replace("{message_id}", &things.mail);
+        .replace("{message_id}", &things.mail)
+        .replace("{decision_id}", &things.decision);
     let ask = Ask::new(route.method.as_str(), &path);
     let json = |text: &str| ask.clone().body("application/json", text);
     match (route.body, route.method.as_str(), route.path) {
@@ -41,6 +43,9 @@ fn ask(route: &Route, things: &Things) -> Ask {
         (Body::Json, "PATCH", "/domains/{id}/dmarc/trust") => json("{\"report_messages_max\":1}"),
         (Body::Json, "POST", path) if path.contains("/dmarc/reporters/") => json("{\"reporter\":\"x.example\"}"),
         (Body::Json, "POST", path) if path.contains("/dmarc/reports/") => json("{}"),
+        (Body::Json, "POST", path) if path.ends_with("/dmarc/decisions") => {
+            json("{\"kind\":\"service\",\"subject\":\"Mailchimp\",\"decision\":\"ours\"}")
+        }
         (Body::Json, "POST", "/domains/{id}/ip") => json("{\"ipAddressId\":1}"),
         (Body::Json, "POST", "/api-keys") => json("{\"name\":\"x\",\"permission\":\"full_access\"}"),
         (Body::Json, ..) => panic!("what does {} {} take?", route.method, route.path),
@@ -71,7 +76,13 @@ async fn app() -> (TestApp, Things) {
     assert_eq!(app.store.add_ip(app.account, address, NOW).await.unwrap().id.0, 1);
     let body = json!({ "name": "x", "permission": "read_only" });
     let key = app.post("/api-keys", &body).await.expect(201);
+    let body = json!({ "kind": "service", "subject": "Amazon SES", "decision": "ours" });
+    let decision = app
+        .post(&format!("/domains/{domain}/dmarc/decisions"), &body)
+        .await
+        .expect(200);
     let things = Things {
+        decision: decision["id"].to_string(),
         mail: app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(),
         report: taken["reports"][0]["id"].to_string(),
         aside: aside["quarantined"][0]["id"].to_string(),
@@ -94,6 +105,11 @@ async fn check_untouched(app: &TestApp, things: &Things) {
         .expect(200);
     assert_eq!(reports["pagination"]["total"], 1);
     app.get(&format!("/api-keys/{}", things.key)).await.expect(200);
+    let decisions = app
+        .get(&format!("/domains/{}/dmarc/decisions", things.domain))
+        .await
+        .expect(200);
+    assert_eq!(decisions["pagination"]["total"], 1);
 }
 
 /// Without this the tests below would also pass if every request were wrong.
@@ -249,6 +265,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
             let wrong = Things {
                 domain: id.to_owned(),
                 aside: id.replace('1', "999"),
+                decision: things.decision.clone(),
                 key: id.replace('1', "999"),
                 report: things.report.clone(),
                 mail: things.mail.clone(),
@@ -262,5 +279,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
         answer.refused(404, "not_found");
         let replay = Ask::new("POST", &format!("/quarantine/{report}/replay")).key(&app.key);
         app.send(replay).await.refused(404, "not_found");
+        let decision = format!("/domains/{domain}/dmarc/decisions/{report}");
+        app.delete(&decision).await.refused(404, "not_found");
     }
 }

@@ -6,6 +6,7 @@ pub mod client;
 mod connections;
 mod contract;
 mod csv_lists;
+mod decisions;
 mod domains;
 mod export;
 mod figures;

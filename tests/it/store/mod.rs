@@ -6,6 +6,7 @@ mod conflicts;
 mod copy;
 mod crowded;
 mod damaged;
+mod decisions;
 mod distributed;
 mod facets;
 mod faults;

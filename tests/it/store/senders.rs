@@ -72,7 +72,7 @@ async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, 
 }
 
 /// A report whose passing records are signed by a service, too.
-fn signed(id: &str, window: (i64, i64), signer: &str, records: &[(&str, u64, bool)]) -> NewReport {
+pub(super) fn signed(id: &str, window: (i64, i64), signer: &str, records: &[(&str, u64, bool)]) -> NewReport {
     let mut report = report(id, window, records);
     report.evidence[0].dkim.push(DkimAuth {
         domain: Some(signer.into()),

@@ -1,0 +1,119 @@
+//! What the owner of a domain has decided about senders, as names and flows follow it.
+//!
+//! The closest decision applies: that about the smallest network around the address, then that about the MAIL FROM domain
+//! that passed, then that about the name. Nothing that failed is looked at, because anyone can write it.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+
+use super::{Class, Flow};
+use crate::base::Network;
+use crate::store::{SenderDecision, Subject, Whose};
+use crate::tally::Way;
+
+/// The decisions of the owner of a domain.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    networks: HashMap<Network, ForAddress>,
+    /// Lengths of `networks`, longest first.
+    lengths: Vec<u8>,
+    mail_from: HashMap<Box<str>, Whose>,
+    /// By the name in lower case.
+    names: HashMap<Box<str>, Whose>,
+}
+
+/// What was decided about an address.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct ForAddress {
+    pub whose: Option<Whose>,
+    /// The owner's name for it, and the network that has the name.
+    pub name: Option<(Box<str>, Network)>,
+}
+
+impl ForAddress {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.whose.is_none() && self.name.is_none()
+    }
+}
+
+impl Decisions {
+    /// To look decisions up by what they are about.
+    pub fn new(decisions: Vec<SenderDecision>) -> Self {
+        let mut new = Self::default();
+        for SenderDecision { subject, ruling, .. } in decisions {
+            match (subject, ruling.whose) {
+                (Subject::Network(network), whose) => {
+                    let name = ruling.name.map(|name| (name.into(), network));
+                    new.networks.insert(network, ForAddress { whose, name });
+                    new.lengths.push(network.bits());
+                }
+                (Subject::MailFrom(domain), Some(whose)) => {
+                    new.mail_from.insert(domain.into(), whose);
+                }
+                (Subject::Service(name), Some(whose)) => {
+                    new.names.insert(name.to_lowercase().into(), whose);
+                }
+                (Subject::MailFrom(_) | Subject::Service(_), None) => {}
+            }
+        }
+        new.lengths.sort_unstable_by(|a, b| b.cmp(a));
+        new.lengths.dedup();
+        new
+    }
+
+    /// What was decided about an address: of what the smaller network leaves open, the larger one decides.
+    pub(super) fn for_address(&self, address: Option<IpAddr>) -> ForAddress {
+        let mut found = ForAddress::default();
+        let Some(address) = address else { return found };
+        for &bits in &self.lengths {
+            let Some(ForAddress { whose, name }) = self.networks.get(&Network::new(address, bits)) else {
+                continue;
+            };
+            found.whose = found.whose.or(*whose);
+            found.name = found.name.or_else(|| name.clone());
+        }
+        found
+    }
+
+    /// Whose messages are with this passing MAIL FROM domain and this name, from an address about which nothing was decided.
+    pub(super) fn by_names(&self, mail_from: Option<&str>, name: Option<&str>) -> Option<Whose> {
+        let by_mail_from = || {
+            let mut domains = mail_from.into_iter().flat_map(|domain| {
+                let above = domain.match_indices('.').map(|(dot, _)| &domain[dot + 1..]);
+                std::iter::once(domain).chain(above)
+            });
+            domains.find_map(|domain| self.mail_from.get(domain)).copied()
+        };
+        let by_name = || self.names.get(&*name?.to_lowercase()).copied();
+        if self.mail_from.is_empty() && self.names.is_empty() {
+            return None;
+        }
+        by_mail_from().or_else(by_name)
+    }
+}
+
+/// The flow of a way's messages, after what the owner decided. What passes for the domain stays what it proved to be.
+pub(super) fn decided_flow(flow: Flow, way: Way, whose: Option<Whose>) -> Flow {
+    match whose {
+        None => flow,
+        Some(Whose::Forwarder) if flow == Flow::Direct => flow,
+        Some(Whose::Forwarder) => Flow::Forwarded,
+        Some(Whose::NotOurs) if way.passes() => flow,
+        Some(Whose::NotOurs) => Flow::NotOurs,
+        Some(Whose::Ours) => match flow {
+            Flow::Direct | Flow::Service | Flow::OwnMissingInSpf | Flow::Unaligned => flow,
+            Flow::List | Flow::Forwarded | Flow::Open | Flow::Unknown | Flow::NotOurs if way.passes() => Flow::Service,
+            Flow::List | Flow::Forwarded | Flow::Open | Flow::Unknown | Flow::NotOurs => Flow::Unaligned,
+        },
+    }
+}
+
+/// Whose a sender is by the owner's word.
+pub fn decided_class(whose: Whose) -> Class {
+    match whose {
+        Whose::Ours => Class::Own,
+        Whose::NotOurs => Class::NotOurs,
+        Whose::Forwarder => Class::Forwarder,
+    }
+}
