@@ -54,8 +54,8 @@ pub struct SenderDecisionInput {
     /// most one label below a registered domain. `network`: an address, or a network such as `192.0.2.0/24`.
     #[schemars(length(min = 1, max = SUBJECT_CHARS_MAX), regex(pattern = PLAIN), example = &"Mailchimp")]
     pub subject: String,
-    /// `ours`: what it sends and does not align is to be fixed. `not_ours`: what it sends and does not align is none of the
-    /// owner's business. `forwarder`: it passes on what others sent. Null, for a network that gets a name: nothing is decided.
+    /// `ours`: what it sends without an aligned pass is to be fixed. `not_ours`: what it sends without an aligned pass is left out
+    /// of what the owner has to look at. `forwarder`: it passes on what others sent. Null, for a network that gets a name: nothing is decided.
     #[schemars(with = "Option<WhoseWord>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,

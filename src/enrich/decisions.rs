@@ -14,7 +14,7 @@ use crate::tally::Way;
 
 /// The decisions of the owner of a domain.
 #[derive(Debug, Default)]
-pub struct Decisions {
+pub(super) struct Decisions {
     networks: HashMap<Network, ForAddress>,
     /// Lengths of `networks`, longest first.
     lengths: Vec<u8>,
@@ -39,7 +39,7 @@ impl ForAddress {
 
 impl Decisions {
     /// To look decisions up by what they are about.
-    pub fn new(decisions: Vec<SenderDecision>) -> Self {
+    pub(super) fn new(decisions: Vec<SenderDecision>) -> Self {
         let mut new = Self::default();
         for SenderDecision { subject, ruling, .. } in decisions {
             match (subject, ruling.whose) {

@@ -4,6 +4,7 @@
 //! stored, so that a better table renames the past. docs/senders.md has the rules.
 
 mod decisions;
+mod figures;
 mod flows;
 mod gather;
 mod naming;
@@ -12,9 +13,10 @@ mod services;
 mod tables;
 mod wanted;
 
-pub use decisions::{Decisions, decided_class};
+pub use decisions::decided_class;
+pub use figures::{Counts, Gathered, ServiceFigures, SourceFigures, SubdomainFigures};
 pub use flows::{Class, Flow, FlowCounts, FlowRule, Homes};
-pub use gather::{Counts, Gathered, Senders, ServiceFigures, SourceFigures, SubdomainFigures};
+pub use gather::Senders;
 pub use naming::{Name, Named, Rule, Sender, name, operator_name};
 pub use networks::{Facts, MadeFrom, MakeError, Networks, NetworksError, make_networks};
 pub use services::{Category, Problem, Service, Services, ServicesError};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::gather::SourceFigures;
+use super::figures::SourceFigures;
 use super::{Category, Flow, Tables};
 use crate::base::words;
 use crate::store::Source;

@@ -8,6 +8,7 @@ mod api;
 mod assets;
 mod attention;
 mod chart;
+mod decisions;
 mod domain;
 mod export;
 mod failures;
@@ -96,6 +97,8 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/reporters/accept", post(held::accept))
         .route("/view/{id}/reporters/withdraw", post(held::withdraw))
         .route("/view/{id}/trust", post(held::save))
+        .route("/view/{id}/decisions", get(decisions::show).post(decisions::decide))
+        .route("/view/{id}/decisions/{number}/remove", post(decisions::remove))
         .route("/intake/{number}/replay", post(intake::replay))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX));
     Router::new()
@@ -112,6 +115,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/sources", get(sources::show))
         .route("/view/{id}/sources.csv", get(sources::csv))
         .route("/view/{id}/services.csv", get(senders::csv))
+        .route("/view/{id}/decisions.csv", get(decisions::csv))
         .route("/view/{id}/sources/{source_ip}", get(sources::one))
         .route("/view/{id}/sources/{source_ip}/records.csv", get(sources::records_csv))
         .route("/view/{id}/reporters", get(tables::reporters))

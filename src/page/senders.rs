@@ -6,11 +6,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
-use super::export;
-use super::parts::{csv_link, empty, hostile, no_rows, other_errors, pages, rate};
+use super::parts::{csv_link, empty, hostile, no_rows, other_errors, pages, plain, rate};
 use super::query::{Asked, RANGE};
 use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
+use super::{decisions, export};
 use crate::api::{FlowBody, NameBody, ServiceBody, ServiceList};
 use crate::base::numbers::{counted, grouped};
 
@@ -54,7 +54,10 @@ pub(super) async fn show(visitor: Visitor, id: String, asked: Asked) -> Result<(
             }
             @if let Told::Answer(list) = &list {
                 @if list.services.is_empty() { (no_rows(&list.pagination, nothing(chosen))) }
-                @else { (table(&base, &asked, &list.services)) }
+                @else {
+                    (table(&base, &asked, &list.services, visitor.may_write().then_some(decisions::FORM)))
+                    (decisions::bar(&visitor, &id))
+                }
                 (pages(&list.pagination, ("service", "services"), |number| {
                     format!("{base}{}", asked.with(&KEPT, &[("page", number)]))
                 }))
@@ -81,8 +84,8 @@ fn nothing(chosen: &str) -> Markup {
     empty(title, html! { p { (text) } })
 }
 
-/// A table of services; each leads to its addresses.
-pub(super) fn table(base: &str, asked: &Asked, services: &[ServiceBody]) -> Markup {
+/// A table of services; each leads to its addresses. With a form, each can be chosen for it.
+fn table(base: &str, asked: &Asked, services: &[ServiceBody], form: Option<&str>) -> Markup {
     let addresses = |name: &str| format!("{base}{}", asked.with(&RANGE, &[("service", name)]));
     html! {
         div .scroll tabindex="0" role="region" aria-label="Table of services" {
@@ -98,7 +101,13 @@ pub(super) fn table(base: &str, asked: &Asked, services: &[ServiceBody]) -> Mark
                 tbody { @for service in services { tr {
                     th scope="row" {
                         @match &service.name {
-                            Some(name) => { a href=(addresses(name)) { (hostile(name)) } }
+                            Some(name) => {
+                                @if let Some(form) = form {
+                                    input .choose type="checkbox" form=(form) name="subject" value=(name) aria-label=(format!("Choose {}", plain(name)));
+                                }
+                                a href=(addresses(name)) { (hostile(name)) }
+                                (decisions::chip(service.decision.as_deref()))
+                            }
                             None => { "no readable address" }
                         }
                         div .small.muted { (why(&service.known_by)) }
@@ -120,7 +129,7 @@ pub(super) fn why(known_by: &NameBody) -> Markup {
     html! {
         @if let Some(category) = &known_by.category { (category.replace('_', " ")) " · " }
         @match known_by.evidence.as_ref() {
-            "own" => { "an address of this domain alone" }
+            "own" => { "named by you, or an address of this domain alone: " (hostile(fact)) }
             "dkim" => { "a signature of " (hostile(fact)) " passed" }
             "mail_from" => { "SPF passed for " (hostile(fact)) }
             "ptr" | "ptr_domain" => { "the address is named " (hostile(fact)) }
@@ -143,6 +152,7 @@ pub(super) fn flow(word: &str) -> Markup {
         "own_missing_in_spf" => ("missing in SPF", "odd"),
         "open" => ("may be forwarded", "way"),
         "unaligned" => ("not aligned", "bad"),
+        "not_ours" => ("not ours", "way"),
         _ => ("unknown", "odd"),
     };
     html! { span .chip.(class) { (title) } }
@@ -157,7 +167,8 @@ fn legend() -> Markup {
                     ("direct", "SPF passed for the domain."),
                     ("service", "A service sent it and signed for the domain."),
                     ("own_missing_in_spf", "A host of the domain's own signed it, and the SPF record does not list the host."),
-                    ("unaligned", "A known service sent it, and neither DKIM nor SPF was aligned. Set up the service for your domain, or find out who uses it."),
+                    ("not_ours", "You decided that the sender is not yours, and neither DKIM nor SPF was aligned."),
+                    ("unaligned", "A known service, or a sender that you decided to be yours, sent it, and neither DKIM nor SPF was aligned. Set up the service for your domain, or find out who uses it."),
                     ("list", "A mailing list passed it on."),
                     ("forwarded", "A mailbox provider, forwarder or gateway passed it on. There is nothing to fix."),
                     ("open", "It was probably forwarded; too few messages say so."),
@@ -183,6 +194,7 @@ pub(super) fn failing(flows: &[FlowBody]) -> Markup {
         ),
         (fail(&["unknown"]), "unknown"),
         (fail(&["list", "forwarded", "open"]), "forwarded"),
+        (fail(&["not_ours"]), "not yours"),
     ];
     let parts: Vec<_> = parts.into_iter().filter(|(count, _)| *count > 0).collect();
     html! {
@@ -202,7 +214,7 @@ pub(super) fn first(base: &str, asked: &Asked, list: &ServiceList) -> Markup {
                 h2 #services { "Who sends" }
                 a .small href=(format!("{base}{}", asked.only(&RANGE))) { "All " (counted(list.pagination.total, "service", "services")) }
             }
-            (table(&base, asked, &list.services))
+            (table(&base, asked, &list.services, None))
         }
     }
 }

@@ -14,7 +14,7 @@ use super::query::{Asked, RANGE, query_escaped};
 use super::reports::record_cells;
 use super::tabs::{Found, Tab, below, done, find, found, has_none, page, range_form};
 use super::visitor::Visitor;
-use super::{export, senders};
+use super::{decisions, export, senders};
 use crate::api::{SourceBody, SourceDetail, SourceList};
 use crate::base::numbers::{counted, grouped, percent};
 
@@ -147,7 +147,7 @@ pub(super) fn table(view: &str, asked: &Asked, sources: &[SourceBody], sorted_at
                         (hostile_or_dash(source.known_by.service.as_deref().or(source.org_name.as_deref())))
                         @if let Some(country) = &source.country { " " span .muted title="Country that the address is registered in" { (hostile(country)) } }
                     }
-                    td data-label="Way" { (senders::flow(&source.flow)) }
+                    td data-label="Way" { (senders::flow(&source.flow)) (decisions::chip(source.decision.as_deref())) }
                     td .num data-label="Messages" { (grouped(source.count)) }
                     td data-label="Pass" { (rate(source.pass_count, source.fail_count)) }
                     td .num data-label="Fail" { (grouped(source.fail_count)) }
@@ -197,6 +197,7 @@ pub(super) async fn one(
         }
         @if let Told::Answer(detail) = &detail {
             (source_figures(&detail.source))
+            (decisions::of_source(&visitor, &id, &detail.source))
             section .card aria-labelledby="records" {
                 div .head {
                     h2 #records { "Records behind it" }
@@ -226,6 +227,8 @@ const UNKNOWN: &str = "unknown";
 /// Who an address is, and how that is known.
 fn identity(source: &SourceBody) -> Markup {
     let network = source.asn.map(|asn| format!("AS{asn}"));
+    // The reason for the name may be the number of the network already.
+    let is_said = network == source.known_by.evidence_fact;
     html! {
         p #identity {
             @if let Some(service) = &source.known_by.service { strong { (hostile(service)) } " " }
@@ -233,11 +236,13 @@ fn identity(source: &SourceBody) -> Markup {
                 span { "on the network of " (hostile(organisation)) } " "
             }
             (senders::flow(&source.flow))
+            (decisions::chip(source.decision.as_deref()))
             br;
             span .small.muted {
                 (senders::why(&source.known_by))
                 @if let Some(network) = network {
-                    " · " (network) @if let Some(name) = &source.as_name { " " (hostile(name)) }
+                    @if !is_said { " · " (network) }
+                    @if let Some(name) = &source.as_name { " " (hostile(name)) }
                 }
                 @if let Some(country) = &source.country { " · registered in " (hostile(country)) }
             }

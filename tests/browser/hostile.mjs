@@ -45,11 +45,15 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
     assert.ok(times >= 8, `${JSON.stringify(payload)} is shown ${times} times`);
   }
   for (const path of [
-    "/", "/intake", "/intake?kind=all", view, `${view}/sources`, `${view}/sources?group=address`, `${view}/sources/198.51.100.1`,
+    "/", "/intake", "/intake?kind=all", view, `${view}/sources`, `${view}/sources?group=address`, `${view}/sources/198.51.100.1`, `${view}/decisions`,
     `${view}/reporters`, `${view}/reporters?page=2`, `${view}/dkim`, `${view}/dkim?page=2`, `${view}/reports`, `${view}/reports?page=2`, `${view}/setup`,
   ]) {
     await safe(path);
   }
+  const decided = (await safe(`${view}/decisions`)) + (await safe(`${view}/decisions?page=2`));
+  const decisions = attacks.filter(({ decided }) => decided);
+  assert.ok(decisions.length > 20, `${decisions.length} decisions`);
+  for (const { payload } of decisions) assert.ok(decided.split(shown(payload)).length > 2, `${JSON.stringify(payload)} is in the list of decisions`);
   const listed = (await safe(`${view}/reports`)) + (await safe(`${view}/reports?page=2`)) + (await safe(`${view}/reports?page=3`));
   for (const { payload } of attacks) assert.ok(listed.includes(shown(payload)), `${JSON.stringify(payload)} is in the list of reports`);
 

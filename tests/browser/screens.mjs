@@ -25,7 +25,7 @@ for (const scheme of ["light", "dark"]) {
       ];
       for (const path of all) {
         if (path === "source" || path === "report") {
-          await page.goto(`${origin}${first}/${path}s`);
+          await page.goto(`${origin}${first}/${path}s?group=address`);
           await page.locator(`tbody th a[href*='/${path}s/']`).first().click();
           await page.waitForURL(`**/${path}s/*`);
           await take(path);

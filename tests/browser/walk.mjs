@@ -130,6 +130,42 @@ await withBrowser(options, async (context) => {
   await page.click("a:text-is('Original')");
   assert.match((await original).suggestedFilename(), /^report-\d+\./);
 
+  step("decide whose senders are, and take it back");
+  await page.goto(`${origin}${view}/sources`);
+  await decide(page, 2, "Not ours");
+  await check("decisions");
+  assert.equal(await page.locator("tbody tr").count(), 2);
+  await page.click(".crumbs >> nth=1 >> text=Sources");
+  assert.equal(await page.locator("tbody th .chip:text-is('Not ours')").count(), 2);
+  assert.ok((await page.locator("td[data-label=Way] .chip:text-is('not ours')").count()) > 0);
+  await check("services, decided");
+  await page.click("text=What was decided");
+  await page.selectOption("#kind", "network");
+  await page.fill("#subject", "everything");
+  await page.fill("#name", "Office <Berlin>");
+  await page.fill("#note", "typed");
+  await page.click("button:text-is('Save')");
+  assert.match(await text("#subject-error"), /is not a network/);
+  assert.equal(await page.inputValue("#name"), "Office <Berlin>");
+  await check("decisions, refused");
+  await page.fill("#subject", "203.0.113.50");
+  await page.click("button:text-is('Save')");
+  assert.match(await text("tbody"), /Office <Berlin>/);
+  await page.goto(`${origin}${view}/sources/203.0.113.50`);
+  assert.match(await text("#identity"), /Office <Berlin>/);
+  await page.click("summary:has-text('decide whose it is')");
+  await check("source, deciding");
+  await page.selectOption("#subject", "203.0.113.0/24");
+  await page.selectOption("#decision", "forwarder");
+  await page.click("button:text-is('Save')");
+  assert.equal(await page.locator("tbody tr").count(), 4);
+  while ((await page.locator("button:text-is('Take back')").count()) > 0) {
+    await page.click("button:text-is('Take back') >> nth=0");
+  }
+  assert.match(await text(".empty"), /Nothing was decided/);
+  await check("no decisions");
+  await page.goto(`${origin}${view}`);
+
   step("the other tables, and all of them as CSV");
   for (const [tab, heading] of [["Reporters", "Reporters"], ["DKIM", "DKIM signatures"], ["Reports", "Reports"]]) {
     await page.click(`.tabs a:text-is('${tab}')`);
@@ -243,13 +279,20 @@ await withBrowser(options, async (context) => {
 
 const phone = { width: 390, height: 844 };
 
+/** Chooses the first services of the list that is shown, and says whose they are. */
+async function decide(page, services, whose) {
+  for (let nth = 0; nth < services; nth++) await page.check(`input.choose >> nth=${nth}`);
+  await page.click(`#decide button:text-is('${whose}')`);
+  await page.waitForURL("**/decisions");
+}
+
 await withBrowser({ viewport: phone, reducedMotion: "reduce" }, async (context) => {
   step("on a phone nothing is wider than the screen");
   const page = context.pages()[0];
   const watched = watch(page, origin);
   await signIn(page, origin, key);
   const view = await page.locator("table a[href^='/view/']").first().getAttribute("href");
-  const below = ["", "/sources", "/sources?group=address", "/sources/203.0.113.50", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
+  const below = ["", "/sources", "/sources?group=address", "/sources/203.0.113.50", "/decisions", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
   for (const path of ["/", "/intake", "/add", ...below.map((rest) => view + rest)]) {
     await page.goto(origin + path);
     const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
@@ -269,6 +312,10 @@ await withBrowser({ viewport: phone, javaScriptEnabled: false }, async (context)
   await page.waitForURL("**?days=7");
   assert.ok(await page.locator(".chart.slim").isVisible());
   assert.ok(!(await page.locator(".chart.wide").isVisible()));
+  await page.click(".tabs a:text-is('Sources')");
+  await decide(page, 1, "Forwarder");
+  await page.click("button:text-is('Take back')");
+  assert.match(await page.locator(".empty").innerText(), /Nothing was decided/);
   await page.goto(`${origin}/intake`);
   await page.setInputFiles("#files", brokenFile);
   await page.click("button:text-is('Upload')");

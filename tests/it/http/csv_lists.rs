@@ -1,6 +1,6 @@
 //! Every list as CSV: the rows of its JSON, in parts that say where the list goes on.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tallymark::http::openapi;
 
 use super::{Answer, FAIL, PASS, Row, Sample, TestApp};
@@ -70,6 +70,12 @@ async fn filled(app: &TestApp, reports: usize, sources: &[&'static str]) -> Stri
         app.upload(&domain, format!("no report {nth}")).await;
         app.mail(&domain, format!("Subject: hello {nth}\r\n\r\n")).await;
     }
+    let decisions = format!("/domains/{domain}/dmarc/decisions");
+    for nth in 0..reports {
+        let name = format!("=site{nth}, \"quoted\"");
+        let body = json!({ "kind": "network", "subject": format!("192.0.2.{nth}"), "name": name });
+        app.post(&decisions, &body).await.expect(200);
+    }
     domain
 }
 
@@ -79,7 +85,7 @@ async fn every_list_has_the_rows_of_its_json_as_csv() {
     let domain = filled(&app, 3, &["203.0.113.50", "2001:db8::7"]).await;
     let report = app.get("/arrivals").await.expect(200)["reports"][0]["id"].to_string();
     let paths = csv_paths();
-    assert_eq!(paths.len(), 19, "{paths:?}");
+    assert_eq!(paths.len(), 20, "{paths:?}");
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for (path, operations) in document["paths"].as_object().unwrap() {
         let asks = operations["get"]["parameters"].as_array().into_iter().flatten();

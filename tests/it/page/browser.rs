@@ -230,7 +230,12 @@ async fn whatever_a_report_says_is_text() {
         let report = taken["reports"][0]["id"]
             .as_i64()
             .unwrap_or_else(|| panic!("{payload}: {taken}"));
-        attacks.push(json!({ "payload": payload, "report": report }));
+        // Names and notes of owners are refused only for their length and for control characters.
+        let network = format!("198.51.{nth}.0/24");
+        let decision = json!({ "kind": "network", "subject": network, "name": payload, "note": payload });
+        let path = format!("/domains/{domain}/dmarc/decisions");
+        let decided = app.post(&path, &decision).await.status == 200;
+        attacks.push(json!({ "payload": payload, "report": report, "decided": decided }));
         // The same in what cannot be read.
         app.upload(&domain, format!("<feedback><{}", escaped(payload))).await;
     }
