@@ -6,7 +6,7 @@ use super::Context;
 use super::context::{account, domain};
 use crate::base::{Day, DayRange};
 use crate::enrich::{FlowCounts, Gathered, Named, Networks, Senders, Tables};
-use crate::store::Stats;
+use crate::store::{Stats, Whose};
 
 /// Which senders are shown, and how.
 #[derive(Debug, Clone, clap::Args)]
@@ -70,6 +70,15 @@ pub fn named_json(named: Option<&Named>) -> Value {
             "fact": &*named.fact,
         })
     })
+}
+
+/// The flow of most messages, and whose they are if the owner decided.
+pub fn way_text(flows: &FlowCounts, decision: Option<Whose>) -> String {
+    let flow = flows.main().map_or("-", |flow| flow.word());
+    match decision {
+        Some(whose) => format!("{flow}, decided {}", whose.word()),
+        None => flow.to_owned(),
+    }
 }
 
 /// Messages by flow.

@@ -8,10 +8,11 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 
 use super::Context;
-use super::senders::{self, Found, evidence_text, flows_json, frame_json, named_json, remarks};
+use super::senders::{self, Found, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
 use super::text::{Align, Table, count, counted, escape};
 use crate::base::text::write_json;
 use crate::enrich::{ServiceFigures, Services, ServicesError, Tables, TablesError};
+use crate::store::Whose;
 
 /// List the services that sent mail as a domain, or check a file of services.
 #[derive(Debug, clap::Args)]
@@ -108,7 +109,7 @@ fn print(found: &Found, limit: usize, out: &mut dyn Write) -> anyhow::Result<()>
             count(row.sources),
             count(row.counts.pass),
             count(row.counts.fail),
-            row.flows.main().map_or("-", |flow| flow.word()).to_owned(),
+            way_text(&row.flows, row.decision),
         ]);
     }
     write!(out, "{table}")?;
@@ -145,5 +146,6 @@ fn row_json(row: &ServiceFigures) -> serde_json::Value {
         "pass": row.counts.pass,
         "fail": row.counts.fail,
         "flows": flows_json(&row.flows),
+        "decision": row.decision.map(Whose::word),
     })
 }

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::Context;
-use super::senders::{self, Found, evidence_text, flows_json, frame_json, named_json, remarks};
+use super::senders::{self, Found, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
 use super::text::{Align, Table, count, counted, escape};
 use crate::base::text::write_json;
 use crate::enrich::SourceFigures;
+use crate::store::Whose;
 
 /// List the addresses that sent mail as a domain, with their names and the evidence.
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,7 @@ fn print(found: &Found, limit: usize, out: &mut dyn Write) -> anyhow::Result<()>
             row.network.country.unwrap_or("-").to_owned(),
             count(row.source.totals.pass),
             count(row.source.totals.fail),
-            row.flows.main().map_or("-", |flow| flow.word()).to_owned(),
+            way_text(&row.flows, row.decision),
         ]);
     }
     write!(out, "{table}")?;
@@ -95,6 +96,7 @@ fn row_json(row: &SourceFigures<'_>) -> serde_json::Value {
         "pass": row.source.totals.pass,
         "fail": row.source.totals.fail,
         "flows": flows_json(&row.flows),
+        "decision": row.decision.map(Whose::word),
         "first_seen": row.source.first_seen.to_string(),
         "last_seen": row.source.last_seen.to_string(),
     })

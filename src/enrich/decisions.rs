@@ -117,3 +117,110 @@ pub fn decided_class(whose: Whose) -> Class {
         Whose::Forwarder => Class::Forwarder,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::DecisionId;
+    use crate::store::{Actor, Ruling};
+
+    fn decisions(made: &[(Subject, Option<Whose>, Option<&str>)]) -> Decisions {
+        let decision = |(subject, whose, name): &(Subject, Option<Whose>, Option<&str>)| SenderDecision {
+            id: DecisionId(1),
+            subject: subject.clone(),
+            ruling: Ruling {
+                whose: *whose,
+                name: name.map(str::to_owned),
+            },
+            actor: Actor {
+                by: String::new(),
+                why: None,
+                at: 0,
+            },
+        };
+        Decisions::new(made.iter().map(decision).collect())
+    }
+
+    fn network(text: &str) -> Subject {
+        Subject::Network(text.parse().unwrap())
+    }
+
+    #[test]
+    fn the_smallest_network_that_says_something_decides() {
+        let found = decisions(&[
+            (network("10.0.0.0/8"), Some(Whose::Ours), Some("All sites")),
+            (network("10.1.0.0/16"), Some(Whose::NotOurs), None),
+            (network("10.1.2.3"), None, Some("Printer")),
+            (network("2001:db8::/32"), Some(Whose::Forwarder), None),
+        ]);
+        for (address, whose, name) in [
+            ("10.9.9.9", Some(Whose::Ours), Some("All sites")),
+            ("10.1.9.9", Some(Whose::NotOurs), Some("All sites")),
+            ("10.1.2.3", Some(Whose::NotOurs), Some("Printer")),
+            ("11.0.0.1", None, None),
+            ("2001:db8::1", Some(Whose::Forwarder), None),
+            ("2001:db9::1", None, None),
+            // An IPv4 address that is written in IPv6.
+            ("::ffff:10.9.9.9", Some(Whose::Ours), Some("All sites")),
+        ] {
+            let of = found.for_address(Some(address.parse().unwrap()));
+            assert_eq!(of.whose, whose, "{address}");
+            assert_eq!(of.name.as_ref().map(|(name, _)| &**name), name, "{address}");
+        }
+        assert!(found.for_address(None).is_nothing());
+    }
+
+    #[test]
+    fn a_passing_mail_from_domain_comes_before_the_name() {
+        let found = decisions(&[
+            (Subject::MailFrom("vendor.example".to_owned()), Some(Whose::Ours), None),
+            (
+                Subject::MailFrom("eu.vendor.example".to_owned()),
+                Some(Whose::NotOurs),
+                None,
+            ),
+            (
+                Subject::Service("Émilie's Mail".to_owned()),
+                Some(Whose::Forwarder),
+                None,
+            ),
+        ]);
+        for (mail_from, name, whose) in [
+            (Some("vendor.example"), None, Some(Whose::Ours)),
+            (Some("us.vendor.example"), Some("émilie's mail"), Some(Whose::Ours)),
+            (Some("eu.vendor.example"), None, Some(Whose::NotOurs)),
+            (Some("notvendor.example"), None, None),
+            (Some("example"), None, None),
+            (None, Some("ÉMILIE'S MAIL"), Some(Whose::Forwarder)),
+            (None, Some("Emilie's Mail"), None),
+            (None, None, None),
+        ] {
+            assert_eq!(found.by_names(mail_from, name), whose, "{mail_from:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn what_passes_is_never_called_not_ours_and_what_fails_never_aligned() {
+        for bits in 0..4 {
+            let way = Way::new(0, bits);
+            for flow in Flow::ALL {
+                assert_eq!(decided_flow(*flow, way, None), *flow);
+                for whose in Whose::ALL {
+                    let decided = decided_flow(*flow, way, Some(*whose));
+                    assert!(
+                        decided != Flow::NotOurs || *flow == Flow::NotOurs || !way.passes(),
+                        "{flow:?}"
+                    );
+                    assert!(
+                        decided != Flow::Service || *flow == Flow::Service || way.passes(),
+                        "{flow:?}"
+                    );
+                    assert!(
+                        *flow != Flow::Direct || decided == Flow::Direct || decided == Flow::NotOurs,
+                        "{whose:?}"
+                    );
+                }
+            }
+        }
+    }
+}
