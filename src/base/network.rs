@@ -21,6 +21,7 @@ pub struct NetworkError;
 impl Network {
     /// The network of the first `bits` bits of an address, or of all if it has fewer.
     pub fn new(address: IpAddr, bits: u8) -> Self {
+        let address = address.to_canonical();
         Self(IpNet::new(address, bits).map_or_else(|_| address.into(), |net| net.trunc()))
     }
 
