@@ -17,7 +17,7 @@ use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, Store
 use crate::tally::{Path, Totals, Way};
 
 /// Days that a signature's home is known from, at least.
-const HOME_DAYS: i32 = 30;
+pub const HOME_DAYS: i32 = 30;
 
 /// The senders of a range of days.
 #[derive(Debug)]
