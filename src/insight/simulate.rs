@@ -114,8 +114,7 @@ pub async fn simulate(
     (store, domain, tables): (&Store, &Domain, &Tables),
     range: DayRange,
     simulation: &Simulation,
-    prepared: Prepared,
-    existing: HashMap<Box<str>, bool>,
+    (prepared, existing): (Prepared, HashMap<Box<str>, bool>),
 ) -> Result<Simulated, SimulateError> {
     let home_range = DayRange {
         first: range.first.min(range.last.plus(1 - HOME_DAYS)),
