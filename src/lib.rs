@@ -17,6 +17,7 @@ pub mod heap;
 #[expect(clippy::too_many_arguments, reason = "until its parameters are structs")]
 pub mod http;
 pub mod ingest;
+pub mod insight;
 pub mod jobs;
 pub mod keys;
 pub mod listeners;

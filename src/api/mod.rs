@@ -16,6 +16,7 @@ mod reports;
 mod schema;
 mod senders;
 mod service;
+mod simulation;
 mod sources;
 mod taken;
 mod trust;
@@ -40,10 +41,16 @@ pub use reports::{
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
 pub use schema::{
-    AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, PLAIN, SUBJECT_KINDS, WHOSE, Word,
+    AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN,
+    SUBJECT_KINDS, WHOSE, Word,
 };
 pub use senders::{FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList};
 pub use service::{FeedBody, Health, Readiness};
+pub use simulation::{
+    CountsBody, DifferenceBody, FlowShift, OverridesBody, ReasonCount, RecordCount, ReportCount, ReporterShift,
+    ReporterShifts, RowsBody, SERVICE_CHARS_MAX, SPF_CHARS_MAX, ServiceShift, ServiceShifts, ShiftBody, SimulationBody,
+    SimulationInput, SpfTrialBody, SubdomainShift, SubdomainShifts, TagsBody,
+};
 pub use sources::{
     ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,
     SourceDetail, SourceList, SourceRecord,

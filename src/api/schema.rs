@@ -57,6 +57,13 @@ texts! {
     AuthenticatedWord = words(Authenticated::ALL, Authenticated::word);
     PurposeWord = words(Purpose::ALL, Purpose::word);
     SetAsideWord = words(SetAsideKind::ALL, SetAsideKind::word);
+    PolicyWord = words(&["none", "quarantine", "reject"], |word| word);
+    AlignmentWord = words(&["r", "s"], |word| word);
+    TestingWord = words(&["n", "y"], |word| word);
+    OriginWord = words(&ORIGINS, |word| word);
+    OverrideWord = words(&OVERRIDES, |word| word);
+    /// A path of this API with its query.
+    RowsPath = text(json!({ "examples": ["/domains/dom_abc123def456/dmarc/stats?from=2026-03-01&to=2026-03-30"] }));
     FlowWord = words(&FLOWS, |word| word);
     ClassWord = words(&CLASSES, |word| word);
     EvidenceWord = words(&EVIDENCE, |word| word);
@@ -67,6 +74,20 @@ texts! {
     AnyObject = json_schema!({ "type": "object" });
 }
 
+/// Words of `origin` of a published policy.
+pub const ORIGINS: [&str; 3] = ["dns", "report", "nothing"];
+/// Words of the reason for which a policy was not applied.
+pub const OVERRIDES: [&str; 9] = [
+    "other",
+    "forwarded",
+    "sampled_out",
+    "trusted_forwarder",
+    "mailing_list",
+    "local_policy",
+    "policy_test_mode",
+    "unknown",
+    "unstated",
+];
 /// Words of `flow`.
 pub const FLOWS: [&str; 9] = [
     "direct",

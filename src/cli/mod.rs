@@ -20,6 +20,7 @@ mod reports;
 mod senders;
 mod serve;
 mod services;
+mod simulate;
 mod sources;
 mod text;
 mod verify;
@@ -83,6 +84,7 @@ enum Command {
     Reports(reports::Command),
     Sources(sources::Args),
     Services(services::Args),
+    Simulate(simulate::Args),
     Networks(networks::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -170,6 +172,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Verify(args) => verify::run(context, args, out).await,
             Command::Sources(args) => Box::pin(sources::run(context, args, out)).await,
             Command::Services(args) => Box::pin(services::run(context, args, out)).await,
+            Command::Simulate(args) => Box::pin(simulate::run(context, args, out)).await,
             Command::Parse(_)
             | Command::Config(_)
             | Command::Openapi(_)

@@ -7,17 +7,23 @@ use super::Context;
 use super::progress::Progress;
 use super::text::{Align, Table, count, counted};
 use crate::base::text::write_json;
-use crate::store::Verified;
+use crate::insight::{Contradiction, Identity, identity};
+use crate::store::{Store, Verified};
 
 /// Check the stored data, and recount every figure from the records.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit code 0: everything agrees. Exit code 1: something differs.
+With --simulator, records with a reported result that their own evidence contradicts are counted and listed by reporter.
+They are no error of this program, and do not change the exit code.
 The command only reads, and may run next to `tallymark serve`.")]
 pub struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Also simulate the policy in each report, and list the reporters whose results differ from it.
+    #[arg(long)]
+    simulator: bool,
 }
 
 pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -31,12 +37,19 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
         })
         .await?;
     progress.finish();
+    let identity = match args.simulator {
+        true => Some(identity_of_all(store).await?),
+        false => None,
+    };
     looked.close().await;
 
     if args.json {
-        print_json(&verified, out)?;
+        print_json(&verified, identity.as_ref(), out)?;
     } else {
         print(&verified, out)?;
+        if let Some(identity) = &identity {
+            print_identity(identity, out)?;
+        }
     }
     Ok(if verified.discrepancies.is_empty() {
         ExitCode::SUCCESS
@@ -45,13 +58,21 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
     })
 }
 
-fn print_json(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn identity_of_all(store: &Store) -> anyhow::Result<Identity> {
+    let mut domains = Vec::new();
+    for account in store.accounts().await? {
+        domains.extend(store.domains(account.id).await?);
+    }
+    Ok(identity(store, &domains).await?)
+}
+
+fn print_json(verified: &Verified, identity: Option<&Identity>, out: &mut dyn Write) -> anyhow::Result<()> {
     let discrepancies: Vec<_> = verified
         .discrepancies
         .iter()
         .map(|found| serde_json::json!({ "domain": found.domain, "what": found.what }))
         .collect();
-    let summary = serde_json::json!({
+    let mut summary = serde_json::json!({
         "domains": verified.domains,
         "reports": verified.reports,
         "records": verified.records,
@@ -60,8 +81,65 @@ fn print_json(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
         "discrepancies": discrepancies,
         "unlisted": verified.unlisted,
     });
+    if let Some(identity) = identity {
+        summary["simulator"] = identity_json(identity);
+    }
     write_json(&summary, out)?;
     writeln!(out)?;
+    Ok(())
+}
+
+fn identity_json(identity: &Identity) -> serde_json::Value {
+    let contradiction = |one: &Contradiction| {
+        serde_json::json!({
+            "domain": one.domain,
+            "reporter": one.reporter,
+            "kind": one.kind.word(),
+            "records": one.records,
+            "messages": one.messages,
+        })
+    };
+    serde_json::json!({
+        "records": identity.records,
+        "agreeing": identity.agreeing,
+        "overridden": identity.overridden,
+        "contradicting": identity.contradicting,
+        "contradictions": identity.contradictions.iter().map(contradiction).collect::<Vec<_>>(),
+        "unlisted": identity.unlisted,
+    })
+}
+
+fn print_identity(identity: &Identity, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(
+        out,
+        "simulated the policy of each report for {}: {} agree, {} with a reason do not, {} contradict their own evidence",
+        counted(identity.records, "record", "records"),
+        count(identity.agreeing),
+        count(identity.overridden),
+        count(identity.contradicting),
+    )?;
+    let mut table = Table::new(&[
+        ("domain", Align::Left),
+        ("reporter", Align::Left),
+        ("contradiction", Align::Left),
+        ("records", Align::Right),
+        ("messages", Align::Right),
+    ]);
+    for one in &identity.contradictions {
+        table.row([
+            one.domain.clone(),
+            one.reporter.clone(),
+            one.kind.word().to_owned(),
+            count(one.records),
+            count(one.messages),
+        ]);
+    }
+    if !table.is_empty() {
+        write!(out, "{table}")?;
+    }
+    if identity.unlisted > 0 {
+        writeln!(out, "and {} more that are not listed", count(identity.unlisted))?;
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod conflicts;
 mod dkim;
 mod identifiers;
+mod in_force;
 mod keyring;
 mod records;
 mod round;
@@ -12,8 +13,10 @@ mod standing;
 
 pub use crate::base::Purpose;
 pub use crate::store::{RecordState, Suggestion};
+pub use check::{SpfTrial, Tried};
 pub use conflicts::{Conflict, DomainNames, NameField, conflicts};
 pub use identifiers::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};
+pub use in_force::policy_in_force;
 pub use keyring::{Keyring, KeyringError};
 pub use records::{DnsRecord, RecordType, RegionNames, ServiceNames, records, rua_address};
 pub use round::Round;

@@ -1,19 +1,23 @@
 //! What the API, the commands and the jobs do with a domain's DNS: one handle with everything they need for it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
+use super::check::SpfTrial;
 use super::dkim;
 use super::keyring::{Keyring, KeyringError};
 use super::records::{DnsRecord, ServiceNames, advice, records, rua_address};
 use super::{check, standing};
 use crate::base::clock::Clock;
-use crate::base::{DomainStatus, Purpose};
-use crate::dns::Dns;
+use crate::base::{DomainName, DomainStatus, Purpose};
+use crate::dns::{Dns, Freshness};
 use crate::metrics::Metrics;
 use crate::store::{DkimKey, Domain, DomainDns, DomainFinding, IpAddress, Kept, NewDkimKey, Store, StoreError};
 
@@ -132,6 +136,29 @@ impl Domains {
     /// Whether there are name servers to ask.
     pub fn can_check(&self) -> bool {
         self.0.options.dns.is_some()
+    }
+
+    /// Which of these names are in DNS, whatever they have. A name whose answer is unknown is left out; without name servers
+    /// all are. Takes as long as one look at a domain at most.
+    pub async fn existing(&self, names: &[Box<str>]) -> HashMap<Box<str>, bool> {
+        let Some(dns) = &self.0.options.dns else {
+            return HashMap::new();
+        };
+        let time_max = self.0.options.check_time_max;
+        let asked = names.iter().map(|name| async move {
+            let answer = timeout(time_max, dns.exists(name, Freshness::Shared)).await;
+            Some((name.clone(), answer.ok()?.ok()?))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    /// An SPF record, read as one that the domain publishes, with what DNS says to it now.
+    ///
+    /// # Errors
+    /// One sentence about what makes the text no SPF record.
+    pub async fn try_spf(&self, domain: &DomainName, text: &str) -> Result<SpfTrial, String> {
+        let options = &self.0.options;
+        check::try_spf(options.dns.as_ref(), domain, text, options.check_time_max).await
     }
 
     /// What the domain must publish. A domain without a DKIM key gets one: it is made at the first request.

@@ -20,7 +20,7 @@ use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, Store
 use crate::tally::{Identities, Path, Totals, Way};
 
 /// Days that a signature's home is known from, at least.
-const HOME_DAYS: i32 = 30;
+pub const HOME_DAYS: i32 = 30;
 
 /// Who sent as a domain in a range of days, not yet named.
 #[derive(Debug)]

@@ -130,7 +130,7 @@ pub fn name(sender: &Sender<'_>, identities: Option<&Identities<'_>>, services: 
 }
 
 /// The service that operates an address, by its confirmed name or its network.
-pub(super) fn operator<'s>(sender: &Sender<'_>, services: &'s Services) -> Option<&'s Arc<Service>> {
+pub fn operator<'s>(sender: &Sender<'_>, services: &'s Services) -> Option<&'s Arc<Service>> {
     let by_ptr = valid_ptr(sender).and_then(|name| services.by_ptr(&name));
     by_ptr.or_else(|| sender.network.asn.and_then(|asn| services.by_asn(asn)))
 }

@@ -34,6 +34,8 @@ pub enum Access {
     Open,
     /// Keys with `full_access` and `read_only`.
     Read,
+    /// As `Read`, for a question that has a body.
+    Ask,
     /// Keys with `full_access`.
     Write,
     /// Keys with `full_access` that are not bound to one domain, because the route concerns the whole account.
@@ -49,6 +51,18 @@ pub enum Body {
     Json,
     /// A report, a mail or a form with several, of at most `upload_bytes_max`.
     Upload,
+}
+
+impl Route {
+    /// Whether it only reads, whatever its verb is.
+    pub fn only_reads(&self) -> bool {
+        self.method == Method::GET || self.access == Access::Ask
+    }
+
+    /// Whether a repeat with the same Idempotency-Key gets the first answer.
+    pub fn runs_once(&self) -> bool {
+        self.method == Method::POST && !self.only_reads()
+    }
 }
 
 /// A row of the table.

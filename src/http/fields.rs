@@ -171,6 +171,24 @@ impl Members {
         Some(text)
     }
 
+    /// The member as a list of up to `count_max` texts as of [`Members::plain_text`]; absent and null are an empty list.
+    pub(super) fn plain_texts(&mut self, name: &str, count_max: usize, chars_max: usize) -> Vec<String> {
+        let texts = match self.members.remove(name) {
+            None | Some(Value::Null) => Some(Vec::new()),
+            Some(Value::Array(items)) if items.len() <= count_max => items.into_iter().map(text).collect(),
+            Some(_) => None,
+        };
+        let is_plain = |text: &String| {
+            !text.trim().is_empty() && text.chars().count() <= chars_max && !text.chars().any(char::is_control)
+        };
+        let texts = texts.filter(|texts: &Vec<String>| texts.iter().all(is_plain));
+        texts.unwrap_or_else(|| {
+            let what = format!("must be a list of up to {count_max} plain texts of 1 to {chars_max} characters");
+            self.refuse(name, what);
+            Vec::new()
+        })
+    }
+
     /// The member as a whole number that null clears: `Some(None)` is null.
     pub(super) fn clearable_number(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Option<u64>> {
         let value = self.members.remove(name)?;
@@ -307,6 +325,13 @@ impl Members {
         } else {
             Err(ApiError::unprocessable(self.errors))
         }
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
     }
 }
 

@@ -60,7 +60,7 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
     let line = parts.extensions.get::<Line>().cloned();
     let response = match receive_body(state, route.body, Request::from_parts(parts, body)).await {
         Err(error) => error.into_response(),
-        Ok((request, _)) if route.method == Method::GET => match admitted {
+        Ok((request, _)) if route.only_reads() => match admitted {
             Some((client, _)) => {
                 let asker = if is_of_page { Asker::Page } else { Asker::Key };
                 let share = state.shares.for_account(client.account);
@@ -88,7 +88,7 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
             };
             match admitted {
                 // The page shows no secret to seal an answer with, and never asks for one again.
-                Some((client, Some(secret))) if route.method == Method::POST => {
+                Some((client, Some(secret))) if route.runs_once() => {
                     idempotency::once(state, client, &secret, request, run).await
                 }
                 _ => run(request).await,
@@ -224,6 +224,7 @@ fn permit(access: Access, method: &Method, key: &ApiKey) -> Result<(), ApiError>
         (_, Access::Open) => Ok(()),
         (Permission::SendingAccess, _) => Err(ApiError::forbidden("This key may only send mail")),
         (Permission::ReadOnly, Access::Read) if reads => Ok(()),
+        (Permission::ReadOnly, Access::Ask) => Ok(()),
         (Permission::ReadOnly, _) => Err(ApiError::forbidden("This key may only read")),
         (Permission::FullAccess, Access::Account) if key.domain.is_some() => {
             Err(ApiError::forbidden("This key is bound to one domain"))
@@ -296,6 +297,9 @@ mod tests {
         check(Access::Read, ReadOnly, None, &Method::GET, true);
         check(Access::Read, ReadOnly, one, &Method::HEAD, true);
         check(Access::Read, SendingAccess, None, &Method::GET, false);
+        check(Access::Ask, FullAccess, one, &Method::POST, true);
+        check(Access::Ask, ReadOnly, None, &Method::POST, true);
+        check(Access::Ask, SendingAccess, None, &Method::POST, false);
         check(Access::Write, FullAccess, None, &Method::POST, true);
         check(Access::Write, FullAccess, one, &Method::POST, true);
         check(Access::Write, ReadOnly, None, &Method::DELETE, false);

@@ -54,6 +54,8 @@ mod senders;
 mod serve;
 mod service;
 mod shares;
+mod simulate;
+mod simulation_body;
 mod source;
 mod standing;
 mod state;

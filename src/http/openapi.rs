@@ -1,7 +1,7 @@
 //! `/openapi.json`: the routes' table as an OpenAPI 3.1 document.
 
 use axum::Extension;
-use axum::http::{Method, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -155,7 +155,7 @@ fn tag(path: &str) -> &str {
 fn access_text(access: Access) -> &'static str {
     match access {
         Access::Open => "Needs no key.",
-        Access::Read => "For keys with `full_access` or `read_only`.",
+        Access::Read | Access::Ask => "For keys with `full_access` or `read_only`.",
         Access::Write => "For keys with `full_access`.",
         Access::Account => "For keys with `full_access` that are not bound to one domain.",
     }
@@ -171,7 +171,7 @@ fn parameters(route: &Route, doc: &Doc) -> Value {
     parameters.extend(doc.parameters.iter().copied().flatten().chain(format).map(
         |parameter| json!({ "name": parameter.name, "in": "query", "description": parameter.says, "schema": (parameter.schema)() }),
     ));
-    if route.method == Method::POST {
+    if route.runs_once() {
         parameters.push(json!({
             "name": "Idempotency-Key",
             "in": "header",
@@ -245,7 +245,7 @@ fn responses(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
     for name in ["X-RateLimit-Limit", "X-RateLimit-Remaining"] {
         headers[name] = json!({ "$ref": format!("#/components/headers/{name}") });
     }
-    if route.method == Method::POST {
+    if route.runs_once() {
         headers["Idempotent-Replayed"] = json!({ "$ref": "#/components/headers/Idempotent-Replayed" });
     }
     if matches!(doc.answers, Content::List(_)) {
@@ -268,7 +268,7 @@ fn responses(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
 
 /// Whether a request to the route can be refused with that status.
 fn can_happen(status: u16, route: &Route, doc: &Doc) -> bool {
-    let (body, post) = (route.body != Body::None, route.method == Method::POST);
+    let (body, post) = (route.body != Body::None, route.runs_once());
     let asks = !doc.parameters.is_empty() || matches!(doc.answers, Content::List(_));
     doc.also.iter().any(|(also, _)| *also == status)
         || match status {

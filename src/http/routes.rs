@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 
 use super::doc::{Doc, Parameter};
-use super::entry::Access::{Account, Open, Read, Write};
+use super::entry::Access::{Account, Ask, Open, Read, Write};
 use super::entry::{Entry, Route, delete, get, patch, post};
 use super::error::ApiError;
 use super::gate::gate;
@@ -16,14 +16,15 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview, paging,
-    quarantine, range, refused, report_record, reports, senders, service, source, trust, upload,
+    quarantine, range, refused, report_record, reports, senders, service, simulate, source, trust, upload,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DomainBody, DomainInput,
     DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview,
     Readiness, RecordBody, RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList,
-    SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList, SourceDetail,
-    SourceList, StatsBody, SubdomainList, Success, Taken, TrustBody, TrustPatch, VerifyBody,
+    SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList,
+    SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, TrustBody,
+    TrustPatch, VerifyBody,
 };
 
 /// What every node answers, whatever else it does.
@@ -63,6 +64,7 @@ fn table() -> Vec<Entry> { vec![
     get   ("/domains/{id}/dmarc/decisions",                            Read,    decisions::list,       "List what was decided about senders").with(DECISIONS).lists::<SenderDecisionList>(),
     post  ("/domains/{id}/dmarc/decisions",                            Write,   decisions::decide,     "Decide whose a sender is, or name a network").takes::<SenderDecisionInput>().also(DECISIONS_FULL).answers::<SenderDecisionBody>(200),
     delete("/domains/{id}/dmarc/decisions/{decision_id}",              Write,   decisions::remove,     "Take back what was decided about a sender").answers::<Removed>(200),
+    post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
@@ -172,7 +174,7 @@ mod tests {
     use super::*;
     use crate::api::ErrorCode;
     use crate::http::openapi::{MISSING, operation_id};
-    use crate::http::{Access, Body};
+    use crate::http::{Access, Body, Cost};
 
     #[test]
     fn only_the_service_itself_is_open_and_nothing_is_changed_by_reading() {
@@ -182,7 +184,10 @@ mod tests {
             if route.access == Access::Read {
                 assert_eq!(route.method, Method::GET, "{route:?}");
             }
-            if route.method != Method::GET {
+            if route.access == Access::Ask {
+                assert_eq!((&route.method, route.cost), (&Method::POST, Cost::Long), "{route:?}");
+            }
+            if !route.only_reads() {
                 assert!(matches!(route.access, Access::Write | Access::Account), "{route:?}");
             }
         }

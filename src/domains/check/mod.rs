@@ -12,6 +12,7 @@ mod mx;
 mod policy;
 mod spf;
 mod spf_terms;
+mod spf_trial;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -22,9 +23,11 @@ use tokio::time::timeout;
 
 use self::dmarc::Discovered;
 use self::merge::Merged;
+pub use self::spf_trial::{SpfTrial, Tried};
 use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
 use crate::base::{DomainName, Purpose};
 use crate::dns::{Dns, Freshness, Unanswered};
+use crate::report::aggregate::PolicyPublished;
 use crate::store::{Domain, DomainDns, RecordCheck, RecordFinding, RecordState, Suggestion};
 
 /// Questions for one domain.
@@ -293,6 +296,52 @@ fn without_host(purpose: Purpose) -> RecordFinding {
         required: true,
         unreadable: true,
     }
+}
+
+/// Reads an SPF record as one that `domain` publishes, and asks what it refers to, for about `time_max`. Without name
+/// servers, what depends on them stays open.
+///
+/// # Errors
+/// One sentence about what makes the text no SPF record.
+pub(super) async fn try_spf(
+    dns: Option<&Dns>,
+    domain: &DomainName,
+    text: &str,
+    time_max: Duration,
+) -> Result<SpfTrial, String> {
+    let look = dns.map(|dns| Look {
+        dns,
+        left: AtomicU32::new(QUESTIONS_MAX),
+        policy: OnceCell::new(),
+    });
+    match timeout(time_max, spf_trial::try_out(look.as_ref(), domain, text)).await {
+        Ok(tried) => tried,
+        Err(_) => spf_trial::try_out(None, domain, text).await,
+    }
+}
+
+/// What the texts that were found for a domain's policy ask for mail of `domain`: the domain's own record, or one above.
+/// Several records are as none (RFC 9989, 4.10).
+pub(super) fn policy_found(found: &[String], domain: &str) -> PolicyPublished {
+    let nothing = || PolicyPublished {
+        domain: domain.into(),
+        ..PolicyPublished::default()
+    };
+    let mut own = found.iter().filter(|text| policy::is_policy(text));
+    if let Some(text) = own.next() {
+        return match own.next() {
+            None => policy::parse(text).asked(domain),
+            Some(_) => nothing(),
+        };
+    }
+    // As `dmarc::look` writes a record that it found above the domain.
+    let above = found
+        .iter()
+        .filter_map(|text| text.strip_prefix("_dmarc.")?.split_once(": "));
+    let mut above = above.filter(|(_, text)| policy::is_policy(text));
+    above
+        .next()
+        .map_or_else(nothing, |(_, text)| policy::parse(text).of_domain_below().asked(domain))
 }
 
 /// `tag=value; tag=value` (RFC 6376, 3.2), tags in lower case, in order. What has no `=` is an `Err` with its text.

@@ -1,6 +1,7 @@
 //! What a DMARC policy record says (RFC 9989, 4.7 and 4.8), as receivers read it: a syntax error costs the tag that has it.
 
 use super::tags;
+use crate::report::aggregate::{AlignmentMode, Policy as Word, PolicyPublished};
 
 /// What one policy record says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -9,6 +10,10 @@ pub(super) struct Policy {
     sp: Option<String>,
     np: Option<String>,
     pub(super) psd: Option<String>,
+    adkim: Option<AlignmentMode>,
+    aspf: Option<AlignmentMode>,
+    /// `None` without the tag, and for a value that is not a percentage.
+    pct: Option<u8>,
     is_testing: bool,
     /// Addresses of `rua`, lower-case, without scheme and size.
     pub(super) rua: Vec<String>,
@@ -35,6 +40,32 @@ impl Policy {
     pub(super) fn is_enforcing(&self) -> bool {
         let is_strict = matches!(self.in_force(Existence::Exists), "quarantine" | "reject");
         is_strict && !self.is_testing && self.fault.is_none()
+    }
+
+    /// What the record asks for mail of `domain` and below. A record of a domain above is read as one that `domain` could
+    /// publish itself to the same effect.
+    pub(super) fn asked(&self, domain: &str) -> PolicyPublished {
+        let domain: Box<str> = domain.into();
+        if self.is_void || self.fault.is_some() {
+            return PolicyPublished {
+                domain,
+                p: Some(Word::None),
+                ..PolicyPublished::default()
+            };
+        }
+        let word = |policy: &Option<String>| policy.as_deref().and_then(Word::from_word);
+        let (p, sp, np) = (word(&self.p), word(&self.sp), word(&self.np));
+        PolicyPublished {
+            domain,
+            p: if self.is_own { p } else { sp.or(p) },
+            sp,
+            np,
+            adkim: self.adkim,
+            aspf: self.aspf,
+            pct: self.pct,
+            testing: self.is_testing.then_some(true),
+            ..PolicyPublished::default()
+        }
     }
 
     /// The policy that is applied to mail of the domain (RFC 9989, 4.7).
@@ -142,6 +173,9 @@ impl Policy {
             "sp" => self.sp = Some(lower),
             "np" => self.np = Some(lower),
             "psd" => self.psd = Some(lower),
+            "adkim" => self.adkim = AlignmentMode::from_word(&lower),
+            "aspf" => self.aspf = AlignmentMode::from_word(&lower),
+            "pct" => self.pct = lower.parse().ok().filter(|percent| *percent <= 100),
             "t" => self.is_testing = lower == "y",
             _ => {}
         }
@@ -283,5 +317,46 @@ mod tests {
             let policy = Policy { is_own, ..parse(text) };
             assert_eq!(policy.is_enforcing(), expect, "{text}");
         }
+    }
+
+    #[test]
+    fn a_record_asks_for_what_receivers_read_in_it() {
+        use AlignmentMode::{Relaxed, Strict};
+        let check = |policy: Policy, p, (sp, np), (adkim, aspf), (pct, testing)| {
+            let expect = PolicyPublished {
+                domain: "example.com".into(),
+                p,
+                sp,
+                np,
+                adkim,
+                aspf,
+                pct,
+                testing,
+                ..PolicyPublished::default()
+            };
+            assert_eq!(policy.asked("example.com"), expect, "{policy:?}");
+        };
+        let (none, relaxed) = ((None, None), (None, None));
+        let (quarantine, reject) = (Some(Word::Quarantine), Some(Word::Reject));
+        check(parse("v=DMARC1; p=reject"), reject, none, relaxed, (None, None));
+        check(
+            parse("v=DMARC1; p=reject; sp=quarantine; np=none; adkim=s; aspf=r; t=y; pct=20"),
+            reject,
+            (quarantine, Some(Word::None)),
+            (Some(Strict), Some(Relaxed)),
+            (Some(20), Some(true)),
+        );
+        check(
+            parse("v=DMARC1; p=none; sp=reject; pct=101; adkim=x").of_domain_below(),
+            reject,
+            (reject, None),
+            relaxed,
+            (None, None),
+        );
+        let void = parse("v=DMARC1; p=odd; sp=reject; rua=mailto:a@example.com");
+        check(void, Some(Word::None), none, relaxed, (None, None));
+        let twice = parse("v=DMARC1; p=reject; p=none");
+        check(twice, Some(Word::None), none, relaxed, (None, None));
+        check(parse("v=DMARC1"), None, none, relaxed, (None, None));
     }
 }

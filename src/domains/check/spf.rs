@@ -10,10 +10,10 @@ use crate::domains::records::{DnsRecord, address_term};
 use crate::store::RecordState;
 
 /// RFC 7208, 4.6.4.
-const LOOKUPS_MAX: u32 = 10;
-const VOIDS_MAX: usize = 2;
+pub(super) const LOOKUPS_MAX: u32 = 10;
+pub(super) const VOIDS_MAX: usize = 2;
 /// The same section: more mail hosts of one name are a permanent error.
-const MAIL_HOSTS_MAX: usize = 10;
+pub(super) const MAIL_HOSTS_MAX: usize = 10;
 
 /// What a record must let send.
 #[derive(Clone, Copy)]
@@ -177,7 +177,7 @@ impl Walk<'_> {
 
     async fn step(&mut self, frames: &mut Vec<Frame>, Term { passes, what }: Term) {
         let reached = if passes { Reached::Passes } else { Reached::Qualified };
-        if !matches!(what, What::Network(..)) {
+        if !matches!(what, What::Network(..) | What::All) {
             self.lookups += 1;
             if self.lookups > LOOKUPS_MAX {
                 self.fault = Some(format!(
@@ -191,12 +191,12 @@ impl Walk<'_> {
             What::Network(network) => {
                 self.is_own_covered |= passes && self.ours.own.is_some_and(|own| network.contains(own));
             }
-            What::Record(target) if target == self.ours.host => {
+            What::Record(target) | What::Redirect(target) if target == self.ours.host => {
                 // Our own record needs no lookups: there is nothing to follow. The first match decides.
                 self.passes.get_or_insert(reached);
             }
-            What::Record(target) => self.follow(frames, &target, reached).await,
-            What::Host(target) => {
+            What::Record(target) | What::Redirect(target) => self.follow(frames, &target, reached).await,
+            What::Host(target, _) => {
                 let found = match self.look.take() {
                     Ok(()) => self
                         .look
@@ -208,8 +208,8 @@ impl Walk<'_> {
                 };
                 self.note(target, found);
             }
-            What::MailHosts(target) => self.mail_hosts(target).await,
-            What::Unasked => {}
+            What::MailHosts(target, _) => self.mail_hosts(target).await,
+            What::Unasked | What::All => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::base::Network;
 
-/// A mechanism or redirect.
+/// A mechanism or redirect. A redirect is the last.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Term {
     /// Whether a match lets mail pass (`+`, or no sign).
@@ -17,14 +17,25 @@ pub(super) struct Term {
 pub(super) enum What {
     /// `ip4`, `ip6`: no lookup.
     Network(Network),
-    /// `include`, `redirect`: another record.
+    /// `include`: another record, whose pass is a match.
     Record(String),
+    /// `redirect`: another record, in place of this one.
+    Redirect(String),
     /// `a`: addresses of a name.
-    Host(String),
+    Host(String, Lengths),
     /// `mx`.
-    MailHosts(String),
+    MailHosts(String, Lengths),
     /// A lookup that depends on the mail: `ptr`, `exists`, macros.
     Unasked,
+    /// `all`: the end.
+    All,
+}
+
+/// How much of an address must be that of a host: bits of IPv4 and of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lengths {
+    pub four: u8,
+    pub six: u8,
 }
 
 /// Whether the text begins with the version and a space, or is only the version (RFC 7208, 4.5).
@@ -40,7 +51,7 @@ pub(super) fn is_nearly_spf(text: &str) -> bool {
     begin.starts_with("v=spf") || begin.starts_with("spf1") || begin.starts_with("spf=") || begin.starts_with("vspf1")
 }
 
-/// The evaluated terms, in order: mechanisms up to `all`, or up to the redirect without `all`. `Err` has the first
+/// The evaluated terms, in order: mechanisms up to and with `all`, or with the redirect where there is no `all`. `Err` has the first
 /// invalid term.
 pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
     let (mut terms, mut is_ended) = (Vec::new(), false);
@@ -52,7 +63,7 @@ pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
         // RFC 7208, 6: a name and `=` is a modifier. Modifiers other than these two are ignored.
         if let Some((modifier, value)) = lower.split_once('=').filter(|(name, _)| is_modifier(name)) {
             let is_fit = match modifier {
-                "redirect" => is_domain_spec(value) && redirect.replace(target(value, What::Record)).is_none(),
+                "redirect" => is_domain_spec(value) && redirect.replace(target(value, What::Redirect)).is_none(),
                 "exp" => {
                     explanations += 1;
                     is_domain_spec(value) && explanations == 1
@@ -69,7 +80,12 @@ pub(super) fn terms(text: &str, name: &str) -> Result<Vec<Term>, String> {
             None => (true, &*lower),
         };
         if rest == "all" {
-            is_ended = true;
+            if !std::mem::replace(&mut is_ended, true) {
+                terms.push(Term {
+                    passes: sign,
+                    what: What::All,
+                });
+            }
             continue;
         }
         let what = mechanism(rest, name).ok_or_else(bad)?;
@@ -94,8 +110,8 @@ fn mechanism(text: &str, name: &str) -> Option<What> {
         "exists" => domain().map(|_| What::Unasked),
         "ptr" if argument.is_empty() => Some(What::Unasked),
         "ptr" => domain().map(|_| What::Unasked),
-        "a" => Some(target(host(argument, name)?, What::Host)),
-        "mx" => Some(target(host(argument, name)?, What::MailHosts)),
+        "a" => host(argument, name).map(|(name, lengths)| target(name, |name| What::Host(name, lengths))),
+        "mx" => host(argument, name).map(|(name, lengths)| target(name, |name| What::MailHosts(name, lengths))),
         "ip4" | "ip6" => {
             let network = network(argument.strip_prefix(':')?)?;
             (network.is_ipv4() == (mechanism == "ip4")).then_some(What::Network(network))
@@ -112,7 +128,7 @@ fn is_modifier(name: &str) -> bool {
 }
 
 /// The lookup of a name. A name with macros depends on the mail and cannot be looked up here.
-fn target(name: &str, what: fn(String) -> What) -> What {
+fn target(name: &str, what: impl FnOnce(String) -> What) -> What {
     if name.contains('%') {
         return What::Unasked;
     }
@@ -183,8 +199,8 @@ fn is_domain_spec(text: &str) -> bool {
     }
 }
 
-/// The name of `a:host/24//64`, or the record's own.
-fn host<'a>(argument: &'a str, own: &'a str) -> Option<&'a str> {
+/// The name of `a:host/24//64`, or the record's own, with its lengths.
+fn host<'a>(argument: &'a str, own: &'a str) -> Option<(&'a str, Lengths)> {
     // After the last macro, because a macro may contain a slash.
     let begin = argument.rfind('}').unwrap_or(0);
     let at = argument[begin..].find('/').map_or(argument.len(), |at| begin + at);
@@ -193,15 +209,20 @@ fn host<'a>(argument: &'a str, own: &'a str) -> Option<&'a str> {
         Some((four, six)) => (four, Some(six)),
         None => (lengths, None),
     };
-    let is_four = four.is_empty() || four.strip_prefix('/').is_some_and(|bits| prefix(bits, 32).is_some());
-    let is_six = six.is_none_or(|bits| prefix(bits, 128).is_some());
+    let lengths = Lengths {
+        four: match four.is_empty() {
+            true => 32,
+            false => prefix(four.strip_prefix('/')?, 32)?,
+        },
+        six: six.map_or(Some(128), |bits| prefix(bits, 128))?,
+    };
     let name = match name.strip_prefix(':') {
         Some(name) if is_domain_spec(name) => name,
         Some(_) => return None,
         None if name.is_empty() => own,
         None => return None,
     };
-    (is_four && is_six).then_some(name)
+    Some((name, lengths))
 }
 
 /// The prefix length of a network: digits without a leading zero.
@@ -247,16 +268,17 @@ mod tests {
         let read = |text: &str| terms(text, "own.example").unwrap();
         let term = |passes, what| Term { passes, what };
         let name = "a.example".to_owned();
+        let lengths = |four, six| Lengths { four, six };
         assert_eq!(
             read("v=spf1 redirect=R.example. a mx/24//64 -a:a.example/24 ~include:a.example exists:%{i}.x ptr x=y"),
             [
-                term(true, What::Host("own.example".to_owned())),
-                term(true, What::MailHosts("own.example".to_owned())),
-                term(false, What::Host(name.clone())),
+                term(true, What::Host("own.example".to_owned(), lengths(32, 128))),
+                term(true, What::MailHosts("own.example".to_owned(), lengths(24, 64))),
+                term(false, What::Host(name.clone(), lengths(24, 128))),
                 term(false, What::Record(name.clone())),
                 term(true, What::Unasked),
                 term(true, What::Unasked),
-                term(true, What::Record("r.example".to_owned())),
+                term(true, What::Redirect("r.example".to_owned())),
             ]
         );
         assert_eq!(
@@ -264,6 +286,7 @@ mod tests {
             [
                 term(true, What::Network("192.0.2.0/24".parse().unwrap())),
                 term(true, What::Network("2001:db8::1".parse().unwrap())),
+                term(false, What::All),
             ]
         );
         for bad in [

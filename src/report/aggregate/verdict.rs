@@ -133,46 +133,51 @@ pub fn verdict(evaluated: Evaluated, evidence: &Evidence, policy: &PolicyPublish
     }
 }
 
-/// Whether a signature passed whose `d=` is aligned with the author domain (RFC 9989, 5.3.2).
-fn derive_dkim(evidence: &Evidence, policy: &PolicyPublished) -> bool {
-    let mode = policy.adkim.unwrap_or(AlignmentMode::Relaxed);
-    let author = author_domain(evidence, policy);
-    evidence
-        .dkim
-        .iter()
-        .filter(|dkim| dkim.result == AuthResult::Pass)
-        .any(|dkim| is_aligned(mode, dkim.domain.as_deref().unwrap_or_default(), author))
-}
+impl Evidence {
+    /// Whether a signature passed whose `d=` is aligned with the author domain (RFC 9989, 5.3.2).
+    pub fn has_aligned_dkim(&self, mode: AlignmentMode, author: &str) -> bool {
+        let mut passed = self.dkim.iter().filter(|dkim| dkim.result == AuthResult::Pass);
+        passed.any(|dkim| is_aligned(mode, dkim.domain.as_deref().unwrap_or_default(), author))
+    }
 
-/// Whether SPF passed for an aligned MAIL FROM domain (RFC 9989, 5.3.3). RFC 7489 reports may have results for
-/// several scopes. The one for mfrom decides, or one without a scope in its absence. The helo one is used only for a
-/// null reverse-path (RFC 7208, 2.4).
-fn derive_spf(evidence: &Evidence, policy: &PolicyPublished) -> bool {
-    let mode = policy.aspf.unwrap_or(AlignmentMode::Relaxed);
-    let author = author_domain(evidence, policy);
-    let envelope_from = evidence.envelope_from.as_deref();
-    let has_mfrom = evidence.spf.iter().any(|spf| spf.scope == Some(SpfScope::Mfrom));
-    evidence
-        .spf
-        .iter()
-        .filter(|spf| spf.result == AuthResult::Pass)
-        .any(|spf| {
+    /// Whether SPF passed for an aligned MAIL FROM domain (RFC 9989, 5.3.3).
+    pub fn has_aligned_spf(&self, mode: AlignmentMode, author: &str) -> bool {
+        let mut passed = self.deciding_spf().filter(|(_, result)| *result == AuthResult::Pass);
+        passed.any(|(domain, _)| is_aligned(mode, domain, author))
+    }
+
+    /// The domains that SPF is decided by, with its results. RFC 7489 reports may have results for several scopes. The one
+    /// for mfrom decides, or one without a scope in its absence. The helo one is used only for a null reverse-path
+    /// (RFC 7208, 2.4). A domain is empty where the report does not name it.
+    pub fn deciding_spf(&self) -> impl Iterator<Item = (&str, AuthResult)> {
+        let envelope_from = self.envelope_from.as_deref();
+        let has_mfrom = self.spf.iter().any(|spf| spf.scope == Some(SpfScope::Mfrom));
+        self.spf.iter().filter_map(move |spf| {
             let (decides, fallback) = match spf.scope {
                 Some(SpfScope::Mfrom) => (true, envelope_from),
                 Some(SpfScope::Other) | None => (!has_mfrom, envelope_from),
                 Some(SpfScope::Helo) => (!has_mfrom && envelope_from == Some(""), None),
             };
             let domain = spf.domain.as_deref().filter(|domain| !domain.is_empty()).or(fallback);
-            decides && is_aligned(mode, domain.unwrap_or_default(), author)
+            decides.then_some((domain.unwrap_or_default(), spf.result))
         })
+    }
+
+    /// The domain in the From header, or the policy domain where the report has none.
+    pub fn author<'a>(&'a self, policy_domain: &'a str) -> &'a str {
+        let from = self.header_from.as_deref().filter(|from| !from.is_empty());
+        from.unwrap_or(policy_domain)
+    }
 }
 
-fn author_domain<'a>(evidence: &'a Evidence, policy: &'a PolicyPublished) -> &'a str {
-    evidence
-        .header_from
-        .as_deref()
-        .filter(|from| !from.is_empty())
-        .unwrap_or(&policy.domain)
+fn derive_dkim(evidence: &Evidence, policy: &PolicyPublished) -> bool {
+    let mode = policy.adkim.unwrap_or(AlignmentMode::Relaxed);
+    evidence.has_aligned_dkim(mode, evidence.author(&policy.domain))
+}
+
+fn derive_spf(evidence: &Evidence, policy: &PolicyPublished) -> bool {
+    let mode = policy.aspf.unwrap_or(AlignmentMode::Relaxed);
+    evidence.has_aligned_spf(mode, evidence.author(&policy.domain))
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         (Body::Json, "POST", path) if path.ends_with("/dmarc/decisions") => {
             json("{\"kind\":\"service\",\"subject\":\"Mailchimp\",\"decision\":\"ours\"}")
         }
+        (Body::Json, "POST", "/domains/{id}/dmarc/simulate") => json("{\"p\":\"reject\"}"),
         (Body::Json, "POST", "/domains/{id}/ip") => json("{\"ipAddressId\":1}"),
         (Body::Json, "POST", "/api-keys") => json("{\"name\":\"x\",\"permission\":\"full_access\"}"),
         (Body::Json, ..) => panic!("what does {} {} take?", route.method, route.path),
@@ -173,7 +174,11 @@ async fn a_reading_key_reads_and_changes_nothing() {
     let key = app.key(Permission::ReadOnly, None).await;
     for route in with_key() {
         let answer = app.send(ask(&route, &things).key(&key)).await;
-        let expect = if route.access == Access::Read { 200 } else { 403 };
+        let expect = if route.only_reads() && route.access != Access::Account {
+            200
+        } else {
+            403
+        };
         assert_eq!(answer.status, expect, "{route:?}");
     }
     check_untouched(&app, &things).await;
