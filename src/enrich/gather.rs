@@ -13,7 +13,7 @@ use super::flows::{FlowCounts, FlowRule, Homes};
 use super::naming::{Name, Named, Rule, Sender, name, operator};
 use super::{Category, Facts, Flow, Tables};
 use crate::base::{DayRange, words};
-use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError};
+use crate::store::{ConfirmedNames, Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError};
 use crate::tally::{Path, Totals, Way};
 
 /// Days that a signature's home is known from, at least.
@@ -38,6 +38,8 @@ pub struct Gathered<'t> {
 pub struct SourceFigures<'t> {
     pub source: Source,
     pub network: Facts<'t>,
+    /// The forward-confirmed name of the address.
+    pub ptr: Option<Arc<str>>,
     /// The name for most of its messages.
     pub name: Name,
     pub flows: FlowCounts,
@@ -108,6 +110,7 @@ pub struct Senders<'t> {
     tables: &'t Tables,
     found: SourcesByWay,
     homes: Homes,
+    names: Arc<ConfirmedNames>,
 }
 
 /// Which sources, by what they are named; those that fit all of it.
@@ -213,6 +216,7 @@ impl<'t> Senders<'t> {
             tables,
             found,
             homes,
+            names: store.confirmed_names().await?,
         })
     }
 
@@ -355,15 +359,17 @@ impl<'t, 'p> Namer<'t, 'p> {
             domain,
             dedicated,
             tables,
+            names,
             ..
         } = self.senders;
         let network = source.address.map(|address| tables.networks.facts(address));
         let network = network.unwrap_or_default();
+        let ptr = source.address.and_then(|address| names.of(address));
         let sender = Sender {
             domain,
             address: source.address,
             is_dedicated: source.address.is_some() && source.address == *dedicated,
-            confirmed_ptr: None,
+            confirmed_ptr: ptr.map(|name| &**name),
             network,
         };
         let mut flows = FlowCounts::default();
@@ -395,6 +401,7 @@ impl<'t, 'p> Namer<'t, 'p> {
         SourceFigures {
             source: *source,
             network,
+            ptr: ptr.cloned(),
             name,
             flows,
         }

@@ -7,6 +7,7 @@ use super::db::{Args, Conn, Layout, Link, postgres, sqlite};
 use super::room::Room;
 use super::sql::sql;
 use super::write::{Write, Writers};
+use super::confirmed::RememberedNames;
 use super::{Admitted, Behind, StoreError};
 
 /// The database, open. Cheap to clone.
@@ -14,6 +15,7 @@ use super::{Admitted, Behind, StoreError};
 pub struct Store {
     pub(super) writers: Arc<Writers>,
     pub(super) readers: Readers,
+    pub(super) names: Arc<RememberedNames>,
     /// Present for an SQLite file.
     pub(super) room: Option<Arc<Room>>,
     /// The file, and the commits that it lacks. Present if the database is open only for reading.
