@@ -61,6 +61,7 @@ texts! {
     ClassWord = words(&CLASSES, |word| word);
     EvidenceWord = words(&EVIDENCE, |word| word);
     CategoryWord = words(&CATEGORIES, |word| word);
+    PtrStateWord = words(&PTR_STATES, |word| word);
     /// Anything.
     AnyObject = json_schema!({ "type": "object" });
 }
@@ -91,6 +92,8 @@ pub const EVIDENCE: [&str; 10] = [
     "network",
     "nothing",
 ];
+/// Words of `ptr_state`.
+pub const PTR_STATES: [&str; 5] = ["confirmed", "none", "unconfirmed", "no_answer", "not_asked"];
 /// Words of `category`.
 pub const CATEGORIES: [&str; 21] = [
     "mailbox",

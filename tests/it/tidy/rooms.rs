@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("apart", &[]),
     (
         "config",
-        &["store", "ingest", "listeners", "feeds", "domains", "dns", "http"],
+        &["store", "ingest", "listeners", "feeds", "domains", "enrich", "dns", "http"],
     ),
     ("csv", &["report"]),
     ("dns", &[]),
