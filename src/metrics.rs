@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use ptr::PtrFigures;
+pub use ptr::PtrFigures;
 
 /// Every figure. Cheap to clone: all clones count together.
 #[derive(Debug, Clone)]
@@ -438,6 +438,11 @@ impl Metrics {
         let feed = feed.to_owned();
         let labels = FeedReasonLabels { feed, reason };
         self.0.feed_failures.get_or_create(&labels).inc();
+    }
+
+    /// The figures of the names of sending addresses.
+    pub fn ptr(&self) -> &PtrFigures {
+        &self.0.ptr
     }
 
     /// How long the process has been running.

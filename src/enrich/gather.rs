@@ -365,7 +365,7 @@ impl<'t, 'p> Namer<'t, 'p> {
         } = self.senders;
         let network = source.address.map(|address| tables.networks.facts(address));
         let network = network.unwrap_or_default();
-        let ptr = source.address.and_then(|address| names.of(address));
+        let ptr = source.address.and_then(|address| names.find(address));
         let sender = Sender {
             domain,
             address: source.address,

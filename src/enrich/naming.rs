@@ -1,5 +1,6 @@
 //! Names of senders: the first rule that applies. docs/senders.md has the table of rules.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -221,9 +222,13 @@ fn asn_text(asn: u32) -> String {
 }
 
 /// A confirmed name is still the choice of a stranger.
-fn valid_ptr(sender: &Sender<'_>) -> Option<String> {
+fn valid_ptr<'f>(sender: &Sender<'f>) -> Option<Cow<'f, str>> {
     let name = sender.confirmed_ptr?.trim_end_matches('.');
-    (is_hostname(name) && name.contains('.')).then(|| name.to_ascii_lowercase())
+    let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_hostname(name) && name.contains('.')).then(|| match is_lower {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.to_ascii_lowercase()),
+    })
 }
 
 #[cfg(test)]

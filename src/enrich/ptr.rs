@@ -63,8 +63,8 @@ const AT_ONCE: usize = 1_024;
 const FOUND_EVERY: Duration = Duration::from_secs(300);
 /// Pause while the name servers do not answer.
 const PAUSE: Duration = Duration::from_secs(600);
-/// Age at which a number that was taken for a report has been stored with it, or never is: a writer keeps a block of
-/// numbers for a minute.
+/// Nodes take numbers for reports in blocks, and keep a block for a minute: for longer than that, reports with smaller numbers
+/// than those that are stored may come.
 const NUMBERS_SETTLE: Millis = 600_000;
 
 /// Asks for the names of sending addresses, on the node that has the lease.
@@ -80,7 +80,7 @@ pub struct Ptr {
 
 #[derive(Debug)]
 struct State {
-    /// Every report below this number was stored before this instant, if it is [`NUMBERS_SETTLE`] ago.
+    /// The largest number that a report had at an instant: none up to it is new once that is [`NUMBERS_SETTLE`] ago.
     settling: Option<(Millis, i64)>,
     today: Today,
     /// Monotonic.
@@ -126,23 +126,30 @@ impl Ptr {
         let now = self.clock.now();
         self.store.trim_addresses(self.options.addresses_max).await?;
         let waiting = self.store.addresses_due_count(now).await?;
-        self.metrics.set_ptr_waiting(waiting);
+        self.metrics.ptr().set_waiting(waiting);
         if waiting >= WAITING_MAX {
             return Ok(());
         }
         state.today.begin(Day::from_unix(now / 1_000));
-        let (mark, end) = (self.store.addresses_mark().await?, self.store.reports_end().await?);
+        let mark = self.store.addresses_mark().await?;
+        let mut newest = mark;
         for domain in self.store.all_domains().await? {
-            self.find_in(domain, mark, now, &mut state.today).await?;
+            let latest = self.store.latest_report(domain).await?.map_or(0, |no| no.0);
+            if latest > mark && !state.today.is_full(domain) {
+                self.find_in(domain, mark, now, &mut state.today).await?;
+            }
+            newest = newest.max(latest);
         }
-        self.metrics.set_ptr_waiting(self.store.addresses_due_count(now).await?);
+        self.metrics
+            .ptr()
+            .set_waiting(self.store.addresses_due_count(now).await?);
         match state.settling {
             Some((since, _)) if now.abs_diff(since) < NUMBERS_SETTLE.unsigned_abs() => {}
             settled => {
                 if let Some((_, settled)) = settled {
                     self.store.set_addresses_mark(settled).await?;
                 }
-                state.settling = Some((now, end));
+                state.settling = Some((now, newest));
             }
         }
         Ok(())
@@ -151,12 +158,12 @@ impl Ptr {
     /// As [`Self::find`], of one domain.
     async fn find_in(&self, domain: DomainId, mark: i64, now: Millis, today: &mut Today) -> Result<(), StoreError> {
         let since = now / 1_000 - WINDOW_SECONDS;
-        let (mut after, mut mentioned) = (mark.saturating_sub(1), Mentioned::default());
-        if today.is_full(domain) {
-            return Ok(());
-        }
+        let (mut after, mut mentioned) = (mark, Mentioned::default());
         loop {
-            let reports = self.store.vouched_reports(domain, after, since, REPORTS_AT_ONCE).await?;
+            let reports = self
+                .store
+                .vouched_reports(domain, after, since, REPORTS_AT_ONCE)
+                .await?;
             let Some(last) = reports.last() else { break };
             after = last.no.0;
             for report in &reports {
@@ -185,7 +192,7 @@ impl Ptr {
             let now = self.clock.now();
             let waiting = self.store.addresses_due(now, asking::TOGETHER as u32).await?;
             if waiting.is_empty() {
-                self.metrics.set_ptr_waiting(0);
+                self.metrics.ptr().set_waiting(0);
                 return Ok(Left::Nothing);
             }
             let Some(asked) = self.asking.ask(waiting, &self.clock).await else {

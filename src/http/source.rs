@@ -96,11 +96,7 @@ pub(super) async fn show(
     Ok(listing.answer(detail(&source, ptr.as_ref(), &found), name))
 }
 
-fn detail<'f>(
-    source: &SourceFigures<'_>,
-    ptr: Option<&AddressName>,
-    found: &'f SourceRecords,
-) -> SourceDetail<'f> {
+fn detail<'f>(source: &SourceFigures<'_>, ptr: Option<&AddressName>, found: &'f SourceRecords) -> SourceDetail<'f> {
     let records = found.records.iter().map(|one| SourceRecord {
         report: mention(&one.report),
         record: RecordBody::from(&one.record),

@@ -1,17 +1,22 @@
 //! What is counted of the names of sending addresses.
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{AnswerLabels, Metrics};
-
+/// Questions, answers, and the addresses that wait.
 #[derive(Debug, Default)]
-pub(super) struct PtrFigures {
+pub struct PtrFigures {
     questions: Counter,
     answers: Family<AnswerLabels, Counter>,
     waiting: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    answer: &'static str,
 }
 
 impl PtrFigures {
@@ -32,21 +37,19 @@ impl PtrFigures {
             self.waiting.clone(),
         );
     }
-}
 
-impl Metrics {
     /// One DNS question about a sending address.
-    pub fn count_ptr_question(&self) {
-        self.0.ptr.questions.inc();
+    pub fn count_question(&self) {
+        self.questions.inc();
     }
 
     /// One sending address that was asked about: `confirmed`, `none`, `unconfirmed` or `no_answer`.
-    pub fn count_ptr_answer(&self, answer: &'static str) {
-        self.0.ptr.answers.get_or_create(&AnswerLabels { answer }).inc();
+    pub fn count_answer(&self, answer: &'static str) {
+        self.answers.get_or_create(&AnswerLabels { answer }).inc();
     }
 
     /// How many sending addresses are to be asked about.
-    pub fn set_ptr_waiting(&self, waiting: u64) {
-        self.0.ptr.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    pub fn set_waiting(&self, waiting: u64) {
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 }

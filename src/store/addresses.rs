@@ -5,9 +5,11 @@
 //! numbers first takes the domains in turn.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hashbrown::HashSet;
 
+use super::confirmed::ConfirmedNames;
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{Store, StoreError, bulk};
@@ -90,7 +92,9 @@ impl Store {
     pub async fn settled_addresses(&self, some: &[IpAddr], now: Millis) -> Result<HashSet<IpAddr>, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let found = conn.bulk_all(&bulk::ADDRESSES_BY_KEY, some, |args, address| args.push_blob(&key(*address)));
+        let found = conn.bulk_all(&bulk::ADDRESSES_BY_KEY, some, |args, address| {
+            args.push_blob(&key(*address))
+        });
         let mut settled = HashSet::new();
         for row in found.await? {
             if row.opt_int("turn")?.is_some() || row.int("ask_at")? > now {
@@ -145,9 +149,11 @@ impl Store {
     pub async fn keep_addresses(&self, asked: &[AskedAddress]) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        // In this transaction: whoever reads this number, or a higher one, finds these answers.
+        // In this transaction: a reader that finds this number, or a higher one, finds these answers.
         let change = conn.first(sql!("counter_take"), Args::default().text(CHANGES).int(1));
-        let change = change.await?.ok_or_else(|| StoreError::damaged("counters", CHANGES, "is missing"))?;
+        let change = change
+            .await?
+            .ok_or_else(|| StoreError::damaged("counters", CHANGES, "is missing"))?;
         let change = change.int("value")?;
         conn.bulk(&bulk::ADDRESSES_PUT, asked, |args, one| {
             args.push_blob(&key(one.address));
@@ -191,14 +197,36 @@ impl Store {
         write.commit().await
     }
 
-    /// Above the number of every report that is stored.
-    pub async fn reports_end(&self) -> Result<i64, StoreError> {
-        self.counter("report").await
-    }
-
-    /// The number of the last answers: see [`super::ConfirmedNames`].
-    pub(super) async fn addresses_version(&self) -> Result<i64, StoreError> {
-        self.counter(CHANGES).await
+    /// The confirmed names as they are now. The first call reads all of them, a later one those that were changed since.
+    pub async fn confirmed_names(&self) -> Result<Arc<ConfirmedNames>, StoreError> {
+        let version = self.counter(CHANGES).await?;
+        let mut remembered = self.names.lock().await;
+        if remembered.version == version {
+            return Ok(Arc::clone(&remembered));
+        }
+        // Dropped rows stay in memory until they are too many. A version that went back is of a database that was restored.
+        if remembered.names.len() as u64 > ADDRESSES_MAX || remembered.version > version {
+            *remembered = Arc::default();
+        }
+        let known = remembered.version;
+        let mut conn = self.read().await?;
+        let mut changed = Vec::new();
+        let args = Args::default().int(known).int(i64::from(known > 0));
+        let keep = |row: Row| {
+            changed.push((address(&row)?, row.opt_text("name")?));
+            Ok(true)
+        };
+        Conn(&mut conn).walk(sql!("addresses_changed"), args, keep).await?;
+        let all = Arc::make_mut(&mut remembered);
+        // Answers that came after the version was read are read once more next time.
+        all.version = version;
+        for (address, name) in changed {
+            match name {
+                Some(name) => all.names.insert(address, name.into()),
+                None => all.names.remove(&address),
+            };
+        }
+        Ok(Arc::clone(&remembered))
     }
 
     async fn counter(&self, name: &str) -> Result<i64, StoreError> {
@@ -218,7 +246,7 @@ fn key(address: IpAddr) -> Vec<u8> {
 }
 
 /// The address of a row.
-pub(super) fn address(row: &Row) -> Result<IpAddr, StoreError> {
+fn address(row: &Row) -> Result<IpAddr, StoreError> {
     let bytes = row.blob("address")?;
     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))

@@ -62,6 +62,14 @@ impl Store {
         }
     }
 
+    /// The largest number of a report of a domain, counted or not.
+    pub async fn latest_report(&self, domain: DomainId) -> Result<Option<ReportNo>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default().int(domain.0).int(1).int(i64::MAX);
+        let row = Conn(&mut conn).first(sql!("report_latest"), args).await?;
+        row.map(|row| Ok(ReportNo(row.int("report_no")?))).transpose()
+    }
+
     /// Every domain, in the order of their numbers.
     pub async fn all_domains(&self) -> Result<Vec<DomainId>, StoreError> {
         let mut conn = self.read().await?;

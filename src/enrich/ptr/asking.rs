@@ -58,7 +58,7 @@ impl Asking {
         let asked = stream::iter(waiting)
             .map(|one| async {
                 let said = self.look_up(&one).await;
-                self.metrics.count_ptr_answer(said.state.word());
+                self.metrics.ptr().count_answer(said.state.word());
                 asked(one, said, clock.now())
             })
             .buffer_unordered(IN_FLIGHT);
@@ -91,7 +91,10 @@ impl Asking {
             match self.dns.has_address(&name, one.address).await {
                 Ok(true) => {
                     let state = AddressState::Confirmed;
-                    return Said { state, name: Some(name) };
+                    return Said {
+                        state,
+                        name: Some(name),
+                    };
                 }
                 Ok(false) | Err(Unanswered::NoName) => {}
                 Err(_) => state = AddressState::Unanswered,
@@ -109,7 +112,7 @@ impl Asking {
             pace
         });
         pace.tick().await;
-        self.metrics.count_ptr_question();
+        self.metrics.ptr().count_question();
     }
 }
 
@@ -134,7 +137,11 @@ fn asked(one: WaitingAddress, said: Said, now: Millis) -> AskedAddress {
         known: one.known.filter(|_| is_again).unwrap_or(answer),
         ask_at: now.saturating_add(good_for),
         tries,
-        next: if is_again { NextQuestion::WhenDue } else { NextQuestion::WhenMentioned },
+        next: if is_again {
+            NextQuestion::WhenDue
+        } else {
+            NextQuestion::WhenMentioned
+        },
     }
 }
 

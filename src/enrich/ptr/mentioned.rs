@@ -34,7 +34,9 @@ impl Mentioned {
     pub fn in_turn(self) -> Vec<(IpAddr, Arc<str>)> {
         let mut reporters: Vec<_> = self.reporters.into_iter().collect();
         reporters.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let queues = reporters.into_iter().map(|(reporter, of)| (reporter, busiest_last(of).into_iter()));
+        let queues = reporters
+            .into_iter()
+            .map(|(reporter, of)| (reporter, busiest_last(of).into_iter()));
         let mut queues: Vec<_> = queues.collect();
         let (mut order, mut seen) = (Vec::with_capacity(self.count), HashSet::new());
         while !queues.is_empty() {

@@ -64,17 +64,28 @@ async fn a_confirmed_name_is_in_every_answer_and_names_who_sends() {
     let [row] = &*named_rows else { panic!("{named_rows:?}") };
     assert_eq!(row["source_ip"], "8.0.0.1");
     assert_eq!(row["ptr"], "o1.ptr.sendgrid.net");
-    assert_eq!((&row["service"], &row["evidence"]), (&"Twilio SendGrid".into(), &"ptr".into()));
+    assert_eq!(
+        (&row["service"], &row["evidence"]),
+        (&"Twilio SendGrid".into(), &"ptr".into())
+    );
     let found = app.get(&format!("{sources}?search=O1.PTR")).await.expect(200);
     assert_eq!(found["total"], 1);
     let session = Session::sign_in(&app, &app.key).await;
     let csv = session.get(&app, &format!("/view/{domain}/sources.csv")).await;
-    assert!(csv.text().contains("8.0.0.1,Twilio SendGrid,o1.ptr.sendgrid.net,"), "{}", csv.text());
+    assert!(
+        csv.text().contains("8.0.0.1,Twilio SendGrid,o1.ptr.sendgrid.net,"),
+        "{}",
+        csv.text()
+    );
     for (address, said, shown) in SAID {
         let detail = app.get(&format!("{sources}/{address}")).await.expect(200);
         let state = said.map_or("not_asked", |(state, _)| state.word());
         assert_eq!(detail["ptr_state"], state, "{address}");
-        assert_eq!(detail["source"]["ptr"].as_str(), said.and_then(|(_, name)| name), "{address}");
+        assert_eq!(
+            detail["source"]["ptr"].as_str(),
+            said.and_then(|(_, name)| name),
+            "{address}"
+        );
         let page = session.get(&app, &format!("/view/{domain}/sources/{address}")).await;
         assert!(page.text().contains(&format!(">{shown}<")), "{address} {}", page.text());
     }

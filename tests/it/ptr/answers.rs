@@ -76,10 +76,13 @@ async fn every_answer_is_told_from_the_others(db: Database) {
     }
     // A circle has no name at its end.
     let (state, name) = known(&db.store, "8.0.0.7").await.unwrap();
-    assert!(matches!(state, AddressState::Nameless | AddressState::Unanswered), "{state:?}");
+    assert!(
+        matches!(state, AddressState::Nameless | AddressState::Unanswered),
+        "{state:?}"
+    );
     assert_eq!(name, None);
     let names = db.store.confirmed_names().await.unwrap();
-    let name = |address: &str| names.of(address.parse().unwrap()).map(|name| name.to_string());
+    let name = |address: &str| names.find(address.parse().unwrap()).map(|name| name.to_string());
     assert_eq!(name("8.0.0.3").as_deref(), Some("mail.three.example"));
     assert_eq!(name("8.0.0.4"), None);
     assert!(node.has(r#"tallymark_ptr_answers_total{answer="confirmed"} 6"#));
@@ -151,14 +154,24 @@ async fn a_name_stays_while_no_server_answers(db: Database) {
     assert!(server.asked().len() > asked);
     assert_eq!(known(&db.store, "8.0.0.3").await, confirmed("mail.example"));
     let names = db.store.confirmed_names().await.unwrap();
-    assert!(names.of([8, 0, 0, 3].into()).is_some());
+    assert!(names.find([8, 0, 0, 3].into()).is_some());
     // An answer replaces it.
     server.clear("mail.example");
     server.add("mail.example", Has::Address([8, 0, 0, 9].into()));
     node.clock.advance(2 * DAY);
     node.run().await;
-    assert_eq!(known(&db.store, "8.0.0.3").await, without_name(AddressState::Unconfirmed));
-    assert!(db.store.confirmed_names().await.unwrap().of([8, 0, 0, 3].into()).is_none());
+    assert_eq!(
+        known(&db.store, "8.0.0.3").await,
+        without_name(AddressState::Unconfirmed)
+    );
+    assert!(
+        db.store
+            .confirmed_names()
+            .await
+            .unwrap()
+            .find([8, 0, 0, 3].into())
+            .is_none()
+    );
 }
 
 /// What is known of an address does not depend on an outage of the own name servers.

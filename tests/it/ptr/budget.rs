@@ -58,7 +58,8 @@ async fn only_addresses_of_reports_that_someone_stands_up_for_are_asked_about(db
     let one = |id: &str, address: &'static str| about("example.com", "reporter.example", id, &[(address, 1, true)]);
     let mut held = mailed(account, one("held", "8.0.0.3"), Authenticated::None);
     let (leaf, report) = held.reports.remove(0);
-    held.reports.push((leaf, report.admitted(Acceptance::Unvouched, u64::MAX)));
+    held.reports
+        .push((leaf, report.admitted(Acceptance::Unvouched, u64::MAX)));
     let mut old = one("old", "8.0.0.5");
     let ago = NOW / 1_000 - 40 * 86_400;
     (old.metadata.window.begin, old.metadata.window.end) = (ago, ago + 86_399);
@@ -71,7 +72,12 @@ async fn only_addresses_of_reports_that_someone_stands_up_for_are_asked_about(db
         handed_in(account, old),
         handed_in(
             account,
-            about("example.com", "reporter.example", "private", &[("10.0.0.1", 9, true), ("192.0.2.1", 9, true)]),
+            about(
+                "example.com",
+                "reporter.example",
+                "private",
+                &[("10.0.0.1", 9, true), ("192.0.2.1", 9, true)],
+            ),
         ),
     ])
     .await;
@@ -88,12 +94,28 @@ async fn a_flood_asks_no_more_than_its_part_and_delays_others_by_one_turn(db: Da
     let server = Dns::start().await;
     let account = db.account.id;
     add(&db, "small.example").await;
-    let addresses: Vec<String> = (0..3_000).map(|nth| format!("9.0.{}.{}", nth / 250, nth % 250)).collect();
-    let records: Vec<_> = (1..).zip(&addresses).map(|(nth, address)| (&**address, nth, true)).collect();
+    let addresses: Vec<String> = (0..3_000)
+        .map(|nth| format!("9.0.{}.{}", nth / 250, nth % 250))
+        .collect();
+    let records: Vec<_> = (1..)
+        .zip(&addresses)
+        .map(|(nth, address)| (&**address, nth, true))
+        .collect();
     db.commit_all(vec![
         handed_in(account, about("example.com", "flood.example", "1", &records)),
-        handed_in(account, about("example.com", "other.example", "2", &[("8.0.0.1", 1, true), ("8.0.0.2", 2, true)])),
-        handed_in(account, about("small.example", "other.example", "3", &[("8.0.0.3", 1, true)])),
+        handed_in(
+            account,
+            about(
+                "example.com",
+                "other.example",
+                "2",
+                &[("8.0.0.1", 1, true), ("8.0.0.2", 2, true)],
+            ),
+        ),
+        handed_in(
+            account,
+            about("small.example", "other.example", "3", &[("8.0.0.3", 1, true)]),
+        ),
     ])
     .await;
     let node = Node::with(&db.store, named::dns(server.address), |options| {
@@ -109,7 +131,10 @@ async fn a_flood_asks_no_more_than_its_part_and_delays_others_by_one_turn(db: Da
     assert_eq!((flood, asked.len()), (10, 13), "half of what the domain may ask");
     let busiest = addresses.last().unwrap();
     // They are under way at the same time: of one turn any may come first.
-    assert!(place(busiest) < Some(4) && place("8.0.0.2") < Some(6) && place("8.0.0.3") < Some(4), "{asked:?}");
+    assert!(
+        place(busiest) < Some(4) && place("8.0.0.2") < Some(6) && place("8.0.0.3") < Some(4),
+        "{asked:?}"
+    );
     assert!(place("8.0.0.1").is_some());
     // The same report is no new one, and the day is not over.
     node.clock.advance(Duration::from_secs(900));
@@ -130,7 +155,9 @@ async fn a_flood_asks_no_more_than_its_part_and_delays_others_by_one_turn(db: Da
 on_both!(the_oldest_answers_go_first);
 async fn the_oldest_answers_go_first(db: Database) {
     let server = Dns::start().await;
-    let node = Node::with(&db.store, named::dns(server.address), |options| options.addresses_max = 2);
+    let node = Node::with(&db.store, named::dns(server.address), |options| {
+        options.addresses_max = 2
+    });
     for (id, address) in [("1", "8.0.0.1"), ("2", "8.0.0.2"), ("3", "8.0.0.3")] {
         let report = about("example.com", "reporter.example", id, &[(address, 1, true)]);
         let message = handed_in(db.account.id, report);
@@ -207,7 +234,9 @@ async fn the_setting_switches_it_off() {
         let domain = crate::store::new_domain("example.com");
         app.store.add_domain(account, domain, NOW).await.unwrap();
         let report = about("example.com", "reporter.example", "1", &[("8.0.0.1", 1, true)]);
-        let committed = app.store.commit(vec![handed_in(account, report)], &crate::store::KEEPING);
+        let committed = app
+            .store
+            .commit(vec![handed_in(account, report)], &crate::store::KEEPING);
         committed.await.unwrap();
         let ptr = app.ptr();
         assert_eq!(ptr.is_some(), is_on);
