@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use crate::base::clock::Clock;
 use crate::base::{DomainId, DomainName, Millis, Permission, Region, TlsMode};
 use crate::config::{Config, Role};
+use crate::dns::Dns;
 use crate::domains::{Domains, Round, ServiceNames};
+use crate::enrich::Ptr;
 use crate::health::Health;
 use crate::http::{self, AppState};
 use crate::ingest::{FreshDomain, Intake, Rechecked};
@@ -46,6 +48,10 @@ const CHECK_EVERY: Duration = Duration::from_secs(30);
 const CLAIM_EVERY: Duration = Duration::from_secs(300);
 /// Interval between searches for held reports that are due for another check.
 const RECHECK_EVERY: Duration = Duration::from_secs(300);
+/// Interval between searches for sending addresses that new reports mention, and the first after the start: what is loaded
+/// at the start comes first.
+const PTR_EVERY: Duration = Duration::from_secs(300);
+const PTR_AFTER: Duration = Duration::from_secs(60);
 
 /// The database and the intake, running.
 #[derive(Debug)]
@@ -225,6 +231,26 @@ impl App {
                 async move { check_domains(&domains).await }
             });
         }
+        if let Some(ptr) = self.ptr() {
+            let ptr = Arc::new(ptr);
+            jobs.start_after("ptr", PTR_AFTER, PTR_EVERY, move |_| {
+                let ptr = Arc::clone(&ptr);
+                async move { Ok(ptr.run().await?) }
+            });
+        }
+    }
+
+    /// The job that asks for the names of sending addresses; `None` if the settings do not want it, or there are no name
+    /// servers to ask.
+    pub fn ptr(&self) -> Option<Ptr> {
+        let enrich = &self.config.enrich;
+        let dns = enrich.ptr.then(|| Dns::new(&self.config.domains.dns))?;
+        let dns = dns.inspect_err(|error| {
+            tracing::warn!(%error, "the names of sending addresses are not asked for; set domains.resolvers");
+        });
+        let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
+        let options = enrich.ptr_options.clone();
+        Some(Ptr::new(self.store.clone(), dns.ok()?, clock, metrics, options))
     }
 
     /// The job that deletes data older than retention allows.

@@ -25,6 +25,8 @@ const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(300);
 const SHARED_TTL_MAX: Duration = Duration::from_secs(300);
 /// CNAME records that are followed, one to the next.
 pub const ALIASES_MAX: usize = 8;
+/// Names of an address that are looked at: a reverse zone may have any number.
+pub const NAMES_MAX: usize = 16;
 /// Questions that wait on one connection to a name server before more are refused.
 const ON_A_CONNECTION_MAX: usize = 4_096;
 
@@ -189,6 +191,43 @@ impl Dns {
             }));
         }
         Ok(addresses)
+    }
+
+    /// The names that an address has (PTR), up to [`NAMES_MAX`], each once, lower-case, without trailing dot. One question.
+    ///
+    /// # Errors
+    /// [`Unanswered`]; that it has none is an empty list.
+    pub async fn names_of(&self, address: IpAddr) -> Result<Vec<String>, Unanswered> {
+        let (answer, _) = self.ask(Name::from(address), RecordType::PTR, Freshness::Fresh).await;
+        let mut names = Vec::new();
+        for data in answer? {
+            if let RData::PTR(name) = data {
+                let name = plain(&name.0);
+                if names.len() < NAMES_MAX && !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether a name has an address. One question.
+    ///
+    /// # Errors
+    /// [`Unanswered`]
+    pub async fn has_address(&self, name: &str, address: IpAddr) -> Result<bool, Unanswered> {
+        let fqdn = Name::from_ascii(format!("{name}.")).map_err(|_| Unanswered::NoName)?;
+        let kind = match address {
+            IpAddr::V4(_) => RecordType::A,
+            IpAddr::V6(_) => RecordType::AAAA,
+        };
+        let (answer, _) = self.ask(fqdn, kind, Freshness::Fresh).await;
+        Ok(answer?.iter().any(|data| data.ip_addr() == Some(address)))
+    }
+
+    /// Whether the name servers answer at all: they are asked who serves the root, which every server knows.
+    pub async fn is_up(&self) -> bool {
+        self.ask(Name::root(), RecordType::NS, Freshness::Fresh).await.0.is_ok()
     }
 
     async fn records(&self, name: &str, kind: RecordType, freshness: Freshness) -> Result<Vec<RData>, Unanswered> {

@@ -1,5 +1,7 @@
 //! What is counted while the process runs, in one place: no globals, every label from a closed set of words.
 
+mod ptr;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+pub use ptr::PtrFigures;
 
 /// Every figure. Cheap to clone: all clones count together.
 #[derive(Debug, Clone)]
@@ -42,6 +46,7 @@ struct Figures {
     feed_failures: Family<FeedReasonLabels, Counter>,
     domain_checks: Family<StatusLabels, Counter>,
     domain_changes: Family<ChangeLabels, Counter>,
+    ptr: PtrFigures,
     jobs: Family<JobRunLabels, Counter>,
     job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     job_held: Family<JobLabels, Gauge>,
@@ -164,6 +169,7 @@ impl Metrics {
             feed_failures: Family::default(),
             domain_checks: Family::default(),
             domain_changes: Family::default(),
+            ptr: PtrFigures::default(),
             jobs: Family::default(),
             job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
             job_held: Family::default(),
@@ -270,6 +276,7 @@ impl Metrics {
             "Times that nothing was dropped with age, because the clock was days ahead of the data",
             f.purges_skipped.clone(),
         );
+        f.ptr.register(&mut registry);
         registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
         registry.register_with_unit(
             "job_run",
@@ -431,6 +438,11 @@ impl Metrics {
         let feed = feed.to_owned();
         let labels = FeedReasonLabels { feed, reason };
         self.0.feed_failures.get_or_create(&labels).inc();
+    }
+
+    /// The figures of the names of sending addresses.
+    pub fn ptr(&self) -> &PtrFigures {
+        &self.0.ptr
     }
 
     /// How long the process has been running.

@@ -6,13 +6,13 @@
 -- that the rows of a domain are stored together. docs/storage.md describes the packed values byte by byte.
 
 -- Blocks of numbers are taken from these. domains_version grows with every change to the set of domains. commits is the
--- number of the last transaction that wrote (store/mark.rs).
+-- number of the last transaction that wrote (store/mark.rs). addresses is the number of the last answers about addresses.
 create table counters (
     name text not null primary key,
     value integer not null
 ) without rowid;
 insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1), ('evidence', 1),
-    ('set_aside', 1), ('ip', 1), ('decision', 1), ('domains_version', 1), ('commits', 0);
+    ('set_aside', 1), ('ip', 1), ('decision', 1), ('domains_version', 1), ('commits', 0), ('addresses', 0);
 
 -- The node that does a job which only one node may do at a time. lasts: the length of the lease in milliseconds, counted
 -- from when it was taken or renewed. A lease that ends later than that from now was taken under a clock that was ahead.
@@ -370,6 +370,24 @@ create table refused_days (
     primary key (account_id, day, reason)
 ) without rowid;
 create index refused_days_by_day on refused_days (day);
+
+-- What DNS has as the names of sending addresses: a cache of the whole installation, for people who read (store/addresses.rs).
+-- address: 4 or 16 bytes. state: null before the first answer. name: only if it leads back to the address. ask_at: not asked
+-- before. tries: questions without an answer since the last one. turn: null unless the address waits to be asked; small
+-- numbers come first. change_no: the value of the counter "addresses" at the last answer, 0 before; what has the smallest is
+-- dropped first.
+create table addresses (
+    address blob not null primary key,
+    state integer,
+    name text,
+    asked_at integer,
+    ask_at integer not null,
+    tries integer not null,
+    turn integer,
+    change_no integer not null
+) without rowid;
+create index addresses_waiting on addresses (turn, ask_at) where turn is not null;
+create index addresses_by_change on addresses (change_no);
 
 -- A mailbox that is read over IMAP. Every message with a UID up to settled_uid is settled, except those with a row in
 -- mailbox_items.

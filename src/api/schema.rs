@@ -70,6 +70,7 @@ texts! {
     CategoryWord = words(&CATEGORIES, |word| word);
     WhoseWord = words(&WHOSE, |word| word);
     SubjectKindWord = words(&SUBJECT_KINDS, |word| word);
+    PtrStateWord = words(&PTR_STATES, |word| word);
     /// Anything.
     AnyObject = json_schema!({ "type": "object" });
 }
@@ -119,6 +120,8 @@ pub const EVIDENCE: [&str; 10] = [
     "network",
     "nothing",
 ];
+/// Words of `ptr_state`.
+pub const PTR_STATES: [&str; 5] = ["confirmed", "none", "unconfirmed", "no_answer", "not_asked"];
 /// Words of `category`.
 pub const CATEGORIES: [&str; 21] = [
     "mailbox",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pagination::Pagination;
 use super::records::{Dispositions, RecordBody};
-use super::schema::{Address, ClassWord, DayText, FlowWord, Instant, WhoseWord, Word};
+use super::schema::{Address, ClassWord, DayText, FlowWord, Instant, PtrStateWord, WhoseWord, Word};
 use super::senders::{FlowsBody, NameBody};
 
 /// A page of sending addresses, by messages, largest first.
@@ -77,6 +77,10 @@ pub struct SourceBody {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SourceDetail<'a> {
     pub source: SourceBody,
+    /// What DNS says about the name of the address: it has one (`confirmed`), none, or only names that do not lead back to
+    /// it (`unconfirmed`); whether it has one is unknown (`no_answer`); or it was not asked about.
+    #[schemars(with = "PtrStateWord")]
+    pub ptr_state: Word,
     /// The records of the address, those of newer windows first.
     pub records: Vec<SourceRecord<'a>>,
     /// Number of reports examined for this answer whose records retention has deleted. They may have had records of

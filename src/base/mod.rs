@@ -20,6 +20,6 @@ pub use names::{
     DomainName, NameError, NameSearch, ancestors, is_public_suffix, is_registry_suffix, mailbox_domain,
     mailbox_domain_cow, normalise_domain, normalise_domain_cow, organizational_domain,
 };
-pub use network::{Network, NetworkError};
+pub use network::{Network, NetworkError, is_public};
 pub use sets::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
 pub(crate) use words::words;

@@ -83,9 +83,99 @@ impl fmt::Display for Network {
     }
 }
 
+/// Networks of IPv4 that are not of hosts on the internet (IANA IPv4 Special-Purpose Address Registry), and multicast.
+const SPECIAL_V4: [([u8; 4], u8); 16] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 31, 196, 0], 24),
+    ([192, 52, 193, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 3),
+];
+/// Networks of IPv6 within 2000::/3, from which hosts have their addresses, that are not of hosts (IANA IPv6
+/// Special-Purpose Address Registry), and 6to4.
+const SPECIAL_V6: [([u16; 3], u8); 5] = [
+    ([0x2001, 0, 0], 23),
+    ([0x2001, 0xdb8, 0], 32),
+    ([0x2002, 0, 0], 16),
+    ([0x2620, 0x4f, 0x8000], 48),
+    ([0x3fff, 0, 0], 20),
+];
+
+/// Whether an address can be of a host on the internet: it is neither private nor reserved.
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let is_in =
+                |(network, bits): ([u8; 4], u8)| (u32::from(address) ^ u32::from_be_bytes(network)) >> (32 - bits) == 0;
+            !SPECIAL_V4.into_iter().any(is_in)
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments().map(u64::from);
+            let first = a << 32 | b << 16 | c;
+            let is_in = |([a, b, c], bits): ([u16; 3], u8)| {
+                let network = u64::from(a) << 32 | u64::from(b) << 16 | u64::from(c);
+                (first ^ network) >> (48 - bits) == 0
+            };
+            is_in(([0x2000, 0, 0], 3)) && !SPECIAL_V6.into_iter().any(is_in)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn private_and_reserved_addresses_are_not_public() {
+        let check = |expect, addresses: &str| {
+            for address in addresses.split(' ') {
+                assert_eq!(is_public(address.parse().unwrap()), expect, "{address}");
+            }
+        };
+        check(
+            true,
+            "8.8.8.8 1.0.0.0 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 172.15.0.1 172.32.0.1",
+        );
+        check(
+            true,
+            "192.0.1.0 192.0.3.0 198.17.0.1 198.20.0.0 223.255.255.255 ::ffff:8.8.8.8",
+        );
+        check(
+            false,
+            "0.0.0.0 10.1.2.3 100.64.0.1 100.127.255.255 127.0.0.1 169.254.0.1 172.16.0.1 172.31.255.255",
+        );
+        check(
+            false,
+            "192.0.0.1 192.0.2.1 192.168.255.255 198.18.0.0 198.19.255.255 198.51.100.9 203.0.113.9",
+        );
+        check(
+            false,
+            "224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255 ::ffff:10.0.0.1",
+        );
+        check(
+            true,
+            "2a00:1450:4864:20::32b 2001:4860:4860::8888 2001:200::1 2000:: 3ffe::1",
+        );
+        check(
+            false,
+            ":: ::1 fe80::1 fc00::1 ff02::1 64:ff9b::808:808 100::1 5f00::1 4000::1",
+        );
+        check(
+            false,
+            "2001::1 2001:1ff::1 2001:db8::1 2002:808:808::1 3fff::1 3fff:fff::1 2620:4f:8000::1",
+        );
+    }
 
     #[test]
     fn a_network_holds_what_begins_as_it_does() {

@@ -10,6 +10,7 @@ use super::units::OptionalHost;
 use crate::base::{Purpose, Region};
 use crate::dns::DnsOptions;
 use crate::domains::{DomainsOptions, ServiceNames};
+use crate::enrich::PtrOptions;
 use crate::http::{self, HttpConfig, Rate};
 use crate::ingest::{AuthenticatorOptions, ProcessLimits};
 use crate::listeners::smtp::SmtpOptions;
@@ -200,10 +201,23 @@ impl Default for Limits {
 }
 
 /// `[enrich]`
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Enrich {
     /// Empty: there is none.
     pub services_file: PathBuf,
+    /// Whether the names of sending addresses are asked for.
+    pub ptr: bool,
+    pub ptr_options: PtrOptions,
+}
+
+impl Default for Enrich {
+    fn default() -> Self {
+        Self {
+            services_file: PathBuf::new(),
+            ptr: true,
+            ptr_options: PtrOptions::default(),
+        }
+    }
 }
 
 /// `[log]`

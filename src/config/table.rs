@@ -94,6 +94,14 @@ settings! { SECTIONS:
         /// File with your own services, in the form of data/services.tsv. Its rows take precedence over the built-in
         /// ones. `tallymark services check FILE` checks it. Empty: none.
         services_file => services_file;
+        /// Whether to ask the name servers of domains.resolvers for the names of sending addresses (PTR), in the background.
+        /// Only addresses in reports that were handed in, or that their reporter vouches for, are asked about.
+        ptr => ptr;
+        /// DNS questions per second for that, each once; the resolver may repeat one. More addresses wait.
+        ptr_questions_per_second_max => ptr_options.questions_per_second_max;
+        /// Addresses of one domain that are asked about on one day, at most half of them from one reporter. Others are asked
+        /// about when a report of another day mentions them.
+        ptr_addresses_per_domain_per_day_max => ptr_options.domain_addresses_per_day_max;
     }
 
     /// Mail from other mail servers. The MX record of installation.rua_host points at the machine that listens.

@@ -1,5 +1,7 @@
 //! Figures of senders, with names.
 
+use std::sync::Arc;
+
 use super::flows::FlowCounts;
 use super::naming::{Name, Named, Rule};
 use super::{Facts, Flow};
@@ -25,6 +27,8 @@ pub struct Gathered<'t> {
 pub struct SourceFigures<'t> {
     pub source: Source,
     pub network: Facts<'t>,
+    /// The forward-confirmed name of the address.
+    pub ptr: Option<Arc<str>>,
     /// The name for most of its messages.
     pub name: Name,
     pub flows: FlowCounts,

@@ -9,38 +9,28 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::decisions::{Decisions, ForAddress, decided_flow};
 use super::figures::{Counts, Gathered, ServiceFigures, SourceFigures, SubdomainFigures};
-use super::flows::{FlowCounts, FlowRule, Homes};
-use super::naming::{Name, Named, Rule, Sender, name, operator};
+use super::flows::{FlowCounts, Homes};
+use super::knowledge::{Knowledge, Meant, Peer, home_range};
+use super::naming::{Name, Named, Rule};
 use super::wanted::Wanted;
 use super::{Flow, Tables};
 use crate::base::{Day, DayRange};
 use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError, Whose};
-use crate::tally::{Identities, Path, Totals, Way};
-
-/// Days that a signature's home is known from, at least.
-pub const HOME_DAYS: i32 = 30;
+use crate::tally::{Path, Totals, Way};
 
 /// Who sent as a domain in a range of days, not yet named.
 #[derive(Debug)]
 pub struct Senders<'t> {
-    domain: Box<str>,
-    dedicated: Option<IpAddr>,
-    tables: &'t Tables,
+    knowledge: Knowledge<'t>,
     found: SourcesByWay,
-    homes: Homes,
-    decisions: Decisions,
 }
 
 impl<'t> Senders<'t> {
     /// Reads the senders of a domain in a range of days.
     pub async fn read(store: &Store, domain: &Domain, range: DayRange, tables: &'t Tables) -> Result<Self, StoreError> {
         let found = store.sources_by_way(domain.id, range).await?;
-        let home_range = DayRange {
-            first: range.first.min(range.last.plus(1 - HOME_DAYS)),
-            last: range.last,
-        };
+        let home_range = home_range(range);
         let mut homes = Homes::default();
         if home_range == range {
             let mut messages: HashMap<Way, u64> = HashMap::new();
@@ -53,15 +43,9 @@ impl<'t> Senders<'t> {
             let (paths, messages) = store.ways(domain.id, home_range).await?;
             homes.add_all(&paths, &messages);
         }
-        let dedicated = store.domain_dns(domain.id).await?.dedicated_ip.map(|ip| ip.address);
-        let decisions = Decisions::new(store.sender_decisions(domain.id).await?);
         Ok(Self {
-            domain: domain.name.as_str().into(),
-            dedicated,
-            tables,
+            knowledge: Knowledge::read(store, domain, homes, tables).await?,
             found,
-            homes,
-            decisions,
         })
     }
 
@@ -75,7 +59,8 @@ impl<'t> Senders<'t> {
     pub fn page(&self, query: &SourceQuery, wanted: &Wanted, rows: Rows) -> (Vec<SourceFigures<'t>>, u64) {
         let mut namer = Namer::new(self);
         let fitting = self.found.sources.iter();
-        let fitting = fitting.filter(|(source, _)| query.matches(source) && wanted.fits_unnamed(source, self.tables));
+        let fitting =
+            fitting.filter(|(source, _)| query.matches(source) && wanted.fits_unnamed(source, self.knowledge.tables()));
         if wanted.needs_names() {
             let named = fitting
                 .enumerate()
@@ -235,27 +220,13 @@ impl<'t, 'p> Namer<'t, 'p> {
     }
 
     fn source(&mut self, nth: usize, source: &Source, ways: &[(Way, u64)]) -> SourceFigures<'t> {
-        let Senders {
-            domain,
-            dedicated,
-            tables,
-            ..
-        } = self.senders;
-        let network = source.address.map(|address| tables.networks.facts(address));
-        let network = network.unwrap_or_default();
-        let sender = Sender {
-            domain,
-            address: source.address,
-            is_dedicated: source.address.is_some() && source.address == *dedicated,
-            confirmed_ptr: None,
-            network,
-        };
-        let decided = self.senders.decisions.for_address(source.address);
+        let knowledge = &self.senders.knowledge;
+        let peer = knowledge.peer(source.address);
         let (mut flows, mut by_decision) = (FlowCounts::default(), Decided::default());
         // A source has few names; the first of those with most messages stays.
         let mut of_names: Vec<(usize, u64)> = Vec::with_capacity(1);
         for &(way, messages) in ways {
-            let meaning = self.meaning(&sender, &decided, way);
+            let meaning = self.meaning(&peer, way);
             let (name, flow) = (meaning.name, meaning.flow);
             let counts = Counts::for_way(way, messages);
             flows.add(flow, messages);
@@ -277,45 +248,28 @@ impl<'t, 'p> Namer<'t, 'p> {
         let main = of_names.iter().min_by(|a, b| by_messages(a).cmp(&by_messages(b)));
         let name = match main {
             Some((name, _)) => self.names[*name].0.clone(),
-            None => name(&sender, None, &tables.services),
+            // It sent nothing.
+            None => knowledge.meant(&peer, None, Way::new(0, 0)).name,
         };
         SourceFigures {
             source: *source,
-            network,
+            network: peer.network,
+            ptr: peer.ptr.cloned(),
             name,
             flows,
             decision: by_decision.main(),
         }
     }
 
-    fn meaning(&mut self, sender: &Sender<'_>, decided: &ForAddress, way: Way) -> Meaning {
-        let is_known_by_network = !sender.is_dedicated && sender.confirmed_ptr.is_none() && decided.is_nothing();
-        let key = sender.network.asn.filter(|_| is_known_by_network).map(|asn| (asn, way));
+    fn meaning(&mut self, peer: &Peer<'_, '_>, way: Way) -> Meaning {
+        let key = peer.known_by_network().map(|asn| (asn, way));
         if let Some(known) = key.and_then(|key| self.meanings.get(&key)) {
             return *known;
         }
-        let Senders { tables, homes, .. } = self.senders;
-        let services = &tables.services;
         let path = self.paths.get(way.path() as usize).and_then(Option::as_ref);
-        let operator = operator(sender, services).map(|operator| &**operator);
-        let rule = path.map(|path| FlowRule::new(&(*path, way), operator, homes, services));
-        let identities = path.map(|path| &path.identities);
-        let mut found = name(sender, identities, services);
-        if let Some((name, network)) = &decided.name {
-            found.service = Some(Named::by_owner(name, *network));
-        }
-        let mail_from = identities.and_then(Identities::mail_from);
-        let by_names = || {
-            let shown = found.best().map(|named| &*named.name);
-            self.senders.decisions.by_names(mail_from, shown)
-        };
-        let decision = decided.whose.or_else(by_names);
-        let flow = rule.map_or(Flow::Unknown, FlowRule::flow);
-        let meaning = Meaning {
-            name: self.name_place(found),
-            flow: decided_flow(flow, way, decision),
-            decision,
-        };
+        let Meant { name, flow, decision } = self.senders.knowledge.meant(peer, path, way);
+        let name = self.name_place(name);
+        let meaning = Meaning { name, flow, decision };
         if let Some(key) = key {
             self.meanings.insert(key, meaning);
         }

@@ -1,5 +1,6 @@
 //! Names of senders: the first rule that applies. docs/senders.md has the table of rules.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -90,7 +91,7 @@ impl Name {
 
 /// What is known of a sender.
 #[derive(Debug, Clone, Copy)]
-pub struct Sender<'f> {
+pub(super) struct Sender<'f> {
     /// The domain that the reports are about.
     pub domain: &'f str,
     pub address: Option<IpAddr>,
@@ -102,7 +103,7 @@ pub struct Sender<'f> {
 }
 
 /// The name of the sender of messages with these identities; `None` if their records are not known.
-pub fn name(sender: &Sender<'_>, identities: Option<&Identities<'_>>, services: &Services) -> Name {
+pub(super) fn name(sender: &Sender<'_>, identities: Option<&Identities<'_>>, services: &Services) -> Name {
     let organisation = organisation(sender, services);
     if sender.is_dedicated {
         let service = Named {
@@ -130,7 +131,7 @@ pub fn name(sender: &Sender<'_>, identities: Option<&Identities<'_>>, services: 
 }
 
 /// The service that operates an address, by its confirmed name or its network.
-pub fn operator<'s>(sender: &Sender<'_>, services: &'s Services) -> Option<&'s Arc<Service>> {
+pub(super) fn operator<'s>(sender: &Sender<'_>, services: &'s Services) -> Option<&'s Arc<Service>> {
     let by_ptr = valid_ptr(sender).and_then(|name| services.by_ptr(&name));
     by_ptr.or_else(|| sender.network.asn.and_then(|asn| services.by_asn(asn)))
 }
@@ -231,9 +232,13 @@ fn asn_text(asn: u32) -> String {
 }
 
 /// A confirmed name is still the choice of a stranger.
-fn valid_ptr(sender: &Sender<'_>) -> Option<String> {
+fn valid_ptr<'f>(sender: &Sender<'f>) -> Option<Cow<'f, str>> {
     let name = sender.confirmed_ptr?.trim_end_matches('.');
-    (is_hostname(name) && name.contains('.')).then(|| name.to_ascii_lowercase())
+    let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_hostname(name) && name.contains('.')).then(|| match is_lower {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.to_ascii_lowercase()),
+    })
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ fn is_found(one: &SourceFigures<'_>, wanted: &str) -> bool {
     let address = one.source.address.map(|address| address.to_string());
     names
         .chain(one.network.as_name)
+        .chain(one.ptr.as_deref())
         .chain(address.as_deref())
         .any(|text| text.to_lowercase().contains(wanted))
 }

@@ -259,7 +259,7 @@ impl From<&SourceFigures<'_>> for SourceBody {
             count: source.totals.messages(),
             pass_count: source.totals.pass,
             fail_count: source.totals.fail,
-            ptr: None,
+            ptr: one.ptr.as_ref().map(|name| name.to_string()),
             asn: network.asn,
             country: network.country.map(str::to_owned),
             first_seen: source.first_seen.to_string(),

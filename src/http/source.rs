@@ -21,7 +21,7 @@ use super::senders;
 use super::state::AppState;
 use crate::api::{RecordBody, ReportMention, SourceBody, SourceDetail, SourceRecord};
 use crate::enrich::SourceFigures;
-use crate::store::{ReportSummary, SourceRecords};
+use crate::store::{AddressName, ReportSummary, SourceRecords};
 
 /// The address of `{source_ip}`; `unknown` stands for the records without a readable one.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(super) const PARAMETERS: &[Parameter] = &[
 ];
 
 const UNKNOWN: &str = "unknown";
+/// The word of an address that DNS was not asked about.
+const NOT_ASKED: &str = "not_asked";
 /// Records of an answer if the client does not say.
 const RECORDS: u32 = 50;
 
@@ -83,20 +85,25 @@ pub(super) async fn show(
         .await?;
     let senders = senders::read(&state, &domain, range).await?;
     let source = senders.source(address).ok_or_else(|| ApiError::not_found("Source"))?;
+    let ptr = match address {
+        Some(address) => state.store.address_name(address).await?,
+        None => None,
+    };
     let name = |_: &_| {
         let address = address.map_or_else(|| UNKNOWN.to_owned(), |address| address.to_string());
         file_name(&[domain.name.as_str(), &address, "records", &days_in_name(range)])
     };
-    Ok(listing.answer(detail(&source, &found), name))
+    Ok(listing.answer(detail(&source, ptr.as_ref(), &found), name))
 }
 
-fn detail<'f>(source: &SourceFigures<'_>, found: &'f SourceRecords) -> SourceDetail<'f> {
+fn detail<'f>(source: &SourceFigures<'_>, ptr: Option<&AddressName>, found: &'f SourceRecords) -> SourceDetail<'f> {
     let records = found.records.iter().map(|one| SourceRecord {
         report: mention(&one.report),
         record: RecordBody::from(&one.record),
     });
     SourceDetail {
         source: SourceBody::from(source),
+        ptr_state: ptr.map_or(NOT_ASKED, |known| known.state.word()).into(),
         records: records.collect(),
         reports_without_records: found.without_records,
         next: found.next.as_ref().map(source_place_text),
@@ -109,5 +116,18 @@ fn mention(report: &ReportSummary) -> ReportMention<'_> {
         org_name: report.org_name.as_deref().map(Cow::Borrowed),
         date_range_begin: instant(report.window.begin),
         date_range_end: instant(report.window.end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::PTR_STATES;
+    use crate::store::AddressState;
+
+    #[test]
+    fn documented_words_are_the_words() {
+        let states = AddressState::ALL.iter().map(|state| state.word());
+        assert!(states.chain([NOT_ASKED]).eq(PTR_STATES));
     }
 }

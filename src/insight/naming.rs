@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::base::organizational_domain;
-use crate::enrich::{Flow, FlowRule, Homes, Sender, Tables, name, operator};
+use crate::enrich::{Flow, Knowledge, Meant};
 use crate::report::aggregate::{Evidence, Verdict};
 use crate::tally::{Path, PathBook, Way};
 
@@ -21,10 +21,7 @@ pub(super) const OTHERS: u32 = 0;
 
 /// Names records.
 pub(super) struct Naming<'t> {
-    domain: Box<str>,
-    dedicated: Option<IpAddr>,
-    tables: &'t Tables,
-    homes: Homes,
+    knowledge: Knowledge<'t>,
     paths: PathBook,
     bytes: Vec<u8>,
     /// By AS number and way: for addresses that are known by these two alone.
@@ -34,13 +31,10 @@ pub(super) struct Naming<'t> {
 }
 
 impl<'t> Naming<'t> {
-    /// For records about `domain`. `homes` are those of its signatures.
-    pub fn new((domain, dedicated): (&str, Option<IpAddr>), homes: Homes, tables: &'t Tables) -> Self {
+    /// For records about the domain of which this is known.
+    pub fn new(knowledge: Knowledge<'t>) -> Self {
         Self {
-            domain: domain.into(),
-            dedicated,
-            tables,
-            homes,
+            knowledge,
             paths: PathBook::bounded(PATHS_MAX),
             bytes: Vec::new(),
             meanings: HashMap::new(),
@@ -59,29 +53,15 @@ impl<'t> Naming<'t> {
     /// The number of the service that sent messages on a path, and their flow.
     pub fn meaning(&mut self, source: Option<IpAddr>, path: u32, verdict: Verdict) -> (u32, Flow) {
         let way = Way::of_verdict(path, verdict);
-        let network = source.map(|address| self.tables.networks.facts(address));
-        let sender = Sender {
-            domain: &self.domain,
-            address: source,
-            is_dedicated: source.is_some() && source == self.dedicated,
-            confirmed_ptr: None,
-            network: network.unwrap_or_default(),
-        };
-        let key = sender
-            .network
-            .asn
-            .filter(|_| !sender.is_dedicated)
-            .map(|asn| (asn, way));
+        let peer = self.knowledge.peer(source);
+        let key = peer.known_by_network().map(|asn| (asn, way));
         if let Some(known) = key.and_then(|key| self.meanings.get(&key)) {
             return *known;
         }
-        let services = &self.tables.services;
         let read = Path::read(self.paths.list().get(path));
-        let operator = operator(&sender, services).map(|operator| &**operator);
-        let rule = read.map(|path| FlowRule::new(&(path, way), operator, &self.homes, services));
-        let found = name(&sender, read.as_ref().map(|path| &path.identities), services);
-        let found = found.best().map(|named| Arc::clone(&named.name));
-        let meaning = (self.number(found), rule.map_or(Flow::Unknown, FlowRule::flow));
+        let Meant { name, flow, .. } = self.knowledge.meant(&peer, read.as_ref(), way);
+        let name = name.best().map(|named| Arc::clone(&named.name));
+        let meaning = (self.number(name), flow);
         if let Some(key) = key {
             if self.meanings.len() >= MEANINGS_MAX {
                 self.meanings.clear();

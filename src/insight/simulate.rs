@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use crate::base::{DayRange, Millis};
-use crate::enrich::{Flow, HOME_DAYS, Homes, Tables};
+use crate::enrich::{Flow, Homes, Knowledge, Tables, home_range};
 use crate::report::aggregate::{PolicyPublished, ReasonKind};
 use crate::store::{Domain, Store, StoreError};
 use crate::tally::Path;
@@ -116,16 +116,11 @@ pub async fn simulate(
     simulation: &Simulation,
     (prepared, existing): (Prepared, HashMap<Box<str>, bool>),
 ) -> Result<Simulated, SimulateError> {
-    let home_range = DayRange {
-        first: range.first.min(range.last.plus(1 - HOME_DAYS)),
-        last: range.last,
-    };
-    let (paths, ways) = store.ways(domain.id, home_range).await?;
+    let (paths, ways) = store.ways(domain.id, home_range(range)).await?;
     let mut homes = Homes::default();
     homes.add_all(&paths, &ways);
     drop((paths, ways));
-    let dedicated = store.domain_dns(domain.id).await?.dedicated_ip.map(|ip| ip.address);
-    let naming = Naming::new((domain.name.as_str(), dedicated), homes, tables);
+    let naming = Naming::new(Knowledge::read(store, domain, homes, tables).await?);
     let Prepared {
         published, candidate, ..
     } = prepared;

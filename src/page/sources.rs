@@ -196,6 +196,7 @@ pub(super) async fn one(
             (empty("Nothing from this address", html! { p { "No report about these days mentions it." } }))
         }
         @if let Told::Answer(detail) = &detail {
+            (identity(&detail.source, &detail.ptr_state))
             (source_figures(&detail.source))
             (decisions::of_source(&visitor, &id, &detail.source))
             section .card aria-labelledby="records" {
@@ -225,7 +226,7 @@ pub(super) async fn one(
 const UNKNOWN: &str = "unknown";
 
 /// Who an address is, and how that is known.
-fn identity(source: &SourceBody) -> Markup {
+fn identity(source: &SourceBody, ptr_state: &str) -> Markup {
     let network = source.asn.map(|asn| format!("AS{asn}"));
     // The reason for the name may be the number of the network already.
     let is_said = network == source.known_by.evidence_fact;
@@ -245,6 +246,24 @@ fn identity(source: &SourceBody) -> Markup {
                     @if let Some(name) = &source.as_name { " " (hostile(name)) }
                 }
                 @if let Some(country) = &source.country { " · registered in " (hostile(country)) }
+                br;
+                (ptr(source, ptr_state))
+            }
+        }
+    }
+}
+
+/// The name of an address in DNS, or why there is none.
+fn ptr(source: &SourceBody, state: &str) -> Markup {
+    html! {
+        span #ptr {
+            "Name in DNS: "
+            @match (&source.ptr, state) {
+                (Some(name), _) => { (hostile(name)) }
+                (None, "none") => { "none" }
+                (None, "unconfirmed") => { "does not point back to this address" }
+                (None, "no_answer") => { "not known, since the name servers did not answer" }
+                (None, _) => { "not looked up yet" }
             }
         }
     }
@@ -252,7 +271,6 @@ fn identity(source: &SourceBody) -> Markup {
 
 fn source_figures(source: &SourceBody) -> Markup {
     html! {
-        (identity(source))
         dl .figures {
             div { dt { "Messages" } dd { (figure(source.count)) } }
             div { dt { "Pass DMARC" } dd { (percent(source.pass_count, source.fail_count)) } }

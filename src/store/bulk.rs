@@ -291,6 +291,26 @@ bulk! {
         "domain_checks", &[int("domain_id"), text("checks")], Conflict::Replace("domain_id"),
     );
 
+    /// Which addresses wait, and until when the others are not asked about. Primary key.
+    ADDRESSES_BY_KEY = keyed("addresses", &[blob("address")], "select address, ask_at, turn from addresses");
+
+    /// Lets addresses wait; of one that was asked about before, what is known stays. Primary key.
+    ADDRESSES_QUEUE = insert(
+        "addresses",
+        &[blob("address"), int("ask_at"), int("tries"), int("turn"), int("change_no")],
+        Conflict::Set("address", "turn = excluded.turn"),
+    );
+
+    /// What came of asking about addresses. Primary key.
+    ADDRESSES_PUT = insert(
+        "addresses",
+        &[
+            blob("address"), int("state"), text("name"), int("asked_at"), int("ask_at"), int("tries"), int("turn"),
+            int("change_no"),
+        ],
+        Conflict::Replace("address"),
+    );
+
     /// Remembers messages of a source. Primary key.
     MAILBOX_ITEM_PUT = insert(
         "mailbox_items", &[text("source"), text("item"), int("state"), int("attempts")], Conflict::Replace("source, item"),

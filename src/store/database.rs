@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
+use super::confirmed::ConfirmedNames;
 use super::db::{Args, Conn, Layout, Link, postgres, sqlite};
 use super::room::Room;
 use super::sql::sql;
@@ -14,6 +17,8 @@ use super::{Admitted, Behind, StoreError};
 pub struct Store {
     pub(super) writers: Arc<Writers>,
     pub(super) readers: Readers,
+    /// As this process remembers them.
+    pub(super) names: Arc<Mutex<Arc<ConfirmedNames>>>,
     /// Present for an SQLite file.
     pub(super) room: Option<Arc<Room>>,
     /// The file, and the commits that it lacks. Present if the database is open only for reading.

@@ -29,7 +29,7 @@ pub(super) const HOT: &[&Statement] = statements![
     "report_by_piece" "report_erase"
     "report_uncut" "reports_by_contents" "reports_by_identities" "reports_numbers" "reports_of_policy"
     "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "report_set_provenance"
-    "reports_held"
+    "reports_held" "report_vouched"
 ];
 
 /// What [`Store::distribute`] did.

@@ -9,12 +9,14 @@
 
 mod acceptance;
 mod accounts;
+mod addresses;
 mod belonging;
 mod bulk;
 mod carried;
 mod checks;
 mod codec;
 mod commit;
+mod confirmed;
 mod copy;
 mod cut;
 mod database;
@@ -38,6 +40,7 @@ mod log;
 mod mailboxes;
 mod mark;
 mod memory;
+mod mentioned;
 mod message;
 mod moves;
 mod moving;
@@ -66,12 +69,14 @@ mod verify;
 mod write;
 
 pub use acceptance::{Acceptance, AcceptedReporter, Actor, HistoryEntry, Judged, Judgement, ReportStanding, Trust};
+pub use addresses::{ADDRESSES_MAX, AddressName, AddressState, AskedAddress, NextQuestion, WaitingAddress};
 pub use bulk::bulk_statements;
 pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, RecordState,
     Standing, Suggestion,
 };
 pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits, Undecided, UndecidedCheck};
+pub use confirmed::ConfirmedNames;
 pub use copy::Copied;
 pub use cut::{COUNTED_ROWS_MAX, Cut, Page, ReportPlace, Rows};
 pub use database::Store;
@@ -87,6 +92,7 @@ pub use leases::Lease;
 pub use listed::{ListedMax, ListedRecord, Omitted};
 pub use location::Location;
 pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
+pub use mentioned::VouchedReport;
 pub use message::{MessageRoom, NewMessage, NewReport};
 pub use overview::{DomainFigures, Latest};
 pub use provenance::{NOT_CONFIGURED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};

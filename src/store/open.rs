@@ -96,6 +96,7 @@ impl Store {
         Ok(Self {
             writers: Arc::new(Writers::new(source, first, mark)),
             readers,
+            names: Arc::default(),
             room,
             behind,
         })

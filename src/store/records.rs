@@ -160,6 +160,29 @@ pub(super) async fn about(
     Ok(records)
 }
 
+/// Calls `each` with the address and the messages of the records of a report, from a place on, which begins a row. Returns how
+/// many records there were, `count` or fewer if the report ends.
+pub(super) async fn sources(
+    conn: &mut Conn<'_>,
+    domain: DomainId,
+    no: ReportNo,
+    (first, count): (u64, u64),
+    each: &mut impl FnMut(IpAddr, u64),
+) -> Result<u64, StoreError> {
+    let rows = usize::try_from(count).unwrap_or(usize::MAX).div_ceil(ROW_RECORDS);
+    let mut read = 0;
+    each_row(conn, domain, no, first, rows, |bytes| {
+        decode(bytes, |record| {
+            read += 1;
+            if let Some(source) = record.source {
+                each(source, record.count);
+            }
+        })
+    })
+    .await?;
+    Ok(read)
+}
+
 async fn each_row(
     conn: &mut Conn<'_>,
     domain: DomainId,

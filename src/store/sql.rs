@@ -15,8 +15,9 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 22] = [
+const NOUNS: [(&str, &str); 23] = [
     ("account", include_str!("sql/accounts.sql")),
+    ("address", include_str!("sql/addresses.sql")),
     ("copy", include_str!("sql/copies.sql")),
     ("counter", include_str!("sql/counters.sql")),
     ("daily", include_str!("sql/days.sql")),

@@ -23,6 +23,7 @@ mod page;
 mod postfix;
 mod postgres;
 mod provenance;
+mod ptr;
 mod reading;
 mod release;
 mod smtp;

@@ -173,6 +173,14 @@ update reports set authenticated = $3, provenance = $4 where domain_id = $1 and 
 -- How many reports there are. A scan of the smallest index.
 select count(*) as total from reports
 
+-- name: report_vouched
+-- Counted reports behind a number, of windows that begin since an instant, with records: those that came without an envelope,
+-- and those of which the mail passed DMARC for the reporter. Primary key; of the rows behind the number, most fit.
+select report_no, org_key from reports
+where domain_id = $1 and report_no > $2 and counted = 1 and records_kept = 1 and begin_at >= $3
+    and (provenance is null or authenticated = $4)
+order by report_no limit $5
+
 -- name: report_uncut
 -- The whole text of a report that was cut off came, and says no more. Primary key.
 update reports set partial = 0 where domain_id = $1 and report_no = $2

@@ -6,6 +6,7 @@ mod choices;
 mod held;
 mod insecure;
 mod lists;
+mod names_in_dns;
 mod protection;
 mod uploads;
 mod vouched;
