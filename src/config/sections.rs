@@ -204,6 +204,8 @@ impl Default for Limits {
 pub struct Enrich {
     /// Empty: there is none.
     pub services_file: PathBuf,
+    /// Empty: the compiled-in table is used.
+    pub networks_file: PathBuf,
 }
 
 /// `[log]`

@@ -92,8 +92,13 @@ settings! { SECTIONS:
     /// Names of senders.
     enrich: Enrich {
         /// File with your own services, in the form of data/services.tsv. Its rows take precedence over the built-in
-        /// ones. `tallymark services check FILE` checks it. Empty: none.
+        /// ones. `tallymark services check FILE` checks it. It is read again within a minute after it changed, on SIGHUP
+        /// at once. Empty: none.
         services_file => services_file;
+        /// File with your own network table in place of the built-in one: an mmdb file with AS numbers, as from IPinfo,
+        /// MaxMind or DB-IP, at most 256 MiB. `tallymark networks` shows it. It is read again as the other file is; a file
+        /// that cannot be used changes nothing. Empty: the built-in table.
+        networks_file => networks_file;
     }
 
     /// Mail from other mail servers. The MX record of installation.rua_host points at the machine that listens.

@@ -154,7 +154,7 @@ impl Wanted {
 
     /// Whether a source fits all that can be told without its name.
     fn fits_unnamed(&self, source: &Source, tables: &Tables) -> bool {
-        let asn = |address: IpAddr| tables.networks.facts(address).asn;
+        let asn = |address: IpAddr| tables.networks().facts(address).asn;
         self.failed.is_none_or(|failed| failed.is_of(&source.totals))
             && self
                 .asn
@@ -357,7 +357,7 @@ impl<'t, 'p> Namer<'t, 'p> {
             tables,
             ..
         } = self.senders;
-        let network = source.address.map(|address| tables.networks.facts(address));
+        let network = source.address.map(|address| tables.networks().facts(address));
         let network = network.unwrap_or_default();
         let sender = Sender {
             domain,

@@ -15,4 +15,4 @@ pub use gather::{Counts, Failed, Gathered, Senders, ServiceFigures, SourceFigure
 pub use naming::{Name, Named, Rule, Sender, name, operator_name};
 pub use networks::{Facts, MadeFrom, MakeError, MmdbLimits, Networks, NetworksError, make_networks};
 pub use services::{Category, Problem, Service, Services, ServicesError};
-pub use tables::{Tables, TablesError};
+pub use tables::{LiveTables, NamesFile, NamesFiles, Tables, TablesError};

@@ -22,7 +22,7 @@ use crate::api::{
 use crate::base::{DayRange, DomainName};
 use crate::enrich::{
     Category, Class, Counts, Failed, Flow, FlowCounts, Gathered, Named, Rule, Senders, ServiceFigures, SourceFigures,
-    SubdomainFigures, Wanted,
+    SubdomainFigures, Tables, Wanted,
 };
 use crate::store::{Domain, SourceOrder, SourceQuery};
 
@@ -130,8 +130,13 @@ fn has_messages(of: &FlowCounts, flows: &[Flow]) -> bool {
 }
 
 /// The senders of a domain, to be named.
-pub(super) async fn read<'s>(state: &'s AppState, domain: &Domain, range: DayRange) -> Result<Senders<'s>, ApiError> {
-    Ok(Senders::read(&state.store, domain, range, &state.tables).await?)
+pub(super) async fn read<'t>(
+    state: &AppState,
+    tables: &'t Tables,
+    domain: &Domain,
+    range: DayRange,
+) -> Result<Senders<'t>, ApiError> {
+    Ok(Senders::read(&state.store, domain, range, tables).await?)
 }
 
 /// `GET /domains/{id}/dmarc/sources`
@@ -164,7 +169,8 @@ pub(super) async fn sources(
         search: parameters.plain_text("search", SEARCH_CHARS_MAX),
     };
     parameters.finish()?;
-    let senders = read(&state, &domain, range).await?;
+    let tables = state.tables.current();
+    let senders = read(&state, &tables, &domain, range).await?;
     let (sources, total) = senders.page(&query, &wanted, part.rows);
     let list = SourceList {
         sources: sources.iter().map(SourceBody::from).collect(),
@@ -187,9 +193,10 @@ pub(super) async fn services(
     let part = Part::from_parameters(&mut parameters, page);
     let shown = parameters.word("show", &SHOWN, |word| SHOWN.iter().position(|other| *other == word));
     parameters.finish()?;
+    let tables = state.tables.current();
     let Gathered {
         mut services, flows, ..
-    } = read(&state, &domain, range).await?.gather();
+    } = read(&state, &tables, &domain, range).await?.gather();
     services.retain(|one| shown.is_none_or(|nth| has_messages(&one.flows, SHOWN_FLOWS[nth])));
     let list = ServiceList {
         flows: flows.iter().map(|(flow, counts)| flow_body(*flow, counts)).collect(),
@@ -209,7 +216,8 @@ pub(super) async fn flows(
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
     parameters.finish()?;
-    let Gathered { flows, .. } = read(&state, &domain, range).await?.gather();
+    let tables = state.tables.current();
+    let Gathered { flows, .. } = read(&state, &tables, &domain, range).await?.gather();
     let list = FlowList {
         flows: flows.iter().map(|(flow, counts)| flow_body(*flow, counts)).collect(),
     };
@@ -229,7 +237,8 @@ pub(super) async fn subdomains(
     let page = largest_page(&mut parameters, &state.config);
     let part = Part::from_parameters(&mut parameters, page);
     parameters.finish()?;
-    let Gathered { subdomains, .. } = read(&state, &domain, range).await?.gather();
+    let tables = state.tables.current();
+    let Gathered { subdomains, .. } = read(&state, &tables, &domain, range).await?.gather();
     let mut rows = Vec::new();
     for one in part.cut(&subdomains) {
         let known = match DomainName::parse(&one.header_from) {

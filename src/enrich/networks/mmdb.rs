@@ -268,7 +268,9 @@ impl<'b> Mmdb<'b> {
             bytes: &bytes[mark + MARK.len()..],
             steps,
         })?;
-        if metadata.format != 2 || ![4, 6].contains(&metadata.ip_version) || ![24, 28, 32].contains(&metadata.record_bits)
+        if metadata.format != 2
+            || ![4, 6].contains(&metadata.ip_version)
+            || ![24, 28, 32].contains(&metadata.record_bits)
         {
             return Err(NetworksError::Unsupported);
         }

@@ -183,7 +183,11 @@ fn a_file_cannot_take_more_steps_than_there_are() {
     let with = |value: Vec<u8>| read(&Mmdb::new(vec![("192.0.2.0/24", Data::Raw(value))]).bytes());
     let head = |kind: u8| vec![kind << 5 | 31, 0xff, 0xff, 0xff];
     let lists = [31, 4, 0xff, 0xff, 0xff].repeat(1_000);
-    assert_eq!(with(head(7)), Err(NetworksError::Damaged("values")), "16 million fields");
+    assert_eq!(
+        with(head(7)),
+        Err(NetworksError::Damaged("values")),
+        "16 million fields"
+    );
     let nested = [vec![0xe1, 0x41, b'x'], lists].concat();
     assert_eq!(with(nested), Err(NetworksError::Damaged("values")), "lists in lists");
     let many = [vec![0xe1, 0x41, b'x', 31, 4, 0xff, 0xff, 0xff], [0xa0].repeat(300_000)].concat();
@@ -208,7 +212,10 @@ fn pointers_lead_to_values_and_not_around() {
     let at = asn(&[]).len() as u8;
     let values = [asn(&[0x20, at + 2]), name.to_vec()].concat();
     let with = |values: Vec<u8>| read(&Mmdb::new(vec![("192.0.2.0/24", Data::Raw(values))]).bytes());
-    check(&with(values).unwrap(), &[("192.0.2.1", Some(64_500), Some("One"), None)]);
+    check(
+        &with(values).unwrap(),
+        &[("192.0.2.1", Some(64_500), Some("One"), None)],
+    );
     for pointer in [
         // To itself, in two forms; behind the end; without an end.
         vec![0x20, at],
@@ -219,7 +226,11 @@ fn pointers_lead_to_values_and_not_around() {
         vec![0x30, 0xff, 0xff, 0xff],
         vec![0x30],
     ] {
-        assert_eq!(with(asn(&pointer)), Err(NetworksError::Damaged("values")), "{pointer:x?}");
+        assert_eq!(
+            with(asn(&pointer)),
+            Err(NetworksError::Damaged("values")),
+            "{pointer:x?}"
+        );
     }
 }
 

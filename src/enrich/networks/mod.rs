@@ -29,6 +29,6 @@ pub use table::{Facts, Networks, NetworksError};
 #[cfg(test)]
 mod mmdb_tests;
 #[cfg(test)]
-mod testdata;
+pub(super) mod testdata;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use super::MmdbLimits;
 use super::encoding::{MAGIC, Reader, SOURCE_BYTES_MAX, inflate};
 use crate::base::Day;
 
@@ -75,14 +74,6 @@ impl Networks {
             as_of_ipv6: Ranges::default(),
             country_of_ipv4: Ranges::default(),
             country_of_ipv6: Ranges::default(),
-        }
-    }
-
-    /// The table in a file: an mmdb file, or one of ours.
-    pub fn from_file(bytes: &[u8]) -> Result<Self, NetworksError> {
-        match bytes.starts_with(MAGIC) {
-            true => Self::read(bytes),
-            false => Self::from_mmdb(bytes, MmdbLimits::default()),
         }
     }
 

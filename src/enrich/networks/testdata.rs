@@ -72,9 +72,9 @@ impl Mmdb {
             Record::Node(node) => node,
             Record::Value(at) => nodes + 16 + at,
         };
-        let records = tree.iter().flat_map(|[left, right]| {
-            put_node(self.record_bits, number(*left) as u32, number(*right) as u32)
-        });
+        let records = tree
+            .iter()
+            .flat_map(|[left, right]| put_node(self.record_bits, number(*left) as u32, number(*right) as u32));
         let tree: Vec<u8> = records.collect();
         file(&tree, &values, &self.metadata(nodes))
     }
@@ -91,7 +91,9 @@ impl Mmdb {
             IpAddr::V4(address) => (u128::from(address.to_bits()), 0, 96 + length),
             IpAddr::V6(address) => (address.to_bits(), 0, length),
         };
-        (from..from + length).map(|bit| number >> (127 - bit) & 1 == 1).collect()
+        (from..from + length)
+            .map(|bit| number >> (127 - bit) & 1 == 1)
+            .collect()
     }
 }
 

@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("feeds", &["ingest", "store", "jobs", "files", "health", "metrics"]),
     ("jobs", &["store", "metrics"]),
     ("domains", &["report", "store", "dns", "files", "metrics"]),
-    ("enrich", &["report", "tally", "store"]),
+    ("enrich", &["report", "tally", "store", "files"]),
     ("api", &[]),
     (
         "http",
@@ -81,7 +81,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mail_auth", &["ingest/provenance.rs", "ingest/provenance/"]),
     ("mail_parser", &["unpack/mail.rs"]),
     ("maud", &["page/"]),
-    ("prometheus_client", &["metrics.rs"]),
+    ("prometheus_client", &["metrics.rs", "metrics/"]),
     ("psl", &["base/names.rs"]),
     ("quick_xml", &["report/aggregate/xml.rs", "report/aggregate/xml/"]),
     ("rayon", &["ingest/", "cli/"]),
