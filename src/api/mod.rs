@@ -35,7 +35,9 @@ pub use reports::{
     ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
-pub use schema::{AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, PLAIN, Word};
+pub use schema::{
+    AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, PLAIN, POLICY_FROM, Word,
+};
 pub use senders::{FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList};
 pub use service::{FeedBody, Health, Readiness};
 pub use sources::{

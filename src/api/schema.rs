@@ -61,6 +61,7 @@ texts! {
     ClassWord = words(&CLASSES, |word| word);
     EvidenceWord = words(&EVIDENCE, |word| word);
     CategoryWord = words(&CATEGORIES, |word| word);
+    PolicyFromWord = words(&POLICY_FROM, |word| word);
     /// Anything.
     AnyObject = json_schema!({ "type": "object" });
 }
@@ -76,6 +77,8 @@ pub const FLOWS: [&str; 8] = [
     "unaligned",
     "unknown",
 ];
+/// Words of `policy_from`.
+pub const POLICY_FROM: [&str; 3] = ["own", "sp", "p"];
 /// Words of `class`.
 pub const CLASSES: [&str; 4] = ["own", "service", "forwarder", "unknown"];
 /// Words of `evidence`, strongest first.

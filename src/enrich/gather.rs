@@ -3,6 +3,8 @@
 //! Every figure comes from the roll-ups, where the messages of an address are told apart by their paths. So all sums are
 //! those of `/stats`, and no record is read.
 
+mod by_day;
+
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use super::{Category, Facts, Flow, Tables};
 use crate::base::{DayRange, words};
 use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError};
 use crate::tally::{Path, Totals, Way};
+
+pub use by_day::flows_by_day;
 
 /// Days that a signature's home is known from, at least.
 const HOME_DAYS: i32 = 30;
@@ -254,6 +258,22 @@ impl<'t> Senders<'t> {
             .find(|(source, _)| source.address == address)?;
         Some(Namer::new(self).source(0, source, paths))
     }
+
+    fn network(&self, address: Option<IpAddr>) -> Facts<'t> {
+        let facts = address.map(|address| self.tables.networks().facts(address));
+        facts.unwrap_or_default()
+    }
+
+    /// What is known of an address in this network.
+    fn sender<'p>(&'p self, address: Option<IpAddr>, network: Facts<'p>) -> Sender<'p> {
+        Sender {
+            domain: &self.domain,
+            address,
+            is_dedicated: address.is_some() && address == self.dedicated,
+            confirmed_ptr: None,
+            network,
+        }
+    }
 }
 
 /// What messages are that came on one path from an address of one network.
@@ -351,21 +371,8 @@ impl<'t, 'p> Namer<'t, 'p> {
     }
 
     fn source(&mut self, nth: usize, source: &Source, ways: &[(Way, u64)]) -> SourceFigures<'t> {
-        let Senders {
-            domain,
-            dedicated,
-            tables,
-            ..
-        } = self.senders;
-        let network = source.address.map(|address| tables.networks().facts(address));
-        let network = network.unwrap_or_default();
-        let sender = Sender {
-            domain,
-            address: source.address,
-            is_dedicated: source.address.is_some() && source.address == *dedicated,
-            confirmed_ptr: None,
-            network,
-        };
+        let network = self.senders.network(source.address);
+        let sender = self.senders.sender(source.address, network);
         let mut flows = FlowCounts::default();
         // A source has few names; the first of those with most messages stays.
         let mut of_names: Vec<(usize, u64)> = Vec::with_capacity(1);
@@ -390,7 +397,7 @@ impl<'t, 'p> Namer<'t, 'p> {
         let main = of_names.iter().min_by(|a, b| by_messages(a).cmp(&by_messages(b)));
         let name = match main {
             Some((name, _)) => self.names[*name].0.clone(),
-            None => name(&sender, None, &tables.services),
+            None => name(&sender, None, &self.senders.tables.services),
         };
         SourceFigures {
             source: *source,

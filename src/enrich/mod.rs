@@ -11,7 +11,9 @@ mod services;
 mod tables;
 
 pub use flows::{Class, Flow, FlowCounts, FlowRule, Homes};
-pub use gather::{Counts, Failed, Gathered, Senders, ServiceFigures, SourceFigures, SubdomainFigures, Wanted};
+pub use gather::{
+    Counts, Failed, Gathered, Senders, ServiceFigures, SourceFigures, SubdomainFigures, Wanted, flows_by_day,
+};
 pub use naming::{Name, Named, Rule, Sender, name, operator_name};
 pub use networks::{Facts, MadeFrom, MakeError, MmdbLimits, Networks, NetworksError, make_networks};
 pub use services::{Category, Problem, Service, Services, ServicesError};

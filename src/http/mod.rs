@@ -37,6 +37,7 @@ mod owned;
 mod paced;
 mod paging;
 mod places;
+mod policies;
 mod quarantine;
 mod range;
 mod rate;

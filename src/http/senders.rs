@@ -11,15 +11,16 @@ use super::fields::Parameters;
 use super::listing::{Listing, days_in_name, file_name};
 use super::owned::OwnedDomain;
 use super::paging::{Part, largest_page};
+use super::policies::{OfName, Policies};
 use super::range::day_range;
 use super::result_filter::{RESULT, result_filter};
 use super::state::AppState;
 use super::sums::pass_rate;
 use crate::api::{
     CATEGORIES, Dispositions, FLOWS, FlowBody, FlowList, FlowsBody, NameBody, PLAIN, ServiceBody, ServiceList,
-    SourceBody, SourceList, SubdomainBody, SubdomainList,
+    SourceBody, SourceList, SubdomainBody, SubdomainList, Word,
 };
-use crate::base::{DayRange, DomainName};
+use crate::base::DayRange;
 use crate::enrich::{
     Category, Class, Counts, Failed, Flow, FlowCounts, Gathered, Named, Rule, Senders, ServiceFigures, SourceFigures,
     SubdomainFigures, Tables, Wanted,
@@ -239,14 +240,15 @@ pub(super) async fn subdomains(
     parameters.finish()?;
     let tables = state.tables.current();
     let Gathered { subdomains, .. } = read(&state, &tables, &domain, range).await?.gather();
+    let mut policies = Policies::new(&state, client, &domain);
     let mut rows = Vec::new();
     for one in part.cut(&subdomains) {
-        let known = match DomainName::parse(&one.header_from) {
-            Ok(name) => state.store.domain_by_name(domain.account, &name).await?,
-            Err(_) => None,
-        };
+        let OfName { is_registered, policy } = policies.for_name(&one.header_from).await?;
+        let (policy, from) = policy.unzip();
         rows.push(SubdomainBody {
-            registered: known.is_some_and(|known| client.may_see(known.id)),
+            registered: is_registered,
+            policy: policy.map(Word::from),
+            policy_from: from.map(|from| from.word().into()),
             ..SubdomainBody::from(one)
         });
     }
@@ -374,6 +376,8 @@ impl From<&SubdomainFigures> for SubdomainBody {
             pass_rate: pass_rate(counts.pass, counts.fail),
             dkim_aligned: counts.dkim_aligned,
             spf_aligned: counts.spf_aligned,
+            policy: None,
+            policy_from: None,
         }
     }
 }
@@ -381,13 +385,15 @@ impl From<&SubdomainFigures> for SubdomainBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{CLASSES, EVIDENCE};
+    use crate::api::{CLASSES, EVIDENCE, POLICY_FROM};
+    use crate::domains::PolicyFrom;
 
     #[test]
     fn documented_words_are_the_words() {
         assert!(Flow::ALL.iter().map(|flow| flow.word()).eq(FLOWS));
         assert!(Class::ALL.iter().map(|class| class.word()).eq(CLASSES));
         assert!(Rule::ALL.iter().map(|rule| rule.word()).eq(EVIDENCE));
+        assert!(PolicyFrom::ALL.iter().map(|from| from.word()).eq(POLICY_FROM));
         assert!(Category::ALL.iter().map(|category| category.word()).eq(CATEGORIES));
     }
 }
