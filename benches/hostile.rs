@@ -4,7 +4,7 @@
 //! cargo bench --bench hostile                                   the cases of full size, in a table
 //! cargo bench --bench hostile -- messages --seconds 3600        whole messages of every kind (seed: --seed 7)
 //! cargo bench --bench hostile -- save FOLDER                    the cases as files, to bring them in by other ways
-//! cargo bench --bench hostile -- zip --executions 10000000      changed archives; also: unpack, xml, evidence
+//! cargo bench --bench hostile -- zip --executions 10000000      changed archives; also: unpack, xml, evidence, mmdb
 //! ```
 //!
 //! It ends at the first message that takes more, says which seed made it, and writes it to `target/hostile-SEED.bin`.
@@ -12,6 +12,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "a bench takes the time")]
 
+#[path = "../src/enrich/networks/testdata.rs"]
+mod mmdb;
 #[allow(dead_code, reason = "what other benches use")]
 mod support {
     pub mod corpus;
@@ -23,9 +25,10 @@ mod support {
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use mmdb::{Mmdb, ipinfo};
 use support::corpus::Random;
 use support::hostile::{self, Scale};
-use support::oracle::{FIXED_BYTES, Spent, weigh};
+use support::oracle::{FIXED_BYTES, Spent, weigh, weigh_networks};
 use support::texts;
 use tallymark::base::clock::Clock;
 use tallymark::ingest::ProcessLimits;
@@ -76,13 +79,43 @@ fn main() {
             let bytes = 1 << random.below(17);
             changed(texts::text(random.below(8), bytes, random).flat(1 << 17), random)
         }),
-        Some(other) => panic!("{other} is none of: save, messages, zip, unpack, xml, evidence"),
+        Some("mmdb") => run.weighed(
+            "mmdb",
+            |random| changed(network_table(random), random),
+            |bytes| weigh_networks(&Clock::system(), bytes),
+        ),
+        Some(other) => panic!("{other} is none of: save, messages, zip, unpack, xml, evidence, mmdb"),
     }
 }
 
 fn changed(mut bytes: Vec<u8>, random: &mut Random) -> Vec<u8> {
     hostile::mutate(&mut bytes, random);
     bytes
+}
+
+/// An mmdb file with some networks, to be changed.
+fn network_table(random: &mut Random) -> Vec<u8> {
+    let networks = [
+        "0.0.0.0/1",
+        "192.0.2.0/24",
+        "192.0.3.0/26",
+        "2001:db8::/32",
+        "2a00::/12",
+        "2a10::/66",
+    ];
+    let count = random.below(networks.len()) + 1;
+    let value = || ipinfo(["AS1", "AS64500", "AS4200000000"][count % 3], "One", "IE");
+    let networks = networks.iter().take(count).map(|network| (*network, value()));
+    let written = Mmdb {
+        record_bits: [24, 28, 32][random.below(3)],
+        aliases: if random.percent(50) {
+            vec!["2002::/16"]
+        } else {
+            Vec::new()
+        },
+        ..Mmdb::new(networks.collect())
+    };
+    written.bytes()
 }
 
 struct Run {
@@ -94,13 +127,18 @@ struct Run {
 impl Run {
     fn go(&self, what: &str, make: impl Fn(&mut Random) -> Vec<u8>) {
         let (clock, limits) = (Clock::system(), ProcessLimits::default());
+        self.weighed(what, make, |message| weigh(&clock, message, &limits));
+    }
+
+    fn weighed(&self, what: &str, make: impl Fn(&mut Random) -> Vec<u8>, weigh: impl Fn(&[u8]) -> Spent) {
+        let limits = ProcessLimits::default();
         let began = Instant::now();
         let (mut executions, mut reports) = (0, 0);
         let (mut slowest, mut largest) = (Duration::ZERO, 0);
         while executions < self.executions_max && began.elapsed().as_secs() < self.seconds_max {
             let seed = self.seed + executions;
             let message = make(&mut Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d)));
-            let spent = weigh(&clock, &message, &limits);
+            let spent = weigh(&message);
             judge(seed, &message, &spent, &limits);
             reports += spent.reports;
             slowest = slowest.max(spent.processor);

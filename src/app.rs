@@ -5,6 +5,7 @@ mod claims;
 mod domain_options;
 mod feeds;
 mod mail;
+mod names;
 mod options;
 mod place;
 mod purge;
@@ -23,6 +24,7 @@ use crate::base::{DomainId, DomainName, Millis, Permission, Region, TlsMode};
 use crate::config::{Config, Role};
 use crate::dns::Dns;
 use crate::domains::{Domains, Round, ServiceNames};
+use crate::enrich::LiveTables;
 use crate::enrich::Ptr;
 use crate::health::Health;
 use crate::http::{self, AppState};
@@ -37,7 +39,7 @@ pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
 use domain_options::{fresh_domain, random};
 pub use mail::Mail;
-pub use options::{process_limits, tables};
+pub use options::{names_files, process_limits, tables};
 pub use place::{ServerLock, database, is_there, not_opened};
 pub use purge::{Purge, Purging};
 
@@ -136,6 +138,8 @@ impl App {
             store.is_disk_short() || is_spool_short
         });
         self.store.keep_ballast();
+        let tables = Arc::new(LiveTables::new(options::names_files(&self.config)));
+        names::read_changed(&tables, &self.metrics);
         let state = AppState::new(
             self.store.clone(),
             self.intake.clone(),
@@ -145,23 +149,14 @@ impl App {
             options::http(&self.config),
         )
         .with_health(health.clone())
-        .with_tables(options::tables(&self.config)?);
+        .with_tables(Arc::clone(&tables));
         let router = if self.does(Role::Api) {
             let options = options::page(&self.config);
             page::router_with(http::router(state), self.store.clone(), self.clock.clone(), options)
         } else {
             http::service_router(state)
         };
-        let name = options::node_name(&self.config);
-        let leases = Leases {
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            pace: Pace::default(),
-            // Unique per process: two nodes with one name, or a node and its restart, have different holders.
-            holder: format!("{name} {:016x}", u64::from_ne_bytes(random())),
-            random: || u64::from_ne_bytes(random()),
-        };
-        let jobs = Jobs::new(leases, self.metrics.clone());
+        let jobs = Jobs::new(self.leases(), self.metrics.clone());
         if self.does(Role::Jobs) {
             self.start_jobs(&jobs).await;
         }
@@ -172,8 +167,10 @@ impl App {
         };
         let receiving = mail.map(|mail| tokio::spawn(mail.serve(stop.clone())));
         let heap = tokio::spawn(heap::keep_small());
+        let naming = tokio::spawn(names::keep_current(tables, self.metrics.clone()));
         let served = http::serve_within(connections, listener, router, told_to_stop).await;
         heap.abort();
+        naming.abort();
         stop.cancel();
         if let Some(receiving) = receiving
             && receiving.await.is_err()
@@ -187,6 +184,18 @@ impl App {
         self.close().await;
         tracing::info!("stopped");
         Ok(served?)
+    }
+
+    fn leases(&self) -> Leases {
+        let name = options::node_name(&self.config);
+        Leases {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            pace: Pace::default(),
+            // Unique per process: two nodes with one name, or a node and its restart, have different holders.
+            holder: format!("{name} {:016x}", u64::from_ne_bytes(random())),
+            random: || u64::from_ne_bytes(random()),
+        }
     }
 
     fn does(&self, role: Role) -> bool {

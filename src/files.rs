@@ -4,8 +4,18 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
+
+/// When a file was changed, and its length in bytes; `None` if it is not there.
+pub type Stamp = Option<(SystemTime, u64)>;
+
+/// What a file is like now: another stamp means that it was changed.
+pub fn stamp(path: &Path) -> Stamp {
+    let about = std::fs::metadata(path).ok()?;
+    Some((about.modified().ok()?, about.len()))
+}
 
 /// Puts a file with this content at `path`, in the place of one that may be there.
 ///

@@ -1,18 +1,23 @@
 //! What is counted while the process runs, in one place: no globals, every label from a closed set of words.
 
+mod labels;
 mod ptr;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use labels::{
+    AnswerLabels, ChangeLabels, FeedLabels, FeedOutcomeLabels, FeedReasonLabels, FileLabels, HttpLabels, JobLabels,
+    JobRunLabels, ReasonLabels, ReportLabels, RouteLabels, SetAsideLabels, StatusLabels, VerdictLabels, feed_labels,
+};
 pub use ptr::PtrFigures;
 
 /// Every figure. Cheap to clone: all clones count together.
@@ -51,67 +56,9 @@ struct Figures {
     job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     job_held: Family<JobLabels, Gauge>,
     purges_skipped: Counter,
+    names_files: Family<FileLabels, Counter>,
+    networks_data_at: Gauge,
     uptime_seconds: Gauge<f64, AtomicU64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StatusLabels {
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ChangeLabels {
-    from: &'static str,
-    to: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct JobLabels {
-    job: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct JobRunLabels {
-    job: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct HttpLabels {
-    route: &'static str,
-    method: &'static str,
-    status: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RouteLabels {
-    route: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReportLabels {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SetAsideLabels {
-    kind: &'static str,
-    reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VerdictLabels {
-    verdict: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AnswerLabels {
-    answer: &'static str,
 }
 
 /// How a run of a background job ended.
@@ -119,24 +66,6 @@ struct AnswerLabels {
 pub enum JobOutcome {
     Done,
     Failed,
-}
-
-/// `feed` is a name that the operator gave.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FeedLabels {
-    feed: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FeedOutcomeLabels {
-    feed: String,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FeedReasonLabels {
-    feed: String,
-    reason: &'static str,
 }
 
 impl Metrics {
@@ -174,6 +103,8 @@ impl Metrics {
             job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
             job_held: Family::default(),
             purges_skipped: Counter::default(),
+            names_files: Family::default(),
+            networks_data_at: Gauge::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -277,6 +208,16 @@ impl Metrics {
             f.purges_skipped.clone(),
         );
         f.ptr.register(&mut registry);
+        registry.register(
+            "names_files",
+            "Times that a file for names of senders was read because it had changed, by outcome",
+            f.names_files.clone(),
+        );
+        registry.register(
+            "networks_data_at_seconds",
+            "Day that the network table in use is from, unix time; 0 without a table",
+            f.networks_data_at.clone(),
+        );
         registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
         registry.register_with_unit(
             "job_run",
@@ -394,6 +335,16 @@ impl Metrics {
         self.0.purges_skipped.inc();
     }
 
+    /// A file for names was read because it had changed: `read`, or `refused` if it cannot be used.
+    pub fn count_names_file(&self, file: &'static str, outcome: &'static str) {
+        self.0.names_files.get_or_create(&FileLabels { file, outcome }).inc();
+    }
+
+    /// The day of the network table in use, unix seconds.
+    pub fn set_networks_data_at(&self, at: i64) {
+        self.0.networks_data_at.set(at);
+    }
+
     /// This node has the lease of a background job.
     pub fn set_job_held(&self, job: &'static str) {
         self.0.job_held.get_or_create(&JobLabels { job }).set(1);
@@ -484,10 +435,6 @@ impl Figures {
             self.feed_failures.clone(),
         );
     }
-}
-
-fn feed_labels(feed: &str) -> FeedLabels {
-    FeedLabels { feed: feed.to_owned() }
 }
 
 impl Default for Metrics {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use peak_alloc::PeakAlloc;
 use tallymark::base::Authenticated;
 use tallymark::base::clock::Clock;
+use tallymark::enrich::{MmdbLimits, Networks};
 use tallymark::ingest::{Context, ProcessLimits, process_as};
 use tallymark::store::NewReport;
 
@@ -50,5 +51,20 @@ pub fn weigh(clock: &Clock, message: &[u8], limits: &ProcessLimits) -> Spent {
         reports: reports.len(),
         records,
         reasons,
+    }
+}
+
+/// Reads a network table; one that is read counts as a report.
+pub fn weigh_networks(clock: &Clock, bytes: &[u8]) -> Spent {
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let began = clock.thread_time();
+    let read = Networks::from_mmdb(bytes, MmdbLimits::default());
+    Spent {
+        memory_bytes: MEMORY.peak_usage().saturating_sub(before),
+        processor: clock.thread_time() - began,
+        reports: usize::from(read.is_ok()),
+        records: 0,
+        reasons: Vec::new(),
     }
 }

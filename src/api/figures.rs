@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::pagination::Pagination;
 use super::records::{Dispositions, PolicyBody};
 use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord, Word};
+use super::senders::FlowsBody;
 
 /// Sums over a range of days.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +39,9 @@ pub struct StatsBody {
     pub reports: u64,
     /// Number of sending addresses.
     pub sources: u64,
+    /// Only with `include=flows`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flows: Option<FlowsBody>,
 }
 
 /// The messages of a UTC day.
@@ -48,6 +52,9 @@ pub struct DayBody {
     pub date: String,
     pub pass: u64,
     pub fail: u64,
+    /// Only in `/dmarc/stats` with `include=flows`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flows: Option<FlowsBody>,
 }
 
 /// A page of the account's domains with their figures: those with the most messages first, then by name.

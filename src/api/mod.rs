@@ -42,7 +42,7 @@ pub use reports::{
 };
 pub use schema::{
     AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN,
-    PTR_STATES, SUBJECT_KINDS, WHOSE, Word,
+    POLICY_FROM, PTR_STATES, SUBJECT_KINDS, WHOSE, Word,
 };
 pub use senders::{FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList};
 pub use service::{FeedBody, Health, Readiness};

@@ -71,6 +71,7 @@ texts! {
     WhoseWord = words(&WHOSE, |word| word);
     SubjectKindWord = words(&SUBJECT_KINDS, |word| word);
     PtrStateWord = words(&PTR_STATES, |word| word);
+    PolicyFromWord = words(&POLICY_FROM, |word| word);
     /// Anything.
     AnyObject = json_schema!({ "type": "object" });
 }
@@ -101,6 +102,8 @@ pub const FLOWS: [&str; 9] = [
     "unknown",
     "not_ours",
 ];
+/// Words of `policy_from`.
+pub const POLICY_FROM: [&str; 3] = ["own", "sp", "p"];
 /// Words of `class`.
 pub const CLASSES: [&str; 5] = ["own", "service", "forwarder", "unknown", "not_ours"];
 /// Words of `decision`: whose a sender is, as the owner says.

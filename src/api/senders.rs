@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pagination::Pagination;
-use super::schema::{CategoryWord, ClassWord, EvidenceWord, FlowWord, WhoseWord, Word};
+use super::schema::{CategoryWord, ClassWord, EvidenceWord, FlowWord, PolicyFromWord, WhoseWord, Word};
 
 /// Messages by flow: the way they came. Every message has one flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -152,4 +152,13 @@ pub struct SubdomainBody {
     pub dkim_aligned: u64,
     /// Messages with an aligned SPF pass.
     pub spf_aligned: u64,
+    /// The DMARC policy that applies to mail of this name, by what DNS had when the account's domains were last checked:
+    /// `none`, `quarantine` or `reject`. Null where no valid record is known. Names that the account does not
+    /// have as domains are not looked up: the policy supposes that they exist and have no record of their own.
+    #[schemars(example = &"reject")]
+    pub policy: Option<Word>,
+    /// The tag that the policy is from: `own` (`p` of the name's own record), or `sp` or `p` of the organizational domain's
+    /// record. Null if `policy` is.
+    #[schemars(with = "Option<PolicyFromWord>")]
+    pub policy_from: Option<Word>,
 }

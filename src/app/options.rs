@@ -1,13 +1,13 @@
 //! What the rooms are told: their options, from the settings.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::bail;
 
 use super::domain_options::{fresh_domain, service_names};
 use super::place;
 use crate::config::Config;
-use crate::enrich::{Tables, TablesError};
+use crate::enrich::{NamesFiles, Tables, TablesError};
 use crate::http::{HttpConfig, Rate};
 use crate::ingest::{AddressNames, Authenticator, AuthenticatorOptions, IntakeOptions, ProcessLimits};
 use crate::listeners::smtp::{BudgetOptions, SmtpOptions, TlsFiles};
@@ -154,8 +154,16 @@ fn machine_name() -> String {
 /// What names of senders come from.
 ///
 /// # Errors
-/// The operator's file of services cannot be used.
+/// A file of the operator's cannot be used.
 pub fn tables(config: &Config) -> Result<Tables, TablesError> {
-    let file = Some(&*config.enrich.services_file).filter(|path| **path != *Path::new(""));
-    Tables::load(file)
+    Tables::load(&names_files(config))
+}
+
+/// The operator's files that names of senders come from.
+pub fn names_files(config: &Config) -> NamesFiles {
+    let file = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+    NamesFiles {
+        services: file(&config.enrich.services_file),
+        networks: file(&config.enrich.networks_file),
+    }
 }

@@ -16,7 +16,7 @@ pub enum Command {
     /// Print a settings file with every setting, its meaning and its default.
     #[command(after_help = "Example:\n  tallymark config example > tallymark.toml")]
     Example,
-    /// Check a settings file and the environment, and show what retention would delete.
+    /// Check a settings file, the environment and the files for names, and show what retention would delete.
     #[command(after_help = "Example:\n  tallymark config check tallymark.toml")]
     Check {
         /// Settings file [default: that of --config].
@@ -39,6 +39,7 @@ pub fn run(
                 config.database.dir = data;
                 config.database.url.clear();
             }
+            app::tables(&config)?;
             match file {
                 Some(file) => writeln!(out, "{} is good", file.display())?,
                 None => writeln!(out, "the environment is good (no file was given)")?,

@@ -140,11 +140,12 @@ fn run_main(cli: Result<Cli, clap::Error>) -> ExitCode {
 }
 
 fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    // These answer without any settings, and must not fail because of wrong ones.
+    // These answer without a database. All but those of the network table and of settings need no settings, and must not fail
+    // because of wrong ones.
     match cli.command {
         Command::Completions(args) => return completions::run(&args, &mut Cli::command(), out),
         Command::Openapi(args) => return openapi::run(&args, out),
-        Command::Networks(args) => return networks::run(&args, out),
+        Command::Networks(args) => return networks::run(&args, cli.config.as_deref(), out),
         Command::Services(services::Args {
             command: Some(command), ..
         }) => return services::check(&command, out),

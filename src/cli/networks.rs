@@ -3,24 +3,26 @@
 use std::fs;
 use std::io::Write;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 
 use super::text::{Align, Table, bytes, count, escape};
+use crate::app;
 use crate::base::Day;
 use crate::base::clock::Clock;
 use crate::base::text::write_json;
-use crate::enrich::{MadeFrom, Networks, make_networks};
+use crate::config::Config;
+use crate::enrich::{MadeFrom, NamesFiles, Networks, Tables, make_networks};
 
 /// Age in days from which on it is pointed out that the table is old.
 const OLD_DAYS: i32 = 180;
 /// Longest CSV file that a table is made from, in bytes.
 const CSV_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// Show the network table and its age, look up addresses, or make a new table.
+/// Show the network table in use and its age, look up addresses, or make a new table.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +31,7 @@ Examples:
   tallymark networks make asn-ipv4.csv asn-ipv6.csv asn-country-ipv4.csv asn-country-ipv6.csv \\
       --day 2026-06-17 --source 'ip-location-db (RouteViews, DB-IP, NRO)' --output networks.bin
 
-The table is part of the program. docs/senders.md describes how to renew it.")]
+A table is part of the program; the setting enrich.networks_file names one of your own. docs/senders.md describes both.")]
 pub struct Args {
     /// Print one JSON object.
     #[arg(long)]
@@ -63,11 +65,11 @@ enum Command {
     },
 }
 
-pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args, config: Option<&Path>, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match &args.command {
-        None if args.json => show_json(out)?,
-        None => show(out)?,
-        Some(Command::Find { addresses }) => find(addresses, out)?,
+        None if args.json => show_json(&Used::load(config)?, out)?,
+        None => show(&Used::load(config)?, out)?,
+        Some(Command::Find { addresses }) => find(Used::load(config)?.tables.networks(), addresses, out)?,
         Some(Command::Make {
             files,
             day,
@@ -78,15 +80,41 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The table that the settings name.
+struct Used {
+    tables: Tables,
+    /// `None`: the compiled-in table.
+    file: Option<PathBuf>,
+}
+
+impl Used {
+    fn load(config: Option<&Path>) -> anyhow::Result<Self> {
+        let files = NamesFiles {
+            services: None,
+            ..app::names_files(&Config::load(config)?)
+        };
+        Ok(Self {
+            tables: Tables::load(&files)?,
+            file: files.networks,
+        })
+    }
+
+    fn name(&self) -> String {
+        let file = self.file.as_ref();
+        file.map_or_else(|| "compiled in".to_owned(), |path| path.display().to_string())
+    }
+}
+
 fn age_days(networks: &Networks) -> Option<i32> {
     let today = Day::from_unix(Clock::system().now() / 1_000);
     networks.day().map(|day| today.0 - day.0)
 }
 
-fn show_json(out: &mut dyn Write) -> anyhow::Result<()> {
-    let networks = Networks::built_in();
+fn show_json(used: &Used, out: &mut dyn Write) -> anyhow::Result<()> {
+    let networks = used.tables.networks();
     let (ipv4, ipv6) = networks.ranges();
     let answer = json!({
+        "table": used.name(),
         "day": networks.day().map(|day| day.to_string()),
         "age_days": age_days(networks),
         "source": networks.source(),
@@ -101,8 +129,8 @@ fn show_json(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(out: &mut dyn Write) -> anyhow::Result<()> {
-    let networks = Networks::built_in();
+fn show(used: &Used, out: &mut dyn Write) -> anyhow::Result<()> {
+    let networks = used.tables.networks();
     let (ipv4, ipv6) = networks.ranges();
     let (Some(day), Some(age)) = (networks.day(), age_days(networks)) else {
         writeln!(
@@ -111,6 +139,7 @@ fn show(out: &mut dyn Write) -> anyhow::Result<()> {
         )?;
         return Ok(());
     };
+    writeln!(out, "table      {}", escape(&used.name()))?;
     writeln!(out, "source     {}", escape(networks.source()))?;
     writeln!(out, "data of    {day}, {age} days ago")?;
     writeln!(out, "AS         {}", count(networks.systems() as u64))?;
@@ -131,7 +160,7 @@ fn show(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn find(addresses: &[IpAddr], out: &mut dyn Write) -> anyhow::Result<()> {
+fn find(networks: &Networks, addresses: &[IpAddr], out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = Table::new(&[
         ("address", Align::Left),
         ("AS", Align::Right),
@@ -139,7 +168,7 @@ fn find(addresses: &[IpAddr], out: &mut dyn Write) -> anyhow::Result<()> {
         ("registered in", Align::Left),
     ]);
     for address in addresses {
-        let facts = Networks::built_in().facts(*address);
+        let facts = networks.facts(*address);
         table.row([
             address.to_string(),
             facts.asn.map_or_else(|| "-".to_owned(), |asn| asn.to_string()),

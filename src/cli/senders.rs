@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::context::{account, domain};
 use crate::base::{Day, DayRange};
-use crate::enrich::{FlowCounts, Gathered, Named, Networks, Senders, Tables};
+use crate::enrich::{FlowCounts, Gathered, Named, Senders, Tables};
 use crate::store::{Stats, Whose};
 
 /// Which senders are shown, and how.
@@ -32,6 +32,8 @@ pub struct Found {
     pub range: DayRange,
     pub stats: Stats,
     pub gathered: Gathered<'static>,
+    /// Day of the network table.
+    networks_day: Option<Day>,
 }
 
 /// Reads who sent as the domain.
@@ -49,7 +51,12 @@ pub async fn find(context: Context, args: &Which) -> anyhow::Result<Found> {
     let stats = app.store.stats(domain.id, range).await?;
     let gathered = Senders::read(&app.store, &domain, range, tables).await?.gather();
     app.close().await;
-    Ok(Found { range, stats, gathered })
+    Ok(Found {
+        range,
+        stats,
+        gathered,
+        networks_day: tables.networks().day(),
+    })
 }
 
 /// How a name is known: `dkim sendgrid.net`.
@@ -91,13 +98,12 @@ pub fn flows_json(flows: &FlowCounts) -> Value {
 
 /// What an answer is about and sums to, and which network table it has names from.
 pub fn frame_json(found: &Found) -> Value {
-    let networks = Networks::built_in();
     json!({
         "from": found.range.first.to_string(),
         "to": found.range.last.to_string(),
         "pass": found.gathered.totals.pass,
         "fail": found.gathered.totals.fail,
-        "networks_day": networks.day().map(|day| day.to_string()),
+        "networks_day": found.networks_day.map(|day| day.to_string()),
     })
 }
 

@@ -11,7 +11,7 @@ use super::Context;
 use super::senders::{self, Found, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
 use super::text::{Align, Table, count, counted, escape};
 use crate::base::text::write_json;
-use crate::enrich::{ServiceFigures, Services, ServicesError, Tables, TablesError};
+use crate::enrich::{NamesFiles, ServiceFigures, Services, ServicesError, Tables, TablesError};
 use crate::store::Whose;
 
 /// List the services that sent mail as a domain, or check a file of services.
@@ -48,7 +48,11 @@ pub enum Command {
 /// `services check`, which needs no settings.
 pub fn check(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let Command::Check { file } = command;
-    let (own, all) = match Tables::load(Some(file)) {
+    let files = NamesFiles {
+        services: Some(file.clone()),
+        networks: None,
+    };
+    let (own, all) = match Tables::load(&files) {
         Ok(tables) => (tables.services.counts(), Services::built_in().counts()),
         Err(TablesError::Services { path, error }) => {
             let ServicesError::Lines { listed, count } = error else {

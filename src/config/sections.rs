@@ -205,6 +205,8 @@ impl Default for Limits {
 pub struct Enrich {
     /// Empty: there is none.
     pub services_file: PathBuf,
+    /// Empty: the compiled-in table is used.
+    pub networks_file: PathBuf,
     /// Whether the names of sending addresses are asked for.
     pub ptr: bool,
     pub ptr_options: PtrOptions,
@@ -214,6 +216,7 @@ impl Default for Enrich {
     fn default() -> Self {
         Self {
             services_file: PathBuf::new(),
+            networks_file: PathBuf::new(),
             ptr: true,
             ptr_options: PtrOptions::default(),
         }

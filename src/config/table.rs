@@ -92,7 +92,8 @@ settings! { SECTIONS:
     /// Names of senders.
     enrich: Enrich {
         /// File with your own services, in the form of data/services.tsv. Its rows take precedence over the built-in
-        /// ones. `tallymark services check FILE` checks it. Empty: none.
+        /// ones. `tallymark services check FILE` checks it. It is read again within a minute after it changed, on SIGHUP
+        /// at once. Empty: none.
         services_file => services_file;
         /// Whether to ask the name servers of domains.resolvers for the names of sending addresses (PTR), in the background.
         /// Only addresses in reports that were handed in, or that their reporter vouches for, are asked about.
@@ -102,6 +103,10 @@ settings! { SECTIONS:
         /// Addresses of one domain that are asked about on one day, at most half of them from one reporter. Others are asked
         /// about when a report of another day mentions them.
         ptr_addresses_per_domain_per_day_max => ptr_options.domain_addresses_per_day_max;
+        /// File with your own network table in place of the built-in one: an mmdb file with AS numbers, as from IPinfo,
+        /// MaxMind or DB-IP, at most 256 MiB. `tallymark networks` shows it. It is read again as the other file is; a file
+        /// that cannot be used changes nothing. Empty: the built-in table.
+        networks_file => networks_file;
     }
 
     /// Mail from other mail servers. The MX record of installation.rua_host points at the machine that listens.

@@ -13,6 +13,7 @@ mod standing;
 
 pub use crate::base::Purpose;
 pub use crate::store::{RecordState, Suggestion};
+pub use check::{InForce, PolicyFrom};
 pub use check::{SpfTrial, Tried};
 pub use conflicts::{Conflict, DomainNames, NameField, conflicts};
 pub use identifiers::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};

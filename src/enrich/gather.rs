@@ -3,6 +3,8 @@
 //! Every figure comes from the roll-ups, where the messages of an address are told apart by their paths. So all sums are
 //! those of `/stats`, and no record is read.
 
+mod by_day;
+
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use super::{Flow, Tables};
 use crate::base::{Day, DayRange};
 use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, StoreError, Whose};
 use crate::tally::{Path, Totals, Way};
+
+pub use by_day::flows_by_day;
 
 /// Who sent as a domain in a range of days, not yet named.
 #[derive(Debug)]

@@ -83,7 +83,7 @@ impl<'t> Knowledge<'t> {
 
     /// What is known of an address; `None` for messages without a readable one.
     pub fn peer(&self, address: Option<IpAddr>) -> Peer<'_, 't> {
-        let network = address.map(|address| self.tables.networks.facts(address));
+        let network = address.map(|address| self.tables.networks().facts(address));
         Peer {
             network: network.unwrap_or_default(),
             ptr: address.and_then(|address| self.names.find(address)),

@@ -143,7 +143,7 @@ pub fn operator_name(address: IpAddr, tables: &Tables) -> Option<String> {
         address: Some(address),
         is_dedicated: false,
         confirmed_ptr: None,
-        network: tables.networks.facts(address),
+        network: tables.networks().facts(address),
     };
     organisation(&sender, &tables.services)?.organisation()
 }

@@ -52,7 +52,7 @@ impl Wanted {
 
     /// Whether a source fits all that can be told without its name.
     pub(super) fn fits_unnamed(&self, source: &Source, tables: &Tables) -> bool {
-        let asn = |address: IpAddr| tables.networks.facts(address).asn;
+        let asn = |address: IpAddr| tables.networks().facts(address).asn;
         self.failed.is_none_or(|failed| failed.is_of(&source.totals))
             && self
                 .asn

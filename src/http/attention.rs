@@ -149,7 +149,8 @@ async fn failing_sources(
     if recent.map(|day| day.totals.fail).fold(0, u64::saturating_add) < NEW_MESSAGES_MIN {
         return Ok(None);
     }
-    let senders = senders::read(state, domain, range).await?;
+    let tables = state.tables.current();
+    let senders = senders::read(state, &tables, domain, range).await?;
     let sources = senders.failing_since(since);
     let messages = total(sources.iter().map(|source| source.totals.messages()));
     if messages < NEW_MESSAGES_MIN {

@@ -28,13 +28,10 @@ pub(super) async fn senders(
     let part = Part::from_parameters(&mut parameters, page);
     parameters.finish()?;
     let senders = state.store.senders(domain.id, range).await?;
+    let tables = state.tables.current();
     let list = SenderList {
         pagination: part.pagination(senders.len()),
-        senders: part
-            .cut(&senders)
-            .iter()
-            .map(|one| sender(one, &state.tables))
-            .collect(),
+        senders: part.cut(&senders).iter().map(|one| sender(one, &tables)).collect(),
     };
     let name = |_: &_| file_name(&[domain.name.as_str(), "organisations", &days_in_name(range)]);
     Ok(listing.answer(list, name))

@@ -2,7 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use serde::Serialize;
+use serde_json::json;
 
+use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::listing::{Listing, days_in_name, file_name};
@@ -10,9 +13,19 @@ use super::owned::OwnedDomain;
 use super::range::day_range;
 use super::state::AppState;
 use super::sums::pass_rate;
-use crate::api::{DayBody, Dispositions, StatsBody};
+use crate::api::{DayBody, Dispositions, FlowsBody, StatsBody};
 use crate::base::Day;
+use crate::enrich::{FlowCounts, flows_by_day};
 use crate::store::{DayTotals, Stats};
+
+/// What the sums may include.
+pub(super) const INCLUDE: &[Parameter] = &[Parameter {
+    name: "include",
+    says: "`flows` adds messages by flow: `flows` of each day and of the range, and columns of the CSV. Each address of each \
+        day is read for it, which sums alone do without.",
+    schema: || json!({ "type": "string", "enum": INCLUDED }),
+}];
+const INCLUDED: [&str; 1] = ["flows"];
 
 /// `GET /domains/{id}/dmarc/stats`
 pub(super) async fn stats(
@@ -22,6 +35,7 @@ pub(super) async fn stats(
 ) -> Result<Response, ApiError> {
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
+    let flows = parameters.word("include", &INCLUDED, |word| (word == INCLUDED[0]).then_some(()));
     parameters.finish()?;
     let stats = state.store.stats(domain.id, range).await?;
     let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
@@ -29,12 +43,60 @@ pub(super) async fn stats(
         Some(day) => Some(day.day),
         None => state.store.last_day(&[domain.id], range.last).await?,
     };
-    let stats = StatsBody {
+    let mut stats = StatsBody {
         last_day: last_day.map(|day| day.to_string()),
         ..StatsBody::from(stats)
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
-    Ok(listing.answer(stats, name))
+    let name = file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
+    if flows.is_some() {
+        let tables = state.tables.current();
+        stats.include(&flows_by_day(&state.store, &domain, range, &tables).await?);
+        if listing.is_csv() {
+            return Ok(listing.answer(FlowDays::from(&stats), |_| name));
+        }
+    }
+    Ok(listing.answer(stats, |_| name))
+}
+
+/// The days with their flows, for CSV.
+#[derive(Debug, Serialize)]
+pub(super) struct FlowDays {
+    pub days: Vec<FlowDay>,
+}
+
+/// The messages of a day, with their flows.
+#[derive(Debug, Serialize)]
+pub(super) struct FlowDay {
+    pub date: String,
+    pub pass: u64,
+    pub fail: u64,
+    pub flows: FlowsBody,
+}
+
+impl From<&StatsBody> for FlowDays {
+    fn from(stats: &StatsBody) -> Self {
+        let day = |day: &DayBody| FlowDay {
+            date: day.date.clone(),
+            pass: day.pass,
+            fail: day.fail,
+            flows: day.flows.unwrap_or_default(),
+        };
+        Self {
+            days: stats.daily_stats.iter().map(day).collect(),
+        }
+    }
+}
+
+impl StatsBody {
+    /// Adds the flows of its days.
+    fn include(&mut self, days: &[FlowCounts]) {
+        let mut all = FlowCounts::default();
+        for (day, flows) in self.daily_stats.iter_mut().zip(days) {
+            day.flows = Some(flows.into());
+            all.merge(flows);
+        }
+        self.flows = Some((&all).into());
+    }
 }
 
 impl From<Stats> for StatsBody {
@@ -52,6 +114,7 @@ impl From<Stats> for StatsBody {
             spf_aligned: stats.totals.spf_aligned,
             reports: stats.reports,
             sources: stats.sources,
+            flows: None,
         }
     }
 }
@@ -63,6 +126,7 @@ impl DayBody {
             date: day.to_string(),
             pass: 0,
             fail: 0,
+            flows: None,
         }
     }
 }
@@ -73,6 +137,7 @@ impl From<&DayTotals> for DayBody {
             date: day.day.to_string(),
             pass: day.totals.pass,
             fail: day.totals.fail,
+            flows: None,
         }
     }
 }

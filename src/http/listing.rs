@@ -82,6 +82,11 @@ impl Listing {
         }
     }
 
+    /// Whether CSV is asked for.
+    pub(super) fn is_csv(&self) -> bool {
+        matches!(self, Self::Csv { .. })
+    }
+
     /// The answer; `name` is that of a CSV file, without its ending.
     pub(super) fn answer<L: List>(self, list: L, name: impl FnOnce(&L) -> String) -> Response {
         let Self::Csv { query, bytes_max } = self else {

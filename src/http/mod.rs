@@ -38,6 +38,7 @@ mod owned;
 mod paced;
 mod paging;
 mod places;
+mod policies;
 mod quarantine;
 mod range;
 mod rate;

@@ -56,7 +56,7 @@ fn table() -> Vec<Entry> { vec![
     patch ("/domains/{id}/dmarc/trust",                                Write,   trust::update,         "Change which reports count from now on").takes::<TrustPatch>().answers::<TrustBody>(200),
     post  ("/domains/{id}/dmarc/reporters/accept",                     Write,   trust::accept,         "Count all reports of a reporter: those that are held, and later ones").takes::<ReporterInput>().also(REPORTERS_FULL).answers::<AcceptedAnswer>(200),
     post  ("/domains/{id}/dmarc/reporters/withdraw",                   Write,   trust::withdraw,       "Hold later reports of an accepted reporter again").takes::<ReporterInput>().answers::<TrustBody>(200),
-    get   ("/domains/{id}/dmarc/stats",                                Read,    figures::stats,        "Show sums over a range of days").long().with(DAYS).lists::<StatsBody>(),
+    get   ("/domains/{id}/dmarc/stats",                                Read,    figures::stats,        "Show sums over a range of days").long().with(STATS).lists::<StatsBody>(),
     get   ("/domains/{id}/dmarc/sources",                              Read,    senders::sources,      "List sending addresses, by messages").long().with(SOURCES).lists::<SourceList>(),
     get   ("/domains/{id}/dmarc/services",                             Read,    senders::services,     "List services that sent, by messages").long().with(SERVICES).lists::<ServiceList>(),
     get   ("/domains/{id}/dmarc/flows",                                Read,    senders::flows,        "Show messages by the way they came").long().with(DAYS).lists::<FlowList>(),
@@ -89,6 +89,7 @@ fn table() -> Vec<Entry> { vec![
 type Parameters = &'static [&'static [Parameter]];
 
 const DAYS: Parameters = &[range::DAYS];
+const STATS: Parameters = &[range::DAYS, figures::INCLUDE];
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
 const RANKED: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS];
 const REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, reports::FILTERS];

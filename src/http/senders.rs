@@ -11,18 +11,19 @@ use super::fields::Parameters;
 use super::listing::{Listing, days_in_name, file_name};
 use super::owned::OwnedDomain;
 use super::paging::{Part, largest_page};
+use super::policies::{OfName, Policies};
 use super::range::day_range;
 use super::result_filter::{RESULT, result_filter};
 use super::state::AppState;
 use super::sums::pass_rate;
 use crate::api::{
     CATEGORIES, Dispositions, FLOWS, FlowBody, FlowList, FlowsBody, NameBody, PLAIN, ServiceBody, ServiceList,
-    SourceBody, SourceList, SubdomainBody, SubdomainList,
+    SourceBody, SourceList, SubdomainBody, SubdomainList, Word,
 };
-use crate::base::{DayRange, DomainName};
+use crate::base::DayRange;
 use crate::enrich::{
     Category, Class, Counts, Failed, Flow, FlowCounts, Gathered, Named, Rule, Senders, ServiceFigures, SourceFigures,
-    SubdomainFigures, Wanted, decided_class,
+    SubdomainFigures, Tables, Wanted, decided_class,
 };
 use crate::store::{Domain, SourceOrder, SourceQuery, Whose};
 
@@ -130,8 +131,13 @@ fn has_messages(of: &FlowCounts, flows: &[Flow]) -> bool {
 }
 
 /// The senders of a domain, to be named.
-pub(super) async fn read<'s>(state: &'s AppState, domain: &Domain, range: DayRange) -> Result<Senders<'s>, ApiError> {
-    Ok(Senders::read(&state.store, domain, range, &state.tables).await?)
+pub(super) async fn read<'t>(
+    state: &AppState,
+    tables: &'t Tables,
+    domain: &Domain,
+    range: DayRange,
+) -> Result<Senders<'t>, ApiError> {
+    Ok(Senders::read(&state.store, domain, range, tables).await?)
 }
 
 /// `GET /domains/{id}/dmarc/sources`
@@ -164,7 +170,8 @@ pub(super) async fn sources(
         search: parameters.plain_text("search", SEARCH_CHARS_MAX),
     };
     parameters.finish()?;
-    let senders = read(&state, &domain, range).await?;
+    let tables = state.tables.current();
+    let senders = read(&state, &tables, &domain, range).await?;
     let (sources, total) = senders.page(&query, &wanted, part.rows);
     let list = SourceList {
         sources: sources.iter().map(SourceBody::from).collect(),
@@ -187,9 +194,10 @@ pub(super) async fn services(
     let part = Part::from_parameters(&mut parameters, page);
     let shown = parameters.word("show", &SHOWN, |word| SHOWN.iter().position(|other| *other == word));
     parameters.finish()?;
+    let tables = state.tables.current();
     let Gathered {
         mut services, flows, ..
-    } = read(&state, &domain, range).await?.gather();
+    } = read(&state, &tables, &domain, range).await?.gather();
     services.retain(|one| shown.is_none_or(|nth| has_messages(&one.flows, SHOWN_FLOWS[nth])));
     let list = ServiceList {
         flows: flows.iter().map(|(flow, counts)| flow_body(*flow, counts)).collect(),
@@ -209,7 +217,8 @@ pub(super) async fn flows(
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
     parameters.finish()?;
-    let Gathered { flows, .. } = read(&state, &domain, range).await?.gather();
+    let tables = state.tables.current();
+    let Gathered { flows, .. } = read(&state, &tables, &domain, range).await?.gather();
     let list = FlowList {
         flows: flows.iter().map(|(flow, counts)| flow_body(*flow, counts)).collect(),
     };
@@ -229,15 +238,17 @@ pub(super) async fn subdomains(
     let page = largest_page(&mut parameters, &state.config);
     let part = Part::from_parameters(&mut parameters, page);
     parameters.finish()?;
-    let Gathered { subdomains, .. } = read(&state, &domain, range).await?.gather();
+    let tables = state.tables.current();
+    let Gathered { subdomains, .. } = read(&state, &tables, &domain, range).await?.gather();
+    let mut policies = Policies::new(&state, client, &domain);
     let mut rows = Vec::new();
     for one in part.cut(&subdomains) {
-        let known = match DomainName::parse(&one.header_from) {
-            Ok(name) => state.store.domain_by_name(domain.account, &name).await?,
-            Err(_) => None,
-        };
+        let OfName { is_registered, policy } = policies.for_name(&one.header_from).await?;
+        let (policy, from) = policy.unzip();
         rows.push(SubdomainBody {
-            registered: known.is_some_and(|known| client.may_see(known.id)),
+            registered: is_registered,
+            policy: policy.map(Word::from),
+            policy_from: from.map(|from| from.word().into()),
             ..SubdomainBody::from(one)
         });
     }
@@ -371,6 +382,8 @@ impl From<&SubdomainFigures> for SubdomainBody {
             pass_rate: pass_rate(counts.pass, counts.fail),
             dkim_aligned: counts.dkim_aligned,
             spf_aligned: counts.spf_aligned,
+            policy: None,
+            policy_from: None,
         }
     }
 }
@@ -378,13 +391,15 @@ impl From<&SubdomainFigures> for SubdomainBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{CLASSES, EVIDENCE};
+    use crate::api::{CLASSES, EVIDENCE, POLICY_FROM};
+    use crate::domains::PolicyFrom;
 
     #[test]
     fn documented_words_are_the_words() {
         assert!(Flow::ALL.iter().map(|flow| flow.word()).eq(FLOWS));
         assert!(Class::ALL.iter().map(|class| class.word()).eq(CLASSES));
         assert!(Rule::ALL.iter().map(|rule| rule.word()).eq(EVIDENCE));
+        assert!(PolicyFrom::ALL.iter().map(|from| from.word()).eq(POLICY_FROM));
         assert!(Category::ALL.iter().map(|category| category.word()).eq(CATEGORIES));
     }
 }

@@ -26,7 +26,8 @@ pub(super) async fn simulate(
     let when = (range, state.clock.now());
     let prepared = prepare(&state.store, &domain, when, &simulation).await?;
     let existing = state.domains.existing(&prepared.subdomains).await;
-    let at = (&state.store, &domain, &*state.tables);
+    let tables = state.tables.current();
+    let at = (&state.store, &domain, &*tables);
     let found = simulated(at, range, &simulation, (prepared, existing)).await;
     match found {
         Ok(found) => Ok(Json(SimulationBody::from((&domain, &simulation, &found)))),

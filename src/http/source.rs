@@ -83,7 +83,8 @@ pub(super) async fn show(
         .store
         .source_records(domain.id, address, range, before, most)
         .await?;
-    let senders = senders::read(&state, &domain, range).await?;
+    let tables = state.tables.current();
+    let senders = senders::read(&state, &tables, &domain, range).await?;
     let source = senders.source(address).ok_or_else(|| ApiError::not_found("Source"))?;
     let ptr = match address {
         Some(address) => state.store.address_name(address).await?,

@@ -10,7 +10,7 @@ use super::shares::Shares;
 use crate::base::Day;
 use crate::base::clock::Clock;
 use crate::domains::Domains;
-use crate::enrich::Tables;
+use crate::enrich::{LiveTables, NamesFiles};
 use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
@@ -28,7 +28,7 @@ pub struct AppState {
     pub health: Health,
     pub config: Arc<HttpConfig>,
     /// What names of senders come from.
-    pub tables: Arc<Tables>,
+    pub tables: Arc<LiveTables>,
     pub(super) limiter: Arc<RateLimiter>,
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
@@ -51,7 +51,7 @@ impl AppState {
             kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
             key_uses: KeyUses::default(),
             config: Arc::new(config),
-            tables: Arc::new(Tables::built_in()),
+            tables: Arc::new(LiveTables::new(NamesFiles::default())),
             store,
             intake,
             domains,
@@ -67,8 +67,7 @@ impl AppState {
     }
 
     /// With names from these tables, and not only from those that are compiled in.
-    pub fn with_tables(self, tables: Tables) -> Self {
-        let tables = Arc::new(tables);
+    pub fn with_tables(self, tables: Arc<LiveTables>) -> Self {
         Self { tables, ..self }
     }
 

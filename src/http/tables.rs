@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use super::figures::{FlowDay, FlowDays};
 use super::listing::{CsvRow, List};
 use super::places::place_of;
 use crate::api::{
@@ -78,6 +79,21 @@ columns! { DayBody as row:
     "date" = row.date,
     "pass" = row.pass,
     "fail" = row.fail,
+}
+
+list! { FlowDays: days of FlowDay }
+columns! { FlowDay as row:
+    "date" = row.date,
+    "pass" = row.pass,
+    "fail" = row.fail,
+    "direct" = row.flows.direct,
+    "service_flow" = row.flows.service,
+    "list" = row.flows.list,
+    "forwarded" = row.flows.forwarded,
+    "own_missing_in_spf" = row.flows.own_missing_in_spf,
+    "open" = row.flows.open,
+    "unaligned" = row.flows.unaligned,
+    "unknown" = row.flows.unknown,
 }
 
 list! { SourceList: sources of SourceBody, by rows }
@@ -171,6 +187,8 @@ columns! { SubdomainBody as row:
     "unaligned" = row.flows.unaligned,
     "unknown" = row.flows.unknown,
     "not_ours" = row.flows.not_ours,
+    "policy" = row.policy,
+    "policy_from" = row.policy_from,
 }
 
 list! { SenderList: senders of SenderBody, by rows }

@@ -20,6 +20,8 @@ fn counts_are_written_with_labels() {
     metrics.count_feed_failure("inbox", "login_refused");
     metrics.observe_job("purge", JobOutcome::Failed, Duration::from_millis(2));
     metrics.set_job_held("purge");
+    metrics.count_names_file("networks", "refused");
+    metrics.set_networks_data_at(1_760_000_000);
     let (text, _) = metrics.encode();
     for line in [
         r#"tallymark_http_requests_total{route="/domains/{id}",method="GET",status="200"} 2"#,
@@ -32,6 +34,8 @@ fn counts_are_written_with_labels() {
         r#"tallymark_job_runs_total{job="purge",outcome="failed"} 1"#,
         r#"tallymark_job_run_seconds_count{job="purge"} 1"#,
         r#"tallymark_job_held{job="purge"} 1"#,
+        r#"tallymark_names_files_total{file="networks",outcome="refused"} 1"#,
+        "tallymark_networks_data_at_seconds 1760000000",
         "tallymark_queue_depth 3",
         "tallymark_batch_messages_count 1",
         r#"tallymark_feed_up{feed="inbox"} 1"#,

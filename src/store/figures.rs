@@ -104,6 +104,22 @@ impl Store {
         })
     }
 
+    /// Calls `each` with the messages of every address and way of every day, by ascending day.
+    pub async fn each_way(
+        &self,
+        domain: DomainId,
+        range: DayRange,
+        mut each: impl FnMut(Day, Option<IpAddr>, Way, u64),
+    ) -> Result<(), StoreError> {
+        let mut conn = self.read().await?;
+        each_packed(&mut Conn(&mut conn), domain, range, |day, packed| {
+            rollup::decode_ways(packed, |entry| {
+                each(day, entry.address, entry.way, entry.handled.messages)
+            })
+        })
+        .await
+    }
+
     /// The ways of a range of days, with their messages, and the paths that they are on.
     pub async fn ways(&self, domain: DomainId, range: DayRange) -> Result<(PathList, HashMap<Way, u64>), StoreError> {
         let mut conn = self.read().await?;

@@ -7,6 +7,7 @@ mod domains;
 mod import;
 mod keeping;
 mod lost_log;
+mod names;
 mod parse;
 mod places;
 mod reports;

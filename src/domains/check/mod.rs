@@ -7,6 +7,7 @@ mod alias;
 mod bimi;
 mod dkim;
 mod dmarc;
+mod in_force;
 mod merge;
 mod mx;
 mod policy;
@@ -20,6 +21,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
+
+pub use self::in_force::{InForce, PolicyFrom};
 
 use self::dmarc::Discovered;
 use self::merge::Merged;

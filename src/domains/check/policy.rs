@@ -68,6 +68,11 @@ impl Policy {
         }
     }
 
+    /// Whether it has a policy for domains below.
+    pub(super) fn has_sp(&self) -> bool {
+        self.sp.is_some()
+    }
+
     /// The policy that is applied to mail of the domain (RFC 9989, 4.7).
     pub(super) fn in_force(&self, existence: Existence) -> &str {
         let below = match existence {

@@ -8,7 +8,7 @@ use crate::base::Day;
 use crate::base::text::is_unsafe;
 
 /// Longest name of an AS that is kept, in bytes.
-const NAME_BYTES_MAX: usize = 100;
+pub(super) const NAME_BYTES_MAX: usize = 100;
 
 /// What a table is made from.
 #[derive(Debug, Clone)]
@@ -160,9 +160,14 @@ fn upper(bits: u128) -> u64 {
 fn clean(cell: &str) -> String {
     let inside = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));
     let text = inside.map_or_else(|| cell.to_owned(), |inside| inside.replace("\"\"", "\""));
-    let mut name: String = text.chars().filter(|c| !is_unsafe(*c)).collect();
-    name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
-    name
+    kept_text(&text, NAME_BYTES_MAX)
+}
+
+/// A text as it is kept: without control characters, not too long.
+pub(super) fn kept_text(text: &str, bytes_max: usize) -> String {
+    let mut kept: String = text.chars().filter(|c| !is_unsafe(*c)).collect();
+    kept.truncate(kept.floor_char_boundary(bytes_max));
+    kept
 }
 
 /// Writes the bounds of ranges of keys up to `most`.

@@ -28,24 +28,32 @@ pub struct Facts<'n> {
 /// Why bytes are not a network table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NetworksError {
-    #[error("is not a network table: it begins with other bytes")]
+    #[error("is not a network table: it is neither an mmdb file nor made by `tallymark networks make`")]
     OtherFile,
     #[error("is a damaged network table: its {0} cannot be read")]
     Damaged(&'static str),
+    #[error("is not an mmdb file of format 2 with IPv4 or IPv6 addresses in records of 24, 28 or 32 bits")]
+    Unsupported,
+    #[error("takes too many steps to read: it is damaged, or has more networks than a table of AS has")]
+    TooLong,
+    #[error("has more AS or ranges than a network table may have")]
+    TooLarge,
+    #[error("names no AS: names of senders need a file with AS numbers")]
+    NoSystems,
 }
 
 /// Sorted ranges of addresses. About 12 MB.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Networks {
-    day: Option<Day>,
-    source: String,
-    numbers: Vec<u32>,
-    names: Names,
-    countries: String,
-    as_of_ipv4: Ranges<u32, u32>,
-    as_of_ipv6: Ranges<u64, u32>,
-    country_of_ipv4: Ranges<u32, u16>,
-    country_of_ipv6: Ranges<u64, u16>,
+    pub(super) day: Option<Day>,
+    pub(super) source: String,
+    pub(super) numbers: Vec<u32>,
+    pub(super) names: Names,
+    pub(super) countries: String,
+    pub(super) as_of_ipv4: Ranges<u32, u32>,
+    pub(super) as_of_ipv6: Ranges<u64, u32>,
+    pub(super) country_of_ipv4: Ranges<u32, u16>,
+    pub(super) country_of_ipv6: Ranges<u64, u16>,
 }
 
 impl Networks {
@@ -69,7 +77,7 @@ impl Networks {
         }
     }
 
-    /// The table in the bytes of a file.
+    /// The table in the bytes of one of our files.
     pub fn read(bytes: &[u8]) -> Result<Self, NetworksError> {
         let bytes = bytes.strip_prefix(MAGIC).ok_or(NetworksError::OtherFile)?;
         let mut head = Reader::new(bytes);
@@ -119,7 +127,7 @@ impl Networks {
         let country = usize::from(country).checked_sub(1);
         Facts {
             asn: nth.and_then(|nth| self.numbers.get(nth)).copied(),
-            as_name: nth.and_then(|nth| self.names.get(nth)),
+            as_name: nth.and_then(|nth| self.names.get(nth)).filter(|name| !name.is_empty()),
             country: country.and_then(|nth| self.countries.get(nth * 2..nth * 2 + 2)),
         }
     }
@@ -183,7 +191,7 @@ fn countries(reader: &mut Reader<'_>) -> Option<String> {
 
 /// Texts in one piece of memory.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Names {
+pub(super) struct Names {
     text: String,
     /// Where each begins, and where the last ends.
     starts: Vec<u32>,
@@ -191,7 +199,7 @@ struct Names {
 
 impl Names {
     /// `None` if the text has not `count` lines.
-    fn new(text: &str, count: usize) -> Option<Self> {
+    pub fn new(text: &str, count: usize) -> Option<Self> {
         let mut names = Self {
             text: String::with_capacity(text.len()),
             starts: Vec::with_capacity(count + 1),
@@ -216,7 +224,7 @@ impl Names {
 }
 
 /// A number that addresses are compared by.
-trait Key: Copy + Ord + TryFrom<u64> {
+pub(super) trait Key: Copy + Ord + TryFrom<u64> {
     /// Its upper 16 bits.
     fn prefix(self) -> usize;
 }
@@ -237,7 +245,7 @@ const PREFIXES: usize = 1 << 16;
 
 /// Values of ranges of keys. A range begins at a bound, and ends before the next.
 #[derive(Debug, PartialEq, Eq)]
-struct Ranges<K, V> {
+pub(super) struct Ranges<K, V> {
     bounds: Vec<K>,
     values: Vec<V>,
     /// For each prefix and the end, how many bounds are below it: a search begins there, and needs few steps.
@@ -278,6 +286,11 @@ impl<K: Key, V: Copy + Default + PartialEq + TryFrom<u64>> Ranges<K, V> {
             }
             values.push(V::try_from(value).ok()?);
         }
+        Some(Self::new(bounds, values))
+    }
+
+    /// Bounds in order, and the value that begins at each.
+    pub fn new(bounds: Vec<K>, values: Vec<V>) -> Self {
         let mut below = vec![0_u32; PREFIXES + 1];
         for bound in &bounds {
             below[bound.prefix() + 1] += 1;
@@ -287,7 +300,7 @@ impl<K: Key, V: Copy + Default + PartialEq + TryFrom<u64>> Ranges<K, V> {
             sum += *count;
             *count = sum;
         }
-        Some(Self { bounds, values, below })
+        Self { bounds, values, below }
     }
 
     /// The value of the range that the key is in; the default outside all.

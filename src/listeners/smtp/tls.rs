@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::files;
+use crate::files::{self, Stamp};
 
 /// Where the certificate is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub struct Tls {
     seen: Mutex<Stamps>,
 }
 
-/// When each file was changed, and how long it is.
-type Stamps = [Option<(SystemTime, u64)>; 2];
+/// Of the certificate and of its key.
+type Stamps = [Stamp; 2];
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(30);
@@ -153,10 +153,7 @@ impl Tls {
 }
 
 fn stamps(certificate: &Path, key: &Path) -> Stamps {
-    [certificate, key].map(|path| {
-        let about = fs::metadata(path).ok()?;
-        Some((about.modified().ok()?, about.len()))
-    })
+    [certificate, key].map(files::stamp)
 }
 
 fn load(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {

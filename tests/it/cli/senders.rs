@@ -228,7 +228,10 @@ fn a_file_of_ones_own_is_checked_and_wins() {
         "{refused}"
     );
     let missing = stderr(&home.run(&["services", "check", "missing.tsv"]).code(1));
-    assert!(missing.contains("cannot read the services in missing.tsv"), "{missing}");
+    assert!(
+        missing.contains("cannot read the file of services missing.tsv"),
+        "{missing}"
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod isolation;
 mod lists;
 mod openapi;
 mod patch;
+mod policies;
 mod quarantine;
 mod reports;
 mod sample;

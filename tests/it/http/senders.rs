@@ -1,5 +1,7 @@
 //! `/dmarc/sources`, `/services`, `/flows` and `/subdomains`: names, ways, filters and sums.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use tallymark::base::Permission;
@@ -133,6 +135,76 @@ async fn services_flows_and_subdomains_have_the_sums_of_the_domain() {
             }
         }
     }
+}
+
+/// Sums of the counts in bodies of flows.
+fn flow_sums<'v>(flows: impl IntoIterator<Item = &'v Value>) -> Vec<(String, u64)> {
+    let mut sums = BTreeMap::new();
+    for (flow, count) in flows.into_iter().flat_map(|flows| flows.as_object().unwrap()) {
+        *sums.entry(flow.clone()).or_default() += count.as_u64().unwrap();
+    }
+    sums.into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_have_flows_when_they_are_asked_for() {
+    let (app, id) = app().await;
+    // The signature's home is known from the time before the range, too.
+    app.upload(&id, report("r3", 20, &[SENT[0]; 3])).await;
+    let dmarc = format!("/domains/{id}/dmarc");
+    for range in ["?days=30", "?days=2", "?days=1", "?from=2026-03-21&to=2026-03-21"] {
+        let plain = app.get(&format!("{dmarc}/stats{range}")).await.expect(200);
+        assert!(plain.get("flows").is_none(), "{plain}");
+        let mut stats = app
+            .get(&format!("{dmarc}/stats{range}&include=flows"))
+            .await
+            .expect(200);
+        let days = stats["daily_stats"].as_array().unwrap().clone();
+        for day in &days {
+            let messages = day["pass"].as_u64().unwrap() + day["fail"].as_u64().unwrap();
+            let flows = flow_sums([&day["flows"]]);
+            assert_eq!(flows.iter().map(|(_, count)| count).sum::<u64>(), messages, "{day}");
+            assert_eq!(flows.len(), 8, "{day}");
+        }
+        let listed = rows(&app, &format!("{dmarc}/flows{range}"), "flows").await;
+        let mut listed: Vec<_> = listed
+            .iter()
+            .map(|row| (row["flow"].as_str().unwrap().to_owned(), row["count"].as_u64().unwrap()))
+            .collect();
+        listed.sort();
+        assert_eq!(flow_sums(days.iter().map(|day| &day["flows"])), listed, "{range}");
+        assert_eq!(flow_sums([&stats["flows"]]), listed, "{range}");
+
+        let csv = app.get(&format!("{dmarc}/stats{range}&include=flows&format=csv")).await;
+        let csv = String::from_utf8(csv.body).unwrap();
+        let mut lines = csv.lines();
+        assert_eq!(
+            lines.next().unwrap(),
+            "date,pass,fail,direct,service_flow,list,forwarded,own_missing_in_spf,open,unaligned,unknown"
+        );
+        for (line, day) in lines.by_ref().zip(&days) {
+            let flows = &day["flows"];
+            let expect = format!(
+                "{},{},{},{},{}",
+                day["date"].as_str().unwrap(),
+                day["pass"],
+                day["fail"],
+                flows["direct"],
+                flows["service"]
+            );
+            assert!(line.starts_with(&expect), "{line} {expect}");
+        }
+        assert_eq!(csv.lines().count(), days.len() + 1);
+
+        // Apart from the flows, both answers are the same.
+        stats.as_object_mut().unwrap().remove("flows");
+        for day in stats["daily_stats"].as_array_mut().unwrap() {
+            day.as_object_mut().unwrap().remove("flows");
+        }
+        assert_eq!(stats, plain);
+    }
+    let refused = app.get(&format!("{dmarc}/stats?include=odd")).await.expect(422);
+    assert!(refused.to_string().contains("must be one of flows"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::postgres::Server;
 use tallymark::base::{AccountId, Authenticated, Day, DayRange, DomainId, DomainName, Mode, Region, TlsMode};
-use tallymark::enrich::{Counts, Senders, Tables};
+use tallymark::enrich::{Counts, FlowCounts, Gathered, Senders, Tables, flows_by_day};
 use tallymark::report::aggregate::{
     AuthResult, Disposition, DkimAuth, Evaluated, Evidence, Metadata, Parsed, PassFail, Policy, PolicyPublished,
     Record, Report, Warnings, Window,
@@ -219,6 +219,7 @@ impl Database {
         let found = Senders::read(&self.store, &domain, ALL_DAYS, &TABLES).await.unwrap();
         let found = found.gather();
         assert_eq!(found.totals, *totals, "senders");
+        self.check_days(&domain, &found, &TABLES).await;
         let sums = |of: &mut dyn Iterator<Item = Counts>| {
             of.fold([0; 4], |sum, one| {
                 let more = [one.pass, one.fail, one.dkim_aligned, one.spf_aligned];
@@ -241,6 +242,18 @@ impl Database {
             expect,
             "subdomains"
         );
+    }
+
+    /// Each day has its messages by flow, and the days sum to the flows of the range.
+    async fn check_days(&self, domain: &Domain, found: &Gathered<'_>, tables: &Tables) {
+        let days = flows_by_day(&self.store, domain, ALL_DAYS, tables).await.unwrap();
+        let stats = self.store.stats(domain.id, ALL_DAYS).await.unwrap();
+        let messages = stats.days.iter().map(|day| day.totals.messages());
+        assert!(messages.eq(days.iter().map(FlowCounts::messages)), "days by flow");
+        let mut sum = FlowCounts::default();
+        days.iter().for_each(|day| sum.merge(day));
+        let flows = found.flows.iter().map(|(flow, counts)| (*flow, counts.messages()));
+        assert!(sum.iter().eq(flows), "flows of all days");
     }
 
     /// Every sum that can be asked for is the same sum, and recounting agrees. Gives it.

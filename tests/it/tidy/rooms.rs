@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("feeds", &["ingest", "store", "jobs", "files", "health", "metrics"]),
     ("jobs", &["store", "metrics"]),
     ("domains", &["report", "store", "dns", "files", "metrics"]),
-    ("enrich", &["report", "tally", "store", "dns", "metrics"]),
+    ("enrich", &["report", "tally", "store", "dns", "files", "metrics"]),
     ("api", &[]),
     (
         "http",

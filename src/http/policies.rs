@@ -1,0 +1,88 @@
+//! The DMARC policy that applies to each name in a list, as far as the account's own domains tell.
+
+use std::collections::HashMap;
+
+use super::client::Client;
+use super::error::ApiError;
+use super::state::AppState;
+use crate::base::{DomainName, organizational_domain};
+use crate::domains::{InForce, PolicyFrom};
+use crate::store::Domain;
+
+/// What is known of names, each asked for once.
+#[derive(Debug)]
+pub(super) struct Policies<'s> {
+    state: &'s AppState,
+    client: Client,
+    /// The domain that the list is of.
+    domain: &'s Domain,
+    /// By name: `None` if the client has no such domain, else the record in force for it.
+    known: HashMap<String, Option<Option<InForce>>>,
+}
+
+/// What is known of one name.
+#[derive(Debug, Default)]
+pub(super) struct OfName {
+    /// Whether it is a domain of the client's.
+    pub is_registered: bool,
+    /// The policy that applies, and where it is from.
+    pub policy: Option<(String, PolicyFrom)>,
+}
+
+impl<'s> Policies<'s> {
+    pub(super) fn new(state: &'s AppState, client: Client, domain: &'s Domain) -> Self {
+        Self {
+            state,
+            client,
+            domain,
+            known: HashMap::new(),
+        }
+    }
+
+    /// What is known of a name in From headers.
+    pub(super) async fn for_name(&mut self, header_from: &str) -> Result<OfName, ApiError> {
+        let Ok(name) = DomainName::parse(header_from) else {
+            return Ok(OfName::default());
+        };
+        if let Some(in_force) = self.in_force(&name).await? {
+            return Ok(OfName {
+                is_registered: true,
+                policy: in_force.as_ref().map(InForce::for_domain),
+            });
+        }
+        Ok(OfName {
+            is_registered: false,
+            policy: self.find_above(&name).await?,
+        })
+    }
+
+    /// The policy for a name without a record of its own: that of its organization (RFC 9989, 4.10), and of no name between.
+    async fn find_above(&mut self, name: &DomainName) -> Result<Option<(String, PolicyFrom)>, ApiError> {
+        let Ok(organization) = DomainName::parse(organizational_domain(name.as_str())) else {
+            return Ok(None);
+        };
+        if let Some(in_force) = self.in_force(&organization).await? {
+            return Ok(in_force.as_ref().map(InForce::for_names_below));
+        }
+        // A domain without a record of its own was found to have that of its organization.
+        let domain = &self.domain.name;
+        if organizational_domain(domain.as_str()) != organization.as_str() {
+            return Ok(None);
+        }
+        let in_force = self.in_force(domain).await?.as_ref().and_then(Option::as_ref);
+        Ok(in_force.filter(|found| !found.is_own()).map(InForce::for_names_below))
+    }
+
+    async fn in_force(&mut self, name: &DomainName) -> Result<&Option<Option<InForce>>, ApiError> {
+        if !self.known.contains_key(name.as_str()) {
+            let (state, client) = (self.state, self.client);
+            let domain = state.store.domain_by_name(self.domain.account, name).await?;
+            let in_force = match domain.filter(|domain| client.may_see(domain.id)) {
+                Some(domain) => Some(state.domains.in_force(&domain).await?),
+                None => None,
+            };
+            self.known.insert(name.to_string(), in_force);
+        }
+        Ok(&self.known[name.as_str()])
+    }
+}
