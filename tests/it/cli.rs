@@ -12,6 +12,7 @@ mod places;
 mod reports;
 mod senders;
 mod settings;
+mod simulate;
 mod told;
 mod verify;
 

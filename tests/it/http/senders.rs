@@ -85,7 +85,7 @@ fn report(id: &str, day: i64, sent: &[Sent<'_>]) -> Vec<u8> {
     format!("{head}{records}</feedback>{tail}").into_bytes()
 }
 
-async fn app() -> (TestApp, String) {
+pub async fn app() -> (TestApp, String) {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     app.upload(&id, report("r1", 0, &SENT)).await;
