@@ -15,7 +15,7 @@ use super::oracle::{
 };
 use crate::store::{ALL_DAYS, Database, Dialect, NOW, day, message, new_report, on_both};
 
-const MESSAGES: usize = 1_500;
+const MESSAGES: usize = 300;
 const CANDIDATES: usize = 2_000;
 
 fn existing() -> HashMap<Box<str>, bool> {

@@ -11,7 +11,7 @@ use tallymark::metrics::Metrics;
 use crate::provenance::dns::{Dns, Has};
 use crate::store::{Database, Dialect, NOW};
 
-async fn domains(db: &Database, dns: &Dns) -> Domains {
+fn domains(db: &Database, dns: &Dns) -> Domains {
     let name = |text| DomainName::parse(text).unwrap();
     let mut options = DomainsOptions::new(ServiceNames::of_one_node(
         &name("tally.example"),
@@ -41,7 +41,7 @@ async fn what_a_record_refers_to_is_looked_up_once() {
     dns.add("host.example", Has::Address(Ipv4Addr::new(192, 0, 2, 40)));
     dns.add("example.com", Has::Mx("host.example".to_owned()));
     dns.add("broken.example", Has::Failure);
-    let domains = domains(&db, &dns).await;
+    let domains = domains(&db, &dns);
     for (text, address, expect) in [
         ("v=spf1 include:inc.example -all", "198.51.100.7", Pass),
         ("v=spf1 include:inc.example -all", "192.0.2.7", Fail),
@@ -89,7 +89,7 @@ async fn names_exist_or_do_not_or_are_not_known() {
     let (db, dns) = (Database::start(Dialect::Sqlite).await, Dns::start().await);
     dns.add("a.example.com", Has::Address(Ipv4Addr::new(192, 0, 2, 40)));
     dns.add("silent.example.com", Has::Failure);
-    let domains = domains(&db, &dns).await;
+    let domains = domains(&db, &dns);
     let names = ["a.example.com", "b.example.com", "silent.example.com"].map(Box::from);
     let found = domains.existing(&names).await;
     let expect = [("a.example.com".into(), true), ("b.example.com".into(), false)];
