@@ -57,7 +57,7 @@ pub struct SimulationInput {
     pub fix: Vec<String>,
 }
 
-/// What would change. Every message of the range is judged anew by the authentication results in its record.
+/// What would change. Every message of the range is judged by the authentication results in its record.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Simulation")]
 pub struct SimulationBody {

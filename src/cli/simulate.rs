@@ -33,7 +33,7 @@ Examples:
   tallymark simulate example.com --p reject --fix Mailchimp --fix \"Amazon SES\"
   tallymark simulate example.com --spf \"v=spf1 ip4:198.51.100.0/24 -all\" --json
 
-Every message is judged anew by the authentication results in its record. What is left out keeps its published value. \
+Every message is judged by the authentication results in its record. What is left out keeps its published value. \
 docs/insight.md says which figures are exact. Nothing is changed.")]
 pub struct Args {
     /// The domain.

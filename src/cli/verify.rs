@@ -15,7 +15,7 @@ use crate::store::{Store, Verified};
 #[command(after_help = "\
 Exit code 0: everything agrees. Exit code 1: something differs.
 With --simulator, records with a reported result that their own evidence contradicts are counted and listed by reporter.
-They are no error of this program, and do not change the exit code.
+Such records come from the reporters, and do not change the exit code.
 The command only reads, and may run next to `tallymark serve`.")]
 pub struct Args {
     /// Print one JSON object.

@@ -23,29 +23,31 @@ impl Aligned {
         let mut found = Self(0);
         for mode in AlignmentMode::ALL {
             let mode = *mode;
-            found.set(DKIM, mode, evidence.has_aligned_dkim(mode, author));
-            found.set(SPF, mode, evidence.has_aligned_spf(mode, author));
+            if evidence.has_aligned_dkim(mode, author) {
+                found.0 |= bit(DKIM, mode);
+            }
+            if evidence.has_aligned_spf(mode, author) {
+                found.0 |= bit(SPF, mode);
+            }
             // Where a reporter gives no result, the MAIL FROM domain is that which it would be about.
             let without_result = evidence.envelope_from.as_deref().filter(|_| evidence.spf.is_empty());
             let identities = evidence.deciding_spf();
             for (name, result) in identities.chain(without_result.map(|name| (name, AuthResult::None))) {
-                let is_of_record = name.eq_ignore_ascii_case(domain);
-                let aligned = is_aligned(mode, name, author);
-                found.set(OF_RECORD, mode, is_of_record && aligned);
-                found.set(OTHER_SPF, mode, !is_of_record && aligned && result == AuthResult::Pass);
+                if !is_aligned(mode, name, author) {
+                    continue;
+                }
+                if name.eq_ignore_ascii_case(domain) {
+                    found.0 |= bit(OF_RECORD, mode);
+                } else if result == AuthResult::Pass {
+                    found.0 |= bit(OTHER_SPF, mode);
+                }
             }
         }
         found
     }
 
-    fn set(&mut self, bits: [u8; 2], mode: AlignmentMode, is_set: bool) {
-        if is_set {
-            self.0 |= bits[usize::from(mode.code())];
-        }
-    }
-
     fn has(self, bits: [u8; 2], mode: AlignmentMode) -> bool {
-        self.0 & bits[usize::from(mode.code())] != 0
+        self.0 & bit(bits, mode) != 0
     }
 
     pub fn dkim(self, mode: AlignmentMode) -> bool {
@@ -70,6 +72,10 @@ impl Aligned {
         let (adkim, aspf) = modes(policy);
         (self.dkim(adkim), self.spf(aspf))
     }
+}
+
+fn bit(bits: [u8; 2], mode: AlignmentMode) -> u8 {
+    bits[usize::from(mode.code())]
 }
 
 /// The first reason that a reporter gives for not applying the policy. That a message was left out by `pct` or by a test is

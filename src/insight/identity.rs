@@ -93,7 +93,7 @@ pub async fn identity(store: &Store, domains: &[Domain]) -> Result<Identity, Sto
 #[derive(Debug, Clone, Copy)]
 struct Case {
     aligned: Aligned,
-    is_below: bool,
+    place: Place,
     has_reason: bool,
 }
 
@@ -127,10 +127,10 @@ impl<'f> Comparison<'f> {
 
 /// The least and the most that a policy asks for failing messages. Whether a name below the policy domain existed is not
 /// known.
-fn asked(policy: &PolicyPublished, is_below: bool) -> (Policy, Policy) {
-    let places: &[Place] = match is_below {
-        true => &[Place::Existing, Place::Missing],
-        false => &[Place::Own],
+fn asked(policy: &PolicyPublished, place: Place) -> (Policy, Policy) {
+    let places: &[Place] = match place {
+        Place::Own => &[Place::Own],
+        _ => &[Place::Existing, Place::Missing],
     };
     let asked = || places.iter().map(|place| Asked::new(policy, *place));
     let least = asked().map(Asked::least).min().unwrap_or(Policy::None);
@@ -144,7 +144,7 @@ impl RangeReader for Comparison<'_> {
         let author = evidence.author(policy_domain);
         Case {
             aligned: Aligned::new(evidence, author, policy_domain),
-            is_below: Place::new(author, policy_domain, None) != Place::Own,
+            place: Place::new(author, policy_domain, None),
             has_reason: override_reason(evidence).is_some(),
         }
     }
@@ -172,7 +172,7 @@ impl RangeReader for Comparison<'_> {
             .collect();
         let (least, most) = match dkim || spf {
             true => (Policy::None, Policy::None),
-            false => asked(&self.policy, case.is_below),
+            false => asked(&self.policy, case.place),
         };
         let differs = handled(verdict.disposition).and_then(|handled| match handled {
             _ if handled < least => Some(Milder),

@@ -3,7 +3,10 @@
 use crate::base::{Millis, words};
 use crate::domains::policy_in_force;
 use crate::report::aggregate::PolicyPublished;
-use crate::store::{Domain, Store, StoreError};
+use crate::store::{Domain, Page, ReportFilter, Store, StoreError};
+
+/// Reports that are looked through for one about the domain itself, newest first.
+const LOOKED_THROUGH_MAX: u32 = 1_000;
 
 words! {
     /// Where a published policy is known from.
@@ -32,21 +35,36 @@ pub async fn published(store: &Store, domain: &Domain, now: Millis) -> Result<Pu
         let origin = Origin::Dns;
         return Ok(Published { policy, origin });
     }
-    let latest = store.latest(&[domain.id], now).await?.remove(&domain.id);
-    let nothing = PolicyPublished {
-        domain: domain.name.as_str().into(),
-        ..PolicyPublished::default()
-    };
-    Ok(match latest {
-        Some(latest) => Published {
-            policy: without_defaults(latest.policy),
+    Ok(match reported(store, domain, now).await? {
+        Some(policy) => Published {
+            policy: without_defaults(policy),
             origin: Origin::Report,
         },
         None => Published {
-            policy: nothing,
+            policy: PolicyPublished {
+                domain: domain.name.as_str().into(),
+                ..PolicyPublished::default()
+            },
             origin: Origin::Nothing,
         },
     })
+}
+
+/// The policy in the newest report that saw the record of the domain itself, and not that of a subdomain.
+async fn reported(store: &Store, domain: &Domain, now: Millis) -> Result<Option<PolicyPublished>, StoreError> {
+    let is_own = |policy: &PolicyPublished| *policy.domain == *domain.name.as_str();
+    match store.latest(&[domain.id], now).await?.remove(&domain.id) {
+        None => return Ok(None),
+        Some(latest) if is_own(&latest.policy) => return Ok(Some(latest.policy)),
+        Some(_) => {}
+    }
+    let page = Page {
+        page: 1,
+        per_page: LOOKED_THROUGH_MAX,
+    };
+    let (reports, _) = store.reports(domain.id, &ReportFilter::default(), page).await?;
+    let mut policies = reports.into_iter().map(|report| report.policy);
+    Ok(policies.find(is_own))
 }
 
 /// RFC 9990, 3.1.1.4: a report may have values that are defaults. One that is equal to its default is taken for one, so that

@@ -106,7 +106,7 @@ async fn subdomains_of(store: &Store, domain: &Domain, range: DayRange) -> Resul
     Ok(found.map(|(name, _)| name.into()).collect())
 }
 
-/// Judges every message of the range anew. `existing` says of subdomains whether DNS has them; others are taken to exist.
+/// Judges every message of the range. `existing` says of subdomains whether DNS has them; others are taken to exist.
 ///
 /// # Errors
 /// [`SimulateError::NoService`] if a service to be put right sent nothing.

@@ -81,7 +81,8 @@ pub(super) struct Simulator<'s> {
     compared: Compared<'s>,
     is_missing_told_apart: bool,
     spf: Option<&'s SpfTrial>,
-    tried: HashMap<IpAddr, Tried>,
+    /// What the SPF record says of addresses.
+    known: HashMap<IpAddr, Tried>,
     /// Lower-case names of services that are put right, and whether each has messages.
     fixed: Vec<(String, bool)>,
     /// Whether it is put right, by number of the service, as far as it is known.
@@ -98,7 +99,7 @@ impl<'s> Simulator<'s> {
             is_missing_told_apart: tells_missing_apart(compared.now) || tells_missing_apart(compared.after),
             compared,
             spf: simulation.spf.as_ref(),
-            tried: HashMap::new(),
+            known: HashMap::new(),
             fixed: simulation
                 .fixed
                 .iter()
@@ -169,59 +170,74 @@ impl<'s> Simulator<'s> {
         }
     }
 
-    /// What is asked for a record's messages, now and after the change.
-    fn shift(&mut self, record: &RangeRecord, case: &Case, is_fixed: bool) -> Shift {
-        let messages = record.messages;
-        let (now, after, place) = match self.report.is_of_domain {
-            true => (self.compared.now, self.compared.after, case.place),
-            false => (&self.report.policy, &self.report.policy, case.place_in_report),
+    /// Whether a record's messages pass after the change.
+    fn tried(&mut self, record: &RangeRecord, case: &Case) -> Tried {
+        let after = match self.report.is_of_domain {
+            true => self.compared.after,
+            false => &self.report.policy,
         };
-        let (dkim, spf) = case.aligned.under(now);
-        let passes_now = dkim || spf;
         let (adkim, aspf) = modes(after);
-        let spf = match self.spf {
+        if case.aligned.dkim(adkim) {
+            return Tried::Pass;
+        }
+        match self.spf {
             None if case.aligned.spf(aspf) => Tried::Pass,
             None => Tried::Fail,
             Some(trial) => {
-                let tried = &mut self.tried;
+                let known = &mut self.known;
                 case.aligned
-                    .spf_with_record(aspf, || tried_once(tried, trial, record.source))
+                    .spf_with_record(aspf, || tried_once(known, trial, record.source))
             }
-        };
-        let tried = match is_fixed || case.aligned.dkim(adkim) {
-            true => Tried::Pass,
-            false => spf,
-        };
-        let (asked_now, asked_after) = (Asked::new(now, place), Asked::new(after, place));
-        let (now, after) = match self.report.is_of_domain {
-            true => (&mut self.samplings.now, &mut self.samplings.after),
-            false => {
-                // One record on both sides: what it asks is the same, except for messages that pass on one side.
-                let counts = self.samplings.other.failed(messages, asked_now);
-                let after = match tried {
+        }
+    }
+
+    /// What is asked for a record's messages, now and after the change; `tried` says whether they pass then.
+    fn shift(&mut self, messages: u64, case: &Case, tried: Tried) -> Shift {
+        let samplings = &mut self.samplings;
+        if !self.report.is_of_domain {
+            // One record on both sides asks for the same on both.
+            let policy = &self.report.policy;
+            let asked = Asked::new(policy, case.place_in_report);
+            let passes_now = passes(case, policy);
+            let failed = match passes_now && tried != Tried::Fail {
+                true => Counts::default(),
+                false => samplings.other.failed(messages, asked),
+            };
+            return Shift {
+                now: match passes_now {
+                    true => Counts::passed(messages),
+                    false => failed,
+                },
+                after: match tried {
                     Tried::Pass => Counts::passed(messages),
-                    Tried::Unknown => unknown(messages, asked_after),
-                    Tried::Fail => counts,
-                };
-                let now = if passes_now { Counts::passed(messages) } else { counts };
-                return Shift { now, after };
-            }
-        };
+                    Tried::Unknown => unknown(messages, asked),
+                    Tried::Fail => failed,
+                },
+            };
+        }
+        let Compared { now, after, .. } = self.compared;
+        let passes_now = passes(case, now);
         if case.place == Place::Unknown && self.is_missing_told_apart && !(passes_now && tried == Tried::Pass) {
             self.sums.existence_unknown = self.sums.existence_unknown.saturating_add(messages);
         }
+        let asked = Asked::new(after, case.place);
         Shift {
             now: match passes_now {
                 true => Counts::passed(messages),
-                false => now.failed(messages, asked_now),
+                false => samplings.now.failed(messages, Asked::new(now, case.place)),
             },
             after: match tried {
                 Tried::Pass => Counts::passed(messages),
-                Tried::Unknown => unknown(messages, asked_after),
-                Tried::Fail => after.failed(messages, asked_after),
+                Tried::Unknown => unknown(messages, asked),
+                Tried::Fail => samplings.after.failed(messages, asked),
             },
         }
     }
+}
+
+fn passes(case: &Case, policy: &PolicyPublished) -> bool {
+    let (dkim, spf) = case.aligned.under(policy);
+    dkim || spf
 }
 
 /// Where nothing is asked for failing messages, it does not matter whether they pass.
@@ -291,7 +307,11 @@ impl RangeReader for Simulator<'_> {
         self.look_at_reporter(&record, &case);
         let (service, flow) = self.naming.meaning(record.source, case.path, record.verdict);
         let is_fixed = !self.fixed.is_empty() && record.messages > 0 && self.is_fixed(service);
-        let shift = self.shift(&record, &case, is_fixed);
+        let tried = match is_fixed {
+            true => Tried::Pass,
+            false => self.tried(&record, &case),
+        };
+        let shift = self.shift(record.messages, &case, tried);
         let sums = &mut self.sums;
         sums.total.add(&shift);
         sums.flows[usize::from(flow.code())].add(&shift);

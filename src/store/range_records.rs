@@ -56,7 +56,7 @@ pub trait RangeReader: Send {
 
 impl Store {
     /// Reads the records of the counted reports with days in the range. Memory is bounded: by the evidence of the range, up
-    /// to a limit, and for a window that is partly outside by the report. No connection is held between reports, so that
+    /// to a limit, and for a window that is partly outside by the report. A connection is held for 256 reports, so that
     /// other readers have their turn.
     pub async fn read_range<R: RangeReader>(
         &self,

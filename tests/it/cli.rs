@@ -13,6 +13,7 @@ mod places;
 mod reports;
 mod senders;
 mod settings;
+mod simulate;
 mod told;
 mod verify;
 

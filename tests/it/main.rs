@@ -14,6 +14,7 @@ mod corpus;
 mod domains;
 mod fixtures;
 mod http;
+mod insight;
 mod intake;
 mod jobs;
 mod mail;

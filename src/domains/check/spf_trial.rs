@@ -165,38 +165,34 @@ impl Reading<'_> {
                 return self.given_up(format!("it needs more than {LOOKUPS_MAX} DNS lookups"));
             }
         }
-        match what {
-            What::Network(network) => Step::Networks {
+        let step = match what {
+            What::Network(network) => Ok(Step::Networks {
                 passes,
                 networks: vec![network],
-            },
-            What::All => Step::All { passes },
-            What::Unasked => self.open(passes),
-            What::Record(target) => match self.record(&target).await {
-                Ok(Some(steps)) => Step::Included { passes, steps },
-                Ok(None) => Step::GivenUp,
-                Err(_) => self.open(passes),
-            },
-            What::Redirect(target) => match self.record(&target).await {
-                Ok(Some(steps)) => Step::Instead(steps),
-                Ok(None) => Step::GivenUp,
-                Err(_) => self.open(true),
-            },
-            What::Host(target, lengths) => match self.addresses(&[target], lengths).await {
-                Ok(networks) => Step::Networks { passes, networks },
-                Err(_) => self.open(passes),
-            },
-            What::MailHosts(target, lengths) => match self.mail_hosts(&target, lengths).await {
-                Ok(Some(networks)) => Step::Networks { passes, networks },
-                Ok(None) => Step::GivenUp,
-                Err(_) => self.open(passes),
-            },
-        }
-    }
-
-    fn open(&mut self, passes: bool) -> Step {
-        self.is_uncertain = true;
-        Step::Open { passes }
+            }),
+            What::All => Ok(Step::All { passes }),
+            What::Unasked => Err(Unanswered::Failure("it depends on the mail".to_owned())),
+            What::Record(target) => {
+                let steps = self.record(&target).await;
+                steps.map(|steps| steps.map_or(Step::GivenUp, |steps| Step::Included { passes, steps }))
+            }
+            What::Redirect(target) => {
+                let steps = self.record(&target).await;
+                steps.map(|steps| steps.map_or(Step::GivenUp, Step::Instead))
+            }
+            What::Host(target, lengths) => {
+                let networks = self.addresses(&[target], lengths).await;
+                networks.map(|networks| Step::Networks { passes, networks })
+            }
+            What::MailHosts(target, lengths) => {
+                let networks = self.mail_hosts(&target, lengths).await;
+                networks.map(|networks| networks.map_or(Step::GivenUp, |networks| Step::Networks { passes, networks }))
+            }
+        };
+        step.unwrap_or_else(|_| {
+            self.is_uncertain = true;
+            Step::Open { passes }
+        })
     }
 
     fn given_up(&mut self, fault: String) -> Step {

@@ -25,7 +25,7 @@ fn record(address: &str, count: u32, dkim: &[(&str, &str)], spf: (&str, &str), a
 }
 
 /// An installation with a report of yesterday about mail of several senders.
-fn home() -> Home {
+pub fn home() -> Home {
     let home = Home::new();
     let today = Day::from_unix(Clock::system().now() / 1_000);
     let begin = today.plus(-1).begin();

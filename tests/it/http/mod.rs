@@ -23,6 +23,7 @@ mod reports;
 mod sample;
 mod senders;
 mod service;
+mod simulate;
 mod trust;
 mod upload;
 

@@ -87,7 +87,7 @@ fn report(id: &str, day: i64, sent: &[Sent<'_>]) -> Vec<u8> {
     format!("{head}{records}</feedback>{tail}").into_bytes()
 }
 
-pub(super) async fn app() -> (TestApp, String) {
+pub async fn app() -> (TestApp, String) {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     app.upload(&id, report("r1", 0, &SENT)).await;
@@ -95,7 +95,7 @@ pub(super) async fn app() -> (TestApp, String) {
     (app, id)
 }
 
-pub(super) async fn rows(app: &TestApp, path: &str, list: &str) -> Vec<Value> {
+pub async fn rows(app: &TestApp, path: &str, list: &str) -> Vec<Value> {
     app.get(path).await.expect(200)[list].as_array().unwrap().clone()
 }
 

@@ -16,12 +16,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("jobs", &["store", "metrics"]),
     ("domains", &["report", "store", "dns", "files", "metrics"]),
     ("enrich", &["report", "tally", "store", "dns", "files", "metrics"]),
+    ("insight", &["report", "tally", "store", "enrich", "domains"]),
     ("api", &[]),
     (
         "http",
         &[
-            "api", "report", "tally", "store", "ingest", "domains", "enrich", "apart", "csv", "health", "keys",
-            "metrics",
+            "api", "report", "tally", "store", "ingest", "domains", "enrich", "insight", "apart", "csv", "health",
+            "keys", "metrics",
         ],
     ),
     ("page", &["api", "http", "store", "apart", "keys"]),

@@ -1,0 +1,6 @@
+//! What reports mean: figures against a truth that is known message by message.
+
+mod identity;
+mod oracle;
+mod simulate;
+mod spf;
