@@ -125,10 +125,10 @@ async fn a_name_stays_while_no_server_answers(db: Database) {
     let server = Dns::start().await;
     server.add(&reverse("8.0.0.3"), Has::Ptr("mail.example".to_owned()));
     server.add("mail.example", Has::Address([8, 0, 0, 3].into()));
-    let records = [("8.0.0.3", 1, true)];
     let node = Node::new(&db.store, named::dns(server.address));
-    let commit = async |id: &str| {
-        let mut report = about("example.com", "reporter.example", id, &records);
+    let commit = async |messages: u64| {
+        let (id, records) = (messages.to_string(), [("8.0.0.3", messages, true)]);
+        let mut report = about("example.com", "reporter.example", &id, &records);
         // Of a day on which it is still new when the name is due again.
         report.metadata.window = tallymark::report::aggregate::Window {
             begin: crate::store::day(30).0,
@@ -137,19 +137,19 @@ async fn a_name_stays_while_no_server_answers(db: Database) {
         let message = handed_in(db.account.id, report);
         db.commit_all(vec![arrived(&node.clock, message)]).await;
     };
-    commit("1").await;
+    commit(1).await;
     node.run().await;
     assert_eq!(known(&db.store, "8.0.0.3").await, confirmed("mail.example"));
     let asked = server.asked().len();
     // A report that mentions it does not make it due.
     node.clock.advance(29 * DAY);
-    commit("2").await;
+    commit(2).await;
     node.run().await;
     assert_eq!(server.asked().len(), asked);
     server.clear("mail.example");
     server.add("mail.example", Has::Failure);
     node.clock.advance(2 * DAY);
-    commit("3").await;
+    commit(3).await;
     node.run().await;
     assert!(server.asked().len() > asked);
     assert_eq!(known(&db.store, "8.0.0.3").await, confirmed("mail.example"));

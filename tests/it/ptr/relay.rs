@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::Duration;
 
+use tallymark::base::clock::Clock;
 use tokio::net::UdpSocket;
 
 /// Longest question or answer.
@@ -12,7 +13,7 @@ const BYTES_MAX: usize = 4_096;
 /// The relay. It ends with the test's runtime.
 pub struct Relay {
     pub address: SocketAddr,
-    asked: Arc<Mutex<Vec<(Instant, String)>>>,
+    asked: Arc<Mutex<Vec<(Duration, String)>>>,
 }
 
 impl Relay {
@@ -22,11 +23,11 @@ impl Relay {
             address: socket.local_addr().unwrap(),
             asked: Arc::default(),
         };
-        let asked = Arc::clone(&relay.asked);
+        let (asked, clock) = (Arc::clone(&relay.asked), Clock::system());
         tokio::spawn(async move {
             let mut buffer = [0; BYTES_MAX];
             while let Ok((len, peer)) = socket.recv_from(&mut buffer).await {
-                asked.lock().unwrap().push((Instant::now(), name(&buffer[..len])));
+                asked.lock().unwrap().push((clock.monotonic(), name(&buffer[..len])));
                 tokio::spawn(pass_on(buffer[..len].to_vec(), server, Arc::clone(&socket), peer));
             }
         });
@@ -34,7 +35,7 @@ impl Relay {
     }
 
     /// The names that were asked for, in order, each with the time.
-    pub fn asked(&self) -> Vec<(Instant, String)> {
+    pub fn asked(&self) -> Vec<(Duration, String)> {
         self.asked.lock().unwrap().clone()
     }
 
