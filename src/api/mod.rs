@@ -11,6 +11,7 @@ mod figures;
 mod intake;
 mod keys;
 mod pagination;
+mod readiness;
 mod records;
 mod reports;
 mod schema;
@@ -35,14 +36,15 @@ pub use figures::{DayBody, Overview, OverviewItem, StatsBody};
 pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};
 pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
+pub use readiness::{CheckBody, FailingBody, ReadinessBody, StepBody, ToFixBody};
 pub use records::{Dispositions, DkimBody, OmittedBody, PolicyBody, RawBody, ReasonBody, RecordBody, SpfBody};
 pub use reports::{
     ArrivalItem, Arrivals, DecisionBody, MailBody, MailSignatureBody, MailSpfBody, ProvenanceBody, REPORT_STATUSES,
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
 pub use schema::{
-    AnyObject, CATEGORIES, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN,
-    POLICY_FROM, PTR_STATES, SUBJECT_KINDS, WHOSE, Word,
+    AnyObject, CATEGORIES, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN,
+    POLICY_FROM, PTR_STATES, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
 };
 pub use senders::{FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList};
 pub use service::{FeedBody, Health, Readiness};

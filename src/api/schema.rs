@@ -61,6 +61,9 @@ texts! {
     AlignmentWord = words(&["r", "s"], |word| word);
     TestingWord = words(&["n", "y"], |word| word);
     OriginWord = words(&ORIGINS, |word| word);
+    VerdictWord = words(&VERDICTS, |word| word);
+    StepWord = words(&STEPS, |word| word);
+    CheckWord = words(&CHECKS, |word| word);
     OverrideWord = words(&OVERRIDES, |word| word);
     /// A path of this API with its query.
     RowsPath = text(json!({ "examples": ["/domains/dom_abc123def456/dmarc/stats?from=2026-03-01&to=2026-03-30"] }));
@@ -125,6 +128,12 @@ pub const EVIDENCE: [&str; 10] = [
 ];
 /// Words of `ptr_state`.
 pub const PTR_STATES: [&str; 5] = ["confirmed", "none", "unconfirmed", "no_answer", "not_asked"];
+/// Words of `verdict`: whether the policy may be stricter.
+pub const VERDICTS: [&str; 5] = ["done", "ready", "not_yet", "no_record", "no_data"];
+/// Tags that the next step can change.
+pub const STEPS: [&str; 5] = ["p", "sp", "np", "t", "pct"];
+/// What is checked before the policy may be stricter.
+pub const CHECKS: [&str; 5] = ["days", "own_pass", "new_senders", "records", "reporters"];
 /// Words of `category`.
 pub const CATEGORIES: [&str; 21] = [
     "mailbox",

@@ -16,6 +16,7 @@ mod openapi;
 mod parse;
 mod progress;
 mod quarantine;
+mod readiness;
 mod reports;
 mod senders;
 mod serve;
@@ -84,6 +85,7 @@ enum Command {
     Reports(reports::Command),
     Sources(sources::Args),
     Services(services::Args),
+    Readiness(readiness::Args),
     Simulate(simulate::Args),
     Networks(networks::Args),
     Verify(verify::Args),
@@ -173,6 +175,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Verify(args) => verify::run(context, args, out).await,
             Command::Sources(args) => Box::pin(sources::run(context, args, out)).await,
             Command::Services(args) => Box::pin(services::run(context, args, out)).await,
+            Command::Readiness(args) => Box::pin(readiness::run(context, args, out)).await,
             Command::Simulate(args) => Box::pin(simulate::run(context, args, out)).await,
             Command::Parse(_)
             | Command::Config(_)

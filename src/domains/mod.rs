@@ -13,11 +13,10 @@ mod standing;
 
 pub use crate::base::Purpose;
 pub use crate::store::{RecordState, Suggestion};
-pub use check::{InForce, PolicyFrom};
-pub use check::{SpfTrial, Tried};
+pub use check::{InForce, PolicyFrom, SpfTrial, Tried};
 pub use conflicts::{Conflict, DomainNames, NameField, conflicts};
 pub use identifiers::{IDENTIFIER_RANDOM_BYTES, public_id, rua_token};
-pub use in_force::policy_in_force;
+pub use in_force::{policy_in_force, policy_record_with};
 pub use keyring::{Keyring, KeyringError};
 pub use records::{DnsRecord, RecordType, RegionNames, ServiceNames, records, rua_address};
 pub use round::Round;

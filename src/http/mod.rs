@@ -42,6 +42,7 @@ mod policies;
 mod quarantine;
 mod range;
 mod rate;
+mod readiness;
 mod receive;
 mod records;
 mod refused;

@@ -16,13 +16,13 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview, paging,
-    quarantine, range, refused, report_record, reports, senders, service, simulate, source, trust, upload,
+    quarantine, range, readiness, refused, report_record, reports, senders, service, simulate, source, trust, upload,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DomainBody, DomainInput,
     DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview,
-    Readiness, RecordBody, RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList,
-    SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList,
+    Readiness, ReadinessBody, RecordBody, RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput,
+    ReporterList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList,
     SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, TrustBody,
     TrustPatch, VerifyBody,
 };
@@ -64,6 +64,7 @@ fn table() -> Vec<Entry> { vec![
     get   ("/domains/{id}/dmarc/decisions",                            Read,    decisions::list,       "List what was decided about senders").with(DECISIONS).lists::<SenderDecisionList>(),
     post  ("/domains/{id}/dmarc/decisions",                            Write,   decisions::decide,     "Decide whose a sender is, or name a network").takes::<SenderDecisionInput>().also(DECISIONS_FULL).answers::<SenderDecisionBody>(200),
     delete("/domains/{id}/dmarc/decisions/{decision_id}",              Write,   decisions::remove,     "Take back what was decided about a sender").answers::<Removed>(200),
+    get   ("/domains/{id}/dmarc/readiness",                            Read,    readiness::show,       "Show whether the policy may be stricter, and what stands in the way").long().with(DAYS).answers::<ReadinessBody>(200),
     post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
     get   ("/domains/{id}/dmarc/sources/{source_ip}",                  Read,    source::show,          "Show a sending address and the rows behind its figures").long().with(SOURCE).lists::<SourceDetail<'_>>(),

@@ -8,6 +8,8 @@ mod identity;
 mod naming;
 mod policy;
 mod published;
+mod readiness;
+mod reporters;
 mod simulate;
 mod simulation;
 mod simulator;
@@ -17,6 +19,11 @@ pub use groups::{Group, Listed, Overrides, ROWS_MAX};
 pub use identity::{Contradiction, ContradictionKind, Identity, identity};
 pub use policy::PolicyChange;
 pub use published::{Origin, Published, published};
+pub use readiness::{
+    Blocker, Check, Checked, Facts, Failing, Next, Readiness, SenderFacts, Step, Verdict, changes, judge, readiness,
+    step_text,
+};
+pub use reporters::is_silent;
 pub use simulate::{Prepared, SUBDOMAINS_ASKED_MAX, SimulateError, Simulated, prepare, simulate};
 pub use simulation::{FIXED_MAX, Simulation};
 pub use sums::{Counts, Shift};

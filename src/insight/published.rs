@@ -69,7 +69,7 @@ async fn reported(store: &Store, domain: &Domain, now: Millis) -> Result<Option<
 
 /// RFC 9990, 3.1.1.4: a report may have values that are defaults. One that is equal to its default is taken for one, so that
 /// it follows the tag that it comes from.
-fn without_defaults(policy: PolicyPublished) -> PolicyPublished {
+pub(super) fn without_defaults(policy: PolicyPublished) -> PolicyPublished {
     let np = policy.np.filter(|np| Some(*np) != policy.sp.or(policy.p));
     let sp = policy.sp.filter(|sp| Some(*sp) != policy.p);
     PolicyPublished { sp, np, ..policy }

@@ -12,8 +12,8 @@ use super::query::{Asked, RANGE};
 use super::tables::Columns;
 use super::tabs::{Found, Tab, below, done, find, found, page, range_form};
 use super::visitor::Visitor;
-use super::{chart, senders, tables};
-use crate::api::{DomainBody, FlowBody, ReporterList, ServiceList, SignatureList, StatsBody};
+use super::{chart, readiness, senders, tables};
+use crate::api::{DomainBody, FlowBody, ReadinessBody, ReporterList, ServiceList, SignatureList, StatsBody};
 use crate::base::numbers::{counted, grouped, percent};
 
 /// Rows of the tables on a domain's first page.
@@ -29,8 +29,11 @@ pub(super) async fn show(
         let few = asked.with(&RANGE, &[("per_page", &FEW.to_string())]);
         let path = |rest: &str| below(&id, &format!("/dmarc/{rest}{few}"));
         let services = visitor.api.ask::<ServiceList>(path("services")?);
+        let readiness = below(&id, &format!("/dmarc/readiness{}", asked.only(&RANGE)))?;
+        let readiness = visitor.api.ask::<ReadinessBody>(readiness);
         let reporters = visitor.api.ask::<ReporterList>(path("reporters")?);
-        Ok((services, reporters, visitor.api.ask::<SignatureList>(path("dkim")?)))
+        let signatures = visitor.api.ask::<SignatureList>(path("dkim")?);
+        Ok((services, readiness, reporters, signatures))
     };
     // The lists start before it is known whether these days have messages: they mostly do.
     let started = lists(&asked)?;
@@ -42,7 +45,7 @@ pub(super) async fn show(
         asked: shown,
         notice,
     } = found(&visitor, &id, asked.clone(), stats, is_empty).await?;
-    let (services, reporters, signatures) = match shown == asked {
+    let (services, readiness, reporters, signatures) = match shown == asked {
         true => started,
         false => lists(&shown)?,
     };
@@ -56,6 +59,7 @@ pub(super) async fn show(
             @if stats.total_messages == 0 { (no_messages(&domain, stats)) } @else {
                 @let services = services.await?;
                 (figures(stats, &services.flows))
+                (readiness::card(&base, &asked, &readiness.await?))
                 (daily(stats, &format!("{base}/days.csv{range}")))
                 (senders::first(&base, &asked, &services))
                 div .two {

@@ -18,6 +18,7 @@ mod layout;
 mod overview;
 mod parts;
 mod query;
+mod readiness;
 mod reports;
 mod senders;
 mod sessions;

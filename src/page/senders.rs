@@ -86,7 +86,6 @@ fn nothing(chosen: &str) -> Markup {
 
 /// A table of services; each leads to its addresses. With a form, each can be chosen for it.
 fn table(base: &str, asked: &Asked, services: &[ServiceBody], form: Option<&str>) -> Markup {
-    let addresses = |name: &str| format!("{base}{}", asked.with(&RANGE, &[("service", name)]));
     html! {
         div .scroll tabindex="0" role="region" aria-label="Table of services" {
             table .cards {
@@ -105,7 +104,7 @@ fn table(base: &str, asked: &Asked, services: &[ServiceBody], form: Option<&str>
                                 @if let Some(form) = form {
                                     input .choose type="checkbox" form=(form) name="subject" value=(name) aria-label=(format!("Choose {}", plain(name)));
                                 }
-                                a href=(addresses(name)) { (hostile(name)) }
+                                a href=(addresses(base, asked, name)) { (hostile(name)) }
                                 (decisions::chip(service.decision.as_deref()))
                             }
                             None => { "no readable address" }
@@ -121,6 +120,16 @@ fn table(base: &str, asked: &Asked, services: &[ServiceBody], form: Option<&str>
             }
         }
     }
+}
+
+/// The addresses of a service; `base` is the list of sources.
+fn addresses(base: &str, asked: &Asked, name: &str) -> String {
+    format!("{base}{}", asked.with(&RANGE, &[("service", name)]))
+}
+
+/// The addresses of a service, from another page of the domain.
+pub(super) fn service_link(view: &str, asked: &Asked, name: &str) -> String {
+    addresses(&format!("{view}/sources"), asked, name)
 }
 
 /// Why something has its name, and what it is for.

@@ -59,6 +59,10 @@ await withBrowser(options, async (context) => {
   await page.waitForURL("**/view/dom_*");
   const view = new URL(page.url()).pathname;
   await check("domain");
+  assert.match(await text("#verdict"), /^Not yet |^You may |^Nothing to do/);
+  assert.equal(await page.locator(".checks li").count(), 5);
+  // No record is offered for copying while something stands in the way.
+  assert.equal(await page.locator("#next-record").count(), (await text("#verdict")).startsWith("You may") ? 1 : 0);
   const month = await figure("Messages");
   await page.click(".segments a:text-is('7 days')");
   await page.waitForURL("**?days=7");

@@ -36,6 +36,7 @@ def before_call(context, case, kwargs):
         if case.operation.path == "/overview":
             not_too_long(case.query or {})
         consistent(case)
+        decidable(case)
 
 
 def in_order(query):
@@ -73,3 +74,20 @@ def consistent(case):
             case.body["custom_return_path"] = f"bounce.{case.body['name']}"
     if case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"{case.headers['Idempotency-Key'][:200]}-{uuid.uuid4()}"
+
+
+def decidable(case):
+    """The form of a decision's subject follows from its kind; only networks have names; something is decided. A service that
+    is put right has sent something. A report is not empty."""
+    if case.method != "POST":
+        return
+    if case.operation.path.endswith("/dmarc/decisions") and isinstance(case.body, dict):
+        case.body["subject"] = {"mail_from": "vendor.example", "network": "192.0.2.0/24"}.get(case.body["kind"], "Mailchimp")
+        if case.body["kind"] != "network":
+            case.body.pop("name", None)
+        if case.body.get("decision") is None and case.body.get("name") is None:
+            case.body["decision"] = "ours"
+    if case.operation.path.endswith("/dmarc/simulate") and isinstance(case.body, dict):
+        case.body.pop("fix", None)
+    if case.operation.path.endswith("/dmarc/reports") and not case.body:
+        case.body = b"<feedback/>"

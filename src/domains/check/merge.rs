@@ -117,6 +117,40 @@ pub(super) fn dmarc_with(text: &str, address: &str) -> Option<Merged> {
     }
 }
 
+/// A DMARC record in which these tags have these values, or are gone; every other tag stays as it is. `None` if it has a tag
+/// twice, or would get one that it cannot have: which one counts is undefined.
+pub(super) fn dmarc_with_tags(text: &str, changes: &[(&str, Option<&str>)]) -> Option<Merged> {
+    let name = |part: &str| part.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let mut parts: Vec<String> = text.split(';').map(str::to_owned).collect();
+    while parts.len() > 1 && parts.last().is_some_and(|part| part.trim().is_empty()) {
+        parts.pop();
+    }
+    let mut added = Vec::new();
+    for (tag, value) in changes {
+        let places: Vec<_> = (0..parts.len()).filter(|nth| name(&parts[*nth]) == *tag).collect();
+        if places.len() > 1 {
+            return None;
+        }
+        let Some(value) = value else {
+            places.iter().for_each(|nth| drop(parts.remove(*nth)));
+            continue;
+        };
+        let wanted = format!("{tag}={value}");
+        added.push(wanted.clone());
+        match places.first() {
+            Some(nth) => {
+                let lead = parts[*nth].len() - parts[*nth].trim_start().len();
+                parts[*nth] = format!("{}{wanted}", &parts[*nth][..lead]);
+            }
+            // RFC 7489 wants `p` behind `v`.
+            None if *tag == "p" => parts.insert(1.min(parts.len()), format!(" {wanted}")),
+            None => parts.push(format!(" {wanted}")),
+        }
+    }
+    let value = parts.join(";").trim_end().to_owned();
+    Some(Merged { value, added })
+}
+
 /// A `rua=` with one more address, or with a near miss of it put right.
 fn with_item(part: &str, address: &str, uri: &str) -> String {
     let (tag, list) = part.split_once('=').unwrap_or((part, ""));

@@ -347,6 +347,19 @@ pub(super) fn policy_found(found: &[String], domain: &str) -> PolicyPublished {
         .map_or_else(nothing, |(_, text)| policy::parse(text).of_domain_below().asked(domain))
 }
 
+/// The domain's own record, of those that were found, with other tags. `None` if DNS has none or several.
+pub(super) fn policy_with(found: &[String], changes: &[(&str, Option<&str>)]) -> Option<Suggestion> {
+    let mut own = found.iter().filter(|text| policy::is_policy(text));
+    let (text, None) = (own.next()?, own.next()) else {
+        return None;
+    };
+    // The end of a text that was cut is not known.
+    if text.chars().count() >= FOUND_CHARS_MAX {
+        return None;
+    }
+    merge::dmarc_with_tags(text, changes)?.offered("", Vec::new())
+}
+
 /// `tag=value; tag=value` (RFC 6376, 3.2), tags in lower case, in order. What has no `=` is an `Err` with its text.
 fn tags(text: &str) -> impl Iterator<Item = Result<(String, &str), &str>> {
     let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());

@@ -120,8 +120,10 @@ async fn sources_are_listed_largest_first_with_their_sums() {
             "flow": "direct",
             "flows": {
                 "direct": 20, "service": 0, "list": 0, "forwarded": 0, "own_missing_in_spf": 0, "open": 0, "unaligned": 0,
-                "unknown": 0
+                "unknown": 0,
+                "not_ours": 0
             },
+            "decision": null,
         })
     );
 }

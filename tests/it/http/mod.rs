@@ -19,6 +19,7 @@ mod openapi;
 mod patch;
 mod policies;
 mod quarantine;
+mod readiness;
 mod reports;
 mod sample;
 mod senders;

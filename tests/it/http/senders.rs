@@ -164,7 +164,7 @@ async fn days_have_flows_when_they_are_asked_for() {
             let messages = day["pass"].as_u64().unwrap() + day["fail"].as_u64().unwrap();
             let flows = flow_sums([&day["flows"]]);
             assert_eq!(flows.iter().map(|(_, count)| count).sum::<u64>(), messages, "{day}");
-            assert_eq!(flows.len(), 8, "{day}");
+            assert_eq!(flows.len(), 9, "{day}");
         }
         let listed = rows(&app, &format!("{dmarc}/flows{range}"), "flows").await;
         let mut listed: Vec<_> = listed

@@ -1,0 +1,97 @@
+//! `tallymark readiness`: whether the policy of a domain may be stricter, and what stands in the way.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::Context;
+use super::context::{account, domain};
+use super::text::{count, escape};
+use crate::api::ReadinessBody;
+use crate::base::text::write_json;
+use crate::base::{Day, DayRange};
+use crate::domains::policy_record_with;
+use crate::insight::{Readiness, changes, readiness};
+
+/// Show whether the DMARC policy may be stricter, and what stands in the way.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tallymark readiness example.com
+  tallymark readiness example.com --days 90 --json
+
+Five checks with their figures, the senders whose mail is to be fixed, and the record to publish next. docs/insight.md has \
+the rules. Nothing is changed.")]
+pub struct Args {
+    /// The domain.
+    pub domain: String,
+    /// Account of the domain; needed if there are several.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// The last N days, including today.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
+    days: u16,
+    /// Print one JSON object, as the API answers.
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let tables = crate::app::tables(&context.config)?;
+    let app = context.open_existing().await?;
+    let account = account(&app.store, args.account.as_deref()).await?;
+    let domain = domain(&app.store, &account, &args.domain).await?;
+    let now = app.clock.now();
+    let last = Day::from_unix(now.div_euclid(1_000));
+    let range = DayRange {
+        first: last.plus(1 - i32::from(args.days)),
+        last,
+    };
+    let found = readiness(&app.store, &domain, (range, now), &tables).await?;
+    let dns = app.store.domain_dns(domain.id).await?;
+    app.close().await;
+    if args.json {
+        write_json(&ReadinessBody::from((&found, &dns)), out)?;
+        writeln!(out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(&found, out)?;
+    if let Some(offer) = found.next.and_then(|next| policy_record_with(&dns, &changes(next))) {
+        writeln!(out, "\nThe record to publish then, at _dmarc.{}:", domain.name)?;
+        writeln!(out, "  {}", escape(&offer.value))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(found: &Readiness, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "{}", escape(&found.says))?;
+    writeln!(out)?;
+    for one in &found.checks {
+        let mark = if one.passed { "ok " } else { "no " };
+        writeln!(out, "{mark} {}", escape(&one.says))?;
+    }
+    if !found.blockers.is_empty() {
+        writeln!(out, "\nTo fix:")?;
+        for one in &found.blockers {
+            writeln!(out, "  {} messages: {}", count(one.messages), escape(&one.says))?;
+        }
+        let more = found.blockers_total - found.blockers.len();
+        if more > 0 {
+            writeln!(out, "  and {more} more senders")?;
+        }
+    }
+    let failing = &found.failing;
+    if failing.messages() > 0 {
+        writeln!(
+            out,
+            "\n{} messages failed from {} to {}: {} to fix, {} forwarded, {} unknown, {} not yours.",
+            count(failing.messages()),
+            found.facts.range.first,
+            found.facts.range.last,
+            count(failing.to_fix),
+            count(failing.forwarded),
+            count(failing.unknown),
+            count(failing.not_ours),
+        )?;
+    }
+    Ok(())
+}

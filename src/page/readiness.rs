@@ -1,0 +1,142 @@
+//! Whether the policy may be stricter: the first thing on a domain's page.
+
+use maud::{Markup, html};
+
+use super::parts::hostile;
+use super::query::{Asked, RANGE};
+use super::senders::service_link;
+use crate::api::{FailingBody, ReadinessBody, StepBody, TagsBody};
+use crate::base::numbers::{counted, grouped};
+
+/// Senders that are listed; the others are in the list of services.
+const FEW: usize = 5;
+
+/// The card, for a domain about which something was reported.
+pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
+    let (class, word) = match found.verdict.as_ref() {
+        "done" => ("good", "nothing to do"),
+        "ready" => ("good", "ready"),
+        "not_yet" => ("odd", "not yet"),
+        _ => ("", "not known"),
+    };
+    html! {
+        section .card aria-labelledby="readiness" {
+            div .head {
+                h2 #readiness { "May the policy be stricter?" }
+                span .chip.(class) { (word) }
+            }
+            p #verdict { (hostile(&found.says)) }
+            p .small.muted { (now(found)) }
+            ul .checks {
+                @for one in &found.checks {
+                    li .(if one.passed { "passed" } else { "failed" }) {
+                        span .hidden { (if one.passed { "Passed: " } else { "Not passed: " }) }
+                        (hostile(&one.says))
+                    }
+                }
+            }
+            @if !found.to_fix.is_empty() {
+                h3 { "To fix" }
+                ul .todo {
+                    @for one in found.to_fix.iter().take(FEW) {
+                        li {
+                            @match &one.service {
+                                Some(name) => { b { a href=(service_link(view, asked, name)) { (hostile(name)) } } ", " }
+                                None => {}
+                            }
+                            (counted(one.messages, "message", "messages")) ": " (hostile(&one.says))
+                        }
+                    }
+                }
+                @if found.to_fix_total as usize > FEW {
+                    p { a href=(format!("{view}/sources{}", asked.with(&RANGE, &[("show", "to_fix")]))) {
+                        "All " (counted(found.to_fix_total, "sender", "senders")) " to fix"
+                    } }
+                }
+            }
+            (lost(&found.failing, &found.verdict))
+            @if let Some(next) = found.next.as_ref().filter(|_| found.verdict == "ready") { (record(view, next)) }
+        }
+    }
+}
+
+/// The policy now, and since when it is seen.
+fn now(found: &ReadinessBody) -> Markup {
+    html! {
+        "Now: " code { (tags(&found.published)) }
+        @match found.origin.as_ref() {
+            "dns" => { " in DNS" }
+            "report" => { " in the newest report" }
+            _ => {}
+        }
+        @match &found.seen_since {
+            Some(day) => { ", seen by reporters since " (day) "." }
+            None if found.origin == "dns" => { ". The newest report saw another one." }
+            None => { "." }
+        }
+    }
+}
+
+fn tags(published: &TagsBody) -> String {
+    let TagsBody { p, sp, np, t, pct, .. } = published;
+    let words = [("p", p), ("sp", sp), ("np", np), ("t", t)];
+    let words = words
+        .iter()
+        .filter_map(|(tag, word)| Some(format!("{tag}={}", word.as_ref()?)));
+    let tags: Vec<_> = words
+        .chain(pct.filter(|pct| *pct < 100).map(|pct| format!("pct={pct}")))
+        .collect();
+    if tags.is_empty() {
+        return "no policy".to_owned();
+    }
+    tags.join("; ")
+}
+
+/// What a stricter policy keeps from inboxes.
+fn lost(failing: &FailingBody, verdict: &str) -> Markup {
+    let FailingBody {
+        to_fix,
+        forwarded,
+        unknown,
+        not_ours,
+    } = failing;
+    let parts = [
+        (to_fix, "of your senders"),
+        (forwarded, "forwarded"),
+        (unknown, "of unknown senders"),
+        (not_ours, "not yours"),
+    ];
+    let all = parts.iter().fold(0_u64, |sum, (count, _)| sum.saturating_add(**count));
+    html! {
+        @if all > 0 {
+            p #lost {
+                @if verdict == "done" { "The policy applied to " } @else { "A stricter policy would have applied to " }
+                (counted(all, "failing message", "failing messages")) " of these days: "
+                @for (nth, (count, words)) in parts.iter().filter(|(count, _)| **count > 0).enumerate() {
+                    @if nth > 0 { ", " }
+                    span .whole { (grouped(**count)) " " (words) }
+                }
+                "."
+            }
+        }
+    }
+}
+
+/// The record to publish; only where the step can be taken.
+fn record(view: &str, next: &StepBody) -> Markup {
+    html! {
+        @match &next.record {
+            Some(record) => {
+                h3 { "The record to publish next" }
+                p {
+                    code #next-record { (hostile(record)) } " "
+                    button .copy.js type="button" data-copy=(record) aria-label="Copy the record" { "Copy" }
+                }
+                p .small.muted { "It is your record with one tag changed. Publish it at the same name, and look here again after two weeks." }
+            }
+            None => {
+                p .muted { "DNS was not read yet, or has no single record: " a href=(format!("{view}/setup")) { "see DNS set-up" } "." }
+            }
+        }
+    }
+}
