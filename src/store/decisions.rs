@@ -115,10 +115,7 @@ impl Store {
     ) -> Result<Decided, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        // Decisions about one domain wait for each other, and for its removal.
-        conn.hold(vec![domain]).await?;
-        let owned = Args::default().int(account.0).int(domain.0);
-        if conn.first(sql!("domain_by_id"), owned).await?.is_none() {
+        if !is_owned(&mut conn, account, domain).await? {
             return Ok(Decided::Missing);
         }
         let known = list(&mut conn, domain).await?;
@@ -147,9 +144,23 @@ impl Store {
         (account, domain): (AccountId, DomainId),
         id: DecisionId,
     ) -> Result<bool, StoreError> {
-        let args = Args::default().int(account.0).int(domain.0).int(id.0);
-        self.change(sql!("decision_remove"), args).await
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        if !is_owned(&mut conn, account, domain).await? {
+            return Ok(false);
+        }
+        let args = Args::default().int(domain.0).int(id.0);
+        let removed = conn.run(sql!("decision_remove"), args).await? > 0;
+        write.commit().await?;
+        Ok(removed)
     }
+}
+
+/// Whether the domain is the account's. Decisions about one domain wait for each other, and for its removal.
+async fn is_owned(conn: &mut Conn<'_>, account: AccountId, domain: DomainId) -> Result<bool, StoreError> {
+    conn.hold(vec![domain]).await?;
+    let owned = Args::default().int(account.0).int(domain.0);
+    Ok(conn.first(sql!("domain_by_id"), owned).await?.is_some())
 }
 
 /// What both statements end with.

@@ -66,7 +66,7 @@ pub(super) enum Layout {
 }
 
 /// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 8] = [
+pub(super) const DISTRIBUTED: [&str; 9] = [
     "reports",
     "evidence",
     "records",
@@ -75,6 +75,7 @@ pub(super) const DISTRIBUTED: [&str; 8] = [
     "paths",
     "daily_facets",
     "originals",
+    "sender_decisions",
 ];
 
 /// Connections that read for look-ups alone.

