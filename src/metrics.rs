@@ -46,6 +46,8 @@ struct Figures {
     job_seconds: Family<JobLabels, Histogram, fn() -> Histogram>,
     job_held: Family<JobLabels, Gauge>,
     purges_skipped: Counter,
+    webhook_attempts: Family<OutcomeLabels, Counter>,
+    webhook_deliveries_waiting: Gauge,
     uptime_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -109,6 +111,22 @@ struct AnswerLabels {
     answer: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+/// What came of an attempt to deliver an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// The receiver accepted it.
+    Delivered,
+    /// The receiver did not accept it, or could not be reached.
+    Failed,
+    /// Nothing was sent.
+    Refused,
+}
+
 /// How a run of a background job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobOutcome {
@@ -168,6 +186,8 @@ impl Metrics {
             job_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 4.0, 10))),
             job_held: Family::default(),
             purges_skipped: Counter::default(),
+            webhook_attempts: Family::default(),
+            webhook_deliveries_waiting: Gauge::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -270,6 +290,16 @@ impl Metrics {
             "Times that nothing was dropped with age, because the clock was days ahead of the data",
             f.purges_skipped.clone(),
         );
+        registry.register(
+            "webhook_attempts",
+            "Attempts to deliver an event to a webhook, by outcome",
+            f.webhook_attempts.clone(),
+        );
+        registry.register(
+            "webhook_deliveries_waiting",
+            "Deliveries that wait for an attempt, on the node that delivers",
+            f.webhook_deliveries_waiting.clone(),
+        );
         registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
         registry.register_with_unit(
             "job_run",
@@ -354,6 +384,22 @@ impl Metrics {
     /// One domain that is no longer what it was.
     pub fn count_domain_change(&self, from: &'static str, to: &'static str) {
         self.0.domain_changes.get_or_create(&ChangeLabels { from, to }).inc();
+    }
+
+    /// An attempt to deliver an event.
+    pub fn count_delivery(&self, outcome: DeliveryOutcome) {
+        let outcome = match outcome {
+            DeliveryOutcome::Delivered => "delivered",
+            DeliveryOutcome::Failed => "failed",
+            DeliveryOutcome::Refused => "refused",
+        };
+        self.0.webhook_attempts.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Deliveries that wait for an attempt.
+    pub fn set_deliveries_waiting(&self, deliveries: u64) {
+        let waiting = &self.0.webhook_deliveries_waiting;
+        waiting.set(i64::try_from(deliveries).unwrap_or(i64::MAX));
     }
 
     /// One run of a background job.
