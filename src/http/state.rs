@@ -14,6 +14,8 @@ use crate::enrich::Tables;
 use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
+use crate::notify::Webhooks;
+use crate::outbound::{Guard, OutboundSettings};
 use crate::store::Store;
 
 /// What every handler can reach. Cheap to clone.
@@ -29,6 +31,7 @@ pub struct AppState {
     pub config: Arc<HttpConfig>,
     /// What names of senders come from.
     pub tables: Arc<Tables>,
+    pub webhooks: Webhooks,
     pub(super) limiter: Arc<RateLimiter>,
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
@@ -45,7 +48,10 @@ impl AppState {
         metrics: Metrics,
         config: HttpConfig,
     ) -> Self {
+        // Strict, and without a client: nothing is sent.
+        let guard = Guard::new(OutboundSettings::default(), None);
         Self {
+            webhooks: Webhooks::new(&domains, metrics.clone(), guard, None),
             limiter: Arc::new(RateLimiter::new(config.rate)),
             shares: Arc::new(Shares::new(&config)),
             kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
@@ -70,6 +76,11 @@ impl AppState {
     pub fn with_tables(self, tables: Tables) -> Self {
         let tables = Arc::new(tables);
         Self { tables, ..self }
+    }
+
+    /// With webhooks that are connected to.
+    pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
+        Self { webhooks, ..self }
     }
 
     /// With the state of this node's feeds.

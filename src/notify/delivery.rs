@@ -45,7 +45,9 @@ impl Webhooks {
         let mut flights = InFlight::default();
         loop {
             self.launch(&mut flights, random).await?;
-            let Some(landed) = flights.next().await else { return Ok(()) };
+            let Some(landed) = flights.next().await else {
+                return Ok(());
+            };
             for landed in landed {
                 flights.forget(&landed);
                 landed.kept?;

@@ -44,12 +44,7 @@ impl Default for Bounds {
 }
 
 /// What follows an attempt that failed: `attempts` have been made, with this one.
-pub(super) fn after_failure(
-    attempts: u64,
-    retry_after: Option<Duration>,
-    now: Millis,
-    random: u64,
-) -> AttemptOutcome {
+pub(super) fn after_failure(attempts: u64, retry_after: Option<Duration>, now: Millis, random: u64) -> AttemptOutcome {
     let nth = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let Some(pause) = PAUSES.get(nth) else {
         return AttemptOutcome::GivenUp;

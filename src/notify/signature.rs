@@ -100,7 +100,12 @@ mod tests {
             "v1,VZtCKnxhe9eoLAs0DcwJ/IWUTiJyTjE1WfRuvfeMaOU=",
         );
         check(&[NEW], signed, new, v1_new);
-        check(&[NEW, OLD], signed, &format!("{new},{old}"), &format!("{v1_new} {v1_old}"));
+        check(
+            &[NEW, OLD],
+            signed,
+            &format!("{new},{old}"),
+            &format!("{v1_new} {v1_old}"),
+        );
         // A secret of another form signs for PostStack's clients alone.
         let plain = "sha256=cbc179231ac9b2993a2281b421ca7b4cc288c2adb2b8ecab6c5112e305bbe8c2";
         check(&["pswh_0123456789abcdef"], signed, plain, "");

@@ -13,8 +13,8 @@ use crate::domains::{Domains, DomainsError};
 use crate::metrics::{DeliveryOutcome, Metrics};
 use crate::outbound::{Answer, Client, ExchangeError, Guard, Post, Url};
 use crate::store::{
-    Attempt, AttemptOutcome, Delivery, Event, EventKind, NewWebhook, Rotation, SealedSecrets, Store, StoreError, Wanted,
-    Webhook,
+    Attempt, AttemptOutcome, Delivery, Event, EventKind, NewWebhook, Rotation, SealedSecrets, Store, StoreError,
+    Wanted, Webhook,
 };
 
 /// Longest part of an answer that is stored, bytes.
@@ -172,7 +172,11 @@ impl Webhooks {
             after = last.id.0;
             for old in page {
                 let all = [Some(&old.secret), old.previous.as_ref()];
-                if all.into_iter().flatten().all(|sealed| self.0.domains.is_sealed_now(sealed)) {
+                if all
+                    .into_iter()
+                    .flatten()
+                    .all(|sealed| self.0.domains.is_sealed_now(sealed))
+                {
                     continue;
                 }
                 let again = |sealed: &Vec<u8>| {

@@ -1,6 +1,7 @@
 //! Where customers may send the program: public addresses, a few ports, and what the operator allows besides.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::url::{Host, Scheme, Url};
@@ -19,6 +20,8 @@ pub struct OutboundSettings {
     pub ports: Vec<u16>,
     /// Whether customers' URLs may begin with `http://`.
     pub allow_http: bool,
+    /// Authorities that are trusted; `None`: those of the system.
+    pub ca_file: Option<PathBuf>,
     /// From the question to the name server to the last byte of the answer.
     pub exchange_time_max: Duration,
     /// What is read of an answer.
@@ -31,6 +34,7 @@ impl Default for OutboundSettings {
             allow_networks: Vec::new(),
             ports: Vec::new(),
             allow_http: false,
+            ca_file: None,
             exchange_time_max: Duration::from_secs(20),
             answer_bytes_max: 64 * 1024,
         }
@@ -42,9 +46,12 @@ impl Default for OutboundSettings {
 pub enum Refusal {
     #[error("must begin with https://")]
     NotProtected,
-    #[error("must not name port {0}: this installation connects to ports 443 and 8443, and to those of its outbound.ports")]
+    #[error(
+        "must not name port {0}: this installation connects to ports 443 and 8443, and to those of its outbound.ports"
+    )]
     Port(u16),
-    #[error("leads to {0}, which is not a public address")]
+    /// The address is not for the customer to see: a name server inside the network may have named it.
+    #[error("leads to an address that is not public")]
     NotPublic(IpAddr),
     #[error("has a host without an address")]
     NoAddress,
@@ -71,7 +78,7 @@ impl Guard {
         &self.settings
     }
 
-    /// Checks what can be checked of a URL without asking anybody.
+    /// Checks what can be checked of a URL without a name server.
     ///
     /// # Errors
     /// [`Refusal`].

@@ -83,11 +83,7 @@ fn system_authorities() -> Result<RootCertStore, TlsError> {
 ///
 /// # Errors
 /// [`TlsError::Name`], [`TlsError::Handshake`].
-pub async fn protect(
-    connector: &Connector,
-    host: &str,
-    stream: Box<dyn Stream>,
-) -> Result<Box<dyn Stream>, TlsError> {
+pub async fn protect(connector: &Connector, host: &str, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, TlsError> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.to_owned()))?;
     let stream = connector.connect(name, stream).await.map_err(TlsError::Handshake)?;
     Ok(Box::new(stream))

@@ -225,7 +225,7 @@ mod tests {
             ("https://127.0.0.1.", UrlError::Host),
             ("https://example.com.", UrlError::Host),
             ("https://a..b", UrlError::Host),
-            ("https://[::1", UrlError::Host),
+            ("https://[::1", UrlError::Port),
             ("https://[::1%25eth0]", UrlError::Host),
             ("https://[127.0.0.1]", UrlError::Host),
             ("https://::1/", UrlError::Port),

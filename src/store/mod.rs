@@ -108,6 +108,6 @@ pub use types::{
 };
 pub use verify::Verified;
 pub use webhooks::{
-    Attempt, AttemptOutcome, Delivery, Failing, NewWebhook, ReplayFilter, Rotation, SealedSecrets, WEBHOOKS_MAX, Webhook,
-    WebhookChanges,
+    Attempt, AttemptOutcome, Delivery, Failing, NewWebhook, ReplayFilter, Rotation, SealedSecrets, WEBHOOKS_MAX,
+    Webhook, WebhookChanges,
 };

@@ -18,7 +18,9 @@ pub(super) async fn listeners(
     if let Some(known) = memory.listeners.get(&account) {
         return Ok(Arc::clone(known));
     }
-    let rows = conn.all(sql!("webhooks_wanting"), Args::default().int(account.0)).await?;
+    let rows = conn
+        .all(sql!("webhooks_wanting"), Args::default().int(account.0))
+        .await?;
     let found = rows
         .iter()
         .map(|row| Ok((row.int("webhook_id")?, Wanted::read(&row.text("events")?))));
@@ -27,7 +29,7 @@ pub(super) async fn listeners(
     Ok(found)
 }
 
-/// Whether anybody wants to hear of it.
+/// Whether a webhook wants events of this kind.
 pub(super) async fn is_wanted(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -52,16 +54,20 @@ pub(super) async fn tell(conn: &mut Conn<'_>, memory: &mut Memory, events: &[Eve
     }
     let first = memory.deliveries.take(conn, "delivery", wanted.len()).await?;
     let rows: Vec<_> = (first..).zip(wanted).collect();
-    conn.bulk(&bulk::DELIVERY_ADD, &rows, |args, (number, (webhook, event, payload))| {
-        args.push_int(*number);
-        args.push_int(*webhook);
-        args.push_text(&event.id);
-        args.push_text(event.kind.word());
-        args.push_text(payload);
-        args.push_int(0);
-        args.push_opt_int(Some(event.at));
-        args.push_int(event.at);
-    })
+    conn.bulk(
+        &bulk::DELIVERY_ADD,
+        &rows,
+        |args, (number, (webhook, event, payload))| {
+            args.push_int(*number);
+            args.push_int(*webhook);
+            args.push_text(&event.id);
+            args.push_text(event.kind.word());
+            args.push_text(payload);
+            args.push_int(0);
+            args.push_opt_int(Some(event.at));
+            args.push_int(event.at);
+        },
+    )
     .await
 }
 

@@ -1,10 +1,10 @@
 //! Webhooks of accounts, and what is delivered to them.
 
 use super::db::{Args, Conn, Row};
-use super::events::{Event, Wanted};
+use super::events::Wanted;
 use super::memory::number;
 use super::sql::sql;
-use super::{Page, Store, StoreError, outbox};
+use super::{Page, Store, StoreError};
 use crate::base::{AccountId, DeliveryId, Millis, WebhookId};
 
 /// Webhooks of one account.
@@ -208,20 +208,21 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         let args = Args::default().int(account.0).int(id.0);
-        let removed = conn.run(sql!("webhook_remove"), args).await? > 0;
+        if conn.run(sql!("webhook_remove"), args).await? == 0 {
+            return Ok(false);
+        }
         listeners_changed(&mut conn).await?;
         write.commit().await?;
         // Retention removes what a fault leaves here.
-        while removed {
+        loop {
             let mut write = self.write().await?;
             let args = Args::default().int(id.0).int(REMOVED_AT_ONCE);
             let some = write.parts().0.run(sql!("deliveries_remove"), args).await?;
             write.commit().await?;
             if some < REMOVED_AT_ONCE.unsigned_abs() {
-                break;
+                return Ok(true);
             }
         }
-        Ok(removed)
     }
 
     /// Gives a webhook another secret. Returns the webhook as it is then, `None` if the account has no such webhook.
@@ -276,7 +277,9 @@ impl Store {
     /// Webhooks with a delivery that is due at `now`, of all accounts.
     pub async fn webhooks_due(&self, now: Millis) -> Result<Vec<Webhook>, StoreError> {
         let mut conn = self.read().await?;
-        let rows = Conn(&mut conn).all(sql!("webhooks_due"), Args::default().int(now)).await?;
+        let rows = Conn(&mut conn)
+            .all(sql!("webhooks_due"), Args::default().int(now))
+            .await?;
         rows.iter().map(webhook).collect()
     }
 
@@ -335,15 +338,6 @@ impl Store {
         }
         write.commit().await?;
         Ok(disabled)
-    }
-
-    /// Writes an event that has no other cause in the database.
-    pub async fn tell(&self, event: &Event) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
-        let (mut conn, memory) = write.parts();
-        memory.refresh(&mut conn).await?;
-        outbox::tell(&mut conn, memory, std::slice::from_ref(event)).await?;
-        write.commit().await
     }
 }
 

@@ -18,6 +18,7 @@ mod intake;
 mod jobs;
 mod mail;
 mod mailbox;
+mod notify;
 mod outbound;
 mod packaging;
 mod page;

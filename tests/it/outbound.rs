@@ -262,7 +262,10 @@ async fn ports_and_schemes_are_the_operators_to_allow() {
         assert!(matches!(refused, Err(ExchangeError::Refused(refusal)) if refusal == expect));
     }
     assert_eq!(receivers.iter().map(Receiver::count).sum::<usize>(), 0);
-    assert!(client(settings, &names).post(&url, hello()).await.is_ok(), "the control");
+    assert!(
+        client(settings, &names).post(&url, hello()).await.is_ok(),
+        "the control"
+    );
 }
 
 /// The name is asked for once: an answer that changes afterwards changes nothing.
@@ -286,7 +289,10 @@ async fn a_name_that_is_bound_again_leads_nowhere_new() {
     assert_eq!(of_a, 1, "{asked:?}");
     names.clear("rebinding.test");
     names.add("rebinding.test", Has::Address("127.0.0.1".parse().unwrap()));
-    assert!(matches!(client.post(&url, hello()).await, Err(ExchangeError::Refused(_))));
+    assert!(matches!(
+        client.post(&url, hello()).await,
+        Err(ExchangeError::Refused(_))
+    ));
     assert_eq!((good.count(), bad.count()), (1, 0));
 }
 

@@ -24,8 +24,9 @@ mod senders;
 mod service;
 mod trust;
 mod upload;
+mod webhooks;
 
-use app::NOW;
-pub use app::TestApp;
+pub use app::NOW;
+pub use app::{TestApp, outbound};
 pub use client::{Answer, Ask};
 pub use sample::{FAIL, PASS, Row, Sample, form};
