@@ -9,6 +9,7 @@ mod names;
 mod options;
 mod place;
 mod purge;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use crate::ingest::{FreshDomain, Intake, Rechecked};
 use crate::jobs::{JobError, Jobs, Leases, Pace};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
+use crate::notify::Webhooks;
 use crate::store::{Account, ApiKey, Domain, Location, NewDomain, NewKey, Store, StoreError};
 use crate::{heap, page};
 
@@ -63,6 +65,7 @@ pub struct App {
     pub store: Store,
     pub intake: Intake,
     pub domains: Domains,
+    pub webhooks: Webhooks,
     metrics: Metrics,
     batches: JoinHandle<()>,
 }
@@ -96,6 +99,7 @@ impl App {
             tracing::warn!("{trouble}");
         }
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), domains);
+        let webhooks = webhooks::webhooks(&config, &domains, &metrics);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
             config,
@@ -103,6 +107,7 @@ impl App {
             store,
             intake,
             domains,
+            webhooks,
             metrics,
             batches,
         })
@@ -149,6 +154,7 @@ impl App {
             options::http(&self.config),
         )
         .with_health(health.clone())
+        .with_webhooks(self.webhooks.clone())
         .with_tables(Arc::clone(&tables));
         let router = if self.does(Role::Api) {
             let options = options::page(&self.config);
@@ -221,6 +227,7 @@ impl App {
                 Ok(())
             }
         });
+        webhooks::start_jobs(jobs, &self.store, &self.webhooks, self.config.notify.deliveries_days);
         let (store, intake) = (self.store.clone(), self.intake.clone());
         jobs.start("claims", CLAIM_EVERY, move |_| {
             let (store, intake) = (store.clone(), intake.clone());

@@ -22,7 +22,7 @@ mod zero;
 pub use lists::{FeedEntry, Folder, Imap, Maildir};
 pub use reading::{ConfigError, ENVIRONMENT_PREFIX};
 pub use sections::{
-    Database, Domains, Enrich, Http, Installation, Limits, Log, LogFormat, Node, Provenance, RegionHosts,
+    Database, Domains, Enrich, Http, Installation, Limits, Log, LogFormat, Node, Notify, Provenance, RegionHosts,
     RetentionSettings, Role, Smtp,
 };
 pub use settings::Config;

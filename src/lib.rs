@@ -22,6 +22,8 @@ pub mod jobs;
 pub mod keys;
 pub mod listeners;
 pub mod metrics;
+pub mod notify;
+pub mod outbound;
 pub mod page;
 pub mod report;
 #[expect(

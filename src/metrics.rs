@@ -16,7 +16,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use labels::{
     AnswerLabels, ChangeLabels, FeedLabels, FeedOutcomeLabels, FeedReasonLabels, FileLabels, HttpLabels, JobLabels,
-    JobRunLabels, ReasonLabels, ReportLabels, RouteLabels, SetAsideLabels, StatusLabels, VerdictLabels, feed_labels,
+    JobRunLabels, OutcomeLabels, ReasonLabels, ReportLabels, RouteLabels, SetAsideLabels, StatusLabels, VerdictLabels,
+    feed_labels,
 };
 pub use ptr::PtrFigures;
 
@@ -58,7 +59,20 @@ struct Figures {
     purges_skipped: Counter,
     names_files: Family<FileLabels, Counter>,
     networks_data_at: Gauge,
+    webhook_attempts: Family<OutcomeLabels, Counter>,
+    webhook_deliveries_waiting: Gauge,
     uptime_seconds: Gauge<f64, AtomicU64>,
+}
+
+/// What came of an attempt to deliver an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// The receiver accepted it.
+    Delivered,
+    /// The receiver did not accept it, or could not be reached.
+    Failed,
+    /// Nothing was sent.
+    Refused,
 }
 
 /// How a run of a background job ended.
@@ -105,6 +119,8 @@ impl Metrics {
             purges_skipped: Counter::default(),
             names_files: Family::default(),
             networks_data_at: Gauge::default(),
+            webhook_attempts: Family::default(),
+            webhook_deliveries_waiting: Gauge::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -218,6 +234,16 @@ impl Metrics {
             "Day that the network table in use is from, unix time; 0 without a table",
             f.networks_data_at.clone(),
         );
+        registry.register(
+            "webhook_attempts",
+            "Attempts to deliver an event to a webhook, by outcome",
+            f.webhook_attempts.clone(),
+        );
+        registry.register(
+            "webhook_deliveries_waiting",
+            "Deliveries that wait for an attempt, on the node that delivers",
+            f.webhook_deliveries_waiting.clone(),
+        );
         registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
         registry.register_with_unit(
             "job_run",
@@ -302,6 +328,22 @@ impl Metrics {
     /// One domain that is no longer what it was.
     pub fn count_domain_change(&self, from: &'static str, to: &'static str) {
         self.0.domain_changes.get_or_create(&ChangeLabels { from, to }).inc();
+    }
+
+    /// An attempt to deliver an event.
+    pub fn count_delivery(&self, outcome: DeliveryOutcome) {
+        let outcome = match outcome {
+            DeliveryOutcome::Delivered => "delivered",
+            DeliveryOutcome::Failed => "failed",
+            DeliveryOutcome::Refused => "refused",
+        };
+        self.0.webhook_attempts.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Deliveries that wait for an attempt.
+    pub fn set_deliveries_waiting(&self, deliveries: u64) {
+        let waiting = &self.0.webhook_deliveries_waiting;
+        waiting.set(i64::try_from(deliveries).unwrap_or(i64::MAX));
     }
 
     /// One run of a background job.

@@ -12,7 +12,8 @@ create table counters (
     value integer not null
 ) without rowid;
 insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1), ('evidence', 1),
-    ('set_aside', 1), ('ip', 1), ('decision', 1), ('domains_version', 1), ('commits', 0), ('addresses', 0);
+    ('set_aside', 1), ('ip', 1), ('decision', 1), ('webhook', 1), ('delivery', 1), ('domains_version', 1), ('commits', 0),
+    ('addresses', 0);
 
 -- The node that does a job which only one node may do at a time. lasts: the length of the lease in milliseconds, counted
 -- from when it was taken or renewed. A lease that ends later than that from now was taken under a clock that was ahead.
@@ -154,6 +155,49 @@ create table idempotent_requests (
     primary key (key_id, scope)
 ) without rowid;
 create index idempotent_requests_by_age on idempotent_requests (started_at);
+
+-- Where an account is told of events. events: words of store/events.rs with a space between them, or *. secret and
+-- previous_secret: sealed (domains/keyring.rs); the latter signs too until previous_until. failures: attempts that failed
+-- in a row, the first of them at failing_since. last_at, last_status: of the last attempt, status null without an answer.
+create table webhooks (
+    webhook_id integer primary key,
+    account_id integer not null references accounts (account_id),
+    url text not null,
+    events text not null,
+    active integer not null,
+    secret blob not null,
+    previous_secret blob,
+    previous_until integer,
+    rotated_at integer,
+    failures integer not null,
+    failing_since integer,
+    disabled_at integer,
+    disabled_reason text,
+    last_at integer,
+    last_status integer,
+    created_at integer not null
+);
+create index webhooks_by_account on webhooks (account_id, webhook_id);
+
+-- The outbox: an event for a webhook, written in the transaction of its cause. payload: the body to send, JSON. attempts:
+-- since it was written or replayed last. next_at: when the next attempt is due, null where there is none. status: of the
+-- last answer, null without one. response: the beginning of that answer, or why nothing was sent.
+create table webhook_deliveries (
+    delivery_id integer primary key,
+    webhook_id integer not null,
+    event_id text not null,
+    event text not null,
+    payload text not null,
+    attempts integer not null,
+    next_at integer,
+    delivered_at integer,
+    status integer,
+    response text,
+    created_at integer not null
+);
+create index webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, delivery_id);
+create index webhook_deliveries_due on webhook_deliveries (webhook_id, next_at) where next_at is not null;
+create index webhook_deliveries_by_age on webhook_deliveries (created_at);
 
 -- One row per distinct report.
 --

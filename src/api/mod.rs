@@ -21,6 +21,7 @@ mod simulation;
 mod sources;
 mod taken;
 mod trust;
+mod webhooks;
 
 pub use attention::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
 pub use change::Change;
@@ -61,4 +62,10 @@ pub use taken::{Taken, TakenAside, TakenReport};
 pub use trust::{
     AcceptedAnswer, AcceptedBody, DecisionInput, REPORT_MESSAGES_MAX, REPORTER_CHARS_MAX, ReporterInput, TrustBody,
     TrustPatch, WHY_CHARS_MAX,
+};
+pub use webhooks::{
+    DeliveryBody, DeliveryList, DeliveryPagination, DeliveryPaginationSnake, DeliverySnake, EVENT, GRACE_HOURS_MAX,
+    REPLAY_MAX, REPLAY_MINUTES_MAX, ReplayInput, Replayed, RotateInput, WebhookBody, WebhookInput, WebhookItem,
+    WebhookItemSnake, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookSnake, WebhookTested,
+    WebhookWithSecret,
 };

@@ -31,4 +31,8 @@ ids! {
     IpId,
     /// What an owner decided about a sender.
     DecisionId,
+    /// Where an account is told of events.
+    WebhookId,
+    /// An event for a webhook.
+    DeliveryId,
 }

@@ -162,6 +162,18 @@ impl Default for Domains {
     }
 }
 
+/// `[notify]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notify {
+    pub deliveries_days: u32,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self { deliveries_days: 30 }
+    }
+}
+
 /// `[retention]`
 #[derive(Debug, Clone)]
 pub struct RetentionSettings {

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::lists::{self, Folder, Imap, LISTS, Maildir};
 use super::sections::{
-    Database, Domains, Enrich, Http, Installation, Limits, Log, Node, Provenance, RetentionSettings, Smtp,
+    Database, Domains, Enrich, Http, Installation, Limits, Log, Node, Notify, Provenance, RetentionSettings, Smtp,
 };
 use super::table::SECTIONS;
 use crate::ingest::{Admission, IntakeSettings};
+use crate::outbound::OutboundSettings;
 
 /// Every setting, by section.
 #[derive(Debug, Clone, Default, serde::Deserialize, serde::Serialize)]
@@ -22,6 +23,8 @@ pub struct Config {
     pub reports: Admission,
     pub installation: Installation,
     pub domains: Domains,
+    pub outbound: OutboundSettings,
+    pub notify: Notify,
     pub retention: RetentionSettings,
     pub limits: Limits,
     pub intake: IntakeSettings,
@@ -103,13 +106,14 @@ mod tests {
             "oauth_grant" => "refresh_token",
             "roles" => "api",
             "required" => "return_path",
-            "proxy_networks" => "10.0.0.0/8",
+            "proxy_networks" | "allow_networks" => "10.0.0.0/8",
             "listen" | "lmtp_listen" | "resolvers" => "[::1]:53",
             _ => "a.example",
         };
         match value {
             toml::Value::Integer(number) => (number + 1).into(),
             toml::Value::Boolean(is) => (!is).into(),
+            toml::Value::Array(_) if key == "ports" => vec![81].into(),
             toml::Value::Array(_) => vec![text].into(),
             toml::Value::Table(_) => {
                 let hosts = ["rua_host", "inbound_host", "bounce_host"].map(|key| (key.to_owned(), text.into()));

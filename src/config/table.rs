@@ -2,10 +2,11 @@
 
 use super::described::Described;
 use super::sections::{
-    Database, Domains, Enrich, Http, Installation, Limits, Log, Node, Provenance, RetentionSettings, Smtp,
+    Database, Domains, Enrich, Http, Installation, Limits, Log, Node, Notify, Provenance, RetentionSettings, Smtp,
 };
-use super::units::{Milliseconds, RequiredRecords, Seconds};
+use super::units::{Milliseconds, OptionalPath, RequiredRecords, Seconds};
 use crate::ingest::{Admission, IntakeSettings};
+use crate::outbound::OutboundSettings;
 
 settings! { SECTIONS:
     /// The database.
@@ -230,6 +231,30 @@ settings! { SECTIONS:
         /// File with such keys, one per line. Empty: master.key in database.dir, created at the first start. With
         /// PostgreSQL it is not created, because nodes that share a database need the same keys.
         master_key_file => master_key_file;
+    }
+
+    /// Connections to the URLs that your users give, such as webhooks. Only public addresses are connected to. A name is
+    /// resolved by domains.resolvers. What your own settings name is not restricted.
+    outbound: OutboundSettings {
+        /// Networks that these URLs may lead to although they are not public, as in ["10.1.0.0/16"]. Every user of this
+        /// installation can then send requests into them.
+        allow_networks => allow_networks;
+        /// Ports that these URLs may name, besides 443 and 8443.
+        ports => ports;
+        /// Whether these URLs may begin with http://. Anyone on the way can then read what is sent.
+        allow_http => allow_http;
+        /// File with the certificate authorities that are trusted, PEM. Empty: those of the system.
+        ca_file => ca_file as OptionalPath;
+        /// Longest time for one request and its answer, seconds.
+        exchange_seconds_max => exchange_time_max as Seconds;
+        /// Longest part of an answer that is read, bytes.
+        answer_bytes_max => answer_bytes_max;
+    }
+
+    /// Events, and their delivery to webhooks.
+    notify: Notify {
+        /// How long deliveries are kept, days from the event, whatever became of them.
+        deliveries_days => deliveries_days;
     }
 
     /// How long data is kept.

@@ -313,6 +313,30 @@ impl Domains {
         }
     }
 
+    /// Encrypts a secret that is not a DKIM key, for `place` alone.
+    ///
+    /// # Errors
+    /// [`DomainsError::NotSetUp`] and [`DomainsError::Keyring`] if there is no key to encrypt with.
+    pub fn seal(&self, place: &str, secret: &[u8]) -> Result<Vec<u8>, DomainsError> {
+        Ok(self.keyring_to_seal()?.seal(place, secret)?)
+    }
+
+    /// Decrypts what [`Self::seal`] returned for this `place`.
+    ///
+    /// # Errors
+    /// [`DomainsError::NotSetUp`] without a keyring, [`DomainsError::Keyring`] if it was encrypted with another.
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, DomainsError> {
+        let keyring = self.keyring().ok_or(DomainsError::NotSetUp(
+            "the master key is missing: set domains.master_keys, or copy master.key from where it is kept",
+        ))?;
+        Ok(keyring.open(place, sealed)?)
+    }
+
+    /// Whether a secret was encrypted with the key that encrypts now.
+    pub fn is_sealed_now(&self, sealed: &[u8]) -> bool {
+        self.keyring().is_some_and(|keyring| keyring.is_current(sealed))
+    }
+
     fn keyring(&self) -> Option<&Keyring> {
         self.0.options.keyring.as_ref().or_else(|| self.0.made.get())
     }
@@ -324,7 +348,7 @@ impl Domains {
         }
         let Some(path) = &self.0.options.new_key_file else {
             return Err(DomainsError::NotSetUp(
-                "there is no key to encrypt DKIM keys with: set domains.master_keys, or move a master.key that cannot be read \
+                "there is no key to encrypt secrets with: set domains.master_keys, or move a master.key that cannot be read \
                  away",
             ));
         };
@@ -395,11 +419,13 @@ impl Domains {
         Ok(kept)
     }
 
-    pub(super) fn store(&self) -> &Store {
+    /// The database.
+    pub fn store(&self) -> &Store {
         &self.0.store
     }
 
-    pub(super) fn clock(&self) -> &Clock {
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 

@@ -1,7 +1,6 @@
 //! Places that we read: mailboxes over IMAP, Maildirs, folders, files, mbox. A message is moved, marked or renamed only
 //! after its commit.
 
-mod connect;
 pub mod files;
 pub mod imap;
 pub mod maildir;

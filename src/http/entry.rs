@@ -49,6 +49,8 @@ pub enum Body {
     None,
     /// A JSON object of at most `api_body_bytes_max`.
     Json,
+    /// As `Json`; without a body, an empty object is taken.
+    JsonOrNone,
     /// A report, a mail or a form with several, of at most `upload_bytes_max`.
     Upload,
 }
@@ -134,6 +136,13 @@ impl Draft {
         self.0.route.body = Body::Json;
         self.0.doc.takes = Some(doc::schema_of::<T>);
         self
+    }
+
+    /// Sets its body: JSON of this type, which may be left out.
+    pub fn may_take<T: JsonSchema>(self) -> Self {
+        let mut draft = self.takes::<T>();
+        draft.0.route.body = Body::JsonOrNone;
+        draft
     }
 
     /// Sets its body: a report, a mail or a form with several.

@@ -230,6 +230,30 @@ impl Members {
         self.text(name)
     }
 
+    /// The member as a list of at most `items_max` texts; absent and null are the same.
+    pub(super) fn texts(&mut self, name: &str, items_max: usize) -> Option<Vec<String>> {
+        let value = self.members.remove(name)?;
+        if value.is_null() {
+            return None;
+        }
+        let items = value.as_array().filter(|items| items.len() <= items_max);
+        let texts = items.and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+        if texts.is_none() {
+            self.refuse(name, format!("must be a list of at most {items_max} strings"));
+        }
+        texts
+    }
+
+    /// As [`Members::texts`], and it must be there.
+    pub(super) fn required_texts(&mut self, name: &str, items_max: usize) -> Option<Vec<String>> {
+        if self.members.get(name).is_none_or(Value::is_null) {
+            self.members.remove(name);
+            self.refuse(name, "is required");
+            return None;
+        }
+        self.texts(name, items_max)
+    }
+
     /// As [`Members::plain_text`], and it must be there.
     pub(super) fn required_plain_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
         let text = self.required_text(name)?;

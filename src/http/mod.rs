@@ -65,6 +65,7 @@ mod sums;
 mod tables;
 mod trust;
 mod upload;
+mod webhooks;
 
 pub use client::{Peer, SignedIn};
 pub use config::{HttpConfig, MetricsAccess};

@@ -129,7 +129,10 @@ fn operation(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
         operation["security"] = json!([]);
     }
     if let Some(takes) = doc.takes {
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": schemas.taken(takes) } });
+        operation["requestBody"] = json!({
+            "required": route.body == Body::Json,
+            "content": { "application/json": schemas.taken(takes) },
+        });
     }
     if route.body == Body::Upload {
         operation["requestBody"] = upload_body();
@@ -147,7 +150,7 @@ pub(super) fn operation_id(handler: &str) -> String {
 fn tag(path: &str) -> &str {
     match path.split('/').nth(1).unwrap_or_default() {
         "domains" if path.contains("/dmarc/") => "dmarc",
-        tag @ ("domains" | "quarantine" | "api-keys") => tag,
+        tag @ ("domains" | "quarantine" | "api-keys" | "webhooks") => tag,
         _ => "service",
     }
 }

@@ -7,8 +7,8 @@ use super::client::Client;
 use super::error::ApiError;
 use super::places::row_number;
 use super::state::AppState;
-use crate::base::{ReportNo, SetAsideId, SetAsideKind};
-use crate::store::{Domain, SetAside};
+use crate::base::{DeliveryId, ReportNo, SetAsideId, SetAsideKind, WebhookId};
+use crate::store::{Domain, SetAside, Webhook};
 
 /// The domain of `{id}`.
 #[derive(Debug)]
@@ -29,6 +29,14 @@ pub(super) struct OwnedMessage(pub SetAsideId);
 /// The number in `{number}` of a row of a report.
 #[derive(Debug)]
 pub(super) struct RecordNumber(pub u64);
+
+/// The webhook of `{id}`.
+#[derive(Debug)]
+pub(super) struct OwnedWebhook(pub Webhook);
+
+/// The webhook of `{id}`, and the number in `{delivery_id}`. Whether that delivery exists is checked by the store.
+#[derive(Debug)]
+pub(super) struct OwnedDelivery(pub Webhook, pub DeliveryId);
 
 /// The number in `{id}`.
 #[derive(Debug)]
@@ -109,6 +117,32 @@ impl FromRequestParts<AppState> for RecordNumber {
             .and_then(|text| row_number(&text));
         let number = number.and_then(|number| u64::try_from(number).ok());
         number.map(Self).ok_or_else(|| ApiError::not_found("Record"))
+    }
+}
+
+impl FromRequestParts<AppState> for OwnedWebhook {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let missing = || ApiError::not_found("Webhook");
+        let number = path_text(parts, state, "id").await.and_then(|text| row_number(&text));
+        let number = number.ok_or_else(missing)?;
+        let client = Client::from_parts(parts)?;
+        let webhook = state.store.webhook(client.account, WebhookId(number)).await?;
+        webhook.map(Self).ok_or_else(missing)
+    }
+}
+
+impl FromRequestParts<AppState> for OwnedDelivery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let OwnedWebhook(webhook) = OwnedWebhook::from_request_parts(parts, state).await?;
+        let number = path_text(parts, state, "delivery_id").await;
+        let number = number.and_then(|text| row_number(&text));
+        number
+            .map(|number| Self(webhook, DeliveryId(number)))
+            .ok_or_else(|| ApiError::not_found("Delivery"))
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn receive_body(
     let bytes_max = match body {
         // Whatever comes is never read: nothing limits it.
         Body::None => return Ok((request.map(|_| HttpBody::empty()), None)),
-        Body::Json => state.config.api_body_bytes_max,
+        Body::Json | Body::JsonOrNone => state.config.api_body_bytes_max,
         Body::Upload => state.config.upload_bytes_max,
     };
     if let Err(error) = check_media_type(body, request.headers()) {
@@ -46,6 +46,7 @@ pub(super) async fn receive_body(
     let limits = ReceiveLimits {
         bytes_max,
         stall_time_max: state.config.body_stall_time_max,
+        may_be_empty: body == Body::JsonOrNone,
     };
     let received = receive(request, &mut memory, limits);
     let received = timeout(state.config.body_time_max, received).await;
@@ -58,6 +59,8 @@ struct ReceiveLimits {
     bytes_max: usize,
     /// From one piece to the next.
     stall_time_max: Duration,
+    /// No body stands for an empty object.
+    may_be_empty: bool,
 }
 
 async fn receive(
@@ -87,6 +90,9 @@ async fn receive(
         }
         received.extend_from_slice(&piece);
     }
+    if received.is_empty() && limits.may_be_empty {
+        received.extend_from_slice(b"{}");
+    }
     Ok(Request::from_parts(parts, HttpBody::from(received)))
 }
 
@@ -104,8 +110,12 @@ fn check_media_type(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
     let is_json = |name: &str| name == "application/json" || name.ends_with("+json");
     match (body, media_type.as_deref()) {
         (Body::None, _) => Ok(()),
-        (Body::Json, Some(name)) if is_json(name) => Ok(()),
-        (Body::Json, _) => Err(ApiError::unsupported_media_type("Send the body as application/json")),
+        (Body::Json | Body::JsonOrNone, Some(name)) if is_json(name) => Ok(()),
+        // Whether there is a body shows when it is read.
+        (Body::JsonOrNone, None) => Ok(()),
+        (Body::Json | Body::JsonOrNone, _) => {
+            Err(ApiError::unsupported_media_type("Send the body as application/json"))
+        }
         // A report can be sent under any name, for its bytes tell what it is; but it is never this.
         (Body::Upload, Some(name)) if is_json(name) || (name.starts_with("multipart/") && name != FORM) => {
             Err(ApiError::unsupported_media_type(

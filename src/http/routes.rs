@@ -17,14 +17,16 @@ use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview, paging,
     quarantine, range, readiness, refused, report_record, reports, senders, service, simulate, source, trust, upload,
+    webhooks,
 };
 use crate::api::{
-    AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DomainBody, DomainInput,
-    DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview,
-    Readiness, ReadinessBody, RecordBody, RefusedList, Removed, ReportBody, ReportItem, ReportList, ReporterInput,
-    ReporterList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList,
-    SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, TrustBody,
-    TrustPatch, VerifyBody,
+    AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DeliveryList, DomainBody,
+    DomainInput, DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList,
+    Overview, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody,
+    ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SenderDecisionBody, SenderDecisionInput,
+    SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SourceDetail,
+    SourceList, StatsBody, SubdomainList, Success, Taken, TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList,
+    WebhookOne, WebhookPatch, WebhookRemoved, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -84,11 +86,22 @@ fn table() -> Vec<Entry> { vec![
     get   ("/api-keys/{id}",                                           Account, api_keys::show,        "Show an API key, without its secret").answers::<KeyBody>(200),
     post  ("/api-keys/{id}/rotate",                                    Account, api_keys::rotate,      "Replace the secret of an API key").answers::<ApiKeyWithSecret>(200),
     delete("/api-keys/{id}",                                           Account, api_keys::remove,      "Remove an API key, which is refused from then on").answers::<Removed>(200),
+    post  ("/webhooks",                                                Account, webhooks::create,      "Create a webhook, which is told of events").takes::<WebhookInput>().also(WEBHOOKS_FULL).answers::<WebhookWithSecret>(201),
+    get   ("/webhooks",                                                Account, webhooks::list,        "List the webhooks, newest first").answers::<WebhookList>(200),
+    get   ("/webhooks/{id}",                                           Account, webhooks::show,        "Show a webhook, without its secret").answers::<WebhookOne>(200),
+    patch ("/webhooks/{id}",                                           Account, webhooks::update,      "Change a webhook, or switch it on or off").takes::<WebhookPatch>().answers::<WebhookOne>(200),
+    delete("/webhooks/{id}",                                           Account, webhooks::remove,      "Remove a webhook with its deliveries").answers::<WebhookRemoved>(200),
+    post  ("/webhooks/{id}/test",                                      Account, webhooks::test,        "Send a test event to a webhook now").answers::<WebhookTested>(200),
+    post  ("/webhooks/{id}/rotate-secret",                             Account, webhooks::rotate,      "Replace the secret of a webhook").may_take::<RotateInput>().answers::<WebhookWithSecret>(200),
+    get   ("/webhooks/{id}/deliveries",                                Account, webhooks::deliveries,  "List the deliveries to a webhook, newest first").with(DELIVERIES).answers::<DeliveryList>(200),
+    post  ("/webhooks/{id}/deliveries/{delivery_id}/replay",           Account, webhooks::replay,      "Deliver an event to a webhook again").answers::<Success>(200),
+    post  ("/webhooks/{id}/deliveries/batch-replay",                   Account, webhooks::replay_failed, "Deliver failed events to a webhook again, oldest first").may_take::<ReplayInput>().answers::<Replayed>(200),
 ] }
 
 /// What query strings may have.
 type Parameters = &'static [&'static [Parameter]];
 
+const DELIVERIES: Parameters = &[paging::PARAMETERS];
 const DAYS: Parameters = &[range::DAYS];
 const STATS: Parameters = &[range::DAYS, figures::INCLUDE];
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
@@ -113,6 +126,10 @@ type Also = &'static [(u16, &'static str)];
 
 const NOT_SHOWN: Also = &[(404, "The installation does not show its metrics to this client.")];
 const NO_DOMAIN: Also = &[(404, "The account has no such domain.")];
+const WEBHOOKS_FULL: Also = &[(
+    409,
+    "The account has 20 webhooks, or the first request with this Idempotency-Key still runs.",
+)];
 const REPORTERS_FULL: Also = &[(409, "The domain has the maximum number of accepted reporters.")];
 const DECISIONS_FULL: Also = &[(409, "The domain has the maximum number of decisions.")];
 const RECORDS_GONE: Also = &[(
@@ -200,7 +217,8 @@ mod tests {
         let mut names = Vec::new();
         for (route, doc) in documented() {
             assert!(doc.summary.len() > 10 && !doc.summary.ends_with('.'), "{route:?}");
-            assert_eq!(doc.takes.is_some(), route.body == Body::Json, "{route:?}");
+            let is_json = matches!(route.body, Body::Json | Body::JsonOrNone);
+            assert_eq!(doc.takes.is_some(), is_json, "{route:?}");
             names.push(operation_id(doc.handler));
         }
         let total = names.len();

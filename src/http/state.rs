@@ -14,6 +14,8 @@ use crate::enrich::{LiveTables, NamesFiles};
 use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
+use crate::notify::Webhooks;
+use crate::outbound::{Guard, OutboundSettings};
 use crate::store::Store;
 
 /// What every handler can reach. Cheap to clone.
@@ -29,6 +31,7 @@ pub struct AppState {
     pub config: Arc<HttpConfig>,
     /// What names of senders come from.
     pub tables: Arc<LiveTables>,
+    pub webhooks: Webhooks,
     pub(super) limiter: Arc<RateLimiter>,
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
@@ -45,7 +48,10 @@ impl AppState {
         metrics: Metrics,
         config: HttpConfig,
     ) -> Self {
+        // Strict, and without a client: nothing is sent.
+        let guard = Guard::new(OutboundSettings::default(), None);
         Self {
+            webhooks: Webhooks::new(&domains, metrics.clone(), guard, None),
             limiter: Arc::new(RateLimiter::new(config.rate)),
             shares: Arc::new(Shares::new(&config)),
             kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
@@ -69,6 +75,11 @@ impl AppState {
     /// With names from these tables, and not only from those that are compiled in.
     pub fn with_tables(self, tables: Arc<LiveTables>) -> Self {
         Self { tables, ..self }
+    }
+
+    /// With webhooks that are connected to.
+    pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
+        Self { webhooks, ..self }
     }
 
     /// With the state of this node's feeds.

@@ -1,4 +1,4 @@
-//! The labels of figures.
+//! Labels of figures: sets of values that are closed, or few.
 
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -60,6 +60,11 @@ pub(super) struct ReasonLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct AnswerLabels {
     pub answer: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OutcomeLabels {
+    pub outcome: &'static str,
 }
 
 /// `feed` is a name that the operator gave.

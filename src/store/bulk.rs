@@ -109,6 +109,16 @@ bulk! {
          from reports", " and identity_key >= ''"),
     );
 
+    /// New deliveries of events.
+    DELIVERY_ADD = insert(
+        "webhook_deliveries",
+        &[
+            int("delivery_id"), int("webhook_id"), text("event_id"), text("event"), text("payload"), int("attempts"),
+            int("next_at"), int("created_at"),
+        ],
+        Conflict::Fail,
+    );
+
     /// New slices.
     SLICE_ADD = insert(
         "slices",

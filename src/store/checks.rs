@@ -1,10 +1,12 @@
 //! What is known of domains' DNS: their keys, what was found of their records, and where that leaves them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::db::{Args, Conn, Row};
+use super::memory::Memory;
 use super::sql::sql;
-use super::{CLOCKS_DIFFER_MAX, Domain, IpAddress, Store, StoreError, bulk};
+use super::{CLOCKS_DIFFER_MAX, Domain, Event, EventKind, IpAddress, Store, StoreError, bulk, outbox};
 use crate::base::{AccountId, DomainId, DomainStatus, Millis, Purpose};
 
 /// What is known of a domain's DNS.
@@ -326,7 +328,7 @@ impl Store {
         decide: &(dyn Fn(&Standing, &DomainFinding) -> Decision + Sync),
     ) -> Result<Vec<Kept>, StoreError> {
         let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
+        let (mut conn, memory) = write.parts();
         let held = conn.hold(found.iter().map(|found| found.domain).collect()).await?;
         let rows = conn
             .bulk_all(&bulk::DOMAIN_STANDINGS, &held, |args, domain| args.push_int(domain.0))
@@ -362,6 +364,7 @@ impl Store {
             args.push_text(&to_json(&decision.checks));
         })
         .await?;
+        tell(&mut conn, memory, &moved).await?;
         write.commit().await?;
         let kept = |(standing, decision, _): &(Standing, Decision, Millis)| Kept {
             domain: standing.domain,
@@ -370,6 +373,44 @@ impl Store {
         };
         Ok(moved.iter().map(kept).collect())
     }
+}
+
+/// Tells the owners of domains that have become verified, or failed.
+async fn tell(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    moved: &[(Standing, Decision, Millis)],
+) -> Result<(), StoreError> {
+    let changed = |(old, new, _): &&(Standing, Decision, Millis)| old.status != new.status;
+    let mut events = Vec::new();
+    for (standing, decision, at) in moved.iter().filter(changed) {
+        let kind = match decision.status {
+            DomainStatus::Verified => EventKind::DomainVerified,
+            DomainStatus::Failed => EventKind::DomainFailed,
+            DomainStatus::Pending => continue,
+        };
+        if events.is_empty() {
+            memory.refresh(conn).await?;
+        }
+        let (account, domain) = (standing.account, standing.domain);
+        if !outbox::is_wanted(conn, memory, account, kind).await? {
+            continue;
+        }
+        let mut event = Event::new(account, kind, *at, &[domain.0, *at]);
+        let missing = decision.checks.iter().filter(|check| !check.verified);
+        let missing: Vec<_> = missing.map(|check| check.purpose.word()).collect();
+        if let Some((public_id, name)) = outbox::domain_data(conn, account, domain).await? {
+            event.data = json!({
+                "domain_id": public_id,
+                "domain": name,
+                "status": decision.status.word(),
+                "previous_status": standing.status.word(),
+                "not_verified": missing,
+            });
+        }
+        events.push(event);
+    }
+    outbox::tell(conn, memory, &events).await
 }
 
 fn standing(row: &Row) -> Result<Standing, StoreError> {

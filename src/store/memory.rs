@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use crate::report::aggregate::EvidenceKey;
 
 use super::db::{Args, Conn};
+use super::events::Listeners;
 use super::sql::sql;
 use super::{StoreError, Trust, paths};
 use crate::base::{AccountId, Day, DomainId, Millis};
@@ -36,12 +37,15 @@ pub(super) struct Memory {
     pub crowded: BTreeSet<(DomainId, Day)>,
     /// All domains of an account, of those that got reports about names that they do not have.
     all_names: HashMap<AccountId, Arc<[(Box<str>, DomainId)]>>,
+    /// Who wants to hear of what, of the accounts to which something happened.
+    pub listeners: HashMap<AccountId, Listeners>,
     pub evidence: HashMap<(DomainId, EvidenceKey), i64>,
     pub paths: paths::Remembered,
     pub domain_numbers: Numbers,
     pub reports: Numbers,
     pub evidences: Numbers,
     pub set_asides: Numbers,
+    pub deliveries: Numbers,
 }
 
 impl Memory {
@@ -51,6 +55,7 @@ impl Memory {
         self.names.clear();
         self.trust.clear();
         self.all_names.clear();
+        self.listeners.clear();
         self.evidence.clear();
         self.paths.forget();
     }
@@ -90,7 +95,7 @@ impl Memory {
             .await?;
         let version = row.map_or(Ok(0), |row| row.int("value"))?;
         let changed = version != self.domains_version;
-        if changed || self.domains.len() + self.names.len() > ENTRIES_MAX {
+        if changed || self.domains.len() + self.names.len() + self.listeners.len() > ENTRIES_MAX {
             self.forget_domains();
             self.domains_version = version;
         }

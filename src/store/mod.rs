@@ -28,6 +28,7 @@ mod documented_tests;
 mod domains;
 mod doubles;
 mod error;
+mod events;
 mod evidence;
 mod export;
 mod facets;
@@ -45,6 +46,7 @@ mod message;
 mod moves;
 mod moving;
 mod open;
+mod outbox;
 mod overview;
 mod paths;
 mod provenance;
@@ -66,6 +68,7 @@ mod sweep;
 mod trust;
 mod types;
 mod verify;
+mod webhooks;
 mod write;
 
 pub use acceptance::{Acceptance, AcceptedReporter, Actor, HistoryEntry, Judged, Judgement, ReportStanding, Trust};
@@ -84,6 +87,7 @@ pub use db::{Connections, Patience};
 pub use decisions::{Decided, Ruling, SenderDecision, Subject, Whose};
 pub use distribute::{Distributed, Misrouted};
 pub use error::{Behind, Fault, NoRoom, StoreError};
+pub use events::{ALL_EVENTS, Event, EventKind, Wanted};
 pub use export::ExportedRecord;
 pub use facets::{Reporter, Signature};
 pub use figures::{Sender, SourceOrder, SourceQuery, SourcesByWay};
@@ -111,3 +115,7 @@ pub use types::{
     Sources, Stats, StoredRecord, StoredReport, StoredWarning,
 };
 pub use verify::Verified;
+pub use webhooks::{
+    Attempt, AttemptOutcome, Delivery, Failing, NewWebhook, ReplayFilter, Rotation, SealedSecrets, WEBHOOKS_MAX,
+    Webhook, WebhookChanges,
+};

@@ -15,13 +15,14 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 23] = [
+const NOUNS: [(&str, &str); 25] = [
     ("account", include_str!("sql/accounts.sql")),
     ("address", include_str!("sql/addresses.sql")),
     ("copy", include_str!("sql/copies.sql")),
     ("counter", include_str!("sql/counters.sql")),
     ("daily", include_str!("sql/days.sql")),
     ("decision", include_str!("sql/decisions.sql")),
+    ("deliver", include_str!("sql/deliveries.sql")),
     ("dkim", include_str!("sql/dkim_keys.sql")),
     ("domain", include_str!("sql/domains.sql")),
     ("evidence", include_str!("sql/evidence.sql")),
@@ -39,6 +40,7 @@ const NOUNS: [(&str, &str); 23] = [
     ("session", include_str!("sql/sessions.sql")),
     ("set_aside", include_str!("sql/set_aside.sql")),
     ("slice", include_str!("sql/slices.sql")),
+    ("webhook", include_str!("sql/webhooks.sql")),
 ];
 
 const NAME: &str = "-- name: ";
@@ -133,6 +135,7 @@ mod tests {
         "copy_counters",
         "copy_tokens",
         "copy_unfinished",
+        "deliveries_waiting",
         "domain_all",
         "domains_to_sweep",
         "ip_list",
@@ -141,6 +144,7 @@ mod tests {
         "set_aside_count",
         "set_aside_counts",
         "set_aside_message_all",
+        "webhooks_due",
     ];
 
     /// Statements that are led by the domain alone on purpose: they remove or check all that it has, or stop after a few rows.

@@ -361,6 +361,8 @@ pub struct SetAsideNote {
     pub reason: String,
     pub detail: String,
     pub leaf: String,
+    /// Whether it was not set aside before for the same reason.
+    pub is_new: bool,
     pub offset: Option<u64>,
     /// Policy domain of an unclaimed report.
     pub policy_domain: Option<String>,

@@ -17,6 +17,9 @@ TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 DAY = st.dates(TODAY - datetime.timedelta(days=3000), TODAY).map(datetime.date.isoformat)
 schemathesis.openapi.format("date", DAY)
 
+# A place that events may be sent to.
+schemathesis.openapi.format("webhook-url", NAME.map(lambda name: f"https://{name}/hook"))
+
 schemathesis.openapi.format("network", st.ip_addresses().map(str))
 
 

@@ -18,14 +18,14 @@ const TREE: &str = env!("CARGO_MANIFEST_DIR");
 const NOW: i64 = 1_774_260_000_000;
 
 /// A running `tallymark serve`, killed when it is dropped.
-struct Server {
+pub struct Server {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Server {
     /// With its database in `home` and these settings.
-    fn start(home: &Path, settings: &str) -> Self {
+    pub fn start(home: &Path, settings: &str) -> Self {
         std::fs::write(home.join("settings.toml"), settings).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
             .current_dir(home)
@@ -63,7 +63,7 @@ impl Drop for Server {
 }
 
 /// A database in `home/data` with two accounts, and their keys; the first has an address of its own.
-async fn prepare(home: &Path) -> [String; 2] {
+pub async fn prepare(home: &Path) -> [String; 2] {
     std::fs::create_dir(home.join("data")).unwrap();
     let store = Store::open(&home.join("data/tallymark.sqlite")).await.unwrap();
     let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;
@@ -167,6 +167,28 @@ async fn the_official_client_is_served() {
         .await
         .unwrap();
     assert!(String::from_utf8_lossy(&done.stdout).contains("the official client is served"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_accepts_our_webhooks() {
+    let home = tempfile::tempdir().unwrap();
+    let dns = Dns::start().await;
+    let [key, _] = prepare(home.path()).await;
+    // Free a moment ago: the client's receiver takes it.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let outbound = format!("[outbound]\nallow_networks = [\"127.0.0.1\"]\nallow_http = true\nports = [{port}]\n");
+    let server = Server::start(home.path(), &(settings(&dns, "rate_per_second = 0") + &outbound));
+    let report = home.path().join("report.xml");
+    std::fs::write(&report, crate::cli::report("r1", 3).replace("example.com", "DOMAIN")).unwrap();
+    let mut client = python("python");
+    client.arg(script("poststack_webhooks.py"));
+    client.args([server.url(), key, port.to_string(), report.display().to_string()]);
+    let done = tokio::task::spawn_blocking(move || run(&mut client, "the official client fails"))
+        .await
+        .unwrap();
+    assert!(String::from_utf8_lossy(&done.stdout).contains("the official client's webhooks are served"));
 }
 
 /// `TALLYMARK_FUZZ_EXAMPLES=500` makes it thorough.

@@ -19,6 +19,8 @@ mod intake;
 mod jobs;
 mod mail;
 mod mailbox;
+mod notify;
+mod outbound;
 mod packaging;
 mod page;
 mod postfix;

@@ -14,9 +14,8 @@ pub(super) use self::moving::Moving;
 use super::Protection;
 use super::answer::{Answer, Namespaces, Status};
 use super::names;
-use super::tls::{self, Connector, TlsError};
-use super::wire::{Stream, Wire, WireError};
-use crate::feeds::connect::connect;
+use super::wire::{Wire, WireError};
+use crate::outbound::{self, Connector, Stream, TlsError, connect};
 
 /// How long a server may say nothing while it owes an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -296,7 +295,7 @@ pub(super) enum Access {
 }
 
 async fn protect(connector: &Connector, host: &str, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, ClientError> {
-    let protecting = async { Ok(tls::protect(connector, host, stream).await?) };
+    let protecting = async { Ok(outbound::protect(connector, host, stream).await?) };
     within(HANDSHAKE_TIME_MAX, protecting).await
 }
 

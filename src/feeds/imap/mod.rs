@@ -9,7 +9,6 @@ mod names;
 mod oauth;
 mod returned;
 mod round;
-mod tls;
 mod wire;
 
 use std::path::PathBuf;
@@ -24,12 +23,12 @@ use self::client::{Access, Client, ClientError};
 pub use self::oauth::{Grant, OauthSettings};
 use self::oauth::{OauthError, Token};
 use self::returned::Returned;
-use self::tls::{Connector, TlsError};
 use self::wire::WireError;
 use super::outcome::{Contents, Failure};
 use super::reading::{Feed, Reading};
 use crate::base::Day;
 use crate::health::Trouble;
+use crate::outbound::{self, Connector, ExchangeError, TlsError};
 
 /// Interval for re-issuing IDLE. Servers and middleboxes drop connections that stay quiet for longer (RFC 2177: 29
 /// minutes; Google and many routers: 10).
@@ -162,7 +161,7 @@ impl Feed for Mailbox {
 async fn read(reading: &Arc<Reading>, mailbox: &Mailbox) -> Result<(), Failure> {
     let settings = &mailbox.settings;
     let clock = &reading.clock();
-    let connector = tls::connector(settings.ca_file.as_deref()).map_err(ClientError::from)?;
+    let connector = outbound::connector(settings.ca_file.as_deref()).map_err(ClientError::from)?;
     let token = token(reading, settings, &connector).await?;
     let mut client = Client::connect(&settings.host, settings.port(), settings.protection, &connector).await?;
     sign_in(settings, token.as_ref(), &mut client).await?;
@@ -238,8 +237,8 @@ impl From<OauthError> for Failure {
     fn from(error: OauthError) -> Self {
         let trouble = match &error {
             OauthError::Secret { .. } => Trouble::Secret,
-            OauthError::Unreachable(_) => Trouble::Unreachable,
-            OauthError::Tls(_) => Trouble::Tls,
+            OauthError::Exchange(ExchangeError::Tls(_)) => Trouble::Tls,
+            OauthError::Url(_) | OauthError::Exchange(_) => Trouble::Unreachable,
             OauthError::Refused(_) => Trouble::TokenRefused,
         };
         Self::new(trouble, error)

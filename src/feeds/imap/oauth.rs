@@ -2,22 +2,19 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::time::Duration;
 
-use hyper::body::Body as _;
-use hyper::{Request, Response, Uri, body::Incoming, header};
-use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 
-use super::tls::{self, Connector};
 use crate::base::clock::Clock;
-use crate::feeds::connect::connect;
 use crate::files;
+use crate::outbound::{Bounds, Client, Connector, ExchangeError, Post, Url, UrlError};
 
-/// From the connection to the last byte of the answer.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// A longer or later answer is not valid JSON, because it is cut off there.
+const BOUNDS: Bounds = Bounds {
+    time_max: Duration::from_secs(30),
+    answer_bytes_max: 64 * 1024,
+};
 /// A token is not used in its last minutes.
 const EARLY: Duration = Duration::from_secs(5 * 60);
 /// RFC 6749, 5.1: `expires_in` is recommended only.
@@ -53,10 +50,10 @@ pub enum Grant {
 pub(super) enum OauthError {
     #[error("{path}: {source}", path = .path.display())]
     Secret { path: PathBuf, source: std::io::Error },
-    #[error("token server cannot be reached: {0}")]
-    Unreachable(String),
+    #[error("oauth_token_url {0}")]
+    Url(#[from] UrlError),
     #[error("token server: {0}")]
-    Tls(#[from] tls::TlsError),
+    Exchange(#[from] ExchangeError),
     #[error("token server refused: {0}")]
     Refused(String),
 }
@@ -101,11 +98,15 @@ pub(super) async fn token(clock: &Clock, settings: &OauthSettings, connector: &C
         field(&mut form, "refresh_token", refresh_token);
     }
     let asked_at = clock.monotonic();
-    let asked = tokio::time::timeout(ANSWER_TIME_MAX, post(&settings.token_url, form, connector));
-    let (status, body) = asked
-        .await
-        .map_err(|_| OauthError::Unreachable("no answer in time".to_owned()))??;
-    let answer: Answer = serde_json::from_slice(&body)
+    let url = Url::parse(&settings.token_url)?;
+    let post = Post {
+        headers: vec![("Accept", "application/json".to_owned())],
+        content_type: "application/x-www-form-urlencoded",
+        body: form,
+    };
+    let answered = Client::for_operator(connector.clone(), BOUNDS).post(&url, post).await?;
+    let status = answered.status;
+    let answer: Answer = serde_json::from_slice(&answered.body)
         .map_err(|_| OauthError::Refused(format!("it answers {status} without the JSON of RFC 6749")))?;
     let Some(secret) = answer.access_token.filter(|_| status == 200) else {
         let word = answer.error.unwrap_or_default();
@@ -152,47 +153,6 @@ fn field(form: &mut String, name: &str, value: &str) {
         } else {
             let _ = write!(form, "%{byte:02X}");
         }
-    }
-}
-
-async fn post(url: &str, form: String, connector: &Connector) -> Result<(u16, Vec<u8>), OauthError> {
-    let unreachable = |what: &dyn std::fmt::Display| OauthError::Unreachable(what.to_string());
-    let uri: Uri = url.parse().map_err(|_| unreachable(&"oauth_token_url is not a URL"))?;
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let stream = connect(&host, uri.port_u16().unwrap_or(443)).await;
-    let stream = tls::protect(connector, &host, Box::new(stream.map_err(|error| unreachable(&error))?)).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| unreachable(&error))?;
-    let request = Request::post(uri.path_and_query().map_or("/", |path| path.as_str()))
-        .header(
-            header::HOST,
-            uri.authority().map_or(host.as_str(), |host| host.as_str()),
-        )
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(header::ACCEPT, "application/json")
-        .body(form)
-        .map_err(|error| unreachable(&error))?;
-    let answered = async {
-        let answer: Response<Incoming> = sender.send_request(request).await?;
-        let status = answer.status().as_u16();
-        let mut body = answer.into_body();
-        let mut bytes = Vec::new();
-        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            let Ok(data) = frame?.into_data() else { continue };
-            // A longer answer is not valid JSON once it is cut off here.
-            bytes.extend_from_slice(&data[..data.len().min(ANSWER_BYTES_MAX - bytes.len())]);
-            if bytes.len() == ANSWER_BYTES_MAX {
-                break;
-            }
-        }
-        Ok::<_, hyper::Error>((status, bytes))
-    };
-    tokio::pin!(answered, connection);
-    tokio::select! {
-        answered = &mut answered => answered.map_err(|error| unreachable(&error)),
-        // When the connection ends first, the answer says why, or is there already.
-        _ = &mut connection => answered.await.map_err(|error| unreachable(&error)),
     }
 }
 

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use memchr::memchr;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+
+use crate::outbound::Stream;
 
 /// One answer without its literals, bytes. The longest honest ones are lists of capabilities.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -31,10 +33,6 @@ pub(super) enum WireError {
     #[error("an answer of the server cannot be understood")]
     Garbage,
 }
-
-/// A connection, TLS or not.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// An answer: its lines without the last line break, with [`LITERAL`] in the place of each literal.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::super::db::Layout;
 use super::super::{Acceptance, NewMessage, Outcome, Store, StoreError, StoredReport};
 use super::keep::{self, Copies};
 use super::place::{Batch, Claim, Placed};
-use super::{CommitOptions, Counted, PLACED_MAX, count, moving_on, outcomes, place, register};
+use super::{CommitOptions, Counted, PLACED_MAX, count, moving_on, outcomes, place, register, tell};
 use crate::base::DomainId;
 
 /// Reports of the batch that are committed, by message and position.
@@ -106,6 +106,7 @@ impl Store {
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.unclaimed.sort_unstable();
         keep::set_aside(&mut conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
+        tell::quarantined(&mut conn, memory, batch, &outcomes).await?;
         write.commit().await?;
         Ok(Some(outcomes))
     }

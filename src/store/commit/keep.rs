@@ -154,6 +154,7 @@ pub(super) async fn set_aside(
                 reason: aside.reason.to_owned(),
                 detail: aside.detail.clone(),
                 leaf: aside.leaf.to_owned(),
+                is_new: taken > 0,
                 offset: aside.offset,
                 policy_domain: (aside.kind == SetAsideKind::Unclaimed).then(|| aside.policy_domain.to_owned()),
             });

@@ -22,6 +22,7 @@ mod restore;
 mod settle;
 mod slices;
 mod staging;
+mod tell;
 
 use super::db::{Conn, Layout};
 use super::memory::Memory;
@@ -213,6 +214,7 @@ async fn commit(
         keep::lock(conn, batch, &placed).await?;
     }
     keep::set_aside(conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
+    tell::quarantined(conn, memory, batch, &outcomes).await?;
     Ok(Some(outcomes))
 }
 
@@ -280,6 +282,7 @@ async fn count(
     let large = moves.apply(conn, memory).await?;
     crowd::learn(memory, &large, options.limits.day_addresses_max);
     originals.write(conn, messages).await?;
+    tell::received(conn, memory, batch, &decisions).await?;
     let stored = stored(batch, &decisions);
     let Decisions {
         refused,

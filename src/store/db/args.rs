@@ -86,6 +86,10 @@ impl Args {
         self.value(Value::Text(value.map(str::to_owned)))
     }
 
+    pub fn opt_blob(self, value: Option<&[u8]>) -> Self {
+        self.value(Value::Blob(value.map(<[u8]>::to_vec)))
+    }
+
     pub fn value(mut self, value: Value) -> Self {
         self.0.push(value);
         self

@@ -7,11 +7,13 @@ use sha2::{Digest as _, Sha256};
 use tallymark::base::clock::Clock;
 use tallymark::base::{AccountId, DomainId, DomainName, Mode, Permission};
 use tallymark::dns::Dns;
-use tallymark::domains::{Domains, DomainsOptions, ServiceNames, public_id, rua_token};
+use tallymark::domains::{Domains, DomainsOptions, Keyring, ServiceNames, public_id, rua_token};
 use tallymark::http::{AppState, ConnectionLimits, HttpConfig, router, serve_within};
 use tallymark::ingest::{Belonging, FreshDomain, Intake, IntakeOptions, RawMessage};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
+use tallymark::notify::Webhooks;
+use tallymark::outbound::{Client, Guard, OutboundSettings, connector};
 use tallymark::page::{self, PageOptions};
 use tallymark::store::{Begun, NewKey, RequestMemory, RequestName, Store};
 use tokio::net::TcpListener;
@@ -32,6 +34,8 @@ pub struct TestApp {
     pub key: String,
     /// The way in that other doors than the API use.
     pub intake: Intake,
+    /// Reaches receivers on this machine.
+    pub webhooks: Webhooks,
     /// Where the database is.
     pub folder: tempfile::TempDir,
     serving: JoinHandle<std::io::Result<()>>,
@@ -83,13 +87,15 @@ impl TestApp {
         let mut options = DomainsOptions::new(names);
         options.dns = dns;
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
+        let webhooks = webhooks(&store, &clock, &metrics);
         // The clock stands still, so a rate would never recover.
         let mut config = HttpConfig {
             rate: None,
             ..HttpConfig::default()
         };
         change(&mut config);
-        let state = AppState::new(store.clone(), intake.clone(), domains, clock.clone(), metrics, config);
+        let state = AppState::new(store.clone(), intake.clone(), domains, clock.clone(), metrics, config)
+            .with_webhooks(webhooks.clone());
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -108,6 +114,7 @@ impl TestApp {
             folder,
             serving,
             intake,
+            webhooks,
             stop: stop.drop_guard(),
         }
     }
@@ -191,6 +198,28 @@ impl TestApp {
     pub async fn upload(&self, public_id: &str, bytes: impl Into<Vec<u8>>) -> Value {
         let ask = Ask::new("POST", &format!("/domains/{public_id}/dmarc/reports")).key(&self.key);
         self.send(ask.body("application/octet-stream", bytes)).await.expect(201)
+    }
+}
+
+/// With a key of their own: domains that have one get DKIM keys, which take long to make.
+fn webhooks(store: &Store, clock: &Clock, metrics: &Metrics) -> Webhooks {
+    let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let mut options = DomainsOptions::new(ServiceNames::new(None, None));
+    options.keyring = Some(Keyring::from_keys([key], "a test").unwrap());
+    let keys = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
+    let guard = Guard::new(outbound(), None);
+    let client = Client::for_customers(connector(None).unwrap(), guard.clone());
+    Webhooks::new(&keys, metrics.clone(), guard, Some(client))
+}
+
+/// Receivers on this machine may be named, on any port and without TLS.
+pub fn outbound() -> OutboundSettings {
+    OutboundSettings {
+        allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
+        ports: (1..=u16::MAX).collect(),
+        allow_http: true,
+        exchange_time_max: std::time::Duration::from_secs(30),
+        ..OutboundSettings::default()
     }
 }
 

@@ -90,7 +90,9 @@ async fn every_list_has_the_rows_of_its_json_as_csv() {
     for (path, operations) in document["paths"].as_object().unwrap() {
         let asks = operations["get"]["parameters"].as_array().into_iter().flatten();
         let is_paged = asks.clone().any(|parameter| parameter["name"] == "per_page");
-        assert!(!is_paged || paths.contains(path), "{path} is a list without CSV");
+        // A delivery is mostly a body of any form, which has no columns.
+        let is_of_bodies = path == "/webhooks/{id}/deliveries";
+        assert_eq!(is_paged && !is_of_bodies, is_paged && paths.contains(path), "{path}");
     }
     for path in paths {
         let address = path.replace("{report_id}", &report).replace("{id}", &domain);

@@ -14,6 +14,8 @@ struct Things {
     aside: String,
     decision: String,
     key: String,
+    webhook: String,
+    delivery: String,
 }
 
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
@@ -23,6 +25,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         Some("domains" | "overview" | "attention" | "arrivals" | "refused") => &things.domain,
         Some("quarantine") => &things.aside,
         Some("api-keys") => &things.key,
+        Some("webhooks") => &things.webhook,
         _ => panic!("what does {} name?", route.path),
     };
     let path = route
@@ -32,11 +35,12 @@ fn ask(route: &Route, things: &Things) -> Ask {
         .replace("{number}", "1")
         .replace("{source_ip}", PASS.source)
         .replace("{message_id}", &things.mail)
-        .replace("{decision_id}", &things.decision);
+        .replace("{decision_id}", &things.decision)
+        .replace("{delivery_id}", &things.delivery);
     let ask = Ask::new(route.method.as_str(), &path);
     let json = |text: &str| ask.clone().body("application/json", text);
     match (route.body, route.method.as_str(), route.path) {
-        (Body::None, ..) => ask,
+        (Body::None | Body::JsonOrNone, ..) => ask,
         (Body::Upload, ..) => ask.body("application/xml", Sample::new("example.com", "new", &[PASS]).xml()),
         (Body::Json, "POST", "/domains") => json("{\"name\":\"new.example\"}"),
         (Body::Json, "PATCH", "/domains/{id}") => json("{\"catch_all\":true}"),
@@ -49,6 +53,8 @@ fn ask(route: &Route, things: &Things) -> Ask {
         (Body::Json, "POST", "/domains/{id}/dmarc/simulate") => json("{\"p\":\"reject\"}"),
         (Body::Json, "POST", "/domains/{id}/ip") => json("{\"ipAddressId\":1}"),
         (Body::Json, "POST", "/api-keys") => json("{\"name\":\"x\",\"permission\":\"full_access\"}"),
+        (Body::Json, "POST", "/webhooks") => json("{\"url\":\"https://example.com/\",\"events\":[\"*\"]}"),
+        (Body::Json, "PATCH", "/webhooks/{id}") => json("{\"enabled\":false}"),
         (Body::Json, ..) => panic!("what does {} {} take?", route.method, route.path),
     }
 }
@@ -69,6 +75,9 @@ fn code(answer: &Answer) -> (u16, String) {
 async fn app() -> (TestApp, Things) {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
+    // Nothing listens there.
+    let body = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
+    let webhook = app.post("/webhooks", &body).await.expect(201)["id"].to_string();
     let taken = app
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
@@ -82,7 +91,10 @@ async fn app() -> (TestApp, Things) {
         .post(&format!("/domains/{domain}/dmarc/decisions"), &body)
         .await
         .expect(200);
+    let deliveries = app.get(&format!("/webhooks/{webhook}/deliveries")).await.expect(200);
     let things = Things {
+        delivery: deliveries["deliveries"][0]["id"].to_string(),
+        webhook,
         decision: decision["id"].to_string(),
         mail: app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(),
         report: taken["reports"][0]["id"].to_string(),
@@ -111,6 +123,9 @@ async fn check_untouched(app: &TestApp, things: &Things) {
         .await
         .expect(200);
     assert_eq!(decisions["pagination"]["total"], 1);
+    let webhook = app.get(&format!("/webhooks/{}", things.webhook)).await.expect(200);
+    let changed = (&webhook["active"], &webhook["secretRotatedAt"]);
+    assert_eq!(changed, (&json!(true), &json!(null)));
 }
 
 /// Without this the tests below would also pass if every request were wrong.
@@ -272,6 +287,8 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 aside: id.replace('1', "999"),
                 decision: things.decision.clone(),
                 key: id.replace('1', "999"),
+                webhook: id.replace('1', "999"),
+                delivery: things.delivery.clone(),
                 report: things.report.clone(),
                 mail: things.mail.clone(),
             };
@@ -286,5 +303,8 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
         app.send(replay).await.refused(404, "not_found");
         let decision = format!("/domains/{domain}/dmarc/decisions/{report}");
         app.delete(&decision).await.refused(404, "not_found");
+        let replay = format!("/webhooks/{}/deliveries/{report}/replay", things.webhook);
+        let replay = Ask::new("POST", &replay).key(&app.key);
+        app.send(replay).await.refused(404, "not_found");
     }
 }

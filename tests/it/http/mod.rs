@@ -27,8 +27,9 @@ mod service;
 mod simulate;
 mod trust;
 mod upload;
+mod webhooks;
 
-use app::NOW;
-pub use app::TestApp;
+pub use app::NOW;
+pub use app::{TestApp, outbound};
 pub use client::{Answer, Ask};
 pub use sample::{FAIL, PASS, Row, Sample, form};

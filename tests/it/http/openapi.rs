@@ -1,6 +1,6 @@
 //! `/openapi.json`
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tallymark::http::{openapi, routes};
 
 use super::{Ask, PASS, Sample, TestApp};
@@ -33,6 +33,8 @@ async fn every_route_is_in_the_document() {
 async fn answers_have_the_fields_of_the_document() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
+    let body = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
+    let webhook = app.post("/webhooks", &body).await.expect(201)["id"].to_string();
     let taken = app
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
@@ -43,7 +45,11 @@ async fn answers_have_the_fields_of_the_document() {
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for route in routes() {
         let path = route.path.replace("{report_id}", &report).replace("{number}", "1");
-        let id = if path.starts_with("/api-keys") { &key } else { &domain };
+        let id = match path.split('/').nth(1) {
+            Some("api-keys") => &key,
+            Some("webhooks") => &webhook,
+            _ => &domain,
+        };
         let path = path.replace("{id}", id).replace("{source_ip}", PASS.source);
         let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];

@@ -31,6 +31,7 @@ mod statements;
 mod stored_bytes;
 mod strangers;
 mod transactions;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -18,17 +19,37 @@ const NEXT_AFTER: Duration = Duration::from_millis(250);
 /// Maximum number of addresses that are tried.
 const ADDRESSES_MAX: usize = 16;
 
-/// Connects to the first address that answers.
+/// A connection, TLS or not.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Connects to the first address that answers of a host that the operator named. The system resolves the name.
 ///
 /// # Errors
 /// That of the last address that failed; `TimedOut` if nothing answers in time.
-pub(super) async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+pub async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let connecting = async {
         let addresses = tokio::net::lookup_host((host, port)).await?;
-        let stream = first_of(in_turn(addresses.collect())).await?;
-        let _ = stream.set_nodelay(true);
-        Ok(stream)
+        connect_to(addresses.collect()).await
     };
+    within(connecting).await
+}
+
+/// Connects to the first of these addresses that answers, and to no other.
+///
+/// # Errors
+/// That of the last address that failed; `TimedOut` if nothing answers in time.
+pub(super) async fn connect_to_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    within(connect_to(addresses)).await
+}
+
+async fn connect_to(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let stream = first_of(in_turn(addresses)).await?;
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+async fn within(connecting: impl Future<Output = io::Result<TcpStream>>) -> io::Result<TcpStream> {
     match timeout(CONNECT_TIME_MAX, connecting).await {
         Ok(connected) => connected,
         Err(_) => Err(no_answer(CONNECT_TIME_MAX)),

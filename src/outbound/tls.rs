@@ -1,4 +1,4 @@
-//! TLS as a client: to IMAP servers, and to those that give tokens.
+//! TLS as a client.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,27 +7,40 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-pub(super) use tokio_rustls::TlsConnector as Connector;
+pub use tokio_rustls::TlsConnector as Connector;
 
-use super::wire::Stream;
+use super::connect::Stream;
 
 /// Why there is no protected connection.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TlsError {
+pub enum TlsError {
+    /// The file of authorities cannot be used.
     #[error("{path}: {what}", path = .path.display())]
-    Authorities { path: PathBuf, what: String },
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// There is no authority to trust.
     #[error("this system has no certificates of authorities: install them (Debian: ca-certificates), or set ca_file")]
     NoAuthorities,
+    /// No certificate can be for that name.
     #[error("{0} is not the name of a server")]
     Name(String),
+    /// The library refuses the settings.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
+    /// The server's certificate is not trusted, or it does not speak TLS.
     #[error("TLS failed: {0}")]
     Handshake(std::io::Error),
 }
 
 /// Whom to trust: the authorities of `ca_file`, or the system's.
-pub(super) fn connector(ca_file: Option<&Path>) -> Result<Connector, TlsError> {
+///
+/// # Errors
+/// [`TlsError::Authorities`], [`TlsError::NoAuthorities`], [`TlsError::Setup`].
+pub fn connector(ca_file: Option<&Path>) -> Result<Connector, TlsError> {
     let roots = match ca_file {
         Some(path) => authorities(path)?,
         None => system_authorities()?,
@@ -67,11 +80,10 @@ fn system_authorities() -> Result<RootCertStore, TlsError> {
 }
 
 /// Protects a connection to `host`, whose certificate must be for that name.
-pub(super) async fn protect(
-    connector: &Connector,
-    host: &str,
-    stream: Box<dyn Stream>,
-) -> Result<Box<dyn Stream>, TlsError> {
+///
+/// # Errors
+/// [`TlsError::Name`], [`TlsError::Handshake`].
+pub async fn protect(connector: &Connector, host: &str, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, TlsError> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name(host.to_owned()))?;
     let stream = connector.connect(name, stream).await.map_err(TlsError::Handshake)?;
     Ok(Box::new(stream))

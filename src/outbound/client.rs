@@ -1,0 +1,172 @@
+//! One exchange over HTTP/1.1: a connection, a request, an answer. Redirects are answers like others.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper::body::{Body as _, Incoming};
+use hyper::{Request, Response, header};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, timeout_at};
+
+use super::connect::{Stream, connect, connect_to_any};
+use super::guard::{Guard, Refusal};
+use super::tls::{self, Connector, TlsError};
+use super::url::{Scheme, Url};
+
+/// What one exchange may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// From the question to the name server to the last byte of the answer.
+    pub time_max: Duration,
+    /// What is read of an answer's body. The rest is not read.
+    pub answer_bytes_max: usize,
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// Header fields besides `Host`, `Content-Type` and `Content-Length`.
+    pub headers: Vec<(&'static str, String)>,
+    pub content_type: &'static str,
+    pub body: String,
+}
+
+/// What a server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// Seconds of a `Retry-After` field that has them. Dates are not read.
+    pub retry_after: Option<Duration>,
+    /// What of the body arrived in time and within the limit.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// Nothing was sent: the URL leads where customers must not send us.
+    #[error("the URL {0}")]
+    Refused(#[from] Refusal),
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("no answer within {} s", .0.as_secs())]
+    Late(Duration),
+}
+
+/// Sends requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    connector: Connector,
+    bounds: Bounds,
+    /// `None`: the operator says where requests go.
+    guard: Option<Guard>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// For URLs of the operator's own settings: private hosts too, resolved by the system.
+    pub fn for_operator(connector: Connector, bounds: Bounds) -> Self {
+        Self {
+            connector,
+            bounds,
+            guard: None,
+        }
+    }
+
+    /// For URLs that customers give.
+    pub fn for_customers(connector: Connector, guard: Guard) -> Self {
+        let settings = guard.settings();
+        Self {
+            connector,
+            bounds: Bounds {
+                time_max: settings.exchange_time_max,
+                answer_bytes_max: settings.answer_bytes_max,
+            },
+            guard: Some(guard),
+        }
+    }
+
+    /// Posts, and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    /// [`ExchangeError`]. Unless it is [`ExchangeError::Refused`], the server may have received the request.
+    pub async fn post(&self, url: &Url, post: Post) -> Result<Answer, ExchangeError> {
+        let ends_at = Instant::now() + self.bounds.time_max;
+        let late = |_| ExchangeError::Late(self.bounds.time_max);
+        let stream = timeout_at(ends_at, self.connect(url)).await.map_err(late)??;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
+        let (mut sender, connection) = timeout_at(ends_at, handshake).await.map_err(late)?.map_err(broken)?;
+        let request = request(url, post)?;
+        let answering = async {
+            let answer = timeout_at(ends_at, sender.send_request(request)).await;
+            let answer = answer.map_err(late)?.map_err(broken)?;
+            Ok(self.read(answer, ends_at).await)
+        };
+        tokio::pin!(answering, connection);
+        tokio::select! {
+            answered = &mut answering => answered,
+            // When the connection ends first, the answer says why, or is there already.
+            _ = &mut connection => answering.await,
+        }
+    }
+
+    async fn connect(&self, url: &Url) -> Result<Box<dyn Stream>, ExchangeError> {
+        let host = url.host.plain();
+        let stream = match &self.guard {
+            None => connect(&host, url.port).await,
+            // The name is not resolved again: what was checked is what is connected to.
+            Some(guard) => connect_to_any(guard.resolve(url).await?).await,
+        };
+        let stream = stream.map_err(|error| ExchangeError::Unreachable(error.to_string()))?;
+        Ok(match url.scheme {
+            Scheme::Http => Box::new(stream),
+            Scheme::Https => tls::protect(&self.connector, &host, Box::new(stream)).await?,
+        })
+    }
+
+    /// The status counts, also where the body is too long, too slow or broken off.
+    async fn read(&self, answer: Response<Incoming>, ends_at: Instant) -> Answer {
+        let bytes_max = self.bounds.answer_bytes_max;
+        let retry_after = answer.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let status = answer.status().as_u16();
+        let mut body = answer.into_body();
+        let mut bytes = Vec::new();
+        while bytes.len() < bytes_max {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
+            let Ok(Some(Ok(frame))) = timeout_at(ends_at, frame).await else {
+                break;
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            bytes.extend_from_slice(&data[..data.len().min(bytes_max - bytes.len())]);
+        }
+        Answer {
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+            body: bytes,
+        }
+    }
+}
+
+fn request(url: &Url, post: Post) -> Result<Request<String>, ExchangeError> {
+    let mut request = Request::post(&url.target)
+        .header(header::HOST, url.authority())
+        .header(header::CONTENT_TYPE, post.content_type);
+    for (name, value) in post.headers {
+        request = request.header(name, value);
+    }
+    request
+        .body(post.body)
+        .map_err(|error| ExchangeError::Unreachable(error.to_string()))
+}
+
+fn broken(error: hyper::Error) -> ExchangeError {
+    ExchangeError::Unreachable(error.to_string())
+}

@@ -1,0 +1,14 @@
+//! The client of foreign servers: connections, TLS, and one exchange over HTTP. It follows no redirect, uses no proxy, and
+//! bounds time and bytes. Where a customer says where to connect, only public addresses are connected to (`guard.rs`).
+
+mod client;
+mod connect;
+mod guard;
+mod tls;
+mod url;
+
+pub use client::{Answer, Bounds, Client, ExchangeError, Post};
+pub use connect::{Stream, connect};
+pub use guard::{Guard, OutboundSettings, Refusal};
+pub use tls::{Connector, TlsError, connector, protect};
+pub use url::{Host, Scheme, URL_BYTES_MAX, Url, UrlError};

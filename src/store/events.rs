@@ -1,0 +1,134 @@
+//! Events: what account owners are told of.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::base::clock::format_instant;
+use crate::base::{AccountId, Millis, words};
+
+words! {
+    /// Kinds of events.
+    EventKind: i64 {
+        /// All records of a domain are published.
+        DomainVerified = 1 "domain.verified",
+        /// The records of a domain are missing.
+        DomainFailed = 2 "domain.failed",
+        /// A report counts that was not known before.
+        ReportReceived = 3 "dmarc.report.received",
+        /// A message could not be read as a report.
+        Quarantined = 4 "dmarc.quarantined",
+        /// The owner asked whether the webhook works.
+        WebhookTest = 5 "webhook.test",
+    }
+}
+
+/// In a list of kinds: all of them.
+pub const ALL_EVENTS: &str = "*";
+
+/// Kinds of events that a webhook wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted(Vec<String>);
+
+impl Wanted {
+    /// Of these kinds, in this order. [`ALL_EVENTS`] stands for all.
+    pub fn new(words: impl IntoIterator<Item = String>) -> Self {
+        Self(words.into_iter().collect())
+    }
+
+    /// The words of the kinds.
+    pub fn words(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Whether events of this kind are sent.
+    pub fn has(&self, kind: EventKind) -> bool {
+        self.0.iter().any(|word| word == kind.word() || word == ALL_EVENTS)
+    }
+
+    pub(super) fn read(text: &str) -> Self {
+        Self::new(text.split_ascii_whitespace().map(str::to_owned))
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.0.join(" ")
+    }
+}
+
+/// The webhooks of an account that are on.
+pub(super) type Listeners = Arc<[(i64, Wanted)]>;
+
+/// Something that happened to an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub account: AccountId,
+    pub kind: EventKind,
+    /// The same for the same cause, however often it is written down.
+    pub id: String,
+    pub at: Millis,
+    pub data: Value,
+}
+
+impl Event {
+    /// `cause`: what happened to what, in numbers. Together with the kind it is the identity of the event.
+    pub fn new(account: AccountId, kind: EventKind, at: Millis, cause: &[i64]) -> Self {
+        let mut hash = Sha256::new_with_prefix(kind.word());
+        hash.update(account.0.to_be_bytes());
+        for part in cause {
+            hash.update(part.to_be_bytes());
+        }
+        let digits: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            account,
+            kind,
+            id: format!("evt_{digits}"),
+            at,
+            data: Value::Null,
+        }
+    }
+
+    /// The body that is sent.
+    pub fn payload(&self) -> String {
+        let body = json!({
+            "id": self.id,
+            "type": self.kind.word(),
+            "timestamp": format_instant(self.at),
+            "data": self.data,
+        });
+        body.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_the_identity_of_its_cause() {
+        let event = |kind, cause: &[i64]| Event::new(AccountId(1), kind, 1_774_260_000_000, cause).id;
+        let id = event(EventKind::ReportReceived, &[7, 42]);
+        assert_eq!(id, event(EventKind::ReportReceived, &[7, 42]));
+        assert_ne!(id, event(EventKind::ReportReceived, &[7, 43]));
+        assert_ne!(id, event(EventKind::Quarantined, &[7, 42]));
+        assert_eq!(id.len(), 36);
+        assert!(!id.contains('.'), "a dot would end the id in the signed text");
+    }
+
+    #[test]
+    fn a_webhook_wants_what_it_names() {
+        let wanted = Wanted::read("dmarc.quarantined domain.failed");
+        assert!(wanted.has(EventKind::Quarantined) && !wanted.has(EventKind::DomainVerified));
+        assert!(Wanted::read(ALL_EVENTS).has(EventKind::DomainVerified));
+        assert_eq!(wanted.text(), "dmarc.quarantined domain.failed");
+    }
+
+    #[test]
+    fn hostile_text_is_a_string_in_the_body() {
+        let mut event = Event::new(AccountId(1), EventKind::Quarantined, 0, &[1]);
+        event.data = json!({ "detail": "\"}\u{0}\u{202e}" });
+        let read: Value = serde_json::from_str(&event.payload()).unwrap();
+        assert_eq!(read["data"]["detail"], "\"}\u{0}\u{202e}");
+        assert_eq!(read["type"], "dmarc.quarantined");
+    }
+}

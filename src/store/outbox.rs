@@ -1,0 +1,84 @@
+//! The outbox: an event is written into it in the transaction of its cause, once for each webhook that wants it.
+
+use std::sync::Arc;
+
+use super::db::{Args, Conn};
+use super::events::{Event, EventKind, Listeners, Wanted};
+use super::memory::Memory;
+use super::sql::sql;
+use super::{StoreError, bulk};
+use crate::base::{AccountId, DomainId};
+
+/// The webhooks of an account that are on. The writer remembers them until a webhook or a domain changes.
+pub(super) async fn listeners(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+) -> Result<Listeners, StoreError> {
+    if let Some(known) = memory.listeners.get(&account) {
+        return Ok(Arc::clone(known));
+    }
+    let rows = conn
+        .all(sql!("webhooks_wanting"), Args::default().int(account.0))
+        .await?;
+    let found = rows
+        .iter()
+        .map(|row| Ok((row.int("webhook_id")?, Wanted::read(&row.text("events")?))));
+    let found: Listeners = found.collect::<Result<Vec<_>, StoreError>>()?.into();
+    memory.listeners.insert(account, Arc::clone(&found));
+    Ok(found)
+}
+
+/// Whether a webhook wants events of this kind.
+pub(super) async fn is_wanted(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    account: AccountId,
+    kind: EventKind,
+) -> Result<bool, StoreError> {
+    let listeners = listeners(conn, memory, account).await?;
+    Ok(listeners.iter().any(|(_, wanted)| wanted.has(kind)))
+}
+
+/// Writes events into the outbox, for each webhook that wants them. They are due at once.
+pub(super) async fn tell(conn: &mut Conn<'_>, memory: &mut Memory, events: &[Event]) -> Result<(), StoreError> {
+    let mut wanted = Vec::new();
+    for event in events {
+        let payload = event.payload();
+        let listeners = listeners(conn, memory, event.account).await?;
+        let of_event = listeners.iter().filter(|(_, wanted)| wanted.has(event.kind));
+        wanted.extend(of_event.map(|(webhook, _)| (*webhook, event, payload.clone())));
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let first = memory.deliveries.take(conn, "delivery", wanted.len()).await?;
+    let rows: Vec<_> = (first..).zip(wanted).collect();
+    conn.bulk(
+        &bulk::DELIVERY_ADD,
+        &rows,
+        |args, (number, (webhook, event, payload))| {
+            args.push_int(*number);
+            args.push_int(*webhook);
+            args.push_text(&event.id);
+            args.push_text(event.kind.word());
+            args.push_text(payload);
+            args.push_int(0);
+            args.push_opt_int(Some(event.at));
+            args.push_int(event.at);
+        },
+    )
+    .await
+}
+
+/// How a domain is named in events.
+pub(super) async fn domain_data(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    domain: DomainId,
+) -> Result<Option<(String, String)>, StoreError> {
+    let args = Args::default().int(account.0).int(domain.0);
+    let row = conn.first(sql!("domain_by_id"), args).await?;
+    row.map(|row| Ok((row.text("public_id")?, row.text("name")?)))
+        .transpose()
+}

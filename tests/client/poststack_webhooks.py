@@ -1,0 +1,115 @@
+"""Drives the official client's `webhooks` resource against a running server, and checks signatures with its `verify`.
+
+usage: poststack_webhooks.py BASE_URL KEY PORT REPORT_FILE
+
+The server may connect to PORT of this machine. Any difference from what the client's users rely on raises.
+"""
+
+import http.server
+import json
+import queue
+import sys
+import threading
+import urllib.request
+
+from poststack import PostStack, PostStackError
+
+BASE, KEY, PORT, REPORT = sys.argv[1:]
+RECEIVED = queue.Queue()
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        RECEIVED.put((body, self.headers))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def next_event(kind):
+    body, headers = RECEIVED.get(timeout=60)
+    event = json.loads(body)
+    assert event["type"] == kind, event
+    assert event["id"] == headers["webhook-id"] and "timestamp" in event and "data" in event
+    return body, headers["X-PostStack-Signature"]
+
+
+def refused(call, status):
+    try:
+        call()
+    except PostStackError as error:
+        assert error.status_code == status, repr(error)
+        return
+    raise AssertionError(f"not refused with {status}")
+
+
+server = http.server.HTTPServer(("127.0.0.1", int(PORT)), Receiver)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+client = PostStack(KEY, base_url=BASE)
+webhooks = client.webhooks
+
+created = webhooks.create({"url": f"http://127.0.0.1:{PORT}/", "events": ["dmarc.report.received"]})
+id, secret = created["webhook"]["id"], created["signingSecret"]
+assert isinstance(id, int) and created["webhook"]["active"] is True
+assert webhooks.get(id)["webhook"]["url"] == f"http://127.0.0.1:{PORT}/"
+assert [webhook["id"] for webhook in webhooks.list()["webhooks"]] == [id]
+
+assert webhooks.test(id)["success"] is True
+body, signature = next_event("webhook.test")
+assert webhooks.verify(body, signature, secret)
+assert not webhooks.verify(body, signature, "whsec_other")
+assert not webhooks.verify(body + b" ", signature, secret)
+
+# Both secrets sign in the grace period, and only the new one without.
+rotated = webhooks.rotate_secret(id)
+assert rotated["webhook"]["previousSecretExpiresAt"] is not None
+assert webhooks.test(id)["success"] is True
+body, signature = next_event("webhook.test")
+assert webhooks.verify(body, signature, secret) and webhooks.verify(body, signature, rotated["signingSecret"])
+secret = webhooks.rotate_secret(id, grace_hours=0)["signingSecret"]
+assert webhooks.test(id)["success"] is True
+body, signature = next_event("webhook.test")
+assert webhooks.verify(body, signature, secret) and not webhooks.verify(body, signature, rotated["signingSecret"])
+refused(lambda: webhooks.rotate_secret(id, grace_hours=169), 422)
+
+# An event of a report.
+domain = client.domains.create({"name": "webhooks.example"})
+upload = urllib.request.Request(
+    f"{BASE}/domains/{domain['id']}/dmarc/reports",
+    data=open(REPORT, "rb").read().replace(b"DOMAIN", b"webhooks.example"),
+    headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/xml"},
+)
+assert urllib.request.urlopen(upload).status == 201
+body, signature = next_event("dmarc.report.received")
+assert webhooks.verify(body, signature, secret)
+assert json.loads(body)["data"]["domain_id"] == domain["id"]
+
+
+def delivered():
+    page = webhooks.get_deliveries(id, {"page": 1, "per_page": 10})
+    assert (page["pagination"]["page"], page["pagination"]["perPage"], page["pagination"]["total"]) == (1, 10, 1)
+    return page["deliveries"][0]
+
+
+delivery = delivered()
+for name in ["id", "webhookId", "eventType", "payload", "statusCode", "responseBody", "attempts", "nextRetryAt",
+             "deliveredAt", "createdAt"]:
+    assert name in delivery, name
+assert delivery["payload"] == json.loads(body) and delivery["webhookId"] == id
+
+assert webhooks.replay(id, delivery["id"])["success"] is True
+again, _ = next_event("dmarc.report.received")
+assert again == body
+refused(lambda: webhooks.replay(id, delivery["id"] + 1000), 404)
+assert webhooks.batch_replay(id) == {"replayed": 0, "remaining": 0}
+assert webhooks.batch_replay(id, {"withinMinutes": 60, "eventType": "domain.failed"})["replayed"] == 0
+
+assert webhooks.update(id, {"enabled": False})["webhook"]["active"] is False
+assert webhooks.update(id, {"enabled": True, "events": ["*"]})["webhook"]["events"] == ["*"]
+refused(lambda: webhooks.create({"url": "https://169.254.169.254/", "events": ["*"]}), 422)
+assert webhooks.delete(id)["success"] is True
+refused(lambda: webhooks.get(id), 404)
+print("the official client's webhooks are served")

@@ -1,0 +1,131 @@
+//! A receiver of webhooks on this machine: it keeps what comes, and answers as the test says.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// What is done with a request after it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// A status, and further header lines.
+    Status(u16, &'static str),
+    /// Says nothing until the test ends.
+    Hang,
+    /// Closes the connection.
+    Reset,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Received {
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
+    /// The id of the event.
+    pub fn id(&self) -> &str {
+        self.header("webhook-id")
+    }
+}
+
+/// Ends with the test's runtime.
+#[derive(Clone)]
+pub struct Receiver {
+    pub address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    news: Arc<Notify>,
+}
+
+impl Receiver {
+    /// Answers the requests in this order, the last reply repeatedly.
+    pub async fn start(replies: &[Reply]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let receiver = Self {
+            address: listener.local_addr().unwrap(),
+            received: Arc::default(),
+            news: Arc::default(),
+        };
+        let (mut replies, serving) = (replies.to_vec(), receiver.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let reply = if replies.len() > 1 {
+                    replies.remove(0)
+                } else {
+                    replies[0]
+                };
+                tokio::spawn(serving.clone().serve(stream, reply));
+            }
+        });
+        receiver
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/hook?a=b", self.address)
+    }
+
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// Waits until `count` requests have come.
+    pub async fn wait_for(&self, count: usize) {
+        loop {
+            let news = self.news.notified();
+            if self.received.lock().unwrap().len() >= count {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    async fn serve(self, stream: TcpStream, reply: Reply) {
+        let mut stream = BufReader::new(stream);
+        let Some(received) = read(&mut stream).await else {
+            return;
+        };
+        self.received.lock().unwrap().push(received);
+        self.news.notify_waiters();
+        match reply {
+            Reply::Status(status, lines) => {
+                let answer = format!("HTTP/1.1 {status} x\r\n{lines}Content-Length: 4\r\n\r\nseen");
+                let _ = stream.get_mut().write_all(answer.as_bytes()).await;
+            }
+            Reply::Hang => std::future::pending().await,
+            Reply::Reset => {}
+        }
+    }
+}
+
+async fn read(stream: &mut BufReader<TcpStream>) -> Option<Received> {
+    let (mut headers, mut first) = (Vec::new(), String::new());
+    stream.read_line(&mut first).await.ok()?;
+    assert_eq!(first, "POST /hook?a=b HTTP/1.1\r\n");
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
+        headers.push((name.to_lowercase(), value.to_owned()));
+    }
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")?
+        .1
+        .parse()
+        .ok()?;
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    let body = String::from_utf8(body).ok()?;
+    Some(Received { headers, body })
+}
