@@ -278,83 +278,80 @@ fn own(facts: &Facts) -> (u64, u64) {
     })
 }
 
+impl Checked {
+    fn at_least(check: Check, figure: u64, needed: u64, says: String) -> Self {
+        Self {
+            check,
+            passed: figure >= needed,
+            figure,
+            needed,
+            says,
+        }
+    }
+
+    /// Of what the check counts, there may be nothing.
+    fn nothing(check: Check, figure: u64, says: String) -> Self {
+        Self {
+            check,
+            passed: figure == 0,
+            figure,
+            needed: 0,
+            says,
+        }
+    }
+}
+
 fn checks(facts: &Facts) -> Vec<Checked> {
+    let days = format!(
+        "{} of the days have messages; at least {DAYS_MIN} are needed.",
+        facts.days
+    );
+    let records = match facts.has_records {
+        true => "DNS has every record that the domain must publish.",
+        false => "DNS lacks records that the domain must publish: see DNS set-up.",
+    };
+    vec![
+        Checked::at_least(Check::Days, facts.days, DAYS_MIN, days),
+        own_pass(facts),
+        new_senders(facts.new_senders),
+        Checked::nothing(Check::Records, u64::from(!facts.has_records), records.to_owned()),
+        reporters(&facts.silent),
+    ]
+}
+
+fn own_pass(facts: &Facts) -> Checked {
     let (pass, fail) = own(facts);
     let all = pass.saturating_add(fail);
     // Rounded down, so that 98 is at least 98.
     let percent = (u128::from(pass) * 100).checked_div(u128::from(all)).unwrap_or(0) as u64;
-    let at_least = |check, figure, needed, says| Checked {
-        check,
-        passed: figure >= needed,
-        figure,
-        needed,
-        says,
+    let says = match all {
+        0 => "No message is known to be yours.".to_owned(),
+        _ => format!(
+            "{} of your {} messages pass; at least {PASS_PERCENT_MIN} % must.",
+            grouped(pass),
+            grouped(all)
+        ),
     };
-    let at_most = |check, figure, says| Checked {
-        check,
-        passed: figure == 0,
-        figure,
-        needed: 0,
-        says,
+    Checked::at_least(Check::OwnPass, percent, PASS_PERCENT_MIN, says)
+}
+
+fn new_senders((addresses, messages): (u64, u64)) -> Checked {
+    let messages = grouped(messages);
+    let says = match addresses {
+        0 => format!("No new address has mail to fix in the last {NEW_DAYS} days."),
+        1 => format!("1 new address of the last {NEW_DAYS} days has mail to fix, {messages} messages."),
+        _ => format!("{addresses} new addresses of the last {NEW_DAYS} days have mail to fix, {messages} messages."),
     };
-    let (new, new_messages) = facts.new_senders;
-    let silent = facts.silent.len() as u64;
-    vec![
-        at_least(
-            Check::Days,
-            facts.days,
-            DAYS_MIN,
-            format!(
-                "{} of the days have messages; at least {DAYS_MIN} are needed.",
-                facts.days
-            ),
-        ),
-        at_least(
-            Check::OwnPass,
-            percent,
-            PASS_PERCENT_MIN,
-            match all {
-                0 => "No message is known to be yours.".to_owned(),
-                _ => format!(
-                    "{} of your {} messages pass; at least {PASS_PERCENT_MIN} % must.",
-                    grouped(pass),
-                    grouped(all)
-                ),
-            },
-        ),
-        at_most(
-            Check::NewSenders,
-            new,
-            match new {
-                0 => format!("No new address has mail to fix in the last {NEW_DAYS} days."),
-                1 => format!(
-                    "1 new address of the last {NEW_DAYS} days has mail to fix, {} messages.",
-                    grouped(new_messages)
-                ),
-                _ => format!(
-                    "{new} new addresses of the last {NEW_DAYS} days have mail to fix, {} messages.",
-                    grouped(new_messages)
-                ),
-            },
-        ),
-        at_most(
-            Check::Records,
-            u64::from(!facts.has_records),
-            match facts.has_records {
-                true => "DNS has every record that the domain must publish.".to_owned(),
-                false => "DNS lacks records that the domain must publish: see DNS set-up.".to_owned(),
-            },
-        ),
-        at_most(
-            Check::Reporters,
-            silent,
-            match &*facts.silent {
-                [] => "The largest reporters report.".to_owned(),
-                [one] => format!("{one}, one of the largest reporters, is silent."),
-                [one, ..] => format!("{one} and {} more of the largest reporters are silent.", silent - 1),
-            },
-        ),
-    ]
+    Checked::nothing(Check::NewSenders, addresses, says)
+}
+
+fn reporters(silent: &[String]) -> Checked {
+    let says = match silent {
+        [] => "The largest reporters report.".to_owned(),
+        [one] => format!("{one}, one of the largest reporters, is silent."),
+        [one, more @ ..] => format!("{one} and {} more of the largest reporters are silent.", more.len()),
+    };
+    Checked::nothing(Check::Reporters, silent.len() as u64, says)
 }
 
 fn blockers(facts: &Facts) -> (Vec<Blocker>, usize) {
