@@ -252,13 +252,12 @@ fn says(verdict: Verdict, next: Option<Next>, checks: &[Checked], blockers: &[Bl
                 1 => "1 sender is to be fixed".to_owned(),
                 many => format!("{many} senders are to be fixed"),
             };
+            let verb = if failed == 1 { "does" } else { "do" };
+            let failing = format!("{failed} of {} checks {verb} not pass", checks.len());
             match (failed, blocking) {
                 (0, _) => format!("Not yet {step}: {senders}."),
-                (_, 0) => format!("Not yet {step}: {failed} of {} checks do not pass.", checks.len()),
-                _ => format!(
-                    "Not yet {step}: {failed} of {} checks do not pass, and {senders}.",
-                    checks.len()
-                ),
+                (_, 0) => format!("Not yet {step}: {failing}."),
+                _ => format!("Not yet {step}: {failing}, and {senders}."),
             }
         }
     }

@@ -207,7 +207,7 @@ fn each_check_can_stand_in_the_way_alone() {
         let failed: Vec<_> = found.checks.iter().filter(|one| !one.passed).collect();
         assert_eq!(failed.len(), 1, "{failed:?}");
         assert_eq!((failed[0].check, failed[0].says.as_str()), (check, says));
-        assert_eq!(found.says, "Not yet p=quarantine: 1 of 5 checks do not pass.");
+        assert_eq!(found.says, "Not yet p=quarantine: 1 of 5 checks does not pass.");
     }
     let mut facts = ready();
     facts.silent = vec!["Big Mail".to_owned()];
@@ -300,12 +300,19 @@ fn few_messages_do_not_stand_in_the_way() {
 }
 
 #[test]
+fn several_checks_are_said_in_the_plural() {
+    let mut facts = ready();
+    (facts.days, facts.has_records) = (1, false);
+    assert_eq!(judge(facts).says, "Not yet p=quarantine: 2 of 5 checks do not pass.");
+}
+
+#[test]
 fn checks_and_senders_are_said_together() {
     let mut facts = ready();
     facts.days = 1;
     facts.senders = vec![sender(named(Rule::Dkim, "Small", "small.example"), 10)];
     assert_eq!(
         judge(facts).says,
-        "Not yet p=quarantine: 1 of 5 checks do not pass, and 1 sender is to be fixed."
+        "Not yet p=quarantine: 1 of 5 checks does not pass, and 1 sender is to be fixed."
     );
 }
