@@ -81,7 +81,7 @@ def consistent(case):
 
 def decidable(case):
     """The form of a decision's subject follows from its kind; only networks have names; something is decided. A service that
-    is put right has sent something. A report is not empty."""
+    is put right has sent something."""
     if case.method != "POST":
         return
     if case.operation.path.endswith("/dmarc/decisions") and isinstance(case.body, dict):
@@ -92,5 +92,8 @@ def decidable(case):
             case.body["decision"] = "ours"
     if case.operation.path.endswith("/dmarc/simulate") and isinstance(case.body, dict):
         case.body.pop("fix", None)
+        if case.body.get("spf") is not None:
+            case.body["spf"] = "v=spf1 ip4:198.51.100.0/24 -all"
+    # An empty report is right or wrong by how it was made, which is not said here: it goes to a domain that is not there.
     if case.operation.path.endswith("/dmarc/reports") and not case.body:
-        case.body = b"<feedback/>"
+        case.path_parameters["id"] = "dom_000000000000"

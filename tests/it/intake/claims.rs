@@ -27,7 +27,9 @@ async fn a_mail_about_several_domains_is_claimed_part_by_part() {
     let first = way.submit(&*mail).await;
     assert_eq!((first.reports.len(), first.set_aside.len()), (0, 4));
     // The same mail again: no more rows, one more arrival.
-    assert_eq!(way.submit(&*mail).await.set_aside, first.set_aside);
+    let mut again = first.set_aside.clone();
+    again.iter_mut().for_each(|note| note.is_new = false);
+    assert_eq!(way.submit(&*mail).await.set_aside, again);
     for (nth, name) in names.iter().enumerate() {
         let domain = way.domain(name).await;
         assert_eq!(way.intake.claim(way.account, domain).await.unwrap().messages, 1);
