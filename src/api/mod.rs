@@ -47,7 +47,9 @@ pub use schema::{
     AnyObject, CATEGORIES, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN,
     POLICY_FROM, PTR_STATES, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
 };
-pub use senders::{FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList};
+pub use senders::{
+    FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList, SumsBody,
+};
 pub use service::{FeedBody, Health, Readiness};
 pub use simulation::{
     CountsBody, DifferenceBody, FlowShift, OverridesBody, ReasonCount, RecordCount, ReportCount, ReporterShift,

@@ -77,6 +77,14 @@ pub struct ServiceBody {
     /// What the owner decided about most of its messages; null: nothing.
     #[schemars(with = "Option<WhoseWord>")]
     pub decision: Option<Word>,
+    #[serde(flatten)]
+    pub sums: SumsBody,
+}
+
+/// Messages by outcome.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Sums")]
+pub struct SumsBody {
     /// Number of sending addresses.
     pub sources: u64,
     /// Number of messages.
@@ -138,20 +146,8 @@ pub struct SubdomainBody {
     /// Whether the account has this domain, as far as the API key may see.
     pub registered: bool,
     pub flows: FlowsBody,
-    /// Number of sending addresses.
-    pub sources: u64,
-    /// Number of messages.
-    pub count: u64,
-    /// Messages that passed DMARC.
-    pub pass_count: u64,
-    /// Messages that did not pass DMARC.
-    pub fail_count: u64,
-    /// Percentage of messages that passed DMARC.
-    pub pass_rate: f64,
-    /// Messages with an aligned DKIM pass.
-    pub dkim_aligned: u64,
-    /// Messages with an aligned SPF pass.
-    pub spf_aligned: u64,
+    #[serde(flatten)]
+    pub sums: SumsBody,
     /// The DMARC policy that applies to mail of this name, by what DNS had when the account's domains were last checked:
     /// `none`, `quarantine` or `reject`. Null where no valid record is known. Names that the account does not
     /// have as domains are not looked up: the policy supposes that they exist and have no record of their own.

@@ -5,10 +5,8 @@ use axum::response::Response;
 
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::listing::{Listing, days_in_name, file_name};
 use super::owned::OwnedDomain;
-use super::paging::{Part, largest_page};
-use super::range::day_range;
+use super::ranked::Ranked;
 use super::state::AppState;
 use super::sums::pass_rate;
 use crate::api::{ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList};
@@ -22,19 +20,20 @@ pub(super) async fn senders(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let listing = Listing::read(&mut parameters, &state.config);
-    let range = day_range(&mut parameters, state.today());
-    let page = largest_page(&mut parameters, &state.config);
-    let part = Part::from_parameters(&mut parameters, page);
+    let ranked = Ranked::read(&mut parameters, &state);
     parameters.finish()?;
-    let senders = state.store.senders(domain.id, range).await?;
+    let senders = state.store.senders(domain.id, ranked.range).await?;
     let tables = state.tables.current();
     let list = SenderList {
-        pagination: part.pagination(senders.len()),
-        senders: part.cut(&senders).iter().map(|one| sender(one, &tables)).collect(),
+        pagination: ranked.part.pagination(senders.len()),
+        senders: ranked
+            .part
+            .cut(&senders)
+            .iter()
+            .map(|one| sender(one, &tables))
+            .collect(),
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "organisations", &days_in_name(range)]);
-    Ok(listing.answer(list, name))
+    Ok(ranked.answer(list, &domain, "organisations"))
 }
 
 /// `GET /domains/{id}/dmarc/reporters`
@@ -43,18 +42,14 @@ pub(super) async fn reporters(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let listing = Listing::read(&mut parameters, &state.config);
-    let range = day_range(&mut parameters, state.today());
-    let page = largest_page(&mut parameters, &state.config);
-    let part = Part::from_parameters(&mut parameters, page);
+    let ranked = Ranked::read(&mut parameters, &state);
     parameters.finish()?;
-    let reporters = state.store.reporters(domain.id, range).await?;
+    let reporters = state.store.reporters(domain.id, ranked.range).await?;
     let list = ReporterList {
-        pagination: part.pagination(reporters.len()),
-        reporters: part.cut(&reporters).iter().map(ReporterBody::from).collect(),
+        pagination: ranked.part.pagination(reporters.len()),
+        reporters: ranked.part.cut(&reporters).iter().map(ReporterBody::from).collect(),
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "reporters", &days_in_name(range)]);
-    Ok(listing.answer(list, name))
+    Ok(ranked.answer(list, &domain, "reporters"))
 }
 
 /// `GET /domains/{id}/dmarc/dkim`
@@ -63,23 +58,19 @@ pub(super) async fn signatures(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let listing = Listing::read(&mut parameters, &state.config);
-    let range = day_range(&mut parameters, state.today());
-    let page = largest_page(&mut parameters, &state.config);
-    let part = Part::from_parameters(&mut parameters, page);
+    let ranked = Ranked::read(&mut parameters, &state);
     parameters.finish()?;
-    let signatures = state.store.signatures(domain.id, range).await?;
+    let signatures = state.store.signatures(domain.id, ranked.range).await?;
     let organization = organizational_domain(domain.name.as_str());
     let body = |signature: &Signature| SignatureBody {
         aligned: organizational_domain(&signature.domain) == organization,
         ..SignatureBody::from(signature)
     };
     let list = SignatureList {
-        pagination: part.pagination(signatures.len()),
-        signatures: part.cut(&signatures).iter().map(body).collect(),
+        pagination: ranked.part.pagination(signatures.len()),
+        signatures: ranked.part.cut(&signatures).iter().map(body).collect(),
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "dkim", &days_in_name(range)]);
-    Ok(listing.answer(list, name))
+    Ok(ranked.answer(list, &domain, "dkim"))
 }
 
 fn said(text: &str) -> Option<String> {

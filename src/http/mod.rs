@@ -41,6 +41,7 @@ mod places;
 mod policies;
 mod quarantine;
 mod range;
+mod ranked;
 mod rate;
 mod readiness;
 mod receive;

@@ -10,15 +10,15 @@ use super::error::ApiError;
 use super::fields::Parameters;
 use super::listing::{Listing, days_in_name, file_name};
 use super::owned::OwnedDomain;
-use super::paging::{Part, largest_page};
 use super::policies::{OfName, Policies};
 use super::range::day_range;
+use super::ranked::Ranked;
 use super::result_filter::{RESULT, result_filter};
 use super::state::AppState;
 use super::sums::pass_rate;
 use crate::api::{
     CATEGORIES, Dispositions, FLOWS, FlowBody, FlowList, FlowsBody, NameBody, PLAIN, ServiceBody, ServiceList,
-    SourceBody, SourceList, SubdomainBody, SubdomainList, Word,
+    SourceBody, SourceList, SubdomainBody, SubdomainList, SumsBody, Word,
 };
 use crate::base::DayRange;
 use crate::enrich::{
@@ -146,10 +146,7 @@ pub(super) async fn sources(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let listing = Listing::read(&mut parameters, &state.config);
-    let range = day_range(&mut parameters, state.today());
-    let page = largest_page(&mut parameters, &state.config);
-    let part = Part::from_parameters(&mut parameters, page);
+    let ranked = Ranked::read(&mut parameters, &state);
     let query = SourceQuery {
         result: result_filter(&mut parameters),
         network: parameters.parsed("network"),
@@ -171,15 +168,14 @@ pub(super) async fn sources(
     };
     parameters.finish()?;
     let tables = state.tables.current();
-    let senders = read(&state, &tables, &domain, range).await?;
-    let (sources, total) = senders.page(&query, &wanted, part.rows);
+    let senders = read(&state, &tables, &domain, ranked.range).await?;
+    let (sources, total) = senders.page(&query, &wanted, ranked.part.rows);
     let list = SourceList {
         sources: sources.iter().map(SourceBody::from).collect(),
         total,
-        pagination: part.pagination(usize::try_from(total).unwrap_or(usize::MAX)),
+        pagination: ranked.part.pagination(usize::try_from(total).unwrap_or(usize::MAX)),
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "sources", &days_in_name(range)]);
-    Ok(listing.answer(list, name))
+    Ok(ranked.answer(list, &domain, "sources"))
 }
 
 /// `GET /domains/{id}/dmarc/services`
@@ -188,24 +184,20 @@ pub(super) async fn services(
     OwnedDomain(domain): OwnedDomain,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let listing = Listing::read(&mut parameters, &state.config);
-    let range = day_range(&mut parameters, state.today());
-    let page = largest_page(&mut parameters, &state.config);
-    let part = Part::from_parameters(&mut parameters, page);
+    let ranked = Ranked::read(&mut parameters, &state);
     let shown = parameters.word("show", &SHOWN, |word| SHOWN.iter().position(|other| *other == word));
     parameters.finish()?;
     let tables = state.tables.current();
     let Gathered {
         mut services, flows, ..
-    } = read(&state, &tables, &domain, range).await?.gather();
+    } = read(&state, &tables, &domain, ranked.range).await?.gather();
     services.retain(|one| shown.is_none_or(|nth| has_messages(&one.flows, SHOWN_FLOWS[nth])));
     let list = ServiceList {
         flows: flows.iter().map(|(flow, counts)| flow_body(*flow, counts)).collect(),
-        pagination: part.pagination(services.len()),
-        services: part.cut(&services).iter().map(ServiceBody::from).collect(),
+        pagination: ranked.part.pagination(services.len()),
+        services: ranked.part.cut(&services).iter().map(ServiceBody::from).collect(),
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "services", &days_in_name(range)]);
-    Ok(listing.answer(list, name))
+    Ok(ranked.answer(list, &domain, "services"))
 }
 
 /// `GET /domains/{id}/dmarc/flows`
@@ -233,16 +225,13 @@ pub(super) async fn subdomains(
     client: Client,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let listing = Listing::read(&mut parameters, &state.config);
-    let range = day_range(&mut parameters, state.today());
-    let page = largest_page(&mut parameters, &state.config);
-    let part = Part::from_parameters(&mut parameters, page);
+    let ranked = Ranked::read(&mut parameters, &state);
     parameters.finish()?;
     let tables = state.tables.current();
-    let Gathered { subdomains, .. } = read(&state, &tables, &domain, range).await?.gather();
+    let Gathered { subdomains, .. } = read(&state, &tables, &domain, ranked.range).await?.gather();
     let mut policies = Policies::new(&state, client, &domain);
     let mut rows = Vec::new();
-    for one in part.cut(&subdomains) {
+    for one in ranked.part.cut(&subdomains) {
         let OfName { is_registered, policy } = policies.for_name(&one.header_from).await?;
         let (policy, from) = policy.unzip();
         rows.push(SubdomainBody {
@@ -253,11 +242,10 @@ pub(super) async fn subdomains(
         });
     }
     let list = SubdomainList {
-        pagination: part.pagination(subdomains.len()),
+        pagination: ranked.part.pagination(subdomains.len()),
         subdomains: rows,
     };
-    let name = |_: &_| file_name(&[domain.name.as_str(), "subdomains", &days_in_name(range)]);
-    Ok(listing.answer(list, name))
+    Ok(ranked.answer(list, &domain, "subdomains"))
 }
 
 impl From<&SourceFigures<'_>> for SourceBody {
@@ -331,12 +319,6 @@ impl From<&FlowCounts> for FlowsBody {
 
 impl From<&ServiceFigures> for ServiceBody {
     fn from(one: &ServiceFigures) -> Self {
-        let Counts {
-            pass,
-            fail,
-            dkim_aligned,
-            spf_aligned,
-        } = one.counts;
         let flow = one.flows.main().unwrap_or(Flow::Unknown);
         Self {
             name: one.named.as_ref().map(|named| named.name.to_string()),
@@ -345,13 +327,7 @@ impl From<&ServiceFigures> for ServiceBody {
             flow: flow.word().into(),
             flows: (&one.flows).into(),
             decision: one.decision.map(|whose| whose.word().into()),
-            sources: one.sources,
-            count: one.counts.messages(),
-            pass_count: pass,
-            fail_count: fail,
-            pass_rate: pass_rate(pass, fail),
-            dkim_aligned,
-            spf_aligned,
+            sums: sums(one.sources, &one.counts),
         }
     }
 }
@@ -368,20 +344,25 @@ fn flow_body(flow: Flow, counts: &Counts) -> FlowBody {
     }
 }
 
+fn sums(sources: u64, counts: &Counts) -> SumsBody {
+    SumsBody {
+        sources,
+        count: counts.messages(),
+        pass_count: counts.pass,
+        fail_count: counts.fail,
+        pass_rate: pass_rate(counts.pass, counts.fail),
+        dkim_aligned: counts.dkim_aligned,
+        spf_aligned: counts.spf_aligned,
+    }
+}
+
 impl From<&SubdomainFigures> for SubdomainBody {
     fn from(one: &SubdomainFigures) -> Self {
-        let counts = &one.counts;
         Self {
             header_from: (!one.header_from.is_empty()).then(|| one.header_from.to_string()),
             registered: false,
             flows: (&one.flows).into(),
-            sources: one.sources,
-            count: counts.messages(),
-            pass_count: counts.pass,
-            fail_count: counts.fail,
-            pass_rate: pass_rate(counts.pass, counts.fail),
-            dkim_aligned: counts.dkim_aligned,
-            spf_aligned: counts.spf_aligned,
+            sums: sums(one.sources, &one.counts),
             policy: None,
             policy_from: None,
         }

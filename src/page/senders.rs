@@ -112,10 +112,10 @@ fn table(base: &str, asked: &Asked, services: &[ServiceBody], form: Option<&str>
                         div .small.muted { (why(&service.known_by)) }
                     }
                     td data-label="Way" { (flow(&service.flow)) }
-                    td .num data-label="Addresses" { (grouped(service.sources)) }
-                    td .num data-label="Messages" { (grouped(service.count)) }
-                    td data-label="Pass" { (rate(service.pass_count, service.fail_count)) }
-                    td .num data-label="Fail" { (grouped(service.fail_count)) }
+                    td .num data-label="Addresses" { (grouped(service.sums.sources)) }
+                    td .num data-label="Messages" { (grouped(service.sums.count)) }
+                    td data-label="Pass" { (rate(service.sums.pass_count, service.sums.fail_count)) }
+                    td .num data-label="Fail" { (grouped(service.sums.fail_count)) }
                 } } }
             }
         }
