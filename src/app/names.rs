@@ -12,8 +12,8 @@ use crate::metrics::Metrics;
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Reads the files again when they change, and at once on SIGHUP, which is listened for from this call on. Every node does
-/// so for itself.
+/// Reads the files again when they change. They are looked at every minute, and at once on SIGHUP, which is listened for from
+/// this call on. Every node does so for itself.
 pub(super) fn keep_current(tables: Arc<LiveTables>, metrics: Metrics) -> impl Future<Output = ()> + Send {
     let mut hangups = signal(SignalKind::hangup()).inspect_err(|error| {
         tracing::warn!(%error, "SIGHUP cannot be listened for; files for names are still read again when they change");

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 /// A network of addresses, as in `192.0.2.0/24`; an address alone is a network of one. An IPv4 address that is written in
@@ -19,7 +19,8 @@ pub struct Network(IpNet);
 pub struct NetworkError;
 
 impl Network {
-    /// The network of the first `bits` bits of an address, or of all if it has fewer.
+    /// The network of the first `bits` bits of an address, or of all if it has fewer. Bits of IPv4 where the address is one that
+    /// is written in IPv6.
     pub fn new(address: IpAddr, bits: u8) -> Self {
         let address = address.to_canonical();
         Self(IpNet::new(address, bits).map_or_else(|_| address.into(), |net| net.trunc()))
@@ -59,8 +60,16 @@ impl FromStr for Network {
             true => text.parse().ok(),
             false => text.parse::<IpAddr>().ok().map(IpNet::from),
         };
-        net.map(|net: IpNet| Self(net.trunc())).ok_or(NetworkError)
+        net.map(|net: IpNet| Self(canonical(net.trunc()))).ok_or(NetworkError)
     }
+}
+
+/// A network within `::ffff:0:0/96` as the network of IPv4 that it is.
+fn canonical(net: IpNet) -> IpNet {
+    let IpNet::V6(v6) = net else { return net };
+    let v4 = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
+    v4.and_then(|(address, bits)| Ipv4Net::new(address, bits).ok())
+        .map_or(net, IpNet::V4)
 }
 
 impl TryFrom<String> for Network {
@@ -190,6 +199,9 @@ mod tests {
             ("2001:db8:1::/48", "2001:db8:1:ffff::1", true),
             ("::/0", "2001:db8::1", true),
             ("192.0.2.0/24", "::ffff:192.0.2.7", true),
+            ("::ffff:192.0.2.7", "192.0.2.7", true),
+            ("::ffff:192.0.2.0/120", "192.0.2.200", true),
+            ("::ffff:192.0.2.0/120", "192.0.3.1", false),
         ] {
             let network: Network = network.parse().unwrap();
             assert_eq!(
@@ -209,6 +221,11 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<Network>(), Err(NetworkError), "{bad}");
         }
+        let written = |text: &str| text.parse::<Network>().unwrap().to_string();
+        assert_eq!(written("::ffff:192.0.2.7"), "192.0.2.7/32");
+        assert_eq!(written("::ffff:0:0/96"), "0.0.0.0/0");
+        // Not only addresses that are written in IPv6.
+        assert_eq!(written("::ffff:0:0/95"), "::fffe:0:0/95");
         let around = |address: &str| Network::around(address.parse().unwrap()).to_string();
         assert_eq!(around("192.0.2.9"), "192.0.2.0/24");
         assert_eq!(around("2001:db8:1:2::9"), "2001:db8:1::/48");

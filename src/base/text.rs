@@ -139,6 +139,11 @@ pub fn argument(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))))
 }
 
+/// A name as names are compared that people may write in any case.
+pub fn folded(name: &str) -> String {
+    name.to_lowercase()
+}
+
 /// An error with its causes, each once: many errors repeat the text of their own cause.
 pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = String::new();

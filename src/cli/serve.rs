@@ -27,7 +27,7 @@ Examples:
   tallymark serve --roles smtp,jobs       one of several nodes on one PostgreSQL, without the API
 
 Ctrl-C and SIGTERM stop it: running requests are answered, and accepted mail is stored.
-SIGHUP makes it read the certificate for mail again.")]
+SIGHUP makes it read the certificate for mail again, and the files of [enrich] if they changed.")]
 pub struct Args {
     /// Load invented reports of the last 30 days for example.com into an account `demo`, and print how to view them.
     /// Without --data, its database has its own folder next to that of the settings.

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 
 use super::{Class, Flow};
 use crate::base::Network;
+use crate::base::text::folded;
 use crate::store::{SenderDecision, Subject, Whose};
 use crate::tally::Way;
 
@@ -52,7 +53,7 @@ impl Decisions {
                     new.mail_from.insert(domain.into(), whose);
                 }
                 (Subject::Service(name), Some(whose)) => {
-                    new.names.insert(name.to_lowercase().into(), whose);
+                    new.names.insert(folded(&name).into(), whose);
                 }
                 (Subject::MailFrom(_) | Subject::Service(_), None) => {}
             }
@@ -76,8 +77,9 @@ impl Decisions {
         found
     }
 
-    /// Whose messages are with this passing MAIL FROM domain and this name, from an address about which nothing was decided.
-    pub(super) fn by_names(&self, mail_from: Option<&str>, name: Option<&str>) -> Option<Whose> {
+    /// Whose messages are with this passing MAIL FROM domain and these names, the first before the second, from an address about
+    /// which nothing was decided.
+    pub(super) fn by_names(&self, mail_from: Option<&str>, names: [Option<&str>; 2]) -> Option<Whose> {
         let by_mail_from = || {
             let mut domains = mail_from.into_iter().flat_map(|domain| {
                 let above = domain.match_indices('.').map(|(dot, _)| &domain[dot + 1..]);
@@ -85,7 +87,10 @@ impl Decisions {
             });
             domains.find_map(|domain| self.mail_from.get(domain)).copied()
         };
-        let by_name = || self.names.get(&*name?.to_lowercase()).copied();
+        let by_name = || {
+            let mut names = names.into_iter().flatten().map(folded);
+            names.find_map(|name| self.names.get(&*name)).copied()
+        };
         if self.mail_from.is_empty() && self.names.is_empty() {
             return None;
         }
@@ -195,8 +200,21 @@ mod tests {
             (None, Some("Emilie's Mail"), None),
             (None, None, None),
         ] {
-            assert_eq!(found.by_names(mail_from, name), whose, "{mail_from:?} {name:?}");
+            assert_eq!(found.by_names(mail_from, [None, name]), whose, "{mail_from:?} {name:?}");
         }
+    }
+
+    #[test]
+    fn the_owners_name_comes_before_the_services_and_hides_no_decision_about_it() {
+        let service = |name: &str| Subject::Service(name.to_owned());
+        let of_service = decisions(&[(service("Mailchimp"), Some(Whose::Ours), None)]);
+        let names = [Some("Newsletter"), Some("Mailchimp")];
+        assert_eq!(of_service.by_names(None, names), Some(Whose::Ours));
+        let of_both = decisions(&[
+            (service("Mailchimp"), Some(Whose::Ours), None),
+            (service("Newsletter"), Some(Whose::NotOurs), None),
+        ]);
+        assert_eq!(of_both.by_names(None, names), Some(Whose::NotOurs));
     }
 
     #[test]

@@ -107,15 +107,17 @@ impl<'t> Knowledge<'t> {
         let rule = path.map(|path| FlowRule::new(&(*path, way), operator, &self.homes, services));
         let identities = path.map(|path| &path.identities);
         let mut name = name(&sender, identities, services);
-        if let Some((own, network)) = &peer.decided.name {
-            name.service = Some(Named::by_owner(own, *network));
-        }
+        let own = peer.decided.name.as_ref();
         let by_names = || {
             let mail_from = identities.and_then(Identities::mail_from);
-            self.decisions
-                .by_names(mail_from, name.best().map(|named| &*named.name))
+            // A name that the owner gives the addresses takes no decision about the service away.
+            let names = [own.map(|(own, _)| &**own), name.best().map(|named| &*named.name)];
+            self.decisions.by_names(mail_from, names)
         };
         let decision = peer.decided.whose.or_else(by_names);
+        if let Some((own, network)) = own {
+            name.service = Some(Named::by_owner(own, *network));
+        }
         Meant {
             flow: decided_flow(rule.map_or(Flow::Unknown, FlowRule::flow), way, decision),
             name,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::figures::SourceFigures;
 use super::{Category, Flow, Tables};
+use crate::base::text::folded;
 use crate::base::words;
 use crate::store::Source;
 use crate::tally::Totals;
@@ -61,7 +62,7 @@ impl Wanted {
 
     pub(super) fn fits(&self, one: &SourceFigures<'_>) -> bool {
         let best = one.name.best();
-        let is_service = |wanted: &String| best.is_some_and(|named| named.name.eq_ignore_ascii_case(wanted));
+        let is_service = |wanted: &String| best.is_some_and(|named| folded(&named.name) == folded(wanted));
         self.service.as_ref().is_none_or(is_service)
             && self
                 .category

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::api::{Failure, Told};
 use super::export;
-use super::parts::{csv_link, empty, field_error, hostile, hostile_or_dash, no_rows, other_errors, pages, time};
+use super::parts::{csv_link, empty, field_error, hostile, hostile_or_dash, no_rows, other_errors, pages, plain, time};
 use super::query::Asked;
 use super::tabs::{Tab, below, find, page};
 use super::visitor::{Bare, Visitor};
@@ -165,7 +165,7 @@ fn table(visitor: &Visitor, base: &str, decisions: &[SenderDecisionBody]) -> Mar
                     @if visitor.may_write() { td {
                         form method="post" action=(format!("{base}/{}/remove", one.id)) {
                             (visitor.field())
-                            button type="submit" aria-label=(format!("Take back the decision about {}", one.subject)) { "Take back" }
+                            button type="submit" aria-label=(format!("Take back the decision about {}", plain(&one.subject))) { "Take back" }
                         }
                     } }
                 } } }
@@ -186,7 +186,7 @@ fn form(visitor: &Visitor, base: &str, typed: &Typed, wrong: Option<&Failure>) -
     html! {
         section .card.slim aria-labelledby="more" {
             h2 #more { "Decide about another sender" }
-            @if let Some(failure) = wrong { p .notice.bad role="alert" { "Nothing was decided: " (hostile(&failure.message)) "." } }
+            @if let Some(failure) = wrong { (refused(&typed.subjects, failure)) }
             form .stack method="post" action=(base) {
                 (visitor.field())
                 label for="kind" { "What it is" }
@@ -194,12 +194,25 @@ fn form(visitor: &Visitor, base: &str, typed: &Typed, wrong: Option<&Failure>) -
                     @for word in SUBJECT_KINDS { option value=(word) selected[word == typed.kind] { (kind_title(word)) } }
                 }
                 label for="subject" { "Its name, domain, address or network" }
-                input #subject name="subject" value=(typed.subjects.join(", ")) maxlength=(SUBJECT_CHARS_MAX) required
+                input #subject name="subject" value=[typed.subjects.first()] maxlength=(SUBJECT_CHARS_MAX) required
                     autocomplete="off" spellcheck="false" autocapitalize="none" placeholder="192.0.2.0/24";
                 (field_error(wrong, "subject"))
                 (details(typed, wrong))
                 button .primary type="submit" { "Save" }
             }
+        }
+    }
+}
+
+/// What was not decided, and why. The list above has what was.
+fn refused(subjects: &[String], failure: &Failure) -> Markup {
+    html! {
+        p .notice.bad role="alert" {
+            @match subjects {
+                [] | [_] => { "It was not decided: " }
+                many => { "These were not decided: " (hostile(&many.join(", "))) ". " }
+            }
+            (hostile(&failure.message)) "."
         }
     }
 }
@@ -248,7 +261,9 @@ pub(super) async fn decide(
         typed.subjects.push(String::new());
     }
     let given = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
-    for subject in &typed.subjects {
+    let (mut refused, mut wrong) = (Vec::new(), None);
+    let asked = std::mem::take(&mut typed.subjects);
+    for subject in asked {
         let body = SenderDecisionInput {
             kind: typed.kind.clone(),
             subject: subject.clone(),
@@ -259,11 +274,17 @@ pub(super) async fn decide(
         match visitor.api.tell(Method::POST, &path, &body).await {
             Ok(()) => {}
             Err(failure) if failure.is_about_input() => {
-                let answer = shown(&visitor, &id, &Asked::default(), (&typed, Some(&failure))).await?;
-                return Ok(answer.into_response());
+                refused.push(subject);
+                wrong.get_or_insert(failure);
             }
             Err(failure) => return Err(failure),
         }
+    }
+    // The list that is shown has what was decided; the form has the rest.
+    typed.subjects = refused;
+    if let Some(failure) = wrong {
+        let answer = shown(&visitor, &id, &Asked::default(), (&typed, Some(&failure))).await?;
+        return Ok(answer.into_response());
     }
     Ok(Redirect::to(&format!("/view/{id}/decisions")).into_response())
 }

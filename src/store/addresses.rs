@@ -205,7 +205,7 @@ impl Store {
             return Ok(Arc::clone(&remembered));
         }
         // Dropped rows stay in memory until they are too many. A version that went back is of a database that was restored.
-        if remembered.names.len() as u64 > ADDRESSES_MAX || remembered.version > version {
+        if remembered.len() as u64 > ADDRESSES_MAX || remembered.version > version {
             *remembered = Arc::default();
         }
         let known = remembered.version;
@@ -221,10 +221,7 @@ impl Store {
         // Answers that came after the version was read are read once more next time.
         all.version = version;
         for (address, name) in changed {
-            match name {
-                Some(name) => all.names.insert(address, name.into()),
-                None => all.names.remove(&address),
-            };
+            all.put(address, name.as_deref());
         }
         Ok(Arc::clone(&remembered))
     }

@@ -6,6 +6,7 @@ use super::db::{Args, Conn, Row};
 use super::memory::number;
 use super::sql::sql;
 use super::{Store, StoreError};
+use crate::base::text::folded;
 use crate::base::{AccountId, DecisionId, DomainId, Millis, Network, words};
 
 /// Decisions of a domain.
@@ -92,7 +93,7 @@ impl Subject {
     /// Whether two decisions are about the same.
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Service(one), Self::Service(other)) => one.to_lowercase() == other.to_lowercase(),
+            (Self::Service(one), Self::Service(other)) => folded(one) == folded(other),
             (one, other) => one == other,
         }
     }

@@ -11,6 +11,9 @@ use crate::base::is_public;
 /// Addresses in memory. Above it each reporter keeps its busiest ones: a report may mention a million.
 const ADDRESSES_MAX: usize = 65_536;
 
+/// Reporters that are told apart: anyone can upload reports under any name. More of them share a turn.
+const REPORTERS_MAX: usize = 4_096;
+
 /// Addresses with their messages, by reporter.
 #[derive(Debug, Default)]
 pub(super) struct Mentioned {
@@ -72,12 +75,10 @@ impl OfReporter<'_> {
         if !is_public(address) {
             return;
         }
-        if !self.all.reporters.contains_key(self.reporter) {
-            self.all.reporters.insert(self.reporter.into(), HashMap::new());
-        }
-        let Some(of) = self.all.reporters.get_mut(self.reporter) else {
-            return;
-        };
+        let reporters = &mut self.all.reporters;
+        let is_told_apart = reporters.contains_key(self.reporter) || reporters.len() < REPORTERS_MAX;
+        let turn = if is_told_apart { self.reporter } else { "" };
+        let of = reporters.entry(turn.into()).or_default();
         let before = of.len();
         let sum = of.entry(address.to_canonical()).or_default();
         *sum = sum.saturating_add(messages);
@@ -136,5 +137,19 @@ mod tests {
         let busiest = Ipv4Addr::from(0x0800_0000 + 299_999);
         assert_eq!([order[0].0, order[1].0], [address("9.0.0.1"), busiest.into()]);
         assert!(order.len() >= ADDRESSES_MAX / 4);
+    }
+
+    #[test]
+    fn a_flood_of_reporters_shares_a_turn() {
+        let mut mentioned = Mentioned::default();
+        for nth in 0..100_000_u32 {
+            let reporter = format!("r{nth}.example");
+            let address = Ipv4Addr::from(0x0800_0000 + nth).into();
+            mentioned.by(&reporter).add(address, u64::from(nth));
+        }
+        assert_eq!(mentioned.reporters.len(), REPORTERS_MAX + 1);
+        assert!(mentioned.count <= ADDRESSES_MAX);
+        let turn = &mentioned.in_turn()[..REPORTERS_MAX + 1];
+        assert_eq!(turn.iter().filter(|(_, reporter)| reporter.is_empty()).count(), 1);
     }
 }

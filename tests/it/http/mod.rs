@@ -22,7 +22,7 @@ mod quarantine;
 mod readiness;
 mod reports;
 mod sample;
-mod senders;
+pub mod senders;
 mod service;
 mod simulate;
 mod trust;
