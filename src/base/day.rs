@@ -97,6 +97,14 @@ pub struct DayRange {
 }
 
 impl DayRange {
+    /// This many days up to a day.
+    pub const fn ending(last: Day, days: i32) -> Self {
+        Self {
+            first: last.plus(1 - days),
+            last,
+        }
+    }
+
     /// How many days.
     pub const fn len(self) -> u64 {
         let days = self.last.0 as i64 - self.first.0 as i64 + 1;

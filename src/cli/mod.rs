@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod advice;
+mod asked;
 mod completions;
 mod config;
 mod context;

@@ -4,11 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::Context;
-use super::context::{account, domain};
+use super::asked::{Asked, Opened};
 use super::text::{count, escape};
 use crate::api::ReadinessBody;
 use crate::base::text::write_json;
-use crate::base::{Day, DayRange};
 use crate::domains::policy_record_with;
 use crate::insight::{Readiness, changes, readiness};
 
@@ -22,14 +21,8 @@ Examples:
 Five checks with their figures, the senders whose mail is to be fixed, and the record to publish next. docs/insight.md has \
 the rules. Nothing is changed.")]
 pub struct Args {
-    /// The domain.
-    pub domain: String,
-    /// Account of the domain; needed if there are several.
-    #[arg(long, value_name = "NAME")]
-    account: Option<String>,
-    /// The last N days, including today.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
-    days: u16,
+    #[command(flatten)]
+    asked: Asked,
     /// Print one JSON object, as the API answers.
     #[arg(long)]
     json: bool,
@@ -37,15 +30,12 @@ pub struct Args {
 
 pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let tables = crate::app::tables(&context.config)?;
-    let app = context.open_existing().await?;
-    let account = account(&app.store, args.account.as_deref()).await?;
-    let domain = domain(&app.store, &account, &args.domain).await?;
-    let now = app.clock.now();
-    let last = Day::from_unix(now.div_euclid(1_000));
-    let range = DayRange {
-        first: last.plus(1 - i32::from(args.days)),
-        last,
-    };
+    let Opened {
+        app,
+        domain,
+        range,
+        now,
+    } = args.asked.open(context).await?;
     let found = readiness(&app.store, &domain, (range, now), &tables).await?;
     let dns = app.store.domain_dns(domain.id).await?;
     app.close().await;

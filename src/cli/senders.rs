@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Context;
-use super::context::{account, domain};
+use super::asked::{Asked, Opened};
 use crate::base::{Day, DayRange};
 use crate::enrich::{FlowCounts, Gathered, Named, Senders, Tables};
 use crate::store::{Stats, Whose};
@@ -11,14 +11,8 @@ use crate::store::{Stats, Whose};
 /// Which senders are shown, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Which {
-    /// The domain.
-    pub domain: String,
-    /// Account of the domain; needed if there are several.
-    #[arg(long, value_name = "NAME")]
-    pub account: Option<String>,
-    /// The last N days, including today.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
-    pub days: u16,
+    #[command(flatten)]
+    pub asked: Asked,
     /// Maximum number of rows. The sums below them include all rows.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: usize,
@@ -40,14 +34,7 @@ pub struct Found {
 pub async fn find(context: Context, args: &Which) -> anyhow::Result<Found> {
     // For the rest of this command.
     let tables: &'static Tables = Box::leak(Box::new(crate::app::tables(&context.config)?));
-    let app = context.open_existing().await?;
-    let account = account(&app.store, args.account.as_deref()).await?;
-    let domain = domain(&app.store, &account, &args.domain).await?;
-    let last = Day::from_unix(app.clock.now() / 1_000);
-    let range = DayRange {
-        first: last.plus(1 - i32::from(args.days)),
-        last,
-    };
+    let Opened { app, domain, range, .. } = args.asked.open(context).await?;
     let stats = app.store.stats(domain.id, range).await?;
     let gathered = Senders::read(&app.store, &domain, range, tables).await?.gather();
     app.close().await;

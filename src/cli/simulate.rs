@@ -8,13 +8,11 @@ use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
 
 use super::Context;
-use super::context::{account, domain};
+use super::asked::{Asked, Opened};
 use super::text::{Align, Table, count, counted, escape};
 use crate::api::{SPF_CHARS_MAX, SimulationBody};
 use crate::app::App;
 use crate::base::text::write_json;
-use crate::base::{Day, DayRange};
-use crate::enrich::Tables;
 use crate::insight::{
     Counts, FIXED_MAX, Group, Origin, PolicyChange, Simulated, Simulation, prepare, simulate as simulated,
 };
@@ -36,11 +34,8 @@ Examples:
 Every message is judged by the authentication results in its record. What is left out keeps its published value. \
 docs/insight.md says which figures are exact. Nothing is changed.")]
 pub struct Args {
-    /// The domain.
-    pub domain: String,
-    /// Account of the domain; needed if there are several.
-    #[arg(long, value_name = "NAME")]
-    account: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
     /// Policy for the domain.
     #[arg(long, value_name = "POLICY", value_parser = policies())]
     p: Option<String>,
@@ -68,9 +63,6 @@ pub struct Args {
     /// A service, as `tallymark services` names it, whose messages pass. May be repeated.
     #[arg(long, value_name = "SERVICE")]
     fix: Vec<String>,
-    /// The last N days, including today.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3_650))]
-    days: u16,
     /// Print one JSON object, as the API answers.
     #[arg(long)]
     json: bool,
@@ -82,11 +74,17 @@ fn policies() -> PossibleValuesParser {
 
 pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let tables = crate::app::tables(&context.config)?;
-    let app = context.open_existing().await?;
-    let account = account(&app.store, args.account.as_deref()).await?;
-    let domain = domain(&app.store, &account, &args.domain).await?;
+    let Opened {
+        app,
+        domain,
+        range,
+        now,
+    } = args.asked.open(context).await?;
     let simulation = read(&app, &domain, &args).await?;
-    let found = find(&app, &domain, (args.days, &tables), &simulation).await?;
+    let prepared = prepare(&app.store, &domain, (range, now), &simulation).await?;
+    let existing = app.domains.existing(&prepared.subdomains).await;
+    let at = (&app.store, &domain, &tables);
+    let found = simulated(at, range, &simulation, (prepared, existing)).await?;
     app.close().await;
     if args.json {
         write_json(&SimulationBody::from((&domain, &simulation, &found)), out)?;
@@ -128,23 +126,6 @@ async fn read(app: &App, domain: &Domain, args: &Args) -> anyhow::Result<Simulat
     }
     let fixed = args.fix.clone();
     Ok(Simulation { change, spf, fixed })
-}
-
-async fn find(
-    app: &App,
-    domain: &Domain,
-    (days, tables): (u16, &Tables),
-    simulation: &Simulation,
-) -> anyhow::Result<Simulated> {
-    let now = app.clock.now();
-    let last = Day::from_unix(now.div_euclid(1_000));
-    let range = DayRange {
-        first: last.plus(1 - i32::from(days)),
-        last,
-    };
-    let prepared = prepare(&app.store, domain, (range, now), simulation).await?;
-    let existing = app.domains.existing(&prepared.subdomains).await;
-    Ok(simulated((&app.store, domain, tables), range, simulation, (prepared, existing)).await?)
 }
 
 fn print(found: &Simulated, simulation: &Simulation, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ const HOME_DAYS: i32 = 30;
 /// The days that homes are known from, for the messages of a range.
 pub fn home_range(range: DayRange) -> DayRange {
     DayRange {
-        first: range.first.min(range.last.plus(1 - HOME_DAYS)),
+        first: range.first.min(DayRange::ending(range.last, HOME_DAYS).first),
         last: range.last,
     }
 }

@@ -83,10 +83,7 @@ pub(super) async fn attention(
 /// All there is of each of [`ATTENTION_KINDS`], each with the most messages first: nothing is cut before it is in order.
 async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 5], ApiError> {
     let today = state.today();
-    let range = DayRange {
-        first: today.plus(1 - ATTENTION_DAYS),
-        last: today,
-    };
+    let range = DayRange::ending(today, ATTENTION_DAYS);
     let domains = by_messages(state, client, range).await?;
     let missing = domains
         .iter()
