@@ -8,11 +8,9 @@ use crate::base::{Day, DayRange};
 use crate::enrich::{FlowCounts, Gathered, Named, Senders, Tables};
 use crate::store::{Stats, Whose};
 
-/// Which senders are shown, and how.
+/// How many senders are shown, and how.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Which {
-    #[command(flatten)]
-    pub asked: Asked,
+pub struct Shown {
     /// Maximum number of rows. The sums below them include all rows.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: usize,
@@ -31,10 +29,10 @@ pub struct Found {
 }
 
 /// Reads who sent as the domain.
-pub async fn find(context: Context, args: &Which) -> anyhow::Result<Found> {
+pub async fn find(context: Context, asked: &Asked) -> anyhow::Result<Found> {
     // For the rest of this command.
     let tables: &'static Tables = Box::leak(Box::new(crate::app::tables(&context.config)?));
-    let Opened { app, domain, range, .. } = args.asked.open(context).await?;
+    let Opened { app, domain, range, .. } = asked.open(context).await?;
     let stats = app.store.stats(domain.id, range).await?;
     let gathered = Senders::read(&app.store, &domain, range, tables).await?.gather();
     app.close().await;

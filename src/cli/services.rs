@@ -8,7 +8,8 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 
 use super::Context;
-use super::senders::{self, Found, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
+use super::asked::Asked;
+use super::senders::{self, Found, Shown, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
 use super::text::{Align, Table, count, counted, escape};
 use crate::base::text::write_json;
 use crate::enrich::{NamesFiles, ServiceFigures, Services, ServicesError, Tables, TablesError};
@@ -32,7 +33,9 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
-    senders: Option<senders::Which>,
+    asked: Option<Asked>,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -82,12 +85,12 @@ pub fn check(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode>
 }
 
 pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let args = args.senders.context("give a domain")?;
-    let found = senders::find(context, &args).await?;
-    if args.json {
+    let asked = args.asked.context("give a domain")?;
+    let found = senders::find(context, &asked).await?;
+    if args.shown.json {
         print_json(&found, out)?;
     } else {
-        print(&found, args.limit, out)?;
+        print(&found, args.shown.limit, out)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::Context;
-use super::senders::{self, Found, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
+use super::asked::Asked;
+use super::senders::{self, Found, Shown, evidence_text, flows_json, frame_json, named_json, remarks, way_text};
 use super::text::{Align, Table, count, counted, escape};
 use crate::base::text::write_json;
 use crate::enrich::SourceFigures;
@@ -23,15 +24,17 @@ The column `known by` is the evidence for a name: a signature (dkim) or MAIL FRO
 passed, otherwise the network (asn, as_name, network). docs/senders.md explains names and flows.")]
 pub struct Args {
     #[command(flatten)]
-    senders: senders::Which,
+    asked: Asked,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let found = senders::find(context, &args.senders).await?;
-    if args.senders.json {
+    let found = senders::find(context, &args.asked).await?;
+    if args.shown.json {
         print_json(&found, out)?;
     } else {
-        print(&found, args.senders.limit, out)?;
+        print(&found, args.shown.limit, out)?;
     }
     Ok(ExitCode::SUCCESS)
 }
