@@ -32,7 +32,7 @@ pub struct Found {
 pub async fn find(context: Context, asked: &Asked) -> anyhow::Result<Found> {
     // For the rest of this command.
     let tables: &'static Tables = Box::leak(Box::new(crate::app::tables(&context.config)?));
-    let Opened { app, domain, range, .. } = asked.open(context).await?;
+    let Opened { app, domain, range, .. } = Box::pin(asked.open(context)).await?;
     let stats = app.store.stats(domain.id, range).await?;
     let gathered = Senders::read(&app.store, &domain, range, tables).await?.gather();
     app.close().await;
