@@ -13,6 +13,7 @@ mod mx;
 mod own_networks;
 mod policy;
 mod spf;
+mod spf_networks;
 mod spf_terms;
 mod spf_trial;
 
