@@ -35,6 +35,10 @@ async fn each_member_has_its_effect() {
             [2_812, 2_812, 60, 208, 0],
         ),
         (json!({ "fix": ["amazon ses"] }), [3_032, 3_032, 0, 48, 0]),
+        (
+            json!({ "fix": ["Amazon SES", "amazon ses", "Amazon SES"] }),
+            [3_032, 3_032, 0, 48, 0],
+        ),
         (json!({ "spf": "v=spf1 ip4:198.51.100.0/24 -all" }), now),
         (
             json!({ "spf": "v=spf1 -all", "adkim": "s", "aspf": "r", "sp": "reject" }),
