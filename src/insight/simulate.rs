@@ -12,13 +12,13 @@ use crate::tally::Path;
 use super::groups::{Groups, Listed, Overrides};
 use super::naming::Naming;
 use super::policy::tells_missing_apart;
-use super::published::{Published, published};
+use super::published::{NewestReports, Published, published};
 use super::simulation::Simulation;
 use super::simulator::{Compared, Simulator};
 use super::sums::{Counts, Shift};
 
 /// Subdomains of which DNS is asked whether they exist: those with the most messages.
-pub const SUBDOMAINS_ASKED_MAX: usize = 50;
+const SUBDOMAINS_ASKED_MAX: usize = 50;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ pub async fn prepare(
     (range, now): (DayRange, Millis),
     simulation: &Simulation,
 ) -> Result<Prepared, StoreError> {
-    let published = published(store, domain, now).await?;
+    let published = published(&mut NewestReports::new(store, domain), now).await?;
     let candidate = simulation.change.applied_to(&published.policy);
     let mut subdomains = Vec::new();
     if tells_missing_apart(&published.policy) || tells_missing_apart(&candidate) {

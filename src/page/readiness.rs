@@ -13,10 +13,11 @@ const FEW: usize = 5;
 
 /// The card, for a domain about which something was reported.
 pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
-    let (class, word) = match found.verdict.as_ref() {
-        "done" => ("good", "nothing to do"),
-        "ready" => ("good", "ready"),
-        "not_yet" => ("odd", "not yet"),
+    let (class, word) = match (found.verdict.as_ref(), found.record.as_ref()) {
+        ("done", _) => ("good", "nothing to do"),
+        ("ready", _) => ("good", "ready"),
+        ("not_yet", _) => ("odd", "not yet"),
+        ("no_record", "none" | "several" | "faulty" | "inherited") => ("odd", "a record first"),
         _ => ("", "not known"),
     };
     html! {
@@ -54,6 +55,7 @@ pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
                     } }
                 }
             }
+            @if found.verdict == "no_record" { p { a href=(format!("{view}/setup")) { "DNS set-up" } } }
             (lost(&found.failing, &found.verdict))
             @if let Some(next) = found.next.as_ref().filter(|_| found.verdict == "ready") { (record(view, next)) }
         }
@@ -64,14 +66,15 @@ pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
 fn now(found: &ReadinessBody) -> Markup {
     html! {
         "Now: " code { (tags(&found.published)) }
-        @match found.origin.as_ref() {
-            "dns" => { " in DNS" }
-            "report" => { " in the newest report" }
+        @match (found.origin.as_ref(), found.record.as_ref()) {
+            ("dns", "inherited") => { " in the record of a domain above" }
+            ("dns", _) => { " in DNS" }
+            ("report", _) => { " in the newest report" }
             _ => {}
         }
         @match &found.seen_since {
             Some(day) => { ", seen by reporters since " (day) "." }
-            None if found.origin == "dns" => { ". The newest report saw another one." }
+            None if found.record == "own" => { ". The newest report saw another one." }
             None => { "." }
         }
     }
@@ -135,7 +138,7 @@ fn record(view: &str, next: &StepBody) -> Markup {
                 p .small.muted { "It is your record with one tag changed. Publish it at the same name, and look here again after two weeks." }
             }
             None => {
-                p .muted { "DNS was not read yet, or has no single record: " a href=(format!("{view}/setup")) { "see DNS set-up" } "." }
+                p .muted { "DNS was not read wholly: " a href=(format!("{view}/setup")) { "see DNS set-up" } "." }
             }
         }
     }
