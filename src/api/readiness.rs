@@ -29,8 +29,8 @@ pub struct ReadinessBody {
     #[schemars(with = "OriginWord")]
     pub origin: Word,
     /// What receivers find, by the last look at DNS. `own`: a record of the domain's own. `inherited`: the record of a domain
-    /// above. With these they find no policy: `none`, `several` records, which they discard, and a `faulty` one, which they
-    /// ignore. `not_known`: DNS was not read wholly.
+    /// above. They follow none that the domain has itself with these: `none`, `several` records, which they discard, and a
+    /// `faulty` one, which they ignore. `not_known`: DNS was not read wholly.
     #[schemars(with = "RecordKindWord")]
     pub record: Word,
     /// First day from which on every report saw the policy as it is now; null if the newest did not. The 1,000 newest reports

@@ -56,9 +56,18 @@ impl<'s> Policies<'s> {
         })
     }
 
-    /// The policy for a name without a record of its own: that of its organization (RFC 9989, 4.10), and of no name between.
+    /// The policy for a name without a record of its own: that of its organization (RFC 9989, 4.10), and of no name between
+    /// that does not say that it is one.
     async fn find_above(&mut self, name: &DomainName) -> Result<Option<(String, PolicyFrom)>, ApiError> {
-        let Ok(organization) = DomainName::parse(organizational_domain(name.as_str())) else {
+        let organization = organizational_domain(name.as_str());
+        let between = name.ancestors().take_while(|above| above.len() > organization.len());
+        for above in between.filter_map(|above| DomainName::parse(above).ok()) {
+            let in_force = self.in_force(&above).await?.as_ref();
+            if let Some(found) = in_force.filter(|found| found.is_organization()) {
+                return Ok(found.for_names_below());
+            }
+        }
+        let Ok(organization) = DomainName::parse(organization) else {
             return Ok(None);
         };
         if let Some(in_force) = self.in_force(&organization).await? {
@@ -70,8 +79,8 @@ impl<'s> Policies<'s> {
             return Ok(None);
         }
         let in_force = self.in_force(domain).await?.as_ref();
-        let inherited = in_force.filter(|found| found.inherited_from().is_some());
-        Ok(inherited.and_then(InForce::for_names_below))
+        let is_above = |found: &&InForce| name.ancestors().any(|above| Some(above) == found.inherited_from());
+        Ok(in_force.filter(is_above).and_then(InForce::for_names_below))
     }
 
     async fn in_force(&mut self, name: &DomainName) -> Result<&Option<InForce>, ApiError> {

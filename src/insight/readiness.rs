@@ -6,7 +6,7 @@ mod facts;
 
 use crate::base::numbers::grouped;
 use crate::base::{Day, DayRange, words};
-use crate::domains::InForce;
+use crate::domains::{InForce, Unread};
 use crate::enrich::{Counts, Flow, FlowCounts, Named, Rule};
 use crate::report::aggregate::{Policy, PolicyPublished};
 
@@ -257,15 +257,17 @@ fn step_text(next: Next) -> String {
 /// is to do.
 fn record_first(published: &Published, next: Option<Next>) -> Option<String> {
     let says = match &published.in_force {
-        InForce::NotKnown if published.origin == Origin::Report => return None,
-        InForce::NotKnown => {
-            "DNS was not read wholly, and no report has the policy: verify the domain under DNS set-up \
-                              first."
-                .to_owned()
+        InForce::NotKnown(_) if published.origin == Origin::Report => return None,
+        InForce::NotKnown(why) => {
+            let (what, action) = unread(*why);
+            format!("{what}, and no report has the policy: {action} first.")
         }
         InForce::Nothing => "No DMARC record is known: publish the one under DNS set-up first.".to_owned(),
         InForce::Several(count) => {
-            format!("DNS has {count} DMARC records, so receivers use none: keep one, as DNS set-up says.")
+            format!("DNS has {count} DMARC records, so receivers use none of them: keep one, as DNS set-up says.")
+        }
+        InForce::Misspelt => {
+            "Receivers do not take what DNS has for a DMARC record: correct it, as DNS set-up says.".to_owned()
         }
         InForce::Faulty { above: None } => {
             "Receivers ignore the DMARC record that DNS has, because it is faulty: correct it, as DNS set-up says."
@@ -291,10 +293,26 @@ fn record_first(published: &Published, next: Option<Next>) -> Option<String> {
 fn origin(published: &Published) -> String {
     match (&published.in_force, published.in_force.inherited_from()) {
         (_, Some(above)) => format!(" The policy is that of {above}."),
-        (InForce::NotKnown, None) => {
-            " DNS was not read wholly, so this is by the newest report: verify the domain under DNS set-up.".to_owned()
+        (InForce::NotKnown(why), None) => {
+            let (what, action) = unread(*why);
+            format!(" {what}, so this is by the newest report: {action}.")
         }
         (_, None) => String::new(),
+    }
+}
+
+/// Why DNS does not tell the policy, and what to do.
+fn unread(why: Unread) -> (&'static str, &'static str) {
+    match why {
+        Unread::NotLooked => ("DNS was not looked at yet", "verify the domain under DNS set-up"),
+        Unread::NoAnswer => (
+            "DNS could not be read at the last check",
+            "verify the domain again under DNS set-up",
+        ),
+        Unread::Cut => (
+            "DNS has more or longer DMARC records than a check keeps",
+            "keep one, and shorten it",
+        ),
     }
 }
 

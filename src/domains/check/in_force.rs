@@ -2,7 +2,7 @@
 
 use super::policy::{Existence, Policy, is_policy, parse};
 use super::{FOUND_CHARS_MAX, FOUND_MAX, merge};
-use crate::base::{Purpose, words};
+use crate::base::{Purpose, organizational_domain, words};
 use crate::report::aggregate::PolicyPublished;
 use crate::store::{DomainDns, RecordCheck, RecordState, Suggestion};
 
@@ -25,7 +25,7 @@ words! {
         NotKnown = 0 "not_known",
         /// DNS has no record.
         Nothing = 1 "none",
-        /// DNS has several, which receivers discard.
+        /// DNS has several of the domain's own, which receivers discard.
         Several = 2 "several",
         /// Receivers ignore the record.
         Faulty = 3 "faulty",
@@ -36,16 +36,29 @@ words! {
     }
 }
 
+/// Why it is not known what receivers find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// DNS was not looked at yet.
+    NotLooked,
+    /// The last look got an error, a circle of aliases, or no answer.
+    NoAnswer,
+    /// What DNS has was not kept to its end.
+    Cut,
+}
+
 /// What receivers find for mail of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InForce {
-    /// DNS was not read, or what it has was not kept to its end.
-    NotKnown,
+    NotKnown(Unread),
     /// DNS has no record.
     Nothing,
-    /// DNS has this many records of the domain; at most 10 are counted. Receivers discard them all (RFC 9989, 4.10).
+    /// DNS has this many records of the domain; at most 10 are counted. Receivers discard them all (RFC 9989, 4.10), and look
+    /// above the domain.
     Several(usize),
-    /// Receivers ignore the record.
+    /// DNS has texts that are meant to be records of the domain. Receivers discard them, and look above the domain.
+    Misspelt,
+    /// Receivers ignore the record, and look no further (RFC 9989, 4.7).
     Faulty {
         /// The domain above that publishes it; `None` if the domain itself does.
         above: Option<String>,
@@ -67,14 +80,18 @@ impl InForce {
     /// By the last look at a domain's records.
     pub fn of_dns(dns: &DomainDns) -> Self {
         let check = dns.checks.iter().find(|check| check.purpose == Purpose::Dmarc);
-        check.map_or(Self::NotKnown, Self::of_check)
+        check.map_or(Self::NotKnown(Unread::NotLooked), Self::of_check)
     }
 
     /// By what `dmarc::look` came to: texts at the domain's own name, or one text that it found above the domain.
     fn of_check(check: &RecordCheck) -> Self {
         let found = &check.found;
-        if matches!(check.state, RecordState::Unchecked | RecordState::Unreadable) {
-            return Self::NotKnown;
+        match check.state {
+            RecordState::Unchecked => return Self::NotKnown(Unread::NotLooked),
+            RecordState::Unreadable => return Self::NotKnown(Unread::NoAnswer),
+            // Nothing is wrong without a text, apart from the way to it.
+            RecordState::Wrong if found.is_empty() => return Self::NotKnown(Unread::NoAnswer),
+            RecordState::Found | RecordState::Missing | RecordState::Wrong => {}
         }
         let own: Vec<&String> = found.iter().filter(|text| is_policy(text)).collect();
         let above = match found.as_slice() {
@@ -85,11 +102,11 @@ impl InForce {
         match (own.as_slice(), above) {
             ([_, _, ..], _) => Self::Several(own.len()),
             // What is behind the end of a full list is not known.
-            _ if found.len() >= FOUND_MAX => Self::NotKnown,
+            _ if found.len() >= FOUND_MAX => Self::NotKnown(Unread::Cut),
             ([text], _) => Self::of_record(text, None),
             ([], Some((above, text))) => Self::of_record(text, Some(above)),
             ([], None) if found.is_empty() => Self::Nothing,
-            ([], None) => Self::Faulty { above: None },
+            ([], None) => Self::Misspelt,
         }
     }
 
@@ -97,7 +114,7 @@ impl InForce {
         // The kept text has the name above in front.
         let kept = above.map_or_else(|| text.to_owned(), |above| to_above(above, text));
         if kept.chars().count() >= FOUND_CHARS_MAX {
-            return Self::NotKnown;
+            return Self::NotKnown(Unread::Cut);
         }
         let policy = match above {
             None => parse(text),
@@ -117,17 +134,17 @@ impl InForce {
     fn record(&self) -> Option<&RecordInForce> {
         match self {
             Self::Record(record) => Some(record),
-            Self::NotKnown | Self::Nothing | Self::Several(_) | Self::Faulty { .. } => None,
+            Self::NotKnown(_) | Self::Nothing | Self::Several(_) | Self::Misspelt | Self::Faulty { .. } => None,
         }
     }
 
     /// What it is, in a word.
     pub fn kind(&self) -> RecordKind {
         match self {
-            Self::NotKnown => RecordKind::NotKnown,
+            Self::NotKnown(_) => RecordKind::NotKnown,
             Self::Nothing => RecordKind::Nothing,
             Self::Several(_) => RecordKind::Several,
-            Self::Faulty { .. } => RecordKind::Faulty,
+            Self::Misspelt | Self::Faulty { .. } => RecordKind::Faulty,
             Self::Record(RecordInForce { above: Some(_), .. }) => RecordKind::Inherited,
             Self::Record(RecordInForce { above: None, .. }) => RecordKind::Own,
         }
@@ -138,16 +155,24 @@ impl InForce {
         self.record()?.above.as_deref()
     }
 
-    /// What is asked for mail of `domain` and below: nothing where receivers follow no record. `None` if it is not known. A
-    /// record above the domain is read as one that the domain could publish itself to the same effect.
+    /// Whether the domain's own record says that the domain is an organization's, whatever is above it (RFC 9989, 4.10).
+    pub fn is_organization(&self) -> bool {
+        let own = self.record().filter(|record| record.above.is_none());
+        own.is_some_and(|record| record.policy.psd.as_deref() == Some("n"))
+    }
+
+    /// What is asked for mail of `domain` and below: nothing where receivers follow no record. `None` if it is not known, as for
+    /// a domain below an organization's if receivers discard what it has itself. A record above the domain is read as one that
+    /// the domain could publish itself to the same effect.
     pub fn asked(&self, domain: &str) -> Option<PolicyPublished> {
         let nothing = || PolicyPublished {
             domain: domain.into(),
             ..PolicyPublished::default()
         };
         match self {
-            Self::NotKnown => None,
-            Self::Nothing | Self::Several(_) | Self::Faulty { .. } => Some(nothing()),
+            Self::NotKnown(_) => None,
+            Self::Several(_) | Self::Misspelt if organizational_domain(domain) != domain => None,
+            Self::Nothing | Self::Several(_) | Self::Misspelt | Self::Faulty { .. } => Some(nothing()),
             Self::Record(record) => Some(record.policy.asked(domain)),
         }
     }

@@ -24,7 +24,7 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-pub use self::in_force::{InForce, PolicyFrom, RecordKind};
+pub use self::in_force::{InForce, PolicyFrom, RecordKind, Unread};
 
 use self::dmarc::Discovered;
 use self::merge::Merged;

@@ -42,6 +42,12 @@ fn in_dns(state: RecordState, found: &[&str]) -> Published {
     }
 }
 
+/// A record as a check keeps it: its end is cut off, where it may have `sp=none`.
+fn cut() -> String {
+    let long = format!("v=DMARC1; p=reject; x={}", "y".repeat(2_000));
+    long.chars().take(1_024).collect()
+}
+
 fn named(rule: Rule, name: &str, fact: &str) -> Option<Named> {
     Some(Named {
         rule,
@@ -181,7 +187,7 @@ fn nothing_to_do_and_no_data_are_said() {
 
 #[test]
 fn a_record_that_receivers_follow_is_the_first_step() {
-    use RecordState::{Missing, Unreadable, Wrong};
+    use RecordState::{Found, Missing, Unchecked, Unreadable, Wrong};
     for (state, found, says) in [
         (
             Missing,
@@ -191,7 +197,12 @@ fn a_record_that_receivers_follow_is_the_first_step() {
         (
             Wrong,
             &["v=DMARC1; p=reject", "v=DMARC1; p=none", "v=DMARC1; p=reject; sp=none"],
-            "DNS has 3 DMARC records, so receivers use none: keep one, as DNS set-up says.",
+            "DNS has 3 DMARC records, so receivers use none of them: keep one, as DNS set-up says.",
+        ),
+        (
+            Wrong,
+            &["v=dmarc1; p=reject"],
+            "Receivers do not take what DNS has for a DMARC record: correct it, as DNS set-up says.",
         ),
         (
             Wrong,
@@ -211,9 +222,21 @@ fn a_record_that_receivers_follow_is_the_first_step() {
              with p=quarantine (see DNS set-up).",
         ),
         (
+            Unchecked,
+            &[],
+            "DNS was not looked at yet, and no report has the policy: verify the domain under DNS set-up first.",
+        ),
+        (
             Unreadable,
             &[],
-            "DNS was not read wholly, and no report has the policy: verify the domain under DNS set-up first.",
+            "DNS could not be read at the last check, and no report has the policy: verify the domain again under DNS \
+             set-up first.",
+        ),
+        (
+            Found,
+            &[&*cut()],
+            "DNS has more or longer DMARC records than a check keeps, and no report has the policy: keep one, and \
+             shorten it first.",
         ),
     ] {
         let mut facts = ready();
@@ -236,33 +259,43 @@ fn a_verdict_says_where_the_policy_is_from_if_it_is_no_record_of_the_domains_own
             "Nothing to do: receivers are asked to reject what fails, for subdomains too. The policy is that of example.com."
         )
     );
-    // The end of the record is cut off, where it may have `sp=none`.
-    let cut: String = format!("v=DMARC1; p=reject; x={}", "y".repeat(2_000))
-        .chars()
-        .take(1_024)
-        .collect();
-    let by_report = |p| Published {
-        policy: policy(p, "", ""),
-        origin: Origin::Report,
-        ..in_dns(RecordState::Found, &[&cut])
-    };
-    for (p, says) in [
-        ("none", "You may publish p=quarantine: all checks pass."),
+    for (state, found, origin) in [
         (
-            "reject",
-            "Nothing to do: receivers are asked to reject what fails, for subdomains too.",
+            RecordState::Unchecked,
+            &[][..],
+            "DNS was not looked at yet, so this is by the newest report: verify the domain under DNS set-up.",
+        ),
+        (
+            RecordState::Unreadable,
+            &[],
+            "DNS could not be read at the last check, so this is by the newest report: verify the domain again under DNS \
+             set-up.",
+        ),
+        (
+            RecordState::Found,
+            &[&*cut()],
+            "DNS has more or longer DMARC records than a check keeps, so this is by the newest report: keep one, and \
+             shorten it.",
         ),
     ] {
-        let mut facts = ready();
-        facts.published = by_report(p);
-        let found = judge(facts);
-        let origin = "DNS was not read wholly, so this is by the newest report: verify the domain under DNS set-up.";
-        assert_eq!(found.says, format!("{says} {origin}"));
-        assert_eq!(found.record(), None, "the end of the record is not known");
+        for (p, says) in [
+            ("none", "You may publish p=quarantine: all checks pass."),
+            (
+                "reject",
+                "Nothing to do: receivers are asked to reject what fails, for subdomains too.",
+            ),
+        ] {
+            let mut facts = ready();
+            facts.published = Published {
+                policy: policy(p, "", ""),
+                origin: Origin::Report,
+                ..in_dns(state, found)
+            };
+            let found = judge(facts);
+            assert_eq!(found.says, format!("{says} {origin}"));
+            assert_eq!(found.record(), None, "the record in DNS is not known");
+        }
     }
-    let mut unknown = ready();
-    unknown.published = in_dns(RecordState::Found, &[&cut]);
-    assert_eq!(judge(unknown).verdict, Verdict::NoRecord);
 }
 
 #[test]

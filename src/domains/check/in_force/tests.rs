@@ -136,7 +136,7 @@ fn no_policy_is_said_where_receivers_follow_no_record() {
         (Wrong, &many, NotKnown, None),
         (Missing, &[], Nothing, nothing),
         // A circle of CNAMEs.
-        (Wrong, &[], Nothing, nothing),
+        (Wrong, &[], NotKnown, None),
         (Wrong, &["v=DMARC1; p=none", "v=DMARC1; p=reject"], Several, nothing),
         (Wrong, &[&*own, "v=DMARC1; p=none"], Several, nothing),
         (Wrong, &["v=dmarc1; p=reject"], Faulty, nothing),
@@ -161,6 +161,57 @@ fn no_policy_is_said_where_receivers_follow_no_record() {
     let beside = cut("v=dmarc1; p=none");
     for found in [&[&*whole][..], &["v=DMARC1; p=none", &beside]] {
         assert_eq!(seen(Found, found).kind(), RecordKind::Own, "the control");
+    }
+}
+
+#[test]
+fn receivers_look_above_a_domain_whose_own_records_they_discard() {
+    let several = ["v=DMARC1; p=none", "v=DMARC1; p=reject"];
+    for (found, looks_above) in [
+        (&several[..], true),
+        (&["v=dmarc1; p=reject"], true),
+        (&["v=DMARC1; p=reject; p=none"], false),
+        (&[], false),
+    ] {
+        let found = seen(
+            if found.is_empty() {
+                RecordState::Missing
+            } else {
+                RecordState::Wrong
+            },
+            found,
+        );
+        assert!(found.asked("example.com").is_some(), "nothing is above: {found:?}");
+        assert_eq!(found.asked("mail.example.com").is_none(), looks_above, "{found:?}");
+    }
+}
+
+#[test]
+fn why_it_is_not_known_what_receivers_find() {
+    let cut = cut("v=DMARC1; p=reject");
+    for (state, found, why) in [
+        (RecordState::Unchecked, &[][..], Unread::NotLooked),
+        (RecordState::Unreadable, &[], Unread::NoAnswer),
+        (RecordState::Wrong, &[], Unread::NoAnswer),
+        (RecordState::Found, &[&*cut], Unread::Cut),
+        (RecordState::Wrong, &["v=DMARC1 p=none"; FOUND_MAX], Unread::Cut),
+    ] {
+        assert_eq!(seen(state, found), InForce::NotKnown(why));
+    }
+    let never = InForce::of_dns(&DomainDns::default());
+    assert_eq!(never, InForce::NotKnown(Unread::NotLooked));
+}
+
+#[test]
+fn a_record_may_make_its_domain_an_organizations() {
+    for (text, expect) in [
+        ("v=DMARC1; p=none; psd=n", true),
+        ("v=DMARC1; p=none; psd=u", false),
+        ("v=DMARC1; p=none; psd=y", false),
+        ("v=DMARC1; p=none", false),
+        ("_dmarc.example.com: v=DMARC1; p=none; psd=n", false),
+    ] {
+        assert_eq!(seen(RecordState::Found, &[text]).is_organization(), expect, "{text}");
     }
 }
 
