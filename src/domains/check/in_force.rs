@@ -50,6 +50,7 @@ pub enum Unread {
 /// What receivers find for mail of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InForce {
+    /// It is not known.
     NotKnown(Unread),
     /// DNS has no record.
     Nothing,

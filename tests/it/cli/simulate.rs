@@ -90,6 +90,13 @@ fn mistakes_are_named() {
         1,
         "no messages of this range are from Nobody\n",
     );
+    let long = format!("v=spf1{:1$}-all", "", 4_087);
+    fails(
+        &home,
+        &["simulate", "example.com", "--spf", &long],
+        1,
+        "an SPF record of more than 4096 bytes cannot be published",
+    );
     fails(
         &home,
         &["simulate", "example.com", "--spf", "v=spf1 hello"],
