@@ -20,10 +20,9 @@ pub use identity::{Contradiction, ContradictionKind, Identity, identity};
 pub use policy::PolicyChange;
 pub use published::{Origin, Published, published};
 pub use readiness::{
-    Blocker, Check, Checked, Facts, Failing, Next, Readiness, SenderFacts, Step, Verdict, changes, judge, readiness,
-    step_text,
+    Blocker, Check, Checked, Facts, Failing, Next, Readiness, Step, Verdict, changes, judge, readiness, step_text,
 };
 pub use reporters::is_silent;
-pub use simulate::{Prepared, SUBDOMAINS_ASKED_MAX, SimulateError, Simulated, prepare, simulate};
+pub use simulate::{Prepared, SimulateError, Simulated, prepare, simulate};
 pub use simulation::{FIXED_MAX, Simulation};
 pub use sums::{Counts, Shift};

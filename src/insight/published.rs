@@ -5,8 +5,8 @@ use crate::domains::policy_in_force;
 use crate::report::aggregate::PolicyPublished;
 use crate::store::{Domain, Page, ReportFilter, Store, StoreError};
 
-/// Reports that are looked through for one about the domain itself, newest first.
-const LOOKED_THROUGH_MAX: u32 = 1_000;
+/// Reports that are looked through where one is searched for or followed back, newest first.
+pub(super) const LOOKED_THROUGH_MAX: u32 = 1_000;
 
 words! {
     /// Where a published policy is known from.

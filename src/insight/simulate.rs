@@ -18,7 +18,7 @@ use super::simulator::{Compared, Simulator};
 use super::sums::{Counts, Shift};
 
 /// Subdomains of which DNS is asked whether they exist: those with the most messages.
-pub const SUBDOMAINS_ASKED_MAX: usize = 50;
+const SUBDOMAINS_ASKED_MAX: usize = 50;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! What readiness is judged by, read from the store.
 
-use super::super::published::{Published, published, without_defaults};
+use super::super::published::{LOOKED_THROUGH_MAX, Published, published, without_defaults};
 use super::super::reporters::is_silent;
 use super::{Facts, NEW_DAYS, Readiness, SenderFacts, judge};
 use crate::base::{Day, DayRange, DomainStatus, Millis};
@@ -8,8 +8,6 @@ use crate::enrich::{Flow, Senders, Tables};
 use crate::report::aggregate::PolicyPublished;
 use crate::store::{Domain, Page, ReportFilter, Reporter, Store, StoreError};
 
-/// Reports that are looked through for the day since which the policy is seen, newest first.
-const LOOKED_THROUGH_MAX: u32 = 1_000;
 /// Reporters that together have this percentage of the messages are large.
 const LARGE_PERCENT: u128 = 80;
 
