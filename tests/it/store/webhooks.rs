@@ -2,8 +2,8 @@
 
 use tallymark::base::{DomainStatus, Mode};
 use tallymark::store::{
-    Attempt, AttemptOutcome, Decision, Delivery, DomainFinding, EventKind, NewWebhook, Problem, Replay, ReplayFilter, Rotation, Standing,
-    Wanted, Webhook, WebhookChanges,
+    Attempt, AttemptOutcome, Decision, Delivery, DomainFinding, EventKind, NewWebhook, Problem, Replay, ReplayFilter,
+    Rotation, Standing, Wanted, Webhook, WebhookChanges,
 };
 
 use super::{Database, FIRST_PAGE, NOW, day, message, new_report, on_both};
@@ -326,7 +326,11 @@ async fn what_came_of_several_attempts_is_kept_at_once(db: Database) {
     let failing = db.store.keep_attempts(&batch).await.unwrap();
     assert_eq!(failing.len(), 1, "{failing:?}");
     let failing = failing[&first.id];
-    assert_eq!((failing.attempts, failing.since), (2, NOW + 3), "after the last success");
+    assert_eq!(
+        (failing.attempts, failing.since),
+        (2, NOW + 3),
+        "after the last success"
+    );
     let after = db.store.webhook(db.account.id, first.id).await.unwrap().unwrap();
     assert_eq!((after.failures, after.failing_since), (2, Some(NOW + 3)));
     assert_eq!(after.last, Some((NOW + 4, None)));
@@ -335,7 +339,10 @@ async fn what_came_of_several_attempts_is_kept_at_once(db: Database) {
     assert_eq!((after.failures, after.failing_since, after.last), (0, None, None));
     let all = deliveries(&db, &second).await;
     let held = all.iter().find(|delivery| delivery.id == two[0].id).unwrap();
-    assert_eq!((held.attempts, held.next_at, held.response.as_deref()), (0, Some(NOW + 60), Some("said")));
+    assert_eq!(
+        (held.attempts, held.next_at, held.response.as_deref()),
+        (0, Some(NOW + 60), Some("said"))
+    );
 }
 
 on_both!(a_row_is_as_old_as_its_commit_and_an_event_as_old_as_its_mail);
@@ -365,7 +372,9 @@ async fn what_is_under_way_waits_for_no_webhook_that_is_off(db: Database) {
     let failed = attempt(NOW + 1, AttemptOutcome::Again(NOW + 5));
     let batch: Vec<_> = flying.iter().map(|delivery| (delivery, &failed)).collect();
     db.store.keep_attempts(&batch).await.unwrap();
-    let waiting = |webhook: i64| format!("select count(*) from webhook_deliveries where webhook_id = {webhook} and next_at is not null");
+    let waiting = |webhook: i64| {
+        format!("select count(*) from webhook_deliveries where webhook_id = {webhook} and next_at is not null")
+    };
     assert_eq!(db.count(&waiting(off.id.0)).await, 0);
     assert_eq!(db.count(&waiting(gone.id.0)).await, 0);
     assert_eq!(db.count(&waiting(on.id.0)).await, 9, "the control");
@@ -376,7 +385,12 @@ on_both!(a_webhook_that_changes_touches_no_memory_of_domains);
 async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
     let webhook = add(&db, &["*"]).await;
     let version = |name: &str| format!("select value from counters where name = '{name}'");
-    let versions = async || (db.count(&version("domains_version")).await, db.count(&version("webhooks_version")).await);
+    let versions = async || {
+        (
+            db.count(&version("domains_version")).await,
+            db.count(&version("webhooks_version")).await,
+        )
+    };
     let before = versions().await;
     let change = async |changes| {
         let changed = db.store.change_webhook(db.account.id, webhook.id, changes).await;
@@ -399,7 +413,10 @@ async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
     // The controls.
     switch(&db, &webhook, false).await;
     assert_eq!(versions().await, (before.0, before.1 + 1));
-    db.store.add_domain(db.account.id, super::new_domain("example.org"), NOW).await.unwrap();
+    db.store
+        .add_domain(db.account.id, super::new_domain("example.org"), NOW)
+        .await
+        .unwrap();
     assert!(versions().await.0 > before.0);
 }
 
