@@ -390,12 +390,13 @@ impl Domains {
         let domain = self.0.store.domain_by_id(domain.account, domain.id).await?;
         let domain = domain.ok_or(DomainsError::Gone)?;
         let known = self.0.store.domain_dns(domain.id).await?;
-        let records = check::look(asked, &domain, &known, &options.names, options.check_time_max).await;
+        let found = check::look(asked, &domain, &known, &options.names, options.check_time_max).await;
         Ok(DomainFinding {
             domain: domain.id,
             at,
             updated_at: domain.updated_at,
-            records,
+            records: found.records,
+            own_networks: found.own_networks,
         })
     }
 

@@ -10,6 +10,7 @@ mod dmarc;
 mod in_force;
 mod merge;
 mod mx;
+mod own_networks;
 mod policy;
 mod spf;
 mod spf_terms;
@@ -28,7 +29,7 @@ use self::dmarc::Discovered;
 use self::merge::Merged;
 pub use self::spf_trial::{SpfTrial, Tried};
 use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
-use crate::base::{DomainName, Purpose};
+use crate::base::{DomainName, Network, Purpose};
 use crate::dns::{Dns, Freshness, Unanswered};
 use crate::report::aggregate::PolicyPublished;
 use crate::store::{Domain, DomainDns, RecordCheck, RecordFinding, RecordState, Suggestion};
@@ -125,14 +126,22 @@ impl Look<'_> {
     }
 }
 
-/// Looks at every record of the domain, at the same time, for `time_max` at the longest.
+/// What a look at a domain found.
+pub(super) struct Looked {
+    pub records: Vec<RecordFinding>,
+    /// Networks of its own SPF record; `None` if DNS did not answer.
+    pub own_networks: Option<Vec<Network>>,
+}
+
+/// Looks at every record of the domain, at the same time, for `time_max` at the longest; and then for its own networks, for
+/// as long.
 pub(super) async fn look(
     dns: &Dns,
     domain: &Domain,
     known: &DomainDns,
     names: &ServiceNames,
     time_max: Duration,
-) -> Vec<RecordFinding> {
+) -> Looked {
     let look = Look {
         dns,
         left: AtomicU32::new(QUESTIONS_MAX),
@@ -148,7 +157,12 @@ pub(super) async fn look(
         findings.push(without_key(names));
     }
     findings.extend(unset(domain, names).into_iter().map(without_host));
-    findings
+    // Afterwards, so that it takes no question from the records.
+    let own_networks = timeout(time_max, own_networks::own_networks(&look, &domain.name)).await;
+    Looked {
+        records: findings,
+        own_networks: own_networks.ok().and_then(Result::ok),
+    }
 }
 
 async fn one(
