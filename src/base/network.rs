@@ -122,7 +122,7 @@ const SPECIAL_V6: [([u16; 3], u8); 5] = [
 ];
 
 /// Whether an address can be of a host on the internet: it is neither private nor reserved. An IPv4 address that is written
-/// in IPv6 is none, whichever it is: some systems would connect to the IPv4 address.
+/// in IPv6 never is: some systems would connect to the IPv4 address.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {

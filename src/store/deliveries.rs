@@ -109,14 +109,14 @@ impl Store {
         let (mut failing, mut kept) = (BTreeMap::new(), Vec::with_capacity(attempts.len()));
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        // Webhooks in the order of their numbers, then deliveries: whoever needs both takes them in this order.
+        // Webhooks in the order of their numbers, then deliveries: every transaction locks them in this order.
         for (webhook, attempts) in of_webhooks {
             let streak = Streak::of_attempts(&attempts);
             let args = Args::default().int(webhook.0).int(streak.has_success.into());
             let args = args.int(streak.failures).opt_int(streak.failing_since);
             let (at, status) = streak.last.unzip();
             let row = conn.first(sql!("webhook_attempted"), args.opt_int(at).opt_int(status.flatten()));
-            // Whoever removed it removes its deliveries.
+            // Its removal removes its deliveries, too.
             let Some(row) = row.await? else { continue };
             let is_on = row.flag("active")?;
             kept.extend(attempts.into_iter().map(|attempt| (attempt, is_on)));

@@ -123,6 +123,7 @@ async fn slow_receivers_of_one_account_delay_no_other() {
     let webhooks = app.webhooks.clone();
     let delivering = tokio::spawn(async move { webhooks.deliver(|| 100).await });
     timeout(SOON, quick.wait_for(12)).await.unwrap();
+    timeout(SOON, slow.wait_for(16)).await.unwrap();
     assert_eq!(slow.received().len(), 16, "half of the places, and no more");
     delivering.abort();
 }
