@@ -75,7 +75,10 @@ fn mix_asked_for() -> (&'static str, Mix) {
 
 /// What follows `save`.
 fn folder_asked_for() -> Option<PathBuf> {
-    std::env::args().skip_while(|text| text != "save").nth(1).map(PathBuf::from)
+    std::env::args()
+        .skip_while(|text| text != "save")
+        .nth(1)
+        .map(PathBuf::from)
 }
 
 fn save(mails: &[Mail], folder: &Path) {
