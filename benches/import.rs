@@ -3,12 +3,15 @@
 //!
 //! Prints, for each run, reports and records a second, the CPU time of both sides, and the size of the database a record.
 //! Runs are whole imports into a new database, so this is a plain loop. On PostgreSQL two nodes share the work as well.
-//! `cargo bench --bench import [-- [sqlite] [tcp] [socket] [postgres] RUNS]`; all of them if none is named.
+//! `cargo bench --bench import [-- [sqlite] [tcp] [socket] [postgres] [MIX] RUNS]`; all databases if none is named. MIX is
+//! `friendly` (if none is named), `varied-5`, `varied-40` or `varied-70`, or `wide-` instead of `varied-`: see
+//! `support/corpus.rs`. `-- save FOLDER MIX` writes the mails into a folder, for `tallymark parse` and others.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use support::corpus::{self, Mail, Mix};
@@ -35,12 +38,16 @@ fn main() {
     tallymark::heap::set_up();
     let kinds = Kind::asked_for();
     let runs = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(5);
+    let (name, mix) = mix_asked_for();
+    let mails = corpus::mails(mix, 1);
+    if let Some(folder) = folder_asked_for() {
+        return save(&mails, &folder);
+    }
     let server = kinds.iter().any(|kind| *kind != Kind::Sqlite).then(Server::start);
-    let mails = corpus::mails(Mix::STANDARD, 1);
     let records: u64 = mails.iter().map(|mail| mail.records).sum();
     let mail_bytes: usize = mails.iter().map(|mail| mail.bytes.len()).sum();
     println!(
-        "{} mails, {records} records, {:.1} MB of mail",
+        "{name}: {} mails, {records} records, {:.1} MB of mail",
         mails.len(),
         mail_bytes as f64 / 1e6
     );
@@ -59,6 +66,26 @@ fn main() {
         "peak resident memory {:.0} MiB (the mails themselves included)",
         peak_mebibytes()
     );
+}
+
+fn mix_asked_for() -> (&'static str, Mix) {
+    let named = |name: String| Mix::NAMED.into_iter().find(|(of_mix, _)| *of_mix == name);
+    std::env::args().find_map(named).unwrap_or(Mix::NAMED[0])
+}
+
+/// What follows `save`.
+fn folder_asked_for() -> Option<PathBuf> {
+    std::env::args()
+        .skip_while(|text| text != "save")
+        .nth(1)
+        .map(PathBuf::from)
+}
+
+fn save(mails: &[Mail], folder: &Path) {
+    std::fs::create_dir_all(folder).expect("a folder");
+    for (nth, mail) in mails.iter().enumerate() {
+        std::fs::write(folder.join(format!("{nth:05}.eml")), &mail.bytes).expect("a file");
+    }
 }
 
 fn report(runs: impl Iterator<Item = Figures>, reports: f64, records: f64) {

@@ -1,5 +1,7 @@
 //! Unpack and parse, from mails as they come to reports: beside mail-auth's own report parser on the same mails, and the
 //! limits under it (a bare quick-xml event loop over the same XML, zlib-rs inflate of the same attachments).
+//!
+//! `cargo bench --bench parse [-- friendly | varied-70]`: the mixes of `support/corpus.rs`; both if none is named.
 
 mod support;
 
@@ -55,20 +57,28 @@ fn inflate(packed: &[u8], into: &mut Vec<u8>) -> u64 {
         .expect("good gzip") as u64
 }
 
-fn parse(criterion: &mut Criterion) {
-    let mails = corpus::mails(Mix::STANDARD, 1);
-    let xmls = corpus::xmls(Mix::STANDARD, 1);
+fn friendly(criterion: &mut Criterion) {
+    parse(criterion, "friendly", Mix::STANDARD);
+}
+
+fn varied(criterion: &mut Criterion) {
+    parse(criterion, "varied-70", Mix::varied(70, 200));
+}
+
+fn parse(criterion: &mut Criterion, name: &str, mix: Mix) {
+    let mails = corpus::mails(mix, 1);
+    let xmls = corpus::xmls(mix, 1);
     let records: u64 = mails.iter().map(|mail| mail.records).sum();
     let xml_bytes: usize = mails.iter().map(|mail| mail.xml_bytes).sum();
     let mail_bytes: usize = mails.iter().map(|mail| mail.bytes.len()).sum();
     println!(
-        "{} mails, {records} records, {:.1} MB of mail, {:.1} MB of XML",
+        "{name}: {} mails, {records} records, {:.1} MB of mail, {:.1} MB of XML",
         mails.len(),
         mail_bytes as f64 / 1e6,
         xml_bytes as f64 / 1e6
     );
     let (clock, limits) = (Clock::system(), ProcessLimits::default());
-    let mut group = criterion.benchmark_group("parse");
+    let mut group = criterion.benchmark_group(format!("parse {name}"));
     group
         .sample_size(20)
         .measurement_time(Duration::from_secs(8))
@@ -108,7 +118,7 @@ fn parse(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parse);
+criterion_group!(benches, friendly, varied);
 
 fn main() {
     tallymark::heap::set_up();

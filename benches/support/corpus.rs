@@ -4,6 +4,9 @@
 //! as zip, half of them with at most eight records and five with 5,000 to 50,000; 150,000 records in all. A domain has a
 //! handful of senders with address pools, selectors and bounce domains of their own, and strangers who forge it from
 //! everywhere; so evidence repeats within a report as it does in real ones, and addresses repeat from day to day.
+//!
+//! A varied mix has records whose authentication results are in no other record: mail through lists and forwarders, with
+//! a bounce domain of its own for each message. Nine in ten of its windows are of the last day.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -35,6 +38,10 @@ pub struct Mix {
     pub days: i64,
     /// Records of the largest reports; they come first among the positions that the seed gives them.
     pub large: &'static [usize],
+    /// Records with authentication results of their own, in percent.
+    pub own: usize,
+    /// Windows of the last day, in percent. The others are spread over all days.
+    pub last_day: usize,
 }
 
 impl Mix {
@@ -45,7 +52,31 @@ impl Mix {
         first_day: 20_600,
         days: 30,
         large: &[5_000, 8_000, 12_000, 20_000, 50_000],
+        own: 0,
+        last_day: 0,
     };
+
+    /// The standard mix, where this percentage of the records has authentication results of its own.
+    pub const fn varied(own: usize, domains: usize) -> Self {
+        Self {
+            own,
+            domains,
+            last_day: 90,
+            ..Self::STANDARD
+        }
+    }
+
+    /// Every mix with a name: the standard one, and varied ones with that percentage of own results, of 200 domains or, if
+    /// `wide`, of 20,000.
+    pub const NAMED: [(&str, Self); 7] = [
+        ("friendly", Self::STANDARD),
+        ("varied-5", Self::varied(5, 200)),
+        ("varied-40", Self::varied(40, 200)),
+        ("varied-70", Self::varied(70, 200)),
+        ("wide-5", Self::varied(5, 20_000)),
+        ("wide-40", Self::varied(40, 20_000)),
+        ("wide-70", Self::varied(70, 20_000)),
+    ];
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, fast and the same everywhere.
@@ -190,7 +221,12 @@ fn xml(mix: Mix, seed: u64, nth: usize, records: usize, random: &mut Random) -> 
     let name = domain_name(domain);
     let reporter = REPORTERS[random.below(REPORTERS.len())];
     let style = nth % 3;
-    let begin = (mix.first_day + random.below(mix.days as usize) as i64) * 86_400;
+    let day = if mix.last_day > 0 && random.percent(mix.last_day) {
+        mix.days - 1
+    } else {
+        random.below(mix.days as usize) as i64
+    };
+    let begin = (mix.first_day + day) * 86_400;
     let end = begin + if style == 1 { 86_400 } else { 86_399 };
     let senders = senders(domain, seed);
     let mut text = String::with_capacity(600 + records * 800);
@@ -203,7 +239,12 @@ fn xml(mix: Mix, seed: u64, nth: usize, records: usize, random: &mut Random) -> 
         } else {
             random.below(forger)
         };
-        messages += record(&mut text, style, &name, &senders[sender], random);
+        let own = mix.own > 0 && random.percent(mix.own);
+        messages += if own {
+            own_record(&mut text, style, &name, &senders[sender], random)
+        } else {
+            record(&mut text, style, &name, &senders[sender], random)
+        };
     }
     text.push_str("</feedback>\n");
     Xml {
@@ -291,6 +332,52 @@ fn record(text: &mut String, style: usize, name: &str, sender: &Sender, random: 
     let _ = write!(
         text,
         "      <spf>\n        <domain>{envelope}</domain>\n{scope}        <result>{spf}</result>\n      </spf>\n    \
+         </auth_results>\n  </record>\n"
+    );
+    count
+}
+
+/// A record of mail that came through a list or forwarder: it rewrote the bounce address, and signed again.
+fn own_record(text: &mut String, style: usize, name: &str, sender: &Sender, random: &mut Random) -> u64 {
+    let count = random.skewed(20) as u64;
+    let relay = random.below(300);
+    let bounce = format!(
+        "b{:07x}.lists{relay}.relay{}.example",
+        random.below(1 << 28),
+        relay % 40
+    );
+    let survives = random.percent(60);
+    let word = if survives { "pass" } else { "fail" };
+    text.push_str("  <record>\n    <row>\n      <source_ip>");
+    address(text, sender, random);
+    let _ = write!(
+        text,
+        "</source_ip>\n      <count>{count}</count>\n      <policy_evaluated>\n        <disposition>none</disposition>\n        \
+         <dkim>{word}</dkim>\n        <spf>fail</spf>\n        <reason>\n          <type>mailing_list</type>\n        \
+         </reason>\n      </policy_evaluated>\n    </row>\n    <identifiers>\n"
+    );
+    if style != 0 {
+        let _ = writeln!(text, "      <envelope_from>{bounce}</envelope_from>");
+    }
+    let _ = write!(
+        text,
+        "      <header_from>{name}</header_from>\n    </identifiers>\n    <auth_results>\n      <dkim>\n        \
+         <domain>{name}</domain>\n        <selector>s{}</selector>\n        <result>{word}</result>\n      </dkim>\n",
+        random.below(4)
+    );
+    if random.percent(50) {
+        let _ = write!(
+            text,
+            "      <dkim>\n        <domain>relay{}.example</domain>\n        <selector>2026{:02}</selector>\n        \
+             <result>pass</result>\n      </dkim>\n",
+            relay % 40,
+            random.below(4)
+        );
+    }
+    let scope = ["", "        <scope>mfrom</scope>\n"][usize::from(style != 0)];
+    let _ = write!(
+        text,
+        "      <spf>\n        <domain>{bounce}</domain>\n{scope}        <result>pass</result>\n      </spf>\n    \
          </auth_results>\n  </record>\n"
     );
     count

@@ -12,7 +12,7 @@ create table counters (
     name text collate "C" not null primary key,
     value bigint not null
 );
-insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1), ('evidence', 1),
+insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1),
     ('set_aside', 1), ('ip', 1), ('decision', 1), ('webhook', 1), ('delivery', 1), ('domains_version', 1), ('commits', 0),
     ('addresses', 0), ('webhooks_version', 1);
 
@@ -39,9 +39,8 @@ create table accounts (
 
 -- next_check_at: when the DNS of the domain is looked at next. misses: how often in a row a verified domain failed its check,
 -- counted last at missed_at. ip_id: the dedicated address that the domain sends from. claim_due: 1 until the reports that
--- waited for the domain have been counted once. evidence_due: 1 if the domain may have evidence without records, 2 while it
--- is examined (store/sweep.rs). report_messages_max: null for the limit of the installation. accepted_reporters: JSON, the
--- reporters whose reports count whatever mail carried them.
+-- waited for the domain have been counted once. report_messages_max: null for the limit of the installation.
+-- accepted_reporters: JSON, the reporters whose reports count whatever mail carried them.
 create table domains (
     domain_id bigint primary key,
     public_id text collate "C" not null unique,
@@ -67,7 +66,6 @@ create table domains (
     missed_at bigint,
     ip_id bigint,
     claim_due bigint not null,
-    evidence_due bigint not null default 0,
     report_messages_max bigint,
     accepted_reporters text collate "C",
     unique (account_id, name)
@@ -287,17 +285,15 @@ create table records (
     primary key (domain_id, report_no, first_record)
 );
 
--- What records refer to: identifiers, authentication results and reasons, once per domain (store/evidence.rs). condemned: 1 if
--- no record refers to it; it is dropped if no report has needed it since.
+-- What the records of a report refer to: identifiers, authentication results and reasons, in blocks of about a page
+-- (store/evidence.rs). A small report has its only block with its records.
 create table evidence (
     domain_id bigint not null,
-    evidence_id bigint not null,
-    evidence_key bytea not null,
+    report_no bigint not null,
+    block bigint not null,
     content bytea not null,
-    condemned bigint not null default 0,
-    primary key (domain_id, evidence_id)
+    primary key (domain_id, report_no, block)
 );
-create unique index evidence_by_key on evidence (domain_id, evidence_key);
 
 -- The mails of reports, under the number of the first report of the domain in each, so that they are stored in the order of
 -- arrival. digest: the first half of the SHA-256 of the mail as received. unpacked_len: null where bytes are as received; else

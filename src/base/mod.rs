@@ -18,8 +18,8 @@ pub use day::{Day, DayError, DayRange};
 pub use hostname::is_hostname;
 pub use ids::{AccountId, DecisionId, DeliveryId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId, WebhookId};
 pub use names::{
-    DomainName, NameError, NameSearch, ancestors, is_public_suffix, is_registry_suffix, mailbox_domain,
-    mailbox_domain_cow, normalise_domain, normalise_domain_cow, organizational_domain,
+    DomainName, NameError, NameSearch, ancestors, is_public_suffix, mailbox_domain, mailbox_domain_cow,
+    normalise_domain, normalise_domain_cow, organizational_domain, registered_domain,
 };
 pub use network::{Network, NetworkError, is_public};
 pub use network_map::NetworkMap;

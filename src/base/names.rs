@@ -218,11 +218,16 @@ pub fn is_public_suffix(name: &str) -> bool {
     psl::domain_str(name).is_none()
 }
 
-/// Whether a normalised name belongs to a registry, such as `com` or `co.uk`, by the public suffix list. A name below which
-/// a company's customers have theirs, such as `amazonses.com`, does not.
-pub fn is_registry_suffix(name: &str) -> bool {
+/// As [`organizational_domain`]; `None` for a name that belongs to a registry, such as `com` or `co.uk`. A name below which a
+/// company's customers have theirs, such as `amazonses.com`, does not.
+pub fn registered_domain(name: &str) -> Option<&str> {
+    let registered = psl::domain_str(name);
+    if registered.is_some() {
+        return registered;
+    }
     let suffix = psl::suffix(name.as_bytes());
-    suffix.is_some_and(|suffix| suffix == name && suffix.typ() == Some(psl::Type::Icann))
+    let is_of_registry = suffix.is_some_and(|suffix| suffix == name && suffix.typ() == Some(psl::Type::Icann));
+    (!is_of_registry).then_some(name)
 }
 
 fn to_ascii_strict(text: &str) -> Result<Cow<'_, str>, NameError> {

@@ -12,7 +12,8 @@ use crate::tally::Spread;
 const RECORDS_FREE: usize = 1_000;
 /// Bytes that an entry of a day takes in memory: its place in a map that may be half empty, and in the sorted list.
 const ENTRY_MEMORY: u64 = 272;
-/// Bytes of a record, and of a day's entry for a source, in the database, without the address.
+/// Bytes of a record, and of a day's entry for a source, in the database, without the address. A record is packed before it is
+/// written.
 const STORED: u64 = 4;
 const ADDRESS_BYTES_MAX: u64 = 16;
 /// Most bytes that an address takes in a set. A set that grows exists twice for a moment, and the new one is half empty.
@@ -31,7 +32,7 @@ pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach>
     if days == 1 && records.len() <= RECORDS_FREE {
         let count = records.len() as u64;
         let cost = Cost {
-            memory: count * ENTRY_MEMORY,
+            memory: count * (ENTRY_MEMORY + STORED + ADDRESS_BYTES_MAX),
             stored: count * 2 * (STORED + ADDRESS_BYTES_MAX),
         };
         return budget.charge(cost, Breach::TooMuchToStore);
@@ -45,14 +46,14 @@ pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach>
     let of_sources = of_sources(records, budget)?;
     if days == 1 {
         let cost = Cost {
-            memory: of_sources.memory,
+            memory: of_records.saturating_add(of_sources.memory),
             stored: of_records.saturating_add(of_sources.stored),
         };
         return budget.charge(cost, Breach::TooMuchToStore);
     }
     let (cost, breach) = of_days(report, days, budget)?;
     let cost = Cost {
-        memory: cost.memory,
+        memory: of_records.saturating_add(cost.memory),
         stored: of_records.saturating_add(cost.stored),
     };
     budget.charge(cost, breach)
@@ -115,7 +116,7 @@ fn of_days(report: &Report, days: u64, budget: &Budget<'_>) -> Result<(Cost, Bre
 /// What the sums take at most: an entry for each record and each day that it can have a message on.
 fn bound(records: &Records, days: u64, of_records: u64) -> Cost {
     let mut cost = Cost {
-        memory: 0,
+        memory: of_records,
         stored: of_records,
     };
     for record in records {

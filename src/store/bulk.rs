@@ -73,7 +73,6 @@ const ORIGINAL: &[Column] = &[
     blob("bytes"),
 ];
 const REPORT_KEY: &[Column] = &[int("domain_id"), int("report_no")];
-const EVIDENCE_KEY: &[Column] = &[int("domain_id"), int("evidence_id")];
 
 bulk! {
     /// New reports, also those that are moved to another domain.
@@ -156,35 +155,16 @@ bulk! {
         "records", &[int("domain_id"), int("report_no"), int("first_record"), blob("content")], Conflict::Fail,
     );
 
-    /// Packed records of reports, with their place. Primary key.
-    RECORDS_WHOLE = keyed("records", REPORT_KEY, "select report_no, first_record, content from records");
-
     /// Removes the records of reports. Primary key.
     RECORD_REMOVE = keyed("records", REPORT_KEY, "delete from records");
 
-    /// New evidence.
+    /// New evidence, packed.
     EVIDENCE_ADD = insert(
-        "evidence", &[int("domain_id"), int("evidence_id"), blob("evidence_key"), blob("content")], Conflict::Fail,
+        "evidence", &[int("domain_id"), int("report_no"), int("block"), blob("content")], Conflict::Fail,
     );
 
-    /// Evidence by its numbers. Primary key.
-    EVIDENCE_BY_ID = keyed("evidence", EVIDENCE_KEY, "select evidence_id, content from evidence");
-
-    /// The numbers of known evidence, and whether it is about to be dropped. Unique index evidence_by_key.
-    EVIDENCE_BY_KEY = keyed(
-        "evidence", &[int("domain_id"), blob("evidence_key")],
-        "select domain_id, evidence_key, evidence_id, condemned from evidence",
-    );
-
-    /// Marks evidence that is about to be dropped: a report that needs it from now on has to take that back. Primary key.
-    EVIDENCE_CONDEMN = keyed("evidence", EVIDENCE_KEY, "update evidence set condemned = 1");
-
-    /// Takes the mark back: the evidence is needed. Primary key.
-    EVIDENCE_REVIVE = keyed("evidence", EVIDENCE_KEY, "update evidence set condemned = 0");
-
-    /// Drops evidence that no report has needed since it was marked. Primary key.
-    EVIDENCE_REMOVE = keyed_and("evidence", EVIDENCE_KEY, ("delete from evidence", " and condemned = 1"),
-    );
+    /// Removes the evidence of reports. Primary key.
+    EVIDENCE_REMOVE = keyed("evidence", REPORT_KEY, "delete from evidence");
 
     /// The mails of new reports, once per domain and batch, under the number of the first new report.
     ORIGINAL_ADD = insert("originals", ORIGINAL, Conflict::Fail);

@@ -5,19 +5,15 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::base::{AccountId, Authenticated, DomainId, ReportNo};
-use crate::report::aggregate::{ContentKey, Evidence, EvidenceKey, IdentityKey, Window};
+use crate::report::aggregate::{ContentKey, Evidence, IdentityKey, Window};
 use crate::tally::{DayFigures, Figures, Totals};
 
 use super::bulk::REPORT;
 use super::db::{Args, BulkRow, Conn, Value};
-use super::memory::Memory;
-use super::records::{self, NewRow, PackedRecord};
+use super::packing::{self, PackedReport};
+use super::records::{self, Known, PackedRecord};
 use super::sql::sql;
-use super::sweep::{self, Interned};
-use super::{Acceptance, StoreError, belonging, bulk, evidence, reports};
-
-/// Evidence by its numbers, which are of one domain each and of none other.
-pub(super) type Looked = HashMap<i64, Arc<Evidence>>;
+use super::{Acceptance, StoreError, belonging, bulk, reports};
 
 /// A domain row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +26,9 @@ pub(super) struct Place {
 #[derive(Debug, Clone)]
 pub(super) struct Carried {
     values: Vec<Value>,
-    /// With the numbers of evidence of the domain that it was taken from.
+    /// With the positions of their evidence.
     pub records: Vec<PackedRecord>,
+    pub evidence: Vec<Arc<Evidence>>,
     pub content: ContentKey,
     pub identity: IdentityKey,
     pub policy_domain: String,
@@ -121,23 +118,59 @@ impl Carried {
         }
     }
 
-    /// What its records add up to.
-    pub fn figures(&self, evidence: &Looked) -> (Totals, Vec<DayFigures>) {
-        let mut figures = Figures::new(self.window(), &self.policy_domain);
-        let none = Arc::default();
-        for record in &self.records {
-            let number = usize::try_from(record.evidence).unwrap_or(usize::MAX);
-            let of = evidence.get(&record.evidence).unwrap_or(&none);
-            figures.add(record.source, record.verdict, record.count, (number, of));
+    async fn take_records(&mut self, conn: &mut Conn<'_>, domain: DomainId) -> Result<(), StoreError> {
+        let mut page = records::page(conn, domain, self.no(), 0, usize::MAX).await?;
+        let mut known = Known::new();
+        page.evidence.look_up(conn, &page.records, &mut known).await?;
+        let mut places = HashMap::with_capacity(known.len());
+        for record in &mut page.records {
+            let evidence = &mut self.evidence;
+            let place = match places.get(&record.evidence) {
+                Some(place) => *place,
+                None => {
+                    let place = evidence.len() as u32;
+                    evidence.push(Arc::clone(page.evidence.known(record, &known)?));
+                    *places.entry(record.evidence).or_insert(place)
+                }
+            };
+            record.evidence = place;
         }
-        let summed = figures.finish(|number| evidence.get(&(number as i64)).map(|one| &**one));
+        self.records = page.records;
+        Ok(())
+    }
+
+    /// What its records add up to.
+    pub fn figures(&self) -> (Totals, Vec<DayFigures>) {
+        let mut figures = Figures::new(self.window(), &self.policy_domain);
+        for record in &self.records {
+            let number = record.evidence as usize;
+            figures.add(
+                record.source,
+                record.verdict,
+                record.count,
+                (number, &self.evidence[number]),
+            );
+        }
+        let summed = figures.finish(|number| self.evidence.get(number).map(|one| &**one));
         (summed.totals, summed.days)
     }
 
+    /// Gives it the records of another, too.
+    pub fn join(&mut self, other: Self) {
+        let before = self.evidence.len() as u32;
+        let moved = other.records.into_iter().map(|record| PackedRecord {
+            evidence: record.evidence.saturating_add(before),
+            ..record
+        });
+        self.evidence.extend(other.evidence);
+        let records = std::mem::take(&mut self.records).into_iter().chain(moved);
+        self.refill(records.collect());
+    }
+
     /// Gives it other records.
-    pub fn refill(&mut self, records: Vec<PackedRecord>, evidence: &Looked) {
+    pub fn refill(&mut self, records: Vec<PackedRecord>) {
         self.records = records;
-        let (totals, _) = self.figures(evidence);
+        let (totals, _) = self.figures();
         for (column, count) in [
             ("pass", totals.pass),
             ("fail", totals.fail),
@@ -153,19 +186,13 @@ impl Carried {
     }
 }
 
-/// Reads reports, and the evidence of their records.
-pub(super) async fn take(
-    conn: &mut Conn<'_>,
-    domain: DomainId,
-    nos: &[ReportNo],
-    evidence: &mut Looked,
-) -> Result<Vec<Carried>, StoreError> {
+/// Reads reports with their records and their evidence.
+pub(super) async fn take(conn: &mut Conn<'_>, domain: DomainId, nos: &[ReportNo]) -> Result<Vec<Carried>, StoreError> {
     let bind = |args: &mut BulkRow<'_>, no: &ReportNo| {
         args.push_int(domain.0);
         args.push_int(no.0);
     };
     let mut taken = Vec::with_capacity(nos.len());
-    let mut places = HashMap::new();
     let kinds: Vec<_> = REPORT.iter().map(|column| column.kind).collect();
     for row in conn.bulk_all(&bulk::REPORT_WHOLE, nos, bind).await? {
         let no = row.int("report_no")?;
@@ -176,33 +203,17 @@ pub(super) async fn take(
             .ok_or_else(|| damaged("identity key is not 16 bytes"))?;
         let policy_domain =
             reports::policy_domain(&row.text("policy")?).ok_or_else(|| damaged("policy is not readable"))?;
-        places.insert(no, taken.len());
         taken.push(Carried {
             values: row.values(&kinds)?,
             records: Vec::new(),
+            evidence: Vec::new(),
             content,
             identity,
             policy_domain,
         });
     }
-    let mut rows = Vec::new();
-    for row in conn.bulk_all(&bulk::RECORDS_WHOLE, nos, bind).await? {
-        rows.push((
-            row.int("report_no")?,
-            row.int("first_record")?,
-            row.blob("content")?.to_vec(),
-        ));
-    }
-    rows.sort_unstable_by_key(|(no, first, _)| (*no, *first));
-    for (no, _, bytes) in rows {
-        let Some(&place) = places.get(&no) else { continue };
-        let records = &mut taken[place].records;
-        if !records::decode(&bytes, |record| records.push(record)) {
-            return Err(StoreError::damaged("records", no, "cannot be read"));
-        }
-    }
-    for carried in &taken {
-        records::look_up(conn, domain, &carried.records, evidence).await?;
+    for carried in &mut taken {
+        carried.take_records(conn, domain).await?;
     }
     Ok(taken)
 }
@@ -221,8 +232,8 @@ pub(super) async fn erase(
     if reports.is_empty() {
         return Ok(());
     }
-    sweep::is_due(conn, domain).await?;
-    conn.bulk(&bulk::RECORD_REMOVE, reports, bind).await?;
+    let nos: Vec<_> = reports.iter().map(|carried| carried.no()).collect();
+    packing::remove(conn, domain, &nos).await?;
     conn.bulk(&bulk::REPORT_REMOVE, reports, bind).await?;
     for carried in reports.iter().filter(|carried| carried.sliced()) {
         let args = Args::default().int(account.0).blob(&carried.identity.0);
@@ -232,17 +243,15 @@ pub(super) async fn erase(
     Ok(())
 }
 
-/// Records that are packed before they are written: bounds the memory.
+/// Reports that are packed before they are written: bounds the memory.
 const PACKED_BYTES_MAX: usize = 1 << 20;
 
 /// Puts reports under a domain.
 pub(super) async fn put(
     conn: &mut Conn<'_>,
-    memory: &mut Memory,
     account: AccountId,
     to: &Place,
     reports: &mut [Carried],
-    evidence: &Looked,
 ) -> Result<(), StoreError> {
     for carried in reports.iter_mut() {
         carried.set_int("domain_id", to.id.0);
@@ -265,82 +274,16 @@ pub(super) async fn put(
         args.push_blob(&belonging::turned(&carried.policy_domain));
     })
     .await?;
-    let numbers = intern(conn, memory, to, reports, evidence).await?;
-    let (mut rows, mut bytes) = (Vec::new(), 0);
+    let (mut packed, mut bytes) = (Vec::new(), 0);
     for carried in reports.iter() {
-        for (piece, nth) in carried.records.chunks(records::ROW_RECORDS).zip(0..) {
-            let renumbered = piece.iter().map(|record| PackedRecord {
-                evidence: numbers.get(&record.evidence).copied().unwrap_or_default(),
-                ..*record
-            });
-            let content = records::encode(renumbered);
-            bytes += content.len();
-            rows.push(NewRow {
-                domain: to.id,
-                no: carried.no().0,
-                first: nth * records::ROW_RECORDS as i64,
-                content,
-            });
-            if bytes >= PACKED_BYTES_MAX {
-                records::write(conn, &rows).await?;
-                rows.clear();
-                bytes = 0;
-            }
+        let one = PackedReport::new(carried.records.iter().copied(), &carried.evidence);
+        bytes += one.bytes_held();
+        packed.push((to.id, carried.no(), one));
+        if bytes >= PACKED_BYTES_MAX {
+            packing::write(conn, &packed).await?;
+            packed.clear();
+            bytes = 0;
         }
     }
-    records::write(conn, &rows).await
-}
-
-/// The numbers that pieces of evidence have under a domain, by those that they had; what is not known there is added.
-async fn intern(
-    conn: &mut Conn<'_>,
-    memory: &mut Memory,
-    to: &Place,
-    reports: &[Carried],
-    evidence: &Looked,
-) -> Result<HashMap<i64, i64>, StoreError> {
-    let mut keys: HashMap<i64, EvidenceKey> = HashMap::new();
-    let mut known: HashMap<EvidenceKey, i64> = HashMap::new();
-    let mut unknown: HashMap<EvidenceKey, &Evidence> = HashMap::new();
-    for record in reports.iter().flat_map(|carried| &carried.records) {
-        if keys.contains_key(&record.evidence) {
-            continue;
-        }
-        let one = evidence.get(&record.evidence);
-        let one = one.ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
-        let key = EvidenceKey::new(one);
-        keys.insert(record.evidence, key);
-        match memory.evidence.get(&(to.id, key)) {
-            Some(number) => _ = known.insert(key, *number),
-            None => _ = unknown.insert(key, one),
-        }
-    }
-    let wanted: Vec<_> = unknown.keys().copied().collect();
-    let rows = conn.bulk_all(&bulk::EVIDENCE_BY_KEY, &wanted, |args, key| {
-        args.push_int(to.id.0);
-        args.push_blob(&key.0);
-    });
-    let found = rows
-        .await?
-        .iter()
-        .map(Interned::from_row)
-        .collect::<Result<Vec<_>, _>>()?;
-    sweep::revive(conn, &found).await?;
-    known.extend(found.iter().map(|one| (one.key, one.number)));
-    unknown.retain(|key, _| !known.contains_key(key));
-    let first = memory.evidences.take(conn, "evidence", unknown.len()).await?;
-    let numbered: Vec<_> = unknown.iter().zip(first..).collect();
-    conn.bulk(&bulk::EVIDENCE_ADD, &numbered, |args, ((key, one), number)| {
-        args.push_int(to.id.0);
-        args.push_int(*number);
-        args.push_blob(&key.0);
-        args.push_blob(&evidence::encode(one, &to.name));
-    })
-    .await?;
-    known.extend(numbered.iter().map(|((key, _), number)| (**key, *number)));
-    memory
-        .evidence
-        .extend(known.iter().map(|(key, number)| ((to.id, *key), *number)));
-    let numbers = keys.iter().filter_map(|(old, key)| Some((*old, *known.get(key)?)));
-    Ok(numbers.collect())
+    packing::write(conn, &packed).await
 }

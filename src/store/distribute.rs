@@ -20,7 +20,7 @@ pub(super) const HOT: &[&Statement] = statements![
     "daily_sources_range" "daily_totals_last" "daily_totals_range" "daily_totals_reports"
     "paths_of_domain" "domain_clear_paths" "domain_clear_daily_sources" "domain_clear_daily_totals" "domain_clear_evidence" "domain_clear_originals"
     "domain_clear_records" "domain_clear_reports"
-    "evidence_numbers" "records_of_range"
+    "evidence_of_report" "evidence_purge"
     "original_all" "original_of_report" "original_purge" "originals_old" "records_old" "records_of_report" "records_purge"
     "report_after" "report_all_after" "report_arrived"
     "report_by_no" "report_conflicts" "report_count" "report_count_by_org" "report_count_up_to" "report_list"

@@ -60,9 +60,9 @@ fn documented_records() -> Vec<PackedRecord> {
     ]
 }
 
-fn documented_evidence() -> Evidence {
+fn documented_evidence() -> [Evidence; 2] {
     let (name, bounce) = ("example.com", "bounce.example.com");
-    Evidence {
+    let first = Evidence {
         header_from: Some(name.into()),
         envelope_from: Some(bounce.into()),
         envelope_to: None,
@@ -87,7 +87,17 @@ fn documented_evidence() -> Evidence {
             field: RawField::Count,
             text: "one".into(),
         }],
-    }
+    };
+    let second = Evidence {
+        header_from: Some(name.into()),
+        spf: vec![SpfAuth {
+            domain: Some("one".into()),
+            result: AuthResult::Fail,
+            ..SpfAuth::default()
+        }],
+        ..Evidence::default()
+    };
+    [first, second]
 }
 
 fn documented_sources() -> Vec<SourceTotals> {
@@ -161,29 +171,64 @@ fn documented_numbers_are_written_and_read() {
     }
 }
 
+fn packed(records: &[PackedRecord]) -> Vec<u8> {
+    let mut bytes = records::empty_row(records.len());
+    records.iter().for_each(|record| records::encode(&mut bytes, record));
+    bytes
+}
+
 #[test]
 fn documented_records_are_written_and_read() {
     let bytes = example("records").concat();
     let records = documented_records();
-    assert_eq!(records::encode(records.iter().copied()), bytes);
+    assert_eq!(packed(&records), bytes);
     let mut read = Vec::new();
-    assert!(records::decode(&bytes, |record| read.push(record)));
+    assert_eq!(records::decode(&bytes, |record| read.push(record)), Some(&[][..]));
     assert_eq!(read, records);
     // The control: another version is not read, and another byte is not the same records.
-    assert!(!records::decode(&[&[2], &bytes[1..]].concat(), |_| {}));
+    assert_eq!(records::decode(&[&[3], &bytes[1..]].concat(), |_| {}), None);
     let mut other = bytes.clone();
     *other.last_mut().unwrap() += 1;
     read.clear();
-    assert!(records::decode(&other, |record| read.push(record)) && read != records);
+    assert!(records::decode(&other, |record| read.push(record)).is_some() && read != records);
 }
 
 #[test]
 fn documented_evidence_is_written_and_read() {
     let bytes = example("evidence").concat();
-    assert_eq!(evidence::encode(&documented_evidence(), "example.com"), bytes);
-    assert_eq!(evidence::decode(&bytes, "example.com"), Some(documented_evidence()));
-    // The control: text 0 is the name of the domain.
-    assert_ne!(evidence::decode(&bytes, "example.net"), Some(documented_evidence()));
+    let documented = documented_evidence();
+    let mut packer = evidence::Packer::default();
+    assert_eq!(documented.each_ref().map(|one| packer.add(one)), [0, 1]);
+    assert_eq!(packer.finish(), [bytes.clone()]);
+    let mut read = Vec::new();
+    assert!(evidence::decode(&bytes, |place, one| read.push((place, one))));
+    let [first, second] = documented;
+    assert_eq!(read, [(0, first), (1, second)]);
+    // The control: another version is not read, and no result has the code 15.
+    assert!(!evidence::decode(&[&[2], &bytes[1..]].concat(), |_, _| {}));
+    let (last, rest) = bytes.split_last().unwrap();
+    assert_eq!(*last, 2);
+    assert!(!evidence::decode(&[rest, &[15]].concat(), |_, _| {}));
+}
+
+#[test]
+fn a_documented_small_report_has_its_evidence_inside() {
+    let record = PackedRecord {
+        evidence: 0,
+        ..documented_records()[0]
+    };
+    let only = Evidence {
+        header_from: Some("example.com".into()),
+        ..Evidence::default()
+    };
+    let mut packer = evidence::Packer::default();
+    packer.add(&only);
+    let (row, block) = (packed(&[record]), packer.finish().concat());
+    let bytes = example("small_report").concat();
+    assert_eq!(records::with_evidence_inside(&row, &block), Some(bytes.clone()));
+    let mut read = Vec::new();
+    assert_eq!(records::decode(&bytes, |record| read.push(record)), Some(&*block));
+    assert_eq!(read, [record]);
 }
 
 #[test]

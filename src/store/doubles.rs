@@ -93,14 +93,14 @@ async fn are_disjoint(conn: &mut Conn<'_>, members: &[Member], slices: &[Seen]) 
         let mut from = 0;
         loop {
             let page = records::page(conn, own.id, slice.no, from, records::ROW_RECORDS).await?;
-            for record in records::with_evidence(conn, own.id, &page).await? {
+            for record in page.stored(conn).await? {
                 let name = record.evidence.header_from.as_deref().unwrap_or_default();
                 if !belonging::is_at_or_below(name, &own.name) || closer(name) {
                     return Ok(false);
                 }
             }
-            from += page.len() as u64;
-            if page.len() < records::ROW_RECORDS {
+            from += page.records.len() as u64;
+            if page.records.len() < records::ROW_RECORDS {
                 break;
             }
         }

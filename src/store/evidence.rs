@@ -1,9 +1,8 @@
-//! How one [`Evidence`] is stored: in a few dozen bytes, since a domain has thousands of them.
+//! `evidence`: what the records of a report refer to, in blocks of about a page.
 //!
-//! Version 1: a version byte, then the fields in the order of [`encode`]. A number is LEB128. A text is a number
-//! `2 * length` with the bytes behind it, or `2 * n + 1` for the same text as the n-th before it, where the 0th is the
-//! name of the domain row: the names in an evidence are mostly one and the same. An optional value has 0 in front for none; a list its length.
-//! [`super::commit`] interns on the key of the content, so the encoding may change without making duplicates.
+//! Each report has its own: a record says which piece it refers to, and a reader of records has all of it nearby. A block has
+//! the texts of its pieces once, since names repeat even where results do not. A piece is numbered within its report:
+//! [`PLACES`] times the number of its block, plus its place in it. docs/storage.md has the bytes.
 
 use hashbrown::HashMap;
 
@@ -14,183 +13,284 @@ use crate::report::aggregate::{
 use super::codec::{Reader, put_number};
 
 const VERSION: u8 = 1;
+/// Numbers of a block. A block that is full of bytes leaves some of them out.
+pub(super) const PLACES: u32 = 128;
+/// Bytes of a block, if it has more than one piece: it fits into a page of SQLite's, beside the keys and lengths of its row.
+pub(super) const BLOCK_BYTES_MAX: usize = 3_900;
 
-/// The stored form, for a domain row of this name.
-pub(super) fn encode(evidence: &Evidence, domain: &str) -> Vec<u8> {
-    let mut writer = Writer {
-        bytes: Vec::with_capacity(64),
-        texts: Texts::new(domain),
-    };
-    writer.bytes.push(VERSION);
-    writer.opt(evidence.header_from.as_deref());
-    writer.opt(evidence.envelope_from.as_deref());
-    writer.opt(evidence.envelope_to.as_deref());
-    writer.len(evidence.dkim.len());
-    for dkim in &evidence.dkim {
-        writer.opt(dkim.domain.as_deref());
-        writer.opt(dkim.selector.as_deref());
-        writer.bytes.push(dkim.result.code());
-        writer.opt(dkim.result_raw.as_deref());
-        writer.opt(dkim.human_result.as_deref());
-    }
-    writer.len(evidence.spf.len());
-    for spf in &evidence.spf {
-        writer.opt(spf.domain.as_deref());
-        writer.bytes.push(spf.scope.map_or(0, |scope| scope.code() + 1));
-        writer.bytes.push(spf.result.code());
-        writer.opt(spf.result_raw.as_deref());
-        writer.opt(spf.human_result.as_deref());
-    }
-    writer.len(evidence.reasons.len());
-    for reason in &evidence.reasons {
-        writer.bytes.push(reason.kind.code());
-        writer.opt(reason.kind_raw.as_deref());
-        writer.opt(reason.comment.as_deref());
-    }
-    writer.len(evidence.raw.len());
-    for raw in &evidence.raw {
-        writer.bytes.push(raw.field.code());
-        writer.text(&raw.text);
-    }
-    writer.bytes
+// The head of a piece.
+const ENVELOPE_FROM: u8 = 1;
+const ENVELOPE_TO: u8 = 1 << 1;
+const DKIM_SHIFT: u8 = 2;
+const SPF_SHIFT: u8 = 4;
+/// This number of results or more follows as a number.
+const MANY: u8 = 3;
+const REASONS: u8 = 1 << 6;
+const RAW: u8 = 1 << 7;
+
+/// Of the byte of a DKIM result, of an SPF result, and of a reason.
+const CODE: u8 = 0x0f;
+const DKIM_RAW: u8 = 1 << 4;
+const DKIM_HUMAN: u8 = 1 << 5;
+const SCOPE_SHIFT: u8 = 4;
+const SPF_RAW: u8 = 1 << 6;
+const SPF_HUMAN: u8 = 1 << 7;
+const KIND_RAW: u8 = 1 << 4;
+const COMMENT: u8 = 1 << 5;
+
+/// The block and the place of a piece of evidence.
+pub(super) fn place(number: u32) -> (u32, u32) {
+    (number / PLACES, number % PLACES)
 }
 
-/// Reads the stored form of a domain row of this name; `None` if it is damaged or from a newer version.
-pub(super) fn decode(bytes: &[u8], domain: &str) -> Option<Evidence> {
-    let mut reader = TextReader {
-        reader: Reader::new(bytes),
-        texts: vec![domain],
-    };
-    if reader.reader.byte()? != VERSION {
-        return None;
-    }
-    let mut evidence = Evidence {
-        header_from: reader.opt()?,
-        envelope_from: reader.opt()?,
-        envelope_to: reader.opt()?,
-        ..Evidence::default()
-    };
-    for _ in 0..reader.len()? {
-        evidence.dkim.push(DkimAuth {
-            domain: reader.opt()?,
-            selector: reader.opt()?,
-            result: AuthResult::from_code(reader.reader.byte()?)?,
-            result_raw: reader.opt()?,
-            human_result: reader.opt()?,
-        });
-    }
-    for _ in 0..reader.len()? {
-        evidence.spf.push(SpfAuth {
-            domain: reader.opt()?,
-            scope: match reader.reader.byte()? {
-                0 => None,
-                code => Some(SpfScope::from_code(code - 1)?),
-            },
-            result: AuthResult::from_code(reader.reader.byte()?)?,
-            result_raw: reader.opt()?,
-            human_result: reader.opt()?,
-        });
-    }
-    for _ in 0..reader.len()? {
-        evidence.reasons.push(Reason {
-            kind: ReasonKind::from_code(reader.reader.byte()?)?,
-            kind_raw: reader.opt()?,
-            comment: reader.opt()?,
-        });
-    }
-    for _ in 0..reader.len()? {
-        evidence.raw.push(RawText {
-            field: RawField::from_code(reader.reader.byte()?)?,
-            text: reader.text()?,
-        });
-    }
-    reader.reader.is_empty().then_some(evidence)
+/// Packs the evidence of a report.
+#[derive(Default)]
+pub(super) struct Packer<'e> {
+    full: Vec<Vec<u8>>,
+    last: Block<'e>,
 }
 
-struct Writer<'e> {
-    bytes: Vec<u8>,
-    texts: Texts<'e>,
+/// A block that is being filled.
+#[derive(Default)]
+struct Block<'e> {
+    /// By text, its number in this block.
+    texts: HashMap<&'e str, u32>,
+    table: Vec<u8>,
+    pieces: Vec<u8>,
+    count: u32,
+    /// Bytes of the largest piece with its new texts.
+    largest: usize,
 }
 
-/// Number of texts up to which they are compared one by one; more are looked up. Few evidences have more.
-const COMPARED_MAX: usize = 16;
+impl<'e> Packer<'e> {
+    /// Adds a piece. Returns its number.
+    pub fn add(&mut self, evidence: &'e Evidence) -> u32 {
+        if self.last.is_full() {
+            self.full.push(self.last.take());
+        }
+        let block = u32::try_from(self.full.len()).unwrap_or(u32::MAX / PLACES);
+        block * PLACES + self.last.add(evidence)
+    }
 
-/// The texts that were written, by number.
-struct Texts<'e> {
-    all: Vec<&'e str>,
-    /// Those behind the first [`COMPARED_MAX`].
-    more: HashMap<&'e str, usize>,
-    #[cfg(test)]
-    compared: usize,
+    /// The blocks, from 0 on.
+    pub fn finish(mut self) -> Vec<Vec<u8>> {
+        if self.last.count > 0 {
+            self.full.push(self.last.take());
+        }
+        self.full
+    }
 }
 
-impl<'e> Texts<'e> {
-    fn new(first: &'e str) -> Self {
-        Self {
-            all: vec![first],
-            more: HashMap::new(),
-            #[cfg(test)]
-            compared: 0,
+impl<'e> Block<'e> {
+    fn bytes(&self) -> usize {
+        // The version, and the number of texts.
+        3 + self.table.len() + self.pieces.len()
+    }
+
+    /// Whether another piece of the largest size would be too much.
+    fn is_full(&self) -> bool {
+        self.count == PLACES || self.count > 0 && self.bytes() + self.largest > BLOCK_BYTES_MAX
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.bytes());
+        bytes.push(VERSION);
+        put_number(&mut bytes, self.texts.len() as u64);
+        bytes.extend_from_slice(&self.table);
+        bytes.extend_from_slice(&self.pieces);
+        self.texts.clear();
+        self.table.clear();
+        self.pieces.clear();
+        (self.count, self.largest) = (0, 0);
+        bytes
+    }
+
+    fn add(&mut self, evidence: &'e Evidence) -> u32 {
+        let before = self.bytes();
+        self.pieces.push(head(evidence));
+        self.opt(&evidence.header_from);
+        self.if_some(&evidence.envelope_from);
+        self.if_some(&evidence.envelope_to);
+        self.many(evidence.dkim.len());
+        for dkim in &evidence.dkim {
+            self.opt(&dkim.domain);
+            self.opt(&dkim.selector);
+            let texts = flag(DKIM_RAW, &dkim.result_raw) | flag(DKIM_HUMAN, &dkim.human_result);
+            self.pieces.push(dkim.result.code() | texts);
+            self.if_some(&dkim.result_raw);
+            self.if_some(&dkim.human_result);
+        }
+        self.many(evidence.spf.len());
+        for spf in &evidence.spf {
+            self.opt(&spf.domain);
+            let scope = spf.scope.map_or(0, |scope| scope.code() + 1) << SCOPE_SHIFT;
+            let texts = flag(SPF_RAW, &spf.result_raw) | flag(SPF_HUMAN, &spf.human_result);
+            self.pieces.push(spf.result.code() | scope | texts);
+            self.if_some(&spf.result_raw);
+            self.if_some(&spf.human_result);
+        }
+        if !evidence.reasons.is_empty() {
+            self.number(evidence.reasons.len() as u64);
+        }
+        for reason in &evidence.reasons {
+            let texts = flag(KIND_RAW, &reason.kind_raw) | flag(COMMENT, &reason.comment);
+            self.pieces.push(reason.kind.code() | texts);
+            self.if_some(&reason.kind_raw);
+            self.if_some(&reason.comment);
+        }
+        if !evidence.raw.is_empty() {
+            self.number(evidence.raw.len() as u64);
+        }
+        for raw in &evidence.raw {
+            self.pieces.push(raw.field.code());
+            self.text(&raw.text, 0);
+        }
+        self.largest = self.largest.max(self.bytes() - before);
+        self.count += 1;
+        self.count - 1
+    }
+
+    fn number(&mut self, number: u64) {
+        put_number(&mut self.pieces, number);
+    }
+
+    /// The length of a list, if the head has no room for it.
+    fn many(&mut self, len: usize) {
+        if len >= usize::from(MANY) {
+            self.number(len as u64);
         }
     }
 
-    /// The number of a text; `None` if it is new. It has the next one then.
-    fn number(&mut self, text: &'e str) -> Option<usize> {
-        let first = &self.all[..self.all.len().min(COMPARED_MAX)];
-        let known = first.iter().position(|known| *known == text);
-        #[cfg(test)]
-        {
-            self.compared += known.map_or(first.len(), |nth| nth + 1);
+    fn if_some(&mut self, text: &'e Option<Box<str>>) {
+        if let Some(text) = text {
+            self.text(text, 0);
         }
-        let next = self.all.len();
-        if known.is_some() {
-            return known;
-        }
-        if next >= COMPARED_MAX {
-            match self.more.entry(text) {
-                hashbrown::hash_map::Entry::Occupied(known) => return Some(*known.get()),
-                hashbrown::hash_map::Entry::Vacant(free) => _ = free.insert(next),
-            }
-        }
-        self.all.push(text);
-        None
-    }
-}
-
-impl<'e> Writer<'e> {
-    fn len(&mut self, len: usize) {
-        put_number(&mut self.bytes, len as u64);
     }
 
-    fn opt(&mut self, text: Option<&'e str>) {
+    fn opt(&mut self, text: &'e Option<Box<str>>) {
         match text {
-            None => self.bytes.push(0),
-            Some(text) => self.numbered(text, 1),
+            None => self.pieces.push(0),
+            Some(text) => self.text(text, 1),
         }
-    }
-
-    fn text(&mut self, text: &'e str) {
-        self.numbered(text, 0);
     }
 
     /// `above` makes room for the number that says "none".
-    fn numbered(&mut self, text: &'e str, above: u64) {
-        if let Some(nth) = self.texts.number(text) {
-            return put_number(&mut self.bytes, 2 * nth as u64 + 1 + above);
+    fn text(&mut self, text: &'e str, above: u64) {
+        let next = self.texts.len() as u32;
+        let nth = *self.texts.entry(text).or_insert(next);
+        if nth == next {
+            put_number(&mut self.table, text.len() as u64);
+            self.table.extend_from_slice(text.as_bytes());
         }
-        put_number(&mut self.bytes, 2 * text.len() as u64 + above);
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.number(u64::from(nth) + above);
     }
 }
 
-struct TextReader<'b> {
+fn flag(bit: u8, text: &Option<Box<str>>) -> u8 {
+    if text.is_some() { bit } else { 0 }
+}
+
+fn head(evidence: &Evidence) -> u8 {
+    let few = |len: usize| len.min(usize::from(MANY)) as u8;
+    let rest = |bit: u8, is_empty: bool| if is_empty { 0 } else { bit };
+    flag(ENVELOPE_FROM, &evidence.envelope_from)
+        | flag(ENVELOPE_TO, &evidence.envelope_to)
+        | few(evidence.dkim.len()) << DKIM_SHIFT
+        | few(evidence.spf.len()) << SPF_SHIFT
+        | rest(REASONS, evidence.reasons.is_empty())
+        | rest(RAW, evidence.raw.is_empty())
+}
+
+/// Unpacks a block: calls `each` with each place and its piece, in order. False if the bytes are damaged or from a newer
+/// version.
+#[must_use]
+pub(super) fn decode(bytes: &[u8], each: impl FnMut(u32, Evidence)) -> bool {
+    read(bytes, each).is_some()
+}
+
+fn read(bytes: &[u8], mut each: impl FnMut(u32, Evidence)) -> Option<()> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != VERSION {
+        return None;
+    }
+    let mut texts = Vec::new();
+    for _ in 0..reader.number()? {
+        let len = usize::try_from(reader.number()?).ok()?;
+        texts.push(std::str::from_utf8(reader.take(len)?).ok()?);
+    }
+    let mut pieces = PieceReader { reader, texts };
+    for place in 0..PLACES {
+        if pieces.reader.is_empty() {
+            return Some(());
+        }
+        each(place, pieces.piece()?);
+    }
+    pieces.reader.is_empty().then_some(())
+}
+
+struct PieceReader<'b> {
     reader: Reader<'b>,
     texts: Vec<&'b str>,
 }
 
-impl TextReader<'_> {
-    fn len(&mut self) -> Option<u64> {
-        self.reader.number()
+impl PieceReader<'_> {
+    fn piece(&mut self) -> Option<Evidence> {
+        let head = self.reader.byte()?;
+        let mut evidence = Evidence {
+            header_from: self.opt()?,
+            envelope_from: self.text_if(head & ENVELOPE_FROM)?,
+            envelope_to: self.text_if(head & ENVELOPE_TO)?,
+            ..Evidence::default()
+        };
+        for _ in 0..self.len(head >> DKIM_SHIFT)? {
+            let (domain, selector, byte) = (self.opt()?, self.opt()?, self.reader.byte()?);
+            evidence.dkim.push(DkimAuth {
+                domain,
+                selector,
+                result: AuthResult::from_code(byte & CODE)?,
+                result_raw: self.text_if(byte & DKIM_RAW)?,
+                human_result: self.text_if(byte & DKIM_HUMAN)?,
+            });
+        }
+        for _ in 0..self.len(head >> SPF_SHIFT)? {
+            let (domain, byte) = (self.opt()?, self.reader.byte()?);
+            evidence.spf.push(SpfAuth {
+                domain,
+                scope: match byte >> SCOPE_SHIFT & 3 {
+                    0 => None,
+                    code => Some(SpfScope::from_code(code - 1)?),
+                },
+                result: AuthResult::from_code(byte & CODE)?,
+                result_raw: self.text_if(byte & SPF_RAW)?,
+                human_result: self.text_if(byte & SPF_HUMAN)?,
+            });
+        }
+        for _ in 0..self.number_if(head & REASONS)? {
+            let byte = self.reader.byte()?;
+            evidence.reasons.push(Reason {
+                kind: ReasonKind::from_code(byte & CODE)?,
+                kind_raw: self.text_if(byte & KIND_RAW)?,
+                comment: self.text_if(byte & COMMENT)?,
+            });
+        }
+        for _ in 0..self.number_if(head & RAW)? {
+            evidence.raw.push(RawText {
+                field: RawField::from_code(self.reader.byte()?)?,
+                text: self.text()?,
+            });
+        }
+        Some(evidence)
+    }
+
+    fn len(&mut self, bits: u8) -> Option<u64> {
+        match bits & MANY {
+            MANY => self.reader.number(),
+            few => Some(few.into()),
+        }
+    }
+
+    fn number_if(&mut self, bit: u8) -> Option<u64> {
+        if bit == 0 { Some(0) } else { self.reader.number() }
     }
 
     /// Outer `None`: damaged.
@@ -201,19 +301,19 @@ impl TextReader<'_> {
         }
     }
 
+    /// Outer `None`: damaged.
+    fn text_if(&mut self, bit: u8) -> Option<Option<Box<str>>> {
+        if bit == 0 { Some(None) } else { self.text().map(Some) }
+    }
+
     fn text(&mut self) -> Option<Box<str>> {
         let number = self.reader.number()?;
         self.numbered(number)
     }
 
-    fn numbered(&mut self, number: u64) -> Option<Box<str>> {
-        let half = usize::try_from(number / 2).ok()?;
-        if number % 2 == 1 {
-            return self.texts.get(half).map(|text| (*text).into());
-        }
-        let text = std::str::from_utf8(self.reader.take(half)?).ok()?;
-        self.texts.push(text);
-        Some(text.into())
+    fn numbered(&self, number: u64) -> Option<Box<str>> {
+        let text = self.texts.get(usize::try_from(number).ok()?)?;
+        Some((*text).into())
     }
 }
 
@@ -275,86 +375,106 @@ mod tests {
         })
     }
 
+    fn packed(all: &[Evidence]) -> (Vec<u32>, Vec<Vec<u8>>) {
+        let mut packer = Packer::default();
+        let numbers = all.iter().map(|one| packer.add(one)).collect();
+        (numbers, packer.finish())
+    }
+
+    fn unpacked(numbers: &[u32], blocks: &[Vec<u8>]) -> Vec<Evidence> {
+        let read = |block: &Vec<u8>| {
+            let mut read = Vec::new();
+            assert!(decode(block, |place, one| {
+                assert_eq!(place as usize, read.len());
+                read.push(one);
+            }));
+            read
+        };
+        let blocks: Vec<Vec<Evidence>> = blocks.iter().map(read).collect();
+        let one = |number: &u32| {
+            let (block, place) = place(*number);
+            blocks[block as usize][place as usize].clone()
+        };
+        numbers.iter().map(one).collect()
+    }
+
     proptest! {
         #[test]
-        fn comes_back_as_it_was(evidence in evidence()) {
-            prop_assert_eq!(decode(&encode(&evidence, "a"), "a"), Some(evidence));
+        fn comes_back_as_it_was(all in proptest::collection::vec(evidence(), 0..40)) {
+            let (numbers, blocks) = packed(&all);
+            prop_assert_eq!(unpacked(&numbers, &blocks), all);
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&bytes, "example.com");
+            let _ = decode(&bytes, |_, _| {});
         }
     }
 
-    /// Reasons with texts of their own, and the same ones once more.
-    fn many_texts(count: usize) -> Evidence {
-        let reason = |nth: usize| Reason {
-            kind: ReasonKind::Other,
-            kind_raw: None,
-            comment: Some(format!("text {nth}").into()),
-        };
+    /// What a forwarder adds: a bounce domain of its own.
+    fn forwarded(nth: usize) -> Evidence {
+        let bounce: Option<Box<str>> = Some(format!("b{nth:06}.lists.example.net").into());
         Evidence {
-            reasons: (0..count).chain(0..count).map(reason).collect(),
-            ..Evidence::default()
-        }
-    }
-
-    #[test]
-    fn many_texts_come_back_and_each_is_written_once() {
-        for count in [
-            1,
-            COMPARED_MAX - 2,
-            COMPARED_MAX - 1,
-            COMPARED_MAX,
-            COMPARED_MAX + 1,
-            3_000,
-        ] {
-            let evidence = many_texts(count);
-            let bytes = encode(&evidence, "example.com");
-            assert_eq!(decode(&bytes, "example.com"), Some(evidence), "{count}");
-            assert!(bytes.len() < count * 22 + 32, "{count}: {} bytes", bytes.len());
-        }
-    }
-
-    /// Four times the texts cost four times the comparisons; without the lookup it would be sixteen times.
-    #[test]
-    fn the_cost_of_many_texts_is_linear() {
-        let compared = |count: usize| {
-            let texts: Vec<_> = (0..count).map(|nth| format!("text {nth}")).collect();
-            let mut known = Texts::new("example.com");
-            texts.iter().chain(&texts).for_each(|text| _ = known.number(text));
-            assert_eq!(known.all.len(), count + 1);
-            known.compared
-        };
-        assert!(
-            compared(4_000) <= 4 * (compared(1_000) + COMPARED_MAX * COMPARED_MAX),
-            "{}",
-            compared(4_000)
-        );
-        assert!(compared(4_000) <= 2 * 4_000 * COMPARED_MAX);
-    }
-
-    #[test]
-    fn a_common_one_is_small() {
-        let name: Option<Box<str>> = Some("news.example.com".into());
-        let evidence = Evidence {
-            header_from: name.clone(),
-            envelope_from: name.clone(),
+            header_from: Some("news.example.com".into()),
+            envelope_from: bounce.clone(),
             dkim: vec![DkimAuth {
-                domain: name.clone(),
+                domain: Some("news.example.com".into()),
                 selector: Some("s2026a".into()),
                 result: AuthResult::Pass,
                 ..DkimAuth::default()
             }],
             spf: vec![SpfAuth {
-                domain: name,
+                domain: bounce,
                 scope: Some(SpfScope::Mfrom),
                 result: AuthResult::Pass,
                 ..SpfAuth::default()
             }],
             ..Evidence::default()
-        };
-        assert_eq!(encode(&evidence, "news.example.com").len(), 24);
+        }
+    }
+
+    #[test]
+    fn a_piece_takes_its_own_texts_and_a_few_bytes() {
+        for count in [1_usize, 2, 127, 128, 129, 20_000] {
+            let all: Vec<_> = (0..count).map(forwarded).collect();
+            let (numbers, blocks) = packed(&all);
+            assert_eq!(unpacked(&numbers, &blocks), all, "{count}");
+            assert!(blocks.iter().all(|block| block.len() <= BLOCK_BYTES_MAX), "{count}");
+            let bytes: usize = blocks.iter().map(Vec::len).sum();
+            let shared = blocks.len() * 32;
+            assert!(bytes <= shared + count * (26 + 10), "{count}: {bytes}");
+            // All blocks but the last are nearly full, of bytes or of pieces.
+            let full = blocks.iter().rev().skip(1);
+            assert!(full.clone().all(|block| block.len() > BLOCK_BYTES_MAX - 100), "{count}");
+        }
+        // The same piece again takes no text.
+        let same = vec![forwarded(1); 300];
+        let (numbers, blocks) = packed(&same);
+        assert_eq!(numbers.iter().map(|number| place(*number).0).max(), Some(2));
+        assert_eq!(unpacked(&numbers, &blocks), same);
+        assert!(blocks.iter().all(|block| block.len() < 128 * 8 + 60));
+    }
+
+    #[test]
+    fn a_large_piece_has_a_block_and_leaves_the_others_theirs() {
+        let mut large = forwarded(0);
+        large.reasons = (0..1_000)
+            .map(|nth| Reason {
+                comment: Some(format!("text {nth}").into()),
+                ..Reason::default()
+            })
+            .collect();
+        let all = [forwarded(1), large, forwarded(2), forwarded(3)];
+        let (numbers, blocks) = packed(&all);
+        assert_eq!(unpacked(&numbers, &blocks), all);
+        assert_eq!(numbers, [0, 1, PLACES, PLACES + 1]);
+    }
+
+    #[test]
+    fn codes_fit_into_their_bits() {
+        let results = AuthResult::ALL.iter().map(|one| one.code());
+        let kinds = ReasonKind::ALL.iter().map(|one| one.code());
+        assert!(results.chain(kinds).all(|code| code <= CODE));
+        assert!(SpfScope::ALL.iter().all(|scope| scope.code() < 3));
     }
 }

@@ -95,16 +95,14 @@ impl Store {
         while from < report.records {
             let mut conn = self.read().await?;
             let page = records::page(&mut Conn(&mut conn), domain, report.no, from, RECORDS_AT_ONCE).await?;
-            if page.is_empty() {
+            if page.records.is_empty() {
                 break;
             }
             let mut known = HashMap::new();
-            for few in page.chunks(LOOKED_UP_AT_ONCE) {
-                records::look_up(&mut Conn(&mut conn), domain, few, &mut known).await?;
+            for few in page.records.chunks(LOOKED_UP_AT_ONCE) {
+                page.evidence.look_up(&mut Conn(&mut conn), few, &mut known).await?;
                 for record in few {
-                    let evidence = known
-                        .get(&record.evidence)
-                        .ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
+                    let evidence = page.evidence.known(record, &known)?;
                     let (report, record) = (Arc::clone(&report), Some(record.stored(evidence)));
                     piece.push(ExportedRecord { report, record });
                 }

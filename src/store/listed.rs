@@ -7,9 +7,8 @@ use hashbrown::HashMap;
 use crate::report::aggregate::{DkimAuth, Evidence, RawText, Reason, SpfAuth};
 
 use super::db::Conn;
-use super::records::{self, PackedRecord};
+use super::records::{Evidences, PackedRecord};
 use super::{StoreError, StoredRecord};
-use crate::base::DomainId;
 
 /// How much of records is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,26 +46,24 @@ const RESULT_BYTES: usize = 96;
 /// Records with their numbers as they are listed: from the first on, as many as `most` allows.
 pub(super) async fn listed(
     conn: &mut Conn<'_>,
-    domain: DomainId,
+    evidences: &Evidences,
     packed: &[(u64, PackedRecord)],
     most: ListedMax,
 ) -> Result<Vec<ListedRecord>, StoreError> {
-    let mut known: HashMap<i64, (Arc<Evidence>, Omitted)> = HashMap::new();
+    let mut known: HashMap<u32, (Arc<Evidence>, Omitted)> = HashMap::new();
     let mut listed = Vec::with_capacity(packed.len());
     let mut bytes = 0_usize;
     for piece in packed.chunks(WHOLE_AT_ONCE) {
-        let mut wanted: Vec<_> = piece.iter().map(|(_, record)| *record).collect();
-        wanted.retain(|record| !known.contains_key(&record.evidence));
+        let wanted = piece.iter().map(|(_, record)| record);
+        let wanted = wanted.filter(|record| !known.contains_key(&record.evidence));
         let mut whole = HashMap::new();
-        records::look_up(conn, domain, &wanted, &mut whole).await?;
+        evidences.look_up(conn, wanted, &mut whole).await?;
         for (number, evidence) in whole {
             let (evidence, omitted) = shortened(&evidence, most.results_bytes);
             known.insert(number, (evidence, omitted));
         }
         for (number, record) in piece {
-            let (evidence, omitted) = known
-                .get(&record.evidence)
-                .ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
+            let (evidence, omitted) = evidences.known(record, &known)?;
             bytes = bytes.saturating_add(size(evidence));
             if bytes > most.bytes && !listed.is_empty() {
                 return Ok(listed);

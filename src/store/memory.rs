@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::report::aggregate::EvidenceKey;
-
 use super::db::{Args, Conn};
 use super::events::Listeners;
 use super::sql::sql;
 use super::{StoreError, Trust, paths};
 use crate::base::{AccountId, Day, DomainId, Millis};
 
-/// Names and evidence kept at the most; then all are forgotten and learned again.
+/// Names kept at the most; then all are forgotten and learned again.
 const ENTRIES_MAX: usize = 200_000;
 
 /// Numbers taken at a time: a restart leaves a gap of at most this many.
@@ -41,11 +39,9 @@ pub(super) struct Memory {
     all_names: HashMap<AccountId, Arc<[(Box<str>, DomainId)]>>,
     /// Who wants to hear of what, of the accounts to which something happened.
     pub listeners: HashMap<AccountId, Listeners>,
-    pub evidence: HashMap<(DomainId, EvidenceKey), i64>,
     pub paths: paths::Remembered,
     pub domain_numbers: Numbers,
     pub reports: Numbers,
-    pub evidences: Numbers,
     pub set_asides: Numbers,
     pub deliveries: Numbers,
 }
@@ -57,7 +53,6 @@ impl Memory {
         self.names.clear();
         self.trust.clear();
         self.all_names.clear();
-        self.evidence.clear();
         self.paths.forget();
     }
 
@@ -106,9 +101,6 @@ impl Memory {
         if webhooks_version != self.webhooks_version || self.listeners.len() > ENTRIES_MAX {
             self.listeners.clear();
             self.webhooks_version = webhooks_version;
-        }
-        if self.evidence.len() > ENTRIES_MAX {
-            self.evidence.clear();
         }
         Ok(changed)
     }

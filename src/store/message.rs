@@ -5,12 +5,13 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::base::{Authenticated, Millis, SetAsideId, organizational_domain};
 use crate::report::aggregate::{
-    ContentKey, Evidence, EvidenceKey, IdentityKey, Parsed, PieceKey, Record, Report, Reporter, Verdicts, WarningKind,
-    Warnings,
+    ContentKey, Evidence, IdentityKey, Parsed, PieceKey, Record, Report, Reporter, Verdicts, WarningKind,
 };
 use crate::tally::{DayFigures, Figures, Summed, Totals};
 
-use super::{Acceptance, Belonging, Problem, Provenance, StoredBytes};
+use super::packing::PackedReport;
+use super::records::PackedRecord;
+use super::{Acceptance, Belonging, Problem, Provenance, StoredBytes, reports};
 
 /// Approximate bytes of a row of `set_aside` in the database, apart from its texts and the message.
 pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;
@@ -105,7 +106,11 @@ impl NewMessage {
 #[derive(Debug)]
 pub struct NewReport {
     pub(super) report: Report,
-    pub(super) warnings: Warnings,
+    /// Number of warnings.
+    pub(super) warnings: u64,
+    /// The policy, and the rest of the report that is only shown, as JSON.
+    pub(super) policy: String,
+    pub(super) detail: String,
     pub(super) authenticated: Authenticated,
     /// Whether it may count, as far as can be said without the domain's own limit and decisions.
     pub(super) acceptance: Acceptance,
@@ -115,8 +120,8 @@ pub struct NewReport {
     pub(super) content: ContentKey,
     /// Where the report has no id.
     pub(super) piece: Option<PieceKey>,
-    /// By [`crate::report::aggregate::Record::evidence`].
-    pub(super) evidence: Vec<EvidenceKey>,
+    /// As it is stored if it is not cut into slices.
+    pub(super) packed: PackedReport,
     pub(super) totals: Totals,
     pub(super) days: Vec<DayFigures>,
 }
@@ -129,21 +134,23 @@ impl NewReport {
         let identity = IdentityKey::new(&reporter, &report);
         let content = ContentKey::new(&reporter, &report);
         let piece = PieceKey::new(&reporter, &report);
-        let evidence = report.evidence.iter().map(EvidenceKey::new).collect();
         let summed = summed(&report, report.records.iter());
         if summed.is_too_long {
             warnings.add(WarningKind::WindowTooLong, "date_range", None);
         }
+        let packed = packed(&report, report.records.iter());
         Self {
+            warnings: warnings.total(),
+            policy: reports::policy_json(&report.policy),
+            detail: reports::detail_json(&report, &warnings),
             report,
-            warnings,
             authenticated,
             acceptance: Acceptance::Open,
             messages_max: u64::MAX,
             identity,
             content,
             piece,
-            evidence,
+            packed,
             totals: summed.totals,
             days: summed.days,
         }
@@ -174,7 +181,11 @@ impl NewReport {
             .map(|day| size_of_val(&*day.sources.entries) + size_of_val(&*day.signed));
         // All days have the same ones.
         let paths = self.days.first().map_or(0, |day| day.sources.paths.bytes_held());
-        paths + report.records.bytes_held() + report.evidence.iter().map(lists).sum::<usize>() + sources.sum::<usize>()
+        paths
+            + self.packed.bytes_held()
+            + report.records.bytes_held()
+            + report.evidence.iter().map(lists).sum::<usize>()
+            + sources.sum::<usize>()
     }
 
     /// The sums of some of its records, by their positions.
@@ -183,10 +194,27 @@ impl NewReport {
         (summed.totals, summed.days)
     }
 
+    /// Some of its records as they are stored, by their positions.
+    pub(super) fn packed_part(&self, records: &[usize]) -> PackedReport {
+        packed(&self.report, records.iter().map(|&nth| &self.report.records[nth]))
+    }
+
     /// Messages in all.
     pub fn messages(&self) -> u64 {
         self.totals.messages()
     }
+}
+
+/// Records of a report as they are stored.
+fn packed<'r>(report: &Report, records: impl Iterator<Item = &'r Record>) -> PackedReport {
+    let mut verdicts = Verdicts::new(report);
+    let packed = records.map(|record| PackedRecord {
+        source: record.source,
+        count: record.count,
+        verdict: verdicts.verdict(record),
+        evidence: record.evidence,
+    });
+    PackedReport::new(packed, &report.evidence)
 }
 
 /// The sums of records of a report.

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 
 use crate::base::{AccountId, Authenticated, Day, DomainId, ReportNo, ancestors};
 
-use super::carried::{Carried, Looked, Place, erase, put, take};
+use super::carried::{Carried, Place, erase, put, take};
 use super::db::{Args, Conn, Value};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::memory::Memory;
@@ -25,8 +25,6 @@ use crate::tally::DaySources;
 /// Reports that are carried at a time, and records; a larger report goes by itself.
 const REPORTS_AT_ONCE: usize = 64;
 const RECORDS_AT_ONCE: u64 = 50_000;
-/// Pieces of evidence that are remembered on the way.
-const EVIDENCE_MAX: usize = 50_000;
 
 /// The account's closest domain above a name.
 pub(super) async fn closest_above(
@@ -146,7 +144,6 @@ async fn reports_about(
 struct Moving {
     account: AccountId,
     to: Place,
-    evidence: Looked,
 }
 
 /// Pieces of a list, each of as many reports as are carried at a time.
@@ -170,23 +167,7 @@ fn pieces(mut reports: &[(ReportNo, u64)]) -> Vec<Vec<ReportNo>> {
 
 impl Moving {
     fn new(account: AccountId, to: Place) -> Self {
-        Self {
-            account,
-            to,
-            evidence: Looked::default(),
-        }
-    }
-
-    async fn take(
-        &mut self,
-        conn: &mut Conn<'_>,
-        domain: DomainId,
-        nos: &[ReportNo],
-    ) -> Result<Vec<Carried>, StoreError> {
-        if self.evidence.len() > EVIDENCE_MAX {
-            self.evidence.clear();
-        }
-        take(conn, domain, nos, &mut self.evidence).await
+        Self { account, to }
     }
 
     /// Moves reports from one domain to this one.
@@ -198,7 +179,7 @@ impl Moving {
         reports: &[(ReportNo, u64)],
     ) -> Result<(), StoreError> {
         for nos in pieces(reports) {
-            let taken = self.take(conn, from.id, &nos).await?;
+            let taken = take(conn, from.id, &nos).await?;
             let mut moves = Moves::default();
             for carried in &taken {
                 self.figures(&mut moves, from.id, carried, Change::Subtract);
@@ -206,7 +187,7 @@ impl Moving {
             self.copy_originals(conn, from.id, &taken).await?;
             erase(conn, self.account, from.id, &taken.iter().collect::<Vec<_>>()).await?;
             remove_originals(conn, from.id, &taken).await?;
-            self.receive(conn, memory, taken, &mut moves).await?;
+            self.receive(conn, taken, &mut moves).await?;
             moves.apply(conn, memory).await?;
         }
         Ok(())
@@ -223,11 +204,10 @@ impl Moving {
         for nos in pieces(slices) {
             let mut moves = Moves::default();
             let (mut stay, mut go) = (Vec::new(), Vec::new());
-            for carried in self.take(conn, from.id, &nos).await? {
+            for carried in take(conn, from.id, &nos).await? {
                 let (mut leaving, mut staying) = (Vec::new(), Vec::new());
                 for record in &carried.records {
-                    let evidence = self.evidence.get(&record.evidence);
-                    let header_from = evidence.and_then(|evidence| evidence.header_from.as_deref());
+                    let header_from = carried.evidence[record.evidence as usize].header_from.as_deref();
                     let leaves = belonging::is_at_or_below(header_from.unwrap_or_default(), &self.to.name);
                     if leaves { &mut leaving } else { &mut staying }.push(*record);
                 }
@@ -239,14 +219,14 @@ impl Moving {
                     .await?;
                 erase(conn, self.account, from.id, &[&carried]).await?;
                 let mut leaver = carried.clone();
-                leaver.refill(leaving, &self.evidence);
+                leaver.refill(leaving);
                 if staying.is_empty() {
                     remove_originals(conn, from.id, std::slice::from_ref(&carried)).await?;
                 } else {
                     let number = memory.reports.take(conn, "report", 1).await?;
                     leaver.set_int("report_no", number);
                     let mut stayer = carried;
-                    stayer.refill(staying, &self.evidence);
+                    stayer.refill(staying);
                     stay.push(stayer);
                 }
                 go.push(leaver);
@@ -254,8 +234,8 @@ impl Moving {
             for stayer in &stay {
                 self.figures(&mut moves, from.id, stayer, Change::Add);
             }
-            put(conn, memory, self.account, from, &mut stay, &self.evidence).await?;
-            self.receive(conn, memory, go, &mut moves).await?;
+            put(conn, self.account, from, &mut stay).await?;
+            self.receive(conn, go, &mut moves).await?;
             moves.apply(conn, memory).await?;
         }
         Ok(())
@@ -280,7 +260,6 @@ impl Moving {
     async fn receive(
         &mut self,
         conn: &mut Conn<'_>,
-        memory: &mut Memory,
         carried: Vec<Carried>,
         moves: &mut Moves,
     ) -> Result<(), StoreError> {
@@ -299,7 +278,7 @@ impl Moving {
             match there.get(&one.content.0[..]) {
                 None => fresh.push(one),
                 Some(&no) => {
-                    let known = self.take(conn, to, &[no]).await?.pop();
+                    let known = take(conn, to, &[no]).await?.pop();
                     let known = known.ok_or_else(|| StoreError::damaged("reports", no, "is missing"))?;
                     self.figures(moves, to, &known, Change::Subtract);
                     erase(conn, self.account, to, &[&known]).await?;
@@ -310,7 +289,7 @@ impl Moving {
         for one in &fresh {
             self.figures(moves, to, one, Change::Add);
         }
-        put(conn, memory, self.account, &self.to, &mut fresh, &self.evidence).await?;
+        put(conn, self.account, &self.to, &mut fresh).await?;
         identities.sort_unstable();
         identities.dedup();
         let rows = conn.bulk_all(&bulk::REPORT_BY_IDENTITY, &identities, |args, identity| {
@@ -336,8 +315,7 @@ impl Moving {
             || known.records_kept() && (!known.sliced() || one.sliced() || !one.records_kept());
         let (mut kept, other) = if keeps_known { (known, one) } else { (one, known) };
         if both_sliced && kept.records_kept() && other.records_kept() {
-            let records = kept.records.iter().chain(&other.records).copied().collect();
-            kept.refill(records, &self.evidence);
+            kept.join(other.clone());
         }
         // Sums without records stay as they are.
         let acceptance = match kept.counted() && !kept.records_kept() {
@@ -365,7 +343,7 @@ impl Moving {
 
     /// Lets the right report of one identity count. `commit/decide.rs` has the rules.
     async fn settle(&mut self, conn: &mut Conn<'_>, group: &[ReportNo], moves: &mut Moves) -> Result<(), StoreError> {
-        let mut members = self.take(conn, self.to.id, group).await?;
+        let mut members = take(conn, self.to.id, group).await?;
         members.sort_by_key(Carried::no);
         let passed = |one: &Carried| one.authenticated() == Authenticated::Pass;
         let accepted = |one: &Carried| one.acceptance() == Acceptance::Accepted;
@@ -402,7 +380,7 @@ impl Moving {
     /// Moves the roll-ups of a report, if it counts and can be recounted.
     fn figures(&self, moves: &mut Moves, domain: DomainId, carried: &Carried, change: Change) {
         if carried.counted() && carried.records_kept() {
-            let (_, days) = carried.figures(&self.evidence);
+            let (_, days) = carried.figures();
             moves.report(domain, carried.window(), carried.org_name(), &days, change);
         }
     }

@@ -1,29 +1,29 @@
 //! The records of a range of days, with their messages on those days: read once, from the newest report on.
 //!
-//! The same evidence stands behind very many records, so a reader makes something small of each piece once. A window that is
+//! The same evidence stands behind very many records, so a reader makes something small of each piece once, if it comes
+//! again within [`MADE_BYTES_MAX`]. A window that is
 //! partly outside of the range has the messages that the roll-ups give to the days within ([`Spread::apportion`]): the sums
 //! of passed and failed messages are those of [`Store::stats`].
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::base::{Day, DayRange, DomainId, ReportNo};
+use crate::base::{Day, DayRange, DomainId};
 use crate::report::aggregate::{Evidence, Verdict};
 use crate::tally::{SPREAD_DAYS_MAX, Spread};
 
 use super::db::{Args, Conn};
-use super::records::PackedRecord;
+use super::records::{Known, PackedRecord, RecordsPage};
 use super::sql::sql;
-use super::{ReportSummary, Store, StoreError, records, reports};
+use super::{ReportSummary, Store, StoreError, evidence, listed, records, reports};
 
 /// Reports looked up, and records read, at a time.
 const REPORTS_AT_ONCE: i64 = 256;
 const RECORDS_AT_ONCE: usize = 8 * records::ROW_RECORDS;
-/// Pieces of evidence that are in memory at a time: one may be large.
-const EVIDENCE_AT_ONCE: usize = 64;
-/// Pieces of evidence of which it is known what was made of them. Beyond these they are read again.
-const MADE_MAX: usize = 400_000;
+/// Bytes of the evidence of which it is known what was made of it, about. Beyond these all is forgotten.
+const MADE_BYTES_MAX: usize = 64 << 20;
 
 /// Messages of equal records of one report, as far as they fall on days of the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +68,9 @@ impl Store {
             domain,
             range,
             reader,
-            policy_domains: HashMap::new(),
             made: HashMap::new(),
+            made_bytes: 0,
+            of_report: HashMap::new(),
         };
         // A window that begins before the range can reach into it.
         let from = range.first.plus(1 - SPREAD_DAYS_MAX as i32).begin();
@@ -92,16 +93,17 @@ impl Store {
 }
 
 /// Equal records: verdict, source, number of the evidence.
-type Part = (Verdict, (Option<IpAddr>, i64), u64);
+type Part = (Verdict, (Option<IpAddr>, u32), u64);
 
 struct Walk<'r, R: RangeReader> {
     domain: DomainId,
     range: DayRange,
     reader: &'r mut R,
-    /// Numbers of the policy domains of reports. Nearly always there is one.
-    policy_domains: HashMap<Box<str>, u32>,
-    /// By the policy domain and the number of the evidence.
-    made: HashMap<(u32, i64), R::Made>,
+    /// By the policy domain, of which there is nearly always one, and the evidence.
+    made: HashMap<Box<str>, HashMap<Arc<Evidence>, R::Made>>,
+    made_bytes: usize,
+    /// By the number of the evidence in the report at hand.
+    of_report: HashMap<u32, R::Made>,
 }
 
 impl<R: RangeReader> Walk<'_, R> {
@@ -119,6 +121,7 @@ impl<R: RangeReader> Walk<'_, R> {
             return Ok(());
         }
         self.reader.report(report);
+        self.of_report.clear();
         match is_in(days.first) && is_in(days.last) {
             true => self.whole(conn, report).await,
             false => self.partly(conn, report).await,
@@ -146,7 +149,7 @@ impl<R: RangeReader> Walk<'_, R> {
         loop {
             let page = records::page(conn, self.domain, report.no, from, RECORDS_AT_ONCE).await?;
             let made = self.make(conn, report, &page).await?;
-            for (record, made) in page.iter().zip(made) {
+            for (record, made) in page.records.iter().zip(made) {
                 let one = RangeRecord {
                     source: record.source,
                     verdict: record.verdict,
@@ -155,8 +158,8 @@ impl<R: RangeReader> Walk<'_, R> {
                 };
                 self.reader.record(one, made);
             }
-            from += page.len() as u64;
-            if page.len() < RECORDS_AT_ONCE {
+            from += page.records.len() as u64;
+            if page.records.len() < RECORDS_AT_ONCE {
                 return Ok(());
             }
         }
@@ -168,15 +171,15 @@ impl<R: RangeReader> Walk<'_, R> {
         let mut from = 0;
         loop {
             let page = records::page(conn, self.domain, report.no, from, RECORDS_AT_ONCE).await?;
-            for (record, one) in page.iter().zip(self.make(conn, report, &page).await?) {
+            for (record, one) in page.records.iter().zip(self.make(conn, report, &page).await?) {
                 made.insert(record.evidence, one);
                 let part = parts.entry((record.verdict, (record.source, record.evidence)));
                 let (count, messages): &mut (u64, u64) = part.or_default();
                 *count += 1;
                 *messages = messages.saturating_add(record.count);
             }
-            from += page.len() as u64;
-            if page.len() < RECORDS_AT_ONCE {
+            from += page.records.len() as u64;
+            if page.records.len() < RECORDS_AT_ONCE {
                 break;
             }
         }
@@ -197,7 +200,7 @@ impl<R: RangeReader> Walk<'_, R> {
     fn in_range(
         &self,
         report: &ReportSummary,
-        parts: &HashMap<(Verdict, (Option<IpAddr>, i64)), (u64, u64)>,
+        parts: &HashMap<(Verdict, (Option<IpAddr>, u32)), (u64, u64)>,
     ) -> Vec<Part> {
         let spread = Spread::bounded(report.window, parts.len());
         let all = parts.iter().filter(|(_, (_, messages))| *messages > 0);
@@ -226,35 +229,39 @@ impl<R: RangeReader> Walk<'_, R> {
         &mut self,
         conn: &mut Conn<'_>,
         report: &ReportSummary,
-        page: &[PackedRecord],
+        page: &RecordsPage,
     ) -> Result<Vec<R::Made>, StoreError> {
-        let policy_domain = &report.policy.domain;
-        let next = self.policy_domains.len() as u32;
-        let about = *self.policy_domains.entry(policy_domain.clone()).or_insert(next);
-        if self.made.len() + page.len() > MADE_MAX {
-            self.made.clear();
-        }
-        let is_new = |record: &&PackedRecord| !self.made.contains_key(&(about, record.evidence));
-        let mut new: Vec<PackedRecord> = page.iter().filter(is_new).copied().collect();
+        let is_new = |record: &&PackedRecord| !self.of_report.contains_key(&record.evidence);
+        let mut new: Vec<PackedRecord> = page.records.iter().filter(is_new).copied().collect();
         new.sort_unstable_by_key(|record| record.evidence);
         new.dedup_by_key(|record| record.evidence);
-        for few in new.chunks(EVIDENCE_AT_ONCE) {
-            let mut known = HashMap::new();
-            records::look_up(conn, self.domain, few, &mut known).await?;
-            for (number, evidence) in &known {
-                self.made
-                    .insert((about, *number), self.reader.make(evidence, policy_domain));
+        // A block at a time: it may be large.
+        let block_of = |record: &PackedRecord| evidence::place(record.evidence).0;
+        for of_block in new.chunk_by(|a, b| block_of(a) == block_of(b)) {
+            let mut known = Known::new();
+            page.evidence.look_up(conn, of_block, &mut known).await?;
+            for (number, evidence) in known {
+                let made = self.made_of(evidence, &report.policy.domain);
+                self.of_report.insert(number, made);
             }
         }
-        let made = |record: &PackedRecord| {
-            let made = self.made.get(&(about, record.evidence)).copied();
-            made.ok_or_else(|| missing(report.no, record))
-        };
-        page.iter().map(made).collect()
+        let made = |record: &PackedRecord| page.evidence.known(record, &self.of_report).copied();
+        page.records.iter().map(made).collect()
     }
-}
 
-fn missing(no: ReportNo, record: &PackedRecord) -> StoreError {
-    let row = format!("{} of report {no}", record.evidence);
-    StoreError::damaged("evidence", row, "is missing")
+    fn made_of(&mut self, evidence: Arc<Evidence>, policy_domain: &str) -> R::Made {
+        let known = self.made.get(policy_domain).and_then(|made| made.get(&evidence));
+        if let Some(made) = known {
+            return *made;
+        }
+        self.made_bytes += listed::size(&evidence);
+        if self.made_bytes > MADE_BYTES_MAX {
+            self.made.clear();
+            self.made_bytes = 0;
+        }
+        let made = self.reader.make(&evidence, policy_domain);
+        let of_domain = self.made.entry(policy_domain.into()).or_default();
+        of_domain.insert(evidence, made);
+        made
+    }
 }

@@ -1,8 +1,5 @@
 //! Reports and their records, read.
 
-use std::sync::Arc;
-
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Day, DomainId, ReportNo};
@@ -13,7 +10,7 @@ use crate::tally::{DayFigures, Figures, ResultFilter, Totals};
 
 use super::cut::{COUNT_END, COUNTED_ROWS_MAX};
 use super::db::{Args, Conn, Row};
-use super::records::PackedRecord;
+use super::records::{Known, PackedRecord};
 use super::sql::sql;
 use super::{
     Acceptance, Cut, ListedMax, ListedRecord, Original, Page, Provenance, ReportDetail, ReportFilter, ReportPlace,
@@ -116,7 +113,7 @@ impl Store {
             return Ok((Vec::new(), 0));
         }
         let page = records::page(&mut conn, domain, no, page.offset(), page.per_page as usize).await?;
-        Ok((records::with_evidence(&mut conn, domain, &page).await?, total))
+        Ok((page.stored(&mut conn).await?, total))
     }
 
     /// Records of a report as they are listed, in its order: at most `count` behind the first `before`; and how many there
@@ -135,8 +132,9 @@ impl Store {
             return Ok((Vec::new(), total));
         }
         let packed = records::page(&mut conn, domain, no, before, count as usize).await?;
-        let packed: Vec<_> = (before..).zip(packed).collect();
-        Ok((listed::listed(&mut conn, domain, &packed, most).await?, total))
+        let numbered: Vec<_> = (before..).zip(packed.records).collect();
+        let listed = listed::listed(&mut conn, &packed.evidence, &numbered, most).await?;
+        Ok((listed, total))
     }
 
     /// The bytes that a report came in, if they are still kept.
@@ -245,7 +243,7 @@ pub(super) async fn recount(conn: &mut Conn<'_>, domain: DomainId, no: ReportNo)
         figures.add(record.source, record.verdict, record.count, evidence);
     })
     .await?;
-    let summed = figures.finish(|number| evidence.get(&number).map(|one| &**one));
+    let summed = figures.finish(|number| evidence.get(&(number as u32)).map(|one| &**one));
     Ok(Recount {
         org_name: summary.org_name,
         window: summary.window,
@@ -260,21 +258,19 @@ pub(super) async fn each_record(
     domain: DomainId,
     no: ReportNo,
     mut each: impl FnMut(&PackedRecord, (usize, &Evidence)),
-) -> Result<HashMap<usize, Arc<Evidence>>, StoreError> {
-    let number = |evidence: i64| usize::try_from(evidence).unwrap_or(usize::MAX);
-    let mut evidence: HashMap<i64, Arc<Evidence>> = HashMap::new();
+) -> Result<Known, StoreError> {
+    let mut known = Known::new();
     let mut from = 0;
     loop {
         let page = records::page(conn, domain, no, from, RECORDS_AT_ONCE).await?;
-        records::look_up(conn, domain, &page, &mut evidence).await?;
-        for record in &page {
-            let of = evidence.get(&record.evidence).filter(|_| record.evidence >= 0);
-            let of = of.ok_or_else(|| StoreError::damaged("evidence", record.evidence, "is missing"))?;
-            each(record, (number(record.evidence), of));
+        page.evidence.look_up(conn, &page.records, &mut known).await?;
+        for record in &page.records {
+            let of = page.evidence.known(record, &known)?;
+            each(record, (record.evidence as usize, of));
         }
-        from += page.len() as u64;
-        if page.len() < RECORDS_AT_ONCE {
-            return Ok(evidence.into_iter().map(|(of, one)| (number(of), one)).collect());
+        from += page.records.len() as u64;
+        if page.records.len() < RECORDS_AT_ONCE {
+            return Ok(known);
         }
     }
 }

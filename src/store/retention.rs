@@ -1,9 +1,9 @@
 //! Deletes data by age, a little at a time, so that no other writer waits long.
 
 use super::db::{Args, Conn, Layout, Link, Lock, Row, postgres, sqlite};
+use super::refused;
 use super::sql::sql;
 use super::{Connections, Location, Store, StoreError};
-use super::{refused, sweep};
 use crate::base::{DomainId, Millis};
 
 /// How long data is kept, in days. 0: for ever.
@@ -38,7 +38,7 @@ const AT_ONCE: i64 = 200;
 const RECORDS_AT_ONCE: u64 = 100_000;
 
 impl Store {
-    /// Deletes data older than `retention` allows, and evidence that no record refers to. Releases the space.
+    /// Deletes data older than `retention` allows. Releases the space.
     pub async fn purge(&self, retention: Retention, now: Millis) -> Result<Purged, StoreError> {
         let mut purged = Purged::default();
         let mut conn = self.read().await?;
@@ -64,8 +64,7 @@ impl Store {
             while self.purge_set_aside(before, &mut purged).await? {}
         }
         self.forget_days(now).await?;
-        let evidence = self.sweep_evidence().await?;
-        if purged != Purged::default() || evidence > 0 {
+        if purged != Purged::default() {
             let mut free_pages = self.give_back().await?;
             // On a full disk, all free pages are released now. Otherwise some per hour are, so that no writer waits long.
             while free_pages > 0 && self.is_disk_short() {
@@ -177,7 +176,6 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         conn.hold(vec![DomainId(domain)]).await?;
-        sweep::is_due(&mut conn, DomainId(domain)).await?;
         let (mut reports, mut records) = (0, 0);
         for row in &old {
             let args = || Ok::<_, StoreError>(Args::default().int(domain).int(row.int("report_no")?));
@@ -186,6 +184,7 @@ impl Store {
             }
             records += row.count("records")?;
             conn.run(sql!("records_purge"), args()?).await?;
+            conn.run(sql!("evidence_purge"), args()?).await?;
             conn.run(sql!("report_records_purged"), args()?).await?;
             reports += 1;
             *from = row.int("begin_at")?;

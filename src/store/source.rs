@@ -147,10 +147,10 @@ async fn records_of(
     address: Option<IpAddr>,
     (given, wanted, most): (u64, usize, ListedMax),
 ) -> Result<(Vec<ListedRecord>, bool), StoreError> {
-    let mut about = records::about(conn, domain, no, address, (given, wanted.saturating_add(1))).await?;
+    let (mut about, evidence) = records::about(conn, domain, no, address, (given, wanted.saturating_add(1))).await?;
     let found = about.len();
     about.truncate(wanted);
-    let listed = listed::listed(conn, domain, &about, most).await?;
+    let listed = listed::listed(conn, &evidence, &about, most).await?;
     let more = listed.len() < found;
     Ok((listed, more))
 }

@@ -137,7 +137,6 @@ mod tests {
         "copy_unfinished",
         "deliveries_waiting",
         "domain_all",
-        "domains_to_sweep",
         "ip_list",
         "report_total",
         "sessions_purge",

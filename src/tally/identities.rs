@@ -2,7 +2,7 @@
 //!
 //! *Own* is of the same organisation as the domain that the report is about; *foreign* is of any other.
 
-use crate::base::{is_hostname, is_registry_suffix, organizational_domain, words};
+use crate::base::{is_hostname, organizational_domain, registered_domain, words};
 use crate::report::aggregate::{AuthResult, Evidence, ReasonKind, SpfAuth, SpfScope};
 
 /// Foreign signatures of a record that are looked at, in its order.
@@ -72,9 +72,9 @@ impl<'e> Identities<'e> {
                     own = OwnSignature::Passed { domain: name, selector };
                 }
                 (true, false) if own == OwnSignature::Missing => own = OwnSignature::Broken,
-                (false, true) if found < FOREIGN_MAX && is_nameable(name) => {
-                    let name = Some(kept_part(name));
-                    if !foreign.contains(&name) {
+                (false, true) if found < FOREIGN_MAX => {
+                    let name = nameable_part(name);
+                    if name.is_some() && !foreign.contains(&name) {
                         foreign[found] = name;
                         found += 1;
                     }
@@ -118,14 +118,21 @@ fn is_own(name: &str, organization: &str) -> bool {
 /// What is kept of a foreign name: its registered domain and one label before it. Services give each customer names
 /// further below.
 pub fn kept_part(name: &str) -> &str {
-    let above = name.len() - organizational_domain(name).len();
-    let label = name[..above].trim_end_matches('.').rfind('.');
-    &name[label.map_or(0, |dot| dot + 1)..]
+    with_label(name, organizational_domain(name))
 }
 
-/// Whether one owner can be named by a name. Reports contain any text.
-fn is_nameable(name: &str) -> bool {
-    is_hostname(name) && name.contains('.') && !is_registry_suffix(name)
+/// What is kept of a foreign name by which one owner can be named. Reports contain any text.
+fn nameable_part(name: &str) -> Option<&str> {
+    let is_name = is_hostname(name) && name.contains('.');
+    let registered = is_name.then(|| registered_domain(name))??;
+    Some(with_label(name, registered))
+}
+
+/// The end of a name, and one label before it.
+fn with_label<'n>(name: &'n str, end: &str) -> &'n str {
+    let above = name.len() - end.len();
+    let label = name[..above].trim_end_matches('.').rfind('.');
+    &name[label.map_or(0, |dot| dot + 1)..]
 }
 
 fn spf<'e>(evidence: &'e Evidence, organization: &str) -> SpfOutcome<'e> {
@@ -144,9 +151,13 @@ fn spf<'e>(evidence: &'e Evidence, organization: &str) -> SpfOutcome<'e> {
         let Some(name) = name(spf) else { continue };
         match (spf.result == AuthResult::Pass, is_own(name)) {
             (true, true) => return SpfOutcome::Own,
-            (true, false) if is_nameable(name) => return SpfOutcome::Foreign(kept_part(name)),
+            (true, false) => {
+                if let Some(part) = nameable_part(name) {
+                    return SpfOutcome::Foreign(part);
+                }
+            }
             (false, true) => failed = SpfOutcome::OwnFailed,
-            _ => {}
+            (false, false) => {}
         }
     }
     if evidence.spf.is_empty() && envelope_from.is_some_and(is_own) {

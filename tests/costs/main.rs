@@ -241,9 +241,8 @@ fn ordinary_reports_keep_their_room() {
     let mix = corpus::Mix {
         reports: 60,
         domains: 10,
-        first_day: 20_600,
-        days: 30,
         large: &[3_000],
+        ..corpus::Mix::STANDARD
     };
     for mail in corpus::mails(mix, 5) {
         let spent = weigh(&mail.bytes, &ProcessLimits::default());

@@ -1,14 +1,16 @@
 //! One object per message. Records are written one by one: a report of a million needs no second million in memory.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use serde::ser::{SerializeSeq, Serializer};
+use serde::ser::Serializer;
 use serde_json::{Value, json};
 
 use crate::base::text::write_json;
 use crate::ingest::{ParsedLeaf, Processed};
-use crate::report::aggregate::{Evidence, Record, Report};
+use crate::report::aggregate::{DkimAuth, Evidence, RawText, Reason, Record, Report, SpfAuth, Verdict, Verdicts};
+
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// Writes one line.
 pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Result<()> {
@@ -22,8 +24,11 @@ pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Resu
             .collect(),
         other: (processed.reports.is_empty() && processed.problems.is_empty()).then_some(processed.other),
     };
-    write_json(&message, out)?;
-    writeln!(out)
+    // A serialiser writes many short pieces.
+    let mut buffer = BufWriter::with_capacity(BUFFER_BYTES, out);
+    write_json(&message, &mut buffer)?;
+    writeln!(buffer)?;
+    buffer.flush()
 }
 
 #[derive(Serialize)]
@@ -117,15 +122,13 @@ fn policy(report: &Report) -> Value {
 }
 
 fn each_record<S: Serializer>(report: &&Report, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut records = serializer.serialize_seq(Some(report.records.len()))?;
-    for record in &report.records {
-        records.serialize_element(&RecordOut::new(report, record))?;
-    }
-    records.end()
+    let mut verdicts = Verdicts::new(report);
+    let records = report.records.iter();
+    serializer.collect_seq(records.map(|record| RecordOut::new(report, record, verdicts.verdict(record))))
 }
 
 #[derive(Serialize)]
-struct RecordOut {
+struct RecordOut<'a> {
     source_ip: Option<std::net::IpAddr>,
     count: u64,
     result: &'static str,
@@ -134,12 +137,11 @@ struct RecordOut {
     spf_aligned: bool,
     /// Whether the verdict was derived, because the reporter stated none.
     derived: bool,
-    evidence: Value,
+    evidence: EvidenceOut<'a>,
 }
 
-impl RecordOut {
-    fn new(report: &Report, record: &Record) -> Self {
-        let verdict = report.verdict(record);
+impl<'a> RecordOut<'a> {
+    fn new(report: &'a Report, record: &Record, verdict: Verdict) -> Self {
         Self {
             source_ip: record.source,
             count: record.count,
@@ -148,45 +150,92 @@ impl RecordOut {
             dkim_aligned: verdict.dkim_aligned,
             spf_aligned: verdict.spf_aligned,
             derived: verdict.derived,
-            evidence: evidence_value(&report.evidence[record.evidence as usize]),
+            evidence: EvidenceOut::from(&report.evidence[record.evidence as usize]),
         }
     }
 }
 
-fn evidence_value(evidence: &Evidence) -> Value {
-    let dkim = evidence.dkim.iter().map(|dkim| {
-        json!({
-            "domain": dkim.domain,
-            "selector": dkim.selector,
-            "result": dkim.result_raw.as_deref().unwrap_or(dkim.result.word()),
-            "human_result": dkim.human_result,
-        })
-    });
-    let spf = evidence.spf.iter().map(|spf| {
-        json!({
-            "domain": spf.domain,
-            "scope": spf.scope.map(|scope| scope.word()),
-            "result": spf.result_raw.as_deref().unwrap_or(spf.result.word()),
-            "human_result": spf.human_result,
-        })
-    });
-    let reasons = evidence.reasons.iter().map(|reason| {
-        json!({
-            "type": reason.kind_raw.as_deref().unwrap_or(reason.kind.word()),
-            "comment": reason.comment,
-        })
-    });
-    let raw = evidence
-        .raw
-        .iter()
-        .map(|raw| json!({ "field": raw.field.word(), "text": raw.text }));
-    json!({
-        "header_from": evidence.header_from,
-        "envelope_from": evidence.envelope_from,
-        "envelope_to": evidence.envelope_to,
-        "dkim": dkim.collect::<Vec<_>>(),
-        "spf": spf.collect::<Vec<_>>(),
-        "reasons": reasons.collect::<Vec<_>>(),
-        "raw": raw.collect::<Vec<_>>(),
-    })
+#[derive(Serialize)]
+struct EvidenceOut<'a> {
+    header_from: Option<&'a str>,
+    envelope_from: Option<&'a str>,
+    envelope_to: Option<&'a str>,
+    #[serde(serialize_with = "each_dkim")]
+    dkim: &'a [DkimAuth],
+    #[serde(serialize_with = "each_spf")]
+    spf: &'a [SpfAuth],
+    #[serde(serialize_with = "each_reason")]
+    reasons: &'a [Reason],
+    #[serde(serialize_with = "each_raw")]
+    raw: &'a [RawText],
+}
+
+impl<'a> From<&'a Evidence> for EvidenceOut<'a> {
+    fn from(evidence: &'a Evidence) -> Self {
+        Self {
+            header_from: evidence.header_from.as_deref(),
+            envelope_from: evidence.envelope_from.as_deref(),
+            envelope_to: evidence.envelope_to.as_deref(),
+            dkim: &evidence.dkim,
+            spf: &evidence.spf,
+            reasons: &evidence.reasons,
+            raw: &evidence.raw,
+        }
+    }
+}
+
+fn each_dkim<S: Serializer>(all: &&[DkimAuth], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Out<'a> {
+        domain: Option<&'a str>,
+        selector: Option<&'a str>,
+        result: &'a str,
+        human_result: Option<&'a str>,
+    }
+    serializer.collect_seq(all.iter().map(|dkim| Out {
+        domain: dkim.domain.as_deref(),
+        selector: dkim.selector.as_deref(),
+        result: dkim.result_raw.as_deref().unwrap_or(dkim.result.word()),
+        human_result: dkim.human_result.as_deref(),
+    }))
+}
+
+fn each_spf<S: Serializer>(all: &&[SpfAuth], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Out<'a> {
+        domain: Option<&'a str>,
+        scope: Option<&'static str>,
+        result: &'a str,
+        human_result: Option<&'a str>,
+    }
+    serializer.collect_seq(all.iter().map(|spf| Out {
+        domain: spf.domain.as_deref(),
+        scope: spf.scope.map(|scope| scope.word()),
+        result: spf.result_raw.as_deref().unwrap_or(spf.result.word()),
+        human_result: spf.human_result.as_deref(),
+    }))
+}
+
+fn each_reason<S: Serializer>(all: &&[Reason], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Out<'a> {
+        r#type: &'a str,
+        comment: Option<&'a str>,
+    }
+    serializer.collect_seq(all.iter().map(|reason| Out {
+        r#type: reason.kind_raw.as_deref().unwrap_or(reason.kind.word()),
+        comment: reason.comment.as_deref(),
+    }))
+}
+
+fn each_raw<S: Serializer>(all: &&[RawText], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Out<'a> {
+        field: &'static str,
+        text: &'a str,
+    }
+    serializer.collect_seq(all.iter().map(|raw| Out {
+        field: raw.field.word(),
+        text: &raw.text,
+    }))
 }

@@ -166,31 +166,16 @@ impl Writer {
     /// Writes what comes out of the slow lane, each message in a transaction of its own, and for each of its owners.
     async fn write_slow(self: Arc<Self>, mut slow: mpsc::UnboundedReceiver<Slow>) {
         while let Some(slow) = slow.recv().await {
-            let Slow {
-                mut message,
-                askers,
-                held,
-            } = slow;
+            let Slow { message, askers, held } = slow;
             self.metrics.count_slow_message();
-            self.stage(&mut message).await;
             let mut going_on = GoingOn::default();
-            let mut account = message.belonging.account();
             self.write_one(vec![message], vec![askers], &mut going_on).await;
-            while let (mut messages, askers, _admitted) = going_on.next(&self.store, 1, usize::MAX).await
-                && let Some(message) = messages.first_mut()
+            while let (messages, askers, _admitted) = going_on.next(&self.store, 1, usize::MAX).await
+                && !messages.is_empty()
             {
-                if std::mem::replace(&mut account, message.belonging.account()) != account {
-                    self.stage(message).await;
-                }
                 self.write_one(messages, askers, &mut going_on).await;
             }
             drop(held);
-        }
-    }
-
-    async fn stage(&self, message: &mut NewMessage) {
-        if let Err(error) = self.store.stage_evidence(message).await {
-            tracing::debug!(%error, "evidence of a large message could not be written ahead of it");
         }
     }
 

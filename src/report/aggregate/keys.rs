@@ -91,11 +91,6 @@ key! {
     /// domain, window and first record.
     PieceKey
 }
-key! {
-    /// Same key: the same identifiers, results and reasons, so it is stored once per domain.
-    EvidenceKey
-}
-
 impl IdentityKey {
     /// The identity of `report`, sent by `reporter`.
     pub fn new(reporter: &Reporter, report: &Report) -> Self {
@@ -142,15 +137,6 @@ impl PieceKey {
 
 /// How the ids begin that the parser makes for reports without one.
 pub(super) const SYNTHESISED: &str = "synthesised-";
-
-impl EvidenceKey {
-    /// The key of one piece of evidence.
-    pub fn new(evidence: &Evidence) -> Self {
-        let mut encoder = Encoder::new(b"tallymark evidence 1");
-        encoder.evidence(evidence);
-        Self(encoder.finish())
-    }
-}
 
 /// Collects small writes before they go to the hash: one call a field would cost more than the hashing.
 struct Encoder {

@@ -22,7 +22,7 @@ mod xml;
 pub use alignment::is_aligned;
 pub use error::{ParseError, ParseErrorKind};
 pub use file_name::FileNameFacts;
-pub use keys::{ContentKey, EvidenceKey, IdentityKey, PieceKey, Reporter};
+pub use keys::{ContentKey, IdentityKey, PieceKey, Reporter};
 pub use limits::Limits;
 pub use model::{
     AlignmentMode, AuthResult, DiscoveryMethod, Disposition, DkimAuth, Evaluated, Evidence, Metadata, PassFail, Policy,

@@ -4,7 +4,7 @@ use super::super::db::{Args, Conn};
 use super::super::moves::Moves;
 use super::super::rollup::Change;
 use super::super::sql::sql;
-use super::super::{NewMessage, Provenance, StoreError, reports, sweep};
+use super::super::{NewMessage, Provenance, StoreError, reports};
 use super::decide::Decisions;
 
 impl Decisions {
@@ -41,15 +41,10 @@ impl Decisions {
             let org_name = recount.org_name.as_deref();
             moves.report(domain, recount.window, org_name, &recount.days, change);
         }
-        let mut left: Vec<_> = self.removed.iter().map(|(_, _, row)| row.domain).collect();
-        left.sort_unstable();
-        left.dedup();
-        for domain in left {
-            sweep::is_due(conn, domain).await?;
-        }
         for (account, identity, row) in self.removed.drain(..) {
             let args = || Args::default().int(row.domain.0).int(row.no.0);
             conn.run(sql!("records_purge"), args()).await?;
+            conn.run(sql!("evidence_purge"), args()).await?;
             conn.run(sql!("report_erase"), args()).await?;
             if row.sliced {
                 let args = Args::default().int(account.0).blob(&identity.0);

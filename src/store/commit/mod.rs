@@ -21,7 +21,6 @@ mod register;
 mod restore;
 mod settle;
 mod slices;
-mod staging;
 mod tell;
 
 use super::db::{Conn, Layout};
@@ -278,9 +277,9 @@ async fn count(
         Originals::default()
     };
     decisions.apply_changes(conn, messages, &mut moves).await?;
-    insert::insert(conn, memory, batch, &decisions, &originals).await?;
+    insert::insert(conn, batch, &decisions, &originals).await?;
     insert::gather(batch, &decisions, &mut moves);
-    restore::restore(conn, memory, batch, &decisions, &originals).await?;
+    restore::restore(conn, batch, &decisions, &originals).await?;
     let large = moves.apply(conn, memory).await?;
     crowd::learn(memory, &large, options.limits.day_addresses_max);
     originals.write(conn, messages).await?;

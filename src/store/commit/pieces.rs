@@ -166,7 +166,7 @@ impl Records<'_> {
             Self::Here(report, picked) => (report, picked),
             Self::Stored(domain, no) => {
                 let packed = records::page(conn, domain, no, from as u64, count).await?;
-                return records::with_evidence(conn, domain, &packed).await;
+                return packed.stored(conn).await;
             }
         };
         let length = picked.map_or(report.records.len(), <[usize]>::len);

@@ -96,22 +96,6 @@ pub(super) async fn place(
     Ok(placed)
 }
 
-/// The domain row that a report belongs to as a whole, with its name.
-pub(super) async fn home(
-    conn: &mut Conn<'_>,
-    memory: &mut Memory,
-    message: &NewMessage,
-    report: usize,
-) -> Result<Option<(DomainId, Names)>, StoreError> {
-    let account = message.belonging.account();
-    for name in upwards(&message.reports[report].1.report.policy.domain) {
-        if let Some(domain) = look_up(conn, memory, account, name).await? {
-            return Ok(Some((domain, Names::from_iter([(domain, name.into())]))));
-        }
-    }
-    Ok(None)
-}
-
 async fn place_report(
     conn: &mut Conn<'_>,
     memory: &mut Memory,

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::super::db::{Args, Conn};
-use super::super::memory::Memory;
 use super::super::sql::sql;
 use super::super::{StoreError, reports};
 use super::decide::Decisions;
@@ -51,7 +50,6 @@ pub(super) async fn find(conn: &mut Conn<'_>, batch: Batch<'_>, decisions: &mut 
 /// Stores the records of `restored` again.
 pub(super) async fn restore(
     conn: &mut Conn<'_>,
-    memory: &mut Memory,
     batch: Batch<'_>,
     decisions: &Decisions,
     originals: &Originals,
@@ -62,7 +60,7 @@ pub(super) async fn restore(
     }
     let mut again: Vec<&Decision> = restored.iter().map(|one| &decisions.all[one.nth]).collect();
     again.sort_unstable_by_key(|decision| (decision.claim.domain, decision.no));
-    insert::insert_evidence_and_records(conn, memory, batch, &again).await?;
+    insert::insert_records(conn, batch, &again).await?;
     for one in restored {
         let decision = &decisions.all[one.nth];
         let message = &batch.messages[decision.claim.message];

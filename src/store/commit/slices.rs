@@ -8,7 +8,7 @@ use crate::tally::{DayFigures, Totals};
 use super::super::db::Conn;
 use super::super::memory::Memory;
 use super::super::message::SET_ASIDE_ROW_BYTES;
-use super::super::{NewMessage, NewReport, Problem, StoreError, belonging, reports};
+use super::super::{NewMessage, NewReport, Problem, StoreError, belonging};
 use super::lookup::look_up;
 
 /// The records of a report that are about one domain below its policy domain.
@@ -16,8 +16,6 @@ use super::lookup::look_up;
 pub(super) struct Slice {
     /// Positions of the records in the report.
     pub records: Vec<usize>,
-    /// Positions of their evidence, ascending. Each piece of evidence names one domain, and is kept only for that one.
-    pub evidence: Vec<usize>,
     pub totals: Totals,
     pub days: Vec<DayFigures>,
 }
@@ -84,17 +82,7 @@ pub(super) fn sums(
             *cost = before;
             return Err(refuse("the sums of each on each day are more than a message may add"));
         }
-        let evidence = evidence_of(new, &records);
-        slices.push((
-            domain,
-            name,
-            Slice {
-                records,
-                evidence,
-                totals,
-                days,
-            },
-        ));
+        slices.push((domain, name, Slice { records, totals, days }));
     }
     Ok(slices)
 }
@@ -102,17 +90,7 @@ pub(super) fn sums(
 /// Approximate bytes of a row of a report, apart from records, evidence and sums.
 fn row_bytes(message: &NewMessage, new: &NewReport) -> u64 {
     let provenance = message.provenance.as_ref().map_or(0, |mail| mail.to_json().len());
-    let policy = reports::policy_json(&new.report.policy).len();
-    let detail = reports::detail_json(&new.report, &new.warnings).len();
-    SET_ASIDE_ROW_BYTES + (provenance + policy + detail) as u64
-}
-
-fn evidence_of(new: &NewReport, records: &[usize]) -> Vec<usize> {
-    let all = records.iter().map(|&nth| new.report.records[nth].evidence as usize);
-    let mut evidence: Vec<_> = all.collect();
-    evidence.sort_unstable();
-    evidence.dedup();
-    evidence
+    SET_ASIDE_ROW_BYTES + (provenance + new.policy.len() + new.detail.len()) as u64
 }
 
 /// The records of a report whose policy domain the account does not have, grouped by the domain below it that they

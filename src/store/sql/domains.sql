@@ -99,10 +99,6 @@ select domain_id, public_id, account_id, name, status, region, tls_mode, open_tr
     updated_at, verified_at, last_checked_at
 from domains where account_id = $1 order by created_at desc, domain_id desc
 
--- name: domain_name
--- The name that the texts of a domain's evidence are relative to. Primary key.
-select name from domains where domain_id = $1
-
 -- name: domain_names
 -- The names of an account's domains. Unique index on (account_id, name).
 select name, domain_id
@@ -115,14 +111,6 @@ delete from domains where account_id = $1 and domain_id = $2
 -- name: domain_set_trust
 -- The owner has decided otherwise. Primary key.
 update domains set report_messages_max = $2, accepted_reporters = $3 where domain_id = $1
-
--- name: domain_sweep
--- Says that a domain may have evidence without records (1), or is being looked at (2). Primary key.
-update domains set evidence_due = $2 where domain_id = $1
-
--- name: domain_swept
--- Says that a domain was looked at, unless it is to be looked at once more. Primary key.
-update domains set evidence_due = 0 where domain_id = $1 and evidence_due = 2
 
 -- name: domain_trust
 -- What the owner of a domain has decided about its reports. Primary key.
@@ -173,7 +161,3 @@ where account_id in (select account_id from accounts) and next_check_at > $2
 -- name: domains_to_claim
 -- The domains of an account for which something may wait. Index domains_to_claim.
 select domain_id, name from domains where account_id = $1 and claim_due = 1 order by domain_id
-
--- name: domains_to_sweep
--- Domains that may have evidence without records. A scan.
-select domain_id from domains where evidence_due <> 0 order by domain_id

@@ -3,10 +3,6 @@
 select count(*) as total, cast(coalesce(sum(records), 0) as bigint) as records
 from reports where domain_id = $1 and counted = $2 and begin_at < $3 and records_since < $4
 
--- name: records_of_range
--- Packed records of the reports of a range of numbers. Primary key.
-select content from records where domain_id = $1 and report_no > $2 and report_no <= $3
-
 -- name: records_of_report
 -- Packed records of a report, in its order, from a row on. Primary key.
 select content

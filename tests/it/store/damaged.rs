@@ -33,7 +33,7 @@ async fn verify_lists_what_is_damaged_and_goes_on(db: Database) {
             r#"update reports set policy = '{"domain":"example.com","p":"perhaps"}'"#,
             "reports ",
         ),
-        ("delete from evidence", "evidence "),
+        ("update records set content = substr(content, 1, 30)", "records "),
     ];
     for (nth, (statement, says)) in cases.into_iter().enumerate() {
         let nth = nth as i64;
@@ -76,6 +76,37 @@ async fn verify_lists_what_is_damaged_and_goes_on(db: Database) {
     let verified = db.store.verify(&|_, _| {}).await.unwrap();
     assert!(verified.messages >= 7);
     assert!(verified.discrepancies.iter().all(|found| found.domain != "example.com"));
+}
+
+on_both!(verify_finds_a_damaged_and_a_missing_block_of_evidence);
+async fn verify_finds_a_damaged_and_a_missing_block_of_evidence(db: Database) {
+    let texts = (0..3_000).map(|nth| format!("text {nth}"));
+    let various = super::strangers::various("1", day(0), texts);
+    let no = db.commit(vec![taken(various, Authenticated::Unknown)]).await.reports[0].no;
+    assert_eq!(db.store.verify(&|_, _| {}).await.unwrap().discrepancies, []);
+    for (statement, says) in [
+        (
+            "update evidence set content = substr(content, 1, 200) where block = 2",
+            "cannot be read",
+        ),
+        ("delete from evidence where block = 2", "is missing"),
+    ] {
+        db.execute(statement).await;
+        let verified = db.store.verify(&|_, _| {}).await.unwrap();
+        let said = &verified.discrepancies[0].what;
+        assert!(said.starts_with("damaged: evidence ") && said.contains(says), "{said}");
+        let asked = db.store.records(db.domain.id, no, FIRST_PAGE).await;
+        assert!(
+            matches!(asked, Err(StoreError::Damaged { table: "evidence", .. })),
+            "{asked:?}"
+        );
+        // The control: records whose evidence is in another block are read.
+        let few = tallymark::store::Page {
+            per_page: 20,
+            ..FIRST_PAGE
+        };
+        assert_eq!(db.store.records(db.domain.id, no, few).await.unwrap().0.len(), 20);
+    }
 }
 
 on_both!(a_damaged_value_is_an_error_to_every_question);
