@@ -13,6 +13,7 @@ mod mx;
 mod own_networks;
 mod policy;
 mod spf;
+mod spf_networks;
 mod spf_terms;
 mod spf_trial;
 
@@ -23,7 +24,7 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-pub use self::in_force::{InForce, PolicyFrom};
+pub use self::in_force::{InForce, PolicyFrom, RecordKind, Unread};
 
 use self::dmarc::Discovered;
 use self::merge::Merged;
@@ -31,7 +32,6 @@ pub use self::spf_trial::{SpfTrial, Tried};
 use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
 use crate::base::{DomainName, Network, Purpose};
 use crate::dns::{Dns, Freshness, Unanswered};
-use crate::report::aggregate::PolicyPublished;
 use crate::store::{Domain, DomainDns, RecordCheck, RecordFinding, RecordState, Suggestion};
 
 /// Questions for one domain.
@@ -335,43 +335,6 @@ pub(super) async fn try_spf(
         Ok(tried) => tried,
         Err(_) => spf_trial::try_out(None, domain, text).await,
     }
-}
-
-/// What the texts that were found for a domain's policy ask for mail of `domain`: the domain's own record, or one above.
-/// Several records are as none (RFC 9989, 4.10).
-pub(super) fn policy_found(found: &[String], domain: &str) -> PolicyPublished {
-    let nothing = || PolicyPublished {
-        domain: domain.into(),
-        ..PolicyPublished::default()
-    };
-    let mut own = found.iter().filter(|text| policy::is_policy(text));
-    if let Some(text) = own.next() {
-        return match own.next() {
-            None => policy::parse(text).asked(domain),
-            Some(_) => nothing(),
-        };
-    }
-    // As `dmarc::look` writes a record that it found above the domain.
-    let above = found
-        .iter()
-        .filter_map(|text| text.strip_prefix("_dmarc.")?.split_once(": "));
-    let mut above = above.filter(|(_, text)| policy::is_policy(text));
-    above
-        .next()
-        .map_or_else(nothing, |(_, text)| policy::parse(text).of_domain_below().asked(domain))
-}
-
-/// The domain's own record, of those that were found, with other tags. `None` if DNS has none or several.
-pub(super) fn policy_with(found: &[String], changes: &[(&str, Option<&str>)]) -> Option<Suggestion> {
-    let mut own = found.iter().filter(|text| policy::is_policy(text));
-    let (text, None) = (own.next()?, own.next()) else {
-        return None;
-    };
-    // The end of a text that was cut is not known.
-    if text.chars().count() >= FOUND_CHARS_MAX {
-        return None;
-    }
-    merge::dmarc_with_tags(text, changes)?.offered("", Vec::new())
 }
 
 /// `tag=value; tag=value` (RFC 6376, 3.2), tags in lower case, in order. What has no `=` is an `Err` with its text.
