@@ -128,7 +128,7 @@ async fn slow_receivers_of_one_account_delay_no_other() {
     delivering.abort();
 }
 
-/// A failure to keep what came of attempts is none to send.
+/// What came of attempts is kept once the database takes it again.
 #[tokio::test]
 async fn what_cannot_be_kept_at_once_is_kept_later_and_not_sent_again() {
     let (app, domain) = app().await;

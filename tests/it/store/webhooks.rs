@@ -398,7 +398,7 @@ async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
         let changed = db.store.change_webhook(db.account.id, webhook.id, changes).await;
         changed.unwrap().unwrap()
     };
-    // The same again is no change, and another URL is none of what it wants.
+    // The same values change nothing, and another URL changes nothing that writers remember.
     assert_eq!(change(WebhookChanges::default()).await, webhook);
     let same = WebhookChanges {
         url: Some(webhook.url.clone()),
