@@ -56,6 +56,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         problems,
         other,
         stored_bytes,
+        ..
     } = processed;
     let acceptance = limits.admission.acceptance(provenance.as_ref());
     let messages_max = limits.admission.report_messages_max;
