@@ -227,11 +227,12 @@ fn tls_line(report: &tls::Report) -> String {
     });
     let policies: Vec<_> = policies.collect();
     let from = report.org_name.as_deref().unwrap_or("an unnamed reporter");
-    format!(
-        "TLS report about {} from {from}: {}",
-        report.domain,
-        policies.join("; ")
-    )
+    let about = if report.domain.is_empty() {
+        "an unnamed domain"
+    } else {
+        &report.domain
+    };
+    format!("TLS report about {about} from {from}: {}", policies.join("; "))
 }
 
 fn eprintln_safe(line: &str) {

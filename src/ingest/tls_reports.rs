@@ -1,6 +1,7 @@
 //! The TLS report in a text.
 
 use super::ahead::ends_in_the_future;
+use super::sums;
 use crate::base::Millis;
 use crate::base::budget::Budget;
 use crate::report::aggregate::WarningKind;
@@ -52,6 +53,12 @@ pub(super) fn parse(text: &ReportText<'_>, work: &TlsWork<'_>) -> Result<Parsed,
             offset: None,
         });
     }
+    sums::charge_tls(&parsed.report, work.budget).map_err(|breach| Problem {
+        leaf: String::new(),
+        reason: breach.word(),
+        detail: breach.to_string(),
+        offset: None,
+    })?;
     Ok(parsed)
 }
 

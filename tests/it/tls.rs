@@ -1,3 +1,4 @@
 //! SMTP TLS reports (RFC 8460): how they are read, counted and answered.
 
 mod fixtures;
+mod store;

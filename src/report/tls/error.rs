@@ -22,8 +22,6 @@ pub enum ParseErrorKind {
     /// The text breaks off, or is not JSON.
     #[error("broken JSON: {0}")]
     Malformed(String),
-    #[error("TLS report has no policy domain, and nothing around it names one")]
-    NoPolicyDomain,
     /// With the first date that cannot be read, as it stands in the text.
     #[error("TLS report has no usable date-range{}", .0.as_deref().map(|date| format!(": \"{date}\" is not a readable date")).unwrap_or_default())]
     NoDateRange(Option<Box<str>>),
@@ -49,7 +47,6 @@ impl ParseErrorKind {
         match self {
             Self::NotAReport => "not_a_report",
             Self::Malformed(_) => "malformed_json",
-            Self::NoPolicyDomain => "no_policy_domain",
             Self::NoDateRange(_) => "no_date_range",
             Self::TooLarge(_) => "too_large",
             Self::TooDeep(_) => "too_deep",

@@ -21,10 +21,10 @@ pub struct Report {
     /// Synthesised (with a warning) where the report has none.
     pub report_id: Box<str>,
     pub window: Window,
-    /// The domain that mail was sent to: lower-case A-labels.
+    /// The domain that mail was sent to: lower-case A-labels; empty if nothing names it.
     pub domain: Box<str>,
-    /// Whether `domain` is only the name of a server, because nothing names the domain itself: a TLSA policy is about the
-    /// MX host, and an address of ours may know better.
+    /// Whether `domain` is empty or only the name of a server, because nothing names the domain itself: a TLSA policy is about
+    /// the MX host. An address of ours may know better.
     pub is_host: bool,
     /// In the order of the document.
     pub policies: Vec<PolicyResult>,

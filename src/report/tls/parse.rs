@@ -130,7 +130,7 @@ impl Reading<'_> {
         if report.org_name.is_none() {
             self.warn(WarningKind::Missing, "organization-name");
         }
-        (report.domain, report.is_host) = self.domain(&report.policies, hints, facts)?;
+        (report.domain, report.is_host) = self.domain(&report.policies, hints, facts);
         if report.report_id.is_empty() {
             report.report_id = format!("synthesised-{}", content_key(&report)).into();
             self.warn(WarningKind::ReportIdSynthesised, "report-id");
@@ -187,7 +187,7 @@ impl Reading<'_> {
         policies: &[PolicyResult],
         hints: Hints<'_>,
         facts: Option<FileNameFacts>,
-    ) -> Result<(Box<str>, bool), ParseErrorKind> {
+    ) -> (Box<str>, bool) {
         let is_domain = |domain: &str| DomainName::parse(domain).is_ok();
         let of = |is_host: bool| {
             let of_kind = policies
@@ -198,7 +198,7 @@ impl Reading<'_> {
                 .find(|domain| is_domain(domain))
         };
         if let Some(domain) = of(false) {
-            return Ok((domain, false));
+            return (domain, false);
         }
         let around = hints
             .domain
@@ -207,9 +207,13 @@ impl Reading<'_> {
         let around = around.or_else(|| facts.map(|facts| facts.domain).filter(|domain| is_domain(domain)));
         if let Some(domain) = around {
             self.warn(WarningKind::Inferred, "policy-domain");
-            return Ok((domain, false));
+            return (domain, false);
         }
-        of(true).map(|host| (host, true)).ok_or(ParseErrorKind::NoPolicyDomain)
+        let host = of(true);
+        if host.is_none() {
+            self.warn(WarningKind::Missing, "policy-domain");
+        }
+        (host.unwrap_or_default(), true)
     }
 
     fn policies(&mut self, policies: Option<&Node>) -> Result<Vec<PolicyResult>, ParseErrorKind> {

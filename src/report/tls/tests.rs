@@ -242,7 +242,9 @@ fn domain_is_that_of_the_report_else_of_what_is_around_it() {
         let report = read(text.as_bytes(), hints).unwrap().report;
         assert_eq!((&*report.domain, report.is_host), (domain, is_host), "{text} {hints:?}");
     }
-    assert_eq!(refused(none.as_bytes()), "no_policy_domain");
+    let nowhere = parsed(&none);
+    assert_eq!((&*nowhere.report.domain, nowhere.report.is_host), ("", true));
+    assert_eq!(warned(&nowhere), ["missing"]);
     let nameless = sts.replace("tls@reporter.example", "").replace("\"Reporter\"", "null");
     let report = read(nameless.as_bytes(), header).unwrap().report;
     assert_eq!(reporter(&report).as_str(), "submitter.example");

@@ -34,7 +34,10 @@ fn read(bytes: &[u8]) -> String {
     let (mut warnings, mut domain) = (BTreeSet::new(), "-");
     let mut counts = [0; 5];
     for TlsLeaf { parsed, .. } in &processed.tls_reports {
-        domain = &parsed.report.domain;
+        domain = match &*parsed.report.domain {
+            "" => "-",
+            domain => domain,
+        };
         warnings.extend(parsed.warnings.kept().iter().map(|warning| warning.kind.word()));
         for policy in &parsed.report.policies {
             let sessions: u64 = policy.failures.iter().map(|failure| failure.sessions).sum();
