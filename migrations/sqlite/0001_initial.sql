@@ -77,10 +77,12 @@ create index domains_by_next_check on domains (account_id, next_check_at, domain
 create index domains_by_ip on domains (ip_id);
 create index domains_to_claim on domains (account_id, domain_id) where claim_due = 1;
 
--- checks: what was found of each record, JSON of store/checks.rs, written as a whole.
+-- checks: what was found of each record. own_networks: networks of the domain's own SPF record. JSON of store/checks.rs, each
+-- written as a whole.
 create table domain_checks (
     domain_id integer not null primary key,
-    checks text not null
+    checks text not null,
+    own_networks text not null
 ) without rowid;
 
 -- What the owner of a domain has decided about senders. kind: what subject is (store/decisions.rs). whose: null where only a

@@ -46,7 +46,7 @@ pub use reports::{
 };
 pub use schema::{
     AnyObject, CATEGORIES, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN,
-    POLICY_FROM, PTR_STATES, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
+    POLICY_FROM, PTR_STATES, RECORD_KINDS, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
 };
 pub use senders::{
     FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList, SumsBody,

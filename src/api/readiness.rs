@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{CheckWord, DayText, EvidenceWord, OriginWord, PolicyWord, StepWord, VerdictWord, Word};
+use super::schema::{
+    CheckWord, DayText, EvidenceWord, OriginWord, PolicyWord, RecordKindWord, StepWord, VerdictWord, Word,
+};
 use super::simulation::TagsBody;
 
 /// Whether the policy of a domain may be stricter, by the messages of a range of days.
@@ -26,6 +28,11 @@ pub struct ReadinessBody {
     /// Where the published policy is known from: the last look at DNS, the newest report, or nothing.
     #[schemars(with = "OriginWord")]
     pub origin: Word,
+    /// What receivers find, by the last look at DNS. `own`: a record of the domain's own. `inherited`: the record of a domain
+    /// above. They follow none that the domain has itself with these: `none`, `several` records, which they discard, and a
+    /// `faulty` one, which they ignore. `not_known`: DNS was not read wholly.
+    #[schemars(with = "RecordKindWord")]
+    pub record: Word,
     /// First day from which on every report saw the policy as it is now; null if the newest did not. The 1,000 newest reports
     /// are looked through.
     #[schemars(with = "Option<DayText>")]
@@ -52,8 +59,7 @@ pub struct StepBody {
     /// Its value; null: the tag goes.
     #[schemars(with = "Option<PolicyWord>")]
     pub value: Option<Word>,
-    /// The record to publish: what DNS has, with this tag changed. Null if DNS has not been read, or has no single record of
-    /// the domain's own.
+    /// The record to publish: what DNS has, with this tag changed. Null if DNS was not read wholly.
     #[schemars(example = &"v=DMARC1; p=quarantine; rua=mailto:reports@yourdomain.com")]
     pub record: Option<String>,
 }

@@ -61,6 +61,7 @@ texts! {
     AlignmentWord = words(&["r", "s"], |word| word);
     TestingWord = words(&["n", "y"], |word| word);
     OriginWord = words(&ORIGINS, |word| word);
+    RecordKindWord = words(&RECORD_KINDS, |word| word);
     VerdictWord = words(&VERDICTS, |word| word);
     StepWord = words(&STEPS, |word| word);
     CheckWord = words(&CHECKS, |word| word);
@@ -81,6 +82,8 @@ texts! {
 
 /// Words of `origin` of a published policy.
 pub const ORIGINS: [&str; 3] = ["dns", "report", "nothing"];
+/// What receivers find of DMARC records.
+pub const RECORD_KINDS: [&str; 6] = ["not_known", "none", "several", "faulty", "inherited", "own"];
 /// Words of the reason for which a policy was not applied.
 pub const OVERRIDES: [&str; 9] = [
     "other",

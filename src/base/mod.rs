@@ -8,6 +8,7 @@ mod hostname;
 mod ids;
 mod names;
 mod network;
+mod network_map;
 pub mod numbers;
 mod sets;
 pub mod text;
@@ -21,5 +22,6 @@ pub use names::{
     mailbox_domain_cow, normalise_domain, normalise_domain_cow, organizational_domain,
 };
 pub use network::{Network, NetworkError, is_public};
+pub use network_map::NetworkMap;
 pub use sets::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
 pub(crate) use words::words;

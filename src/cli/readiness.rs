@@ -8,8 +8,7 @@ use super::asked::{Asked, Opened};
 use super::text::{count, escape};
 use crate::api::ReadinessBody;
 use crate::base::text::write_json;
-use crate::domains::policy_record_with;
-use crate::insight::{Readiness, changes, readiness};
+use crate::insight::{Readiness, readiness};
 
 /// Show whether the DMARC policy may be stricter, and what stands in the way.
 #[derive(Debug, clap::Args)]
@@ -37,17 +36,16 @@ pub async fn run(context: Context, args: Args, out: &mut dyn Write) -> anyhow::R
         now,
     } = args.asked.open(context).await?;
     let found = readiness(&app.store, &domain, (range, now), &tables).await?;
-    let dns = app.store.domain_dns(domain.id).await?;
     app.close().await;
     if args.json {
-        write_json(&ReadinessBody::from((&found, &dns)), out)?;
+        write_json(&ReadinessBody::from(&found), out)?;
         writeln!(out)?;
         return Ok(ExitCode::SUCCESS);
     }
     print(&found, out)?;
-    if let Some(offer) = found.next.and_then(|next| policy_record_with(&dns, &changes(next))) {
+    if let Some(record) = found.record() {
         writeln!(out, "\nThe record to publish then, at _dmarc.{}:", domain.name)?;
-        writeln!(out, "  {}", escape(&offer.value))?;
+        writeln!(out, "  {}", escape(&record))?;
     }
     Ok(ExitCode::SUCCESS)
 }

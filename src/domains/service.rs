@@ -10,7 +10,6 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::check::InForce;
 use super::check::SpfTrial;
 use super::dkim;
 use super::keyring::{Keyring, KeyringError};
@@ -174,13 +173,6 @@ impl Domains {
             dns.dkim = self.make_key(domain).await?;
         }
         Ok(self.publish(domain, dns))
-    }
-
-    /// The DMARC record that was in force for the domain when it was last looked at; `None` if there was none, or nothing is
-    /// known.
-    pub async fn in_force(&self, domain: &Domain) -> Result<Option<InForce>, StoreError> {
-        let dns = self.0.store.domain_dns(domain.id).await?;
-        Ok(InForce::of_records(&records(domain, &dns, self.names())))
     }
 
     fn publish(&self, domain: &Domain, dns: DomainDns) -> Published {
@@ -390,12 +382,13 @@ impl Domains {
         let domain = self.0.store.domain_by_id(domain.account, domain.id).await?;
         let domain = domain.ok_or(DomainsError::Gone)?;
         let known = self.0.store.domain_dns(domain.id).await?;
-        let records = check::look(asked, &domain, &known, &options.names, options.check_time_max).await;
+        let found = check::look(asked, &domain, &known, &options.names, options.check_time_max).await;
         Ok(DomainFinding {
             domain: domain.id,
             at,
             updated_at: domain.updated_at,
-            records,
+            records: found.records,
+            own_networks: found.own_networks,
         })
     }
 

@@ -33,6 +33,7 @@ pub fn decide(standing: &Standing, found: &DomainFinding, now: Millis) -> Decisi
         missed_at: standing.missed_at,
         next_check_at: 0,
         checks,
+        own_networks: found.own_networks.as_ref().unwrap_or(&standing.own_networks).clone(),
     };
     if is_complete {
         decision.status = DomainStatus::Verified;
@@ -128,6 +129,7 @@ mod tests {
             misses: 0,
             missed_at: None,
             checks: Vec::new(),
+            own_networks: Vec::new(),
         }
     }
 
@@ -171,6 +173,7 @@ mod tests {
                     record(Purpose::Dkim, dkim),
                     record(Purpose::Bimi, Missing),
                 ],
+                own_networks: None,
             };
             let decision = decide(&standing, &found, now);
             assert_eq!(decision.status, expect, "at {minute}");
@@ -282,6 +285,7 @@ mod tests {
                     at: NOW,
                     updated_at: NOW,
                     records: vec![record(Purpose::Spf, Silent)],
+                    own_networks: None,
                 };
                 let next = decide(&standing, &found, NOW).next_check_at - NOW;
                 assert!((low..=high).contains(&next), "{next}");

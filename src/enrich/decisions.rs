@@ -8,17 +8,15 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::{Class, Flow};
-use crate::base::Network;
 use crate::base::text::folded;
+use crate::base::{Network, NetworkMap};
 use crate::store::{SenderDecision, Subject, Whose};
 use crate::tally::Way;
 
 /// The decisions of the owner of a domain.
 #[derive(Debug, Default)]
 pub(super) struct Decisions {
-    networks: HashMap<Network, ForAddress>,
-    /// Lengths of `networks`, longest first.
-    lengths: Vec<u8>,
+    networks: NetworkMap<ForAddress>,
     mail_from: HashMap<Box<str>, Whose>,
     /// By the name in lower case.
     names: HashMap<Box<str>, Whose>,
@@ -42,12 +40,12 @@ impl Decisions {
     /// To look decisions up by what they are about.
     pub(super) fn new(decisions: Vec<SenderDecision>) -> Self {
         let mut new = Self::default();
+        let mut networks = Vec::new();
         for SenderDecision { subject, ruling, .. } in decisions {
             match (subject, ruling.whose) {
                 (Subject::Network(network), whose) => {
                     let name = ruling.name.map(|name| (name.into(), network));
-                    new.networks.insert(network, ForAddress { whose, name });
-                    new.lengths.push(network.bits());
+                    networks.push((network, ForAddress { whose, name }));
                 }
                 (Subject::MailFrom(domain), Some(whose)) => {
                     new.mail_from.insert(domain.into(), whose);
@@ -58,8 +56,7 @@ impl Decisions {
                 (Subject::MailFrom(_) | Subject::Service(_), None) => {}
             }
         }
-        new.lengths.sort_unstable_by(|a, b| b.cmp(a));
-        new.lengths.dedup();
+        new.networks = networks.into_iter().collect();
         new
     }
 
@@ -67,10 +64,7 @@ impl Decisions {
     pub(super) fn for_address(&self, address: Option<IpAddr>) -> ForAddress {
         let mut found = ForAddress::default();
         let Some(address) = address else { return found };
-        for &bits in &self.lengths {
-            let Some(ForAddress { whose, name }) = self.networks.get(&Network::new(address, bits)) else {
-                continue;
-            };
+        for (_, ForAddress { whose, name }) in self.networks.around(address) {
             found.whose = found.whose.or(*whose);
             found.name = found.name.or_else(|| name.clone());
         }

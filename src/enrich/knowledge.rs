@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::decisions::{Decisions, ForAddress, decided_flow};
 use super::flows::{FlowRule, Homes};
-use super::naming::{Name, Named, Sender, name, operator};
+use super::naming::{Name, Named, Own, Sender, name, operator};
 use super::{Facts, Flow, Tables};
-use crate::base::DayRange;
+use crate::base::{DayRange, NetworkMap};
 use crate::store::{ConfirmedNames, Domain, Store, StoreError, Whose};
 use crate::tally::{Identities, Path, Way};
 
@@ -27,7 +27,10 @@ pub fn home_range(range: DayRange) -> DayRange {
 #[derive(Debug)]
 pub struct Knowledge<'t> {
     domain: Box<str>,
+    /// The dedicated address.
     dedicated: Option<IpAddr>,
+    /// Networks of the domain's own SPF record.
+    authorised: NetworkMap<()>,
     tables: &'t Tables,
     homes: Homes,
     decisions: Decisions,
@@ -41,7 +44,7 @@ pub struct Peer<'k, 't> {
     /// The forward-confirmed name.
     pub ptr: Option<&'k Arc<str>>,
     address: Option<IpAddr>,
-    is_dedicated: bool,
+    own: Option<Own>,
     decided: ForAddress,
 }
 
@@ -58,7 +61,7 @@ impl Peer<'_, '_> {
     /// The AS number, if nothing else is known of the address: its messages are what those of any other such address of the
     /// AS are.
     pub fn known_by_network(&self) -> Option<u32> {
-        let is_all = !self.is_dedicated && self.ptr.is_none() && self.decided.is_nothing();
+        let is_all = self.own.is_none() && self.ptr.is_none() && self.decided.is_nothing();
         self.network.asn.filter(|_| is_all)
     }
 }
@@ -66,9 +69,11 @@ impl Peer<'_, '_> {
 impl<'t> Knowledge<'t> {
     /// Reads what is known of a domain's senders. `homes` are those of its signatures.
     pub async fn read(store: &Store, domain: &Domain, homes: Homes, tables: &'t Tables) -> Result<Self, StoreError> {
+        let dns = store.domain_dns(domain.id).await?;
         Ok(Self {
             domain: domain.name.as_str().into(),
-            dedicated: store.domain_dns(domain.id).await?.dedicated_ip.map(|ip| ip.address),
+            dedicated: dns.dedicated_ip.map(|ip| ip.address),
+            authorised: dns.own_networks.into_iter().map(|network| (network, ())).collect(),
             tables,
             homes,
             decisions: Decisions::new(store.sender_decisions(domain.id).await?),
@@ -88,9 +93,19 @@ impl<'t> Knowledge<'t> {
             network: network.unwrap_or_default(),
             ptr: address.and_then(|address| self.names.find(address)),
             address,
-            is_dedicated: address.is_some() && address == self.dedicated,
+            own: address.and_then(|address| self.own(address)),
             decided: self.decisions.for_address(address),
         }
+    }
+
+    fn own(&self, address: IpAddr) -> Option<Own> {
+        if self.dedicated == Some(address) {
+            return Some(Own::Dedicated);
+        }
+        self.authorised
+            .around(address)
+            .next()
+            .map(|(network, ())| Own::Authorised(*network))
     }
 
     /// What messages are that came from an address on a path; `None` for a path that is not known.
@@ -98,7 +113,7 @@ impl<'t> Knowledge<'t> {
         let sender = Sender {
             domain: &self.domain,
             address: peer.address,
-            is_dedicated: peer.is_dedicated,
+            own: peer.own,
             confirmed_ptr: peer.ptr.map(|name| &**name),
             network: peer.network,
         };

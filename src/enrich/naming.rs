@@ -15,7 +15,7 @@ const RENTED_ASNS: &[u32] = &[8_075];
 words! {
     /// The rule that a name follows from, strongest first.
     Rule: u8 {
-        /// An address that is dedicated to the domain, or to which its owner gave a name.
+        /// An address that is dedicated to the domain, one of its own SPF record, or one that its owner gave a name.
         Own = 1 "own",
         /// A foreign signature that passed.
         Dkim = 2 "dkim",
@@ -89,14 +89,23 @@ impl Name {
     }
 }
 
+/// Why an address is the domain's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    /// It is dedicated to the domain.
+    Dedicated,
+    /// The domain's own SPF record has this network.
+    Authorised(Network),
+}
+
 /// What is known of a sender.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sender<'f> {
     /// The domain that the reports are about.
     pub domain: &'f str,
     pub address: Option<IpAddr>,
-    /// Whether the address is dedicated to the domain.
-    pub is_dedicated: bool,
+    /// Why the address is the domain's own, if it is.
+    pub own: Option<Own>,
     /// The name of the address, only if it is forward-confirmed.
     pub confirmed_ptr: Option<&'f str>,
     pub network: Facts<'f>,
@@ -105,16 +114,20 @@ pub(super) struct Sender<'f> {
 /// The name of the sender of messages with these identities; `None` if their records are not known.
 pub(super) fn name(sender: &Sender<'_>, identities: Option<&Identities<'_>>, services: &Services) -> Name {
     let organisation = organisation(sender, services);
-    if sender.is_dedicated {
+    let own = match (sender.own, sender.address) {
+        (Some(Own::Dedicated), Some(address)) => Some(address.to_string()),
+        // Owners also list networks of services, and a mail host may be one.
+        (Some(Own::Authorised(network)), _) if !organisation.as_ref().is_some_and(is_of_service) => {
+            Some(network.to_string())
+        }
+        _ => None,
+    };
+    if let Some(fact) = own {
         let service = Named {
             rule: Rule::Own,
             name: sender.domain.into(),
             category: None,
-            fact: sender
-                .address
-                .map(|address| address.to_string())
-                .unwrap_or_default()
-                .into(),
+            fact: fact.into(),
         };
         return Name {
             service: Some(service),
@@ -141,7 +154,7 @@ pub fn operator_name(address: IpAddr, tables: &Tables) -> Option<String> {
     let sender = Sender {
         domain: "",
         address: Some(address),
-        is_dedicated: false,
+        own: None,
         confirmed_ptr: None,
         network: tables.networks().facts(address),
     };
@@ -254,7 +267,7 @@ mod tests {
         Sender {
             domain: "example.com",
             address: Some("203.0.113.7".parse().unwrap()),
-            is_dedicated: false,
+            own: None,
             confirmed_ptr: (!ptr.is_empty()).then_some(ptr),
             network: Facts {
                 asn: (asn > 0).then_some(asn),
@@ -288,7 +301,7 @@ mod tests {
         let amazon = sender(16_509, "Amazon.com, Inc.", "");
         let by_as = "Amazon.com, Inc. by as_name AS16509";
         let own = Sender {
-            is_dedicated: true,
+            own: Some(Own::Dedicated),
             ..amazon
         };
         check(
@@ -296,6 +309,19 @@ mod tests {
             &evidence(&[dkim("sendgrid.net", "pass")], &[]),
             "example.com by own 203.0.113.7",
             by_as,
+        );
+        let authorised = |sender| Sender {
+            own: Some(Own::Authorised("203.0.113.0/24".parse().unwrap())),
+            ..sender
+        };
+        let signed = evidence(&[dkim("sendgrid.net", "pass")], &[]);
+        check(&authorised(amazon), &signed, "example.com by own 203.0.113.0/24", by_as);
+        let of_service = "Twilio SendGrid by asn AS11377";
+        check(
+            &authorised(sender(11_377, "SendGrid, Inc.", "")),
+            &none,
+            of_service,
+            of_service,
         );
         let signed = evidence(
             &[dkim("example.com", "pass"), dkim("em1.sendgrid.net", "pass")],

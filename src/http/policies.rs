@@ -16,8 +16,8 @@ pub(super) struct Policies<'s> {
     client: Client,
     /// The domain that the list is of.
     domain: &'s Domain,
-    /// By name: `None` if the client has no such domain, else the record in force for it.
-    known: HashMap<String, Option<Option<InForce>>>,
+    /// By name: `None` if the client has no such domain.
+    known: HashMap<String, Option<InForce>>,
 }
 
 /// What is known of one name.
@@ -47,7 +47,7 @@ impl<'s> Policies<'s> {
         if let Some(in_force) = self.in_force(&name).await? {
             return Ok(OfName {
                 is_registered: true,
-                policy: in_force.as_ref().map(InForce::for_domain),
+                policy: in_force.for_domain(),
             });
         }
         Ok(OfName {
@@ -56,29 +56,39 @@ impl<'s> Policies<'s> {
         })
     }
 
-    /// The policy for a name without a record of its own: that of its organization (RFC 9989, 4.10), and of no name between.
+    /// The policy for a name without a record of its own: that of its organization (RFC 9989, 4.10), and of no name between
+    /// that does not say that it is one.
     async fn find_above(&mut self, name: &DomainName) -> Result<Option<(String, PolicyFrom)>, ApiError> {
-        let Ok(organization) = DomainName::parse(organizational_domain(name.as_str())) else {
+        let organization = organizational_domain(name.as_str());
+        let between = name.ancestors().take_while(|above| above.len() > organization.len());
+        for above in between.filter_map(|above| DomainName::parse(above).ok()) {
+            let in_force = self.in_force(&above).await?.as_ref();
+            if let Some(found) = in_force.filter(|found| found.is_organization()) {
+                return Ok(found.for_names_below());
+            }
+        }
+        let Ok(organization) = DomainName::parse(organization) else {
             return Ok(None);
         };
         if let Some(in_force) = self.in_force(&organization).await? {
-            return Ok(in_force.as_ref().map(InForce::for_names_below));
+            return Ok(in_force.for_names_below());
         }
         // A domain without a record of its own was found to have that of its organization.
         let domain = &self.domain.name;
         if organizational_domain(domain.as_str()) != organization.as_str() {
             return Ok(None);
         }
-        let in_force = self.in_force(domain).await?.as_ref().and_then(Option::as_ref);
-        Ok(in_force.filter(|found| !found.is_own()).map(InForce::for_names_below))
+        let in_force = self.in_force(domain).await?.as_ref();
+        let is_above = |found: &&InForce| name.ancestors().any(|above| Some(above) == found.inherited_from());
+        Ok(in_force.filter(is_above).and_then(InForce::for_names_below))
     }
 
-    async fn in_force(&mut self, name: &DomainName) -> Result<&Option<Option<InForce>>, ApiError> {
+    async fn in_force(&mut self, name: &DomainName) -> Result<&Option<InForce>, ApiError> {
         if !self.known.contains_key(name.as_str()) {
             let (state, client) = (self.state, self.client);
             let domain = state.store.domain_by_name(self.domain.account, name).await?;
             let in_force = match domain.filter(|domain| client.may_see(domain.id)) {
-                Some(domain) => Some(state.domains.in_force(&domain).await?),
+                Some(domain) => Some(InForce::of_dns(&state.store.domain_dns(domain.id).await?)),
                 None => None,
             };
             self.known.insert(name.to_string(), in_force);

@@ -9,10 +9,8 @@ use super::owned::OwnedDomain;
 use super::range::day_range;
 use super::state::AppState;
 use crate::api::{CheckBody, FailingBody, ReadinessBody, StepBody, ToFixBody};
-use crate::domains::policy_record_with;
 use crate::enrich::Rule;
-use crate::insight::{Blocker, Checked, Readiness, changes, readiness};
-use crate::store::DomainDns;
+use crate::insight::{Blocker, Checked, Readiness, readiness};
 
 /// `GET /domains/{id}/dmarc/readiness`
 pub(super) async fn show(
@@ -25,17 +23,16 @@ pub(super) async fn show(
     let tables = state.tables.current();
     let when = (range, state.clock.now());
     let found = readiness(&state.store, &domain, when, &tables).await?;
-    let dns = state.store.domain_dns(domain.id).await?;
-    Ok(Json(ReadinessBody::from((&found, &dns))))
+    Ok(Json(ReadinessBody::from(&found)))
 }
 
-impl From<(&Readiness, &DomainDns)> for ReadinessBody {
-    fn from((found, dns): (&Readiness, &DomainDns)) -> Self {
+impl From<&Readiness> for ReadinessBody {
+    fn from(found: &Readiness) -> Self {
         let (facts, failing) = (&found.facts, &found.failing);
         let next = found.next.map(|next| StepBody {
             tag: next.step.word().into(),
             value: next.value.map(|policy| policy.word().into()),
-            record: policy_record_with(dns, &changes(next)).map(|offer| offer.value),
+            record: found.record(),
         });
         Self {
             from: facts.range.first.to_string(),
@@ -44,6 +41,7 @@ impl From<(&Readiness, &DomainDns)> for ReadinessBody {
             says: found.says.clone(),
             published: (&facts.published.policy).into(),
             origin: facts.published.origin.word().into(),
+            record: facts.published.in_force.kind().word().into(),
             seen_since: facts.seen_since.map(|day| day.to_string()),
             next,
             checks: found.checks.iter().map(CheckBody::from).collect(),
@@ -90,12 +88,14 @@ impl From<&Blocker> for ToFixBody {
 
 #[cfg(test)]
 mod tests {
-    use crate::api::{CHECKS, STEPS, VERDICTS};
+    use crate::api::{CHECKS, RECORD_KINDS, STEPS, VERDICTS};
+    use crate::domains::RecordKind;
     use crate::insight::{Check, Step, Verdict};
 
     #[test]
     fn documented_words_are_the_words() {
         assert!(Check::ALL.iter().map(|check| check.word()).eq(CHECKS));
+        assert!(RecordKind::ALL.iter().map(|kind| kind.word()).eq(RECORD_KINDS));
         assert!(Step::ALL.iter().map(|step| step.word()).eq(STEPS));
         assert!(Verdict::ALL.iter().map(|verdict| verdict.word()).eq(VERDICTS));
     }

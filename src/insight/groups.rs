@@ -9,7 +9,7 @@ use super::sums::Shift;
 use crate::enrich::FlowCounts;
 
 /// Rows of each list.
-pub const ROWS_MAX: usize = 50;
+const ROWS_MAX: usize = 50;
 /// Names that are told apart. The rest is counted together.
 const NAMES_MAX: usize = 20_000;
 
@@ -53,7 +53,7 @@ pub struct Group {
 /// The first rows of a list: those for which most would change, then those with most messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listed {
-    /// At most [`ROWS_MAX`].
+    /// At most 50.
     pub rows: Vec<Group>,
     /// Number of rows with those that are not listed.
     pub total: usize,

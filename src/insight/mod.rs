@@ -15,15 +15,12 @@ mod simulation;
 mod simulator;
 mod sums;
 
-pub use groups::{Group, Listed, Overrides, ROWS_MAX};
+pub use groups::{Group, Listed};
 pub use identity::{Contradiction, ContradictionKind, Identity, identity};
 pub use policy::PolicyChange;
-pub use published::{Origin, Published, published};
-pub use readiness::{
-    Blocker, Check, Checked, Facts, Failing, Next, Readiness, SenderFacts, Step, Verdict, changes, judge, readiness,
-    step_text,
-};
+pub use published::Origin;
+pub use readiness::{Blocker, Check, Checked, Readiness, Step, Verdict, readiness};
 pub use reporters::is_silent;
-pub use simulate::{Prepared, SUBDOMAINS_ASKED_MAX, SimulateError, Simulated, prepare, simulate};
+pub use simulate::{SimulateError, Simulated, prepare, simulate};
 pub use simulation::{FIXED_MAX, Simulation};
 pub use sums::{Counts, Shift};

@@ -1,11 +1,11 @@
 //! The policy that a domain publishes: by the last look at DNS, else by the newest report.
 
 use crate::base::{Millis, words};
-use crate::domains::policy_in_force;
+use crate::domains::InForce;
 use crate::report::aggregate::PolicyPublished;
-use crate::store::{Domain, Page, ReportFilter, Store, StoreError};
+use crate::store::{Domain, Page, ReportFilter, ReportSummary, Store, StoreError};
 
-/// Reports that are looked through for one about the domain itself, newest first.
+/// Reports that are looked through for those about the domain itself, newest first.
 const LOOKED_THROUGH_MAX: u32 = 1_000;
 
 words! {
@@ -26,45 +26,81 @@ pub struct Published {
     /// With the tags that are in the record.
     pub policy: PolicyPublished,
     pub origin: Origin,
+    /// What receivers find in DNS, by the last look at it.
+    pub in_force: InForce,
 }
 
-/// The policy that a domain publishes now.
-pub async fn published(store: &Store, domain: &Domain, now: Millis) -> Result<Published, StoreError> {
-    let dns = store.domain_dns(domain.id).await?;
-    if let Some(policy) = policy_in_force(&dns, &domain.name) {
-        let origin = Origin::Dns;
-        return Ok(Published { policy, origin });
+/// The newest reports of a domain, read when they are first needed.
+#[derive(Debug)]
+pub(super) struct NewestReports<'s> {
+    store: &'s Store,
+    domain: &'s Domain,
+    read: Option<Vec<ReportSummary>>,
+}
+
+impl<'s> NewestReports<'s> {
+    pub(super) fn new(store: &'s Store, domain: &'s Domain) -> Self {
+        Self {
+            store,
+            domain,
+            read: None,
+        }
     }
-    Ok(match reported(store, domain, now).await? {
-        Some(policy) => Published {
-            policy: without_defaults(policy),
-            origin: Origin::Report,
+
+    /// Those that saw the record of the domain itself, and not that of a subdomain; newest first.
+    pub(super) async fn own(&mut self) -> Result<impl Iterator<Item = &ReportSummary>, StoreError> {
+        if self.read.is_none() {
+            let page = Page {
+                page: 1,
+                per_page: LOOKED_THROUGH_MAX,
+            };
+            let filter = ReportFilter::default();
+            self.read = Some(self.store.reports(self.domain.id, &filter, page).await?.0);
+        }
+        let domain = self.domain;
+        let all = self.read.iter().flatten();
+        Ok(all.filter(|report| is_own(domain, &report.policy)))
+    }
+}
+
+fn is_own(domain: &Domain, policy: &PolicyPublished) -> bool {
+    *policy.domain == *domain.name.as_str()
+}
+
+/// The policy that the domain of these reports publishes now.
+pub(super) async fn published(reports: &mut NewestReports<'_>, now: Millis) -> Result<Published, StoreError> {
+    let domain = reports.domain;
+    let dns = reports.store.domain_dns(domain.id).await?;
+    let in_force = InForce::of_dns(&dns);
+    let name = domain.name.as_str();
+    let (policy, origin) = match in_force.asked(name) {
+        Some(policy) => (policy, Origin::Dns),
+        None => match reported(reports, now).await? {
+            Some(policy) => (without_defaults(policy), Origin::Report),
+            None => {
+                let nothing = PolicyPublished {
+                    domain: name.into(),
+                    ..PolicyPublished::default()
+                };
+                (nothing, Origin::Nothing)
+            }
         },
-        None => Published {
-            policy: PolicyPublished {
-                domain: domain.name.as_str().into(),
-                ..PolicyPublished::default()
-            },
-            origin: Origin::Nothing,
-        },
+    };
+    Ok(Published {
+        policy,
+        origin,
+        in_force,
     })
 }
 
-/// The policy in the newest report that saw the record of the domain itself, and not that of a subdomain.
-async fn reported(store: &Store, domain: &Domain, now: Millis) -> Result<Option<PolicyPublished>, StoreError> {
-    let is_own = |policy: &PolicyPublished| *policy.domain == *domain.name.as_str();
-    match store.latest(&[domain.id], now).await?.remove(&domain.id) {
-        None => return Ok(None),
-        Some(latest) if is_own(&latest.policy) => return Ok(Some(latest.policy)),
-        Some(_) => {}
+/// The policy in the newest report that saw the record of the domain itself.
+async fn reported(reports: &mut NewestReports<'_>, now: Millis) -> Result<Option<PolicyPublished>, StoreError> {
+    let domain = reports.domain;
+    match reports.store.latest(&[domain.id], now).await?.remove(&domain.id) {
+        None => Ok(None),
+        Some(latest) if is_own(domain, &latest.policy) => Ok(Some(latest.policy)),
+        Some(_) => Ok(reports.own().await?.next().map(|report| report.policy.clone())),
     }
-    let page = Page {
-        page: 1,
-        per_page: LOOKED_THROUGH_MAX,
-    };
-    let (reports, _) = store.reports(domain.id, &ReportFilter::default(), page).await?;
-    let mut policies = reports.into_iter().map(|report| report.policy);
-    Ok(policies.find(is_own))
 }
 
 /// RFC 9990, 3.1.1.4: a report may have values that are defaults. One that is equal to its default is taken for one, so that

@@ -6,10 +6,11 @@ mod facts;
 
 use crate::base::numbers::grouped;
 use crate::base::{Day, DayRange, words};
+use crate::domains::{InForce, Unread};
 use crate::enrich::{Counts, Flow, FlowCounts, Named, Rule};
 use crate::report::aggregate::{Policy, PolicyPublished};
 
-use super::published::Published;
+use super::published::{Origin, Published};
 
 pub use facts::readiness;
 
@@ -34,7 +35,7 @@ words! {
         Ready = 1 "ready",
         /// Something stands in the way.
         NotYet = 2 "not_yet",
-        /// There is no record: the first step is to publish one.
+        /// The first step is a record of the domain's own that receivers follow.
         NoRecord = 3 "no_record",
         /// No message was reported.
         NoData = 4 "no_data",
@@ -181,23 +182,36 @@ pub struct Readiness {
     pub failing: Failing,
 }
 
+impl Readiness {
+    /// The record of the next step: what DNS has, with one tag changed or gone. `None` if there is no step, or receivers do not
+    /// follow a record of the domain's own.
+    pub fn record(&self) -> Option<String> {
+        let Next { step, value } = self.next?;
+        let changes = [(step.word(), value.map(Policy::word))];
+        let record = self.facts.published.in_force.own_record_with(&changes)?;
+        Some(record.value)
+    }
+}
+
 /// Judges facts.
-pub fn judge(facts: Facts) -> Readiness {
+fn judge(facts: Facts) -> Readiness {
     let (blockers, blockers_total) = blockers(&facts);
     let checks = checks(&facts);
     let next = next(&facts.published.policy);
-    let messages: u64 = facts.flows.iter().map(|(_, counts)| counts.messages()).sum();
-    let verdict = match next {
-        _ if facts.published.policy.p.is_none() => Verdict::NoRecord,
-        None => Verdict::Done,
-        Some(_) if messages == 0 => Verdict::NoData,
-        // What is published asks for it anyway, in so far as receivers heed it.
-        Some(_) if checks.iter().all(|one| one.passed) && !blockers.iter().any(|one| one.is_blocking) => Verdict::Ready,
-        Some(_) => Verdict::NotYet,
+    let messages = facts
+        .flows
+        .iter()
+        .fold(0, |sum: u64, (_, counts)| sum.saturating_add(counts.messages()));
+    let (verdict, says) = match record_first(&facts.published, next) {
+        Some(says) => (Verdict::NoRecord, says),
+        None => {
+            let (verdict, says) = weighed(next, messages, &checks, &blockers);
+            (verdict, says + &origin(&facts.published))
+        }
     };
     let next = next.filter(|_| verdict != Verdict::NoRecord);
     Readiness {
-        says: says(verdict, next, &checks, &blockers),
+        says,
         failing: Failing::new(&facts.flows),
         verdict,
         next,
@@ -210,7 +224,8 @@ pub fn judge(facts: Facts) -> Readiness {
 
 /// The next stricter record. One tag at a time: what comes of a change is seen before the next one.
 fn next(policy: &PolicyPublished) -> Option<Next> {
-    let p = policy.p?;
+    // RFC 9989, 4.7: a record without `p` is as one with `p=none`.
+    let p = policy.p.unwrap_or(Policy::None);
     let sp = policy.sp.unwrap_or(p);
     let gone = |step| Some(Next { step, value: None });
     let stricter = |value| {
@@ -231,35 +246,99 @@ fn next(policy: &PolicyPublished) -> Option<Next> {
 }
 
 /// How the next step is written.
-pub fn step_text(next: Next) -> String {
+fn step_text(next: Next) -> String {
     match next.value {
         Some(value) => format!("{}={}", next.step.word(), value.word()),
         None => format!("the record without {}", next.step.word()),
     }
 }
 
-fn says(verdict: Verdict, next: Option<Next>, checks: &[Checked], blockers: &[Blocker]) -> String {
-    let step = next.map(step_text).unwrap_or_default();
-    match verdict {
-        Verdict::Done => "Nothing to do: receivers are asked to reject what fails, for subdomains too.".to_owned(),
-        Verdict::Ready => format!("You may publish {step}: all checks pass."),
-        Verdict::NoRecord => "No DMARC record is known: publish the one under DNS set-up first.".to_owned(),
-        Verdict::NoData => "No message was reported for these days, so nothing can be said.".to_owned(),
-        Verdict::NotYet => {
-            let failed = checks.iter().filter(|one| !one.passed).count();
-            let blocking = blockers.iter().filter(|one| one.is_blocking).count();
-            let senders = match blocking {
-                1 => "1 sender is to be fixed".to_owned(),
-                many => format!("{many} senders are to be fixed"),
-            };
-            let verb = if failed == 1 { "does" } else { "do" };
-            let failing = format!("{failed} of {} checks {verb} not pass", checks.len());
-            match (failed, blocking) {
-                (0, _) => format!("Not yet {step}: {senders}."),
-                (_, 0) => format!("Not yet {step}: {failing}."),
-                _ => format!("Not yet {step}: {failing}, and {senders}."),
-            }
+/// What to do first, a sentence, where receivers do not follow a record of the domain's own. `None` if they do, and if nothing
+/// is to do.
+fn record_first(published: &Published, next: Option<Next>) -> Option<String> {
+    let says = match &published.in_force {
+        InForce::NotKnown(_) if published.origin == Origin::Report => return None,
+        InForce::NotKnown(why) => {
+            let (what, action) = unread(*why);
+            format!("{what}, and no report has the policy: {action} first.")
         }
+        InForce::Nothing => "No DMARC record is known: publish the one under DNS set-up first.".to_owned(),
+        InForce::Several(count) => {
+            format!("DNS has {count} DMARC records, so receivers use none of them: keep one, as DNS set-up says.")
+        }
+        InForce::Misspelt => {
+            "Receivers do not take what DNS has for a DMARC record: correct it, as DNS set-up says.".to_owned()
+        }
+        InForce::Faulty { above: None } => {
+            "Receivers ignore the DMARC record that DNS has, because it is faulty: correct it, as DNS set-up says."
+                .to_owned()
+        }
+        InForce::Faulty { above: Some(above) } => format!(
+            "The domain has no DMARC record of its own, and receivers ignore that of {above}, because it is faulty: \
+             publish the one under DNS set-up first."
+        ),
+        InForce::Record(_) => {
+            let above = published.in_force.inherited_from().filter(|_| next.is_some())?;
+            let policy = published.policy.p.unwrap_or(Policy::None).word();
+            format!(
+                "The domain has no record of its own; the policy is that of {above}: publish a record of its own first, \
+                 with p={policy} (see DNS set-up)."
+            )
+        }
+    };
+    Some(says)
+}
+
+/// What the policy is known from, a sentence behind the verdict. Nothing for the domain's own record in DNS.
+fn origin(published: &Published) -> String {
+    match (&published.in_force, published.in_force.inherited_from()) {
+        (_, Some(above)) => format!(" The policy is that of {above}."),
+        (InForce::NotKnown(why), None) => {
+            let (what, action) = unread(*why);
+            format!(" {what}, so this is by the newest report: {action}.")
+        }
+        (_, None) => String::new(),
+    }
+}
+
+/// Why DNS does not tell the policy, and what to do.
+fn unread(why: Unread) -> (&'static str, &'static str) {
+    match why {
+        Unread::NotLooked => ("DNS was not looked at yet", "verify the domain under DNS set-up"),
+        Unread::NoAnswer => (
+            "DNS could not be read at the last check",
+            "verify the domain again under DNS set-up",
+        ),
+        Unread::Cut => (
+            "DNS has more or longer DMARC records than a check keeps",
+            "keep one, and shorten it",
+        ),
+    }
+}
+
+/// Whether the next step can be taken, and a sentence about it.
+fn weighed(next: Option<Next>, messages: u64, checks: &[Checked], blockers: &[Blocker]) -> (Verdict, String) {
+    let Some(step) = next.map(step_text) else {
+        let says = "Nothing to do: receivers are asked to reject what fails, for subdomains too.";
+        return (Verdict::Done, says.to_owned());
+    };
+    if messages == 0 {
+        let says = "No message was reported for these days, so nothing can be said.";
+        return (Verdict::NoData, says.to_owned());
+    }
+    let failed = checks.iter().filter(|one| !one.passed).count();
+    let blocking = blockers.iter().filter(|one| one.is_blocking).count();
+    let senders = match blocking {
+        1 => "1 sender is to be fixed".to_owned(),
+        many => format!("{many} senders are to be fixed"),
+    };
+    let verb = if failed == 1 { "does" } else { "do" };
+    let failing = format!("{failed} of {} checks {verb} not pass", checks.len());
+    match (failed, blocking) {
+        (0, 0) => (Verdict::Ready, format!("You may publish {step}: all checks pass.")),
+        (0, _) => (Verdict::NotYet, format!("Not yet {step}: {senders}.")),
+        (_, 0) => (Verdict::NotYet, format!("Not yet {step}: {failing}.")),
+        _ => (Verdict::NotYet, format!("Not yet {step}: {failing}, and {senders}.")),
     }
 }
 
@@ -393,11 +472,6 @@ fn action(sender: &SenderFacts) -> String {
             "{name} sends without an aligned signature. Let it sign for your domain, or decide that it is not yours."
         ),
     }
-}
-
-/// Which tags the next step changes.
-pub fn changes(next: Next) -> Vec<(&'static str, Option<&'static str>)> {
-    vec![(next.step.word(), next.value.map(Policy::word))]
 }
 
 #[cfg(test)]

@@ -9,16 +9,16 @@ use crate::report::aggregate::{PolicyPublished, ReasonKind};
 use crate::store::{Domain, Store, StoreError};
 use crate::tally::Path;
 
-use super::groups::{Listed, Overrides};
+use super::groups::{Groups, Listed, Overrides};
 use super::naming::Naming;
 use super::policy::tells_missing_apart;
-use super::published::{Published, published};
+use super::published::{NewestReports, Published, published};
 use super::simulation::Simulation;
 use super::simulator::{Compared, Simulator};
 use super::sums::{Counts, Shift};
 
 /// Subdomains of which DNS is asked whether they exist: those with the most messages.
-pub const SUBDOMAINS_ASKED_MAX: usize = 50;
+const SUBDOMAINS_ASKED_MAX: usize = 50;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ pub async fn prepare(
     (range, now): (DayRange, Millis),
     simulation: &Simulation,
 ) -> Result<Prepared, StoreError> {
-    let published = published(store, domain, now).await?;
+    let published = published(&mut NewestReports::new(store, domain), now).await?;
     let candidate = simulation.change.applied_to(&published.policy);
     let mut subdomains = Vec::new();
     if tells_missing_apart(&published.policy) || tells_missing_apart(&candidate) {
@@ -137,16 +137,7 @@ pub async fn simulate(
         return Err(SimulateError::NoService(missing));
     }
     let mut sums = simulator.finish();
-    let mut expected = sums.total.after;
-    (expected.quarantine, expected.reject) = (0, 0);
-    let mut overrides = Overrides::default();
-    for (_, reporter) in sums.reporters.iter_mut() {
-        overrides.add(reporter.overrides);
-        let after = &reporter.shift.after;
-        expected.quarantine += reporter.overrides.remaining(after.quarantine);
-        expected.reject += reporter.overrides.remaining(after.reject);
-    }
-    expected.none = sums.total.after.messages() - expected.enforced() - expected.unknown;
+    let (expected, overrides) = expected(&sums.total.after, &mut sums.reporters);
     let mut reasons: Vec<_> = sums.reasons.into_iter().collect();
     reasons.sort_unstable_by_key(|(reason, count)| (Reverse(*count), *reason));
     Ok(Simulated {
@@ -166,4 +157,70 @@ pub async fn simulate(
         published,
         candidate,
     })
+}
+
+/// What is asked if reporters apply the policy as often as they did, of these messages of all reporters; and how often they
+/// did not, together.
+fn expected(total: &Counts, reporters: &mut Groups) -> (Counts, Overrides) {
+    let mut overrides = Overrides::default();
+    let (mut quarantine, mut reject) = (0_u64, 0_u64);
+    for (_, reporter) in reporters.iter_mut() {
+        overrides.add(reporter.overrides);
+        let after = &reporter.shift.after;
+        quarantine = quarantine.saturating_add(reporter.overrides.remaining(after.quarantine));
+        reject = reject.saturating_add(reporter.overrides.remaining(after.reject));
+    }
+    // A total is capped where the sum over reporters is not.
+    let (quarantine, reject) = (quarantine.min(total.quarantine), reject.min(total.reject));
+    let others = quarantine.saturating_add(reject).saturating_add(total.unknown);
+    let expected = Counts {
+        none: total.messages().saturating_sub(others),
+        quarantine,
+        reject,
+        ..*total
+    };
+    (expected, overrides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Totals;
+
+    /// The sums of two reporters of which each rejects this many messages, and overrides as many of ten failing ones.
+    fn of_two(messages: u64, overridden: u64) -> (Counts, Overrides) {
+        let (mut total, mut reporters) = (Counts::default(), Groups::default());
+        for name in ["one", "two"] {
+            let counts = Counts {
+                reject: messages,
+                unknown: messages,
+                ..Counts::default()
+            };
+            total.add(&counts);
+            let number = reporters.number(name);
+            let group = reporters.at(number);
+            group.shift.after.add(&counts);
+            group.overrides.add(Overrides {
+                failing: 10,
+                overridden,
+            });
+        }
+        expected(&total, &mut reporters)
+    }
+
+    #[test]
+    fn reporters_with_more_messages_than_a_total_holds_are_expected_to_apply_it_to_all() {
+        let huge = Totals::SUM_MAX;
+        for (messages, overridden, expect) in [
+            (100, 0, (0, 200, 200)),
+            (100, 5, (100, 100, 200)),
+            (huge, 0, (0, huge, huge)),
+            (huge, 10, (huge, 0, huge)),
+            (u64::MAX, 0, (0, huge, huge)),
+        ] {
+            let (found, overrides) = of_two(messages, overridden);
+            assert_eq!((found.none, found.reject, found.unknown), expect, "{messages}");
+            assert_eq!(overrides.overridden, 2 * overridden);
+        }
+    }
 }

@@ -77,14 +77,40 @@ struct Samplings {
     other: Sampling,
 }
 
+/// A service that is put right.
+struct Fixed {
+    /// Its name as it was given first.
+    name: String,
+    lower: String,
+    has_messages: bool,
+}
+
+impl Fixed {
+    /// One for each service, whatever its name was given as.
+    fn each(names: &[String]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::with_capacity(names.len());
+        for name in names {
+            let lower = name.to_lowercase();
+            if all.iter().all(|known| known.lower != lower) {
+                all.push(Self {
+                    name: name.clone(),
+                    lower,
+                    has_messages: false,
+                });
+            }
+        }
+        all
+    }
+}
+
 pub(super) struct Simulator<'s> {
     compared: Compared<'s>,
     is_missing_told_apart: bool,
     spf: Option<&'s SpfTrial>,
     /// What the SPF record says of addresses.
     known: HashMap<IpAddr, Tried>,
-    /// Lower-case names of services that are put right, and whether each has messages.
-    fixed: Vec<(String, bool)>,
+    /// Services that are put right.
+    fixed: Vec<Fixed>,
     /// Whether it is put right, by number of the service, as far as it is known.
     is_fixed: Vec<Option<bool>>,
     naming: Naming<'s>,
@@ -100,11 +126,7 @@ impl<'s> Simulator<'s> {
             compared,
             spf: simulation.spf.as_ref(),
             known: HashMap::new(),
-            fixed: simulation
-                .fixed
-                .iter()
-                .map(|name| (name.to_lowercase(), false))
-                .collect(),
+            fixed: Fixed::each(&simulation.fixed),
             is_fixed: Vec::new(),
             naming,
             report: Current::default(),
@@ -113,10 +135,10 @@ impl<'s> Simulator<'s> {
         }
     }
 
-    /// Services that were to be put right, and sent nothing.
+    /// Services that were to be put right, and sent nothing, as they were named.
     pub fn fixed_without_messages(&self) -> Vec<String> {
-        let missing = self.fixed.iter().filter(|(_, has_messages)| !has_messages);
-        missing.map(|(name, _)| name.clone()).collect()
+        let missing = self.fixed.iter().filter(|fixed| !fixed.has_messages);
+        missing.map(|fixed| fixed.name.clone()).collect()
     }
 
     pub fn finish(mut self) -> Sums {
@@ -135,8 +157,8 @@ impl<'s> Simulator<'s> {
             return known;
         }
         let name = self.naming.service(service).map(|name| name.to_lowercase());
-        let found = self.fixed.iter_mut().find(|(fixed, _)| Some(fixed) == name.as_ref());
-        let is_fixed = found.map(|found| found.1 = true).is_some();
+        let found = self.fixed.iter_mut().find(|fixed| Some(&fixed.lower) == name.as_ref());
+        let is_fixed = found.map(|found| found.has_messages = true).is_some();
         self.is_fixed[nth] = Some(is_fixed);
         is_fixed
     }

@@ -13,10 +13,11 @@ const FEW: usize = 5;
 
 /// The card, for a domain about which something was reported.
 pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
-    let (class, word) = match found.verdict.as_ref() {
-        "done" => ("good", "nothing to do"),
-        "ready" => ("good", "ready"),
-        "not_yet" => ("odd", "not yet"),
+    let (class, word) = match (found.verdict.as_ref(), found.record.as_ref()) {
+        ("done", _) => ("good", "nothing to do"),
+        ("ready", _) => ("good", "ready"),
+        ("not_yet", _) => ("odd", "not yet"),
+        ("no_record", "none" | "several" | "faulty" | "inherited") => ("odd", "a record first"),
         _ => ("", "not known"),
     };
     html! {
@@ -54,6 +55,7 @@ pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
                     } }
                 }
             }
+            @if found.verdict == "no_record" { p { a href=(format!("{view}/setup")) { "DNS set-up" } } }
             (lost(&found.failing, &found.verdict))
             @if let Some(next) = found.next.as_ref().filter(|_| found.verdict == "ready") { (record(view, next)) }
         }
@@ -64,14 +66,15 @@ pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
 fn now(found: &ReadinessBody) -> Markup {
     html! {
         "Now: " code { (tags(&found.published)) }
-        @match found.origin.as_ref() {
-            "dns" => { " in DNS" }
-            "report" => { " in the newest report" }
+        @match (found.origin.as_ref(), found.record.as_ref()) {
+            ("dns", "inherited") => { " in the record of a domain above" }
+            ("dns", _) => { " in DNS" }
+            ("report", _) => { " in the newest report" }
             _ => {}
         }
         @match &found.seen_since {
             Some(day) => { ", seen by reporters since " (day) "." }
-            None if found.origin == "dns" => { ". The newest report saw another one." }
+            None if found.record == "own" => { ". The newest report saw another one." }
             None => { "." }
         }
     }
@@ -135,8 +138,106 @@ fn record(view: &str, next: &StepBody) -> Markup {
                 p .small.muted { "It is your record with one tag changed. Publish it at the same name, and look here again after two weeks." }
             }
             None => {
-                p .muted { "DNS was not read yet, or has no single record: " a href=(format!("{view}/setup")) { "see DNS set-up" } "." }
+                p .muted { "DNS was not read wholly: " a href=(format!("{view}/setup")) { "see DNS set-up" } "." }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, from_value, json};
+
+    /// The card, with these members of the answer changed.
+    fn shown(changes: &Value) -> String {
+        let mut body = json!({
+            "from": "2026-03-01", "to": "2026-03-30", "verdict": "ready", "says": "A verdict.",
+            "published": { "p": "none", "sp": null, "np": null, "adkim": null, "aspf": null, "t": null, "pct": null },
+            "origin": "dns", "record": "own", "seen_since": "2026-01-02", "next": null, "checks": [], "to_fix": [],
+            "to_fix_total": 0, "failing": { "to_fix": 0, "forwarded": 0, "unknown": 0, "not_ours": 0 }
+        });
+        for (member, value) in changes.as_object().unwrap() {
+            body[member] = value.clone();
+        }
+        card("/view/dom_x", &Asked::default(), &from_value(body).unwrap()).into_string()
+    }
+
+    #[test]
+    fn the_word_of_a_verdict_and_the_way_to_the_set_up() {
+        let none = json!({ "p": null });
+        for (verdict, record, word, has_way) in [
+            ("done", "own", ">nothing to do<", false),
+            ("done", "inherited", ">nothing to do<", false),
+            ("ready", "own", ">ready<", false),
+            ("ready", "not_known", ">ready<", false),
+            ("not_yet", "own", ">not yet<", false),
+            ("no_data", "own", ">not known<", false),
+            ("no_record", "none", ">a record first<", true),
+            ("no_record", "several", ">a record first<", true),
+            ("no_record", "faulty", ">a record first<", true),
+            ("no_record", "inherited", ">a record first<", true),
+            ("no_record", "not_known", ">not known<", true),
+        ] {
+            let html = shown(&json!({ "verdict": verdict, "record": record, "published": none }));
+            assert!(html.contains(word), "{verdict} {record}: {html}");
+            assert_eq!(
+                html.contains("href=\"/view/dom_x/setup\""),
+                has_way,
+                "{verdict} {record}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_the_policy_is_known_from() {
+        let none = json!({ "p": null });
+        for (changes, expect) in [
+            (
+                json!({}),
+                "Now: <code>p=none</code> in DNS, seen by reporters since 2026-01-02.",
+            ),
+            (
+                json!({ "seen_since": null }),
+                "Now: <code>p=none</code> in DNS. The newest report saw another one.",
+            ),
+            (
+                json!({ "record": "inherited", "seen_since": null }),
+                "Now: <code>p=none</code> in the record of a domain above.",
+            ),
+            (
+                json!({ "record": "several", "seen_since": null, "published": none }),
+                "Now: <code>no policy</code> in DNS.",
+            ),
+            (
+                json!({ "record": "not_known", "origin": "report" }),
+                "Now: <code>p=none</code> in the newest report, seen by reporters since 2026-01-02.",
+            ),
+            (
+                json!({ "record": "not_known", "origin": "nothing", "seen_since": null, "published": none }),
+                "Now: <code>no policy</code>.",
+            ),
+        ] {
+            let html = shown(&changes);
+            assert!(
+                html.contains(&format!("<p class=\"small muted\">{expect}</p>")),
+                "{expect}: {html}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_is_offered_if_the_one_in_dns_is_known() {
+        let next = |record: Value| json!({ "next": { "tag": "p", "value": "quarantine", "record": record } });
+        let html = shown(&next(json!("v=DMARC1; p=quarantine")));
+        assert!(
+            html.contains("<code id=\"next-record\"><bdi>v=DMARC1; p=quarantine</bdi></code>"),
+            "{html}"
+        );
+        let html = shown(&next(Value::Null));
+        assert!(
+            html.contains("DNS was not read wholly: <a href=\"/view/dom_x/setup\">see DNS set-up</a>."),
+            "{html}"
+        );
     }
 }

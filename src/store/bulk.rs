@@ -363,13 +363,14 @@ bulk! {
     DOMAIN_STANDINGS = keyed(
         "domains", &[int("domains.domain_id")],
         "select domains.domain_id, domains.account_id, domains.status, domains.created_at, domains.verified_at, \
-             domains.last_checked_at, domains.misses, domains.missed_at, domain_checks.checks, domains.updated_at \
+             domains.last_checked_at, domains.misses, domains.missed_at, domain_checks.checks, \
+             domain_checks.own_networks, domains.updated_at \
          from domains left join domain_checks on domain_checks.domain_id = domains.domain_id",
     );
 
     /// Writes what was found of the records of domains. Primary key.
     DOMAIN_CHECKS_PUT = insert(
-        "domain_checks", &[int("domain_id"), text("checks")], Conflict::Replace("domain_id"),
+        "domain_checks", &[int("domain_id"), text("checks"), text("own_networks")], Conflict::Replace("domain_id"),
     );
 
     /// Which addresses wait, and until when the others are not asked about. Primary key.

@@ -1,5 +1,6 @@
 //! What is known of domains' DNS: their keys, what was found of their records, and where that leaves them.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use super::db::{Args, Conn, Row};
 use super::memory::Memory;
 use super::sql::sql;
 use super::{CLOCKS_DIFFER_MAX, Domain, Event, EventKind, IpAddress, Store, StoreError, bulk, outbox};
-use crate::base::{AccountId, DomainId, DomainStatus, Millis, Purpose};
+use crate::base::{AccountId, DomainId, DomainStatus, Millis, Network, Purpose};
 
 /// What is known of a domain's DNS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +19,8 @@ pub struct DomainDns {
     pub checks: Vec<RecordCheck>,
     /// `None`: it sends from the shared addresses.
     pub dedicated_ip: Option<IpAddress>,
+    /// Networks of its own SPF record.
+    pub own_networks: Vec<Network>,
 }
 
 /// The public half of the key that a domain's mail is signed with.
@@ -134,6 +137,8 @@ pub struct DomainFinding {
     /// [`Domain::updated_at`] of the settings that it looked for.
     pub updated_at: Millis,
     pub records: Vec<RecordFinding>,
+    /// Networks of its own SPF record; `None` if DNS did not answer: the known ones stay.
+    pub own_networks: Option<Vec<Network>>,
 }
 
 /// Where a domain stands before a check is kept.
@@ -150,6 +155,8 @@ pub struct Standing {
     /// When the last of these was counted.
     pub missed_at: Option<Millis>,
     pub checks: Vec<RecordCheck>,
+    /// Networks of its own SPF record.
+    pub own_networks: Vec<Network>,
 }
 
 /// What a check makes of a domain.
@@ -161,6 +168,8 @@ pub struct Decision {
     pub missed_at: Option<Millis>,
     pub next_check_at: Millis,
     pub checks: Vec<RecordCheck>,
+    /// Networks of its own SPF record.
+    pub own_networks: Vec<Network>,
 }
 
 /// A check that was kept.
@@ -210,6 +219,7 @@ impl Store {
             dkim: dkim.transpose()?,
             dedicated_ip: row.opt_int("ip_id")?.map(|_| super::ips::ip(&row)).transpose()?,
             checks: checks(&row, domain)?,
+            own_networks: own_networks(&row, domain)?,
         })
     }
 
@@ -358,10 +368,14 @@ impl Store {
             args.push_int(decision.next_check_at);
         })
         .await?;
-        let changed: Vec<_> = moved.iter().filter(|(old, new, _)| old.checks != new.checks).collect();
+        let is_new = |(old, new, _): &&(Standing, Decision, Millis)| {
+            old.checks != new.checks || old.own_networks != new.own_networks
+        };
+        let changed: Vec<_> = moved.iter().filter(is_new).collect();
         conn.bulk(&bulk::DOMAIN_CHECKS_PUT, &changed, |args, (standing, decision, _)| {
             args.push_int(standing.domain.0);
             args.push_text(&to_json(&decision.checks));
+            args.push_text(&to_json(&decision.own_networks));
         })
         .await?;
         tell(&mut conn, memory, &moved).await?;
@@ -426,18 +440,33 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
         misses: row.int("misses")?,
         missed_at: row.opt_int("missed_at")?,
         checks: checks(row, domain)?,
+        own_networks: own_networks(row, domain)?,
     })
 }
 
-fn to_json(checks: &[RecordCheck]) -> String {
-    serde_json::to_string(checks).expect("texts and words always have a JSON form")
+fn to_json<T: Serialize>(list: &[T]) -> String {
+    serde_json::to_string(list).expect("texts and words always have a JSON form")
 }
 
 fn checks(row: &Row, domain: DomainId) -> Result<Vec<RecordCheck>, StoreError> {
-    let Some(json) = row.opt_text("checks")? else {
+    list(row, "checks", domain, "holds no list of checks")
+}
+
+fn own_networks(row: &Row, domain: DomainId) -> Result<Vec<Network>, StoreError> {
+    list(row, "own_networks", domain, "holds no list of networks")
+}
+
+/// A list in a column; an empty one before the first check.
+fn list<T: DeserializeOwned>(
+    row: &Row,
+    column: &str,
+    domain: DomainId,
+    damage: &'static str,
+) -> Result<Vec<T>, StoreError> {
+    let Some(json) = row.opt_text(column)? else {
         return Ok(Vec::new());
     };
-    serde_json::from_str(&json).map_err(|_| StoreError::damaged("domain_checks", domain, "holds no list of checks"))
+    serde_json::from_str(&json).map_err(|_| StoreError::damaged("domain_checks", domain, damage))
 }
 
 /// A purpose as its word.

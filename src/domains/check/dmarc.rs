@@ -1,5 +1,6 @@
 //! DMARC policy records (RFC 9989): the one that applies to the domain must send reports to its own address.
 
+use super::in_force::to_above;
 use super::merge::{self, Merged};
 use super::policy::{Existence, Policy, is_nearly_policy, is_policy, parse};
 use super::{Look, Seen};
@@ -137,7 +138,7 @@ async fn inherited(
     (at, text, policy): (&str, &str, &Policy),
 ) -> Result<Seen, Unanswered> {
     let name = &record.name;
-    let found = vec![format!("_dmarc.{at}: {text}")];
+    let found = vec![to_above(at, text)];
     if policy.rua.iter().any(|listed| listed == address) && policy.fault.is_none() {
         let problem = policy.flaw.as_ref();
         let problem = problem.map(|flaw| format!("In the DMARC record at _dmarc.{at}, {flaw}; correct or remove it."));

@@ -1,9 +1,10 @@
-//! Which DMARC policy applies to mail of a name, by what DNS had when its domain was last looked at.
+//! Which DMARC policy is in force for a domain, by what DNS had when the domain was last looked at.
 
-use super::FOUND_CHARS_MAX;
 use super::policy::{Existence, Policy, is_policy, parse};
-use crate::base::{Purpose, words};
-use crate::domains::records::DnsRecord;
+use super::{FOUND_CHARS_MAX, FOUND_MAX, merge};
+use crate::base::{Purpose, organizational_domain, words};
+use crate::report::aggregate::PolicyPublished;
+use crate::store::{DomainDns, RecordCheck, RecordState, Suggestion};
 
 words! {
     /// Where the policy for a name is from.
@@ -17,135 +18,205 @@ words! {
     }
 }
 
-/// The DMARC record that was in force for a domain.
+words! {
+    /// What receivers find for mail of a domain, in a word.
+    RecordKind: u8 {
+        /// DNS was not read, or what it has was not kept to its end.
+        NotKnown = 0 "not_known",
+        /// DNS has no record.
+        Nothing = 1 "none",
+        /// DNS has several of the domain's own, which receivers discard.
+        Several = 2 "several",
+        /// Receivers ignore the record.
+        Faulty = 3 "faulty",
+        /// Receivers follow the record of a domain above.
+        Inherited = 4 "inherited",
+        /// Receivers follow the domain's own record.
+        Own = 5 "own",
+    }
+}
+
+/// Why it is not known what receivers find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// DNS was not looked at yet.
+    NotLooked,
+    /// The last look got an error, a circle of aliases, or no answer.
+    NoAnswer,
+    /// What DNS has was not kept to its end.
+    Cut,
+}
+
+/// What receivers find for mail of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InForce(Policy);
+pub enum InForce {
+    /// It is not known.
+    NotKnown(Unread),
+    /// DNS has no record.
+    Nothing,
+    /// DNS has this many records of the domain; at most 10 are counted. Receivers discard them all (RFC 9989, 4.10), and look
+    /// above the domain.
+    Several(usize),
+    /// DNS has texts that are meant to be records of the domain. Receivers discard them, and look above the domain.
+    Misspelt,
+    /// Receivers ignore the record, and look no further (RFC 9989, 4.7).
+    Faulty {
+        /// The domain above that publishes it; `None` if the domain itself does.
+        above: Option<String>,
+    },
+    /// Receivers follow a record.
+    Record(RecordInForce),
+}
+
+/// A DMARC record that receivers follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordInForce {
+    text: String,
+    /// The domain above that publishes it; `None` if the domain itself does.
+    above: Option<String>,
+    policy: Policy,
+}
 
 impl InForce {
-    /// By what was found for a domain's records. `None` if no valid record was found, or the domain was not looked at yet.
-    pub(in super::super) fn of_records(records: &[DnsRecord]) -> Option<Self> {
-        let record = records.iter().find(|record| record.purpose == Purpose::Dmarc)?;
-        let above = |text: &String| {
-            let (at, text) = text.split_once(": ")?;
-            at.starts_with("_dmarc.").then(|| text.to_owned())
-        };
-        // What receivers read over is among what was found.
-        let mut own = record.found.iter().filter(|text| is_policy(text));
-        let policy = match (own.next(), own.next()) {
-            (Some(text), None) => whole(text).then(|| parse(text))?,
-            // Receivers discard several.
-            (Some(_), Some(_)) => return None,
-            (None, _) => {
-                let found = record.found.first().filter(|text| whole(text))?;
-                parse(&above(found)?).of_domain_below()
-            }
-        };
-        policy.fault.is_none().then_some(Self(policy))
+    /// By the last look at a domain's records.
+    pub fn of_dns(dns: &DomainDns) -> Self {
+        let check = dns.checks.iter().find(|check| check.purpose == Purpose::Dmarc);
+        check.map_or(Self::NotKnown(Unread::NotLooked), Self::of_check)
     }
 
-    /// Whether it is the domain's own record, and not one above.
-    pub fn is_own(&self) -> bool {
-        self.0.is_own
+    /// By what `dmarc::look` came to: texts at the domain's own name, or one text that it found above the domain.
+    fn of_check(check: &RecordCheck) -> Self {
+        let found = &check.found;
+        match check.state {
+            RecordState::Unchecked => return Self::NotKnown(Unread::NotLooked),
+            RecordState::Unreadable => return Self::NotKnown(Unread::NoAnswer),
+            // Nothing is wrong without a text, apart from the way to it.
+            RecordState::Wrong if found.is_empty() => return Self::NotKnown(Unread::NoAnswer),
+            RecordState::Found | RecordState::Missing | RecordState::Wrong => {}
+        }
+        let own: Vec<&String> = found.iter().filter(|text| is_policy(text)).collect();
+        let above = match found.as_slice() {
+            // A text at the own name may look like one from above. It is wrong, and one from above is not.
+            [text] if check.state != RecordState::Wrong => from_above(text),
+            _ => None,
+        };
+        match (own.as_slice(), above) {
+            ([_, _, ..], _) => Self::Several(own.len()),
+            // What is behind the end of a full list is not known.
+            _ if found.len() >= FOUND_MAX => Self::NotKnown(Unread::Cut),
+            ([text], _) => Self::of_record(text, None),
+            ([], Some((above, text))) => Self::of_record(text, Some(above)),
+            ([], None) if found.is_empty() => Self::Nothing,
+            ([], None) => Self::Misspelt,
+        }
     }
 
-    /// The policy for mail of the domain: `none`, `quarantine` or `reject`, and where it is from.
-    pub fn for_domain(&self) -> (String, PolicyFrom) {
-        let from = match (self.0.is_own, self.0.has_sp()) {
-            (true, _) => PolicyFrom::Own,
-            (false, true) => PolicyFrom::Sp,
-            (false, false) => PolicyFrom::P,
+    fn of_record(text: &str, above: Option<&str>) -> Self {
+        // The kept text has the name above in front.
+        let kept = above.map_or_else(|| text.to_owned(), |above| to_above(above, text));
+        if kept.chars().count() >= FOUND_CHARS_MAX {
+            return Self::NotKnown(Unread::Cut);
+        }
+        let policy = match above {
+            None => parse(text),
+            Some(_) => parse(text).of_domain_below(),
         };
-        (self.0.in_force(Existence::Exists).to_owned(), from)
+        let above = above.map(str::to_owned);
+        match policy.fault {
+            Some(_) => Self::Faulty { above },
+            None => Self::Record(RecordInForce {
+                text: text.to_owned(),
+                above,
+                policy,
+            }),
+        }
+    }
+
+    fn record(&self) -> Option<&RecordInForce> {
+        match self {
+            Self::Record(record) => Some(record),
+            Self::NotKnown(_) | Self::Nothing | Self::Several(_) | Self::Misspelt | Self::Faulty { .. } => None,
+        }
+    }
+
+    /// What it is, in a word.
+    pub fn kind(&self) -> RecordKind {
+        match self {
+            Self::NotKnown(_) => RecordKind::NotKnown,
+            Self::Nothing => RecordKind::Nothing,
+            Self::Several(_) => RecordKind::Several,
+            Self::Misspelt | Self::Faulty { .. } => RecordKind::Faulty,
+            Self::Record(RecordInForce { above: Some(_), .. }) => RecordKind::Inherited,
+            Self::Record(RecordInForce { above: None, .. }) => RecordKind::Own,
+        }
+    }
+
+    /// The domain above whose record receivers follow.
+    pub fn inherited_from(&self) -> Option<&str> {
+        self.record()?.above.as_deref()
+    }
+
+    /// Whether the domain's own record says that the domain is an organization's, whatever is above it (RFC 9989, 4.10).
+    pub fn is_organization(&self) -> bool {
+        let own = self.record().filter(|record| record.above.is_none());
+        own.is_some_and(|record| record.policy.psd.as_deref() == Some("n"))
+    }
+
+    /// What is asked for mail of `domain` and below: nothing where receivers follow no record. `None` if it is not known, as for
+    /// a domain below an organization's if receivers discard what it has itself. A record above the domain is read as one that
+    /// the domain could publish itself to the same effect.
+    pub fn asked(&self, domain: &str) -> Option<PolicyPublished> {
+        let nothing = || PolicyPublished {
+            domain: domain.into(),
+            ..PolicyPublished::default()
+        };
+        match self {
+            Self::NotKnown(_) => None,
+            Self::Several(_) | Self::Misspelt if organizational_domain(domain) != domain => None,
+            Self::Nothing | Self::Several(_) | Self::Misspelt | Self::Faulty { .. } => Some(nothing()),
+            Self::Record(record) => Some(record.policy.asked(domain)),
+        }
+    }
+
+    /// The domain's own record with these tags changed or gone, to be published in its place. Every other tag stays as it is.
+    /// `None` if receivers follow no record of the domain's own.
+    pub fn own_record_with(&self, changes: &[(&str, Option<&str>)]) -> Option<Suggestion> {
+        let own = self.record().filter(|record| record.above.is_none())?;
+        merge::dmarc_with_tags(&own.text, changes)?.offered("", Vec::new())
+    }
+
+    /// The policy for mail of the domain: `none`, `quarantine` or `reject`, and where it is from. `None` if receivers follow no
+    /// record, or it is not known.
+    pub fn for_domain(&self) -> Option<(String, PolicyFrom)> {
+        self.record().map(|record| applied(&record.policy))
     }
 
     /// The same for mail of a name that exists below the organizational domain of the record, and has no record itself.
-    pub fn for_names_below(&self) -> (String, PolicyFrom) {
-        Self(self.0.clone().of_domain_below()).for_domain()
+    pub fn for_names_below(&self) -> Option<(String, PolicyFrom)> {
+        let policy = self.record()?.policy.clone();
+        Some(applied(&policy.of_domain_below()))
     }
 }
 
-/// Whether a text was kept to its end: tags may be behind it.
-fn whole(text: &str) -> bool {
-    text.chars().count() < FOUND_CHARS_MAX
+fn applied(policy: &Policy) -> (String, PolicyFrom) {
+    let from = match (policy.is_own, policy.has_sp()) {
+        (true, _) => PolicyFrom::Own,
+        (false, true) => PolicyFrom::Sp,
+        (false, false) => PolicyFrom::P,
+    };
+    (policy.in_force(Existence::Exists).to_owned(), from)
+}
+
+/// The domain and the record of a text that [`to_above`] wrote.
+fn from_above(text: &str) -> Option<(&str, &str)> {
+    let (above, text) = text.strip_prefix("_dmarc.")?.split_once(": ")?;
+    is_policy(text).then_some((above, text))
+}
+
+/// How a record that was found above the domain is kept.
+pub(super) fn to_above(above: &str, text: &str) -> String {
+    format!("_dmarc.{above}: {text}")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domains::records::RecordType;
-    use crate::store::RecordState;
-
-    fn in_force(found: &[&str]) -> Option<InForce> {
-        InForce::of_records(&[DnsRecord {
-            purpose: Purpose::Dmarc,
-            kind: RecordType::Txt,
-            name: "_dmarc.example.com".to_owned(),
-            value: String::new(),
-            priority: None,
-            required: true,
-            verified: true,
-            found: found.iter().map(|text| (*text).to_owned()).collect(),
-            problem: None,
-            state: RecordState::Found,
-            suggestion: None,
-        }])
-    }
-
-    #[test]
-    fn the_policy_of_a_domain_and_of_names_below_it() {
-        for (found, domain, below) in [
-            ("v=DMARC1; p=reject", ("reject", "own"), ("reject", "p")),
-            ("v=DMARC1; p=reject; sp=none", ("reject", "own"), ("none", "sp")),
-            (
-                "v=DMARC1; p=None; SP=Quarantine; np=reject",
-                ("none", "own"),
-                ("quarantine", "sp"),
-            ),
-            ("v=DMARC1; p=reject; np=none", ("reject", "own"), ("reject", "p")),
-            ("v=DMARC1; rua=mailto:a@b.example", ("none", "own"), ("none", "p")),
-            // A policy without a meaning is as none.
-            (
-                "v=DMARC1; p=all; sp=reject; rua=mailto:a@b.example",
-                ("none", "own"),
-                ("none", "sp"),
-            ),
-            (
-                "_dmarc.example.com: v=DMARC1; p=reject",
-                ("reject", "p"),
-                ("reject", "p"),
-            ),
-            (
-                "_dmarc.example.com: v=DMARC1; p=reject; sp=none",
-                ("none", "sp"),
-                ("none", "sp"),
-            ),
-        ] {
-            let found = in_force(&[found]).unwrap_or_else(|| panic!("{found}"));
-            let words = |(policy, from): (String, PolicyFrom)| (policy, from.word());
-            let expect = |(policy, from): (&str, &'static str)| (policy.to_owned(), from);
-            assert_eq!(words(found.for_domain()), expect(domain), "{found:?}");
-            assert_eq!(words(found.for_names_below()), expect(below), "{found:?}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_said_where_nothing_is_known() {
-        assert!(in_force(&["v=DMARC1; p=none"]).is_some(), "the control");
-        let long = format!("v=DMARC1; p=none; x={}", "y".repeat(FOUND_CHARS_MAX));
-        let long: String = long.chars().take(FOUND_CHARS_MAX).collect();
-        for found in [
-            &[][..],
-            &["v=spf1 -all"],
-            &["v=dmarc1; p=reject"],
-            &["v=DMARC1; p=all"],
-            &["v=DMARC1; p=none; p=reject"],
-            &["v=DMARC1; p=none", "v=DMARC1; p=reject"],
-            &["_dmarc.example.com: v=DMARC1; p=all"],
-            &["other.example.com: v=DMARC1; p=none"],
-            &[&*long],
-        ] {
-            assert_eq!(in_force(found), None, "{found:?}");
-        }
-        assert_eq!(InForce::of_records(&[]), None);
-    }
-}
+mod tests;

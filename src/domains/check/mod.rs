@@ -10,8 +10,10 @@ mod dmarc;
 mod in_force;
 mod merge;
 mod mx;
+mod own_networks;
 mod policy;
 mod spf;
+mod spf_networks;
 mod spf_terms;
 mod spf_trial;
 
@@ -22,15 +24,14 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-pub use self::in_force::{InForce, PolicyFrom};
+pub use self::in_force::{InForce, PolicyFrom, RecordKind, Unread};
 
 use self::dmarc::Discovered;
 use self::merge::Merged;
 pub use self::spf_trial::{SpfTrial, Tried};
 use super::records::{DnsRecord, RecordType, ServiceNames, rua_address, unset, wanted};
-use crate::base::{DomainName, Purpose};
+use crate::base::{DomainName, Network, Purpose};
 use crate::dns::{Dns, Freshness, Unanswered};
-use crate::report::aggregate::PolicyPublished;
 use crate::store::{Domain, DomainDns, RecordCheck, RecordFinding, RecordState, Suggestion};
 
 /// Questions for one domain.
@@ -125,14 +126,22 @@ impl Look<'_> {
     }
 }
 
-/// Looks at every record of the domain, at the same time, for `time_max` at the longest.
+/// What a look at a domain found.
+pub(super) struct Looked {
+    pub records: Vec<RecordFinding>,
+    /// Networks of its own SPF record; `None` if DNS did not answer.
+    pub own_networks: Option<Vec<Network>>,
+}
+
+/// Looks at every record of the domain, at the same time, for `time_max` at the longest; and then for its own networks, for
+/// as long.
 pub(super) async fn look(
     dns: &Dns,
     domain: &Domain,
     known: &DomainDns,
     names: &ServiceNames,
     time_max: Duration,
-) -> Vec<RecordFinding> {
+) -> Looked {
     let look = Look {
         dns,
         left: AtomicU32::new(QUESTIONS_MAX),
@@ -148,7 +157,12 @@ pub(super) async fn look(
         findings.push(without_key(names));
     }
     findings.extend(unset(domain, names).into_iter().map(without_host));
-    findings
+    // Afterwards, so that it takes no question from the records.
+    let own_networks = timeout(time_max, own_networks::own_networks(&look, &domain.name)).await;
+    Looked {
+        records: findings,
+        own_networks: own_networks.ok().and_then(Result::ok),
+    }
 }
 
 async fn one(
@@ -321,43 +335,6 @@ pub(super) async fn try_spf(
         Ok(tried) => tried,
         Err(_) => spf_trial::try_out(None, domain, text).await,
     }
-}
-
-/// What the texts that were found for a domain's policy ask for mail of `domain`: the domain's own record, or one above.
-/// Several records are as none (RFC 9989, 4.10).
-pub(super) fn policy_found(found: &[String], domain: &str) -> PolicyPublished {
-    let nothing = || PolicyPublished {
-        domain: domain.into(),
-        ..PolicyPublished::default()
-    };
-    let mut own = found.iter().filter(|text| policy::is_policy(text));
-    if let Some(text) = own.next() {
-        return match own.next() {
-            None => policy::parse(text).asked(domain),
-            Some(_) => nothing(),
-        };
-    }
-    // As `dmarc::look` writes a record that it found above the domain.
-    let above = found
-        .iter()
-        .filter_map(|text| text.strip_prefix("_dmarc.")?.split_once(": "));
-    let mut above = above.filter(|(_, text)| policy::is_policy(text));
-    above
-        .next()
-        .map_or_else(nothing, |(_, text)| policy::parse(text).of_domain_below().asked(domain))
-}
-
-/// The domain's own record, of those that were found, with other tags. `None` if DNS has none or several.
-pub(super) fn policy_with(found: &[String], changes: &[(&str, Option<&str>)]) -> Option<Suggestion> {
-    let mut own = found.iter().filter(|text| policy::is_policy(text));
-    let (text, None) = (own.next()?, own.next()) else {
-        return None;
-    };
-    // The end of a text that was cut is not known.
-    if text.chars().count() >= FOUND_CHARS_MAX {
-        return None;
-    }
-    merge::dmarc_with_tags(text, changes)?.offered("", Vec::new())
 }
 
 /// `tag=value; tag=value` (RFC 6376, 3.2), tags in lower case, in order. What has no `=` is an `Err` with its text.

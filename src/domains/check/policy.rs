@@ -42,11 +42,11 @@ impl Policy {
         is_strict && !self.is_testing && self.fault.is_none()
     }
 
-    /// What the record asks for mail of `domain` and below. A record of a domain above is read as one that `domain` could
-    /// publish itself to the same effect.
+    /// What the record, which has no fault, asks for mail of `domain` and below. A record of a domain above is read as one
+    /// that `domain` could publish itself to the same effect.
     pub(super) fn asked(&self, domain: &str) -> PolicyPublished {
         let domain: Box<str> = domain.into();
-        if self.is_void || self.fault.is_some() {
+        if self.is_void {
             return PolicyPublished {
                 domain,
                 p: Some(Word::None),
@@ -360,8 +360,6 @@ mod tests {
         );
         let void = parse("v=DMARC1; p=odd; sp=reject; rua=mailto:a@example.com");
         check(void, Some(Word::None), none, relaxed, (None, None));
-        let twice = parse("v=DMARC1; p=reject; p=none");
-        check(twice, Some(Word::None), none, relaxed, (None, None));
         check(parse("v=DMARC1"), None, none, relaxed, (None, None));
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::spf::{LOOKUPS_MAX, MAIL_HOSTS_MAX, VOIDS_MAX};
+use super::spf_networks::Networks;
 use super::spf_terms::{Lengths, Term, What, is_spf, terms};
 use super::{Look, quoted};
 use crate::base::{DomainName, Network};
@@ -30,28 +31,22 @@ pub struct SpfTrial {
     pub is_uncertain: bool,
 }
 
-/// One term of a record.
+/// A part of a record, with what a match comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
-    /// Addresses that match.
-    Networks {
-        passes: bool,
-        networks: Vec<Network>,
-    },
+    /// Addresses that match, of all terms that follow each other without one of another kind. So the steps of a record and of
+    /// all that it includes are few: other terms need a lookup each.
+    Networks(Networks<Decided>),
     /// A record whose pass is a match.
     Included {
-        passes: bool,
+        matched: Decided,
         steps: Vec<Step>,
     },
     /// A record in place of the rest.
     Instead(Vec<Step>),
-    All {
-        passes: bool,
-    },
+    All(Decided),
     /// It may match.
-    Open {
-        passes: bool,
-    },
+    Open(Decided),
     /// Receivers give up here.
     GivenUp,
 }
@@ -78,29 +73,28 @@ enum Decided {
 }
 
 fn decided(steps: &[Step], address: IpAddr) -> Decided {
-    let matched = |passes: bool| if passes { Decided::Yes } else { Decided::No };
     // What may match and what follows may come to the same.
-    let either = |passes: bool, rest: &[Step]| match decided(rest, address) {
-        rest if rest == matched(passes) => rest,
+    let either = |matched: Decided, rest: &[Step]| match decided(rest, address) {
+        rest if rest == matched => rest,
         _ => Decided::Unknown,
     };
     for (nth, step) in steps.iter().enumerate() {
         let rest = &steps[nth + 1..];
         match step {
-            Step::Networks { passes, networks } => {
-                if networks.iter().any(|network| network.contains(address)) {
-                    return matched(*passes);
+            Step::Networks(networks) => {
+                if let Some(matched) = networks.first(address) {
+                    return matched;
                 }
             }
-            Step::Included { passes, steps } => match decided(steps, address) {
-                Decided::Yes => return matched(*passes),
+            Step::Included { matched, steps } => match decided(steps, address) {
+                Decided::Yes => return *matched,
                 Decided::No => {}
                 Decided::GivenUp => return Decided::GivenUp,
-                Decided::Unknown => return either(*passes, rest),
+                Decided::Unknown => return either(*matched, rest),
             },
             Step::Instead(steps) => return decided(steps, address),
-            Step::All { passes } => return matched(*passes),
-            Step::Open { passes } => return either(*passes, rest),
+            Step::All(matched) => return *matched,
+            Step::Open(matched) => return either(*matched, rest),
             Step::GivenUp => return Decided::GivenUp,
         }
     }
@@ -146,10 +140,12 @@ impl Reading<'_> {
     /// The steps of a record, up to the one at which receivers give up. Records within records are as deep as lookups are
     /// allowed.
     async fn steps(&mut self, terms: Vec<Term>) -> Vec<Step> {
-        let mut steps = Vec::with_capacity(terms.len());
+        let mut steps = Vec::new();
         for term in terms {
-            let step = Box::pin(self.step(term)).await;
-            steps.push(step);
+            match (steps.last_mut(), Box::pin(self.step(term)).await) {
+                (Some(Step::Networks(before)), Step::Networks(networks)) => before.append(networks),
+                (_, step) => steps.push(step),
+            }
             if self.fault.is_some() {
                 steps.push(Step::GivenUp);
                 break;
@@ -165,16 +161,15 @@ impl Reading<'_> {
                 return self.given_up(format!("it needs more than {LOOKUPS_MAX} DNS lookups"));
             }
         }
+        let matched = if passes { Decided::Yes } else { Decided::No };
+        let of_networks = |networks: Vec<Network>| Step::Networks(Networks::of(networks, matched));
         let step = match what {
-            What::Network(network) => Ok(Step::Networks {
-                passes,
-                networks: vec![network],
-            }),
-            What::All => Ok(Step::All { passes }),
+            What::Network(network) => Ok(of_networks(vec![network])),
+            What::All => Ok(Step::All(matched)),
             What::Unasked => Err(Unanswered::Failure("it depends on the mail".to_owned())),
             What::Record(target) => {
                 let steps = self.record(&target).await;
-                steps.map(|steps| steps.map_or(Step::GivenUp, |steps| Step::Included { passes, steps }))
+                steps.map(|steps| steps.map_or(Step::GivenUp, |steps| Step::Included { matched, steps }))
             }
             What::Redirect(target) => {
                 let steps = self.record(&target).await;
@@ -182,16 +177,16 @@ impl Reading<'_> {
             }
             What::Host(target, lengths) => {
                 let networks = self.addresses(&[target], lengths).await;
-                networks.map(|networks| Step::Networks { passes, networks })
+                networks.map(of_networks)
             }
             What::MailHosts(target, lengths) => {
                 let networks = self.mail_hosts(&target, lengths).await;
-                networks.map(|networks| networks.map_or(Step::GivenUp, |networks| Step::Networks { passes, networks }))
+                networks.map(|networks| networks.map_or(Step::GivenUp, of_networks))
             }
         };
         step.unwrap_or_else(|_| {
             self.is_uncertain = true;
-            Step::Open { passes }
+            Step::Open(matched)
         })
     }
 
@@ -290,6 +285,41 @@ mod tests {
             ("v=spf1", "192.0.2.2", Fail),
         ] {
             assert_eq!(tried(text, address).await, expect, "{text} {address}");
+        }
+    }
+
+    /// All steps of a record, and of those within it.
+    fn count(steps: &[Step]) -> usize {
+        let within = steps.iter().map(|step| match step {
+            Step::Included { steps, .. } | Step::Instead(steps) => count(steps),
+            _ => 0,
+        });
+        steps.len() + within.sum::<usize>()
+    }
+
+    #[tokio::test]
+    async fn a_record_of_many_networks_has_few_steps() {
+        let networks: String = (0..4_000_u32)
+            .map(|nth| {
+                let sign = if nth % 2 == 0 { "" } else { "-" };
+                format!(" {sign}ip4:10.{}.{}.0/24", nth / 256, nth % 256)
+            })
+            .collect();
+        let domain = DomainName::parse("example.com").unwrap();
+        // Lookups in between keep networks apart. No more than ten are allowed.
+        for (lookup, steps) in [("", 2), (" exists:%{i}.example", 22)] {
+            let pieces = format!("{lookup}{networks}").repeat(20);
+            let text = format!("v=spf1{pieces} -all");
+            let trial = try_out(None, &domain, &text).await.unwrap();
+            assert_eq!(count(&trial.steps), steps, "{lookup}");
+        }
+        let text = format!("v=spf1{networks} -all");
+        for (address, expect) in [
+            ("10.0.2.9", Tried::Pass),
+            ("10.0.3.9", Tried::Fail),
+            ("10.15.158.1", Tried::Pass),
+        ] {
+            assert_eq!(tried(&text, address).await, expect, "{address}");
         }
     }
 

@@ -1,15 +1,13 @@
 //! What readiness is judged by, read from the store.
 
-use super::super::published::{Published, published, without_defaults};
+use super::super::published::{NewestReports, Published, published, without_defaults};
 use super::super::reporters::is_silent;
 use super::{Facts, NEW_DAYS, Readiness, SenderFacts, judge};
 use crate::base::{Day, DayRange, DomainStatus, Millis};
 use crate::enrich::{Flow, Senders, Tables};
 use crate::report::aggregate::PolicyPublished;
-use crate::store::{Domain, Page, ReportFilter, Reporter, Store, StoreError};
+use crate::store::{Domain, Reporter, Store, StoreError};
 
-/// Reports that are looked through for the day since which the policy is seen, newest first.
-const LOOKED_THROUGH_MAX: u32 = 1_000;
 /// Reporters that together have this percentage of the messages are large.
 const LARGE_PERCENT: u128 = 80;
 
@@ -20,7 +18,8 @@ pub async fn readiness(
     (range, now): (DayRange, Millis),
     tables: &Tables,
 ) -> Result<Readiness, StoreError> {
-    let published = published(store, domain, now).await?;
+    let mut reports = NewestReports::new(store, domain);
+    let published = published(&mut reports, now).await?;
     let stats = store.stats(domain.id, range).await?;
     let senders = Senders::read(store, domain, range, tables).await?;
     let gathered = senders.gather();
@@ -34,7 +33,7 @@ pub async fn readiness(
     });
     let facts = Facts {
         range,
-        seen_since: seen_since(store, domain, &published).await?,
+        seen_since: seen_since(&mut reports, &published).await?,
         published,
         days: stats.days.iter().filter(|day| day.totals.messages() > 0).count() as u64,
         flows: gathered.flows,
@@ -71,15 +70,9 @@ fn silent(mut reporters: Vec<Reporter>, range: DayRange) -> Vec<String> {
 
 /// The first day from which on every report about the domain itself saw the policy as it is now, as far as reports were looked
 /// through; `None` if the newest did not.
-async fn seen_since(store: &Store, domain: &Domain, now: &Published) -> Result<Option<Day>, StoreError> {
-    let page = Page {
-        page: 1,
-        per_page: LOOKED_THROUGH_MAX,
-    };
-    let (reports, _) = store.reports(domain.id, &ReportFilter::default(), page).await?;
-    let own = reports.iter().filter(|one| *one.policy.domain == *domain.name.as_str());
+async fn seen_since(reports: &mut NewestReports<'_>, now: &Published) -> Result<Option<Day>, StoreError> {
     let wanted = asked(&now.policy);
-    let same = own.take_while(|one| asked(&one.policy) == wanted);
+    let same = reports.own().await?.take_while(|one| asked(&one.policy) == wanted);
     Ok(same.map(|one| Day::from_unix(one.window.begin)).last())
 }
 

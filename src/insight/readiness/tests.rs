@@ -1,8 +1,10 @@
 //! Each sentence with the case that causes it.
 
 use super::*;
+use crate::base::Purpose;
 use crate::enrich::Category;
 use crate::insight::Origin;
+use crate::store::{DomainDns, RecordCheck, RecordState};
 
 fn policy(p: &str, sp: &str, np: &str) -> PolicyPublished {
     PolicyPublished {
@@ -11,6 +13,39 @@ fn policy(p: &str, sp: &str, np: &str) -> PolicyPublished {
         np: Policy::from_word(np),
         ..PolicyPublished::default()
     }
+}
+
+/// The policy of example.com, by what DNS has.
+fn in_dns(state: RecordState, found: &[&str]) -> Published {
+    let check = RecordCheck {
+        purpose: Purpose::Dmarc,
+        expected: String::new(),
+        verified: false,
+        found: found.iter().map(|text| (*text).to_owned()).collect(),
+        problem: None,
+        state,
+        at: None,
+        suggestion: None,
+    };
+    let in_force = InForce::of_dns(&DomainDns {
+        checks: vec![check],
+        ..DomainDns::default()
+    });
+    let policy = in_force.asked("example.com");
+    Published {
+        origin: match policy {
+            Some(_) => Origin::Dns,
+            None => Origin::Nothing,
+        },
+        policy: policy.unwrap_or_default(),
+        in_force,
+    }
+}
+
+/// A record as a check keeps it: its end is cut off, where it may have `sp=none`.
+fn cut() -> String {
+    let long = format!("v=DMARC1; p=reject; x={}", "y".repeat(2_000));
+    long.chars().take(1_024).collect()
 }
 
 fn named(rule: Rule, name: &str, fact: &str) -> Option<Named> {
@@ -44,10 +79,7 @@ fn ready() -> Facts {
             first: Day(20_000),
             last: Day(20_029),
         },
-        published: Published {
-            policy: policy("none", "", ""),
-            origin: Origin::Dns,
-        },
+        published: in_dns(RecordState::Found, &["v=DMARC1; p=none"]),
         seen_since: Some(Day(19_900)),
         days: 30,
         flows: Flow::ALL
@@ -123,32 +155,21 @@ fn steps_are_taken_one_after_the_other() {
         (policy("reject", "", "none"), Some("the record without np")),
         (policy("reject", "", ""), None),
         (policy("reject", "reject", "reject"), None),
-        (policy("", "", ""), None),
+        (policy("", "", ""), Some("p=quarantine")),
     ] {
         assert_eq!(next(&policy).map(step_text).as_deref(), expect, "{policy:?}");
     }
 }
 
 #[test]
-fn nothing_to_do_no_record_and_no_data_are_said() {
+fn nothing_to_do_and_no_data_are_said() {
     let mut done = ready();
-    done.published.policy = policy("reject", "", "");
+    done.published = in_dns(RecordState::Found, &["v=DMARC1; p=reject"]);
     let done = judge(done);
     assert_eq!((done.verdict, done.next), (Verdict::Done, None));
     assert_eq!(
         done.says,
         "Nothing to do: receivers are asked to reject what fails, for subdomains too."
-    );
-    let mut none = ready();
-    none.published = Published {
-        policy: policy("", "", ""),
-        origin: Origin::Nothing,
-    };
-    let none = judge(none);
-    assert_eq!((none.verdict, none.next), (Verdict::NoRecord, None));
-    assert_eq!(
-        none.says,
-        "No DMARC record is known: publish the one under DNS set-up first."
     );
     let mut empty = ready();
     empty
@@ -162,6 +183,137 @@ fn nothing_to_do_no_record_and_no_data_are_said() {
         "No message was reported for these days, so nothing can be said."
     );
     assert_eq!(empty.checks[1].says, "No message is known to be yours.");
+}
+
+#[test]
+fn a_record_that_receivers_follow_is_the_first_step() {
+    use RecordState::{Found, Missing, Unchecked, Unreadable, Wrong};
+    for (state, found, says) in [
+        (
+            Missing,
+            &[][..],
+            "No DMARC record is known: publish the one under DNS set-up first.",
+        ),
+        (
+            Wrong,
+            &["v=DMARC1; p=reject", "v=DMARC1; p=none", "v=DMARC1; p=reject; sp=none"],
+            "DNS has 3 DMARC records, so receivers use none of them: keep one, as DNS set-up says.",
+        ),
+        (
+            Wrong,
+            &["v=dmarc1; p=reject"],
+            "Receivers do not take what DNS has for a DMARC record: correct it, as DNS set-up says.",
+        ),
+        (
+            Wrong,
+            &["v=DMARC1; p=reject; p=none"],
+            "Receivers ignore the DMARC record that DNS has, because it is faulty: correct it, as DNS set-up says.",
+        ),
+        (
+            Missing,
+            &["_dmarc.example.com: v=DMARC1; p=reject; p=none"],
+            "The domain has no DMARC record of its own, and receivers ignore that of example.com, because it is faulty: \
+             publish the one under DNS set-up first.",
+        ),
+        (
+            Missing,
+            &["_dmarc.example.com: v=DMARC1; p=reject; sp=quarantine"],
+            "The domain has no record of its own; the policy is that of example.com: publish a record of its own first, \
+             with p=quarantine (see DNS set-up).",
+        ),
+        (
+            Unchecked,
+            &[],
+            "DNS was not looked at yet, and no report has the policy: verify the domain under DNS set-up first.",
+        ),
+        (
+            Unreadable,
+            &[],
+            "DNS could not be read at the last check, and no report has the policy: verify the domain again under DNS \
+             set-up first.",
+        ),
+        (
+            Found,
+            &[&*cut()],
+            "DNS has more or longer DMARC records than a check keeps, and no report has the policy: keep one, and \
+             shorten it first.",
+        ),
+    ] {
+        let mut facts = ready();
+        facts.published = in_dns(state, found);
+        let found = judge(facts);
+        assert_eq!((found.verdict, found.says.as_str()), (Verdict::NoRecord, says));
+        assert_eq!((found.next, found.record()), (None, None), "{says}");
+    }
+}
+
+#[test]
+fn a_verdict_says_where_the_policy_is_from_if_it_is_no_record_of_the_domains_own() {
+    let mut inherited = ready();
+    inherited.published = in_dns(RecordState::Found, &["_dmarc.example.com: v=DMARC1; p=reject"]);
+    let inherited = judge(inherited);
+    assert_eq!(
+        (inherited.verdict, inherited.says.as_str()),
+        (
+            Verdict::Done,
+            "Nothing to do: receivers are asked to reject what fails, for subdomains too. The policy is that of example.com."
+        )
+    );
+    for (state, found, origin) in [
+        (
+            RecordState::Unchecked,
+            &[][..],
+            "DNS was not looked at yet, so this is by the newest report: verify the domain under DNS set-up.",
+        ),
+        (
+            RecordState::Unreadable,
+            &[],
+            "DNS could not be read at the last check, so this is by the newest report: verify the domain again under DNS \
+             set-up.",
+        ),
+        (
+            RecordState::Found,
+            &[&*cut()],
+            "DNS has more or longer DMARC records than a check keeps, so this is by the newest report: keep one, and \
+             shorten it.",
+        ),
+    ] {
+        for (p, says) in [
+            ("none", "You may publish p=quarantine: all checks pass."),
+            (
+                "reject",
+                "Nothing to do: receivers are asked to reject what fails, for subdomains too.",
+            ),
+        ] {
+            let mut facts = ready();
+            facts.published = Published {
+                policy: policy(p, "", ""),
+                origin: Origin::Report,
+                ..in_dns(state, found)
+            };
+            let found = judge(facts);
+            assert_eq!(found.says, format!("{says} {origin}"));
+            assert_eq!(found.record(), None, "the record in DNS is not known");
+        }
+    }
+}
+
+#[test]
+fn the_record_of_the_next_step_is_the_domains_own_with_one_tag_changed() {
+    for (found, expect) in [
+        ("v=DMARC1; p=none; fo=1", Some("v=DMARC1; p=quarantine; fo=1")),
+        ("v=DMARC1; p=reject; sp=none", Some("v=DMARC1; p=reject")),
+        (
+            "v=DMARC1; rua=mailto:a@b.example",
+            Some("v=DMARC1; p=quarantine; rua=mailto:a@b.example"),
+        ),
+        ("v=DMARC1; p=reject", None),
+        ("_dmarc.example.com: v=DMARC1; p=none", None),
+    ] {
+        let mut facts = ready();
+        facts.published = in_dns(RecordState::Found, &[found]);
+        assert_eq!(judge(facts).record().as_deref(), expect, "{found}");
+    }
 }
 
 #[test]

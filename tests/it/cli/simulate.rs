@@ -51,6 +51,14 @@ fn the_json_is_the_answer_of_the_api() {
         ],
     );
     assert!(fixed["after"]["quarantine"].as_u64() < Some(12), "{service}");
+    let (upper, lower) = (service.to_uppercase(), service.to_lowercase());
+    let mut twice = vec!["simulate", "example.com", "--p", "quarantine", "--json"];
+    twice.extend(
+        [&service, &service, &upper, &lower]
+            .into_iter()
+            .flat_map(|name| ["--fix", name]),
+    );
+    assert_eq!(answer(&home, &twice)["after"], fixed["after"], "{service}");
     let arguments = [
         "simulate",
         "example.com",
@@ -78,9 +86,16 @@ fn mistakes_are_named() {
     let home = home();
     fails(
         &home,
-        &["simulate", "example.com", "--fix", "Nobody"],
+        &["simulate", "example.com", "--fix", "Nobody", "--fix", "NOBODY"],
         1,
-        "no messages of this range are from nobody",
+        "no messages of this range are from Nobody\n",
+    );
+    let long = format!("v=spf1{:1$}-all", "", 4_087);
+    fails(
+        &home,
+        &["simulate", "example.com", "--spf", &long],
+        1,
+        "an SPF record of more than 4096 bytes cannot be published",
     );
     fails(
         &home,

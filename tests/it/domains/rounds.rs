@@ -115,12 +115,14 @@ async fn settings_changed_during_a_look_are_looked_at_again(db: Database) {
         missed_at: None,
         next_check_at: found.at + 3_600_000,
         checks: Vec::new(),
+        own_networks: Vec::new(),
     };
     let found = |updated_at| DomainFinding {
         domain: domain.id,
         at: NOW + 1,
         updated_at,
         records: Vec::new(),
+        own_networks: None,
     };
     let changed = store
         .update_domain(account, domain.id, with_return_path(), NOW + 2)

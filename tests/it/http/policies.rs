@@ -101,7 +101,14 @@ async fn names_have_the_policy_of_the_record_that_the_last_check_found() {
         (&["v=DMARC1; p=reject"][..], below("reject", "p")),
         (&["v=DMARC1; p=reject; sp=none; t=y"], below("none", "sp")),
         (&["v=DMARC1; p=reject", "v=DMARC1; p=none"], UNKNOWN),
+        (&["v=DMARC1; p=reject; p=none"], UNKNOWN),
+        (&["v=dmarc1; p=reject"], UNKNOWN),
+        (
+            &[&*format!("v=DMARC1; p=reject; x={}; sp=none", "y".repeat(1_100))],
+            UNKNOWN,
+        ),
         (&[], UNKNOWN),
+        (&["v=DMARC1; p=reject"], below("reject", "p")),
     ] {
         named.text("_dmarc.example.com", texts);
         named.reload().await;
@@ -138,4 +145,31 @@ async fn domains_of_the_account_have_the_policy_of_their_own_checks() {
         ("quiet.example.com", Some("quarantine"), Some("sp")),
     ];
     check(&app, (quiet, &key), &rows).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_says_it_is_an_organizations_has_the_policy_of_names_below() {
+    let mut named = Named::start();
+    named.text("_dmarc.example.com", &["v=DMARC1; p=reject"]);
+    named.text("_dmarc.unit.example.com", &["v=DMARC1; p=quarantine; sp=none; psd=n"]);
+    named.reload().await;
+    let app = TestApp::start_as(|_| {}, Some(named.dns())).await;
+    let names = ["a.unit.example.com", "b.example.com", "b.unit.example.com"];
+    let below = app.add_domain("a.unit.example.com").await;
+    app.upload(&below, report("a.unit.example.com", &names)).await;
+    verify(&app, &below).await;
+    let key = key_for(&app, "a.unit.example.com").await;
+    let mut rows = [
+        ("a.unit.example.com", Some("none"), Some("sp")),
+        // The record that was found is not above this name.
+        ("b.example.com", None, None),
+        ("b.unit.example.com", Some("none"), Some("sp")),
+    ];
+    check(&app, (&below, &key), &rows).await;
+    for name in ["unit.example.com", "example.com"] {
+        let id = app.add_domain(name).await;
+        verify(&app, &id).await;
+    }
+    rows[1] = ("b.example.com", Some("reject"), Some("p"));
+    check(&app, (&below, &app.key), &rows).await;
 }

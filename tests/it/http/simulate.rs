@@ -35,6 +35,10 @@ async fn each_member_has_its_effect() {
             [2_812, 2_812, 60, 208, 0],
         ),
         (json!({ "fix": ["amazon ses"] }), [3_032, 3_032, 0, 48, 0]),
+        (
+            json!({ "fix": ["Amazon SES", "amazon ses", "Amazon SES"] }),
+            [3_032, 3_032, 0, 48, 0],
+        ),
         (json!({ "spf": "v=spf1 ip4:198.51.100.0/24 -all" }), now),
         (
             json!({ "spf": "v=spf1 -all", "adkim": "s", "aspf": "r", "sp": "reject" }),
@@ -122,7 +126,11 @@ async fn mistakes_are_named_and_nothing_is_changed() {
     let (app, id) = app().await;
     let path = format!("/domains/{id}/dmarc/simulate");
     let many: Vec<String> = (0..51).map(|nth| nth.to_string()).collect();
+    // The longest record that is tried is not too long.
+    let spf = |chars: usize| json!({ "spf": format!("v=spf1{:1$}-all", "", chars - 10) });
+    app.post(&path, &spf(4_096)).await.expect(200);
     for (body, field) in [
+        (spf(4_097), "spf"),
         (json!({ "p": "odd" }), "p"),
         (json!({ "adkim": "x" }), "adkim"),
         (json!({ "t": true }), "t"),

@@ -1,6 +1,7 @@
 //! SPF records that are tried out, against a real name server.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use tallymark::base::DomainName;
 use tallymark::base::clock::Clock;
@@ -12,6 +13,10 @@ use crate::provenance::dns::{Dns, Has};
 use crate::store::{Database, Dialect, NOW};
 
 fn domains(db: &Database, dns: &Dns) -> Domains {
+    domains_with(db, dns, |_| {})
+}
+
+fn domains_with(db: &Database, dns: &Dns, change: impl FnOnce(&mut DomainsOptions)) -> Domains {
     let name = |text| DomainName::parse(text).unwrap();
     let mut options = DomainsOptions::new(ServiceNames::of_one_node(
         &name("tally.example"),
@@ -22,6 +27,7 @@ fn domains(db: &Database, dns: &Dns) -> Domains {
         ..DnsOptions::default()
     };
     options.dns = Some(tallymark::dns::Dns::new(&asking).unwrap());
+    change(&mut options);
     Domains::new(db.store.clone(), Clock::fixed(NOW), Metrics::new(), options)
 }
 
@@ -82,6 +88,58 @@ async fn what_a_record_refers_to_is_looked_up_once() {
         .await
         .unwrap();
     assert_eq!(trial.lookups, 2);
+}
+
+#[tokio::test]
+async fn a_trial_has_the_limits_of_receivers() {
+    let (db, dns) = (Database::start(Dialect::Sqlite).await, Dns::start().await);
+    for nth in 0..11 {
+        dns.text(&format!("i{nth}.example"), "v=spf1 ip4:198.51.100.0/24 -all");
+    }
+    for nth in 0..11 {
+        dns.add("many.example", Has::Mx(format!("host{nth}.example")));
+    }
+    let networks: String = (0..2_000_u32)
+        .map(|nth| format!(" ip4:10.{}.{}.0/24", nth / 256, nth % 256))
+        .collect();
+    dns.text("long.example", &format!("v=spf1{networks} -all"));
+    let domains = domains(&db, &dns);
+    let includes = |count: usize| -> String { (0..count).map(|nth| format!(" include:i{nth}.example")).collect() };
+    let voids = |count: usize| -> String { (0..count).map(|nth| format!(" a:void{nth}.example")).collect() };
+    for (terms, fault) in [
+        (includes(10), None),
+        (includes(11), Some("it needs more than 10 DNS lookups")),
+        (voids(2), None),
+        (voids(3), Some("it looks up more than 2 names that have nothing")),
+        (" mx:many.example".to_owned(), Some("has more than 10 mail hosts")),
+        (" include:long.example".to_owned(), None),
+    ] {
+        let text = format!("v=spf1 ip4:192.0.2.1{terms} ip4:192.0.2.2 -all");
+        let trial = domains.try_spf(&db.domain.name, &text).await.unwrap();
+        let found = trial.fault.as_deref();
+        let is_said = |fault| found.is_some_and(|found| found.contains(fault));
+        assert!(fault.map_or(found.is_none(), is_said), "{text}: {found:?}");
+        assert_eq!(tried(&trial, "192.0.2.1"), Tried::Pass, "it is listed before: {text}");
+        let behind = if fault.is_some() { Tried::Fail } else { Tried::Pass };
+        assert_eq!(tried(&trial, "192.0.2.2"), behind, "{text}");
+        if text.contains("long") {
+            assert_eq!(tried(&trial, "10.7.207.9"), Tried::Pass);
+            assert_eq!(tried(&trial, "10.7.208.9"), Tried::Fail, "the control");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trial_ends_when_its_time_is_over() {
+    let (db, dns) = (Database::start(Dialect::Sqlite).await, Dns::start().await);
+    dns.text("inc.example", "v=spf1 ip4:198.51.100.0/24 -all");
+    dns.add("silent.example", Has::Silence);
+    let domains = domains_with(&db, &dns, |options| options.check_time_max = Duration::from_millis(50));
+    let text = "v=spf1 ip4:192.0.2.1 include:inc.example include:silent.example -all";
+    let trial = domains.try_spf(&db.domain.name, text).await.unwrap();
+    assert!(trial.is_uncertain);
+    assert_eq!(tried(&trial, "192.0.2.1"), Tried::Pass);
+    assert_eq!(tried(&trial, "192.0.2.2"), Tried::Unknown);
 }
 
 #[tokio::test]

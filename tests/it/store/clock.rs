@@ -55,6 +55,7 @@ async fn a_check_that_was_put_off_far_into_the_future_is_due(db: Database) {
             at: NOW,
             updated_at: db.domain.updated_at,
             records: Vec::new(),
+            own_networks: None,
         };
         let decide = |standing: &Standing, found: &DomainFinding| Decision {
             status: standing.status,
@@ -63,6 +64,7 @@ async fn a_check_that_was_put_off_far_into_the_future_is_due(db: Database) {
             missed_at: None,
             next_check_at: found.at + HOUR,
             checks: Vec::new(),
+            own_networks: Vec::new(),
         };
         assert_eq!(db.store.keep_checks(&[found], &decide).await.unwrap().len(), 1);
     }

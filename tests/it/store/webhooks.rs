@@ -131,6 +131,7 @@ async fn a_domain_that_changes_its_status_is_told_once(db: Database) {
             at,
             updated_at: db.domain.updated_at,
             records: Vec::new(),
+            own_networks: None,
         };
         let decide = |_: &Standing, found: &DomainFinding| Decision {
             status,
@@ -139,6 +140,7 @@ async fn a_domain_that_changes_its_status_is_told_once(db: Database) {
             missed_at: None,
             next_check_at: found.at + 1,
             checks: Vec::new(),
+            own_networks: Vec::new(),
         };
         assert_eq!(db.store.keep_checks(&[found], &decide).await.unwrap().len(), 1);
         deliveries(&db, &webhook).await.len()
