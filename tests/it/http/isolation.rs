@@ -297,6 +297,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 webhook: id.replace('1', "999"),
                 delivery: things.delivery.clone(),
                 report: things.report.clone(),
+                tls_report: things.tls_report.clone(),
                 mail: things.mail.clone(),
             };
             let answer = app.send(ask(&route, &wrong).key(&app.key)).await;
@@ -305,6 +306,8 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
     }
     for report in ["0", "-1", "x", "99999999999999999999999", "1%00", "999999999"] {
         let answer = app.get(&format!("/domains/{domain}/dmarc/reports/{report}")).await;
+        answer.refused(404, "not_found");
+        let answer = app.get(&format!("/domains/{domain}/tls/reports/{report}")).await;
         answer.refused(404, "not_found");
         let replay = Ask::new("POST", &format!("/quarantine/{report}/replay")).key(&app.key);
         app.send(replay).await.refused(404, "not_found");
