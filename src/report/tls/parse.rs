@@ -160,9 +160,8 @@ impl Reading<'_> {
         let hint = |of: fn(&FileNameFacts) -> i64| facts.map(|facts| (of(facts), true));
         let begin_or_hint = begin.or_else(|| hint(|facts| facts.window.begin));
         let end_or_hint = end.or_else(|| hint(|facts| facts.window.end));
-        let ((from, is_plain), (to, is_plain_too)) = match (begin_or_hint, end_or_hint) {
-            (Some(from), Some(to)) => (from, to),
-            _ => return Err(ParseErrorKind::NoDateRange(unreadable)),
+        let (Some((from, is_plain)), Some((to, is_plain_too))) = (begin_or_hint, end_or_hint) else {
+            return Err(ParseErrorKind::NoDateRange(unreadable));
         };
         if begin.is_none() || end.is_none() {
             self.warn(WarningKind::Inferred, "date-range");
