@@ -113,7 +113,7 @@ impl Store {
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.tls_unclaimed.retain(|at| !progress.done_tls.contains(at));
         keep::set_aside(&mut conn, memory, batch, &placed.waiting(), &mut outcomes, options).await?;
-        tell::quarantined(&mut conn, memory, batch, &outcomes).await?;
+        tell::quarantined(&mut conn, memory, batch, &outcomes, options.now).await?;
         write.commit().await?;
         Ok(Some(outcomes))
     }

@@ -31,7 +31,7 @@ use super::moves::Moves;
 use super::{
     Belonging, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, StoredTlsReport, domains,
 };
-use crate::base::DomainId;
+use crate::base::{DomainId, Millis};
 
 use decide::Decisions;
 use keep::{Copies, Originals};
@@ -40,6 +40,8 @@ pub use rechecks::{Undecided, UndecidedCheck};
 
 /// How batches are committed.
 pub struct CommitOptions<'o> {
+    /// When it is committed: events are due from then on, whenever their mail came.
+    pub now: Millis,
     /// Whether to keep the bytes of messages whose reports are counted.
     pub keep_originals: bool,
     /// Makes the random names of a domain that is added on sight.
@@ -217,7 +219,7 @@ async fn commit(
     }
     let mut outcomes = outcomes(batch, counted, &copies);
     keep::set_aside(conn, memory, batch, &placed.waiting(), &mut outcomes, options).await?;
-    tell::quarantined(conn, memory, batch, &outcomes).await?;
+    tell::quarantined(conn, memory, batch, &outcomes, options.now).await?;
     Ok(Some(outcomes))
 }
 
@@ -304,8 +306,8 @@ async fn count(
     let large = moves.apply(conn, memory).await?;
     crowd::learn(memory, &large, options.limits.day_addresses_max);
     originals.write(conn, messages).await?;
-    tell::received(conn, memory, batch, &decisions).await?;
-    tell::tls_failures(conn, memory, batch, &tls).await?;
+    tell::received(conn, memory, batch, &decisions, options.now).await?;
+    tell::tls_failures(conn, memory, batch, &tls, options.now).await?;
     let stored = stored(batch, &decisions);
     let (stored_tls, refused_tls) = (std::mem::take(&mut tls.stored), std::mem::take(&mut tls.refused));
     let over_quota_tls = std::mem::take(&mut tls.over_quota);

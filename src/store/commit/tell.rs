@@ -14,7 +14,7 @@ use super::decide::Decisions;
 use super::place::Batch;
 use super::tls::TlsDecisions;
 use crate::base::clock::format_instant;
-use crate::base::{SetAsideKind, text};
+use crate::base::{Millis, SetAsideKind, text};
 use crate::report::tls::PolicyResult;
 
 /// Policies of a TLS report in an event, and types of failures under each.
@@ -29,6 +29,7 @@ pub(super) async fn received(
     memory: &mut Memory,
     batch: Batch<'_>,
     decisions: &Decisions,
+    now: Millis,
 ) -> Result<(), StoreError> {
     let (mut events, mut domains) = (Vec::new(), HashMap::new());
     for decision in decisions.new_reports().filter(|decision| decision.counted) {
@@ -60,7 +61,7 @@ pub(super) async fn received(
         });
         events.push(event);
     }
-    outbox::tell(conn, memory, &events).await
+    outbox::tell(conn, memory, &events, now).await
 }
 
 /// The TLS reports of the batch that count, were not known, and have failures.
@@ -69,6 +70,7 @@ pub(super) async fn tls_failures(
     memory: &mut Memory,
     batch: Batch<'_>,
     decisions: &TlsDecisions,
+    now: Millis,
 ) -> Result<(), StoreError> {
     let mut events = Vec::new();
     for (claim, no) in decisions.new_counted() {
@@ -95,7 +97,7 @@ pub(super) async fn tls_failures(
         });
         events.push(event);
     }
-    outbox::tell(conn, memory, &events).await
+    outbox::tell(conn, memory, &events, now).await
 }
 
 /// The sessions under a policy, and the types of failures with the most of them.
@@ -125,6 +127,7 @@ pub(super) async fn quarantined(
     memory: &mut Memory,
     batch: &[NewMessage],
     outcomes: &[Outcome],
+    now: Millis,
 ) -> Result<(), StoreError> {
     let mut events = Vec::new();
     for (message, outcome) in batch.iter().zip(outcomes) {
@@ -144,5 +147,5 @@ pub(super) async fn quarantined(
             events.push(event);
         }
     }
-    outbox::tell(conn, memory, &events).await
+    outbox::tell(conn, memory, &events, now).await
 }
