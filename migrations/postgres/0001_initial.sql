@@ -357,6 +357,61 @@ create table daily_facets (
     primary key (domain_id, kind, day, facet, detail)
 );
 
+-- One row per distinct TLS report. Keys, counted, acceptance, authenticated and provenance are as in reports; its number is
+-- from the same block, so that both kinds share originals. policy_domain: the domain that the report is about. failing: how
+-- many of its policies have failures. details_since: as records_since; null once retention has dropped content. content: JSON of
+-- store/tls/stored.rs.
+create table tls_reports (
+    domain_id bigint not null,
+    report_no bigint not null,
+    content_key bytea not null,
+    identity_key bytea not null,
+    policy_key bytea,
+    begin_at bigint not null,
+    end_at bigint not null,
+    counted bigint not null,
+    acceptance bigint not null,
+    policies bigint not null,
+    failing bigint not null,
+    details_since bigint,
+    received_at bigint not null,
+    authenticated bigint not null,
+    arrivals bigint not null,
+    warnings bigint not null,
+    original_no bigint,
+    org_name text collate "C",
+    contact text collate "C",
+    report_id text collate "C" not null,
+    policy_domain text collate "C" not null,
+    provenance text collate "C",
+    content text collate "C",
+    primary key (domain_id, report_no)
+);
+create unique index tls_reports_by_content on tls_reports (domain_id, content_key);
+create index tls_reports_by_identity on tls_reports (domain_id, identity_key);
+create index tls_reports_by_policy on tls_reports (domain_id, policy_key) where policy_key is not null;
+-- Lists, counts and retention read this index.
+create index tls_reports_by_begin on tls_reports (domain_id, counted, begin_at, report_no, failing, details_since);
+-- Whether an original is still needed.
+create index tls_reports_by_original on tls_reports (domain_id, original_no) where original_no is not null;
+
+-- The sessions of a day by what counted reports say of them. kind 0: reports of a reporter (subject) whose window begins on
+-- the day. kind 1: sessions under a policy (type) about a domain (subject). kind 2: failed sessions under a policy, of a type of
+-- failure (subject), at a receiving host (place), from an address (sender). What a report does not say is ''.
+create table daily_tls (
+    domain_id bigint not null,
+    kind bigint not null,
+    day bigint not null,
+    policy text collate "C" not null,
+    subject text collate "C" not null,
+    place text collate "C" not null,
+    sender text collate "C" not null,
+    successful bigint not null,
+    failed bigint not null,
+    reports bigint not null,
+    primary key (domain_id, kind, day, policy, subject, place, sender)
+);
+
 -- Messages that became no counted report. policy_domain is '' except for unclaimed reports. bytes_len: length as received.
 create table set_aside (
     set_aside_id bigint primary key,

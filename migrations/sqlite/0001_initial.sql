@@ -357,6 +357,61 @@ create table daily_facets (
     primary key (domain_id, kind, day, facet, detail)
 ) without rowid;
 
+-- One row per distinct TLS report. Keys, counted, acceptance, authenticated and provenance are as in reports; its number is
+-- from the same block, so that both kinds share originals. policy_domain: the domain that the report is about. failing: how
+-- many of its policies have failures. details_since: as records_since; null once retention has dropped content. content: JSON of
+-- store/tls/stored.rs.
+create table tls_reports (
+    domain_id integer not null,
+    report_no integer not null,
+    content_key blob not null,
+    identity_key blob not null,
+    policy_key blob,
+    begin_at integer not null,
+    end_at integer not null,
+    counted integer not null,
+    acceptance integer not null,
+    policies integer not null,
+    failing integer not null,
+    details_since integer,
+    received_at integer not null,
+    authenticated integer not null,
+    arrivals integer not null,
+    warnings integer not null,
+    original_no integer,
+    org_name text,
+    contact text,
+    report_id text not null,
+    policy_domain text not null,
+    provenance text,
+    content text,
+    primary key (domain_id, report_no)
+);
+create unique index tls_reports_by_content on tls_reports (domain_id, content_key);
+create index tls_reports_by_identity on tls_reports (domain_id, identity_key);
+create index tls_reports_by_policy on tls_reports (domain_id, policy_key) where policy_key is not null;
+-- Lists, counts and retention read this index.
+create index tls_reports_by_begin on tls_reports (domain_id, counted, begin_at, report_no, failing, details_since);
+-- Whether an original is still needed.
+create index tls_reports_by_original on tls_reports (domain_id, original_no) where original_no is not null;
+
+-- The sessions of a day by what counted reports say of them. kind 0: reports of a reporter (subject) whose window begins on
+-- the day. kind 1: sessions under a policy (type) about a domain (subject). kind 2: failed sessions under a policy, of a type of
+-- failure (subject), at a receiving host (place), from an address (sender). What a report does not say is ''.
+create table daily_tls (
+    domain_id integer not null,
+    kind integer not null,
+    day integer not null,
+    policy text not null,
+    subject text not null,
+    place text not null,
+    sender text not null,
+    successful integer not null,
+    failed integer not null,
+    reports integer not null,
+    primary key (domain_id, kind, day, policy, subject, place, sender)
+) without rowid;
+
 -- Messages that became no counted report. policy_domain is '' except for unclaimed reports. bytes_len: length as received.
 create table set_aside (
     set_aside_id integer primary key,

@@ -20,6 +20,7 @@ mod service;
 mod simulation;
 mod sources;
 mod taken;
+mod tls;
 mod trust;
 mod webhooks;
 
@@ -60,7 +61,11 @@ pub use sources::{
     ReportMention, ReporterBody, ReporterList, SenderBody, SenderList, SignatureBody, SignatureList, SourceBody,
     SourceDetail, SourceList, SourceRecord,
 };
-pub use taken::{Taken, TakenAside, TakenReport};
+pub use taken::{Taken, TakenAside, TakenReport, TakenTlsReport};
+pub use tls::{
+    TLS_STATUSES, TlsDayBody, TlsFailureBody, TlsFailureDetail, TlsFailureList, TlsPolicyBody, TlsPolicySums,
+    TlsReportBody, TlsReportItem, TlsReportList, TlsStats,
+};
 pub use trust::{
     AcceptedAnswer, AcceptedBody, DecisionInput, REPORT_MESSAGES_MAX, REPORTER_CHARS_MAX, ReporterInput, TrustBody,
     TrustPatch, WHY_CHARS_MAX,

@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::reports::ReportItem;
 use super::schema::{SetAsideWord, Word};
+use super::tls::TlsReportItem;
 
 /// The result of an upload, after everything has been stored.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Taken {
     /// Reports that were new.
     pub reports: Vec<TakenReport>,
+    /// TLS reports that were new.
+    pub tls_reports: Vec<TakenTlsReport>,
     /// Number of reports that were stored already. Each stays counted once.
     pub duplicates: u64,
     /// How many of the duplicates had lost their rows to retention. Their rows are stored again.
@@ -37,6 +40,25 @@ pub struct TakenReport {
     pub domain_name: String,
     /// Where in the message the report was: attachment and member names.
     #[schemars(example = &"report.xml.gz")]
+    pub leaf: String,
+}
+
+/// A TLS report that was new.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TakenTlsReport {
+    #[serde(flatten)]
+    pub report: TlsReportItem,
+    /// `stored`; `conflict`: it contradicts another report; `held`: nothing vouches for it.
+    #[schemars(extend("enum" = ["stored", "conflict", "held"]))]
+    pub outcome: Word,
+    /// Id of the domain that the report belongs to.
+    #[schemars(example = &"dom_k3v9x2m1p0q8r7s6")]
+    pub domain_id: String,
+    /// Name of that domain.
+    #[schemars(example = &"yourdomain.com")]
+    pub domain_name: String,
+    /// Where in the message the report was: attachment and member names.
+    #[schemars(example = &"report.json.gz")]
     pub leaf: String,
 }
 

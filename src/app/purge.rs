@@ -71,6 +71,7 @@ impl Purging {
                 originals = due.originals,
                 reports = due.reports,
                 records = due.records,
+                tls_reports = due.tls_reports,
                 set_aside = due.set_aside,
                 "older than retention allows, and deleted in an hour; to keep them, stop and set retention.*_days = 0"
             );
@@ -108,6 +109,7 @@ impl Purging {
                 originals = purged.originals,
                 reports = purged.reports,
                 records = purged.records,
+                tls_reports = purged.tls_reports,
                 set_aside = purged.set_aside,
                 "deleted data that is older than retention allows"
             );

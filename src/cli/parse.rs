@@ -16,6 +16,7 @@ use crate::app;
 use crate::feeds::files::{FileMessage, Messages, Unreadable, Walk};
 use crate::ingest::{self, Processed};
 use crate::report::aggregate::Report;
+use crate::report::tls;
 use crate::tally::Totals;
 
 /// As the threads of the intake: hostile mails are deeply nested.
@@ -32,8 +33,8 @@ Examples:
   tallymark parse --format csv ~/dmarc-reports > records.csv
   tallymark parse --format json mail.eml | jq '.reports[].policy'
 
-table: a line per message with its reports, records and messages, and below it what could not be read.
-csv:   a line per record. Cells that a spreadsheet would take for a formula begin with a quote.
+table: a line per message with its reports, records and messages, and below it its TLS reports and what could not be read.
+csv:   a line per record, none for TLS reports. Cells that a spreadsheet would take for a formula begin with a quote.
 json:  an object per message, each on one line, with everything that was read and every warning.
 
 Exit code 1: a file, or a report in a file, could not be read.")]
@@ -184,6 +185,9 @@ fn show(name: &str, processed: &Processed, format: Format, sums: &mut Sums, out:
         }
         Format::Table => {
             writeln!(out, "{}", of_this.line(name))?;
+            for leaf in &processed.tls_reports {
+                writeln!(out, "{:>42}  = {}", "", escape(&tls_line(&leaf.parsed.report)))?;
+            }
             for problem in &processed.problems {
                 let place = if problem.leaf.is_empty() {
                     String::new()
@@ -197,13 +201,38 @@ fn show(name: &str, processed: &Processed, format: Format, sums: &mut Sums, out:
                     escape(&format!("{place}{}: {}", problem.reason, problem.detail))
                 )?;
             }
-            if processed.reports.is_empty() && processed.problems.is_empty() {
+            if processed.is_other() {
                 writeln!(out, "{:>42}  - no aggregate report in it: {}", "", processed.other)?;
             }
         }
     }
     sums.add(&of_this);
     Ok(())
+}
+
+/// A TLS report in one line. The sessions of two policies may be the same, so they are not added.
+fn tls_line(report: &tls::Report) -> String {
+    let policies = report.policies.iter().map(|policy| {
+        let details = match policy.failures.len() as u64 {
+            0 => String::new(),
+            details => format!(" ({})", counted(details, "detail", "details")),
+        };
+        let kind = if policy.kind.is_empty() {
+            "unknown"
+        } else {
+            &policy.kind
+        };
+        let (successful, failed) = (count(policy.successful), count(policy.failed));
+        format!("{kind}: {successful} successful and {failed} failed sessions{details}")
+    });
+    let policies: Vec<_> = policies.collect();
+    let from = report.org_name.as_deref().unwrap_or("an unnamed reporter");
+    let about = if report.domain.is_empty() {
+        "an unnamed domain"
+    } else {
+        &report.domain
+    };
+    format!("TLS report about {about} from {from}: {}", policies.join("; "))
 }
 
 fn eprintln_safe(line: &str) {

@@ -16,7 +16,7 @@ use super::{Context, advice};
 use crate::app::App;
 use crate::base::{SetAsideId, SetAsideKind, clock};
 use crate::ingest::{Fate, Outcome};
-use crate::store::{Cut, Page, SetAside};
+use crate::store::{Acceptance, Cut, Page, SetAside};
 
 const PAGE_ROWS: u32 = 500;
 
@@ -55,14 +55,20 @@ Examples:
     #[command(after_help = "\
 Examples:
   tallymark quarantine replay 17 18
-  tallymark quarantine replay --all")]
+  tallymark quarantine replay --all
+  tallymark quarantine replay --kind other
+
+--kind other finds reports of kinds that an earlier version kept as other mail, such as TLS reports.")]
     Replay {
         /// The numbers that `quarantine list` shows.
-        #[arg(required_unless_present = "all")]
+        #[arg(required_unless_present_any = ["all", "kind"])]
         ids: Vec<i64>,
         /// Every quarantined and unclaimed message.
         #[arg(long, conflicts_with = "ids")]
         all: bool,
+        /// Every message of this kind.
+        #[arg(long, value_enum, conflicts_with_all = ["ids", "all"])]
+        kind: Option<Kind>,
     },
 }
 
@@ -92,12 +98,12 @@ pub async fn run(context: Context, command: Command, out: &mut dyn Write) -> any
     let code = match command {
         Command::List { kind, account, limit } => list(&app, kind, account.as_deref(), limit, out).await?,
         Command::Show { id, save } => show(&app, SetAsideId(id), save, out).await?,
-        Command::Replay { ids, all: false } => {
-            let ids: Vec<_> = ids.into_iter().map(SetAsideId).collect();
-            replay(&app, &ids, out).await?
-        }
-        Command::Replay { all: true, .. } => {
-            let ids = replayable(&app).await?;
+        Command::Replay { ids, all, kind } => {
+            let ids = match kind {
+                Some(kind) => replayable(&app, &[kind.into()]).await?,
+                None if all => replayable(&app, &[SetAsideKind::Quarantined, SetAsideKind::Unclaimed]).await?,
+                None => ids.into_iter().map(SetAsideId).collect(),
+            };
             replay(&app, &ids, out).await?
         }
     };
@@ -212,9 +218,9 @@ async fn show(app: &App, id: SetAsideId, save: Option<PathBuf>, out: &mut dyn Wr
 }
 
 /// A replay removes rows, so all numbers are gathered before the first one.
-async fn replayable(app: &App) -> anyhow::Result<Vec<SetAsideId>> {
+async fn replayable(app: &App, kinds: &[SetAsideKind]) -> anyhow::Result<Vec<SetAsideId>> {
     let mut ids = Vec::new();
-    for kind in [SetAsideKind::Quarantined, SetAsideKind::Unclaimed] {
+    for &kind in kinds {
         let mut behind = SetAsideId(i64::MAX);
         loop {
             let (rows, _) = app
@@ -241,7 +247,8 @@ async fn replay(app: &App, ids: &[SetAsideId], out: &mut dyn Write) -> anyhow::R
             continue;
         };
         read += 1;
-        left += u64::from(!outcome.set_aside.is_empty());
+        // Other mail is where it belongs.
+        left += u64::from(outcome.set_aside.iter().any(|note| note.kind != SetAsideKind::Other));
         writeln!(out, "{id}: {}", outcome_line(&outcome))?;
     }
     let replayed = counted(read, "message", "messages");
@@ -262,21 +269,30 @@ async fn replay(app: &App, ids: &[SetAsideId], out: &mut dyn Write) -> anyhow::R
 }
 
 fn outcome_line(outcome: &Outcome) -> String {
+    let word = |fate, acceptance: Acceptance| match fate {
+        _ if acceptance.is_held() => "held",
+        Fate::Stored => "stored",
+        Fate::Duplicate => "duplicate",
+        Fate::Conflict => "conflict",
+        Fate::Completed => "completed",
+    };
     let reports = outcome.reports.iter().map(|report| {
-        let fate = match report.fate {
-            Fate::Stored => "stored",
-            Fate::Duplicate => "duplicate",
-            Fate::Conflict => "conflict",
-            Fate::Completed => "completed",
-        };
-        let fate = if report.acceptance.is_held() { "held" } else { fate };
+        let fate = word(report.fate, report.acceptance);
         format!("{fate} (report {} about {})", report.no, escape(&report.policy_domain))
+    });
+    let tls = outcome.tls_reports.iter().map(|report| {
+        let fate = word(report.fate, report.acceptance);
+        format!(
+            "{fate} (TLS report {} about {})",
+            report.no,
+            escape(&report.policy_domain)
+        )
     });
     let notes = outcome
         .set_aside
         .iter()
         .map(|note| format!("{}, {}: {}", note.kind.word(), note.reason, escape(&note.detail)));
-    reports.chain(notes).collect::<Vec<_>>().join("; ")
+    reports.chain(tls).chain(notes).collect::<Vec<_>>().join("; ")
 }
 
 fn what(row: &SetAside) -> String {

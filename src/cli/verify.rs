@@ -77,6 +77,7 @@ fn print_json(verified: &Verified, identity: Option<&Identity>, out: &mut dyn Wr
         "reports": verified.reports,
         "records": verified.records,
         "messages": verified.messages,
+        "tls_reports": verified.tls_reports,
         "not_recounted": verified.not_recounted,
         "discrepancies": discrepancies,
         "unlisted": verified.unlisted,
@@ -152,6 +153,10 @@ fn print(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
         counted(verified.records, "record", "records"),
         counted(verified.messages, "message", "messages"),
     )?;
+    if verified.tls_reports > 0 {
+        let reports = counted(verified.tls_reports, "TLS report", "TLS reports");
+        writeln!(out, "and {reports} with their sessions")?;
+    }
     if verified.not_recounted > 0 {
         writeln!(
             out,
@@ -183,7 +188,7 @@ fn print(verified: &Verified, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 fn all_agree(verified: &Verified) -> &'static str {
-    match (verified.reports, verified.not_recounted) {
+    match (verified.reports + verified.tls_reports, verified.not_recounted) {
         (0, 1..) => "nothing was compared",
         (_, 1..) => "all figures that could be recounted agree",
         _ => "all figures agree",

@@ -307,6 +307,10 @@ settings! { SECTIONS:
         evidence_max => process.report.evidence_max;
         /// Maximum number of DKIM results of a record, and of SPF results. More are dropped with a warning.
         results_max => process.report.results_max;
+        /// Longest TLS report after decompression, bytes. It is held in memory while it is read.
+        tls_bytes_max => process.tls.json_bytes_max;
+        /// Maximum number of failures in a TLS report.
+        tls_failures_max => process.tls.failures_max;
         /// Maximum number of contradicting versions of one report that are kept: of the vouched ones, and of the
         /// others. More are set aside.
         report_versions_max => keep.versions_max;

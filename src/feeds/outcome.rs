@@ -76,7 +76,7 @@ impl From<&Outcome> for Disposal {
             .find(|note| note.kind == SetAsideKind::Quarantined);
         match quarantined {
             Some(note) => Self::Failed(format!("{}: {}", note.reason, note.detail)),
-            None if outcome.reports.is_empty() && outcome.set_aside.is_empty() => Self::Other,
+            None if !outcome.has_reports() && outcome.set_aside.is_empty() => Self::Other,
             None => Self::Taken,
         }
     }

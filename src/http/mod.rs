@@ -64,6 +64,7 @@ mod standing;
 mod state;
 mod sums;
 mod tables;
+mod tls;
 mod trust;
 mod upload;
 mod webhooks;

@@ -1,6 +1,6 @@
 //! Places in lists, as `next` says them.
 
-use crate::api::ReportItem;
+use crate::api::{ReportItem, TlsReportItem};
 use crate::base::clock::{format_instant, parse_instant};
 use crate::base::{ReportNo, SetAsideId};
 use crate::store::{ReportPlace, SourcePlace};
@@ -37,9 +37,18 @@ pub(super) fn report_place_text(begin: i64, no: ReportNo) -> String {
 
 /// The place behind a report of an answer; `None` if its window begins at an instant that the answer cannot say.
 pub(super) fn place_of(report: &ReportItem) -> Option<String> {
-    let begin = parse_instant(&report.date_range_begin)?.div_euclid(1_000);
-    let is_exact = instant(begin) == report.date_range_begin;
-    is_exact.then(|| report_place_text(begin, ReportNo(report.id)))
+    place_behind(&report.date_range_begin, report.id)
+}
+
+/// As [`place_of`], of a TLS report.
+pub(super) fn tls_place_of(report: &TlsReportItem) -> Option<String> {
+    place_behind(&report.date_range_begin, report.id)
+}
+
+fn place_behind(date_range_begin: &str, id: i64) -> Option<String> {
+    let begin = parse_instant(date_range_begin)?.div_euclid(1_000);
+    let is_exact = instant(begin) == date_range_begin;
+    is_exact.then(|| report_place_text(begin, ReportNo(id)))
 }
 
 /// An end of a window: unix seconds, and whatever a reporter wrote.

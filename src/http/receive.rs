@@ -117,7 +117,9 @@ fn check_media_type(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
             Err(ApiError::unsupported_media_type("Send the body as application/json"))
         }
         // A report can be sent under any name, for its bytes tell what it is; but it is never this.
-        (Body::Upload, Some(name)) if is_json(name) || (name.starts_with("multipart/") && name != FORM) => {
+        (Body::Upload, Some(name))
+            if is_json(name) && name != TLS_JSON || (name.starts_with("multipart/") && name != FORM) =>
+        {
             Err(ApiError::unsupported_media_type(
                 "Send the report as XML, gzip, zip or mail, or files as multipart/form-data",
             ))
@@ -126,6 +128,8 @@ fn check_media_type(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
+/// RFC 8460, 6.5.
+const TLS_JSON: &str = "application/tlsrpt+json";
 const FORM: &str = "multipart/form-data";
 
 /// Drains an unwanted body, within limits; not that of a client which waits for permission to send it.

@@ -22,10 +22,10 @@ use crate::api::{
     DecisionBody, Dispositions, MailBody, MailSignatureBody, MailSpfBody, PLAIN, Pagination, PolicyBody,
     ProvenanceBody, RecordBody, ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
-use crate::base::Authenticated;
 use crate::base::clock::format_instant;
+use crate::base::{Authenticated, ReportNo};
 use crate::report::aggregate::Reporter;
-use crate::store::{self, Domain, ListedRecord, ReportDetail, ReportFilter, ReportSummary, StoredWarning};
+use crate::store::{self, Domain, ListedRecord, Original, ReportDetail, ReportFilter, ReportSummary, StoredWarning};
 
 /// Parameters that select reports.
 pub(super) const FILTERS: &[Parameter] = &[
@@ -119,8 +119,13 @@ pub(super) async fn original(
     OwnedReport(domain, no): OwnedReport,
 ) -> Result<Response, ApiError> {
     let original = state.store.original(domain.id, no).await?;
+    original_answer(original, no, "xml")
+}
+
+/// The mail or file that a report came in; `document` is how the name of an unpacked one ends.
+pub(super) fn original_answer(original: Option<Original>, no: ReportNo, document: &str) -> Result<Response, ApiError> {
     let original = original.ok_or_else(|| ApiError::not_found("Original"))?;
-    let (media_type, ending) = kind_of(&original.bytes);
+    let (media_type, ending) = kind_of(&original.bytes, document);
     // A stranger's bytes: to be saved, never to be shown by a browser.
     let headers = [
         (header::CONTENT_TYPE, media_type.to_owned()),
@@ -140,16 +145,18 @@ pub(super) async fn original(
 const ORG_CHARS_MAX: usize = 512;
 
 /// Media type and file name ending for received bytes, by how they begin.
-fn kind_of(bytes: &[u8]) -> (&'static str, &'static str) {
+fn kind_of(bytes: &[u8], document: &str) -> (&'static str, String) {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        ("application/gzip", "xml.gz")
+        ("application/gzip", format!("{document}.gz"))
     } else if bytes.starts_with(b"PK") {
-        ("application/zip", "zip")
+        ("application/zip", "zip".to_owned())
+    } else if text.starts_with(b"{") {
+        ("application/json", "json".to_owned())
     } else if text.starts_with(b"<") {
-        ("application/xml", "xml")
+        ("application/xml", "xml".to_owned())
     } else {
-        ("message/rfc822", "eml")
+        ("message/rfc822", "eml".to_owned())
     }
 }
 
@@ -266,7 +273,7 @@ mod tests {
             (b"Received: from", "eml"),
             (b"", "eml"),
         ] {
-            assert_eq!(kind_of(bytes).1, expect, "{bytes:?}");
+            assert_eq!(kind_of(bytes, "xml").1, expect, "{bytes:?}");
         }
     }
 }

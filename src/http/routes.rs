@@ -16,8 +16,8 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview, paging,
-    quarantine, range, readiness, refused, report_record, reports, senders, service, simulate, source, trust, upload,
-    webhooks,
+    quarantine, range, readiness, refused, report_record, reports, senders, service, simulate, source, tls, trust,
+    upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DeliveryList, DomainBody,
@@ -25,8 +25,9 @@ use crate::api::{
     Overview, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody,
     ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SenderDecisionBody, SenderDecisionInput,
     SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SourceDetail,
-    SourceList, StatsBody, SubdomainList, Success, Taken, TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList,
-    WebhookOne, WebhookPatch, WebhookRemoved, WebhookTested, WebhookWithSecret,
+    SourceList, StatsBody, SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList, TlsStats,
+    TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved,
+    WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -73,6 +74,11 @@ fn table() -> Vec<Entry> { vec![
     get   ("/domains/{id}/dmarc/senders",                              Read,    breakdown::senders,    "List sending organisations and networks, by messages").long().with(RANKED).lists::<SenderList>(),
     get   ("/domains/{id}/dmarc/reporters",                            Read,    breakdown::reporters,  "List reporters, by messages").long().with(RANKED).lists::<ReporterList>(),
     get   ("/domains/{id}/dmarc/dkim",                                 Read,    breakdown::signatures, "List DKIM signers, by messages").long().with(RANKED).lists::<SignatureList>(),
+    get   ("/domains/{id}/tls/reports",                                Read,    tls::list,             "List TLS reports, newest window first").long().with(TLS_REPORTS).lists::<TlsReportList>(),
+    get   ("/domains/{id}/tls/reports/{report_id}",                    Read,    tls::show,             "Show a TLS report with its policies and failures").long().answers::<TlsReportBody>(200),
+    get   ("/domains/{id}/tls/reports/{report_id}/original",           Read,    tls::original,         "Fetch a TLS report as it was received").long().answers_bytes(tls::ORIGINAL_TYPES),
+    get   ("/domains/{id}/tls/stats",                                  Read,    tls::stats,            "Show sums of TLS sessions over a range of days").long().with(RANKED).lists::<TlsStats>(),
+    get   ("/domains/{id}/tls/failures",                               Read,    tls::failures,         "List failed TLS sessions, most first").long().with(TLS_FAILURES).lists::<TlsFailureList>(),
     get   ("/overview",                                                Read,    overview::overview,    "List the domains with their figures, by messages").long().with(OVERVIEW).lists::<Overview>(),
     get   ("/attention",                                               Read,    attention::attention,  "List what needs attention").long().with(ATTENTION).lists::<Attention>(),
     get   ("/arrivals",                                                Read,    arrivals::arrivals,    "List the reports that arrived last").long().with(NUMBERED).lists::<Arrivals>(),
@@ -117,6 +123,8 @@ const SERVICES: Parameters = &[
 const DECISIONS: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS];
 const SOURCE: Parameters = &[range::DAYS, source::PARAMETERS];
 const EXPORT: Parameters = &[range::OPEN, export::PARAMETERS];
+const TLS_REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, tls::FILTERS];
+const TLS_FAILURES: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, tls::GROUP];
 const OVERVIEW: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS, overview::PARAMETERS];
 const ATTENTION: Parameters = &[attention::PARAMETERS, paging::PARAMETERS, paging::AFTER_ROWS];
 const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS];

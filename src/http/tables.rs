@@ -65,6 +65,8 @@ macro_rules! list {
     };
 }
 
+mod tls;
+
 list! { DomainList: domains of DomainItem }
 columns! { DomainItem as row:
     "id" = row.id,

@@ -10,7 +10,7 @@ use super::client::Client;
 use super::error::ApiError;
 use super::owned::OwnedDomain;
 use super::state::AppState;
-use crate::api::{FieldError, ReportItem, Taken, TakenAside, TakenReport};
+use crate::api::{FieldError, ReportItem, Taken, TakenAside, TakenReport, TakenTlsReport, TlsReportItem};
 use crate::base::AccountId;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
 use crate::store::Store;
@@ -51,6 +51,7 @@ pub(super) async fn upload(
 pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outcome>) -> Result<Taken, ApiError> {
     let mut taken = Taken {
         reports: Vec::new(),
+        tls_reports: Vec::new(),
         duplicates: 0,
         restored: 0,
         quarantined: Vec::new(),
@@ -77,6 +78,31 @@ pub(super) async fn taken(store: &Store, account: AccountId, outcomes: Vec<Outco
             };
             taken.reports.push(TakenReport {
                 report: ReportItem::from(detail.summary),
+                outcome: word.into(),
+                domain_id: domain.public_id,
+                domain_name: domain.name.to_string(),
+                leaf: stored.leaf,
+            });
+        }
+        for stored in outcome.tls_reports {
+            let word = match stored.fate {
+                Fate::Duplicate => {
+                    taken.duplicates += 1;
+                    continue;
+                }
+                _ if stored.acceptance.is_held() => "held",
+                Fate::Conflict => "conflict",
+                Fate::Stored | Fate::Completed => "stored",
+            };
+            // As above.
+            let Some(detail) = store.tls_report(stored.domain, stored.no).await? else {
+                continue;
+            };
+            let Some(domain) = store.domain_by_id(account, stored.domain).await? else {
+                continue;
+            };
+            taken.tls_reports.push(TakenTlsReport {
+                report: TlsReportItem::from(detail.summary),
                 outcome: word.into(),
                 domain_id: domain.public_id,
                 domain_name: domain.name.to_string(),

@@ -61,6 +61,14 @@ impl Claimed {
                 Fate::Duplicate => self.duplicates += 1,
             }
         }
+        for report in &outcome.tls_reports {
+            match report.fate {
+                Fate::Duplicate => self.duplicates += 1,
+                Fate::Conflict => self.conflicts += 1,
+                _ if report.acceptance.may_count() => self.counted += 1,
+                _ => self.held += 1,
+            }
+        }
     }
 }
 

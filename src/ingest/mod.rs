@@ -1,6 +1,7 @@
 //! Raw message -> committed rows: a bounded queue, rayon, batches, one outcome a message.
 
 mod addresses;
+mod ahead;
 mod arrived;
 mod batch;
 mod deferred;
@@ -17,6 +18,7 @@ mod read;
 mod rechecks;
 mod refused;
 mod sums;
+mod tls_reports;
 
 pub use crate::base::AccountId;
 pub use crate::store::{Belonging, Fate, FreshDomain, Outcome, PeerTls, Problem, SetAsideNote, StoredReport};
@@ -26,6 +28,6 @@ pub use arrived::RawMessage;
 pub use envelope::Envelope;
 pub use intake::{Claimed, Intake, MESSAGE_TOO_LARGE, UNFETCHABLE};
 pub use options::{IntakeError, IntakeOptions, IntakeSettings, SlowOptions};
-pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, Unvouched, process, process_as};
+pub use process::{Admission, ParsedLeaf, ProcessLimits, Processed, TlsLeaf, Unvouched, process, process_as};
 pub use provenance::{Authenticator, AuthenticatorError, AuthenticatorOptions, Checked, Cost};
 pub use rechecks::Rechecked;

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::arrived::Arrived;
 use super::options::IntakeError;
 use super::parsed_bytes::ParsedBytes;
-use crate::store::{Admitted, Belonging, NewMessage, NewReport, Outcome, Problem, Store};
+use crate::store::{Admitted, Belonging, NewMessage, NewReport, NewTlsReport, Outcome, Problem, Store};
 
 /// A message with whom to tell.
 pub(super) struct Job {
@@ -35,7 +35,14 @@ struct Rest {
     /// Whether the account of the previous owner has the message.
     account_has_it: bool,
     /// The contents of the message, if the writer had to remove them.
-    held_before: Option<(Vec<(String, NewReport)>, Vec<Problem>)>,
+    held_before: Option<TakenOut>,
+}
+
+/// The reports and problems of a message that the database refuses.
+struct TakenOut {
+    reports: Vec<(String, NewReport)>,
+    tls_reports: Vec<(String, NewTlsReport)>,
+    problems: Vec<Problem>,
 }
 
 impl Askers {
@@ -116,10 +123,13 @@ impl Askers {
 
     /// Replaces the contents of the message by `problem`, because the database refuses them.
     pub fn take_out(&mut self, message: &mut NewMessage, problem: Problem) {
-        let reports = std::mem::take(&mut message.reports);
-        let problems = std::mem::replace(&mut message.problems, vec![problem]);
+        let taken_out = TakenOut {
+            reports: std::mem::take(&mut message.reports),
+            tls_reports: std::mem::take(&mut message.tls_reports),
+            problems: std::mem::replace(&mut message.problems, vec![problem]),
+        };
         if let Some(rest) = &mut self.rest {
-            rest.held_before = Some((reports, problems));
+            rest.held_before = Some(taken_out);
         }
     }
 
@@ -130,8 +140,10 @@ impl Askers {
         // An owner without an answer learns that nothing was accepted.
         self.answer = None;
         let Some(rest) = &mut self.rest else { return false };
-        if let Some((reports, problems)) = rest.held_before.take() {
-            (message.reports, message.problems) = (reports, problems);
+        if let Some(taken_out) = rest.held_before.take() {
+            message.reports = taken_out.reports;
+            message.tls_reports = taken_out.tls_reports;
+            message.problems = taken_out.problems;
         }
         while let Some((belonging, answer)) = rest.others.pop_front() {
             rest.account_has_it &= belonging.account() == message.belonging.account();

@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::ahead::ends_in_the_future;
 use super::sums;
+use super::tls_reports::{self, TlsWork};
 use crate::base::Millis;
 use crate::base::budget::{Budget, CostLimits};
 use crate::base::clock::Clock;
 use crate::report::aggregate::{self, FileNameFacts, ParseError, ParseErrorKind, Parsed, WarningKind};
+use crate::report::tls;
 use crate::store::{Acceptance, Problem, Provenance};
-use crate::unpack::{self, Context, Damage, ReportText};
+use crate::unpack::{self, Context, Damage, ReportText, TextKind};
 
 /// The bounds of processing one message.
 #[derive(Debug, Clone, Copy)]
 pub struct ProcessLimits {
     pub unpack: unpack::Limits,
     pub report: aggregate::Limits,
+    pub tls: tls::Limits,
     /// Memory, steps and room in the database for one message.
     pub cost: CostLimits,
     /// Processor time for one message.
@@ -74,6 +78,7 @@ impl Default for ProcessLimits {
         Self {
             unpack: unpack::Limits::default(),
             report: aggregate::Limits::default(),
+            tls: tls::Limits::default(),
             cost: CostLimits::default(),
             time_max: Duration::from_secs(2),
             messages_max: 1_000_000_000_000,
@@ -86,6 +91,7 @@ impl Default for ProcessLimits {
 #[derive(Debug, Default)]
 pub struct Processed {
     pub reports: Vec<ParsedLeaf>,
+    pub tls_reports: Vec<TlsLeaf>,
     pub problems: Vec<Problem>,
     /// Kind of a message with neither reports nor problems: a stable word such as `tls_report`, `bounce`, `mail`.
     pub other: &'static str,
@@ -93,11 +99,25 @@ pub struct Processed {
     pub stored_bytes: u64,
 }
 
+impl Processed {
+    /// Whether there is neither a report nor anything that should be one.
+    pub fn is_other(&self) -> bool {
+        self.reports.is_empty() && self.tls_reports.is_empty() && self.problems.is_empty()
+    }
+}
+
 /// A report with its place in the message.
 #[derive(Debug)]
 pub struct ParsedLeaf {
     pub leaf: String,
     pub parsed: Parsed,
+}
+
+/// A TLS report with its place in the message.
+#[derive(Debug)]
+pub struct TlsLeaf {
+    pub leaf: String,
+    pub parsed: tls::Parsed,
 }
 
 /// As [`process_as`], of a file that was handed in as a report.
@@ -189,6 +209,18 @@ fn process_inner(
             budget: &budget,
             now: clock.now(),
         };
+        if text.kind() == TextKind::Tls {
+            let leaf = text.leaf().to_owned();
+            match tls_reports::parse(&text, &work.for_tls()) {
+                Ok(parsed) => processed.tls_reports.push(TlsLeaf { leaf, parsed }),
+                Err(problem) if is_problem(context, &text, &problem) || budget.breach().is_some() => {
+                    processed.problems.push(Problem { leaf, ..problem });
+                }
+                // JSON of another kind.
+                Err(_) => {}
+            }
+            return;
+        }
         // After a report, even an empty one, an unreadable text counts as a broken report.
         let mut has_report = false;
         parse(&text, &work, &mut |nth, result| {
@@ -233,9 +265,26 @@ struct Work<'a> {
     now: Millis,
 }
 
+impl<'a> Work<'a> {
+    fn for_tls(&self) -> TlsWork<'a> {
+        TlsWork {
+            limits: &self.limits.tls,
+            sessions_max: self.limits.messages_max,
+            budget: self.budget,
+            now: self.now,
+        }
+    }
+}
+
 /// Whether a text without a report was meant to be one. At an address that is only for reports, broken texts are.
 fn is_problem(context: Context, text: &ReportText<'_>, problem: &Problem) -> bool {
-    let is_broken = ["malformed_xml", "archive_damaged", unpack::Reason::TooLarge.word()].contains(&problem.reason);
+    let is_broken = [
+        "malformed_xml",
+        "malformed_json",
+        "archive_damaged",
+        unpack::Reason::TooLarge.word(),
+    ]
+    .contains(&problem.reason);
     text.is_stated()
         || problem.reason == unpack::Reason::TooSlow.word()
         || context == Context::ReportAddress && is_broken
@@ -312,8 +361,7 @@ fn checked(mut parsed: Parsed, damage: Option<Damage>, work: &Work<'_>) -> Resul
         // contradict the intact one.
         parsed.report.partial = true;
     }
-    let end = parsed.report.metadata.window.end;
-    if now > CLOCK_IS_SET && end > now.saturating_add(AHEAD_MAX).div_euclid(1_000) {
+    if ends_in_the_future(parsed.report.metadata.window, now) {
         parsed
             .warnings
             .add(WarningKind::OddDate, "date_range: ends in the future", None);
@@ -339,11 +387,6 @@ fn checked(mut parsed: Parsed, damage: Option<Damage>, work: &Work<'_>) -> Resul
     })?;
     Ok(parsed)
 }
-
-/// How far a window may end in the future: clocks differ, and a day ends at midnight.
-const AHEAD_MAX: Millis = 2 * 86_400_000;
-/// 2020-01-01T00:00:00Z. An earlier clock was not set, and then no window counts as in the future.
-const CLOCK_IS_SET: Millis = 1_577_836_800_000;
 
 #[cfg(test)]
 mod tests {

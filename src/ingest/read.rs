@@ -6,7 +6,8 @@ use super::options::IntakeOptions;
 use super::process::{ProcessLimits, Processed, process_asking};
 use crate::base::Authenticated;
 use crate::report::aggregate::Reporter;
-use crate::store::{MessageRoom, NewMessage, NewReport, Problem};
+use crate::report::tls;
+use crate::store::{MessageRoom, NewMessage, NewReport, NewTlsReport, Problem};
 use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.
@@ -18,7 +19,7 @@ pub(super) fn reader(options: &IntakeOptions) -> Box<Read> {
     Box::new(move |message, watch: &Watch<'_>| {
         let mut read = read(&limits, message, watch)?;
         // Packed here, because there is only one writer.
-        if keeps_originals || read.reports.is_empty() || !read.problems.is_empty() {
+        if keeps_originals || !read.has_reports() || !read.problems.is_empty() {
             read.bytes = read.bytes.packed();
         }
         Ok(read)
@@ -53,6 +54,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let Arrived { raw, provenance, .. } = message;
     let Processed {
         reports,
+        tls_reports,
         problems,
         other,
         stored_bytes,
@@ -68,6 +70,14 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         (found.leaf, report)
     });
     let reports = reports.collect();
+    let tls_reports = tls_reports.into_iter().map(|found| {
+        let reporter = tls::reporter(&found.parsed.report);
+        let authenticated = provenance
+            .as_ref()
+            .map_or(Authenticated::Unknown, |provenance| provenance.verdict_on(&reporter));
+        (found.leaf, NewTlsReport::new(found.parsed, authenticated, acceptance))
+    });
+    let tls_reports = tls_reports.collect();
     if ended.is_none() || replay.is_some() {
         watch.end(&raw.bytes);
     }
@@ -77,6 +87,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         received_at: raw.received_at,
         origin: raw.origin,
         reports,
+        tls_reports,
         provenance,
         problems,
         other: (!keeps_reports_only).then_some(other),

@@ -6,6 +6,7 @@ use hashbrown::HashSet;
 
 use crate::base::budget::{Breach, Budget, Cost};
 use crate::report::aggregate::{Record, Records, Report, Verdicts};
+use crate::report::tls;
 use crate::tally::Spread;
 
 /// Reports of one day with no more records than this are not looked at more closely.
@@ -57,6 +58,29 @@ pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach>
         stored: of_records.saturating_add(cost.stored),
     };
     budget.charge(cost, breach)
+}
+
+/// Draws what the sums of a TLS report will take: a row for each policy and failure, and each day that it has a session on.
+///
+/// # Errors
+/// The limit that is exceeded.
+pub(super) fn charge_tls(report: &tls::Report, budget: &Budget<'_>) -> Result<(), Breach> {
+    /// Bytes that a row takes in memory and in the database, about.
+    const ROW: Cost = Cost {
+        memory: 256,
+        stored: 64,
+    };
+    let days = Spread::for_window(report.window).days().len();
+    let counts = report.policies.iter().flat_map(|policy| {
+        let failures = policy.failures.iter().map(|failure| failure.sessions);
+        [policy.successful.max(policy.failed)].into_iter().chain(failures)
+    });
+    let rows = counts.map(|sessions| sessions.min(days)).sum::<u64>() + 1;
+    let cost = Cost {
+        memory: rows.saturating_mul(ROW.memory),
+        stored: rows.saturating_mul(ROW.stored),
+    };
+    budget.charge(cost, Breach::TooManyDays(days))
 }
 
 /// What an entry for each source takes.

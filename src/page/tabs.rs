@@ -20,16 +20,18 @@ pub(super) enum Tab {
     Reporters,
     Dkim,
     Reports,
+    Tls,
     Setup,
     Settings,
 }
 
-const TABS: [(Tab, &str, &str); 7] = [
+const TABS: [(Tab, &str, &str); 8] = [
     (Tab::Overview, "", "Overview"),
     (Tab::Sources, "/sources", "Sources"),
     (Tab::Reporters, "/reporters", "Reporters"),
     (Tab::Dkim, "/dkim", "DKIM"),
     (Tab::Reports, "/reports", "Reports"),
+    (Tab::Tls, "/tls", "TLS"),
     (Tab::Setup, "/setup", "DNS set-up"),
     (Tab::Settings, "/settings", "Settings"),
 ];

@@ -101,6 +101,9 @@ fn shown(visitor: &Visitor, taken: &Taken) -> Markup {
         section .card {
             p #uploaded role="status" {
                 b { (counted(taken.reports.len() as u64, "new report", "new reports")) } ", "
+                @if !taken.tls_reports.is_empty() {
+                    b { (counted(taken.tls_reports.len() as u64, "new TLS report", "new TLS reports")) } ", "
+                }
                 (counted(taken.duplicates, "was here already", "were here already"))
                 @if taken.restored > 0 { ", " (counted(taken.restored, "report has its records back", "reports have their records back")) }
                 @if !unclaimed.is_empty() { ", " (counted(unclaimed.len() as u64, "is about a domain that is not yours here", "are about domains that you have not \
@@ -117,6 +120,13 @@ fn shown(visitor: &Visitor, taken: &Taken) -> Markup {
                     @if one.outcome == "held" { " " span .chip.odd { "held: more messages than the limit" } }
                 } } }
             }
+            @if !taken.tls_reports.is_empty() { ul {
+                @for one in &taken.tls_reports { li {
+                    a href=(format!("/view/{}/tls", one.domain_id)) { "TLS report from " (hostile_or_dash(one.report.org_name.as_deref())) }
+                    " " span .muted { (hostile(&one.domain_name)) }
+                    @if one.outcome == "conflict" { " " span .chip.bad { "contradicts another report" } }
+                } }
+            } }
             (not_yours(visitor, &unclaimed))
             @if !broken.is_empty() || !other.is_empty() { ul {
                 @for one in broken.iter().chain(&other) { li {

@@ -1,3 +1,5 @@
 //! What a report *is*, one folder per kind. Pure: no I/O beyond the reader that a parser is handed, no async, no clock.
 
 pub mod aggregate;
+mod encoder;
+pub mod tls;

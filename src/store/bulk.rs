@@ -64,6 +64,32 @@ pub(super) const REPORT: &[Column] = &[
     text("provenance"),
     text("history"),
 ];
+/// The columns of `tls_reports`.
+pub(super) const TLS_REPORT: &[Column] = &[
+    int("domain_id"),
+    int("report_no"),
+    blob("content_key"),
+    blob("identity_key"),
+    blob("policy_key"),
+    int("begin_at"),
+    int("end_at"),
+    int("counted"),
+    int("acceptance"),
+    int("policies"),
+    int("failing"),
+    int("details_since"),
+    int("received_at"),
+    int("authenticated"),
+    int("arrivals"),
+    int("warnings"),
+    int("original_no"),
+    text("org_name"),
+    text("contact"),
+    text("report_id"),
+    text("policy_domain"),
+    text("provenance"),
+    text("content"),
+];
 const ORIGINAL: &[Column] = &[
     int("domain_id"),
     int("report_no"),
@@ -106,6 +132,48 @@ bulk! {
         ("select domain_id, content_key, identity_key, report_no, counted, authenticated, records_kept, partial, sliced, \
              arrivals, records, pass + fail as messages, acceptance \
          from reports", " and identity_key >= ''"),
+    );
+
+    /// New TLS reports, also those that are moved to another domain.
+    TLS_REPORT_ADD = insert("tls_reports", TLS_REPORT, Conflict::Fail);
+
+    /// TLS reports with every column, to be moved to another domain, or to be counted again. Primary key.
+    TLS_REPORT_WHOLE = keyed(
+        "tls_reports", REPORT_KEY,
+        "select domain_id, report_no, content_key, identity_key, policy_key, begin_at, end_at, counted, acceptance, policies, \
+             failing, details_since, received_at, authenticated, arrivals, warnings, original_no, org_name, contact, \
+             report_id, policy_domain, provenance, content \
+         from tls_reports",
+    );
+
+    /// Removes TLS reports. Primary key.
+    TLS_REPORT_REMOVE = keyed("tls_reports", REPORT_KEY, "delete from tls_reports");
+
+    /// Known TLS reports with these contents. Unique index tls_reports_by_content.
+    TLS_REPORT_BY_CONTENT = keyed(
+        "tls_reports", &[int("domain_id"), blob("content_key")],
+        "select domain_id, report_no, content_key, identity_key, counted, acceptance, authenticated, details_since \
+         from tls_reports",
+    );
+
+    /// Known TLS reports with these identities. Index tls_reports_by_identity.
+    TLS_REPORT_BY_IDENTITY = keyed_and(
+        "tls_reports", &[int("domain_id"), blob("identity_key")],
+        ("select domain_id, report_no, content_key, identity_key, counted, acceptance, authenticated, details_since \
+         from tls_reports", " and identity_key >= ''"),
+    );
+
+    /// Adds to sums of TLS reports. Primary key.
+    DAILY_TLS_ADD = insert(
+        "daily_tls",
+        &[
+            int("domain_id"), int("kind"), int("day"), text("policy"), text("subject"), text("place"), text("sender"),
+            int("successful"), int("failed"), int("reports"),
+        ],
+        Conflict::Set(
+            "domain_id, kind, day, policy, subject, place, sender",
+            add!("daily_tls": "successful", "failed", "reports"),
+        ),
     );
 
     /// New deliveries of events.
@@ -172,11 +240,14 @@ bulk! {
     /// The mails of moved reports, if the domain does not have them. Primary key.
     ORIGINAL_PUT = insert("originals", ORIGINAL, Conflict::Keep("domain_id, report_no"));
 
-    /// Removes the mails in which no report of their domain came any more. Primary keys; index reports_by_original.
+    /// Removes the mails in which no report of their domain came any more. Primary keys; indexes reports_by_original and
+    /// tls_reports_by_original.
     ORIGINAL_REMOVE_UNSHARED = keyed_and("originals", REPORT_KEY, ("delete from originals", " and not exists (select 1 from reports where reports.domain_id = originals.domain_id \
              and reports.report_no = originals.report_no and reports.original_no = originals.report_no) \
          and not exists (select 1 from reports where reports.domain_id = originals.domain_id \
-             and reports.original_no = originals.report_no and reports.original_no <> reports.report_no)"),
+             and reports.original_no = originals.report_no and reports.original_no <> reports.report_no) \
+         and not exists (select 1 from tls_reports where tls_reports.domain_id = originals.domain_id \
+             and tls_reports.original_no = originals.report_no and tls_reports.original_no is not null)"),
     );
 
     /// Adds to days. Primary key.

@@ -31,6 +31,9 @@ pub(super) const HOT: &[&Statement] = statements![
     "report_uncut" "reports_by_contents" "reports_by_identities" "reports_numbers" "reports_of_policy"
     "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "report_set_provenance"
     "reports_held" "report_vouched"
+    "daily_tls_all" "daily_tls_by_day" "daily_tls_range" "domain_clear_daily_tls" "domain_clear_tls_reports"
+    "tls_arrived" "tls_by_no" "tls_conflicts" "tls_count" "tls_details_due" "tls_details_old" "tls_details_purged"
+    "tls_details_restored" "tls_list" "tls_numbers" "tls_of_policy" "tls_original" "tls_recount" "tls_set_counted"
 ];
 
 /// What [`Store::distribute`] did.

@@ -21,6 +21,8 @@ words! {
         Quarantined = 4 "dmarc.quarantined",
         /// The owner asked whether the webhook works.
         WebhookTest = 5 "webhook.test",
+        /// A TLS report counts that was not known before, and has failures.
+        TlsFailure = 6 "tls.failure",
     }
 }
 

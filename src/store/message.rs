@@ -11,7 +11,7 @@ use crate::tally::{DayFigures, Figures, Summed, Totals};
 
 use super::packing::PackedReport;
 use super::records::PackedRecord;
-use super::{Acceptance, Belonging, Problem, Provenance, StoredBytes, reports};
+use super::{Acceptance, Belonging, NewTlsReport, Problem, Provenance, StoredBytes, reports};
 
 /// Approximate bytes of a row of `set_aside` in the database, apart from its texts and the message.
 pub(super) const SET_ASIDE_ROW_BYTES: u64 = 512;
@@ -29,6 +29,7 @@ pub struct NewMessage {
     pub provenance: Option<Provenance>,
     /// With their place in the message.
     pub reports: Vec<(String, NewReport)>,
+    pub tls_reports: Vec<(String, NewTlsReport)>,
     pub problems: Vec<Problem>,
     /// What the mail is if it holds neither; `None` where such mail is not kept.
     pub other: Option<&'static str>,
@@ -65,6 +66,35 @@ impl NewMessage {
         self.replay.is_some()
     }
 
+    /// Whether there is no report in it, and nothing that should be one.
+    pub(super) fn is_other(&self) -> bool {
+        !self.has_reports() && self.problems.is_empty()
+    }
+
+    /// Whether there is a report in it.
+    pub fn has_reports(&self) -> bool {
+        !self.reports.is_empty() || !self.tls_reports.is_empty()
+    }
+
+    /// The domains that its reports are about.
+    pub(super) fn domains(&self) -> impl Iterator<Item = &str> {
+        let tls = self.tls_reports.iter().map(|(_, new)| &*new.report.domain);
+        self.reports
+            .iter()
+            .map(|(_, new)| &*new.report.policy.domain)
+            .chain(tls)
+    }
+
+    /// As [`Self::domains`], without names that may be those of servers.
+    pub(super) fn domains_to_add(&self) -> impl Iterator<Item = &str> {
+        let tls = self.tls_reports.iter().filter(|(_, new)| !new.report.is_host);
+        let tls = tls.map(|(_, new)| &*new.report.domain);
+        self.reports
+            .iter()
+            .map(|(_, new)| &*new.report.policy.domain)
+            .chain(tls)
+    }
+
     /// Whether there is room for one owner more, whose account has the message or not. Where nothing was taken before, there is.
     pub fn has_room_for_one_more(&self, account_has_it: bool) -> bool {
         let MessageRoom {
@@ -72,7 +102,7 @@ impl NewMessage {
             bytes_max,
             kept_bytes,
         } = self.room;
-        let is_other = self.reports.is_empty() && self.problems.is_empty();
+        let is_other = self.is_other();
         let needed = match account_has_it {
             false => reports_bytes.saturating_add(self.bytes.len() as u64 + SET_ASIDE_ROW_BYTES),
             // Each domain has its own row of mail without a report; nothing else is stored twice in an account.
@@ -95,9 +125,9 @@ impl NewMessage {
     /// Which of `writers` is to commit it. All about one organization's domains go to one, so that writers, which hold the
     /// rows of their domains, seldom wait for one another.
     pub fn writer(&self, writers: usize) -> usize {
-        let Some((_, new)) = self.reports.first() else { return 0 };
+        let Some(about) = self.domains().next() else { return 0 };
         let mut hasher = DefaultHasher::new();
-        organizational_domain(&new.report.policy.domain).hash(&mut hasher);
+        organizational_domain(about).hash(&mut hasher);
         (hasher.finish() % writers.max(1) as u64) as usize
     }
 }

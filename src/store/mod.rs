@@ -66,6 +66,7 @@ mod soundness;
 mod source;
 mod sql;
 mod stored_bytes;
+mod tls;
 mod trust;
 mod types;
 mod verify;
@@ -111,10 +112,14 @@ pub use sessions::SESSIONS_PER_KEY_MAX;
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 pub use stored_bytes::StoredBytes;
+pub use tls::{
+    NewTlsReport, TlsContents, TlsDay, TlsFailure, TlsPolicySum, TlsReportDetail, TlsReportFilter, TlsReportSummary,
+    TlsReporter, TlsStanding,
+};
 pub use types::{
     Account, ApiKey, Belonging, CLOCKS_DIFFER_MAX, DayTotals, Discrepancy, Domain, DomainChanges, Fate, NewDomain,
     NewKey, Original, Outcome, Problem, ReportDetail, ReportFilter, ReportSummary, SetAside, SetAsideNote, Source,
-    Sources, Stats, StoredRecord, StoredReport, StoredWarning,
+    Sources, Stats, StoredRecord, StoredReport, StoredTlsReport, StoredWarning,
 };
 pub use verify::Verified;
 pub use webhooks::{NewWebhook, Rotation, SealedSecrets, WEBHOOKS_MAX, Webhook, WebhookChanges};

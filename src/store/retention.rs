@@ -27,6 +27,8 @@ pub struct Purged {
     pub reports: u64,
     /// The records of these reports.
     pub records: u64,
+    /// TLS reports whose details were dropped.
+    pub tls_reports: u64,
 }
 
 /// The counter that holds [`Store::purge_believed`].
@@ -58,6 +60,9 @@ impl Store {
                     .purge_records(domain, counted, before, &mut from, &mut purged)
                     .await?
                 {}
+            }
+            if let Some(before) = before(retention.records_days, now) {
+                while self.purge_tls_details(domain, before, &mut purged).await? {}
             }
         }
         if let Some(before) = before(retention.set_aside_days, now) {
@@ -195,6 +200,22 @@ impl Store {
         Ok(true)
     }
 
+    /// Drops the details of some TLS reports whose age counts from before `before`. Returns false if none were left.
+    async fn purge_tls_details(&self, domain: i64, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.hold(vec![DomainId(domain)]).await?;
+        let args = Args::default().int(domain).int(before).int(AT_ONCE);
+        let old = conn.all(sql!("tls_details_old"), args).await?;
+        for row in &old {
+            let args = Args::default().int(domain).int(row.int("report_no")?);
+            conn.run(sql!("tls_details_purged"), args).await?;
+        }
+        write.commit().await?;
+        purged.tls_reports += old.len() as u64;
+        Ok(old.len() as i64 >= AT_ONCE)
+    }
+
     /// Deletes some messages set aside before `before`. Returns false if none were left.
     async fn purge_set_aside(&self, before: Millis, purged: &mut Purged) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
@@ -261,6 +282,8 @@ async fn due(conn: &mut Conn<'_>, retention: Retention, now: Millis) -> Result<P
             due.reports += number(row.as_ref(), "total")?;
             due.records += number(row.as_ref(), "records")?;
         }
+        let args = Args::default().int(domain).int(before);
+        due.tls_reports += number(conn.first(sql!("tls_details_due"), args).await?, "total")?;
     }
     if let Some(before) = before(retention.set_aside_days, now) {
         let row = conn

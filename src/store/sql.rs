@@ -15,7 +15,7 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 25] = [
+const NOUNS: [(&str, &str); 26] = [
     ("account", include_str!("sql/accounts.sql")),
     ("address", include_str!("sql/addresses.sql")),
     ("copy", include_str!("sql/copies.sql")),
@@ -40,6 +40,7 @@ const NOUNS: [(&str, &str); 25] = [
     ("session", include_str!("sql/sessions.sql")),
     ("set_aside", include_str!("sql/set_aside.sql")),
     ("slice", include_str!("sql/slices.sql")),
+    ("tls", include_str!("sql/tls.sql")),
     ("webhook", include_str!("sql/webhooks.sql")),
 ];
 

@@ -11,13 +11,14 @@ use hashbrown::HashMap;
 
 use crate::base::{AccountId, DomainId};
 use crate::report::aggregate::Reporter;
+use crate::report::tls;
 
 use super::cut::COUNT_END;
 use super::db::{Args, Conn};
 use super::sql::sql;
 use super::{
-    Acceptance, AcceptedReporter, Actor, Cut, NewReport, ReportFilter, ReportPlace, ReportSummary, Store, StoreError,
-    Trust, reports,
+    Acceptance, AcceptedReporter, Actor, Cut, NewReport, NewTlsReport, ReportFilter, ReportPlace, ReportSummary, Store,
+    StoreError, Trust, reports,
 };
 
 /// Reporters that a domain may have accepted.
@@ -37,6 +38,15 @@ pub(super) fn acceptance(trust: Option<&Trust>, new: &NewReport, messages: u64) 
             }
         }
         _ => new.acceptance,
+    }
+}
+
+/// Whether a new TLS report may count in a domain.
+pub(super) fn tls_acceptance(trust: Option<&Trust>, new: &NewTlsReport) -> Acceptance {
+    let is_accepted = |trust: &Trust| trust.accepts(tls::reporter(&new.report).as_str());
+    match new.acceptance.is_held() && trust.is_some_and(is_accepted) {
+        true => Acceptance::Open,
+        false => new.acceptance,
     }
 }
 

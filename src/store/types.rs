@@ -310,12 +310,20 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
     pub reports: Vec<StoredReport>,
+    pub tls_reports: Vec<StoredTlsReport>,
     pub set_aside: Vec<SetAsideNote>,
     /// Whether mail without a counted report was not set aside, because today's quota is used up. The message must be
     /// sent again.
     pub over_quota: bool,
     /// Approximate bytes that were added to the database.
     pub kept_bytes: u64,
+}
+
+impl Outcome {
+    /// Whether a report of the message is in the database now.
+    pub fn has_reports(&self) -> bool {
+        !self.reports.is_empty() || !self.tls_reports.is_empty()
+    }
 }
 
 /// A report that is in the database now.
@@ -337,6 +345,20 @@ pub struct StoredReport {
     pub window: Window,
     /// Whether a duplicate restored the records that retention had dropped.
     pub restored: bool,
+}
+
+/// A TLS report that is in the database now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTlsReport {
+    pub no: ReportNo,
+    /// The domain for which it counts.
+    pub domain: DomainId,
+    pub fate: Fate,
+    /// Whether this arrival may count.
+    pub acceptance: Acceptance,
+    /// The domain that it is about.
+    pub policy_domain: String,
+    pub leaf: String,
 }
 
 /// The fate of a report.

@@ -14,7 +14,7 @@ use super::db::{Args, Conn, Row};
 use super::facets::{FacetKey, FacetKind, FacetSums};
 use super::reports::Recount;
 use super::sql::sql;
-use super::{Discrepancy, Store, StoreError, doubles, paths, reports, rollup, soundness};
+use super::{Discrepancy, Store, StoreError, doubles, paths, reports, rollup, soundness, tls};
 
 /// Reports looked up at a time.
 const REPORTS_AT_ONCE: i64 = 1_000;
@@ -28,6 +28,8 @@ pub struct Verified {
     pub reports: u64,
     pub records: u64,
     pub messages: u64,
+    /// TLS reports, which are in none of the sums above.
+    pub tls_reports: u64,
     /// Reports that cannot be recounted: retention has dropped their records. They are in none of the sums above.
     pub not_recounted: u64,
     /// Empty if all agrees. The first 1,000 of what is wrong.
@@ -99,6 +101,10 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
         let compared = recounting.compare(conn, &|done| progress(done, total)).await;
         // What cannot be read of one domain says nothing about the others.
         compared.or_else(|error| verified.note(conn, &name, error))?;
+        match tls::recount(conn, domain).await {
+            Ok(recounted) => verified.add_tls(&name, recounted),
+            Err(error) => verified.note(conn, &name, error)?,
+        }
         verified.domains += 1;
         let account = accounts.entry(row.int("account_id")?).or_default();
         account.push(doubles::Member { id: domain, name });
@@ -114,6 +120,12 @@ async fn verify(conn: &mut Conn<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Re
 }
 
 impl Verified {
+    fn add_tls(&mut self, domain: &str, recounted: tls::Recounted) {
+        self.tls_reports += recounted.reports;
+        self.not_recounted += recounted.not_recounted;
+        recounted.wrong.into_iter().for_each(|what| self.found(domain, what));
+    }
+
     fn found(&mut self, domain: &str, what: String) {
         let domain = domain.to_owned();
         self.discrepancies.push(Discrepancy { domain, what });

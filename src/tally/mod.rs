@@ -1,4 +1,4 @@
-//! Sums of messages: totals, days, sources, paths and signers, and how messages are spread over days. Pure.
+//! Sums of messages: totals, days, sources, paths and signers, and how messages are spread over days; sums of TLS sessions. Pure.
 
 mod by_address;
 mod identities;
@@ -8,6 +8,7 @@ mod spread;
 mod sums;
 #[cfg(test)]
 pub(crate) mod testdata;
+mod tls;
 mod totals;
 mod way;
 
@@ -17,5 +18,6 @@ pub use paths::{Path, PathBook, PathList};
 pub use signers::{Signed, name_cut, signed};
 pub use spread::{SPREAD_DAYS_MAX, SPREAD_ENTRIES_MAX, Spread};
 pub use sums::{DayFigures, DaySources, Figures, SourceTotals, Summed, added_up};
+pub use tls::{TlsKey, TlsKind, TlsSum, TlsSums, tls_sums};
 pub use totals::{ResultFilter, Totals};
 pub use way::{Handled, Way};

@@ -36,8 +36,10 @@ pub enum Context {
 /// What a leaf says of itself by its name and type, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Claim {
-    /// It is something else: a TLS report.
+    /// It is something else.
     Denied,
+    /// It is a TLS report.
+    Tls,
     Nothing,
     /// It is of a kind that reports come in, as much else does.
     Possible,
@@ -69,8 +71,11 @@ pub(super) fn of_leaf(name: Option<&str>, media_type: &str) -> Claim {
     ];
     let by_name = name.map_or(Claim::Nothing, of_name);
     // RFC 8460, 6.4 and 6.5.
-    if by_name == Claim::Denied || media_type.starts_with("application/tlsrpt") {
-        return Claim::Denied;
+    if media_type.starts_with("application/tlsrpt") {
+        return Claim::Tls;
+    }
+    if matches!(by_name, Claim::Denied | Claim::Tls) {
+        return by_name;
     }
     if media_type.contains("dmarc") {
         return Claim::Stated;
@@ -89,7 +94,10 @@ pub(super) fn of_name(name: &str) -> Claim {
     };
     if [".json", ".json.gz"].iter().any(ends_with) {
         // TLS reports have names of the same form (RFC 8460, 5.1).
-        Claim::Denied
+        match has_report_form(name) {
+            true => Claim::Tls,
+            false => Claim::Denied,
+        }
     } else if has_report_form(name) {
         Claim::Stated
     } else if [".xml", ".gz", ".zip", ".gzip"].iter().any(ends_with) {
@@ -267,9 +275,10 @@ mod tests {
         ] {
             assert_eq!(of_name(name), Claim::Nothing, "{name}");
         }
-        for name in ["a.json", "mail.example!example.net!1470013207!1470186007!001.json.gz"] {
-            assert_eq!(of_name(name), Claim::Denied, "{name}");
-        }
+        let tls = "mail.example!example.net!1470013207!1470186007!001.json.gz";
+        assert_eq!((of_name("a.json"), of_name(tls)), (Claim::Denied, Claim::Tls));
+        assert_eq!(of_leaf(Some("a.json"), "application/tlsrpt+json"), Claim::Tls);
+        assert_eq!(of_leaf(Some("a.json"), "application/gzip"), Claim::Denied);
     }
 
     #[test]

@@ -316,10 +316,11 @@ fn the_origin_of_a_message_decides_its_claim() {
 fn reports_of_another_kind_say_so() {
     let tls = b"{\"organization-name\":\"a\",\"date-range\":{},\"policies\":[]}";
     let name = format!("{NAME}!001.json.gz");
-    for content in [gzip(tls), gzip(tls)[..20].to_vec()] {
+    for (content, texts, problems) in [(gzip(tls), 1, 0), (b"\x1f\x8b".to_vec(), 0, 1)] {
         let message = mail(SUBJECT, &[("application/tlsrpt+gzip", &name, &content)]);
         let (_, unpacked) = run_as(Context::Mailbox, &message, &Limits::default());
-        assert_eq!((unpacked.problems.len(), unpacked.kind), (0, Other::TlsReport));
+        assert_eq!((unpacked.texts, unpacked.problems.len()), (texts, problems));
+        assert_eq!(unpacked.kind, Other::TlsReport);
     }
     let away = [b"Auto-Submitted: auto-replied\r\n".as_slice(), &mail(SUBJECT, &[])].concat();
     assert_eq!(in_mailbox(&away), (0, vec![]));

@@ -60,6 +60,16 @@ pub(super) fn text(text: &[u8]) -> Option<Other> {
     None
 }
 
+/// What the type of a part of the outermost mail says.
+pub(super) fn media_type(media_type: &str) -> Option<Other> {
+    match media_type {
+        "message/delivery-status" => Some(Other::Bounce),
+        "message/disposition-notification" => Some(Other::AutoReply),
+        // RFC 8460, 6.4 and 6.5.
+        other => other.starts_with("application/tlsrpt").then_some(Other::TlsReport),
+    }
+}
+
 /// What a field of the outermost header says; `name` in any case.
 pub(super) fn header_field(name: &[u8], value: &[u8]) -> Option<Other> {
     let value = value.trim_ascii();

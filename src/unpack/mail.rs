@@ -86,6 +86,7 @@ impl Walk<'_, '_> {
         if place.levels > self.budget.limits.rfc822_levels_max {
             return self.limit(path, place, Reason::MimeTooComplex, "mails inside mails");
         }
+        let around = std::mem::take(&mut self.tls_fields);
         self.entity(&Entity {
             bytes,
             path,
@@ -93,6 +94,7 @@ impl Walk<'_, '_> {
             in_digest: false,
             place,
         });
+        self.tls_fields = around;
     }
 
     fn entity(&mut self, entity: &Entity<'_>) {
@@ -115,14 +117,10 @@ impl Walk<'_, '_> {
         if header.is_too_large {
             self.limit(entity.path, entity.place, Reason::MimeTooComplex, "header block");
         }
-        if entity.place.levels == 0 && header.media_type == "message/delivery-status" {
-            self.evidence.note(super::Other::Bounce);
-        }
-        if entity.place.levels == 0 && header.media_type.starts_with("application/tlsrpt") {
-            self.evidence.note(super::Other::TlsReport);
-        }
-        if entity.place.levels == 0 && header.media_type == "message/disposition-notification" {
-            self.evidence.note(super::Other::AutoReply);
+        if entity.place.levels == 0
+            && let Some(other) = classify::media_type(&header.media_type)
+        {
+            self.evidence.note(other);
         }
         let body = &entity.bytes[header.body..];
         if header.media_type.starts_with("multipart/")
@@ -288,6 +286,7 @@ impl Walk<'_, '_> {
                 subjects += 1;
                 subject = subject.max(claim::of_subject(&decoded(field_value(&bytes[range.clone()]))));
             }
+            self.tls_fields.note(name, field_value(&bytes[range.clone()]));
             if let Some(at) = MIME_FIELDS
                 .iter()
                 .position(|field| name.eq_ignore_ascii_case(field.as_bytes()))

@@ -1,7 +1,7 @@
 //! Bytes -> report texts, bounded. Pure: no I/O, no async, no clock.
 //!
 //! [`unpack`] walks one message (or one bare file) to its leaves, through MIME parts, forwarded mails, gzip, zip and
-//! base64, and shows every text that may be an aggregate report to a visitor, as a stream. What a leaf is, its bytes
+//! base64, and shows every text that may be a report to a visitor, as a stream. What a leaf is, its bytes
 //! decide. Everything nested draws on one budget, see [`Limits`].
 
 mod budget;
@@ -17,6 +17,7 @@ mod problem;
 mod rescue;
 mod sniff;
 mod text;
+mod tls_fields;
 mod transfer;
 mod walk;
 mod zip;
@@ -36,7 +37,8 @@ pub use claim::Context;
 pub use gzip::gunzip;
 pub use limits::Limits;
 pub use problem::{Damage, Other, Problem, ReadStopped, Reason, reason_of};
-pub use text::{ReportText, TextReader};
+pub use text::{ReportText, TextKind, TextReader};
+pub use tls_fields::TlsFields;
 
 use budget::Budget;
 use claim::Claim;
@@ -74,10 +76,10 @@ pub fn unpack(
     )
 }
 
-/// Shows every text of a message that may be an aggregate report to `visit`, in the order of the message.
+/// Shows every text of a message that may be a report to `visit`, in the order of the message.
 ///
 /// A text is shown if it has a `feedback` element in its first 64 KiB, or is XML and its name or type is of a kind that
-/// reports come in; whether it truly is one, the parser decides. `message` may also be a bare file: XML, gzip, zip, or
+/// reports come in, or is JSON with the members of a TLS report; whether it truly is one, the parser decides. `message` may also be a bare file: XML, gzip, zip, or
 /// base64 of one. What gives no text is a problem only if something says that it is a report (`claim.rs`).
 ///
 /// The budget is asked before each part and at least once for each 64 KiB that are unpacked. Once a limit of it is

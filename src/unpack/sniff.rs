@@ -218,8 +218,14 @@ pub(super) fn field_name(line: &[u8]) -> Option<&[u8]> {
     (!name.is_empty() && name.iter().all(|byte| (b'!'..=b'~').contains(byte))).then_some(name)
 }
 
-/// Whether JSON is an SMTP TLS report (RFC 8460, 4.4).
+/// Whether JSON may be an SMTP TLS report (RFC 8460, 4.4).
 pub(super) fn is_tls_report(head: &[u8]) -> bool {
     let has = |key: &[u8]| memmem::find(head, key).is_some();
-    has(b"\"policies\"") && (has(b"\"organization-name\"") || has(b"\"date-range\"") || has(b"\"report-id\""))
+    has(b"\"policies\"") && (has(b"\"organization-name\"") || has(b"\"report-id\"")) || states_tls_report(head)
+}
+
+/// Whether JSON has what only TLS reports have.
+pub(super) fn states_tls_report(head: &[u8]) -> bool {
+    let has = |key: &[u8]| memmem::find(head, key).is_some();
+    has(b"\"date-range\"") && (has(b"\"policies\"") || has(b"\"organization-name\""))
 }

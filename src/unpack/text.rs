@@ -4,6 +4,7 @@ use super::budget::Budget;
 use super::charset;
 use super::gzip::GzipReader;
 use super::problem::{Damage, ReadStopped, Reason};
+use super::tls_fields::TlsFields;
 use super::zip::{EntryReader, Method};
 use crate::base::budget::Held;
 use encoding_rs::Decoder;
@@ -262,10 +263,21 @@ fn take_plain(rest: &mut &[u8], room: &mut [u8]) -> Option<usize> {
     Some(made)
 }
 
+/// The kind of report that a text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// DMARC aggregate report, in XML.
+    Aggregate,
+    /// SMTP TLS report (RFC 8460), in JSON.
+    Tls,
+}
+
 /// One text that may be a report.
 pub struct ReportText<'a> {
+    pub(super) kind: TextKind,
     pub(super) leaf: &'a str,
     pub(super) file_name: Option<&'a str>,
+    pub(super) tls_fields: &'a TlsFields,
     pub(super) is_stated: bool,
     pub(super) content: Content<'a>,
     /// What was wrong with an archive further out.
@@ -277,6 +289,16 @@ pub struct ReportText<'a> {
 }
 
 impl<'a> ReportText<'a> {
+    /// The kind of report that it may be, by its bytes.
+    pub fn kind(&self) -> TextKind {
+        self.kind
+    }
+
+    /// What the mail around the text says about a TLS report.
+    pub fn tls_fields(&self) -> &'a TlsFields {
+        self.tls_fields
+    }
+
     /// Where the text was, for display: `part 2 > report.zip > a.xml`. Made of hostile names, but safe to print:
     /// control characters are escaped; at most 300 bytes.
     pub fn leaf(&self) -> &'a str {

@@ -8,7 +8,8 @@ use super::label;
 use super::mbox;
 use super::problem::{Damage, Other, Problem, Reason};
 use super::sniff::{self, Format};
-use super::text::{Content, Meter, Raw, ReportText};
+use super::text::{Content, Meter, Raw, ReportText, TextKind};
+use super::tls_fields::TlsFields;
 use super::transfer;
 use super::zip;
 use crate::base::text::shown;
@@ -51,12 +52,16 @@ pub(super) struct Leaf<'a> {
 impl Leaf<'_> {
     /// Whether the leaf, or the mail around a leaf of a likely kind, says that this is a report.
     fn is_stated(&self) -> bool {
-        self.claim == Claim::Stated || self.place.is_stated && self.claim == Claim::Possible
+        match self.claim {
+            Claim::Stated | Claim::Tls => true,
+            Claim::Possible => self.place.is_stated,
+            Claim::Denied | Claim::Nothing => false,
+        }
     }
 
     /// As [`Self::is_stated`], for a leaf whose bytes show a packed format.
     fn is_stated_archive(&self) -> bool {
-        self.claim == Claim::Stated || self.place.is_stated && self.claim != Claim::Denied
+        self.is_stated() || self.place.is_stated && self.claim != Claim::Denied
     }
 }
 
@@ -72,6 +77,8 @@ pub(super) struct Walk<'a, 'v> {
     pub evidence: Evidence,
     /// The strongest that a subject in the message says.
     pub subject: Subject,
+    /// What the header of the innermost mail says about a TLS report in it.
+    pub tls_fields: TlsFields,
     /// Whether a text was visited that says it is a report.
     is_stated: bool,
     halted: bool,
@@ -88,6 +95,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             doubts: Vec::new(),
             evidence: Evidence::default(),
             subject: Subject::default(),
+            tls_fields: TlsFields::default(),
             is_stated: false,
             halted: false,
         }
@@ -192,11 +200,39 @@ impl<'a, 'v> Walk<'a, 'v> {
             Format::Unsupported("zlib") if !leaf.is_stated() => {}
             Format::Unsupported(name) => self.unsupported(leaf, name),
             Format::Foreign(name) => self.not_a_report(leaf, name),
-            Format::Json if sniff::is_tls_report(head) => self.evidence.note(Other::TlsReport),
+            Format::Json if sniff::is_tls_report(head) => self.tls_report(leaf, raw, meter),
             Format::Json => self.not_a_report(leaf, "JSON"),
             Format::Binary => self.not_a_report(leaf, "binary data"),
             Format::Text => self.text(leaf, raw, meter),
         }
+    }
+
+    fn tls_report<'l>(&mut self, leaf: &Leaf<'l>, raw: Raw<'l>, meter: &'l Meter) {
+        self.evidence.note(Other::TlsReport);
+        self.show(leaf, raw, meter, TextKind::Tls);
+    }
+
+    /// Shows the visitor a text that may be a report.
+    fn show<'l>(&mut self, leaf: &Leaf<'l>, raw: Raw<'l>, meter: &'l Meter, kind: TextKind) {
+        let is_stated = match kind {
+            TextKind::Aggregate => leaf.is_stated() || claim::states_report(raw.head()),
+            TextKind::Tls => leaf.is_stated() || sniff::states_tls_report(raw.head()),
+        };
+        self.texts += 1;
+        self.is_stated |= is_stated;
+        (self.visit)(ReportText {
+            kind,
+            leaf: leaf.path,
+            file_name: leaf.hint,
+            tls_fields: &self.tls_fields,
+            is_stated,
+            content: leaf.content,
+            outer_damage: leaf.place.damage,
+            budget: self.budget,
+            meter,
+            primed: Cell::new(Some(raw)),
+        });
+        self.halted |= self.budget.spent().is_some();
     }
 
     fn nothing_in(&mut self, leaf: &Leaf<'_>, meter: &Meter) {
@@ -231,23 +267,11 @@ impl<'a, 'v> Walk<'a, 'v> {
         if mbox::begins(head) {
             return self.open_archive(leaf, raw, meter, Self::mbox);
         }
-        let states = claim::states_report(head);
-        if states || sniff::has_feedback(head) || leaf.claim >= Claim::Possible && sniff::is_xml(head) {
-            self.texts += 1;
-            let is_stated = states || leaf.is_stated();
-            self.is_stated |= is_stated;
-            (self.visit)(ReportText {
-                leaf: leaf.path,
-                file_name: leaf.hint,
-                is_stated,
-                content: leaf.content,
-                outer_damage: leaf.place.damage,
-                budget: self.budget,
-                meter,
-                primed: Cell::new(Some(raw)),
-            });
-            self.halted |= self.budget.spent().is_some();
-            return;
+        if claim::states_report(head)
+            || sniff::has_feedback(head)
+            || leaf.claim >= Claim::Possible && sniff::is_xml(head)
+        {
+            return self.show(leaf, raw, meter, TextKind::Aggregate);
         }
         if sniff::is_base64(head) {
             return self.open_archive(leaf, raw, meter, Self::base64);

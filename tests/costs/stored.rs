@@ -88,6 +88,7 @@ async fn stored_without_a_copy() {
         origin: "test".to_owned(),
         provenance: None,
         reports: Vec::new(),
+        tls_reports: Vec::new(),
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,

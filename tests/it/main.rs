@@ -32,6 +32,7 @@ mod release;
 mod smtp;
 mod store;
 mod tidy;
+mod tls;
 
 /// Changes a database behind the program's back.
 async fn sqlite(path: &std::path::Path, statement: &str) {

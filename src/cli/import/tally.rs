@@ -11,7 +11,7 @@ use crate::cli::advice;
 use crate::cli::text::{count, counted, duration, escape};
 use crate::feeds::files::Unreadable;
 use crate::ingest::{Fate, Outcome};
-use crate::store::StoredReport;
+use crate::store::{StoredReport, StoredTlsReport};
 
 /// Maximum number of unreadable files named in the summary.
 const NAMED_MAX: usize = 20;
@@ -39,9 +39,30 @@ pub struct Tally {
     /// Reports whose window ended before `old_before`.
     old: Reports,
     completed: u64,
+    tls: TlsReports,
     set_aside: BTreeMap<(&'static str, String), u64>,
     unreadable: u64,
     unreadable_named: Vec<String>,
+}
+
+/// TLS reports by what became of them.
+#[derive(Debug, Default)]
+struct TlsReports {
+    stored: u64,
+    held: u64,
+    duplicates: u64,
+    conflicts: u64,
+}
+
+impl TlsReports {
+    fn add(&mut self, report: &StoredTlsReport) {
+        *match report.fate {
+            Fate::Duplicate => &mut self.duplicates,
+            _ if report.acceptance.is_held() => &mut self.held,
+            Fate::Conflict => &mut self.conflicts,
+            Fate::Stored | Fate::Completed => &mut self.stored,
+        } += 1;
+    }
 }
 
 /// New reports and what they hold.
@@ -86,6 +107,7 @@ impl Tally {
                 self.old.add(report);
             }
         }
+        outcome.tls_reports.iter().for_each(|report| self.tls.add(report));
         for note in &outcome.set_aside {
             *self
                 .set_aside
@@ -132,6 +154,12 @@ impl Tally {
                 "completed": self.completed,
                 "records": self.stored.records,
                 "counted_messages": self.stored.messages,
+            },
+            "tls_reports": {
+                "stored": self.tls.stored,
+                "duplicates": self.tls.duplicates,
+                "conflicts": self.tls.conflicts,
+                "held": self.tls.held,
             },
             "quarantined": by_reason(SetAsideKind::Quarantined),
             "unclaimed": self.number(SetAsideKind::Unclaimed),
@@ -183,6 +211,22 @@ impl fmt::Display for Tally {
                 self.held.reports,
                 "about more messages or addresses than the limit: `tallymark reports list DOMAIN --held`",
             )?;
+        }
+        let TlsReports {
+            stored,
+            held,
+            duplicates,
+            conflicts,
+        } = self.tls;
+        for (name, number) in [
+            ("TLS reports stored", stored),
+            ("  duplicates", duplicates),
+            ("  conflicting", conflicts),
+            ("  held", held),
+        ] {
+            if number > 0 {
+                line(name, number, "")?;
+            }
         }
         self.write_set_aside(f)?;
         self.write_unreadable(f)?;

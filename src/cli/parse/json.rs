@@ -1,5 +1,7 @@
 //! One object per message. Records are written one by one: a report of a million needs no second million in memory.
 
+mod tls;
+
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
@@ -17,12 +19,13 @@ pub fn write(file: &str, processed: &Processed, out: &mut dyn Write) -> io::Resu
     let message = Message {
         file,
         reports: processed.reports.iter().map(ReportOut::new).collect(),
+        tls_reports: processed.tls_reports.iter().map(tls::value).collect(),
         problems: processed
             .problems
             .iter()
             .map(|problem| json!({ "leaf": problem.leaf, "reason": problem.reason, "detail": problem.detail, "offset": problem.offset }))
             .collect(),
-        other: (processed.reports.is_empty() && processed.problems.is_empty()).then_some(processed.other),
+        other: processed.is_other().then_some(processed.other),
     };
     // A serialiser writes many short pieces.
     let mut buffer = BufWriter::with_capacity(BUFFER_BYTES, out);
@@ -36,6 +39,7 @@ struct Message<'a> {
     /// The path, and the number in an mbox.
     file: &'a str,
     reports: Vec<ReportOut<'a>>,
+    tls_reports: Vec<Value>,
     /// What should be a report and could not be read.
     problems: Vec<Value>,
     /// What the message is if there is neither.

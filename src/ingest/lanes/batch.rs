@@ -95,7 +95,9 @@ impl Batch {
     }
 
     pub fn put(&self, nth: usize, message: NewMessage, mut askers: Askers) {
-        let bytes = message.reports.iter().map(|(_, report)| report.bytes_held()).sum();
+        let reports = message.reports.iter().map(|(_, report)| report.bytes_held());
+        let tls = message.tls_reports.iter().map(|(_, report)| report.bytes_held());
+        let bytes = reports.chain(tls).sum();
         let parsed = lock(&self.parsed);
         if askers.are_several() {
             // It is held longer than the batch.

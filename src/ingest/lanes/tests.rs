@@ -128,6 +128,7 @@ fn message_of(message: Arrived) -> NewMessage {
         origin: String::new(),
         provenance: None,
         reports: Vec::new(),
+        tls_reports: Vec::new(),
         problems: Vec::new(),
         other: None,
         replay: None,

@@ -6,13 +6,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use sha2::{Digest, Sha256};
-
 use super::{
     AlignmentMode, DkimAuth, Evaluated, Evidence, Metadata, PolicyPublished, RawText, Reason, Record, Report, SpfAuth,
     Window,
 };
 use crate::base::mailbox_domain;
+use crate::report::encoder::Encoder;
 
 /// Who sent a report: the mail domain of its `email`, else its `org_name` in lower case, else nothing.
 ///
@@ -138,72 +137,7 @@ impl PieceKey {
 /// How the ids begin that the parser makes for reports without one.
 pub(super) const SYNTHESISED: &str = "synthesised-";
 
-/// Collects small writes before they go to the hash: one call a field would cost more than the hashing.
-struct Encoder {
-    hash: Sha256,
-    buffer: [u8; Self::BUFFER_BYTES],
-    used: usize,
-}
-
 impl Encoder {
-    const BUFFER_BYTES: usize = 4096;
-
-    fn new(prefix: &[u8]) -> Self {
-        let mut encoder = Self {
-            hash: Sha256::new(),
-            buffer: [0; Self::BUFFER_BYTES],
-            used: 0,
-        };
-        encoder.length(prefix.len());
-        encoder.bytes(prefix);
-        encoder
-    }
-
-    fn finish(mut self) -> [u8; 16] {
-        self.flush();
-        let digest: [u8; 32] = self.hash.finalize().into();
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest[..16]);
-        key
-    }
-
-    fn flush(&mut self) {
-        self.hash.update(&self.buffer[..self.used]);
-        self.used = 0;
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        if self.used + bytes.len() > Self::BUFFER_BYTES {
-            self.flush();
-            if bytes.len() > Self::BUFFER_BYTES {
-                self.hash.update(bytes);
-                return;
-            }
-        }
-        self.buffer[self.used..self.used + bytes.len()].copy_from_slice(bytes);
-        self.used += bytes.len();
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.bytes(&[byte]);
-    }
-
-    fn length(&mut self, length: usize) {
-        self.bytes(&(length as u64).to_le_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.length(text.len());
-        self.bytes(text.as_bytes());
-    }
-
-    fn text_option(&mut self, text: Option<&str>) {
-        self.byte(text.is_some().into());
-        if let Some(text) = text {
-            self.text(text);
-        }
-    }
-
     /// A code, which is always below 255: 0 stands for none.
     fn code_option(&mut self, code: Option<u8>) {
         self.byte(code.map_or(0, |code| code + 1));

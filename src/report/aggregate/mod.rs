@@ -20,6 +20,9 @@ mod whole;
 mod xml;
 
 pub use alignment::is_aligned;
+pub(super) use instant::instant;
+pub(super) use text::{Read, address, count, cut};
+
 pub use error::{ParseError, ParseErrorKind};
 pub use file_name::FileNameFacts;
 pub use keys::{ContentKey, IdentityKey, PieceKey, Reporter};

@@ -51,6 +51,8 @@ pub enum WarningKind {
     ReportIdSynthesised,
     /// A value was taken from the file name because the text lacks it.
     Inferred,
+    /// A value is of another kind than it should be, such as a text instead of a number: it was read or left out.
+    WrongType,
     /// The checksum or length of the archive did not match, but the text was complete.
     ArchiveDamaged,
 }
@@ -82,6 +84,7 @@ impl WarningKind {
             Self::NoRecords => "no_records",
             Self::ReportIdSynthesised => "report_id_synthesised",
             Self::Inferred => "inferred",
+            Self::WrongType => "wrong_type",
             Self::ArchiveDamaged => "archive_damaged",
         }
     }

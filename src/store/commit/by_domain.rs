@@ -8,9 +8,9 @@
 use hashbrown::HashSet;
 
 use super::super::db::Layout;
-use super::super::{Acceptance, NewMessage, Outcome, Store, StoreError, StoredReport};
+use super::super::{Acceptance, NewMessage, Outcome, Store, StoreError};
 use super::keep::{self, Copies};
-use super::place::{Batch, Claim, Placed};
+use super::place::{Batch, Claim, Placed, TlsClaim};
 use super::{CommitOptions, Counted, PLACED_MAX, count, moving_on, outcomes, place, register, tell};
 use crate::base::DomainId;
 
@@ -34,11 +34,12 @@ impl Store {
             let version = memory.domains_version();
             write.commit().await?;
             let claims = std::mem::take(&mut placed.claims);
-            for claims in together(claims, &progress.done) {
+            let tls = std::mem::take(&mut placed.tls);
+            for (claims, tls) in together(claims, tls, &progress) {
                 let mut write = self.write().await?;
                 let (mut conn, memory) = write.parts();
                 memory.refresh(&mut conn).await?;
-                let mut wanted = affected_domains(&placed, &claims);
+                let mut wanted = affected_domains(&placed, &claims, &tls);
                 wanted.extend(
                     register::slice_domains(&mut conn, batch, &claims)
                         .await?
@@ -54,22 +55,24 @@ impl Store {
                 // Once for all of them would do, were it not that domains come and go meanwhile.
                 let is_same = memory.domains_version() == version || {
                     let now = place::place(&mut conn, memory, batch).await?;
+                    let of_tls = tls.iter().all(|claim| now.tls.contains(claim));
                     let now: HashSet<_> = now.claims.iter().map(place_of).collect();
-                    claims.iter().all(|claim| now.contains(&place_of(claim)))
+                    of_tls && claims.iter().all(|claim| now.contains(&place_of(claim)))
                 };
                 let is_held = |domain: &DomainId| held.binary_search(domain).is_ok();
-                if !is_same || !affected_domains(&placed, &claims).iter().all(is_held) {
+                if !is_same || !affected_domains(&placed, &claims, &tls).iter().all(is_held) {
                     continue;
                 }
                 let part = Batch {
                     messages: batch,
                     placed: &placed,
                     claims: &claims,
+                    tls: &tls,
                     held: &held,
                 };
                 if let Some(counted) = count(&mut conn, memory, part, &mut progress.copies, options).await? {
                     write.commit().await?;
-                    progress.add(&claims, counted);
+                    progress.add(&claims, &tls, counted);
                 }
             }
             if let Some(outcomes) = self.conclude(batch, options, &placed, &mut progress).await? {
@@ -91,21 +94,25 @@ impl Store {
         let (mut conn, memory) = write.parts();
         memory.refresh(&mut conn).await?;
         conn.hold(super::addressed(batch).collect()).await?;
-        super::refuse(batch, &progress.refused, options);
+        super::refuse(batch, &progress.counted, options);
         keep::lock(&mut conn, batch, placed).await?;
         memory.refresh(&mut conn).await?;
         let mut placed = place::place(&mut conn, memory, batch).await?;
-        super::refuse(batch, &progress.refused, options);
+        super::refuse(batch, &progress.counted, options);
         let is_done = |claim: &Claim| progress.done.contains(&(claim.message, claim.report));
-        if !placed.claims.iter().all(is_done) {
+        let is_tls_done = |claim: &TlsClaim| progress.done_tls.contains(&(claim.message, claim.report));
+        if !placed.claims.iter().all(is_done) || !placed.tls.iter().all(is_tls_done) {
             return Ok(None);
         }
-        let mut stored = std::mem::take(&mut progress.stored);
-        stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
-        let mut outcomes = outcomes(batch, stored, &progress.over_quota, &progress.copies);
+        let mut counted = std::mem::take(&mut progress.counted);
+        counted.stored.sort_by_key(|(claim, _)| (claim.message, claim.report));
+        counted
+            .stored_tls
+            .sort_by_key(|(claim, _)| (claim.message, claim.report));
+        let mut outcomes = outcomes(batch, counted, &progress.copies);
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
-        placed.unclaimed.sort_unstable();
-        keep::set_aside(&mut conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
+        placed.tls_unclaimed.retain(|at| !progress.done_tls.contains(at));
+        keep::set_aside(&mut conn, memory, batch, &placed.waiting(), &mut outcomes, options).await?;
         tell::quarantined(&mut conn, memory, batch, &outcomes, options.now).await?;
         write.commit().await?;
         Ok(Some(outcomes))
@@ -115,22 +122,19 @@ impl Store {
 /// What of a batch is committed.
 #[derive(Default)]
 struct Progress {
-    stored: Vec<(Claim, StoredReport)>,
-    /// Message and report of versions too many.
-    refused: Vec<(usize, usize)>,
-    /// Messages whose held reports were not kept.
-    over_quota: Vec<usize>,
+    counted: Counted,
     copies: Copies,
     done: Done,
+    done_tls: Done,
     /// Their domain may be removed before the batch is answered: they went with it, and wait for nothing.
     whole: Done,
 }
 
 impl Progress {
-    fn add(&mut self, claims: &[Claim], counted: Counted) {
-        self.stored.extend(counted.stored);
-        self.refused.extend(counted.refused);
-        self.over_quota.extend(counted.over_quota);
+    fn add(&mut self, claims: &[Claim], tls: &[TlsClaim], counted: Counted) {
+        self.counted.add(counted);
+        self.done_tls
+            .extend(tls.iter().map(|claim| (claim.message, claim.report)));
         self.done
             .extend(claims.iter().map(|claim| (claim.message, claim.report)));
         let wholly = claims.iter().filter(|claim| claim.slice.is_none());
@@ -152,18 +156,22 @@ fn place_of(claim: &Claim) -> (usize, usize, DomainId, bool, Acceptance) {
 }
 
 /// The domains that claims may change.
-fn affected_domains(placed: &Placed, claims: &[Claim]) -> Vec<DomainId> {
-    let above = |claim: &Claim| placed.above.get(&claim.domain).into_iter().flatten().copied();
-    let all = claims
-        .iter()
-        .flat_map(|claim| std::iter::once(claim.domain).chain(above(claim)));
-    all.collect()
+fn affected_domains(placed: &Placed, claims: &[Claim], tls: &[TlsClaim]) -> Vec<DomainId> {
+    let above = |domain: DomainId| placed.above.get(&domain).into_iter().flatten().copied();
+    let tls = tls.iter().map(|claim| claim.domain);
+    let all = claims.iter().map(|claim| claim.domain).chain(tls);
+    all.flat_map(|domain| std::iter::once(domain).chain(above(domain)))
+        .collect()
 }
 
-/// The claims that are not done, those of one transaction together: the whole reports of a domain, or the slices of one.
-fn together(claims: Vec<Claim>, done: &Done) -> Vec<Vec<Claim>> {
+/// The claims that are not done, those of one transaction together: the whole reports of a domain, the slices of one, or the
+/// TLS reports of a domain.
+fn together(claims: Vec<Claim>, tls: Vec<TlsClaim>, progress: &Progress) -> Vec<(Vec<Claim>, Vec<TlsClaim>)> {
+    let mut rest_tls = tls;
+    rest_tls.retain(|claim| !progress.done_tls.contains(&(claim.message, claim.report)));
+    rest_tls.sort_by_key(|claim| claim.domain.0);
     let mut rest: Vec<_> = claims;
-    rest.retain(|claim| !done.contains(&(claim.message, claim.report)));
+    rest.retain(|claim| !progress.done.contains(&(claim.message, claim.report)));
     rest.sort_by_key(|claim| match claim.slice {
         None => (false, claim.domain.0, 0),
         Some(_) => (true, claim.message as i64, claim.report),
@@ -173,5 +181,7 @@ fn together(claims: Vec<Claim>, done: &Done) -> Vec<Vec<Claim>> {
         (Some(_), Some(_)) => (a.message, a.report) == (b.message, b.report),
         _ => false,
     };
-    rest.chunk_by(is_one).map(<[Claim]>::to_vec).collect()
+    let reports = rest.chunk_by(is_one).map(|claims| (claims.to_vec(), Vec::new()));
+    let tls = rest_tls.chunk_by(|a, b| a.domain == b.domain);
+    reports.chain(tls.map(|claims| (Vec::new(), claims.to_vec()))).collect()
 }

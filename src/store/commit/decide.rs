@@ -427,6 +427,14 @@ impl Decisions {
         }
     }
 
+    /// Domain, message and number of the reports whose mail may be kept: new ones, and restored ones without an original.
+    pub fn new_originals(&self) -> impl Iterator<Item = (DomainId, usize, ReportNo)> {
+        let restored = self.restored.iter().filter(|one| one.without_original);
+        let restored = restored.map(|one| &self.all[one.nth]);
+        let all = self.new_reports().chain(restored);
+        all.map(|decision| (decision.claim.domain, decision.claim.message, decision.no))
+    }
+
     /// The new reports, counted or not.
     pub fn new_reports(&self) -> impl Iterator<Item = &Decision> {
         self.all.iter().filter(|decision| is_new(decision.fate))

@@ -130,7 +130,11 @@ fn bind_report(row: &mut BulkRow<'_>, batch: Batch<'_>, decision: &Decision, ori
     row.push_int(decision.authenticated.code());
     row.push_int(decision.arrivals);
     row.push_int(new.warnings.cast_signed());
-    row.push_opt_int(originals.number(&decision.claim).map(|no| no.0));
+    row.push_opt_int(
+        originals
+            .number(decision.claim.domain, decision.claim.message)
+            .map(|no| no.0),
+    );
     row.push_text(&reports::org_key(metadata.org_name.as_deref().unwrap_or_default()));
     row.push_opt_text(metadata.org_name.as_deref());
     row.push_opt_text(metadata.email.as_deref());

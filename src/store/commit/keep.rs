@@ -11,10 +11,8 @@ use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
 use super::super::{Belonging, NewMessage, Outcome, Problem, Provenance, SetAsideNote, StoreError, set_aside};
 use super::CommitOptions;
-use super::decide::Decisions;
-use super::decision::Restored;
 use super::lookup::named;
-use super::place::{Claim, Placed};
+use super::place::{Placed, Position};
 use super::quota::Quotas;
 use crate::base::{AccountId, DomainId, ReportNo, SetAsideId, SetAsideKind};
 
@@ -32,21 +30,17 @@ pub(super) type Copies = BTreeMap<usize, u64>;
 pub(super) struct Originals(BTreeMap<(DomainId, usize), ReportNo>);
 
 impl Originals {
-    /// The originals of a batch. A message is kept for as many domains as its room allows, after its reports and its
+    /// The originals of a batch, of new and restored `reports`: domain, message and number. A message is kept for as many domains as its room allows, after its reports and its
     /// parts set aside.
     pub fn new(
         batch: &[NewMessage],
-        decisions: &Decisions,
-        restored: &[Restored],
-        unclaimed: &[(usize, usize)],
+        reports: impl Iterator<Item = (DomainId, usize, ReportNo)>,
+        unclaimed: &[(usize, Position)],
         copies: &mut Copies,
     ) -> Self {
         let mut kept = BTreeMap::new();
-        let restored = restored.iter().filter(|one| one.without_original);
-        let restored = restored.map(|one| &decisions.all[one.nth]);
-        for decision in decisions.new_reports().chain(restored) {
-            let original = (decision.claim.domain, decision.claim.message);
-            kept.entry(original).or_insert(decision.no);
+        for (domain, message, no) in reports {
+            kept.entry((domain, message)).or_insert(no);
         }
         kept.retain(|(_, nth), _| {
             let message = &batch[*nth];
@@ -62,9 +56,9 @@ impl Originals {
         Self(kept)
     }
 
-    /// The number under which the message of a report is stored.
-    pub fn number(&self, claim: &Claim) -> Option<ReportNo> {
-        self.0.get(&(claim.domain, claim.message)).copied()
+    /// The number under which a message is stored for a domain.
+    pub fn number(&self, domain: DomainId, message: usize) -> Option<ReportNo> {
+        self.0.get(&(domain, message)).copied()
     }
 
     pub async fn write(&self, conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<(), StoreError> {
@@ -93,16 +87,16 @@ struct Aside<'m> {
 }
 
 /// Whether there is anything for [`set_aside()`] to do.
-pub(super) fn is_any_set_aside(batch: &[NewMessage], unclaimed: &[(usize, usize)]) -> bool {
+pub(super) fn is_any_set_aside(batch: &[NewMessage], unclaimed: &[(usize, Position)]) -> bool {
     let concerns =
-        |message: &NewMessage| message.replay.is_some() || !message.problems.is_empty() || message.reports.is_empty();
+        |message: &NewMessage| message.replay.is_some() || !message.problems.is_empty() || !message.has_reports();
     !unclaimed.is_empty() || batch.iter().any(concerns)
 }
 
 /// Waits for the lock that [`set_aside()`] needs, if it has anything to do.
 pub(super) async fn lock(conn: &mut Conn<'_>, batch: &[NewMessage], placed: &Placed) -> Result<(), StoreError> {
     let takes_away = batch.iter().any(|message| message.replay.is_some()) || !earlier(conn, batch).await?.is_empty();
-    if !takes_away && !is_any_set_aside(batch, &placed.unclaimed) && placed.slices.is_empty() {
+    if !takes_away && !is_any_set_aside(batch, &placed.waiting()) && placed.slices.is_empty() {
         return Ok(());
     }
     conn.lock(match takes_away {
@@ -117,7 +111,7 @@ pub(super) async fn set_aside(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
     batch: &[NewMessage],
-    unclaimed: &[(usize, usize)],
+    unclaimed: &[(usize, Position)],
     outcomes: &mut [Outcome],
     options: &CommitOptions<'_>,
 ) -> Result<(), StoreError> {
@@ -125,7 +119,7 @@ pub(super) async fn set_aside(
     let mut order: Vec<usize> = (0..batch.len()).collect();
     // In one order, so that batches that set the same messages aside cannot deadlock.
     order.sort_unstable_by_key(|&nth| (batch[nth].belonging.account(), batch[nth].digest));
-    let mut by_message: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut by_message: HashMap<usize, Vec<Position>> = HashMap::new();
     for &(message, report) in unclaimed {
         by_message.entry(message).or_default().push(report);
     }
@@ -187,7 +181,7 @@ struct Earlier {
 
 /// The existing rows of the messages of the batch, except of replayed ones.
 async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlier>, StoreError> {
-    let again = |message: &&NewMessage| message.replay.is_none() && !message.reports.is_empty();
+    let again = |message: &&NewMessage| message.replay.is_none() && message.has_reports();
     let mut accounts: Vec<_> = batch
         .iter()
         .filter(again)
@@ -235,7 +229,7 @@ async fn earlier(conn: &mut Conn<'_>, batch: &[NewMessage]) -> Result<Vec<Earlie
 async fn forget_earlier(
     conn: &mut Conn<'_>,
     batch: &[NewMessage],
-    unclaimed: &HashMap<usize, Vec<usize>>,
+    unclaimed: &HashMap<usize, Vec<Position>>,
 ) -> Result<(), StoreError> {
     let earlier = earlier(conn, batch).await?;
     if earlier.is_empty() {
@@ -268,7 +262,7 @@ async fn forget_earlier(
 }
 
 /// One row for all problems of a message, one for each domain that is not added, one for other mail.
-fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<Aside<'_>> {
+fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = Position>) -> Vec<Aside<'_>> {
     let mut asides = Vec::new();
     if let Some(Problem {
         leaf,
@@ -293,8 +287,16 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<A
     }
     let mut names = HashSet::new();
     for report in unclaimed {
-        let (leaf, new) = &message.reports[report];
-        let policy_domain = &*new.report.policy.domain;
+        let (leaf, policy_domain) = match report {
+            Position::Report(nth) => {
+                let (leaf, new) = &message.reports[nth];
+                (leaf, &*new.report.policy.domain)
+            }
+            Position::Tls(nth) => {
+                let (leaf, new) = &message.tls_reports[nth];
+                (leaf, &*new.report.domain)
+            }
+        };
         if !names.insert(policy_domain) {
             continue;
         }
@@ -308,14 +310,14 @@ fn asides(message: &NewMessage, unclaimed: impl Iterator<Item = usize>) -> Vec<A
         });
     }
     if let Some(other) = message.other
-        && message.reports.is_empty()
+        && !message.has_reports()
         && asides.is_empty()
     {
         asides.push(Aside {
             kind: SetAsideKind::Other,
             policy_domain: "",
             reason: other,
-            detail: "no aggregate report in it".to_owned(),
+            detail: "no report in it".to_owned(),
             leaf: "",
             offset: None,
         });

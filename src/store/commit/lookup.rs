@@ -13,8 +13,8 @@ pub(super) async fn learn(conn: &mut Conn<'_>, memory: &mut Memory, batch: &[New
     let mut unknown = BTreeSet::new();
     for message in batch {
         let account = message.belonging.account();
-        for (_, new) in &message.reports {
-            let names = upwards(&new.report.policy.domain).map(|name| (account, Box::<str>::from(name)));
+        for about in message.domains() {
+            let names = upwards(about).map(|name| (account, Box::<str>::from(name)));
             unknown.extend(names.filter(|key| !memory.domains.contains_key(key)));
         }
     }

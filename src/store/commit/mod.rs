@@ -22,16 +22,19 @@ mod restore;
 mod settle;
 mod slices;
 mod tell;
+mod tls;
 
 use super::db::{Conn, Layout};
 use super::memory::Memory;
 use super::moves::Moves;
-use super::{Belonging, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, domains};
+use super::{
+    Belonging, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, StoredTlsReport, domains,
+};
 use crate::base::{DomainId, Millis};
 
 use decide::Decisions;
 use keep::{Copies, Originals};
-use place::{Batch, Claim, Placed};
+use place::{Batch, Claim, Placed, TlsClaim};
 pub use rechecks::{Undecided, UndecidedCheck};
 
 /// How batches are committed.
@@ -146,7 +149,10 @@ impl Store {
     /// since they hold other domains than the batch does.
     async fn add_on_sight(&self, batch: &[NewMessage], options: &CommitOptions<'_>) -> Result<(), StoreError> {
         let adds = |message: &NewMessage| matches!(message.belonging, Belonging::AddDomains(_));
-        if !batch.iter().any(|message| adds(message) && !message.reports.is_empty()) {
+        if !batch
+            .iter()
+            .any(|message| adds(message) && message.domains_to_add().next().is_some())
+        {
             return Ok(());
         }
         let mut write = self.write().await?;
@@ -194,38 +200,52 @@ async fn commit(
         return Ok(None);
     };
     let (mut copies, claims) = (Copies::default(), std::mem::take(&mut placed.claims));
+    let tls = std::mem::take(&mut placed.tls);
     let whole = Batch {
         messages: batch,
         placed: &placed,
         claims: &claims,
+        tls: &tls,
         held: &held,
     };
     let counted = count(conn, memory, whole, &mut copies, options).await?;
-    let Some(Counted {
-        stored,
-        refused,
-        over_quota,
-    }) = counted
-    else {
+    let Some(counted) = counted else {
         return Ok(None);
     };
-    let mut outcomes = outcomes(batch, stored, &over_quota, &copies);
-    refuse(batch, &refused, options);
-    if !refused.is_empty() {
+    refuse(batch, &counted, options);
+    if counted.is_any_refused() {
         keep::lock(conn, batch, &placed).await?;
     }
-    keep::set_aside(conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
+    let mut outcomes = outcomes(batch, counted, &copies);
+    keep::set_aside(conn, memory, batch, &placed.waiting(), &mut outcomes, options).await?;
     tell::quarantined(conn, memory, batch, &outcomes, options.now).await?;
     Ok(Some(outcomes))
 }
 
 /// What became of the claims of a batch.
+#[derive(Default)]
 struct Counted {
     stored: Vec<(Claim, StoredReport)>,
+    stored_tls: Vec<(TlsClaim, StoredTlsReport)>,
     /// Message and report of versions too many.
     refused: Vec<(usize, usize)>,
+    refused_tls: Vec<(usize, usize)>,
     /// Messages whose held reports were not kept.
     over_quota: Vec<usize>,
+}
+
+impl Counted {
+    fn is_any_refused(&self) -> bool {
+        !self.refused.is_empty() || !self.refused_tls.is_empty()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.stored.extend(other.stored);
+        self.stored_tls.extend(other.stored_tls);
+        self.refused.extend(other.refused);
+        self.refused_tls.extend(other.refused_tls);
+        self.over_quota.extend(other.over_quota);
+    }
 }
 
 /// Holds what the batch may change. From here on no other transaction writes for these domains, and none is added or removed in a
@@ -268,11 +288,13 @@ async fn count(
     let Some(mut decisions) = decide::decide(conn, memory, batch, options.limits).await? else {
         return Ok(None);
     };
+    let mut tls = tls::decide(conn, memory, batch, options.limits).await?;
     restore::find(conn, batch, &mut decisions).await?;
     let mut moves = Moves::default();
-    let (messages, unclaimed) = (batch.messages, &batch.placed.unclaimed);
+    let messages = batch.messages;
     let originals = if options.keep_originals {
-        Originals::new(messages, &decisions, &decisions.restored, unclaimed, copies)
+        let new = decisions.new_originals().chain(tls.new_reports());
+        Originals::new(messages, new, &batch.placed.waiting(), copies)
     } else {
         Originals::default()
     };
@@ -284,38 +306,51 @@ async fn count(
     crowd::learn(memory, &large, options.limits.day_addresses_max);
     originals.write(conn, messages).await?;
     tell::received(conn, memory, batch, &decisions, options.now).await?;
+    tell::tls_failures(conn, memory, batch, &tls, options.now).await?;
     let stored = stored(batch, &decisions);
+    let (stored_tls, refused_tls) = (std::mem::take(&mut tls.stored), std::mem::take(&mut tls.refused));
+    let over_quota_tls = std::mem::take(&mut tls.over_quota);
     let Decisions {
         refused,
-        over_quota,
+        mut over_quota,
         quotas,
         ..
     } = decisions;
     if let Some(quotas) = quotas {
         quotas.write(conn).await?;
     }
+    tls.write(conn, batch, &originals).await?;
+    over_quota.extend(over_quota_tls);
     Ok(Some(Counted {
         stored,
+        stored_tls,
         refused,
+        refused_tls,
         over_quota,
     }))
 }
 
 /// Notes with the messages which of their reports are versions too many.
-fn refuse(batch: &mut [NewMessage], refused: &[(usize, usize)], options: &CommitOptions<'_>) {
-    for &(message, report) in refused {
+fn refuse(batch: &mut [NewMessage], counted: &Counted, options: &CommitOptions<'_>) {
+    let problem = |leaf: &str, about: &str| Problem {
+        leaf: leaf.to_owned(),
+        reason: TOO_MANY_VERSIONS,
+        detail: format!(
+            "{} other versions of this report about {about} are kept already, each with other content \
+                (limits.report_versions_max)",
+            options.limits.versions_max
+        ),
+        offset: None,
+    };
+    for &(message, report) in &counted.refused {
         let message = &mut batch[message];
         let (leaf, new) = &message.reports[report];
-        message.problems.push(Problem {
-            leaf: leaf.clone(),
-            reason: TOO_MANY_VERSIONS,
-            detail: format!(
-                "{} other versions of this report about {} are kept already, each with other content \
-                    (limits.report_versions_max)",
-                options.limits.versions_max, new.report.policy.domain
-            ),
-            offset: None,
-        });
+        message.problems.push(problem(leaf, &new.report.policy.domain));
+    }
+    for &(message, report) in &counted.refused_tls {
+        let message = &mut batch[message];
+        let (leaf, new) = &message.tls_reports[report];
+        message.problems.push(problem(leaf, &new.report.domain));
     }
 }
 
@@ -347,17 +382,19 @@ fn stored(batch: Batch<'_>, decisions: &Decisions) -> Vec<(Claim, StoredReport)>
     stored.collect()
 }
 
-fn outcomes(
-    batch: &[NewMessage],
-    stored: Vec<(Claim, StoredReport)>,
-    over_quota: &[usize],
-    copies: &Copies,
-) -> Vec<Outcome> {
+fn outcomes(batch: &[NewMessage], counted: Counted, copies: &Copies) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::default(); batch.len()];
-    for &message in over_quota {
+    for message in counted.over_quota {
         outcomes[message].over_quota = true;
     }
-    for (claim, stored) in stored {
+    for (claim, stored) in counted.stored_tls {
+        let outcome = &mut outcomes[claim.message];
+        if is_new(stored.fate) {
+            outcome.kept_bytes = batch[claim.message].room.reports_bytes;
+        }
+        outcome.tls_reports.push(stored);
+    }
+    for (claim, stored) in counted.stored {
         let outcome = &mut outcomes[claim.message];
         if is_new(stored.fate) || stored.restored {
             outcome.kept_bytes = batch[claim.message].room.reports_bytes;
@@ -375,6 +412,7 @@ fn report_of<'b>(batch: &'b [NewMessage], claim: &Claim) -> &'b NewReport {
 }
 
 const MISADDRESSED: &str = "misaddressed";
+const DOMAIN_UNKNOWN: &str = "domain_unknown";
 const TOO_MANY_VERSIONS: &str = "too_many_versions";
 
 /// The problem of a report that belongs to a domain other than `only`.
@@ -390,6 +428,16 @@ fn misaddressed(leaf: &str, policy_domain: &str, belongs_to: &str, only: &str) -
             "the report is about {policy_domain}{whose}, and this API key may only hand in reports of {only}: \
              use a key of the whole account"
         ),
+        offset: None,
+    }
+}
+
+/// The problem of a TLS report that names no domain and came to no address of one.
+fn domain_unknown(leaf: &str) -> Problem {
+    Problem {
+        leaf: leaf.to_owned(),
+        reason: DOMAIN_UNKNOWN,
+        detail: "nothing says which domain this TLS report is about: upload it for the domain".to_owned(),
         offset: None,
     }
 }

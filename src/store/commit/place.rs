@@ -9,7 +9,7 @@ use super::super::memory::Memory;
 use super::super::{Acceptance, Belonging, NewDomain, NewMessage, NewReport, StoreError, trust};
 use super::lookup::{learn, look_up, named, upwards};
 use super::slices::{self, Slice, SlicesCost, TOO_MANY_SLICES};
-use super::{FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, misaddressed, report_of};
+use super::{DOMAIN_UNKNOWN, FreshDomain, MISADDRESSED, TOO_MANY_VERSIONS, domain_unknown, misaddressed, report_of};
 
 /// A report of the batch, or a slice of it, with the domain row it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,27 @@ pub(super) struct Claim {
     pub slice: Option<usize>,
     /// Whether it may count there.
     pub acceptance: Acceptance,
+}
+
+/// A TLS report of the batch with the domain row it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct TlsClaim {
+    /// Position in the batch, and of the report in the message.
+    pub message: usize,
+    pub report: usize,
+    pub account: AccountId,
+    pub domain: DomainId,
+    /// Whether it may count there.
+    pub acceptance: Acceptance,
+}
+
+/// A report of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Position {
+    /// In the aggregate reports.
+    Report(usize),
+    /// In the TLS reports.
+    Tls(usize),
 }
 
 /// Domain rows by their names.
@@ -43,13 +64,32 @@ pub(super) struct Placed {
     pub above: HashMap<DomainId, Vec<DomainId>>,
     /// Message, report: no domain row is registered for them.
     pub unclaimed: Vec<(usize, usize)>,
+    /// The TLS reports, and those for which no domain row is registered.
+    pub tls: Vec<TlsClaim>,
+    pub tls_unclaimed: Vec<(usize, usize)>,
 }
 
 impl Placed {
+    /// Every report for which no domain row is registered, with its message, in order.
+    pub fn waiting(&self) -> Vec<(usize, Position)> {
+        let reports = self
+            .unclaimed
+            .iter()
+            .map(|&(message, nth)| (message, Position::Report(nth)));
+        let tls = self
+            .tls_unclaimed
+            .iter()
+            .map(|&(message, nth)| (message, Position::Tls(nth)));
+        let mut waiting: Vec<_> = reports.chain(tls).collect();
+        waiting.sort_unstable();
+        waiting
+    }
+
     /// The domain rows whose reports may change.
     pub fn domains(&self) -> impl Iterator<Item = DomainId> {
         let above = self.above.values().flatten().copied();
-        self.claims.iter().map(|claim| claim.domain).chain(above)
+        let tls = self.tls.iter().map(|claim| claim.domain);
+        self.claims.iter().map(|claim| claim.domain).chain(tls).chain(above)
     }
 }
 
@@ -60,6 +100,7 @@ pub(super) struct Batch<'b> {
     pub placed: &'b Placed,
     /// The claims of one report are adjacent.
     pub claims: &'b [Claim],
+    pub tls: &'b [TlsClaim],
     /// The domain rows that no other transaction writes for, in order.
     pub held: &'b [DomainId],
 }
@@ -86,12 +127,14 @@ pub(super) async fn place(
     let mut placed = Placed::default();
     for (nth, message) in batch.iter_mut().enumerate() {
         // Problems that an earlier try noted.
-        let is_of_place = |reason: &str| [MISADDRESSED, TOO_MANY_VERSIONS, TOO_MANY_SLICES].contains(&reason);
+        let is_of_place =
+            |reason: &str| [MISADDRESSED, TOO_MANY_VERSIONS, TOO_MANY_SLICES, DOMAIN_UNKNOWN].contains(&reason);
         message.problems.retain(|problem| !is_of_place(problem.reason));
         placed.slices_cost = SlicesCost::default();
         for report in 0..message.reports.len() {
             place_report(conn, memory, &mut placed, message, (nth, report)).await?;
         }
+        place_tls(conn, memory, &mut placed, message, nth).await?;
     }
     Ok(placed)
 }
@@ -170,6 +213,69 @@ async fn place_report(
     Ok(())
 }
 
+/// Places every TLS report of a message; misaddressed ones become problems of it.
+async fn place_tls(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    placed: &mut Placed,
+    message: &mut NewMessage,
+    nth: usize,
+) -> Result<(), StoreError> {
+    let account = message.belonging.account();
+    for report in 0..message.tls_reports.len() {
+        let (leaf, new) = &message.tls_reports[report];
+        let about = &*new.report.domain;
+        let mut chain = Vec::new();
+        for name in upwards(about) {
+            if let Some(domain) = look_up(conn, memory, account, name).await? {
+                chain.push((domain, Box::<str>::from(name)));
+            }
+        }
+        // The report names a server only: the address that it came to knows better.
+        if let Some(addressed) = message.belonging.domain().filter(|_| new.report.is_host)
+            && let Some(name) = named(conn, memory, account, addressed).await?
+        {
+            chain.retain(|(domain, _)| *domain != addressed);
+            chain.insert(0, (addressed, name));
+        }
+        let only = match message.belonging {
+            // A row that has gone binds nothing.
+            Belonging::Only(account, domain) => named(conn, memory, account, domain).await?.map(|name| (domain, name)),
+            _ => None,
+        };
+        let home = chain.first().map(|(domain, name)| (*domain, name.clone()));
+        let is_other = |only: DomainId| home.as_ref().is_none_or(|(home, _)| *home != only);
+        if let Some((_, only)) = only.filter(|(only, _)| is_other(*only)) {
+            let belongs_to = home.map_or_else(|| about.into(), |(_, name)| name);
+            let problem = misaddressed(leaf, about, &belongs_to, &only);
+            message.problems.push(problem);
+            continue;
+        }
+        let Some((home, _)) = home else {
+            if about.is_empty() {
+                message.problems.push(domain_unknown(leaf));
+            } else {
+                placed.tls_unclaimed.push((nth, report));
+            }
+            continue;
+        };
+        let acceptance = trust::tls_acceptance(memory.trust.get(&home), new);
+        placed.tls.push(TlsClaim {
+            message: nth,
+            report,
+            account,
+            domain: home,
+            acceptance,
+        });
+        let above: Vec<_> = chain.iter().skip(1).map(|(domain, _)| *domain).collect();
+        if !above.is_empty() {
+            placed.above.entry(home).or_insert(above);
+        }
+        placed.names.extend(chain);
+    }
+    Ok(())
+}
+
 /// The policy domains of the batch that are to be added to their accounts, each once.
 pub(super) async fn to_add(
     conn: &mut Conn<'_>,
@@ -182,8 +288,7 @@ pub(super) async fn to_add(
         let Belonging::AddDomains(account) = message.belonging else {
             continue;
         };
-        for (_, new) in &message.reports {
-            let policy_domain = &*new.report.policy.domain;
+        for policy_domain in message.domains_to_add() {
             // Not each time for an invalid name.
             if !seen.insert((account, policy_domain)) {
                 continue;

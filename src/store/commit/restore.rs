@@ -65,7 +65,9 @@ pub(super) async fn restore(
         let decision = &decisions.all[one.nth];
         let message = &batch.messages[decision.claim.message];
         let window = batch.report_of(&decision.claim).report.metadata.window;
-        let original = originals.number(&decision.claim).filter(|_| one.without_original);
+        let original = originals
+            .number(decision.claim.domain, decision.claim.message)
+            .filter(|_| one.without_original);
         let args = Args::default()
             .int(decision.claim.domain.0)
             .int(decision.no.0)

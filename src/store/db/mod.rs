@@ -66,7 +66,7 @@ pub(super) enum Layout {
 }
 
 /// The tables that are cut by `domain_id`: the first column of their primary keys.
-pub(super) const DISTRIBUTED: [&str; 9] = [
+pub(super) const DISTRIBUTED: [&str; 11] = [
     "reports",
     "evidence",
     "records",
@@ -76,6 +76,8 @@ pub(super) const DISTRIBUTED: [&str; 9] = [
     "daily_facets",
     "originals",
     "sender_decisions",
+    "tls_reports",
+    "daily_tls",
 ];
 
 /// Connections that read for look-ups alone.

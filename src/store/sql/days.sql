@@ -17,6 +17,26 @@ from daily_facets where domain_id = $1 and kind = $2 and day >= $3 and day <= $4
 select slot, sources
 from daily_sources where domain_id = $1 and slot >= $2 and slot <= $3 order by slot
 
+-- name: daily_tls_all
+-- All sums of TLS reports of a domain, to recount. Primary key.
+select kind, day, policy, subject, place, sender, successful, failed, reports from daily_tls where domain_id = $1
+
+-- name: daily_tls_by_day
+-- The sums of TLS reports of a kind, day by day, over a range of days. Primary key.
+select day, policy, subject, place, sender, successful, failed, reports
+from daily_tls where domain_id = $1 and kind = $2 and day >= $3 and day <= $4 order by day, policy, subject, place, sender
+
+-- name: daily_tls_range
+-- The sums of TLS reports of a kind, added up over a range of days, with the first and the last day. Primary key.
+select policy, subject, place, sender,
+    cast(sum(case when successful < 9007199254740991 then successful else 9007199254740991 end) as bigint) as successful,
+    cast(sum(case when failed < 9007199254740991 then failed else 9007199254740991 end) as bigint) as failed,
+    cast(sum(case when reports < 9007199254740991 then reports else 9007199254740991 end) as bigint) as reports,
+    min(day) as first_day, max(day) as last_day
+from daily_tls where domain_id = $1 and kind = $2 and day >= $3 and day <= $4
+    and (successful > 0 or failed > 0 or reports > 0)
+group by policy, subject, place, sender
+
 -- name: daily_totals_last
 -- The last day up to a day for which messages were reported. Primary key.
 select day from daily_totals where domain_id = $1 and day <= $2 and (pass > 0 or fail > 0)

@@ -54,6 +54,10 @@ delete from paths where domain_id = $1
 -- Everything that a domain has in this table: one range of its primary key.
 delete from daily_totals where domain_id = $1
 
+-- name: domain_clear_daily_tls
+-- Everything that a domain has in this table: one range of its primary key.
+delete from daily_tls where domain_id = $1
+
 -- name: domain_clear_decisions
 -- What the owner of a domain decided about senders: one range of the primary key.
 delete from sender_decisions where domain_id = $1
@@ -77,6 +81,10 @@ delete from records where domain_id = $1
 -- name: domain_clear_reports
 -- Everything that a domain has in this table: one range of its primary key.
 delete from reports where domain_id = $1
+
+-- name: domain_clear_tls_reports
+-- Everything that a domain has in this table: one range of its primary key.
+delete from tls_reports where domain_id = $1
 
 -- name: domain_clear_set_aside
 -- Messages set aside for a domain that goes stay with the account.

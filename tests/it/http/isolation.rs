@@ -4,12 +4,13 @@ use serde_json::json;
 use tallymark::base::Permission;
 use tallymark::http::{Access, Body, Route, routes};
 
-use super::{Answer, Ask, NOW, PASS, Sample, TestApp};
+use super::{Answer, Ask, NOW, PASS, Sample, TestApp, tls_report};
 
 /// What the paths of the routes name, all of one account.
 struct Things {
     domain: String,
     report: String,
+    tls_report: String,
     mail: String,
     aside: String,
     decision: String,
@@ -31,6 +32,10 @@ fn ask(route: &Route, things: &Things) -> Ask {
     let path = route
         .path
         .replace("{id}", id)
+        .replace(
+            "/tls/reports/{report_id}",
+            &format!("/tls/reports/{}", things.tls_report),
+        )
         .replace("{report_id}", &things.report)
         .replace("{number}", "1")
         .replace("{source_ip}", PASS.source)
@@ -81,6 +86,7 @@ async fn app() -> (TestApp, Things) {
     let taken = app
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
+    let tls = app.upload(&domain, tls_report()).await;
     let aside = app.upload(&domain, "no report").await;
     let address = "192.0.2.9".parse().unwrap();
     assert_eq!(app.store.add_ip(app.account, address, NOW).await.unwrap().id.0, 1);
@@ -98,6 +104,7 @@ async fn app() -> (TestApp, Things) {
         decision: decision["id"].to_string(),
         mail: app.mail(&domain, "Subject: hello\r\n\r\n").await.to_string(),
         report: taken["reports"][0]["id"].to_string(),
+        tls_report: tls["tls_reports"][0]["id"].to_string(),
         aside: aside["quarantined"][0]["id"].to_string(),
         key: key["id"].to_string(),
         domain,
@@ -290,6 +297,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 webhook: id.replace('1', "999"),
                 delivery: things.delivery.clone(),
                 report: things.report.clone(),
+                tls_report: things.tls_report.clone(),
                 mail: things.mail.clone(),
             };
             let answer = app.send(ask(&route, &wrong).key(&app.key)).await;
@@ -298,6 +306,8 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
     }
     for report in ["0", "-1", "x", "99999999999999999999999", "1%00", "999999999"] {
         let answer = app.get(&format!("/domains/{domain}/dmarc/reports/{report}")).await;
+        answer.refused(404, "not_found");
+        let answer = app.get(&format!("/domains/{domain}/tls/reports/{report}")).await;
         answer.refused(404, "not_found");
         let replay = Ask::new("POST", &format!("/quarantine/{report}/replay")).key(&app.key);
         app.send(replay).await.refused(404, "not_found");

@@ -33,4 +33,4 @@ mod webhooks;
 pub use app::NOW;
 pub use app::{TestApp, outbound};
 pub use client::{Answer, Ask};
-pub use sample::{FAIL, PASS, Row, Sample, form};
+pub use sample::{FAIL, PASS, Row, Sample, form, tls_report};

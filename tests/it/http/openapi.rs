@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tallymark::http::{openapi, routes};
 
-use super::{Ask, PASS, Sample, TestApp};
+use super::{Ask, PASS, Sample, TestApp, tls_report};
 
 #[tokio::test]
 async fn the_document_is_open_to_all_and_the_one_in_the_tree() {
@@ -39,12 +39,14 @@ async fn answers_have_the_fields_of_the_document() {
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
     let report = taken["reports"][0]["id"].to_string();
+    let tls = app.upload(&domain, tls_report()).await["tls_reports"][0]["id"].to_string();
     app.upload(&domain, "no report").await;
     app.mail(&domain, "Subject: hello\r\n\r\n").await;
     let key = app.get("/api-keys").await.expect(200)["api_keys"][0]["id"].to_string();
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for route in routes() {
-        let path = route.path.replace("{report_id}", &report).replace("{number}", "1");
+        let report = if route.path.contains("/tls/") { &tls } else { &report };
+        let path = route.path.replace("{report_id}", report).replace("{number}", "1");
         let id = match path.split('/').nth(1) {
             Some("api-keys") => &key,
             Some("webhooks") => &webhook,

@@ -5,6 +5,11 @@ use std::io::Write as _;
 /// 2026-03-22, the day before the clock's.
 pub const BEGIN: i64 = 1_774_137_600;
 
+/// A TLS report about example.com with failures.
+pub fn tls_report() -> &'static str {
+    include_str!("../../../fixtures/tls/two-policies.json")
+}
+
 /// A report about one whole day.
 #[derive(Debug, Clone)]
 pub struct Sample {

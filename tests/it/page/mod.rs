@@ -9,6 +9,7 @@ mod insecure;
 mod lists;
 mod names_in_dns;
 mod protection;
+mod tls;
 mod uploads;
 mod vouched;
 

@@ -84,6 +84,7 @@ async fn zero_days_keep_for_ever(db: Database) {
         set_aside: 1,
         reports: 1,
         records: 3,
+        tls_reports: 0,
     };
     let for_ever = Retention {
         originals_days: 0,

@@ -333,6 +333,7 @@ pub fn message(account: AccountId, reports: Vec<NewReport>) -> NewMessage {
             .into_iter()
             .map(|report| ("report.xml".to_owned(), report))
             .collect(),
+        tls_reports: Vec::new(),
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,

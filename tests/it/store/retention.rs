@@ -28,6 +28,7 @@ async fn records_go_and_their_sums_stay(db: Database) {
         set_aside: 0,
         reports: 1,
         records: 1,
+        tls_reports: 0,
     };
     assert_eq!(db.store.due(KEEP, then).await.unwrap(), dropped);
     assert_eq!(db.store.purge(KEEP, then).await.unwrap(), dropped);

@@ -1,6 +1,8 @@
 //! The keys are stored for ever: golden values hold the encoding still, properties show what it tells apart.
 
 use super::super::{AuthResult, DiscoveryMethod, Disposition, PassFail, Policy, RawField, ReasonKind, SpfScope};
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use proptest::prelude::*;
 

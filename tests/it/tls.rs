@@ -1,0 +1,5 @@
+//! SMTP TLS reports (RFC 8460): how they are read, counted and answered.
+
+mod fixtures;
+mod http;
+mod store;
