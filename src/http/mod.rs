@@ -9,6 +9,7 @@ mod arrivals;
 mod attention;
 mod breakdown;
 mod client;
+mod compress;
 mod config;
 mod decisions;
 mod doc;
@@ -69,6 +70,7 @@ mod upload;
 mod webhooks;
 
 pub use client::{Peer, SignedIn};
+pub use compress::compressed;
 pub use config::{HttpConfig, MetricsAccess};
 pub use entry::{Access, Body, Cost, Route};
 pub use error::ApiError;

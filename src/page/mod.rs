@@ -12,6 +12,7 @@ mod decisions;
 mod domain;
 mod export;
 mod failures;
+mod form_token;
 mod held;
 mod intake;
 mod layout;
@@ -42,7 +43,7 @@ use axum::routing::{get, post};
 use self::state::PageState;
 use crate::apart::Apart;
 use crate::base::clock::Clock;
-use crate::http::{Rate, RateLimiter};
+use crate::http::{Rate, RateLimiter, compressed};
 use crate::store::Store;
 
 /// How the page may be used.
@@ -136,5 +137,6 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .layer(from_fn_with_state(state.clone(), failures::framed))
         .layer(from_fn(layout::protect))
         .fallback(failures::elsewhere)
+        .layer(from_fn(compressed))
         .with_state(state)
 }

@@ -3,6 +3,7 @@
 mod browser;
 mod budget;
 mod choices;
+mod compression;
 mod decisions;
 mod held;
 mod insecure;

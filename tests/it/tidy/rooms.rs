@@ -80,20 +80,21 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "flate2",
         &[
+            "http/compress.rs",
             "unpack/gzip.rs",
             "unpack/zip.rs",
             "store/stored_bytes.rs",
             "enrich/networks/encoding.rs",
         ],
     ),
-    ("getrandom", &["app.rs", "app/", "http/", "page/sessions.rs"]),
+    ("getrandom", &["app.rs", "app/", "http/", "page/form_token.rs", "page/sessions.rs"]),
     (
         "hex",
         &[
             "domains/keyring.rs",
             "notify/signature.rs",
+            "page/form_token.rs",
             "page/sessions.rs",
-            "page/visitor.rs",
         ],
     ),
     ("hickory_resolver", &["dns.rs"]),
