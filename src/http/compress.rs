@@ -114,7 +114,11 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 
 /// Packs a stream step by step. What breaks it off breaks the answer off.
 fn packed_stream(body: Body) -> Body {
-    let state = (body.into_data_stream(), Bytes::new(), Some(GzEncoder::new(Vec::new(), LEVEL)));
+    let state = (
+        body.into_data_stream(),
+        Bytes::new(),
+        Some(GzEncoder::new(Vec::new(), LEVEL)),
+    );
     let pieces = try_unfold(state, async |(mut body, mut piece, encoder)| {
         let Some(mut encoder) = encoder else {
             return Ok::<_, axum::Error>(None);
@@ -166,7 +170,11 @@ mod tests {
             ("", false),
             ("gzip;q=often", false),
         ] {
-            assert_eq!(takes_gzip(&headers(&[("accept-encoding", accepts)])), taken, "{accepts}");
+            assert_eq!(
+                takes_gzip(&headers(&[("accept-encoding", accepts)])),
+                taken,
+                "{accepts}"
+            );
         }
         assert!(!takes_gzip(&headers(&[])));
     }
@@ -189,11 +197,14 @@ mod tests {
     #[tokio::test]
     async fn a_streamed_piece_can_be_read_before_the_next_one_comes() {
         let (send, receive) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(1);
-        let pieces = try_unfold(receive, async |mut receive: tokio::sync::mpsc::Receiver<_>| match receive.recv().await {
-            Some(Ok(piece)) => Ok(Some((piece, receive))),
-            Some(Err(error)) => Err(error),
-            None => Ok(None),
-        });
+        let pieces = try_unfold(
+            receive,
+            async |mut receive: tokio::sync::mpsc::Receiver<_>| match receive.recv().await {
+                Some(Ok(piece)) => Ok(Some((piece, receive))),
+                Some(Err(error)) => Err(error),
+                None => Ok(None),
+            },
+        );
         let mut sent = packed_stream(Body::from_stream(pieces)).into_data_stream();
         let mut reader = GzDecoder::new(Vec::new());
         let large = vec![b'x'; 3 * STEP_BYTES];
