@@ -63,7 +63,11 @@ async fn another_sites_script_learns_nothing_from_lengths() {
     for site in ["cross-site", "same-site"] {
         let headers = [("Cookie", session.cookie.as_str()), ("Sec-Fetch-Site", site)];
         let answer = ask(&app, &format!("/view/{domain}"), &headers).await;
-        assert_eq!((answer.status, answer.header("content-encoding")), (200, None), "{site}");
+        assert_eq!(
+            (answer.status, answer.header("content-encoding")),
+            (200, None),
+            "{site}"
+        );
     }
     // The token is another text on every page, and every one of them is taken.
     let pages = [session.get(&app, "/").await, session.get(&app, "/").await];
@@ -77,7 +81,9 @@ async fn another_sites_script_learns_nothing_from_lengths() {
             cookie: session.cookie.clone(),
             form_token,
         };
-        let answer = session.post(&app, &format!("/view/{domain}/delete"), "name=other").await;
+        let answer = session
+            .post(&app, &format!("/view/{domain}/delete"), "name=other")
+            .await;
         assert!(answer.text().contains("not that of the"), "{answer:?}");
     }
 }
@@ -86,8 +92,15 @@ async fn another_sites_script_learns_nothing_from_lengths() {
 async fn what_is_short_or_a_download_of_the_original_is_sent_as_it_is() {
     let (app, domain) = app().await;
     let key = format!("Bearer {}", app.key);
-    for path in ["/healthz".to_owned(), format!("/domains/{domain}/dmarc/reports/1/original")] {
+    for path in [
+        "/healthz".to_owned(),
+        format!("/domains/{domain}/dmarc/reports/1/original"),
+    ] {
         let answer = ask(&app, &path, &[("Authorization", &key)]).await;
-        assert_eq!((answer.status, answer.header("content-encoding")), (200, None), "{path}");
+        assert_eq!(
+            (answer.status, answer.header("content-encoding")),
+            (200, None),
+            "{path}"
+        );
     }
 }

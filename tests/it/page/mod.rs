@@ -7,6 +7,7 @@ mod compression;
 mod decisions;
 mod held;
 mod insecure;
+mod keys;
 mod lists;
 mod names_in_dns;
 mod protection;

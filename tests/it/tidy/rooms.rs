@@ -87,14 +87,26 @@ const DOORS: &[(&str, &[&str])] = &[
             "enrich/networks/encoding.rs",
         ],
     ),
-    ("getrandom", &["app.rs", "app/", "http/", "page/form_token.rs", "page/sessions.rs"]),
+    (
+        "getrandom",
+        &[
+            "app.rs",
+            "app/",
+            "http/",
+            "page/form_token.rs",
+            "page/sessions.rs",
+            "page/sign_in_link.rs",
+        ],
+    ),
     (
         "hex",
         &[
             "domains/keyring.rs",
             "notify/signature.rs",
             "page/form_token.rs",
+            "page/keys.rs",
             "page/sessions.rs",
+            "page/sign_in_link.rs",
         ],
     ),
     ("hickory_resolver", &["dns.rs"]),
