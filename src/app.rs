@@ -9,6 +9,7 @@ mod names;
 mod options;
 mod place;
 mod purge;
+mod sign_in;
 mod webhooks;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::jobs::{JobError, Jobs, Leases, Pace};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
 use crate::notify::Webhooks;
+use crate::page::{PageOptions, SignInLink};
 use crate::store::{Account, ApiKey, Domain, Location, NewDomain, NewKey, Store, StoreError};
 use crate::{heap, page};
 
@@ -66,6 +68,8 @@ pub struct App {
     pub intake: Intake,
     pub domains: Domains,
     pub webhooks: Webhooks,
+    /// The link that signs in once.
+    sign_in_link: Option<SignInLink>,
     metrics: Metrics,
     batches: JoinHandle<()>,
 }
@@ -108,6 +112,7 @@ impl App {
             intake,
             domains,
             webhooks,
+            sign_in_link: None,
             metrics,
             batches,
         })
@@ -157,7 +162,10 @@ impl App {
         .with_webhooks(self.webhooks.clone())
         .with_tables(Arc::clone(&tables));
         let router = if self.does(Role::Api) {
-            let options = options::page(&self.config);
+            let options = PageOptions {
+                sign_in_link: self.sign_in_link.clone(),
+                ..options::page(&self.config)
+            };
             page::router_with(http::router(state), self.store.clone(), self.clock.clone(), options)
         } else {
             http::service_router(state)

@@ -68,6 +68,7 @@ create table domains (
     claim_due bigint not null,
     report_messages_max bigint,
     accepted_reporters text collate "C",
+    tags text collate "C",
     unique (account_id, name)
 );
 -- Mail to a domain itself is looked up by the name of the domain, over all accounts.

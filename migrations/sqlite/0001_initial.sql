@@ -68,6 +68,7 @@ create table domains (
     claim_due integer not null,
     report_messages_max integer,
     accepted_reporters text,
+    tags text,
     unique (account_id, name)
 );
 -- Mail to a domain itself is looked up by the name of the domain, over all accounts.

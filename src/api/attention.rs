@@ -4,11 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pagination::Pagination;
-use super::schema::{Address, DayText, DomainKey, NameText, Word};
+use super::schema::{Address, DayText, DomainKey, Instant, NameText, Word};
 
-/// What needs attention, the most important first.
+/// What needs attention, the most important first: what concerns messages, by their number; then held reports; then domains that
+/// are not verified; then the quarantine.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Attention {
+    /// When it was looked for. Accounts with more than 500 domains are told what was found up to a minute ago.
+    #[schemars(with = "Instant")]
+    pub found_at: String,
     /// The 20 most important items of each kind. With `kind`, a page of the items of that kind.
     pub items: Vec<AttentionItem>,
     /// Number of items of each kind, including those not listed.
@@ -20,6 +24,8 @@ pub struct Attention {
 /// Number of items of each kind.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AttentionTotals {
+    /// Domains with messages that fail although their owner can make them pass.
+    pub to_fix: u64,
     /// Domains with new addresses whose messages all fail.
     pub failing_sources: u64,
     /// Domains whose required DNS records are missing or wrong.
@@ -33,9 +39,9 @@ pub struct AttentionTotals {
 }
 
 /// One thing to look at.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct AttentionItem {
-    /// `failing_sources`: new addresses whose messages all fail. `records_missing`: required DNS records of the domain are
+    /// `to_fix`: services or own hosts send messages that fail, which the owner can make pass. `failing_sources`: new addresses whose messages all fail. `records_missing`: required DNS records of the domain are
     /// missing or wrong. `reporter_silent`: a regular reporter has stopped sending reports. `reports_held`: reports of the
     /// domain wait for a decision of the owner. `quarantined`: mail that could not be read.
     #[schemars(extend("enum" = ATTENTION_KINDS))]
@@ -48,14 +54,14 @@ pub struct AttentionItem {
     /// The domain's name in Unicode; null if it is the same.
     #[schemars(example = &"münchner.example")]
     pub unicode_name: Option<String>,
-    /// Number of addresses, held reports or quarantined messages; 0 for other kinds.
+    /// Number of services to fix, addresses, held reports or quarantined messages; 0 for other kinds.
     pub count: u64,
-    /// Messages of those addresses or of that reporter. For `records_missing` and `reports_held`, messages of the domain.
+    /// Messages to fix, of those addresses or of that reporter. For `records_missing` and `reports_held`, messages of the domain.
     pub messages: u64,
     /// The address with the most messages.
     #[schemars(with = "Option<Address>")]
     pub source_ip: Option<String>,
-    /// Name of the silent reporter, as it writes it.
+    /// Name of the silent reporter, as it writes it, or of the service with the most messages to fix.
     pub org_name: Option<String>,
     /// Last day covered by a report of the silent reporter.
     #[schemars(with = "Option<DayText>")]
@@ -63,7 +69,8 @@ pub struct AttentionItem {
 }
 
 /// What an item can be about, what matters most first.
-pub const ATTENTION_KINDS: [&str; 5] = [
+pub const ATTENTION_KINDS: [&str; 6] = [
+    "to_fix",
     "failing_sources",
     "records_missing",
     "reporter_silent",

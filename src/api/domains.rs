@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::schema::{
-    Address, DomainKey, HostText, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord, TlsWord, Word,
+    Address, DomainKey, HostText, Instant, LogoUrl, NameText, PurposeWord, RegionWord, StatusWord, TagText, TlsWord,
+    Word,
 };
 
 /// A domain in a list.
@@ -26,6 +27,9 @@ pub struct DomainItem {
     /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
     #[schemars(with = "RegionWord")]
     pub region: Word,
+    /// Words that the owner sorts domains by, in order.
+    #[schemars(with = "Vec<TagText>")]
+    pub tags: Vec<String>,
     /// When the domain was added.
     #[schemars(with = "Instant")]
     pub created_at: String,
@@ -77,6 +81,9 @@ pub struct DomainBody {
     /// Logo shown next to the domain's mail.
     #[schemars(with = "Option<LogoUrl>")]
     pub bimi_logo_url: Option<String>,
+    /// Words that the owner sorts domains by, in order.
+    #[schemars(with = "Vec<TagText>")]
+    pub tags: Vec<String>,
     /// The address that only this domain sends from.
     pub dedicated_ip: Option<DedicatedIp>,
     /// The domain's own address for reports; its DMARC record must list it. Null while `installation.rua_host` is not set.
@@ -250,6 +257,10 @@ pub struct DomainPatch {
     #[schemars(with = "Option<LogoUrl>")]
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub bimi_logo_url: Change<String>,
+    /// Words that the owner sorts domains by, up to 10. They replace all tags of the domain.
+    #[schemars(with = "Vec<TagText>", length(max = 10), extend("default" = null))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
 }
 
 /// The dedicated address that a domain sends from.

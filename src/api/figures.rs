@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pagination::Pagination;
 use super::records::{Dispositions, PolicyBody};
-use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord, Word};
+use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord, TagText, Word};
 use super::senders::FlowsBody;
 
 /// Sums over a range of days.
@@ -29,6 +29,8 @@ pub struct StatsBody {
     /// The last day up to `to` for which messages were reported; null if there is none.
     #[schemars(with = "Option<DayText>")]
     pub last_day: Option<String>,
+    /// How the range compares with the days before; null if no day of it is complete.
+    pub comparison: Option<ComparisonBody>,
     /// Messages by what receivers did with them.
     pub dispositions: Dispositions,
     /// Messages with an aligned DKIM pass.
@@ -44,6 +46,27 @@ pub struct StatsBody {
     pub flows: Option<FlowsBody>,
 }
 
+/// The complete days of a range, and as many days before it. Today is not complete.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Comparison")]
+pub struct ComparisonBody {
+    pub complete: PeriodBody,
+    pub before: PeriodBody,
+}
+
+/// Sums over days.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Period")]
+pub struct PeriodBody {
+    #[schemars(with = "DayText")]
+    pub from: String,
+    #[schemars(with = "DayText")]
+    pub to: String,
+    pub total_messages: u64,
+    pub failed_messages: u64,
+    pub pass_rate: f64,
+}
+
 /// The messages of a UTC day.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Day")]
@@ -57,18 +80,20 @@ pub struct DayBody {
     pub flows: Option<FlowsBody>,
 }
 
-/// A page of the account's domains with their figures: those with the most messages first, then by name.
+/// A page of the account's domains with their figures: unless asked otherwise, those with the most messages first, then by name.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Overview {
     pub domains: Vec<OverviewItem>,
-    /// Number of domains in the account. `search` does not change it.
+    /// Number of domains in the account. What selects domains does not change it, nor the totals.
     pub total_domains: u64,
-    /// Messages of all domains. `search` does not change it.
+    /// Messages of all domains.
     pub total_messages: u64,
     /// Messages of all domains that did not pass DMARC.
     pub failed_messages: u64,
     /// Percentage of messages that passed DMARC.
     pub pass_rate: f64,
+    /// How all domains compare with the days before; null if no day of the range is complete.
+    pub comparison: Option<ComparisonBody>,
     /// The last day up to `to` for which messages were reported, of all domains; null if there is none.
     #[schemars(with = "Option<DayText>")]
     pub last_day: Option<String>,
@@ -78,7 +103,7 @@ pub struct Overview {
     /// Last day of the range.
     #[schemars(with = "DayText")]
     pub to: String,
-    /// The position of this page among the domains that `search` selects.
+    /// The position of this page among the domains that are selected.
     pub pagination: Pagination,
 }
 
@@ -95,11 +120,25 @@ pub struct OverviewItem {
     /// `pending`, `verified` or `failed`.
     #[schemars(with = "StatusWord")]
     pub status: Word,
+    /// Words that the owner sorts domains by, in order.
+    #[schemars(with = "Vec<TagText>")]
+    pub tags: Vec<String>,
+    /// The organisational domain.
+    #[schemars(with = "NameText")]
+    pub organisation: String,
+    /// Number of domains that the figures are of: 1, unless `fold` is given.
+    pub folded_domains: u64,
     /// The policy in the report whose window ends last; null without reports.
     pub policy: Option<PolicyBody>,
     pub total_messages: u64,
     pub failed_messages: u64,
     pub pass_rate: f64,
+    /// Messages of as many days before the range as it has complete days.
+    pub messages_before: u64,
+    /// Those of them that did not pass DMARC.
+    pub failed_before: u64,
+    /// Change of the messages of the complete days against those before, in per cent to one decimal; null without any before.
+    pub change: Option<f64>,
     /// Every day of the range, ascending.
     pub daily_stats: Vec<DayBody>,
     /// Latest end of a reporting window, whenever that report arrived.

@@ -47,6 +47,8 @@ texts! {
     /// Where a brand's logo is.
     LogoUrl = text(json!({ "maxLength": LOGO_URL_BYTES_MAX, "pattern": LOGO_URL,
         "examples": ["https://yourdomain.com/.well-known/bimi/logo.svg"] }));
+    /// A word of a domain's owner.
+    TagText = text(json!({ "pattern": "^[A-Za-z0-9._-]{1,32}$", "examples": ["shop"] }));
     /// IPv4 or IPv6.
     Address = text(json!({ "examples": ["198.51.100.1"] }));
     StatusWord = words(DomainStatus::ALL, DomainStatus::word);

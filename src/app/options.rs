@@ -52,6 +52,7 @@ pub(super) fn page(config: &Config) -> PageOptions {
     PageOptions {
         rate: limited(config.http.page_rate),
         insecure_sign_in: config.http.insecure_sign_in,
+        sign_in_link: None,
     }
 }
 

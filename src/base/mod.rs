@@ -11,6 +11,7 @@ mod network;
 mod network_map;
 pub mod numbers;
 mod sets;
+mod tags;
 pub mod text;
 mod words;
 
@@ -24,4 +25,5 @@ pub use names::{
 pub use network::{Network, NetworkError, is_public};
 pub use network_map::NetworkMap;
 pub use sets::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
+pub use tags::{TagError, Tags};
 pub(crate) use words::words;

@@ -3,7 +3,7 @@
 mod demo;
 
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::Context;
-use crate::app::{self, App, Mail, ServerLock};
+use crate::app::{self, App, Mail, ServerLock, Unnamed};
 use crate::base::clock::{self, Clock};
 use crate::config::{Config, LogFormat, Role};
 
@@ -82,13 +82,18 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     // Held to the end. Before the database is opened: the demo replaces what a running one shows.
     let _lock = ServerLock::take(&app::database(&context.config)?)?;
     let data = context.config.database.dir.clone();
-    let app = context.open().await?;
+    let mut app = context.open().await?;
     app.log_advice();
     if args.demo {
         let demo = demo::load(&app).await?;
-        write!(out, "{}", demo::welcome(&demo, address, &data))?;
+        let link = app.offer_sign_in(&demo.account).await?;
+        write!(out, "{}", demo::welcome(&demo, (address, link.as_deref()), &data))?;
     } else {
         writeln!(out, "Listening on http://{address}")?;
+        // A terminal forgets. A journal would keep the link for its readers.
+        if io::stdout().is_terminal() {
+            write!(out, "{}", next_step(&mut app, address).await?)?;
+        }
     }
     let mail = app.listen_for_mail().await?;
     for (protocol, address) in mail.iter().flat_map(Mail::addresses) {
@@ -100,6 +105,29 @@ pub async fn run(mut context: Context, args: Args, out: &mut dyn Write) -> anyho
     tracing::info!(%address, "serving");
     app.serve(signals, listener, mail).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How to look at the page.
+async fn next_step(app: &mut App, address: SocketAddr) -> anyhow::Result<String> {
+    let Unnamed::One(account) = app::unnamed_account(&app.store).await? else {
+        return Ok("To look at it, make a key with `tallymark keys create`, and sign in with it.\n".to_owned());
+    };
+    let address = reachable(address);
+    Ok(match app.offer_sign_in(&account).await? {
+        Some(path) => format!("Open http://{address}{path} to sign in: once, within an hour.\n"),
+        None => format!("To look at it, make a key with `tallymark keys create`, and sign in at http://{address}/.\n"),
+    })
+}
+
+/// Where a client on this machine finds us, if we listen everywhere.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 /// Returns once the machine's clock is set: one without a battery says 1970, or less, until it has heard from a time server.

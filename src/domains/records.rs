@@ -333,7 +333,7 @@ impl DnsRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{AccountId, DomainId, DomainStatus, IpId, TlsMode};
+    use crate::base::{AccountId, DomainId, DomainStatus, IpId, Tags, TlsMode};
     use crate::store::{DkimKey, IpAddress, RecordCheck};
 
     fn domain(name: &str) -> Domain {
@@ -357,6 +357,7 @@ mod tests {
             updated_at: 0,
             verified_at: None,
             last_checked_at: None,
+            tags: Tags::default(),
         }
     }
 

@@ -1,5 +1,8 @@
 //! `/attention`: what needs attention, in all domains of an account.
 
+use std::cmp::Reverse;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
@@ -8,16 +11,20 @@ use super::client::Client;
 use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
+use super::findings::{Found, Items};
 use super::listing::{Listing, file_name};
-use super::overview::by_messages;
+use super::overview::entries;
+use super::overview_entry::Entry;
 use super::paging::{Part, page};
 use super::senders;
 use super::state::AppState;
 use super::sums::total;
 use crate::api::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
-use crate::base::{DayRange, DomainStatus, SetAsideKind};
+use crate::base::clock::format_instant;
+use crate::base::{Day, DayRange, DomainStatus, SetAsideKind};
+use crate::enrich::{Flow, ServiceFigures};
 use crate::insight::is_silent;
-use crate::store::{Domain, DomainFigures};
+use crate::store::{Domain, Stretches};
 
 /// Items listed of each kind, if no kind is asked for.
 const OF_KIND_MAX: usize = 20;
@@ -25,8 +32,12 @@ const OF_KIND_MAX: usize = 20;
 const ATTENTION_DAYS: i32 = 30;
 /// Days for which a source counts as new.
 const NEW_DAYS: i32 = 7;
-/// Addresses with fewer messages in all are not worth a call.
-const NEW_MESSAGES_MIN: u64 = 5;
+/// Senders with fewer messages in all are not worth a call.
+const FAILING_MESSAGES_MIN: u64 = 5;
+/// An account with more domains is told what was found a short while ago.
+const FRESH_DOMAINS_MAX: usize = 500;
+/// Flows of messages that the owner can make pass.
+const TO_FIX: [Flow; 2] = [Flow::Unaligned, Flow::OwnMissingInSpf];
 
 /// The parameter `kind`.
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
@@ -48,30 +59,24 @@ pub(super) async fn attention(
         ATTENTION_KINDS.iter().position(|kind| *kind == word)
     });
     parameters.finish()?;
-    let found = find(&state, client).await?;
-    let [failing, missing, silent, held, quarantined] = &found;
+    let found = found(&state, client).await?;
+    let [to_fix, failing, missing, silent, held, quarantined] = &found.items;
     let totals = AttentionTotals {
+        to_fix: to_fix.len() as u64,
         failing_sources: failing.len() as u64,
         records_missing: missing.len() as u64,
         reporter_silent: silent.len() as u64,
         reports_held: held.iter().map(|item| item.count).sum(),
         quarantined: quarantined.iter().map(|item| item.count).sum(),
     };
-    let pagination = kind.map(|kind| part.pagination(found[kind].len()));
-    let items = found.into_iter().enumerate().flat_map(|(nth, mut items)| {
-        match kind {
-            None => items.truncate(OF_KIND_MAX),
-            Some(kind) if kind == nth => {
-                let shown = part.rows.within(items.len());
-                items.truncate(shown.end);
-                items.drain(..shown.start);
-            }
-            Some(_) => items.clear(),
-        }
-        items
-    });
+    let pagination = kind.map(|kind| part.pagination(found.items[kind].len()));
+    let items = match kind {
+        None => most_important(&found.items),
+        Some(kind) => part.cut(&found.items[kind]).to_vec(),
+    };
     let attention = Attention {
-        items: items.collect(),
+        found_at: format_instant(found.at),
+        items,
         totals,
         pagination,
     };
@@ -80,31 +85,78 @@ pub(super) async fn attention(
     Ok(listing.answer(attention, name))
 }
 
-/// All there is of each of [`ATTENTION_KINDS`], each with the most messages first: nothing is cut before it is in order.
-async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 5], ApiError> {
-    let today = state.today();
+/// Some of each kind: what concerns messages, by their number; then held reports, domains that are not verified, the quarantine.
+fn most_important(of_kinds: &Items) -> Vec<AttentionItem> {
+    let some = of_kinds.iter().flat_map(|items| items.iter().take(OF_KIND_MAX));
+    let mut items: Vec<_> = some.cloned().collect();
+    items.sort_by_key(|item| {
+        let rank = match item.kind.as_ref() {
+            "quarantined" => 3,
+            "records_missing" => 2,
+            // How many messages they are about is not known to be true.
+            "reports_held" => 1,
+            _ => 0,
+        };
+        (rank, Reverse(item.messages))
+    });
+    items
+}
+
+/// What is found, or was found a short while ago if the account has many domains.
+async fn found(state: &AppState, client: Client) -> Result<Arc<Found>, ApiError> {
+    let (of, now) = ((client.account, client.domain), state.clock.now());
+    if let Some(found) = state.findings.known(of, now) {
+        return Ok(found);
+    }
+    let entries = entries(state, client, stretches(state.today())).await?;
+    let looking = state.clone();
+    let is_large = entries.len() > FRESH_DOMAINS_MAX;
+    let search = async move { find(&looking, client, entries).await };
+    if !is_large {
+        return Ok(Arc::new(Found {
+            items: search.await?,
+            at: now,
+        }));
+    }
+    state.findings.recent(of, now, search).await
+}
+
+/// The days before those of new sources, and those.
+fn stretches(today: Day) -> Stretches {
     let range = DayRange::ending(today, ATTENTION_DAYS);
-    let domains = by_messages(state, client, range).await?;
-    let missing = domains
+    Stretches {
+        first: [range.first, range.first, today.plus(1 - NEW_DAYS)],
+        last: today,
+    }
+}
+
+/// All there is of each of [`ATTENTION_KINDS`], each with the most messages first: nothing is cut before it is in order.
+async fn find(state: &AppState, client: Client, mut entries: Vec<Entry>) -> Result<Items, ApiError> {
+    let range = DayRange::ending(state.today(), ATTENTION_DAYS);
+    entries.sort_by_key(|entry| (Reverse(entry.now().messages()), entry.domain.name.to_string()));
+    let missing = entries
         .iter()
-        .filter(|(domain, _)| domain.status != DomainStatus::Verified);
-    let missing = missing.map(|(domain, figures)| AttentionItem {
-        messages: figures.totals.messages(),
-        ..about(domain, "records_missing")
+        .filter(|entry| entry.domain.status != DomainStatus::Verified);
+    let missing = missing.map(|entry| AttentionItem {
+        messages: entry.now().messages(),
+        ..about(&entry.domain, "records_missing")
     });
     let missing = missing.collect();
-    let (mut failing, mut silent, mut held) = (Vec::new(), Vec::new(), Vec::new());
-    let ids: Vec<_> = domains.iter().map(|(domain, _)| domain.id).collect();
+    let (mut to_fix, mut failing, mut silent, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let ids: Vec<_> = entries.iter().map(|entry| entry.domain.id).collect();
     let held_counts = state.store.held_counts(&ids).await?;
-    for (domain, figures) in &domains {
+    for entry in &entries {
+        let domain = &entry.domain;
         let count = held_counts.get(&domain.id).copied().unwrap_or_default();
         held.extend((count > 0).then(|| AttentionItem {
             count,
-            messages: figures.totals.messages(),
+            messages: entry.now().messages(),
             ..about(domain, "reports_held")
         }));
-        failing.extend(failing_sources(state, domain, figures, range).await?);
-        if figures.totals.messages() > 0 {
+        let [fixes, new] = failing_senders(state, entry, range).await?;
+        to_fix.extend(fixes);
+        failing.extend(new);
+        if entry.now().messages() > 0 {
             let reporters = state.store.reporters(domain.id, range).await?;
             let quiet = reporters.iter().filter(|reporter| is_silent(reporter, range));
             silent.extend(quiet.map(|reporter| AttentionItem {
@@ -115,10 +167,18 @@ async fn find(state: &AppState, client: Client) -> Result<[Vec<AttentionItem>; 5
             }));
         }
     }
-    failing.sort_by_key(|item: &AttentionItem| std::cmp::Reverse(item.messages));
-    silent.sort_by_key(|item: &AttentionItem| std::cmp::Reverse(item.messages));
-    held.sort_by_key(|item: &AttentionItem| std::cmp::Reverse(item.count));
-    Ok([failing, missing, silent, held, quarantined(state, client).await?])
+    for items in [&mut to_fix, &mut failing, &mut silent] {
+        items.sort_by_key(|item: &AttentionItem| Reverse(item.messages));
+    }
+    held.sort_by_key(|item: &AttentionItem| Reverse(item.count));
+    Ok([
+        to_fix,
+        failing,
+        missing,
+        silent,
+        held,
+        quarantined(state, client).await?,
+    ])
 }
 
 /// One item, if there is a message in quarantine that the client may see.
@@ -135,32 +195,43 @@ async fn quarantined(state: &AppState, client: Client) -> Result<Vec<AttentionIt
     Ok((count > 0).then_some(item).into_iter().collect())
 }
 
-async fn failing_sources(
+/// What the owner can make pass, and what is new and fails.
+async fn failing_senders(
     state: &AppState,
-    domain: &Domain,
-    figures: &DomainFigures,
+    entry: &Entry,
     range: DayRange,
-) -> Result<Option<AttentionItem>, ApiError> {
-    let since = range.last.plus(1 - NEW_DAYS);
-    // All messages of a new address that fails are failed messages of these days.
-    let recent = figures.days.iter().filter(|day| day.day >= since);
-    if recent.map(|day| day.totals.fail).fold(0, u64::saturating_add) < NEW_MESSAGES_MIN {
-        return Ok(None);
+) -> Result<[Option<AttentionItem>; 2], ApiError> {
+    if entry.now().fail < FAILING_MESSAGES_MIN {
+        return Ok([None, None]);
     }
+    let domain = &entry.domain;
     let tables = state.tables.current();
     let senders = senders::read(state, &tables, domain, range).await?;
-    let sources = senders.failing_since(since);
-    let messages = total(sources.iter().map(|source| source.totals.messages()));
-    if messages < NEW_MESSAGES_MIN {
-        return Ok(None);
-    }
-    let largest = sources.first().and_then(|source| source.address);
-    Ok(Some(AttentionItem {
-        count: sources.len() as u64,
+    let new = match entry.totals.of[2].fail {
+        // All messages of a new address that fails are failed messages of these days.
+        ..FAILING_MESSAGES_MIN => Vec::new(),
+        _ => senders.failing_since(range.last.plus(1 - NEW_DAYS)),
+    };
+    let messages = total(new.iter().map(|source| source.totals.messages()));
+    let new = (messages >= FAILING_MESSAGES_MIN).then(|| AttentionItem {
+        count: new.len() as u64,
         messages,
-        source_ip: largest.map(|address| address.to_string()),
+        source_ip: new.first().and_then(|source| source.address).map(|at| at.to_string()),
         ..about(domain, "failing_sources")
-    }))
+    });
+    let services = senders.gather().services;
+    let fixes = |service: &ServiceFigures| total(TO_FIX.iter().map(|flow| service.flows.messages_in(*flow)));
+    let to_fix: Vec<_> = services.iter().filter(|service| fixes(service) > 0).collect();
+    let messages = total(to_fix.iter().map(|service| fixes(service)));
+    let largest = to_fix.iter().max_by_key(|service| fixes(service));
+    let largest = largest.and_then(|service| service.named.as_ref());
+    let to_fix = (messages >= FAILING_MESSAGES_MIN).then(|| AttentionItem {
+        count: to_fix.len() as u64,
+        messages,
+        org_name: largest.map(|named| named.name.to_string()),
+        ..about(domain, "to_fix")
+    });
+    Ok([to_fix, new])
 }
 
 fn about(domain: &Domain, kind: &'static str) -> AttentionItem {

@@ -22,6 +22,7 @@ impl From<&Domain> for DomainItem {
             name: domain.name.to_string(),
             status: domain.status.word().into(),
             region: domain.region.word().into(),
+            tags: domain.tags.iter().map(str::to_owned).collect(),
             created_at: format_instant(domain.created_at),
         }
     }
@@ -44,6 +45,7 @@ impl DomainBody {
             inbound_enabled: domain.inbound_enabled,
             custom_return_path: domain.custom_return_path.as_ref().map(DomainName::to_string),
             bimi_logo_url: domain.bimi_logo_url,
+            tags: domain.tags.iter().map(str::to_owned).collect(),
             dedicated_ip: published.dedicated_ip.map(|ip| DedicatedIp {
                 id: ip.id.0,
                 address: ip.address,

@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use super::fields::Members;
 use crate::api::LOGO_URL_BYTES_MAX;
-use crate::base::{DomainName, IpId, Region, TlsMode};
+use crate::base::{DomainName, IpId, Region, Tags, TlsMode};
 use crate::store::{Domain, DomainChanges};
 
 /// A domain to add, with its defaults.
@@ -74,9 +74,17 @@ pub(super) fn read_changes(mut members: Members, domain: &Domain) -> Result<Doma
         tracking_domain: clearable_name(&mut members, "tracking_domain"),
         custom_return_path,
         bimi_logo_url,
+        tags: tags(&mut members),
     };
     members.finish()?;
     Ok(changes)
+}
+
+/// Tags replace all that there are; null is a mistake.
+fn tags(members: &mut Members) -> Option<Tags> {
+    let texts = members.changed_texts("tags", Tags::COUNT_MAX)?;
+    let tags = Tags::parse(texts.iter().map(String::as_str));
+    tags.map_err(|error| members.refuse("tags", error)).ok()
 }
 
 fn parse_name(members: &mut Members, field: &str, text: &str) -> Option<DomainName> {

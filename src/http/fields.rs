@@ -254,6 +254,14 @@ impl Members {
         self.texts(name, items_max)
     }
 
+    /// As [`Members::texts`], but null is a mistake.
+    pub(super) fn changed_texts(&mut self, name: &str, items_max: usize) -> Option<Vec<String>> {
+        if self.members.get(name).is_some_and(Value::is_null) {
+            self.members.insert(name.to_owned(), Value::from(""));
+        }
+        self.texts(name, items_max)
+    }
+
     /// As [`Members::plain_text`], and it must be there.
     pub(super) fn required_plain_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
         let text = self.required_text(name)?;

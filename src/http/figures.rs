@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::json;
 
+use super::comparison::Comparison;
 use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
@@ -13,10 +14,11 @@ use super::owned::OwnedDomain;
 use super::range::day_range;
 use super::state::AppState;
 use super::sums::pass_rate;
-use crate::api::{DayBody, Dispositions, FlowsBody, StatsBody};
+use crate::api::{ComparisonBody, DayBody, Dispositions, FlowsBody, StatsBody};
 use crate::base::Day;
 use crate::enrich::{FlowCounts, flows_by_day};
-use crate::store::{DayTotals, Stats};
+use crate::store::{DayTotals, Domain, Stats};
+use crate::tally::Totals;
 
 /// What the sums may include.
 pub(super) const INCLUDE: &[Parameter] = &[Parameter {
@@ -38,6 +40,7 @@ pub(super) async fn stats(
     let flows = parameters.word("include", &INCLUDED, |word| (word == INCLUDED[0]).then_some(()));
     parameters.finish()?;
     let stats = state.store.stats(domain.id, range).await?;
+    let comparison = compare(&state, &domain, &stats).await?;
     let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
     let last_day = match within {
         Some(day) => Some(day.day),
@@ -45,6 +48,7 @@ pub(super) async fn stats(
     };
     let mut stats = StatsBody {
         last_day: last_day.map(|day| day.to_string()),
+        comparison,
         ..StatsBody::from(stats)
     };
     let name = file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
@@ -56,6 +60,20 @@ pub(super) async fn stats(
         }
     }
     Ok(listing.answer(stats, |_| name))
+}
+
+/// How the complete days compare with as many before them.
+async fn compare(state: &AppState, domain: &Domain, stats: &Stats) -> Result<Option<ComparisonBody>, ApiError> {
+    let comparison = Comparison::new(stats.range, state.today());
+    if comparison.complete.is_empty() {
+        return Ok(None);
+    }
+    let before = state.store.totals(domain.id, comparison.before).await?;
+    let mut complete = Totals::default();
+    for day in stats.days.iter().filter(|day| comparison.complete.contains(day.day)) {
+        complete.add(&day.totals);
+    }
+    Ok(comparison.body(&before, &complete))
 }
 
 /// The days with their flows, for CSV.
@@ -109,6 +127,7 @@ impl From<Stats> for StatsBody {
             from: stats.range.first.to_string(),
             to: stats.range.last.to_string(),
             last_day: None,
+            comparison: None,
             dispositions: Dispositions::from(&stats.totals),
             dkim_aligned: stats.totals.dkim_aligned,
             spf_aligned: stats.totals.spf_aligned,

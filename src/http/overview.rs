@@ -2,26 +2,31 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use hashbrown::HashMap;
 use serde_json::json;
 
 use super::client::Client;
+use super::comparison::Comparison;
 use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::listing::{Listing, days_in_name, file_name};
+use super::overview_choice::{Choice, folded};
+use super::overview_entry::Entry;
 use super::paging::{Part, page};
 use super::range::{FROM, TO, day_range};
 use super::state::AppState;
-use super::sums::{pass_rate, total};
+use super::sums::pass_rate;
 use crate::api::{DayBody, Overview, OverviewItem, PolicyBody};
 use crate::base::clock::format_instant;
-use crate::base::{Day, DayRange, NameSearch};
-use crate::store::{Domain, DomainFigures};
+use crate::base::{Day, DayRange, DomainId};
+use crate::store::{DomainFigures, Stretches};
+use crate::tally::Totals;
 
 /// Longest range of an overview: it looks at each day of each domain.
 const OVERVIEW_DAYS_MAX: u64 = 92;
 
-/// The range, shorter than elsewhere, and what selects domains.
+/// The range, shorter than elsewhere.
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "days",
@@ -31,11 +36,6 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     },
     FROM,
     TO,
-    Parameter {
-        name: "search",
-        says: "Only domains with this text in their name, in Unicode or as A-labels, in any letter case.",
-        schema: || json!({ "type": "string", "examples": ["example"] }),
-    },
 ];
 
 /// `GET /overview`
@@ -54,90 +54,140 @@ pub(super) async fn overview(
             format!("must not ask for more than {OVERVIEW_DAYS_MAX} days of all domains"),
         );
     }
-    let search = NameSearch::new(parameters.text("search").unwrap_or_default());
+    let choice = Choice::read(&mut parameters);
     parameters.finish()?;
-    let mut domains = by_messages(&state, client, range).await?;
-    let last_day = last_day(&state, &domains, range).await?;
-    let total_domains = domains.len() as u64;
-    let sum = |of: fn(&DomainFigures) -> u64| total(domains.iter().map(|(_, figures)| of(figures)));
-    let (pass, fail) = (sum(|one| one.totals.pass), sum(|one| one.totals.fail));
-    domains.retain(|(domain, _)| search.finds(&domain.name));
-    let shown = part.cut(&domains);
-    let ids: Vec<_> = shown.iter().map(|(domain, _)| domain.id).collect();
-    let mut latest = state.store.latest(&ids, state.clock.now()).await?;
-    let items = shown.iter().map(|(domain, figures)| {
-        let latest = latest.remove(&domain.id);
-        OverviewItem {
-            id: domain.public_id.clone(),
-            name: domain.name.to_string(),
-            unicode_name: domain.name.unicode(),
-            status: domain.status.word().into(),
-            policy: latest.as_ref().map(|latest| PolicyBody::from(&latest.policy)),
-            total_messages: figures.totals.messages(),
-            failed_messages: figures.totals.fail,
-            pass_rate: pass_rate(figures.totals.pass, figures.totals.fail),
-            daily_stats: every_day(figures, range),
-            last_report_at: latest.as_ref().map(|latest| format_instant(latest.until)),
-            last_arrived_at: latest.map(|latest| format_instant(latest.arrived_at)),
-        }
-    });
+    let comparison = Comparison::new(range, state.today());
+    let entries = entries(&state, client, comparison.stretches()).await?;
+    let last_day = last_day(&state, &entries, range).await?;
+    let total_domains = entries.len() as u64;
+    let mut sums = [Totals::default(); 3];
+    for entry in &entries {
+        sums.iter_mut().zip(&entry.totals.of).for_each(|(sum, of)| sum.add(of));
+    }
+    let mut chosen = chosen(&state, &choice, entries).await?;
+    let pagination = part.pagination(chosen.len());
+    let rows = part.rows.within(chosen.len());
+    chosen.truncate(rows.end);
+    chosen.drain(..rows.start);
+    if !choice.needs_reports() {
+        read_latest(&state, &mut chosen).await?;
+    }
+    // A line of CSV has no days.
+    let days = match listing.is_csv() {
+        true => HashMap::new(),
+        false => days_of(&state, &chosen, range).await?,
+    };
+    let items = chosen.iter().map(|entry| item(entry, every_day(&days, entry, range)));
+    let mut now = sums[1];
+    now.add(&sums[2]);
     let overview = Overview {
         domains: items.collect(),
         total_domains,
-        total_messages: pass.saturating_add(fail),
-        failed_messages: fail,
-        pass_rate: pass_rate(pass, fail),
+        total_messages: now.messages(),
+        failed_messages: now.fail,
+        pass_rate: pass_rate(now.pass, now.fail),
+        comparison: comparison.body(&sums[0], &sums[1]),
         last_day: last_day.map(|day| day.to_string()),
         from: range.first.to_string(),
         to: range.last.to_string(),
-        pagination: part.pagination(domains.len()),
+        pagination,
     };
     Ok(listing.answer(overview, |_| file_name(&["domains", &days_in_name(range)])))
 }
 
-/// The last day up to the range's end for which messages were reported. Only where the range has none is it looked for.
-async fn last_day(
-    state: &AppState,
-    domains: &[(Domain, DomainFigures)],
-    range: DayRange,
-) -> Result<Option<Day>, ApiError> {
-    let within = domains.iter().filter_map(|(_, figures)| figures.days.last());
-    if let Some(day) = within.map(|day| day.day).max() {
-        return Ok(Some(day));
+/// The client's domains with their figures, in no order.
+pub(super) async fn entries(state: &AppState, client: Client, stretches: Stretches) -> Result<Vec<Entry>, ApiError> {
+    let mut domains = state.store.domains(client.account).await?;
+    domains.retain(|domain| client.may_see(domain.id));
+    let mut totals = state.store.totals_of_account(client.account, stretches).await?;
+    let entries = domains.into_iter().map(|domain| {
+        let totals = totals.remove(&domain.id).unwrap_or_default();
+        Entry::new(domain, totals)
+    });
+    Ok(entries.collect())
+}
+
+/// The entries that are asked for, in the order that is asked for.
+async fn chosen(state: &AppState, choice: &Choice, mut entries: Vec<Entry>) -> Result<Vec<Entry>, ApiError> {
+    entries.retain(|entry| choice.selects(entry));
+    if choice.needs_reports() {
+        read_latest(state, &mut entries).await?;
+        entries.retain(|entry| choice.selects_policy(entry));
     }
-    let ids: Vec<_> = domains.iter().map(|(domain, _)| domain.id).collect();
+    if choice.is_folded {
+        entries = folded(entries);
+    }
+    choice.sort(&mut entries);
+    Ok(entries)
+}
+
+async fn read_latest(state: &AppState, entries: &mut [Entry]) -> Result<(), ApiError> {
+    let ids: Vec<_> = entries.iter().map(|entry| entry.domain.id).collect();
+    let mut latest = state.store.latest(&ids, state.clock.now()).await?;
+    for entry in entries {
+        entry.latest = latest.remove(&entry.domain.id);
+    }
+    Ok(())
+}
+
+/// The last day up to the range's end for which messages were reported. Only where no day that was looked at has any is it
+/// looked for.
+async fn last_day(state: &AppState, entries: &[Entry], range: DayRange) -> Result<Option<Day>, ApiError> {
+    let seen = entries.iter().filter_map(|entry| entry.totals.last_day).max();
+    if seen.is_some() {
+        return Ok(seen);
+    }
+    let ids: Vec<_> = entries.iter().map(|entry| entry.domain.id).collect();
     Ok(state.store.last_day(&ids, range.last).await?)
 }
 
-/// The client's domains with their figures: those with the most messages first, then by name.
-pub(super) async fn by_messages(
+async fn days_of(
     state: &AppState,
-    client: Client,
+    entries: &[Entry],
     range: DayRange,
-) -> Result<Vec<(Domain, DomainFigures)>, ApiError> {
-    let mut domains = state.store.domains(client.account).await?;
-    domains.retain(|domain| client.may_see(domain.id));
-    let ids: Vec<_> = domains.iter().map(|domain| domain.id).collect();
-    let mut figures = state.store.overview(&ids, range).await?;
-    let mut domains: Vec<_> = domains
-        .into_iter()
-        .map(|domain| {
-            let figures = figures.remove(&domain.id).unwrap_or_default();
-            (domain, figures)
-        })
-        .collect();
-    domains.sort_by(|(a, of_a), (b, of_b)| {
-        let messages = of_b.totals.messages().cmp(&of_a.totals.messages());
-        messages.then_with(|| a.name.as_str().cmp(b.name.as_str()))
-    });
-    Ok(domains)
+) -> Result<HashMap<DomainId, DomainFigures>, ApiError> {
+    let ids: Vec<_> = entries.iter().flat_map(|entry| &entry.members).copied().collect();
+    Ok(state.store.overview(&ids, range).await?)
 }
 
-fn every_day(figures: &DomainFigures, range: DayRange) -> Vec<DayBody> {
-    let mut known = figures.days.iter().peekable();
-    let days = range.iter().map(|day| match known.next_if(|known| known.day == day) {
-        Some(known) => DayBody::from(known),
-        None => DayBody::empty(day),
-    });
-    days.collect()
+fn item(entry: &Entry, daily_stats: Vec<DayBody>) -> OverviewItem {
+    let (domain, latest) = (&entry.domain, entry.latest.as_ref());
+    let (now, before) = (entry.now(), entry.before());
+    OverviewItem {
+        id: domain.public_id.clone(),
+        name: domain.name.to_string(),
+        unicode_name: domain.name.unicode(),
+        status: domain.status.word().into(),
+        tags: domain.tags.iter().map(str::to_owned).collect(),
+        organisation: entry.organisation().to_owned(),
+        folded_domains: entry.members.len() as u64,
+        policy: latest.map(|latest| PolicyBody::from(&latest.policy)),
+        total_messages: now.messages(),
+        failed_messages: now.fail,
+        pass_rate: pass_rate(now.pass, now.fail),
+        messages_before: before.messages(),
+        failed_before: before.fail,
+        change: entry.change(),
+        daily_stats,
+        last_report_at: latest.map(|latest| format_instant(latest.until)),
+        last_arrived_at: latest.map(|latest| format_instant(latest.arrived_at)),
+    }
+}
+
+/// Every day of the range, summed over the members of the entry.
+fn every_day(days: &HashMap<DomainId, DomainFigures>, entry: &Entry, range: DayRange) -> Vec<DayBody> {
+    let mut all: Vec<_> = range.iter().map(DayBody::empty).collect();
+    let known = entry.members.iter().filter_map(|member| days.get(member));
+    for known in known.flat_map(|figures| &figures.days) {
+        let nth = known
+            .day
+            .0
+            .checked_sub(range.first.0)
+            .and_then(|nth| usize::try_from(nth).ok());
+        if let Some(day) = nth.and_then(|nth| all.get_mut(nth)) {
+            day.pass = day.pass.saturating_add(known.totals.pass);
+            day.fail = day.fail.saturating_add(known.totals.fail);
+        }
+    }
+    all
 }

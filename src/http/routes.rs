@@ -15,9 +15,9 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview, paging,
-    quarantine, range, readiness, refused, report_record, reports, senders, service, simulate, source, tls, trust,
-    upload, webhooks,
+    api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview,
+    overview_choice, paging, quarantine, range, readiness, refused, report_record, reports, senders, service, simulate,
+    source, tls, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DeliveryList, DomainBody,
@@ -125,7 +125,12 @@ const SOURCE: Parameters = &[range::DAYS, source::PARAMETERS];
 const EXPORT: Parameters = &[range::OPEN, export::PARAMETERS];
 const TLS_REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, tls::FILTERS];
 const TLS_FAILURES: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS, tls::GROUP];
-const OVERVIEW: Parameters = &[paging::PARAMETERS, paging::AFTER_ROWS, overview::PARAMETERS];
+const OVERVIEW: Parameters = &[
+    paging::PARAMETERS,
+    paging::AFTER_ROWS,
+    overview::PARAMETERS,
+    overview_choice::PARAMETERS,
+];
 const ATTENTION: Parameters = &[attention::PARAMETERS, paging::PARAMETERS, paging::AFTER_ROWS];
 const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS];
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::config::HttpConfig;
+use super::findings::Findings;
 use super::kept::KeptAnswers;
 use super::key_uses::KeyUses;
 use super::rate::RateLimiter;
@@ -36,6 +37,7 @@ pub struct AppState {
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
     pub(super) key_uses: KeyUses,
+    pub(super) findings: Findings,
 }
 
 impl AppState {
@@ -56,6 +58,7 @@ impl AppState {
             shares: Arc::new(Shares::new(&config)),
             kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
             key_uses: KeyUses::default(),
+            findings: Findings::default(),
             config: Arc::new(config),
             tables: Arc::new(LiveTables::new(NamesFiles::default())),
             store,

@@ -73,6 +73,7 @@ columns! { DomainItem as row:
     "name" = row.name,
     "status" = row.status,
     "region" = row.region,
+    "tags" = row.tags.join(" "),
     "created_at" = row.created_at,
 }
 
@@ -233,10 +234,15 @@ columns! { OverviewItem as row:
     "name" = row.name,
     "unicode_name" = row.unicode_name,
     "status" = row.status,
+    "tags" = row.tags.join(" "),
+    "organisation" = row.organisation,
+    "folded_domains" = row.folded_domains,
     "policy" = row.policy.as_ref().and_then(|policy| policy.p.as_deref()),
     "messages" = row.total_messages,
     "failed" = row.failed_messages,
     "pass_rate" = row.pass_rate,
+    "messages_before" = row.messages_before,
+    "failed_before" = row.failed_before,
     "last_report_at" = row.last_report_at,
     "last_arrived_at" = row.last_arrived_at,
 }

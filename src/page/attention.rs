@@ -1,4 +1,4 @@
-//! What needs attention: on the first page the worst of each kind, and all of it on a page of its own.
+//! What needs attention: on the first page the most important of all domains, and all of it on a page of its own.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::export;
 use super::layout::{self, Place};
-use super::parts::{csv_link, domain_name, hostile, hostile_or_dash, no_rows, other_errors, pages};
+use super::parts::{csv_link, domain_name, hostile, hostile_or_dash, no_rows, other_errors, pages, time};
 use super::query::{Asked, query_escaped};
 use super::visitor::Visitor;
 use crate::api::{Attention, AttentionItem, AttentionTotals};
@@ -20,7 +20,8 @@ const PER_PAGE: &str = "50";
 /// A kind: its word, what it is called, and how many there are of it.
 type Kind = (&'static str, &'static str, fn(&AttentionTotals) -> u64);
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
+    ("to_fix", "To fix", |totals| totals.to_fix),
     ("failing_sources", "New sources that fail", |totals| {
         totals.failing_sources
     }),
@@ -30,22 +31,38 @@ const KINDS: [Kind; 5] = [
     ("quarantined", "In quarantine", |totals| totals.quarantined),
 ];
 
-/// The worst of each kind, and how many there are.
-pub(super) fn card(attention: &Attention) -> Markup {
+/// The most important of all domains, a few of each kind, and how many there are. `None`: it is still looked for.
+pub(super) fn card(attention: Option<&Attention>) -> Markup {
     html! {
         section .card aria-labelledby="attention" {
             h2 #attention { "Needs attention" }
-            @if attention.items.is_empty() {
-                p .calm { "Nothing: no new failing source, no missing record, no silent reporter, no report held, nothing in quarantine." }
-            } @else {
-                ul .attention { @for (word, title, total) in KINDS {
-                    @let items = attention.items.iter().filter(|item| item.kind == word);
-                    @for item in items.take(SHOWN) { li .(word) { (told(item)) } }
-                    @let all = total(&attention.totals);
-                    @if word != "quarantined" && all > SHOWN as u64 {
-                        li .more { a href=(format!("/needs-attention?kind={word}")) { (title) ": all " (grouped(all)) } }
-                    }
+            @match attention {
+                None => { p #looking .muted {
+                    "Your many domains are being looked at, which takes a few seconds. "
+                    a href="/needs-attention" { "See what needs attention" }
                 } }
+                Some(attention) if attention.items.is_empty() => { p .calm {
+                    "Nothing: nothing to fix, no new failing source, no missing record, no silent reporter, no report held, nothing in quarantine."
+                } }
+                Some(attention) => { (items(attention)) }
+            }
+        }
+    }
+}
+
+fn items(attention: &Attention) -> Markup {
+    let is_shown = |(nth, item): &(usize, &AttentionItem)| {
+        let before = &attention.items[..*nth];
+        before.iter().filter(|other| other.kind == item.kind).count() < SHOWN
+    };
+    html! {
+        ul .attention {
+            @for (_, item) in attention.items.iter().enumerate().filter(is_shown) { li .(item.kind.as_ref()) { (told(item)) } }
+            @for (word, title, total) in KINDS {
+                @let all = total(&attention.totals);
+                @if word != "quarantined" && all > SHOWN as u64 {
+                    li .more { a href=(format!("/needs-attention?kind={word}")) { (title) ": all " (grouped(all)) } }
+                }
             }
         }
     }
@@ -75,6 +92,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
             }
             (other_errors(list.wrong(), &[]))
             @if let Told::Answer(Attention { items, pagination: Some(pagination), .. }) = &list {
+                @if let Told::Answer(list) = &list { p .small.muted { "As of " (time(&list.found_at)) "." } }
                 @if items.is_empty() { (no_rows(pagination, html! { p .calm { "Nothing." } })) }
                 @else { ul .attention { @for item in items { li .(item.kind.as_ref()) { (told(item)) } } } }
                 (pages(pagination, ("item", "items"), to))
@@ -97,6 +115,15 @@ fn told(item: &AttentionItem) -> Markup {
     let id = item.domain_id.as_deref().unwrap_or_default();
     let domain = domain_name(item.domain.as_deref().unwrap_or_default(), item.unicode_name.as_deref());
     match item.kind.as_ref() {
+        "to_fix" => html! {
+            a href=(format!("/view/{id}?days=30#fails")) {
+                b { (counted(item.messages, "message fails", "messages fail")) } " and can be fixed, for " b { (domain) }
+            }
+            span .muted {
+                (counted(item.count, "sender", "senders"))
+                @if let Some(name) = &item.org_name { ", most of " (hostile(name)) }
+            }
+        },
         "failing_sources" => html! {
             a href=(format!("/view/{id}/sources?days=30&result=fail&sort=first_seen")) {
                 b { (counted(item.count, "new source fails", "new sources fail")) } " for " b { (domain) }

@@ -6,13 +6,15 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
+use super::comparison::explained;
 use super::export;
+use super::glossary::term;
 use super::parts::{csv_link, empty, figure};
 use super::query::{Asked, RANGE};
 use super::tables::Columns;
 use super::tabs::{Found, Tab, below, done, find, found, page, range_form};
 use super::visitor::Visitor;
-use super::{chart, readiness, senders, tables};
+use super::{chart, comparison, fails, readiness, senders, tables};
 use crate::api::{DomainBody, FlowBody, ReadinessBody, ReporterList, ServiceList, SignatureList, StatsBody};
 use crate::base::numbers::{counted, grouped, percent};
 
@@ -58,10 +60,13 @@ pub(super) async fn show(
         @if let Told::Answer(stats) = &stats {
             @if stats.total_messages == 0 { (no_messages(&domain, stats)) } @else {
                 @let services = services.await?;
+                @let readiness = readiness.await?;
                 (figures(stats, &services.flows))
-                (readiness::card(&base, &asked, &readiness.await?))
-                (daily(stats, &format!("{base}/days.csv{range}")))
+                (explained(stats.comparison.as_ref()))
+                (readiness::card(&base, &readiness))
+                (fails::card(&base, &asked, &readiness))
                 (senders::first(&base, &asked, &services))
+                (daily(stats, &format!("{base}/days.csv{range}")))
                 div .two {
                     (who_reports(&base, &asked, &reporters.await?))
                     (who_signs(&base, &asked, &signatures.await?))
@@ -103,21 +108,16 @@ pub(super) async fn days_csv(visitor: Visitor, Path(id): Path<String>, asked: As
 }
 
 fn figures(stats: &StatsBody, flows: &[FlowBody]) -> Markup {
-    let all = stats.total_messages;
-    let (fail, pass) = (stats.failed_messages, all.saturating_sub(stats.failed_messages));
+    let (all, fail) = (stats.total_messages, stats.failed_messages);
     let share = |part: u64| percent(part.min(all), all - part.min(all));
+    let failing = html! { @if fail > 0 { dd .small.muted #failing { (senders::failing(flows)) } } };
     html! {
         dl .figures {
-            div { dt { "Messages" } dd { (figure(all)) } }
-            div { dt { "Pass DMARC" } dd { (percent(pass, fail)) } }
-            div {
-                dt { "Fail" } dd .bad[fail > 0] { (figure(fail)) }
-                @if fail > 0 { dd .small.muted #failing { (senders::failing(flows)) } }
-            }
-            div { dt { "DKIM aligned" } dd { (share(stats.dkim_aligned)) } }
-            div { dt { "SPF aligned" } dd { (share(stats.spf_aligned)) } }
-            div { dt { "Sources" } dd { (figure(stats.sources)) } }
-            div { dt { "Reports" } dd { (figure(stats.reports)) } }
+            (comparison::figures((all, fail), stats.comparison.as_ref(), &failing))
+            div { dt { "DKIM " (term("aligned", "aligned")) } dd { (share(stats.dkim_aligned)) } }
+            div { dt { "SPF " (term("aligned", "aligned")) } dd { (share(stats.spf_aligned)) } }
+            div { dt { (term("source", "Sources")) } dd { (figure(stats.sources)) } }
+            div { dt { (term("report", "Reports")) } dd { (figure(stats.reports)) } }
         }
     }
 }

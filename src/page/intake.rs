@@ -75,7 +75,10 @@ fn arrived(arrivals: &Arrivals) -> Markup {
                 (csv_link("/arrivals.csv"))
             }
             @if arrivals.reports.is_empty() {
-                (empty("Nothing came yet", html! { p { "Reports come once a day from each receiver, after the DMARC record asks for them." } }))
+                (empty("Nothing came yet", html! {
+                    p { "Reports come once a day from each receiver, after the DMARC record asks for them." }
+                    p { a href="/" { "See the DNS records of a domain" } " · " a href="/upload" { "Upload a report" } }
+                }))
             } @else {
                 div .scroll.low tabindex="0" role="region" aria-label="Table of the latest reports" {
                     table .cards.dated {

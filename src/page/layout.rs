@@ -66,6 +66,8 @@ pub(super) fn peer_of(extensions: &Extensions) -> Extensions {
 pub(super) enum Place {
     Domains,
     Intake,
+    Keys,
+    Glossary,
 }
 
 /// A page of a signed-in user.
@@ -79,6 +81,9 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                     nav aria-label="Main" {
                         a href="/" aria-current=[(place == Place::Domains).then_some("page")] { "Domains" }
                         a href="/intake" aria-current=[(place == Place::Intake).then_some("page")] { "Intake" }
+                        @if visitor.has_account() {
+                            a href="/keys" aria-current=[(place == Place::Keys).then_some("page")] { "Keys" }
+                        }
                     }
                     div .who {
                         span .muted title=(format!("Account {}", plain(&visitor.account))) { (hostile(&visitor.account)) }
@@ -94,7 +99,7 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                 }
             }
             main #main .wrap { (content) }
-            footer .wrap { p .small.muted { "All days and times are in UTC." } }
+            footer .wrap { p .small.muted { "All days and times are in UTC. " a href="/glossary" { "What the words mean" } } }
         },
     )
 }

@@ -8,12 +8,18 @@ mod api;
 mod assets;
 mod attention;
 mod chart;
+mod comparison;
 mod decisions;
 mod domain;
+mod domains;
 mod export;
+mod fails;
 mod failures;
+mod form_token;
+mod glossary;
 mod held;
 mod intake;
+mod keys;
 mod layout;
 mod overview;
 mod parts;
@@ -24,6 +30,7 @@ mod senders;
 mod sessions;
 mod settings;
 mod setup;
+mod sign_in_link;
 mod sources;
 mod state;
 mod tables;
@@ -40,19 +47,24 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 
+pub use self::sign_in_link::SignInLink;
+
+use self::sign_in_link::Link;
 use self::state::PageState;
 use crate::apart::Apart;
 use crate::base::clock::Clock;
-use crate::http::{Rate, RateLimiter};
+use crate::http::{Rate, RateLimiter, compressed};
 use crate::store::Store;
 
 /// How the page may be used.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PageOptions {
     /// Pages of a session; `None`: no limit.
     pub rate: Option<Rate>,
     /// Whether users may sign in over plain HTTP from private networks.
     pub insecure_sign_in: bool,
+    /// A link that signs in once.
+    pub sign_in_link: Option<SignInLink>,
 }
 
 /// Tries to sign in, by address: ten at once, then one a second.
@@ -82,6 +94,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         attempts: Arc::new(RateLimiter::new(Some(ATTEMPTS))),
         visits: Arc::new(RateLimiter::new(options.rate)),
         insecure_sign_in: options.insecure_sign_in,
+        link: Arc::new(Link::new(options.sign_in_link)),
     };
     // The API's own limit for uploads holds, when it is asked.
     let uploads = Router::new()
@@ -89,6 +102,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .layer(DefaultBodyLimit::disable());
     let forms = Router::new()
         .route("/sign-in", get(sessions::form).post(sessions::sign_in))
+        .route("/sign-in/{token}", get(sessions::link_form).post(sessions::use_link))
         .route("/signed-in", get(sessions::signed_in))
         .route("/sign-out", post(sessions::sign_out))
         .route("/add", get(setup::add_form).post(setup::add))
@@ -102,6 +116,9 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/decisions", get(decisions::show).post(decisions::decide))
         .route("/view/{id}/decisions/{number}/remove", post(decisions::remove))
         .route("/intake/{number}/replay", post(intake::replay))
+        .route("/keys", get(keys::show).post(keys::create))
+        .route("/keys/end", post(keys::end))
+        .route("/keys/{id}/revoke", post(keys::revoke))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX));
     Router::new()
         .route("/", get(overview::show))
@@ -109,6 +126,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/needs-attention", get(attention::show))
         .route("/needs-attention.csv", get(attention::csv))
         .route("/intake", get(intake::show))
+        .route("/glossary", get(glossary::show))
         .route("/arrivals.csv", get(intake::arrivals_csv))
         .route("/refused.csv", get(intake::refused_csv))
         .route("/quarantine.csv", get(intake::quarantine_csv))
@@ -139,5 +157,6 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .layer(from_fn_with_state(state.clone(), failures::framed))
         .layer(from_fn(layout::protect))
         .fallback(failures::elsewhere)
+        .layer(from_fn(compressed))
         .with_state(state)
 }

@@ -3,16 +3,11 @@
 use maud::{Markup, html};
 
 use super::parts::hostile;
-use super::query::{Asked, RANGE};
-use super::senders::service_link;
 use crate::api::{FailingBody, ReadinessBody, StepBody, TagsBody};
 use crate::base::numbers::{counted, grouped};
 
-/// Senders that are listed; the others are in the list of services.
-const FEW: usize = 5;
-
 /// The card, for a domain about which something was reported.
-pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
+pub(super) fn card(view: &str, found: &ReadinessBody) -> Markup {
     let (class, word) = match (found.verdict.as_ref(), found.record.as_ref()) {
         ("done", _) => ("good", "nothing to do"),
         ("ready", _) => ("good", "ready"),
@@ -36,24 +31,8 @@ pub(super) fn card(view: &str, asked: &Asked, found: &ReadinessBody) -> Markup {
                     }
                 }
             }
-            @if !found.to_fix.is_empty() {
-                h3 { "To fix" }
-                ul .todo {
-                    @for one in found.to_fix.iter().take(FEW) {
-                        li {
-                            @match &one.service {
-                                Some(name) => { b { a href=(service_link(view, asked, name)) { (hostile(name)) } } ", " }
-                                None => {}
-                            }
-                            (counted(one.messages, "message", "messages")) ": " (hostile(&one.says))
-                        }
-                    }
-                }
-                @if found.to_fix_total as usize > FEW {
-                    p { a href=(format!("{view}/sources{}", asked.with(&RANGE, &[("show", "to_fix")]))) {
-                        "All " (counted(found.to_fix_total, "sender", "senders")) " to fix"
-                    } }
-                }
+            @if found.to_fix_total > 0 {
+                p .small { a href="#fails" { (counted(found.to_fix_total, "sender", "senders")) " to fix" } }
             }
             @if found.verdict == "no_record" { p { a href=(format!("{view}/setup")) { "DNS set-up" } } }
             (lost(&found.failing, &found.verdict))
@@ -160,7 +139,7 @@ mod tests {
         for (member, value) in changes.as_object().unwrap() {
             body[member] = value.clone();
         }
-        card("/view/dom_x", &Asked::default(), &from_value(body).unwrap()).into_string()
+        card("/view/dom_x", &from_value(body).unwrap()).into_string()
     }
 
     #[test]

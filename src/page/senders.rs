@@ -6,6 +6,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::api::{Failure, Told};
+use super::glossary::term;
 use super::parts::{csv_link, empty, hostile, no_rows, other_errors, pages, plain, rate};
 use super::query::{Asked, RANGE};
 use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
@@ -79,7 +80,10 @@ fn nothing(chosen: &str) -> Markup {
             "No message of these days came from a forwarder or a mailing list.",
         ),
         "unknown" => ("Nothing unknown", "Every message of these days has a known way."),
-        _ => ("No services", "Nothing was reported for these days."),
+        _ => (
+            "No services",
+            "Nothing was reported for these days: choose more of them above.",
+        ),
     };
     empty(title, html! { p { (text) } })
 }
@@ -90,8 +94,8 @@ fn table(base: &str, asked: &Asked, services: &[ServiceBody], form: Option<&str>
         div .scroll tabindex="0" role="region" aria-label="Table of services" {
             table .cards {
                 thead { tr {
-                    th scope="col" { "Service" }
-                    th scope="col" { "Way" }
+                    th scope="col" { (term("service", "Service")) }
+                    th scope="col" { (term("flow", "Way")) }
                     th scope="col" .num { "Addresses" }
                     th scope="col" .num { "Messages" }
                     th scope="col" { "Pass" }

@@ -2,7 +2,7 @@
 //! stands for, so that every node knows it, and revoking or rotating the key ends the session.
 
 use axum::Form;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
@@ -21,6 +21,7 @@ use super::visitor::{
 use crate::base::Permission;
 use crate::http::{Bucket, Peer};
 use crate::keys::{ApiSecret, same_hash};
+use crate::store::ApiKey;
 
 /// A session ends after this time, or with the browser.
 const SESSION_MILLIS_MAX: i64 = 24 * 3_600_000;
@@ -103,6 +104,19 @@ pub(super) async fn sign_in(
             "This key may only send mail; there is nothing to see with it.",
         );
     }
+    match begin(&state, &key, (&form.next, connection), &parts).await? {
+        Some(response) => Ok(response),
+        None => failed(unknown),
+    }
+}
+
+/// Begins a session of the key, and leads to `next`. `None` if the key was revoked or rotated meanwhile.
+async fn begin(
+    state: &PageState,
+    key: &ApiKey,
+    (next, connection): (&str, Connection),
+    parts: &Parts,
+) -> Result<Option<Response>, Failure> {
     let mut random = [0; TOKEN_BYTES];
     getrandom::fill(&mut random).map_err(|error| {
         tracing::error!(%error, "the system gives no random bytes");
@@ -112,14 +126,63 @@ pub(super) async fn sign_in(
     let until = now + SESSION_MILLIS_MAX;
     let added = state
         .store
-        .add_session(&digest(token.as_bytes()), &key, now, until)
+        .add_session(&digest(token.as_bytes()), key, now, until)
         .await;
     if !added.map_err(|error| store_failure(&error))? {
-        return failed(unknown);
+        return Ok(None);
     }
-    let place = format!("/signed-in?next={}", query_escaped(inside(&form.next)));
+    let place = format!("/signed-in?next={}", query_escaped(inside(next)));
     let kind = kind_of_cookie(&parts.headers, connection);
-    Ok((AppendHeaders([cookie(kind, &token, "")]), Redirect::to(&place)).into_response())
+    let response = (AppendHeaders([cookie(kind, &token, "")]), Redirect::to(&place));
+    Ok(Some(response.into_response()))
+}
+
+/// `GET /sign-in/{token}`: asks first, since programs that look at links in advance would use it up.
+pub(super) async fn link_form(
+    State(state): State<PageState>,
+    Path(token): Path<String>,
+    parts: Parts,
+) -> (StatusCode, Markup) {
+    if !state.link.knows(&token, state.clock.now()) {
+        let connection = Connection::from_parts(&state, &parts);
+        return (StatusCode::GONE, sign_in_page("/", Some(LINK_USED), connection));
+    }
+    let page = layout::bare(
+        "Sign in",
+        html! {
+            main #main .narrow {
+                (layout::brand())
+                h1 { "Sign in" }
+                p { "This link signs in once, without a key." }
+                form method="post" action=(format!("/sign-in/{token}")) .stack {
+                    button .primary type="submit" autofocus { "Sign in" }
+                }
+            }
+        },
+    );
+    (StatusCode::OK, page)
+}
+
+const LINK_USED: &str = "This link does not sign in any more: it does so once, within an hour of the start of the program. \
+                         Sign in with a key, or restart the program for another link.";
+
+/// `POST /sign-in/{token}`
+pub(super) async fn use_link(
+    State(state): State<PageState>,
+    Path(token): Path<String>,
+    parts: Parts,
+) -> Result<Response, Failure> {
+    if !is_same_origin(&parts.headers) {
+        return Err(foreign_form());
+    }
+    let connection = Connection::from_parts(&state, &parts);
+    if let Some(key) = state.link.take(&token, state.clock.now())
+        && let Some(response) = begin(&state, &key, ("/", connection), &parts).await?
+    {
+        return Ok(response);
+    }
+    let page = sign_in_page("/", Some(LINK_USED), connection);
+    Ok((StatusCode::GONE, page).into_response())
 }
 
 /// `GET /signed-in`: whether the browser keeps the session.

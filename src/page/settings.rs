@@ -46,6 +46,8 @@ pub(super) struct SettingsForm {
     custom_return_path: String,
     tracking_domain: String,
     bimi_logo_url: String,
+    #[serde(default)]
+    tags: String,
 }
 
 impl SettingsForm {
@@ -63,6 +65,7 @@ impl SettingsForm {
             custom_return_path: text(&domain.custom_return_path),
             tracking_domain: text(&domain.tracking_domain),
             bimi_logo_url: text(&domain.bimi_logo_url),
+            tags: domain.tags.join(" "),
         }
     }
 }
@@ -88,6 +91,7 @@ pub(super) async fn save(
         custom_return_path: given(&form.custom_return_path),
         tracking_domain: given(&form.tracking_domain),
         bimi_logo_url: given(&form.bimi_logo_url),
+        tags: Some(tags(&form.tags)),
     };
     match visitor.api.tell(Method::PATCH, &below(&id, "")?, &wanted).await {
         Ok(()) => Ok(Redirect::to(&format!("/view/{id}/settings?saved=true")).into_response()),
@@ -125,6 +129,9 @@ fn settings(visitor: &Visitor, domain: &DomainBody, form: &SettingsForm, failure
             h2 #settings { "Settings" }
             form method="post" action=(format!("/view/{id}/settings")) .stack {
                 (visitor.field())
+                fieldset { legend { "In the list of domains" }
+                    (text("tags", &form.tags, "Tags, with spaces between them", "shop de"))
+                }
                 fieldset { legend { "Mail to the domain" }
                     (tick("inbound_enabled", &form.inbound_enabled, "Accept mail for this domain", "dmarc@, dmarc-reports@, postmaster@ and abuse@ at the domain itself"))
                     (tick("catch_all", &form.catch_all, "Catch all", "any address at the domain"))
@@ -149,6 +156,12 @@ fn settings(visitor: &Visitor, domain: &DomainBody, form: &SettingsForm, failure
             }
         }
     }
+}
+
+/// The words of the field for tags.
+fn tags(text: &str) -> Vec<String> {
+    let words = text.split(|sign: char| sign.is_whitespace() || sign == ',');
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// The way to remove a domain: below everything else.

@@ -118,7 +118,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked)
                 @if visitor.may_write() {
                     form method="post" action=(format!("/view/{id}/verify")) {
                         (visitor.field())
-                        button .primary type="submit" { "Verify now" }
+                        button .primary type="submit" data-busy="Asking DNS…" { "Verify now" }
                     }
                 }
             }

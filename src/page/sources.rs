@@ -104,7 +104,10 @@ async fn addresses(visitor: &Visitor, id: &str, base: &str, asked: Asked) -> Res
         let to = |number: &str| format!("{base}{}", asked.with(&LINKED, &[("page", number)]));
         let nothing = empty(
             "No sources",
-            html! { p { "Nothing that was reported for these days fits." } },
+            html! {
+                p { "Nothing that was reported for these days fits." }
+                p { a href=(format!("{base}{}", asked.with(&RANGE, &[("group", "address")]))) { "Remove the filters" } ", or choose more days above." }
+            },
         );
         html! {
             @if list.sources.is_empty() { (no_rows(&list.pagination, nothing)) }
@@ -193,7 +196,7 @@ pub(super) async fn one(
         (other_errors(detail.wrong(), &RANGE))
         (notice)
         @if detail.status() == StatusCode::NOT_FOUND {
-            (empty("Nothing from this address", html! { p { "No report about these days mentions it." } }))
+            (empty("Nothing from this address", html! { p { "No report about these days mentions it: choose more of them above." } }))
         }
         @if let Told::Answer(detail) = &detail {
             (identity(&detail.source, &detail.ptr_state))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
+use super::sign_in_link::Link;
 use crate::base::clock::Clock;
 use crate::http::RateLimiter;
 use crate::store::Store;
@@ -17,4 +18,5 @@ pub(super) struct PageState {
     pub attempts: Arc<RateLimiter>,
     pub visits: Arc<RateLimiter>,
     pub insecure_sign_in: bool,
+    pub link: Arc<Link>,
 }

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::api::{Failure, Told};
 use super::export;
+use super::glossary::term;
 use super::parts::{csv_link, dash, empty, hostile, no_rows, other_errors, pages, rate, token};
 use super::query::{Asked, RANGE};
 use super::tabs::{Found, Tab, below, find, found, has_none, page, range_form};
@@ -60,13 +61,16 @@ pub(super) fn reporter_table(view: &str, asked: &Asked, reporters: &[ReporterBod
     let reports = |name: &str| format!("{view}/reports{}", asked.with(&RANGE, &[("org", name)]));
     let is_short = columns == Columns::Few;
     if reporters.is_empty() {
-        return empty("No reports", html! { p { "No reports cover these days." } });
+        return empty(
+            "No reports",
+            html! { p { "No reports cover these days: choose more of them above." } },
+        );
     }
     html! {
         div .scroll tabindex="0" role="region" aria-label="Table of reporters" {
             table .cards {
                 thead { tr {
-                    th scope="col" { "Reporter" }
+                    th scope="col" { (term("reporter", "Reporter")) }
                     th scope="col" .num { "Reports" }
                     th scope="col" .num { "Messages" }
                     th scope="col" { "Pass" }
@@ -133,7 +137,7 @@ pub(super) fn signature_table(signatures: &[SignatureBody], columns: Columns) ->
     if signatures.is_empty() {
         return empty(
             "No signatures",
-            html! { p { "No report for these days has a DKIM signature." } },
+            html! { p { "No report for these days has a DKIM signature. Choose more days above, or switch DKIM on where your mail is sent." } },
         );
     }
     html! {
@@ -141,8 +145,8 @@ pub(super) fn signature_table(signatures: &[SignatureBody], columns: Columns) ->
             table .cards {
                 thead { tr {
                     th scope="col" { "Domain" }
-                    th scope="col" { "Selector" }
-                    @if !is_short { th scope="col" { "Aligned" } }
+                    th scope="col" { (term("selector", "Selector")) }
+                    @if !is_short { th scope="col" { (term("aligned", "Aligned")) } }
                     th scope="col" .num { "Messages" }
                     th scope="col" { "Signature passes" }
                     @if !is_short { th scope="col" { "First seen" } th scope="col" { "Last seen" } }

@@ -62,7 +62,8 @@ pub(super) fn page(visitor: &Visitor, domain: &DomainBody, tab: Tab, asked: &Ask
         .unwrap_or(TABS[0]);
     let body = html! {
         nav .crumbs aria-label="Breadcrumb" { a href="/" { "Domains" } }
-        div .head { h1 { (domain_name(&domain.name, domain.unicode_name.as_deref())) " " (status(&domain.status)) } }
+        div .head { h1 { (domain_name(&domain.name, domain.unicode_name.as_deref())) " " (status(&domain.status))
+            @for tag in &domain.tags { " " a .chip href=(format!("/?tag={tag}")) { (tag) } } } }
         nav .tabs aria-label="Pages of the domain" {
             @for (other, path, title) in tabs {
                 a href=(format!("/view/{}{path}{range}", domain.id)) aria-current=[(*other == tab).then_some("page")] { (title) }

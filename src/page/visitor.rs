@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 
 pub(super) use self::cookie::{Connection, Cookie, TOKEN_BYTES, cookie, kind_of_cookie, token_of};
 use super::api::{Api, Failure};
+use super::form_token::FormToken;
 use super::query::query_escaped;
 use super::state::PageState;
 use crate::base::Permission;
 use crate::http::{Bucket, SignedIn};
-use crate::keys::same_hash;
 use crate::store::ApiKey;
 
 /// Who looks at a page.
@@ -25,7 +25,7 @@ pub(super) struct Visitor {
     pub account: String,
     pub key: ApiKey,
     /// What a form must say, to show that it is one of ours.
-    pub form_token: String,
+    pub form_token: FormToken,
     pub connection: Connection,
     pub session: [u8; 32],
 }
@@ -43,13 +43,13 @@ impl Visitor {
 
     /// Refuses a form that is not ours.
     pub fn check(&self, form_token: &str) -> Result<(), Failure> {
-        let right = same_hash(&digest(form_token.as_bytes()), &digest(self.form_token.as_bytes()));
+        let right = self.form_token.is(form_token);
         if right { Ok(()) } else { Err(foreign_form()) }
     }
 
     /// The field that [`Self::check`] is given.
     pub fn field(&self) -> Markup {
-        html! { input type="hidden" name="form_token" value=(self.form_token); }
+        html! { input type="hidden" name="form_token" value=(self.form_token.masked()); }
     }
 }
 
@@ -118,7 +118,7 @@ impl Visitor {
             api: Api::new(state.api.clone(), SignedIn(key.clone()), &parts.extensions),
             account: account.map(|account| account.name).unwrap_or_default(),
             key,
-            form_token: hex::encode(digest(format!("form {token}").as_bytes())),
+            form_token: FormToken::of_session(token),
             connection,
             session,
         }))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::base::{AccountId, DomainId, DomainName, DomainStatus, Millis, Region, TlsMode, ancestors};
+use crate::base::{AccountId, DomainId, DomainName, DomainStatus, Millis, Region, Tags, TlsMode, ancestors};
 
 use super::carried::Place;
 use super::db::{Args, Conn, Lock, Row, Statement};
@@ -135,7 +135,8 @@ impl Store {
             .opt_text(domain.custom_return_path.as_ref().map(DomainName::as_str))
             .opt_text(domain.tracking_domain.as_ref().map(DomainName::as_str))
             .opt_text(domain.bimi_logo_url.as_deref())
-            .int(domain.updated_at);
+            .int(domain.updated_at)
+            .opt_text(Some(domain.tags.to_string()).filter(|tags| !tags.is_empty()).as_deref());
         conn.run(sql!("domain_update"), args).await?;
         write.commit().await?;
         Ok(Some(domain))
@@ -335,6 +336,7 @@ pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {
     let id = row.int("domain_id")?;
     let damaged = |what: &str| StoreError::damaged("domains", id, what);
     let name = |text: String| DomainName::parse(&text).map_err(|_| damaged("holds an invalid name"));
+    let tags = Tags::from_text(&row.opt_text("tags")?.unwrap_or_default());
     Ok(Domain {
         id: DomainId(id),
         public_id: row.text("public_id")?,
@@ -355,5 +357,6 @@ pub(super) fn domain(row: &Row) -> Result<Domain, StoreError> {
         updated_at: row.int("updated_at")?,
         verified_at: row.opt_int("verified_at")?,
         last_checked_at: row.opt_int("last_checked_at")?,
+        tags: tags.ok_or_else(|| damaged("holds invalid tags"))?,
     })
 }

@@ -59,6 +59,21 @@ impl Store {
         Ok(stats)
     }
 
+    /// The messages of a range of days.
+    pub async fn totals(&self, domain: DomainId, range: DayRange) -> Result<Totals, StoreError> {
+        let args = Args::default()
+            .int(domain.0)
+            .int(range.first.0.into())
+            .int(range.last.0.into());
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("daily_totals_range"), args).await?;
+        let mut totals = Totals::default();
+        for row in &rows {
+            totals.add(&reports::totals(row)?);
+        }
+        Ok(totals)
+    }
+
     /// The addresses that sent mail as the domain in a range of days, in the order that is asked for, then by address.
     pub async fn sources(
         &self,

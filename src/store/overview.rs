@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 
 use hashbrown::HashMap;
 
-use crate::base::{Day, DayRange, DomainId, Millis, ReportNo};
+use crate::base::{AccountId, Day, DayRange, DomainId, Millis, ReportNo};
 use crate::report::aggregate::PolicyPublished;
 use crate::tally::Totals;
 
@@ -19,6 +19,23 @@ pub struct DomainFigures {
     pub totals: Totals,
     /// The days with messages, ascending.
     pub days: Vec<DayTotals>,
+}
+
+/// Three stretches of days that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretches {
+    /// The first days of each. Stretches without days are empty.
+    pub first: [Day; 3],
+    /// The last day of the last one.
+    pub last: Day,
+}
+
+/// A domain's messages in [`Stretches`]. Only `pass` and `fail` are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StretchTotals {
+    pub of: [Totals; 3],
+    /// The last day with messages.
+    pub last_day: Option<Day>,
 }
 
 /// What the newest of the counted reports says: the one whose window ends last, whenever it came.
@@ -75,6 +92,40 @@ impl Store {
             one.days.sort_unstable_by_key(|day| day.day);
         }
         Ok(figures)
+    }
+
+    /// What the mail of every domain of the account did in stretches of days, in one question. Domains without messages are
+    /// left out.
+    pub async fn totals_of_account(
+        &self,
+        account: AccountId,
+        stretches: Stretches,
+    ) -> Result<HashMap<DomainId, StretchTotals>, StoreError> {
+        let [first, second, third] = stretches.first.map(|day| i64::from(day.0));
+        let args = Args::default().int(account.0).int(first).int(second).int(third);
+        let args = args.int(stretches.last.0.into());
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("daily_totals_of_account"), args).await?;
+        let mut totals = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let of = |pass, fail| {
+                Ok::<_, StoreError>(Totals {
+                    pass: reports::sum(row, pass)?,
+                    fail: reports::sum(row, fail)?,
+                    ..Totals::default()
+                })
+            };
+            let one = StretchTotals {
+                of: [
+                    of("before_pass", "before_fail")?,
+                    of("pass", "fail")?,
+                    of("after_pass", "after_fail")?,
+                ],
+                last_day: row.opt_int("last_day")?.map(|day| Day(day as i32)),
+            };
+            totals.insert(DomainId(row.int("domain_id")?), one);
+        }
+        Ok(totals)
     }
 
     /// The last day up to `until` for which messages were reported about any of these domains.

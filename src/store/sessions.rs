@@ -1,13 +1,26 @@
 //! Who is signed in at the page. Of a session's token only the hash is kept.
 
 use super::accounts::key;
-use super::db::{Args, Conn};
+use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{ApiKey, CLOCKS_DIFFER_MAX, Store, StoreError};
-use crate::base::Millis;
+use crate::base::{AccountId, KeyId, Millis};
 
 /// Sessions that a key has at once: one more sign-in ends the oldest.
 pub const SESSIONS_PER_KEY_MAX: i64 = 50;
+
+/// A sign-in at the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// SHA-256 of its token.
+    pub hash: [u8; 32],
+    pub key: KeyId,
+    pub created_at: Millis,
+    pub until: Millis,
+}
+
+/// Sessions that are listed.
+const SESSIONS_LISTED_MAX: i64 = 500;
 
 impl Store {
     /// Keeps a session of a key until `until`, and forgets those that have run out, and the oldest of a key that has too many. False, with nothing kept, if the key
@@ -48,6 +61,34 @@ impl Store {
         let args = args.int(now.saturating_add(CLOCKS_DIFFER_MAX));
         let row = Conn(&mut conn).first(sql!("session_key"), args).await?;
         row.as_ref().map(key).transpose()
+    }
+
+    /// Up to 500 sessions of the account that have not run out, newest first.
+    pub async fn sessions(&self, account: AccountId, now: Millis) -> Result<Vec<Session>, StoreError> {
+        let args = Args::default().int(account.0).int(now).int(SESSIONS_LISTED_MAX);
+        let mut conn = self.read().await?;
+        let rows = Conn(&mut conn).all(sql!("sessions_of_account"), args).await?;
+        let session = |row: &Row| {
+            let hash = row.blob("session_hash")?;
+            let hash = <[u8; 32]>::try_from(hash);
+            let damaged = |_| StoreError::damaged("sessions", "session_hash", "is not 32 bytes");
+            Ok(Session {
+                hash: hash.map_err(damaged)?,
+                key: KeyId(row.int("key_id")?),
+                created_at: row.int("created_at")?,
+                until: row.int("until_at")?,
+            })
+        };
+        rows.iter().map(session).collect()
+    }
+
+    /// Ends a session of the account, if there is one with this hash.
+    pub async fn end_session(&self, account: AccountId, hash: &[u8; 32]) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.run(sql!("session_end"), Args::default().blob(hash).int(account.0))
+            .await?;
+        write.commit().await
     }
 
     /// Ends a session, if there is one.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Acceptance, HistoryEntry, Provenance, ReportStanding};
 use crate::base::{
     AccountId, Authenticated, Day, DayRange, DomainId, DomainName, DomainStatus, KeyId, Millis, Mode, Permission,
-    Region, ReportNo, SetAsideId, SetAsideKind, TlsMode,
+    Region, ReportNo, SetAsideId, SetAsideKind, Tags, TlsMode,
 };
 use crate::report::aggregate::{Evidence, PolicyPublished, Verdict, Warning, Window};
 use crate::tally::{ResultFilter, Totals};
@@ -75,6 +75,7 @@ pub struct Domain {
     pub updated_at: Millis,
     pub verified_at: Option<Millis>,
     pub last_checked_at: Option<Millis>,
+    pub tags: Tags,
 }
 
 /// A domain to be added.
@@ -102,6 +103,7 @@ pub struct DomainChanges {
     pub custom_return_path: Option<Option<DomainName>>,
     pub tracking_domain: Option<Option<DomainName>>,
     pub bimi_logo_url: Option<Option<String>>,
+    pub tags: Option<Tags>,
 }
 
 /// Which reports to list.
@@ -410,6 +412,7 @@ impl DomainChanges {
             custom_return_path: self.custom_return_path.unwrap_or(domain.custom_return_path),
             tracking_domain: self.tracking_domain.unwrap_or(domain.tracking_domain),
             bimi_logo_url: self.bimi_logo_url.unwrap_or(domain.bimi_logo_url),
+            tags: self.tags.unwrap_or(domain.tags),
             // Changes even if the clock stands still.
             updated_at: now.max(domain.updated_at + 1),
             ..domain

@@ -8,7 +8,7 @@ const [origin, key, folder, ...paths] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 
 for (const scheme of ["light", "dark"]) {
-  for (const [width, height] of [[1280, 860], [390, 844]]) {
+  for (const [width, height] of [[1440, 900], [390, 844]]) {
     await withBrowser({ viewport: { width, height }, colorScheme: scheme }, async (context) => {
       const page = context.pages()[0];
       const take = async (name) => {

@@ -22,7 +22,7 @@ await withBrowser(options, async (context) => {
     watched.clean();
   };
   const text = (selector) => page.locator(selector).innerText();
-  const figure = async (title) => (await text(`.figures div:has(dt:text-is("${title}")) dd`)).trim();
+  const figure = async (title) => (await text(`.figures div:has(dt:text-is("${title}")) dd >> nth=0`)).trim();
 
   step("nobody sees anything before signing in");
   await page.goto(`${origin}/intake`);
@@ -52,6 +52,42 @@ await withBrowser(options, async (context) => {
   await page.fill("#search", "no-such");
   await page.click("text=Find");
   assert.match(await text("main"), /No domain has that/);
+  await page.click("text=Show all domains");
+
+  step("the first page: sorted, filtered, folded, and searched by a key");
+  await page.keyboard.press("/");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "search");
+  await page.keyboard.type("exam/");
+  assert.equal(await page.inputValue("#search"), "exam/", "in a field it is a sign like others");
+  for (const title of ["Domain", "Status", "Policy", "Change", "Fail", "Pass", "Last data", "Arrived", "Messages"]) {
+    await page.click(`#domains >> xpath=../.. >> thead a:text-is('${title}')`);
+    await page.waitForURL("**sort=*");
+    assert.equal((await text("th[aria-sort]")).trim(), title);
+    const order = await page.locator("th[aria-sort]").getAttribute("aria-sort");
+    await page.click("th[aria-sort] a");
+    assert.notEqual(await page.locator("th[aria-sort]").getAttribute("aria-sort"), order);
+  }
+  await page.click("a:text-is('Folded by organisation')");
+  await page.waitForURL("**fold=organisation*");
+  await page.click("a:text-is('Every domain')");
+  await page.click("summary:has-text('Filters')");
+  await page.selectOption("#policy", "quarantine");
+  await page.fill("#failing_over", "often");
+  await page.click("button:text-is('Filter')");
+  assert.match(await text("#failing_over-error"), /whole number/);
+  assert.equal(await page.inputValue("#failing_over"), "often");
+  assert.equal(await page.inputValue("#policy"), "quarantine");
+  await check("filters, refused");
+  await page.fill("#failing_over", "100");
+  await page.click("button:text-is('Filter')");
+  assert.match(await text(".empty"), /No domain is like that/);
+  await page.click("text=Remove all filters");
+  assert.match(await text("#compared"), /complete days/);
+
+  step("words are explained in their place and on a page");
+  await page.click("footer a");
+  await page.waitForURL("**/glossary");
+  await check("glossary");
   await page.goto(`${origin}/`);
   await page.click("table a:has-text('example.com')");
 
@@ -60,6 +96,16 @@ await withBrowser(options, async (context) => {
   const view = new URL(page.url()).pathname;
   await check("domain");
   assert.match(await text("#verdict"), /^Not yet |^You may |^Nothing to do/);
+  // Answers first: the policy, what fails, who sends; then days, reporters and signers.
+  const order = await page.locator("main h2").evaluateAll((all) => all.map((one) => one.id));
+  assert.deepEqual(order, ["readiness", "what-fails", "services", "daily", "reporters", "signatures"]);
+  const word = page.locator(".figures .term").first();
+  await word.focus();
+  const bubble = await word.evaluate((one) => getComputedStyle(one, "::after").content);
+  assert.match(bubble, /DKIM or SPF passed for the domain/);
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/glossary#aligned");
+  await page.goBack();
   assert.equal(await page.locator(".checks li").count(), 5);
   // No record is offered for copying while something stands in the way.
   assert.equal(await page.locator("#next-record").count(), (await text("#verdict")).startsWith("You may") ? 1 : 0);
@@ -202,6 +248,14 @@ await withBrowser(options, async (context) => {
   await record.locator("button:text-is('Copied')").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), value);
   assert.match(value, /^v=DMARC1; p=none; rua=mailto:/);
+  const busy = await page.locator("button[data-busy]").evaluate((button) => {
+    button.form.addEventListener("submit", (event) => event.preventDefault(), { once: true });
+    button.form.requestSubmit();
+    return button.textContent;
+  });
+  assert.equal(busy, "Asking DNS…");
+  await page.goto(page.url());
+  assert.equal(await text("button[data-busy]"), "Verify now");
   await page.click("text=Verify now");
   await page.waitForURL("**/setup?verified=true");
   await check("verified");
@@ -263,6 +317,33 @@ await withBrowser(options, async (context) => {
   await page.waitForURL("**/intake?tried=again");
   assert.match(await text("[role=status]"), /still cannot be read/);
 
+  step("keys and sessions");
+  await page.click(".top a:text-is('Keys')");
+  await check("keys");
+  await page.fill("#name", "robot <1>");
+  await page.click("text=Make a key");
+  assert.match(await text("#secret"), /^sk_(live|test)_/);
+  await check("a new key");
+  await page.locator("tr:has-text('robot <1>') summary").click();
+  await page.click("tr:has-text('robot <1>') button");
+  await page.waitForURL("**/keys?done=revoked");
+  assert.equal(await page.locator("tr:has-text('robot <1>')").count(), 0);
+
+  step("tags");
+  await page.goto(`${origin}${view}/settings`);
+  await page.fill("#tags", "Shop, de é");
+  await page.click("button:text-is('Save')");
+  assert.match(await text("#tags-error"), /up to 10 tags/);
+  assert.equal(await page.inputValue("#tags"), "Shop, de é");
+  await page.fill("#tags", "Shop, de");
+  await page.click("button:text-is('Save')");
+  await page.waitForURL("**/settings?saved=true");
+  assert.equal(await page.inputValue("#tags"), "de shop");
+  await page.click("h1 >> .. >> a:text-is('shop')");
+  await page.waitForURL("**/?tag=shop");
+  assert.equal(await page.locator("tbody tr").count(), 1);
+  await check("tagged");
+
   step("sign out");
   await page.click("text=Sign out");
   await page.waitForURL("**/sign-in");
@@ -275,7 +356,7 @@ await withBrowser(options, async (context) => {
     await page.goto(origin + path);
     const forms = await page.locator("form[method=post]").evaluateAll((all) => all.map((form) => new URL(form.action).pathname));
     assert.deepEqual(forms, ["/sign-out"], path);
-    assert.equal(await page.locator("a:text-is('Add a domain'), .tabs a:text-is('Settings')").count(), 0, path);
+    assert.equal(await page.locator("a:text-is('Add a domain'), .tabs a:text-is('Settings'), .top a:text-is('Keys')").count(), 0, path);
     await check(`reading ${path}`);
   }
   watched.clean();
@@ -297,7 +378,7 @@ await withBrowser({ viewport: phone, reducedMotion: "reduce" }, async (context) 
   await signIn(page, origin, key);
   const view = await page.locator("table a[href^='/view/']").first().getAttribute("href");
   const below = ["", "/sources", "/sources?group=address", "/sources/203.0.113.50", "/decisions", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
-  for (const path of ["/", "/intake", "/add", ...below.map((rest) => view + rest)]) {
+  for (const path of ["/", "/intake", "/add", "/keys", "/glossary", ...below.map((rest) => view + rest)]) {
     await page.goto(origin + path);
     const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     assert.ok(wide <= shown, `${path} is ${wide} wide on ${shown}`);

@@ -1,12 +1,13 @@
 //! A small installation to look at: reports about example.com, moved to the last 30 days.
 
 use std::io::{self, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
 use super::super::text::{count, counted, escape};
+use super::reachable;
 use crate::app::{App, DEMO_ACCOUNT};
 use crate::base::{Day, DomainName, Mode, Permission};
 use crate::ingest::{Belonging, Fate, RawMessage};
@@ -44,6 +45,7 @@ const FILES: &[(&str, &[u8])] = fixtures![
 /// What the demo shows, for the welcome.
 #[derive(Debug)]
 pub struct Demo {
+    pub account: Account,
     key: String,
     domain_id: String,
     reports: u64,
@@ -61,6 +63,7 @@ pub async fn load(app: &App) -> anyhow::Result<Demo> {
     let (secret, _) = app.add_key(&account, KEY_NAME, Permission::FullAccess, None).await?;
     let domain = fresh_domain(app, &account).await?;
     let mut demo = Demo {
+        account: account.clone(),
         key: secret.reveal().to_owned(),
         domain_id: domain.public_id.clone(),
         reports: 0,
@@ -105,15 +108,17 @@ pub fn folder_beside(data: &Path) -> PathBuf {
 }
 
 /// What is printed: each line can be pasted.
-pub fn welcome(demo: &Demo, address: SocketAddr, data: &Path) -> String {
+pub fn welcome(demo: &Demo, (address, link): (SocketAddr, Option<&str>), data: &Path) -> String {
     let Demo { key, domain_id, .. } = demo;
     let address = reachable(address);
+    let link = link.unwrap_or("/");
     let curl = format!("curl -s -H 'Authorization: Bearer {key}' 'http://{address}/domains/{domain_id}/dmarc");
     format!(
         "\
 Tallymark serves a demo on http://{address}: {} about {DOMAIN}, {} messages, in the last 30 days.
 
-To look at it, open http://{address}/ and sign in with the key.
+To look at it, open http://{address}{link}
+(it signs in once, within an hour; later, sign in at http://{address}/ with the key).
 
 API key: {key}
 
@@ -131,17 +136,6 @@ Ctrl-C stops it. To count your own reports: tallymark import --add-domains PATH
         count(demo.messages),
         escape(&data.display().to_string()),
     )
-}
-
-/// Where a client on this machine finds us, if we listen everywhere.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }
 
 /// Keys of earlier demos stay valid, but not any number of them: no one knows the secret of one whose start was forgotten.

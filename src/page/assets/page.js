@@ -78,3 +78,25 @@ if (upload) {
     if (event.dataTransfer.files.length > 0) upload.requestSubmit();
   });
 }
+
+// The key / goes to the search.
+const search = document.getElementById("search");
+if (search) {
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest("input, select, textarea, [contenteditable]");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
+}
+
+// What takes a while says so.
+for (const button of document.querySelectorAll("button[data-busy]")) {
+  const usual = button.textContent;
+  button.form.addEventListener("submit", () => {
+    button.textContent = button.dataset.busy;
+    button.setAttribute("aria-busy", "true");
+  });
+  addEventListener("pageshow", () => { button.textContent = usual; button.removeAttribute("aria-busy"); });
+}

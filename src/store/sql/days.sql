@@ -42,6 +42,25 @@ group by policy, subject, place, sender
 select day from daily_totals where domain_id = $1 and day <= $2 and (pass > 0 or fail > 0)
 order by day desc limit 1
 
+-- name: daily_totals_of_account
+-- Messages of every domain of an account in up to three stretches of days that follow each other: from $2, from $3, and from
+-- $4 to $5; and the last day with messages. Unique index on (account_id, name) of domains, then the primary key.
+select domain_id,
+    cast(coalesce(sum(pass) filter (where day < $3), 0) as bigint) as before_pass,
+    cast(coalesce(sum(fail) filter (where day < $3), 0) as bigint) as before_fail,
+    cast(coalesce(sum(pass) filter (where day >= $3 and day < $4), 0) as bigint) as pass,
+    cast(coalesce(sum(fail) filter (where day >= $3 and day < $4), 0) as bigint) as fail,
+    cast(coalesce(sum(pass) filter (where day >= $4), 0) as bigint) as after_pass,
+    cast(coalesce(sum(fail) filter (where day >= $4), 0) as bigint) as after_fail,
+    max(day) filter (where pass > 0 or fail > 0) as last_day
+from (
+    select domain_id, day, case when pass < 9007199254740991 then pass else 9007199254740991 end as pass,
+        case when fail < 9007199254740991 then fail else 9007199254740991 end as fail
+    from daily_totals
+    where domain_id in (select domain_id from domains where account_id = $1) and day >= $2 and day <= $5
+) as days
+group by domain_id
+
 -- name: daily_totals_range
 -- The days of a range that have messages or reports. Primary key.
 select day, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, reports

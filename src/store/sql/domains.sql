@@ -6,28 +6,28 @@ select domain_id, account_id, name from domains order by domain_id
 -- A domain of the account. Primary key.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at
+    updated_at, verified_at, last_checked_at, tags
 from domains where account_id = $1 and domain_id = $2
 
 -- name: domain_by_name
 -- A domain of the account. Unique index on (account_id, name).
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, report_messages_max, accepted_reporters
+    updated_at, verified_at, last_checked_at, tags, report_messages_max, accepted_reporters
 from domains where account_id = $1 and name = $2
 
 -- name: domain_by_public_id
 -- A domain of the account. Unique index on public_id.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at
+    updated_at, verified_at, last_checked_at, tags
 from domains where account_id = $1 and public_id = $2
 
 -- name: domain_by_rua_token
 -- The domain whose own report address has this local part. Unique index on rua_token.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at
+    updated_at, verified_at, last_checked_at, tags
 from domains where rua_token = $1
 
 -- name: domain_claimed
@@ -104,7 +104,7 @@ where domains.domain_id = $1
 -- An account's domains, newest first. Unique index on (account_id, name).
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at
+    updated_at, verified_at, last_checked_at, tags
 from domains where account_id = $1 order by created_at desc, domain_id desc
 
 -- name: domain_names
@@ -127,7 +127,7 @@ select report_messages_max, accepted_reporters from domains where domain_id = $1
 -- name: domain_update
 -- Changes the settings of a domain of the account; its next check is due. Primary key.
 update domains set tls_mode = $3, open_tracking = $4, click_tracking = $5, inbound_enabled = $6, catch_all = $7,
-    custom_return_path = $8, tracking_domain = $9, bimi_logo_url = $10, updated_at = $11, next_check_at = $11
+    custom_return_path = $8, tracking_domain = $9, bimi_logo_url = $10, updated_at = $11, next_check_at = $11, tags = $12
 where account_id = $1 and domain_id = $2
 
 -- name: domains_at_names
@@ -135,7 +135,7 @@ where account_id = $1 and domain_id = $2
 -- index on (account_id, name).
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at
+    updated_at, verified_at, last_checked_at, tags
 from domains where account_id = $1
     and (name in ($2, $3, $4) or custom_return_path in ($2, $3, $4) or tracking_domain in ($2, $3, $4))
 order by domain_id limit 100
@@ -148,7 +148,7 @@ update counters set value = value + 1 where name = 'domains_version'
 -- Domains of an account whose check is due, the longest due first, behind ($2, $3). Index on (account_id, next_check_at).
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at, next_check_at
+    updated_at, verified_at, last_checked_at, tags, next_check_at
 from domains
 where account_id = $1 and next_check_at >= $2 and (next_check_at, domain_id) > ($2, $3) and next_check_at <= $4
 order by next_check_at, domain_id limit $5
@@ -157,7 +157,7 @@ order by next_check_at, domain_id limit $5
 -- The rows of a name in all accounts, oldest first. Index domains_by_name.
 select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
     inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
-    updated_at, verified_at, last_checked_at
+    updated_at, verified_at, last_checked_at, tags
 from domains where name = $1 order by domain_id
 
 -- name: domains_recall

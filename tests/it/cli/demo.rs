@@ -90,6 +90,34 @@ fn sum(rows: &Value, field: &str) -> u64 {
 }
 
 #[test]
+fn the_printed_link_signs_in_once() {
+    let home = Home::new();
+    let demo = Demo::start(&home);
+    let link = demo
+        .welcome
+        .split_whitespace()
+        .find(|word| word.contains("/sign-in/"))
+        .unwrap();
+    let status = |how: &str, address: &str| {
+        let line = format!("curl -s -o /dev/null -w '%{{http_code}} %{{redirect_url}}' {how} '{address}'");
+        sh(&line).1
+    };
+    let own = "-X POST -H 'Sec-Fetch-Site: same-origin'";
+    // Looking at it uses nothing up, and no other site can use it.
+    for _ in 0..2 {
+        assert_eq!(status("", link).trim(), "200");
+    }
+    assert_eq!(status("-X POST -H 'Sec-Fetch-Site: cross-site'", link).trim(), "403");
+    let wrong = format!("{}0", &link[..link.len() - 1]);
+    let other = format!("{}1", &link[..link.len() - 1]);
+    let wrong = if wrong == link { other } else { wrong };
+    assert_eq!(status(own, &wrong).trim(), "410");
+    assert!(status(own, link).starts_with("303 http://"), "{}", demo.welcome);
+    assert_eq!((status(own, link).trim(), status("", link).trim()), ("410", "410"));
+    demo.stop();
+}
+
+#[test]
 fn the_three_lines_work_as_pasted_and_agree() {
     let home = Home::new();
     let demo = Demo::start(&home);

@@ -50,6 +50,10 @@ async fn stats_have_every_day_and_the_sums() {
             "from": "2026-03-19",
             "to": "2026-03-23",
             "last_day": "2026-03-22",
+            "comparison": {
+                "complete": { "from": "2026-03-19", "to": "2026-03-22", "total_messages": 30, "failed_messages": 3, "pass_rate": 90.0 },
+                "before": { "from": "2026-03-15", "to": "2026-03-18", "total_messages": 0, "failed_messages": 0, "pass_rate": 0.0 },
+            },
             "dispositions": { "none": 27, "quarantine": 0, "reject": 3, "unknown": 0 },
             "dkim_aligned": 27,
             "spf_aligned": 20,

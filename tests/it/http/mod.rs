@@ -16,6 +16,7 @@ mod inbound;
 mod isolation;
 mod lists;
 mod openapi;
+mod overview;
 mod own_networks;
 mod patch;
 mod policies;

@@ -3,9 +3,11 @@
 mod browser;
 mod budget;
 mod choices;
+mod compression;
 mod decisions;
 mod held;
 mod insecure;
+mod keys;
 mod lists;
 mod names_in_dns;
 mod protection;

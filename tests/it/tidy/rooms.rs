@@ -80,20 +80,33 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "flate2",
         &[
+            "http/compress.rs",
             "unpack/gzip.rs",
             "unpack/zip.rs",
             "store/stored_bytes.rs",
             "enrich/networks/encoding.rs",
         ],
     ),
-    ("getrandom", &["app.rs", "app/", "http/", "page/sessions.rs"]),
+    (
+        "getrandom",
+        &[
+            "app.rs",
+            "app/",
+            "http/",
+            "page/form_token.rs",
+            "page/sessions.rs",
+            "page/sign_in_link.rs",
+        ],
+    ),
     (
         "hex",
         &[
             "domains/keyring.rs",
             "notify/signature.rs",
+            "page/form_token.rs",
+            "page/keys.rs",
             "page/sessions.rs",
-            "page/visitor.rs",
+            "page/sign_in_link.rs",
         ],
     ),
     ("hickory_resolver", &["dns.rs"]),
