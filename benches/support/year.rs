@@ -68,6 +68,7 @@ pub fn message(account: AccountId, begin: i64, report: Report) -> NewMessage {
         origin: String::new(),
         provenance: None,
         reports: vec![(String::new(), NewReport::new(parsed, Authenticated::Unknown))],
+        tls_reports: Vec::new(),
         problems: Vec::new(),
         other: Some("mail"),
         replay: None,

@@ -10,9 +10,11 @@ select report_no, begin_at, end_at, counted, acceptance, policies, failing, rece
 from tls_reports where domain_id = $1 and report_no = $2
 
 -- name: tls_conflicts
--- The other TLS reports of one identity. Index tls_reports_by_identity.
+-- The other TLS reports of one identity. Index tls_reports_by_identity; without the last condition, which is always true, SQLite
+-- walks through all reports of the domain.
 select report_no
-from tls_reports where domain_id = $1 and identity_key = $2 and report_no <> $3 order by report_no
+from tls_reports where domain_id = $1 and identity_key = $2 and report_no <> $3 and identity_key >= ''
+order by report_no
 
 -- name: tls_count
 -- How many tls_list has in all, up to a number of them. Covering index tls_reports_by_begin.
