@@ -71,8 +71,10 @@ pub enum DeliveryOutcome {
     Delivered,
     /// The receiver did not accept it, or could not be reached.
     Failed,
-    /// Nothing was sent.
+    /// Nothing was sent: the URL leads where customers must not send us.
     Refused,
+    /// Nothing was sent: this installation could not.
+    HeldBack,
 }
 
 /// How a run of a background job ended.
@@ -336,6 +338,7 @@ impl Metrics {
             DeliveryOutcome::Delivered => "delivered",
             DeliveryOutcome::Failed => "failed",
             DeliveryOutcome::Refused => "refused",
+            DeliveryOutcome::HeldBack => "held_back",
         };
         self.0.webhook_attempts.get_or_create(&OutcomeLabels { outcome }).inc();
     }

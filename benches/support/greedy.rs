@@ -156,6 +156,7 @@ async fn add_wide(store: &Store, account: AccountId, domain: &Domain) -> i64 {
         ..Report::default()
     };
     let options = CommitOptions {
+        now: begin * 1_000,
         keep_originals: false,
         fresh: &fresh,
         limits: KeepLimits::default(),

@@ -20,6 +20,7 @@ pub const TODAY: i64 = 20_758;
 pub async fn fill(store: &Store, account: AccountId, name: &str, seed: usize, records: usize, sources: usize) {
     let mut random = Random(seed as u64);
     let options = CommitOptions {
+        now: TODAY * 86_400_000,
         keep_originals: false,
         fresh: &super::fresh,
         limits: KeepLimits::default(),

@@ -5,15 +5,16 @@
 -- are those of the crate's enums. Every table below domains starts its primary key and its indexes with domain_id, so
 -- that the rows of a domain are stored together. docs/storage.md describes the packed values byte by byte.
 
--- Blocks of numbers are taken from these. domains_version grows with every change to the set of domains. commits is the
--- number of the last transaction that wrote (store/mark.rs). addresses is the number of the last answers about addresses.
+-- Blocks of numbers are taken from these. domains_version grows with every change to the set of domains, and
+-- webhooks_version with every change of what webhooks want. commits is the number of the last transaction that wrote
+-- (store/mark.rs). addresses is the number of the last answers about addresses.
 create table counters (
     name text collate "C" not null primary key,
     value bigint not null
 );
 insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1),
     ('set_aside', 1), ('ip', 1), ('decision', 1), ('webhook', 1), ('delivery', 1), ('domains_version', 1), ('commits', 0),
-    ('addresses', 0);
+    ('addresses', 0), ('webhooks_version', 1);
 
 -- The node that does a job which only one node may do at a time. lasts: the length of the lease in milliseconds, counted
 -- from when it was taken or renewed. A lease that ends later than that from now was taken under a clock that was ahead.

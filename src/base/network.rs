@@ -121,9 +121,10 @@ const SPECIAL_V6: [([u16; 3], u8); 5] = [
     ([0x3fff, 0, 0], 20),
 ];
 
-/// Whether an address can be of a host on the internet: it is neither private nor reserved.
+/// Whether an address can be of a host on the internet: it is neither private nor reserved. An IPv4 address that is written
+/// in IPv6 never is: some systems would connect to the IPv4 address.
 pub fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
+    match address {
         IpAddr::V4(address) => {
             let is_in =
                 |(network, bits): ([u8; 4], u8)| (u32::from(address) ^ u32::from_be_bytes(network)) >> (32 - bits) == 0;
@@ -158,7 +159,7 @@ mod tests {
         );
         check(
             true,
-            "192.0.1.0 192.0.3.0 198.17.0.1 198.20.0.0 223.255.255.255 ::ffff:8.8.8.8",
+            "192.0.1.0 192.0.3.0 198.17.0.1 198.20.0.0 223.255.255.255 1.1.1.1 192.31.195.1 192.52.194.1",
         );
         check(
             false,
@@ -170,19 +171,23 @@ mod tests {
         );
         check(
             false,
-            "224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255 ::ffff:10.0.0.1",
+            "224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255 192.88.99.1 192.31.196.1 192.52.193.1",
+        );
+        check(
+            false,
+            "::ffff:10.0.0.1 ::ffff:8.8.8.8 ::ffff:127.0.0.1 ::7f00:1 64:ff9b::7f00:1 64:ff9b:1::1",
         );
         check(
             true,
-            "2a00:1450:4864:20::32b 2001:4860:4860::8888 2001:200::1 2000:: 3ffe::1",
+            "2a00:1450:4864:20::32b 2001:4860:4860::8888 2001:200::1 2000:: 3ffe::1 2606:4700::1111 3fff:1000::1",
         );
         check(
             false,
-            ":: ::1 fe80::1 fc00::1 ff02::1 64:ff9b::808:808 100::1 5f00::1 4000::1",
+            ":: ::1 fe80::1 fec0::1 fc00::1 fd12:3456::1 ff02::1 64:ff9b::808:808 100::1 5f00::1 4000::1",
         );
         check(
             false,
-            "2001::1 2001:1ff::1 2001:db8::1 2002:808:808::1 3fff::1 3fff:fff::1 2620:4f:8000::1",
+            "2001::1 2001:10::1 2001:1ff::1 2001:db8::1 2002:808:808::1 3fff::1 3fff:fff::1 2620:4f:8000::1",
         );
     }
 

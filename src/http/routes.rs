@@ -94,8 +94,8 @@ fn table() -> Vec<Entry> { vec![
     post  ("/webhooks/{id}/test",                                      Account, webhooks::test,        "Send a test event to a webhook now").answers::<WebhookTested>(200),
     post  ("/webhooks/{id}/rotate-secret",                             Account, webhooks::rotate,      "Replace the secret of a webhook").may_take::<RotateInput>().answers::<WebhookWithSecret>(200),
     get   ("/webhooks/{id}/deliveries",                                Account, webhooks::deliveries,  "List the deliveries to a webhook, newest first").with(DELIVERIES).answers::<DeliveryList>(200),
-    post  ("/webhooks/{id}/deliveries/{delivery_id}/replay",           Account, webhooks::replay,      "Deliver an event to a webhook again").answers::<Success>(200),
-    post  ("/webhooks/{id}/deliveries/batch-replay",                   Account, webhooks::replay_failed, "Deliver failed events to a webhook again, oldest first").may_take::<ReplayInput>().answers::<Replayed>(200),
+    post  ("/webhooks/{id}/deliveries/{delivery_id}/replay",           Account, webhooks::replay,      "Deliver an event to a webhook again").also(WEBHOOK_OFF).answers::<Success>(200),
+    post  ("/webhooks/{id}/deliveries/batch-replay",                   Account, webhooks::replay_failed, "Deliver failed events to a webhook again, oldest first").may_take::<ReplayInput>().also(WEBHOOK_OFF).answers::<Replayed>(200),
 ] }
 
 /// What query strings may have.
@@ -129,6 +129,10 @@ const NO_DOMAIN: Also = &[(404, "The account has no such domain.")];
 const WEBHOOKS_FULL: Also = &[(
     409,
     "The account has 20 webhooks, or the first request with this Idempotency-Key still runs.",
+)];
+const WEBHOOK_OFF: Also = &[(
+    409,
+    "The webhook is switched off, or the first request with this Idempotency-Key still runs.",
 )];
 const REPORTERS_FULL: Also = &[(409, "The domain has the maximum number of accepted reporters.")];
 const DECISIONS_FULL: Also = &[(409, "The domain has the maximum number of decisions.")];

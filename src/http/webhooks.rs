@@ -18,7 +18,7 @@ use crate::api::{
 use crate::base::clock::format_instant;
 use crate::base::{Millis, WebhookId};
 use crate::notify::{Secret, WebhooksError};
-use crate::store::{ALL_EVENTS, Delivery, EventKind, Page, ReplayFilter, Wanted, Webhook, WebhookChanges};
+use crate::store::{ALL_EVENTS, Delivery, EventKind, Page, Replay, ReplayFilter, Wanted, Webhook, WebhookChanges};
 
 /// Hours for which an old secret signs too if the client does not say.
 const GRACE_HOURS_DEFAULT: u64 = 24;
@@ -172,10 +172,11 @@ pub(super) async fn replay(
     OwnedDelivery(webhook, delivery): OwnedDelivery,
 ) -> Result<Json<Success>, ApiError> {
     let now = state.clock.now();
-    if !state.store.replay_delivery(webhook.id, delivery, now).await? {
-        return Err(ApiError::not_found("Delivery"));
+    match state.store.replay_delivery(webhook.id, delivery, now).await? {
+        Replay::Due { .. } => Ok(Json(Success { success: true })),
+        Replay::Off => Err(is_off()),
+        Replay::Unknown => Err(ApiError::not_found("Delivery")),
     }
-    Ok(Json(Success { success: true }))
 }
 
 /// `POST /webhooks/{id}/deliveries/batch-replay`
@@ -201,8 +202,19 @@ pub(super) async fn replay_failed(
             .map_or(REPLAY_MAX, |limit| u32::try_from(limit).unwrap_or(REPLAY_MAX))
             .min(REPLAY_MAX),
     };
-    let (replayed, remaining) = state.store.replay_failed(webhook.id, &filter, now).await?;
-    Ok(Json(Replayed { replayed, remaining }))
+    match state.store.replay_failed(webhook.id, &filter, now).await? {
+        Replay::Due { replayed, left } => Ok(Json(Replayed {
+            replayed,
+            remaining: left,
+        })),
+        Replay::Off | Replay::Unknown => Err(is_off()),
+    }
+}
+
+fn is_off() -> ApiError {
+    ApiError::conflict(
+        "The webhook is switched off, so nothing would be sent: switch it on first, with \"enabled\": true",
+    )
 }
 
 fn checked_url(state: &AppState, members: &mut Members, url: Option<String>) -> Option<String> {

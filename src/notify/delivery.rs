@@ -1,57 +1,81 @@
-//! The job that delivers: due deliveries of all webhooks, a few of each at a time, so that one that is dead delays no other.
+//! The job that delivers: due deliveries of all webhooks, each at its place (`places.rs`). What came of attempts that end
+//! together is kept in one transaction.
 //!
 //! The job's lease keeps two nodes from sending the same. What is in flight is remembered here and not in the database: a
 //! node that dies leaves its deliveries due, and the next one sends them again, under the same id.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::schedule::Bounds;
+use super::places::{Claim, Places};
 use super::webhooks::Webhooks;
-use crate::base::{DeliveryId, WebhookId};
-use crate::store::{StoreError, Webhook};
+use crate::base::{AccountId, DeliveryId, Millis, WebhookId};
+use crate::store::{Attempt, AttemptOutcome, Delivery, StoreError, Webhook};
 
-/// Interval between searches for due deliveries while some are in flight.
+/// Interval between searches for due deliveries while some are in flight, and pause after the database failed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the first attempt of a batch that ended waits for others before they are kept.
+const GATHER_MAX: Duration = Duration::from_millis(25);
+/// Attempts that are kept at once.
+const BATCH_MAX: usize = 100;
+/// Deliveries of a webhook that are read at once.
+const READ_AHEAD: usize = 16;
+/// Failures of the database in a row before the job fails. What ended and was not kept is then sent again.
+const FAULTS_MAX: u32 = 5;
 
-/// A delivery that has landed.
+/// An attempt that ended.
 struct Landed {
-    id: DeliveryId,
-    webhook: WebhookId,
-    kept: Result<(), StoreError>,
+    webhook: Arc<Webhook>,
+    delivery: Delivery,
+    attempt: Attempt,
 }
 
-/// What is in flight.
-#[derive(Default)]
-struct InFlight<'w> {
-    all: FuturesUnordered<BoxFuture<'w, Landed>>,
-    ids: BTreeSet<DeliveryId>,
-    by_webhook: BTreeMap<WebhookId, usize>,
-    /// Webhooks whose last attempt had failed.
-    failing: BTreeSet<WebhookId>,
+/// A webhook with something due, as the last search found it.
+struct Due {
+    webhook: Arc<Webhook>,
+    since: Millis,
+    /// Read already, the longest due first.
+    ready: VecDeque<Delivery>,
+}
+
+/// Attempts, from the search to what is kept of them.
+struct Round<'w> {
+    flying: FuturesUnordered<BoxFuture<'w, Landed>>,
+    places: Places,
+    due: BTreeMap<WebhookId, Due>,
+    /// `None`: the next search is due at once.
+    searched_at: Option<Instant>,
+    landed: Vec<Landed>,
+    /// In flight, or landed and not kept: the database says that they are due.
+    open: BTreeMap<DeliveryId, WebhookId>,
+    faults: u32,
 }
 
 impl Webhooks {
     /// Sends what is due until nothing is. `random` returns random numbers, for jitter.
     ///
     /// # Errors
-    /// The database fails. What was in flight is sent again later.
+    /// The database fails again and again. What was in flight is sent again later.
     pub async fn deliver(&self, random: fn() -> u64) -> Result<(), StoreError> {
-        let mut flights = InFlight::default();
+        let mut round = Round::new(Places::new(self.bounds()));
         loop {
-            self.launch(&mut flights, random).await?;
-            let Some(landed) = flights.next().await else {
-                return Ok(());
-            };
-            for landed in landed {
-                flights.forget(&landed);
-                landed.kept?;
+            // What is not kept fills the memory: nothing more is sent meanwhile.
+            if round.landed.is_empty() {
+                let launched = self.launch(&mut round, random).await;
+                round.note(launched)?;
             }
+            if round.is_over() {
+                return Ok(());
+            }
+            self.gather(&mut round, random).await;
+            let kept = self.keep(&mut round).await;
+            round.note(kept)?;
         }
     }
 
@@ -65,71 +89,191 @@ impl Webhooks {
         Ok(())
     }
 
-    async fn launch<'w>(&'w self, flights: &mut InFlight<'w>, random: fn() -> u64) -> Result<(), StoreError> {
+    /// Searches, unless the last search still helps, and gives away the free places.
+    async fn launch<'w>(&'w self, round: &mut Round<'w>, random: fn() -> u64) -> Result<(), StoreError> {
         let now = self.clock().now();
-        for webhook in self.store().webhooks_due(now).await? {
-            let seats = flights.seats(&webhook, self.bounds());
-            if seats == 0 {
-                continue;
+        if round.wants_search() {
+            round.found(self.store().webhooks_due(now).await?);
+        }
+        while let Some(id) = round.next(|_| true) {
+            let open = round.open.values().filter(|webhook| **webhook == id).count();
+            let Some(due) = round.due.get_mut(&id) else { break };
+            if due.ready.is_empty() {
+                let found = self.store().deliveries_due(id, now, open + READ_AHEAD).await?;
+                let fresh = found
+                    .into_iter()
+                    .filter(|delivery| !round.open.contains_key(&delivery.id));
+                due.ready.extend(fresh.take(READ_AHEAD));
             }
-            let flying = flights.by_webhook.get(&webhook.id).copied().unwrap_or(0);
-            let due = self.store().deliveries_due(webhook.id, now, seats + flying).await?;
-            let due = due.into_iter().filter(|delivery| !flights.ids.contains(&delivery.id));
-            for delivery in due.take(seats).collect::<Vec<_>>() {
-                flights.note(&webhook, delivery.id);
-                let webhook = webhook.clone();
-                flights.all.push(Box::pin(async move {
-                    Landed {
-                        id: delivery.id,
-                        webhook: webhook.id,
-                        kept: self.attempt(&webhook, &delivery, random()).await,
-                    }
-                }));
+            if due.ready.is_empty() {
+                round.due.remove(&id);
+            } else {
+                self.start(round, id, random);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for an attempt that ends, and a moment for more. Those whose places they leave are started meanwhile, as far as
+    /// they are read.
+    async fn gather<'w>(&'w self, round: &mut Round<'w>, random: fn() -> u64) {
+        if round.faults > 0 {
+            sleep(LOOK_EVERY).await;
+        }
+        let Ok(Some(first)) = timeout(LOOK_EVERY, round.flying.next()).await else {
+            return;
+        };
+        round.land(first);
+        let until = Instant::now() + GATHER_MAX;
+        while round.landed.len() < BATCH_MAX {
+            while let Some(id) = round.next(|due| !due.ready.is_empty()) {
+                self.start(round, id, random);
+            }
+            tokio::select! {
+                landed = round.flying.next() => match landed {
+                    Some(landed) => round.land(landed),
+                    None => return,
+                },
+                () = sleep_until(until) => return,
+            }
+        }
+    }
+
+    fn start<'w>(&'w self, round: &mut Round<'w>, id: WebhookId, random: fn() -> u64) {
+        let Some(due) = round.due.get_mut(&id) else { return };
+        let Some(delivery) = due.ready.pop_front() else { return };
+        let (webhook, claim) = (Arc::clone(&due.webhook), due.claim());
+        round.places.take(claim);
+        round.open.insert(delivery.id, id);
+        round.flying.push(Box::pin(async move {
+            let attempt = self.attempt(&webhook, &delivery, random()).await;
+            Landed {
+                webhook,
+                delivery,
+                attempt,
+            }
+        }));
+    }
+
+    /// Keeps what landed. After an error it is kept the next time.
+    async fn keep(&self, round: &mut Round<'_>) -> Result<(), StoreError> {
+        if round.landed.is_empty() {
+            return Ok(());
+        }
+        let attempts: Vec<_> = round
+            .landed
+            .iter()
+            .map(|landed| (&landed.delivery, &landed.attempt))
+            .collect();
+        let failing = self.store().keep_attempts(&attempts).await?;
+        let landed = round.kept();
+        let is_held_back = |landed: &&Landed| matches!(landed.attempt.outcome, AttemptOutcome::HeldBack(_));
+        if let Some(Landed { attempt, .. }) = landed.iter().find(is_held_back) {
+            tracing::warn!(
+                error = attempt.response,
+                "events cannot be sent now; they are tried again, and no receiver is blamed"
+            );
+        }
+        for Landed { webhook, attempt, .. } in &landed {
+            // It fails again, and is then judged again.
+            if let Err(error) = self.judge(webhook, attempt, failing.get(&webhook.id).copied()).await {
+                tracing::warn!(webhook = %webhook.id, %error, "a webhook could not be switched off");
             }
         }
         Ok(())
     }
 }
 
-impl InFlight<'_> {
-    /// How many more may be sent to a webhook.
-    fn seats(&self, webhook: &Webhook, bounds: Bounds) -> usize {
-        let flying = self.by_webhook.get(&webhook.id).copied().unwrap_or(0);
-        let free = bounds.in_flight_max.saturating_sub(self.ids.len());
-        if webhook.failures == 0 {
-            return free.min(bounds.per_webhook_max.saturating_sub(flying));
-        }
-        let is_full = self.failing.len() >= bounds.in_flight_max / 2;
-        usize::from(free > 0 && flying == 0 && !is_full)
-    }
-
-    fn note(&mut self, webhook: &Webhook, id: DeliveryId) {
-        self.ids.insert(id);
-        *self.by_webhook.entry(webhook.id).or_default() += 1;
-        if webhook.failures > 0 {
-            self.failing.insert(webhook.id);
+impl Due {
+    fn claim(&self) -> Claim {
+        Claim {
+            account: self.webhook.account,
+            webhook: self.webhook.id,
+            is_failing: self.webhook.failures > 0,
+            since: self
+                .ready
+                .front()
+                .and_then(|delivery| delivery.next_at)
+                .unwrap_or(self.since),
         }
     }
+}
 
-    fn forget(&mut self, landed: &Landed) {
-        self.ids.remove(&landed.id);
-        if let Some(flying) = self.by_webhook.get_mut(&landed.webhook) {
-            *flying -= 1;
-            if *flying == 0 {
-                self.by_webhook.remove(&landed.webhook);
-                self.failing.remove(&landed.webhook);
+impl<'w> Round<'w> {
+    fn new(places: Places) -> Self {
+        Self {
+            flying: FuturesUnordered::new(),
+            places,
+            due: BTreeMap::new(),
+            searched_at: None,
+            landed: Vec::new(),
+            open: BTreeMap::new(),
+            faults: 0,
+        }
+    }
+
+    fn wants_search(&self) -> bool {
+        self.due.is_empty() || self.searched_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY)
+    }
+
+    /// What was read before is read again: it may have been given up, or the webhook changed.
+    fn found(&mut self, webhooks: Vec<(Webhook, Millis)>) {
+        self.searched_at = Some(Instant::now());
+        let due = |(webhook, since): (Webhook, Millis)| {
+            let due = Due {
+                webhook: Arc::new(webhook),
+                since,
+                ready: VecDeque::new(),
+            };
+            (due.webhook.id, due)
+        };
+        self.due = webhooks.into_iter().map(due).collect();
+        let accounts: BTreeSet<AccountId> = self.due.values().map(|due| due.webhook.account).collect();
+        self.places.forget_others(&accounts);
+    }
+
+    /// Who gets the next place, of those that `may`.
+    fn next(&self, may: impl Fn(&Due) -> bool) -> Option<WebhookId> {
+        let due = self.due.values().filter(|due| may(due));
+        self.places.next(due.map(Due::claim))
+    }
+
+    fn land(&mut self, landed: Landed) {
+        self.places.leave(landed.webhook.account, landed.webhook.id);
+        if landed.attempt.outcome != AttemptOutcome::Delivered {
+            // It has fewer places from now on: the next search says how many.
+            self.due.remove(&landed.webhook.id);
+        }
+        self.landed.push(landed);
+    }
+
+    /// What landed is kept.
+    fn kept(&mut self) -> Vec<Landed> {
+        let landed = std::mem::take(&mut self.landed);
+        for Landed { delivery, attempt, .. } in &landed {
+            self.open.remove(&delivery.id);
+            if attempt.outcome != AttemptOutcome::Delivered {
+                self.searched_at = None;
             }
         }
+        landed
     }
 
-    /// What has landed, after at most [`LOOK_EVERY`]; `None` if nothing is in flight.
-    async fn next(&mut self) -> Option<Vec<Landed>> {
-        if self.all.is_empty() {
-            return None;
+    fn is_over(&self) -> bool {
+        self.flying.is_empty() && self.landed.is_empty()
+    }
+
+    /// One failure of the database does not end what is in flight.
+    fn note(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        let Err(error) = done else {
+            self.faults = 0;
+            return Ok(());
+        };
+        self.faults += 1;
+        if self.faults >= FAULTS_MAX || self.flying.is_empty() && self.landed.is_empty() {
+            return Err(error);
         }
-        tokio::select! {
-            landed = self.all.next() => Some(landed.into_iter().collect()),
-            () = sleep(LOOK_EVERY) => Some(Vec::new()),
-        }
+        tracing::warn!(%error, "deliveries of events wait for the database; it is tried again");
+        Ok(())
     }
 }

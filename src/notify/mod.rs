@@ -2,6 +2,7 @@
 //! store, in the transaction of their cause.
 
 mod delivery;
+mod places;
 mod schedule;
 mod signature;
 mod webhooks;

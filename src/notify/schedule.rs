@@ -21,6 +21,9 @@ const PAUSES: [Duration; 8] = [
 const SPREAD_PERMILLE: u32 = 100;
 /// A receiver that asks for a longer pause gets this one.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(9 * 3_600);
+/// Pauses of what this installation cannot send.
+const HELD_BACK_MIN: Duration = Duration::from_secs(10);
+const HELD_BACK_MAX: Duration = Duration::from_secs(10 * 60);
 /// Attempts that fail in a row, over at least [`FAILING_TIME_MIN`], before a webhook is switched off.
 const FAILURES_MAX: u64 = 20;
 const FAILING_TIME_MIN: Millis = 24 * 3_600_000;
@@ -30,7 +33,8 @@ const FAILING_TIME_MIN: Millis = 24 * 3_600_000;
 pub struct Bounds {
     /// To all webhooks together.
     pub in_flight_max: usize,
-    /// To one webhook. One whose last attempt failed gets one, and all of these together half of `in_flight_max`.
+    /// To one webhook. One whose last attempt failed gets one, and all of these together half of `in_flight_max`. An
+    /// account gets no more than it leaves free (`places.rs`).
     pub per_webhook_max: usize,
 }
 
@@ -52,6 +56,15 @@ pub(super) fn after_failure(attempts: u64, retry_after: Option<Duration>, now: M
     let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
     let pause = jittered(*pause, SPREAD_PERMILLE, random).max(asked);
     AttemptOutcome::Again(now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// When is tried again what this installation could not send: after half of the time that the delivery has waited, within
+/// bounds. It needs no count of attempts, and is given up only with age.
+pub(super) fn after_own_fault(created_at: Millis, now: Millis, random: u64) -> AttemptOutcome {
+    let waited = u64::try_from(now.saturating_sub(created_at)).unwrap_or(0);
+    let pause = Duration::from_millis(waited / 2).clamp(HELD_BACK_MIN, HELD_BACK_MAX);
+    let pause = jittered(pause, SPREAD_PERMILLE, random);
+    AttemptOutcome::HeldBack(now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)))
 }
 
 /// Whether a webhook has failed often and long enough to be switched off.
@@ -93,6 +106,15 @@ mod tests {
         assert_eq!(pause(1, u64::MAX), AttemptOutcome::Again(9 * 3_600_000));
         assert_eq!(pause(9, 1), AttemptOutcome::GivenUp);
         assert_eq!(after_failure(1, None, 0, 0), AttemptOutcome::Again(4_500));
+    }
+
+    #[test]
+    fn what_could_not_be_sent_is_tried_less_and_less() {
+        for (waited, expect) in [(0, 10), (30, 15), (600, 300), (7_200, 600), (-5, 10)] {
+            let now = waited * 1_000;
+            let outcome = after_own_fault(0, now, EVEN);
+            assert_eq!(outcome, AttemptOutcome::HeldBack(now + expect * 1_000), "{waited}");
+        }
     }
 
     #[test]

@@ -5,20 +5,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::schedule::{Bounds, after_failure, is_hopeless};
+use super::schedule::{Bounds, after_failure, after_own_fault, is_hopeless};
 use super::signature::{Secret, sign};
 use crate::base::clock::{Clock, format_instant};
 use crate::base::{AccountId, DeliveryId, Millis, WebhookId, text};
 use crate::domains::{Domains, DomainsError};
 use crate::metrics::{DeliveryOutcome, Metrics};
-use crate::outbound::{Answer, Client, ExchangeError, Guard, Post, Url};
+use crate::outbound::{Answer, Client, ExchangeError, Guard, Post, Refusal, Url};
 use crate::store::{
-    Attempt, AttemptOutcome, Delivery, Event, EventKind, NewWebhook, Rotation, SealedSecrets, Store, StoreError,
-    Wanted, Webhook,
+    Attempt, AttemptOutcome, Delivery, Event, EventKind, Failing, NewWebhook, RESPONSE_BYTES_MAX, Rotation,
+    SealedSecrets, Store, StoreError, Wanted, Webhook,
 };
 
-/// Longest part of an answer that is stored, bytes.
-const RESPONSE_BYTES_MAX: usize = 2_048;
 /// Webhooks whose secrets are encrypted again at a time.
 const RESEAL_PAGE: u32 = 200;
 const HOUR: Millis = 3_600_000;
@@ -195,49 +193,70 @@ impl Webhooks {
         }
     }
 
-    /// Makes one attempt at a delivery and keeps what came of it.
-    pub(super) async fn attempt(&self, webhook: &Webhook, delivery: &Delivery, random: u64) -> Result<(), StoreError> {
-        let sent = match self.send(webhook, delivery).await {
-            Ok(sent) => sent.map_err(|error| (text::causes(&error), matches!(error, ExchangeError::Refused(_)))),
+    /// Makes one attempt at a delivery. Nothing is kept.
+    pub(super) async fn attempt(&self, webhook: &Webhook, delivery: &Delivery, random: u64) -> Attempt {
+        let sent = self.send(webhook, delivery).await;
+        let at = self.0.clock.now();
+        let failed = |retry_after| after_failure(delivery.attempts + 1, retry_after, at, random);
+        let held_back = || after_own_fault(delivery.created_at, at, random);
+        let (status, response, outcome) = match sent {
+            Ok(Ok(answer)) => {
+                let outcome = match answer.status {
+                    status if is_success(status) => AttemptOutcome::Delivered,
+                    GONE => AttemptOutcome::GivenUp,
+                    _ => failed(answer.retry_after),
+                };
+                let body = String::from_utf8_lossy(&answer.body).into_owned();
+                self.count(outcome, DeliveryOutcome::Failed);
+                (Some(answer.status), body, outcome)
+            }
+            Ok(Err(error)) => {
+                let (outcome, counted) = match &error {
+                    ExchangeError::Refused(Refusal::NoResolver) => (held_back(), DeliveryOutcome::HeldBack),
+                    ExchangeError::Refused(_) => (failed(None), DeliveryOutcome::Refused),
+                    _ => (failed(None), DeliveryOutcome::Failed),
+                };
+                self.count(outcome, counted);
+                (None, text::causes(&error), outcome)
+            }
             Err(error) => {
-                tracing::warn!(webhook = %webhook.id, %error, "an event cannot be sent");
-                Err(("This installation cannot send the event now".to_owned(), true))
+                let outcome = held_back();
+                self.count(outcome, DeliveryOutcome::HeldBack);
+                (None, error.to_string(), outcome)
             }
         };
-        let at = self.0.clock.now();
-        let status = sent.as_ref().ok().map(|answer| answer.status);
-        let retry_after = sent.as_ref().ok().and_then(|answer| answer.retry_after);
-        let outcome = match status {
-            Some(status) if is_success(status) => AttemptOutcome::Delivered,
-            Some(GONE) => AttemptOutcome::GivenUp,
-            _ => after_failure(delivery.attempts + 1, retry_after, at, random),
-        };
-        self.0.metrics.count_delivery(match (&sent, outcome) {
-            (_, AttemptOutcome::Delivered) => DeliveryOutcome::Delivered,
-            (Err((_, true)), _) => DeliveryOutcome::Refused,
-            _ => DeliveryOutcome::Failed,
-        });
-        let response = match sent {
-            Ok(answer) => String::from_utf8_lossy(&answer.body).into_owned(),
-            Err((why, _)) => why,
-        };
-        let attempt = Attempt {
+        Attempt {
             at,
             status,
             response: text::shown(&response, RESPONSE_BYTES_MAX).into_owned(),
             outcome,
-        };
-        let failing = self.0.store.keep_attempt(delivery, &attempt).await?;
-        let reason = match (status, failing) {
+        }
+    }
+
+    fn count(&self, outcome: AttemptOutcome, otherwise: DeliveryOutcome) {
+        self.0.metrics.count_delivery(match outcome {
+            AttemptOutcome::Delivered => DeliveryOutcome::Delivered,
+            _ => otherwise,
+        });
+    }
+
+    /// Switches a webhook off if what came of an attempt says so, the last of a batch that was kept.
+    pub(super) async fn judge(
+        &self,
+        webhook: &Webhook,
+        attempt: &Attempt,
+        failing: Option<Failing>,
+    ) -> Result<(), StoreError> {
+        let reason = match (attempt.status, failing) {
             (Some(GONE), _) => "The receiver answered 410 Gone".to_owned(),
-            (_, Some(failing)) if is_hopeless(failing, at) => format!(
+            (_, Some(failing)) if is_hopeless(failing, attempt.at) => format!(
                 "{} attempts in a row failed, the first of them at {}",
                 failing.attempts,
                 format_instant(failing.since)
             ),
             _ => return Ok(()),
         };
-        if self.0.store.disable_webhook(webhook.id, &reason, at).await? {
+        if self.0.store.disable_webhook(webhook.id, &reason, attempt.at).await? {
             tracing::warn!(webhook = %webhook.id, account = %webhook.account, reason, "a webhook was switched off");
         }
         Ok(())

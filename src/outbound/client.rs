@@ -100,7 +100,7 @@ impl Client {
     pub async fn post(&self, url: &Url, post: Post) -> Result<Answer, ExchangeError> {
         let ends_at = Instant::now() + self.bounds.time_max;
         let late = |_| ExchangeError::Late(self.bounds.time_max);
-        let stream = timeout_at(ends_at, self.connect(url)).await.map_err(late)??;
+        let stream = timeout_at(ends_at, self.connect(url, ends_at)).await.map_err(late)??;
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
         let (mut sender, connection) = timeout_at(ends_at, handshake).await.map_err(late)?.map_err(broken)?;
         let request = request(url, post)?;
@@ -117,12 +117,16 @@ impl Client {
         }
     }
 
-    async fn connect(&self, url: &Url) -> Result<Box<dyn Stream>, ExchangeError> {
+    async fn connect(&self, url: &Url, ends_at: Instant) -> Result<Box<dyn Stream>, ExchangeError> {
         let host = url.host.plain();
         let stream = match &self.guard {
             None => connect(&host, url.port).await,
             // The name is not resolved again: what was checked is what is connected to.
-            Some(guard) => connect_to_any(guard.resolve(url).await?).await,
+            Some(guard) => {
+                let resolved = timeout_at(ends_at, guard.resolve(url)).await;
+                // Servers that answer say sooner that a name has no address.
+                connect_to_any(resolved.unwrap_or(Err(Refusal::NoResolver))?).await
+            }
         };
         let stream = stream.map_err(|error| ExchangeError::Unreachable(error.to_string()))?;
         Ok(match url.scheme {

@@ -11,4 +11,4 @@ pub use client::{Answer, Bounds, Client, ExchangeError, Post};
 pub use connect::{Stream, connect};
 pub use guard::{Guard, OutboundSettings, Refusal};
 pub use tls::{Connector, TlsError, connector, protect};
-pub use url::{Host, Scheme, URL_BYTES_MAX, Url, UrlError};
+pub use url::{Host, URL_BYTES_MAX, Url, UrlError};

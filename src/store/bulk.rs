@@ -1,6 +1,6 @@
 //! Every statement for many rows, as `db/bulk.rs` renders it: what it returns or changes, and by which index.
 
-use super::db::{Bulk, Column, Conflict, blob, int, text};
+use super::db::{self, Bulk, Column, Conflict, blob, int, text};
 
 /// Adds to sums of a table (or, with negative numbers, takes from them). A sum that reaches the largest one
 /// (`Totals::SUM_MAX`) stays there.
@@ -116,6 +116,17 @@ bulk! {
             int("next_at"), int("created_at"),
         ],
         Conflict::Fail,
+    );
+
+    /// What came of attempts. Primary key.
+    DELIVERY_ATTEMPTED = given(
+        "webhook_deliveries",
+        &[
+            int("delivery_id"), int("attempts"), int("next_at"), int("delivered_at"), int("status"), text("response"),
+        ],
+        "update webhook_deliveries set attempts = webhook_deliveries.attempts + given.attempts, next_at = given.next_at, \
+             delivered_at = given.delivered_at, status = given.status, response = given.response \
+         from given where webhook_deliveries.delivery_id = given.delivery_id",
     );
 
     /// New slices.
@@ -310,7 +321,10 @@ bulk! {
 
 /// The statements for many rows as they are sent to PostgreSQL, by name: so that tests can have it look at them.
 pub fn bulk_statements() -> Vec<(&'static str, &'static str)> {
-    let all = ALL.iter().copied().chain([&super::db::HOLD]);
+    let all = ALL
+        .iter()
+        .copied()
+        .chain([&db::HOLD, &db::HOLD_WEBHOOKS, &db::SHARE_WEBHOOKS]);
     all.map(|bulk| (bulk.name, bulk.for_arrays())).collect()
 }
 

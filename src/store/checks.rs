@@ -424,7 +424,9 @@ async fn tell(
         }
         events.push(event);
     }
-    outbox::tell(conn, memory, &events).await
+    // A check is kept as soon as it is made.
+    let now = events.iter().map(|event| event.at).max().unwrap_or_default();
+    outbox::tell(conn, memory, &events, now).await
 }
 
 fn standing(row: &Row) -> Result<Standing, StoreError> {

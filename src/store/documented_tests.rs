@@ -199,7 +199,7 @@ fn documented_evidence_is_written_and_read() {
     let documented = documented_evidence();
     let mut packer = evidence::Packer::default();
     assert_eq!(documented.each_ref().map(|one| packer.add(one)), [0, 1]);
-    assert_eq!(packer.finish(), [bytes.clone()]);
+    assert_eq!(packer.finish(), std::slice::from_ref(&bytes));
     let mut read = Vec::new();
     assert!(evidence::decode(&bytes, |place, one| read.push((place, one))));
     let [first, second] = documented;

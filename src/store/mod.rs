@@ -22,6 +22,7 @@ mod cut;
 mod database;
 mod db;
 mod decisions;
+mod deliveries;
 mod distribute;
 #[cfg(test)]
 mod documented_tests;
@@ -85,6 +86,7 @@ pub use cut::{COUNTED_ROWS_MAX, Cut, Page, ReportPlace, Rows};
 pub use database::Store;
 pub use db::{Connections, Patience};
 pub use decisions::{Decided, Ruling, SenderDecision, Subject, Whose};
+pub use deliveries::{Attempt, AttemptOutcome, Delivery, Failing, RESPONSE_BYTES_MAX, Replay, ReplayFilter};
 pub use distribute::{Distributed, Misrouted};
 pub use error::{Behind, Fault, NoRoom, StoreError};
 pub use events::{ALL_EVENTS, Event, EventKind, Wanted};
@@ -115,7 +117,4 @@ pub use types::{
     Sources, Stats, StoredRecord, StoredReport, StoredWarning,
 };
 pub use verify::Verified;
-pub use webhooks::{
-    Attempt, AttemptOutcome, Delivery, Failing, NewWebhook, ReplayFilter, Rotation, SealedSecrets, WEBHOOKS_MAX,
-    Webhook, WebhookChanges,
-};
+pub use webhooks::{NewWebhook, Rotation, SealedSecrets, WEBHOOKS_MAX, Webhook, WebhookChanges};

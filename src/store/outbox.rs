@@ -1,5 +1,6 @@
 //! The outbox: an event is written into it in the transaction of its cause, once for each webhook that wants it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::db::{Args, Conn};
@@ -7,9 +8,9 @@ use super::events::{Event, EventKind, Listeners, Wanted};
 use super::memory::Memory;
 use super::sql::sql;
 use super::{StoreError, bulk};
-use crate::base::{AccountId, DomainId};
+use crate::base::{AccountId, DomainId, Millis};
 
-/// The webhooks of an account that are on. The writer remembers them until a webhook or a domain changes.
+/// The webhooks of an account that are on. The writer remembers them until a webhook changes.
 pub(super) async fn listeners(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -40,8 +41,14 @@ pub(super) async fn is_wanted(
     Ok(listeners.iter().any(|(_, wanted)| wanted.has(kind)))
 }
 
-/// Writes events into the outbox, for each webhook that wants them. They are due at once.
-pub(super) async fn tell(conn: &mut Conn<'_>, memory: &mut Memory, events: &[Event]) -> Result<(), StoreError> {
+/// Writes events into the outbox, for each webhook that wants them. They are due at once, and are kept from now on, whenever
+/// they happened.
+pub(super) async fn tell(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    events: &[Event],
+    now: Millis,
+) -> Result<(), StoreError> {
     let mut wanted = Vec::new();
     for event in events {
         let payload = event.payload();
@@ -49,6 +56,13 @@ pub(super) async fn tell(conn: &mut Conn<'_>, memory: &mut Memory, events: &[Eve
         let of_event = listeners.iter().filter(|(_, wanted)| wanted.has(event.kind));
         wanted.extend(of_event.map(|(webhook, _)| (*webhook, event, payload.clone())));
     }
+    // Another node may have switched one off since it was remembered.
+    let webhooks: BTreeSet<_> = wanted.iter().map(|(webhook, ..)| *webhook).collect();
+    let are_on = match webhooks.is_empty() {
+        true => Vec::new(),
+        false => conn.share_webhooks(webhooks.into_iter().collect()).await?,
+    };
+    wanted.retain(|(webhook, ..)| are_on.contains(webhook));
     if wanted.is_empty() {
         return Ok(());
     }
@@ -64,8 +78,8 @@ pub(super) async fn tell(conn: &mut Conn<'_>, memory: &mut Memory, events: &[Eve
             args.push_text(event.kind.word());
             args.push_text(payload);
             args.push_int(0);
-            args.push_opt_int(Some(event.at));
-            args.push_int(event.at);
+            args.push_opt_int(Some(now));
+            args.push_int(now);
         },
     )
     .await

@@ -126,8 +126,9 @@ mod tests {
     use super::{NAME, NOUNS};
 
     /// Tables that are read whole, or by an order that no index has, on purpose: small, or an operator's question. Of
-    /// DOMAIN_MOVE it is the rows that it is given.
+    /// DELIVERY_ATTEMPTED and DOMAIN_MOVE it is the rows that they are given.
     const SCANS: &[&str] = &[
+        "DELIVERY_ATTEMPTED",
         "DOMAIN_MOVE",
         "account_list",
         "accounts_due",

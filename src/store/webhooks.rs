@@ -1,20 +1,15 @@
-//! Webhooks of accounts, and what is delivered to them.
+//! Webhooks of accounts: where they are told of events.
 
-use super::db::{Args, Conn, Row};
+use super::db::{Args, Conn, Lock, Row};
+use super::deliveries::{give_up, status};
 use super::events::Wanted;
 use super::memory::number;
 use super::sql::sql;
-use super::{Page, Store, StoreError};
-use crate::base::{AccountId, DeliveryId, Millis, WebhookId};
+use super::{Store, StoreError};
+use crate::base::{AccountId, Millis, WebhookId};
 
 /// Webhooks of one account.
 pub const WEBHOOKS_MAX: usize = 20;
-/// Deliveries that are removed per transaction.
-const REMOVED_AT_ONCE: i64 = 1_000;
-/// What is stored of an answer, bytes.
-const RESPONSE_BYTES_MAX: usize = 2_048;
-/// Deliveries are counted up to this number.
-const COUNTED_MAX: i64 = 100_001;
 
 /// A webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,62 +61,6 @@ pub struct Rotation {
     pub previous_until: Option<Millis>,
 }
 
-/// An event for a webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    pub id: DeliveryId,
-    pub webhook: WebhookId,
-    pub event_id: String,
-    pub event: String,
-    /// The body, JSON.
-    pub payload: String,
-    /// Since it was written or replayed last.
-    pub attempts: u64,
-    /// When the next attempt is due; `None`: there is none.
-    pub next_at: Option<Millis>,
-    pub delivered_at: Option<Millis>,
-    /// Of the last answer.
-    pub status: Option<u16>,
-    /// The beginning of the last answer, or why nothing was sent.
-    pub response: Option<String>,
-    pub created_at: Millis,
-}
-
-/// What came of an attempt.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    pub at: Millis,
-    /// `None`: there was no answer.
-    pub status: Option<u16>,
-    pub response: String,
-    pub outcome: AttemptOutcome,
-}
-
-/// Whether an attempt was accepted, and what follows if not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttemptOutcome {
-    Delivered,
-    /// It is tried again then.
-    Again(Millis),
-    GivenUp,
-}
-
-/// How often a webhook has failed in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failing {
-    pub attempts: u64,
-    pub since: Millis,
-}
-
-/// Which failed deliveries are replayed.
-#[derive(Debug, Clone)]
-pub struct ReplayFilter {
-    pub since: Millis,
-    /// `None`: of all kinds.
-    pub event: Option<String>,
-    pub limit: u32,
-}
-
 /// The encrypted secrets of a webhook.
 #[derive(Debug, Clone)]
 pub struct SealedSecrets {
@@ -140,17 +79,7 @@ impl Store {
         now: Millis,
     ) -> Result<Option<Webhook>, StoreError> {
         let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        let all = conn.all(sql!("webhooks_of_account"), Args::default().int(account.0));
-        if all.await?.len() >= WEBHOOKS_MAX {
-            return Ok(None);
-        }
-        let id = number(&mut conn, "webhook").await?;
-        let args = Args::default().int(id).int(account.0).text(&new.url);
-        let args = args.text(&new.events.text()).blob(&new.secret).int(now);
-        conn.run(sql!("webhook_add"), args).await?;
-        listeners_changed(&mut conn).await?;
-        let added = by_id(&mut conn, account, WebhookId(id)).await?;
+        let added = add(&mut write.parts().0, account, &new, now).await?;
         write.commit().await?;
         Ok(added)
     }
@@ -178,29 +107,10 @@ impl Store {
         changes: WebhookChanges,
     ) -> Result<Option<Webhook>, StoreError> {
         let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        let Some(mut webhook) = by_id(&mut conn, account, id).await? else {
-            return Ok(None);
-        };
-        webhook.url = changes.url.unwrap_or(webhook.url);
-        webhook.events = changes.events.unwrap_or(webhook.events);
-        match changes.active {
-            Some(true) if !webhook.active => {
-                (webhook.failures, webhook.failing_since, webhook.disabled) = (0, None, None);
-            }
-            Some(false) if webhook.active => give_up(&mut conn, id, "The webhook was switched off").await?,
-            _ => {}
-        }
-        webhook.active = changes.active.unwrap_or(webhook.active);
-        let args = Args::default().int(account.0).int(id.0).text(&webhook.url);
-        let args = args.text(&webhook.events.text()).int(webhook.active.into());
-        let args = args.int(webhook.failures.cast_signed()).opt_int(webhook.failing_since);
-        let (at, why) = webhook.disabled.clone().unzip();
-        conn.run(sql!("webhook_change"), args.opt_int(at).opt_text(why.as_deref()))
-            .await?;
-        listeners_changed(&mut conn).await?;
+        let changed = change(&mut write.parts().0, account, id, changes).await?;
+        // Also where nothing changed: a writer that rolls back forgets what it knows.
         write.commit().await?;
-        Ok(Some(webhook))
+        Ok(changed)
     }
 
     /// Removes a webhook with its deliveries. False if the account has no such webhook.
@@ -208,21 +118,15 @@ impl Store {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         let args = Args::default().int(account.0).int(id.0);
-        if conn.run(sql!("webhook_remove"), args).await? == 0 {
-            return Ok(false);
+        let is_removed = conn.run(sql!("webhook_remove"), args).await? > 0;
+        if is_removed {
+            webhooks_changed(&mut conn).await?;
         }
-        listeners_changed(&mut conn).await?;
         write.commit().await?;
-        // Retention removes what a fault leaves here.
-        loop {
-            let mut write = self.write().await?;
-            let args = Args::default().int(id.0).int(REMOVED_AT_ONCE);
-            let some = write.parts().0.run(sql!("deliveries_remove"), args).await?;
-            write.commit().await?;
-            if some < REMOVED_AT_ONCE.unsigned_abs() {
-                return Ok(true);
-            }
+        if is_removed {
+            self.remove_deliveries(id).await?;
         }
+        Ok(is_removed)
     }
 
     /// Gives a webhook another secret. Returns the webhook as it is then, `None` if the account has no such webhook.
@@ -233,20 +137,9 @@ impl Store {
         rotation: &Rotation,
     ) -> Result<Option<Webhook>, StoreError> {
         let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        let Some(before) = by_id(&mut conn, account, id).await? else {
-            return Ok(None);
-        };
-        let previous = rotation.previous_until.map(|until| (before.secret, until));
-        let args = Args::default().int(account.0).int(id.0).blob(&rotation.secret);
-        let args = match &previous {
-            Some((secret, until)) => args.blob(secret).opt_int(Some(*until)),
-            None => args.opt_blob(None).opt_int(None),
-        };
-        conn.run(sql!("webhook_rotate"), args.int(rotation.at)).await?;
-        let after = by_id(&mut conn, account, id).await?;
+        let rotated = rotate(&mut write.parts().0, account, id, rotation).await?;
         write.commit().await?;
-        Ok(after)
+        Ok(rotated)
     }
 
     /// Encrypted secrets of webhooks behind number `after`, at most `limit`.
@@ -267,171 +160,127 @@ impl Store {
 
     /// Replaces the encrypted form of a webhook's secrets. False if the secret is no longer that of `old`.
     pub async fn reseal_webhook(&self, old: &SealedSecrets, new: &SealedSecrets) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        // A rotation reads the secret before it replaces it.
+        conn.hold_webhook(old.id).await?;
         let args = Args::default().int(old.id.0).blob(&old.secret).blob(&new.secret);
-        self.change(sql!("webhook_reseal"), args.opt_blob(new.previous.as_deref()))
-            .await
+        let args = args.opt_blob(new.previous.as_deref());
+        let is_resealed = conn.run(sql!("webhook_reseal"), args).await? > 0;
+        write.commit().await?;
+        Ok(is_resealed)
     }
 }
 
 impl Store {
-    /// Webhooks with a delivery that is due at `now`, of all accounts.
-    pub async fn webhooks_due(&self, now: Millis) -> Result<Vec<Webhook>, StoreError> {
+    /// Webhooks that are on and have a delivery that is due at `now`, of all accounts, the longest waiting first, and since when
+    /// each waits.
+    pub async fn webhooks_due(&self, now: Millis) -> Result<Vec<(Webhook, Millis)>, StoreError> {
         let mut conn = self.read().await?;
         let rows = Conn(&mut conn)
             .all(sql!("webhooks_due"), Args::default().int(now))
             .await?;
-        rows.iter().map(webhook).collect()
-    }
-
-    /// Deliveries of a webhook that are due at `now`, the longest due first, at most `limit`.
-    pub async fn deliveries_due(&self, id: WebhookId, now: Millis, limit: usize) -> Result<Vec<Delivery>, StoreError> {
-        let mut conn = self.read().await?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let args = Args::default().int(id.0).int(now).int(limit);
-        let rows = Conn(&mut conn).all(sql!("deliveries_due"), args).await?;
-        rows.iter().map(delivery).collect()
-    }
-
-    /// Keeps what came of an attempt. Returns how often the webhook has failed in a row, if it did.
-    pub async fn keep_attempt(&self, of: &Delivery, attempt: &Attempt) -> Result<Option<Failing>, StoreError> {
-        let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        let (next_at, delivered_at) = match attempt.outcome {
-            AttemptOutcome::Delivered => (None, Some(attempt.at)),
-            AttemptOutcome::Again(at) => (Some(at), None),
-            AttemptOutcome::GivenUp => (None, None),
-        };
-        let (status, response) = (attempt.status.map(i64::from), short(&attempt.response));
-        let args = Args::default().int(of.id.0).int(of.webhook.0).opt_int(next_at);
-        let args = args.opt_int(delivered_at).opt_int(status).text(response);
-        conn.run(sql!("delivery_attempted"), args).await?;
-        let args = Args::default().int(of.webhook.0).int(attempt.at).opt_int(status);
-        let failing = match attempt.outcome {
-            AttemptOutcome::Delivered => {
-                conn.run(sql!("webhook_succeeded"), args).await?;
-                None
-            }
-            AttemptOutcome::Again(_) | AttemptOutcome::GivenUp => {
-                let row = conn.first(sql!("webhook_failed"), args).await?;
-                row.map(|row| {
-                    Ok::<_, StoreError>(Failing {
-                        attempts: row.count("failures")?,
-                        since: row.int("failing_since")?,
-                    })
-                })
-                .transpose()?
-            }
-        };
-        write.commit().await?;
-        Ok(failing)
+        rows.iter().map(|row| Ok((webhook(row)?, row.int("due_at")?))).collect()
     }
 
     /// Switches a webhook off and gives up what waits for it. False if it was off.
     pub async fn disable_webhook(&self, id: WebhookId, reason: &str, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
+        conn.hold_webhook(id).await?;
         let args = Args::default().int(id.0).int(now).text(reason);
         let disabled = conn.run(sql!("webhook_disable"), args).await? > 0;
         if disabled {
             give_up(&mut conn, id, reason).await?;
-            listeners_changed(&mut conn).await?;
+            webhooks_changed(&mut conn).await?;
         }
         write.commit().await?;
         Ok(disabled)
     }
 }
 
-impl Store {
-    /// A page of the deliveries of a webhook, newest first, and how many there are in all, up to 100,001.
-    pub async fn deliveries(&self, id: WebhookId, page: Page) -> Result<(Vec<Delivery>, u64), StoreError> {
-        let mut conn = self.read().await?;
-        let mut conn = Conn(&mut conn);
-        let args = Args::default().int(id.0).int(COUNTED_MAX);
-        let total = conn.first(sql!("deliveries_count"), args).await?;
-        let total = total.map_or(Ok(0), |row| row.count("total"))?;
-        let offset = i64::try_from(page.offset()).unwrap_or(i64::MAX);
-        let args = Args::default().int(id.0).int(page.per_page.into()).int(offset);
-        let rows = conn.all(sql!("deliveries_of_webhook"), args).await?;
-        let rows: Result<_, StoreError> = rows.iter().map(delivery).collect();
-        Ok((rows?, total))
+async fn add(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    new: &NewWebhook,
+    now: Millis,
+) -> Result<Option<Webhook>, StoreError> {
+    // Two that are added at once would both count the others.
+    conn.lock(Lock::Webhooks).await?;
+    let all = conn.all(sql!("webhooks_of_account"), Args::default().int(account.0));
+    if all.await?.len() >= WEBHOOKS_MAX {
+        return Ok(None);
     }
+    let id = number(conn, "webhook").await?;
+    let args = Args::default().int(id).int(account.0).text(&new.url);
+    let args = args.text(&new.events.text()).blob(&new.secret).int(now);
+    conn.run(sql!("webhook_add"), args).await?;
+    webhooks_changed(conn).await?;
+    by_id(conn, account, WebhookId(id)).await
+}
 
-    /// Makes a delivery due again. False if the webhook has no such delivery.
-    pub async fn replay_delivery(&self, id: WebhookId, delivery: DeliveryId, now: Millis) -> Result<bool, StoreError> {
-        let args = Args::default().int(id.0).int(delivery.0).int(now);
-        self.change(sql!("delivery_replay"), args).await
+/// The webhook is held from before it is read. What attempts write meanwhile is left as it is.
+async fn change(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    id: WebhookId,
+    changes: WebhookChanges,
+) -> Result<Option<Webhook>, StoreError> {
+    conn.hold_webhook(id).await?;
+    let Some(before) = by_id(conn, account, id).await? else {
+        return Ok(None);
+    };
+    let key = || Args::default().int(account.0).int(id.0);
+    let url = changes.url.unwrap_or_else(|| before.url.clone());
+    let events = changes.events.unwrap_or_else(|| before.events.clone());
+    if (&url, &events) != (&before.url, &before.events) {
+        let args = key().text(&url).text(&events.text());
+        conn.run(sql!("webhook_change"), args).await?;
     }
-
-    /// Makes failed deliveries due again, oldest first. Returns how many, and how many are left, up to 100,001.
-    pub async fn replay_failed(
-        &self,
-        id: WebhookId,
-        filter: &ReplayFilter,
-        now: Millis,
-    ) -> Result<(u64, u64), StoreError> {
-        let mut write = self.write().await?;
-        let (mut conn, _) = write.parts();
-        let filtered = || {
-            let event = filter.event.as_deref().unwrap_or_default();
-            Args::default().int(id.0).int(filter.since).text(event)
-        };
-        let args = filtered().int(filter.limit.into()).int(now);
-        let replayed = conn.run(sql!("deliveries_replay_failed"), args).await?;
-        let left = conn
-            .first(sql!("deliveries_failed_count"), filtered().int(COUNTED_MAX))
-            .await?;
-        let left = left.map_or(Ok(0), |row| row.count("total"))?;
-        write.commit().await?;
-        Ok((replayed, left))
-    }
-
-    /// Number of deliveries that wait for an attempt, up to 100,001.
-    pub async fn deliveries_waiting(&self) -> Result<u64, StoreError> {
-        let mut conn = self.read().await?;
-        let args = Args::default().int(COUNTED_MAX);
-        let row = Conn(&mut conn).first(sql!("deliveries_waiting"), args).await?;
-        row.map_or(Ok(0), |row| row.count("total"))
-    }
-
-    /// Forgets deliveries from before an instant, whatever became of them. Returns their number.
-    pub async fn purge_deliveries(&self, before: Millis) -> Result<u64, StoreError> {
-        let mut purged = 0;
-        loop {
-            let mut write = self.write().await?;
-            let args = Args::default().int(before).int(REMOVED_AT_ONCE);
-            let some = write.parts().0.run(sql!("deliveries_purge"), args).await?;
-            write.commit().await?;
-            purged += some;
-            if some < REMOVED_AT_ONCE.unsigned_abs() {
-                return Ok(purged);
-            }
+    let active = changes.active.unwrap_or(before.active);
+    match (before.active, active) {
+        (false, true) => drop(conn.run(sql!("webhook_switch_on"), key()).await?),
+        (true, false) => {
+            conn.run(sql!("webhook_switch_off"), key()).await?;
+            give_up(conn, id, "The webhook was switched off").await?;
         }
+        _ => {}
     }
+    if (&events, active) != (&before.events, before.active) {
+        webhooks_changed(conn).await?;
+    }
+    by_id(conn, account, id).await
 }
 
-/// Writers forget which webhooks there are, together with what they know of domains.
-async fn listeners_changed(conn: &mut Conn<'_>) -> Result<(), StoreError> {
-    conn.run(sql!("domains_changed"), Args::default()).await.map(drop)
+async fn rotate(
+    conn: &mut Conn<'_>,
+    account: AccountId,
+    id: WebhookId,
+    rotation: &Rotation,
+) -> Result<Option<Webhook>, StoreError> {
+    conn.hold_webhook(id).await?;
+    let Some(before) = by_id(conn, account, id).await? else {
+        return Ok(None);
+    };
+    let previous = rotation.previous_until.map(|until| (before.secret, until));
+    let args = Args::default().int(account.0).int(id.0).blob(&rotation.secret);
+    let args = match &previous {
+        Some((secret, until)) => args.blob(secret).opt_int(Some(*until)),
+        None => args.opt_blob(None).opt_int(None),
+    };
+    conn.run(sql!("webhook_rotate"), args.int(rotation.at)).await?;
+    by_id(conn, account, id).await
 }
 
-async fn give_up(conn: &mut Conn<'_>, id: WebhookId, why: &str) -> Result<(), StoreError> {
-    let args = Args::default().int(id.0).text(short(why));
-    conn.run(sql!("deliveries_stop"), args).await.map(drop)
-}
-
-fn short(text: &str) -> &str {
-    &text[..text.floor_char_boundary(RESPONSE_BYTES_MAX)]
+/// Writers forget which webhooks there are, and what each wants.
+async fn webhooks_changed(conn: &mut Conn<'_>) -> Result<(), StoreError> {
+    conn.run(sql!("webhooks_changed"), Args::default()).await.map(drop)
 }
 
 async fn by_id(conn: &mut Conn<'_>, account: AccountId, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
     let args = Args::default().int(account.0).int(id.0);
     let row = conn.first(sql!("webhook_by_id"), args).await?;
     row.as_ref().map(webhook).transpose()
-}
-
-fn status(row: &Row, column: &str) -> Result<Option<u16>, StoreError> {
-    let status = row.opt_int(column)?.map(u16::try_from).transpose();
-    status.map_err(|_| StoreError::damaged("webhook_deliveries", column, "is not an HTTP status"))
 }
 
 fn webhook(row: &Row) -> Result<Webhook, StoreError> {
@@ -452,22 +301,6 @@ fn webhook(row: &Row) -> Result<Webhook, StoreError> {
             Some(at) => Some((at, status(row, "last_status")?)),
             None => None,
         },
-        created_at: row.int("created_at")?,
-    })
-}
-
-fn delivery(row: &Row) -> Result<Delivery, StoreError> {
-    Ok(Delivery {
-        id: DeliveryId(row.int("delivery_id")?),
-        webhook: WebhookId(row.int("webhook_id")?),
-        event_id: row.text("event_id")?,
-        event: row.text("event")?,
-        payload: row.text("payload")?,
-        attempts: row.count("attempts")?,
-        next_at: row.opt_int("next_at")?,
-        delivered_at: row.opt_int("delivered_at")?,
-        status: status(row, "status")?,
-        response: row.opt_text("response")?,
         created_at: row.int("created_at")?,
     })
 }

@@ -74,6 +74,7 @@ async fn stored_without_a_copy() {
     let store = store(folder.path()).await;
     let account = store.add_account("default", Mode::Live, NOW).await.unwrap().id;
     let options = CommitOptions {
+        now: NOW,
         keep_originals: true,
         fresh: &fresh,
         limits: KeepLimits::DEFAULT,

@@ -65,7 +65,7 @@ pub enum InForce {
         above: Option<String>,
     },
     /// Receivers follow a record.
-    Record(RecordInForce),
+    Record(Box<RecordInForce>),
 }
 
 /// A DMARC record that receivers follow.
@@ -124,11 +124,11 @@ impl InForce {
         let above = above.map(str::to_owned);
         match policy.fault {
             Some(_) => Self::Faulty { above },
-            None => Self::Record(RecordInForce {
+            None => Self::Record(Box::new(RecordInForce {
                 text: text.to_owned(),
                 above,
                 policy,
-            }),
+            })),
         }
     }
 
@@ -146,8 +146,8 @@ impl InForce {
             Self::Nothing => RecordKind::Nothing,
             Self::Several(_) => RecordKind::Several,
             Self::Misspelt | Self::Faulty { .. } => RecordKind::Faulty,
-            Self::Record(RecordInForce { above: Some(_), .. }) => RecordKind::Inherited,
-            Self::Record(RecordInForce { above: None, .. }) => RecordKind::Own,
+            Self::Record(record) if record.above.is_some() => RecordKind::Inherited,
+            Self::Record(_) => RecordKind::Own,
         }
     }
 

@@ -18,16 +18,16 @@ pub(super) struct Networks<T> {
 
 impl<T: Copy> Networks<T> {
     /// Networks whose match means the same.
-    pub(super) fn of(networks: impl IntoIterator<Item = Network>, meaning: T) -> Self {
-        let mut new = Self {
+    pub(super) fn new(networks: impl IntoIterator<Item = Network>, meaning: T) -> Self {
+        let mut all = Self {
             known: HashMap::new(),
             lengths: BTreeSet::new(),
             next: 0,
         };
         for network in networks {
-            new.add(network, (new.next, meaning));
+            all.add(network, (all.next, meaning));
         }
-        new
+        all
     }
 
     /// Adds networks that come behind these.
@@ -71,12 +71,12 @@ mod tests {
             terms in proptest::collection::vec((proptest::collection::vec((address(), 0_u8..=128), 0..4), any::<u8>()), 0..20),
             addresses in proptest::collection::vec(address(), 1..20),
         ) {
-            let mut networks = Networks::of([], 0);
+            let mut networks = Networks::new([], 0);
             let mut plain = Vec::new();
             for (of_term, meaning) in terms {
                 let of_term: Vec<_> = of_term.into_iter().map(|(address, bits)| Network::new(address, bits)).collect();
                 plain.extend(of_term.iter().map(|network| (*network, meaning)));
-                networks.append(Networks::of(of_term, meaning));
+                networks.append(Networks::new(of_term, meaning));
             }
             for address in addresses {
                 let expect = plain.iter().find(|(network, _)| network.contains(address));

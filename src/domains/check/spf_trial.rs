@@ -162,7 +162,7 @@ impl Reading<'_> {
             }
         }
         let matched = if passes { Decided::Yes } else { Decided::No };
-        let of_networks = |networks: Vec<Network>| Step::Networks(Networks::of(networks, matched));
+        let of_networks = |networks: Vec<Network>| Step::Networks(Networks::new(networks, matched));
         let step = match what {
             What::Network(network) => Ok(of_networks(vec![network])),
             What::All => Ok(Step::All(matched)),

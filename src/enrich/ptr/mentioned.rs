@@ -72,6 +72,7 @@ impl Mentioned {
 impl OfReporter<'_> {
     /// Adds the messages of an address, unless it is private or reserved.
     pub fn add(&mut self, address: IpAddr, messages: u64) {
+        let address = address.to_canonical();
         if !is_public(address) {
             return;
         }
@@ -80,7 +81,7 @@ impl OfReporter<'_> {
         let turn = if is_told_apart { self.reporter } else { "" };
         let of = reporters.entry(turn.into()).or_default();
         let before = of.len();
-        let sum = of.entry(address.to_canonical()).or_default();
+        let sum = of.entry(address).or_default();
         *sum = sum.saturating_add(messages);
         self.all.count += of.len() - before;
         if self.all.count > ADDRESSES_MAX {

@@ -156,6 +156,7 @@ impl Writer {
 
     fn commit(&self) -> CommitOptions<'_> {
         CommitOptions {
+            now: self.clock.now(),
             keep_originals: self.options.keep_originals,
             fresh: &self.options.fresh,
             limits: self.options.keep,

@@ -106,7 +106,7 @@ impl Store {
         placed.unclaimed.retain(|at| !progress.whole.contains(at));
         placed.unclaimed.sort_unstable();
         keep::set_aside(&mut conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
-        tell::quarantined(&mut conn, memory, batch, &outcomes).await?;
+        tell::quarantined(&mut conn, memory, batch, &outcomes, options.now).await?;
         write.commit().await?;
         Ok(Some(outcomes))
     }

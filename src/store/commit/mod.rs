@@ -27,7 +27,7 @@ use super::db::{Conn, Layout};
 use super::memory::Memory;
 use super::moves::Moves;
 use super::{Belonging, Fate, NewMessage, NewReport, Outcome, Problem, Store, StoreError, StoredReport, domains};
-use crate::base::DomainId;
+use crate::base::{DomainId, Millis};
 
 use decide::Decisions;
 use keep::{Copies, Originals};
@@ -36,6 +36,8 @@ pub use rechecks::{Undecided, UndecidedCheck};
 
 /// How batches are committed.
 pub struct CommitOptions<'o> {
+    /// When it is committed: events are due from then on, whenever their mail came.
+    pub now: Millis,
     /// Whether to keep the bytes of messages whose reports are counted.
     pub keep_originals: bool,
     /// Makes the random names of a domain that is added on sight.
@@ -213,7 +215,7 @@ async fn commit(
         keep::lock(conn, batch, &placed).await?;
     }
     keep::set_aside(conn, memory, batch, &placed.unclaimed, &mut outcomes, options).await?;
-    tell::quarantined(conn, memory, batch, &outcomes).await?;
+    tell::quarantined(conn, memory, batch, &outcomes, options.now).await?;
     Ok(Some(outcomes))
 }
 
@@ -281,7 +283,7 @@ async fn count(
     let large = moves.apply(conn, memory).await?;
     crowd::learn(memory, &large, options.limits.day_addresses_max);
     originals.write(conn, messages).await?;
-    tell::received(conn, memory, batch, &decisions).await?;
+    tell::received(conn, memory, batch, &decisions, options.now).await?;
     let stored = stored(batch, &decisions);
     let Decisions {
         refused,

@@ -10,7 +10,7 @@ use super::super::{Event, EventKind, NewMessage, Outcome, StoreError, outbox};
 use super::decide::Decisions;
 use super::place::Batch;
 use crate::base::clock::format_instant;
-use crate::base::{SetAsideKind, text};
+use crate::base::{Millis, SetAsideKind, text};
 
 /// Longest text of a stranger in an event, bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -21,6 +21,7 @@ pub(super) async fn received(
     memory: &mut Memory,
     batch: Batch<'_>,
     decisions: &Decisions,
+    now: Millis,
 ) -> Result<(), StoreError> {
     let (mut events, mut domains) = (Vec::new(), HashMap::new());
     for decision in decisions.new_reports().filter(|decision| decision.counted) {
@@ -52,7 +53,7 @@ pub(super) async fn received(
         });
         events.push(event);
     }
-    outbox::tell(conn, memory, &events).await
+    outbox::tell(conn, memory, &events, now).await
 }
 
 /// The parts of the batch that could not be read.
@@ -61,6 +62,7 @@ pub(super) async fn quarantined(
     memory: &mut Memory,
     batch: &[NewMessage],
     outcomes: &[Outcome],
+    now: Millis,
 ) -> Result<(), StoreError> {
     let mut events = Vec::new();
     for (message, outcome) in batch.iter().zip(outcomes) {
@@ -80,5 +82,5 @@ pub(super) async fn quarantined(
             events.push(event);
         }
     }
-    outbox::tell(conn, memory, &events).await
+    outbox::tell(conn, memory, &events, now).await
 }

@@ -24,7 +24,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::StoreError;
-use crate::base::DomainId;
+use crate::base::{DomainId, WebhookId};
 pub(super) use args::{Args, Kind, Value};
 pub(super) use bulk::{Bulk, Column, Conflict, blob, int, text};
 pub use patience::Patience;
@@ -87,6 +87,25 @@ pub(super) static HOLD: Bulk = Bulk::keyed_and(
     "domains",
     &[int("domain_id")],
     ("select domain_id from domains", " order by domain_id for no key update"),
+);
+
+/// As [`HOLD`], for webhooks: no commit that tells them of something is under way until the transaction ends.
+pub(super) static HOLD_WEBHOOKS: Bulk = Bulk::keyed_and(
+    "HOLD_WEBHOOKS",
+    "webhooks",
+    &[int("webhook_id")],
+    ("select webhook_id from webhooks", " order by webhook_id for update"),
+);
+
+/// Keeps webhooks that are on from being switched off or removed. What came of attempts can be kept meanwhile.
+pub(super) static SHARE_WEBHOOKS: Bulk = Bulk::keyed_and(
+    "SHARE_WEBHOOKS",
+    "webhooks",
+    &[int("webhook_id")],
+    (
+        "select webhook_id from webhooks",
+        " and active = 1 order by webhook_id for key share",
+    ),
 );
 
 /// How a statement for many rows is put.
@@ -382,6 +401,26 @@ impl Conn<'_> {
             .iter()
             .map(|row| row.int("domain_id").map(DomainId))
             .collect()
+    }
+
+    /// Waits until no other transaction changes this webhook or tells it of something, and keeps others waiting until this
+    /// one ends. SQLite has one writer anyway.
+    pub async fn hold_webhook(&mut self, webhook: WebhookId) -> Result<(), StoreError> {
+        if matches!(self.0.side(), Side::Postgres(..)) {
+            self.bulk_all(&HOLD_WEBHOOKS, &[webhook], |args, webhook| args.push_int(webhook.0))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps these webhooks from being switched off or removed until this transaction ends. Returns those that are on.
+    /// What the one writer of SQLite remembers of them is true until then.
+    pub async fn share_webhooks(&mut self, webhooks: Vec<i64>) -> Result<Vec<i64>, StoreError> {
+        if matches!(self.0.side(), Side::Sqlite(_)) {
+            return Ok(webhooks);
+        }
+        let rows = self.bulk_all(&SHARE_WEBHOOKS, &webhooks, |args, webhook| args.push_int(*webhook));
+        rows.await?.iter().map(|row| row.int("webhook_id")).collect()
     }
 
     /// Waits for a lock; it is let go when the transaction ends. SQLite has one writer anyway.

@@ -6,6 +6,10 @@ insert into counters (name, value) values ($1, $2) on conflict (name) do update 
 -- A counter's value. Primary key.
 select value from counters where name = $1
 
+-- name: counter_versions
+-- The counters that grow when memories become old. Primary key.
+select name, value from counters where name in ('domains_version', 'webhooks_version')
+
 -- name: counter_take
 -- Takes a block of numbers; gives the first number after it. Primary key.
 update counters set value = value + $2 where name = $1 returning value

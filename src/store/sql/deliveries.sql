@@ -1,8 +1,3 @@
--- name: delivery_attempted
--- What came of an attempt. Primary key.
-update webhook_deliveries set attempts = attempts + 1, next_at = $3, delivered_at = $4, status = $5, response = $6
-where delivery_id = $1 and webhook_id = $2
-
 -- name: delivery_replay
 -- Makes a delivery due again, as if it were new. Primary key.
 update webhook_deliveries set attempts = 0, next_at = $3, delivered_at = null where delivery_id = $2 and webhook_id = $1

@@ -54,7 +54,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         (Body::Json, "POST", "/domains/{id}/ip") => json("{\"ipAddressId\":1}"),
         (Body::Json, "POST", "/api-keys") => json("{\"name\":\"x\",\"permission\":\"full_access\"}"),
         (Body::Json, "POST", "/webhooks") => json("{\"url\":\"https://example.com/\",\"events\":[\"*\"]}"),
-        (Body::Json, "PATCH", "/webhooks/{id}") => json("{\"enabled\":false}"),
+        (Body::Json, "PATCH", "/webhooks/{id}") => json("{\"events\":[\"domain.failed\"]}"),
         (Body::Json, ..) => panic!("what does {} {} take?", route.method, route.path),
     }
 }
@@ -124,8 +124,8 @@ async fn check_untouched(app: &TestApp, things: &Things) {
         .expect(200);
     assert_eq!(decisions["pagination"]["total"], 1);
     let webhook = app.get(&format!("/webhooks/{}", things.webhook)).await.expect(200);
-    let changed = (&webhook["active"], &webhook["secretRotatedAt"]);
-    assert_eq!(changed, (&json!(true), &json!(null)));
+    let changed = (&webhook["events"], &webhook["secretRotatedAt"]);
+    assert_eq!(changed, (&json!(["*"]), &json!(null)));
 }
 
 /// Without this the tests below would also pass if every request were wrong.

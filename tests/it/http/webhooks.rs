@@ -166,6 +166,15 @@ async fn deliveries_are_listed_and_replayed() {
     let given_up = app.get(&path).await.expect(200);
     assert_eq!(given_up["deliveries"][0]["nextRetryAt"], json!(null));
     let replay = format!("{path}/batch-replay");
+    let id = &given_up["deliveries"][0]["id"];
+    for path in [&replay, &format!("{path}/{id}/replay")] {
+        let answer = app.send(Ask::new("POST", path).key(&app.key)).await;
+        answer.refused(409, "conflict");
+        assert!(answer.text().contains("switch it on first"), "{}", answer.text());
+    }
+    app.send(patch(&app, &hook, &json!({ "enabled": true })))
+        .await
+        .expect(200);
     let none = app
         .post(&replay, &json!({ "eventType": "domain.failed" }))
         .await

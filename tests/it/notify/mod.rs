@@ -1,5 +1,6 @@
 //! Events reach the receivers of webhooks: signed, at least once, and whatever other receivers do.
 
+mod faults;
 mod killed;
 pub mod receiver;
 

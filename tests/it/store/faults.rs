@@ -161,6 +161,7 @@ async fn whatever_undoes_a_transaction_is_unavailable_until_it_has_gone() {
         vec![new_report("x", day(20), &[("192.0.2.1", 1, true)])],
     )];
     let options = CommitOptions {
+        now: NOW,
         keep_originals: false,
         fresh: &fresh,
         limits: KeepLimits::default(),

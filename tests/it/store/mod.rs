@@ -79,6 +79,7 @@ pub enum Dialect {
 
 /// Commits as a program does that keeps the mails.
 pub const KEEPING: CommitOptions<'static> = CommitOptions {
+    now: NOW,
     keep_originals: true,
     fresh: &fresh,
     limits: KeepLimits::DEFAULT,

@@ -2,8 +2,8 @@
 
 use tallymark::base::{DomainStatus, Mode};
 use tallymark::store::{
-    Attempt, AttemptOutcome, Decision, Delivery, DomainFinding, EventKind, NewWebhook, Problem, Rotation, Standing,
-    Wanted, Webhook, WebhookChanges,
+    Attempt, AttemptOutcome, Decision, Delivery, DomainFinding, EventKind, NewWebhook, Problem, Replay, ReplayFilter,
+    Rotation, Standing, Wanted, Webhook, WebhookChanges,
 };
 
 use super::{Database, FIRST_PAGE, NOW, day, message, new_report, on_both};
@@ -19,6 +19,15 @@ async fn add(db: &Database, words: &[&str]) -> Webhook {
         secret: b"sealed".to_vec(),
     };
     db.store.add_webhook(db.account.id, new, NOW).await.unwrap().unwrap()
+}
+
+async fn switch(db: &Database, webhook: &Webhook, on: bool) -> Webhook {
+    let changes = WebhookChanges {
+        active: Some(on),
+        ..WebhookChanges::default()
+    };
+    let changed = db.store.change_webhook(db.account.id, webhook.id, changes).await;
+    changed.unwrap().unwrap()
 }
 
 async fn deliveries(db: &Database, webhook: &Webhook) -> Vec<Delivery> {
@@ -187,7 +196,7 @@ async fn attempts_move_a_delivery_and_its_webhook(db: Database) {
     db.commit(reports.collect()).await;
     assert_eq!(db.store.deliveries_waiting().await.unwrap(), 3);
     assert_eq!(db.store.webhooks_due(NOW - 1).await.unwrap(), []);
-    assert_eq!(db.store.webhooks_due(NOW).await.unwrap().len(), 1);
+    assert_eq!(db.store.webhooks_due(NOW).await.unwrap(), [(webhook.clone(), NOW)]);
     let due = db.store.deliveries_due(webhook.id, NOW, 2).await.unwrap();
     assert_eq!(due.len(), 2);
     let keep = async |nth: usize, at, status, outcome| {
@@ -198,7 +207,8 @@ async fn attempts_move_a_delivery_and_its_webhook(db: Database) {
             response,
             outcome,
         };
-        let failing = db.store.keep_attempt(&due[nth], &attempt).await.unwrap();
+        let failing = db.store.keep_attempts(&[(&due[nth], &attempt)]).await.unwrap();
+        let failing = failing.get(&webhook.id);
         failing.map(|failing| (failing.attempts, failing.since))
     };
     assert_eq!(
@@ -232,7 +242,18 @@ async fn attempts_move_a_delivery_and_its_webhook(db: Database) {
         (after.active, after.disabled),
         (false, Some((NOW + 10, "410".to_owned())))
     );
-    assert!(db.store.replay_delivery(webhook.id, all[1].id, NOW + 12).await.unwrap());
+    // Off, nothing would be sent.
+    let replay = async || db.store.replay_delivery(webhook.id, all[1].id, NOW + 12).await.unwrap();
+    assert_eq!(replay().await, Replay::Off);
+    let filter = ReplayFilter {
+        since: 0,
+        event: None,
+        limit: 10,
+    };
+    let failed = db.store.replay_failed(webhook.id, &filter, NOW + 12).await.unwrap();
+    assert_eq!(failed, Replay::Off);
+    switch(&db, &webhook, true).await;
+    assert_eq!(replay().await, Replay::Due { replayed: 1, left: 0 });
     assert_eq!(deliveries(&db, &webhook).await[1].attempts, 0);
     assert_eq!(db.store.purge_deliveries(NOW - 1).await.unwrap(), 0);
     assert_eq!(db.store.purge_deliveries(NOW).await.unwrap(), 3);
@@ -269,4 +290,192 @@ async fn secrets_are_replaced_and_encrypted_again(db: Database) {
         db.store.sealed_webhook_secrets(webhook.id.0, 10).await.unwrap().len(),
         0
     );
+}
+
+fn attempt(at: i64, outcome: AttemptOutcome) -> Attempt {
+    Attempt {
+        at,
+        status: (outcome == AttemptOutcome::Delivered).then_some(200),
+        response: "said".to_owned(),
+        outcome,
+    }
+}
+
+/// Nine reports, of a mail that came long before now.
+async fn old_reports(db: &Database, from: i64) {
+    let reports = (from..from + 9).map(|nth| new_report(&nth.to_string(), day(nth), &[("192.0.2.1", 1, true)]));
+    let mut mail = message(db.account.id, reports.collect());
+    mail.received_at = NOW - 90 * 24 * 3_600_000;
+    db.commit_all(vec![mail]).await;
+}
+
+on_both!(what_came_of_several_attempts_is_kept_at_once);
+async fn what_came_of_several_attempts_is_kept_at_once(db: Database) {
+    let (first, second) = (add(&db, &["*"]).await, add(&db, &["*"]).await);
+    old_reports(&db, 0).await;
+    let one = db.store.deliveries_due(first.id, NOW, 9).await.unwrap();
+    let two = db.store.deliveries_due(second.id, NOW, 9).await.unwrap();
+    let (again, held) = (AttemptOutcome::Again(NOW + 50), AttemptOutcome::HeldBack(NOW + 60));
+    let attempts = [
+        attempt(NOW + 1, again),
+        attempt(NOW + 2, AttemptOutcome::Delivered),
+        attempt(NOW + 3, again),
+        attempt(NOW + 4, AttemptOutcome::GivenUp),
+        attempt(NOW + 5, held),
+    ];
+    let mut batch: Vec<_> = one.iter().zip(&attempts).collect();
+    batch.extend(two.iter().zip(&attempts[4..]));
+    let failing = db.store.keep_attempts(&batch).await.unwrap();
+    assert_eq!(failing.len(), 1, "{failing:?}");
+    let failing = failing[&first.id];
+    assert_eq!(
+        (failing.attempts, failing.since),
+        (2, NOW + 3),
+        "after the last success"
+    );
+    let after = db.store.webhook(db.account.id, first.id).await.unwrap().unwrap();
+    assert_eq!((after.failures, after.failing_since), (2, Some(NOW + 3)));
+    assert_eq!(after.last, Some((NOW + 4, None)));
+    // What we could not send says nothing of the receiver.
+    let after = db.store.webhook(db.account.id, second.id).await.unwrap().unwrap();
+    assert_eq!((after.failures, after.failing_since, after.last), (0, None, None));
+    let all = deliveries(&db, &second).await;
+    let held = all.iter().find(|delivery| delivery.id == two[0].id).unwrap();
+    assert_eq!(
+        (held.attempts, held.next_at, held.response.as_deref()),
+        (0, Some(NOW + 60), Some("said"))
+    );
+}
+
+on_both!(a_row_is_as_old_as_its_commit_and_an_event_as_old_as_its_mail);
+async fn a_row_is_as_old_as_its_commit_and_an_event_as_old_as_its_mail(db: Database) {
+    let webhook = add(&db, &["*"]).await;
+    old_reports(&db, 0).await;
+    let all = deliveries(&db, &webhook).await;
+    assert_eq!(all.len(), 9);
+    for delivery in &all {
+        assert_eq!((delivery.created_at, delivery.next_at), (NOW, Some(NOW)));
+        let payload: serde_json::Value = serde_json::from_str(&delivery.payload).unwrap();
+        assert_eq!(payload["timestamp"], "2025-07-11T08:53:20.000Z");
+    }
+    assert_eq!(db.store.purge_deliveries(NOW - 1).await.unwrap(), 0);
+}
+
+on_both!(what_is_under_way_waits_for_no_webhook_that_is_off);
+async fn what_is_under_way_waits_for_no_webhook_that_is_off(db: Database) {
+    let (off, gone, on) = (add(&db, &["*"]).await, add(&db, &["*"]).await, add(&db, &["*"]).await);
+    old_reports(&db, 0).await;
+    let mut flying = Vec::new();
+    for webhook in [&off, &gone, &on] {
+        flying.extend(db.store.deliveries_due(webhook.id, NOW, 1).await.unwrap());
+    }
+    assert!(!switch(&db, &off, false).await.active);
+    assert!(db.store.remove_webhook(db.account.id, gone.id).await.unwrap());
+    let failed = attempt(NOW + 1, AttemptOutcome::Again(NOW + 5));
+    let batch: Vec<_> = flying.iter().map(|delivery| (delivery, &failed)).collect();
+    db.store.keep_attempts(&batch).await.unwrap();
+    let waiting = |webhook: i64| {
+        format!("select count(*) from webhook_deliveries where webhook_id = {webhook} and next_at is not null")
+    };
+    assert_eq!(db.count(&waiting(off.id.0)).await, 0);
+    assert_eq!(db.count(&waiting(gone.id.0)).await, 0);
+    assert_eq!(db.count(&waiting(on.id.0)).await, 9, "the control");
+    assert_eq!(db.store.webhooks_due(NOW + 5).await.unwrap().len(), 1);
+}
+
+on_both!(a_webhook_that_changes_touches_no_memory_of_domains);
+async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
+    let webhook = add(&db, &["*"]).await;
+    let version = |name: &str| format!("select value from counters where name = '{name}'");
+    let versions = async || {
+        (
+            db.count(&version("domains_version")).await,
+            db.count(&version("webhooks_version")).await,
+        )
+    };
+    let before = versions().await;
+    let change = async |changes| {
+        let changed = db.store.change_webhook(db.account.id, webhook.id, changes).await;
+        changed.unwrap().unwrap()
+    };
+    // The same values change nothing, and another URL changes nothing that writers remember.
+    assert_eq!(change(WebhookChanges::default()).await, webhook);
+    let same = WebhookChanges {
+        url: Some(webhook.url.clone()),
+        events: Some(webhook.events.clone()),
+        active: Some(true),
+    };
+    assert_eq!(change(same).await, webhook);
+    let moved = WebhookChanges {
+        url: Some("https://example.net/".to_owned()),
+        ..WebhookChanges::default()
+    };
+    assert_eq!(change(moved).await.url, "https://example.net/");
+    assert_eq!(versions().await, before);
+    // The controls.
+    switch(&db, &webhook, false).await;
+    assert_eq!(versions().await, (before.0, before.1 + 1));
+    db.store
+        .add_domain(db.account.id, super::new_domain("example.org"), NOW)
+        .await
+        .unwrap();
+    assert!(versions().await.0 > before.0);
+}
+
+on_both!(an_account_has_no_more_webhooks_than_it_may);
+async fn an_account_has_no_more_webhooks_than_it_may(db: Database) {
+    for _ in 0..18 {
+        add(&db, &["*"]).await;
+    }
+    let new = || NewWebhook {
+        url: "https://example.com/".to_owned(),
+        events: wanted(&["*"]),
+        secret: b"sealed".to_vec(),
+    };
+    let at_once = (0..8).map(|_| db.store.add_webhook(db.account.id, new(), NOW));
+    let added = futures_util::future::join_all(at_once).await;
+    let added = added.into_iter().filter(|added| added.as_ref().unwrap().is_some());
+    assert_eq!(added.count(), 2);
+    assert_eq!(db.store.webhooks(db.account.id).await.unwrap().len(), 20);
+}
+
+// The owner, the attempts and the replays all write at once: nobody waits for the other for ever, and no count is lost.
+on_both!(what_is_written_at_once_neither_blocks_nor_is_lost);
+async fn what_is_written_at_once_neither_blocks_nor_is_lost(db: Database) {
+    let webhooks = [add(&db, &["*"]).await, add(&db, &["*"]).await];
+    for round in 0..6 {
+        old_reports(&db, round * 9).await;
+        let mut due = Vec::new();
+        for webhook in &webhooks {
+            due.extend(db.store.deliveries_due(webhook.id, NOW, 9).await.unwrap());
+        }
+        due.reverse();
+        let failed = attempt(NOW + 1, AttemptOutcome::GivenUp);
+        let batch: Vec<_> = due.iter().map(|delivery| (delivery, &failed)).collect();
+        let filter = ReplayFilter {
+            since: 0,
+            event: None,
+            limit: 100,
+        };
+        let moved = WebhookChanges {
+            url: Some(format!("https://example.com/{round}")),
+            ..WebhookChanges::default()
+        };
+        let before = db.store.webhook(db.account.id, webhooks[0].id).await.unwrap().unwrap();
+        let (kept, disabled, moved, replayed) = tokio::join!(
+            db.store.keep_attempts(&batch),
+            db.store.disable_webhook(webhooks[1].id, "why", NOW),
+            db.store.change_webhook(db.account.id, webhooks[0].id, moved),
+            db.store.replay_failed(webhooks[0].id, &filter, NOW),
+        );
+        assert_eq!(kept.unwrap().len(), 2);
+        assert!(disabled.unwrap());
+        moved.unwrap().unwrap();
+        assert_ne!(replayed.unwrap(), Replay::Off);
+        let after = db.store.webhook(db.account.id, webhooks[0].id).await.unwrap().unwrap();
+        let of_first = due.iter().filter(|delivery| delivery.webhook == webhooks[0].id).count() as u64;
+        assert_eq!(after.failures, before.failures + of_first);
+        let second = switch(&db, &webhooks[1], true).await;
+        assert_eq!((second.active, second.failures), (true, 0));
+    }
 }
