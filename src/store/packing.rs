@@ -24,8 +24,8 @@ impl PackedReport {
         let none = Evidence::default();
         let mut packer = Packer::default();
         let mut numbers: Vec<Option<u32>> = vec![None; evidence.len()];
-        let (few, _) = records.size_hint();
-        let (mut rows, mut left) = (Vec::new(), 0);
+        let mut row = records::empty_row(records.size_hint().0);
+        let (mut rows, mut in_row) = (Vec::new(), 0);
         for mut record in records {
             let nth = record.evidence as usize;
             record.evidence = match numbers.get_mut(nth) {
@@ -33,14 +33,18 @@ impl PackedReport {
                 Some(unknown) => *unknown.insert(packer.add(evidence[nth].borrow())),
                 None => packer.add(&none),
             };
-            if left == 0 {
-                rows.push(records::empty_row(few));
-                left = records::ROW_RECORDS;
+            records::encode(&mut row, &record);
+            in_row += 1;
+            if in_row == records::ROW_RECORDS {
+                let mut full = std::mem::replace(&mut row, records::empty_row(0));
+                // A large report has many.
+                full.shrink_to_fit();
+                rows.push(full);
+                in_row = 0;
             }
-            if let Some(row) = rows.last_mut() {
-                records::encode(row, &record);
-            }
-            left -= 1;
+        }
+        if in_row > 0 {
+            rows.push(row);
         }
         let mut blocks = packer.finish();
         if let ([row], [block]) = (&mut rows[..], &blocks[..])
