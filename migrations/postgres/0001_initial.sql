@@ -324,7 +324,7 @@ create table daily_totals (
     primary key (domain_id, day)
 );
 
--- The paths of a domain's messages (store/paths.rs), up to 32 per row. They are only added. block: 0 has the first.
+-- The paths of a domain's messages (store/paths.rs), up to 16 per row. They are only added. block: 0 has the first.
 create table paths (
     domain_id bigint not null,
     block bigint not null,

@@ -324,13 +324,13 @@ create table daily_totals (
     primary key (domain_id, day)
 ) without rowid;
 
--- The paths of a domain's messages (store/paths.rs), up to 32 per row. They are only added. block: 0 has the first.
+-- The paths of a domain's messages (store/paths.rs), up to 16 per row. They are only added. block: 0 has the first.
 create table paths (
     domain_id integer not null,
     block integer not null,
     content blob not null,
     primary key (domain_id, block)
-) without rowid;
+);
 
 -- All sources of a day with their paths and totals, packed (store/rollup.rs): a question about a month reads thirty days. A day
 -- has up to four parts, each of which may hold eight times as many entries as the one before. A report is merged into the

@@ -9,7 +9,7 @@ use crate::report::aggregate::{Record, Records, Report, Verdicts};
 use crate::report::tls;
 use crate::tally::Spread;
 
-/// Reports of one day with no more records than this are not looked at more closely.
+/// Reports of one day with no more records than this are not looked at more closely, if there is room for the most they can take.
 const RECORDS_FREE: usize = 1_000;
 /// Bytes that an entry of a day takes in memory: its place in a map that may be half empty, and in the sorted list.
 const ENTRY_MEMORY: u64 = 272;
@@ -36,7 +36,9 @@ pub(super) fn charge(report: &Report, budget: &Budget<'_>) -> Result<(), Breach>
             memory: count * (ENTRY_MEMORY + STORED + ADDRESS_BYTES_MAX),
             stored: count * 2 * (STORED + ADDRESS_BYTES_MAX),
         };
-        return budget.charge(cost, Breach::TooMuchToStore);
+        if budget.has_room(cost) {
+            return budget.charge(cost, Breach::TooMuchToStore);
+        }
     }
     let of_records = records.iter().map(stored_bytes).sum::<u64>();
     let bound = bound(records, days, of_records);

@@ -151,7 +151,7 @@ fn documented_paths() -> PathList {
 fn documented_paths_are_written_and_read() {
     let bytes = example("paths").concat();
     assert_eq!(paths::encode(&documented_paths(), 0), bytes);
-    assert!(PAGE.contains("first, 32 per row") && paths::BLOCK == 32);
+    assert!(PAGE.contains("first, 16 per row") && paths::BLOCK == 16);
     let mut read = PathList::default();
     assert!(paths::decode(&bytes, |path| read.push(path)));
     assert_eq!(read, documented_paths());

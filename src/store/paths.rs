@@ -20,7 +20,7 @@ const VERSION: u8 = 1;
 /// Paths that a domain keeps with their names. Others have the number of their path without its names.
 pub(super) const PATHS_MAX: usize = 65_536;
 /// Paths of a row.
-pub(super) const BLOCK: usize = 32;
+pub(super) const BLOCK: usize = 16;
 /// Bytes of paths that a writer remembers, about; then all are forgotten, and read again.
 const REMEMBERED_BYTES_MAX: usize = 32 << 20;
 
