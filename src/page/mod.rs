@@ -96,30 +96,6 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         insecure_sign_in: options.insecure_sign_in,
         link: Arc::new(Link::new(options.sign_in_link)),
     };
-    // The API's own limit for uploads holds, when it is asked.
-    let uploads = Router::new()
-        .route("/upload", get(uploads::form).post(uploads::upload))
-        .layer(DefaultBodyLimit::disable());
-    let forms = Router::new()
-        .route("/sign-in", get(sessions::form).post(sessions::sign_in))
-        .route("/sign-in/{token}", get(sessions::link_form).post(sessions::use_link))
-        .route("/signed-in", get(sessions::signed_in))
-        .route("/sign-out", post(sessions::sign_out))
-        .route("/add", get(setup::add_form).post(setup::add))
-        .route("/view/{id}/verify", post(setup::verify))
-        .route("/view/{id}/settings", get(settings::form).post(settings::save))
-        .route("/view/{id}/delete", get(settings::delete_form).post(settings::delete))
-        .route("/view/{id}/reports/{number}/judge", post(held::judge))
-        .route("/view/{id}/reporters/accept", post(held::accept))
-        .route("/view/{id}/reporters/withdraw", post(held::withdraw))
-        .route("/view/{id}/trust", post(held::save))
-        .route("/view/{id}/decisions", get(decisions::show).post(decisions::decide))
-        .route("/view/{id}/decisions/{number}/remove", post(decisions::remove))
-        .route("/intake/{number}/replay", post(intake::replay))
-        .route("/keys", get(keys::show).post(keys::create))
-        .route("/keys/end", post(keys::end))
-        .route("/keys/{id}/revoke", post(keys::revoke))
-        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX));
     Router::new()
         .route("/", get(overview::show))
         .route("/overview.csv", get(overview::csv))
@@ -150,8 +126,7 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/view/{id}/tls", get(tls::show))
         .route("/view/{id}/tls.csv", get(tls::csv))
         .route("/view/{id}/setup", get(setup::show))
-        .merge(forms)
-        .merge(uploads)
+        .merge(forms())
         .route("/assets/{name}", get(assets::serve))
         .layer(from_fn(apart))
         .layer(from_fn_with_state(state.clone(), failures::framed))
@@ -159,4 +134,33 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .fallback(failures::elsewhere)
         .layer(from_fn(compressed))
         .with_state(state)
+}
+
+/// The pages with a form, each with a limit on what is sent.
+fn forms() -> Router<PageState> {
+    // The API's own limit for uploads holds, when it is asked.
+    let uploads = Router::new()
+        .route("/upload", get(uploads::form).post(uploads::upload))
+        .layer(DefaultBodyLimit::disable());
+    Router::new()
+        .route("/sign-in", get(sessions::form).post(sessions::sign_in))
+        .route("/sign-in/{token}", get(sessions::link_form).post(sessions::use_link))
+        .route("/signed-in", get(sessions::signed_in))
+        .route("/sign-out", post(sessions::sign_out))
+        .route("/add", get(setup::add_form).post(setup::add))
+        .route("/view/{id}/verify", post(setup::verify))
+        .route("/view/{id}/settings", get(settings::form).post(settings::save))
+        .route("/view/{id}/delete", get(settings::delete_form).post(settings::delete))
+        .route("/view/{id}/reports/{number}/judge", post(held::judge))
+        .route("/view/{id}/reporters/accept", post(held::accept))
+        .route("/view/{id}/reporters/withdraw", post(held::withdraw))
+        .route("/view/{id}/trust", post(held::save))
+        .route("/view/{id}/decisions", get(decisions::show).post(decisions::decide))
+        .route("/view/{id}/decisions/{number}/remove", post(decisions::remove))
+        .route("/intake/{number}/replay", post(intake::replay))
+        .route("/keys", get(keys::show).post(keys::create))
+        .route("/keys/end", post(keys::end))
+        .route("/keys/{id}/revoke", post(keys::revoke))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .merge(uploads)
 }

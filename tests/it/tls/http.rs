@@ -23,8 +23,8 @@ async fn upload(app: &TestApp, id: &str, name: &str) -> Value {
     app.send(ask).await.expect(201)
 }
 
-#[tokio::test]
-async fn uploaded_tls_report_is_listed_and_summed() {
+/// An app with a report that came twice, and one that contradicts it.
+async fn app_with_reports() -> (TestApp, String) {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     let taken = upload(&app, &id, "two-policies.json").await;
@@ -41,6 +41,12 @@ async fn uploaded_tls_report_is_listed_and_summed() {
     // Without failures, by mail, and contradicting the first.
     let other = upload(&app, &id, "success.json").await;
     assert_eq!(other["tls_reports"][0]["outcome"], "conflict");
+    (app, id)
+}
+
+#[tokio::test]
+async fn uploaded_tls_report_is_listed() {
+    let (app, id) = app_with_reports().await;
     let broken = upload(&app, &id, "hostile-cut.json").await;
     assert_eq!(broken["quarantined"][0]["reason"], "malformed_json");
 
@@ -71,7 +77,12 @@ async fn uploaded_tls_report_is_listed_and_summed() {
     app.get(&format!("{base}/reports/999999"))
         .await
         .refused(404, "not_found");
+}
 
+#[tokio::test]
+async fn uploaded_tls_report_is_summed() {
+    let (app, id) = app_with_reports().await;
+    let base = format!("/domains/{id}/tls");
     let stats = app.get(&format!("{base}/stats")).await.expect(200);
     assert_eq!(stats["reports"], 1);
     // Never added: the same sessions may be in both.
