@@ -5,8 +5,7 @@
 //! handful of senders with address pools, selectors and bounce domains of their own, and strangers who forge it from
 //! everywhere; so evidence repeats within a report as it does in real ones, and addresses repeat from day to day.
 //!
-//! A varied mix has records whose authentication results are in no other record: mail through lists and forwarders, with
-//! a bounce domain of its own for each message. Nine in ten of its windows are of the last day.
+//! In a varied mix, records have authentication results of their own, and nine in ten windows are of the last day.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -66,8 +65,7 @@ impl Mix {
         }
     }
 
-    /// Every mix with a name: the standard one, and varied ones with that percentage of own results, of 200 domains or, if
-    /// `wide`, of 20,000.
+    /// Mixes by name: the percentage of own results; `wide` ones have 20,000 domains.
     pub const NAMED: [(&str, Self); 7] = [
         ("friendly", Self::STANDARD),
         ("varied-5", Self::varied(5, 200)),

@@ -27,9 +27,6 @@ pub struct DomainItem {
     /// `eu-west-1`, `us-east-1`, `sa-east-1` or `ap-northeast-1`.
     #[schemars(with = "RegionWord")]
     pub region: Word,
-    /// Words that the owner sorts domains by, in order.
-    #[schemars(with = "Vec<TagText>")]
-    pub tags: Vec<String>,
     /// When the domain was added.
     #[schemars(with = "Instant")]
     pub created_at: String,

@@ -90,8 +90,10 @@ pub struct TlsPolicyBody {
     #[schemars(example = &"yourdomain.com")]
     pub policy_domain: Option<String>,
     /// Lines of an STS policy, or TLSA records.
+    #[schemars(example = &["mode: enforce"])]
     pub policy_string: Vec<String>,
     /// Patterns of receiving hosts.
+    #[schemars(example = &["*.mail.example"])]
     pub mx_host: Vec<String>,
     pub successful_sessions: u64,
     /// Sessions that failed. A reporter may count one of them in several of `failures`.

@@ -11,6 +11,7 @@ mod network;
 mod network_map;
 pub mod numbers;
 mod sets;
+mod suffixes;
 mod tags;
 pub mod text;
 mod words;
@@ -19,11 +20,12 @@ pub use day::{Day, DayError, DayRange};
 pub use hostname::is_hostname;
 pub use ids::{AccountId, DecisionId, DeliveryId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId, WebhookId};
 pub use names::{
-    DomainName, NameError, NameSearch, ancestors, is_public_suffix, mailbox_domain, mailbox_domain_cow,
-    normalise_domain, normalise_domain_cow, organizational_domain, registered_domain,
+    DomainName, NameError, NameSearch, ancestors, mailbox_domain, mailbox_domain_cow, normalise_domain,
+    normalise_domain_cow,
 };
 pub use network::{Network, NetworkError, is_public};
 pub use network_map::NetworkMap;
 pub use sets::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
+pub use suffixes::{is_public_suffix, organizational_domain, registered_domain};
 pub use tags::{TagError, Tags};
 pub(crate) use words::words;

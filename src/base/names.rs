@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
+use super::suffixes::is_public_suffix;
+
 /// A domain name that can have an owner: lower-case A-labels, at least two labels, no trailing dot,
 /// letters, digits and hyphens only (RFC 1123, 2.1), below a public suffix. At most 253 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,7 +75,7 @@ impl DomainName {
         if !name.contains('.') {
             return Err(NameError::SingleLabel);
         }
-        if psl::domain_str(&name).is_none() {
+        if is_public_suffix(&name) {
             return Err(NameError::PublicSuffix);
         }
         Ok(Self(name.into()))
@@ -205,29 +207,6 @@ pub fn mailbox_domain(text: &str) -> Option<Box<str>> {
 /// [`mailbox_domain`] that borrows where it can.
 pub fn mailbox_domain_cow(text: &str) -> Option<Cow<'_, str>> {
     normalise_domain_cow(text.rsplit('@').next().unwrap_or(text))
-}
-
-/// The organizational domain of a normalised name by the public suffix list (RFC 7489, 3.2), or the name itself where it
-/// has none (a public suffix, a single label). RFC 9989, 4.10 walks DNS instead, which a reader of reports cannot repeat.
-pub fn organizational_domain(name: &str) -> &str {
-    psl::domain_str(name).unwrap_or(name)
-}
-
-/// Whether domains of different owners are below a normalised name, by the public suffix list: `com`, `co.uk`.
-pub fn is_public_suffix(name: &str) -> bool {
-    psl::domain_str(name).is_none()
-}
-
-/// As [`organizational_domain`]; `None` for a name that belongs to a registry, such as `com` or `co.uk`. A name below which a
-/// company's customers have theirs, such as `amazonses.com`, does not.
-pub fn registered_domain(name: &str) -> Option<&str> {
-    let registered = psl::domain_str(name);
-    if registered.is_some() {
-        return registered;
-    }
-    let suffix = psl::suffix(name.as_bytes());
-    let is_of_registry = suffix.is_some_and(|suffix| suffix == name && suffix.typ() == Some(psl::Type::Icann));
-    (!is_of_registry).then_some(name)
 }
 
 fn to_ascii_strict(text: &str) -> Result<Cow<'_, str>, NameError> {
@@ -465,17 +444,6 @@ mod tests {
         check("dmarc@", None);
         check("<>", None);
         check("", None);
-    }
-
-    #[test]
-    fn organizational_domains() {
-        let check = |name: &str, expect: &str| assert_eq!(organizational_domain(name), expect);
-        check("a.b.example.com", "example.com");
-        check("a.example.co.uk", "example.co.uk");
-        check("co.uk", "co.uk");
-        check("com", "com");
-        check("a.b.unlisted-tld", "b.unlisted-tld");
-        check("", "");
     }
 
     proptest! {

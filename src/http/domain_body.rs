@@ -22,7 +22,6 @@ impl From<&Domain> for DomainItem {
             name: domain.name.to_string(),
             status: domain.status.word().into(),
             region: domain.region.word().into(),
-            tags: domain.tags.iter().map(str::to_owned).collect(),
             created_at: format_instant(domain.created_at),
         }
     }

@@ -73,7 +73,6 @@ columns! { DomainItem as row:
     "name" = row.name,
     "status" = row.status,
     "region" = row.region,
-    "tags" = row.tags.join(" "),
     "created_at" = row.created_at,
 }
 

@@ -179,7 +179,7 @@ async fn tags_are_kept_as_the_owner_gave_them_and_checked() {
     // What is not said stays; an empty list takes all away.
     let changed = patch(&app, &id, &json!({ "catch_all": true })).await.expect(200);
     assert_eq!(changed["tags"], json!(["a", "b"]));
-    let list = app.get("/domains").await.expect(200);
+    let list = app.get("/overview").await.expect(200);
     assert_eq!(list["domains"][0]["tags"], json!(["a", "b"]));
     let changed = patch(&app, &id, &json!({ "tags": [] })).await.expect(200);
     assert_eq!(changed["tags"], json!([]));

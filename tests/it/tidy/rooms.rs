@@ -120,7 +120,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mail_parser", &["unpack/mail.rs"]),
     ("maud", &["page/"]),
     ("prometheus_client", &["metrics.rs", "metrics/"]),
-    ("psl", &["base/names.rs"]),
+    ("psl", &["base/suffixes.rs"]),
     ("quick_xml", &["report/aggregate/xml.rs", "report/aggregate/xml/"]),
     ("rayon", &["ingest/", "cli/"]),
     ("rcgen", &["listeners/smtp/tls.rs"]),
