@@ -275,20 +275,14 @@ pub fn ordinary(numbers: &mut Numbers, nth: usize) -> Vec<u8> {
             );
             multipart("report", "arf", &[text, arf, rfc822(numbers, nth)])
         }
+        // Packed like a report of TLS, and none.
         18 => {
-            let report = b"{\"organization-name\":\"a\",\"date-range\":{},\"report-id\":\"1\",\"policies\":[]}";
-            let name = "mail.sender.example!example.com!1795564800!1795651199!001.json.gz";
-            let part = multipart(
-                "report",
-                "tls",
-                &[text, file("application/tlsrpt+gzip", name, &gzip(report))],
-            );
-            return mail(
-                numbers,
-                nth,
-                "Report Domain: example.com Submitter: mail.sender.example Report-ID: <1>",
-                &part,
-            );
+            let data = b"{\"organization\":\"a\",\"range\":{},\"id\":\"1\",\"items\":[]}";
+            multipart(
+                "mixed",
+                "json",
+                &[text, file("application/gzip", "export.json.gz", &gzip(data))],
+            )
         }
         19 => {
             let mut part = text;
