@@ -8,7 +8,7 @@ use crate::base::{AccountId, Day, DayRange, DomainId, Millis, ReportNo};
 use crate::report::aggregate::PolicyPublished;
 use crate::tally::Totals;
 
-use super::db::{Args, Conn};
+use super::db::{Args, Conn, Layout};
 use super::sql::sql;
 use super::{DayTotals, ReportSummary, Store, StoreError, bulk, reports};
 
@@ -94,13 +94,16 @@ impl Store {
         Ok(figures)
     }
 
-    /// What the mail of every domain of the account did in stretches of days, in one question. Domains without messages are
-    /// left out.
+    /// What the mail of every domain of the account did in stretches of days, in one question where no domain is on another
+    /// server. Domains without messages are left out.
     pub async fn totals_of_account(
         &self,
         account: AccountId,
         stretches: Stretches,
     ) -> Result<HashMap<DomainId, StretchTotals>, StoreError> {
+        if self.layout() == Layout::ByDomain {
+            return self.totals_by_domain(account, stretches).await;
+        }
         let [first, second, third] = stretches.first.map(|day| i64::from(day.0));
         let args = Args::default().int(account.0).int(first).int(second).int(third);
         let args = args.int(stretches.last.0.into());
@@ -126,6 +129,37 @@ impl Store {
             totals.insert(DomainId(row.int("domain_id")?), one);
         }
         Ok(totals)
+    }
+
+    /// As [`Store::totals_of_account`], where the days of a domain are on its server and the account is on another: a
+    /// statement about both goes to no single one.
+    async fn totals_by_domain(
+        &self,
+        account: AccountId,
+        stretches: Stretches,
+    ) -> Result<HashMap<DomainId, StretchTotals>, StoreError> {
+        let domains: Vec<_> = self
+            .domains(account)
+            .await?
+            .into_iter()
+            .map(|domain| domain.id)
+            .collect();
+        let range = DayRange {
+            first: stretches.first[0],
+            last: stretches.last,
+        };
+        let figures = self.overview(&domains, range).await?;
+        let totals = figures.into_iter().map(|(domain, figures)| {
+            let mut totals = StretchTotals::default();
+            for day in figures.days {
+                let [_, second, third] = stretches.first;
+                let stretch = usize::from(day.day >= second) + usize::from(day.day >= third);
+                totals.of[stretch].add(&day.totals);
+                totals.last_day = totals.last_day.max(Some(day.day));
+            }
+            (domain, totals)
+        });
+        Ok(totals.collect())
     }
 
     /// The last day up to `until` for which messages were reported about any of these domains.

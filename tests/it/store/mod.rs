@@ -30,6 +30,7 @@ mod sliced;
 mod statements;
 mod stored_bytes;
 mod strangers;
+mod stretches;
 mod transactions;
 mod webhooks;
 
