@@ -58,7 +58,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
         })
     );
     assert_eq!(app.get(&format!("/domains/{id}")).await.expect(200), added);
-    let item = json!({ "id": id, "name": "example.com", "status": "pending", "region": "us-east-1", "tags": [],
+    let item = json!({ "id": id, "name": "example.com", "status": "pending", "region": "us-east-1",
         "created_at": "2026-03-23T10:00:00.000Z" });
     assert_eq!(app.get("/domains").await.expect(200), json!({ "domains": [item] }));
 
