@@ -12,6 +12,7 @@ mod lanes;
 mod options;
 mod owners;
 mod parsed_bytes;
+mod problems;
 mod process;
 mod provenance;
 mod read;

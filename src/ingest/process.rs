@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ahead::ends_in_the_future;
+use super::problems::{breach_of, problem_of, read_reason, too_many};
 use super::sums;
 use super::tls_reports::{self, TlsWork};
 use crate::base::Millis;
@@ -313,9 +314,6 @@ fn parse(text: &ReportText<'_>, work: &Work<'_>, each: &mut dyn FnMut(usize, Res
     }
 }
 
-/// Longest stored detail, in bytes. It may quote a tag of the message.
-const DETAIL_BYTES_MAX: usize = 1_024;
-
 /// The problem of an unreadable report. If the archive around it is damaged, that is the reason.
 fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
     let is_limit = matches!(
@@ -330,10 +328,7 @@ fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
             | ParseErrorKind::Read(_)
     );
     let (reason, detail) = match (&error.kind, damage) {
-        (ParseErrorKind::Read(io), _) => {
-            let reason = unpack::reason_of(io).map_or("unreadable", unpack::Reason::word);
-            (reason, error.kind.to_string())
-        }
+        (ParseErrorKind::Read(io), _) => (read_reason(io), error.kind.to_string()),
         (kind, Some(damage @ (Damage::Truncated | Damage::Corrupt))) if !is_limit => {
             let detail = format!(
                 "the archive is damaged ({}), and the part that could be unpacked is not a report: {kind}",
@@ -343,13 +338,7 @@ fn problem(error: &ParseError, damage: Option<Damage>) -> Problem {
         }
         (kind, _) => (kind.word(), kind.to_string()),
     };
-    let detail = detail[..detail.floor_char_boundary(DETAIL_BYTES_MAX)].to_owned();
-    Problem {
-        leaf: String::new(),
-        reason,
-        detail,
-        offset: Some(error.offset),
-    }
+    problem_of(reason, &detail, Some(error.offset))
 }
 
 /// A report that may be counted; `damage` is that of the archive in which it is the last.
@@ -372,19 +361,9 @@ fn checked(mut parsed: Parsed, damage: Option<Damage>, work: &Work<'_>) -> Resul
         .iter()
         .fold(0_u64, |sum, record| sum.saturating_add(record.count));
     if messages > limits.messages_max {
-        return Err(Problem {
-            leaf: String::new(),
-            reason: "too_many_messages",
-            detail: format!("its records sum up to {messages} messages"),
-            offset: None,
-        });
+        return Err(too_many(&format!("its records sum up to {messages} messages")));
     }
-    sums::charge(&parsed.report, work.budget).map_err(|breach| Problem {
-        leaf: String::new(),
-        reason: breach.word(),
-        detail: breach.to_string(),
-        offset: None,
-    })?;
+    sums::charge(&parsed.report, work.budget).map_err(breach_of)?;
     Ok(parsed)
 }
 

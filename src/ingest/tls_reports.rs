@@ -1,6 +1,7 @@
 //! The TLS report in a text.
 
 use super::ahead::ends_in_the_future;
+use super::problems::{breach_of, problem_of, read_reason, too_many};
 use super::sums;
 use crate::base::Millis;
 use crate::base::budget::Budget;
@@ -46,39 +47,21 @@ pub(super) fn parse(text: &ReportText<'_>, work: &TlsWork<'_>) -> Result<Parsed,
     });
     let sessions = counts.fold(0_u64, u64::saturating_add);
     if sessions > work.sessions_max {
-        return Err(Problem {
-            leaf: String::new(),
-            reason: "too_many_messages",
-            detail: format!("its counts sum up to {sessions} sessions"),
-            offset: None,
-        });
+        return Err(too_many(&format!("its counts sum up to {sessions} sessions")));
     }
-    sums::charge_tls(&parsed.report, work.budget).map_err(|breach| Problem {
-        leaf: String::new(),
-        reason: breach.word(),
-        detail: breach.to_string(),
-        offset: None,
-    })?;
+    sums::charge_tls(&parsed.report, work.budget).map_err(breach_of)?;
     Ok(parsed)
 }
 
 /// The problem of an unreadable TLS report. If the archive around it is damaged, that is the reason.
 fn problem(error: &ParseError, text: &ReportText<'_>) -> Problem {
     let (reason, detail) = match (&error.kind, text.damage()) {
-        (ParseErrorKind::Read(io), _) => {
-            let reason = unpack::reason_of(io).map_or("unreadable", unpack::Reason::word);
-            (reason, error.kind.to_string())
-        }
+        (ParseErrorKind::Read(io), _) => (read_reason(io), error.kind.to_string()),
         (ParseErrorKind::Malformed(_), Some(damage)) => {
             let detail = format!("the archive is damaged ({}): {}", damage.word(), error.kind);
             (unpack::Reason::ArchiveDamaged.word(), detail)
         }
         (kind, _) => (kind.word(), kind.to_string()),
     };
-    Problem {
-        leaf: String::new(),
-        reason,
-        detail,
-        offset: Some(error.offset),
-    }
+    problem_of(reason, &detail, Some(error.offset))
 }

@@ -11,7 +11,7 @@ use crate::api::{Overview, OverviewItem, PolicyBody};
 use crate::base::clock::{format_instant, parse_instant};
 use crate::base::numbers::{counted, grouped};
 
-/// All parameters of the table.
+/// All parameters of the table. Those that have a field come first, and of these the range before the rest.
 pub(super) const NAMES: [&str; 14] = [
     "days",
     "from",
@@ -29,33 +29,11 @@ pub(super) const NAMES: [&str; 14] = [
     "page",
 ];
 /// Those that another choice of days keeps.
-pub(super) const KEPT: [&str; 10] = [
-    "search",
-    "status",
-    "policy",
-    "failing_over",
-    "data",
-    "tag",
-    "organisation",
-    "fold",
-    "sort",
-    "order",
-];
+pub(super) const KEPT: &[&str] = NAMES.split_at(13).0.split_at(3).1;
 /// Those that have a field, next to which its mistakes are shown.
-pub(super) const FIELDS: [&str; 10] = [
-    "days",
-    "from",
-    "to",
-    "search",
-    "status",
-    "policy",
-    "failing_over",
-    "data",
-    "tag",
-    "organisation",
-];
+pub(super) const FIELDS: &[&str] = NAMES.split_at(10).0;
 /// Those that select domains.
-const FILTERS: [&str; 6] = ["status", "policy", "failing_over", "data", "tag", "organisation"];
+const FILTERS: &[&str] = FIELDS.split_at(4).1;
 
 /// A choice of the form: parameter, label, and its values with their titles.
 type Choice = (&'static str, &'static str, &'static [(&'static str, &'static str)]);

@@ -60,8 +60,8 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
         }
         @if total_domains == 0 { (nothing_yet(&visitor)) } @else {
             (attention::card(needs.as_ref()))
-            (range_form("/", &shown, &domains::KEPT, overview.wrong()))
-            (other_errors(overview.wrong(), &domains::FIELDS))
+            (range_form("/", &shown, domains::KEPT, overview.wrong()))
+            (other_errors(overview.wrong(), domains::FIELDS))
             @if shown.has_range() && !asked.has_range() { (last_data(shown.get("to").unwrap_or_default())) }
             @if let Told::Answer(overview) = &overview {
                 @let (all, fail) = (overview.total_messages, overview.failed_messages);
@@ -79,7 +79,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
 
 /// `GET /overview.csv`
 pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Failure> {
-    let names: Vec<_> = RANGE.iter().chain(&domains::KEPT).copied().collect();
+    let names: Vec<_> = RANGE.iter().chain(domains::KEPT).copied().collect();
     export::csv(&visitor.api, format!("/overview{}", asked.only(&names))).await
 }
 

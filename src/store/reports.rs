@@ -142,14 +142,18 @@ impl Store {
         let mut conn = self.read().await?;
         let args = Args::default().int(domain.0).int(no.0);
         let row = Conn(&mut conn).first(sql!("original_of_report"), args).await?;
-        let Some(row) = row else { return Ok(None) };
-        let bytes = stored_bytes::unpack(row.opt_int("unpacked_len")?, row.blob("bytes")?)
-            .ok_or_else(|| StoreError::damaged("originals", format!("report {no}"), "cannot be unpacked"))?;
-        Ok(Some(Original {
-            bytes: bytes.into_owned(),
-            received_at: row.int("received_at")?,
-        }))
+        row.map(|row| original(&row, no)).transpose()
     }
+}
+
+/// The bytes that a report came in.
+pub(super) fn original(row: &Row, no: ReportNo) -> Result<Original, StoreError> {
+    let bytes = stored_bytes::unpack(row.opt_int("unpacked_len")?, row.blob("bytes")?)
+        .ok_or_else(|| StoreError::damaged("originals", format!("report {no}"), "cannot be unpacked"))?;
+    Ok(Original {
+        bytes: bytes.into_owned(),
+        received_at: row.int("received_at")?,
+    })
 }
 
 /// How many records a report has: none where retention has dropped them, and where there is no such report.

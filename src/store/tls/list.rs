@@ -9,9 +9,7 @@ use crate::report::tls::PolicyResult;
 use crate::store::cut::COUNT_END;
 use crate::store::db::{Args, Conn, Row, Statement};
 use crate::store::sql::sql;
-use crate::store::{
-    Acceptance, Cut, Original, Provenance, ReportPlace, Store, StoreError, StoredWarning, stored_bytes,
-};
+use crate::store::{Acceptance, Cut, Original, Provenance, ReportPlace, Store, StoreError, StoredWarning, reports};
 use crate::tally::TlsKind;
 
 /// Which TLS reports to list.
@@ -190,13 +188,7 @@ impl Store {
         let mut conn = self.read().await?;
         let args = Args::default().int(domain.0).int(no.0);
         let row = Conn(&mut conn).first(sql!("tls_original"), args).await?;
-        let Some(row) = row else { return Ok(None) };
-        let bytes = stored_bytes::unpack(row.opt_int("unpacked_len")?, row.blob("bytes")?)
-            .ok_or_else(|| StoreError::damaged("originals", format!("report {no}"), "cannot be unpacked"))?;
-        Ok(Some(Original {
-            bytes: bytes.into_owned(),
-            received_at: row.int("received_at")?,
-        }))
+        row.map(|row| reports::original(&row, no)).transpose()
     }
 
     /// The sessions of each day of a range that has reports or sessions.
