@@ -2,4 +2,5 @@
 
 mod fixtures;
 mod http;
+mod replay;
 mod store;
