@@ -1,6 +1,9 @@
 //! Which charset a text is in: its bytes are believed before its declaration.
 
+use std::sync::LazyLock;
+
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use memchr::memmem::Finder;
 
 /// Where an encoding declaration may end; it is the first thing in a document.
 const DECLARATION_BYTES_MAX: usize = 512;
@@ -43,11 +46,13 @@ pub(super) fn detect(head: &[u8]) -> Charset {
 
 /// The encoding named in `<?xml … encoding="…"?>`, if it is known.
 fn declared(head: &[u8]) -> Option<&'static Encoding> {
+    static DECLARATION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"<?xml"));
+    static ENCODING: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"encoding"));
     let head = &head[..head.len().min(DECLARATION_BYTES_MAX)];
-    let start = memchr::memmem::find(head, b"<?xml")?;
+    let start = DECLARATION.find(head)?;
     let declaration = &head[start..];
     let declaration = &declaration[..memchr::memchr(b'>', declaration).unwrap_or(declaration.len())];
-    let value = &declaration[memchr::memmem::find(declaration, b"encoding")? + b"encoding".len()..];
+    let value = &declaration[ENCODING.find(declaration)? + b"encoding".len()..];
     let value = value.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
     let (&quote, value) = value.split_first()?;
     let end = memchr::memchr(quote, value)?;

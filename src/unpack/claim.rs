@@ -115,22 +115,25 @@ fn has_report_form(name: &str) -> bool {
         false => Cow::Borrowed(name),
     };
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let parts: Vec<&str> = name.splitn(5, '!').collect();
+    let mut parts = name.splitn(5, '!');
+    let (Some(receiver), Some(domain), Some(begin)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
     let is_host = |host: &str| {
         let is_part = |char: char| char.is_alphanumeric() || matches!(char, '-' | '.' | '_');
         !host.is_empty() && host.chars().all(is_part)
     };
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    match parts[..] {
-        [receiver, domain, begin] => is_host(receiver) && is_host(domain) && domain.contains('.') && digits(begin) > 0,
-        [receiver, domain, begin, end, ..] => {
-            let is_instant = digits(begin) == begin.len() && !begin.is_empty();
-            // A name without a dot is not a domain of the public DNS; then only real instants decide.
-            let is_long = digits(begin) >= INSTANT_DIGITS_MIN;
-            is_host(receiver) && is_host(domain) && is_instant && digits(end) > 0 && (domain.contains('.') || is_long)
-        }
-        _ => false,
+    if !is_host(receiver) || !is_host(domain) {
+        return false;
     }
+    let Some(end) = parts.next() else {
+        return domain.contains('.') && digits(begin) > 0;
+    };
+    let is_instant = digits(begin) == begin.len() && !begin.is_empty();
+    // A name without a dot is not a domain of the public DNS; then only real instants decide.
+    let is_long = digits(begin) >= INSTANT_DIGITS_MIN;
+    is_instant && digits(end) > 0 && (domain.contains('.') || is_long)
 }
 
 /// What a subject says, which is no longer encoded: `Report Domain: example.com Submitter: reporter.example Report-ID: <1>`

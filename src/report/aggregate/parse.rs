@@ -413,6 +413,7 @@ impl<'a> Building<'a> {
     }
 
     /// Room for more records, drawn before it is taken.
+    #[cold]
     fn make_room(&mut self, more: usize) -> Result<(), Breach> {
         let bytes = (more * size_of::<Record>()) as u64;
         self.draw(bytes, 0, self.budget.too_much_memory())?;
@@ -472,7 +473,7 @@ impl<'a> Building<'a> {
     /// Keeps a domain of the record at hand.
     #[inline]
     fn keep_domain(&mut self, text: &str, what: &str) -> Option<Span> {
-        let domain = match text.as_bytes().contains(&b'@') {
+        let domain = match memchr::memchr(b'@', text.as_bytes()).is_some() {
             true => mailbox_domain_cow(text)?,
             false => normalise_domain_cow(text)?,
         };

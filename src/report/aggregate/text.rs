@@ -27,24 +27,28 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> (&str, bool) {
 
 /// An IPv4 address in its canonical form, and nothing else.
 #[inline]
-pub(crate) fn plain_ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+fn plain_ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    // `255.255.255.255`
+    if bytes.len() > 15 {
+        return None;
+    }
     let mut octets = [0_u8; 4];
-    let mut rest = bytes;
-    for (index, octet) in octets.iter_mut().enumerate() {
-        let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-        if !(1..=3).contains(&digits) || (digits > 1 && rest[0] == b'0') {
-            return None;
-        }
-        let value = rest[..digits]
-            .iter()
-            .fold(0_u16, |value, byte| value * 10 + u16::from(byte - b'0'));
-        *octet = u8::try_from(value).ok()?;
-        rest = &rest[digits..];
-        if index < 3 {
-            rest = rest.strip_prefix(b".")?;
+    let (mut index, mut digits, mut value) = (0, 0, 0_u16);
+    for &byte in bytes {
+        match byte {
+            b'0'..=b'9' if digits < 3 && (value > 0 || digits == 0) => {
+                value = value * 10 + u16::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && index < 3 => {
+                octets[index] = u8::try_from(value).ok()?;
+                (index, digits, value) = (index + 1, 0, 0);
+            }
+            _ => return None,
         }
     }
-    rest.is_empty().then(|| Ipv4Addr::from(octets))
+    octets[3] = u8::try_from(value).ok()?;
+    (index == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
 }
 
 /// An address in a form that every reader takes the same way: canonical IPv4, or any IPv6 without decoration.
@@ -218,6 +222,22 @@ mod tests {
         check("192.0.2", None);
         check("1.2.3.4.5", None);
         check("", None);
+    }
+
+    #[test]
+    fn plain_ipv4_is_what_the_standard_library_takes() {
+        let parts = ["", "0", "00", "01", "1", "25", "255", "256", "999", "1000", "a"];
+        let three = parts.iter().flat_map(|a| parts.map(|b| format!("{a}.{b}")));
+        let three: Vec<String> = three.flat_map(|two| parts.map(|c| format!("{two}.{c}"))).collect();
+        let four = three.iter().flat_map(|three| parts.map(|d| format!("{three}.{d}")));
+        let five = three.iter().map(|three| format!("{three}.1.1"));
+        let mut good = 0;
+        for text in three.iter().cloned().chain(four).chain(five) {
+            let read = plain_ipv4(text.as_bytes());
+            assert_eq!(read, text.parse().ok(), "{text}");
+            good += usize::from(read.is_some());
+        }
+        assert_eq!(good, 4 * 4 * 4 * 4);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod window;
 use super::{Limits, ParseError, ParseErrorKind, WarningKind, Warnings};
 use crate::base::budget::Budget;
 pub(crate) use element::Element;
+pub(crate) use plain::text_len as plain_text_len;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 pub(crate) use root::{Following, is_root};

@@ -14,6 +14,7 @@
 //! address without decoration and a number up to a trillion give exactly themselves, in the memo as in the parser.
 //! `differential` in the tests of [`super`] holds the two against each other.
 
+use crate::report::aggregate::xml::plain_text_len;
 use crate::report::aggregate::{Evaluated, Record, text};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use memchr::memmem;
@@ -265,5 +266,5 @@ impl Head {
 
 #[inline]
 fn text_len(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().take(TEXT_BYTES_MAX + 1).position(|byte| *byte == b'<')
+    plain_text_len(&bytes[..bytes.len().min(TEXT_BYTES_MAX + 1)])
 }

@@ -30,9 +30,9 @@ fn first(marks: u64) -> usize {
 /// How many bytes at the start of `bytes` are white space (XML 1.0, production S).
 #[inline]
 pub(super) fn space_len(bytes: &[u8]) -> usize {
-    let mut at = 0;
+    // Indentation: a line end, then spaces.
+    let mut at = usize::from(bytes.first() == Some(&b'\n'));
     loop {
-        // Indentation: a line end, then spaces.
         while let Some(word) = word_at(bytes, at) {
             let other = word ^ (ONES * u64::from(b' '));
             if other != 0 {
@@ -50,7 +50,7 @@ pub(super) fn space_len(bytes: &[u8]) -> usize {
 
 /// Length of the text up to the first `<`, if it is printable ASCII without `&`.
 #[inline]
-pub(super) fn text_len(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn text_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(word) = word_at(bytes, at) {
         let marks = equal(word, b'<') | equal(word, b'&') | below(word, b' ') | (word & HIGHS);
