@@ -15,6 +15,7 @@ mod readiness;
 mod records;
 mod reports;
 mod schema;
+mod search;
 mod senders;
 mod service;
 mod simulation;
@@ -48,6 +49,7 @@ pub use schema::{
     AnyObject, CATEGORIES, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN,
     POLICY_FROM, PTR_STATES, RECORD_KINDS, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
 };
+pub use search::{HIT_KINDS, Hit, HitTotals, SearchList};
 pub use senders::{
     FlowBody, FlowList, FlowsBody, NameBody, ServiceBody, ServiceList, SubdomainBody, SubdomainList, SumsBody,
 };

@@ -53,6 +53,11 @@ impl<'t> Senders<'t> {
         })
     }
 
+    /// Number of addresses.
+    pub fn addresses(&self) -> usize {
+        self.found.sources.len()
+    }
+
     /// All sums.
     pub fn gather(&self) -> Gathered<'t> {
         Namer::new(self).gather(&self.found.sources)

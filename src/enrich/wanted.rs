@@ -71,17 +71,20 @@ impl Wanted {
             && self
                 .search
                 .as_ref()
-                .is_none_or(|wanted| is_found(one, &wanted.to_lowercase()))
+                .is_none_or(|wanted| one.mentions(&wanted.to_lowercase()))
     }
 }
 
-fn is_found(one: &SourceFigures<'_>, wanted: &str) -> bool {
-    let named = [&one.name.service, &one.name.organisation].into_iter().flatten();
-    let names = named.flat_map(|named| [&*named.name, &*named.fact]);
-    let address = one.source.address.map(|address| address.to_string());
-    names
-        .chain(one.network.as_name)
-        .chain(one.ptr.as_deref())
-        .chain(address.as_deref())
-        .any(|text| text.to_lowercase().contains(wanted))
+impl SourceFigures<'_> {
+    /// Whether a text in lower case is in the address, a name, or the evidence for a name.
+    pub fn mentions(&self, wanted: &str) -> bool {
+        let named = [&self.name.service, &self.name.organisation].into_iter().flatten();
+        let names = named.flat_map(|named| [&*named.name, &*named.fact]);
+        let address = self.source.address.map(|address| address.to_string());
+        names
+            .chain(self.network.as_name)
+            .chain(self.ptr.as_deref())
+            .chain(address.as_deref())
+            .any(|text| text.to_lowercase().contains(wanted))
+    }
 }

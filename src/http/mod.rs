@@ -57,6 +57,7 @@ mod reports;
 mod request_scope;
 mod result_filter;
 mod routes;
+mod search;
 mod seats;
 mod senders;
 mod serve;

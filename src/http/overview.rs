@@ -24,7 +24,7 @@ use crate::store::{DomainFigures, Stretches};
 use crate::tally::Totals;
 
 /// Longest range of an overview: it looks at each day of each domain.
-const OVERVIEW_DAYS_MAX: u64 = 92;
+pub(super) const OVERVIEW_DAYS_MAX: u64 = 92;
 
 /// The range, shorter than elsewhere.
 pub(super) const PARAMETERS: &[Parameter] = &[

@@ -16,17 +16,17 @@ use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
     api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview,
-    overview_choice, paging, quarantine, range, readiness, refused, report_record, reports, senders, service, simulate,
-    source, tls, trust, upload, webhooks,
+    overview_choice, paging, quarantine, range, readiness, refused, report_record, reports, search, senders, service,
+    simulate, source, tls, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DeliveryList, DomainBody,
     DomainInput, DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList,
     Overview, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody,
-    ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SenderDecisionBody, SenderDecisionInput,
-    SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SourceDetail,
-    SourceList, StatsBody, SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList, TlsStats,
-    TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved,
+    ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody,
+    SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput,
+    SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList,
+    TlsStats, TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved,
     WebhookTested, WebhookWithSecret,
 };
 
@@ -81,6 +81,7 @@ fn table() -> Vec<Entry> { vec![
     get   ("/domains/{id}/tls/failures",                               Read,    tls::failures,         "List failed TLS sessions, most first").long().with(TLS_FAILURES).lists::<TlsFailureList>(),
     get   ("/overview",                                                Read,    overview::overview,    "List the domains with their figures, by messages").long().with(OVERVIEW).lists::<Overview>(),
     get   ("/attention",                                               Read,    attention::attention,  "List what needs attention").long().with(ATTENTION).lists::<Attention>(),
+    get   ("/search",                                                  Read,    search::search,        "Find a domain, address, service, selector or report in all domains").long().with(SEARCH).lists::<SearchList>(),
     get   ("/arrivals",                                                Read,    arrivals::arrivals,    "List the reports that arrived last").long().with(NUMBERED).lists::<Arrivals>(),
     get   ("/domains/{id}/inbound",                                    Read,    inbound::list,         "List other mail to the domain, newest first").long().with(NUMBERED).lists::<MailList>(),
     get   ("/domains/{id}/inbound/{message_id}",                       Read,    inbound::show,         "Fetch a mail as it was received").long().answers_bytes(inbound::TYPES),
@@ -130,6 +131,12 @@ const OVERVIEW: Parameters = &[
     paging::AFTER_ROWS,
     overview::PARAMETERS,
     overview_choice::PARAMETERS,
+];
+const SEARCH: Parameters = &[
+    search::PARAMETERS,
+    overview::PARAMETERS,
+    paging::PARAMETERS,
+    paging::AFTER_ROWS,
 ];
 const ATTENTION: Parameters = &[attention::PARAMETERS, paging::PARAMETERS, paging::AFTER_ROWS];
 const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quarantine::PARAMETERS];

@@ -65,6 +65,7 @@ macro_rules! list {
     };
 }
 
+mod search;
 mod tls;
 
 list! { DomainList: domains of DomainItem }

@@ -26,6 +26,7 @@ mod parts;
 mod query;
 mod readiness;
 mod reports;
+mod search;
 mod senders;
 mod sessions;
 mod settings;
@@ -102,6 +103,8 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/needs-attention", get(attention::show))
         .route("/needs-attention.csv", get(attention::csv))
         .route("/intake", get(intake::show))
+        .route("/search", get(search::show))
+        .route("/search.csv", get(search::csv))
         .route("/glossary", get(glossary::show))
         .route("/arrivals.csv", get(intake::arrivals_csv))
         .route("/refused.csv", get(intake::refused_csv))

@@ -29,7 +29,7 @@ pub(super) const HOT: &[&Statement] = statements![
     "original_by_no"
     "report_by_piece" "report_erase"
     "report_uncut" "reports_by_contents" "reports_by_identities" "reports_numbers" "reports_of_policy"
-    "report_count_by_acceptance" "report_list_by_acceptance" "report_set_acceptance" "report_set_provenance"
+    "report_count_by_acceptance" "report_list_by_acceptance" "report_list_by_id" "report_set_acceptance" "report_set_provenance"
     "reports_held" "report_vouched"
     "daily_tls_all" "daily_tls_by_day" "daily_tls_range" "domain_clear_daily_tls" "domain_clear_tls_reports"
     "tls_arrived" "tls_by_no" "tls_conflicts" "tls_count" "tls_details_due" "tls_details_old" "tls_details_purged"

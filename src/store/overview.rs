@@ -30,6 +30,16 @@ pub struct Stretches {
     pub last: Day,
 }
 
+impl Stretches {
+    /// A range of days as one stretch.
+    pub fn one(range: DayRange) -> Self {
+        Self {
+            first: [range.first, range.first, range.last.plus(1)],
+            last: range.last,
+        }
+    }
+}
+
 /// A domain's messages in [`Stretches`]. Only `pass` and `fail` are set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StretchTotals {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Day, DomainId, ReportNo};
+use crate::base::{Day, DayRange, DomainId, ReportNo};
 use crate::report::aggregate::{
     AlignmentMode, DiscoveryMethod, Evidence, IdentityKey, Policy, PolicyPublished, Report, Warnings, Window,
 };
@@ -17,6 +17,11 @@ use super::{
     ReportStanding, ReportSummary, Store, StoreError, StoredRecord, StoredWarning, acceptance, listed, records,
     stored_bytes,
 };
+
+/// Reports with one id that [`Store::reports_with_id`] returns. An id that reporters use again and again is rare.
+const REPORTS_WITH_ID_MAX: i64 = 100;
+/// Reports among which [`Store::reports_with_id`] looks for an id, which no index has.
+const REPORTS_LOOKED_AT_MAX: i64 = 20_000;
 
 impl Store {
     /// Some reports, counted ones unless the filter says otherwise, newest window first, and how many there are in all, up to
@@ -57,6 +62,26 @@ impl Store {
             (true, false) => count_filtered(&mut conn, domain, filter, begun).await?,
         };
         Ok((rows.iter().map(summary).collect::<Result<_, _>>()?, total))
+    }
+
+    /// The domain's reports with this `report_id`, counted or not, whose windows begin in a range of days: the newest
+    /// [`REPORTS_WITH_ID_MAX`] among the [`REPORTS_LOOKED_AT_MAX`] that begin last.
+    pub async fn reports_with_id(
+        &self,
+        domain: DomainId,
+        range: DayRange,
+        report_id: &str,
+    ) -> Result<Vec<ReportSummary>, StoreError> {
+        let mut conn = self.read().await?;
+        let args = Args::default()
+            .int(domain.0)
+            .int(range.first.begin())
+            .int(range.last.plus(1).begin())
+            .text(report_id)
+            .int(REPORTS_LOOKED_AT_MAX)
+            .int(REPORTS_WITH_ID_MAX);
+        let rows = Conn(&mut conn).all(sql!("report_list_by_id"), args).await?;
+        rows.iter().map(summary).collect()
     }
 
     /// One report of the domain, counted or not.

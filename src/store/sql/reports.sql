@@ -118,6 +118,16 @@ from reports where domain_id = $1 and report_no in (
     order by begin_at desc, report_no desc limit $7 offset $8)
 order by begin_at desc, report_no desc
 
+-- name: report_list_by_id
+-- Reports with a report_id of the reporter's, counted or not, among those that begin last in a range, newest window first. These are
+-- found in the covering index reports_by_begin, then their rows are read.
+select report_no, begin_at, end_at, counted, pass, fail, dkim_aligned, spf_aligned, none, quarantine, reject, records,
+    received_at, authenticated, arrivals, warnings, partial, org_name, email, report_id, policy, records_kept, acceptance
+from reports where domain_id = $1 and report_id = $4 and report_no in (
+    select report_no from reports where domain_id = $1 and counted in (0, 1) and begin_at >= $2 and begin_at < $3
+    order by begin_at desc limit $5)
+order by begin_at desc, report_no desc limit $6
+
 -- name: report_newest
 -- Of a domain's counted reports with windows of at most 25 hours the one whose window ends last, not after $2. Of several
 -- the one that begins last, then the one that came last. Such a window ends at most 25 hours after it begins, so that

@@ -22,8 +22,8 @@ struct Things {
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
 fn ask(route: &Route, things: &Things) -> Ask {
     let id = match route.path.split('/').nth(1) {
-        // The last four name nothing: they are about all that the key sees.
-        Some("domains" | "overview" | "attention" | "arrivals" | "refused") => &things.domain,
+        // The last five name nothing: they are about all that the key sees.
+        Some("domains" | "overview" | "attention" | "arrivals" | "refused" | "search") => &things.domain,
         Some("quarantine") => &things.aside,
         Some("api-keys") => &things.key,
         Some("webhooks") => &things.webhook,
@@ -37,6 +37,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
             &format!("/tls/reports/{}", things.tls_report),
         )
         .replace("{report_id}", &things.report)
+        .replace("/search", "/search?q=example.com")
         .replace("{number}", "1")
         .replace("{source_ip}", PASS.source)
         .replace("{message_id}", &things.mail)

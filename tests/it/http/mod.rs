@@ -24,6 +24,7 @@ mod quarantine;
 mod readiness;
 mod reports;
 mod sample;
+mod search;
 pub mod senders;
 mod service;
 mod simulate;

@@ -47,7 +47,7 @@ const SENT: [Sent<'static>; 7] = [
     ("example.com", "203.0.113.50", 41, false, "", ""),
 ];
 
-fn report(id: &str, day: i64, sent: &[Sent<'_>]) -> Vec<u8> {
+pub fn report(id: &str, day: i64, sent: &[Sent<'_>]) -> Vec<u8> {
     let sample = Sample {
         begin: BEGIN - day * 86_400,
         ..Sample::new("example.com", id, &[])

@@ -1,0 +1,295 @@
+//! `/search`: who or what is this, in all domains of an account.
+
+use std::cmp::Reverse;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::json;
+
+use super::client::Client;
+use super::doc::Parameter;
+use super::error::ApiError;
+use super::fields::Parameters;
+use super::listing::{Listing, days_in_name, file_name};
+use super::overview::{OVERVIEW_DAYS_MAX, entries};
+use super::overview_entry::Entry;
+use super::paging::{Part, page};
+use super::range::day_range;
+use super::senders;
+use super::state::AppState;
+use crate::api::{HIT_KINDS, Hit, HitTotals, PLAIN, SearchList};
+use crate::base::text::folded;
+use crate::base::{Day, DayRange, NameSearch, Network};
+use crate::enrich::{Gathered, Senders, SourceFigures, Wanted};
+use crate::store::{Rows, SourceQuery, Stretches};
+
+/// Longest text of a search, in characters.
+const TEXT_CHARS_MAX: usize = 253;
+/// Hits of each kind that are listed if no kind is asked for.
+const OF_KIND_MAX: usize = 10;
+/// Hits of each kind that are looked for in one domain.
+const OF_DOMAIN_MAX: usize = 1_000;
+const FIRST_ROWS: Rows = Rows {
+    before: 0,
+    count: OF_DOMAIN_MAX as u32,
+};
+/// Addresses that one search looks through; after the domain that exceeds it, only names of domains are searched.
+const SOURCES_MAX: usize = 400_000;
+
+/// What is searched for, and which kind of it is wanted.
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "q",
+        says: "What to look for: a part of a domain, of an address, of a service or of a DKIM selector, in any case; a whole address or \
+            network such as 192.0.2.0/24; or the whole `report_id` of a report. Required.",
+        schema: || json!({ "type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX, "pattern": PLAIN, "examples": ["sendgrid"] }),
+    },
+    Parameter {
+        name: "kind",
+        says: "Only hits of this kind, page by page. Default: up to 10 hits of each kind, on one page.",
+        schema: || json!({ "type": "string", "enum": HIT_KINDS }),
+    },
+];
+
+/// What is searched for.
+struct Sought {
+    text: String,
+    /// In lower case.
+    lower: String,
+    name: NameSearch,
+    /// The text as an address or a network.
+    network: Option<Network>,
+    range: DayRange,
+}
+
+/// `GET /search`
+pub(super) async fn search(
+    State(state): State<AppState>,
+    client: Client,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let listing = Listing::read(&mut parameters, &state.config);
+    let range = day_range(&mut parameters, state.today());
+    let page = page(&mut parameters, &state.config);
+    let part = Part::from_parameters(&mut parameters, page);
+    let text = parameters.plain_text("q", TEXT_CHARS_MAX).unwrap_or_default();
+    let kind = parameters.word("kind", &HIT_KINDS, |word| {
+        HIT_KINDS.iter().position(|kind| *kind == word)
+    });
+    let text = text.trim().to_owned();
+    if text.is_empty() {
+        parameters.refuse("q", "must say what to look for, such as q=192.0.2.1".to_owned());
+    }
+    if range.len() > OVERVIEW_DAYS_MAX {
+        parameters.refuse(
+            "days",
+            format!("must not ask for more than {OVERVIEW_DAYS_MAX} days of all domains"),
+        );
+    }
+    parameters.finish()?;
+    let sought = Sought {
+        lower: text.to_lowercase(),
+        name: NameSearch::new(&text),
+        network: text.parse().ok(),
+        range,
+        text,
+    };
+    let mut entries = entries(&state, client, Stretches::one(range)).await?;
+    entries.sort_by_key(|entry| (Reverse(entry.now().messages()), entry.domain.id));
+    let (mut found, searched) = find(&state, &sought, &entries).await?;
+    for hits in &mut found {
+        hits.sort_by(|a, b| (b.count, &a.domain, &a.text).cmp(&(a.count, &b.domain, &b.text)));
+    }
+    let (hits, pagination) = match kind {
+        Some(kind) => (part.cut(&found[kind]).to_vec(), part.pagination(found[kind].len())),
+        None => {
+            let hits: Vec<_> = found
+                .iter()
+                .flat_map(|hits| hits.iter().take(OF_KIND_MAX))
+                .cloned()
+                .collect();
+            let pagination = part.pagination(hits.len());
+            (hits, pagination)
+        }
+    };
+    let list = SearchList {
+        hits,
+        totals: totals(&found),
+        searched_domains: searched as u64,
+        total_domains: entries.len() as u64,
+        from: range.first.to_string(),
+        to: range.last.to_string(),
+        pagination,
+    };
+    Ok(listing.answer(list, |_| file_name(&["search", &days_in_name(range)])))
+}
+
+fn totals(found: &[Vec<Hit>; HIT_KINDS.len()]) -> HitTotals {
+    let [domain, service, source, from_domain, signature, report] = found.each_ref().map(|hits| hits.len() as u64);
+    HitTotals {
+        domain,
+        service,
+        source,
+        from_domain,
+        signature,
+        report,
+    }
+}
+
+/// The hits by kind, and how many domains were looked through. `entries` have most messages first.
+async fn find(
+    state: &AppState,
+    sought: &Sought,
+    entries: &[Entry],
+) -> Result<([Vec<Hit>; HIT_KINDS.len()], usize), ApiError> {
+    let tables = state.tables.current();
+    let mut found = <[Vec<Hit>; HIT_KINDS.len()]>::default();
+    let [domains, others @ ..] = &mut found;
+    domains.extend(entries.iter().filter_map(|entry| domain_hit(sought, entry)));
+    let (mut searched, mut sources) = (0, 0);
+    for entry in entries {
+        if sources > SOURCES_MAX {
+            break;
+        }
+        let [.., reports] = &mut *others;
+        reports.extend(report_hits(state, sought, entry).await?);
+        if entry.now().messages() > 0 {
+            let [services, addresses, from_domains, signatures, _] = &mut *others;
+            signatures.extend(signature_hits(state, sought, entry).await?);
+            let senders = senders::read(state, &tables, &entry.domain, sought.range).await?;
+            sources += senders.addresses();
+            match sought.network {
+                Some(network) => addresses.extend(network_hits(&senders, network, entry)),
+                None => {
+                    let gathered = senders.gather();
+                    services.extend(service_hits(&gathered, sought, entry));
+                    addresses.extend(source_hits(&gathered, sought, entry));
+                    from_domains.extend(from_domain_hits(&gathered, sought, entry));
+                }
+            }
+        }
+        searched += 1;
+    }
+    Ok((found, searched))
+}
+
+impl Sought {
+    /// Whether a text has what is sought, in any case.
+    fn is_in(&self, text: &str) -> bool {
+        self.network.is_none() && folded(text).contains(&self.lower)
+    }
+}
+
+/// A hit in a domain, with nothing that only some kinds have.
+fn hit(kind: &'static str, entry: &Entry, text: &str, count: u64, pass_count: u64) -> Hit {
+    Hit {
+        kind: kind.into(),
+        domain_id: entry.domain.public_id.clone(),
+        domain: entry.domain.name.to_string(),
+        text: text.to_owned(),
+        org_name: None,
+        report_no: None,
+        count,
+        pass_count,
+        last_seen: None,
+    }
+}
+
+fn domain_hit(sought: &Sought, entry: &Entry) -> Option<Hit> {
+    let now = entry.now();
+    let hit = hit("domain", entry, entry.domain.name.as_str(), now.messages(), now.pass);
+    sought.name.finds(&entry.domain.name).then(|| Hit {
+        last_seen: entry.totals.last_day.map(|day| day.to_string()),
+        ..hit
+    })
+}
+
+fn service_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> Vec<Hit> {
+    let named = gathered
+        .services
+        .iter()
+        .filter_map(|one| Some((one.named.as_ref()?, one)));
+    let found = named.filter(|(named, _)| sought.is_in(&named.name));
+    let hits = found.map(|(named, one)| hit("service", entry, &named.name, one.counts.messages(), one.counts.pass));
+    hits.take(OF_DOMAIN_MAX).collect()
+}
+
+fn source_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> Vec<Hit> {
+    let found = gathered.sources.iter().filter(|one| one.mentions(&sought.lower));
+    found
+        .take(OF_DOMAIN_MAX)
+        .filter_map(|one| source_hit(one, entry))
+        .collect()
+}
+
+fn network_hits(senders: &Senders<'_>, network: Network, entry: &Entry) -> Vec<Hit> {
+    let query = SourceQuery {
+        network: Some(network),
+        ..SourceQuery::default()
+    };
+    let (found, _) = senders.page(&query, &Wanted::default(), FIRST_ROWS);
+    found.iter().filter_map(|one| source_hit(one, entry)).collect()
+}
+
+/// Sources without a readable address are not found.
+fn source_hit(one: &SourceFigures<'_>, entry: &Entry) -> Option<Hit> {
+    let totals = &one.source.totals;
+    Some(Hit {
+        org_name: one.name.best().map(|named| named.name.to_string()),
+        last_seen: Some(one.source.last_seen.to_string()),
+        ..hit(
+            "source",
+            entry,
+            &one.source.address?.to_string(),
+            totals.messages(),
+            totals.pass,
+        )
+    })
+}
+
+fn from_domain_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> Vec<Hit> {
+    let found = gathered.subdomains.iter().filter(|one| sought.is_in(&one.header_from));
+    let hits = found.map(|one| {
+        hit(
+            "from_domain",
+            entry,
+            &one.header_from,
+            one.counts.messages(),
+            one.counts.pass,
+        )
+    });
+    hits.take(OF_DOMAIN_MAX).collect()
+}
+
+async fn signature_hits(state: &AppState, sought: &Sought, entry: &Entry) -> Result<Vec<Hit>, ApiError> {
+    let signatures = state.store.signatures(entry.domain.id, sought.range).await?;
+    let named = signatures
+        .iter()
+        .map(|one| (format!("{}._domainkey.{}", one.selector, one.domain), one));
+    let found = named.filter(|(_, one)| sought.is_in(&one.domain) || sought.is_in(&one.selector));
+    let hits = found.map(|(text, one)| Hit {
+        last_seen: one.last_seen.map(|day| day.to_string()),
+        ..hit("signature", entry, &text, one.pass.saturating_add(one.fail), one.pass)
+    });
+    Ok(hits.take(OF_DOMAIN_MAX).collect())
+}
+
+async fn report_hits(state: &AppState, sought: &Sought, entry: &Entry) -> Result<Vec<Hit>, ApiError> {
+    let found = state
+        .store
+        .reports_with_id(entry.domain.id, sought.range, &sought.text)
+        .await?;
+    let hits = found.into_iter().map(|report| Hit {
+        org_name: report.org_name.clone(),
+        report_no: Some(report.no.0),
+        last_seen: Some(Day::from_unix(report.window.begin).to_string()),
+        ..hit(
+            "report",
+            entry,
+            &report.report_id,
+            report.totals.messages(),
+            report.totals.pass,
+        )
+    });
+    Ok(hits.collect())
+}
