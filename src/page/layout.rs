@@ -82,7 +82,7 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                     nav aria-label="Main" {
                         a href="/" aria-current=[(place == Place::Domains).then_some("page")] { "Domains" }
                         a href="/intake" aria-current=[(place == Place::Intake).then_some("page")] { "Intake" }
-                        a href="/search" aria-current=[(place == Place::Search).then_some("page")] { "Search" }
+                        a href="/find" aria-current=[(place == Place::Search).then_some("page")] { "Search" }
                         @if visitor.has_account() {
                             a href="/keys" aria-current=[(place == Place::Keys).then_some("page")] { "Keys" }
                         }

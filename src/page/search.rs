@@ -7,7 +7,9 @@ use maud::{Markup, html};
 use super::api::{Failure, Told};
 use super::export;
 use super::layout::{self, Place};
-use super::parts::{csv_link, described, empty, field_error, hostile, hostile_or_dash, other_errors, pages, rate};
+use super::parts::{
+    csv_link, described, empty, field_error, hostile, hostile_or_dash, no_rows, other_errors, pages, rate,
+};
 use super::query::{Asked, query_escaped};
 use super::visitor::Visitor;
 use crate::api::{Hit, HitTotals, SearchList};
@@ -35,7 +37,7 @@ const KINDS: [Kind; 6] = [
     ("report", "Reports", |totals| totals.report),
 ];
 
-/// `GET /search`
+/// `GET /find`
 pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, Markup), Failure> {
     let Some(sought) = asked.get("q") else {
         return Ok((StatusCode::OK, page(&visitor, &asked, None, hints())));
@@ -49,7 +51,7 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
     Ok((list.status(), page(&visitor, &asked, list.wrong(), content)))
 }
 
-/// `GET /search.csv`
+/// `GET /find.csv`
 pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Failure> {
     export::csv(&visitor.api, format!("/search{}", asked.only(&KEPT))).await
 }
@@ -57,7 +59,7 @@ pub(super) async fn csv(visitor: Visitor, asked: Asked) -> Result<Response, Fail
 fn page(visitor: &Visitor, asked: &Asked, wrong: Option<&Failure>, content: Markup) -> Markup {
     let content = html! {
         div .head { h1 { "Search" } }
-        form .find role="search" method="get" action="/search" {
+        form .row.find role="search" method="get" action="/find" {
             label for="search" .hidden { "What to look for" }
             input #search type="search" name="q" value=(asked.get("q").unwrap_or_default()) maxlength="253" autocomplete="off" autofocus[asked.get("q").is_none()] placeholder="Domain, address, network, service, selector or report id" aria-describedby=[described(wrong, "q")];
             label .inline for="days" { "Days" }
@@ -104,24 +106,29 @@ fn found(asked: &Asked, sought: &str, list: &SearchList) -> Markup {
                         a href=(link(asked, word)) aria-current=[(word == chosen).then_some("true")] { (title) " " span .muted { (grouped(total)) } }
                     } }
                 }
-                (csv_link(&format!("/search.csv{}", asked.only(&KEPT))))
+                (csv_link(&format!("/find.csv{}", asked.only(&KEPT))))
             }
             @if list.hits.is_empty() {
-                (empty("Nothing found", html! { p {
-                    "Nothing from " (list.from) " to " (list.to) " has this text. Choose more days, or a shorter part of the name."
-                } }))
+                (no_rows(&list.pagination, nothing(list)))
             } @else {
                 (table(asked, &list.hits))
             }
             @if !chosen.is_empty() {
-                (pages(&list.pagination, ("hit", "hits"), |number| format!("/search{}", asked.with(&KEPT, &[("page", number)]))))
+                (pages(&list.pagination, ("hit", "hits"), |number| format!("/find{}", asked.with(&KEPT, &[("page", number)]))))
             }
         }
     }
 }
 
+fn nothing(list: &SearchList) -> Markup {
+    let text = html! { p {
+        "Nothing from " (list.from) " to " (list.to) " has this text. Choose more days, or a shorter part of the name."
+    } };
+    empty("Nothing found", text)
+}
+
 fn link(asked: &Asked, kind: &str) -> String {
-    format!("/search{}", asked.with(&KEPT, &[("kind", kind)]))
+    format!("/find{}", asked.with(&KEPT, &[("kind", kind)]))
 }
 
 fn table(asked: &Asked, hits: &[Hit]) -> Markup {

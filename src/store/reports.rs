@@ -18,7 +18,7 @@ use super::{
     stored_bytes,
 };
 
-/// Reports with one id that [`Store::reports_with_id`] returns. An id that reporters use again and again is rare.
+/// Reports with one id that [`Store::reports_with_id`] returns. Few ids have more than one report.
 const REPORTS_WITH_ID_MAX: i64 = 100;
 /// Reports among which [`Store::reports_with_id`] looks for an id, which no index has.
 const REPORTS_LOOKED_AT_MAX: i64 = 20_000;

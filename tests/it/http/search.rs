@@ -54,7 +54,11 @@ async fn everything_is_found_by_what_people_have_at_hand() {
         // A part of an address is a text.
         (
             "203.0.113",
-            &["source example.com 203.0.113.50", "source example.com 203.0.113.9"],
+            &[
+                "service example.com 203.0.113.0/24",
+                "source example.com 203.0.113.50",
+                "source example.com 203.0.113.9",
+            ],
         ),
         // A report by its id, and by nothing less.
         ("r1", &["report example.com r1"]),

@@ -103,7 +103,7 @@ async fn a_page_behind_the_last_one_says_so_and_leads_to_the_last() {
         ("/".to_owned(), 2),
         ("/intake".to_owned(), 1),
         ("/needs-attention?kind=records_missing".to_owned(), 2),
-        ("/search?q=example&kind=domain".to_owned(), 2),
+        ("/find?q=example&kind=domain".to_owned(), 2),
     ] {
         let joint = if path.contains('?') { '&' } else { '?' };
         for number in ["99", "4000000000"] {
