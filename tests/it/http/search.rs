@@ -67,7 +67,7 @@ async fn everything_is_found_by_what_people_have_at_hand() {
             "EXAMPLE.NET",
             &["domain example.net example.net", "from_domain example.net example.net"],
         ),
-        ("no such thing", &[]),
+        ("no%20such%20thing", &[]),
     ] {
         let texts = texts(&app, query).await;
         match query {
