@@ -3,12 +3,14 @@
 mod accounts;
 mod claims;
 mod domain_options;
+mod feed_events;
 mod feeds;
 mod mail;
 mod names;
 mod options;
 mod place;
 mod purge;
+mod rules;
 mod sign_in;
 mod webhooks;
 
@@ -173,6 +175,7 @@ impl App {
         let jobs = Jobs::new(self.leases(), self.metrics.clone());
         if self.does(Role::Jobs) {
             self.start_jobs(&jobs).await;
+            rules::start_job(&jobs, &self.store, &tables);
         }
         // Before mail is received: what the settings get wrong must not cut a conversation off.
         let feeds = match self.does(Role::Imap) {

@@ -30,11 +30,13 @@ create table copies (
     state text collate "C" not null primary key
 );
 
+-- summary_day: the last day of which the account was told a summary.
 create table accounts (
     account_id bigint primary key,
     name text collate "C" not null unique,
     mode bigint not null,
-    created_at bigint not null
+    created_at bigint not null,
+    summary_day bigint
 );
 
 -- next_check_at: when the DNS of the domain is looked at next. misses: how often in a row a verified domain failed its check,
@@ -98,6 +100,19 @@ create table sender_decisions (
     decided_by text collate "C" not null,
     decided_at bigint not null,
     primary key (domain_id, decision_id)
+);
+
+-- What rules found about a domain, and told its owner (store/findings.rs). subject: what it is about, '' for the domain
+-- itself. told_at: 0 if no event was written. detail: what the rule remembers, JSON.
+create table findings (
+    domain_id bigint not null,
+    kind bigint not null,
+    subject text collate "C" not null,
+    is_open bigint not null,
+    opened_at bigint not null,
+    told_at bigint not null,
+    detail text collate "C" not null,
+    primary key (domain_id, kind, subject)
 );
 
 -- The key that the mail of a domain is signed with. public_key: DER of the SubjectPublicKeyInfo (RFC 5280). sealed_key: the
@@ -200,6 +215,14 @@ create table webhook_deliveries (
 create index webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, delivery_id);
 create index webhook_deliveries_due on webhook_deliveries (webhook_id, next_at) where next_at is not null;
 create index webhook_deliveries_by_age on webhook_deliveries (created_at);
+
+-- Feeds of the settings whose failure was told to their account (store/feeds.rs), until they are read again.
+create table failing_feeds (
+    account_id bigint not null references accounts (account_id),
+    name text collate "C" not null,
+    failing_since bigint not null,
+    primary key (account_id, name)
+);
 
 -- One row per distinct report.
 --

@@ -30,11 +30,13 @@ create table copies (
     state text not null primary key
 ) without rowid;
 
+-- summary_day: the last day of which the account was told a summary.
 create table accounts (
     account_id integer primary key,
     name text not null unique,
     mode integer not null,
-    created_at integer not null
+    created_at integer not null,
+    summary_day integer
 );
 
 -- next_check_at: when the DNS of the domain is looked at next. misses: how often in a row a verified domain failed its check,
@@ -98,6 +100,19 @@ create table sender_decisions (
     decided_by text not null,
     decided_at integer not null,
     primary key (domain_id, decision_id)
+) without rowid;
+
+-- What rules found about a domain, and told its owner (store/findings.rs). subject: what it is about, '' for the domain
+-- itself. told_at: 0 if no event was written. detail: what the rule remembers, JSON.
+create table findings (
+    domain_id integer not null,
+    kind integer not null,
+    subject text not null,
+    is_open integer not null,
+    opened_at integer not null,
+    told_at integer not null,
+    detail text not null,
+    primary key (domain_id, kind, subject)
 ) without rowid;
 
 -- The key that the mail of a domain is signed with. public_key: DER of the SubjectPublicKeyInfo (RFC 5280). sealed_key: the
@@ -200,6 +215,14 @@ create table webhook_deliveries (
 create index webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, delivery_id);
 create index webhook_deliveries_due on webhook_deliveries (webhook_id, next_at) where next_at is not null;
 create index webhook_deliveries_by_age on webhook_deliveries (created_at);
+
+-- Feeds of the settings whose failure was told to their account (store/feeds.rs), until they are read again.
+create table failing_feeds (
+    account_id integer not null references accounts (account_id),
+    name text not null,
+    failing_since integer not null,
+    primary key (account_id, name)
+) without rowid;
 
 -- One row per distinct report.
 --

@@ -66,6 +66,12 @@ pub struct AttentionItem {
     /// Last day covered by a report of the silent reporter.
     #[schemars(with = "Option<DayText>")]
     pub last_report: Option<String>,
+    /// What is the matter, one sentence.
+    #[schemars(example = &"2 senders of yours fail: 1,234 messages in 30 days, most of SendGrid.")]
+    pub reason: String,
+    /// What to do about it, one sentence.
+    #[schemars(example = &"Accept the reports that you trust.")]
+    pub action: String,
 }
 
 /// What an item can be about, what matters most first.

@@ -75,9 +75,26 @@ pub struct DayBody {
     pub date: String,
     pub pass: u64,
     pub fail: u64,
+    /// Only in `/dmarc/stats`: the part of the day's messages that was reported, from 0 to 1, by what its reporters usually do.
+    /// Missing as long as no reporter is known for long enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completeness: Option<f64>,
+    /// Up to ten reporters that are still expected for the day, the largest first. Missing if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingReporter>,
     /// Only in `/dmarc/stats` with `include=flows`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowsBody>,
+}
+
+/// A reporter whose report about a day is still expected.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MissingReporter {
+    /// The mail domain of the reporter, else its name in lower case.
+    #[schemars(example = &"google.com")]
+    pub reporter: String,
+    /// The part of the day's messages that it usually has, from 0 to 1.
+    pub share: f64,
 }
 
 /// A page of the account's domains with their figures: unless asked otherwise, those with the most messages first, then by name.

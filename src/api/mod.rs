@@ -35,7 +35,7 @@ pub use domains::{
     Success, VerifyBody,
 };
 pub use error::{ErrorBody, ErrorCode, FieldError};
-pub use figures::{ComparisonBody, DayBody, Overview, OverviewItem, PeriodBody, StatsBody};
+pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewItem, PeriodBody, StatsBody};
 pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};
 pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};

@@ -20,7 +20,11 @@ pub struct WebhookInput {
     /// Where events are sent: https, and a host with public addresses, unless the installation allows others.
     #[schemars(length(min = 1, max = 2048), extend("format" = "webhook-url"), example = &"https://example.com/hooks/tallymark")]
     pub url: String,
-    /// Kinds of events, as in docs/events.md; `*` stands for all. Kinds that this installation never sends are accepted.
+    /// Kinds of events, as in docs/events.md; `*` stands for all. About domains: `domain.verified`, `domain.failed`,
+    /// `domain.record_changed`, `dmarc.policy.changed`. About messages: `dmarc.service.new`, `dmarc.service.broken`,
+    /// `dmarc.service.recovered`, `dmarc.volume.changed`. About reports: `dmarc.report.received`, `dmarc.reporter.silent`,
+    /// `dmarc.quarantined`, `tls.failure`, `feed.failing`, `feed.recovered`. Every day: `dmarc.summary`. On request:
+    /// `webhook.test`. Kinds that this installation never sends are accepted.
     #[schemars(length(min = 1, max = 50), inner(regex(pattern = EVENT)), example = &["dmarc.report.received"])]
     pub events: Vec<String>,
     /// Has no effect. Older clients of PostStack send it.

@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::domain_options::random;
-use super::{App, Unnamed, add_default_account, options, unnamed_account};
+use super::{App, Unnamed, add_default_account, feed_events, options, unnamed_account};
 use crate::config::{Config, FeedEntry, Folder, Maildir};
 use crate::feeds::imap::{ImapSettings, Mailbox};
 use crate::feeds::reading::{Feed, FeedSettings, Feeds};
@@ -18,12 +18,15 @@ use crate::store::{Location, Store};
 pub(super) struct Running {
     stop: CancellationToken,
     task: JoinHandle<()>,
+    /// Tells of their state.
+    telling: JoinHandle<()>,
 }
 
 impl Running {
     /// Stops reading; what was handed in is not lost.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.telling.abort();
         if self.task.await.is_err() {
             tracing::error!("reading feeds failed while it was stopping");
         }
@@ -37,6 +40,11 @@ impl App {
     /// If one is for an account that is not there.
     pub(super) async fn start_feeds(&self, health: &Health) -> anyhow::Result<Running> {
         let feeds = self.feeds().await?;
+        let accounts = feeds
+            .iter()
+            .map(|(feed, _)| (feed.name.clone(), feed.belonging.account()));
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let telling = feed_events::keep_telling(accounts.collect(), health.clone(), store, clock);
         let all = Feeds {
             intake: self.intake.clone(),
             leases: Leases {
@@ -52,7 +60,11 @@ impl App {
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(all.run(feeds, stop.clone()));
-        Ok(Running { stop, task })
+        Ok(Running {
+            stop,
+            task,
+            telling: tokio::spawn(telling),
+        })
     }
 
     async fn feeds(&self) -> anyhow::Result<Vec<(FeedSettings, Box<dyn Feed>)>> {

@@ -40,6 +40,11 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
+/// Adds up; what would be too much stays the largest number.
+pub fn total(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 //! those of `/stats`, and no record is read.
 
 mod by_day;
+mod services_by_day;
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use crate::store::{Domain, Rows, Source, SourceQuery, SourcesByWay, Store, Store
 use crate::tally::{Path, Totals, Way};
 
 pub use by_day::flows_by_day;
+pub use services_by_day::{ServiceDay, ServiceDays, services_by_day};
 
 /// Who sent as a domain in a range of days, not yet named.
 #[derive(Debug)]

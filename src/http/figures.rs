@@ -14,9 +14,11 @@ use super::owned::OwnedDomain;
 use super::range::day_range;
 use super::state::AppState;
 use super::sums::pass_rate;
-use crate::api::{ComparisonBody, DayBody, Dispositions, FlowsBody, StatsBody};
-use crate::base::Day;
+use crate::api::{ComparisonBody, DayBody, Dispositions, FlowsBody, MissingReporter, StatsBody};
+use crate::base::text::shown;
+use crate::base::{Day, DayRange};
 use crate::enrich::{FlowCounts, flows_by_day};
+use crate::insight::{Completeness, DayShare, history_range, is_settled};
 use crate::store::{DayTotals, Domain, Stats};
 use crate::tally::Totals;
 
@@ -28,6 +30,10 @@ pub(super) const INCLUDE: &[Parameter] = &[Parameter {
     schema: || json!({ "type": "string", "enum": INCLUDED }),
 }];
 const INCLUDED: [&str; 1] = ["flows"];
+
+/// Missing reporters that are named for a day, and the longest name.
+const MISSING_MAX: usize = 10;
+const REPORTER_BYTES_MAX: usize = 255;
 
 /// `GET /domains/{id}/dmarc/stats`
 pub(super) async fn stats(
@@ -51,6 +57,7 @@ pub(super) async fn stats(
         comparison,
         ..StatsBody::from(stats)
     };
+    complete(&state, &domain, range, &mut stats).await?;
     let name = file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
     if flows.is_some() {
         let tables = state.tables.current();
@@ -74,6 +81,39 @@ async fn compare(state: &AppState, domain: &Domain, stats: &Stats) -> Result<Opt
         complete.add(&day.totals);
     }
     Ok(comparison.body(&before, &complete))
+}
+
+/// Adds how complete each day of the range is.
+async fn complete(state: &AppState, domain: &Domain, range: DayRange, stats: &mut StatsBody) -> Result<(), ApiError> {
+    let now = state.clock.now().div_euclid(1_000);
+    // The reports are read only where a day may still get some.
+    let arrivals = match is_settled(range.last, now) {
+        true => Vec::new(),
+        false => {
+            state
+                .store
+                .report_arrivals(domain.id, history_range(state.today()))
+                .await?
+        }
+    };
+    let known = Completeness::learn(&arrivals, now);
+    for (day, body) in range.iter().zip(&mut stats.daily_stats) {
+        let Some(DayShare { share, missing }) = known.day(day) else {
+            continue;
+        };
+        body.completeness = Some(thousandths(share));
+        let missing = missing.into_iter().take(MISSING_MAX).map(|one| MissingReporter {
+            reporter: shown(&one.reporter, REPORTER_BYTES_MAX).into_owned(),
+            share: thousandths(one.share),
+        });
+        body.missing = missing.collect();
+    }
+    Ok(())
+}
+
+/// Rounded down, so that only a complete day is 1.
+fn thousandths(share: f64) -> f64 {
+    (share * 1_000.0).floor() / 1_000.0
 }
 
 /// The days with their flows, for CSV.
@@ -145,6 +185,8 @@ impl DayBody {
             date: day.to_string(),
             pass: 0,
             fail: 0,
+            completeness: None,
+            missing: Vec::new(),
             flows: None,
         }
     }
@@ -156,6 +198,8 @@ impl From<&DayTotals> for DayBody {
             date: day.day.to_string(),
             pass: day.totals.pass,
             fail: day.totals.fail,
+            completeness: None,
+            missing: Vec::new(),
             flows: None,
         }
     }

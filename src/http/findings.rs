@@ -10,16 +10,13 @@ use tokio::sync::Mutex as Turn;
 
 use super::error::ApiError;
 use crate::apart::InTurn;
-use crate::api::AttentionItem;
 use crate::base::{AccountId, DomainId, Millis};
-
-/// All items of each of [`crate::api::ATTENTION_KINDS`], in order.
-pub(super) type Items = [Vec<AttentionItem>; 6];
+use crate::insight::Findings;
 
 /// What was found, and when.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub items: Items,
+    pub findings: Findings,
     pub at: Millis,
 }
 
@@ -30,9 +27,9 @@ type Place = Arc<Turn<Option<Arc<Found>>>>;
 
 /// What was found, by account and the domain that a key is bound to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Findings(Arc<Mutex<HashMap<(AccountId, Option<DomainId>), Place>>>);
+pub(super) struct KnownFindings(Arc<Mutex<HashMap<(AccountId, Option<DomainId>), Place>>>);
 
-impl Findings {
+impl KnownFindings {
     /// What was found less than a minute ago, if that is known at once.
     pub(super) fn known(&self, of: (AccountId, Option<DomainId>), now: Millis) -> Option<Arc<Found>> {
         let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +43,7 @@ impl Findings {
         &self,
         of: (AccountId, Option<DomainId>),
         now: Millis,
-        search: impl Future<Output = Result<Items, ApiError>> + Send + 'static,
+        search: impl Future<Output = Result<Findings, ApiError>> + Send + 'static,
     ) -> Result<Arc<Found>, ApiError> {
         let place = self.place(of);
         let searching = tokio::spawn(InTurn::new(async move {
@@ -54,8 +51,8 @@ impl Findings {
             if let Some(found) = place.as_ref().filter(|found| is_recent(found, now)) {
                 return Ok(Arc::clone(found));
             }
-            let items = search.await?;
-            let found = Arc::new(Found { items, at: now });
+            let findings = search.await?;
+            let found = Arc::new(Found { findings, at: now });
             *place = Some(Arc::clone(&found));
             Ok(found)
         }));
@@ -85,9 +82,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_found_is_told_for_a_minute_and_to_its_account_alone() {
-        let findings = Findings::default();
+        let findings = KnownFindings::default();
         let found = async |account, now| {
-            let search = async { Ok(Items::default()) };
+            let search = async { Ok(Findings::default()) };
             findings
                 .recent((AccountId(account), None), now, search)
                 .await
@@ -109,11 +106,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_search_goes_on_without_the_one_who_asked() {
-        let findings = Findings::default();
+        let findings = KnownFindings::default();
         let (send, receive) = tokio::sync::oneshot::channel::<()>();
         let search = async move {
             let _ = receive.await;
-            Ok(Items::default())
+            Ok(Findings::default())
         };
         let mut asked = Box::pin(findings.recent((AccountId(1), None), 7, search));
         assert!(futures_util::poll!(asked.as_mut()).is_pending());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::config::HttpConfig;
-use super::findings::Findings;
+use super::findings::KnownFindings;
 use super::kept::KeptAnswers;
 use super::key_uses::KeyUses;
 use super::rate::RateLimiter;
@@ -37,7 +37,7 @@ pub struct AppState {
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
     pub(super) key_uses: KeyUses,
-    pub(super) findings: Findings,
+    pub(super) findings: KnownFindings,
 }
 
 impl AppState {
@@ -58,7 +58,7 @@ impl AppState {
             shares: Arc::new(Shares::new(&config)),
             kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
             key_uses: KeyUses::default(),
-            findings: Findings::default(),
+            findings: KnownFindings::default(),
             config: Arc::new(config),
             tables: Arc::new(LiveTables::new(NamesFiles::default())),
             store,

@@ -10,11 +10,6 @@ pub(super) fn pass_rate(pass: u64, fail: u64) -> f64 {
     tenths as f64 / 10.0
 }
 
-/// Adds up; what would be too much stays the largest number.
-pub(super) fn total(counts: impl Iterator<Item = u64>) -> u64 {
-    counts.fold(0, u64::saturating_add)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -257,6 +257,8 @@ columns! { AttentionItem as row:
     "source_ip" = row.source_ip,
     "org_name" = row.org_name,
     "last_report" = row.last_report,
+    "reason" = row.reason,
+    "action" = row.action,
 }
 
 list! { ReportList as list, nth: reports of ReportItem, list.pagination.next.clone(), place_of(list.reports.get(nth)?) }

@@ -349,3 +349,17 @@ impl From<WebhooksError> for ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_events_is_documented() {
+        let (openapi, page) = (crate::http::openapi(), include_str!("../../docs/events.md"));
+        for kind in EventKind::ALL {
+            let word = format!("`{}`", kind.word());
+            assert!(openapi.contains(&word) && page.contains(&word), "{word}");
+        }
+    }
+}

@@ -1,8 +1,10 @@
-//! What reports mean: what another policy would do, and whether reports agree with their own evidence.
+//! What reports mean: what needs attention, what another policy would do, and whether reports agree with their own evidence.
 //!
 //! Pure rules over what `store` answers. docs/insight.md has the rules, and says which figures are exact.
 
+mod attention;
 mod case;
+mod completeness;
 mod groups;
 mod identity;
 mod naming;
@@ -10,17 +12,23 @@ mod policy;
 mod published;
 mod readiness;
 mod reporters;
+mod rules;
 mod simulate;
 mod simulation;
 mod simulator;
 mod sums;
+#[cfg(test)]
+mod testdata;
 
+pub use attention::{Concern, Finding, Findings, attention, attention_stretches};
+pub use completeness::{Completeness, DayShare, Missing, SilentReporter, history_range, is_settled};
 pub use groups::{Group, Listed};
 pub use identity::{Contradiction, ContradictionKind, Identity, identity};
 pub use policy::PolicyChange;
 pub use published::Origin;
 pub use readiness::{Blocker, Check, Checked, Readiness, Step, Verdict, readiness};
 pub use reporters::is_silent;
+pub use rules::{Applied, apply_rules};
 pub use simulate::{SimulateError, Simulated, prepare, simulate};
 pub use simulation::{FIXED_MAX, Simulation};
 pub use sums::{Counts, Shift};

@@ -94,7 +94,10 @@ pub(super) async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, 
             @if let Told::Answer(Attention { items, pagination: Some(pagination), .. }) = &list {
                 @if let Told::Answer(list) = &list { p .small.muted { "As of " (time(&list.found_at)) "." } }
                 @if items.is_empty() { (no_rows(pagination, html! { p .calm { "Nothing." } })) }
-                @else { ul .attention { @for item in items { li .(item.kind.as_ref()) { (told(item)) } } } }
+                @else { ul .attention { @for item in items { li .(item.kind.as_ref()) {
+                    (told(item))
+                    span .small.muted { (item.action) }
+                } } } }
                 (pages(pagination, ("item", "items"), to))
             }
         }

@@ -277,6 +277,8 @@ mod tests {
             date: format!("{}-{:02}-{:02}", 2026 + nth / 336, nth / 28 % 12 + 1, nth % 28 + 1),
             pass: u64::from(nth) * 1_000,
             fail: u64::from(nth % 3),
+            completeness: None,
+            missing: Vec::new(),
             flows: None,
         };
         (0..count).map(day).collect()

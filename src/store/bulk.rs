@@ -364,6 +364,21 @@ bulk! {
         "domain_checks", &[int("domain_id"), text("checks"), text("own_networks")], Conflict::Replace("domain_id"),
     );
 
+    /// Writes findings of a domain. Primary key.
+    FINDING_PUT = insert(
+        "findings",
+        &[
+            int("domain_id"), int("kind"), text("subject"), int("is_open"), int("opened_at"), int("told_at"), text("detail"),
+        ],
+        Conflict::Replace("domain_id, kind, subject"),
+    );
+
+    /// Findings of domains of one kind. Primary key.
+    FINDING_BY_KIND = keyed(
+        "findings", &[int("domain_id"), int("kind")],
+        "select domain_id, kind, subject, is_open, opened_at, told_at, detail from findings",
+    );
+
     /// Which addresses wait, and until when the others are not asked about. Primary key.
     ADDRESSES_BY_KEY = keyed("addresses", &[blob("address")], "select address, ask_at, turn from addresses");
 

@@ -23,6 +23,26 @@ words! {
         WebhookTest = 5 "webhook.test",
         /// A TLS report counts that was not known before, and has failures.
         TlsFailure = 6 "tls.failure",
+        /// A DNS record of a domain is another one than at the check before.
+        RecordChanged = 7 "domain.record_changed",
+        /// Reporters see another policy than before.
+        PolicyChanged = 8 "dmarc.policy.changed",
+        /// A service sends as the domain that did not before.
+        ServiceNew = 9 "dmarc.service.new",
+        /// A service fails that passed before.
+        ServiceBroken = 10 "dmarc.service.broken",
+        /// A service that failed passes again.
+        ServiceRecovered = 11 "dmarc.service.recovered",
+        /// A reporter stopped, or reports again.
+        ReporterSilent = 12 "dmarc.reporter.silent",
+        /// Far more or fewer messages than usual, or as many as usual again.
+        VolumeChanged = 13 "dmarc.volume.changed",
+        /// The state of a day, for the whole account.
+        Summary = 14 "dmarc.summary",
+        /// A mailbox or folder cannot be read.
+        FeedFailing = 15 "feed.failing",
+        /// It is read again.
+        FeedRecovered = 16 "feed.recovered",
     }
 }
 
@@ -87,6 +107,24 @@ impl Event {
             id: format!("evt_{digits}"),
             at,
             data: Value::Null,
+        }
+    }
+
+    /// As [`Self::new`], for a cause with a name.
+    pub(super) fn about(account: AccountId, kind: EventKind, at: Millis, name: &str, cause: &[i64]) -> Self {
+        let digest = Sha256::digest(name);
+        let parts = digest.chunks_exact(8).map(|part| {
+            let bytes = part.try_into().expect("chunks of eight");
+            i64::from_be_bytes(bytes)
+        });
+        let cause: Vec<_> = cause.iter().copied().chain(parts).collect();
+        Self::new(account, kind, at, &cause)
+    }
+
+    /// Adds the members of an object to the data.
+    pub(super) fn add(&mut self, more: Value) {
+        if let (Some(all), Value::Object(more)) = (self.data.as_object_mut(), more) {
+            all.extend(more);
         }
     }
 

@@ -61,17 +61,28 @@ impl Store {
 
     /// The messages of a range of days.
     pub async fn totals(&self, domain: DomainId, range: DayRange) -> Result<Totals, StoreError> {
+        let mut totals = Totals::default();
+        for day in self.day_totals(domain, range).await? {
+            totals.add(&day.totals);
+        }
+        Ok(totals)
+    }
+
+    /// The messages of each day of a range that has some, ascending.
+    pub async fn day_totals(&self, domain: DomainId, range: DayRange) -> Result<Vec<DayTotals>, StoreError> {
         let args = Args::default()
             .int(domain.0)
             .int(range.first.0.into())
             .int(range.last.0.into());
         let mut conn = self.read().await?;
         let rows = Conn(&mut conn).all(sql!("daily_totals_range"), args).await?;
-        let mut totals = Totals::default();
-        for row in &rows {
-            totals.add(&reports::totals(row)?);
-        }
-        Ok(totals)
+        let day = |row: &Row| {
+            Ok(DayTotals {
+                day: row.day("day")?,
+                totals: reports::totals(row)?,
+            })
+        };
+        rows.iter().map(day).collect()
     }
 
     /// The addresses that sent mail as the domain in a range of days, in the order that is asked for, then by address.

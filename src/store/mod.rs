@@ -10,9 +10,11 @@
 mod acceptance;
 mod accounts;
 mod addresses;
+mod arrivals;
 mod belonging;
 mod bulk;
 mod carried;
+mod checked;
 mod checks;
 mod codec;
 mod commit;
@@ -33,7 +35,9 @@ mod events;
 mod evidence;
 mod export;
 mod facets;
+mod feeds;
 mod figures;
+mod findings;
 mod ips;
 mod leases;
 mod listed;
@@ -53,6 +57,7 @@ mod packing;
 mod paths;
 mod provenance;
 mod range_records;
+mod record_changes;
 mod records;
 mod refused;
 mod reports;
@@ -75,11 +80,13 @@ mod write;
 
 pub use acceptance::{Acceptance, AcceptedReporter, Actor, HistoryEntry, Judged, Judgement, ReportStanding, Trust};
 pub use addresses::{ADDRESSES_MAX, AddressName, AddressState, AskedAddress, NextQuestion, WaitingAddress};
+pub use arrivals::ReportArrival;
 pub use bulk::bulk_statements;
-pub use checks::{
-    Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, RecordState,
-    Standing, Suggestion,
+pub use checked::{
+    Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, RecordCheck, RecordFinding, RecordState, Standing,
+    Suggestion,
 };
+pub use checks::{DueCursor, Kept};
 pub use commit::{CommitOptions, DayQuota, FreshDomain, KeepLimits, Undecided, UndecidedCheck};
 pub use confirmed::ConfirmedNames;
 pub use copy::Copied;
@@ -93,7 +100,9 @@ pub use error::{Behind, Fault, NoRoom, StoreError};
 pub use events::{ALL_EVENTS, Event, EventKind, Wanted};
 pub use export::ExportedRecord;
 pub use facets::{Reporter, Signature};
+pub use feeds::FailingFeed;
 pub use figures::{Sender, SourceOrder, SourceQuery, SourcesByWay};
+pub use findings::{FindingChange, FindingKind, StoredFinding};
 pub use ips::IpAddress;
 pub use leases::Lease;
 pub use listed::{ListedMax, ListedRecord, Omitted};

@@ -15,7 +15,7 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 26] = [
+const NOUNS: [(&str, &str); 28] = [
     ("account", include_str!("sql/accounts.sql")),
     ("address", include_str!("sql/addresses.sql")),
     ("copy", include_str!("sql/copies.sql")),
@@ -26,6 +26,8 @@ const NOUNS: [(&str, &str); 26] = [
     ("dkim", include_str!("sql/dkim_keys.sql")),
     ("domain", include_str!("sql/domains.sql")),
     ("evidence", include_str!("sql/evidence.sql")),
+    ("feed", include_str!("sql/feeds.sql")),
+    ("finding", include_str!("sql/findings.sql")),
     ("ip", include_str!("sql/ips.sql")),
     ("key", include_str!("sql/keys.sql")),
     ("lease", include_str!("sql/leases.sql")),
@@ -132,6 +134,7 @@ mod tests {
         "DELIVERY_ATTEMPTED",
         "DOMAIN_MOVE",
         "account_list",
+        "account_not_summed_up",
         "accounts_due",
         "copy_arrivals",
         "copy_counters",
@@ -139,6 +142,7 @@ mod tests {
         "copy_unfinished",
         "deliveries_waiting",
         "domain_all",
+        "feed_failing_list",
         "ip_list",
         "report_total",
         "sessions_purge",

@@ -20,3 +20,11 @@ select account_id, name, mode, created_at from accounts order by name
 select account_id from accounts
 where exists (select 1 from domains where domains.account_id = accounts.account_id and domains.next_check_at <= $1)
 order by account_id
+
+-- name: account_summed_up
+-- Notes that an account is told of a day, if it was not told of it or a later one. Primary key.
+update accounts set summary_day = $2 where account_id = $1 and (summary_day is null or summary_day < $2)
+
+-- name: account_not_summed_up
+-- The accounts that were not told of a day yet, nor of a later one. A small table.
+select account_id from accounts where summary_day is null or summary_day < $1

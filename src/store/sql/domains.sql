@@ -62,6 +62,10 @@ delete from daily_tls where domain_id = $1
 -- What the owner of a domain decided about senders: one range of the primary key.
 delete from sender_decisions where domain_id = $1
 
+-- name: domain_clear_findings
+-- What rules found about a domain: one range of the primary key.
+delete from findings where domain_id = $1
+
 -- name: domain_clear_dkim_key
 -- The key of a domain's mail. Primary key.
 delete from dkim_keys where domain_id = $1

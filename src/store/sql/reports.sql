@@ -12,6 +12,13 @@ select report_no, begin_at, end_at, counted, pass, fail, dkim_aligned, spf_align
     received_at, authenticated, arrivals, warnings, partial, org_name, email, report_id, policy, records_kept, acceptance
 from reports where domain_id = $1 and report_no > $2 order by report_no limit $3
 
+-- name: report_arrivals
+-- Counted reports whose windows begin in a range of seconds and whose records are kept, the newest first: who sent them, and when
+-- they came. Index reports_by_begin, and no rows.
+select org_key, begin_at, end_at, records_since, pass, fail from reports
+where domain_id = $1 and counted = 1 and begin_at >= $2 and begin_at < $3 and records_since is not null
+order by begin_at desc limit $4
+
 -- name: report_arrived
 -- A known report came again, perhaps better authenticated. Primary key.
 update reports set arrivals = arrivals + $5, authenticated = $3, provenance = coalesce($4, provenance), acceptance = $6

@@ -2,5 +2,6 @@
 
 mod identity;
 mod oracle;
+mod rules;
 mod simulate;
 mod spf;

@@ -11,6 +11,7 @@ mod distributed;
 mod facets;
 mod faults;
 mod figures;
+mod findings;
 mod full_disk;
 mod kept;
 mod labelled;

@@ -1,0 +1,169 @@
+//! Services that are new, that fail after a clean history, and that pass again.
+
+use serde_json::json;
+
+use super::{DAY, Facts, Ledger};
+use crate::base::{Day, Millis};
+use crate::enrich::{ServiceDay, ServiceDays};
+use crate::store::{EventKind, FindingKind, Whose};
+
+/// The last days: what happens there is news, and is not part of the history.
+pub(super) const RECENT_DAYS: i32 = 4;
+/// Messages below which nothing is told of a service.
+const MESSAGES_MIN: u64 = 5;
+/// A clean history: this many days, this many messages, and at most this percentage of them failed.
+const CLEAN_DAYS_MIN: usize = 7;
+const CLEAN_MESSAGES_MIN: u64 = 50;
+const CLEAN_PERCENT_MAX: u64 = 2;
+/// A day is bad if this percentage of its messages fail; some days together if more than half do.
+const BAD_PERCENT_MIN: u64 = 20;
+const BAD_TOGETHER_PERCENT_MIN: u64 = 50;
+/// The failing messages must be this part of what the service usually sends in a day: one reporter that judges otherwise than all
+/// others, and reports first, is not news.
+const USUAL_PART: u64 = 20;
+/// A day is clean again if at most this percentage of its messages fail.
+const RECOVERED_PERCENT_MAX: u64 = 5;
+/// A broken service that sends nothing for this long is no longer watched.
+const GONE_DAYS: i32 = 14;
+const BROKEN_COOL_DOWN: Millis = 7 * DAY;
+const NEW_COOL_DOWN: Millis = 90 * DAY;
+
+pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
+    let (today, is_known) = (facts.today(), facts.is_known());
+    for service in facts.services.iter().filter(|service| is_theirs(service)) {
+        if is_known && service.decision.is_none() {
+            new(service, today, ledger);
+        }
+        if !ledger.is_open(FindingKind::ServiceBroken, &service.name) {
+            broken(service, today, ledger);
+        }
+    }
+    for finding in ledger.open(FindingKind::ServiceBroken) {
+        let service = facts.services.iter().find(|service| *service.name == *finding.subject);
+        match service.filter(|service| is_theirs(service)) {
+            Some(service)
+                if service
+                    .days
+                    .last()
+                    .is_some_and(|last| last.day > today.plus(-GONE_DAYS)) =>
+            {
+                if let Some(last_bad) = recovered(service) {
+                    let data = json!({
+                        "service": finding.subject,
+                        "failed_since": finding.detail["since"],
+                        "last_failed": last_bad.to_string(),
+                    });
+                    ledger.end(finding, Some((EventKind::ServiceRecovered, data)));
+                }
+            }
+            // It is gone, or the owner decided that it is not theirs.
+            _ => ledger.end(finding, None),
+        }
+    }
+}
+
+/// Whether the owner answers for the service, as far as they decided.
+fn is_theirs(service: &ServiceDays) -> bool {
+    !matches!(service.decision, Some(Whose::NotOurs | Whose::Forwarder))
+}
+
+fn new(service: &ServiceDays, today: Day, ledger: &mut Ledger<'_>) {
+    let is_recent = |day: &ServiceDay| day.day > today.plus(-RECENT_DAYS);
+    let sums = Sums::new(&service.days);
+    let Some(first) = service.days.first().filter(|first| is_recent(first)) else {
+        return;
+    };
+    if sums.messages() < MESSAGES_MIN {
+        return;
+    }
+    let data = json!({
+        "service": &*service.name,
+        "first_seen": first.day.to_string(),
+        "message_count": sums.messages(),
+        "pass_count": sums.pass,
+        "fail_count": sums.fail,
+    });
+    let of = (FindingKind::ServiceNew, &*service.name);
+    ledger.note(of, NEW_COOL_DOWN, json!({}), (EventKind::ServiceNew, data));
+}
+
+fn broken(service: &ServiceDays, today: Day, ledger: &mut Ledger<'_>) {
+    let recent = service.days.partition_point(|day| day.day <= today.plus(-RECENT_DAYS));
+    let (history, recent) = service.days.split_at(recent);
+    let clean = Sums::new(history);
+    if history.len() < CLEAN_DAYS_MIN
+        || clean.messages() < CLEAN_MESSAGES_MIN
+        || clean.fails_at_least(CLEAN_PERCENT_MAX + 1)
+    {
+        return;
+    }
+    let least = MESSAGES_MIN.max(usual(history) / USUAL_PART);
+    let of_day = |day: &&ServiceDay| {
+        let sums = Sums::new(&[**day]);
+        sums.fail >= least && sums.fails_at_least(BAD_PERCENT_MIN)
+    };
+    let together = Sums::new(recent);
+    let is_together = together.fail >= least && together.fails_at_least(BAD_TOGETHER_PERCENT_MIN);
+    let bad = recent.iter().find(of_day);
+    let bad = bad.or_else(|| recent.iter().find(|day| is_together && day.fail > 0));
+    let Some(bad) = bad else { return };
+    let since = bad.day.to_string();
+    let data = json!({
+        "service": &*service.name,
+        "since": since,
+        "message_count": together.messages(),
+        "pass_count": together.pass,
+        "fail_count": together.fail,
+    });
+    let of = (FindingKind::ServiceBroken, &*service.name);
+    ledger.begin(
+        of,
+        BROKEN_COOL_DOWN,
+        json!({ "since": since }),
+        (EventKind::ServiceBroken, data),
+    );
+}
+
+/// The last bad day, if what came after it is clean.
+fn recovered(service: &ServiceDays) -> Option<Day> {
+    let is_bad = |day: &ServiceDay| {
+        let sums = Sums::new(&[*day]);
+        sums.fail > 0 && sums.fails_at_least(BAD_PERCENT_MIN)
+    };
+    let last_bad = service.days.iter().rposition(is_bad)?;
+    let after = Sums::new(&service.days[last_bad + 1..]);
+    let least = MESSAGES_MIN.max(usual(&service.days[..last_bad]) / USUAL_PART);
+    let is_clean = after.pass >= least && !after.fails_at_least(RECOVERED_PERCENT_MAX + 1);
+    is_clean.then(|| service.days[last_bad].day)
+}
+
+/// Messages of a usual day, the median.
+fn usual(days: &[ServiceDay]) -> u64 {
+    let mut messages: Vec<_> = days.iter().map(ServiceDay::messages).collect();
+    messages.sort_unstable();
+    messages.get(messages.len() / 2).copied().unwrap_or_default()
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    pass: u64,
+    fail: u64,
+}
+
+impl Sums {
+    fn new(days: &[ServiceDay]) -> Self {
+        days.iter().fold(Self::default(), |sums, day| Self {
+            pass: sums.pass.saturating_add(day.pass),
+            fail: sums.fail.saturating_add(day.fail),
+        })
+    }
+
+    fn messages(self) -> u64 {
+        self.pass.saturating_add(self.fail)
+    }
+
+    /// Whether at least this percentage of the messages fail.
+    fn fails_at_least(self, percent: u64) -> bool {
+        u128::from(self.fail) * 100 >= u128::from(self.messages()) * u128::from(percent)
+    }
+}
