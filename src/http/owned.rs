@@ -7,8 +7,8 @@ use super::client::Client;
 use super::error::ApiError;
 use super::places::row_number;
 use super::state::AppState;
-use crate::base::{DeliveryId, ReportNo, SetAsideId, SetAsideKind, WebhookId};
-use crate::store::{Domain, SetAside, Webhook};
+use crate::base::{DeliveryId, ReportNo, SetAsideId, SetAsideKind, TargetId};
+use crate::store::{Domain, SetAside, Target, Webhook};
 
 /// The domain of `{id}`.
 #[derive(Debug)]
@@ -32,11 +32,11 @@ pub(super) struct RecordNumber(pub u64);
 
 /// The webhook of `{id}`.
 #[derive(Debug)]
-pub(super) struct OwnedWebhook(pub Webhook);
+pub(super) struct OwnedWebhook(pub Target<Webhook>);
 
 /// The webhook of `{id}`, and the number in `{delivery_id}`. Whether that delivery exists is checked by the store.
 #[derive(Debug)]
-pub(super) struct OwnedDelivery(pub Webhook, pub DeliveryId);
+pub(super) struct OwnedDelivery(pub Target<Webhook>, pub DeliveryId);
 
 /// The number in `{id}`.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl FromRequestParts<AppState> for OwnedWebhook {
         let number = path_text(parts, state, "id").await.and_then(|text| row_number(&text));
         let number = number.ok_or_else(missing)?;
         let client = Client::from_parts(parts)?;
-        let webhook = state.store.webhook(client.account, WebhookId(number)).await?;
+        let webhook = state.store.webhook(client.account, TargetId(number)).await?;
         webhook.map(Self).ok_or_else(missing)
     }
 }

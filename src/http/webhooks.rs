@@ -16,9 +16,9 @@ use crate::api::{
     WebhookOne, WebhookRemoved, WebhookSnake, WebhookTested, WebhookWithSecret,
 };
 use crate::base::clock::format_instant;
-use crate::base::{Millis, WebhookId};
-use crate::notify::{Secret, WebhooksError};
-use crate::store::{ALL_EVENTS, Delivery, EventKind, Page, Replay, ReplayFilter, Wanted, Webhook, WebhookChanges};
+use crate::base::{Millis, TargetId};
+use crate::notify::{Secret, TargetsError};
+use crate::store::{ALL_EVENTS, Delivery, EventKind, Page, Replay, ReplayFilter, Target, Wanted, Webhook, WebhookChanges};
 
 /// Hours for which an old secret signs too if the client does not say.
 const GRACE_HOURS_DEFAULT: u64 = 24;
@@ -42,7 +42,7 @@ pub(super) async fn create(
     let (Some(url), Some(events)) = (url, events) else {
         return Err(ApiError::internal());
     };
-    let created = state.webhooks.create(client.account, url, events, &random()?).await?;
+    let created = state.targets.create_webhook(client.account, url, events, &random()?).await?;
     let (webhook, secret) = created
         .ok_or_else(|| ApiError::conflict("The account has as many webhooks as it may have: remove others first"))?;
     let now = state.clock.now();
@@ -53,7 +53,7 @@ pub(super) async fn create(
 pub(super) async fn list(State(state): State<AppState>, client: Client) -> Result<Json<WebhookList>, ApiError> {
     let now = state.clock.now();
     let webhooks = state.store.webhooks(client.account).await?;
-    let item = |webhook: &Webhook| {
+    let item = |webhook: &Target<Webhook>| {
         let (at, status) = webhook.last.map(|(at, status)| (format_instant(at), status)).unzip();
         let status = status.flatten();
         WebhookItem {
@@ -94,7 +94,7 @@ pub(super) async fn update(
         active: members.flag("enabled"),
     };
     members.finish()?;
-    let changed = state.store.change_webhook(webhook.account, webhook.id, changes).await?;
+    let changed = state.store.change_webhook(webhook.account, webhook.id, changes, state.clock.now()).await?;
     let changed = changed.ok_or_else(|| ApiError::not_found("Webhook"))?;
     Ok(Json(one(&changed, state.clock.now())))
 }
@@ -105,7 +105,7 @@ pub(super) async fn remove(
     client: Client,
     NumberInPath(number): NumberInPath,
 ) -> Result<Json<WebhookRemoved>, ApiError> {
-    if !state.store.remove_webhook(client.account, WebhookId(number)).await? {
+    if !state.store.remove_webhook(client.account, TargetId(number)).await? {
         return Err(ApiError::not_found("Webhook"));
     }
     Ok(Json(WebhookRemoved {
@@ -119,7 +119,7 @@ pub(super) async fn test(
     State(state): State<AppState>,
     OwnedWebhook(webhook): OwnedWebhook,
 ) -> Result<Json<WebhookTested>, ApiError> {
-    let tried = state.webhooks.test(&webhook).await?;
+    let tried = state.targets.test(&webhook.any()).await?;
     Ok(Json(WebhookTested {
         success: tried.is_delivered,
         status_code: tried.status,
@@ -139,7 +139,7 @@ pub(super) async fn rotate(
     members.finish()?;
     let hours = u32::try_from(hours.unwrap_or(GRACE_HOURS_DEFAULT)).unwrap_or(GRACE_HOURS_MAX);
     let random = random()?;
-    let rotated = state.webhooks.rotate(webhook.account, webhook.id, hours, &random);
+    let rotated = state.targets.rotate(webhook.account, webhook.id, hours, &random);
     let (webhook, secret) = rotated.await?.ok_or_else(|| ApiError::not_found("Webhook"))?;
     Ok(Json(with_secret(&webhook, &secret, state.clock.now())))
 }
@@ -219,7 +219,7 @@ fn is_off() -> ApiError {
 
 fn checked_url(state: &AppState, members: &mut Members, url: Option<String>) -> Option<String> {
     let url = url?;
-    if let Err(error) = state.webhooks.check_url(&url) {
+    if let Err(error) = state.targets.check_url(&url) {
         members.refuse("url", error);
     }
     Some(url)
@@ -264,11 +264,11 @@ fn random() -> Result<[u8; Secret::RANDOM_BYTES], ApiError> {
     Ok(random)
 }
 
-fn body(webhook: &Webhook, now: Millis) -> WebhookBody {
-    let until = webhook.previous.as_ref().map(|(_, until)| *until);
+fn body(webhook: &Target<Webhook>, now: Millis) -> WebhookBody {
+    let until = webhook.address.previous.as_ref().map(|(_, until)| *until);
     let snake = WebhookSnake {
         created_at: format_instant(webhook.created_at),
-        secret_rotated_at: webhook.rotated_at.map(format_instant),
+        secret_rotated_at: webhook.address.rotated_at.map(format_instant),
         previous_secret_expires_at: until.filter(|until| *until > now).map(format_instant),
         consecutive_failures: webhook.failures,
         disabled_at: webhook.disabled.as_ref().map(|(at, _)| format_instant(*at)),
@@ -276,7 +276,7 @@ fn body(webhook: &Webhook, now: Millis) -> WebhookBody {
     };
     WebhookBody {
         id: webhook.id.0,
-        url: webhook.url.clone(),
+        url: webhook.address.url.clone(),
         events: webhook.events.words().to_vec(),
         active: webhook.active,
         created_at: snake.created_at.clone(),
@@ -289,7 +289,7 @@ fn body(webhook: &Webhook, now: Millis) -> WebhookBody {
     }
 }
 
-fn one(webhook: &Webhook, now: Millis) -> WebhookOne {
+fn one(webhook: &Target<Webhook>, now: Millis) -> WebhookOne {
     let body = body(webhook, now);
     WebhookOne {
         webhook: body.clone(),
@@ -297,7 +297,7 @@ fn one(webhook: &Webhook, now: Millis) -> WebhookOne {
     }
 }
 
-fn with_secret(webhook: &Webhook, secret: &Secret, now: Millis) -> WebhookWithSecret {
+fn with_secret(webhook: &Target<Webhook>, secret: &Secret, now: Millis) -> WebhookWithSecret {
     WebhookWithSecret {
         one: one(webhook, now),
         signing_secret: secret.reveal().to_owned(),
@@ -307,7 +307,7 @@ fn with_secret(webhook: &Webhook, secret: &Secret, now: Millis) -> WebhookWithSe
 
 fn delivery_body(delivery: Delivery) -> DeliveryBody {
     let snake = DeliverySnake {
-        webhook_id: delivery.webhook.0,
+        webhook_id: delivery.target.0,
         event: delivery.event.clone(),
         event_type: delivery.event.clone(),
         status_code: delivery.status,
@@ -334,17 +334,17 @@ fn delivery_body(delivery: Delivery) -> DeliveryBody {
     }
 }
 
-impl From<WebhooksError> for ApiError {
-    fn from(error: WebhooksError) -> Self {
+impl From<TargetsError> for ApiError {
+    fn from(error: TargetsError) -> Self {
         match error {
-            WebhooksError::Store(error) => Self::from(error),
-            WebhooksError::Keys(_) => {
-                tracing::error!(%error, "a request for a webhook failed: its secret cannot be encrypted or decrypted");
-                Self::not_ready("This installation has no master key for the secrets of webhooks")
+            TargetsError::Store(error) => Self::from(error),
+            TargetsError::Keys(_) => {
+                tracing::error!(%error, "a request for a webhook or channel failed: its secret cannot be encrypted or decrypted");
+                Self::not_ready("This installation has no master key for the secrets of webhooks and channels")
             }
-            WebhooksError::NoClient => {
+            TargetsError::NoClient => {
                 tracing::warn!(%error, "a request was refused because of what this installation lacks");
-                Self::not_ready("This installation cannot connect to webhooks")
+                Self::not_ready("This installation cannot connect to webhooks and channels")
             }
         }
     }

@@ -13,6 +13,7 @@ mod addresses;
 mod belonging;
 mod bulk;
 mod carried;
+mod channels;
 mod checks;
 mod codec;
 mod commit;
@@ -66,6 +67,8 @@ mod soundness;
 mod source;
 mod sql;
 mod stored_bytes;
+mod target;
+mod targets;
 mod tls;
 mod trust;
 mod types;
@@ -76,6 +79,7 @@ mod write;
 pub use acceptance::{Acceptance, AcceptedReporter, Actor, HistoryEntry, Judged, Judgement, ReportStanding, Trust};
 pub use addresses::{ADDRESSES_MAX, AddressName, AddressState, AskedAddress, NextQuestion, WaitingAddress};
 pub use bulk::bulk_statements;
+pub use channels::ChannelChanges;
 pub use checks::{
     Decision, DkimKey, DomainDns, DomainFinding, DueCursor, Kept, NewDkimKey, RecordCheck, RecordFinding, RecordState,
     Standing, Suggestion,
@@ -112,6 +116,8 @@ pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 pub use stored_bytes::StoredBytes;
+pub use target::{Address, CHANNELS_MAX, Channel, NewTarget, Platform, Target, WEBHOOKS_MAX, Webhook};
+pub use targets::SealedSecrets;
 pub use tls::{
     NewTlsReport, TlsContents, TlsDay, TlsFailure, TlsPolicySum, TlsReportDetail, TlsReportFilter, TlsReportSummary,
     TlsReporter, TlsStanding,
@@ -122,4 +128,4 @@ pub use types::{
     Sources, Stats, StoredRecord, StoredReport, StoredTlsReport, StoredWarning,
 };
 pub use verify::Verified;
-pub use webhooks::{NewWebhook, Rotation, SealedSecrets, WEBHOOKS_MAX, Webhook, WebhookChanges};
+pub use webhooks::{NewWebhook, Rotation, WebhookChanges};

@@ -21,8 +21,8 @@ const ARRIVES_MAX: Duration = Duration::from_secs(60);
 /// As another node finds it after the lease of a dead one ran out.
 async fn release_lease(home: &Path) -> Store {
     let store = Store::open(&home.join("data/tallymark.sqlite")).await.unwrap();
-    if let Some(lease) = store.lease("webhooks").await.unwrap() {
-        store.release_lease("webhooks", &lease.holder).await.unwrap();
+    if let Some(lease) = store.lease("deliver").await.unwrap() {
+        store.release_lease("deliver", &lease.holder).await.unwrap();
     }
     store
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tallymark::domains::{Domains, DomainsOptions, Keyring, ServiceNames};
 use tallymark::metrics::Metrics;
-use tallymark::notify::{Secret, Webhooks, WebhooksError, sign};
+use tallymark::notify::{ChannelOptions, Secret, Targets, TargetsError, sign};
 use tallymark::outbound::{Client, Guard, OutboundSettings, connector};
 use tallymark::store::Wanted;
 
@@ -48,7 +48,7 @@ async fn report(app: &TestApp, domain: &str, nth: u64) {
 }
 
 async fn deliver(app: &TestApp) {
-    app.webhooks.deliver(|| 100).await.unwrap();
+    app.targets.deliver(|| 100).await.unwrap();
 }
 
 async fn deliveries(app: &TestApp, hook: &Hook) -> Vec<Value> {
@@ -205,7 +205,7 @@ async fn receivers_that_hang_delay_no_other() {
     for nth in 1..=12 {
         report(&app, &domain, nth).await;
     }
-    let webhooks = app.webhooks.clone();
+    let webhooks = app.targets.clone();
     let delivering = tokio::spawn(async move { webhooks.deliver(|| 100).await });
     // The living receiver has everything before one of the dead ones is given up.
     alive.wait_for(12).await;
@@ -262,13 +262,13 @@ async fn without_a_master_key_no_webhook_is_made() {
     let options = DomainsOptions::new(ServiceNames::new(None, None));
     let domains = Domains::new(app.store.clone(), app.clock.clone(), metrics.clone(), options);
     let guard = Guard::new(OutboundSettings::default(), None);
-    let webhooks = Webhooks::new(&domains, metrics, guard, None);
+    let webhooks = Targets::new(&domains, metrics, guard, None, ChannelOptions::default());
     let events = Wanted::new(["*".to_owned()]);
     let url = "https://example.com/".to_owned();
     let refused = webhooks
-        .create(app.account, url, events, &[7; Secret::RANDOM_BYTES])
+        .create_webhook(app.account, url, events, &[7; Secret::RANDOM_BYTES])
         .await;
-    assert!(matches!(refused, Err(WebhooksError::Keys(_))), "{refused:?}");
+    assert!(matches!(refused, Err(TargetsError::Keys(_))), "{refused:?}");
     assert_eq!(app.store.webhooks(app.account).await.unwrap(), []);
 }
 
@@ -285,18 +285,18 @@ async fn secrets_are_encrypted_with_the_newest_master_key() {
         let domains = Domains::new(app.store.clone(), app.clock.clone(), Metrics::new(), options);
         let guard = Guard::new(outbound(), None);
         let client = Client::for_customers(connector(None).unwrap(), guard.clone());
-        Webhooks::new(&domains, Metrics::new(), guard, Some(client))
+        Targets::new(&domains, Metrics::new(), guard, Some(client), ChannelOptions::default())
     };
     let events = Wanted::new(["*".to_owned()]);
     let before = with(&[old]);
-    let made = before.create(app.account, receiver.url(), events, &[7; Secret::RANDOM_BYTES]);
+    let made = before.create_webhook(app.account, receiver.url(), events, &[7; Secret::RANDOM_BYTES]);
     let (webhook, secret) = made.await.unwrap().unwrap();
     let rotated = before.rotate(app.account, webhook.id, 24, &[8; Secret::RANDOM_BYTES]);
     rotated.await.unwrap().unwrap();
     let current = async || app.store.webhook(app.account, webhook.id).await.unwrap().unwrap();
     let refused = with(&[new]).test(&current().await).await;
     assert!(
-        matches!(refused, Err(WebhooksError::Keys(_))),
+        matches!(refused, Err(TargetsError::Keys(_))),
         "the control: {refused:?}"
     );
     let both = with(&[new, old]);
