@@ -93,7 +93,9 @@ impl Keys {
             });
         }
         if is_shared {
-            tracing::warn!("no DKIM keys are made, and no webhooks and channels: set domains.master_keys, the same on every node");
+            tracing::warn!(
+                "no DKIM keys are made, and no webhooks and channels: set domains.master_keys, the same on every node"
+            );
             return Ok(Self::default());
         }
         Ok(Self::from(make(&path).map_err(|error| error.to_string())))

@@ -25,7 +25,8 @@ pub(super) fn targets(config: &Config, domains: &Domains, metrics: &Metrics) -> 
     let dns = Dns::new(&config.domains.dns);
     let guard = Guard::new(config.outbound.clone(), dns.ok());
     let connector = outbound::connector(config.outbound.ca_file.as_deref());
-    let connector = connector.inspect_err(|error| tracing::debug!(%error, "nothing can be sent to webhooks and channels"));
+    let connector =
+        connector.inspect_err(|error| tracing::debug!(%error, "nothing can be sent to webhooks and channels"));
     let client = connector
         .ok()
         .map(|connector| Client::for_customers(connector, guard.clone()));

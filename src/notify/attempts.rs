@@ -113,12 +113,7 @@ impl Targets {
     }
 
     /// Switches a target off if what came of an attempt says so, the last of a batch that was kept.
-    pub(super) async fn judge(
-        &self,
-        target: &Target,
-        made: &Made,
-        failing: Option<Failing>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn judge(&self, target: &Target, made: &Made, failing: Option<Failing>) -> Result<(), StoreError> {
         let at = made.attempt.at;
         let reason = match (&made.gone, failing) {
             (Some(why), _) => why.clone(),

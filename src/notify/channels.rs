@@ -68,7 +68,9 @@ impl Targets {
             secrets.0.extend(settings);
             self.seal_settings(account, &secrets)
         };
-        let changed = self.store().change_channel((account, id), changes, self.now(), configure);
+        let changed = self
+            .store()
+            .change_channel((account, id), changes, self.now(), configure);
         changed.await
     }
 
@@ -91,7 +93,12 @@ impl Targets {
         let secrets = self.settings(account, channel)?;
         let options = self.channel_options();
         let message = Message::new(&delivery.payload, options.page.as_deref());
-        Ok(platforms::request(channel.platform, &secrets, &message, &options.places))
+        Ok(platforms::request(
+            channel.platform,
+            &secrets,
+            &message,
+            &options.places,
+        ))
     }
 
     fn settings(&self, account: AccountId, channel: &Channel) -> Result<Secrets, TargetsError> {

@@ -148,11 +148,7 @@ impl Targets {
         round.open.insert(delivery.id, id);
         round.flying.push(Box::pin(async move {
             let made = self.attempt(&target, &delivery, random()).await;
-            Landed {
-                target,
-                delivery,
-                made,
-            }
+            Landed { target, delivery, made }
         }));
     }
 

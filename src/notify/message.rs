@@ -138,7 +138,11 @@ fn words(event: &Value, domain: &str) -> (String, Vec<Line>, Severity) {
             let reason = line().own("Reason: ").own(reason).own(": ").foreign(detail);
             let name = data["name"].as_str().unwrap_or_default();
             let file = line().own("In: ").foreign(name);
-            let lines = if name.is_empty() { vec![reason] } else { vec![reason, file] };
+            let lines = if name.is_empty() {
+                vec![reason]
+            } else {
+                vec![reason, file]
+            };
             let title = "A message could not be read as a report".to_owned();
             (title, lines, Severity::Warning)
         }
@@ -170,7 +174,9 @@ fn failures(data: &Value) -> Line {
     // Policies are about the same sessions: the one with the most has them all.
     let failed = format!("Failed sessions: {}", failed.max().unwrap_or_default());
     let mut line = Line::default().own(&failed);
-    let types = policies.iter().flat_map(|policy| policy["failures"].as_array().into_iter().flatten());
+    let types = policies
+        .iter()
+        .flat_map(|policy| policy["failures"].as_array().into_iter().flatten());
     for (nth, failure) in types.take(NAMED_MAX).enumerate() {
         let result = failure["result_type"].as_str().unwrap_or_default();
         line = line.own(if nth == 0 { ". Types: " } else { ", " }).foreign(result);
@@ -231,8 +237,18 @@ mod tests {
             "policies": [{ "failed_sessions": 4, "failures": [{ "result_type": "certificate-expired" }] }],
         });
         for (kind, title, text, link) in [
-            ("domain.verified", "example.com is verified", "All required DNS records were found.", "/view/dom_abc123def456/setup"),
-            ("domain.failed", "DNS records of example.com are missing", "Not found: dmarc, spf", "/view/dom_abc123def456/setup"),
+            (
+                "domain.verified",
+                "example.com is verified",
+                "All required DNS records were found.",
+                "/view/dom_abc123def456/setup",
+            ),
+            (
+                "domain.failed",
+                "DNS records of example.com are missing",
+                "Not found: dmarc, spf",
+                "/view/dom_abc123def456/setup",
+            ),
             (
                 "dmarc.report.received",
                 "DMARC report for example.com",
@@ -245,12 +261,26 @@ mod tests {
                 "From Example Org, 2026-03-22 to 2026-03-23\nFailed sessions: 4. Types: certificate-expired",
                 "/view/dom_abc123def456/tls",
             ),
-            ("dmarc.quarantined", "A message could not be read as a report", "Reason: not_xml: no tag\nIn: a.xml", "/intake"),
-            ("webhook.test", "Test message from Tallymark", "Events that this channel wants will be shown here.", "/"),
+            (
+                "dmarc.quarantined",
+                "A message could not be read as a report",
+                "Reason: not_xml: no tag\nIn: a.xml",
+                "/intake",
+            ),
+            (
+                "webhook.test",
+                "Test message from Tallymark",
+                "Events that this channel wants will be shown here.",
+                "/",
+            ),
             ("some.day", "some.day: example.com", "", "/view/dom_abc123def456"),
         ] {
             let message = message(kind, &data);
-            assert_eq!((message.title.as_str(), message.text().as_str()), (title, text), "{kind}");
+            assert_eq!(
+                (message.title.as_str(), message.text().as_str()),
+                (title, text),
+                "{kind}"
+            );
             assert_eq!(message.link, Some(format!("https://tally.example{link}")), "{kind}");
         }
         for kind in EventKind::ALL {
@@ -270,7 +300,12 @@ mod tests {
             assert!(message.link.is_none_or(|link| !link.contains("..")));
         }
         // Whatever is in the database.
-        for payload in ["", "[]", "{\"type\":7}", "{\"type\":\"tls.failure\",\"data\":{\"policies\":7}}"] {
+        for payload in [
+            "",
+            "[]",
+            "{\"type\":7}",
+            "{\"type\":\"tls.failure\",\"data\":{\"policies\":7}}",
+        ] {
             Message::new(payload, None);
         }
     }

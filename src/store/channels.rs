@@ -1,8 +1,9 @@
 //! Channels of accounts: places of chat platforms and alike that are told of events in words.
 
+use super::db::Conn;
 use super::events::Wanted;
 use super::target::{Channel, NewTarget, Target};
-use super::{Store, StoreError};
+use super::{Store, StoreError, outbox};
 use crate::base::{AccountId, DomainId, Millis, TargetId};
 
 /// What the owner of a channel changes, apart from its configuration.
@@ -34,6 +35,13 @@ impl Store {
     /// A channel of the account.
     pub async fn channel(&self, account: AccountId, id: TargetId) -> Result<Option<Target<Channel>>, StoreError> {
         self.target(account, id).await
+    }
+
+    /// The id by which the API names a domain of the account; `None` if it was removed.
+    pub async fn domain_public_id(&self, account: AccountId, domain: DomainId) -> Result<Option<String>, StoreError> {
+        let mut conn = self.read().await?;
+        let named = outbox::domain_data(&mut Conn(&mut conn), account, domain).await?;
+        Ok(named.map(|(public_id, _)| public_id))
     }
 
     /// Changes a channel. `configure` gets its encrypted configuration, and returns the one that it has then. One that is

@@ -101,10 +101,7 @@ impl Store {
     ) -> Result<BTreeMap<TargetId, Failing>, StoreError> {
         let mut of_targets: BTreeMap<TargetId, Vec<(&Delivery, &Attempt)>> = BTreeMap::new();
         for &(delivery, attempt) in attempts {
-            of_targets
-                .entry(delivery.target)
-                .or_default()
-                .push((delivery, attempt));
+            of_targets.entry(delivery.target).or_default().push((delivery, attempt));
         }
         let (mut failing, mut kept) = (BTreeMap::new(), Vec::with_capacity(attempts.len()));
         let mut write = self.write().await?;
@@ -199,12 +196,7 @@ impl Store {
     }
 
     /// Makes a delivery due again.
-    pub async fn replay_delivery(
-        &self,
-        id: TargetId,
-        delivery: DeliveryId,
-        now: Millis,
-    ) -> Result<Replay, StoreError> {
+    pub async fn replay_delivery(&self, id: TargetId, delivery: DeliveryId, now: Millis) -> Result<Replay, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         let args = Args::default().int(id.0).int(delivery.0).int(now);

@@ -71,7 +71,8 @@ impl<A> Target<A> {
     where
         A: Into<Address>,
     {
-        self.filter_map(|address| Some(address.into())).expect("every address is one")
+        self.filter_map(|address| Some(address.into()))
+            .expect("every address is one")
     }
 }
 

@@ -124,7 +124,9 @@ pub(in super::super) fn summary(platform: Platform, secrets: &Secrets) -> BTreeM
 
 /// Scheme and host: the path of such a URL lets in whoever knows it.
 fn url_mask(url: &str) -> String {
-    let Ok(parsed) = Url::parse(url) else { return end_mask("") };
+    let Ok(parsed) = Url::parse(url) else {
+        return end_mask("");
+    };
     let origin = url.len() - url.split_once("://").map_or("", |(_, rest)| rest).len();
     format!("{}{}/{}", &url[..origin], parsed.authority(), end_mask(&parsed.target))
 }
@@ -168,17 +170,27 @@ mod tests {
     #[test]
     fn what_is_shown_lets_no_one_in() {
         let check = |platform, settings: &[(&str, &str)], shown: &[&str]| {
-            let pairs = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let pairs = settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             let summary = summary(platform, &Secrets(pairs.collect()));
             assert_eq!(summary.values().collect::<Vec<_>>(), shown);
         };
         let slack = "https://hooks.slack.com/services/T0/B0/abcdefghijklmnopqrstwxyz";
-        check(Platform::Slack, &[("webhookUrl", slack)], &["https://hooks.slack.com/\u{2026}wxyz"]);
+        check(
+            Platform::Slack,
+            &[("webhookUrl", slack)],
+            &["https://hooks.slack.com/\u{2026}wxyz"],
+        );
         let short = [("webhookUrl", "http://[::1]:9/abc")];
         check(Platform::Discord, &short, &["http://[::1]:9/\u{2026}"]);
         let telegram = [("botToken", "123456:ABCDEFGHIJKLMNOPQRSTUVWX"), ("chatId", "-100123")];
         check(Platform::Telegram, &telegram, &["123456:\u{2026}", "-100123"]);
-        check(Platform::PagerDuty, &[("routingKey", "0123456789abcdef0123456789abcdef")], &["\u{2026}cdef"]);
+        check(
+            Platform::PagerDuty,
+            &[("routingKey", "0123456789abcdef0123456789abcdef")],
+            &["\u{2026}cdef"],
+        );
         assert!(!format!("{:?}", Secrets([("a".to_owned(), "hush".to_owned())].into())).contains("hush"));
     }
 
@@ -209,6 +221,10 @@ mod tests {
         ] {
             assert_eq!(valid(Platform::Telegram, 1, chat), fits, "{chat}");
         }
-        assert!(valid(Platform::Ntfy, 1, "tk_abc") && !valid(Platform::Ntfy, 1, "tk\r\nX: y") && !valid(Platform::Ntfy, 1, ""));
+        assert!(
+            valid(Platform::Ntfy, 1, "tk_abc")
+                && !valid(Platform::Ntfy, 1, "tk\r\nX: y")
+                && !valid(Platform::Ntfy, 1, "")
+        );
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn body(message: &Message) -> Value {
         blocks.push(json!({ "type": "section", "text": text(&message.text(), SECTION_MAX) }));
     }
     if let Some(link) = &message.link {
-        let link = json!({ "type": "mrkdwn", "text": format!("<{}|Open in Tallymark>", escaped(link, SECTION_MAX, entity)) });
+        let link =
+            json!({ "type": "mrkdwn", "text": format!("<{}|Open in Tallymark>", escaped(link, SECTION_MAX, entity)) });
         blocks.push(json!({ "type": "context", "elements": [link] }));
     }
     json!({

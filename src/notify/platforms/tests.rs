@@ -6,7 +6,9 @@ use super::*;
 use crate::notify::message::{Line, Severity, Span};
 
 fn secrets(pairs: &[(&str, &str)]) -> Secrets {
-    let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Secrets(pairs.collect())
 }
 
@@ -15,7 +17,10 @@ fn message(foreign: &str) -> Message {
         event_id: "evt_1".to_owned(),
         timestamp: "2026-03-23T10:00:00.000Z".to_owned(),
         title: "DMARC report for example.com".to_owned(),
-        lines: vec![Line(vec![Span::Own("From ".to_owned()), Span::Foreign(foreign.to_owned())])],
+        lines: vec![Line(vec![
+            Span::Own("From ".to_owned()),
+            Span::Foreign(foreign.to_owned()),
+        ])],
         link: Some("https://tally.example/view/dom_1".to_owned()),
         severity: Severity::Warning,
         domain: Some("example.com".to_owned()),
@@ -28,7 +33,10 @@ const ALL: [(Platform, &[(&str, &str)]); 7] = [
     (Platform::Telegram, &[("botToken", "1:abc"), ("chatId", "-100")]),
     (Platform::Teams, &[("webhookUrl", "https://hooks.example/a/b")]),
     (Platform::Mattermost, &[("webhookUrl", "https://hooks.example/a/b")]),
-    (Platform::Ntfy, &[("webhookUrl", "https://ntfy.example/alerts"), ("accessToken", "tk_1")]),
+    (
+        Platform::Ntfy,
+        &[("webhookUrl", "https://ntfy.example/alerts"), ("accessToken", "tk_1")],
+    ),
     (Platform::PagerDuty, &[("routingKey", "key")]),
 ];
 
@@ -57,13 +65,19 @@ fn requests_go_where_the_owner_says() {
     let hook = "https://hooks.example/a/b";
     let telegram = "https://api.telegram.org/bot1:abc/sendMessage";
     let pagerduty = "https://events.pagerduty.com/v2/enqueue";
-    assert_eq!(urls, [hook, hook, telegram, hook, hook, "https://ntfy.example/", pagerduty]);
+    assert_eq!(
+        urls,
+        [hook, hook, telegram, hook, hook, "https://ntfy.example/", pagerduty]
+    );
     let ntfy = sent(Platform::Ntfy, &message("x"));
     assert_eq!(ntfy.post.headers, [("Authorization", "Bearer tk_1".to_owned())]);
     assert_eq!(body(Platform::Ntfy, "x")["topic"], "alerts");
     assert_eq!(body(Platform::Telegram, "x")["chat_id"], "-100");
     let pagerduty = body(Platform::PagerDuty, "x");
-    assert_eq!((&pagerduty["routing_key"], &pagerduty["dedup_key"]), (&json!("key"), &json!("evt_1")));
+    assert_eq!(
+        (&pagerduty["routing_key"], &pagerduty["dedup_key"]),
+        (&json!("key"), &json!("evt_1"))
+    );
     let places = Places {
         telegram: "http://127.0.0.1:1".to_owned(),
     };
@@ -77,19 +91,39 @@ fn hostile_text_is_text_on_every_platform() {
     let check = |platform, foreign: &str, expect: &str| {
         let body = body(platform, foreign);
         let found = texts(&body);
-        assert!(found.iter().any(|text| text.contains(expect)), "{platform:?}: {expect} in {found:?}");
+        assert!(
+            found.iter().any(|text| text.contains(expect)),
+            "{platform:?}: {expect} in {found:?}"
+        );
     };
     check(Platform::Slack, "<!channel> & *b*", "From &lt;!channel&gt; &amp; *b*");
     let slack = body(Platform::Slack, "<!channel>");
-    let kinds: Vec<_> = slack["blocks"].as_array().unwrap().iter().map(|block| &block["text"]["type"]).collect();
-    assert_eq!(kinds, [&json!("plain_text"), &json!("plain_text"), &Value::Null], "no markup but the link");
+    let kinds: Vec<_> = slack["blocks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|block| &block["text"]["type"])
+        .collect();
+    assert_eq!(
+        kinds,
+        [&json!("plain_text"), &json!("plain_text"), &Value::Null],
+        "no markup but the link"
+    );
     assert_eq!(slack["mrkdwn"], false);
 
-    check(Platform::Discord, "@everyone [x](http://a) **b**", r"\@everyone \[x\]\(http\:\/\/a\) \*\*b\*\*");
+    check(
+        Platform::Discord,
+        "@everyone [x](http://a) **b**",
+        r"\@everyone \[x\]\(http\:\/\/a\) \*\*b\*\*",
+    );
     check(Platform::Discord, "# h\n> q `c`", "\\# h\n\\> q \\`c\\`");
     assert_eq!(body(Platform::Discord, "x")["allowed_mentions"], json!({ "parse": [] }));
 
-    check(Platform::Telegram, "<a href='x'>&", "From <code>&lt;a href='x'&gt;&amp;</code>");
+    check(
+        Platform::Telegram,
+        "<a href='x'>&",
+        "From <code>&lt;a href='x'&gt;&amp;</code>",
+    );
     check(Platform::Telegram, "@name /stop", "<code>@name /stop</code>");
 
     check(Platform::Mattermost, "@all **b**", "From ` @all **b** `");
@@ -106,13 +140,20 @@ fn hostile_text_is_text_on_every_platform() {
 
 #[test]
 fn bodies_are_within_the_limits_of_platforms() {
-    for foreign in ["<".repeat(50_000), "*".repeat(50_000), "`".repeat(50_000), "\u{1f600}".repeat(50_000)] {
+    for foreign in [
+        "<".repeat(50_000),
+        "*".repeat(50_000),
+        "`".repeat(50_000),
+        "\u{1f600}".repeat(50_000),
+    ] {
         let mut long = message(&foreign);
         long.title = foreign.clone();
         let body = |platform| -> Value { serde_json::from_str(&sent(platform, &long).post.body).unwrap() };
         let units = |text: &Value| text.as_str().unwrap().encode_utf16().count();
         let slack = body(Platform::Slack);
-        assert!(units(&slack["blocks"][0]["text"]["text"]) <= 150 && units(&slack["blocks"][1]["text"]["text"]) <= 3_000);
+        assert!(
+            units(&slack["blocks"][0]["text"]["text"]) <= 150 && units(&slack["blocks"][1]["text"]["text"]) <= 3_000
+        );
         let embed = &body(Platform::Discord)["embeds"][0];
         assert!(units(&embed["title"]) <= 256 && units(&embed["description"]) <= 4_096);
         assert!(units(&body(Platform::Telegram)["text"]) <= 4_096);
@@ -138,18 +179,48 @@ fn answers_mean_what_each_platform_means() {
     let gone = |text: &str| Meaning::Gone(text.to_owned());
     check(Platform::Slack, 200, "ok", &Meaning::Accepted);
     check(Platform::Slack, 400, "invalid_payload", &again);
-    check(Platform::Slack, 404, "no_service", &gone("Slack answered 404: the channel does not exist any more"));
-    check(Platform::Slack, 410, "channel_is_archived", &gone("Slack answered 410: the channel does not exist any more"));
+    check(
+        Platform::Slack,
+        404,
+        "no_service",
+        &gone("Slack answered 404: the channel does not exist any more"),
+    );
+    check(
+        Platform::Slack,
+        410,
+        "channel_is_archived",
+        &gone("Slack answered 410: the channel does not exist any more"),
+    );
     check(Platform::Discord, 204, "", &Meaning::Accepted);
     check(Platform::Discord, 429, "{\"retry_after\":0.3}", &after(1));
-    check(Platform::Discord, 404, "{}", &gone("Discord answered 404: the channel does not exist any more"));
+    check(
+        Platform::Discord,
+        404,
+        "{}",
+        &gone("Discord answered 404: the channel does not exist any more"),
+    );
     check(Platform::Telegram, 200, "{\"ok\":true}", &Meaning::Accepted);
     check(Platform::Telegram, 200, "{\"ok\":false}", &again);
     check(Platform::Telegram, 200, "<html>", &again);
-    check(Platform::Telegram, 429, "{\"ok\":false,\"parameters\":{\"retry_after\":35}}", &after(35));
+    check(
+        Platform::Telegram,
+        429,
+        "{\"ok\":false,\"parameters\":{\"retry_after\":35}}",
+        &after(35),
+    );
     check(Platform::Telegram, 400, "{\"ok\":false}", &again);
-    check(Platform::Telegram, 401, "{}", &gone("Telegram answered 401: the bot token is not valid"));
-    check(Platform::Telegram, 403, "{}", &gone("Telegram answered 403: the bot may not write to the chat"));
+    check(
+        Platform::Telegram,
+        401,
+        "{}",
+        &gone("Telegram answered 401: the bot token is not valid"),
+    );
+    check(
+        Platform::Telegram,
+        403,
+        "{}",
+        &gone("Telegram answered 403: the bot may not write to the chat"),
+    );
     check(Platform::Teams, 202, "", &Meaning::Accepted);
     check(Platform::Mattermost, 404, "", &again);
     check(Platform::Ntfy, 200, "{}", &Meaning::Accepted);

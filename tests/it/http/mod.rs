@@ -2,7 +2,8 @@
 
 mod api_keys;
 mod app;
-pub mod client;
+pub mod channels;
+mod client;
 mod connections;
 mod contract;
 mod csv_lists;

@@ -32,7 +32,13 @@ fn webhooks(app: &TestApp, metrics: &Metrics, key: Option<&str>, servers: Option
     });
     let guard = Guard::new(outbound(), Some(dns.unwrap()));
     let client = Client::for_customers(connector(None).unwrap(), guard.clone());
-    Targets::new(&domains, metrics.clone(), guard, Some(client), ChannelOptions::default())
+    Targets::new(
+        &domains,
+        metrics.clone(),
+        guard,
+        Some(client),
+        ChannelOptions::default(),
+    )
 }
 
 async fn after(app: &TestApp, made: &Target<Webhook>) -> (Target<Webhook>, Delivery) {
@@ -184,7 +190,7 @@ async fn attempts_are_kept_in_batches() {
     deliver(&app).await;
     assert_eq!(receiver.received().len(), 48);
     let webhook = app.store.webhooks(app.account).await.unwrap().remove(0);
-    let batches = webhook.rotated_at.unwrap();
+    let batches = webhook.address.rotated_at.unwrap();
     assert!((1..24).contains(&batches), "{batches}");
     assert!(
         deliveries(&app, &hook)

@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 pub enum Reply {
     /// A status, and further header lines.
     Status(u16, &'static str),
+    /// A status, and a body of its own.
+    Says(u16, &'static str),
     /// Says nothing until the test ends.
     Hang,
     /// Closes the connection.
@@ -21,6 +23,8 @@ pub enum Reply {
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// With the query.
+    pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
@@ -96,20 +100,27 @@ impl Receiver {
         self.received.lock().unwrap().push(received);
         self.news.notify_waiters();
         match reply {
-            Reply::Status(status, lines) => {
-                let answer = format!("HTTP/1.1 {status} x\r\n{lines}Content-Length: 4\r\n\r\nseen");
-                let _ = stream.get_mut().write_all(answer.as_bytes()).await;
-            }
+            Reply::Status(status, lines) => answer(stream, status, lines, "seen").await,
+            Reply::Says(status, body) => answer(stream, status, "", body).await,
             Reply::Hang => std::future::pending().await,
             Reply::Reset => {}
         }
     }
 }
 
+async fn answer(mut stream: BufReader<TcpStream>, status: u16, lines: &str, body: &str) {
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status} x\r\n{lines}Content-Length: {length}\r\n\r\n{body}");
+    let _ = stream.get_mut().write_all(answer.as_bytes()).await;
+}
+
 async fn read(stream: &mut BufReader<TcpStream>) -> Option<Received> {
     let (mut headers, mut first) = (Vec::new(), String::new());
     stream.read_line(&mut first).await.ok()?;
-    assert_eq!(first, "POST /hook?a=b HTTP/1.1\r\n");
+    let path = first
+        .strip_prefix("POST ")
+        .and_then(|rest| rest.strip_suffix(" HTTP/1.1\r\n"));
+    let path = path.unwrap_or_else(|| panic!("{first} is not a POST")).to_owned();
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).await.ok()?;
@@ -127,5 +138,5 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Received> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     let body = String::from_utf8(body).ok()?;
-    Some(Received { headers, body })
+    Some(Received { path, headers, body })
 }

@@ -3,7 +3,7 @@
 use tallymark::base::{DomainStatus, Mode};
 use tallymark::store::{
     Attempt, AttemptOutcome, Decision, Delivery, DomainFinding, EventKind, NewWebhook, Problem, Replay, ReplayFilter,
-    Rotation, Standing, Wanted, Target, Webhook, WebhookChanges,
+    Rotation, Standing, Target, Wanted, Webhook, WebhookChanges,
 };
 
 use super::{Database, FIRST_PAGE, NOW, day, message, new_report, on_both};
@@ -285,11 +285,11 @@ async fn secrets_are_replaced_and_encrypted_again(db: Database) {
         "it is another by now"
     );
     let rotated = rotate(b"third", None).await;
-    assert_eq!((rotated.address.secret, rotated.address.previous), (b"third".to_vec(), None));
     assert_eq!(
-        db.store.sealed_target_secrets(webhook.id.0, 10).await.unwrap().len(),
-        0
+        (rotated.address.secret, rotated.address.previous),
+        (b"third".to_vec(), None)
     );
+    assert_eq!(db.store.sealed_target_secrets(webhook.id.0, 10).await.unwrap().len(), 0);
 }
 
 fn attempt(at: i64, outcome: AttemptOutcome) -> Attempt {
@@ -374,9 +374,8 @@ async fn what_is_under_way_waits_for_no_webhook_that_is_off(db: Database) {
     let failed = attempt(NOW + 1, AttemptOutcome::Again(NOW + 5));
     let batch: Vec<_> = flying.iter().map(|delivery| (delivery, &failed)).collect();
     db.store.keep_attempts(&batch).await.unwrap();
-    let waiting = |webhook: i64| {
-        format!("select count(*) from deliveries where target_id = {webhook} and next_at is not null")
-    };
+    let waiting =
+        |webhook: i64| format!("select count(*) from deliveries where target_id = {webhook} and next_at is not null");
     assert_eq!(db.count(&waiting(off.id.0)).await, 0);
     assert_eq!(db.count(&waiting(gone.id.0)).await, 0);
     assert_eq!(db.count(&waiting(on.id.0)).await, 9, "the control");
@@ -401,7 +400,7 @@ async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
     // The same values change nothing, and another URL changes nothing that writers remember.
     assert_eq!(change(WebhookChanges::default()).await, webhook);
     let same = WebhookChanges {
-        url: Some(webhook.url.clone()),
+        url: Some(webhook.address.url.clone()),
         events: Some(webhook.events.clone()),
         active: Some(true),
     };
@@ -410,7 +409,7 @@ async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
         url: Some("https://example.net/".to_owned()),
         ..WebhookChanges::default()
     };
-    assert_eq!(change(moved).await.url, "https://example.net/");
+    assert_eq!(change(moved).await.address.url, "https://example.net/");
     assert_eq!(versions().await, before);
     // The controls.
     switch(&db, &webhook, false).await;
@@ -465,7 +464,7 @@ async fn what_is_written_at_once_neither_blocks_nor_is_lost(db: Database) {
         let (kept, disabled, moved, replayed) = tokio::join!(
             db.store.keep_attempts(&batch),
             db.store.disable_target(webhooks[1].id, "why", NOW),
-            db.store.change_webhook(db.account.id, webhooks[0].id, moved),
+            db.store.change_webhook(db.account.id, webhooks[0].id, moved, NOW),
             db.store.replay_failed(webhooks[0].id, &filter, NOW),
         );
         assert_eq!(kept.unwrap().len(), 2);
@@ -473,7 +472,7 @@ async fn what_is_written_at_once_neither_blocks_nor_is_lost(db: Database) {
         moved.unwrap().unwrap();
         assert_ne!(replayed.unwrap(), Replay::Off);
         let after = db.store.webhook(db.account.id, webhooks[0].id).await.unwrap().unwrap();
-        let of_first = due.iter().filter(|delivery| delivery.webhook == webhooks[0].id).count() as u64;
+        let of_first = due.iter().filter(|delivery| delivery.target == webhooks[0].id).count() as u64;
         assert_eq!(after.failures, before.failures + of_first);
         let second = switch(&db, &webhooks[1], true).await;
         assert_eq!((second.active, second.failures), (true, 0));
