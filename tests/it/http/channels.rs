@@ -54,7 +54,7 @@ async fn a_channel_lives_in_both_envelopes_and_spellings() {
     let page = app.get(&format!("{path}/deliveries?per_page=2")).await.expect(200);
     let meta = json!({ "page": 1, "perPage": 2, "per_page": 2, "total": 0, "totalPages": 0, "total_pages": 0 });
     assert_eq!((&page["deliveries"], &page["meta"]), (&json!([]), &meta));
-    for answer in [made, shown, list] {
+    for answer in [&made, &shown, &list] {
         assert!(!answer.to_string().contains("hushhush"), "{answer}");
     }
     // Channels are no webhooks, and the other way round.

@@ -2,8 +2,8 @@
 
 mod api_keys;
 mod app;
-pub mod channels;
-mod client;
+mod channels;
+pub mod client;
 mod connections;
 mod contract;
 mod csv_lists;

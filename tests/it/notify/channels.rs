@@ -10,7 +10,7 @@ use tallymark::outbound::{Client, Guard, connector};
 
 use super::receiver::{Received, Receiver, Reply};
 use super::{OK, app, deliver, report};
-use crate::http::{Ask, TestApp, outbound};
+use crate::http::{Ask, PASS, Sample, TestApp, outbound};
 
 /// What a stranger calls itself in every way that a platform could misread.
 const HOSTILE: &str = "<!channel> @everyone **b** <b>x</b> [a](http://evil.example) `c`";
@@ -57,14 +57,10 @@ fn body(received: &Received) -> Value {
 
 /// A report whose sender has a hostile name.
 async fn hostile_report(app: &TestApp, domain: &str) {
-    let mut sample = crate::http::Sample::new("example.com", "r1", &[crate::http::PASS]);
-    sample.rows[0].count = 1;
-    let name = HOSTILE.replace('<', "&lt;");
-    let xml = sample.xml();
-    let (head, rest) = xml.split_once("<org_name>").unwrap();
-    let (_, rest) = rest.split_once("</org_name>").unwrap();
-    app.upload(domain, format!("{head}<org_name>{name}</org_name>{rest}"))
-        .await;
+    let mut sample = Sample::new("example.com", "r1", &[PASS]);
+    // As XML has it.
+    sample.org_name = HOSTILE.replace('<', "&lt;");
+    app.upload(domain, sample.xml()).await;
 }
 
 #[tokio::test]
@@ -254,7 +250,7 @@ async fn a_channel_of_a_domain_hears_of_no_other() {
         (deliveries(&app, &all).await.len(), deliveries(&app, one).await.len()),
         (2, 0)
     );
-    let mut sample = crate::http::Sample::new("example.net", "r2", &[crate::http::PASS]);
+    let mut sample = Sample::new("example.net", "r2", &[PASS]);
     sample.rows[0].count = 7;
     app.upload(&other, sample.xml()).await;
     app.upload(&other, "no report").await;
