@@ -28,6 +28,8 @@ pub struct Received {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// What was done with it.
+    pub reply: Reply,
 }
 
 impl Received {
@@ -53,21 +55,23 @@ pub struct Receiver {
 impl Receiver {
     /// Answers the requests in this order, the last reply repeatedly.
     pub async fn start(replies: &[Reply]) -> Self {
+        let mut replies = replies.to_vec();
+        Self::start_with(move |_| if replies.len() > 1 { replies.remove(0) } else { replies[0] }).await
+    }
+
+    /// Answers each request as `reply` says.
+    pub async fn start_with(reply: impl FnMut(&Received) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self {
             address: listener.local_addr().unwrap(),
             received: Arc::default(),
             news: Arc::default(),
         };
-        let (mut replies, serving) = (replies.to_vec(), receiver.clone());
+        let (reply, serving) = (Arc::new(Mutex::new(reply)), receiver.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let reply = if replies.len() > 1 {
-                    replies.remove(0)
-                } else {
-                    replies[0]
-                };
-                tokio::spawn(serving.clone().serve(stream, reply));
+                let (serving, reply) = (serving.clone(), Arc::clone(&reply));
+                tokio::spawn(serving.serve(stream, move |received| (reply.lock().unwrap())(received)));
             }
         });
         receiver
@@ -92,11 +96,13 @@ impl Receiver {
         }
     }
 
-    async fn serve(self, stream: TcpStream, reply: Reply) {
+    async fn serve(self, stream: TcpStream, reply: impl FnOnce(&Received) -> Reply) {
         let mut stream = BufReader::new(stream);
-        let Some(received) = read(&mut stream).await else {
+        let Some(mut received) = read(&mut stream).await else {
             return;
         };
+        let reply = reply(&received);
+        received.reply = reply;
         self.received.lock().unwrap().push(received);
         self.news.notify_waiters();
         match reply {
@@ -138,5 +144,10 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Received> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     let body = String::from_utf8(body).ok()?;
-    Some(Received { path, headers, body })
+    Some(Received {
+        path,
+        headers,
+        body,
+        reply: Reply::Reset,
+    })
 }
