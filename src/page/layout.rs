@@ -66,6 +66,7 @@ pub(super) fn peer_of(extensions: &Extensions) -> Extensions {
 pub(super) enum Place {
     Domains,
     Intake,
+    Alerts,
     Keys,
     Glossary,
 }
@@ -82,6 +83,7 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                         a href="/" aria-current=[(place == Place::Domains).then_some("page")] { "Domains" }
                         a href="/intake" aria-current=[(place == Place::Intake).then_some("page")] { "Intake" }
                         @if visitor.has_account() {
+                            a href="/alerts" aria-current=[(place == Place::Alerts).then_some("page")] { "Alerts" }
                             a href="/keys" aria-current=[(place == Place::Keys).then_some("page")] { "Keys" }
                         }
                     }

@@ -70,7 +70,9 @@ async fn moody(seed: u64, accepts: Reply) -> Receiver {
     let (mut chance, mut failed) = (Chance(seed), BTreeMap::<u64, u64>::new());
     let reply = move |received: &Received| {
         // A test message is of no report.
-        let Some(report) = report_of(&received.body) else { return accepts };
+        let Some(report) = report_of(&received.body) else {
+            return accepts;
+        };
         let failures = failed.entry(report).or_default();
         if *failures == FAILURES_MAX {
             return accepts;
@@ -126,7 +128,10 @@ impl Course {
             telegram.address
         );
         let server = Server::start(home.path(), &settings);
-        let ask = |path: &str, body: &Value| Ask::new("POST", path).key(&key).json(body).send(server.address);
+        let ask = async |path: &str, body: &Value| {
+            let ask = Ask::new("POST", path).key(&key).json(body);
+            ask.send(server.address).await
+        };
         let domain = ask("/domains", &json!({ "name": "example.com" })).await.expect(201)["id"].clone();
         let names = ["steady", "moody", "moody too", "slack", "telegram", "gone"];
         let mut targets = Vec::new();
@@ -145,8 +150,17 @@ impl Course {
                     ask("/webhooks", &body).await.expect(201)["id"].clone()
                 }
             };
-            let number = made.to_string().trim_matches('"').trim_start_matches("nc_").parse().unwrap();
-            targets.push(Target { name, id: TargetId(number), receiver });
+            let number = made
+                .to_string()
+                .trim_matches('"')
+                .trim_start_matches("nc_")
+                .parse()
+                .unwrap();
+            targets.push(Target {
+                name,
+                id: TargetId(number),
+                receiver,
+            });
         }
         let course = Self {
             key,
@@ -178,7 +192,9 @@ impl Course {
         sample.org_name = org_name.to_owned();
         self.next += 1;
         let path = format!("/domains/{}/dmarc/reports", self.domain);
-        Ask::new("POST", &path).key(&self.key).body("application/xml", sample.xml())
+        Ask::new("POST", &path)
+            .key(&self.key)
+            .body("application/xml", sample.xml())
     }
 
     /// Reports come until the program dies, at a moment of its own.
@@ -210,7 +226,11 @@ impl Course {
     }
 
     async fn let_time_pass(&self) {
-        crate::sqlite(&self.file(), "update deliveries set next_at = 1 where next_at is not null").await;
+        crate::sqlite(
+            &self.file(),
+            "update deliveries set next_at = 1 where next_at is not null",
+        )
+        .await;
     }
 
     /// Numbers of the reports that are in the database and count.
@@ -246,7 +266,10 @@ impl Course {
     /// Events of committed reports that a target has not accepted.
     async fn missing(&self) -> BTreeSet<Arrival> {
         let (accepted, committed) = (self.accepted(), self.committed().await);
-        let all = self.targets.iter().flat_map(|target| committed.iter().map(|report| (target.name, *report)));
+        let all = self
+            .targets
+            .iter()
+            .flat_map(|target| committed.iter().map(|report| (target.name, *report)));
         all.filter(|arrival| !accepted.contains_key(arrival)).collect()
     }
 
@@ -271,9 +294,18 @@ impl Course {
             let mut bodies = BTreeMap::new();
             for received in target.receiver.received() {
                 requests += 1;
-                assert!(!received.body.contains(ROLLED_BACK), "{}: {}", target.name, received.body);
+                assert!(
+                    !received.body.contains(ROLLED_BACK),
+                    "{}: {}",
+                    target.name,
+                    received.body
+                );
                 let report = report_of(&received.body).unwrap();
-                assert!(committed.contains(&report), "{} heard of {report}, which is not there", target.name);
+                assert!(
+                    committed.contains(&report),
+                    "{} heard of {report}, which is not there",
+                    target.name
+                );
                 let (id, body) = (received.id().to_owned(), received.body);
                 let first = bodies.entry(report).or_insert_with(|| (id.clone(), body.clone()));
                 assert_eq!(*first, (id, body), "{}: a repeat has another id or body", target.name);
@@ -302,20 +334,39 @@ async fn every_event_arrives_however_often_the_program_is_killed() {
         server = course.start_again().await;
     }
     course.settle(&BTreeSet::new(), kills).await;
-    let gone = async { while is_on(&course).await { sleep(Duration::from_millis(50)).await } };
-    timeout(Duration::from_secs(30), gone).await.expect("410 switches it off");
+    let gone = async {
+        while is_on(&course).await {
+            sleep(Duration::from_millis(50)).await
+        }
+    };
+    timeout(Duration::from_secs(30), gone)
+        .await
+        .expect("410 switches it off");
     drop(server);
     let outcome = course.check().await;
-    println!("{kills} kills: {outcome:?}");
+    println!(
+        "{kills} kills: {} reports acknowledged, {} committed, {} not; {} requests, {} events accepted, {} of them again",
+        outcome.acknowledged, outcome.committed, outcome.refused, outcome.requests, outcome.accepted, outcome.repeats
+    );
     assert!(outcome.committed >= outcome.acknowledged, "{outcome:?}");
     assert!(outcome.requests > outcome.accepted, "no receiver failed: {outcome:?}");
     let store = Store::open(&course.file()).await.unwrap();
     for target in store.webhooks(AccountId(1)).await.unwrap() {
         assert_eq!(target.active, target.id != course.gone.id, "{target:?}");
         let reason = target.disabled.map(|(_, why)| why);
-        assert_eq!(reason.is_some_and(|why| why.contains("410")), target.id == course.gone.id);
+        assert_eq!(
+            reason.is_some_and(|why| why.contains("410")),
+            target.id == course.gone.id
+        );
     }
-    assert!(store.channels(AccountId(1)).await.unwrap().iter().all(|channel| channel.active));
+    assert!(
+        store
+            .channels(AccountId(1))
+            .await
+            .unwrap()
+            .iter()
+            .all(|channel| channel.active)
+    );
     store.close().await;
 }
 
@@ -338,9 +389,12 @@ async fn an_event_that_is_marked_before_it_is_sent_is_missed() {
         let accepted = course.accepted();
         for [target, delivery, report] in course.rows(waiting).await {
             let target = course.targets.iter().find(|other| other.id.0.unsigned_abs() == target);
-            let Some(arrival) = target.map(|target| (target.name, report)) else { continue };
+            let Some(arrival) = target.map(|target| (target.name, report)) else {
+                continue;
+            };
             if !accepted.contains_key(&arrival) {
-                let mark = format!("update deliveries set delivered_at = 1, next_at = null where delivery_id = {delivery}");
+                let mark =
+                    format!("update deliveries set delivered_at = 1, next_at = null where delivery_id = {delivery}");
                 crate::sqlite(&course.file(), &mark).await;
                 lost.insert(arrival);
                 break;

@@ -56,7 +56,14 @@ impl Receiver {
     /// Answers the requests in this order, the last reply repeatedly.
     pub async fn start(replies: &[Reply]) -> Self {
         let mut replies = replies.to_vec();
-        Self::start_with(move |_| if replies.len() > 1 { replies.remove(0) } else { replies[0] }).await
+        Self::start_with(move |_| {
+            if replies.len() > 1 {
+                replies.remove(0)
+            } else {
+                replies[0]
+            }
+        })
+        .await
     }
 
     /// Answers each request as `reply` says.

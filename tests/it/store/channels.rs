@@ -1,9 +1,7 @@
 //! Channels in every database: kept beside webhooks, told of one domain or of all, and switched off with their domain.
 
 use tallymark::base::DomainId;
-use tallymark::store::{
-    Channel, ChannelChanges, NewTarget, NewWebhook, Platform, StoreError, Target, Wanted,
-};
+use tallymark::store::{Channel, ChannelChanges, NewTarget, NewWebhook, Platform, StoreError, Target, Wanted};
 
 use super::{Database, FIRST_PAGE, NOW, day, new_report, on_both};
 
@@ -61,7 +59,10 @@ async fn a_change_sees_the_configuration_as_it_is(db: Database) {
         ..ChannelChanges::default()
     };
     let changed = change(named).await.unwrap().unwrap();
-    assert_eq!((changed.address.name.as_str(), changed.domain), ("Other", Some(db.domain.id)));
+    assert_eq!(
+        (changed.address.name.as_str(), changed.domain),
+        ("Other", Some(db.domain.id))
+    );
     assert_eq!((changed.created_at, changed.updated_at), (NOW, NOW + 5));
     // None of two that come at once is lost.
     let (one, other) = tokio::join!(change(ChannelChanges::default()), change(ChannelChanges::default()));
@@ -77,19 +78,37 @@ async fn a_change_sees_the_configuration_as_it_is(db: Database) {
 
 on_both!(a_channel_of_a_domain_goes_off_with_it);
 async fn a_channel_of_a_domain_goes_off_with_it(db: Database) {
-    let (all, own) = (add(&db, Platform::Slack, None).await, add(&db, Platform::Ntfy, Some(db.domain.id)).await);
+    let (all, own) = (
+        add(&db, Platform::Slack, None).await,
+        add(&db, Platform::Ntfy, Some(db.domain.id)).await,
+    );
     let other = add(&db, Platform::Ntfy, Some(DomainId(db.domain.id.0 + 1_000))).await;
-    db.commit(vec![new_report("r1", day(0), &[("192.0.2.1", 1, true)])]).await;
-    assert_eq!([heard(&db, &all).await, heard(&db, &own).await, heard(&db, &other).await], [1, 1, 0]);
+    db.commit(vec![new_report("r1", day(0), &[("192.0.2.1", 1, true)])])
+        .await;
+    assert_eq!(
+        [heard(&db, &all).await, heard(&db, &own).await, heard(&db, &other).await],
+        [1, 1, 0]
+    );
     let id = db.store.domain_public_id(db.account.id, db.domain.id).await.unwrap();
     assert_eq!(id.as_deref(), Some(db.domain.public_id.as_str()));
-    assert!(db.store.remove_domain(db.account.id, &db.domain.public_id, NOW + 9).await.unwrap());
-    assert_eq!(db.store.domain_public_id(db.account.id, db.domain.id).await.unwrap(), None);
+    assert!(
+        db.store
+            .remove_domain(db.account.id, &db.domain.public_id, NOW + 9)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        db.store.domain_public_id(db.account.id, db.domain.id).await.unwrap(),
+        None
+    );
     let after = async |channel: &Target<Channel>| {
         let channel = db.store.channel(db.account.id, channel.id).await.unwrap().unwrap();
         (channel.active, channel.disabled)
     };
-    assert_eq!(after(&own).await, (false, Some((NOW + 9, "The domain was removed".to_owned()))));
+    assert_eq!(
+        after(&own).await,
+        (false, Some((NOW + 9, "The domain was removed".to_owned())))
+    );
     assert_eq!([after(&all).await, after(&other).await], [(true, None), (true, None)]);
     let (waiting, _) = db.store.deliveries(own.id, FIRST_PAGE).await.unwrap();
     assert_eq!(waiting[0].next_at, None, "nothing waits for it any more");
