@@ -173,7 +173,7 @@ async fn add<A: Kind>(
         return Ok(None);
     }
     let id = number(conn, "target").await?;
-    let columns = Columns::of(new.address.into());
+    let columns = Columns::from_address(new.address.into());
     let args = Args::default().int(id).int(account.0).int(columns.kind);
     let args = args
         .opt_text(columns.name.as_deref())
@@ -199,7 +199,7 @@ async fn change<A: Kind, E: From<StoreError>>(
     let mut after = before.clone();
     edit(&mut after)?;
     let key = || Args::default().int(account.0).int(id.0);
-    let columns = Columns::of(after.address.into());
+    let columns = Columns::from_address(after.address.into());
     let args = key()
         .opt_text(columns.name.as_deref())
         .opt_int(after.domain.map(|domain| domain.0));
@@ -258,7 +258,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(address: Address) -> Self {
+    fn from_address(address: Address) -> Self {
         match address {
             Address::Webhook(webhook) => Self {
                 kind: WEBHOOK,

@@ -122,7 +122,7 @@ pub(in super::super) fn summary(platform: Platform, secrets: &Secrets) -> BTreeM
     set.collect()
 }
 
-/// Scheme and host: the path of such a URL lets in whoever knows it.
+/// Scheme and host. The path of such a URL is the secret.
 fn url_mask(url: &str) -> String {
     let Ok(parsed) = Url::parse(url) else {
         return end_mask("");

@@ -57,7 +57,7 @@ async fn a_channel_lives_in_both_envelopes_and_spellings() {
     for answer in [&made, &shown, &list] {
         assert!(!answer.to_string().contains("hushhush"), "{answer}");
     }
-    // Channels are no webhooks, and the other way round.
+    // Neither kind is found under the address of the other.
     assert_eq!(app.get("/webhooks").await.expect(200)["webhooks"], json!([]));
     let number = id.as_str().unwrap().trim_start_matches("nc_").to_owned();
     app.get(&format!("/webhooks/{number}")).await.refused(404, "not_found");

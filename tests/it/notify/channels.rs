@@ -253,12 +253,12 @@ async fn a_channel_of_a_domain_hears_of_no_other() {
     let mut sample = Sample::new("example.net", "r2", &[PASS]);
     sample.rows[0].count = 7;
     app.upload(&other, sample.xml()).await;
-    app.upload(&other, "no report").await;
+    app.upload(&other, "no report either").await;
     assert_eq!(
         (deliveries(&app, &all).await.len(), deliveries(&app, one).await.len()),
         (4, 2)
     );
-    // Whoever wanted to hear of that domain alone is not told of all when it goes.
+    // A channel for that domain alone is not told of all others when it goes.
     app.delete(&format!("/domains/{other}")).await.expect(200);
     let channel = shown(&app, one).await;
     let seen = (&channel["active"], &channel["disabledReason"], &channel["domainId"]);

@@ -185,7 +185,7 @@ async fn attempts_are_kept_in_batches() {
     }
     let file = app.folder.path().join("tallymark.sqlite");
     let counts = "create trigger t after update on targets begin \
-        update targets set rotated_at = coalesce(rotated_at, 0) + 1 where target_id = new.webhook_id; end";
+        update targets set rotated_at = coalesce(rotated_at, 0) + 1 where target_id = new.target_id; end";
     crate::sqlite(&file, counts).await;
     deliver(&app).await;
     assert_eq!(receiver.received().len(), 48);

@@ -389,7 +389,7 @@ async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
     let versions = async || {
         (
             db.count(&version("domains_version")).await,
-            db.count(&version("webhooks_version")).await,
+            db.count(&version("targets_version")).await,
         )
     };
     let before = versions().await;
