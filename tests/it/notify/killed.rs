@@ -110,6 +110,18 @@ fn report_of(body: &str) -> Option<u64> {
     rest[..end].parse().ok()
 }
 
+/// The request for a channel of that platform, or for a webhook.
+fn new_target(name: &str, receiver: &Receiver) -> (&'static str, Value) {
+    let events = ["dmarc.report.received"];
+    let config = match name {
+        "slack" => json!({ "webhookUrl": receiver.url() }),
+        "telegram" => json!({ "botToken": "123:abc", "chatId": "1" }),
+        _ => return ("/webhooks", json!({ "url": receiver.url(), "events": events })),
+    };
+    let body = json!({ "type": name, "name": name, "events": events, "config": config });
+    ("/notification-channels", body)
+}
+
 impl Course {
     async fn start(seed: u64) -> (Self, Server) {
         let home = tempfile::tempdir().unwrap();
@@ -144,21 +156,8 @@ impl Course {
         let names = ["steady", "moody", "moody too", "slack", "telegram", "gone"];
         let mut targets = Vec::new();
         for (name, receiver) in names.into_iter().zip(receivers) {
-            let made = match name {
-                "slack" | "telegram" => {
-                    let config = match name {
-                        "slack" => json!({ "webhookUrl": receiver.url() }),
-                        _ => json!({ "botToken": "123:abc", "chatId": "1" }),
-                    };
-                    let body =
-                        json!({ "type": name, "name": name, "events": ["dmarc.report.received"], "config": config });
-                    ask("/notification-channels", &body).await.expect(201)["id"].clone()
-                }
-                _ => {
-                    let body = json!({ "url": receiver.url(), "events": ["dmarc.report.received"] });
-                    ask("/webhooks", &body).await.expect(201)["id"].clone()
-                }
-            };
+            let (path, body) = new_target(name, &receiver);
+            let made = ask(path, &body).await.expect(201)["id"].clone();
             let number = made
                 .to_string()
                 .trim_matches('"')

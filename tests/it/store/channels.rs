@@ -38,7 +38,7 @@ async fn channels_and_webhooks_are_kept_apart(db: Database) {
     let channels = store.channels(account).await.unwrap();
     let platforms: Vec<_> = channels.iter().rev().map(|channel| channel.address.platform).collect();
     assert_eq!(platforms, Platform::ALL);
-    assert_eq!(store.webhooks(account).await.unwrap(), [webhook.clone()]);
+    assert_eq!(store.webhooks(account).await.unwrap(), std::slice::from_ref(&webhook));
     let channel = &channels[0];
     assert_eq!(store.channel(account, webhook.id).await.unwrap(), None);
     assert_eq!(store.webhook(account, channel.id).await.unwrap(), None);
