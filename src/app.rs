@@ -12,7 +12,7 @@ mod place;
 mod purge;
 mod rules;
 mod sign_in;
-mod webhooks;
+mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ use crate::ingest::{FreshDomain, Intake, Rechecked};
 use crate::jobs::{JobError, Jobs, Leases, Pace};
 use crate::keys::ApiSecret;
 use crate::metrics::Metrics;
-use crate::notify::Webhooks;
+use crate::notify::Targets;
 use crate::page::{PageOptions, SignInLink};
 use crate::store::{Account, ApiKey, Domain, Location, NewDomain, NewKey, Store, StoreError};
 use crate::{heap, page};
@@ -69,7 +69,7 @@ pub struct App {
     pub store: Store,
     pub intake: Intake,
     pub domains: Domains,
-    pub webhooks: Webhooks,
+    pub targets: Targets,
     /// The link that signs in once.
     sign_in_link: Option<SignInLink>,
     metrics: Metrics,
@@ -105,7 +105,7 @@ impl App {
             tracing::warn!("{trouble}");
         }
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), domains);
-        let webhooks = webhooks::webhooks(&config, &domains, &metrics);
+        let targets = targets::targets(&config, &domains, &metrics);
         let (intake, batches) = Intake::start(clock.clone(), store.clone(), metrics.clone(), options);
         Ok(Self {
             config,
@@ -113,7 +113,7 @@ impl App {
             store,
             intake,
             domains,
-            webhooks,
+            targets,
             sign_in_link: None,
             metrics,
             batches,
@@ -161,7 +161,7 @@ impl App {
             options::http(&self.config),
         )
         .with_health(health.clone())
-        .with_webhooks(self.webhooks.clone())
+        .with_targets(self.targets.clone())
         .with_tables(Arc::clone(&tables));
         let router = if self.does(Role::Api) {
             let options = PageOptions {
@@ -238,7 +238,7 @@ impl App {
                 Ok(())
             }
         });
-        webhooks::start_jobs(jobs, &self.store, &self.webhooks, self.config.notify.deliveries_days);
+        targets::start_jobs(jobs, &self.store, &self.targets, self.config.notify.deliveries_days);
         let (store, intake) = (self.store.clone(), self.intake.clone());
         jobs.start("claims", CLAIM_EVERY, move |_| {
             let (store, intake) = (store.clone(), intake.clone());

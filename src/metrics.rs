@@ -59,8 +59,8 @@ struct Figures {
     purges_skipped: Counter,
     names_files: Family<FileLabels, Counter>,
     networks_data_at: Gauge,
-    webhook_attempts: Family<OutcomeLabels, Counter>,
-    webhook_deliveries_waiting: Gauge,
+    delivery_attempts: Family<OutcomeLabels, Counter>,
+    deliveries_waiting: Gauge,
     uptime_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -121,8 +121,8 @@ impl Metrics {
             purges_skipped: Counter::default(),
             names_files: Family::default(),
             networks_data_at: Gauge::default(),
-            webhook_attempts: Family::default(),
-            webhook_deliveries_waiting: Gauge::default(),
+            delivery_attempts: Family::default(),
+            deliveries_waiting: Gauge::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -237,14 +237,14 @@ impl Metrics {
             f.networks_data_at.clone(),
         );
         registry.register(
-            "webhook_attempts",
-            "Attempts to deliver an event to a webhook, by outcome",
-            f.webhook_attempts.clone(),
+            "delivery_attempts",
+            "Attempts to deliver an event to a webhook or channel, by outcome",
+            f.delivery_attempts.clone(),
         );
         registry.register(
-            "webhook_deliveries_waiting",
+            "deliveries_waiting",
             "Deliveries that wait for an attempt, on the node that delivers",
-            f.webhook_deliveries_waiting.clone(),
+            f.deliveries_waiting.clone(),
         );
         registry.register("job_runs", "Runs of background jobs, by outcome", f.jobs.clone());
         registry.register_with_unit(
@@ -340,12 +340,12 @@ impl Metrics {
             DeliveryOutcome::Refused => "refused",
             DeliveryOutcome::HeldBack => "held_back",
         };
-        self.0.webhook_attempts.get_or_create(&OutcomeLabels { outcome }).inc();
+        self.0.delivery_attempts.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// Deliveries that wait for an attempt.
     pub fn set_deliveries_waiting(&self, deliveries: u64) {
-        let waiting = &self.0.webhook_deliveries_waiting;
+        let waiting = &self.0.deliveries_waiting;
         waiting.set(i64::try_from(deliveries).unwrap_or(i64::MAX));
     }
 

@@ -6,15 +6,15 @@
 -- that the rows of a domain are stored together. docs/storage.md describes the packed values byte by byte.
 
 -- Blocks of numbers are taken from these. domains_version grows with every change to the set of domains, and
--- webhooks_version with every change of what webhooks want. commits is the number of the last transaction that wrote
+-- targets_version with every change of what targets want. commits is the number of the last transaction that wrote
 -- (store/mark.rs). addresses is the number of the last answers about addresses.
 create table counters (
     name text not null primary key,
     value integer not null
 ) without rowid;
 insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1),
-    ('set_aside', 1), ('ip', 1), ('decision', 1), ('webhook', 1), ('delivery', 1), ('domains_version', 1), ('commits', 0),
-    ('addresses', 0), ('webhooks_version', 1);
+    ('set_aside', 1), ('ip', 1), ('decision', 1), ('target', 1), ('delivery', 1), ('domains_version', 1), ('commits', 0),
+    ('addresses', 0), ('targets_version', 1);
 
 -- The node that does a job which only one node may do at a time. lasts: the length of the lease in milliseconds, counted
 -- from when it was taken or renewed. A lease that ends later than that from now was taken under a clock that was ahead.
@@ -173,13 +173,19 @@ create table idempotent_requests (
 ) without rowid;
 create index idempotent_requests_by_age on idempotent_requests (started_at);
 
--- Where an account is told of events. events: words of store/events.rs with a space between them, or *. secret and
--- previous_secret: sealed (domains/keyring.rs); the latter signs too until previous_until. failures: attempts that failed
--- in a row, the first of them at failing_since. last_at, last_status: of the last attempt, status null without an answer.
-create table webhooks (
-    webhook_id integer primary key,
+-- Where an account is told of events: webhooks, and channels of platforms. kind: 0 for a webhook, else the code of the
+-- platform (store/target.rs). name: of a channel. domain_id: events of this domain alone, null for all. url: of a webhook.
+-- events: words of store/events.rs with a space between them, or *. secret: of a webhook the one that signs, of a channel
+-- its whole configuration, JSON. previous_secret: signs too until previous_until. Both are sealed (domains/keyring.rs).
+-- failures: attempts that failed in a row, the first of them at failing_since. last_at, last_status: of the last attempt,
+-- status null without an answer.
+create table targets (
+    target_id integer primary key,
     account_id integer not null references accounts (account_id),
-    url text not null,
+    kind integer not null,
+    name text,
+    domain_id integer,
+    url text,
     events text not null,
     active integer not null,
     secret blob not null,
@@ -192,16 +198,17 @@ create table webhooks (
     disabled_reason text,
     last_at integer,
     last_status integer,
-    created_at integer not null
+    created_at integer not null,
+    updated_at integer not null
 );
-create index webhooks_by_account on webhooks (account_id, webhook_id);
+create index targets_by_account on targets (account_id, target_id);
 
--- The outbox: an event for a webhook, written in the transaction of its cause. payload: the body to send, JSON. attempts:
+-- The outbox: an event for a target, written in the transaction of its cause. payload: the event, JSON. attempts:
 -- since it was written or replayed last. next_at: when the next attempt is due, null where there is none. status: of the
 -- last answer, null without one. response: the beginning of that answer, or why nothing was sent.
-create table webhook_deliveries (
+create table deliveries (
     delivery_id integer primary key,
-    webhook_id integer not null,
+    target_id integer not null,
     event_id text not null,
     event text not null,
     payload text not null,
@@ -212,9 +219,9 @@ create table webhook_deliveries (
     response text,
     created_at integer not null
 );
-create index webhook_deliveries_by_webhook on webhook_deliveries (webhook_id, delivery_id);
-create index webhook_deliveries_due on webhook_deliveries (webhook_id, next_at) where next_at is not null;
-create index webhook_deliveries_by_age on webhook_deliveries (created_at);
+create index deliveries_by_target on deliveries (target_id, delivery_id);
+create index deliveries_due on deliveries (target_id, next_at) where next_at is not null;
+create index deliveries_by_age on deliveries (created_at);
 
 -- Feeds of the settings whose failure was told to their account (store/feeds.rs), until they are read again.
 create table failing_feeds (

@@ -4,7 +4,9 @@
 
 mod attention;
 mod change;
+mod channels;
 mod decisions;
+mod deliveries;
 mod domains;
 mod error;
 mod figures;
@@ -27,8 +29,16 @@ mod webhooks;
 
 pub use attention::{ATTENTION_KINDS, Attention, AttentionItem, AttentionTotals};
 pub use change::Change;
+pub use channels::{
+    CHANNEL_NAME_CHARS_MAX, ChannelBody, ChannelConfig, ChannelInput, ChannelList, ChannelOne, ChannelPut,
+    ChannelSnake, ChannelTested,
+};
 pub use decisions::{
     OWN_NAME_CHARS_MAX, SUBJECT_CHARS_MAX, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
+};
+pub use deliveries::{
+    ChannelDelivery, ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination, DeliveryPaginationSnake,
+    DeliverySnake, EVENT, WebhookDelivery,
 };
 pub use domains::{
     DedicatedIp, DnsRecordBody, DomainBody, DomainInput, DomainItem, DomainList, DomainPatch, IpInput, Removed,
@@ -46,8 +56,8 @@ pub use reports::{
     ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
 pub use schema::{
-    AnyObject, CATEGORIES, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS, OVERRIDES, PLAIN,
-    POLICY_FROM, PTR_STATES, RECORD_KINDS, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
+    AnyObject, CATEGORIES, CHANNEL_KEY, CHECKS, CLASSES, DOMAIN_KEY, EVIDENCE, FLOWS, LOGO_URL_BYTES_MAX, ORIGINS,
+    OVERRIDES, PLAIN, PLATFORMS, POLICY_FROM, PTR_STATES, RECORD_KINDS, STEPS, SUBJECT_KINDS, VERDICTS, WHOSE, Word,
 };
 pub use search::{HIT_KINDS, Hit, HitTotals, SearchList};
 pub use senders::{
@@ -73,8 +83,7 @@ pub use trust::{
     TrustPatch, WHY_CHARS_MAX,
 };
 pub use webhooks::{
-    DeliveryBody, DeliveryList, DeliveryPagination, DeliveryPaginationSnake, DeliverySnake, EVENT, GRACE_HOURS_MAX,
-    REPLAY_MAX, REPLAY_MINUTES_MAX, ReplayInput, Replayed, RotateInput, WebhookBody, WebhookInput, WebhookItem,
-    WebhookItemSnake, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookSnake, WebhookTested,
+    GRACE_HOURS_MAX, REPLAY_MAX, REPLAY_MINUTES_MAX, ReplayInput, Replayed, RotateInput, WebhookBody, WebhookInput,
+    WebhookItem, WebhookItemSnake, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookSnake, WebhookTested,
     WebhookWithSecret,
 };

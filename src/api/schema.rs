@@ -39,6 +39,9 @@ texts! {
     DayText = text(json!({ "format": "date", "examples": ["2026-03-23"] }));
     /// The form of our ids of domains, and of the provider's.
     DomainKey = text(json!({ "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }));
+    /// The form of ids of channels.
+    ChannelKey = text(json!({ "pattern": CHANNEL_KEY, "examples": ["nc_1"] }));
+    PlatformWord = words(&PLATFORMS, |word| word);
     /// What [`crate::base::DomainName::parse`] takes. The format is ours: no pattern can tell a public suffix.
     NameText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012, "examples": ["yourdomain.com"] }));
     /// A host below the domain.
@@ -166,6 +169,20 @@ pub const CATEGORIES: [&str; 21] = [
 
 /// The form of a domain's id.
 pub const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";
+
+/// The form of a channel's id.
+pub const CHANNEL_KEY: &str = "^nc_[1-9][0-9]{0,18}$";
+
+/// What channels may be on.
+pub const PLATFORMS: [&str; 7] = [
+    "slack",
+    "discord",
+    "telegram",
+    "teams",
+    "mattermost",
+    "ntfy",
+    "pagerduty",
+];
 
 /// The pattern of text without control characters.
 pub const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";

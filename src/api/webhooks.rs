@@ -1,9 +1,9 @@
-//! Webhooks and their deliveries. PostStack's clients disagree about spelling and envelopes, so both are answered.
+//! Webhooks. PostStack's clients disagree about spelling and envelopes, so both are answered.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
+use super::deliveries::EVENT;
 use super::schema::Instant;
 
 /// Longest grace period of an old secret, hours.
@@ -32,9 +32,6 @@ pub struct WebhookInput {
     #[schemars(example = &"Our alerts")]
     pub description: Option<String>,
 }
-
-/// The form of a kind of events.
-pub const EVENT: &str = r"^(\*|[a-zA-Z0-9_]{1,40}(\.[a-zA-Z0-9_]{1,40}){0,4})$";
 
 /// Changes of a webhook. What is absent stays.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -213,104 +210,6 @@ pub struct WebhookTested {
     pub status_code: Option<u16>,
     /// Time until the answer, milliseconds.
     pub response_time_ms: u64,
-}
-
-/// An event for a webhook.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "WebhookDelivery")]
-#[serde(rename_all = "camelCase")]
-pub struct DeliveryBody {
-    /// Number of the object, as paths take it.
-    pub id: i64,
-    /// The webhook.
-    pub webhook_id: i64,
-    /// The kind of the event.
-    #[schemars(example = &"dmarc.report.received")]
-    pub event_type: String,
-    /// The body that was sent or is to be sent.
-    pub payload: Map<String, Value>,
-    /// HTTP status of the last answer; null before the first attempt and without an answer.
-    pub status_code: Option<u16>,
-    /// The beginning of the last answer, or why nothing was sent.
-    #[schemars(example = &"ok")]
-    pub response_body: Option<String>,
-    /// Attempts since the event happened or was replayed last.
-    pub attempts: u64,
-    /// When the next attempt is due; null if there is none.
-    #[schemars(with = "Option<Instant>")]
-    pub next_retry_at: Option<String>,
-    /// When the receiver accepted it. Null with `nextRetryAt` null: it failed.
-    #[schemars(with = "Option<Instant>")]
-    pub delivered_at: Option<String>,
-    /// When the event happened.
-    #[schemars(with = "Instant")]
-    pub created_at: String,
-    #[serde(flatten)]
-    pub snake: DeliverySnake,
-}
-
-/// The same fields in the spelling of PostStack's reference page.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct DeliverySnake {
-    /// As `webhookId`.
-    pub webhook_id: i64,
-    /// As `eventType`.
-    #[schemars(example = &"dmarc.report.received")]
-    pub event: String,
-    /// As `eventType`.
-    #[schemars(example = &"dmarc.report.received")]
-    pub event_type: String,
-    /// As `statusCode`.
-    pub status_code: Option<u16>,
-    /// As `responseBody`.
-    #[schemars(example = &"ok")]
-    pub response_body: Option<String>,
-    /// Whether the receiver accepted it.
-    pub success: bool,
-    /// As `nextRetryAt`.
-    #[schemars(with = "Option<Instant>")]
-    pub next_attempt_at: Option<String>,
-    /// As `nextRetryAt`.
-    #[schemars(with = "Option<Instant>")]
-    pub next_retry_at: Option<String>,
-    /// As `deliveredAt`.
-    #[schemars(with = "Option<Instant>")]
-    pub delivered_at: Option<String>,
-    /// As `createdAt`.
-    #[schemars(with = "Instant")]
-    pub created_at: String,
-}
-
-/// A page of deliveries, newest first.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct DeliveryList {
-    pub deliveries: Vec<DeliveryBody>,
-    pub pagination: DeliveryPagination,
-}
-
-/// The position of a page in its list, in both spellings.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DeliveryPagination {
-    /// Number of this page, counted from 1.
-    pub page: u32,
-    /// Rows on a full page.
-    pub per_page: u32,
-    /// Number of deliveries, counted up to 100,001.
-    pub total: u64,
-    /// Number of pages for `total` rows; 0 for an empty list.
-    pub total_pages: u64,
-    #[serde(flatten)]
-    pub snake: DeliveryPaginationSnake,
-}
-
-/// The same fields in the spelling of PostStack's reference page.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct DeliveryPaginationSnake {
-    /// As `perPage`.
-    pub per_page: u32,
-    /// As `totalPages`.
-    pub total_pages: u64,
 }
 
 /// What a replay of failed deliveries made due again.

@@ -84,7 +84,7 @@ impl Keys {
         }
         let is_shared = matches!(place::database(config)?, Location::Server(_));
         let is_any_sealed = !store.sealed_dkim_keys(i64::MIN, 1).await?.is_empty()
-            || !store.sealed_webhook_secrets(i64::MIN, 1).await?.is_empty();
+            || !store.sealed_target_secrets(i64::MIN, 1).await?.is_empty();
         if is_any_sealed {
             return Ok(Self {
                 keyring: None,
@@ -93,7 +93,9 @@ impl Keys {
             });
         }
         if is_shared {
-            tracing::warn!("no DKIM keys are made, and no webhooks: set domains.master_keys, the same on every node");
+            tracing::warn!(
+                "no DKIM keys are made, and no webhooks and channels: set domains.master_keys, the same on every node"
+            );
             return Ok(Self::default());
         }
         Ok(Self::from(make(&path).map_err(|error| error.to_string())))
@@ -115,7 +117,7 @@ impl Keys {
         };
         if lost == 0 {
             return Ok(Some(format!(
-                "domains get no DKIM keys, and webhooks cannot be used: {reason}. Everything else works."
+                "domains get no DKIM keys, and webhooks and channels cannot be used: {reason}. Everything else works."
             )));
         }
         let count = match lost {

@@ -32,7 +32,7 @@ ids! {
     /// What an owner decided about a sender.
     DecisionId,
     /// Where an account is told of events.
-    WebhookId,
-    /// An event for a webhook.
+    TargetId,
+    /// An event for a target.
     DeliveryId,
 }

@@ -18,7 +18,7 @@ mod words;
 
 pub use day::{Day, DayError, DayRange};
 pub use hostname::is_hostname;
-pub use ids::{AccountId, DecisionId, DeliveryId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId, WebhookId};
+pub use ids::{AccountId, DecisionId, DeliveryId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId, TargetId};
 pub use names::{
     DomainName, NameError, NameSearch, ancestors, mailbox_domain, mailbox_domain_cow, normalise_domain,
     normalise_domain_cow,

@@ -309,7 +309,7 @@ async fn dkim_key(
 
 async fn reseal(context: Context, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let app = context.open_existing().await?;
-    let done = app.domains.reseal().await? + app.webhooks.reseal().await?;
+    let done = app.domains.reseal().await? + app.targets.reseal().await?;
     writeln!(out, "{} encrypted again", counted(done, "key is", "keys are"))?;
     let lost = app.domains.lost_keys().await?;
     if !lost.is_empty() {

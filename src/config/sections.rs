@@ -14,6 +14,7 @@ use crate::enrich::PtrOptions;
 use crate::http::{self, HttpConfig, Rate};
 use crate::ingest::{AuthenticatorOptions, ProcessLimits};
 use crate::listeners::smtp::SmtpOptions;
+use crate::notify::ChannelOptions;
 use crate::store::{Connections, KeepLimits, Retention};
 
 /// `[database]`
@@ -166,11 +167,15 @@ impl Default for Domains {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notify {
     pub deliveries_days: u32,
+    pub channels: ChannelOptions,
 }
 
 impl Default for Notify {
     fn default() -> Self {
-        Self { deliveries_days: 30 }
+        Self {
+            deliveries_days: 30,
+            channels: ChannelOptions::default(),
+        }
     }
 }
 

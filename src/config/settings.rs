@@ -106,6 +106,7 @@ mod tests {
             "oauth_grant" => "refresh_token",
             "roles" => "api",
             "required" => "return_path",
+            "page_url" | "telegram_url" => "https://a.example",
             "proxy_networks" | "allow_networks" => "10.0.0.0/8",
             "listen" | "lmtp_listen" | "resolvers" => "[::1]:53",
             _ => "a.example",

@@ -4,7 +4,7 @@ use super::described::Described;
 use super::sections::{
     Database, Domains, Enrich, Http, Installation, Limits, Log, Node, Notify, Provenance, RetentionSettings, Smtp,
 };
-use super::units::{Milliseconds, OptionalPath, RequiredRecords, Seconds};
+use super::units::{Milliseconds, OptionalPath, OptionalUrl, RequiredRecords, Seconds, WebUrl};
 use crate::ingest::{Admission, IntakeSettings};
 use crate::outbound::OutboundSettings;
 
@@ -251,10 +251,15 @@ settings! { SECTIONS:
         answer_bytes_max => answer_bytes_max;
     }
 
-    /// Events, and their delivery to webhooks.
+    /// Events, and their delivery to webhooks and channels.
     notify: Notify {
         /// How long deliveries are kept, days from the event, whatever became of them.
         deliveries_days => deliveries_days;
+        /// URL of the web page as your users reach it, as in "https://tally.example". Messages in channels link to its pages.
+        /// Empty: they have no links.
+        page_url => channels.page as OptionalUrl;
+        /// URL of Telegram's Bot API, or of a proxy before it. The restrictions of [outbound] apply to it.
+        telegram_url => channels.places.telegram as WebUrl;
     }
 
     /// How long data is kept.

@@ -8,6 +8,7 @@ use serde::de::{Error, Expected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::base::{DomainName, Purpose, Region};
+use crate::outbound::Url;
 
 /// A time in whole seconds.
 #[derive(Deserialize, Serialize)]
@@ -70,6 +71,66 @@ impl From<&Option<String>> for OptionalText {
 impl From<OptionalText> for Option<String> {
     fn from(OptionalText(text): OptionalText) -> Self {
         (!text.is_empty()).then_some(text)
+    }
+}
+
+/// An address of a server on the web, without a slash at the end.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct WebUrl(String);
+
+impl TryFrom<String> for WebUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Url::parse(&text).map_err(|error| format!("{text}: {error}"))?;
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+impl From<WebUrl> for String {
+    fn from(WebUrl(url): WebUrl) -> Self {
+        url
+    }
+}
+
+impl From<&String> for WebUrl {
+    fn from(url: &String) -> Self {
+        Self(url.clone())
+    }
+}
+
+/// A [`WebUrl`]; empty: none.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct OptionalUrl(Option<WebUrl>);
+
+impl TryFrom<String> for OptionalUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.is_empty() {
+            true => Ok(Self(None)),
+            false => WebUrl::try_from(text).map(|url| Self(Some(url))),
+        }
+    }
+}
+
+impl From<OptionalUrl> for String {
+    fn from(OptionalUrl(url): OptionalUrl) -> Self {
+        url.map(Self::from).unwrap_or_default()
+    }
+}
+
+impl From<&Option<String>> for OptionalUrl {
+    fn from(url: &Option<String>) -> Self {
+        Self(url.as_ref().map(WebUrl::from))
+    }
+}
+
+impl From<OptionalUrl> for Option<String> {
+    fn from(OptionalUrl(url): OptionalUrl) -> Self {
+        url.map(String::from)
     }
 }
 

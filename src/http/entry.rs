@@ -114,6 +114,7 @@ macro_rules! verbs {
 verbs! {
     get = GET;
     post = POST;
+    put = PUT;
     patch = PATCH;
     delete = DELETE;
 }

@@ -1,6 +1,6 @@
 //! Reading bodies and parameters field by field: every mistake is named, not only the first one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -269,6 +269,36 @@ impl Members {
         self.plain_text(name, chars_max)
     }
 
+    /// The member as an object of texts by name; a whole number becomes a text, and a member of it that is null is absent.
+    /// Absent and null are the same.
+    pub(super) fn texts_by_name(&mut self, name: &str) -> Option<BTreeMap<String, String>> {
+        let value = self.members.remove(name)?;
+        let members = match value {
+            Value::Null => return None,
+            Value::Object(members) => members,
+            _ => {
+                self.refuse(name, "must be an object");
+                return None;
+            }
+        };
+        let mut texts = BTreeMap::new();
+        for (member, value) in members.into_iter().filter(|(_, value)| !value.is_null()) {
+            match value.as_i64().map(|number| number.to_string()).or_else(|| text(value)) {
+                Some(text) => drop(texts.insert(member, text)),
+                None => self.refuse_in(name, &member, "must be a string"),
+            }
+        }
+        Some(texts)
+    }
+
+    /// Notes a mistake in a member of an object.
+    pub(super) fn refuse_in(&mut self, name: &str, member: &str, error: impl Display) {
+        let cut = member.floor_char_boundary(NAME_BYTES_MAX);
+        if self.errors.len() < ERRORS_MAX {
+            self.refuse(&format!("{name}.{}", &member[..cut]), error);
+        }
+    }
+
     /// The member as true or false; absent and null are the same.
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         match self.members.remove(name)? {
@@ -376,6 +406,8 @@ fn repeated(pairs: &[(String, String)]) -> BTreeSet<String> {
 /// An answer names no more unknown fields than this, and of each no more bytes than that.
 const UNKNOWN_NAMED_MAX: usize = 20;
 const NAME_BYTES_MAX: usize = 100;
+/// Mistakes in members of objects are named up to this number.
+const ERRORS_MAX: usize = 50;
 
 /// A number of digits only; what is too large for 32 bits is the largest that is not.
 fn whole_number(text: &str) -> Option<u32> {

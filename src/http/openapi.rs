@@ -10,7 +10,7 @@ use super::doc::{Content, Doc, SchemaOf, schema_of};
 use super::entry::{Access, Body, Route};
 use super::example::example;
 use super::{idempotency, listing, upload};
-use crate::api::{DOMAIN_KEY, ErrorBody, ErrorCode};
+use crate::api::{CHANNEL_KEY, DOMAIN_KEY, ErrorBody, ErrorCode};
 
 /// The document that is served, made when it is first asked for.
 #[derive(Clone, Copy)]
@@ -150,7 +150,7 @@ pub(super) fn operation_id(handler: &str) -> String {
 fn tag(path: &str) -> &str {
     match path.split('/').nth(1).unwrap_or_default() {
         "domains" if path.contains("/dmarc/") => "dmarc",
-        tag @ ("domains" | "quarantine" | "api-keys" | "webhooks") => tag,
+        tag @ ("domains" | "quarantine" | "api-keys" | "webhooks" | "notification-channels") => tag,
         _ => "service",
     }
 }
@@ -192,6 +192,10 @@ fn path_parameter(path: &str, name: &str) -> Value {
         (Some("domains"), "id") => (
             "Id of a domain.",
             json!({ "type": "string", "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }),
+        ),
+        (Some("notification-channels"), "id") => (
+            "Id of a channel.",
+            json!({ "type": "string", "pattern": CHANNEL_KEY, "examples": ["nc_1"] }),
         ),
         (_, "source_ip") => (
             "An address, or `unknown` for the rows without a readable one.",

@@ -7,8 +7,8 @@ use super::client::Client;
 use super::error::ApiError;
 use super::places::row_number;
 use super::state::AppState;
-use crate::base::{DeliveryId, ReportNo, SetAsideId, SetAsideKind, WebhookId};
-use crate::store::{Domain, SetAside, Webhook};
+use crate::base::{DeliveryId, ReportNo, SetAsideId, SetAsideKind, TargetId};
+use crate::store::{Channel, Domain, SetAside, Target, Webhook};
 
 /// The domain of `{id}`.
 #[derive(Debug)]
@@ -32,11 +32,19 @@ pub(super) struct RecordNumber(pub u64);
 
 /// The webhook of `{id}`.
 #[derive(Debug)]
-pub(super) struct OwnedWebhook(pub Webhook);
+pub(super) struct OwnedWebhook(pub Target<Webhook>);
 
 /// The webhook of `{id}`, and the number in `{delivery_id}`. Whether that delivery exists is checked by the store.
 #[derive(Debug)]
-pub(super) struct OwnedDelivery(pub Webhook, pub DeliveryId);
+pub(super) struct OwnedDelivery(pub Target<Webhook>, pub DeliveryId);
+
+/// The channel of `{id}`.
+#[derive(Debug)]
+pub(super) struct OwnedChannel(pub Target<Channel>);
+
+/// The channel of `{id}`, and the number in `{delivery_id}`. Whether that delivery exists is checked by the store.
+#[derive(Debug)]
+pub(super) struct OwnedChannelDelivery(pub Target<Channel>, pub DeliveryId);
 
 /// The number in `{id}`.
 #[derive(Debug)]
@@ -128,7 +136,7 @@ impl FromRequestParts<AppState> for OwnedWebhook {
         let number = path_text(parts, state, "id").await.and_then(|text| row_number(&text));
         let number = number.ok_or_else(missing)?;
         let client = Client::from_parts(parts)?;
-        let webhook = state.store.webhook(client.account, WebhookId(number)).await?;
+        let webhook = state.store.webhook(client.account, TargetId(number)).await?;
         webhook.map(Self).ok_or_else(missing)
     }
 }
@@ -138,12 +146,47 @@ impl FromRequestParts<AppState> for OwnedDelivery {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let OwnedWebhook(webhook) = OwnedWebhook::from_request_parts(parts, state).await?;
-        let number = path_text(parts, state, "delivery_id").await;
-        let number = number.and_then(|text| row_number(&text));
-        number
-            .map(|number| Self(webhook, DeliveryId(number)))
-            .ok_or_else(|| ApiError::not_found("Delivery"))
+        delivery_id(parts, state).await.map(|delivery| Self(webhook, delivery))
     }
+}
+
+impl FromRequestParts<AppState> for OwnedChannel {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let missing = || ApiError::not_found("Channel");
+        let key = path_text(parts, state, "id").await.ok_or_else(missing)?;
+        let number = key
+            .strip_prefix(CHANNEL_PREFIX)
+            .and_then(row_number)
+            .ok_or_else(missing)?;
+        let client = Client::from_parts(parts)?;
+        let channel = state.store.channel(client.account, TargetId(number)).await?;
+        channel.map(Self).ok_or_else(missing)
+    }
+}
+
+impl FromRequestParts<AppState> for OwnedChannelDelivery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let OwnedChannel(channel) = OwnedChannel::from_request_parts(parts, state).await?;
+        delivery_id(parts, state).await.map(|delivery| Self(channel, delivery))
+    }
+}
+
+async fn delivery_id(parts: &mut Parts, state: &AppState) -> Result<DeliveryId, ApiError> {
+    let number = path_text(parts, state, "delivery_id").await;
+    let number = number.and_then(|text| row_number(&text));
+    number.map(DeliveryId).ok_or_else(|| ApiError::not_found("Delivery"))
+}
+
+/// How ids of channels begin.
+const CHANNEL_PREFIX: &str = "nc_";
+
+/// The id of a channel, as paths take it.
+pub(super) fn channel_key(id: TargetId) -> String {
+    format!("{CHANNEL_PREFIX}{id}")
 }
 
 impl FromRequestParts<AppState> for NumberInPath {

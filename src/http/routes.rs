@@ -8,26 +8,26 @@ use axum::{Extension, Router};
 
 use super::doc::{Doc, Parameter};
 use super::entry::Access::{Account, Ask, Open, Read, Write};
-use super::entry::{Entry, Route, delete, get, patch, post};
+use super::entry::{Entry, Route, delete, get, patch, post, put};
 use super::error::ApiError;
 use super::gate::gate;
 use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview,
-    overview_choice, paging, quarantine, range, readiness, refused, report_record, reports, search, senders, service,
-    simulate, source, tls, trust, upload, webhooks,
+    api_keys, arrivals, attention, breakdown, channels, decisions, domains, export, figures, inbound, openapi,
+    overview, overview_choice, paging, quarantine, range, readiness, refused, report_record, reports, search, senders,
+    service, simulate, source, tls, trust, upload, webhooks,
 };
 use crate::api::{
-    AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DeliveryList, DomainBody,
-    DomainInput, DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList,
-    Overview, Readiness, ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody,
-    ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody,
-    SenderDecisionInput, SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput,
-    SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList,
-    TlsStats, TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved,
-    WebhookTested, WebhookWithSecret,
+    AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
+    ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DomainBody, DomainInput, DomainList,
+    DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview, Readiness,
+    ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody, ReportItem, ReportList,
+    ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
+    SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody,
+    SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TrustBody, TrustPatch,
+    VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -35,6 +35,7 @@ const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Verb, path, who may call it, handler, what it does; then what it takes and answers.
 #[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "a table: a line a route")]
 fn table() -> Vec<Entry> { vec![
     get   ("/healthz",                                                 Open,    service::healthz,      "Check that the process answers").answers::<Health>(200),
     get   ("/readyz",                                                  Open,    service::readyz,       "Check that requests and messages are accepted").answers::<Readiness>(200),
@@ -103,6 +104,14 @@ fn table() -> Vec<Entry> { vec![
     get   ("/webhooks/{id}/deliveries",                                Account, webhooks::deliveries,  "List the deliveries to a webhook, newest first").with(DELIVERIES).answers::<DeliveryList>(200),
     post  ("/webhooks/{id}/deliveries/{delivery_id}/replay",           Account, webhooks::replay,      "Deliver an event to a webhook again").also(WEBHOOK_OFF).answers::<Success>(200),
     post  ("/webhooks/{id}/deliveries/batch-replay",                   Account, webhooks::replay_failed, "Deliver failed events to a webhook again, oldest first").may_take::<ReplayInput>().also(WEBHOOK_OFF).answers::<Replayed>(200),
+    post  ("/notification-channels",                                   Account, channels::create,      "Create a channel, which is told of events in words").takes::<ChannelInput>().also(CHANNEL_REFUSED).answers::<ChannelOne>(201),
+    get   ("/notification-channels",                                   Account, channels::list,        "List the channels, newest first").answers::<ChannelList>(200),
+    get   ("/notification-channels/{id}",                              Account, channels::show,        "Show a channel, without its secrets").answers::<ChannelOne>(200),
+    put   ("/notification-channels/{id}",                              Account, channels::update,      "Change a channel, or switch it on or off; what is absent stays").takes::<ChannelPut>().answers::<ChannelOne>(200),
+    delete("/notification-channels/{id}",                              Account, channels::remove,      "Remove a channel with its deliveries").answers::<Success>(200),
+    post  ("/notification-channels/{id}/test",                         Account, channels::test,        "Send a test message to a channel now").answers::<ChannelTested>(200),
+    get   ("/notification-channels/{id}/deliveries",                   Account, channels::deliveries,  "List the deliveries to a channel, newest first").with(DELIVERIES).answers::<ChannelDeliveryList>(200),
+    post  ("/notification-channels/{id}/deliveries/{delivery_id}/replay", Account, channels::replay,   "Deliver an event to a channel again").also(CHANNEL_OFF).answers::<Success>(200),
 ] }
 
 /// What query strings may have.
@@ -153,6 +162,17 @@ const WEBHOOKS_FULL: Also = &[(
 const WEBHOOK_OFF: Also = &[(
     409,
     "The webhook is switched off, or the first request with this Idempotency-Key still runs.",
+)];
+const CHANNEL_REFUSED: Also = &[
+    (404, "The account has no such domain."),
+    (
+        409,
+        "The account has 20 channels, or the first request with this Idempotency-Key still runs.",
+    ),
+];
+const CHANNEL_OFF: Also = &[(
+    409,
+    "The channel is switched off, or the first request with this Idempotency-Key still runs.",
 )];
 const REPORTERS_FULL: Also = &[(409, "The domain has the maximum number of accepted reporters.")];
 const DECISIONS_FULL: Also = &[(409, "The domain has the maximum number of decisions.")];

@@ -15,7 +15,7 @@ use crate::enrich::{LiveTables, NamesFiles};
 use crate::health::Health;
 use crate::ingest::Intake;
 use crate::metrics::Metrics;
-use crate::notify::Webhooks;
+use crate::notify::{ChannelOptions, Targets};
 use crate::outbound::{Guard, OutboundSettings};
 use crate::store::Store;
 
@@ -32,7 +32,7 @@ pub struct AppState {
     pub config: Arc<HttpConfig>,
     /// What names of senders come from.
     pub tables: Arc<LiveTables>,
-    pub webhooks: Webhooks,
+    pub targets: Targets,
     pub(super) limiter: Arc<RateLimiter>,
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
@@ -53,7 +53,7 @@ impl AppState {
         // Strict, and without a client: nothing is sent.
         let guard = Guard::new(OutboundSettings::default(), None);
         Self {
-            webhooks: Webhooks::new(&domains, metrics.clone(), guard, None),
+            targets: Targets::new(&domains, metrics.clone(), guard, None, ChannelOptions::default()),
             limiter: Arc::new(RateLimiter::new(config.rate)),
             shares: Arc::new(Shares::new(&config)),
             kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
@@ -80,9 +80,9 @@ impl AppState {
         Self { tables, ..self }
     }
 
-    /// With webhooks that are connected to.
-    pub fn with_webhooks(self, webhooks: Webhooks) -> Self {
-        Self { webhooks, ..self }
+    /// With webhooks and channels that are connected to.
+    pub fn with_targets(self, targets: Targets) -> Self {
+        Self { targets, ..self }
     }
 
     /// With the state of this node's feeds.

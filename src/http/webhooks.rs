@@ -10,22 +10,19 @@ use super::fields::{Members, Parameters};
 use super::owned::{NumberInPath, OwnedDelivery, OwnedWebhook};
 use super::paging::page;
 use super::state::AppState;
+use super::targets::{self, EVENTS_MAX, checked_events, is_event, shown};
 use crate::api::{
-    DeliveryBody, DeliveryList, DeliveryPagination, DeliveryPaginationSnake, DeliverySnake, GRACE_HOURS_MAX,
-    REPLAY_MAX, REPLAY_MINUTES_MAX, Replayed, Success, WebhookBody, WebhookItem, WebhookItemSnake, WebhookList,
-    WebhookOne, WebhookRemoved, WebhookSnake, WebhookTested, WebhookWithSecret,
+    DeliveryList, GRACE_HOURS_MAX, REPLAY_MAX, REPLAY_MINUTES_MAX, Replayed, Success, WebhookBody, WebhookDelivery,
+    WebhookItem, WebhookItemSnake, WebhookList, WebhookOne, WebhookRemoved, WebhookSnake, WebhookTested,
+    WebhookWithSecret,
 };
 use crate::base::clock::format_instant;
-use crate::base::{Millis, WebhookId};
-use crate::notify::{Secret, WebhooksError};
-use crate::store::{ALL_EVENTS, Delivery, EventKind, Page, Replay, ReplayFilter, Wanted, Webhook, WebhookChanges};
+use crate::base::{Millis, TargetId};
+use crate::notify::Secret;
+use crate::store::{ALL_EVENTS, Replay, ReplayFilter, Target, Webhook, WebhookChanges};
 
 /// Hours for which an old secret signs too if the client does not say.
 const GRACE_HOURS_DEFAULT: u64 = 24;
-/// Kinds of events of one webhook, and bytes of each.
-const EVENTS_MAX: usize = 50;
-const EVENT_BYTES_MAX: usize = 204;
-
 /// `POST /webhooks`
 pub(super) async fn create(
     State(state): State<AppState>,
@@ -42,7 +39,10 @@ pub(super) async fn create(
     let (Some(url), Some(events)) = (url, events) else {
         return Err(ApiError::internal());
     };
-    let created = state.webhooks.create(client.account, url, events, &random()?).await?;
+    let created = state
+        .targets
+        .create_webhook(client.account, url, events, &random()?)
+        .await?;
     let (webhook, secret) = created
         .ok_or_else(|| ApiError::conflict("The account has as many webhooks as it may have: remove others first"))?;
     let now = state.clock.now();
@@ -53,7 +53,7 @@ pub(super) async fn create(
 pub(super) async fn list(State(state): State<AppState>, client: Client) -> Result<Json<WebhookList>, ApiError> {
     let now = state.clock.now();
     let webhooks = state.store.webhooks(client.account).await?;
-    let item = |webhook: &Webhook| {
+    let item = |webhook: &Target<Webhook>| {
         let (at, status) = webhook.last.map(|(at, status)| (format_instant(at), status)).unzip();
         let status = status.flatten();
         WebhookItem {
@@ -94,7 +94,10 @@ pub(super) async fn update(
         active: members.flag("enabled"),
     };
     members.finish()?;
-    let changed = state.store.change_webhook(webhook.account, webhook.id, changes).await?;
+    let changed = state
+        .store
+        .change_webhook(webhook.account, webhook.id, changes, state.clock.now())
+        .await?;
     let changed = changed.ok_or_else(|| ApiError::not_found("Webhook"))?;
     Ok(Json(one(&changed, state.clock.now())))
 }
@@ -105,7 +108,7 @@ pub(super) async fn remove(
     client: Client,
     NumberInPath(number): NumberInPath,
 ) -> Result<Json<WebhookRemoved>, ApiError> {
-    if !state.store.remove_webhook(client.account, WebhookId(number)).await? {
+    if !state.store.remove_webhook(client.account, TargetId(number)).await? {
         return Err(ApiError::not_found("Webhook"));
     }
     Ok(Json(WebhookRemoved {
@@ -119,7 +122,7 @@ pub(super) async fn test(
     State(state): State<AppState>,
     OwnedWebhook(webhook): OwnedWebhook,
 ) -> Result<Json<WebhookTested>, ApiError> {
-    let tried = state.webhooks.test(&webhook).await?;
+    let tried = state.targets.test(&webhook.any()).await?;
     Ok(Json(WebhookTested {
         success: tried.is_delivered,
         status_code: tried.status,
@@ -139,7 +142,7 @@ pub(super) async fn rotate(
     members.finish()?;
     let hours = u32::try_from(hours.unwrap_or(GRACE_HOURS_DEFAULT)).unwrap_or(GRACE_HOURS_MAX);
     let random = random()?;
-    let rotated = state.webhooks.rotate(webhook.account, webhook.id, hours, &random);
+    let rotated = state.targets.rotate(webhook.account, webhook.id, hours, &random);
     let (webhook, secret) = rotated.await?.ok_or_else(|| ApiError::not_found("Webhook"))?;
     Ok(Json(with_secret(&webhook, &secret, state.clock.now())))
 }
@@ -150,19 +153,17 @@ pub(super) async fn deliveries(
     OwnedWebhook(webhook): OwnedWebhook,
     mut parameters: Parameters,
 ) -> Result<Json<DeliveryList>, ApiError> {
-    let Page { page, per_page } = page(&mut parameters, &state.config);
+    let page = page(&mut parameters, &state.config);
     parameters.finish()?;
-    let (rows, total) = state.store.deliveries(webhook.id, Page { page, per_page }).await?;
-    let total_pages = total.div_ceil(per_page.into());
+    let (rows, pagination) = targets::deliveries(&state, webhook.id, page).await?;
+    let delivery = |delivery| WebhookDelivery {
+        webhook_id: webhook.id.0,
+        webhook_id_snake: webhook.id.0,
+        delivery,
+    };
     Ok(Json(DeliveryList {
-        deliveries: rows.into_iter().map(delivery_body).collect(),
-        pagination: DeliveryPagination {
-            page,
-            per_page,
-            total,
-            total_pages,
-            snake: DeliveryPaginationSnake { per_page, total_pages },
-        },
+        deliveries: rows.into_iter().map(delivery).collect(),
+        pagination,
     }))
 }
 
@@ -171,12 +172,7 @@ pub(super) async fn replay(
     State(state): State<AppState>,
     OwnedDelivery(webhook, delivery): OwnedDelivery,
 ) -> Result<Json<Success>, ApiError> {
-    let now = state.clock.now();
-    match state.store.replay_delivery(webhook.id, delivery, now).await? {
-        Replay::Due { .. } => Ok(Json(Success { success: true })),
-        Replay::Off => Err(is_off()),
-        Replay::Unknown => Err(ApiError::not_found("Delivery")),
-    }
+    targets::replay(&state, webhook.id, delivery).await.map(Json)
 }
 
 /// `POST /webhooks/{id}/deliveries/batch-replay`
@@ -207,52 +203,16 @@ pub(super) async fn replay_failed(
             replayed,
             remaining: left,
         })),
-        Replay::Off | Replay::Unknown => Err(is_off()),
+        Replay::Off | Replay::Unknown => Err(targets::is_off()),
     }
-}
-
-fn is_off() -> ApiError {
-    ApiError::conflict(
-        "The webhook is switched off, so nothing would be sent: switch it on first, with \"enabled\": true",
-    )
 }
 
 fn checked_url(state: &AppState, members: &mut Members, url: Option<String>) -> Option<String> {
     let url = url?;
-    if let Err(error) = state.webhooks.check_url(&url) {
+    if let Err(error) = state.targets.check_url(&url) {
         members.refuse("url", error);
     }
     Some(url)
-}
-
-/// PostStack's other kinds are accepted: a client may subscribe to all that it knows.
-fn checked_events(members: &mut Members, events: Option<Vec<String>>) -> Option<Wanted> {
-    let events = events?;
-    if events.is_empty() {
-        members.refuse("events", "must name at least one kind of events");
-    }
-    if let Some(bad) = events.iter().find(|event| !is_event(event)) {
-        let known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.word()).collect();
-        let known = known.join(", ");
-        members.refuse(
-            "events",
-            format!("{} is not a kind of events, as {known} are", shown(bad)),
-        );
-    }
-    Some(Wanted::new(events))
-}
-
-fn shown(text: &str) -> std::borrow::Cow<'_, str> {
-    crate::base::text::shown(text, 100)
-}
-
-/// Words with dots between them.
-fn is_event(text: &str) -> bool {
-    let is_word = |word: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        (1..=40).contains(&word.len()) && word.bytes().all(plain)
-    };
-    text == ALL_EVENTS || text.len() <= EVENT_BYTES_MAX && text.split('.').count() <= 5 && text.split('.').all(is_word)
 }
 
 fn random() -> Result<[u8; Secret::RANDOM_BYTES], ApiError> {
@@ -264,11 +224,11 @@ fn random() -> Result<[u8; Secret::RANDOM_BYTES], ApiError> {
     Ok(random)
 }
 
-fn body(webhook: &Webhook, now: Millis) -> WebhookBody {
-    let until = webhook.previous.as_ref().map(|(_, until)| *until);
+fn body(webhook: &Target<Webhook>, now: Millis) -> WebhookBody {
+    let until = webhook.address.previous.as_ref().map(|(_, until)| *until);
     let snake = WebhookSnake {
         created_at: format_instant(webhook.created_at),
-        secret_rotated_at: webhook.rotated_at.map(format_instant),
+        secret_rotated_at: webhook.address.rotated_at.map(format_instant),
         previous_secret_expires_at: until.filter(|until| *until > now).map(format_instant),
         consecutive_failures: webhook.failures,
         disabled_at: webhook.disabled.as_ref().map(|(at, _)| format_instant(*at)),
@@ -276,7 +236,7 @@ fn body(webhook: &Webhook, now: Millis) -> WebhookBody {
     };
     WebhookBody {
         id: webhook.id.0,
-        url: webhook.url.clone(),
+        url: webhook.address.url.clone(),
         events: webhook.events.words().to_vec(),
         active: webhook.active,
         created_at: snake.created_at.clone(),
@@ -289,7 +249,7 @@ fn body(webhook: &Webhook, now: Millis) -> WebhookBody {
     }
 }
 
-fn one(webhook: &Webhook, now: Millis) -> WebhookOne {
+fn one(webhook: &Target<Webhook>, now: Millis) -> WebhookOne {
     let body = body(webhook, now);
     WebhookOne {
         webhook: body.clone(),
@@ -297,7 +257,7 @@ fn one(webhook: &Webhook, now: Millis) -> WebhookOne {
     }
 }
 
-fn with_secret(webhook: &Webhook, secret: &Secret, now: Millis) -> WebhookWithSecret {
+fn with_secret(webhook: &Target<Webhook>, secret: &Secret, now: Millis) -> WebhookWithSecret {
     WebhookWithSecret {
         one: one(webhook, now),
         signing_secret: secret.reveal().to_owned(),
@@ -305,54 +265,9 @@ fn with_secret(webhook: &Webhook, secret: &Secret, now: Millis) -> WebhookWithSe
     }
 }
 
-fn delivery_body(delivery: Delivery) -> DeliveryBody {
-    let snake = DeliverySnake {
-        webhook_id: delivery.webhook.0,
-        event: delivery.event.clone(),
-        event_type: delivery.event.clone(),
-        status_code: delivery.status,
-        response_body: delivery.response.clone(),
-        success: delivery.delivered_at.is_some(),
-        next_attempt_at: delivery.next_at.map(format_instant),
-        next_retry_at: delivery.next_at.map(format_instant),
-        delivered_at: delivery.delivered_at.map(format_instant),
-        created_at: format_instant(delivery.created_at),
-    };
-    DeliveryBody {
-        id: delivery.id.0,
-        webhook_id: snake.webhook_id,
-        event_type: delivery.event,
-        // It was written by this program.
-        payload: serde_json::from_str(&delivery.payload).unwrap_or_default(),
-        status_code: snake.status_code,
-        response_body: delivery.response,
-        attempts: delivery.attempts,
-        next_retry_at: snake.next_retry_at.clone(),
-        delivered_at: snake.delivered_at.clone(),
-        created_at: snake.created_at.clone(),
-        snake,
-    }
-}
-
-impl From<WebhooksError> for ApiError {
-    fn from(error: WebhooksError) -> Self {
-        match error {
-            WebhooksError::Store(error) => Self::from(error),
-            WebhooksError::Keys(_) => {
-                tracing::error!(%error, "a request for a webhook failed: its secret cannot be encrypted or decrypted");
-                Self::not_ready("This installation has no master key for the secrets of webhooks")
-            }
-            WebhooksError::NoClient => {
-                tracing::warn!(%error, "a request was refused because of what this installation lacks");
-                Self::not_ready("This installation cannot connect to webhooks")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::store::EventKind;
 
     #[test]
     fn every_kind_of_events_is_documented() {

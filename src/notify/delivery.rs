@@ -1,4 +1,4 @@
-//! The job that delivers: due deliveries of all webhooks, each at its place (`places.rs`). What came of attempts that end
+//! The job that delivers: due deliveries of all targets, each at its place (`places.rs`). What came of attempts that end
 //! together is kept in one transaction.
 //!
 //! The job's lease keeps two nodes from sending the same. What is in flight is remembered here and not in the database: a
@@ -13,10 +13,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::attempts::Made;
 use super::places::{Claim, Places};
-use super::webhooks::Webhooks;
-use crate::base::{AccountId, DeliveryId, Millis, WebhookId};
-use crate::store::{Attempt, AttemptOutcome, Delivery, StoreError, Webhook};
+use super::targets::Targets;
+use crate::base::{AccountId, DeliveryId, Millis, TargetId};
+use crate::store::{AttemptOutcome, Delivery, StoreError, Target};
 
 /// Interval between searches for due deliveries while some are in flight, and pause after the database failed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -24,21 +25,21 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const GATHER_MAX: Duration = Duration::from_millis(25);
 /// Attempts that are kept at once.
 const BATCH_MAX: usize = 100;
-/// Deliveries of a webhook that are read at once.
+/// Deliveries of a target that are read at once.
 const READ_AHEAD: usize = 16;
 /// Failures of the database in a row before the job fails. What ended and was not kept is then sent again.
 const FAULTS_MAX: u32 = 5;
 
 /// An attempt that ended.
 struct Landed {
-    webhook: Arc<Webhook>,
+    target: Arc<Target>,
     delivery: Delivery,
-    attempt: Attempt,
+    made: Made,
 }
 
-/// A webhook with something due, as the last search found it.
+/// A target with something due, as the last search found it.
 struct Due {
-    webhook: Arc<Webhook>,
+    target: Arc<Target>,
     since: Millis,
     /// Read already, the longest due first.
     ready: VecDeque<Delivery>,
@@ -48,16 +49,16 @@ struct Due {
 struct Round<'w> {
     flying: FuturesUnordered<BoxFuture<'w, Landed>>,
     places: Places,
-    due: BTreeMap<WebhookId, Due>,
+    due: BTreeMap<TargetId, Due>,
     /// `None`: the next search is due at once.
     searched_at: Option<Instant>,
     landed: Vec<Landed>,
     /// In flight, or landed and not kept: the database says that they are due.
-    open: BTreeMap<DeliveryId, WebhookId>,
+    open: BTreeMap<DeliveryId, TargetId>,
     faults: u32,
 }
 
-impl Webhooks {
+impl Targets {
     /// Sends what is due until nothing is. `random` returns random numbers, for jitter.
     ///
     /// # Errors
@@ -93,10 +94,10 @@ impl Webhooks {
     async fn launch<'w>(&'w self, round: &mut Round<'w>, random: fn() -> u64) -> Result<(), StoreError> {
         let now = self.clock().now();
         if round.wants_search() {
-            round.found(self.store().webhooks_due(now).await?);
+            round.found(self.store().targets_due(now).await?);
         }
         while let Some(id) = round.next(|_| true) {
-            let open = round.open.values().filter(|webhook| **webhook == id).count();
+            let open = round.open.values().filter(|target| **target == id).count();
             let Some(due) = round.due.get_mut(&id) else { break };
             if due.ready.is_empty() {
                 let found = self.store().deliveries_due(id, now, open + READ_AHEAD).await?;
@@ -139,19 +140,15 @@ impl Webhooks {
         }
     }
 
-    fn start<'w>(&'w self, round: &mut Round<'w>, id: WebhookId, random: fn() -> u64) {
+    fn start<'w>(&'w self, round: &mut Round<'w>, id: TargetId, random: fn() -> u64) {
         let Some(due) = round.due.get_mut(&id) else { return };
         let Some(delivery) = due.ready.pop_front() else { return };
-        let (webhook, claim) = (Arc::clone(&due.webhook), due.claim());
+        let (target, claim) = (Arc::clone(&due.target), due.claim());
         round.places.take(claim);
         round.open.insert(delivery.id, id);
         round.flying.push(Box::pin(async move {
-            let attempt = self.attempt(&webhook, &delivery, random()).await;
-            Landed {
-                webhook,
-                delivery,
-                attempt,
-            }
+            let made = self.attempt(&target, &delivery, random()).await;
+            Landed { target, delivery, made }
         }));
     }
 
@@ -163,21 +160,21 @@ impl Webhooks {
         let attempts: Vec<_> = round
             .landed
             .iter()
-            .map(|landed| (&landed.delivery, &landed.attempt))
+            .map(|landed| (&landed.delivery, &landed.made.attempt))
             .collect();
         let failing = self.store().keep_attempts(&attempts).await?;
         let landed = round.kept();
-        let is_held_back = |landed: &&Landed| matches!(landed.attempt.outcome, AttemptOutcome::HeldBack(_));
-        if let Some(Landed { attempt, .. }) = landed.iter().find(is_held_back) {
+        let is_held_back = |landed: &&Landed| matches!(landed.made.attempt.outcome, AttemptOutcome::HeldBack(_));
+        if let Some(Landed { made, .. }) = landed.iter().find(is_held_back) {
             tracing::warn!(
-                error = attempt.response,
+                error = made.attempt.response,
                 "events cannot be sent now; they are tried again, and no receiver is blamed"
             );
         }
-        for Landed { webhook, attempt, .. } in &landed {
+        for Landed { target, made, .. } in &landed {
             // It fails again, and is then judged again.
-            if let Err(error) = self.judge(webhook, attempt, failing.get(&webhook.id).copied()).await {
-                tracing::warn!(webhook = %webhook.id, %error, "a webhook could not be switched off");
+            if let Err(error) = self.judge(target, made, failing.get(&target.id).copied()).await {
+                tracing::warn!(target = %target.id, %error, "a webhook or channel could not be switched off");
             }
         }
         Ok(())
@@ -187,9 +184,9 @@ impl Webhooks {
 impl Due {
     fn claim(&self) -> Claim {
         Claim {
-            account: self.webhook.account,
-            webhook: self.webhook.id,
-            is_failing: self.webhook.failures > 0,
+            account: self.target.account,
+            target: self.target.id,
+            is_failing: self.target.failures > 0,
             since: self
                 .ready
                 .front()
@@ -216,33 +213,33 @@ impl<'w> Round<'w> {
         self.due.is_empty() || self.searched_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY)
     }
 
-    /// What was read before is read again: it may have been given up, or the webhook changed.
-    fn found(&mut self, webhooks: Vec<(Webhook, Millis)>) {
+    /// What was read before is read again: it may have been given up, or the target changed.
+    fn found(&mut self, targets: Vec<(Target, Millis)>) {
         self.searched_at = Some(Instant::now());
-        let due = |(webhook, since): (Webhook, Millis)| {
+        let due = |(target, since): (Target, Millis)| {
             let due = Due {
-                webhook: Arc::new(webhook),
+                target: Arc::new(target),
                 since,
                 ready: VecDeque::new(),
             };
-            (due.webhook.id, due)
+            (due.target.id, due)
         };
-        self.due = webhooks.into_iter().map(due).collect();
-        let accounts: BTreeSet<AccountId> = self.due.values().map(|due| due.webhook.account).collect();
+        self.due = targets.into_iter().map(due).collect();
+        let accounts: BTreeSet<AccountId> = self.due.values().map(|due| due.target.account).collect();
         self.places.forget_others(&accounts);
     }
 
     /// Who gets the next place, of those that `may`.
-    fn next(&self, may: impl Fn(&Due) -> bool) -> Option<WebhookId> {
+    fn next(&self, may: impl Fn(&Due) -> bool) -> Option<TargetId> {
         let due = self.due.values().filter(|due| may(due));
         self.places.next(due.map(Due::claim))
     }
 
     fn land(&mut self, landed: Landed) {
-        self.places.leave(landed.webhook.account, landed.webhook.id);
-        if landed.attempt.outcome != AttemptOutcome::Delivered {
+        self.places.leave(landed.target.account, landed.target.id);
+        if landed.made.attempt.outcome != AttemptOutcome::Delivered {
             // It has fewer places from now on: the next search says how many.
-            self.due.remove(&landed.webhook.id);
+            self.due.remove(&landed.target.id);
         }
         self.landed.push(landed);
     }
@@ -250,9 +247,9 @@ impl<'w> Round<'w> {
     /// What landed is kept.
     fn kept(&mut self) -> Vec<Landed> {
         let landed = std::mem::take(&mut self.landed);
-        for Landed { delivery, attempt, .. } in &landed {
+        for Landed { delivery, made, .. } in &landed {
             self.open.remove(&delivery.id);
-            if attempt.outcome != AttemptOutcome::Delivered {
+            if made.attempt.outcome != AttemptOutcome::Delivered {
                 self.searched_at = None;
             }
         }

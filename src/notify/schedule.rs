@@ -1,4 +1,4 @@
-//! When a delivery is tried again, and when a webhook is switched off.
+//! When a delivery is tried again, and when a target is switched off.
 
 use std::time::Duration;
 
@@ -24,25 +24,25 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(9 * 3_600);
 /// Pauses of what this installation cannot send.
 const HELD_BACK_MIN: Duration = Duration::from_secs(10);
 const HELD_BACK_MAX: Duration = Duration::from_secs(10 * 60);
-/// Attempts that fail in a row, over at least [`FAILING_TIME_MIN`], before a webhook is switched off.
+/// Attempts that fail in a row, over at least [`FAILING_TIME_MIN`], before a target is switched off.
 const FAILURES_MAX: u64 = 20;
 const FAILING_TIME_MIN: Millis = 24 * 3_600_000;
 
 /// Attempts at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// To all webhooks together.
+    /// To all targets together.
     pub in_flight_max: usize,
-    /// To one webhook. One whose last attempt failed gets one, and all of these together half of `in_flight_max`. An
+    /// To one target. One whose last attempt failed gets one, and all of these together half of `in_flight_max`. An
     /// account gets no more than it leaves free (`places.rs`).
-    pub per_webhook_max: usize,
+    pub per_target_max: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         Self {
             in_flight_max: 32,
-            per_webhook_max: 4,
+            per_target_max: 4,
         }
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn after_own_fault(created_at: Millis, now: Millis, random: u64) -> A
     AttemptOutcome::HeldBack(now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)))
 }
 
-/// Whether a webhook has failed often and long enough to be switched off.
+/// Whether a target has failed often and long enough to be switched off.
 pub(super) fn is_hopeless(failing: Failing, now: Millis) -> bool {
     failing.attempts >= FAILURES_MAX && now.saturating_sub(failing.since) >= FAILING_TIME_MIN
 }

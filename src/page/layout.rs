@@ -67,6 +67,7 @@ pub(super) enum Place {
     Domains,
     Intake,
     Search,
+    Alerts,
     Keys,
     Glossary,
 }
@@ -84,6 +85,7 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                         a href="/intake" aria-current=[(place == Place::Intake).then_some("page")] { "Intake" }
                         a href="/find" aria-current=[(place == Place::Search).then_some("page")] { "Search" }
                         @if visitor.has_account() {
+                            a href="/alerts" aria-current=[(place == Place::Alerts).then_some("page")] { "Alerts" }
                             a href="/keys" aria-current=[(place == Place::Keys).then_some("page")] { "Keys" }
                         }
                     }

@@ -4,6 +4,7 @@
 //! ([`crate::http::SignedIn`]). So what a key may see and do, limits and figures are the API's; of the database only
 //! sessions are the page's own. Pages are HTML that is complete without a script; `assets/page.js` makes them nicer.
 
+mod alerts;
 mod api;
 mod assets;
 mod attention;
@@ -106,6 +107,8 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/find", get(search::show))
         .route("/find.csv", get(search::csv))
         .route("/glossary", get(glossary::show))
+        .route("/alerts", get(alerts::show))
+        .route("/alerts/{kind}/{id}", get(alerts::deliveries))
         .route("/arrivals.csv", get(intake::arrivals_csv))
         .route("/refused.csv", get(intake::refused_csv))
         .route("/quarantine.csv", get(intake::quarantine_csv))
@@ -164,6 +167,7 @@ fn forms() -> Router<PageState> {
         .route("/keys", get(keys::show).post(keys::create))
         .route("/keys/end", post(keys::end))
         .route("/keys/{id}/revoke", post(keys::revoke))
+        .route("/alerts/{kind}/{id}/test", post(alerts::test))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .merge(uploads)
 }

@@ -178,9 +178,9 @@ bulk! {
 
     /// New deliveries of events.
     DELIVERY_ADD = insert(
-        "webhook_deliveries",
+        "deliveries",
         &[
-            int("delivery_id"), int("webhook_id"), text("event_id"), text("event"), text("payload"), int("attempts"),
+            int("delivery_id"), int("target_id"), text("event_id"), text("event"), text("payload"), int("attempts"),
             int("next_at"), int("created_at"),
         ],
         Conflict::Fail,
@@ -188,13 +188,13 @@ bulk! {
 
     /// What came of attempts. Primary key.
     DELIVERY_ATTEMPTED = given(
-        "webhook_deliveries",
+        "deliveries",
         &[
             int("delivery_id"), int("attempts"), int("next_at"), int("delivered_at"), int("status"), text("response"),
         ],
-        "update webhook_deliveries set attempts = webhook_deliveries.attempts + given.attempts, next_at = given.next_at, \
+        "update deliveries set attempts = deliveries.attempts + given.attempts, next_at = given.next_at, \
              delivered_at = given.delivered_at, status = given.status, response = given.response \
-         from given where webhook_deliveries.delivery_id = given.delivery_id",
+         from given where deliveries.delivery_id = given.delivery_id",
     );
 
     /// New slices.
@@ -410,7 +410,7 @@ pub fn bulk_statements() -> Vec<(&'static str, &'static str)> {
     let all = ALL
         .iter()
         .copied()
-        .chain([&db::HOLD, &db::HOLD_WEBHOOKS, &db::SHARE_WEBHOOKS]);
+        .chain([&db::HOLD, &db::HOLD_TARGETS, &db::SHARE_TARGETS]);
     all.map(|bulk| (bulk.name, bulk.for_arrays())).collect()
 }
 

@@ -250,7 +250,7 @@ async fn tell(
         if !outbox::is_wanted(conn, memory, account, kind).await? {
             continue;
         }
-        let mut event = Event::new(account, kind, *at, &[domain.0, *at]);
+        let mut event = Event::new(account, Some(domain), kind, *at, &[domain.0, *at]);
         let missing = decision.checks.iter().filter(|check| !check.verified);
         let missing: Vec<_> = missing.map(|check| check.purpose.word()).collect();
         if let Some((public_id, name)) = outbox::domain_data(conn, account, domain).await? {

@@ -1,11 +1,11 @@
-//! Deliveries: events on their way to webhooks. `outbox.rs` writes them.
+//! Deliveries: events on their way to targets. `outbox.rs` writes them.
 
 use std::collections::BTreeMap;
 
 use super::db::{Args, Conn, Row};
 use super::sql::sql;
 use super::{Page, Store, StoreError, bulk};
-use crate::base::{DeliveryId, Millis, WebhookId};
+use crate::base::{DeliveryId, Millis, TargetId};
 
 /// What is stored of an answer, bytes.
 pub const RESPONSE_BYTES_MAX: usize = 2_048;
@@ -14,11 +14,11 @@ const REMOVED_AT_ONCE: i64 = 1_000;
 /// Deliveries are counted up to this number.
 const COUNTED_MAX: i64 = 100_001;
 
-/// An event for a webhook.
+/// An event for a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     pub id: DeliveryId,
-    pub webhook: WebhookId,
+    pub target: TargetId,
     pub event_id: String,
     pub event: String,
     /// The body, JSON.
@@ -61,13 +61,13 @@ pub enum AttemptOutcome {
 pub enum Replay {
     /// Deliveries that are due again, and failed ones that are left, up to 100,001.
     Due { replayed: u64, left: u64 },
-    /// The webhook is off: nothing would be sent.
+    /// The target is off: nothing would be sent.
     Off,
-    /// The webhook has no such delivery.
+    /// The target has no such delivery.
     Unknown,
 }
 
-/// How often a webhook has failed in a row.
+/// How often a target has failed in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failing {
     pub attempts: u64,
@@ -84,8 +84,8 @@ pub struct ReplayFilter {
 }
 
 impl Store {
-    /// Deliveries of a webhook that are due at `now`, the longest due first, at most `limit`.
-    pub async fn deliveries_due(&self, id: WebhookId, now: Millis, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+    /// Deliveries of a target that are due at `now`, the longest due first, at most `limit`.
+    pub async fn deliveries_due(&self, id: TargetId, now: Millis, limit: usize) -> Result<Vec<Delivery>, StoreError> {
         let mut conn = self.read().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let args = Args::default().int(id.0).int(now).int(limit);
@@ -93,29 +93,26 @@ impl Store {
         rows.iter().map(delivery).collect()
     }
 
-    /// Keeps what came of attempts, of each webhook in their order, in one transaction. What would be tried again waits no more
-    /// if its webhook is off by now. Returns how often webhooks have failed in a row, of those that did.
+    /// Keeps what came of attempts, of each target in their order, in one transaction. What would be tried again waits no more
+    /// if its target is off by now. Returns how often targets have failed in a row, of those that did.
     pub async fn keep_attempts(
         &self,
         attempts: &[(&Delivery, &Attempt)],
-    ) -> Result<BTreeMap<WebhookId, Failing>, StoreError> {
-        let mut of_webhooks: BTreeMap<WebhookId, Vec<(&Delivery, &Attempt)>> = BTreeMap::new();
+    ) -> Result<BTreeMap<TargetId, Failing>, StoreError> {
+        let mut of_targets: BTreeMap<TargetId, Vec<(&Delivery, &Attempt)>> = BTreeMap::new();
         for &(delivery, attempt) in attempts {
-            of_webhooks
-                .entry(delivery.webhook)
-                .or_default()
-                .push((delivery, attempt));
+            of_targets.entry(delivery.target).or_default().push((delivery, attempt));
         }
         let (mut failing, mut kept) = (BTreeMap::new(), Vec::with_capacity(attempts.len()));
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
-        // Webhooks in the order of their numbers, then deliveries: every transaction locks them in this order.
-        for (webhook, attempts) in of_webhooks {
+        // Targets in the order of their numbers, then deliveries: every transaction locks them in this order.
+        for (target, attempts) in of_targets {
             let streak = Streak::of_attempts(&attempts);
-            let args = Args::default().int(webhook.0).int(streak.has_success.into());
+            let args = Args::default().int(target.0).int(streak.has_success.into());
             let args = args.int(streak.failures).opt_int(streak.failing_since);
             let (at, status) = streak.last.unzip();
-            let row = conn.first(sql!("webhook_attempted"), args.opt_int(at).opt_int(status.flatten()));
+            let row = conn.first(sql!("target_attempted"), args.opt_int(at).opt_int(status.flatten()));
             // Its removal removes its deliveries, too.
             let Some(row) = row.await? else { continue };
             let is_on = row.flag("active")?;
@@ -124,7 +121,7 @@ impl Store {
                 && let Some(since) = row.opt_int("failing_since")?
             {
                 let attempts = row.count("failures")?;
-                failing.insert(webhook, Failing { attempts, since });
+                failing.insert(target, Failing { attempts, since });
             }
         }
         kept.sort_unstable_by_key(|((delivery, _), _)| delivery.id);
@@ -152,7 +149,7 @@ impl Store {
     }
 }
 
-/// What attempts mean for their webhook.
+/// What attempts mean for their target.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Streak {
     has_success: bool,
@@ -184,8 +181,8 @@ impl Streak {
 }
 
 impl Store {
-    /// A page of the deliveries of a webhook, newest first, and how many there are in all, up to 100,001.
-    pub async fn deliveries(&self, id: WebhookId, page: Page) -> Result<(Vec<Delivery>, u64), StoreError> {
+    /// A page of the deliveries of a target, newest first, and how many there are in all, up to 100,001.
+    pub async fn deliveries(&self, id: TargetId, page: Page) -> Result<(Vec<Delivery>, u64), StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let args = Args::default().int(id.0).int(COUNTED_MAX);
@@ -193,18 +190,13 @@ impl Store {
         let total = total.map_or(Ok(0), |row| row.count("total"))?;
         let offset = i64::try_from(page.offset()).unwrap_or(i64::MAX);
         let args = Args::default().int(id.0).int(page.per_page.into()).int(offset);
-        let rows = conn.all(sql!("deliveries_of_webhook"), args).await?;
+        let rows = conn.all(sql!("deliveries_of_target"), args).await?;
         let rows: Result<_, StoreError> = rows.iter().map(delivery).collect();
         Ok((rows?, total))
     }
 
     /// Makes a delivery due again.
-    pub async fn replay_delivery(
-        &self,
-        id: WebhookId,
-        delivery: DeliveryId,
-        now: Millis,
-    ) -> Result<Replay, StoreError> {
+    pub async fn replay_delivery(&self, id: TargetId, delivery: DeliveryId, now: Millis) -> Result<Replay, StoreError> {
         let mut write = self.write().await?;
         let (mut conn, _) = write.parts();
         let args = Args::default().int(id.0).int(delivery.0).int(now);
@@ -220,7 +212,7 @@ impl Store {
     }
 
     /// Makes failed deliveries due again, oldest first.
-    pub async fn replay_failed(&self, id: WebhookId, filter: &ReplayFilter, now: Millis) -> Result<Replay, StoreError> {
+    pub async fn replay_failed(&self, id: TargetId, filter: &ReplayFilter, now: Millis) -> Result<Replay, StoreError> {
         let mut write = self.write().await?;
         let replay = replay_failed(&mut write.parts().0, id, filter, now).await?;
         write.commit().await?;
@@ -250,8 +242,8 @@ impl Store {
         }
     }
 
-    /// Removes the deliveries of a webhook that was removed. Retention removes what a fault leaves.
-    pub(super) async fn remove_deliveries(&self, of: WebhookId) -> Result<(), StoreError> {
+    /// Removes the deliveries of a target that was removed. Retention removes what a fault leaves.
+    pub(super) async fn remove_deliveries(&self, of: TargetId) -> Result<(), StoreError> {
         loop {
             let mut write = self.write().await?;
             let args = Args::default().int(of.0).int(REMOVED_AT_ONCE);
@@ -266,7 +258,7 @@ impl Store {
 
 async fn replay_failed(
     conn: &mut Conn<'_>,
-    id: WebhookId,
+    id: TargetId,
     filter: &ReplayFilter,
     now: Millis,
 ) -> Result<Replay, StoreError> {
@@ -284,15 +276,15 @@ async fn replay_failed(
     Ok(Replay::Due { replayed, left })
 }
 
-/// Whether a webhook is on, and will be until the transaction ends.
-async fn is_on(conn: &mut Conn<'_>, id: WebhookId) -> Result<bool, StoreError> {
-    conn.hold_webhook(id).await?;
-    let row = conn.first(sql!("webhook_is_on"), Args::default().int(id.0)).await?;
+/// Whether a target is on, and will be until the transaction ends.
+async fn is_on(conn: &mut Conn<'_>, id: TargetId) -> Result<bool, StoreError> {
+    conn.hold_target(id).await?;
+    let row = conn.first(sql!("target_is_on"), Args::default().int(id.0)).await?;
     row.map_or(Ok(false), |row| row.flag("active"))
 }
 
-/// Gives up what waits for a webhook. The caller has switched it off in this transaction.
-pub(super) async fn give_up(conn: &mut Conn<'_>, id: WebhookId, why: &str) -> Result<(), StoreError> {
+/// Gives up what waits for a target. The caller has switched it off in this transaction.
+pub(super) async fn give_up(conn: &mut Conn<'_>, id: TargetId, why: &str) -> Result<(), StoreError> {
     let args = Args::default().int(id.0).text(short(why));
     conn.run(sql!("deliveries_stop"), args).await.map(drop)
 }
@@ -304,13 +296,13 @@ fn short(text: &str) -> &str {
 /// An HTTP status, where there is one.
 pub(super) fn status(row: &Row, column: &str) -> Result<Option<u16>, StoreError> {
     let status = row.opt_int(column)?.map(u16::try_from).transpose();
-    status.map_err(|_| StoreError::damaged("webhook_deliveries", column, "is not an HTTP status"))
+    status.map_err(|_| StoreError::damaged("deliveries", column, "is not an HTTP status"))
 }
 
 fn delivery(row: &Row) -> Result<Delivery, StoreError> {
     Ok(Delivery {
         id: DeliveryId(row.int("delivery_id")?),
-        webhook: WebhookId(row.int("webhook_id")?),
+        target: TargetId(row.int("target_id")?),
         event_id: row.text("event_id")?,
         event: row.text("event")?,
         payload: row.text("payload")?,

@@ -8,7 +8,7 @@ use super::carried::Place;
 use super::db::{Args, Conn, Lock, Row, Statement};
 use super::memory::Memory;
 use super::sql::sql;
-use super::{Domain, DomainChanges, NewDomain, Store, StoreError, bulk, moving};
+use super::{Domain, DomainChanges, NewDomain, Store, StoreError, bulk, moving, targets};
 
 impl Store {
     /// Adds a domain, pending. Reports of the account that belong to it from now on move to it in the same
@@ -194,6 +194,7 @@ impl Store {
             Args::default().int(account.0).int(id).int(now),
         )
         .await?;
+        targets::domain_removed(&mut conn, account, DomainId(id), now).await?;
         conn.run(sql!("domain_remove"), Args::default().int(account.0).int(id))
             .await?;
         conn.run(sql!("domains_changed"), Args::default()).await?;

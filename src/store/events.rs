@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::clock::format_instant;
-use crate::base::{AccountId, Millis, words};
+use crate::base::{AccountId, DomainId, Millis, words};
 
 words! {
     /// Kinds of events.
@@ -19,7 +19,7 @@ words! {
         ReportReceived = 3 "dmarc.report.received",
         /// A message could not be read as a report.
         Quarantined = 4 "dmarc.quarantined",
-        /// The owner asked whether the webhook works.
+        /// The owner asked whether a target works.
         WebhookTest = 5 "webhook.test",
         /// A TLS report counts that was not known before, and has failures.
         TlsFailure = 6 "tls.failure",
@@ -49,7 +49,7 @@ words! {
 /// In a list of kinds: all of them.
 pub const ALL_EVENTS: &str = "*";
 
-/// Kinds of events that a webhook wants.
+/// Kinds of events that a target wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted(Vec<String>);
 
@@ -78,13 +78,31 @@ impl Wanted {
     }
 }
 
-/// The webhooks of an account that are on.
-pub(super) type Listeners = Arc<[(i64, Wanted)]>;
+/// A target that is on, as the outbox knows it.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub target: i64,
+    /// `None`: events of all domains, and those that are not of a domain.
+    pub domain: Option<DomainId>,
+    pub wanted: Wanted,
+}
+
+impl Listener {
+    /// Whether it is told of this event.
+    pub fn wants(&self, event: &Event) -> bool {
+        self.wanted.has(event.kind) && (self.domain.is_none() || self.domain == event.domain)
+    }
+}
+
+/// The targets of an account that are on.
+pub(super) type Listeners = Arc<[Listener]>;
 
 /// Something that happened to an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub account: AccountId,
+    /// `None`: it is not of a domain.
+    pub domain: Option<DomainId>,
     pub kind: EventKind,
     /// The same for the same cause, however often it is written down.
     pub id: String,
@@ -94,7 +112,7 @@ pub struct Event {
 
 impl Event {
     /// `cause`: what happened to what, in numbers. Together with the kind it is the identity of the event.
-    pub fn new(account: AccountId, kind: EventKind, at: Millis, cause: &[i64]) -> Self {
+    pub fn new(account: AccountId, domain: Option<DomainId>, kind: EventKind, at: Millis, cause: &[i64]) -> Self {
         let mut hash = Sha256::new_with_prefix(kind.word());
         hash.update(account.0.to_be_bytes());
         for part in cause {
@@ -103,6 +121,7 @@ impl Event {
         let digits: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             account,
+            domain,
             kind,
             id: format!("evt_{digits}"),
             at,
@@ -111,14 +130,20 @@ impl Event {
     }
 
     /// As [`Self::new`], for a cause with a name.
-    pub(super) fn about(account: AccountId, kind: EventKind, at: Millis, name: &str, cause: &[i64]) -> Self {
+    pub(super) fn about(
+        account: AccountId,
+        domain: Option<DomainId>,
+        (kind, at): (EventKind, Millis),
+        name: &str,
+        cause: &[i64],
+    ) -> Self {
         let digest = Sha256::digest(name);
         let parts = digest.chunks_exact(8).map(|part| {
             let bytes = part.try_into().expect("chunks of eight");
             i64::from_be_bytes(bytes)
         });
         let cause: Vec<_> = cause.iter().copied().chain(parts).collect();
-        Self::new(account, kind, at, &cause)
+        Self::new(account, domain, kind, at, &cause)
     }
 
     /// Adds the members of an object to the data.
@@ -146,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_event_has_the_identity_of_its_cause() {
-        let event = |kind, cause: &[i64]| Event::new(AccountId(1), kind, 1_774_260_000_000, cause).id;
+        let event = |kind, cause: &[i64]| Event::new(AccountId(1), None, kind, 1_774_260_000_000, cause).id;
         let id = event(EventKind::ReportReceived, &[7, 42]);
         assert_eq!(id, event(EventKind::ReportReceived, &[7, 42]));
         assert_ne!(id, event(EventKind::ReportReceived, &[7, 43]));
@@ -156,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_wants_what_it_names() {
+    fn a_target_wants_what_it_names() {
         let wanted = Wanted::read("dmarc.quarantined domain.failed");
         assert!(wanted.has(EventKind::Quarantined) && !wanted.has(EventKind::DomainVerified));
         assert!(Wanted::read(ALL_EVENTS).has(EventKind::DomainVerified));
@@ -164,8 +189,24 @@ mod tests {
     }
 
     #[test]
+    fn a_target_of_a_domain_hears_of_no_other() {
+        let event = |domain| Event::new(AccountId(1), domain, EventKind::DomainFailed, 0, &[1]);
+        let wants = |own, domain| {
+            let listener = Listener {
+                target: 1,
+                domain: own,
+                wanted: Wanted::read(ALL_EVENTS),
+            };
+            listener.wants(&event(domain))
+        };
+        let (one, other) = (Some(DomainId(1)), Some(DomainId(2)));
+        assert_eq!([wants(None, one), wants(None, None), wants(one, one)], [true; 3]);
+        assert_eq!([wants(one, other), wants(one, None)], [false; 2]);
+    }
+
+    #[test]
     fn hostile_text_is_a_string_in_the_body() {
-        let mut event = Event::new(AccountId(1), EventKind::Quarantined, 0, &[1]);
+        let mut event = Event::new(AccountId(1), None, EventKind::Quarantined, 0, &[1]);
         event.data = json!({ "detail": "\"}\u{0}\u{202e}" });
         let read: Value = serde_json::from_str(&event.payload()).unwrap();
         assert_eq!(read["data"]["detail"], "\"}\u{0}\u{202e}");

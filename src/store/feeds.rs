@@ -63,7 +63,7 @@ impl Store {
 }
 
 fn event(feed: &FailingFeed, kind: EventKind, more: Value, now: Millis) -> Event {
-    let mut event = Event::about(feed.account, kind, now, &feed.name, &[feed.since]);
+    let mut event = Event::about(feed.account, None, (kind, now), &feed.name, &[feed.since]);
     event.data = json!({ "feed": feed.name, "failing_since": format_instant(feed.since) });
     event.add(more);
     event

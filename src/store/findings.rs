@@ -135,7 +135,7 @@ impl Store {
             return Ok(false);
         }
         memory.refresh(&mut conn).await?;
-        let mut event = Event::new(account, EventKind::Summary, now, &[day.0.into()]);
+        let mut event = Event::new(account, None, EventKind::Summary, now, &[day.0.into()]);
         event.data = data;
         outbox::tell(&mut conn, memory, &[event], now).await?;
         write.commit().await?;
@@ -147,7 +147,13 @@ impl Store {
 fn event(domain: &Domain, change: &FindingChange, now: Millis) -> Option<Event> {
     let (kind, data) = change.event.as_ref()?;
     let cause = [domain.id.0, change.finding.kind.code(), now];
-    let mut event = Event::about(domain.account, *kind, now, &change.finding.subject, &cause);
+    let mut event = Event::about(
+        domain.account,
+        Some(domain.id),
+        (*kind, now),
+        &change.finding.subject,
+        &cause,
+    );
     event.data = json!({ "domain_id": domain.public_id, "domain": domain.name.as_str() });
     event.add(data.clone());
     Some(event)

@@ -25,8 +25,8 @@ const BLOCK_MILLIS_MAX: Millis = 60_000;
 pub(super) struct Memory {
     /// As of this value of the counter `domains_version`.
     domains_version: i64,
-    /// As of this value of the counter `webhooks_version`.
-    webhooks_version: i64,
+    /// As of this value of the counter `targets_version`.
+    targets_version: i64,
     /// The domain row of a name, or that there is none.
     pub domains: HashMap<(AccountId, Box<str>), Option<DomainId>>,
     /// The name of a domain row of an account.
@@ -86,11 +86,11 @@ impl Memory {
     /// Forgets what may have become wrong since it was called last: at the begin of each transaction, and where a domain
     /// may have been added or removed since. True if one was.
     pub async fn refresh(&mut self, conn: &mut Conn<'_>) -> Result<bool, StoreError> {
-        let (mut domains_version, mut webhooks_version) = (0, 0);
+        let (mut domains_version, mut targets_version) = (0, 0);
         for row in conn.all(sql!("counter_versions"), Args::default()).await? {
             match &*row.text("name")? {
                 "domains_version" => domains_version = row.int("value")?,
-                _ => webhooks_version = row.int("value")?,
+                _ => targets_version = row.int("value")?,
             }
         }
         let changed = domains_version != self.domains_version;
@@ -98,9 +98,9 @@ impl Memory {
             self.forget_domains();
             self.domains_version = domains_version;
         }
-        if webhooks_version != self.webhooks_version || self.listeners.len() > ENTRIES_MAX {
+        if targets_version != self.targets_version || self.listeners.len() > ENTRIES_MAX {
             self.listeners.clear();
-            self.webhooks_version = webhooks_version;
+            self.targets_version = targets_version;
         }
         Ok(changed)
     }

@@ -14,6 +14,7 @@ mod arrivals;
 mod belonging;
 mod bulk;
 mod carried;
+mod channels;
 mod checked;
 mod checks;
 mod codec;
@@ -71,6 +72,8 @@ mod soundness;
 mod source;
 mod sql;
 mod stored_bytes;
+mod target;
+mod targets;
 mod tls;
 mod trust;
 mod types;
@@ -82,6 +85,7 @@ pub use acceptance::{Acceptance, AcceptedReporter, Actor, HistoryEntry, Judged, 
 pub use addresses::{ADDRESSES_MAX, AddressName, AddressState, AskedAddress, NextQuestion, WaitingAddress};
 pub use arrivals::ReportArrival;
 pub use bulk::bulk_statements;
+pub use channels::ChannelChanges;
 pub use checked::{
     Decision, DkimKey, DomainDns, DomainFinding, NewDkimKey, RecordCheck, RecordFinding, RecordState, Standing,
     Suggestion,
@@ -121,6 +125,8 @@ pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 pub use stored_bytes::StoredBytes;
+pub use target::{Address, CHANNELS_MAX, Channel, NewTarget, Platform, Target, WEBHOOKS_MAX, Webhook};
+pub use targets::SealedSecrets;
 pub use tls::{
     NewTlsReport, TlsContents, TlsDay, TlsFailure, TlsPolicySum, TlsReportDetail, TlsReportFilter, TlsReportSummary,
     TlsReporter, TlsStanding,
@@ -131,4 +137,4 @@ pub use types::{
     Sources, Stats, StoredRecord, StoredReport, StoredTlsReport, StoredWarning,
 };
 pub use verify::Verified;
-pub use webhooks::{NewWebhook, Rotation, SealedSecrets, WEBHOOKS_MAX, Webhook, WebhookChanges};
+pub use webhooks::{NewWebhook, Rotation, WebhookChanges};

@@ -1,16 +1,16 @@
-//! The outbox: an event is written into it in the transaction of its cause, once for each webhook that wants it.
+//! The outbox: an event is written into it in the transaction of its cause, once for each target that wants it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::db::{Args, Conn};
-use super::events::{Event, EventKind, Listeners, Wanted};
+use super::events::{Event, EventKind, Listener, Listeners, Wanted};
 use super::memory::Memory;
 use super::sql::sql;
 use super::{StoreError, bulk};
 use crate::base::{AccountId, DomainId, Millis};
 
-/// The webhooks of an account that are on. The writer remembers them until a webhook changes.
+/// The targets of an account that are on. The writer remembers them until a target changes.
 pub(super) async fn listeners(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -20,17 +20,21 @@ pub(super) async fn listeners(
         return Ok(Arc::clone(known));
     }
     let rows = conn
-        .all(sql!("webhooks_wanting"), Args::default().int(account.0))
+        .all(sql!("targets_wanting"), Args::default().int(account.0))
         .await?;
-    let found = rows
-        .iter()
-        .map(|row| Ok((row.int("webhook_id")?, Wanted::read(&row.text("events")?))));
+    let found = rows.iter().map(|row| {
+        Ok(Listener {
+            target: row.int("target_id")?,
+            domain: row.opt_int("domain_id")?.map(DomainId),
+            wanted: Wanted::read(&row.text("events")?),
+        })
+    });
     let found: Listeners = found.collect::<Result<Vec<_>, StoreError>>()?.into();
     memory.listeners.insert(account, Arc::clone(&found));
     Ok(found)
 }
 
-/// Whether a webhook wants events of this kind.
+/// Whether a target wants events of this kind.
 pub(super) async fn is_wanted(
     conn: &mut Conn<'_>,
     memory: &mut Memory,
@@ -38,10 +42,10 @@ pub(super) async fn is_wanted(
     kind: EventKind,
 ) -> Result<bool, StoreError> {
     let listeners = listeners(conn, memory, account).await?;
-    Ok(listeners.iter().any(|(_, wanted)| wanted.has(kind)))
+    Ok(listeners.iter().any(|listener| listener.wanted.has(kind)))
 }
 
-/// Writes events into the outbox, for each webhook that wants them. They are due at once, and are kept from now on, whenever
+/// Writes events into the outbox, for each target that wants them. They are due at once, and are kept from now on, whenever
 /// they happened.
 pub(super) async fn tell(
     conn: &mut Conn<'_>,
@@ -53,16 +57,16 @@ pub(super) async fn tell(
     for event in events {
         let payload = event.payload();
         let listeners = listeners(conn, memory, event.account).await?;
-        let of_event = listeners.iter().filter(|(_, wanted)| wanted.has(event.kind));
-        wanted.extend(of_event.map(|(webhook, _)| (*webhook, event, payload.clone())));
+        let of_event = listeners.iter().filter(|listener| listener.wants(event));
+        wanted.extend(of_event.map(|listener| (listener.target, event, payload.clone())));
     }
     // Another node may have switched one off since it was remembered.
-    let webhooks: BTreeSet<_> = wanted.iter().map(|(webhook, ..)| *webhook).collect();
-    let are_on = match webhooks.is_empty() {
+    let targets: BTreeSet<_> = wanted.iter().map(|(target, ..)| *target).collect();
+    let are_on = match targets.is_empty() {
         true => Vec::new(),
-        false => conn.share_webhooks(webhooks.into_iter().collect()).await?,
+        false => conn.share_targets(targets.into_iter().collect()).await?,
     };
-    wanted.retain(|(webhook, ..)| are_on.contains(webhook));
+    wanted.retain(|(target, ..)| are_on.contains(target));
     if wanted.is_empty() {
         return Ok(());
     }
@@ -71,9 +75,9 @@ pub(super) async fn tell(
     conn.bulk(
         &bulk::DELIVERY_ADD,
         &rows,
-        |args, (number, (webhook, event, payload))| {
+        |args, (number, (target, event, payload))| {
             args.push_int(*number);
-            args.push_int(*webhook);
+            args.push_int(*target);
             args.push_text(&event.id);
             args.push_text(event.kind.word());
             args.push_text(payload);

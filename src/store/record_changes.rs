@@ -47,7 +47,13 @@ pub(super) async fn tell(
         for change in changes.iter().filter(|change| change.finding.told_at == *at) {
             let purpose = change.check.purpose;
             let cause = [standing.domain.0, purpose.code(), *at];
-            let mut event = Event::new(standing.account, EventKind::RecordChanged, *at, &cause);
+            let mut event = Event::new(
+                standing.account,
+                Some(standing.domain),
+                EventKind::RecordChanged,
+                *at,
+                &cause,
+            );
             event.data = json!({
                 "domain_id": public_id,
                 "domain": name,

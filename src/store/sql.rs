@@ -42,8 +42,8 @@ const NOUNS: [(&str, &str); 28] = [
     ("session", include_str!("sql/sessions.sql")),
     ("set_aside", include_str!("sql/set_aside.sql")),
     ("slice", include_str!("sql/slices.sql")),
+    ("target", include_str!("sql/targets.sql")),
     ("tls", include_str!("sql/tls.sql")),
-    ("webhook", include_str!("sql/webhooks.sql")),
 ];
 
 const NAME: &str = "-- name: ";
@@ -149,7 +149,7 @@ mod tests {
         "set_aside_count",
         "set_aside_counts",
         "set_aside_message_all",
-        "webhooks_due",
+        "targets_due",
     ];
 
     /// Statements that are led by the domain alone on purpose: they remove or check all that it has, or stop after a few rows.

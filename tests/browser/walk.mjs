@@ -384,7 +384,7 @@ await withBrowser({ viewport: phone, reducedMotion: "reduce" }, async (context) 
   await signIn(page, origin, key);
   const view = await page.locator("table a[href^='/view/']").first().getAttribute("href");
   const below = ["", "/sources", "/sources?group=address", "/sources/203.0.113.50", "/decisions", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
-  for (const path of ["/", "/intake", "/add", "/keys", "/glossary", "/find?q=e", ...below.map((rest) => view + rest)]) {
+  for (const path of ["/", "/intake", "/add", "/keys", "/alerts", "/glossary", "/find?q=e", ...below.map((rest) => view + rest)]) {
     await page.goto(origin + path);
     const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     assert.ok(wide <= shown, `${path} is ${wide} wide on ${shown}`);

@@ -81,7 +81,10 @@ def consistent(case):
 
 def decidable(case):
     """The form of a decision's subject follows from its kind; only networks have names; something is decided. A service that
-    is put right has sent something."""
+    is put right has sent something. The settings of a channel follow from its type, and its domain is there."""
+    if case.method == "PUT" and isinstance(case.body, dict):
+        case.body.pop("config", None)
+        case.body.pop("domainId", None)
     if case.method != "POST":
         return
     if case.operation.path.endswith("/dmarc/decisions") and isinstance(case.body, dict):
@@ -90,6 +93,11 @@ def decidable(case):
             case.body.pop("name", None)
         if case.body.get("decision") is None and case.body.get("name") is None:
             case.body["decision"] = "ours"
+    if case.operation.path == "/notification-channels" and isinstance(case.body, dict):
+        hook = {"webhookUrl": "https://hooks.example/hook"}
+        others = {"telegram": {"botToken": "1:a", "chatId": "1"}, "pagerduty": {"routingKey": "key"}}
+        case.body["config"] = others.get(case.body["type"], hook)
+        case.body.pop("domainId", None)
     if case.operation.path.endswith("/dmarc/simulate") and isinstance(case.body, dict):
         case.body.pop("fix", None)
         if case.body.get("spf") is not None:

@@ -1,4 +1,4 @@
-"""Drives the official client's `webhooks` resource against a running server, and checks signatures with its `verify`.
+"""Drives the official client's `webhooks` and `notification_channels` resources against a running server, and checks signatures with its `verify`.
 
 usage: poststack_webhooks.py BASE_URL KEY PORT REPORT_FILE
 
@@ -112,4 +112,37 @@ assert webhooks.update(id, {"enabled": True, "events": ["*"]})["webhook"]["event
 refused(lambda: webhooks.create({"url": "https://169.254.169.254/", "events": ["*"]}), 422)
 assert webhooks.delete(id)["success"] is True
 refused(lambda: webhooks.get(id), 404)
-print("the official client's webhooks are served")
+
+# Channels.
+channels = client.notification_channels
+config = {"webhookUrl": f"http://127.0.0.1:{PORT}/"}
+created = channels.create({"type": "slack", "name": "Alerts", "events": ["dmarc.report.received"], "config": config})
+id = created["channel"]["publicId"]
+assert id.startswith("nc_") and created["channel"]["active"] is True
+assert [channel["publicId"] for channel in channels.list()["channels"]] == [id]
+tested = channels.test(id)
+assert tested["success"] is True and tested["statusCode"] == 204 and "responseBody" in tested
+assert json.loads(RECEIVED.get(timeout=60)[0])["text"] == "Test message from Tallymark"
+
+domain = client.domains.create({"name": "channels.example"})
+channel = channels.update(id, {"domainId": domain["id"], "name": "Other alerts"})["channel"]
+assert (channel["name"], channel["domainId"], channel["type"]) == ("Other alerts", domain["id"], "slack")
+upload = urllib.request.Request(
+    f"{BASE}/domains/{domain['id']}/dmarc/reports",
+    data=open(REPORT, "rb").read().replace(b"DOMAIN", b"channels.example"),
+    headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/xml"},
+)
+assert urllib.request.urlopen(upload).status == 201
+message = json.loads(RECEIVED.get(timeout=60)[0])
+assert message["text"] == "DMARC report for channels.example", message
+page = channels.list_deliveries(id, {"page": 1, "per_page": 10})
+assert (page["meta"]["page"], page["meta"]["perPage"], page["meta"]["total"], page["meta"]["totalPages"]) == (1, 10, 1, 1)
+delivery = page["deliveries"][0]
+assert delivery["channelId"] == id and delivery["eventType"] == "dmarc.report.received"
+assert channels.replay_delivery(id, delivery["id"])["success"] is True
+assert json.loads(RECEIVED.get(timeout=60)[0]) == message
+refused(lambda: channels.create({"type": "slack", "name": "x", "events": ["*"], "config": {}}), 422)
+refused(lambda: channels.update(id, {"config": {"webhookUrl": "https://169.254.169.254/"}}), 422)
+assert channels.delete(id)["success"] is True
+refused(lambda: channels.get(id), 404)
+print("the official client's webhooks and channels are served")

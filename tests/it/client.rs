@@ -170,7 +170,7 @@ async fn the_official_client_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_client_accepts_our_webhooks() {
+async fn the_official_client_accepts_our_webhooks_and_channels() {
     let home = tempfile::tempdir().unwrap();
     let dns = Dns::start().await;
     let [key, _] = prepare(home.path()).await;
@@ -188,7 +188,7 @@ async fn the_official_client_accepts_our_webhooks() {
     let done = tokio::task::spawn_blocking(move || run(&mut client, "the official client fails"))
         .await
         .unwrap();
-    assert!(String::from_utf8_lossy(&done.stdout).contains("the official client's webhooks are served"));
+    assert!(String::from_utf8_lossy(&done.stdout).contains("the official client's webhooks and channels are served"));
 }
 
 /// `TALLYMARK_FUZZ_EXAMPLES=500` makes it thorough.

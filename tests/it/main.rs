@@ -7,6 +7,7 @@
 )]
 
 mod belonging;
+mod chance;
 mod cli;
 mod client;
 mod cluster;

@@ -1,5 +1,5 @@
-//! What account owners are told of a batch, in its transaction. Nothing is read or written for an account without webhooks
-//! that want it.
+//! What account owners are told of a batch, in its transaction. Nothing is read or written for an account without
+//! targets that want it.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub(super) async fn received(
         let totals = batch.slice_of(&claim).map_or(totals, |slice| &slice.totals);
         let at = batch.messages[claim.message].received_at;
         let cause = [claim.domain.0, decision.no.0];
-        let mut event = Event::new(claim.account, EventKind::ReportReceived, at, &cause);
+        let mut event = Event::new(claim.account, Some(claim.domain), EventKind::ReportReceived, at, &cause);
         event.data = json!({
             "domain_id": public_id,
             "domain": name,
@@ -85,7 +85,8 @@ pub(super) async fn tls_failures(
         let failing = failing.filter(|policy| policy.failed > 0 || !policy.failures.is_empty());
         let policies: Vec<_> = failing.take(TLS_POLICIES_MAX).map(failing_policy).collect();
         let at = batch.messages[claim.message].received_at;
-        let mut event = Event::new(claim.account, EventKind::TlsFailure, at, &[claim.domain.0, no.0]);
+        let (kind, cause) = (EventKind::TlsFailure, [claim.domain.0, no.0]);
+        let mut event = Event::new(claim.account, Some(claim.domain), kind, at, &cause);
         event.data = json!({
             "domain_id": public_id,
             "domain": name,
@@ -137,7 +138,8 @@ pub(super) async fn quarantined(
             if !outbox::is_wanted(conn, memory, account, EventKind::Quarantined).await? {
                 break;
             }
-            let mut event = Event::new(account, EventKind::Quarantined, message.received_at, &[note.id.0]);
+            let (kind, at) = (EventKind::Quarantined, message.received_at);
+            let mut event = Event::new(account, message.belonging.domain(), kind, at, &[note.id.0]);
             event.data = json!({
                 "quarantine_id": note.id.0,
                 "reason": note.reason,

@@ -24,7 +24,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::StoreError;
-use crate::base::{DomainId, WebhookId};
+use crate::base::{DomainId, TargetId};
 pub(super) use args::{Args, Kind, Value};
 pub(super) use bulk::{Bulk, Column, Conflict, blob, int, text};
 pub use patience::Patience;
@@ -92,22 +92,22 @@ pub(super) static HOLD: Bulk = Bulk::keyed_and(
     ("select domain_id from domains", " order by domain_id for no key update"),
 );
 
-/// As [`HOLD`], for webhooks: no commit that tells them of something is under way until the transaction ends.
-pub(super) static HOLD_WEBHOOKS: Bulk = Bulk::keyed_and(
-    "HOLD_WEBHOOKS",
-    "webhooks",
-    &[int("webhook_id")],
-    ("select webhook_id from webhooks", " order by webhook_id for update"),
+/// As [`HOLD`], for targets: no commit that tells them of something is under way until the transaction ends.
+pub(super) static HOLD_TARGETS: Bulk = Bulk::keyed_and(
+    "HOLD_TARGETS",
+    "targets",
+    &[int("target_id")],
+    ("select target_id from targets", " order by target_id for update"),
 );
 
-/// Keeps webhooks that are on from being switched off or removed. What came of attempts can be kept meanwhile.
-pub(super) static SHARE_WEBHOOKS: Bulk = Bulk::keyed_and(
-    "SHARE_WEBHOOKS",
-    "webhooks",
-    &[int("webhook_id")],
+/// Keeps targets that are on from being switched off or removed. What came of attempts can be kept meanwhile.
+pub(super) static SHARE_TARGETS: Bulk = Bulk::keyed_and(
+    "SHARE_TARGETS",
+    "targets",
+    &[int("target_id")],
     (
-        "select webhook_id from webhooks",
-        " and active = 1 order by webhook_id for key share",
+        "select target_id from targets",
+        " and active = 1 order by target_id for key share",
     ),
 );
 
@@ -406,24 +406,24 @@ impl Conn<'_> {
             .collect()
     }
 
-    /// Waits until no other transaction changes this webhook or tells it of something, and keeps others waiting until this
+    /// Waits until no other transaction changes this target or tells it of something, and keeps others waiting until this
     /// one ends. SQLite has one writer anyway.
-    pub async fn hold_webhook(&mut self, webhook: WebhookId) -> Result<(), StoreError> {
+    pub async fn hold_target(&mut self, target: TargetId) -> Result<(), StoreError> {
         if matches!(self.0.side(), Side::Postgres(..)) {
-            self.bulk_all(&HOLD_WEBHOOKS, &[webhook], |args, webhook| args.push_int(webhook.0))
+            self.bulk_all(&HOLD_TARGETS, &[target], |args, target| args.push_int(target.0))
                 .await?;
         }
         Ok(())
     }
 
-    /// Keeps these webhooks from being switched off or removed until this transaction ends. Returns those that are on.
+    /// Keeps these targets from being switched off or removed until this transaction ends. Returns those that are on.
     /// What the one writer of SQLite remembers of them is true until then.
-    pub async fn share_webhooks(&mut self, webhooks: Vec<i64>) -> Result<Vec<i64>, StoreError> {
+    pub async fn share_targets(&mut self, targets: Vec<i64>) -> Result<Vec<i64>, StoreError> {
         if matches!(self.0.side(), Side::Sqlite(_)) {
-            return Ok(webhooks);
+            return Ok(targets);
         }
-        let rows = self.bulk_all(&SHARE_WEBHOOKS, &webhooks, |args, webhook| args.push_int(*webhook));
-        rows.await?.iter().map(|row| row.int("webhook_id")).collect()
+        let rows = self.bulk_all(&SHARE_TARGETS, &targets, |args, target| args.push_int(*target));
+        rows.await?.iter().map(|row| row.int("target_id")).collect()
     }
 
     /// Waits for a lock; it is let go when the transaction ends. SQLite has one writer anyway.

@@ -320,7 +320,7 @@ impl Settings {
 
 /// What only one transaction may do at a time, where there are several writers. Held until the transaction ends.
 /// A transaction that needs more than one of these and of [`super::Conn::hold`] takes them in this order: names, domains,
-/// messages set aside, webhooks; and the counters of `domains_changed` and `webhooks_changed` after all.
+/// messages set aside, targets; and the counters of `domains_changed` and `targets_changed` after all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Lock {
     /// Adding domains on sight.
@@ -329,8 +329,8 @@ pub(in super::super) enum Lock {
     SetAside,
     /// Taking messages away that were set aside.
     SetAsideAlone,
-    /// Adding webhooks, whose number is limited.
-    Webhooks,
+    /// Adding targets, whose number is limited.
+    Targets,
 }
 
 /// The first of the two numbers of an advisory lock: so that those of other programs are not met.
@@ -342,7 +342,7 @@ pub(in super::super) async fn lock(conn: &mut PgConnection, lock: Lock) -> Resul
         Lock::Names => ("select pg_advisory_xact_lock($1, $2)", 1),
         Lock::SetAside => ("select pg_advisory_xact_lock_shared($1, $2)", 2),
         Lock::SetAsideAlone => ("select pg_advisory_xact_lock($1, $2)", 2),
-        Lock::Webhooks => ("select pg_advisory_xact_lock($1, $2)", 3),
+        Lock::Targets => ("select pg_advisory_xact_lock($1, $2)", 3),
     };
     let waiting = sqlx::query(statement).bind(LOCKS).bind(number).execute(conn);
     waiting.await.map(drop)

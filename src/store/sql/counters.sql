@@ -8,7 +8,7 @@ select value from counters where name = $1
 
 -- name: counter_versions
 -- The counters that grow when memories become old. Primary key.
-select name, value from counters where name in ('domains_version', 'webhooks_version')
+select name, value from counters where name in ('domains_version', 'targets_version')
 
 -- name: counter_take
 -- Takes a block of numbers; gives the first number after it. Primary key.

@@ -15,6 +15,7 @@ use tokio::task::{JoinSet, block_in_place};
 use tokio::time::timeout;
 
 use super::{Cluster, Node, STANDSTILL, messages};
+use crate::chance::{Chance, setting};
 use crate::postgres::Durability;
 
 const SMTP: [&str; 2] = ["--smtp", "127.0.0.1:0"];
@@ -127,28 +128,6 @@ impl Load {
         }
         complaints
     }
-}
-
-/// A small generator of numbers, so that a course of events can be repeated.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the long form of this test is asked for in the environment"
-    )]
-    let set = std::env::var(name);
-    set.map_or(default, |text| text.parse().expect("a number"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

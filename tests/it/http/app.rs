@@ -12,7 +12,7 @@ use tallymark::http::{AppState, ConnectionLimits, HttpConfig, router, serve_with
 use tallymark::ingest::{Belonging, FreshDomain, Intake, IntakeOptions, RawMessage};
 use tallymark::keys::ApiSecret;
 use tallymark::metrics::Metrics;
-use tallymark::notify::Webhooks;
+use tallymark::notify::{ChannelOptions, Targets};
 use tallymark::outbound::{Client, Guard, OutboundSettings, connector};
 use tallymark::page::{self, PageOptions};
 use tallymark::store::{Begun, NewKey, RequestMemory, RequestName, Store};
@@ -35,7 +35,7 @@ pub struct TestApp {
     /// The way in that other doors than the API use.
     pub intake: Intake,
     /// Reaches receivers on this machine.
-    pub webhooks: Webhooks,
+    pub targets: Targets,
     /// Where the database is.
     pub folder: tempfile::TempDir,
     serving: JoinHandle<std::io::Result<()>>,
@@ -87,7 +87,7 @@ impl TestApp {
         let mut options = DomainsOptions::new(names);
         options.dns = dns;
         let domains = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
-        let webhooks = webhooks(&store, &clock, &metrics);
+        let targets = targets(&store, &clock, &metrics);
         // The clock stands still, so a rate would never recover.
         let mut config = HttpConfig {
             rate: None,
@@ -95,7 +95,7 @@ impl TestApp {
         };
         change(&mut config);
         let state = AppState::new(store.clone(), intake.clone(), domains, clock.clone(), metrics, config)
-            .with_webhooks(webhooks.clone());
+            .with_targets(targets.clone());
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -114,7 +114,7 @@ impl TestApp {
             folder,
             serving,
             intake,
-            webhooks,
+            targets,
             stop: stop.drop_guard(),
         }
     }
@@ -202,14 +202,14 @@ impl TestApp {
 }
 
 /// With a key of their own: domains that have one get DKIM keys, which take long to make.
-fn webhooks(store: &Store, clock: &Clock, metrics: &Metrics) -> Webhooks {
+fn targets(store: &Store, clock: &Clock, metrics: &Metrics) -> Targets {
     let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     let mut options = DomainsOptions::new(ServiceNames::new(None, None));
     options.keyring = Some(Keyring::from_keys([key], "a test").unwrap());
     let keys = Domains::new(store.clone(), clock.clone(), metrics.clone(), options);
     let guard = Guard::new(outbound(), None);
     let client = Client::for_customers(connector(None).unwrap(), guard.clone());
-    Webhooks::new(&keys, metrics.clone(), guard, Some(client))
+    Targets::new(&keys, metrics.clone(), guard, Some(client), ChannelOptions::default())
 }
 
 /// Receivers on this machine may be named, on any port and without TLS.

@@ -93,7 +93,7 @@ async fn every_list_has_the_rows_of_its_json_as_csv() {
         let asks = operations["get"]["parameters"].as_array().into_iter().flatten();
         let is_paged = asks.clone().any(|parameter| parameter["name"] == "per_page");
         // A delivery is mostly a body of any form, which has no columns.
-        let is_of_bodies = path == "/webhooks/{id}/deliveries";
+        let is_of_bodies = path.ends_with("/{id}/deliveries");
         assert_eq!(is_paged && !is_of_bodies, is_paged && paths.contains(path), "{path}");
     }
     for path in paths {

@@ -17,6 +17,8 @@ struct Things {
     key: String,
     webhook: String,
     delivery: String,
+    channel: String,
+    message: String,
 }
 
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
@@ -27,7 +29,12 @@ fn ask(route: &Route, things: &Things) -> Ask {
         Some("quarantine") => &things.aside,
         Some("api-keys") => &things.key,
         Some("webhooks") => &things.webhook,
+        Some("notification-channels") => &things.channel,
         _ => panic!("what does {} name?", route.path),
+    };
+    let delivery = match id == &things.channel {
+        true => &things.message,
+        false => &things.delivery,
     };
     let path = route
         .path
@@ -42,7 +49,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         .replace("{source_ip}", PASS.source)
         .replace("{message_id}", &things.mail)
         .replace("{decision_id}", &things.decision)
-        .replace("{delivery_id}", &things.delivery);
+        .replace("{delivery_id}", delivery);
     let ask = Ask::new(route.method.as_str(), &path);
     let json = |text: &str| ask.clone().body("application/json", text);
     match (route.body, route.method.as_str(), route.path) {
@@ -60,6 +67,10 @@ fn ask(route: &Route, things: &Things) -> Ask {
         (Body::Json, "POST", "/domains/{id}/ip") => json("{\"ipAddressId\":1}"),
         (Body::Json, "POST", "/api-keys") => json("{\"name\":\"x\",\"permission\":\"full_access\"}"),
         (Body::Json, "POST", "/webhooks") => json("{\"url\":\"https://example.com/\",\"events\":[\"*\"]}"),
+        (Body::Json, "POST", "/notification-channels") => json(
+            "{\"type\":\"slack\",\"name\":\"x\",\"events\":[\"*\"],\"config\":{\"webhookUrl\":\"https://example.com/\"}}",
+        ),
+        (Body::Json, "PUT", "/notification-channels/{id}") => json("{\"name\":\"other\"}"),
         (Body::Json, "PATCH", "/webhooks/{id}") => json("{\"events\":[\"domain.failed\"]}"),
         (Body::Json, ..) => panic!("what does {} {} take?", route.method, route.path),
     }
@@ -84,6 +95,10 @@ async fn app() -> (TestApp, Things) {
     // Nothing listens there.
     let body = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
     let webhook = app.post("/webhooks", &body).await.expect(201)["id"].to_string();
+    let body =
+        json!({ "type": "slack", "name": "x", "events": ["*"], "config": { "webhookUrl": "http://127.0.0.1:9/" } });
+    let channel = app.post("/notification-channels", &body).await.expect(201)["id"].clone();
+    let channel = channel.as_str().unwrap().to_owned();
     let taken = app
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
@@ -99,7 +114,11 @@ async fn app() -> (TestApp, Things) {
         .await
         .expect(200);
     let deliveries = app.get(&format!("/webhooks/{webhook}/deliveries")).await.expect(200);
+    let path = format!("/notification-channels/{channel}/deliveries");
+    let messages = app.get(&path).await.expect(200);
     let things = Things {
+        message: messages["deliveries"][0]["id"].to_string(),
+        channel,
         delivery: deliveries["deliveries"][0]["id"].to_string(),
         webhook,
         decision: decision["id"].to_string(),
@@ -134,6 +153,8 @@ async fn check_untouched(app: &TestApp, things: &Things) {
     let webhook = app.get(&format!("/webhooks/{}", things.webhook)).await.expect(200);
     let changed = (&webhook["events"], &webhook["secretRotatedAt"]);
     assert_eq!(changed, (&json!(["*"]), &json!(null)));
+    let path = format!("/notification-channels/{}", things.channel);
+    assert_eq!(app.get(&path).await.expect(200)["name"], "x");
 }
 
 /// Without this the tests below would also pass if every request were wrong.
@@ -297,6 +318,8 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 key: id.replace('1', "999"),
                 webhook: id.replace('1', "999"),
                 delivery: things.delivery.clone(),
+                channel: format!("nc_{}", id.replace('1', "999")),
+                message: things.message.clone(),
                 report: things.report.clone(),
                 tls_report: things.tls_report.clone(),
                 mail: things.mail.clone(),
@@ -314,8 +337,12 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
         app.send(replay).await.refused(404, "not_found");
         let decision = format!("/domains/{domain}/dmarc/decisions/{report}");
         app.delete(&decision).await.refused(404, "not_found");
-        let replay = format!("/webhooks/{}/deliveries/{report}/replay", things.webhook);
-        let replay = Ask::new("POST", &replay).key(&app.key);
-        app.send(replay).await.refused(404, "not_found");
+        for of in [
+            format!("/webhooks/{}", things.webhook),
+            format!("/notification-channels/{}", things.channel),
+        ] {
+            let replay = Ask::new("POST", &format!("{of}/deliveries/{report}/replay")).key(&app.key);
+            app.send(replay).await.refused(404, "not_found");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod app;
+mod channels;
 pub mod client;
 mod connections;
 mod contract;

@@ -35,6 +35,10 @@ async fn answers_have_the_fields_of_the_document() {
     let domain = app.add_domain("example.com").await;
     let body = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
     let webhook = app.post("/webhooks", &body).await.expect(201)["id"].to_string();
+    let body =
+        json!({ "type": "slack", "name": "x", "events": ["*"], "config": { "webhookUrl": "http://127.0.0.1:9/" } });
+    let channel = app.post("/notification-channels", &body).await.expect(201)["id"].clone();
+    let channel = channel.as_str().unwrap().to_owned();
     let taken = app
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
@@ -50,6 +54,7 @@ async fn answers_have_the_fields_of_the_document() {
         let id = match path.split('/').nth(1) {
             Some("api-keys") => &key,
             Some("webhooks") => &webhook,
+            Some("notification-channels") => &channel,
             _ => &domain,
         };
         let path = path.replace("{id}", id).replace("{source_ip}", PASS.source);

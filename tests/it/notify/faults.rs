@@ -6,9 +6,9 @@ use serde_json::json;
 use tallymark::dns::{Dns, DnsOptions};
 use tallymark::domains::{Domains, DomainsOptions, Keyring, ServiceNames};
 use tallymark::metrics::Metrics;
-use tallymark::notify::{Secret, Webhooks};
+use tallymark::notify::{ChannelOptions, Secret, Targets};
 use tallymark::outbound::{Client, Guard, connector};
-use tallymark::store::{Delivery, Page, Wanted, Webhook};
+use tallymark::store::{Delivery, Page, Target, Wanted, Webhook};
 use tokio::time::timeout;
 
 use super::receiver::{Receiver, Reply};
@@ -19,7 +19,7 @@ use crate::provenance::dns::{Dns as NameServer, Has};
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const SOON: Duration = Duration::from_secs(15);
 
-fn webhooks(app: &TestApp, metrics: &Metrics, key: Option<&str>, servers: Option<&NameServer>) -> Webhooks {
+fn webhooks(app: &TestApp, metrics: &Metrics, key: Option<&str>, servers: Option<&NameServer>) -> Targets {
     let mut options = DomainsOptions::new(ServiceNames::new(None, None));
     options.keyring = key.map(|key| Keyring::from_keys([key], "a test").unwrap());
     let domains = Domains::new(app.store.clone(), app.clock.clone(), metrics.clone(), options);
@@ -32,10 +32,16 @@ fn webhooks(app: &TestApp, metrics: &Metrics, key: Option<&str>, servers: Option
     });
     let guard = Guard::new(outbound(), Some(dns.unwrap()));
     let client = Client::for_customers(connector(None).unwrap(), guard.clone());
-    Webhooks::new(&domains, metrics.clone(), guard, Some(client))
+    Targets::new(
+        &domains,
+        metrics.clone(),
+        guard,
+        Some(client),
+        ChannelOptions::default(),
+    )
 }
 
-async fn after(app: &TestApp, made: &Webhook) -> (Webhook, Delivery) {
+async fn after(app: &TestApp, made: &Target<Webhook>) -> (Target<Webhook>, Delivery) {
     let webhook = app.store.webhook(app.account, made.id).await.unwrap().unwrap();
     let page = Page { page: 1, per_page: 10 };
     let (mut all, _) = app.store.deliveries(made.id, page).await.unwrap();
@@ -50,7 +56,7 @@ async fn own_faults_are_not_the_receivers() {
     names.add("receiver.example", Has::Address([127, 0, 0, 1].into()));
     let whole = webhooks(&app, &metrics, Some(KEY), Some(&names));
     let url = receiver.url().replace("127.0.0.1", "receiver.example");
-    let made = whole.create(
+    let made = whole.create_webhook(
         app.account,
         url,
         Wanted::new(["*".to_owned()]),
@@ -120,7 +126,7 @@ async fn slow_receivers_of_one_account_delay_no_other() {
             .await
             .expect(201);
     }
-    let webhooks = app.webhooks.clone();
+    let webhooks = app.targets.clone();
     let delivering = tokio::spawn(async move { webhooks.deliver(|| 100).await });
     timeout(SOON, quick.wait_for(12)).await.unwrap();
     timeout(SOON, slow.wait_for(16)).await.unwrap();
@@ -138,9 +144,9 @@ async fn what_cannot_be_kept_at_once_is_kept_later_and_not_sent_again() {
         report(&app, &domain, nth).await;
     }
     let file = app.folder.path().join("tallymark.sqlite");
-    let refuses = "create trigger t before update on webhook_deliveries begin select raise(abort, 'no'); end";
+    let refuses = "create trigger t before update on deliveries begin select raise(abort, 'no'); end";
     crate::sqlite(&file, refuses).await;
-    let webhooks = app.webhooks.clone();
+    let webhooks = app.targets.clone();
     let delivering = tokio::spawn(async move { webhooks.deliver(|| 100).await });
     receiver.wait_for(4).await;
     assert!(
@@ -178,13 +184,13 @@ async fn attempts_are_kept_in_batches() {
         report(&app, &domain, nth).await;
     }
     let file = app.folder.path().join("tallymark.sqlite");
-    let counts = "create trigger t after update on webhooks begin \
-        update webhooks set rotated_at = coalesce(rotated_at, 0) + 1 where webhook_id = new.webhook_id; end";
+    let counts = "create trigger t after update on targets begin \
+        update targets set rotated_at = coalesce(rotated_at, 0) + 1 where target_id = new.target_id; end";
     crate::sqlite(&file, counts).await;
     deliver(&app).await;
     assert_eq!(receiver.received().len(), 48);
     let webhook = app.store.webhooks(app.account).await.unwrap().remove(0);
-    let batches = webhook.rotated_at.unwrap();
+    let batches = webhook.address.rotated_at.unwrap();
     assert!((1..24).contains(&batches), "{batches}");
     assert!(
         deliveries(&app, &hook)

@@ -1,5 +1,6 @@
 //! Events reach the receivers of webhooks: signed, at least once, and whatever other receivers do.
 
+mod channels;
 mod faults;
 mod killed;
 pub mod receiver;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tallymark::domains::{Domains, DomainsOptions, Keyring, ServiceNames};
 use tallymark::metrics::Metrics;
-use tallymark::notify::{Secret, Webhooks, WebhooksError, sign};
+use tallymark::notify::{ChannelOptions, Secret, Targets, TargetsError, sign};
 use tallymark::outbound::{Client, Guard, OutboundSettings, connector};
 use tallymark::store::Wanted;
 
@@ -48,7 +49,7 @@ async fn report(app: &TestApp, domain: &str, nth: u64) {
 }
 
 async fn deliver(app: &TestApp) {
-    app.webhooks.deliver(|| 100).await.unwrap();
+    app.targets.deliver(|| 100).await.unwrap();
 }
 
 async fn deliveries(app: &TestApp, hook: &Hook) -> Vec<Value> {
@@ -84,7 +85,10 @@ async fn an_event_arrives_signed_for_both_kinds_of_clients() {
     let secrets = [vec![old.clone()], vec![new.clone(), old], vec![new]];
     assert_eq!(received.len(), secrets.len());
     for (nth, (received, secrets)) in received.iter().zip(&secrets).enumerate() {
-        assert_eq!(received.header("content-type"), "application/json");
+        assert_eq!(
+            (received.path.as_str(), received.header("content-type")),
+            ("/hook?a=b", "application/json")
+        );
         assert_eq!(received.header("host"), receiver.address.to_string());
         let seconds = NOW / 1_000 + if nth == 2 { 24 * 3_600 } else { 0 };
         for (name, value) in sign(secrets, received.id(), seconds, &received.body) {
@@ -205,7 +209,7 @@ async fn receivers_that_hang_delay_no_other() {
     for nth in 1..=12 {
         report(&app, &domain, nth).await;
     }
-    let webhooks = app.webhooks.clone();
+    let webhooks = app.targets.clone();
     let delivering = tokio::spawn(async move { webhooks.deliver(|| 100).await });
     // The living receiver has everything before one of the dead ones is given up.
     alive.wait_for(12).await;
@@ -262,13 +266,13 @@ async fn without_a_master_key_no_webhook_is_made() {
     let options = DomainsOptions::new(ServiceNames::new(None, None));
     let domains = Domains::new(app.store.clone(), app.clock.clone(), metrics.clone(), options);
     let guard = Guard::new(OutboundSettings::default(), None);
-    let webhooks = Webhooks::new(&domains, metrics, guard, None);
+    let webhooks = Targets::new(&domains, metrics, guard, None, ChannelOptions::default());
     let events = Wanted::new(["*".to_owned()]);
     let url = "https://example.com/".to_owned();
     let refused = webhooks
-        .create(app.account, url, events, &[7; Secret::RANDOM_BYTES])
+        .create_webhook(app.account, url, events, &[7; Secret::RANDOM_BYTES])
         .await;
-    assert!(matches!(refused, Err(WebhooksError::Keys(_))), "{refused:?}");
+    assert!(matches!(refused, Err(TargetsError::Keys(_))), "{refused:?}");
     assert_eq!(app.store.webhooks(app.account).await.unwrap(), []);
 }
 
@@ -285,23 +289,23 @@ async fn secrets_are_encrypted_with_the_newest_master_key() {
         let domains = Domains::new(app.store.clone(), app.clock.clone(), Metrics::new(), options);
         let guard = Guard::new(outbound(), None);
         let client = Client::for_customers(connector(None).unwrap(), guard.clone());
-        Webhooks::new(&domains, Metrics::new(), guard, Some(client))
+        Targets::new(&domains, Metrics::new(), guard, Some(client), ChannelOptions::default())
     };
     let events = Wanted::new(["*".to_owned()]);
     let before = with(&[old]);
-    let made = before.create(app.account, receiver.url(), events, &[7; Secret::RANDOM_BYTES]);
+    let made = before.create_webhook(app.account, receiver.url(), events, &[7; Secret::RANDOM_BYTES]);
     let (webhook, secret) = made.await.unwrap().unwrap();
     let rotated = before.rotate(app.account, webhook.id, 24, &[8; Secret::RANDOM_BYTES]);
     rotated.await.unwrap().unwrap();
     let current = async || app.store.webhook(app.account, webhook.id).await.unwrap().unwrap();
-    let refused = with(&[new]).test(&current().await).await;
+    let refused = with(&[new]).test(&current().await.any()).await;
     assert!(
-        matches!(refused, Err(WebhooksError::Keys(_))),
+        matches!(refused, Err(TargetsError::Keys(_))),
         "the control: {refused:?}"
     );
     let both = with(&[new, old]);
     assert_eq!((both.reseal().await.unwrap(), both.reseal().await.unwrap()), (1, 0));
-    assert!(with(&[new]).test(&current().await).await.unwrap().is_delivered);
+    assert!(with(&[new]).test(&current().await.any()).await.unwrap().is_delivered);
     // The one before is encrypted again, too: it signs as well.
     let received = receiver.received().remove(0);
     let of_old = sign(&[secret], received.id(), NOW / 1_000, &received.body)[0].1.clone();

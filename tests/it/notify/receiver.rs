@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 pub enum Reply {
     /// A status, and further header lines.
     Status(u16, &'static str),
+    /// A status, and a body of its own.
+    Says(u16, &'static str),
     /// Says nothing until the test ends.
     Hang,
     /// Closes the connection.
@@ -21,9 +23,13 @@ pub enum Reply {
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// With the query.
+    pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// What was done with it.
+    pub reply: Reply,
 }
 
 impl Received {
@@ -49,21 +55,30 @@ pub struct Receiver {
 impl Receiver {
     /// Answers the requests in this order, the last reply repeatedly.
     pub async fn start(replies: &[Reply]) -> Self {
+        let mut replies = replies.to_vec();
+        Self::start_with(move |_| {
+            if replies.len() > 1 {
+                replies.remove(0)
+            } else {
+                replies[0]
+            }
+        })
+        .await
+    }
+
+    /// Answers each request as `reply` says.
+    pub async fn start_with(reply: impl FnMut(&Received) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self {
             address: listener.local_addr().unwrap(),
             received: Arc::default(),
             news: Arc::default(),
         };
-        let (mut replies, serving) = (replies.to_vec(), receiver.clone());
+        let (reply, serving) = (Arc::new(Mutex::new(reply)), receiver.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let reply = if replies.len() > 1 {
-                    replies.remove(0)
-                } else {
-                    replies[0]
-                };
-                tokio::spawn(serving.clone().serve(stream, reply));
+                let (serving, reply) = (serving.clone(), Arc::clone(&reply));
+                tokio::spawn(serving.serve(stream, move |received| (reply.lock().unwrap())(received)));
             }
         });
         receiver
@@ -88,28 +103,37 @@ impl Receiver {
         }
     }
 
-    async fn serve(self, stream: TcpStream, reply: Reply) {
+    async fn serve(self, stream: TcpStream, reply: impl FnOnce(&Received) -> Reply) {
         let mut stream = BufReader::new(stream);
-        let Some(received) = read(&mut stream).await else {
+        let Some(mut received) = read(&mut stream).await else {
             return;
         };
+        let reply = reply(&received);
+        received.reply = reply;
         self.received.lock().unwrap().push(received);
         self.news.notify_waiters();
         match reply {
-            Reply::Status(status, lines) => {
-                let answer = format!("HTTP/1.1 {status} x\r\n{lines}Content-Length: 4\r\n\r\nseen");
-                let _ = stream.get_mut().write_all(answer.as_bytes()).await;
-            }
+            Reply::Status(status, lines) => answer(stream, status, lines, "seen").await,
+            Reply::Says(status, body) => answer(stream, status, "", body).await,
             Reply::Hang => std::future::pending().await,
             Reply::Reset => {}
         }
     }
 }
 
+async fn answer(mut stream: BufReader<TcpStream>, status: u16, lines: &str, body: &str) {
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status} x\r\n{lines}Content-Length: {length}\r\n\r\n{body}");
+    let _ = stream.get_mut().write_all(answer.as_bytes()).await;
+}
+
 async fn read(stream: &mut BufReader<TcpStream>) -> Option<Received> {
     let (mut headers, mut first) = (Vec::new(), String::new());
     stream.read_line(&mut first).await.ok()?;
-    assert_eq!(first, "POST /hook?a=b HTTP/1.1\r\n");
+    let path = first
+        .strip_prefix("POST ")
+        .and_then(|rest| rest.strip_suffix(" HTTP/1.1\r\n"));
+    let path = path.unwrap_or_else(|| panic!("{first} is not a POST")).to_owned();
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).await.ok()?;
@@ -127,5 +151,10 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Received> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     let body = String::from_utf8(body).ok()?;
-    Some(Received { headers, body })
+    Some(Received {
+        path,
+        headers,
+        body,
+        reply: Reply::Reset,
+    })
 }

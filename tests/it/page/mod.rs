@@ -1,5 +1,6 @@
 //! The web page: what protects it, and a walk through it with a real browser.
 
+mod alerts;
 mod browser;
 mod budget;
 mod choices;

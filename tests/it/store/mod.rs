@@ -1,6 +1,7 @@
 //! What the database promises, whatever the bytes were: each report counted once, and every sum the same sum.
 
 mod acceptance;
+mod channels;
 mod clock;
 mod conflicts;
 mod copy;

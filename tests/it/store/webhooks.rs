@@ -3,7 +3,7 @@
 use tallymark::base::{DomainStatus, Mode};
 use tallymark::store::{
     Attempt, AttemptOutcome, Decision, Delivery, DomainFinding, EventKind, NewWebhook, Problem, Replay, ReplayFilter,
-    Rotation, Standing, Wanted, Webhook, WebhookChanges,
+    Rotation, Standing, Target, Wanted, Webhook, WebhookChanges,
 };
 
 use super::{Database, FIRST_PAGE, NOW, day, message, new_report, on_both};
@@ -12,7 +12,7 @@ fn wanted(words: &[&str]) -> Wanted {
     Wanted::new(words.iter().map(|word| (*word).to_owned()))
 }
 
-async fn add(db: &Database, words: &[&str]) -> Webhook {
+async fn add(db: &Database, words: &[&str]) -> Target<Webhook> {
     let new = NewWebhook {
         url: "https://example.com/".to_owned(),
         events: wanted(words),
@@ -21,16 +21,16 @@ async fn add(db: &Database, words: &[&str]) -> Webhook {
     db.store.add_webhook(db.account.id, new, NOW).await.unwrap().unwrap()
 }
 
-async fn switch(db: &Database, webhook: &Webhook, on: bool) -> Webhook {
+async fn switch(db: &Database, webhook: &Target<Webhook>, on: bool) -> Target<Webhook> {
     let changes = WebhookChanges {
         active: Some(on),
         ..WebhookChanges::default()
     };
-    let changed = db.store.change_webhook(db.account.id, webhook.id, changes).await;
+    let changed = db.store.change_webhook(db.account.id, webhook.id, changes, NOW).await;
     changed.unwrap().unwrap()
 }
 
-async fn deliveries(db: &Database, webhook: &Webhook) -> Vec<Delivery> {
+async fn deliveries(db: &Database, webhook: &Target<Webhook>) -> Vec<Delivery> {
     let (mut all, total) = db.store.deliveries(webhook.id, FIRST_PAGE).await.unwrap();
     assert_eq!(total, all.len() as u64);
     all.reverse();
@@ -96,7 +96,7 @@ async fn a_webhook_that_changes_is_heeded_by_the_next_commit(db: Database) {
     };
     assert_eq!(commit().await, 1);
     let change = async |changes| {
-        let changed = db.store.change_webhook(db.account.id, webhook.id, changes).await;
+        let changed = db.store.change_webhook(db.account.id, webhook.id, changes, NOW).await;
         changed.unwrap().unwrap()
     };
     let off = WebhookChanges {
@@ -123,7 +123,7 @@ async fn a_webhook_that_changes_is_heeded_by_the_next_commit(db: Database) {
     assert_eq!(db.store.webhook(other, webhook.id).await.unwrap(), None);
     let none = db
         .store
-        .change_webhook(other, webhook.id, WebhookChanges::default())
+        .change_webhook(other, webhook.id, WebhookChanges::default(), NOW)
         .await;
     assert_eq!(none.unwrap(), None);
     assert!(!db.store.remove_webhook(other, webhook.id).await.unwrap());
@@ -195,8 +195,8 @@ async fn attempts_move_a_delivery_and_its_webhook(db: Database) {
     let reports = (0..3).map(|nth| new_report(&nth.to_string(), day(nth), &[("192.0.2.1", 1, true)]));
     db.commit(reports.collect()).await;
     assert_eq!(db.store.deliveries_waiting().await.unwrap(), 3);
-    assert_eq!(db.store.webhooks_due(NOW - 1).await.unwrap(), []);
-    assert_eq!(db.store.webhooks_due(NOW).await.unwrap(), [(webhook.clone(), NOW)]);
+    assert_eq!(db.store.targets_due(NOW - 1).await.unwrap(), []);
+    assert_eq!(db.store.targets_due(NOW).await.unwrap(), [(webhook.clone().any(), NOW)]);
     let due = db.store.deliveries_due(webhook.id, NOW, 2).await.unwrap();
     assert_eq!(due.len(), 2);
     let keep = async |nth: usize, at, status, outcome| {
@@ -234,8 +234,8 @@ async fn attempts_move_a_delivery_and_its_webhook(db: Database) {
     );
     assert_eq!(all[0].response.as_ref().unwrap().len(), 2_048);
 
-    assert!(db.store.disable_webhook(webhook.id, "410", NOW + 10).await.unwrap());
-    assert!(!db.store.disable_webhook(webhook.id, "again", NOW + 11).await.unwrap());
+    assert!(db.store.disable_target(webhook.id, "410", NOW + 10).await.unwrap());
+    assert!(!db.store.disable_target(webhook.id, "again", NOW + 11).await.unwrap());
     assert_eq!(db.store.deliveries_waiting().await.unwrap(), 0);
     let after = db.store.webhook(db.account.id, webhook.id).await.unwrap().unwrap();
     assert_eq!(
@@ -273,23 +273,23 @@ async fn secrets_are_replaced_and_encrypted_again(db: Database) {
     };
     let rotated = rotate(b"second", Some(NOW + 9)).await;
     assert_eq!(
-        (rotated.secret, rotated.previous),
+        (rotated.address.secret, rotated.address.previous),
         (b"second".to_vec(), Some((b"sealed".to_vec(), NOW + 9)))
     );
-    let sealed = db.store.sealed_webhook_secrets(i64::MIN, 10).await.unwrap().remove(0);
+    let sealed = db.store.sealed_target_secrets(i64::MIN, 10).await.unwrap().remove(0);
     let mut again = sealed.clone();
     (again.secret, again.previous) = (b"second!".to_vec(), Some(b"sealed!".to_vec()));
-    assert!(db.store.reseal_webhook(&sealed, &again).await.unwrap());
+    assert!(db.store.reseal_target(&sealed, &again).await.unwrap());
     assert!(
-        !db.store.reseal_webhook(&sealed, &again).await.unwrap(),
+        !db.store.reseal_target(&sealed, &again).await.unwrap(),
         "it is another by now"
     );
     let rotated = rotate(b"third", None).await;
-    assert_eq!((rotated.secret, rotated.previous), (b"third".to_vec(), None));
     assert_eq!(
-        db.store.sealed_webhook_secrets(webhook.id.0, 10).await.unwrap().len(),
-        0
+        (rotated.address.secret, rotated.address.previous),
+        (b"third".to_vec(), None)
     );
+    assert_eq!(db.store.sealed_target_secrets(webhook.id.0, 10).await.unwrap().len(), 0);
 }
 
 fn attempt(at: i64, outcome: AttemptOutcome) -> Attempt {
@@ -374,13 +374,12 @@ async fn what_is_under_way_waits_for_no_webhook_that_is_off(db: Database) {
     let failed = attempt(NOW + 1, AttemptOutcome::Again(NOW + 5));
     let batch: Vec<_> = flying.iter().map(|delivery| (delivery, &failed)).collect();
     db.store.keep_attempts(&batch).await.unwrap();
-    let waiting = |webhook: i64| {
-        format!("select count(*) from webhook_deliveries where webhook_id = {webhook} and next_at is not null")
-    };
+    let waiting =
+        |webhook: i64| format!("select count(*) from deliveries where target_id = {webhook} and next_at is not null");
     assert_eq!(db.count(&waiting(off.id.0)).await, 0);
     assert_eq!(db.count(&waiting(gone.id.0)).await, 0);
     assert_eq!(db.count(&waiting(on.id.0)).await, 9, "the control");
-    assert_eq!(db.store.webhooks_due(NOW + 5).await.unwrap().len(), 1);
+    assert_eq!(db.store.targets_due(NOW + 5).await.unwrap().len(), 1);
 }
 
 on_both!(a_webhook_that_changes_touches_no_memory_of_domains);
@@ -390,18 +389,18 @@ async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
     let versions = async || {
         (
             db.count(&version("domains_version")).await,
-            db.count(&version("webhooks_version")).await,
+            db.count(&version("targets_version")).await,
         )
     };
     let before = versions().await;
     let change = async |changes| {
-        let changed = db.store.change_webhook(db.account.id, webhook.id, changes).await;
+        let changed = db.store.change_webhook(db.account.id, webhook.id, changes, NOW).await;
         changed.unwrap().unwrap()
     };
     // The same values change nothing, and another URL changes nothing that writers remember.
     assert_eq!(change(WebhookChanges::default()).await, webhook);
     let same = WebhookChanges {
-        url: Some(webhook.url.clone()),
+        url: Some(webhook.address.url.clone()),
         events: Some(webhook.events.clone()),
         active: Some(true),
     };
@@ -410,7 +409,7 @@ async fn a_webhook_that_changes_touches_no_memory_of_domains(db: Database) {
         url: Some("https://example.net/".to_owned()),
         ..WebhookChanges::default()
     };
-    assert_eq!(change(moved).await.url, "https://example.net/");
+    assert_eq!(change(moved).await.address.url, "https://example.net/");
     assert_eq!(versions().await, before);
     // The controls.
     switch(&db, &webhook, false).await;
@@ -464,8 +463,8 @@ async fn what_is_written_at_once_neither_blocks_nor_is_lost(db: Database) {
         let before = db.store.webhook(db.account.id, webhooks[0].id).await.unwrap().unwrap();
         let (kept, disabled, moved, replayed) = tokio::join!(
             db.store.keep_attempts(&batch),
-            db.store.disable_webhook(webhooks[1].id, "why", NOW),
-            db.store.change_webhook(db.account.id, webhooks[0].id, moved),
+            db.store.disable_target(webhooks[1].id, "why", NOW),
+            db.store.change_webhook(db.account.id, webhooks[0].id, moved, NOW),
             db.store.replay_failed(webhooks[0].id, &filter, NOW),
         );
         assert_eq!(kept.unwrap().len(), 2);
@@ -473,7 +472,7 @@ async fn what_is_written_at_once_neither_blocks_nor_is_lost(db: Database) {
         moved.unwrap().unwrap();
         assert_ne!(replayed.unwrap(), Replay::Off);
         let after = db.store.webhook(db.account.id, webhooks[0].id).await.unwrap().unwrap();
-        let of_first = due.iter().filter(|delivery| delivery.webhook == webhooks[0].id).count() as u64;
+        let of_first = due.iter().filter(|delivery| delivery.target == webhooks[0].id).count() as u64;
         assert_eq!(after.failures, before.failures + of_first);
         let second = switch(&db, &webhooks[1], true).await;
         assert_eq!((second.active, second.failures), (true, 0));

@@ -42,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "domains",
             "enrich",
             "outbound",
+            "notify",
             "dns",
             "http",
         ],

@@ -1,4 +1,4 @@
-//! Webhooks: what they are connected with, and the jobs that serve them.
+//! Webhooks and channels: what they are connected with, and the jobs that serve them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::dns::Dns;
 use crate::domains::Domains;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
-use crate::notify::Webhooks;
+use crate::notify::Targets;
 use crate::outbound::{self, Client, Guard};
 use crate::store::Store;
 
@@ -20,36 +20,37 @@ const COUNT_EVERY: Duration = Duration::from_secs(60);
 const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 const DAY: Millis = 24 * 3_600_000;
 
-/// What serves webhooks. Without certificate authorities nothing is sent; [`start_jobs`] warns of it.
-pub(super) fn webhooks(config: &Config, domains: &Domains, metrics: &Metrics) -> Webhooks {
+/// What serves them. Without certificate authorities nothing is sent; [`start_jobs`] warns of it.
+pub(super) fn targets(config: &Config, domains: &Domains, metrics: &Metrics) -> Targets {
     let dns = Dns::new(&config.domains.dns);
     let guard = Guard::new(config.outbound.clone(), dns.ok());
     let connector = outbound::connector(config.outbound.ca_file.as_deref());
-    let connector = connector.inspect_err(|error| tracing::debug!(%error, "nothing can be sent to webhooks"));
+    let connector =
+        connector.inspect_err(|error| tracing::debug!(%error, "nothing can be sent to webhooks and channels"));
     let client = connector
         .ok()
         .map(|connector| Client::for_customers(connector, guard.clone()));
-    Webhooks::new(domains, metrics.clone(), guard, client)
+    Targets::new(domains, metrics.clone(), guard, client, config.notify.channels.clone())
 }
 
 /// Starts the jobs that deliver, count and forget.
-pub(super) fn start_jobs(jobs: &Jobs, store: &Store, webhooks: &Webhooks, deliveries_days: u32) {
-    if webhooks.can_send() {
-        let deliver = webhooks.clone();
-        jobs.start("webhooks", DELIVER_EVERY, move |_| {
-            let webhooks = deliver.clone();
-            async move { Ok(webhooks.deliver(|| u64::from_ne_bytes(random())).await?) }
+pub(super) fn start_jobs(jobs: &Jobs, store: &Store, targets: &Targets, deliveries_days: u32) {
+    if targets.can_send() {
+        let deliver = targets.clone();
+        jobs.start("deliver", DELIVER_EVERY, move |_| {
+            let targets = deliver.clone();
+            async move { Ok(targets.deliver(|| u64::from_ne_bytes(random())).await?) }
         });
     } else {
         tracing::warn!(
-            "nothing is sent to webhooks: this system has no certificates of authorities (Debian: ca-certificates), or \
+            "nothing is sent to webhooks and channels: this system has no certificates of authorities (Debian: ca-certificates), or \
              outbound.ca_file cannot be read"
         );
     }
-    let count = webhooks.clone();
-    jobs.start("webhook-figures", COUNT_EVERY, move |_| {
-        let webhooks = count.clone();
-        async move { Ok(webhooks.count_waiting().await?) }
+    let count = targets.clone();
+    jobs.start("delivery-figures", COUNT_EVERY, move |_| {
+        let targets = count.clone();
+        async move { Ok(targets.count_waiting().await?) }
     });
     let store = store.clone();
     // A clock that was wrong at the start is set by then.
@@ -60,7 +61,7 @@ pub(super) fn start_jobs(jobs: &Jobs, store: &Store, webhooks: &Webhooks, delive
             let purged = store.purge_deliveries(now.saturating_sub(kept)).await?;
             tracing::debug!(
                 purged,
-                "deleted deliveries to webhooks that are older than notify.deliveries_days"
+                "deleted deliveries of events that are older than notify.deliveries_days"
             );
             Ok(())
         }
