@@ -59,6 +59,7 @@ struct Figures {
     purges_skipped: Counter,
     names_files: Family<FileLabels, Counter>,
     networks_data_at: Gauge,
+    posts: Family<OutcomeLabels, Counter>,
     webhook_attempts: Family<OutcomeLabels, Counter>,
     webhook_deliveries_waiting: Gauge,
     uptime_seconds: Gauge<f64, AtomicU64>,
@@ -121,6 +122,7 @@ impl Metrics {
             purges_skipped: Counter::default(),
             names_files: Family::default(),
             networks_data_at: Gauge::default(),
+            posts: Family::default(),
             webhook_attempts: Family::default(),
             webhook_deliveries_waiting: Gauge::default(),
             uptime_seconds: Gauge::default(),
@@ -237,6 +239,11 @@ impl Metrics {
             f.networks_data_at.clone(),
         );
         registry.register(
+            "posts",
+            "Posts of TLS reports without a key, by outcome",
+            f.posts.clone(),
+        );
+        registry.register(
             "webhook_attempts",
             "Attempts to deliver an event to a webhook, by outcome",
             f.webhook_attempts.clone(),
@@ -273,6 +280,11 @@ impl Metrics {
     /// One report that was taken: `stored`, `duplicate` or `conflict`.
     pub fn count_report(&self, outcome: &'static str) {
         self.0.reports.get_or_create(&ReportLabels { outcome }).inc();
+    }
+
+    /// One post of a TLS report without a key. The outcome is a stable word.
+    pub fn count_post(&self, outcome: &'static str) {
+        self.0.posts.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// One message, or part of one, that was set aside. Both are stable words of this program, not a reporter's text.

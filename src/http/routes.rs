@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 
 use super::doc::{Doc, Parameter};
-use super::entry::Access::{Account, Ask, Open, Read, Write};
+use super::entry::Access::{Account, Ask, Open, Read, Submit, Token, Write};
 use super::entry::{Entry, Route, delete, get, patch, post};
 use super::error::ApiError;
 use super::gate::gate;
@@ -15,9 +15,9 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, inbound, openapi, overview,
-    overview_choice, paging, quarantine, range, readiness, refused, report_record, reports, senders, service, simulate,
-    source, tls, trust, upload, webhooks,
+    api_keys, arrivals, attention, breakdown, decisions, domains, export, figures, hand_in, inbound, openapi, overview,
+    overview_choice, paging, posting, quarantine, range, readiness, refused, report_record, reports, senders, service,
+    simulate, source, tls, tls_token, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, DecisionInput, DeliveryList, DomainBody,
@@ -26,8 +26,8 @@ use crate::api::{
     ReportItem, ReportList, ReporterInput, ReporterList, RotateInput, SenderDecisionBody, SenderDecisionInput,
     SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SourceDetail,
     SourceList, StatsBody, SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList, TlsStats,
-    TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved,
-    WebhookTested, WebhookWithSecret,
+    TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch,
+    WebhookRemoved, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -40,6 +40,8 @@ fn table() -> Vec<Entry> { vec![
     get   ("/readyz",                                                  Open,    service::readyz,       "Check that requests and messages are accepted").answers::<Readiness>(200),
     get   ("/metrics",                                                 Open,    service::metrics,      "Show the metrics for Prometheus").also(NOT_SHOWN).answers_bytes(service::METRICS_TYPES),
     get   ("/openapi.json",                                            Open,    openapi::show,         "Show this document").answers::<AnyObject>(200),
+    post  ("/reports",                                                 Submit,  hand_in::hand_in,      "Hand in reports, whatever domains they are about").takes_forwarded().or(200, FORWARDED).answers::<Taken>(201),
+    post  ("/tlsrpt/{token}",                                          Token,   posting::post,         "Post a TLS report, as mail servers do").takes_tls_report().also(POST_FULL).answers::<Success>(201),
     post  ("/domains",                                                 Account, domains::create,       "Add a domain").takes::<DomainInput>().also(DOMAIN_EXISTS).answers::<DomainBody>(201),
     get   ("/domains",                                                 Read,    domains::list,         "List the domains, newest first").long().lists::<DomainList>(),
     get   ("/domains/{id}",                                            Read,    domains::show,         "Show a domain and the DNS records it must publish").answers::<DomainBody>(200),
@@ -79,6 +81,9 @@ fn table() -> Vec<Entry> { vec![
     get   ("/domains/{id}/tls/reports/{report_id}/original",           Read,    tls::original,         "Fetch a TLS report as it was received").long().answers_bytes(tls::ORIGINAL_TYPES),
     get   ("/domains/{id}/tls/stats",                                  Read,    tls::stats,            "Show sums of TLS sessions over a range of days").long().with(RANKED).lists::<TlsStats>(),
     get   ("/domains/{id}/tls/failures",                               Read,    tls::failures,         "List failed TLS sessions, most first").long().with(TLS_FAILURES).lists::<TlsFailureList>(),
+    get   ("/domains/{id}/tls/address",                                Read,    tls_token::show,       "Show whether TLS reports can be posted").answers::<TlsTokenBody>(200),
+    post  ("/domains/{id}/tls/address",                                Write,   tls_token::create,     "Make or replace the address that TLS reports are posted to").answers::<TlsTokenMade>(201),
+    delete("/domains/{id}/tls/address",                                Write,   tls_token::remove,     "Remove the address that TLS reports are posted to").answers::<Removed>(200),
     get   ("/overview",                                                Read,    overview::overview,    "List the domains with their figures, by messages").long().with(OVERVIEW).lists::<Overview>(),
     get   ("/attention",                                               Read,    attention::attention,  "List what needs attention").long().with(ATTENTION).lists::<Attention>(),
     get   ("/arrivals",                                                Read,    arrivals::arrivals,    "List the reports that arrived last").long().with(NUMBERED).lists::<Arrivals>(),
@@ -138,6 +143,12 @@ const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quaran
 type Also = &'static [(u16, &'static str)];
 
 const NOT_SHOWN: Also = &[(404, "The installation does not show its metrics to this client.")];
+const FORWARDED: &str =
+    "Done, for a mail that a mail provider forwarded: some of them take no other status for success.";
+const POST_FULL: Also = &[(
+    429,
+    "The peer or the address posts too often, or the address has taken as much as it may on one day.",
+)];
 const NO_DOMAIN: Also = &[(404, "The account has no such domain.")];
 const WEBHOOKS_FULL: Also = &[(
     409,
@@ -224,7 +235,8 @@ mod tests {
                 assert_eq!((&route.method, route.cost), (&Method::POST, Cost::Long), "{route:?}");
             }
             if !route.only_reads() {
-                assert!(matches!(route.access, Access::Write | Access::Account), "{route:?}");
+                let writes = [Access::Write, Access::Account, Access::Submit, Access::Token];
+                assert!(writes.contains(&route.access), "{route:?}");
             }
         }
     }

@@ -7,7 +7,7 @@ use super::process::{ProcessLimits, Processed, process_asking};
 use crate::base::Authenticated;
 use crate::report::aggregate::Reporter;
 use crate::report::tls;
-use crate::store::{MessageRoom, NewMessage, NewReport, NewTlsReport, Problem};
+use crate::store::{MessageRoom, NewMessage, NewReport, NewTlsReport, Problem, Provenance};
 use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.
@@ -42,8 +42,17 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let ended = watch.begin(bytes);
     let (processed, replay) = match (&message.how, ended) {
         (How::SetAside(problem), _) => (unread(problem.clone()), None),
-        // However it came: what was set aside then is not forgotten now. The person who feeds it in again wants it read.
-        (How::Replay(id), _) => (process(Context::ReportAddress), Some(*id)),
+        // However it came: what was set aside then is not forgotten now. The person who feeds it in again wants it read. What
+        // anyone posted is a TLS report for ever.
+        (How::Replay(id), _) => {
+            let is_posted = message.provenance.as_ref().is_some_and(Provenance::is_posted);
+            let context = if is_posted {
+                Context::Post
+            } else {
+                Context::ReportAddress
+            };
+            (process(context), Some(*id))
+        }
         (_, Some(times)) => (unread(crashed_before(times)), None),
         (How::Keep(context) | How::KeepReports(context), None) => (process(*context), None),
     };

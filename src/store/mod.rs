@@ -102,7 +102,7 @@ pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use mentioned::VouchedReport;
 pub use message::{MessageRoom, NewMessage, NewReport};
 pub use overview::{DomainFigures, Latest, StretchTotals, Stretches};
-pub use provenance::{NOT_CONFIGURED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
+pub use provenance::{NOT_CONFIGURED, POSTED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
 pub use range_records::{RangeReader, RangeRecord};
 pub use refused::{REFUSED_DAYS, Refused, RefusedDay, RefusedMail};
 pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestName};
