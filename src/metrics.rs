@@ -238,11 +238,7 @@ impl Metrics {
             "Day that the network table in use is from, unix time; 0 without a table",
             f.networks_data_at.clone(),
         );
-        registry.register(
-            "posts",
-            "Posts of TLS reports without a key, by outcome",
-            f.posts.clone(),
-        );
+        registry.register("posts", "Posts of TLS reports, by outcome", f.posts.clone());
         registry.register(
             "webhook_attempts",
             "Attempts to deliver an event to a webhook, by outcome",
