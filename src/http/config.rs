@@ -63,7 +63,7 @@ pub struct PublicUrl(String);
 
 impl PublicUrl {
     /// The URL of a path below it, which begins with a slash; `None` if it is not known.
-    pub fn of(&self, path: &str) -> Option<String> {
+    pub fn url_for(&self, path: &str) -> Option<String> {
         (!self.0.is_empty()).then(|| format!("{}{path}", self.0))
     }
 }
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_public_url_has_nothing_that_a_record_would_cut() {
-        for (text, of) in [
+        for (text, expect) in [
             ("https://tally.example", Some("https://tally.example/x")),
             (
                 " https://tally.example:8443/api/ ",
@@ -149,7 +149,7 @@ mod tests {
             ("", None),
         ] {
             let url = PublicUrl::try_from(text.to_owned()).unwrap();
-            assert_eq!(url.of("/x").as_deref(), of, "{text}");
+            assert_eq!(url.url_for("/x").as_deref(), expect, "{text}");
         }
         for text in [
             "http://tally.example",

@@ -1,5 +1,5 @@
-//! `POST /tlsrpt/{token}`: TLS reports that mail servers post (RFC 8460, 5.4). There is no key: who knows the address may post,
-//! and the DNS tells it to everybody. So nothing that is answered says anything about the account, and what one address and
+//! `POST /tlsrpt/{token}`: TLS reports that mail servers post (RFC 8460, 5.4). There is no key: whoever knows the address may
+//! post, and the DNS publishes it. So nothing that is answered says anything about the account, and what one address and
 //! one peer may do is bounded before anything is read.
 
 use std::net::IpAddr;
@@ -38,7 +38,7 @@ impl Poster {
     /// Finds the domain of the token in the path, and counts the request against the rates of its peer and of the domain.
     ///
     /// What is looked up is the SHA-256 of the token, by the index. How far a search in an index gets tells at most how many leading
-    /// bits a hash shares with a stored one, and nobody can choose the bits of a hash. Texts of any form are looked up alike.
+    /// bits a hash shares with a stored one, and a client cannot choose the bits of a hash. Texts of any form are looked up alike.
     pub async fn admit(
         state: &AppState,
         parts: &mut Parts,

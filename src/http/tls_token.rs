@@ -31,7 +31,7 @@ pub(super) async fn create(
         return Err(ApiError::not_found("Domain"));
     }
     let path = format!("/tlsrpt/{}", token.reveal());
-    let rua = state.config.public_url.of(&path);
+    let rua = state.config.public_url.url_for(&path);
     let made = TlsTokenMade {
         created_at: format_instant(now),
         record_name: record_name(&domain),

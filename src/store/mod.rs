@@ -67,6 +67,7 @@ mod source;
 mod sql;
 mod stored_bytes;
 mod tls;
+mod tls_token;
 mod trust;
 mod types;
 mod verify;

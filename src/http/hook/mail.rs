@@ -32,7 +32,7 @@ impl Rebuilt {
         self.attach_encoded(name, media_type, &BASE64_STANDARD.encode(bytes));
     }
 
-    /// Adds an attachment that is base64 already. What is none of its letters is left out.
+    /// Adds an attachment that is base64 already. Other characters are left out.
     pub fn attach_encoded(&mut self, name: &str, media_type: &str, base64: &str) {
         let media_type = plain(media_type, TYPE_BYTES_MAX, b"/+-._");
         let media_type = if media_type.contains('/') {

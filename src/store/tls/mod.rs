@@ -6,7 +6,6 @@ mod moving;
 mod recount;
 mod stored;
 mod sums;
-mod token;
 
 pub(super) use known::{Known, better, settled};
 pub(super) use moving::{gather, hand_over, set_counted};

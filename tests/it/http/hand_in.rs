@@ -57,16 +57,16 @@ impl Hooked {
 fn fields(texts: &[(&str, &str)], files: &[(&str, &str, &str, &[u8])]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, text) in texts {
-        body.extend(format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n").bytes());
+        body.extend(format!("--form\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n").bytes());
     }
     for (name, file, media_type, bytes) in files {
         let head = format!(
-            "--b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\nContent-Type: {media_type}\r\n\r\n"
+            "--form\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file}\"\r\nContent-Type: {media_type}\r\n\r\n"
         );
         body.extend([head.as_bytes(), bytes, b"\r\n"].concat());
     }
-    body.extend(b"--b--\r\n");
-    ("multipart/form-data; boundary=b".to_owned(), body)
+    body.extend(b"--form--\r\n");
+    ("multipart/form-data; boundary=form".to_owned(), body)
 }
 
 const NAME: &str = "google.com!example.com!1774051200!1774137600.xml.gz";
@@ -99,7 +99,7 @@ async fn reports_come_in_every_form_and_find_their_domains() {
     }
     let stats = hooked.app.get(&format!("/domains/{other}/tls/stats")).await.expect(200);
     assert_eq!(stats["reports"], 1);
-    // Several in one form, with a result for each; those of nobody wait.
+    // Several in one form, with a result for each; what belongs to no domain waits.
     let (media_type, body) = form(&[&xml(5), &Sample::new("third.example", "r", &[PASS]).xml(), b"neither"]);
     let taken = hooked.send(&media_type, body).await.expect(201);
     let aside = taken["quarantined"].as_array().unwrap();
@@ -140,7 +140,7 @@ async fn mailgun_forwards_a_mail_whole_and_in_parts() {
     hooked
         .forwarded("application/x-www-form-urlencoded", line.into_bytes())
         .await;
-    // Mail that is no report is nobody's business here.
+    // Of other mail, nothing is kept.
     let line = "recipient=a%40b&sender=c%40d&body-plain=Hello+there";
     let taken = hooked.send("application/x-www-form-urlencoded", line).await.expect(200);
     assert_eq!(taken["quarantined"], json!([]));
@@ -273,7 +273,7 @@ async fn a_provider_shows_its_key_as_a_password() {
         .send(basic(&wrong).body("application/xml", xml(1)))
         .await
         .refused(401, "unauthorized");
-    // Nowhere else, and nobody else is asked for one.
+    // Nowhere else is a client asked for one.
     let mut elsewhere = basic(&hooked.app.key);
     (elsewhere.method, elsewhere.path) = ("GET".to_owned(), "/domains".to_owned());
     let refused = hooked.app.send(elsewhere).await;

@@ -1,9 +1,9 @@
 //! The token with which anyone may post TLS reports about a domain (RFC 8460, 5.4). Only its hash is kept.
 
-use super::super::db::{Args, Conn};
-use super::super::domains::domain;
-use super::super::sql::sql;
-use super::super::{Domain, Store, StoreError};
+use super::db::{Args, Conn};
+use super::domains::domain;
+use super::sql::sql;
+use super::{Domain, Store, StoreError};
 use crate::base::{AccountId, DomainId, Millis};
 
 impl Store {
