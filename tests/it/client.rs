@@ -202,7 +202,10 @@ async fn the_document_matches_the_answers() {
     let home = tempfile::tempdir().unwrap();
     let dns = Dns::start().await;
     let [key, _] = prepare(home.path()).await;
-    let server = Server::start(home.path(), &settings(&dns, "rate_per_second = 0"));
+    let server = Server::start(
+        home.path(),
+        &settings(&dns, "rate_per_second = 0\npost_rate_per_second = 0"),
+    );
     #[expect(clippy::disallowed_methods, reason = "how long the test takes is no setting")]
     let examples = std::env::var("TALLYMARK_FUZZ_EXAMPLES");
     let (examples, seed) = match examples {
