@@ -65,8 +65,8 @@ impl fmt::Debug for ApiSecret {
     }
 }
 
-/// The end of the URL that TLS reports about a domain are posted to: 40 of `0-9a-f`, 160 bits of chance. Whoever reads the DNS
-/// of the domain knows it; it cannot be guessed before.
+/// The end of the URL that TLS reports about a domain are posted to: 40 of `0-9a-f`, 160 bits of chance. A client that reads the
+/// DNS of the domain knows it; it cannot be guessed before.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostToken(String);
 

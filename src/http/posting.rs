@@ -1,5 +1,5 @@
-//! `POST /tlsrpt/{token}`: TLS reports that mail servers post (RFC 8460, 5.4). There is no key: whoever knows the address may
-//! post, and the DNS publishes it. So nothing that is answered says anything about the account, and what one address and
+//! `POST /tlsrpt/{token}`: TLS reports that mail servers post (RFC 8460, 5.4). There is no key: a client that knows the address
+//! may post, and the DNS publishes it. So nothing that is answered says anything about the account, and what one address and
 //! one peer may do is bounded before anything is read.
 
 use std::net::IpAddr;

@@ -35,13 +35,11 @@ const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Verb, path, who may call it, handler, what it does; then what it takes and answers.
 #[rustfmt::skip]
-fn table() -> Vec<Entry> { vec![
+fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/healthz",                                                 Open,    service::healthz,      "Check that the process answers").answers::<Health>(200),
     get   ("/readyz",                                                  Open,    service::readyz,       "Check that requests and messages are accepted").answers::<Readiness>(200),
     get   ("/metrics",                                                 Open,    service::metrics,      "Show the metrics for Prometheus").also(NOT_SHOWN).answers_bytes(service::METRICS_TYPES),
     get   ("/openapi.json",                                            Open,    openapi::show,         "Show this document").answers::<AnyObject>(200),
-    post  ("/reports",                                                 Submit,  hand_in::hand_in,      "Hand in reports, whatever domains they are about").takes_forwarded().or(200, FORWARDED).answers::<Taken>(201),
-    post  ("/tlsrpt/{token}",                                          Token,   posting::post,         "Post a TLS report, as mail servers do").takes_tls_report().also(POST_FULL).answers::<Success>(201),
     post  ("/domains",                                                 Account, domains::create,       "Add a domain").takes::<DomainInput>().also(DOMAIN_EXISTS).answers::<DomainBody>(201),
     get   ("/domains",                                                 Read,    domains::list,         "List the domains, newest first").long().lists::<DomainList>(),
     get   ("/domains/{id}",                                            Read,    domains::show,         "Show a domain and the DNS records it must publish").answers::<DomainBody>(200),
@@ -81,9 +79,6 @@ fn table() -> Vec<Entry> { vec![
     get   ("/domains/{id}/tls/reports/{report_id}/original",           Read,    tls::original,         "Fetch a TLS report as it was received").long().answers_bytes(tls::ORIGINAL_TYPES),
     get   ("/domains/{id}/tls/stats",                                  Read,    tls::stats,            "Show sums of TLS sessions over a range of days").long().with(RANKED).lists::<TlsStats>(),
     get   ("/domains/{id}/tls/failures",                               Read,    tls::failures,         "List failed TLS sessions, most first").long().with(TLS_FAILURES).lists::<TlsFailureList>(),
-    get   ("/domains/{id}/tls/address",                                Read,    tls_token::show,       "Show whether TLS reports can be posted").answers::<TlsTokenBody>(200),
-    post  ("/domains/{id}/tls/address",                                Write,   tls_token::create,     "Make or replace the address that TLS reports are posted to").answers::<TlsTokenMade>(201),
-    delete("/domains/{id}/tls/address",                                Write,   tls_token::remove,     "Remove the address that TLS reports are posted to").answers::<Removed>(200),
     get   ("/overview",                                                Read,    overview::overview,    "List the domains with their figures, by messages").long().with(OVERVIEW).lists::<Overview>(),
     get   ("/attention",                                               Read,    attention::attention,  "List what needs attention").long().with(ATTENTION).lists::<Attention>(),
     get   ("/arrivals",                                                Read,    arrivals::arrivals,    "List the reports that arrived last").long().with(NUMBERED).lists::<Arrivals>(),
@@ -107,6 +102,16 @@ fn table() -> Vec<Entry> { vec![
     get   ("/webhooks/{id}/deliveries",                                Account, webhooks::deliveries,  "List the deliveries to a webhook, newest first").with(DELIVERIES).answers::<DeliveryList>(200),
     post  ("/webhooks/{id}/deliveries/{delivery_id}/replay",           Account, webhooks::replay,      "Deliver an event to a webhook again").also(WEBHOOK_OFF).answers::<Success>(200),
     post  ("/webhooks/{id}/deliveries/batch-replay",                   Account, webhooks::replay_failed, "Deliver failed events to a webhook again, oldest first").may_take::<ReplayInput>().also(WEBHOOK_OFF).answers::<Replayed>(200),
+]; table.extend(handing_in()); table }
+
+/// Where reports are handed in without naming a domain, and the addresses for that.
+#[rustfmt::skip]
+fn handing_in() -> Vec<Entry> { vec![
+    post  ("/reports",                                                 Submit,  hand_in::hand_in,      "Hand in reports, whatever domains they are about").takes_forwarded().or(200, FORWARDED).answers::<Taken>(201),
+    post  ("/tlsrpt/{token}",                                          Token,   posting::post,         "Post a TLS report, as mail servers do").takes_tls_report().also(POST_FULL).answers::<Success>(201),
+    get   ("/domains/{id}/tls/address",                                Read,    tls_token::show,       "Show whether TLS reports can be posted").answers::<TlsTokenBody>(200),
+    post  ("/domains/{id}/tls/address",                                Write,   tls_token::create,     "Make or replace the address that TLS reports are posted to").answers::<TlsTokenMade>(201),
+    delete("/domains/{id}/tls/address",                                Write,   tls_token::remove,     "Remove the address that TLS reports are posted to").answers::<Removed>(200),
 ] }
 
 /// What query strings may have.

@@ -1,4 +1,4 @@
-//! Reports are posted to the program while it is killed again and again: what it answered 201 is there, and counts once.
+//! Reports are posted to the program while it is killed many times: what it answered 201 is there, and counts once.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};
