@@ -42,17 +42,8 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let ended = watch.begin(bytes);
     let (processed, replay) = match (&message.how, ended) {
         (How::SetAside(problem), _) => (unread(problem.clone()), None),
-        // However it came: what was set aside then is not forgotten now. The person who feeds it in again wants it read. What
-        // anyone posted is a TLS report for ever.
-        (How::Replay(id), _) => {
-            let is_posted = message.provenance.as_ref().is_some_and(Provenance::is_posted);
-            let context = if is_posted {
-                Context::Post
-            } else {
-                Context::ReportAddress
-            };
-            (process(context), Some(*id))
-        }
+        // However it came: what was set aside then is not forgotten now. The person who feeds it in again wants it read.
+        (How::Replay(id), _) => (process(replayed_as(message.provenance.as_ref())), Some(*id)),
         (_, Some(times)) => (unread(crashed_before(times)), None),
         (How::Keep(context) | How::KeepReports(context), None) => (process(*context), None),
     };
@@ -108,6 +99,14 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         },
         bytes: raw.bytes.into(),
     })
+}
+
+/// What anyone posted is read as a TLS report for ever.
+fn replayed_as(provenance: Option<&Provenance>) -> Context {
+    match provenance.is_some_and(Provenance::is_posted) {
+        true => Context::Post,
+        false => Context::ReportAddress,
+    }
 }
 
 fn unread(problem: Problem) -> Processed {

@@ -14,10 +14,12 @@ import os
 import queue
 import sys
 import threading
+import time
 
 POSTERS = 8
-# No server is away for longer.
-TRIES_MAX = 100_000
+# A server that is started again needs some tries, each after a pause. None is away for longer.
+TRIES_MAX = 30_000
+PAUSE_SECONDS = 0.02
 
 
 def tls_report(nth):
@@ -80,6 +82,7 @@ def post(port, nth, manner):
             connection.close()
         if manner == "careless":
             return tried
+        time.sleep(PAUSE_SECONDS)
     sys.exit("the server does not come back")
 
 
