@@ -85,9 +85,9 @@ impl Scene {
     fn post_and_kill(&self, mut server: Server, kills: usize, manner: &str) -> (BTreeSet<String>, usize, Server) {
         let last = (kills + 1) * REPORTS;
         let mut poster = self.poster(last, manner);
-        let mut lines = BufReader::new(poster.stdout.take().unwrap()).lines();
+        let lines = BufReader::new(poster.stdout.take().unwrap()).lines();
         let (mut delivered, mut posts, mut killed) = (BTreeSet::new(), 0, 0);
-        while let Some(line) = lines.next() {
+        for line in lines {
             let line = line.unwrap();
             let (id, tried) = line.split_once(' ').unwrap();
             posts += tried.parse::<usize>().unwrap();
