@@ -226,10 +226,11 @@ fn upload_body(body: Body) -> Value {
     // Without a type, as bytes are said to be; but there is at least one. Of XML a schema says what is in it, not its bytes.
     let bytes = json!({ "schema": { "minLength": 1 } });
     let mut content: Map<_, _> = types.map(|name| (name.to_owned(), bytes.clone())).into_iter().collect();
-    content.insert("application/xml".to_owned(), json!({ "schema": {} }));
-    if body == Body::Forwarded {
-        content.insert("application/json".to_owned(), json!({ "schema": {} }));
-    }
+    let text = match body {
+        Body::Forwarded => "application/json",
+        _ => "application/xml",
+    };
+    content.insert(text.to_owned(), json!({ "schema": {} }));
     let says = format!(
         "One to {} files. Their format is recognised by their bytes.",
         hook::FILES_MAX

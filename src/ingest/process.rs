@@ -129,7 +129,7 @@ pub fn process(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed
 }
 
 /// Reason for a post without a TLS report.
-pub const NOT_TLS_REPORT: &str = "not_tls_report";
+const NOT_TLS_REPORT: &str = "not_tls_report";
 
 /// Unpacks and parses one message. Never fails and never panics: a claimed report that cannot be read is a [`Problem`].
 pub fn process_as(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {

@@ -101,7 +101,7 @@ mod tests {
         let text = String::from_utf8(mail.finish()).unwrap();
         assert_eq!(text.matches("\r\n--=_parts").count(), 3, "{text}");
         assert!(!text.contains("\nX:") && !text.contains("\nBcc:"), "{text}");
-        assert!(text.contains("filename=\"a______--__parts!b.xml\""), "{text}");
+        assert!(text.contains("filename=\"a_____--__parts!b.xml\""), "{text}");
         assert!(text.lines().all(|line| line.len() < 200));
     }
 }
