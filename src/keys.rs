@@ -65,6 +65,44 @@ impl fmt::Debug for ApiSecret {
     }
 }
 
+/// The end of the URL that TLS reports about a domain are posted to: 40 of `0-9a-f`, 160 bits of chance. A client that reads the
+/// DNS of the domain knows it; it cannot be guessed before.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostToken(String);
+
+impl PostToken {
+    /// Random bytes that a token is made of.
+    pub const RANDOM_BYTES: usize = 20;
+
+    /// A token. `random` must come from the system's generator.
+    pub fn generate(random: &[u8; Self::RANDOM_BYTES]) -> Self {
+        Self(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// What is shown in place of a token, whatever its form. It is looked up in the same way as a good one, so that the time of an
+    /// answer says nothing about its form.
+    pub fn of_request(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// What the database holds in place of the token.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+
+    /// The whole token, to be shown to its owner once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Nothing of it: a token never reaches a log.
+impl fmt::Debug for PostToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PostToken(...)")
+    }
+}
+
 /// Closes and opens what is kept of an answer: only who shows the same API key and the same name of the request again can
 /// open it. So the answer that shows a secret can be given again, and the database alone gives nothing away.
 pub struct AnswerSeal(RandomizedNonceKey);
@@ -173,6 +211,15 @@ mod tests {
             assert_eq!(other.open(&closed), None);
         }
         assert_ne!(seal(0, "a").close(b"x"), seal(0, "a").close(b"x"));
+    }
+
+    #[test]
+    fn a_token_for_posts_has_the_documented_form_and_is_not_shown() {
+        let token = PostToken::generate(&[0xa5; 20]);
+        assert_eq!(token.reveal(), "a5".repeat(20));
+        assert_eq!(PostToken::of_request(token.reveal()).hash(), token.hash());
+        assert_ne!(PostToken::generate(&[0xa6; 20]).hash(), token.hash());
+        assert_eq!(format!("{token:?}"), "PostToken(...)");
     }
 
     #[test]

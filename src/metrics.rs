@@ -61,6 +61,7 @@ struct Figures {
     networks_data_at: Gauge,
     delivery_attempts: Family<OutcomeLabels, Counter>,
     deliveries_waiting: Gauge,
+    posts: Family<OutcomeLabels, Counter>,
     uptime_seconds: Gauge<f64, AtomicU64>,
 }
 
@@ -123,6 +124,7 @@ impl Metrics {
             networks_data_at: Gauge::default(),
             delivery_attempts: Family::default(),
             deliveries_waiting: Gauge::default(),
+            posts: Family::default(),
             uptime_seconds: Gauge::default(),
             registry: Registry::default(),
         };
@@ -236,6 +238,7 @@ impl Metrics {
             "Day that the network table in use is from, unix time; 0 without a table",
             f.networks_data_at.clone(),
         );
+        registry.register("posts", "Posts of TLS reports, by outcome", f.posts.clone());
         registry.register(
             "delivery_attempts",
             "Attempts to deliver an event to a webhook or channel, by outcome",
@@ -273,6 +276,11 @@ impl Metrics {
     /// One report that was taken: `stored`, `duplicate` or `conflict`.
     pub fn count_report(&self, outcome: &'static str) {
         self.0.reports.get_or_create(&ReportLabels { outcome }).inc();
+    }
+
+    /// One post of a TLS report without a key. The outcome is a stable word.
+    pub fn count_post(&self, outcome: &'static str) {
+        self.0.posts.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// One message, or part of one, that was set aside. Both are stable words of this program, not a reporter's text.

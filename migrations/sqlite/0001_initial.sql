@@ -42,7 +42,8 @@ create table accounts (
 -- next_check_at: when the DNS of the domain is looked at next. misses: how often in a row a verified domain failed its check,
 -- counted last at missed_at. ip_id: the dedicated address that the domain sends from. claim_due: 1 until the reports that
 -- waited for the domain have been counted once. report_messages_max: null for the limit of the installation.
--- accepted_reporters: JSON, the reporters whose reports count whatever mail carried them.
+-- accepted_reporters: JSON, the reporters whose reports count whatever mail carried them. tls_token_hash: SHA-256 of the token
+-- with which TLS reports are posted (RFC 8460, 5.4); tls_token_at: when it was made.
 create table domains (
     domain_id integer primary key,
     public_id text not null unique,
@@ -71,6 +72,8 @@ create table domains (
     report_messages_max integer,
     accepted_reporters text,
     tags text,
+    tls_token_hash blob unique,
+    tls_token_at integer,
     unique (account_id, name)
 );
 -- Mail to a domain itself is looked up by the name of the domain, over all accounts.
@@ -477,14 +480,16 @@ create table set_aside_messages (
     primary key (account_id, digest)
 );
 
--- How much mail of unknown senders was set aside or held on a UTC day. vouched: 1 for mail that passed DMARC.
+-- How much mail of unknown senders was set aside or held on a UTC day, and how much of what was posted was kept. vouched: the code
+-- of what is counted (store/commit/quota.rs). domain_id: the domain that was posted to; 0 for mail, which is counted by account.
 create table set_aside_days (
     day integer not null,
     account_id integer not null,
     vouched integer not null,
+    domain_id integer not null,
     messages integer not null,
     bytes integer not null,
-    primary key (day, account_id, vouched)
+    primary key (day, account_id, vouched, domain_id)
 ) without rowid;
 
 -- Refused mail per account, UTC day and reason, for the owner of the account.

@@ -24,6 +24,7 @@ mod simulation;
 mod sources;
 mod taken;
 mod tls;
+mod tls_token;
 mod trust;
 mod webhooks;
 
@@ -78,6 +79,7 @@ pub use tls::{
     TLS_STATUSES, TlsDayBody, TlsFailureBody, TlsFailureDetail, TlsFailureList, TlsPolicyBody, TlsPolicySums,
     TlsReportBody, TlsReportItem, TlsReportList, TlsStats,
 };
+pub use tls_token::{TlsTokenBody, TlsTokenMade};
 pub use trust::{
     AcceptedAnswer, AcceptedBody, DecisionInput, REPORT_MESSAGES_MAX, REPORTER_CHARS_MAX, ReporterInput, TrustBody,
     TrustPatch, WHY_CHARS_MAX,

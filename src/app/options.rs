@@ -26,6 +26,7 @@ pub(super) fn http(config: &Config) -> HttpConfig {
     let http = &config.http;
     HttpConfig {
         rate: limited(http.rate),
+        post_rate: limited(http.post_rate),
         body_stall_time_max: http.connections.stall_time_max,
         queries_max: queries_max(config),
         ..http.api.clone()

@@ -18,6 +18,8 @@ words! {
         ReadOnly = 1 "read_only",
         /// Sends mail with the provider; nothing under `/domains`.
         SendingAccess = 2 "sending_access",
+        /// Hands in reports, and nothing else.
+        Submit = 3 "submit",
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Allowed {
     ReadOnly,
     /// Nothing about domains and reports.
     SendingAccess,
+    /// Handing in reports at POST /reports.
+    Submit,
 }
 
 impl From<Allowed> for Permission {
@@ -72,6 +74,7 @@ impl From<Allowed> for Permission {
             Allowed::FullAccess => Self::FullAccess,
             Allowed::ReadOnly => Self::ReadOnly,
             Allowed::SendingAccess => Self::SendingAccess,
+            Allowed::Submit => Self::Submit,
         }
     }
 }

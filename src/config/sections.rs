@@ -59,6 +59,8 @@ pub struct Http {
     pub connections: http::ConnectionLimits,
     /// Rate of an account; 0 per second: unlimited.
     pub rate: Rate,
+    /// Rate of posts without a key; 0 per second: unlimited.
+    pub post_rate: Rate,
     /// Rate of a session at the web page; 0 per second: unlimited.
     pub page_rate: Rate,
     pub insecure_sign_in: bool,
@@ -71,6 +73,10 @@ impl Default for Http {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             connections: http::ConnectionLimits::default(),
             rate: api.rate.unwrap_or(Rate {
+                per_second: 0,
+                burst: 0,
+            }),
+            post_rate: api.post_rate.unwrap_or(Rate {
                 per_second: 0,
                 burst: 0,
             }),

@@ -101,6 +101,7 @@ mod tests {
             "bare_lf" => "accept",
             "unvouched" => "count",
             "format" => "json",
+            "public_url" => "https://a.example",
             "tls" => "starttls",
             "auth" => "oauthbearer",
             "oauth_grant" => "refresh_token",

@@ -52,6 +52,8 @@ settings! { SECTIONS:
         api_body_bytes_max => api.api_body_bytes_max;
         /// Longest upload of a report, bytes.
         upload_bytes_max => api.upload_bytes_max;
+        /// Longest TLS report that mail servers post to an address of a domain, bytes.
+        post_bytes_max => api.post_bytes_max;
         /// Memory for all uploads that are being received or stored, bytes. An account may use a quarter. Uploads
         /// beyond it are told to try again.
         uploads_in_flight_bytes_max => api.uploads_in_flight_bytes_max;
@@ -65,6 +67,10 @@ settings! { SECTIONS:
         rate_per_second => rate.per_second;
         /// Requests that these keys may make in one burst after a pause.
         rate_burst => rate.burst;
+        /// Average posts per second of TLS reports without a key: of each peer, and to each domain. 0: no limit.
+        post_rate_per_second => post_rate.per_second;
+        /// Posts that a peer, or all peers of a domain, may make in one burst after a pause.
+        post_rate_burst => post_rate.burst;
         /// Average pages per second of each session at the web page. 0: no limit. The requests that a page makes to
         /// the API do not count against the account.
         page_rate_per_second => page_rate.per_second;
@@ -88,6 +94,9 @@ settings! { SECTIONS:
         exports_per_account_max => api.exports_per_account_max;
         /// Who may read /metrics: "loopback" (this machine), "everybody" or "nobody".
         metrics => api.metrics;
+        /// Where mail servers reach the API over HTTPS, as in "https://tally.example.net": they post TLS reports there. Empty: the
+        /// API offers no address for that.
+        public_url => api.public_url;
     }
 
     /// Names of senders.
@@ -331,6 +340,11 @@ settings! { SECTIONS:
         held_reports_per_day_max => keep.held_day_max.messages;
         /// The same in bytes.
         held_bytes_per_day_max => keep.held_day_max.bytes;
+        /// Maximum number of TLS reports that are kept per domain and UTC day of those that anyone posts, counted or set
+        /// aside. More are answered with 429.
+        posted_reports_per_day_max => keep.posted_day_max.messages;
+        /// The same in bytes.
+        posted_bytes_per_day_max => keep.posted_day_max.bytes;
         /// Maximum number of source addresses of one domain per day. About 16,000 more may be counted before the
         /// limit takes effect. A report that would add more is held.
         day_addresses_max => keep.day_addresses_max;

@@ -18,6 +18,8 @@ pub(super) struct Doc {
     pub takes: Option<SchemaOf>,
     /// The status where all went well.
     pub status: u16,
+    /// Another status where all went well, and when it is answered.
+    pub or: Option<(u16, &'static str)>,
     pub answers: Content,
     /// What can go wrong here and nowhere else: a status and when.
     pub also: &'static [(u16, &'static str)],

@@ -40,6 +40,10 @@ pub enum Access {
     Write,
     /// Keys with `full_access` that are not bound to one domain, because the route concerns the whole account.
     Account,
+    /// Keys with `submit` or `full_access`, also in the form that URLs can hold (RFC 7617).
+    Submit,
+    /// Anyone who knows the token in the path, without a key.
+    Token,
 }
 
 /// What a route takes as its body.
@@ -53,6 +57,10 @@ pub enum Body {
     JsonOrNone,
     /// A report, a mail or a form with several, of at most `upload_bytes_max`.
     Upload,
+    /// As `Upload`, or what a mail provider makes of a mail.
+    Forwarded,
+    /// A TLS report of at most `post_bytes_max`.
+    Post,
 }
 
 impl Route {
@@ -63,7 +71,14 @@ impl Route {
 
     /// Whether a repeat with the same Idempotency-Key gets the first answer.
     pub fn runs_once(&self) -> bool {
-        self.method == Method::POST && !self.only_reads()
+        self.method == Method::POST && !self.only_reads() && self.access != Access::Token
+    }
+}
+
+impl Body {
+    /// Whether it is a report, or holds some.
+    pub fn is_report(self) -> bool {
+        matches!(self, Self::Upload | Self::Forwarded | Self::Post)
     }
 }
 
@@ -92,6 +107,7 @@ macro_rules! verbs {
                 parameters: &[],
                 takes: None,
                 status: 200,
+                or: None,
                 answers: Content::Bytes(&[]),
                 also: &[],
             };
@@ -149,6 +165,24 @@ impl Draft {
     /// Sets its body: a report, a mail or a form with several.
     pub fn takes_report(mut self) -> Self {
         self.0.route.body = Body::Upload;
+        self
+    }
+
+    /// Sets its body: as [`Self::takes_report`], or what a mail provider makes of a mail.
+    pub fn takes_forwarded(mut self) -> Self {
+        self.0.route.body = Body::Forwarded;
+        self
+    }
+
+    /// Sets its body: a TLS report.
+    pub fn takes_tls_report(mut self) -> Self {
+        self.0.route.body = Body::Post;
+        self
+    }
+
+    /// Adds a second status of success: when it is answered.
+    pub fn or(mut self, status: u16, when: &'static str) -> Self {
+        self.0.doc.or = Some((status, when));
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -13,10 +13,12 @@ use futures_util::future::Either;
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use super::client::{Client, SignedIn, peer_address};
-use super::entry::{Access, Body, Cost, Route};
+use super::credentials::{challenge, presented};
+use super::entry::{Access, Cost, Route};
 use super::error::ApiError;
 use super::idempotency;
 use super::line::Line;
+use super::posting::Poster;
 use super::rate::{Allowance, Bucket};
 use super::receive::{drain, receive_body};
 use super::request_scope::{RouteLabel, with_allowance};
@@ -46,11 +48,19 @@ pub(super) async fn gate(
 
 async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let (admitted, allowance) = match admit(state, route, &parts).await {
+    let admitted = match route.access {
+        Access::Token => Poster::admit(state, &mut parts).await.map(|left| (None, left)),
+        _ => admit(state, route, &parts).await,
+    };
+    let (admitted, allowance) = match admitted {
         Ok(admitted) => admitted,
         Err((error, allowance)) => {
             drain(Request::from_parts(parts, body)).await;
-            return with_allowance(error.into_response(), allowance);
+            let mut response = error.into_response();
+            if response.status() == StatusCode::UNAUTHORIZED {
+                response.headers_mut().extend(challenge(route.access));
+            }
+            return with_allowance(response, allowance);
         }
     };
     if let Some((client, _)) = &admitted {
@@ -77,10 +87,10 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
         },
         Ok((request, memory)) => {
             let (path, time_max) = (route.path, state.config.answer_time_max);
-            let is_upload = route.body == Body::Upload;
+            let is_report = route.body.is_report();
             let run = move |request| {
                 let answer = next.run(request);
-                let answer = match is_upload {
+                let answer = match is_report {
                     true => Either::Left(Apart::new(answer)),
                     false => Either::Right(answer),
                 };
@@ -168,7 +178,7 @@ async fn admit(
     if route.access == Access::Open {
         return Ok((None, state.limiter.look(peer, now)));
     }
-    let key = match find_key(state, parts).await {
+    let key = match find_key(state, route.access, parts).await {
         Ok(key) => key,
         Err(error) => return Err((error, state.limiter.look(peer, now))),
     };
@@ -193,12 +203,16 @@ async fn admit(
 }
 
 /// The key of the request, if it is known and not revoked.
-async fn find_key(state: &AppState, parts: &Parts) -> Result<Option<(ApiKey, Option<ApiSecret>)>, ApiError> {
+async fn find_key(
+    state: &AppState,
+    access: Access,
+    parts: &Parts,
+) -> Result<Option<(ApiKey, Option<ApiSecret>)>, ApiError> {
     if let Some(SignedIn(key)) = parts.extensions.get() {
         let key = Some(key.clone()).filter(|key| key.revoked_at.is_none());
         return Ok(key.map(|key| (key, None)));
     }
-    let Some(secret) = bearer(&parts.headers) else {
+    let Some(secret) = presented(&parts.headers, access) else {
         return Ok(None);
     };
     let hash = secret.hash();
@@ -207,21 +221,14 @@ async fn find_key(state: &AppState, parts: &Parts) -> Result<Option<(ApiKey, Opt
     Ok(key.map(|key| (key, Some(secret))))
 }
 
-/// RFC 6750, 2.1. The scheme's case does not matter (RFC 9110, 11.1); two such headers count as none.
-fn bearer(headers: &HeaderMap) -> Option<ApiSecret> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return None;
-    };
-    let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(())?;
-    ApiSecret::parse(secret.trim())
-}
-
 fn permit(access: Access, method: &Method, key: &ApiKey) -> Result<(), ApiError> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (key.permission, access) {
-        (_, Access::Open) => Ok(()),
+        (_, Access::Open | Access::Token) => Ok(()),
+        (Permission::Submit, Access::Submit) => Ok(()),
+        (Permission::Submit, _) => Err(ApiError::forbidden(
+            "This key may only hand in reports at POST /reports",
+        )),
         (Permission::SendingAccess, _) => Err(ApiError::forbidden("This key may only send mail")),
         (Permission::ReadOnly, Access::Read) if reads => Ok(()),
         (Permission::ReadOnly, Access::Ask) => Ok(()),
@@ -250,18 +257,17 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 mod tests {
     use axum::Router;
     use axum::body::Body as HttpBody;
-    use axum::http::StatusCode;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use tower::ServiceExt as _;
 
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderValue, header};
 
     use super::*;
     use crate::base::clock::Clock;
     use crate::base::{AccountId, DomainId, DomainName, KeyId};
     use crate::domains::{Domains, DomainsOptions, ServiceNames};
-    use crate::http::HttpConfig;
+    use crate::http::{Body, HttpConfig};
     use crate::ingest::{Intake, IntakeOptions};
     use crate::metrics::Metrics;
     use crate::store::Store;
@@ -290,7 +296,7 @@ mod tests {
 
     #[test]
     fn permissions_are_as_the_contract_says() {
-        use Permission::{FullAccess, ReadOnly, SendingAccess};
+        use Permission::{FullAccess, ReadOnly, SendingAccess, Submit};
         let one = Some(DomainId(1));
         check(Access::Read, FullAccess, None, &Method::GET, true);
         check(Access::Read, FullAccess, one, &Method::GET, true);
@@ -308,23 +314,13 @@ mod tests {
         check(Access::Account, FullAccess, one, &Method::POST, false);
         check(Access::Account, ReadOnly, None, &Method::GET, false);
         check(Access::Account, SendingAccess, None, &Method::GET, false);
-    }
-
-    #[test]
-    fn the_key_is_read_from_one_bearer_header() {
-        let secret = format!("sk_live_{}", "a".repeat(43));
-        for (values, found) in [
-            (vec![format!("Bearer {secret}")], true),
-            (vec![format!("bearer  {secret}")], true),
-            (vec![format!("Basic {secret}")], false),
-            (vec![secret.clone()], false),
-            (vec![format!("Bearer {secret}"), format!("Bearer {secret}")], false),
-            (vec![], false),
-        ] {
-            let headers = values
-                .iter()
-                .map(|value| (header::AUTHORIZATION, value.parse().unwrap()));
-            assert_eq!(bearer(&headers.collect()).is_some(), found, "{values:?}");
+        check(Access::Submit, FullAccess, one, &Method::POST, true);
+        check(Access::Submit, Submit, one, &Method::POST, true);
+        check(Access::Submit, ReadOnly, None, &Method::POST, false);
+        check(Access::Submit, SendingAccess, None, &Method::POST, false);
+        for access in [Access::Read, Access::Ask, Access::Write, Access::Account] {
+            check(access, Submit, None, &Method::POST, false);
+            check(access, Submit, None, &Method::GET, false);
         }
     }
 

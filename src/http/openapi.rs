@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::doc::{Content, Doc, SchemaOf, schema_of};
 use super::entry::{Access, Body, Route};
 use super::example::example;
-use super::{idempotency, listing, upload};
+use super::{hook, idempotency, listing};
 use crate::api::{CHANNEL_KEY, DOMAIN_KEY, ErrorBody, ErrorCode};
 
 /// The document that is served, made when it is first asked for.
@@ -59,8 +59,8 @@ fn document(routes: &[(Route, Doc)]) -> Value {
                 "scheme": "bearer",
                 "bearerFormat": "sk_live_ or sk_test_ and 43 letters and digits",
                 "description": "An API key. A `full_access` key permits everything, a `read_only` key permits \
-                    reading, and a `sending_access` key permits nothing here. A key that is bound to one domain \
-                    cannot access any other.",
+                    reading, a `submit` key permits handing in reports at `/reports`, and a `sending_access` key permits \
+                    nothing here. A key that is bound to one domain cannot access any other.",
             } },
             "headers": headers(),
             "responses": responses,
@@ -125,7 +125,7 @@ fn operation(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
         "parameters": parameters(route, doc),
         "responses": responses(route, doc, schemas),
     });
-    if route.access == Access::Open {
+    if matches!(route.access, Access::Open | Access::Token) {
         operation["security"] = json!([]);
     }
     if let Some(takes) = doc.takes {
@@ -134,8 +134,10 @@ fn operation(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
             "content": { "application/json": schemas.taken(takes) },
         });
     }
-    if route.body == Body::Upload {
-        operation["requestBody"] = upload_body();
+    match route.body {
+        Body::Upload | Body::Forwarded => operation["requestBody"] = upload_body(route.body),
+        Body::Post => operation["requestBody"] = post_body(),
+        Body::None | Body::Json | Body::JsonOrNone => {}
     }
     operation
 }
@@ -150,6 +152,7 @@ pub(super) fn operation_id(handler: &str) -> String {
 fn tag(path: &str) -> &str {
     match path.split('/').nth(1).unwrap_or_default() {
         "domains" if path.contains("/dmarc/") => "dmarc",
+        "reports" => "dmarc",
         tag @ ("domains" | "quarantine" | "api-keys" | "webhooks" | "notification-channels") => tag,
         _ => "service",
     }
@@ -161,6 +164,10 @@ fn access_text(access: Access) -> &'static str {
         Access::Read | Access::Ask => "For keys with `full_access` or `read_only`.",
         Access::Write => "For keys with `full_access`.",
         Access::Account => "For keys with `full_access` that are not bound to one domain.",
+        Access::Submit => {
+            "For keys with `submit` or `full_access`. The key may also be the password of HTTP Basic authentication."
+        }
+        Access::Token => "Needs no key, but the token that its owner made.",
     }
 }
 
@@ -197,6 +204,10 @@ fn path_parameter(path: &str, name: &str) -> Value {
             "Id of a channel.",
             json!({ "type": "string", "pattern": CHANNEL_KEY, "examples": ["nc_1"] }),
         ),
+        (_, "token") => (
+            "The secret part of the address of a domain.",
+            json!({ "type": "string", "pattern": "^[0-9a-f]{40}$", "examples": ["3f9a1c5e7b2d4f6081a3c5e7092b4d6f8091a2b3"] }),
+        ),
         (_, "source_ip") => (
             "An address, or `unknown` for the rows without a readable one.",
             json!({ "type": "string", "format": "source", "examples": ["198.51.100.1"] }),
@@ -209,7 +220,7 @@ fn path_parameter(path: &str, name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "description": says, "schema": schema })
 }
 
-fn upload_body() -> Value {
+fn upload_body(body: Body) -> Value {
     let types = [
         "application/gzip",
         "application/zip",
@@ -219,12 +230,16 @@ fn upload_body() -> Value {
     // Without a type, as bytes are said to be; but there is at least one. Of XML a schema says what is in it, not its bytes.
     let bytes = json!({ "schema": { "minLength": 1 } });
     let mut content: Map<_, _> = types.map(|name| (name.to_owned(), bytes.clone())).into_iter().collect();
-    content.insert("application/xml".to_owned(), json!({ "schema": {} }));
+    let text = match body {
+        Body::Forwarded => "application/json",
+        _ => "application/xml",
+    };
+    content.insert(text.to_owned(), json!({ "schema": {} }));
     let says = format!(
         "One to {} files. Their format is recognised by their bytes.",
-        upload::FILES_MAX
+        hook::FILES_MAX
     );
-    let file = json!({ "description": says, "minLength": 1, "minItems": 1, "maxItems": upload::FILES_MAX });
+    let file = json!({ "description": says, "minLength": 1, "minItems": 1, "maxItems": hook::FILES_MAX });
     let files = json!({ "type": "object", "required": ["file"], "additionalProperties": false, "properties": { "file": file } });
     content.insert("multipart/form-data".to_owned(), json!({ "schema": files }));
     json!({
@@ -232,6 +247,17 @@ fn upload_body() -> Value {
         "description": "A report as XML, gzip, zip or mail, or several as the files of a form. The format is \
             recognised by the bytes.",
         "content": content,
+    })
+}
+
+fn post_body() -> Value {
+    json!({
+        "required": true,
+        "description": "A TLS report (RFC 8460). Its format is recognised by its bytes.",
+        "content": {
+            "application/tlsrpt+gzip": { "schema": { "minLength": 1 } },
+            "application/tlsrpt+json": { "schema": { "type": "object" } },
+        },
     })
 }
 
@@ -259,7 +285,13 @@ fn responses(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
         headers["Link"] = json!({ "$ref": "#/components/headers/Link" });
     }
     let done = json!({ "description": "Done.", "headers": headers, "content": content });
-    let mut all = Map::from_iter([(doc.status.to_string(), done)]);
+    let mut all = Map::new();
+    if let Some((status, when)) = doc.or {
+        let mut other = done.clone();
+        other["description"] = json!(when);
+        all.insert(status.to_string(), other);
+    }
+    all.insert(doc.status.to_string(), done);
     for code in ErrorCode::ALL
         .iter()
         .filter(|code| can_happen(code.status(), route, doc))
@@ -280,7 +312,8 @@ fn can_happen(status: u16, route: &Route, doc: &Doc) -> bool {
     doc.also.iter().any(|(also, _)| *also == status)
         || match status {
             400 => body || post || asks,
-            401 | 403 | 429 => route.access != Access::Open,
+            401 | 403 => !matches!(route.access, Access::Open | Access::Token),
+            429 => route.access != Access::Open,
             404 => route.path.contains('{'),
             408 | 413 | 415 => body,
             409 => post,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::base::AccountId;
+use crate::base::{AccountId, DomainId};
 
 /// A rate with a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Rate {
 pub enum Bucket {
     /// All keys of an account share one: a key that makes keys gains nothing by it.
     Account(AccountId),
+    /// All that is posted to a domain without a key.
+    Domain(DomainId),
     /// A session of the page, by the beginning of its token's hash. What the page asks of the API within this process
     /// counts here, once per page, and not against the account.
     Session([u8; 16]),

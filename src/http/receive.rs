@@ -3,7 +3,7 @@
 use axum::body::{Body as HttpBody, HttpBody as _};
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use futures_util::StreamExt;
 use tokio::time::{Duration, timeout};
 
@@ -28,9 +28,12 @@ pub(super) async fn receive_body(
         // Whatever comes is never read: nothing limits it.
         Body::None => return Ok((request.map(|_| HttpBody::empty()), None)),
         Body::Json | Body::JsonOrNone => state.config.api_body_bytes_max,
-        Body::Upload => state.config.upload_bytes_max,
+        Body::Upload | Body::Forwarded => state.config.upload_bytes_max,
+        Body::Post => state.config.post_bytes_max,
     };
-    if let Err(error) = check_media_type(body, request.headers()) {
+    let headers = request.headers();
+    let checked = check_media_type(body, headers).and_then(|()| check_encoding(body, headers));
+    if let Err(error) = checked {
         drain(request).await;
         return Err(error);
     }
@@ -40,7 +43,8 @@ pub(super) async fn receive_body(
         return Err(ApiError::payload_too_large(bytes_max));
     }
     let mut memory = match (body, request.extensions().get::<Client>()) {
-        (Body::Upload, Some(client)) => Some(state.shares.upload(client.account)),
+        (Body::Upload | Body::Forwarded, Some(client)) => Some(state.shares.upload(client.account)),
+        (Body::Post, _) => Some(state.shares.post()),
         _ => None,
     };
     let limits = ReceiveLimits {
@@ -124,7 +128,29 @@ fn check_media_type(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
                 "Send the report as XML, gzip, zip or mail, or files as multipart/form-data",
             ))
         }
-        (Body::Upload, _) => Ok(()),
+        (Body::Forwarded, Some(name)) if name.starts_with("multipart/") && name != FORM => {
+            Err(ApiError::unsupported_media_type(
+                "Send the report as XML, JSON, gzip, zip or mail, or files as multipart/form-data",
+            ))
+        }
+        (Body::Post, Some(name)) if name.starts_with("multipart/") => Err(ApiError::unsupported_media_type(
+            "Send the report as application/tlsrpt+json or application/tlsrpt+gzip",
+        )),
+        (Body::Upload | Body::Forwarded | Body::Post, _) => Ok(()),
+    }
+}
+
+/// Refuses a post that its bytes alone do not explain. Whether they are gzip shows, whatever is said of them.
+fn check_encoding(body: Body, headers: &HeaderMap) -> Result<(), ApiError> {
+    let is_known = |value: &HeaderValue| {
+        let name = value.as_bytes().trim_ascii();
+        ["gzip", "x-gzip", "identity"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    match body == Body::Post && !headers.get_all(header::CONTENT_ENCODING).iter().all(is_known) {
+        true => Err(ApiError::unsupported_media_type("Of Content-Encoding, gzip is read")),
+        false => Ok(()),
     }
 }
 

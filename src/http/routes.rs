@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 
 use super::doc::{Doc, Parameter};
-use super::entry::Access::{Account, Ask, Open, Read, Write};
+use super::entry::Access::{Account, Ask, Open, Read, Submit, Token, Write};
 use super::entry::{Entry, Route, delete, get, patch, post, put};
 use super::error::ApiError;
 use super::gate::gate;
@@ -15,9 +15,9 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, channels, decisions, domains, export, figures, inbound, openapi,
-    overview, overview_choice, paging, quarantine, range, readiness, refused, report_record, reports, search, senders,
-    service, simulate, source, tls, trust, upload, webhooks,
+    api_keys, arrivals, attention, breakdown, channels, decisions, domains, export, figures, hand_in, inbound, openapi,
+    overview, overview_choice, paging, posting, quarantine, range, readiness, refused, report_record, reports, search,
+    senders, service, simulate, source, tls, tls_token, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
@@ -26,8 +26,9 @@ use crate::api::{
     ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody, ReportItem, ReportList,
     ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
     SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody,
-    SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TrustBody, TrustPatch,
-    VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookTested, WebhookWithSecret,
+    SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
+    TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved,
+    WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -35,8 +36,7 @@ const SERVICE: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Verb, path, who may call it, handler, what it does; then what it takes and answers.
 #[rustfmt::skip]
-#[expect(clippy::too_many_lines, reason = "a table: a line a route")]
-fn table() -> Vec<Entry> { vec![
+fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/healthz",                                                 Open,    service::healthz,      "Check that the process answers").answers::<Health>(200),
     get   ("/readyz",                                                  Open,    service::readyz,       "Check that requests and messages are accepted").answers::<Readiness>(200),
     get   ("/metrics",                                                 Open,    service::metrics,      "Show the metrics for Prometheus").also(NOT_SHOWN).answers_bytes(service::METRICS_TYPES),
@@ -94,6 +94,15 @@ fn table() -> Vec<Entry> { vec![
     get   ("/api-keys/{id}",                                           Account, api_keys::show,        "Show an API key, without its secret").answers::<KeyBody>(200),
     post  ("/api-keys/{id}/rotate",                                    Account, api_keys::rotate,      "Replace the secret of an API key").answers::<ApiKeyWithSecret>(200),
     delete("/api-keys/{id}",                                           Account, api_keys::remove,      "Remove an API key, which is refused from then on").answers::<Removed>(200),
+];
+    table.extend(telling());
+    table.extend(handing_in());
+    table
+}
+
+/// Webhooks and channels.
+#[rustfmt::skip]
+fn telling() -> Vec<Entry> { vec![
     post  ("/webhooks",                                                Account, webhooks::create,      "Create a webhook, which is told of events").takes::<WebhookInput>().also(WEBHOOKS_FULL).answers::<WebhookWithSecret>(201),
     get   ("/webhooks",                                                Account, webhooks::list,        "List the webhooks, newest first").answers::<WebhookList>(200),
     get   ("/webhooks/{id}",                                           Account, webhooks::show,        "Show a webhook, without its secret").answers::<WebhookOne>(200),
@@ -112,6 +121,16 @@ fn table() -> Vec<Entry> { vec![
     post  ("/notification-channels/{id}/test",                         Account, channels::test,        "Send a test message to a channel now").answers::<ChannelTested>(200),
     get   ("/notification-channels/{id}/deliveries",                   Account, channels::deliveries,  "List the deliveries to a channel, newest first").with(DELIVERIES).answers::<ChannelDeliveryList>(200),
     post  ("/notification-channels/{id}/deliveries/{delivery_id}/replay", Account, channels::replay,   "Deliver an event to a channel again").also(CHANNEL_OFF).answers::<Success>(200),
+] }
+
+/// Where reports are handed in without naming a domain, and the addresses for that.
+#[rustfmt::skip]
+fn handing_in() -> Vec<Entry> { vec![
+    post  ("/reports",                                                 Submit,  hand_in::hand_in,      "Hand in reports, whatever domains they are about").takes_forwarded().or(200, FORWARDED).answers::<Taken>(201),
+    post  ("/tlsrpt/{token}",                                          Token,   posting::post,         "Post a TLS report, as mail servers do").takes_tls_report().also(POST_FULL).answers::<Success>(201),
+    get   ("/domains/{id}/tls/address",                                Read,    tls_token::show,       "Show whether TLS reports can be posted").answers::<TlsTokenBody>(200),
+    post  ("/domains/{id}/tls/address",                                Write,   tls_token::create,     "Make or replace the address that TLS reports are posted to").answers::<TlsTokenMade>(201),
+    delete("/domains/{id}/tls/address",                                Write,   tls_token::remove,     "Remove the address that TLS reports are posted to").answers::<Removed>(200),
 ] }
 
 /// What query strings may have.
@@ -154,6 +173,12 @@ const SET_ASIDE: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, quaran
 type Also = &'static [(u16, &'static str)];
 
 const NOT_SHOWN: Also = &[(404, "The installation does not show its metrics to this client.")];
+const FORWARDED: &str =
+    "Done, for a mail that a mail provider forwarded: some of them take no other status for success.";
+const POST_FULL: Also = &[(
+    429,
+    "The peer or the address posts too often, or the address has taken as much as it may on one day.",
+)];
 const NO_DOMAIN: Also = &[(404, "The account has no such domain.")];
 const WEBHOOKS_FULL: Also = &[(
     409,
@@ -251,7 +276,8 @@ mod tests {
                 assert_eq!((&route.method, route.cost), (&Method::POST, Cost::Long), "{route:?}");
             }
             if !route.only_reads() {
-                assert!(matches!(route.access, Access::Write | Access::Account), "{route:?}");
+                let writes = [Access::Write, Access::Account, Access::Submit, Access::Token];
+                assert!(writes.contains(&route.access), "{route:?}");
             }
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Shares {
     uploads: Arc<Semaphore>,
     exports: Arc<Semaphore>,
     accounts: Mutex<HashMap<AccountId, Arc<Share>>>,
+    /// What all that post without a key use together.
+    posts: Arc<Share>,
 }
 
 /// Limits of one account.
@@ -80,13 +82,15 @@ impl Shares {
         let whole = config.upload_bytes_max.div_ceil(1024) + STEP_KIB;
         let uploads = (config.uploads_in_flight_bytes_max / 1024).max(whole);
         let permits = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
+        let limits = Limits {
+            queries: config.queries_per_account_max.max(1),
+            uploads_kib: (uploads / UPLOAD_SHARES).max(whole),
+            exports: config.exports_per_account_max,
+            answers_bytes: config.answers_per_account_bytes_max,
+        };
         Self {
-            limits: Limits {
-                queries: config.queries_per_account_max.max(1),
-                uploads_kib: (uploads / UPLOAD_SHARES).max(whole),
-                exports: config.exports_per_account_max,
-                answers_bytes: config.answers_per_account_bytes_max,
-            },
+            posts: Arc::new(Share::new(&limits)),
+            limits,
             wait_time_max: config.wait_time_max,
             queries: permits(config.queries_max.max(1)),
             uploads: permits(uploads),
@@ -152,8 +156,17 @@ impl Shares {
 
     /// The memory of an upload that begins.
     pub(super) fn upload(self: &Arc<Self>, account: AccountId) -> UploadMemory {
+        self.upload_of(self.for_account(account))
+    }
+
+    /// The memory of a post without a key that begins. Accounts have their shares whatever is posted.
+    pub(super) fn post(self: &Arc<Self>) -> UploadMemory {
+        self.upload_of(Arc::clone(&self.posts))
+    }
+
+    fn upload_of(self: &Arc<Self>, share: Arc<Share>) -> UploadMemory {
         UploadMemory {
-            share: self.for_account(account),
+            share,
             shares: Arc::clone(self),
             held: None,
             kib: 0,

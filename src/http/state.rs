@@ -34,6 +34,8 @@ pub struct AppState {
     pub tables: Arc<LiveTables>,
     pub targets: Targets,
     pub(super) limiter: Arc<RateLimiter>,
+    /// What is posted without a key, by peer and by domain.
+    pub(super) posts: Arc<RateLimiter>,
     pub(super) shares: Arc<Shares>,
     pub(super) kept: KeptAnswers,
     pub(super) key_uses: KeyUses,
@@ -55,6 +57,7 @@ impl AppState {
         Self {
             targets: Targets::new(&domains, metrics.clone(), guard, None, ChannelOptions::default()),
             limiter: Arc::new(RateLimiter::new(config.rate)),
+            posts: Arc::new(RateLimiter::new(config.post_rate)),
             shares: Arc::new(Shares::new(&config)),
             kept: KeptAnswers::new(config.kept_answers_per_account_bytes_max),
             key_uses: KeyUses::default(),

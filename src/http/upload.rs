@@ -8,15 +8,13 @@ use futures_util::future::try_join_all;
 
 use super::client::Client;
 use super::error::ApiError;
+use super::hook::FILES_MAX;
 use super::owned::OwnedDomain;
 use super::state::AppState;
 use crate::api::{FieldError, ReportItem, Taken, TakenAside, TakenReport, TakenTlsReport, TlsReportItem};
 use crate::base::AccountId;
 use crate::ingest::{Belonging, Fate, Outcome, RawMessage, SetAsideNote};
 use crate::store::Store;
-
-/// Files in one form.
-pub(super) const FILES_MAX: usize = 100;
 
 /// What the files of a form are called.
 const PART: &str = "file";
@@ -156,7 +154,7 @@ async fn files_of_form(request: Request) -> Result<Vec<Vec<u8>>, ApiError> {
     Ok(files)
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
     let form = b"multipart/form-data";
     media_type.is_some_and(|name| name.len() >= form.len() && name[..form.len()].eq_ignore_ascii_case(form))

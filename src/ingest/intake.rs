@@ -1,5 +1,6 @@
 //! The intake: a bounded queue in front of the batches.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -148,6 +149,13 @@ impl Intake {
     /// As [`Self::submit_reports`], for a mailbox that also receives other mail.
     pub async fn submit_mailbox(&self, raw: RawMessage) -> Result<Outcome, IntakeError> {
         self.send(raw, None, How::KeepReports(Context::Mailbox)).await
+    }
+
+    /// As [`Self::submit`], for a TLS report that a peer posted who need only know the address of the domain. Nothing else in
+    /// it is read, and what is kept of it has a quota.
+    pub async fn submit_post(&self, raw: RawMessage, peer: IpAddr) -> Result<Outcome, IntakeError> {
+        let mail = (Provenance::posted(peer), Duration::ZERO);
+        self.send(raw, Some(mail), How::Keep(Context::Post)).await
     }
 
     /// Quarantines a placeholder for a message that could not be fetched. The note in `raw.bytes` is deterministic, so

@@ -63,6 +63,8 @@ impl Admission {
     /// Whether a report that came this way may count. Mail that is not authenticated says nothing about its sender.
     pub(super) fn acceptance(self, provenance: Option<&Provenance>) -> Acceptance {
         match provenance {
+            // Its owner has published the address, and a post cannot be authenticated.
+            Some(mail) if mail.is_posted() => Acceptance::Open,
             Some(mail) if mail.is_checked() && !mail.is_vouched_for() && self.unvouched == Unvouched::Hold => {
                 match mail.is_undecided() {
                     true => Acceptance::Undecided,
@@ -125,6 +127,9 @@ pub struct TlsLeaf {
 pub fn process(clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
     process_as(Context::File, clock, bytes, limits)
 }
+
+/// Reason for a post without a TLS report.
+const NOT_TLS_REPORT: &str = "not_tls_report";
 
 /// Unpacks and parses one message. Never fails and never panics: a claimed report that cannot be read is a [`Problem`].
 pub fn process_as(context: Context, clock: &Clock, bytes: &[u8], limits: &ProcessLimits) -> Processed {
@@ -222,6 +227,9 @@ fn process_inner(
             }
             return;
         }
+        if context == Context::Post {
+            return;
+        }
         // After a report, even an empty one, an unreadable text counts as a broken report.
         let mut has_report = false;
         parse(&text, &work, &mut |nth, result| {
@@ -254,9 +262,21 @@ fn process_inner(
         detail: problem.detail.into(),
         offset: problem.offset,
     }));
+    if context == Context::Post && processed.is_other() {
+        processed.problems.push(not_tls_report());
+    }
     processed.other = unpacked.kind.word();
     processed.stored_bytes = budget.drawn().stored;
     processed
+}
+
+fn not_tls_report() -> Problem {
+    Problem {
+        leaf: String::new(),
+        reason: NOT_TLS_REPORT,
+        detail: "there is no TLS report (RFC 8460) in it, and nothing else is accepted where it was posted".to_owned(),
+        offset: None,
+    }
 }
 
 /// What parsing every text of a message needs.

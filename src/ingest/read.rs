@@ -7,7 +7,7 @@ use super::process::{ProcessLimits, Processed, process_asking};
 use crate::base::Authenticated;
 use crate::report::aggregate::Reporter;
 use crate::report::tls;
-use crate::store::{MessageRoom, NewMessage, NewReport, NewTlsReport, Problem};
+use crate::store::{MessageRoom, NewMessage, NewReport, NewTlsReport, Problem, Provenance};
 use crate::unpack::Context;
 
 /// Why a message is not read any more: the process ended twice while it was.
@@ -43,7 +43,7 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
     let (processed, replay) = match (&message.how, ended) {
         (How::SetAside(problem), _) => (unread(problem.clone()), None),
         // However it came: what was set aside then is not forgotten now. The person who feeds it in again wants it read.
-        (How::Replay(id), _) => (process(Context::ReportAddress), Some(*id)),
+        (How::Replay(id), _) => (process(replayed_as(message.provenance.as_ref())), Some(*id)),
         (_, Some(times)) => (unread(crashed_before(times)), None),
         (How::Keep(context) | How::KeepReports(context), None) => (process(*context), None),
     };
@@ -99,6 +99,14 @@ pub(super) fn read(limits: &ProcessLimits, message: Arrived, watch: &Watch<'_>) 
         },
         bytes: raw.bytes.into(),
     })
+}
+
+/// What anyone posted is read as a TLS report for ever.
+fn replayed_as(provenance: Option<&Provenance>) -> Context {
+    match provenance.is_some_and(Provenance::is_posted) {
+        true => Context::Post,
+        false => Context::ReportAddress,
+    }
 }
 
 fn unread(problem: Problem) -> Processed {

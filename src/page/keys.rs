@@ -18,10 +18,11 @@ use crate::base::clock::format_instant;
 use crate::store::Session;
 
 /// What keys may do: the word of the API, and its title.
-const PERMISSIONS: [(&str, &str); 3] = [
+const PERMISSIONS: [(&str, &str); 4] = [
     ("read_only", "Read"),
     ("full_access", "Everything"),
     ("sending_access", "Send mail only"),
+    ("submit", "Hand in reports only"),
 ];
 
 /// `GET /keys`

@@ -98,11 +98,13 @@ pub(super) async fn sign_in(
     let Some(key) = key.filter(|key| same_hash(&key.hash, &hash) && key.revoked_at.is_none()) else {
         return failed(unknown);
     };
-    if key.permission == Permission::SendingAccess {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            "This key may only send mail; there is nothing to see with it.",
-        );
+    let only = match key.permission {
+        Permission::SendingAccess => Some("This key may only send mail; there is nothing to see with it."),
+        Permission::Submit => Some("This key may only hand in reports; there is nothing to see with it."),
+        Permission::FullAccess | Permission::ReadOnly => None,
+    };
+    if let Some(why) = only {
+        return refuse(StatusCode::FORBIDDEN, why);
     }
     match begin(&state, &key, (&form.next, connection), &parts).await? {
         Some(response) => Ok(response),

@@ -66,6 +66,11 @@ impl NewMessage {
         self.replay.is_some()
     }
 
+    /// Whether anyone may have posted it who knows the address of the domain.
+    pub(super) fn is_posted(&self) -> bool {
+        self.provenance.as_ref().is_some_and(Provenance::is_posted)
+    }
+
     /// Whether there is no report in it, and nothing that should be one.
     pub(super) fn is_other(&self) -> bool {
         !self.has_reports() && self.problems.is_empty()

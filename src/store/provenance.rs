@@ -70,10 +70,29 @@ pub struct SignatureCheck {
 
 /// Why nothing was checked: this installation does not check mail.
 pub const NOT_CONFIGURED: &str = "not_configured";
+/// Why nothing was checked: it was not mail, but was posted over HTTPS by anyone who knew the address (RFC 8460, 5.4).
+pub const POSTED: &str = "posted";
 /// Why nothing was checked: as many mails as may be were being checked, for as long as one may wait.
 pub const TOO_BUSY: &str = "too_busy";
 
 impl Provenance {
+    /// Of a report that this peer posted. Nothing vouches for it, and it counts: RFC 8460 has no way to authenticate a post.
+    pub fn posted(peer: IpAddr) -> Self {
+        Self {
+            peer: peer.to_canonical(),
+            helo: String::new(),
+            mail_from: String::new(),
+            tls: None,
+            relayed: false,
+            queue_id: String::new(),
+            dmarc: Authenticated::Unknown,
+            domain: None,
+            spf: None,
+            dkim: Vec::new(),
+            unchecked: Some(POSTED.to_owned()),
+        }
+    }
+
     /// What it says about a report of this reporter.
     ///
     /// Anyone can send mail that passes DMARC for their own domain. It vouches for a report only if that domain and
@@ -110,6 +129,11 @@ impl Provenance {
     /// Whether mail is checked here at all.
     pub fn is_checked(&self) -> bool {
         self.unchecked.as_deref() != Some(NOT_CONFIGURED)
+    }
+
+    /// Whether it was no mail, but was posted by anyone who knew the address.
+    pub fn is_posted(&self) -> bool {
+        self.unchecked.as_deref() == Some(POSTED)
     }
 
     /// Whether time, room or an answer of the DNS was missing, so that another try may tell more.

@@ -31,6 +31,8 @@ pub enum Context {
     File,
     /// Mail to an address that is only for reports: what is broken in it may be one, whatever it says.
     ReportAddress,
+    /// What anyone posted as a TLS report: nothing else in it is read.
+    Post,
 }
 
 /// What a leaf says of itself by its name and type, weakest first.

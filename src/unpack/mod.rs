@@ -117,7 +117,7 @@ pub fn unpack_as(
             media_type: "",
             claim: match context {
                 Context::Mailbox => Claim::Possible,
-                Context::File | Context::ReportAddress => Claim::Stated,
+                Context::File | Context::ReportAddress | Context::Post => Claim::Stated,
             },
             place,
         });

@@ -26,6 +26,11 @@ pub struct Server {
 impl Server {
     /// With its database in `home` and these settings.
     pub fn start(home: &Path, settings: &str) -> Self {
+        Self::start_at(home, settings, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// As [`Self::start`], at this address.
+    pub fn start_at(home: &Path, settings: &str, listen: SocketAddr) -> Self {
         std::fs::write(home.join("settings.toml"), settings).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_tallymark"))
             .current_dir(home)
@@ -36,7 +41,7 @@ impl Server {
                 "data",
                 "serve",
                 "--listen",
-                "127.0.0.1:0",
+                &listen.to_string(),
             ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -129,7 +134,7 @@ fn run(command: &mut Command, need: &str) -> Output {
     done
 }
 
-fn script(name: &str) -> PathBuf {
+pub fn script(name: &str) -> PathBuf {
     Path::new(TREE).join("tests/client").join(name)
 }
 
@@ -197,7 +202,10 @@ async fn the_document_matches_the_answers() {
     let home = tempfile::tempdir().unwrap();
     let dns = Dns::start().await;
     let [key, _] = prepare(home.path()).await;
-    let server = Server::start(home.path(), &settings(&dns, "rate_per_second = 0"));
+    let server = Server::start(
+        home.path(),
+        &settings(&dns, "rate_per_second = 0\npost_rate_per_second = 0"),
+    );
     #[expect(clippy::disallowed_methods, reason = "how long the test takes is no setting")]
     let examples = std::env::var("TALLYMARK_FUZZ_EXAMPLES");
     let (examples, seed) = match examples {

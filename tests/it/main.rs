@@ -24,6 +24,7 @@ mod notify;
 mod outbound;
 mod packaging;
 mod page;
+mod posted;
 mod postfix;
 mod postgres;
 mod provenance;

@@ -182,7 +182,7 @@ impl Decisions {
         }
         let message = arrived.claims[0].message;
         let quotas = self.quotas.get_or_insert_with(|| Quotas::new(limits));
-        if quotas.admit_held(conn, &batch[message], held).await? {
+        if quotas.admit_reports(conn, &batch[message], held).await? {
             return Ok(None);
         }
         self.over_quota.push(message);

@@ -58,6 +58,8 @@ pub struct KeepLimits {
     pub set_aside_day_max: DayQuota,
     /// Quota of held reports from such mail.
     pub held_day_max: DayQuota,
+    /// Quota of all that is kept of TLS reports that anyone posts to a domain.
+    pub posted_day_max: DayQuota,
     /// Different source addresses of a domain on one day, about. A report that would bring more is held.
     pub day_addresses_max: usize,
 }
@@ -86,6 +88,10 @@ impl KeepLimits {
         held_day_max: DayQuota {
             messages: 2_000,
             bytes: 64 << 20,
+        },
+        posted_day_max: DayQuota {
+            messages: 2_000,
+            bytes: 32 << 20,
         },
         day_addresses_max: 250_000,
     };
@@ -230,7 +236,7 @@ struct Counted {
     /// Message and report of versions too many.
     refused: Vec<(usize, usize)>,
     refused_tls: Vec<(usize, usize)>,
-    /// Messages whose held reports were not kept.
+    /// Messages whose held or posted reports were not kept.
     over_quota: Vec<usize>,
 }
 

@@ -1,8 +1,9 @@
-//! How much of strangers' uncounted mail is kept per UTC day and account.
+//! How much of strangers' uncounted mail is kept per UTC day and account, and how much of what they post to a domain.
 //!
 //! What is set aside is kept for months, and so are held reports; anyone can send both. So a message beyond the quota is not
 //! kept, and its sender is told to bring it again later. Each kind has a quota of its own, and of each kind mail that passed
-//! DMARC: reporters of domains that are added next week are not kept out by strangers.
+//! DMARC: reporters of domains that are added next week are not kept out by strangers. Nothing vouches for what is posted, and
+//! it counts: so its quota is over all that is kept of it, for each domain.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,7 +13,7 @@ use super::super::message::SET_ASIDE_ROW_BYTES;
 use super::super::sql::sql;
 use super::super::{NewMessage, StoreError};
 use super::{DayQuota, KeepLimits};
-use crate::base::{AccountId, Authenticated};
+use crate::base::{AccountId, Authenticated, DomainId};
 
 const DAY_MILLIS: i64 = 86_400_000;
 /// How much more may be kept of mail that passed DMARC.
@@ -23,6 +24,8 @@ const VOUCHED_TIMES: u64 = 10;
 enum Kind {
     SetAside,
     Held,
+    /// New reports and what is set aside, of what was posted.
+    Posted,
 }
 
 impl Kind {
@@ -31,12 +34,13 @@ impl Kind {
         match self {
             Self::SetAside => is_vouched as i64,
             Self::Held => 2 + is_vouched as i64,
+            Self::Posted => 4,
         }
     }
 }
 
-/// Day, account, and the code of the kind.
-type Key = (i64, AccountId, i64);
+/// Day, account, the code of the kind, and the domain that was posted to (0 for mail).
+type Key = (i64, AccountId, i64, DomainId);
 
 /// What is kept of a batch, and was before.
 #[derive(Debug)]
@@ -72,8 +76,8 @@ impl Quotas {
         self.take(conn, message, Kind::SetAside, rows).await
     }
 
-    /// Whether `rows` held reports of a message, which are not known yet, may be kept; they are counted then.
-    pub async fn admit_held(
+    /// Whether `rows` new reports of a message may be kept that are held, or were posted; they are counted then.
+    pub async fn admit_reports(
         &mut self,
         conn: &mut Conn<'_>,
         message: &NewMessage,
@@ -95,15 +99,20 @@ impl Quotas {
         let account = message.belonging.account();
         let provenance = message.provenance.as_ref();
         let is_vouched = provenance.is_some_and(|mail| mail.dmarc == Authenticated::Pass);
+        let (kind, domain) = match message.is_posted() {
+            true => (Kind::Posted, message.belonging.domain().unwrap_or(DomainId(0))),
+            false => (kind, DomainId(0)),
+        };
         let key = (
             message.received_at.div_euclid(DAY_MILLIS),
             account,
             kind.code(is_vouched),
+            domain,
         );
         let used = match self.used.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let args = Args::default().int(key.0).int(account.0).int(key.2);
+                let args = Args::default().int(key.0).int(account.0).int(key.2).int(domain.0);
                 let row = conn.first(sql!("set_aside_day"), args).await?;
                 let before = row.map_or(Ok(DayQuota::NONE), |row| {
                     let (messages, bytes) = (row.count("messages")?, row.count("bytes")?);
@@ -116,10 +125,15 @@ impl Quotas {
         let max = match kind {
             Kind::SetAside => self.limits.set_aside_day_max,
             Kind::Held => self.limits.held_day_max,
+            Kind::Posted => self.limits.posted_day_max,
         };
         let times = if is_vouched { VOUCHED_TIMES } else { 1 };
         let rows = rows as u64;
-        let bytes = message.bytes.len() as u64 + rows * SET_ASIDE_ROW_BYTES;
+        let reports = match kind {
+            Kind::Posted => message.room.reports_bytes,
+            Kind::SetAside | Kind::Held => 0,
+        };
+        let bytes = message.bytes.len() as u64 + rows * SET_ASIDE_ROW_BYTES + reports;
         let messages_after = used.before.messages + used.added.messages + rows;
         let bytes_after = used.before.bytes + used.added.bytes + bytes;
         let is_admitted =
@@ -133,11 +147,12 @@ impl Quotas {
 
     /// Remembers what was kept. Other nodes may have kept more meanwhile: then it is a little more than the quota.
     pub async fn write(self, conn: &mut Conn<'_>) -> Result<(), StoreError> {
-        for ((day, account, code), used) in self.used.into_iter().filter(|(_, used)| used.added.messages > 0) {
+        for ((day, account, code, domain), used) in self.used.into_iter().filter(|(_, used)| used.added.messages > 0) {
             let args = Args::default()
                 .int(day)
                 .int(account.0)
                 .int(code)
+                .int(domain.0)
                 .int(used.added.messages.cast_signed())
                 .int(used.added.bytes.cast_signed());
             conn.run(sql!("set_aside_day_add"), args).await?;

@@ -35,7 +35,7 @@ pub(super) struct TlsDecisions {
     pub stored: Vec<(TlsClaim, StoredTlsReport)>,
     /// Message and report of versions too many.
     pub refused: Vec<(usize, usize)>,
-    /// Messages whose held reports were not kept.
+    /// Messages whose held or posted reports were not kept.
     pub over_quota: Vec<usize>,
     quotas: Option<Quotas>,
 }
@@ -160,7 +160,7 @@ impl TlsDecisions {
         Ok(accounts)
     }
 
-    /// Whether a new report may be kept: held ones have a quota.
+    /// Whether a new report may be kept: held ones have a quota, and posted ones.
     async fn admits(
         &mut self,
         conn: &mut Conn<'_>,
@@ -168,11 +168,12 @@ impl TlsDecisions {
         claim: &TlsClaim,
         limits: KeepLimits,
     ) -> Result<bool, StoreError> {
-        if !claim.acceptance.is_held() {
+        let message = &batch.messages[claim.message];
+        if !claim.acceptance.is_held() && !message.is_posted() {
             return Ok(true);
         }
         let quotas = self.quotas.get_or_insert_with(|| Quotas::new(limits));
-        let is_admitted = quotas.admit_held(conn, &batch.messages[claim.message], 1).await?;
+        let is_admitted = quotas.admit_reports(conn, message, 1).await?;
         if !is_admitted {
             self.over_quota.push(claim.message);
         }

@@ -30,6 +30,13 @@ select domain_id, public_id, account_id, name, status, region, tls_mode, open_tr
     updated_at, verified_at, last_checked_at, tags
 from domains where rua_token = $1
 
+-- name: domain_by_tls_token
+-- The domain that TLS reports are posted to with a token of this hash. Unique index on tls_token_hash.
+select domain_id, public_id, account_id, name, status, region, tls_mode, open_tracking, click_tracking,
+    inbound_enabled, catch_all, custom_return_path, tracking_domain, bimi_logo_url, rua_token, created_at,
+    updated_at, verified_at, last_checked_at, tags
+from domains where tls_token_hash = $1
+
 -- name: domain_claimed
 -- Nothing waits for a domain any more. Primary key.
 update domains set claim_due = 0 where domain_id = $1 and claim_due = 1
@@ -127,6 +134,14 @@ update domains set report_messages_max = $2, accepted_reporters = $3 where domai
 -- name: domain_trust
 -- What the owner of a domain has decided about its reports. Primary key.
 select report_messages_max, accepted_reporters from domains where domain_id = $1
+
+-- name: domain_tls_token
+-- When the token was made with which TLS reports about a domain are posted. Primary key.
+select tls_token_at from domains where account_id = $1 and domain_id = $2
+
+-- name: domain_tls_token_put
+-- Makes or takes away the token with which TLS reports about a domain are posted. Primary key.
+update domains set tls_token_hash = $3, tls_token_at = $4 where account_id = $1 and domain_id = $2
 
 -- name: domain_update
 -- Changes the settings of a domain of the account; its next check is due. Primary key.

@@ -25,12 +25,12 @@ select kind, reason, count(*) as total from set_aside group by kind, reason orde
 
 -- name: set_aside_day
 -- What was set aside on a day. Primary key.
-select messages, bytes from set_aside_days where day = $1 and account_id = $2 and vouched = $3
+select messages, bytes from set_aside_days where day = $1 and account_id = $2 and vouched = $3 and domain_id = $4
 
 -- name: set_aside_day_add
 -- More is set aside on a day. Primary key.
-insert into set_aside_days (day, account_id, vouched, messages, bytes) values ($1, $2, $3, $4, $5)
-on conflict (day, account_id, vouched) do update set messages = set_aside_days.messages + excluded.messages,
+insert into set_aside_days (day, account_id, vouched, domain_id, messages, bytes) values ($1, $2, $3, $4, $5, $6)
+on conflict (day, account_id, vouched, domain_id) do update set messages = set_aside_days.messages + excluded.messages,
     bytes = set_aside_days.bytes + excluded.bytes
 
 -- name: set_aside_days_old

@@ -24,8 +24,8 @@ struct Things {
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
 fn ask(route: &Route, things: &Things) -> Ask {
     let id = match route.path.split('/').nth(1) {
-        // The last five name nothing: they are about all that the key sees.
-        Some("domains" | "overview" | "attention" | "arrivals" | "refused" | "search") => &things.domain,
+        // All but the first name nothing: they are about all that the key sees.
+        Some("domains" | "overview" | "attention" | "arrivals" | "refused" | "search" | "reports") => &things.domain,
         Some("quarantine") => &things.aside,
         Some("api-keys") => &things.key,
         Some("webhooks") => &things.webhook,
@@ -54,7 +54,10 @@ fn ask(route: &Route, things: &Things) -> Ask {
     let json = |text: &str| ask.clone().body("application/json", text);
     match (route.body, route.method.as_str(), route.path) {
         (Body::None | Body::JsonOrNone, ..) => ask,
-        (Body::Upload, ..) => ask.body("application/xml", Sample::new("example.com", "new", &[PASS]).xml()),
+        (Body::Post, ..) => ask.body("application/tlsrpt+json", tls_report()),
+        (Body::Upload | Body::Forwarded, ..) => {
+            ask.body("application/xml", Sample::new("example.com", "new", &[PASS]).xml())
+        }
         (Body::Json, "POST", "/domains") => json("{\"name\":\"new.example\"}"),
         (Body::Json, "PATCH", "/domains/{id}") => json("{\"catch_all\":true}"),
         (Body::Json, "PATCH", "/domains/{id}/dmarc/trust") => json("{\"report_messages_max\":1}"),
@@ -78,7 +81,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
 
 fn with_key() -> Vec<Route> {
     let mut routes = routes();
-    routes.retain(|route| route.access != Access::Open);
+    routes.retain(|route| !matches!(route.access, Access::Open | Access::Token));
     assert!(routes.len() > 20);
     routes
 }
@@ -213,6 +216,29 @@ async fn a_sending_key_is_403_everywhere() {
 }
 
 #[tokio::test]
+async fn a_submitting_key_hands_in_and_is_403_everywhere_else() {
+    let (app, things) = app().await;
+    let domain = app.domain_id(&things.domain).await;
+    for bound_to in [None, Some(domain)] {
+        let key = app.key(Permission::Submit, bound_to).await;
+        let mut may = Vec::new();
+        for route in with_key() {
+            let answer = app.send(ask(&route, &things).key(&key)).await;
+            match route.access {
+                Access::Submit => {
+                    // The report is known already.
+                    assert_eq!(answer.expect(201)["duplicates"], 1, "{route:?}");
+                    may.push(route.path);
+                }
+                _ => assert_eq!(code(&answer), (403, "forbidden".to_owned()), "{route:?}"),
+            }
+        }
+        assert_eq!(may, ["/reports"]);
+    }
+    check_untouched(&app, &things).await;
+}
+
+#[tokio::test]
 async fn a_reading_key_reads_and_changes_nothing() {
     let (app, things) = app().await;
     let key = app.key(Permission::ReadOnly, None).await;
@@ -284,7 +310,7 @@ async fn for_a_key_bound_to_one_domain_no_other_exists() {
             (Access::Account, _) => (403, "forbidden"),
             (_, true) => (404, "not_found"),
             (_, false) => {
-                assert_eq!(answer.status, 200, "{route:?}");
+                assert!([200, 201].contains(&answer.status), "{route:?}");
                 assert!(!answer.text().contains(&things.domain), "{route:?}");
                 if route.path == "/domains" {
                     assert_eq!(answer.json()["domains"][0]["id"], own);

@@ -75,7 +75,16 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("axum", &["http/", "page/"]),
-    ("base64", &["domains/dkim.rs", "feeds/imap/", "notify/signature.rs"]),
+    (
+        "base64",
+        &[
+            "domains/dkim.rs",
+            "feeds/imap/",
+            "http/credentials.rs",
+            "http/hook/",
+            "notify/signature.rs",
+        ],
+    ),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     (

@@ -6,10 +6,11 @@ use tallymark::base::{Authenticated, DomainId, SetAsideKind};
 use tallymark::report::aggregate::{Warnings, Window};
 use tallymark::report::tls::{Failure, Parsed, PolicyResult, Report};
 use tallymark::store::{
-    Acceptance, Belonging, Fate, NewMessage, NewTlsReport, Outcome, Retention, TlsReportFilter, TlsStanding,
+    Acceptance, Belonging, CommitOptions, DayQuota, Domain, Fate, KeepLimits, NewMessage, NewTlsReport, Outcome,
+    Problem, Provenance, Retention, TlsReportFilter, TlsStanding,
 };
 
-use crate::store::{ALL_DAYS, Database, FIRST_PAGE, NOW, day, message, new_domain, on_both};
+use crate::store::{ALL_DAYS, Database, FIRST_PAGE, KEEPING, NOW, day, message, new_domain, on_both};
 
 /// Policy, successful and failed sessions, and those of each host that failed.
 type Sessions<'s> = (&'s str, u64, u64, &'s [(&'s str, u64)]);
@@ -251,6 +252,90 @@ async fn details_of_tls_reports_go_and_their_sums_stay(db: Database) {
     let detail = db.store.tls_report(db.domain.id, no).await.unwrap().unwrap();
     assert_eq!(detail.policies.unwrap(), one().policies);
     assert_eq!(db.store.verify(&|_, _| {}).await.unwrap().not_recounted, 0);
+}
+
+on_both!(what_is_posted_has_a_quota_for_each_domain_and_day);
+async fn what_is_posted_has_a_quota_for_each_domain_and_day(db: Database) {
+    let other = db
+        .store
+        .add_domain(db.account.id, new_domain("other.example"), NOW)
+        .await
+        .unwrap();
+    let limits = KeepLimits {
+        posted_day_max: DayQuota {
+            messages: 3,
+            bytes: 1 << 20,
+        },
+        ..KeepLimits::default()
+    };
+    let commit = async |batch: Vec<NewMessage>| -> Vec<bool> {
+        let options = CommitOptions { limits, ..KEEPING };
+        let outcomes = db.store.commit(batch, &options).await.unwrap();
+        outcomes.iter().map(|outcome| !outcome.over_quota).collect()
+    };
+    let posted_to = |domain: &Domain, reports: Vec<NewTlsReport>| NewMessage {
+        belonging: Belonging::Domain(db.account.id, domain.id),
+        provenance: Some(Provenance::posted([192, 0, 2, 1].into())),
+        ..mail(&db, reports)
+    };
+    let about = |name: &str, id: u64| {
+        let report = report(name, &id.to_string(), day(0), &[("sts", id, 0, &[])]);
+        new(report, Authenticated::Unknown, Acceptance::Open)
+    };
+    // What counts, what waits for its domain and what is broken, in one batch and over several.
+    let broken = || NewMessage {
+        problems: vec![Problem {
+            leaf: String::new(),
+            reason: "malformed_json",
+            detail: String::new(),
+            offset: None,
+        }],
+        ..posted_to(&db.domain, Vec::new())
+    };
+    let batch = vec![
+        posted_to(&db.domain, vec![about("example.com", 1)]),
+        posted_to(&db.domain, vec![about("nobody.example", 2)]),
+    ];
+    assert_eq!(commit(batch).await, [true, true]);
+    assert_eq!(commit(vec![broken()]).await, [true]);
+    for more in [about("example.com", 3), about("nobody.example", 4)] {
+        assert_eq!(commit(vec![posted_to(&db.domain, vec![more])]).await, [false]);
+    }
+    assert_eq!(commit(vec![broken()]).await, [false]);
+    // What is known takes no more. Mail, other domains and the next day have their own.
+    assert_eq!(
+        commit(vec![posted_to(&db.domain, vec![about("example.com", 1)])]).await,
+        [true]
+    );
+    assert_eq!(commit(vec![mail(&db, vec![about("example.com", 5)])]).await, [true]);
+    assert_eq!(
+        commit(vec![posted_to(&other, vec![about("other.example", 6)])]).await,
+        [true]
+    );
+    let mut tomorrow = posted_to(&db.domain, vec![about("example.com", 7)]);
+    tomorrow.received_at += 86_400_000;
+    assert_eq!(commit(vec![tomorrow]).await, [true]);
+    assert_eq!(sums(&db, db.domain.id).await, expect(&[("sts", [13, 0, 0])]));
+    assert_eq!(db.count("select count(*) from set_aside").await, 2);
+    // Bytes are those of the message and of what it becomes.
+    let mut large = posted_to(&other, vec![about("other.example", 8)]);
+    large.room.reports_bytes = 1 << 20;
+    assert_eq!(commit(vec![large]).await, [false]);
+}
+
+on_both!(a_vouched_report_counts_before_one_that_was_posted);
+async fn a_vouched_report_counts_before_one_that_was_posted(db: Database) {
+    let one = |sessions| report("example.com", "1", day(0), &[("sts", sessions, 0, &[])]);
+    let forged = NewMessage {
+        provenance: Some(Provenance::posted([192, 0, 2, 1].into())),
+        belonging: Belonging::Domain(db.account.id, db.domain.id),
+        ..mail(&db, vec![new(one(9), Authenticated::Unknown, Acceptance::Open)])
+    };
+    db.commit_all(vec![forged]).await;
+    assert_eq!(sums(&db, db.domain.id).await, expect(&[("sts", [9, 0, 0])]));
+    commit_as(&db, one(5), Authenticated::Pass).await;
+    let days = db.store.tls_days(db.domain.id, ALL_DAYS).await.unwrap();
+    assert_eq!(days[0].policies[0].successful, 5);
 }
 
 // The negative control of all that asks for no discrepancies.
