@@ -173,16 +173,21 @@ mod tests {
             set_up();
             let before = resident_bytes();
             let filled = std::sync::Barrier::new(THREADS);
-            std::thread::scope(|scope| {
-                for _ in 0..THREADS {
-                    scope.spawn(|| {
-                        let mut blocks: Vec<Vec<u8>> = (0..BLOCKS).map(|_| vec![1; BLOCK]).collect();
-                        filled.wait();
-                        while blocks.pop().is_some() {}
-                    });
-                }
-            });
-            trim();
+            let fill_and_free = |blocks| {
+                let mut blocks: Vec<Vec<u8>> = (0..blocks).map(|_| vec![1; BLOCK]).collect();
+                filled.wait();
+                while blocks.pop().is_some() {}
+            };
+            // A small block that ends with its thread may be above all that was freed before; trimming then puts all of it at the
+            // end. The next block that is freed there gives it back.
+            for blocks in [BLOCKS, 1] {
+                std::thread::scope(|scope| {
+                    for _ in 0..THREADS {
+                        scope.spawn(|| fill_and_free(blocks));
+                    }
+                });
+                trim();
+            }
             let all = (THREADS * BLOCKS * BLOCK) as u64;
             let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             let kept = (ARENAS_PER_PROCESSOR * processors) as u64 * KEPT_AT_END_BYTES as u64;

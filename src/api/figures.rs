@@ -75,8 +75,8 @@ pub struct DayBody {
     pub date: String,
     pub pass: u64,
     pub fail: u64,
-    /// Only in `/dmarc/stats`: the part of the day's messages that was reported, from 0 to 1, by what its reporters usually do.
-    /// Missing as long as no reporter is known for long enough.
+    /// Only in `/dmarc/stats` with `include=completeness`: the part of the day's messages that was reported, from 0 to 1, by what its
+    /// reporters usually do. Missing as long as no reporter is known for long enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completeness: Option<f64>,
     /// Up to ten reporters that are still expected for the day, the largest first. Missing if there are none.

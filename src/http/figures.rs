@@ -26,14 +26,11 @@ use crate::tally::Totals;
 pub(super) const INCLUDE: &[Parameter] = &[Parameter {
     name: "include",
     says: "`flows` adds messages by flow: `flows` of each day and of the range, and columns of the CSV. Each address of each \
-        day is read for it, which sums alone do without.",
+        day is read for it, which sums alone do without. `completeness` adds `completeness` and `missing` to each day: how much of \
+        it was reported. `all` adds both.",
     schema: || json!({ "type": "string", "enum": INCLUDED }),
 }];
-const INCLUDED: [&str; 1] = ["flows"];
-
-/// Missing reporters that are named for a day, and the longest name.
-const MISSING_MAX: usize = 10;
-const REPORTER_BYTES_MAX: usize = 255;
+const INCLUDED: [&str; 3] = ["flows", "completeness", "all"];
 
 /// `GET /domains/{id}/dmarc/stats`
 pub(super) async fn stats(
@@ -43,7 +40,9 @@ pub(super) async fn stats(
 ) -> Result<Response, ApiError> {
     let listing = Listing::read(&mut parameters, &state.config);
     let range = day_range(&mut parameters, state.today());
-    let flows = parameters.word("include", &INCLUDED, |word| (word == INCLUDED[0]).then_some(()));
+    let included = parameters.word("include", &INCLUDED, |word| {
+        INCLUDED.into_iter().find(|known| *known == word)
+    });
     parameters.finish()?;
     let stats = state.store.stats(domain.id, range).await?;
     let comparison = compare(&state, &domain, &stats).await?;
@@ -57,9 +56,11 @@ pub(super) async fn stats(
         comparison,
         ..StatsBody::from(stats)
     };
-    complete(&state, &domain, range, &mut stats).await?;
+    if matches!(included, Some("completeness" | "all")) {
+        complete(&state, &domain, range, &mut stats).await?;
+    }
     let name = file_name(&[domain.name.as_str(), "days", &days_in_name(range)]);
-    if flows.is_some() {
+    if matches!(included, Some("flows" | "all")) {
         let tables = state.tables.current();
         stats.include(&flows_by_day(&state.store, &domain, range, &tables).await?);
         if listing.is_csv() {

@@ -41,7 +41,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "q",
         says: "What to look for: a part of a domain, of an address, of a service or of a DKIM selector, in any case; a whole address or \
-            network such as 192.0.2.0/24; or the whole `report_id` of a report. Required.",
+            network such as 192.0.2.0/24; or the whole `report_id` of a report. Nothing is found without it.",
         schema: || json!({ "type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX, "pattern": PLAIN, "examples": ["sendgrid"] }),
     },
     Parameter {
@@ -77,9 +77,6 @@ pub(super) async fn search(
         HIT_KINDS.iter().position(|kind| *kind == word)
     });
     let text = text.trim().to_owned();
-    if text.is_empty() {
-        parameters.refuse("q", "must say what to look for, such as q=192.0.2.1".to_owned());
-    }
     if range.len() > OVERVIEW_DAYS_MAX {
         parameters.refuse(
             "days",
@@ -96,7 +93,10 @@ pub(super) async fn search(
     };
     let mut entries = entries(&state, client, Stretches::one(range)).await?;
     entries.sort_by_key(|entry| (Reverse(entry.now().messages()), entry.domain.id));
-    let (mut found, searched) = find(&state, &sought, &entries).await?;
+    let (mut found, searched) = match sought.text.is_empty() {
+        true => Default::default(),
+        false => find(&state, &sought, &entries).await?,
+    };
     for hits in &mut found {
         hits.sort_by(|a, b| (b.count, &a.domain, &a.text).cmp(&(a.count, &b.domain, &b.text)));
     }

@@ -36,7 +36,7 @@ def before_call(context, case, kwargs):
             path_parameters.update(id=os.environ["DOMAIN"], report_id=int(os.environ["REPORT"]))
         in_order(case.query or {})
         within_reach(case.query or {})
-        if case.operation.path == "/overview":
+        if case.operation.path in ("/overview", "/search"):
             not_too_long(case.query or {})
         consistent(case)
         decidable(case)
@@ -58,7 +58,7 @@ def within_reach(query):
 
 
 def not_too_long(query):
-    """An overview's `from` and `to` are at most 92 days."""
+    """The `from` and `to` of an overview or a search are at most 92 days."""
     begin, end = query.get("from"), query.get("to")
     if begin is not None:
         last = datetime.date.fromisoformat(end) if end is not None else TODAY

@@ -87,7 +87,7 @@ async fn every_list_has_the_rows_of_its_json_as_csv() {
     let domain = filled(&app, 3, &["203.0.113.50", "2001:db8::7"]).await;
     let report = app.get("/arrivals").await.expect(200)["reports"][0]["id"].to_string();
     let paths = csv_paths();
-    assert_eq!(paths.len(), 23, "{paths:?}");
+    assert_eq!(paths.len(), 24, "{paths:?}");
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for (path, operations) in document["paths"].as_object().unwrap() {
         let asks = operations["get"]["parameters"].as_array().into_iter().flatten();
@@ -99,6 +99,7 @@ async fn every_list_has_the_rows_of_its_json_as_csv() {
     for path in paths {
         let address = path.replace("{report_id}", &report).replace("{id}", &domain);
         let address = address.replace("{source_ip}", PASS.source);
+        let address = address.replace("/search", "/search?q=example.com");
         let json = app.get(&address).await.expect(200);
         let members = json.as_object().unwrap().iter();
         let mut rows = members.filter(|(name, value)| {
@@ -108,7 +109,8 @@ async fn every_list_has_the_rows_of_its_json_as_csv() {
             value.is_array() && !is_beside
         });
         let (_, rows) = rows.next().unwrap();
-        let answer = app.get(&format!("{address}?format=csv")).await;
+        let joint = if address.contains('?') { '&' } else { '?' };
+        let answer = app.get(&format!("{address}{joint}format=csv")).await;
         let lines = lines(&answer);
         let head = cells(&lines[0]);
         assert_eq!(lines.len() - 1, rows.as_array().unwrap().len(), "{path}");
@@ -157,6 +159,7 @@ async fn csv_goes_on_where_its_link_says() {
             (format!("/domains/{domain}/inbound?"), 11),
             ("/attention?kind=records_missing".to_owned(), 1),
             ("/overview?search=example".to_owned(), 1),
+            ("/search?q=198.18.0.0/15&kind=source".to_owned(), 1),
         ] {
             // The store bounds the results of records, and not the rest of them.
             let bytes_max = if path.contains("/sources/") {
