@@ -32,6 +32,10 @@ pub(super) const INCLUDE: &[Parameter] = &[Parameter {
 }];
 const INCLUDED: [&str; 3] = ["flows", "completeness", "all"];
 
+/// Missing reporters that are named for a day, and the longest name.
+const MISSING_MAX: usize = 10;
+const REPORTER_BYTES_MAX: usize = 255;
+
 /// `GET /domains/{id}/dmarc/stats`
 pub(super) async fn stats(
     State(state): State<AppState>,

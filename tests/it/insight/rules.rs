@@ -118,7 +118,10 @@ async fn stats_say_how_complete_a_day_is_and_who_is_missing() {
         app.clock.advance(DAY);
     }
     // Yesterday's report has not come.
-    let stats = app.get(&format!("/domains/{id}/dmarc/stats?days=20&include=completeness")).await.expect(200);
+    let stats = app
+        .get(&format!("/domains/{id}/dmarc/stats?days=20&include=completeness"))
+        .await
+        .expect(200);
     let days = stats["daily_stats"].as_array().unwrap();
     assert_eq!(
         (&days[0]["completeness"], &days[17]["completeness"]),
@@ -129,7 +132,10 @@ async fn stats_say_how_complete_a_day_is_and_who_is_missing() {
     assert_eq!(days[18]["missing"], json!([{ "reporter": "google.com", "share": 1.0 }]));
     // With it the day is complete.
     report(&app, &id, &[PASS]).await;
-    let stats = app.get(&format!("/domains/{id}/dmarc/stats?days=20&include=completeness")).await.expect(200);
+    let stats = app
+        .get(&format!("/domains/{id}/dmarc/stats?days=20&include=completeness"))
+        .await
+        .expect(200);
     assert_eq!(stats["daily_stats"][18]["completeness"], 1.0);
     // Nobody else gets it.
     let plain = app.get(&format!("/domains/{id}/dmarc/stats?days=20")).await.expect(200);
