@@ -321,5 +321,5 @@ fn every_table_below_domains_is_spread() {
             }
         }
     }
-    assert_eq!(found.len(), 11);
+    assert_eq!(found.len(), 12);
 }
