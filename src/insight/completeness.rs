@@ -327,7 +327,7 @@ impl Habits {
         })
     }
 
-    /// How long after its window a report of this reporter comes, seconds: at most so long in 95 of 100.
+    /// How long after its window 95 of 100 reports of this reporter have come, seconds.
     fn delay(&self) -> i64 {
         let nth = (self.delays.len() * 95).div_ceil(100).saturating_sub(1);
         self.delays.get(nth).copied().unwrap_or_default()

@@ -20,7 +20,7 @@ struct Sends {
     days: (i32, i32),
     /// The days on which its messages fail.
     broken: (i32, i32),
-    /// From this day on it sends so many times the messages.
+    /// From which day on it sends more, and how many times as much.
     grows: (i32, u64),
 }
 

@@ -25,9 +25,9 @@ use crate::http::{Ask, PASS, Sample};
 const REPORTS: u64 = 5;
 /// The program dies at some time up to this after they began to come.
 const ALIVE_MILLIS_MAX: u64 = 1_000;
-/// A receiver fails so often with one event before it accepts it: a delivery is given up after nine failures.
+/// Failures of a receiver with one event before it accepts it. A delivery is given up after nine.
 const FAILURES_MAX: u64 = 3;
-/// The receiver that goes away accepts so many requests before.
+/// Requests that the receiver that goes away accepts before.
 const BEFORE_GONE: usize = 10;
 /// Whose reports the database refuses after their events were written.
 const ROLLED_BACK: &str = "rolled-back.example";
