@@ -11,7 +11,6 @@ const TAGS: [&str; 5] = ["p", "sp", "np", "pct", "t"];
 
 /// Title, lines and severity. Other kinds have only a title.
 pub(super) fn rule_words(kind: EventKind, data: &Value, domain: &str) -> (String, Vec<Line>, Severity) {
-    let service = Line::default().foreign(text_of(data, "service"));
     let is_over = data["state"] == "resolved";
     match kind {
         EventKind::RecordChanged => {
@@ -30,29 +29,8 @@ pub(super) fn rule_words(kind: EventKind, data: &Value, domain: &str) -> (String
             let title = format!("Reporters see another DMARC policy of {domain}");
             (title, lines, Severity::Warning)
         }
-        EventKind::ServiceNew => {
-            let since = format!(" since {}. {}", text_of(data, "first_seen"), messages(data));
-            (
-                format!("A new service sends as {domain}"),
-                vec![service.own(&since)],
-                Severity::Info,
-            )
-        }
-        EventKind::ServiceBroken => {
-            let since = format!(" since {}. {}", text_of(data, "since"), messages(data));
-            (
-                format!("A service fails for {domain}"),
-                vec![service.own(&since)],
-                Severity::Warning,
-            )
-        }
-        EventKind::ServiceRecovered => {
-            let last = format!(". The last failure was on {}.", text_of(data, "last_failed"));
-            (
-                format!("A service passes again for {domain}"),
-                vec![service.own(&last)],
-                Severity::Info,
-            )
+        EventKind::ServiceNew | EventKind::ServiceBroken | EventKind::ServiceRecovered => {
+            service_words(kind, data, domain)
         }
         EventKind::ReporterSilent if is_over => {
             let title = format!("Reports about {domain} come again");
@@ -93,6 +71,21 @@ pub(super) fn rule_words(kind: EventKind, data: &Value, domain: &str) -> (String
         }
         other => (format!("{}: {domain}", other.word()), Vec::new(), Severity::Info),
     }
+}
+
+/// The same for a service that is new, fails or passes again.
+fn service_words(kind: EventKind, data: &Value, domain: &str) -> (String, Vec<Line>, Severity) {
+    let since = |name: &str| format!(" since {}. {}", text_of(data, name), messages(data));
+    let (title, rest, severity) = match kind {
+        EventKind::ServiceNew => ("A new service sends as", since("first_seen"), Severity::Info),
+        EventKind::ServiceBroken => ("A service fails for", since("since"), Severity::Warning),
+        _ => {
+            let last = format!(". The last failure was on {}.", text_of(data, "last_failed"));
+            ("A service passes again for", last, Severity::Info)
+        }
+    };
+    let service = Line::default().foreign(text_of(data, "service"));
+    (format!("{title} {domain}"), vec![service.own(&rest)], severity)
 }
 
 /// A member that is a text; empty if it is not.
@@ -150,81 +143,87 @@ mod tests {
     use super::*;
     use crate::notify::line::Span;
 
-    #[test]
-    fn findings_are_told_in_sentences() {
-        let data = json!({
+    /// Title, text and severity of an event about example.com.
+    fn told(kind: EventKind, data: &Value) -> (String, String, Severity) {
+        let (title, lines, severity) = rule_words(kind, data, "example.com");
+        let text = |line: &Line| line.0.iter().map(Span::text).collect::<String>();
+        (title, lines.iter().map(text).collect::<Vec<_>>().join(" "), severity)
+    }
+
+    fn data() -> Value {
+        json!({
             "record": "dmarc", "before": ["v=DMARC1; p=none"], "after": [], "service": "Mailchimp", "first_seen": "2026-03-20",
             "since": "2026-03-21", "last_failed": "2026-03-22", "last_day": "2026-03-19", "reporter": "google.com",
             "day": "2026-03-22", "message_count": 12_000, "usual_count": 3_000, "fail_count": 1, "pass_count": 11_999,
             "policy": { "p": "reject" }, "previous_policy": { "p": "none", "sp": "reject" }, "says": "Nothing to do.",
             "nothing_to_do": true,
-        });
-        let told = |kind, data: &Value| {
-            let (title, lines, severity) = rule_words(kind, data, "example.com");
-            let text = |line: &Line| line.0.iter().map(Span::text).collect::<String>();
-            (title, lines.iter().map(text).collect::<Vec<_>>().join(" "), severity)
+        })
+    }
+
+    #[test]
+    fn findings_are_told_in_sentences() {
+        let check = |kind, title: &str, text: &str, severity| {
+            assert_eq!(told(kind, &data()), (title.to_owned(), text.to_owned(), severity));
         };
-        for (kind, title, text, severity) in [
-            (
-                EventKind::RecordChanged,
-                "The dmarc record of example.com changed",
-                "Before: v=DMARC1; p=none Now: no record",
-                Severity::Warning,
-            ),
-            (
-                EventKind::PolicyChanged,
-                "Reporters see another DMARC policy of example.com",
-                "Before: p=none; sp=reject Now: p=reject",
-                Severity::Warning,
-            ),
-            (
-                EventKind::ServiceNew,
-                "A new service sends as example.com",
-                "Mailchimp since 2026-03-20. 12,000 messages, 1 failed.",
-                Severity::Info,
-            ),
-            (
-                EventKind::ServiceBroken,
-                "A service fails for example.com",
-                "Mailchimp since 2026-03-21. 12,000 messages, 1 failed.",
-                Severity::Warning,
-            ),
-            (
-                EventKind::ServiceRecovered,
-                "A service passes again for example.com",
-                "Mailchimp. The last failure was on 2026-03-22.",
-                Severity::Info,
-            ),
-            (
-                EventKind::ReporterSilent,
-                "Reports about example.com stopped",
-                "google.com. The last report was about 2026-03-19.",
-                Severity::Warning,
-            ),
-            (
-                EventKind::VolumeChanged,
-                "example.com sends far more or far less than usual",
-                "2026-03-22: 12,000 messages, usually 3,000.",
-                Severity::Warning,
-            ),
-            (
-                EventKind::Summary,
-                "DMARC on 2026-03-22",
-                "Nothing to do. 12,000 messages, 1 failed.",
-                Severity::Info,
-            ),
-        ] {
-            assert_eq!(told(kind, &data), (title.into(), text.into(), severity));
-        }
-        let over = json!({ "state": "resolved", "reporter": null, "day": "2026-03-23", "message_count": 3_100, "usual_count": 3_000 });
-        assert_eq!(
-            told(EventKind::ReporterSilent, &over),
-            (
-                "Reports about example.com come again".into(),
-                "Most reporters".into(),
-                Severity::Info
-            )
+        check(
+            EventKind::RecordChanged,
+            "The dmarc record of example.com changed",
+            "Before: v=DMARC1; p=none Now: no record",
+            Severity::Warning,
         );
+        check(
+            EventKind::PolicyChanged,
+            "Reporters see another DMARC policy of example.com",
+            "Before: p=none; sp=reject Now: p=reject",
+            Severity::Warning,
+        );
+        check(
+            EventKind::ServiceNew,
+            "A new service sends as example.com",
+            "Mailchimp since 2026-03-20. 12,000 messages, 1 failed.",
+            Severity::Info,
+        );
+        check(
+            EventKind::ServiceBroken,
+            "A service fails for example.com",
+            "Mailchimp since 2026-03-21. 12,000 messages, 1 failed.",
+            Severity::Warning,
+        );
+        check(
+            EventKind::ServiceRecovered,
+            "A service passes again for example.com",
+            "Mailchimp. The last failure was on 2026-03-22.",
+            Severity::Info,
+        );
+        check(
+            EventKind::ReporterSilent,
+            "Reports about example.com stopped",
+            "google.com. The last report was about 2026-03-19.",
+            Severity::Warning,
+        );
+        check(
+            EventKind::VolumeChanged,
+            "example.com sends far more or far less than usual",
+            "2026-03-22: 12,000 messages, usually 3,000.",
+            Severity::Warning,
+        );
+        check(
+            EventKind::Summary,
+            "DMARC on 2026-03-22",
+            "Nothing to do. 12,000 messages, 1 failed.",
+            Severity::Info,
+        );
+    }
+
+    #[test]
+    fn ends_are_told_too_and_broken_data_is_harmless() {
+        let over = json!({ "state": "resolved", "reporter": null, "day": "2026-03-23", "message_count": 3_100, "usual_count": 3_000 });
+        let again = (
+            "Reports about example.com come again".into(),
+            "Most reporters".into(),
+            Severity::Info,
+        );
+        assert_eq!(told(EventKind::ReporterSilent, &over), again);
         assert_eq!(told(EventKind::VolumeChanged, &over).2, Severity::Info);
         // Whatever is in the database.
         for kind in EventKind::ALL {

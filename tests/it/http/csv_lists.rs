@@ -131,7 +131,7 @@ async fn every_list_has_the_rows_of_its_json_as_csv() {
         if path.starts_with("/domains/") {
             assert!(name.starts_with("example.com_"), "{path}: {name}");
         }
-        app.get(&format!("{address}?format=xml"))
+        app.get(&format!("{address}{joint}format=xml"))
             .await
             .refused(422, "unprocessable_entity");
     }

@@ -137,7 +137,7 @@ async fn stats_say_how_complete_a_day_is_and_who_is_missing() {
         .await
         .expect(200);
     assert_eq!(stats["daily_stats"][18]["completeness"], 1.0);
-    // Nobody else gets it.
+    // Without being asked for, it is left out.
     let plain = app.get(&format!("/domains/{id}/dmarc/stats?days=20")).await.expect(200);
     let overview = app.get("/overview").await.expect(200);
     for days in [&plain["daily_stats"], &overview["domains"][0]["daily_stats"]] {
