@@ -17,7 +17,7 @@ pub struct ChannelChanges {
 }
 
 impl Store {
-    /// Adds a channel. `None` if the account has [`CHANNELS_MAX`].
+    /// Adds a channel. `None` if the account has [`super::CHANNELS_MAX`].
     pub async fn add_channel(
         &self,
         account: AccountId,
@@ -27,7 +27,7 @@ impl Store {
         self.add_target(account, new, now).await
     }
 
-    /// The channels of an account, newest first; at most [`CHANNELS_MAX`].
+    /// The channels of an account, newest first; at most [`super::CHANNELS_MAX`].
     pub async fn channels(&self, account: AccountId) -> Result<Vec<Target<Channel>>, StoreError> {
         self.targets(account).await
     }

@@ -129,7 +129,7 @@ pub struct DomainFinding {
     pub domain: DomainId,
     /// When the look began.
     pub at: Millis,
-    /// [`Domain::updated_at`] of the settings that it looked for.
+    /// [`super::Domain::updated_at`] of the settings that it looked for.
     pub updated_at: Millis,
     pub records: Vec<RecordFinding>,
     /// Networks of its own SPF record; `None` if DNS did not answer: the known ones stay.

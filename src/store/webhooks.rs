@@ -36,7 +36,7 @@ pub struct Rotation {
 }
 
 impl Store {
-    /// Adds a webhook. `None` if the account has [`WEBHOOKS_MAX`].
+    /// Adds a webhook. `None` if the account has [`super::WEBHOOKS_MAX`].
     pub async fn add_webhook(
         &self,
         account: AccountId,
@@ -56,7 +56,7 @@ impl Store {
         self.add_target(account, new, now).await
     }
 
-    /// The webhooks of an account, newest first; at most [`WEBHOOKS_MAX`].
+    /// The webhooks of an account, newest first; at most [`super::WEBHOOKS_MAX`].
     pub async fn webhooks(&self, account: AccountId) -> Result<Vec<Target<Webhook>>, StoreError> {
         self.targets(account).await
     }
