@@ -57,6 +57,10 @@ impl Condition {
             Self::Failing(_) => "failing",
         }
     }
+
+    fn is_failing(self) -> bool {
+        matches!(self, Self::Failing(_))
+    }
 }
 
 /// Why a feed is not read.
@@ -148,8 +152,11 @@ impl Health {
         };
         let is_news = known.condition != condition;
         if is_news {
+            // A feed that fails in several ways in turn has failed since the first.
+            if !(known.condition.is_failing() && condition.is_failing()) {
+                known.since = now;
+            }
             known.condition = condition;
-            known.since = now;
         }
         is_news
     }
@@ -199,6 +206,9 @@ mod tests {
         assert!(health.say("a", Condition::Starting, 1));
         assert!(health.say("a", failing, 2));
         assert!(!health.say("a", failing, 3));
+        assert_eq!(health.feeds()[0].1.since, 2);
+        // It fails in another way, and still since then.
+        assert!(health.say("a", Condition::Failing(Trouble::Unreachable), 3));
         assert_eq!(health.feeds()[0].1.since, 2);
         assert!(health.clone().say_read("a", 4));
         assert!(!health.say_read("a", 5));

@@ -95,13 +95,19 @@ pub(super) async fn update(
     refuse_mailbox(&mut members);
     let active = members.flag("enabled");
     members.finish()?;
+    let domain = match domain {
+        None => None,
+        Some(id) => Some(own_domain(&state, client, id).await?),
+    };
+    if active == Some(true) && domain.is_none() && has_lost_its_domain(&state, &channel).await? {
+        return Err(ApiError::conflict(
+            "The domain of this channel was removed. Name another one in domainId, or null for all domains",
+        ));
+    }
     let changes = ChannelChanges {
         name,
         events,
-        domain: match domain {
-            None => None,
-            Some(id) => Some(own_domain(&state, client, id).await?),
-        },
+        domain,
         active,
     };
     let changed = state
@@ -209,6 +215,14 @@ fn refuse_mailbox(members: &mut Members) {
     let mailbox = members.clearable_number("mailboxId", 0..=u64::MAX);
     if mailbox.flatten().is_some() {
         members.refuse("mailboxId", "must be null: this installation has no mailboxes of users");
+    }
+}
+
+/// Whether the channel is told of one domain, which is gone.
+async fn has_lost_its_domain(state: &AppState, channel: &Target<Channel>) -> Result<bool, ApiError> {
+    match channel.domain {
+        None => Ok(false),
+        Some(domain) => Ok(state.store.domain_public_id(channel.account, domain).await?.is_none()),
     }
 }
 

@@ -48,8 +48,10 @@ pub(super) async fn stats(
         INCLUDED.into_iter().find(|known| *known == word)
     });
     parameters.finish()?;
-    let stats = state.store.stats(domain.id, range).await?;
-    let comparison = compare(&state, &domain, &stats).await?;
+    let comparison = Comparison::new(range, state.today());
+    let since = comparison.before.first;
+    let (stats, before) = state.store.stats_and_before(domain.id, range, since).await?;
+    let comparison = compare(&comparison, &stats, &before);
     let within = stats.days.iter().rfind(|day| day.totals.messages() > 0);
     let last_day = match within {
         Some(day) => Some(day.day),
@@ -75,17 +77,12 @@ pub(super) async fn stats(
 }
 
 /// How the complete days compare with as many before them.
-async fn compare(state: &AppState, domain: &Domain, stats: &Stats) -> Result<Option<ComparisonBody>, ApiError> {
-    let comparison = Comparison::new(stats.range, state.today());
-    if comparison.complete.is_empty() {
-        return Ok(None);
-    }
-    let before = state.store.totals(domain.id, comparison.before).await?;
+fn compare(comparison: &Comparison, stats: &Stats, before: &Totals) -> Option<ComparisonBody> {
     let mut complete = Totals::default();
     for day in stats.days.iter().filter(|day| comparison.complete.contains(day.day)) {
         complete.add(&day.totals);
     }
-    Ok(comparison.body(&before, &complete))
+    comparison.body(before, &complete)
 }
 
 /// Adds how complete each day of the range is.

@@ -116,7 +116,7 @@ fn telling() -> Vec<Entry> { vec![
     post  ("/notification-channels",                                   Account, channels::create,      "Create a channel, which is told of events in words").takes::<ChannelInput>().also(CHANNEL_REFUSED).answers::<ChannelOne>(201),
     get   ("/notification-channels",                                   Account, channels::list,        "List the channels, newest first").answers::<ChannelList>(200),
     get   ("/notification-channels/{id}",                              Account, channels::show,        "Show a channel, without its secrets").answers::<ChannelOne>(200),
-    put   ("/notification-channels/{id}",                              Account, channels::update,      "Change a channel, or switch it on or off; what is absent stays").takes::<ChannelPut>().answers::<ChannelOne>(200),
+    put   ("/notification-channels/{id}",                              Account, channels::update,      "Change a channel, or switch it on or off; what is absent stays").takes::<ChannelPut>().also(CHANNEL_LOST).answers::<ChannelOne>(200),
     delete("/notification-channels/{id}",                              Account, channels::remove,      "Remove a channel with its deliveries").answers::<Success>(200),
     post  ("/notification-channels/{id}/test",                         Account, channels::test,        "Send a test message to a channel now").answers::<ChannelTested>(200),
     get   ("/notification-channels/{id}/deliveries",                   Account, channels::deliveries,  "List the deliveries to a channel, newest first").with(DELIVERIES).answers::<ChannelDeliveryList>(200),
@@ -195,6 +195,7 @@ const CHANNEL_REFUSED: Also = &[
         "The account has 20 channels, or the first request with this Idempotency-Key still runs.",
     ),
 ];
+const CHANNEL_LOST: Also = &[(409, "The channel is to be switched on, and its domain was removed.")];
 const CHANNEL_OFF: Also = &[(
     409,
     "The channel is switched off, or the first request with this Idempotency-Key still runs.",

@@ -21,7 +21,7 @@ use crate::api::{HIT_KINDS, Hit, HitTotals, PLAIN, SearchList};
 use crate::base::text::folded;
 use crate::base::{Day, DayRange, NameSearch, Network};
 use crate::enrich::{Gathered, Senders, SourceFigures, Wanted};
-use crate::store::{Rows, SourceQuery, Stretches};
+use crate::store::{Rows, Signature, SourceQuery, Stretches};
 
 /// Longest text of a search, in characters.
 const TEXT_CHARS_MAX: usize = 253;
@@ -33,7 +33,9 @@ const FIRST_ROWS: Rows = Rows {
     before: 0,
     count: OF_DOMAIN_MAX as u32,
 };
-/// Addresses that one search looks through; after the domain that exceeds it, only names of domains are searched.
+/// Hits of each kind that are kept: those with the most messages. All are counted.
+const KEPT_MAX: usize = 10_000;
+/// Addresses and signers that one search looks through; after the domain that exceeds it, only names of domains are searched.
 const SOURCES_MAX: usize = 400_000;
 
 /// What is searched for, and which kind of it is wanted.
@@ -98,14 +100,17 @@ pub(super) async fn search(
         false => find(&state, &sought, &entries).await?,
     };
     for hits in &mut found {
-        hits.sort_by(|a, b| (b.count, &a.domain, &a.text).cmp(&(a.count, &b.domain, &b.text)));
+        hits.cut(KEPT_MAX);
     }
     let (hits, pagination) = match kind {
-        Some(kind) => (part.cut(&found[kind]).to_vec(), part.pagination(found[kind].len())),
+        Some(kind) => {
+            let hits = &found[kind].best;
+            (part.cut(hits).to_vec(), part.pagination(hits.len()))
+        }
         None => {
             let hits: Vec<_> = found
                 .iter()
-                .flat_map(|hits| hits.iter().take(OF_KIND_MAX))
+                .flat_map(|hits| hits.best.iter().take(OF_KIND_MAX))
                 .cloned()
                 .collect();
             let pagination = part.pagination(hits.len());
@@ -124,8 +129,36 @@ pub(super) async fn search(
     Ok(listing.answer(list, |_| file_name(&["search", &days_in_name(range)])))
 }
 
-fn totals(found: &[Vec<Hit>; HIT_KINDS.len()]) -> HitTotals {
-    let [domain, service, source, from_domain, signature, report] = found.each_ref().map(|hits| hits.len() as u64);
+/// The hits of one kind.
+#[derive(Debug, Default)]
+struct Hits {
+    best: Vec<Hit>,
+    total: u64,
+}
+
+/// The hits of each kind.
+type Found = [Hits; HIT_KINDS.len()];
+
+impl Hits {
+    fn add(&mut self, more: impl IntoIterator<Item = Hit>) {
+        let before = self.best.len();
+        self.best.extend(more);
+        self.total += (self.best.len() - before) as u64;
+        if self.best.len() > 2 * KEPT_MAX {
+            self.cut(KEPT_MAX);
+        }
+    }
+
+    /// Leaves those with the most messages, in order.
+    fn cut(&mut self, count: usize) {
+        self.best
+            .sort_by(|a, b| (b.count, &a.domain, &a.text).cmp(&(a.count, &b.domain, &b.text)));
+        self.best.truncate(count);
+    }
+}
+
+fn totals(found: &Found) -> HitTotals {
+    let [domain, service, source, from_domain, signature, report] = found.each_ref().map(|hits| hits.total);
     HitTotals {
         domain,
         service,
@@ -137,34 +170,32 @@ fn totals(found: &[Vec<Hit>; HIT_KINDS.len()]) -> HitTotals {
 }
 
 /// The hits by kind, and how many domains were looked through. `entries` have most messages first.
-async fn find(
-    state: &AppState,
-    sought: &Sought,
-    entries: &[Entry],
-) -> Result<([Vec<Hit>; HIT_KINDS.len()], usize), ApiError> {
+async fn find(state: &AppState, sought: &Sought, entries: &[Entry]) -> Result<(Found, usize), ApiError> {
     let tables = state.tables.current();
-    let mut found = <[Vec<Hit>; HIT_KINDS.len()]>::default();
+    let mut found = Found::default();
     let [domains, others @ ..] = &mut found;
-    domains.extend(entries.iter().filter_map(|entry| domain_hit(sought, entry)));
+    domains.add(entries.iter().filter_map(|entry| domain_hit(sought, entry)));
     let (mut searched, mut sources) = (0, 0);
     for entry in entries {
         if sources > SOURCES_MAX {
             break;
         }
         let [.., reports] = &mut *others;
-        reports.extend(report_hits(state, sought, entry).await?);
+        reports.add(report_hits(state, sought, entry).await?);
         if entry.now().messages() > 0 {
             let [services, addresses, from_domains, signatures, _] = &mut *others;
-            signatures.extend(signature_hits(state, sought, entry).await?);
+            let signers = state.store.signatures(entry.domain.id, sought.range).await?;
+            sources += signers.len();
+            signatures.add(signature_hits(&signers, sought, entry));
             let senders = senders::read(state, &tables, &entry.domain, sought.range).await?;
             sources += senders.addresses();
             match sought.network {
-                Some(network) => addresses.extend(network_hits(&senders, network, entry)),
+                Some(network) => addresses.add(network_hits(&senders, network, entry)),
                 None => {
                     let gathered = senders.gather();
-                    services.extend(service_hits(&gathered, sought, entry));
-                    addresses.extend(source_hits(&gathered, sought, entry));
-                    from_domains.extend(from_domain_hits(&gathered, sought, entry));
+                    services.add(service_hits(&gathered, sought, entry));
+                    addresses.add(source_hits(&gathered, sought, entry));
+                    from_domains.add(from_domain_hits(&gathered, sought, entry));
                 }
             }
         }
@@ -261,17 +292,19 @@ fn from_domain_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> 
     hits.take(OF_DOMAIN_MAX).collect()
 }
 
-async fn signature_hits(state: &AppState, sought: &Sought, entry: &Entry) -> Result<Vec<Hit>, ApiError> {
-    let signatures = state.store.signatures(entry.domain.id, sought.range).await?;
-    let named = signatures
+fn signature_hits(signers: &[Signature], sought: &Sought, entry: &Entry) -> Vec<Hit> {
+    let found = signers
         .iter()
-        .map(|one| (format!("{}._domainkey.{}", one.selector, one.domain), one));
-    let found = named.filter(|(_, one)| sought.is_in(&one.domain) || sought.is_in(&one.selector));
-    let hits = found.map(|(text, one)| Hit {
-        last_seen: one.last_seen.map(|day| day.to_string()),
-        ..hit("signature", entry, &text, one.pass.saturating_add(one.fail), one.pass)
+        .filter(|one| sought.is_in(&one.domain) || sought.is_in(&one.selector));
+    let hits = found.map(|one| {
+        let text = format!("{}._domainkey.{}", one.selector, one.domain);
+        let count = one.pass.saturating_add(one.fail);
+        Hit {
+            last_seen: one.last_seen.map(|day| day.to_string()),
+            ..hit("signature", entry, &text, count, one.pass)
+        }
     });
-    Ok(hits.take(OF_DOMAIN_MAX).collect())
+    hits.take(OF_DOMAIN_MAX).collect()
 }
 
 async fn report_hits(state: &AppState, sought: &Sought, entry: &Entry) -> Result<Vec<Hit>, ApiError> {

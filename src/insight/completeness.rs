@@ -65,6 +65,8 @@ pub struct SilentReporter {
     pub reporter: String,
     /// The last day of its last window.
     pub last_day: Day,
+    /// The end of its last window, Unix seconds.
+    pub last_end: i64,
     /// Its usual time between two reports, seconds.
     pub period: i64,
     /// Part of the messages of settled days that it had, from 0 to 1.
@@ -185,6 +187,7 @@ impl Completeness {
             Some(SilentReporter {
                 reporter: habits.reporter.clone(),
                 last_day: Day::from_unix(habits.ends.last()?.saturating_sub(1)),
+                last_end: *habits.ends.last()?,
                 period: habits.period()?,
                 share: if all > 0.0 { habits.usual / all } else { 0.0 },
             })
@@ -194,10 +197,10 @@ impl Completeness {
         silent
     }
 
-    /// Whether a reporter sends reports, as far as its cadence tells.
-    pub fn reports(&self, reporter: &str) -> bool {
+    /// Whether a report of this reporter is about a time after `instant`, Unix seconds.
+    pub fn has_reported_since(&self, reporter: &str, instant: i64) -> bool {
         let known = self.reporters.iter().find(|habits| habits.reporter == reporter);
-        known.is_some_and(|habits| !self.is_silent(habits))
+        known.is_some_and(|habits| habits.ends.last().is_some_and(|end| *end > instant))
     }
 
     /// Whether the reporter pauses for longer than its own cadence explains.

@@ -202,7 +202,7 @@ fn table_row(visitor: &Visitor, row: &Row<'_>) -> Markup {
     html! { tr {
         th scope="row" { a href=(format!("/alerts/{}/{}", row.kind, row.id)) { (hostile(row.name)) } }
         td data-label="Kind" { (row.what) }
-        td data-label="Events" { @for (nth, event) in row.events.iter().enumerate() { @if nth > 0 { ", " } (hostile(event)) } }
+        td data-label="Events" { (hostile(&row.events.join(", "))) }
         td data-label="State" {
             @if row.active { "on" } @else { "off" }
             @if let Some(reason) = row.reason { p .small { (hostile(reason)) } }

@@ -16,11 +16,21 @@ use super::{DayTotals, Rows, Source, Sources, Stats, Store, StoreError, paths, r
 impl Store {
     /// The sums over a domain's mail in a range of days.
     pub async fn stats(&self, domain: DomainId, range: DayRange) -> Result<Stats, StoreError> {
+        Ok(self.stats_and_before(domain, range, range.first).await?.0)
+    }
+
+    /// As [`Self::stats`], and the messages of the days from `since` to the day before the range.
+    pub async fn stats_and_before(
+        &self,
+        domain: DomainId,
+        range: DayRange,
+        since: Day,
+    ) -> Result<(Stats, Totals), StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
         let args = Args::default()
             .int(domain.0)
-            .int(range.first.0.into())
+            .int(since.min(range.first).0.into())
             .int(range.last.0.into());
         let rows = conn.all(sql!("daily_totals_range"), args).await?;
         let mut stats = Stats {
@@ -36,10 +46,14 @@ impl Store {
             reports: 0,
             sources: 0,
         };
+        let mut before = Totals::default();
         for row in &rows {
-            let totals = reports::totals(row)?;
-            let nth = row
-                .day("day")?
+            let (day, totals) = (row.day("day")?, reports::totals(row)?);
+            if day < range.first {
+                before.add(&totals);
+                continue;
+            }
+            let nth = day
                 .0
                 .checked_sub(range.first.0)
                 .and_then(|nth| usize::try_from(nth).ok());
@@ -56,16 +70,7 @@ impl Store {
         })
         .await?;
         stats.sources = addresses.count() as u64;
-        Ok(stats)
-    }
-
-    /// The messages of a range of days.
-    pub async fn totals(&self, domain: DomainId, range: DayRange) -> Result<Totals, StoreError> {
-        let mut totals = Totals::default();
-        for day in self.day_totals(domain, range).await? {
-            totals.add(&day.totals);
-        }
-        Ok(totals)
+        Ok((stats, before))
     }
 
     /// The messages of each day of a range that has some, ascending.

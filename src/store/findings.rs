@@ -7,7 +7,8 @@ use super::sql::sql;
 use super::{Domain, Event, EventKind, Store, StoreError, bulk, outbox};
 use crate::base::{AccountId, Day, DomainId, Millis, words};
 
-/// Findings of a domain. What is new beyond is not kept, and not told.
+/// Findings of a domain about new services, and all others. What is new beyond is not kept, and not told. Strangers can name any number of
+/// new services, so these take no room from the rest.
 const FINDINGS_MAX: usize = 1_000;
 /// Longest subject, bytes.
 const SUBJECT_BYTES_MAX: usize = 255;
@@ -92,13 +93,20 @@ impl Store {
         }
         let known = list(&mut conn, domain.id).await?;
         let mut changes = judge(&known);
-        let mut room = FINDINGS_MAX.saturating_sub(known.len());
+        let mut rooms = [false, true].map(|is_new_service| {
+            let rows = known.iter().filter(|one| is_of_new_service(one) == is_new_service);
+            FINDINGS_MAX.saturating_sub(rows.count())
+        });
         changes.retain(|change| {
             let one = &change.finding;
             let is_known = |known: &StoredFinding| known.kind == one.kind && known.subject == one.subject;
-            let fits = known.iter().any(is_known) || room > 0;
-            room = room.saturating_sub(usize::from(!known.iter().any(is_known)));
-            fits && one.subject.len() <= SUBJECT_BYTES_MAX
+            if known.iter().any(is_known) {
+                return true;
+            }
+            let room = &mut rooms[usize::from(is_of_new_service(one))];
+            let fits = *room > 0 && one.subject.len() <= SUBJECT_BYTES_MAX;
+            *room = room.saturating_sub(usize::from(fits));
+            fits
         });
         put(&mut conn, domain.id, changes.iter().map(|change| &change.finding)).await?;
         let args = Args::default().int(domain.id.0).int(now.saturating_sub(REMEMBERED));
@@ -162,6 +170,10 @@ fn event(domain: &Domain, change: &FindingChange, now: Millis) -> Option<Event> 
 async fn list(conn: &mut Conn<'_>, domain: DomainId) -> Result<Vec<StoredFinding>, StoreError> {
     let rows = conn.all(sql!("finding_list"), Args::default().int(domain.0)).await?;
     rows.iter().map(finding).collect()
+}
+
+fn is_of_new_service(finding: &StoredFinding) -> bool {
+    finding.kind == FindingKind::ServiceNew
 }
 
 /// Writes findings of a domain.

@@ -88,7 +88,8 @@ fn changes<'c>(standing: &Standing, decision: &'c Decision, known: &[StoredFindi
     for check in decision.checks.iter().filter(|check| is_read(check)) {
         let subject = check.purpose.word();
         let old = standing.checks.iter().find(|old| old.purpose == check.purpose);
-        let Some(old) = old.filter(|old| is_read(old)) else {
+        // A check that could not read the record keeps what was found before.
+        let Some(old) = old.filter(|old| is_read(old) || !old.found.is_empty()) else {
             continue;
         };
         let told = known.iter().find(|one| one.subject == subject);

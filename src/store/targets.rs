@@ -144,19 +144,32 @@ pub(super) async fn domain_removed(
     let mut targets: Vec<Target> = rows.await?.iter().map(read).collect::<Result<_, _>>()?;
     targets.retain(|target| target.domain == Some(domain));
     targets.sort_unstable_by_key(|target| target.id);
+    let mut is_news = false;
     for target in targets {
-        disable(conn, target.id, "The domain was removed", now).await?;
+        is_news |= switch_off(conn, target.id, "The domain was removed", now).await?;
+    }
+    // Counters are locked after all rows.
+    if is_news {
+        targets_changed(conn).await?;
     }
     Ok(())
 }
 
 async fn disable(conn: &mut Conn<'_>, id: TargetId, reason: &str, now: Millis) -> Result<bool, StoreError> {
+    let disabled = switch_off(conn, id, reason, now).await?;
+    if disabled {
+        targets_changed(conn).await?;
+    }
+    Ok(disabled)
+}
+
+/// Switches a target off, without saying so to the nodes that remember it.
+async fn switch_off(conn: &mut Conn<'_>, id: TargetId, reason: &str, now: Millis) -> Result<bool, StoreError> {
     conn.hold_target(id).await?;
     let args = Args::default().int(id.0).int(now).text(reason);
     let disabled = conn.run(sql!("target_disable"), args).await? > 0;
     if disabled {
         give_up(conn, id, reason).await?;
-        targets_changed(conn).await?;
     }
     Ok(disabled)
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{DAY, Facts, Ledger};
 use crate::base::Millis;
-use crate::store::{EventKind, FindingKind};
+use crate::insight::completeness::SilentReporter;
+use crate::store::{EventKind, FindingKind, StoredFinding};
 
 /// The part of the messages that a reporter must have for its silence to be told.
 const SHARE_MIN: f64 = 0.02;
@@ -14,17 +15,26 @@ const COOL_DOWN: Millis = 14 * DAY;
 /// How long a silent reporter is waited for. Its past is forgotten by then.
 const WAITED: Millis = 40 * DAY;
 
+/// Reporters that one finding about most of them remembers.
+const REMEMBERED_MAX: usize = 50;
+
+/// Whether these silent reporters are most of all.
+pub(super) fn are_mostly_silent(silent: &[SilentReporter]) -> bool {
+    silent.len() > 1 && silent.iter().map(|one| one.share).sum::<f64>() >= MOST
+}
+
 pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
     let kind = FindingKind::ReporterSilent;
     let silent = facts.completeness.silent();
-    let most = silent.len() > 1 && silent.iter().map(|one| one.share).sum::<f64>() >= MOST;
+    let most = are_mostly_silent(&silent);
     if most {
-        let last = silent.iter().map(|one| one.last_day).max().unwrap_or_default();
-        let data =
-            json!({ "state": "open", "reporter": null, "reporters": silent.len(), "last_day": last.to_string() });
-        ledger.begin((kind, ""), COOL_DOWN, json!({}), (EventKind::ReporterSilent, data));
+        begin_most(&silent, ledger);
     }
-    for one in silent.iter().filter(|one| !most && one.share >= SHARE_MIN) {
+    let together = ledger.find(kind, "").filter(|finding| finding.is_open);
+    let is_together =
+        |reporter: &str| together.is_some_and(|finding| reporters_in(&finding.detail).any(|one| one == reporter));
+    let alone = silent.iter().filter(|one| !most && one.share >= SHARE_MIN);
+    for one in alone.filter(|one| !is_together(&one.reporter)) {
         let data = json!({
             "state": "open",
             "reporter": one.reporter,
@@ -33,25 +43,59 @@ pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
             "usual_hours": one.period / 3_600,
             "share": (one.share * 1_000.0).round() / 1_000.0,
         });
+        let detail = json!({ "last": one.last_end });
         ledger.begin(
             (kind, &one.reporter),
             COOL_DOWN,
-            json!({}),
+            detail,
             (EventKind::ReporterSilent, data),
         );
     }
     for finding in ledger.open(kind) {
-        let is_over = match &*finding.subject {
-            "" => !most,
-            reporter => facts.completeness.reports(reporter),
-        };
         let waited = facts.now.saturating_sub(finding.opened_at);
-        if is_over {
+        if is_over(facts, finding, most) {
             let reporter = Some(&finding.subject).filter(|reporter| !reporter.is_empty());
             let data: Value = json!({ "state": "resolved", "reporter": reporter });
             ledger.end(finding, Some((EventKind::ReporterSilent, data)));
-        } else if waited > WAITED && !finding.subject.is_empty() {
+        } else if waited > WAITED {
             ledger.end(finding, None);
         }
     }
+}
+
+fn begin_most(silent: &[SilentReporter], ledger: &mut Ledger<'_>) {
+    let last_day = silent.iter().map(|one| one.last_day).max().unwrap_or_default();
+    let names: Vec<_> = silent.iter().take(REMEMBERED_MAX).map(|one| &one.reporter).collect();
+    let last = silent.iter().map(|one| one.last_end).max();
+    let detail = json!({ "last": last, "reporters": names });
+    let data =
+        json!({ "state": "open", "reporter": null, "reporters": silent.len(), "last_day": last_day.to_string() });
+    ledger.begin(
+        (FindingKind::ReporterSilent, ""),
+        COOL_DOWN,
+        detail,
+        (EventKind::ReporterSilent, data),
+    );
+}
+
+/// Whether the reporter, or half of those that were silent together, reported since. That its silence can no longer be told from its
+/// habits says nothing.
+fn is_over(facts: &Facts, finding: &StoredFinding, most: bool) -> bool {
+    let last = finding.detail["last"].as_i64().unwrap_or_default();
+    let reports = |reporter: &str| facts.completeness.has_reported_since(reporter, last);
+    match &*finding.subject {
+        "" => {
+            let all = reporters_in(&finding.detail).count();
+            !most && 2 * reporters_in(&finding.detail).filter(|one| reports(one)).count() >= all
+        }
+        reporter => reports(reporter),
+    }
+}
+
+fn reporters_in(detail: &Value) -> impl Iterator<Item = &str> {
+    detail["reporters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }

@@ -52,8 +52,15 @@ pub async fn apply_rules(store: &Store, tables: &Tables, now: Millis) -> Result<
                 Err(error) => return Err(error),
             }
         }
-        if waiting.contains(&account.id) && sum_up(store, account.id, domains, tables, now).await? {
-            applied.summaries += 1;
+        if !waiting.contains(&account.id) {
+            continue;
+        }
+        match Box::pin(sum_up(store, account.id, domains, tables, now)).await {
+            Ok(is_told) => applied.summaries += u64::from(is_told),
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::error!(account = %account.id, %error, "the day is not summed up for this account");
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(applied)

@@ -1,5 +1,7 @@
 //! Services that are new, that fail after a clean history, and that pass again.
 
+use std::cmp::Reverse;
+
 use serde_json::json;
 
 use super::{DAY, Facts, Ledger};
@@ -27,13 +29,24 @@ const RECOVERED_PERCENT_MAX: u64 = 5;
 const GONE_DAYS: i32 = 14;
 const BROKEN_COOL_DOWN: Millis = 7 * DAY;
 const NEW_COOL_DOWN: Millis = 90 * DAY;
+/// New services that are told at once, those with the most messages. A stranger can sign with any number of names.
+const NEW_MAX: usize = 10;
 
 pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
-    let (today, is_known) = (facts.today(), facts.is_known());
-    for service in facts.services.iter().filter(|service| is_theirs(service)) {
-        if is_known && service.decision.is_none() {
-            new(service, today, ledger);
+    let today = facts.today();
+    if facts.is_known() {
+        let mut new: Vec<_> = facts
+            .services
+            .iter()
+            .filter_map(|service| new(service, today))
+            .collect();
+        new.retain(|(service, _)| !ledger.is_cooling(FindingKind::ServiceNew, &service.name, NEW_COOL_DOWN));
+        new.sort_by_key(|(_, sums)| Reverse((sums.pass > 0, sums.messages())));
+        for (service, sums) in new.into_iter().take(NEW_MAX) {
+            tell_new(service, sums, ledger);
         }
+    }
+    for service in facts.services.iter().filter(|service| is_theirs(service)) {
         if !ledger.is_open(FindingKind::ServiceBroken, &service.name) {
             broken(service, today, ledger);
         }
@@ -67,18 +80,22 @@ fn is_theirs(service: &ServiceDays) -> bool {
     !matches!(service.decision, Some(Whose::NotOurs | Whose::Forwarder))
 }
 
-fn new(service: &ServiceDays, today: Day, ledger: &mut Ledger<'_>) {
-    let is_recent = |day: &ServiceDay| day.day > today.plus(-RECENT_DAYS);
+/// The messages of a service that did not send before, if nothing was decided about it.
+fn new(service: &ServiceDays, today: Day) -> Option<(&ServiceDays, Sums)> {
+    let first = service
+        .days
+        .first()
+        .filter(|first| first.day > today.plus(-RECENT_DAYS));
     let sums = Sums::new(&service.days);
-    let Some(first) = service.days.first().filter(|first| is_recent(first)) else {
-        return;
-    };
-    if sums.messages() < MESSAGES_MIN {
-        return;
-    }
+    let is_new = first.is_some() && service.decision.is_none() && sums.messages() >= MESSAGES_MIN;
+    is_new.then_some((service, sums))
+}
+
+fn tell_new(service: &ServiceDays, sums: Sums, ledger: &mut Ledger<'_>) {
+    let first = service.days.first().map(|day| day.day.to_string());
     let data = json!({
         "service": &*service.name,
-        "first_seen": first.day.to_string(),
+        "first_seen": first,
         "message_count": sums.messages(),
         "pass_count": sums.pass,
         "fail_count": sums.fail,
@@ -130,11 +147,17 @@ fn recovered(service: &ServiceDays) -> Option<Day> {
         let sums = Sums::new(&[*day]);
         sums.fail > 0 && sums.fails_at_least(BAD_PERCENT_MIN)
     };
-    let last_bad = service.days.iter().rposition(is_bad)?;
-    let after = Sums::new(&service.days[last_bad + 1..]);
-    let least = MESSAGES_MIN.max(usual(&service.days[..last_bad]) / USUAL_PART);
-    let is_clean = after.pass >= least && !after.fails_at_least(RECOVERED_PERCENT_MAX + 1);
-    is_clean.then(|| service.days[last_bad].day)
+    // Where no day is bad any more, the last one on which something failed may be long ago, and what came after it is all there is.
+    let last_bad = service.days.iter().rposition(is_bad);
+    let (before, after) = service.days.split_at(last_bad.map_or(0, |nth| nth + 1));
+    let sums = Sums::new(after);
+    let least = MESSAGES_MIN.max(usual(before) / USUAL_PART);
+    let is_clean = sums.pass >= least && !sums.fails_at_least(RECOVERED_PERCENT_MAX + 1);
+    let failed = before
+        .last()
+        .or_else(|| after.iter().rfind(|day| day.fail > 0))
+        .or_else(|| after.first())?;
+    is_clean.then_some(failed.day)
 }
 
 /// Messages of a usual day, the median.

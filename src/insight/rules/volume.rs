@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::reporters::are_mostly_silent;
 use super::{DAY, Facts, Ledger};
 use crate::base::{Day, DayRange, Millis};
 use crate::store::{EventKind, FindingKind};
@@ -19,9 +20,21 @@ const DIFFERENCE_MIN: u64 = 100;
 /// It is usual again with less than this many times the usual messages, and more than that part.
 const USUAL_TIMES: u64 = 2;
 const COOL_DOWN: Millis = 14 * DAY;
+/// How long it is waited for the usual. A domain that sends nothing any more has none.
+const WAITED: Millis = 40 * DAY;
 
 pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
-    if !facts.is_known() {
+    let open = ledger
+        .find(FindingKind::VolumeChanged, "")
+        .filter(|finding| finding.is_open);
+    if let Some(finding) = open
+        && facts.now.saturating_sub(finding.opened_at) > WAITED
+    {
+        ledger.end(finding, None);
+        return;
+    }
+    // Where most reports stopped, it is not known how much was sent.
+    if !facts.is_known() || are_mostly_silent(&facts.completeness.silent()) {
         return;
     }
     let Some(day) = newest_complete(facts) else { return };
@@ -39,7 +52,7 @@ pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
     if usual.is_far_from(messages) {
         let told = (EventKind::VolumeChanged, data("open"));
         ledger.begin((kind, ""), COOL_DOWN, json!({ "day": day.to_string() }), told);
-    } else if let Some(finding) = ledger.find(kind, "").filter(|finding| finding.is_open)
+    } else if let Some(finding) = open
         && usual.is_near(messages)
     {
         ledger.end(finding, Some((EventKind::VolumeChanged, data("resolved"))));

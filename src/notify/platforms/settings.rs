@@ -8,6 +8,8 @@ use crate::store::Platform;
 
 /// Longest token, bytes.
 const TOKEN_BYTES_MAX: usize = 200;
+/// Longest topic of ntfy.
+const TOPIC_BYTES_MAX: usize = 64;
 /// A secret shorter than this is not shown at all; of a longer one the end is.
 const LONG_ENOUGH: usize = 20;
 const SHOWN_END: usize = 4;
@@ -46,6 +48,11 @@ const URL: Field = Field {
     is_valid: |value| value.len() <= URL_BYTES_MAX,
     form: "is too long",
     mask: url_mask,
+};
+const TOPIC_URL: Field = Field {
+    is_valid: is_topic,
+    form: "must be the URL of a topic, as https://ntfy.sh/my-topic is one",
+    ..URL
 };
 const BOT_TOKEN: Field = Field {
     name: "botToken",
@@ -87,7 +94,7 @@ pub fn fields(platform: Platform) -> &'static [Field] {
     match platform {
         Platform::Slack | Platform::Discord | Platform::Teams | Platform::Mattermost => &[URL],
         Platform::Telegram => &[BOT_TOKEN, CHAT_ID],
-        Platform::Ntfy => &[URL, ACCESS_TOKEN],
+        Platform::Ntfy => &[TOPIC_URL, ACCESS_TOKEN],
         Platform::PagerDuty => &[ROUTING_KEY, OTHER_URL],
     }
 }
@@ -137,6 +144,24 @@ fn end_mask(secret: &str) -> String {
         _ => "",
     };
     format!("\u{2026}{}", text::escaped(end))
+}
+
+/// A server and one name behind it. Other servers of ntfy may be below a path.
+fn is_topic(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let topic = rest
+        .trim_end_matches('/')
+        .rsplit_once('/')
+        .map_or("", |(_, topic)| topic);
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let is_plain = !rest.contains(['?', '#']);
+    url.len() <= URL_BYTES_MAX
+        && is_plain
+        && !topic.is_empty()
+        && topic.len() <= TOPIC_BYTES_MAX
+        && topic.bytes().all(is_part)
 }
 
 /// Nothing that could lead to another path.

@@ -148,6 +148,14 @@ async fn wrong_settings_are_named() {
         ),
         (config("ntfy", url("ftp://example.com/")), vec!["config.webhookUrl"]),
         (
+            config("ntfy", url("https://ntfy.example.com")),
+            vec!["config.webhookUrl"],
+        ),
+        (
+            config("ntfy", url("https://ntfy.example.com/a?x=/b/")),
+            vec!["config.webhookUrl"],
+        ),
+        (
             config("slack", json!({ "webhookUrl": SECRET, "botToken": "1:a" })),
             vec!["config.botToken"],
         ),

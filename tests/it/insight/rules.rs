@@ -85,6 +85,29 @@ async fn a_service_that_breaks_is_told_once_and_so_is_its_recovery() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_policy_is_told_once() {
+    let (app, id) = app().await;
+    for policy in ["none", "none", "reject", "reject"] {
+        let yesterday = Day::from_unix(app.clock.now() / 1_000).plus(-1);
+        let mut sample = Sample::new("example.com", &yesterday.to_string(), &[PASS]);
+        sample.begin = yesterday.begin();
+        let xml = String::from_utf8(sample.xml()).unwrap();
+        let (before, after) = xml.split_once("<p>").unwrap();
+        let (_, after) = after.split_once("</p>").unwrap();
+        app.upload(&id, format!("{before}<p>{policy}</p>{after}")).await;
+        apply(&app).await;
+        app.clock.advance(DAY);
+    }
+    let told = told(&app, "dmarc.policy").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let data = &told[0]["data"];
+    assert_eq!(
+        (&data["policy"]["p"], &data["previous_policy"]["p"]),
+        (&json!("reject"), &json!("none"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_summary_is_told_once_per_day_and_says_when_nothing_is_to_do() {
     let (app, id) = app().await;
     report(&app, &id, &[Row { count: 60, ..PASS }]).await;
