@@ -53,7 +53,8 @@ pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
     }
     for finding in ledger.open(kind) {
         let waited = facts.now.saturating_sub(finding.opened_at);
-        if is_over(facts, finding, most) {
+        let is_most = finding.subject.is_empty();
+        if !(is_most && most) && is_over(facts, finding) {
             let reporter = Some(&finding.subject).filter(|reporter| !reporter.is_empty());
             let data: Value = json!({ "state": "resolved", "reporter": reporter });
             ledger.end(finding, Some((EventKind::ReporterSilent, data)));
@@ -80,13 +81,13 @@ fn begin_most(silent: &[SilentReporter], ledger: &mut Ledger<'_>) {
 
 /// Whether the reporter, or half of those that were silent together, reported since. That its silence can no longer be told from its
 /// habits says nothing.
-fn is_over(facts: &Facts, finding: &StoredFinding, most: bool) -> bool {
+fn is_over(facts: &Facts, finding: &StoredFinding) -> bool {
     let last = finding.detail["last"].as_i64().unwrap_or_default();
     let reports = |reporter: &str| facts.completeness.has_reported_since(reporter, last);
     match &*finding.subject {
         "" => {
             let all = reporters_in(&finding.detail).count();
-            !most && 2 * reporters_in(&finding.detail).filter(|one| reports(one)).count() >= all
+            2 * reporters_in(&finding.detail).filter(|one| reports(one)).count() >= all
         }
         reporter => reports(reporter),
     }
