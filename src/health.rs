@@ -28,7 +28,7 @@ impl std::fmt::Debug for Health {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedHealth {
     pub condition: Condition,
-    /// When the condition began, Unix milliseconds.
+    /// When the condition began, Unix milliseconds. A feed that fails for one reason after the other has failed since the first.
     pub since: Millis,
     /// When it was last read to its end.
     pub read_at: Option<Millis>,
@@ -152,7 +152,6 @@ impl Health {
         };
         let is_news = known.condition != condition;
         if is_news {
-            // A feed that fails in several ways in turn has failed since the first.
             if !(known.condition.is_failing() && condition.is_failing()) {
                 known.since = now;
             }

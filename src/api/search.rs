@@ -12,7 +12,7 @@ pub const HIT_KINDS: [&str; 6] = ["domain", "service", "source", "from_domain", 
 /// What was found: kind by kind, and of each kind what has the most messages first.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SearchList {
-    /// The first ten of each kind. With `kind`, a page of that kind.
+    /// The first ten of each kind. With `kind`, a page of that kind, up to the 2,000 with the most messages.
     pub hits: Vec<Hit>,
     /// Number of hits of each kind, including those not listed.
     pub totals: HitTotals,
@@ -42,7 +42,7 @@ pub struct HitTotals {
     pub from_domain: u64,
     /// Selectors and signing domains of DKIM signatures, counted per domain.
     pub signature: u64,
-    /// Reports.
+    /// Reports; of one domain, up to 100.
     pub report: u64,
 }
 

@@ -333,33 +333,9 @@ impl DnsRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{AccountId, DomainId, DomainStatus, IpId, Tags, TlsMode};
+    use crate::base::{AccountId, IpId};
+    use crate::store::testdata::domain;
     use crate::store::{DkimKey, IpAddress, RecordCheck};
-
-    fn domain(name: &str) -> Domain {
-        Domain {
-            id: DomainId(1),
-            public_id: "dom_0123456789abcdef".to_owned(),
-            account: AccountId(1),
-            name: DomainName::parse(name).unwrap(),
-            status: DomainStatus::Pending,
-            region: Region::EuWest1,
-            tls_mode: TlsMode::Opportunistic,
-            open_tracking: false,
-            click_tracking: false,
-            inbound_enabled: false,
-            catch_all: false,
-            custom_return_path: None,
-            tracking_domain: None,
-            bimi_logo_url: None,
-            rua_token: "tok".to_owned(),
-            created_at: 0,
-            updated_at: 0,
-            verified_at: None,
-            last_checked_at: None,
-            tags: Tags::default(),
-        }
-    }
 
     fn names() -> ServiceNames {
         let service = DomainName::parse("tally.example").unwrap();

@@ -3,18 +3,16 @@
 use axum::extract::State;
 use axum::response::Response;
 use hashbrown::HashMap;
-use serde_json::json;
 
 use super::client::Client;
 use super::comparison::Comparison;
-use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::listing::{Listing, days_in_name, file_name};
 use super::overview_choice::{Choice, folded};
 use super::overview_entry::Entry;
 use super::paging::{Part, page};
-use super::range::{FROM, TO, day_range};
+use super::range::range_of_all;
 use super::state::AppState;
 use super::sums::pass_rate;
 use crate::api::{DayBody, Overview, OverviewItem, PolicyBody};
@@ -23,21 +21,6 @@ use crate::base::{Day, DayRange, DomainId};
 use crate::store::{DomainFigures, Stretches};
 use crate::tally::Totals;
 
-/// Longest range of an overview: it looks at each day of each domain.
-pub(super) const OVERVIEW_DAYS_MAX: u64 = 92;
-
-/// The range, shorter than elsewhere.
-pub(super) const PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "days",
-        says: "The last N days, including today. Default: 30. Cannot be combined with `from` and `to`, which \
-               are at most 92 days.",
-        schema: || json!({ "type": "integer", "minimum": 1, "maximum": OVERVIEW_DAYS_MAX }),
-    },
-    FROM,
-    TO,
-];
-
 /// `GET /overview`
 pub(super) async fn overview(
     State(state): State<AppState>,
@@ -45,15 +28,9 @@ pub(super) async fn overview(
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let listing = Listing::read(&mut parameters, &state.config);
-    let range = day_range(&mut parameters, state.today());
+    let range = range_of_all(&mut parameters, state.today());
     let page = page(&mut parameters, &state.config);
     let part = Part::from_parameters(&mut parameters, page);
-    if range.len() > OVERVIEW_DAYS_MAX {
-        parameters.refuse(
-            "days",
-            format!("must not ask for more than {OVERVIEW_DAYS_MAX} days of all domains"),
-        );
-    }
     let choice = Choice::read(&mut parameters);
     parameters.finish()?;
     let comparison = Comparison::new(range, state.today());

@@ -10,12 +10,15 @@ use crate::base::{Day, DayRange};
 const DAYS_MAX: u32 = 3_650;
 const DAYS_DEFAULT: u32 = 30;
 
-pub(super) const FROM: Parameter = Parameter {
+/// The longest range of questions about all domains, which look at each day of each domain.
+const DAYS_OF_ALL_MAX: u64 = 92;
+
+const FROM: Parameter = Parameter {
     name: "from",
     says: "First day, included.",
     schema: || json!({ "type": "string", "format": "date", "examples": ["2026-03-01"] }),
 };
-pub(super) const TO: Parameter = Parameter {
+const TO: Parameter = Parameter {
     name: "to",
     says: "Last day, included; not before `from`.",
     schema: || json!({ "type": "string", "format": "date", "examples": ["2026-03-31"] }),
@@ -27,6 +30,18 @@ pub(super) const DAYS: &[Parameter] = &[
         name: "days",
         says: "The last N days, including today. Default: 30. Cannot be combined with `from` and `to`.",
         schema: || json!({ "type": "integer", "minimum": 1, "maximum": DAYS_MAX }),
+    },
+    FROM,
+    TO,
+];
+
+/// What [`range_of_all`] reads.
+pub(super) const DAYS_OF_ALL: &[Parameter] = &[
+    Parameter {
+        name: "days",
+        says: "The last N days, including today. Default: 30. Cannot be combined with `from` and `to`, which \
+               are at most 92 days.",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": DAYS_OF_ALL_MAX }),
     },
     FROM,
     TO,
@@ -59,6 +74,18 @@ pub(super) fn day_range(parameters: &mut Parameters, today: Day) -> DayRange {
         parameters.refuse("from", "must not be after to (which is today if it is not given)");
     } else if range.len() > u64::from(DAYS_MAX) {
         parameters.refuse("from", format!("must be less than {DAYS_MAX} days before to"));
+    }
+    range
+}
+
+/// As [`day_range`], for all domains of an account: shorter.
+pub(super) fn range_of_all(parameters: &mut Parameters, today: Day) -> DayRange {
+    let range = day_range(parameters, today);
+    if range.len() > DAYS_OF_ALL_MAX {
+        parameters.refuse(
+            "days",
+            format!("must not ask for more than {DAYS_OF_ALL_MAX} days of all domains"),
+        );
     }
     range
 }

@@ -157,12 +157,12 @@ const TLS_FAILURES: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTE
 const OVERVIEW: Parameters = &[
     paging::PARAMETERS,
     paging::AFTER_ROWS,
-    overview::PARAMETERS,
+    range::DAYS_OF_ALL,
     overview_choice::PARAMETERS,
 ];
 const SEARCH: Parameters = &[
     search::PARAMETERS,
-    overview::PARAMETERS,
+    range::DAYS_OF_ALL,
     paging::PARAMETERS,
     paging::AFTER_ROWS,
 ];

@@ -11,10 +11,10 @@ use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::listing::{Listing, days_in_name, file_name};
-use super::overview::{OVERVIEW_DAYS_MAX, entries};
+use super::overview::entries;
 use super::overview_entry::Entry;
 use super::paging::{Part, page};
-use super::range::day_range;
+use super::range::range_of_all;
 use super::senders;
 use super::state::AppState;
 use crate::api::{HIT_KINDS, Hit, HitTotals, PLAIN, SearchList};
@@ -27,14 +27,12 @@ use crate::store::{Rows, Signature, SourceQuery, Stretches};
 const TEXT_CHARS_MAX: usize = 253;
 /// Hits of each kind that are listed if no kind is asked for.
 const OF_KIND_MAX: usize = 10;
-/// Hits of each kind that are looked for in one domain.
-const OF_DOMAIN_MAX: usize = 1_000;
-const FIRST_ROWS: Rows = Rows {
+const KEPT_ROWS: Rows = Rows {
     before: 0,
-    count: OF_DOMAIN_MAX as u32,
+    count: KEPT_MAX as u32,
 };
-/// Hits of each kind that are kept: those with the most messages. All are counted.
-const KEPT_MAX: usize = 10_000;
+/// Hits of each kind that are kept, and can be paged through: those with the most messages. All are counted.
+const KEPT_MAX: usize = 2_000;
 /// Addresses and signers that one search looks through; after the domain that exceeds it, only names of domains are searched.
 const SOURCES_MAX: usize = 400_000;
 
@@ -71,7 +69,7 @@ pub(super) async fn search(
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let listing = Listing::read(&mut parameters, &state.config);
-    let range = day_range(&mut parameters, state.today());
+    let range = range_of_all(&mut parameters, state.today());
     let page = page(&mut parameters, &state.config);
     let part = Part::from_parameters(&mut parameters, page);
     let text = parameters.plain_text("q", TEXT_CHARS_MAX).unwrap_or_default();
@@ -79,12 +77,6 @@ pub(super) async fn search(
         HIT_KINDS.iter().position(|kind| *kind == word)
     });
     let text = text.trim().to_owned();
-    if range.len() > OVERVIEW_DAYS_MAX {
-        parameters.refuse(
-            "days",
-            format!("must not ask for more than {OVERVIEW_DAYS_MAX} days of all domains"),
-        );
-    }
     parameters.finish()?;
     let sought = Sought {
         lower: text.to_lowercase(),
@@ -100,7 +92,7 @@ pub(super) async fn search(
         false => find(&state, &sought, &entries).await?,
     };
     for hits in &mut found {
-        hits.cut(KEPT_MAX);
+        hits.cut();
     }
     let (hits, pagination) = match kind {
         Some(kind) => {
@@ -141,19 +133,20 @@ type Found = [Hits; HIT_KINDS.len()];
 
 impl Hits {
     fn add(&mut self, more: impl IntoIterator<Item = Hit>) {
-        let before = self.best.len();
-        self.best.extend(more);
-        self.total += (self.best.len() - before) as u64;
-        if self.best.len() > 2 * KEPT_MAX {
-            self.cut(KEPT_MAX);
+        for hit in more {
+            self.best.push(hit);
+            self.total += 1;
+            if self.best.len() > 2 * KEPT_MAX {
+                self.cut();
+            }
         }
     }
 
     /// Leaves those with the most messages, in order.
-    fn cut(&mut self, count: usize) {
+    fn cut(&mut self) {
         self.best
             .sort_by(|a, b| (b.count, &a.domain, &a.text).cmp(&(a.count, &b.domain, &b.text)));
-        self.best.truncate(count);
+        self.best.truncate(KEPT_MAX);
     }
 }
 
@@ -190,7 +183,7 @@ async fn find(state: &AppState, sought: &Sought, entries: &[Entry]) -> Result<(F
             let senders = senders::read(state, &tables, &entry.domain, sought.range).await?;
             sources += senders.addresses();
             match sought.network {
-                Some(network) => addresses.add(network_hits(&senders, network, entry)),
+                Some(network) => add_network(addresses, &senders, network, entry),
                 None => {
                     let gathered = senders.gather();
                     services.add(service_hits(&gathered, sought, entry));
@@ -235,31 +228,29 @@ fn domain_hit(sought: &Sought, entry: &Entry) -> Option<Hit> {
     })
 }
 
-fn service_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> Vec<Hit> {
+fn service_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> impl Iterator<Item = Hit> {
     let named = gathered
         .services
         .iter()
         .filter_map(|one| Some((one.named.as_ref()?, one)));
     let found = named.filter(|(named, _)| sought.is_in(&named.name));
-    let hits = found.map(|(named, one)| hit("service", entry, &named.name, one.counts.messages(), one.counts.pass));
-    hits.take(OF_DOMAIN_MAX).collect()
+    found.map(|(named, one)| hit("service", entry, &named.name, one.counts.messages(), one.counts.pass))
 }
 
-fn source_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> Vec<Hit> {
+fn source_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> impl Iterator<Item = Hit> {
     let found = gathered.sources.iter().filter(|one| one.mentions(&sought.lower));
-    found
-        .take(OF_DOMAIN_MAX)
-        .filter_map(|one| source_hit(one, entry))
-        .collect()
+    found.filter_map(|one| source_hit(one, entry))
 }
 
-fn network_hits(senders: &Senders<'_>, network: Network, entry: &Entry) -> Vec<Hit> {
+/// Adds the addresses of a network. Only those that are kept are named.
+fn add_network(addresses: &mut Hits, senders: &Senders<'_>, network: Network, entry: &Entry) {
     let query = SourceQuery {
         network: Some(network),
         ..SourceQuery::default()
     };
-    let (found, _) = senders.page(&query, &Wanted::default(), FIRST_ROWS);
-    found.iter().filter_map(|one| source_hit(one, entry)).collect()
+    let (found, total) = senders.page(&query, &Wanted::default(), KEPT_ROWS);
+    addresses.add(found.iter().filter_map(|one| source_hit(one, entry)));
+    addresses.total += total - found.len() as u64;
 }
 
 /// Sources without a readable address are not found.
@@ -278,33 +269,26 @@ fn source_hit(one: &SourceFigures<'_>, entry: &Entry) -> Option<Hit> {
     })
 }
 
-fn from_domain_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> Vec<Hit> {
+fn from_domain_hits(gathered: &Gathered<'_>, sought: &Sought, entry: &Entry) -> impl Iterator<Item = Hit> {
     let found = gathered.subdomains.iter().filter(|one| sought.is_in(&one.header_from));
-    let hits = found.map(|one| {
-        hit(
-            "from_domain",
-            entry,
-            &one.header_from,
-            one.counts.messages(),
-            one.counts.pass,
-        )
-    });
-    hits.take(OF_DOMAIN_MAX).collect()
+    found.map(|one| {
+        let (count, pass) = (one.counts.messages(), one.counts.pass);
+        hit("from_domain", entry, &one.header_from, count, pass)
+    })
 }
 
-fn signature_hits(signers: &[Signature], sought: &Sought, entry: &Entry) -> Vec<Hit> {
+fn signature_hits(signers: &[Signature], sought: &Sought, entry: &Entry) -> impl Iterator<Item = Hit> {
     let found = signers
         .iter()
         .filter(|one| sought.is_in(&one.domain) || sought.is_in(&one.selector));
-    let hits = found.map(|one| {
+    found.map(|one| {
         let text = format!("{}._domainkey.{}", one.selector, one.domain);
         let count = one.pass.saturating_add(one.fail);
         Hit {
             last_seen: one.last_seen.map(|day| day.to_string()),
             ..hit("signature", entry, &text, count, one.pass)
         }
-    });
-    hits.take(OF_DOMAIN_MAX).collect()
+    })
 }
 
 async fn report_hits(state: &AppState, sought: &Sought, entry: &Entry) -> Result<Vec<Hit>, ApiError> {

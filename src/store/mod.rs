@@ -74,6 +74,8 @@ mod sql;
 mod stored_bytes;
 mod target;
 mod targets;
+#[cfg(test)]
+pub(crate) mod testdata;
 mod tls;
 mod tls_token;
 mod trust;

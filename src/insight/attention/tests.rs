@@ -1,29 +1,12 @@
 use super::*;
-use crate::base::{AccountId, DomainId, DomainName, Region, Tags, TlsMode};
+use crate::store::testdata::domain;
 
 fn facts(name: &str) -> Facts {
     Facts {
         domain: Arc::new(Domain {
-            id: DomainId(1),
             public_id: format!("dom_{name}"),
-            account: AccountId(1),
-            name: DomainName::parse(name).unwrap(),
             status: DomainStatus::Verified,
-            region: Region::EuWest1,
-            tls_mode: TlsMode::Opportunistic,
-            open_tracking: false,
-            click_tracking: false,
-            inbound_enabled: false,
-            catch_all: false,
-            custom_return_path: None,
-            tracking_domain: None,
-            bimi_logo_url: None,
-            rua_token: String::new(),
-            created_at: 0,
-            updated_at: 0,
-            verified_at: None,
-            last_checked_at: None,
-            tags: Tags::default(),
+            ..domain(name)
         }),
         messages: 100,
         held: 0,

@@ -12,8 +12,8 @@ const SHARE_MIN: f64 = 0.02;
 /// Silent reporters with this part of the messages are one finding: no mail is sent, or no report arrives.
 const MOST: f64 = 0.5;
 const COOL_DOWN: Millis = 14 * DAY;
-/// How long a silent reporter is waited for. Its past is forgotten by then.
-const WAITED: Millis = 40 * DAY;
+/// How long a silent reporter is waited for: longer than its reports are looked at, so that its silence is not found again.
+const WAITED: Millis = 60 * DAY;
 
 /// Reporters that one finding about most of them remembers.
 const REMEMBERED_MAX: usize = 50;

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{DAY, Facts, Ledger};
 use crate::base::{Day, Millis};
@@ -93,13 +93,8 @@ fn new(service: &ServiceDays, today: Day) -> Option<(&ServiceDays, Sums)> {
 
 fn tell_new(service: &ServiceDays, sums: Sums, ledger: &mut Ledger<'_>) {
     let first = service.days.first().map(|day| day.day.to_string());
-    let data = json!({
-        "service": &*service.name,
-        "first_seen": first,
-        "message_count": sums.messages(),
-        "pass_count": sums.pass,
-        "fail_count": sums.fail,
-    });
+    let mut data = sums.data(service);
+    data["first_seen"] = json!(first);
     let of = (FindingKind::ServiceNew, &*service.name);
     ledger.note(of, NEW_COOL_DOWN, json!({}), (EventKind::ServiceNew, data));
 }
@@ -125,13 +120,8 @@ fn broken(service: &ServiceDays, today: Day, ledger: &mut Ledger<'_>) {
     let bad = bad.or_else(|| recent.iter().find(|day| is_together && day.fail > 0));
     let Some(bad) = bad else { return };
     let since = bad.day.to_string();
-    let data = json!({
-        "service": &*service.name,
-        "since": since,
-        "message_count": together.messages(),
-        "pass_count": together.pass,
-        "fail_count": together.fail,
-    });
+    let mut data = together.data(service);
+    data["since"] = json!(since);
     let of = (FindingKind::ServiceBroken, &*service.name);
     ledger.begin(
         of,
@@ -183,6 +173,16 @@ impl Sums {
 
     fn messages(self) -> u64 {
         self.pass.saturating_add(self.fail)
+    }
+
+    /// What an event says of messages of a service.
+    fn data(self, service: &ServiceDays) -> Value {
+        json!({
+            "service": &*service.name,
+            "message_count": self.messages(),
+            "pass_count": self.pass,
+            "fail_count": self.fail,
+        })
     }
 
     /// Whether at least this percentage of the messages fail.

@@ -313,7 +313,8 @@ fn a_domain_whose_reports_stop_altogether_is_one_finding() {
         plan.stops = Some(60);
     }
     let mut world = World::new(9, 75, &plans, vec![SENDS]);
-    world.run(75);
+    // Until nothing is known of them any more, and beyond.
+    world.run(150);
     let told = world.told_of(EventKind::ReporterSilent);
     assert_eq!(
         told.iter().filter(|(_, _, data)| data["reporter"].is_null()).count(),
@@ -323,6 +324,48 @@ fn a_domain_whose_reports_stop_altogether_is_one_finding() {
     assert!(world.told_of(EventKind::VolumeChanged).is_empty());
     // A reporter that stays away is not told to be back.
     assert!(told.iter().all(|(_, _, data)| data["state"] == "open"), "{told:?}");
+}
+
+#[test]
+fn a_weekly_reporter_that_stays_away_is_told_once() {
+    let mut plans = plans();
+    plans[1] = Plan {
+        every: 7,
+        stops: Some(84),
+        ..plans[1].clone()
+    };
+    let mut world = World::new(11, 200, &plans, vec![SENDS]);
+    world.run(200);
+    let told = world.told_of(EventKind::ReporterSilent);
+    let states: Vec<_> = told
+        .iter()
+        .map(|(_, _, data)| (&data["state"], &data["reporter"]))
+        .collect();
+    assert_eq!(states, [(&json!("open"), &json!("middle.example"))]);
+}
+
+#[test]
+fn a_stranger_with_many_names_is_told_of_in_part_and_after_who_passes() {
+    let mut world = World::new(12, 70, &plans(), vec![SENDS]);
+    world.run(70);
+    let mut facts = world.facts(world.reports.len(), FIRST.plus(70).begin() * 1_000);
+    let service = |name: String, pass, fail| ServiceDays {
+        name: name.into(),
+        decision: None,
+        days: vec![crate::enrich::ServiceDay {
+            day: FIRST.plus(69),
+            pass,
+            fail,
+        }],
+    };
+    facts.services = (0..500).map(|nth| service(format!("spam{nth}"), 0, 900)).collect();
+    facts.services.push(service("Mailchimp".to_owned(), 6, 0));
+    let told: Vec<_> = judge(&facts, &[])
+        .into_iter()
+        .filter_map(|change| change.event)
+        .filter(|(kind, _)| *kind == EventKind::ServiceNew)
+        .collect();
+    assert_eq!((told.len(), &told[0].1["service"]), (10, &json!("Mailchimp")));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::store::{Database, on_both};
 
 on_both!(only_contradictions_differ);
 async fn only_contradictions_differ(db: Database) {
-    let mut dice = Dice(3);
+    let mut dice = Dice::new(3);
     let messages: Vec<Message> = (0..400).map(|_| dice.message()).collect();
     db.commit(reports(&messages)).await;
     let found = identity(&db.store, std::slice::from_ref(&db.domain)).await.unwrap();

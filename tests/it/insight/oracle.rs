@@ -10,6 +10,7 @@ use tallymark::report::aggregate::{
 };
 use tallymark::store::NewReport;
 
+use crate::chance::Chance;
 use crate::store::{day, taken};
 
 /// From domains, with what DNS says of their existence.
@@ -48,16 +49,16 @@ pub struct Message {
     pub is_contradictory: bool,
 }
 
-/// Numbers without any order, the same every time.
-pub struct Dice(pub u64);
+/// Messages and policies by chance.
+pub struct Dice(Chance);
 
 impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(Chance(seed))
+    }
+
     pub fn below(&mut self, sides: u64) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from((self.0 >> 33) % sides).unwrap()
+        usize::try_from(self.0.below(sides)).unwrap()
     }
 
     fn one_in(&mut self, sides: u64) -> bool {

@@ -162,7 +162,7 @@ fn check(found: &Simulated, messages: &[Message], change: &PolicyChange, fixed: 
 #[tokio::test]
 async fn any_record_asks_for_what_it_asks_for() {
     let db = Database::start(Dialect::Sqlite).await;
-    let mut dice = Dice(19);
+    let mut dice = Dice::new(19);
     let messages: Vec<Message> = (0..MESSAGES).map(|_| dice.message()).collect();
     db.commit(reports(&messages)).await;
     for _ in 0..CANDIDATES {
@@ -180,7 +180,7 @@ async fn any_record_asks_for_what_it_asks_for() {
 #[tokio::test]
 async fn what_reporters_do_and_contradict_is_counted() {
     let db = Database::start(Dialect::Sqlite).await;
-    let mut dice = Dice(7);
+    let mut dice = Dice::new(7);
     let messages: Vec<Message> = (0..MESSAGES).map(|_| dice.message()).collect();
     db.commit(reports(&messages)).await;
     let change = PolicyChange {

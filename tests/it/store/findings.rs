@@ -1,15 +1,19 @@
 //! Findings are told once, also by two nodes, and go with their domain.
 
 use serde_json::{Value, json};
-use tallymark::base::{AccountId, Day, DomainId, DomainStatus, Purpose};
+use tallymark::base::{AccountId, Day, DomainId, DomainStatus, Mode, Purpose};
+use tallymark::enrich::Tables;
+use tallymark::insight::apply_rules;
 use tallymark::store::{
     Decision, Domain, DomainFinding, EventKind, FindingChange, FindingKind, NewWebhook, RecordCheck, RecordState,
     Standing, Store, StoredFinding, Wanted,
 };
 
-use super::{Database, FIRST_PAGE, NOW, on_both};
+use super::{Database, FIRST_PAGE, NOW, new_domain, on_both};
 
 const HOUR: i64 = 3_600_000;
+/// The record that the domain has first.
+const NONE: &str = "v=DMARC1; p=none";
 
 /// The domain of the database, whose account has a webhook that wants everything.
 async fn domain(db: &Database) -> Domain {
@@ -88,6 +92,23 @@ async fn two_that_judge_at_the_same_time_tell_once(db: Database) {
     };
     db.store.judge_domain(&domain, later, &ended).await.unwrap();
     assert_eq!(db.store.findings(domain.id).await.unwrap(), []);
+    // What was never told is what later states are compared with: it stays.
+    let baseline = StoredFinding {
+        kind: FindingKind::PolicyChanged,
+        subject: String::new(),
+        is_open: false,
+        told_at: 0,
+        ..broken(NOW)
+    };
+    let keep = |_: &[StoredFinding]| {
+        vec![FindingChange {
+            finding: baseline.clone(),
+            event: None,
+        }]
+    };
+    db.store.judge_domain(&domain, later, &keep).await.unwrap();
+    db.store.judge_domain(&domain, later, &|_| Vec::new()).await.unwrap();
+    assert_eq!(db.store.findings(domain.id).await.unwrap(), [baseline]);
     // Of a domain that is gone nothing is kept.
     let gone = Domain {
         id: DomainId(domain.id.0 + 1),
@@ -95,6 +116,32 @@ async fn two_that_judge_at_the_same_time_tell_once(db: Database) {
     };
     assert_eq!(db.store.judge_domain(&gone, NOW, &judge).await.unwrap(), 0);
     assert_eq!(db.store.findings(gone.id).await.unwrap(), []);
+}
+
+on_both!(a_damaged_row_keeps_no_other_account_from_its_summary);
+async fn a_damaged_row_keeps_no_other_account_from_its_summary(db: Database) {
+    let domain = domain(&db).await;
+    let other = db.store.add_account("other", Mode::Live, NOW).await.unwrap();
+    db.store
+        .add_domain(other.id, new_domain("example.net"), NOW)
+        .await
+        .unwrap();
+    let judge = |_: &[StoredFinding]| {
+        vec![FindingChange {
+            finding: broken(NOW),
+            event: None,
+        }]
+    };
+    db.store.judge_domain(&domain, NOW, &judge).await.unwrap();
+    let tables = Tables::built_in();
+    db.execute("update findings set detail = '{'").await;
+    // `default` comes before `other`.
+    let applied = Box::pin(apply_rules(&db.store, &tables, NOW)).await.unwrap();
+    assert_eq!(applied.summaries, 1);
+    db.execute("update findings set detail = '{}'").await;
+    let applied = Box::pin(apply_rules(&db.store, &tables, NOW)).await.unwrap();
+    assert_eq!(applied.summaries, 1);
+    assert_eq!(told(&db.store, domain.account).await.len(), 1);
 }
 
 on_both!(a_day_is_summed_up_once);
@@ -122,9 +169,9 @@ async fn a_day_is_summed_up_once(db: Database) {
     assert_eq!(told(&db.store, domain.account).await.len(), 2);
 }
 
-/// A look at the DMARC record that found these texts; `None`: DNS did not answer.
+/// A look at the DMARC record that found these texts; `None`: DNS did not answer, so that what was found before is kept.
 async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Option<&[&str]>) {
-    let texts = found.unwrap_or_default().iter().map(|text| (*text).to_owned());
+    let texts = found.unwrap_or(&[NONE]).iter().map(|text| (*text).to_owned());
     let check = RecordCheck {
         purpose: Purpose::Dmarc,
         expected: expected.to_owned(),
@@ -161,14 +208,15 @@ async fn look(store: &Store, domain: &Domain, at: i64, expected: &str, found: Op
 on_both!(a_record_that_changes_is_told_with_what_it_was);
 async fn a_record_that_changes_is_told_with_what_it_was(db: Database) {
     let domain = domain(&db).await;
-    let (none, reject) = ("v=DMARC1; p=none", "v=DMARC1; p=reject");
+    let (none, reject) = (NONE, "v=DMARC1; p=reject");
     let mut told_before = 0;
     for (hours, expected, found, tells) in [
         // The first look changes nothing.
         (1, "a", Some(&[none][..]), false),
+        // The record moves while its name servers do not answer.
         (2, "a", None, false),
-        (3, "a", Some(&[none]), false),
-        (4, "a", Some(&[reject]), true),
+        (3, "a", Some(&[reject]), true),
+        (4, "a", Some(&[reject]), false),
         // Name servers that disagree: not again within the day, and then what differs from what was told.
         (5, "a", Some(&[none]), false),
         (6, "a", Some(&[reject]), false),
