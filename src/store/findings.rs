@@ -128,6 +128,20 @@ impl Store {
         rows.iter().map(|row| Ok(AccountId(row.int("account_id")?))).collect()
     }
 
+    /// Whether an account is to be told of a day. If no target wants that, the day is noted, as if it had been told.
+    pub async fn wants_summary(&self, account: AccountId, day: Day) -> Result<bool, StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, memory) = write.parts();
+        memory.refresh(&mut conn).await?;
+        let is_wanted = outbox::is_wanted(&mut conn, memory, account, EventKind::Summary).await?;
+        if !is_wanted {
+            let args = Args::default().int(account.0).int(day.0.into());
+            conn.run(sql!("account_summed_up"), args).await?;
+        }
+        write.commit().await?;
+        Ok(is_wanted)
+    }
+
     /// Tells an account of a day, once. False if it was told of this day before.
     pub async fn tell_summary(
         &self,

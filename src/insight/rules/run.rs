@@ -52,7 +52,7 @@ pub async fn apply_rules(store: &Store, tables: &Tables, now: Millis) -> Result<
                 Err(error) => return Err(error),
             }
         }
-        if !waiting.contains(&account.id) {
+        if !waiting.contains(&account.id) || !store.wants_summary(account.id, yesterday).await? {
             continue;
         }
         match Box::pin(sum_up(store, account.id, domains, tables, now)).await {

@@ -17,13 +17,17 @@ const NONE: &str = "v=DMARC1; p=none";
 
 /// The domain of the database, whose account has a webhook that wants everything.
 async fn domain(db: &Database) -> Domain {
+    webhook(db, db.account.id, "*").await;
+    db.domain.clone()
+}
+
+async fn webhook(db: &Database, account: AccountId, wants: &str) {
     let new = NewWebhook {
         url: "https://hooks.example/".to_owned(),
-        events: Wanted::new(["*".to_owned()]),
+        events: Wanted::new([wants.to_owned()]),
         secret: b"sealed".to_vec(),
     };
-    db.store.add_webhook(db.account.id, new, NOW).await.unwrap().unwrap();
-    db.domain.clone()
+    db.store.add_webhook(account, new, NOW).await.unwrap().unwrap();
 }
 
 /// The kind and the data of every event, the oldest first.
@@ -126,6 +130,7 @@ async fn a_damaged_row_keeps_no_other_account_from_its_summary(db: Database) {
         .add_domain(other.id, new_domain("example.net"), NOW)
         .await
         .unwrap();
+    webhook(&db, other.id, "dmarc.summary").await;
     let judge = |_: &[StoredFinding]| {
         vec![FindingChange {
             finding: broken(NOW),
@@ -142,6 +147,25 @@ async fn a_damaged_row_keeps_no_other_account_from_its_summary(db: Database) {
     let applied = Box::pin(apply_rules(&db.store, &tables, NOW)).await.unwrap();
     assert_eq!(applied.summaries, 1);
     assert_eq!(told(&db.store, domain.account).await.len(), 1);
+}
+
+on_both!(a_day_is_summed_up_for_who_wants_it);
+async fn a_day_is_summed_up_for_who_wants_it(db: Database) {
+    webhook(&db, db.account.id, "domain.failed").await;
+    let tables = Tables::built_in();
+    let yesterday = Day::from_unix(NOW / 1_000).plus(-1);
+    assert_eq!(db.store.accounts_to_sum_up(yesterday).await.unwrap(), [db.account.id]);
+    let applied = Box::pin(apply_rules(&db.store, &tables, NOW)).await.unwrap();
+    assert_eq!((applied.domains, applied.summaries), (1, 0));
+    // It is not looked at again, and one who comes later does not hear of the past.
+    assert_eq!(db.store.accounts_to_sum_up(yesterday).await.unwrap(), []);
+    webhook(&db, db.account.id, "dmarc.summary").await;
+    let applied = Box::pin(apply_rules(&db.store, &tables, NOW)).await.unwrap();
+    assert_eq!(applied.summaries, 0);
+    let applied = Box::pin(apply_rules(&db.store, &tables, NOW + 24 * HOUR))
+        .await
+        .unwrap();
+    assert_eq!(applied.summaries, 1);
 }
 
 on_both!(a_day_is_summed_up_once);
