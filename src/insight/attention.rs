@@ -245,7 +245,9 @@ impl Finding {
     /// What to do about it, one sentence.
     pub const fn action(&self) -> &'static str {
         match self.concern {
-            Concern::ToFix => "Switch on DKIM with your own domain at each service, and list your own hosts in your SPF record.",
+            Concern::ToFix => {
+                "Switch on DKIM with your own domain at each service, and list your own hosts in your SPF record."
+            }
             Concern::FailingSources => "Find out who they are: fix what is yours, and decide that the others are not.",
             Concern::RecordsMissing => "Publish the records under DNS set-up, and verify the domain.",
             Concern::ReporterSilent => "See whether your DMARC record still has the address for reports.",
