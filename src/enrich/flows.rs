@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::{Service, Services};
 use crate::base::{organizational_domain, words};
-use crate::tally::{Identities, OwnSignature, Path, PathList, Reported, SpfOutcome, Way};
+use crate::tally::{Identities, OwnSignature, Path, PathList, Reported, SpfOutcome, Way, WaySums};
 
 /// Messages of a signature from which on shares mean something.
 const MESSAGES_MIN: u64 = 20;
@@ -195,10 +195,10 @@ impl Homes {
     }
 
     /// Adds the messages of ways on these paths.
-    pub fn add_all(&mut self, paths: &PathList, messages: &HashMap<Way, u64>) {
-        for (way, messages) in messages {
+    pub fn add_all(&mut self, paths: &PathList, messages: &WaySums) {
+        for (way, messages) in messages.iter() {
             if let Some(path) = Path::read(paths.get(way.path())) {
-                self.add(&(path, *way), *messages);
+                self.add(&(path, way), messages);
             }
         }
     }

@@ -25,6 +25,9 @@ use crate::tally::{Path, Totals, Way};
 pub use by_day::flows_by_day;
 pub use services_by_day::{ServiceDay, ServiceDays, services_by_day};
 
+/// Rows of a page up to which the days are walked twice, and the ways of these rows alone are kept.
+const FEW_ROWS: u32 = 200;
+
 /// Who sent as a domain in a range of days, not yet named.
 #[derive(Debug)]
 pub struct Senders<'t> {
@@ -35,24 +38,41 @@ pub struct Senders<'t> {
 impl<'t> Senders<'t> {
     /// Reads the senders of a domain in a range of days.
     pub async fn read(store: &Store, domain: &Domain, range: DayRange, tables: &'t Tables) -> Result<Self, StoreError> {
-        let found = store.sources_by_way(domain.id, range).await?;
-        let home_range = home_range(range);
+        let found = store.sources_by_way(domain.id, range, home_range(range).first).await?;
+        Self::new(store, domain, tables, found).await
+    }
+
+    async fn new(store: &Store, domain: &Domain, tables: &'t Tables, found: SourcesByWay) -> Result<Self, StoreError> {
         let mut homes = Homes::default();
-        if home_range == range {
-            let mut messages: HashMap<Way, u64> = HashMap::new();
-            for (way, count) in found.sources.iter().flat_map(|(_, ways)| ways) {
-                let sum = messages.entry(*way).or_default();
-                *sum = sum.saturating_add(*count);
-            }
-            homes.add_all(&found.paths, &messages);
-        } else {
-            let (paths, messages) = store.ways(domain.id, home_range).await?;
-            homes.add_all(&paths, &messages);
-        }
+        homes.add_all(&found.paths, &found.all_ways);
         Ok(Self {
             knowledge: Knowledge::read(store, domain, homes, tables).await?,
             found,
         })
+    }
+
+    /// As [`Self::page`], in a range of days. Only the ways of the page itself are kept, where names do not decide.
+    pub async fn read_page(
+        (store, domain, tables): (&Store, &Domain, &'t Tables),
+        range: DayRange,
+        (query, wanted): (&SourceQuery, &Wanted),
+        rows: Rows,
+    ) -> Result<(Vec<SourceFigures<'t>>, u64), StoreError> {
+        if !wanted.needs_names() && rows.count <= FEW_ROWS {
+            let fits = |source: &Source| wanted.fits_unnamed(source, tables);
+            let since = home_range(range).first;
+            let found = store.sources_on_ways((domain.id, range), since, (query, fits), rows);
+            if let Some((found, total)) = found.await? {
+                let senders = Self::new(store, domain, tables, found).await?;
+                let mut namer = Namer::new(&senders);
+                let sources = senders.found.sources.iter().enumerate();
+                let named = sources.map(|(nth, (source, ways))| namer.source(nth, source, ways));
+                return Ok((named.collect(), total));
+            }
+        }
+        Ok(Self::read(store, domain, range, tables)
+            .await?
+            .page(query, wanted, rows))
     }
 
     /// Number of addresses.

@@ -168,8 +168,8 @@ pub(super) async fn sources(
     };
     parameters.finish()?;
     let tables = state.tables.current();
-    let senders = read(&state, &tables, &domain, ranked.range).await?;
-    let (sources, total) = senders.page(&query, &wanted, ranked.part.rows);
+    let place = (&state.store, &domain, &*tables);
+    let (sources, total) = Senders::read_page(place, ranked.range, (&query, &wanted), ranked.part.rows).await?;
     let list = SourceList {
         sources: sources.iter().map(SourceBody::from).collect(),
         total,

@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::config::HttpConfig;
@@ -19,9 +20,21 @@ use crate::notify::{ChannelOptions, Targets};
 use crate::outbound::{Guard, OutboundSettings};
 use crate::store::Store;
 
-/// What every handler can reach. Cheap to clone.
+/// What every handler can reach. It is cloned for each layer of each request, which costs one count.
 #[derive(Debug, Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an [`AppState`] gives access to.
+#[derive(Debug, Clone)]
+pub struct Parts {
     pub store: Store,
     pub intake: Intake,
     pub domains: Domains,
@@ -54,7 +67,7 @@ impl AppState {
     ) -> Self {
         // Strict, and without a client: nothing is sent.
         let guard = Guard::new(OutboundSettings::default(), None);
-        Self {
+        Self(Arc::new(Parts {
             targets: Targets::new(&domains, metrics.clone(), guard, None, ChannelOptions::default()),
             limiter: Arc::new(RateLimiter::new(config.rate)),
             posts: Arc::new(RateLimiter::new(config.post_rate)),
@@ -70,7 +83,7 @@ impl AppState {
             clock,
             metrics,
             health: Health::default(),
-        }
+        }))
     }
 
     /// The current UTC day.
@@ -78,18 +91,24 @@ impl AppState {
         Day::from_unix(self.clock.now().div_euclid(1_000))
     }
 
+    fn with(self, change: impl FnOnce(&mut Parts)) -> Self {
+        let mut parts = Arc::unwrap_or_clone(self.0);
+        change(&mut parts);
+        Self(Arc::new(parts))
+    }
+
     /// With names from these tables, and not only from those that are compiled in.
     pub fn with_tables(self, tables: Arc<LiveTables>) -> Self {
-        Self { tables, ..self }
+        self.with(|parts| parts.tables = tables)
     }
 
     /// With webhooks and channels that are connected to.
     pub fn with_targets(self, targets: Targets) -> Self {
-        Self { targets, ..self }
+        self.with(|parts| parts.targets = targets)
     }
 
     /// With the state of this node's feeds.
     pub fn with_health(self, health: Health) -> Self {
-        Self { health, ..self }
+        self.with(|parts| parts.health = health)
     }
 }

@@ -92,12 +92,12 @@ pub async fn prepare(
 async fn subdomains_of(store: &Store, domain: &Domain, range: DayRange) -> Result<Vec<Box<str>>, StoreError> {
     let (paths, ways) = store.ways(domain.id, range).await?;
     let mut messages: HashMap<&str, u64> = HashMap::new();
-    for (way, count) in &ways {
+    for (way, count) in ways.iter() {
         let path = Path::read(paths.get(way.path()));
         let from = path.map_or("", |path| path.header_from);
         if from != domain.name.as_str() && domain.name.covers(from) {
             let sum = messages.entry(from).or_default();
-            *sum = sum.saturating_add(*count);
+            *sum = sum.saturating_add(count);
         }
     }
     let mut found: Vec<_> = messages.into_iter().collect();

@@ -7,11 +7,12 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use crate::base::{Day, DayRange, DomainId, Network};
-use crate::tally::{ByAddress, PathList, ResultFilter, Totals, Way};
+use crate::tally::{ByAddress, ResultFilter, Totals};
 
 use super::db::{Args, Conn, Row};
+use super::seen::Seen;
 use super::sql::sql;
-use super::{DayTotals, Rows, Source, Sources, Stats, Store, StoreError, paths, reports, rollup};
+use super::{DayTotals, Rows, Source, Stats, Store, StoreError, reports, rollup};
 
 impl Store {
     /// The sums over a domain's mail in a range of days.
@@ -88,82 +89,6 @@ impl Store {
             })
         };
         rows.iter().map(day).collect()
-    }
-
-    /// The addresses that sent mail as the domain in a range of days, in the order that is asked for, then by address.
-    pub async fn sources(
-        &self,
-        domain: DomainId,
-        range: DayRange,
-        query: &SourceQuery,
-        rows: impl Into<Rows>,
-    ) -> Result<Sources, StoreError> {
-        let mut conn = self.read().await?;
-        let sources = gather(&mut Conn(&mut conn), domain, range).await?.into_iter();
-        drop(conn);
-        let sources: Vec<Source> = sources.filter(|source| query.matches(source)).collect();
-        let total = sources.len() as u64;
-        Ok(Sources {
-            sources: query.page(sources, |source| source, rows.into()),
-            total,
-        })
-    }
-
-    /// The addresses of a range of days in no order, each with the ways of its messages.
-    pub async fn sources_by_way(&self, domain: DomainId, range: DayRange) -> Result<SourcesByWay, StoreError> {
-        let mut conn = self.read().await?;
-        let mut conn = Conn(&mut conn);
-        let mut seen = ByAddress::default();
-        each_packed(&mut conn, domain, range, |day, packed| {
-            seen.next_day(SeenOnWays::add);
-            rollup::decode_ways(packed, |entry| {
-                let one = seen.entry(entry.address, || SeenOnWays::new(day));
-                one.seen.totals.add(&entry.handled.totals(entry.way));
-                one.seen.last = day;
-                one.on(entry.way, entry.handled.messages);
-            })
-        })
-        .await?;
-        // After the days: these have no path that is not there by now.
-        let paths = paths::read(&mut conn, domain).await?;
-        let sources = seen
-            .all(SeenOnWays::add)
-            .map(|(address, one)| (one.seen.source(address), one.ways));
-        Ok(SourcesByWay {
-            sources: sources.collect(),
-            paths,
-        })
-    }
-
-    /// Calls `each` with the messages of every address and way of every day, by ascending day.
-    pub async fn each_way(
-        &self,
-        domain: DomainId,
-        range: DayRange,
-        mut each: impl FnMut(Day, Option<IpAddr>, Way, u64),
-    ) -> Result<(), StoreError> {
-        let mut conn = self.read().await?;
-        each_packed(&mut Conn(&mut conn), domain, range, |day, packed| {
-            rollup::decode_ways(packed, |entry| {
-                each(day, entry.address, entry.way, entry.handled.messages)
-            })
-        })
-        .await
-    }
-
-    /// The ways of a range of days, with their messages, and the paths that they are on.
-    pub async fn ways(&self, domain: DomainId, range: DayRange) -> Result<(PathList, HashMap<Way, u64>), StoreError> {
-        let mut conn = self.read().await?;
-        let mut conn = Conn(&mut conn);
-        let mut messages: HashMap<Way, u64> = HashMap::new();
-        each_packed(&mut conn, domain, range, |_, packed| {
-            rollup::decode_ways(packed, |entry| {
-                let sum = messages.entry(entry.way).or_default();
-                *sum = sum.saturating_add(entry.handled.messages);
-            })
-        })
-        .await?;
-        Ok((paths::read(&mut conn, domain).await?, messages))
     }
 
     /// The addresses of a range of days, grouped by network. By messages, most first, then by network.
@@ -271,89 +196,14 @@ impl SourceQuery {
     }
 }
 
-/// One address in a range.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    totals: Totals,
-    first: Day,
-    last: Day,
-}
-
-impl Seen {
-    fn new(day: Day) -> Self {
-        Self {
-            totals: Totals::default(),
-            first: day,
-            last: day,
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.totals.add(&other.totals);
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-    }
-
-    fn source(self, address: Option<IpAddr>) -> Source {
-        Source {
-            address,
-            totals: self.totals,
-            first_seen: self.first,
-            last_seen: self.last,
-        }
-    }
-}
-
-/// One address in a range, with the messages of each of its ways.
-#[derive(Debug)]
-struct SeenOnWays {
-    seen: Seen,
-    ways: Vec<(Way, u64)>,
-}
-
-impl SeenOnWays {
-    fn new(day: Day) -> Self {
-        Self {
-            seen: Seen::new(day),
-            ways: Vec::new(),
-        }
-    }
-
-    /// Most addresses have few ways; those of a mailbox provider that forwards may have thousands.
-    fn on(&mut self, way: Way, messages: u64) {
-        match self.ways.binary_search_by_key(&way, |(known, _)| *known) {
-            Ok(at) => self.ways[at].1 = self.ways[at].1.saturating_add(messages),
-            Err(at) => self.ways.insert(at, (way, messages)),
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.seen.add(other.seen);
-        other
-            .ways
-            .into_iter()
-            .for_each(|(way, messages)| self.on(way, messages));
-    }
-}
-
-/// The addresses of a range of days with the ways of their messages.
-#[derive(Debug)]
-pub struct SourcesByWay {
-    /// In no order; the ways of each ascend. An address has the sum of its ways.
-    pub sources: Vec<(Source, Vec<(Way, u64)>)>,
-    /// By number. All that the ways are on, unless the database is damaged.
-    pub paths: PathList,
-}
-
 /// Every address of a range.
 async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Result<Vec<Source>, StoreError> {
     let mut seen = ByAddress::default();
     each_packed(conn, domain, range, |day, packed| {
         seen.next_day(Seen::add);
-        rollup::decode(packed, |address, totals| {
-            let one = seen.entry(address, || Seen::new(day));
-            one.totals.add(totals);
-            one.last = day;
+        rollup::decode_ways(packed, |entry| {
+            let one = seen.entry(entry.address, || Seen::new(day));
+            one.on(day, entry.way, &entry.handled);
         })
     })
     .await?;
@@ -376,7 +226,7 @@ pub(super) async fn each_day(
 
 /// Calls `each` with the packed sources of every day of a range, by ascending day, one part after the other; false says that
 /// they cannot be read.
-async fn each_packed(
+pub(super) async fn each_packed(
     conn: &mut Conn<'_>,
     domain: DomainId,
     range: DayRange,

@@ -133,9 +133,9 @@ fn read(bytes: &[u8], each: &mut impl FnMut(&SourceTotals)) -> Option<()> {
         before = Some(address);
         let mut path = u32::from(head >> Head::PATH_SHIFT);
         if path == u32::from(Head::LONG_PATH) {
-            path = u32::try_from(reader.number()?).ok()?.checked_add(path)?;
+            path = u32::try_from(reader.count()?).ok()?.checked_add(path)?;
         }
-        let messages = reader.number()?;
+        let messages = reader.count()?;
         let mut handled = Handled {
             messages,
             ..Handled::default()
@@ -145,9 +145,9 @@ fn read(bytes: &[u8], each: &mut impl FnMut(&SourceTotals)) -> Option<()> {
             1 => handled.quarantine = messages,
             2 => handled.reject = messages,
             _ => {
-                handled.none = reader.number()?;
-                handled.quarantine = reader.number()?;
-                handled.reject = reader.number()?;
+                handled.none = reader.count()?;
+                handled.quarantine = reader.count()?;
+                handled.reject = reader.count()?;
             }
         }
         each(&SourceTotals {

@@ -1,30 +1,81 @@
 //! One value per address, gathered from many days. Each day is sorted by address.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hashbrown::HashMap;
 
-/// Most addresses of a day were there on a day before. These are in order, and a day walks along them: a year of a busy
-/// domain has ten million entries, and looking each up by its hash would wait for memory as often.
+/// One value per address.
 #[derive(Debug)]
 pub struct ByAddress<T> {
-    numbers: Vec<u128>,
-    of_numbers: Vec<T>,
-    /// Values met since the last sorting whose address is not above all of `numbers`.
-    late: HashMap<u128, T>,
+    v4: InOrder<u32, T>,
+    v6: InOrder<u128, T>,
     /// The value for records without a readable address.
     unreadable: Option<T>,
-    /// Where in `numbers` the day is.
-    at: usize,
 }
 
 impl<T> Default for ByAddress<T> {
     fn default() -> Self {
         Self {
+            v4: InOrder::default(),
+            v6: InOrder::default(),
+            unreadable: None,
+        }
+    }
+}
+
+impl<T> ByAddress<T> {
+    /// The value of an address; `first` makes it if there is none. Fast for ascending addresses.
+    pub fn entry(&mut self, address: Option<IpAddr>, first: impl FnOnce() -> T) -> &mut T {
+        match address {
+            Some(IpAddr::V4(address)) => self.v4.entry(address.to_bits(), first),
+            Some(IpAddr::V6(address)) => self.v6.entry(address.to_bits(), first),
+            None => self.unreadable.get_or_insert_with(first),
+        }
+    }
+
+    /// Begins the next day. `add` merges the second value of an address into the first.
+    pub fn next_day(&mut self, add: impl Fn(&mut T, T)) {
+        self.v4.next_day(&add);
+        self.v6.next_day(&add);
+    }
+
+    /// How many values there are.
+    pub fn count(&self) -> usize {
+        self.v4.count() + self.v6.count() + usize::from(self.unreadable.is_some())
+    }
+
+    /// All values, one per address, in no order.
+    pub fn all(mut self, add: impl Fn(&mut T, T)) -> impl Iterator<Item = (Option<IpAddr>, T)> {
+        self.v4.put_in_order(&add);
+        self.v6.put_in_order(&add);
+        let v4 = self.v4.numbers.into_iter().zip(self.v4.of_numbers);
+        let v4 = v4.map(|(number, one)| (Some(Ipv4Addr::from_bits(number).into()), one));
+        let v6 = self.v6.numbers.into_iter().zip(self.v6.of_numbers);
+        let v6 = v6.map(|(number, one)| (Some(Ipv6Addr::from_bits(number).into()), one));
+        let unreadable = self.unreadable.map(|one| (None, one));
+        v4.chain(v6).chain(unreadable)
+    }
+}
+
+/// Most addresses of a day were there on a day before. These are in order, and a day walks along them: a year of a busy
+/// domain has ten million entries, and looking each up by its hash would wait for memory as often.
+#[derive(Debug)]
+struct InOrder<K, T> {
+    numbers: Vec<K>,
+    of_numbers: Vec<T>,
+    /// Values met since the last sorting whose address is not above all of `numbers`.
+    late: HashMap<K, T>,
+    /// Where in `numbers` the day is.
+    at: usize,
+}
+
+impl<K, T> Default for InOrder<K, T> {
+    fn default() -> Self {
+        Self {
             numbers: Vec::new(),
             of_numbers: Vec::new(),
             late: HashMap::new(),
-            unreadable: None,
             at: 0,
         }
     }
@@ -33,16 +84,19 @@ impl<T> Default for ByAddress<T> {
 /// Late values are sorted in once they are this part of the others.
 const LATE_PART: usize = 4;
 const LATE_MIN: usize = 256;
+/// Addresses that are passed at once: a day has few of those of a year.
+const STRIDE: usize = 8;
 
-impl<T> ByAddress<T> {
-    /// The value of an address; `first` makes it if there is none. Fast for ascending addresses.
-    pub fn entry(&mut self, address: Option<IpAddr>, first: impl FnOnce() -> T) -> &mut T {
-        let Some(address) = address else {
-            return self.unreadable.get_or_insert_with(first);
-        };
-        let number = number_of(address);
-        while self.numbers.get(self.at).is_some_and(|before| *before < number) {
-            self.at += 1;
+impl<K: Copy + Ord + Hash, T> InOrder<K, T> {
+    fn entry(&mut self, number: K, first: impl FnOnce() -> T) -> &mut T {
+        for step in [STRIDE, 1] {
+            while self
+                .numbers
+                .get(self.at + step - 1)
+                .is_some_and(|before| *before < number)
+            {
+                self.at += step;
+            }
         }
         if self.numbers.last().is_none_or(|last| *last < number) {
             // Appending keeps the order. On the first day every address in order takes this path.
@@ -55,8 +109,7 @@ impl<T> ByAddress<T> {
         }
     }
 
-    /// Begins the next day. `add` merges the second value of an address into the first.
-    pub fn next_day(&mut self, add: impl Fn(&mut T, T)) {
+    fn next_day(&mut self, add: impl Fn(&mut T, T)) {
         self.at = 0;
         if self.late.len() > LATE_MIN.max(self.numbers.len() / LATE_PART) {
             self.put_in_order(add);
@@ -64,58 +117,43 @@ impl<T> ByAddress<T> {
     }
 
     fn put_in_order(&mut self, add: impl Fn(&mut T, T)) {
+        if self.late.is_empty() {
+            return;
+        }
         let mut late: Vec<_> = self.late.drain().collect();
         late.sort_unstable_by_key(|(number, _)| *number);
         let len = self.numbers.len() + late.len();
         let numbers = std::mem::replace(&mut self.numbers, Vec::with_capacity(len));
         let of_numbers = std::mem::replace(&mut self.of_numbers, Vec::with_capacity(len));
+        // Values are moved alone: a pair of a small number and a value is slow to move.
+        let (late, of_late): (Vec<K>, Vec<T>) = late.into_iter().unzip();
         let mut late = late.into_iter().peekable();
-        for (number, mut one) in numbers.into_iter().zip(of_numbers) {
-            while let Some((before, other)) = late.next_if(|(other, _)| *other < number) {
-                self.push(before, other);
-            }
-            if let Some((_, same)) = late.next_if(|(other, _)| *other == number) {
-                add(&mut one, same);
+        let mut of_late = of_late.into_iter();
+        for (number, one) in numbers.into_iter().zip(of_numbers) {
+            while let Some(before) = late.next_if(|other| *other < number) {
+                self.numbers.push(before);
+                self.of_numbers.extend(of_late.next());
             }
             self.push(number, one);
+            if late.next_if_eq(&number).is_some()
+                && let (Some(one), Some(same)) = (self.of_numbers.last_mut(), of_late.next())
+            {
+                add(one, same);
+            }
         }
-        for (number, one) in late {
-            self.push(number, one);
-        }
+        self.numbers.extend(late);
+        self.of_numbers.extend(of_late);
     }
 
-    fn push(&mut self, number: u128, one: T) {
+    fn push(&mut self, number: K, one: T) {
         self.numbers.push(number);
         self.of_numbers.push(one);
     }
 
-    /// How many values there are.
-    pub fn count(&self) -> usize {
-        let is_new = |number: &&u128| self.numbers.binary_search(number).is_err();
-        let late = self.late.keys().filter(is_new).count();
-        self.numbers.len() + late + usize::from(self.unreadable.is_some())
+    fn count(&self) -> usize {
+        let is_new = |number: &&K| self.numbers.binary_search(number).is_err();
+        self.numbers.len() + self.late.keys().filter(is_new).count()
     }
-
-    /// All values, one per address, in no order.
-    pub fn all(mut self, add: impl Fn(&mut T, T)) -> impl ExactSizeIterator<Item = (Option<IpAddr>, T)> {
-        self.put_in_order(add);
-        let readable = self.numbers.into_iter().map(|number| Some(address_of(number)));
-        let mut all: Vec<_> = readable.zip(self.of_numbers).collect();
-        all.extend(self.unreadable.map(|one| (None, one)));
-        all.into_iter()
-    }
-}
-
-/// An IPv4 address as the IPv6 address it is mapped to, which no report's address is: those are unmapped.
-fn number_of(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
-    }
-}
-
-fn address_of(number: u128) -> IpAddr {
-    Ipv6Addr::from_bits(number).to_canonical()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod testdata;
 mod tls;
 mod totals;
 mod way;
+mod way_sums;
 
 pub use by_address::ByAddress;
 pub use identities::{Identities, OwnSignature, Reported, SpfOutcome, kept_part};
@@ -21,3 +22,4 @@ pub use sums::{DayFigures, DaySources, Figures, SourceTotals, Summed, added_up};
 pub use tls::{TlsKey, TlsKind, TlsSum, TlsSums, tls_sums};
 pub use totals::{ResultFilter, Totals};
 pub use way::{Handled, Way};
+pub use way_sums::WaySums;

@@ -44,6 +44,16 @@ impl Way {
         self.bits() != 0
     }
 
+    /// Where it is in a list of all ways.
+    pub(super) fn place(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The way at a place, which is that of a way.
+    pub(super) fn at(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
     /// What is aligned: bit 0 DKIM, bit 1 SPF.
     pub fn bits(self) -> u8 {
         (self.0 % Self::ALIGNMENTS) as u8

@@ -1,9 +1,10 @@
 //! Names of senders over a database: whatever is stored, they sum to the figures.
 
 use tallymark::base::{Authenticated, Day, DayRange};
-use tallymark::enrich::{Flow, Senders, Services, Tables};
+use tallymark::enrich::{Failed, Flow, Senders, Services, Tables, Wanted};
 use tallymark::report::aggregate::{AuthResult, DkimAuth};
-use tallymark::store::{NewReport, Retention, Store};
+use tallymark::store::{NewReport, Retention, Rows, SourceOrder, SourceQuery, Store};
+use tallymark::tally::ResultFilter;
 
 use super::{ALL_DAYS, Database, KEEPING, NOW, day, message, new_domain, on_both, report, taken};
 
@@ -60,6 +61,7 @@ async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, 
         let expect = one.named.as_ref().map_or(0, |_| one.counts.messages());
         assert_eq!(by_rule, expect, "{one:?}");
     }
+    check_pages(db, range, tables).await;
     let rows = found.services.into_iter();
     rows.map(|one| {
         (
@@ -69,6 +71,39 @@ async fn check(db: &Database, range: DayRange, tables: &Tables) -> Vec<(String, 
         )
     })
     .collect()
+}
+
+/// A page of few rows, whose ways are read apart, has what the same rows of the whole list have.
+async fn check_pages(db: &Database, range: DayRange, tables: &Tables) {
+    let senders = Senders::read(&db.store, &db.domain, range, tables).await.unwrap();
+    let failed = Wanted {
+        failed: Some(Failed::Both),
+        ..Wanted::default()
+    };
+    let named = Wanted {
+        search: Some("8.8".to_owned()),
+        ..Wanted::default()
+    };
+    for wanted in [Wanted::default(), failed, named] {
+        for (result, order) in [
+            (None, SourceOrder::Messages),
+            (Some(ResultFilter::Mixed), SourceOrder::Address),
+            (Some(ResultFilter::Fail), SourceOrder::LastSeen),
+        ] {
+            let query = SourceQuery {
+                result,
+                order,
+                ..SourceQuery::default()
+            };
+            for (before, count) in [(0, 200), (0, 2), (1, 1), (9_999, 5)] {
+                let rows = Rows { before, count };
+                let place = (&db.store, &db.domain, tables);
+                let page = Senders::read_page(place, range, (&query, &wanted), rows).await.unwrap();
+                let expected = senders.page(&query, &wanted, rows);
+                assert_eq!(format!("{page:?}"), format!("{expected:?}"), "{query:?} {rows:?}");
+            }
+        }
+    }
 }
 
 /// A report whose passing records are signed by a service, too.
