@@ -80,6 +80,7 @@ mod targets;
 pub(crate) mod testdata;
 mod tls;
 mod tls_token;
+mod trail;
 mod trust;
 mod types;
 mod verify;
