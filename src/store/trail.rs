@@ -8,12 +8,16 @@ use crate::tally::{SourceTotals, Way};
 
 use super::on_ways::Ways;
 
-/// Entries that are kept: 8 MiB.
-const ENTRIES_MAX: usize = 1 << 20;
+/// Entries of a piece. A list in one piece would be copied as it grows, and be returned to the system after each query.
+const PIECE: usize = 1 << 12;
+/// Pieces that are kept: 8 MiB.
+const PIECES_MAX: usize = 1 << 8;
 /// Entries that do not fit into the brief form: addresses of IPv6, large numbers.
 const OTHERS_MAX: usize = 1 << 14;
 /// Bits that tell most addresses apart.
 const SIGN_BITS: u32 = 13;
+/// For a sign that no wanted address has.
+const NO_ROW: u32 = u32::MAX;
 /// For each way that has no number among those of the wanted addresses yet.
 const NO_NUMBER: u16 = u16::MAX;
 
@@ -23,21 +27,36 @@ type Brief = (u32, u16, u16);
 /// What was walked over, as long as there is room for it.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
-    entries: Vec<Brief>,
+    pieces: Vec<Vec<Brief>>,
     others: Vec<(Option<IpAddr>, Way, u64)>,
     is_full: bool,
 }
 
 impl Trail {
     pub fn add(&mut self, entry: &SourceTotals) {
-        if let Some(brief) = brief(entry)
-            && self.entries.len() < ENTRIES_MAX
-        {
-            self.entries.push(brief);
-        } else if self.others.len() < OTHERS_MAX {
+        let Some(brief) = brief(entry) else {
+            return self.add_other(entry);
+        };
+        match self.pieces.last_mut() {
+            Some(piece) if piece.len() < PIECE => piece.push(brief),
+            _ => self.begin_piece(brief),
+        }
+    }
+
+    #[cold]
+    fn begin_piece(&mut self, first: Brief) {
+        self.is_full |= self.pieces.len() == PIECES_MAX;
+        if !self.is_full {
+            let mut piece = Vec::with_capacity(PIECE);
+            piece.push(first);
+            self.pieces.push(piece);
+        }
+    }
+
+    fn add_other(&mut self, entry: &SourceTotals) {
+        self.is_full |= self.others.len() == OTHERS_MAX;
+        if !self.is_full {
             self.others.push((entry.address, entry.way, entry.handled.messages));
-        } else {
-            self.is_full = true;
         }
     }
 
@@ -47,18 +66,11 @@ impl Trail {
             return None;
         }
         let rows: HashMap<_, _> = addresses.iter().copied().zip(0_usize..).collect();
-        let mut signs = vec![false; 1 << SIGN_BITS];
-        for address in addresses {
-            if let Some(IpAddr::V4(address)) = address {
-                signs[sign(address.to_bits())] = true;
-            }
-        }
+        let wanted = Wanted::new(addresses);
         let mut sums = Sums::new(addresses.len());
-        for (address, way, messages) in &self.entries {
-            if signs[sign(*address)]
-                && let Some(row) = rows.get(&Some(IpAddr::V4((*address).into())))
-            {
-                sums.add(*row, usize::from(*way), u64::from(*messages));
+        for (address, way, messages) in self.pieces.iter().flatten() {
+            if let Some(row) = wanted.row(*address) {
+                sums.add(row, usize::from(*way), u64::from(*messages));
             }
         }
         let mut ways = sums.ways();
@@ -80,6 +92,44 @@ fn brief(entry: &SourceTotals) -> Option<Brief> {
         .ok()
         .filter(|place| *place < NO_NUMBER)?;
     Some((address.to_bits(), way, u16::try_from(entry.handled.messages).ok()?))
+}
+
+/// The rows of addresses of IPv4. Most addresses are not wanted, which one look at their sign tells.
+struct Wanted {
+    /// By sign, the first row of an address that has it.
+    first: Vec<u32>,
+    /// By row, its address, and the next row with the same sign.
+    rows: Vec<(u32, u32)>,
+}
+
+impl Wanted {
+    fn new(addresses: &[Option<IpAddr>]) -> Self {
+        let mut first = vec![NO_ROW; 1 << SIGN_BITS];
+        let mut rows = Vec::with_capacity(addresses.len());
+        for (row, address) in (0_u32..).zip(addresses) {
+            // No sign leads to the row of another address.
+            rows.push(match address {
+                Some(IpAddr::V4(address)) => {
+                    let address = address.to_bits();
+                    (address, std::mem::replace(&mut first[sign(address)], row))
+                }
+                _ => (0, NO_ROW),
+            });
+        }
+        Self { first, rows }
+    }
+
+    fn row(&self, address: u32) -> Option<usize> {
+        let mut row = self.first[sign(address)];
+        while row != NO_ROW {
+            let (of_row, next) = self.rows[row as usize];
+            if of_row == address {
+                return Some(row as usize);
+            }
+            row = next;
+        }
+        None
+    }
 }
 
 /// A number of few bits for an address.

@@ -16,17 +16,22 @@ pub struct WaySums {
 
 impl WaySums {
     pub fn add(&mut self, way: Way, messages: u64) {
-        let place = way.place();
-        if place >= self.places.len() {
-            if place >= PLACES_MAX {
-                let sum = self.others.entry(way).or_default();
-                *sum = sum.saturating_add(messages);
-                return;
-            }
-            self.places.resize(place + 1, 0);
+        match self.places.get_mut(way.place()) {
+            Some(sum) => *sum = sum.saturating_add(messages),
+            None => self.add_new(way, messages),
         }
-        let sum = &mut self.places[place];
-        *sum = sum.saturating_add(messages);
+    }
+
+    #[cold]
+    fn add_new(&mut self, way: Way, messages: u64) {
+        let place = way.place();
+        if place < PLACES_MAX {
+            self.places.resize(place + 1, 0);
+            self.places[place] = messages;
+        } else {
+            let sum = self.others.entry(way).or_default();
+            *sum = sum.saturating_add(messages);
+        }
     }
 
     /// The ways that have messages, with these, in no order.
