@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::described::Described;
 use super::feeds::BadEntry;
 use super::lists::LISTS;
-use super::settings::{Config, default_table};
+use super::settings::{Config, default_table, is_section, value_of};
 use super::table::SECTIONS;
 use super::zero::BadZero;
 
@@ -104,6 +104,13 @@ impl Config {
         if let Some(bad) = config.bad_zero() {
             return Err(bad_zero(path, text, &variables_seen, &bad));
         }
+        if let Some((key, what)) = config.outbound.mail.complaint() {
+            return Err(ConfigError::Invalid {
+                path: path.to_owned(),
+                line: line_of_setting(text, &["outbound", "mail", key]),
+                message: format!("outbound.mail.{key} {what}"),
+            });
+        }
         config.check_lists().map_err(|bad| ConfigError::Invalid {
             path: path.to_owned(),
             line: line_of_entry(text, &bad),
@@ -116,7 +123,7 @@ impl Config {
 /// Names the place of a 0 that has no meaning: the variable, else the line of the file.
 fn bad_zero(path: &Path, text: &str, variables: &[String], bad: &BadZero) -> ConfigError {
     let message = bad.message();
-    let setting = format!("{ENVIRONMENT_PREFIX}{}__{}", bad.section, bad.key);
+    let setting = format!("{ENVIRONMENT_PREFIX}{}__{}", bad.section.replace('.', "__"), bad.key);
     if let Some(variable) = variables
         .iter()
         .find(|variable| variable.eq_ignore_ascii_case(&setting))
@@ -124,20 +131,36 @@ fn bad_zero(path: &Path, text: &str, variables: &[String], bad: &BadZero) -> Con
         let variable = variable.clone();
         return ConfigError::Environment { variable, message };
     }
-    let table = DeTable::parse(text).ok();
-    let at = table.and_then(|table| {
-        let section = table.get_ref().get(bad.section)?.get_ref();
-        let section = match bad.nth {
-            Some(nth) => section.as_array()?.get(nth)?.get_ref(),
-            None => section,
+    let line = match bad.nth {
+        None => {
+            let place: Vec<_> = bad.section.split('.').chain([bad.key]).collect();
+            line_of_setting(text, &place)
+        }
+        Some(nth) => {
+            let table = DeTable::parse(text).ok();
+            let at = table.and_then(|table| {
+                let list = table.get_ref().get(bad.section)?.get_ref();
+                let entry = list.as_array()?.get(nth)?.get_ref();
+                Some(entry.as_table()?.get(bad.key)?.span().start)
+            });
+            line_of(text, at.unwrap_or(0))
+        }
+    };
+    let path = path.to_owned();
+    ConfigError::Invalid { path, line, message }
+}
+
+/// The line of a setting by the names of its tables and its own, or of the last of them that is there.
+fn line_of_setting(text: &str, names: &[&str]) -> usize {
+    let Ok(table) = DeTable::parse(text) else { return 1 };
+    let (mut tables, mut at) = (Some(table.get_ref()), 0);
+    for name in names {
+        let Some(value) = tables.and_then(|table| table.get(*name)) else {
+            break;
         };
-        Some(section.as_table()?.get(bad.key)?.span().start)
-    });
-    ConfigError::Invalid {
-        path: path.to_owned(),
-        line: line_of(text, at.unwrap_or(0)),
-        message,
+        (tables, at) = (value.get_ref().as_table(), value.span().start);
     }
+    line_of(text, at)
 }
 
 /// Applies one environment variable to the table and returns the resulting settings.
@@ -146,7 +169,8 @@ fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Result<Confi
         .strip_prefix(ENVIRONMENT_PREFIX)
         .unwrap_or(variable)
         .to_lowercase();
-    let (section, key) = path.split_once("__").unwrap_or((&path, ""));
+    let path = path.replace("__", ".");
+    let (section, key) = path.rsplit_once('.').unwrap_or((&path, ""));
     if is_list(section) {
         return Err(format!(
             "there may be several of [[{section}]]: they are set in the file"
@@ -158,19 +182,28 @@ fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Result<Confi
         return Err(format!("there is no such setting{}", nearest_text(nearest.as_ref())));
     }
     // A text needs no quotes in the environment; everything else is written as in the file.
-    let value = match default_table()[section][key] {
-        toml::Value::String(_) => toml::Value::String(value.to_owned()),
+    let value = match value_of(&default_table(), section).and_then(|values| values.get(key)) {
+        Some(toml::Value::String(_)) => toml::Value::String(value.to_owned()),
         _ => value
             .parse::<toml::Value>()
             .map_err(|error| error.message().to_owned())?,
     };
-    let section = table
-        .entry(section)
-        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
-    if let toml::Value::Table(section) = section {
-        section.insert(key.to_owned(), value);
-    }
+    insert(table, section, key, value);
     Config::deserialize(table.clone()).map_err(|error| error.message().to_owned())
+}
+
+/// Sets a value in a section, also in one below another.
+fn insert(table: &mut toml::Table, section: &str, key: &str, value: toml::Value) {
+    let (first, below) = section.split_once('.').unwrap_or((section, ""));
+    let section = table
+        .entry(first)
+        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    match section {
+        toml::Value::Table(section) if !below.is_empty() => insert(section, below, key, value),
+        toml::Value::Table(section) => drop(section.insert(key.to_owned(), value)),
+        // The file has something else there, which is refused.
+        _ => {}
+    }
 }
 
 /// serde's own message for an unknown key knows neither the file nor the key that was meant.
@@ -195,9 +228,16 @@ fn find_unknown_key(path: &Path, text: &str) -> Result<(), ConfigError> {
             DeValue::Array(entries) => entries.iter().filter_map(|entry| entry.get_ref().as_table()).collect(),
             _ => continue,
         };
-        for key in tables.into_iter().flat_map(|keys| keys.keys()) {
+        for (key, value) in tables.into_iter().flatten() {
             if !is_setting(name, key.get_ref()) {
                 return Err(unknown(name, key.get_ref(), key.span().start));
+            }
+            let below = value.get_ref().as_table().filter(|_| is_section(name, key.get_ref()));
+            for inner in below.into_iter().flat_map(|keys| keys.keys()) {
+                let section = join(name, key.get_ref());
+                if !is_setting(&section, inner.get_ref()) {
+                    return Err(unknown(&section, inner.get_ref(), inner.span().start));
+                }
             }
         }
     }
@@ -316,6 +356,32 @@ mod tests {
     #[test]
     fn an_empty_file_gives_the_defaults() {
         assert_eq!(toml::Table::try_from(read("").unwrap()).unwrap(), default_table());
+    }
+
+    #[test]
+    fn a_section_may_be_below_another() {
+        let mail = read("[outbound]\nports = [25]\n[outbound.mail]\nhost = \"a.example\"\nfrom = \"me@a.example\"\n");
+        let config = overlaid("", "TALLYMARK__OUTBOUND__MAIL__FROM", "me@a.example");
+        assert_eq!(mail.unwrap().outbound.mail.host, "a.example");
+        let error = config.unwrap_err().to_string();
+        assert!(error.contains("outbound.mail.host is missing"), "{error}");
+        let check = |text: &str, expect: &str| assert_eq!(read(text).unwrap_err().to_string(), expect);
+        check(
+            "[outbound.mail]\nhots = \"a.example\"\n",
+            "t.toml:2: there is no setting outbound.mail.hots: did you mean outbound.mail.host?",
+        );
+        check(
+            "[outbound.mail]\nhost = \"a.example\"\ntls = \"plain\"\nuser = \"u\"\npassword_file = \"p\"\nfrom = \"me@a.example\"\n",
+            "t.toml:3: outbound.mail.tls must not be plain with a user: anyone on the way could read the password",
+        );
+        check(
+            "[outbound.mail]\nhost = \"a.example\"\nfrom = \"a\\r\\nb@c.example\"\n",
+            "t.toml:3: outbound.mail.from must be a plain address, as in alerts@example.com",
+        );
+        check(
+            "[outbound]\nmail = 3\n",
+            "t.toml:2: outbound.mail: invalid type: integer `3`, expected a table of settings",
+        );
     }
 
     #[test]

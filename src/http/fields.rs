@@ -254,6 +254,17 @@ impl Members {
         self.texts(name, items_max)
     }
 
+    /// As [`Members::texts`]; null is `Some(None)`.
+    pub(super) fn clearable_texts(&mut self, name: &str, items_max: usize) -> Option<Option<Vec<String>>> {
+        match self.members.get(name)?.is_null() {
+            true => {
+                self.members.remove(name);
+                Some(None)
+            }
+            false => self.texts(name, items_max).map(Some),
+        }
+    }
+
     /// As [`Members::texts`], but null is a mistake.
     pub(super) fn changed_texts(&mut self, name: &str, items_max: usize) -> Option<Vec<String>> {
         if self.members.get(name).is_some_and(Value::is_null) {
