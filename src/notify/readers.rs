@@ -39,11 +39,8 @@ impl Targets {
         let (_, page) = self.mail_ways()?;
         let (reader, now) = (Reader::new(to), self.now());
         let token = self.link_token(Link::agree(account, reader, now))?;
-        if !self
-            .store()
-            .may_ask(account, reader, Day::from_unix(now.div_euclid(1_000)))
-            .await?
-        {
+        let today = Day::from_unix(now.div_euclid(1_000));
+        if !self.store().may_ask(account, reader, today).await? {
             return Err(TargetsError::TooManyQuestions);
         }
         let link = format!("{page}/confirm/{token}");
@@ -97,7 +94,7 @@ impl Targets {
     /// old. A link may be used again.
     ///
     /// # Errors
-    /// [`TargetsError::Store`], and [`TargetsError::Keys`] if addresses cannot be decrypted.
+    /// [`TargetsError::Store`].
     pub async fn agree(&self, token: &str) -> Result<bool, TargetsError> {
         let Some(Link::Agree { account, reader, until }) = self.link_of(token) else {
             return Ok(false);
@@ -141,25 +138,23 @@ impl Targets {
     async fn read_by(&self, account: AccountId, reader: Reader) -> Result<Vec<Target>, TargetsError> {
         let channels = self.store().channels(account).await?.into_iter().map(Target::any);
         let digests = self.store().digests(account).await?.into_iter().map(Target::any);
-        let mut found = Vec::new();
-        for target in channels.chain(digests) {
-            if self.reader_of(&target)? == Some(reader) {
-                found.push(target);
-            }
-        }
-        Ok(found)
+        Ok(channels
+            .chain(digests)
+            .filter(|target| self.reader_of(target) == Some(reader))
+            .collect())
     }
 
-    /// Who reads the mail of a target; `None` if it is not sent by mail.
-    fn reader_of(&self, target: &Target) -> Result<Option<Reader>, TargetsError> {
+    /// Who reads the mail of a target; `None` if it is not sent by mail, or its address cannot be decrypted: then nothing is
+    /// sent to it either.
+    fn reader_of(&self, target: &Target) -> Option<Reader> {
         let address = match &target.address {
             Address::Channel(channel) if channel.platform == Platform::Email => {
-                mail_address(&self.settings(target.account, channel)?)
+                mail_address(&self.settings(target.account, channel).ok()?)?
             }
-            Address::Digest(digest) => Some(self.recipient(target.account, digest)?),
-            Address::Channel(_) | Address::Webhook(_) => None,
+            Address::Digest(digest) => self.recipient(target.account, digest).ok()?,
+            Address::Channel(_) | Address::Webhook(_) => return None,
         };
-        Ok(address.as_ref().map(Reader::new))
+        Some(Reader::new(&address))
     }
 
     /// The address of a channel that mails.

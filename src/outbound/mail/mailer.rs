@@ -14,8 +14,8 @@ use crate::base::MailAddress;
 use crate::outbound::protection::Protection;
 use crate::outbound::tls::Connector;
 
-/// From the connection to the server's answer to the whole message.
-const TIME_MAX: Duration = Duration::from_secs(60);
+/// From the connection to the server's answer to the whole message. Less than a request to the API may take.
+const TIME_MAX: Duration = Duration::from_secs(25);
 
 /// What the sender's domain asks of the way of its mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
