@@ -176,12 +176,13 @@ create table idempotent_requests (
 );
 create index idempotent_requests_by_age on idempotent_requests (started_at);
 
--- Where an account is told of events: webhooks, and channels of platforms. kind: 0 for a webhook, else the code of the
--- platform (store/target.rs). name: of a channel. domain_id: events of this domain alone, null for all. url: of a webhook.
+-- Where an account is told of events: webhooks, channels of platforms and digests. kind: 0 for a webhook, 100 for a digest, else the
+-- code of the platform (store/target.rs). name: of a channel or digest. domain_id: events of this domain alone, null for all. url: of a webhook.
 -- events: words of store/events.rs with a space between them, or *. secret: of a webhook the one that signs, of a channel
--- its whole configuration, JSON. previous_secret: signs too until previous_until. Both are sealed (domains/keyring.rs).
+-- its whole configuration, JSON, of a digest its address. previous_secret: signs too until previous_until. Both are sealed (domains/keyring.rs).
 -- failures: attempts that failed in a row, the first of them at failing_since. last_at, last_status: of the last attempt,
--- status null without an answer.
+-- status null without an answer. period, scope, told_day: of a digest; scope has the numbers of its domains, null for all, and
+-- told_day is the first day of the newest period that was told of.
 create table targets (
     target_id bigint primary key,
     account_id bigint not null references accounts (account_id),
@@ -201,6 +202,9 @@ create table targets (
     disabled_reason text collate "C",
     last_at bigint,
     last_status bigint,
+    period bigint,
+    scope text,
+    told_day bigint,
     created_at bigint not null,
     updated_at bigint not null
 );
@@ -225,6 +229,17 @@ create table deliveries (
 create index deliveries_by_target on deliveries (target_id, delivery_id);
 create index deliveries_due on deliveries (target_id, next_at) where next_at is not null;
 create index deliveries_by_age on deliveries (created_at);
+
+-- Whether the owner of an address agreed to mail of an account. address_hash: SHA-256 of the address (store/readers.rs).
+-- confirmed_at: null until then. asked: the questions that were sent on the UTC day asked_day.
+create table readers (
+    account_id bigint not null references accounts (account_id),
+    address_hash bytea not null,
+    confirmed_at bigint,
+    asked_day bigint not null,
+    asked bigint not null,
+    primary key (account_id, address_hash)
+);
 
 -- Feeds of the settings whose failure was told to their account (store/feeds.rs), until they are read again.
 create table failing_feeds (

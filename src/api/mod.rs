@@ -7,6 +7,7 @@ mod change;
 mod channels;
 mod decisions;
 mod deliveries;
+mod digests;
 mod domains;
 mod error;
 mod figures;
@@ -41,6 +42,7 @@ pub use deliveries::{
     ChannelDelivery, ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination, DeliveryPaginationSnake,
     DeliverySnake, EVENT, WebhookDelivery,
 };
+pub use digests::{DIGEST_DOMAINS_MAX, DigestBody, DigestInput, DigestList, DigestPreview, DigestPut, MailLinkBody};
 pub use domains::{
     DedicatedIp, DnsRecordBody, DomainBody, DomainInput, DomainItem, DomainList, DomainPatch, IpInput, Removed,
     Success, VerifyBody,

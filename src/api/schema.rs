@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::base::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
+use crate::base::{Authenticated, DomainStatus, Mode, Period, Permission, Purpose, Region, SetAsideKind, TlsMode};
 
 /// A text of a closed set: borrowed where it is answered, owned where it is read.
 pub type Word = Cow<'static, str>;
@@ -42,6 +42,11 @@ texts! {
     /// The form of ids of channels.
     ChannelKey = text(json!({ "pattern": CHANNEL_KEY, "examples": ["nc_1"] }));
     PlatformWord = words(&PLATFORMS, |word| word);
+    /// The form of ids of digests.
+    DigestKey = text(json!({ "pattern": DIGEST_KEY, "examples": ["dg_1"] }));
+    PeriodWord = words(Period::ALL, Period::word);
+    /// What [`crate::base::MailAddress::parse`] takes.
+    MailText = text(json!({ "format": "email", "maxLength": 254, "examples": ["alerts@yourdomain.com"] }));
     /// What [`crate::base::DomainName::parse`] takes. The format is ours: no pattern can tell a public suffix.
     NameText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012, "examples": ["yourdomain.com"] }));
     /// A host below the domain.
@@ -172,9 +177,11 @@ pub const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";
 
 /// The form of a channel's id.
 pub const CHANNEL_KEY: &str = "^nc_[1-9][0-9]{0,18}$";
+/// The form of a digest's id.
+pub const DIGEST_KEY: &str = "^dg_[1-9][0-9]{0,18}$";
 
 /// What channels may be on.
-pub const PLATFORMS: [&str; 7] = [
+pub const PLATFORMS: [&str; 8] = [
     "slack",
     "discord",
     "telegram",
@@ -182,6 +189,7 @@ pub const PLATFORMS: [&str; 7] = [
     "mattermost",
     "ntfy",
     "pagerduty",
+    "email",
 ];
 
 /// The pattern of text without control characters.

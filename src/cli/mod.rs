@@ -7,6 +7,7 @@ mod asked;
 mod completions;
 mod config;
 mod context;
+mod digest;
 mod domains;
 mod import;
 mod ingest;
@@ -87,6 +88,7 @@ enum Command {
     Sources(sources::Args),
     Services(services::Args),
     Readiness(readiness::Args),
+    Digest(digest::Args),
     Simulate(simulate::Args),
     Networks(networks::Args),
     Verify(verify::Args),
@@ -177,6 +179,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             Command::Sources(args) => Box::pin(sources::run(context, args, out)).await,
             Command::Services(args) => Box::pin(services::run(context, args, out)).await,
             Command::Readiness(args) => Box::pin(readiness::run(context, args, out)).await,
+            Command::Digest(args) => Box::pin(digest::run(context, args, out)).await,
             Command::Simulate(args) => Box::pin(simulate::run(context, args, out)).await,
             Command::Parse(_)
             | Command::Config(_)

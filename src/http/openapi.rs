@@ -125,7 +125,7 @@ fn operation(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
         "parameters": parameters(route, doc),
         "responses": responses(route, doc, schemas),
     });
-    if matches!(route.access, Access::Open | Access::Token) {
+    if matches!(route.access, Access::Open | Access::Token | Access::Link) {
         operation["security"] = json!([]);
     }
     if let Some(takes) = doc.takes {
@@ -168,6 +168,7 @@ fn access_text(access: Access) -> &'static str {
             "For keys with `submit` or `full_access`. The key may also be the password of HTTP Basic authentication."
         }
         Access::Token => "Needs no key, but the token that its owner made.",
+        Access::Link => "Needs no key, but a link that was mailed.",
     }
 }
 
@@ -312,7 +313,7 @@ fn can_happen(status: u16, route: &Route, doc: &Doc) -> bool {
     doc.also.iter().any(|(also, _)| *also == status)
         || match status {
             400 => body || post || asks,
-            401 | 403 => !matches!(route.access, Access::Open | Access::Token),
+            401 | 403 => !matches!(route.access, Access::Open | Access::Token | Access::Link),
             429 => route.access != Access::Open,
             404 => route.path.contains('{'),
             408 | 413 | 415 => body,

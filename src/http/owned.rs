@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::places::row_number;
 use super::state::AppState;
 use crate::base::{DeliveryId, ReportNo, SetAsideId, SetAsideKind, TargetId};
-use crate::store::{Channel, Domain, SetAside, Target, Webhook};
+use crate::store::{Channel, Digest, Domain, SetAside, Target, Webhook};
 
 /// The domain of `{id}`.
 #[derive(Debug)]
@@ -45,6 +45,14 @@ pub(super) struct OwnedChannel(pub Target<Channel>);
 /// The channel of `{id}`, and the number in `{delivery_id}`. Whether that delivery exists is checked by the store.
 #[derive(Debug)]
 pub(super) struct OwnedChannelDelivery(pub Target<Channel>, pub DeliveryId);
+
+/// The digest of `{id}`.
+#[derive(Debug)]
+pub(super) struct OwnedDigest(pub Target<Digest>);
+
+/// The text in `{token}` of a link in a mail. Who made it is checked where it is used.
+#[derive(Debug)]
+pub(super) struct MailToken(pub String);
 
 /// The number in `{id}`.
 #[derive(Debug)]
@@ -175,10 +183,42 @@ impl FromRequestParts<AppState> for OwnedChannelDelivery {
     }
 }
 
+impl FromRequestParts<AppState> for OwnedDigest {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let missing = || ApiError::not_found("Digest");
+        let key = path_text(parts, state, "id").await.ok_or_else(missing)?;
+        let number = key
+            .strip_prefix(DIGEST_PREFIX)
+            .and_then(row_number)
+            .ok_or_else(missing)?;
+        let client = Client::from_parts(parts)?;
+        let digest = state.store.digest(client.account, TargetId(number)).await?;
+        digest.map(Self).ok_or_else(missing)
+    }
+}
+
+impl FromRequestParts<AppState> for MailToken {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        Ok(Self(path_text(parts, state, "token").await.unwrap_or_default()))
+    }
+}
+
 async fn delivery_id(parts: &mut Parts, state: &AppState) -> Result<DeliveryId, ApiError> {
     let number = path_text(parts, state, "delivery_id").await;
     let number = number.and_then(|text| row_number(&text));
     number.map(DeliveryId).ok_or_else(|| ApiError::not_found("Delivery"))
+}
+
+/// How ids of digests begin.
+const DIGEST_PREFIX: &str = "dg_";
+
+/// The id of a digest, as paths take it.
+pub(super) fn digest_key(id: TargetId) -> String {
+    format!("{DIGEST_PREFIX}{id}")
 }
 
 /// How ids of channels begin.

@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 
 use super::doc::{Doc, Parameter};
-use super::entry::Access::{Account, Ask, Open, Read, Submit, Token, Write};
+use super::entry::Access::{Account, Ask, Link, Open, Read, Submit, Token, Write};
 use super::entry::{Entry, Route, delete, get, patch, post, put};
 use super::error::ApiError;
 use super::gate::gate;
@@ -15,20 +15,20 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, channels, decisions, domains, export, figures, hand_in, inbound, openapi,
-    overview, overview_choice, paging, posting, quarantine, range, readiness, refused, report_record, reports, search,
-    senders, service, simulate, source, tls, tls_token, trust, upload, webhooks,
+    api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, figures, hand_in, inbound,
+    mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range, readiness, refused,
+    report_record, reports, search, senders, service, simulate, source, tls, tls_token, trust, upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
-    ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DomainBody, DomainInput, DomainList,
-    DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview, Readiness,
-    ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody, ReportItem, ReportList,
-    ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
-    SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody,
-    SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
-    TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved,
-    WebhookTested, WebhookWithSecret,
+    ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
+    DigestPreview, DigestPut, DomainBody, DomainInput, DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody,
+    KeyInput, KeyList, MailLinkBody, MailList, MessageList, Overview, Readiness, ReadinessBody, RecordBody,
+    RefusedList, Removed, ReplayInput, Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList,
+    RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList,
+    SignatureList, SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken,
+    TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch,
+    VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -120,7 +120,18 @@ fn telling() -> Vec<Entry> { vec![
     delete("/notification-channels/{id}",                              Account, channels::remove,      "Remove a channel with its deliveries").answers::<Success>(200),
     post  ("/notification-channels/{id}/test",                         Account, channels::test,        "Send a test message to a channel now").answers::<ChannelTested>(200),
     get   ("/notification-channels/{id}/deliveries",                   Account, channels::deliveries,  "List the deliveries to a channel, newest first").with(DELIVERIES).answers::<ChannelDeliveryList>(200),
+    post  ("/notification-channels/{id}/confirm",                      Account, channels::confirm,     "Ask the owner of the address of a channel again whether they agree to mail").also(ASKED).answers::<ChannelTested>(200),
     post  ("/notification-channels/{id}/deliveries/{delivery_id}/replay", Account, channels::replay,   "Deliver an event to a channel again").also(CHANNEL_OFF).answers::<Success>(200),
+    post  ("/digests",                                                 Account, digests::create,       "Create a digest, which is mailed weekly or monthly").takes::<DigestInput>().also(DIGEST_REFUSED).answers::<DigestBody>(201),
+    get   ("/digests",                                                 Account, digests::list,         "List the digests, newest first").answers::<DigestList>(200),
+    get   ("/digests/{id}",                                            Account, digests::show,         "Show a digest").answers::<DigestBody>(200),
+    put   ("/digests/{id}",                                            Account, digests::update,       "Change a digest, or switch it on or off; what is absent stays").takes::<DigestPut>().also(DIGEST_CHANGED).answers::<DigestBody>(200),
+    delete("/digests/{id}",                                            Account, digests::remove,       "Remove a digest").answers::<Success>(200),
+    get   ("/digests/{id}/preview",                                    Account, digests::preview,      "Show a digest as it would be mailed about the newest period that is over").long().also(DIGEST_EMPTY).answers::<DigestPreview>(200),
+    post  ("/digests/{id}/confirm",                                    Account, digests::confirm,      "Ask the reader of a digest again whether they agree to mail").also(ASKED).answers::<ChannelTested>(200),
+    get   ("/mail-links/{token}",                                      Link,    mail_links::show,      "Show what a link in a mail does").answers::<MailLinkBody>(200),
+    post  ("/mail-links/{token}/agree",                                Link,    mail_links::agree,     "Agree to mail, for who has the link").answers::<Success>(200),
+    post  ("/mail-links/{token}/leave",                                Link,    mail_links::leave,     "End the mail of an account, for who has the link").answers::<Success>(200),
 ] }
 
 /// Where reports are handed in without naming a domain, and the addresses for that.
@@ -195,7 +206,29 @@ const CHANNEL_REFUSED: Also = &[
         "The account has 20 channels, or the first request with this Idempotency-Key still runs.",
     ),
 ];
-const CHANNEL_LOST: Also = &[(409, "The channel is to be switched on, and its domain was removed.")];
+const CHANNEL_LOST: Also = &[(
+    409,
+    "The channel is to be switched on, and its domain was removed, or the owner of its address has not agreed to mail.",
+)];
+const ASKED: Also = &[
+    (
+        409,
+        "Nobody is to be asked, or the first request with this Idempotency-Key still runs.",
+    ),
+    (429, "The address, or all of the account, were asked too often today."),
+];
+const DIGEST_REFUSED: Also = &[
+    (404, "The account has no such domain."),
+    (
+        409,
+        "The account has 20 digests, or the first request with this Idempotency-Key still runs.",
+    ),
+];
+const DIGEST_CHANGED: Also = &[(
+    409,
+    "The digest is to be switched on, and the owner of its address has not agreed to mail.",
+)];
+const DIGEST_EMPTY: Also = &[(409, "The account has none of the digest's domains.")];
 const CHANNEL_OFF: Also = &[(
     409,
     "The channel is switched off, or the first request with this Idempotency-Key still runs.",
@@ -277,7 +310,13 @@ mod tests {
                 assert_eq!((&route.method, route.cost), (&Method::POST, Cost::Long), "{route:?}");
             }
             if !route.only_reads() {
-                let writes = [Access::Write, Access::Account, Access::Submit, Access::Token];
+                let writes = [
+                    Access::Write,
+                    Access::Account,
+                    Access::Submit,
+                    Access::Token,
+                    Access::Link,
+                ];
                 assert!(writes.contains(&route.access), "{route:?}");
             }
         }

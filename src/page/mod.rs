@@ -22,6 +22,7 @@ mod held;
 mod intake;
 mod keys;
 mod layout;
+mod mail_links;
 mod overview;
 mod parts;
 mod query;
@@ -153,6 +154,14 @@ fn forms() -> Router<PageState> {
         .route("/sign-in/{token}", get(sessions::link_form).post(sessions::use_link))
         .route("/signed-in", get(sessions::signed_in))
         .route("/sign-out", post(sessions::sign_out))
+        .route(
+            "/confirm/{token}",
+            get(mail_links::confirm_form).post(mail_links::confirm),
+        )
+        .route(
+            "/unsubscribe/{token}",
+            get(mail_links::unsubscribe_form).post(mail_links::unsubscribe),
+        )
         .route("/add", get(setup::add_form).post(setup::add))
         .route("/view/{id}/verify", post(setup::verify))
         .route("/view/{id}/settings", get(settings::form).post(settings::save))

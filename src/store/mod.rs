@@ -26,6 +26,7 @@ mod database;
 mod db;
 mod decisions;
 mod deliveries;
+mod digests;
 mod distribute;
 #[cfg(test)]
 mod documented_tests;
@@ -59,6 +60,7 @@ mod packing;
 mod paths;
 mod provenance;
 mod range_records;
+mod readers;
 mod record_changes;
 mod records;
 mod refused;
@@ -104,6 +106,7 @@ pub use database::Store;
 pub use db::{Connections, Patience};
 pub use decisions::{Decided, Ruling, SenderDecision, Subject, Whose};
 pub use deliveries::{Attempt, AttemptOutcome, Delivery, Failing, RESPONSE_BYTES_MAX, Replay, ReplayFilter};
+pub use digests::DIGEST_EVENT;
 pub use distribute::{Distributed, Misrouted};
 pub use error::{Behind, Fault, NoRoom, StoreError};
 pub use events::{ALL_EVENTS, Event, EventKind, Wanted};
@@ -123,6 +126,7 @@ pub use on_ways::{SourcesByWay, Ways};
 pub use overview::{DomainFigures, Latest, StretchTotals, Stretches};
 pub use provenance::{NOT_CONFIGURED, POSTED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
 pub use range_records::{RangeReader, RangeRecord};
+pub use readers::{ACCOUNT_QUESTIONS_MAX, QUESTIONS_MAX, Reader};
 pub use refused::{REFUSED_DAYS, Refused, RefusedDay, RefusedMail};
 pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
@@ -131,7 +135,9 @@ pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 pub use stored_bytes::StoredBytes;
-pub use target::{Address, CHANNELS_MAX, Channel, NewTarget, Platform, Target, WEBHOOKS_MAX, Webhook};
+pub use target::{
+    Address, CHANNELS_MAX, Channel, DIGESTS_MAX, Digest, NewTarget, Platform, Target, WEBHOOKS_MAX, Webhook,
+};
 pub use targets::SealedSecrets;
 pub use tls::{
     NewTlsReport, TlsContents, TlsDay, TlsFailure, TlsPolicySum, TlsReportDetail, TlsReportFilter, TlsReportSummary,

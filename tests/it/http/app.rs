@@ -59,12 +59,18 @@ impl TestApp {
 
     /// With other limits to its connections.
     pub async fn start_within(limits: ConnectionLimits) -> Self {
-        Self::start_all(|_| {}, None, PageOptions::default(), limits).await
+        Self::start_all(|_| {}, None, PageOptions::default(), limits, targets).await
+    }
+
+    /// With webhooks and channels that are served in another way.
+    pub async fn start_telling(targets: impl FnOnce(&Store, &Clock, &Metrics) -> Targets) -> Self {
+        let (page, limits) = (PageOptions::default(), ConnectionLimits::default());
+        Self::start_all(|_| {}, None, page, limits, targets).await
     }
 
     /// With a page that is used in another way than the usual one.
     pub async fn start_page(change: impl FnOnce(&mut HttpConfig), dns: Option<Dns>, page_options: PageOptions) -> Self {
-        Self::start_all(change, dns, page_options, ConnectionLimits::default()).await
+        Self::start_all(change, dns, page_options, ConnectionLimits::default(), targets).await
     }
 
     async fn start_all(
@@ -72,6 +78,7 @@ impl TestApp {
         dns: Option<Dns>,
         page_options: PageOptions,
         limits: ConnectionLimits,
+        targets: impl FnOnce(&Store, &Clock, &Metrics) -> Targets,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
@@ -202,7 +209,7 @@ impl TestApp {
 }
 
 /// With a key of their own: domains that have one get DKIM keys, which take long to make.
-fn targets(store: &Store, clock: &Clock, metrics: &Metrics) -> Targets {
+pub fn targets(store: &Store, clock: &Clock, metrics: &Metrics) -> Targets {
     let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     let mut options = DomainsOptions::new(ServiceNames::new(None, None));
     options.keyring = Some(Keyring::from_keys([key], "a test").unwrap());

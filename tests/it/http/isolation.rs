@@ -5,6 +5,7 @@ use tallymark::base::Permission;
 use tallymark::http::{Access, Body, Route, routes};
 
 use super::{Answer, Ask, NOW, PASS, Sample, TestApp, tls_report};
+use crate::notify::mail::{dead_server, mailing};
 
 /// What the paths of the routes name, all of one account.
 struct Things {
@@ -19,6 +20,7 @@ struct Things {
     delivery: String,
     channel: String,
     message: String,
+    digest: String,
 }
 
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
@@ -30,6 +32,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
         Some("api-keys") => &things.key,
         Some("webhooks") => &things.webhook,
         Some("notification-channels") => &things.channel,
+        Some("digests") => &things.digest,
         _ => panic!("what does {} name?", route.path),
     };
     let delivery = match id == &things.channel {
@@ -73,7 +76,10 @@ fn ask(route: &Route, things: &Things) -> Ask {
         (Body::Json, "POST", "/notification-channels") => json(
             "{\"type\":\"slack\",\"name\":\"x\",\"events\":[\"*\"],\"config\":{\"webhookUrl\":\"https://example.com/\"}}",
         ),
-        (Body::Json, "PUT", "/notification-channels/{id}") => json("{\"name\":\"other\"}"),
+        (Body::Json, "PUT", "/notification-channels/{id}" | "/digests/{id}") => json("{\"name\":\"other\"}"),
+        (Body::Json, "POST", "/digests") => {
+            json("{\"name\":\"x\",\"email\":\"you@reader.example\",\"period\":\"weekly\"}")
+        }
         (Body::Json, "PATCH", "/webhooks/{id}") => json("{\"events\":[\"domain.failed\"]}"),
         (Body::Json, ..) => panic!("what does {} {} take?", route.method, route.path),
     }
@@ -81,7 +87,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
 
 fn with_key() -> Vec<Route> {
     let mut routes = routes();
-    routes.retain(|route| !matches!(route.access, Access::Open | Access::Token));
+    routes.retain(|route| !matches!(route.access, Access::Open | Access::Token | Access::Link));
     assert!(routes.len() > 20);
     routes
 }
@@ -93,7 +99,8 @@ fn code(answer: &Answer) -> (u16, String) {
 
 /// An app with a domain that has a report, a message set aside, an address and a key.
 async fn app() -> (TestApp, Things) {
-    let app = TestApp::start().await;
+    // Nothing listens there.
+    let app = TestApp::start_telling(mailing(dead_server(), None)).await;
     let domain = app.add_domain("example.com").await;
     // Nothing listens there.
     let body = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
@@ -102,6 +109,8 @@ async fn app() -> (TestApp, Things) {
         json!({ "type": "slack", "name": "x", "events": ["*"], "config": { "webhookUrl": "http://127.0.0.1:9/" } });
     let channel = app.post("/notification-channels", &body).await.expect(201)["id"].clone();
     let channel = channel.as_str().unwrap().to_owned();
+    let body = json!({ "name": "x", "email": "me@reader.example", "period": "weekly" });
+    let digest = app.post("/digests", &body).await.expect(201)["id"].clone();
     let taken = app
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
@@ -122,6 +131,7 @@ async fn app() -> (TestApp, Things) {
     let things = Things {
         message: messages["deliveries"][0]["id"].to_string(),
         channel,
+        digest: digest.as_str().unwrap().to_owned(),
         delivery: deliveries["deliveries"][0]["id"].to_string(),
         webhook,
         decision: decision["id"].to_string(),
@@ -158,6 +168,8 @@ async fn check_untouched(app: &TestApp, things: &Things) {
     assert_eq!(changed, (&json!(["*"]), &json!(null)));
     let path = format!("/notification-channels/{}", things.channel);
     assert_eq!(app.get(&path).await.expect(200)["name"], "x");
+    let path = format!("/digests/{}", things.digest);
+    assert_eq!(app.get(&path).await.expect(200)["name"], "x");
 }
 
 /// Without this the tests below would also pass if every request were wrong.
@@ -170,10 +182,11 @@ async fn the_right_key_passes_everywhere() {
     for route in routes {
         let answer = app.send(ask(&route, &things).key(&app.key)).await;
         // This app has no name servers to ask.
-        let expect: &[u16] = if route.path.ends_with("/verify") {
-            &[503]
-        } else {
-            &[200, 201]
+        let expect: &[u16] = match route.path {
+            path if path.ends_with("/verify") => &[503],
+            // It is no mail, so that nobody is to be asked.
+            "/notification-channels/{id}/confirm" => &[409],
+            _ => &[200, 201],
         };
         assert!(expect.contains(&answer.status), "{route:?} {answer:?}");
     }
@@ -346,6 +359,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 delivery: things.delivery.clone(),
                 channel: format!("nc_{}", id.replace('1', "999")),
                 message: things.message.clone(),
+                digest: format!("dg_{}", id.replace('1', "999")),
                 report: things.report.clone(),
                 tls_report: things.tls_report.clone(),
                 mail: things.mail.clone(),

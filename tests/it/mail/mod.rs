@@ -2,6 +2,7 @@
 
 mod crash;
 mod ingest;
+mod leaving;
 mod postfix;
 mod serving;
 mod trace;

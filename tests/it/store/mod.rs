@@ -8,6 +8,7 @@ mod copy;
 mod crowded;
 mod damaged;
 mod decisions;
+mod digests;
 mod distributed;
 mod facets;
 mod faults;
