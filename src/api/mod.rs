@@ -10,6 +10,7 @@ mod deliveries;
 mod domains;
 mod error;
 mod figures;
+mod findings;
 mod intake;
 mod keys;
 mod pagination;
@@ -23,6 +24,7 @@ mod service;
 mod simulation;
 mod sources;
 mod taken;
+mod thresholds;
 mod tls;
 mod tls_token;
 mod trust;
@@ -47,6 +49,7 @@ pub use domains::{
 };
 pub use error::{ErrorBody, ErrorCode, FieldError};
 pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewItem, PeriodBody, StatsBody};
+pub use findings::{FINDING_KINDS, FINDING_STATES, FindingBody, FindingList, SNOOZE_DAYS_MAX, SnoozeBody, SnoozeInput};
 pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};
 pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
@@ -75,6 +78,7 @@ pub use sources::{
     SourceDetail, SourceList, SourceRecord,
 };
 pub use taken::{Taken, TakenAside, TakenReport, TakenTlsReport};
+pub use thresholds::{SET_BY, ThresholdBody, ThresholdList, ThresholdPatch};
 pub use tls::{
     TLS_STATUSES, TlsDayBody, TlsFailureBody, TlsFailureDetail, TlsFailureList, TlsPolicyBody, TlsPolicySums,
     TlsReportBody, TlsReportItem, TlsReportList, TlsStats,

@@ -41,6 +41,8 @@ texts! {
     DomainKey = text(json!({ "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }));
     /// The form of ids of channels.
     ChannelKey = text(json!({ "pattern": CHANNEL_KEY, "examples": ["nc_1"] }));
+    /// The form of ids of findings.
+    FindingKey = text(json!({ "pattern": FINDING_KEY, "examples": ["fnd_abc123def456_1"] }));
     PlatformWord = words(&PLATFORMS, |word| word);
     /// What [`crate::base::DomainName::parse`] takes. The format is ours: no pattern can tell a public suffix.
     NameText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012, "examples": ["yourdomain.com"] }));
@@ -169,6 +171,9 @@ pub const CATEGORIES: [&str; 21] = [
 
 /// The form of a domain's id.
 pub const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";
+
+/// The form of a finding's id.
+pub const FINDING_KEY: &str = "^fnd_[a-z0-9]{12,24}_[1-9][0-9]{0,17}$";
 
 /// The form of a channel's id.
 pub const CHANNEL_KEY: &str = "^nc_[1-9][0-9]{0,18}$";

@@ -18,6 +18,7 @@ mod words;
 pub use attempts::Tried;
 pub use channels::NewChannel;
 pub use platforms::{Field as ChannelField, Places as PlatformPlaces, fields as channel_fields};
+pub use rule_words::finding_words;
 pub use schedule::Bounds;
 pub use signature::{Secret, sign};
 pub use targets::{ChannelOptions, Targets, TargetsError};
