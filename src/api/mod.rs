@@ -40,8 +40,8 @@ pub use decisions::{
     OWN_NAME_CHARS_MAX, SUBJECT_CHARS_MAX, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
 };
 pub use deliveries::{
-    ChannelDelivery, ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination, DeliveryPaginationSnake,
-    DeliverySnake, EVENT, WebhookDelivery,
+    ALL_EVENTS, ChannelDelivery, ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination,
+    DeliveryPaginationSnake, DeliverySnake, EVENT, EVENT_KINDS, WebhookDelivery,
 };
 pub use domains::{
     DedicatedIp, DnsRecordBody, DomainBody, DomainInput, DomainItem, DomainList, DomainPatch, IpInput, Removed,
