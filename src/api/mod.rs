@@ -11,6 +11,7 @@ mod digests;
 mod domains;
 mod error;
 mod figures;
+mod findings;
 mod intake;
 mod keys;
 mod pagination;
@@ -24,6 +25,7 @@ mod service;
 mod simulation;
 mod sources;
 mod taken;
+mod thresholds;
 mod tls;
 mod tls_token;
 mod trust;
@@ -39,8 +41,8 @@ pub use decisions::{
     OWN_NAME_CHARS_MAX, SUBJECT_CHARS_MAX, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
 };
 pub use deliveries::{
-    ChannelDelivery, ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination, DeliveryPaginationSnake,
-    DeliverySnake, EVENT, WebhookDelivery,
+    ALL_EVENTS, ChannelDelivery, ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination,
+    DeliveryPaginationSnake, DeliverySnake, EVENT, EVENT_KINDS, WebhookDelivery,
 };
 pub use digests::{DIGEST_DOMAINS_MAX, DigestBody, DigestInput, DigestList, DigestPreview, DigestPut, MailLinkBody};
 pub use domains::{
@@ -49,6 +51,7 @@ pub use domains::{
 };
 pub use error::{ErrorBody, ErrorCode, FieldError};
 pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewItem, PeriodBody, StatsBody};
+pub use findings::{FINDING_KINDS, FINDING_STATES, FindingBody, FindingList, SNOOZE_DAYS_MAX, SnoozeBody, SnoozeInput};
 pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};
 pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
@@ -77,6 +80,7 @@ pub use sources::{
     SourceDetail, SourceList, SourceRecord,
 };
 pub use taken::{Taken, TakenAside, TakenReport, TakenTlsReport};
+pub use thresholds::{SET_BY, ThresholdBody, ThresholdList, ThresholdPatch};
 pub use tls::{
     TLS_STATUSES, TlsDayBody, TlsFailureBody, TlsFailureDetail, TlsFailureList, TlsPolicyBody, TlsPolicySums,
     TlsReportBody, TlsReportItem, TlsReportList, TlsStats,

@@ -41,6 +41,8 @@ texts! {
     DomainKey = text(json!({ "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }));
     /// The form of ids of channels.
     ChannelKey = text(json!({ "pattern": CHANNEL_KEY, "examples": ["nc_1"] }));
+    /// The form of ids of findings.
+    FindingKey = text(json!({ "pattern": FINDING_KEY, "examples": ["fnd_abc123def456_1"] }));
     PlatformWord = words(&PLATFORMS, |word| word);
     /// The form of ids of digests.
     DigestKey = text(json!({ "pattern": DIGEST_KEY, "examples": ["dg_1"] }));
@@ -174,6 +176,9 @@ pub const CATEGORIES: [&str; 21] = [
 
 /// The form of a domain's id.
 pub const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";
+
+/// The form of a finding's id.
+pub const FINDING_KEY: &str = "^fnd_[a-z0-9]{12,24}_[1-9][0-9]{0,17}$";
 
 /// The form of a channel's id.
 pub const CHANNEL_KEY: &str = "^nc_[1-9][0-9]{0,18}$";

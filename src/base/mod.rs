@@ -20,7 +20,9 @@ mod words;
 
 pub use day::{Day, DayError, DayRange};
 pub use hostname::is_hostname;
-pub use ids::{AccountId, DecisionId, DeliveryId, DomainId, IpId, KeyId, Millis, ReportNo, SetAsideId, TargetId};
+pub use ids::{
+    AccountId, DecisionId, DeliveryId, DomainId, FindingNo, IpId, KeyId, Millis, ReportNo, SetAsideId, TargetId,
+};
 pub use mail_address::{AddressError, MailAddress};
 pub use names::{
     DomainName, NameError, NameSearch, ancestors, mailbox_domain, mailbox_domain_cow, normalise_domain,

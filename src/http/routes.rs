@@ -15,20 +15,22 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, figures, hand_in, inbound,
-    mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range, readiness, refused,
-    report_record, reports, search, senders, service, simulate, source, tls, tls_token, trust, upload, webhooks,
+    api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, figures, findings,
+    hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range, readiness,
+    refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls, tls_token, trust,
+    upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
     ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
-    DigestPreview, DigestPut, DomainBody, DomainInput, DomainList, DomainPatch, FlowList, Health, IpInput, KeyBody,
-    KeyInput, KeyList, MailLinkBody, MailList, MessageList, Overview, Readiness, ReadinessBody, RecordBody,
-    RefusedList, Removed, ReplayInput, Replayed, ReportBody, ReportItem, ReportList, ReporterInput, ReporterList,
-    RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList, SenderList, ServiceList,
-    SignatureList, SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken,
-    TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch,
-    VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookTested, WebhookWithSecret,
+    DigestPreview, DigestPut, DomainBody, DomainInput, DomainList, DomainPatch, FindingBody, FindingList, FlowList,
+    Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList, MessageList, Overview, Readiness,
+    ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody, ReportItem, ReportList,
+    ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
+    SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput, SourceDetail, SourceList,
+    StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList, TlsReportBody,
+    TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList,
+    WebhookOne, WebhookPatch, WebhookRemoved, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -68,6 +70,9 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/decisions",                            Read,    decisions::list,       "List what was decided about senders").with(DECISIONS).lists::<SenderDecisionList>(),
     post  ("/domains/{id}/dmarc/decisions",                            Write,   decisions::decide,     "Decide whose a sender is, or name a network").takes::<SenderDecisionInput>().also(DECISIONS_FULL).answers::<SenderDecisionBody>(200),
     delete("/domains/{id}/dmarc/decisions/{decision_id}",              Write,   decisions::remove,     "Take back what was decided about a sender").answers::<Removed>(200),
+    get   ("/domains/{id}/dmarc/findings",                             Read,    findings::of_domain,   "List what the rules found, newest first").with(FINDINGS).lists::<FindingList>(),
+    get   ("/domains/{id}/dmarc/thresholds",                           Read,    thresholds::of_domain, "Show from when on rules tell of a domain").answers::<ThresholdList>(200),
+    patch ("/domains/{id}/dmarc/thresholds",                           Write,   thresholds::set_of_domain, "Change from when on rules tell of a domain").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     get   ("/domains/{id}/dmarc/readiness",                            Read,    readiness::show,       "Show whether the policy may be stricter, and what stands in the way").long().with(DAYS).answers::<ReadinessBody>(200),
     post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
@@ -100,9 +105,14 @@ fn table() -> Vec<Entry> { let mut table = vec![
     table
 }
 
-/// Webhooks and channels.
+/// What rules found, webhooks and channels.
 #[rustfmt::skip]
 fn telling() -> Vec<Entry> { vec![
+    get   ("/findings",                                                Read,    findings::of_account,  "List what the rules found in all domains, newest first").long().with(FINDINGS).lists::<FindingList>(),
+    put   ("/findings/{id}/snooze",                                    Write,   findings::snooze,      "Do not tell of a finding for a while").takes::<SnoozeInput>().also(FINDING_ENDED).answers::<FindingBody>(200),
+    delete("/findings/{id}/snooze",                                    Write,   findings::wake,        "End the snooze of a finding").answers::<FindingBody>(200),
+    get   ("/thresholds",                                              Read,    thresholds::of_account, "Show from when on rules tell").answers::<ThresholdList>(200),
+    patch ("/thresholds",                                              Account, thresholds::set_of_account, "Change from when on rules tell").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     post  ("/webhooks",                                                Account, webhooks::create,      "Create a webhook, which is told of events").takes::<WebhookInput>().also(WEBHOOKS_FULL).answers::<WebhookWithSecret>(201),
     get   ("/webhooks",                                                Account, webhooks::list,        "List the webhooks, newest first").answers::<WebhookList>(200),
     get   ("/webhooks/{id}",                                           Account, webhooks::show,        "Show a webhook, without its secret").answers::<WebhookOne>(200),
@@ -150,6 +160,7 @@ type Parameters = &'static [&'static [Parameter]];
 const DELIVERIES: Parameters = &[paging::PARAMETERS];
 const DAYS: Parameters = &[range::DAYS];
 const STATS: Parameters = &[range::DAYS, figures::INCLUDE];
+const FINDINGS: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, findings::PARAMETERS];
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
 const RANKED: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS];
 const REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, reports::FILTERS];
@@ -186,6 +197,7 @@ type Also = &'static [(u16, &'static str)];
 const NOT_SHOWN: Also = &[(404, "The installation does not show its metrics to this client.")];
 const FORWARDED: &str =
     "Done, for a mail that a mail provider forwarded: some of them take no other status for success.";
+const FINDING_ENDED: Also = &[(409, "The finding has ended.")];
 const POST_FULL: Also = &[(
     429,
     "The peer or the address posts too often, or the address has taken as much as it may on one day.",

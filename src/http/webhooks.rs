@@ -271,6 +271,11 @@ mod tests {
 
     #[test]
     fn every_kind_of_events_is_documented() {
+        let mut listed = crate::api::EVENT_KINDS.to_vec();
+        let mut known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.word()).collect();
+        listed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!((listed, crate::api::ALL_EVENTS), (known, crate::store::ALL_EVENTS));
         let (openapi, page) = (crate::http::openapi(), include_str!("../../docs/events.md"));
         for kind in EventKind::ALL {
             let word = format!("`{}`", kind.word());

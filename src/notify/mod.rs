@@ -28,6 +28,7 @@ pub use digest::{DigestForms, digest_forms};
 pub use digests::{DigestChanges, NewDigest};
 pub use platforms::{Field as ChannelField, Places as PlatformPlaces, fields as channel_fields};
 pub use readers::Offer;
+pub use rule_words::finding_words;
 pub use schedule::Bounds;
 pub use signature::{Secret, sign};
 pub use targets::{ChannelOptions, Targets, TargetsError};

@@ -108,8 +108,6 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/find", get(search::show))
         .route("/find.csv", get(search::csv))
         .route("/glossary", get(glossary::show))
-        .route("/alerts", get(alerts::show))
-        .route("/alerts/{kind}/{id}", get(alerts::deliveries))
         .route("/arrivals.csv", get(intake::arrivals_csv))
         .route("/refused.csv", get(intake::refused_csv))
         .route("/quarantine.csv", get(intake::quarantine_csv))
@@ -176,7 +174,7 @@ fn forms() -> Router<PageState> {
         .route("/keys", get(keys::show).post(keys::create))
         .route("/keys/end", post(keys::end))
         .route("/keys/{id}/revoke", post(keys::revoke))
-        .route("/alerts/{kind}/{id}/test", post(alerts::test))
+        .merge(alerts::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .merge(uploads)
 }

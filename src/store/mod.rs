@@ -72,6 +72,7 @@ mod room;
 mod seen;
 mod sessions;
 mod set_aside;
+mod snoozes;
 mod soundness;
 mod source;
 mod sql;
@@ -80,6 +81,7 @@ mod target;
 mod targets;
 #[cfg(test)]
 pub(crate) mod testdata;
+mod thresholds;
 mod tls;
 mod tls_token;
 mod trust;
@@ -114,7 +116,7 @@ pub use export::ExportedRecord;
 pub use facets::{Reporter, Signature};
 pub use feeds::FailingFeed;
 pub use figures::{Sender, SourceOrder, SourceQuery};
-pub use findings::{FindingChange, FindingKind, StoredFinding};
+pub use findings::{FindingChange, FindingKind, Snooze, StoredFinding};
 pub use ips::IpAddress;
 pub use leases::Lease;
 pub use listed::{ListedMax, ListedRecord, Omitted};
@@ -132,6 +134,7 @@ pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestNa
 pub use retention::{Purged, Retention};
 pub use room::Admitted;
 pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
+pub use snoozes::{FindingFilter, FindingState, Snoozed};
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 pub use stored_bytes::StoredBytes;
@@ -139,6 +142,7 @@ pub use target::{
     Address, CHANNELS_MAX, Channel, DIGESTS_MAX, Digest, NewTarget, Platform, Target, WEBHOOKS_MAX, Webhook,
 };
 pub use targets::SealedSecrets;
+pub use thresholds::{SetThresholds, Threshold, ThresholdChanges, Thresholds};
 pub use tls::{
     NewTlsReport, TlsContents, TlsDay, TlsFailure, TlsPolicySum, TlsReportDetail, TlsReportFilter, TlsReportSummary,
     TlsReporter, TlsStanding,

@@ -73,7 +73,8 @@ async fn apply(store: &Store, domain: &Domain, tables: &Tables, now: Millis) -> 
         let ago = now.saturating_sub(judged.opened_at);
         let is_same_day = judged.opened_at.div_euclid(DAY) == now.div_euclid(DAY);
         let is_news = judged.detail["report"].as_i64() != latest;
-        if is_same_day && (!is_news || (0..JUDGED_APART).contains(&ago)) {
+        let is_due = judged.detail["due"].as_i64().is_some_and(|due| due <= now);
+        if !is_due && is_same_day && (!is_news || (0..JUDGED_APART).contains(&ago)) {
             return Ok(None);
         }
     }
@@ -97,7 +98,7 @@ async fn sum_up(
     }
     let mut open = Vec::new();
     for domain in &domains {
-        open.extend(Open::all_in(domain, &store.findings(domain.id).await?));
+        open.extend(Open::all_in(domain, &store.findings(domain.id).await?, now));
     }
     let day = Stretches {
         first: [yesterday, yesterday, today],
@@ -115,7 +116,7 @@ async fn sum_up(
         (domain, totals)
     });
     let quarantined = store.set_aside_total(account, SetAsideKind::Quarantined).await?;
-    let found = Box::pin(attention(store, domains.collect(), quarantined, today, tables)).await?;
+    let found = Box::pin(attention(store, domains.collect(), quarantined, now, tables)).await?;
     let data = summary(yesterday, count, &totals, &open, &found);
     store.tell_summary(account, yesterday, data, now).await
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 use tallymark::base::Permission;
 use tallymark::http::{Access, Body, Route, routes};
+use tallymark::store::{FindingChange, FindingKind, StoredFinding};
 
 use super::{Answer, Ask, NOW, PASS, Sample, TestApp, tls_report};
 use crate::notify::mail::{dead_server, mailing};
@@ -21,13 +22,17 @@ struct Things {
     channel: String,
     message: String,
     digest: String,
+    finding: String,
 }
 
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
 fn ask(route: &Route, things: &Things) -> Ask {
     let id = match route.path.split('/').nth(1) {
         // All but the first name nothing: they are about all that the key sees.
-        Some("domains" | "overview" | "attention" | "arrivals" | "refused" | "search" | "reports") => &things.domain,
+        Some("domains" | "overview" | "attention" | "arrivals" | "refused" | "search" | "reports" | "thresholds") => {
+            &things.domain
+        }
+        Some("findings") => &things.finding,
         Some("quarantine") => &things.aside,
         Some("api-keys") => &things.key,
         Some("webhooks") => &things.webhook,
@@ -63,6 +68,8 @@ fn ask(route: &Route, things: &Things) -> Ask {
         }
         (Body::Json, "POST", "/domains") => json("{\"name\":\"new.example\"}"),
         (Body::Json, "PATCH", "/domains/{id}") => json("{\"catch_all\":true}"),
+        (Body::Json, "PATCH", path) if path.ends_with("/thresholds") => json("{\"reporter_silent_days_min\":9}"),
+        (Body::Json, "PUT", "/findings/{id}/snooze") => json("{\"until\":\"2026-03-30T00:00:00Z\"}"),
         (Body::Json, "PATCH", "/domains/{id}/dmarc/trust") => json("{\"report_messages_max\":1}"),
         (Body::Json, "POST", path) if path.contains("/dmarc/reporters/") => json("{\"reporter\":\"x.example\"}"),
         (Body::Json, "POST", path) if path.contains("/dmarc/reports/") => json("{}"),
@@ -125,6 +132,7 @@ async fn app() -> (TestApp, Things) {
         .post(&format!("/domains/{domain}/dmarc/decisions"), &body)
         .await
         .expect(200);
+    let finding = finding(&app, &domain).await;
     let deliveries = app.get(&format!("/webhooks/{webhook}/deliveries")).await.expect(200);
     let path = format!("/notification-channels/{channel}/deliveries");
     let messages = app.get(&path).await.expect(200);
@@ -132,6 +140,7 @@ async fn app() -> (TestApp, Things) {
         message: messages["deliveries"][0]["id"].to_string(),
         channel,
         digest: digest.as_str().unwrap().to_owned(),
+        finding,
         delivery: deliveries["deliveries"][0]["id"].to_string(),
         webhook,
         decision: decision["id"].to_string(),
@@ -143,6 +152,29 @@ async fn app() -> (TestApp, Things) {
         domain,
     };
     (app, things)
+}
+
+/// The id of a finding about the domain, which is open.
+async fn finding(app: &TestApp, domain: &str) -> String {
+    let found = |_: &[StoredFinding]| {
+        let finding = StoredFinding {
+            no: None,
+            kind: FindingKind::ServiceBroken,
+            subject: "Shop".to_owned(),
+            is_open: true,
+            opened_at: NOW,
+            ended_at: None,
+            told_at: NOW,
+            detail: json!({}),
+            data: json!({ "service": "Shop" }),
+            snooze: None,
+        };
+        vec![FindingChange { finding, event: None }]
+    };
+    let row = app.store.domain(app.account, domain).await.unwrap().unwrap();
+    app.store.judge_domain(&row, NOW, &found).await.unwrap();
+    let list = app.get("/findings").await.expect(200);
+    list["findings"][0]["id"].as_str().unwrap().to_owned()
 }
 
 /// Nothing of the account has changed by what was refused.
@@ -170,6 +202,12 @@ async fn check_untouched(app: &TestApp, things: &Things) {
     assert_eq!(app.get(&path).await.expect(200)["name"], "x");
     let path = format!("/digests/{}", things.digest);
     assert_eq!(app.get(&path).await.expect(200)["name"], "x");
+    let findings = app.get("/findings").await.expect(200);
+    assert_eq!(findings["findings"][0]["snooze"], json!(null));
+    let path = format!("/domains/{}/dmarc/thresholds", things.domain);
+    for threshold in app.get(&path).await.expect(200)["thresholds"].as_array().unwrap() {
+        assert_eq!(threshold["set_by"], "default");
+    }
 }
 
 /// Without this the tests below would also pass if every request were wrong.
@@ -282,7 +320,7 @@ async fn objects_of_another_account_do_not_exist() {
         let own = if list == "api_keys" { 1 } else { 0 };
         assert_eq!(answer[list].as_array().unwrap().len(), own, "{path}");
     }
-    for path in ["/overview", "/attention", "/arrivals"] {
+    for path in ["/overview", "/attention", "/arrivals", "/findings"] {
         let answer = app.send(Ask::new("GET", path).key(&stranger)).await;
         answer.expect(200);
         assert!(!answer.text().contains("example.com"), "{path}");
@@ -360,6 +398,7 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 channel: format!("nc_{}", id.replace('1', "999")),
                 message: things.message.clone(),
                 digest: format!("dg_{}", id.replace('1', "999")),
+                finding: id.replace("dom_", "fnd_"),
                 report: things.report.clone(),
                 tls_report: things.tls_report.clone(),
                 mail: things.mail.clone(),
@@ -375,6 +414,10 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
         answer.refused(404, "not_found");
         let replay = Ask::new("POST", &format!("/quarantine/{report}/replay")).key(&app.key);
         app.send(replay).await.refused(404, "not_found");
+        let finding = things.finding.rsplit_once('_').unwrap().0;
+        app.delete(&format!("/findings/{finding}_{report}/snooze"))
+            .await
+            .refused(404, "not_found");
         let decision = format!("/domains/{domain}/dmarc/decisions/{report}");
         app.delete(&decision).await.refused(404, "not_found");
         for of in [
