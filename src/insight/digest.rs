@@ -109,7 +109,7 @@ async fn look(
         None => store.set_aside_total(scope.account, SetAsideKind::Quarantined).await?,
         Some(_) => 0,
     };
-    let found = Box::pin(attention(store, with_totals.collect(), quarantined, today, tables)).await?;
+    let found = Box::pin(attention(store, with_totals.collect(), quarantined, now, tables)).await?;
     let of = |concerns: &[Concern]| {
         concerns
             .iter()

@@ -119,6 +119,7 @@ impl Typed {
             chat_id: given("chatId"),
             access_token: given("accessToken"),
             routing_key: given("routingKey"),
+            address: given("address"),
         }
     }
 

@@ -74,7 +74,16 @@ const URL: Field = Field {
 };
 
 /// In the order in which they are offered.
-pub(super) const PLATFORMS: [Platform; 7] = [
+pub(super) const PLATFORMS: [Platform; 8] = [
+    Platform {
+        word: "email",
+        title: "E-mail",
+        fields: &[Field {
+            name: "config.address",
+            title: "Address; its owner is asked once",
+            example: "alerts@example.com",
+        }],
+    },
     Platform {
         word: "slack",
         title: "Slack",
