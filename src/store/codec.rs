@@ -51,6 +51,7 @@ impl<'b> Reader<'b> {
 
     /// As [`Self::number`], in the same time for numbers of one to eight bytes. Faster where their lengths are in no order,
     /// which a processor cannot predict.
+    #[inline]
     pub fn count(&mut self) -> Option<u64> {
         let Some(word) = self.rest.first_chunk() else {
             return self.number();

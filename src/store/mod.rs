@@ -84,6 +84,7 @@ pub(crate) mod testdata;
 mod thresholds;
 mod tls;
 mod tls_token;
+mod trail;
 mod trust;
 mod types;
 mod verify;

@@ -8,6 +8,7 @@ use crate::tally::{ByAddress, PathList, SourceTotals, Way, WaySums};
 use super::db::Conn;
 use super::figures::{SourceQuery, each_packed};
 use super::seen::Seen;
+use super::trail::Trail;
 use super::{Rows, Source, Sources, Store, StoreError, paths, rollup};
 
 /// Messages by way, ascending.
@@ -35,7 +36,7 @@ impl Store {
     ) -> Result<Sources, StoreError> {
         let mut conn = self.read().await?;
         let fits = |source: &Source| query.matches(source);
-        let (sources, _) = totals(&mut Conn(&mut conn), (domain, range), range.first).await?;
+        let Walked { sources, .. } = walk(&mut Conn(&mut conn), (domain, range), range.first).await?;
         Ok(page(&sources, fits, query, rows.into()))
     }
 
@@ -51,10 +52,14 @@ impl Store {
     ) -> Result<Option<(SourcesByWay, u64)>, StoreError> {
         let mut conn = self.read().await?;
         let mut conn = Conn(&mut conn);
-        let (all, all_ways) = totals(&mut conn, (domain, range), ways_since).await?;
+        let walked = walk(&mut conn, (domain, range), ways_since).await?;
         let fits = |source: &Source| query.matches(source) && fits(source);
-        let Sources { sources, total } = page(&all, fits, query, rows);
-        let ways = ways_of(&mut conn, (domain, range), &sources).await?;
+        let Sources { sources, total } = page(&walked.sources, fits, query, rows);
+        let addresses: Vec<_> = sources.iter().map(|source| source.address).collect();
+        let ways = match walked.trail.ways(&addresses) {
+            Some(ways) => ways,
+            None => ways_of(&mut conn, (domain, range), &sources).await?,
+        };
         let paths = paths::read(&mut conn, domain).await?;
         let is_sum = |(source, ways): &(Source, Ways)| {
             source.totals.messages() == ways.iter().fold(0, |sum, (_, messages)| messages.saturating_add(sum))
@@ -62,7 +67,7 @@ impl Store {
         let sources: Vec<_> = sources.into_iter().zip(ways).collect();
         let found = sources.iter().all(is_sum).then_some(SourcesByWay {
             sources,
-            all_ways,
+            all_ways: walked.all_ways,
             paths,
         });
         Ok(found.map(|found| (found, total)))
@@ -141,27 +146,39 @@ fn sum_ways(packed: &[u8], sums: &mut WaySums) -> bool {
     rollup::decode_ways(packed, |entry| sums.add(entry.way, entry.handled.messages))
 }
 
-/// Every address of a range, and the ways of all since a day.
-async fn totals(
+/// What a walk over the days of a range found.
+struct Walked {
+    sources: Vec<Source>,
+    /// Also of the days before the range that were asked for.
+    all_ways: WaySums,
+    trail: Trail,
+}
+
+async fn walk(
     conn: &mut Conn<'_>,
     (domain, range): (DomainId, DayRange),
     ways_since: Day,
-) -> Result<(Vec<Source>, WaySums), StoreError> {
-    let (mut seen, mut ways) = (ByAddress::default(), WaySums::default());
+) -> Result<Walked, StoreError> {
+    let (mut seen, mut all_ways, mut trail) = (ByAddress::default(), WaySums::default(), Trail::default());
     each_packed(conn, domain, since(ways_since, range), |day, packed| {
         if day < range.first {
-            return sum_ways(packed, &mut ways);
+            return sum_ways(packed, &mut all_ways);
         }
         seen.next_day(Seen::add);
         rollup::decode_ways(packed, |entry| {
             let one = seen.entry(entry.address, || Seen::new(day));
             one.on(day, entry.way, &entry.handled);
-            ways.add(entry.way, entry.handled.messages);
+            all_ways.add(entry.way, entry.handled.messages);
+            trail.add(entry);
         })
     })
     .await?;
     let sources = seen.all(Seen::add);
-    Ok((sources.map(|(address, seen)| seen.source(address)).collect(), ways))
+    Ok(Walked {
+        sources: sources.map(|(address, seen)| seen.source(address)).collect(),
+        all_ways,
+        trail,
+    })
 }
 
 fn page(sources: &[Source], fits: impl Fn(&Source) -> bool, query: &SourceQuery, rows: Rows) -> Sources {
@@ -174,7 +191,7 @@ fn page(sources: &[Source], fits: impl Fn(&Source) -> bool, query: &SourceQuery,
     }
 }
 
-/// The ways of some addresses, in their order.
+/// The ways of some addresses, in their order: the days are walked once more.
 async fn ways_of(
     conn: &mut Conn<'_>,
     (domain, range): (DomainId, DayRange),

@@ -45,12 +45,12 @@ impl Way {
     }
 
     /// Where it is in a list of all ways.
-    pub(super) fn place(self) -> usize {
+    pub fn place(self) -> usize {
         self.0 as usize
     }
 
     /// The way at a place, which is that of a way.
-    pub(super) fn at(place: usize) -> Self {
+    pub fn at(place: usize) -> Self {
         Self(u32::try_from(place).unwrap_or(u32::MAX))
     }
 
