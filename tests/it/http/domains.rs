@@ -64,7 +64,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
 
     assert_eq!(
         app.delete(&format!("/domains/{id}")).await.expect(200),
-        json!({ "deleted": true })
+        json!({ "success": true, "deleted": true })
     );
     app.delete(&format!("/domains/{id}")).await.refused(404, "not_found");
     app.get(&format!("/domains/{id}")).await.refused(404, "not_found");

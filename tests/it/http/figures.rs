@@ -144,7 +144,7 @@ async fn sources_are_paged_and_filtered() {
     assert_eq!(addresses(&second), ["203.0.113.50"]);
     assert_eq!(
         second["pagination"],
-        json!({ "total": 3, "page": 2, "per_page": 2, "total_pages": 2 })
+        json!({ "total": 3, "page": 2, "per_page": 2, "perPage": 2, "total_pages": 2, "totalPages": 2 })
     );
     let failing = sources("result=fail").await;
     assert_eq!(
