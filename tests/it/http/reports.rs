@@ -51,6 +51,15 @@ async fn a_report_is_listed_with_every_field() {
                 "reporter": "google.com",
                 "record_count": 2,
                 "records_kept": true,
+                // As the provider's newest client reads it.
+                "domainId": id,
+                "reportId": "r1",
+                "orgName": "google.com",
+                "dateRangeStart": "2026-03-22T00:00:00.000Z",
+                "dateRangeEnd": "2026-03-23T00:00:00.000Z",
+                "policyPublished": { "p": "reject", "sp": "none", "np": null, "adkim": "r", "aspf": "s", "pct": 100,
+                    "testing": null },
+                "createdAt": "2026-03-23T10:00:00.000Z",
             }],
             "pagination": { "total": 1, "page": 1, "per_page": 20, "perPage": 20, "total_pages": 1, "totalPages": 1 },
         })
