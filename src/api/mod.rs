@@ -14,6 +14,7 @@ mod figures;
 mod findings;
 mod intake;
 mod keys;
+mod newest;
 mod pagination;
 mod readiness;
 mod records;
@@ -54,6 +55,10 @@ pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewIt
 pub use findings::{FINDING_KINDS, FINDING_STATES, FindingBody, FindingList, SNOOZE_DAYS_MAX, SnoozeBody, SnoozeInput};
 pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};
 pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
+pub use newest::{
+    DomainOne, NewestDay, NewestDomain, NewestPagination, NewestReport, NewestSource, NewestStats, NewestTotals,
+    RemovedInBoth, VerifyOne,
+};
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
 pub use readiness::{CheckBody, FailingBody, ReadinessBody, StepBody, ToFixBody};
 pub use records::{Dispositions, DkimBody, OmittedBody, PolicyBody, RawBody, ReasonBody, RecordBody, SpfBody};
@@ -92,6 +97,6 @@ pub use trust::{
 };
 pub use webhooks::{
     GRACE_HOURS_MAX, REPLAY_MAX, REPLAY_MINUTES_MAX, ReplayInput, Replayed, RotateInput, WebhookBody, WebhookInput,
-    WebhookItem, WebhookItemSnake, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookSnake, WebhookTested,
+    WebhookItem, WebhookItemSnake, WebhookList, WebhookOne, WebhookPatch, WebhookSnake, WebhookTested,
     WebhookWithSecret,
 };

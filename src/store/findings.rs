@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use serde_json::{Value, json};
 
 use super::acceptance::Actor;
@@ -113,17 +114,23 @@ impl Store {
         Ok(Known::read(&mut Conn(&mut conn), domain).await?.newest)
     }
 
-    /// The newest finding of a kind about a subject.
-    pub async fn finding(
-        &self,
-        domain: DomainId,
-        kind: FindingKind,
-        subject: &str,
-    ) -> Result<Option<StoredFinding>, StoreError> {
+    /// When and to which reports the rules were applied last, for those of these domains of which that is known.
+    pub async fn judged(&self, domains: &[DomainId]) -> Result<HashMap<DomainId, StoredFinding>, StoreError> {
         let mut conn = self.read().await?;
-        let args = Args::default().int(domain.0).int(kind.code()).text(subject);
-        let row = Conn(&mut conn).first(sql!("finding_one"), args).await?;
-        row.as_ref().map(finding).transpose()
+        let rows = Conn(&mut conn)
+            .bulk_all(&bulk::FINDING_BY_KIND, domains, |args, domain| {
+                args.push_int(domain.0);
+                args.push_int(FindingKind::Judged.code());
+            })
+            .await?;
+        let mut judged = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            // A domain with a damaged row is judged, which says so.
+            if let Ok(one) = finding(row) {
+                judged.insert(DomainId(row.int("domain_id")?), one);
+            }
+        }
+        Ok(judged)
     }
 
     /// Keeps what `judge` makes of the findings of a domain, and tells the owner, in one transaction. Two at a time about one

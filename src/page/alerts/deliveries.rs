@@ -7,7 +7,7 @@ use super::super::parts::{empty, hostile, hostile_or_dash, no_rows, pages, plain
 use super::super::query::Asked;
 use super::super::visitor::Visitor;
 use super::kind::Kind;
-use crate::api::{ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination, Pagination};
+use crate::api::{ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination, NewestPagination, Pagination};
 
 /// Deliveries on a page.
 const PER_PAGE: &str = "20";
@@ -67,6 +67,7 @@ fn pagination(place: &DeliveryPagination) -> Pagination {
         per_page: place.per_page,
         total_pages: place.total_pages,
         next: None,
+        newest: NewestPagination::default(),
     }
 }
 

@@ -16,12 +16,6 @@ select domain_id, finding_no, kind, subject, is_open, opened_at, ended_at, told_
     snoozed_by, snoozed_at, snooze_note
 from findings where domain_id = $1 order by finding_no
 
--- name: finding_one
--- The newest finding of a kind and subject. Index findings_by_subject.
-select domain_id, finding_no, kind, subject, is_open, opened_at, ended_at, told_at, detail, data, snoozed_until,
-    snoozed_by, snoozed_at, snooze_note
-from findings where domain_id = $1 and kind = $2 and subject = $3 order by finding_no desc limit 1
-
 -- name: finding_page
 -- What began, below a number, the newest first; filters: kind and state (-1 any), at an instant. One range of the primary key.
 select domain_id, finding_no, kind, subject, is_open, opened_at, ended_at, told_at, detail, data, snoozed_until,

@@ -225,7 +225,7 @@ async fn a_channel_of_each_platform_is_asked_for_what_it_needs() {
     assert_eq!(session.post(&app, &place, form).await.status, 303);
     let now = shown().await;
     assert_eq!((&now["name"], &now["domainId"]), (&json!("Others"), &Value::Null));
-    assert_eq!(now["configSummary"]["webhookUrl"], "http://127.0.0.1:9/\u{2026}hush");
+    assert_eq!(now["configSummary"]["webhookUrl"], "http://127.0.0.1:9/\u{2026}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
