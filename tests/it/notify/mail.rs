@@ -4,8 +4,6 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tallymark::base::clock::Clock;
 use tallymark::base::{DomainName, DomainStatus, Purpose};
@@ -18,6 +16,7 @@ use tallymark::outbound::{Client, Guard, MailSettings, Mailer, Protection, conne
 use tallymark::store::Store;
 use tokio::task::spawn_blocking;
 
+use super::letters::{PAGE, agree, field, link, parts};
 use super::submission::Submission;
 use super::{deliver, report};
 use crate::http::{Ask, PASS, Sample, TestApp, outbound};
@@ -25,7 +24,6 @@ use crate::provenance::dns::Dns;
 
 pub const READER: &str = "me@reader.example";
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-const PAGE: &str = "https://tally.example/";
 
 pub async fn submission() -> Submission {
     spawn_blocking(Submission::start).await.unwrap()
@@ -66,13 +64,13 @@ pub fn mailing(
 async fn app(submission: &Submission, protection: Protection) -> (TestApp, String) {
     let targets = mailing(submission.settings(protection), Some(submission.ca_file()));
     let app = TestApp::start_telling(targets).await;
-    let domain = app.add_domain("example.org").await;
+    let domain = app.add_domain("example.com").await;
     (app, domain)
 }
 
 async fn add(app: &TestApp, address: &str) -> Value {
     let config = json!({ "address": address });
-    let body = json!({ "type": "email", "name": "Our alerts", "events": ["*"], "config": config });
+    let body = json!({ "type": "email", "name": "Our alerts", "events": ["dmarc.report.received"], "config": config });
     app.post("/notification-channels", &body).await.expect(201)["channel"].clone()
 }
 
@@ -84,47 +82,6 @@ async fn shown(app: &TestApp, channel: &Value) -> Value {
 async fn last_delivery(app: &TestApp, channel: &Value) -> Value {
     let path = format!("/notification-channels/{}/deliveries", channel["id"].as_str().unwrap());
     app.get(&path).await.expect(200)["deliveries"][0].clone()
-}
-
-/// A header field of a mail, unfolded.
-pub fn field(mail: &str, name: &str) -> String {
-    let (head, _) = mail.split_once("\n\n").unwrap();
-    let head = head.replace("\n ", " ").replace("\n\t", " ");
-    let prefix = format!("{name}: ");
-    let found = head.lines().find_map(|line| line.strip_prefix(&prefix));
-    found.unwrap_or_else(|| panic!("{name} in {head}")).to_owned()
-}
-
-/// The text and the HTML of a mail.
-pub fn parts(mail: &str) -> [String; 2] {
-    let mut parts = mail.split("--=_tallymark_=\n").skip(1);
-    [(); 2].map(|()| {
-        let (_, body) = parts.next().unwrap().split_once("\n\n").unwrap();
-        let digits: String = body.lines().take_while(|line| !line.starts_with("--")).collect();
-        String::from_utf8(BASE64_STANDARD.decode(digits).unwrap()).unwrap()
-    })
-}
-
-/// The path of the link in a text that leads there.
-pub fn link(text: &str, to: &str) -> String {
-    let begin = text
-        .find(&format!("{PAGE}{to}/"))
-        .unwrap_or_else(|| panic!("{to} in {text}"));
-    let link = text[begin..]
-        .split(|c: char| c.is_whitespace() || c == '>')
-        .next()
-        .unwrap();
-    format!("/{}", link.strip_prefix(PAGE).unwrap())
-}
-
-/// The reader of the only mail follows its link.
-pub async fn agree(app: &TestApp, mail: &str) {
-    let path = link(&parts(mail)[0], "confirm");
-    // A program that looks at links in advance.
-    let page = app.send(Ask::new("GET", &path)).await;
-    assert!(page.status == 200 && page.text().contains("Yes, send them"), "{page:?}");
-    let done = app.send(Ask::new("POST", &path)).await;
-    assert!(done.status == 200 && done.text().contains("Done."), "{done:?}");
 }
 
 async fn mails(submission: &Submission, count: usize) -> Vec<String> {
@@ -161,14 +118,14 @@ async fn mail_is_sent_once_its_reader_agrees_and_until_they_leave() {
         agree(&app, &question).await;
         assert_eq!(shown(&app, &channel).await["active"], true);
 
-        let mut sample = Sample::new("example.org", "r2", &[PASS]);
+        let mut sample = Sample::new("example.com", "r2", &[PASS]);
         sample.rows[0].count = 7;
         sample.org_name = "&lt;img src=x&gt;&#13;&#10;.&#13;&#10;Bcc: a@b.example".to_owned();
         app.upload(&domain, sample.xml()).await;
         deliver(&app).await;
         let mail = mails(&submission, before + 2).await.remove(before + 1);
-        assert_eq!(field(&mail, "Subject"), "DMARC report for example.org");
-        assert_eq!(field(&mail, "From"), "Tallymark <alerts@example.com>");
+        assert_eq!(field(&mail, "Subject"), "DMARC report for example.com");
+        assert_eq!(field(&mail, "From"), "Tallymark <alerts@sender.example>");
         assert_eq!(field(&mail, "To"), format!("<{READER}>"));
         assert_eq!(field(&mail, "List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
         assert!(!mail.to_ascii_lowercase().contains("\nbcc:"), "{mail}");
@@ -251,7 +208,7 @@ async fn a_forged_link_does_nothing() {
             assert!([400, 404].contains(&answer.status), "{answer:?}");
         }
     }
-    // A link of one kind is none of the other.
+    // A link of one kind is not one of the other.
     let wrong = app
         .send(Ask::new("POST", &path.replace("confirm", "unsubscribe")))
         .await;
@@ -267,7 +224,7 @@ async fn a_forged_link_does_nothing() {
     app.post(&ask, &json!({})).await.refused(409, "conflict");
 }
 
-/// Somebody who does not want mail is asked a few times at most, whatever an account does.
+/// A reader who does not want mail is asked a few times at most, whatever an account does.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_asked_a_few_times_a_day() {
     let submission = submission().await;
@@ -334,7 +291,7 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
     assert_eq!(submission.said("status=bounced"), 0);
 }
 
-/// The settings are wrong, or somebody is on the way: no mail, no password, and no channel is blamed.
+/// The settings are wrong, or another machine is on the way: no mail, no password, and no channel is blamed.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_without_the_tls_that_is_wanted() {
     let submission = submission().await;
@@ -384,7 +341,7 @@ async fn nothing_is_sent_without_the_tls_that_is_wanted() {
 async fn a_domain_that_enforces_tls_sends_nothing_without_it() {
     let submission = submission().await;
     let (app, domain) = app(&submission, Protection::None).await;
-    let own = app.add_domain("example.com").await;
+    let own = app.add_domain("sender.example").await;
     let channel = add(&app, READER).await;
     agree(&app, &mails(&submission, 1).await.remove(0)).await;
     let file = app.folder.path().join("tallymark.sqlite");
@@ -394,7 +351,7 @@ async fn a_domain_that_enforces_tls_sends_nothing_without_it() {
     report(&app, &domain, 1).await;
     deliver(&app).await;
     mails(&submission, 2).await;
-    crate::sqlite(&file, "update domains set status = 1 where name = 'example.com'").await;
+    crate::sqlite(&file, "update domains set status = 1 where name = 'sender.example'").await;
     assert_eq!(
         app.get(&format!("/domains/{own}")).await.expect(200)["status"],
         "verified"
@@ -453,7 +410,8 @@ async fn mail_in_the_name_of_a_verified_domain_is_signed() {
         Targets::new(&domains(store, clock), metrics.clone(), guard, None, channels).with_mailer(mailer)
     })
     .await;
-    let own = app.add_domain("example.com").await;
+    let reported = app.add_domain("example.com").await;
+    let own = app.add_domain("sender.example").await;
     add(&app, READER).await;
     let question = mails(&submission, 1).await.remove(0);
     assert!(!question.contains("DKIM-Signature"), "the domain is not verified");
@@ -470,15 +428,15 @@ async fn mail_in_the_name_of_a_verified_domain_is_signed() {
     let (domain, _) = domains.verify(&domain).await.unwrap();
     assert_eq!(domain.status, DomainStatus::Verified);
 
-    report(&app, &own, 1).await;
+    report(&app, &reported, 1).await;
     deliver(&app).await;
     let mail = mails(&submission, 2).await.remove(1).replace('\n', "\r\n");
     let verdict = async |mail: String| {
         let envelope = Envelope {
             peer: "192.0.2.1".parse().unwrap(),
             is_from_peer: true,
-            helo: "example.com".to_owned(),
-            mail_from: "alerts@example.com".to_owned(),
+            helo: "sender.example".to_owned(),
+            mail_from: "alerts@sender.example".to_owned(),
             tls: None,
             queue_id: String::new(),
         };
@@ -489,7 +447,7 @@ async fn mail_in_the_name_of_a_verified_domain_is_signed() {
         let dkim = checked.unwrap().provenance.dkim.remove(0);
         (dkim.domain, dkim.selector, dkim.result)
     };
-    let signed = |result: &str| ("example.com".to_owned(), "tallymark".to_owned(), result.to_owned());
+    let signed = |result: &str| ("sender.example".to_owned(), "tallymark".to_owned(), result.to_owned());
     assert_eq!(verdict(mail.clone()).await, signed("pass"));
     let other = mail.replace("Subject: DMARC", "Subject: Dmarc ");
     assert_eq!(verdict(other).await, signed("fail"), "the control");
@@ -514,10 +472,10 @@ async fn a_dead_server_is_nobodys_fault() {
         "{asked}"
     );
     assert_eq!(shown(&app, &channel).await["consecutiveFailures"], 0);
-    // Without a server nobody could agree.
+    // Without a server no reader could agree.
     let bare = TestApp::start().await;
     let body = json!({ "type": "email", "name": "x", "events": ["*"], "config": { "address": READER } });
     bare.post("/notification-channels", &body)
         .await
-        .refused(503, "not_ready");
+        .refused(503, "unavailable");
 }
