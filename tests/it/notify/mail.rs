@@ -84,8 +84,30 @@ async fn last_delivery(app: &TestApp, channel: &Value) -> Value {
     app.get(&path).await.expect(200)["deliveries"][0].clone()
 }
 
-async fn mails(submission: &Submission, count: usize) -> Vec<String> {
+fn mails(submission: &Submission, count: usize) -> Vec<String> {
     tokio::task::block_in_place(|| submission.mails(count))
+}
+
+/// What a mail about the report of a hostile reporter has, and has not.
+fn check_mail(mail: &str) {
+    assert_eq!(field(mail, "Subject"), "DMARC report for example.com");
+    assert_eq!(field(mail, "From"), "Tallymark <alerts@sender.example>");
+    assert_eq!(field(mail, "To"), format!("<{READER}>"));
+    assert_eq!(field(mail, "List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+    assert!(!mail.to_ascii_lowercase().contains("\nbcc:"), "{mail}");
+    let [text, html] = parts(mail);
+    assert!(
+        text.contains("From <img src=x>") && text.contains("Messages: 7."),
+        "{text}"
+    );
+    assert!(
+        html.contains("<bdi>&lt;img src=x&gt;") && !html.contains("<img"),
+        "{html}"
+    );
+    assert!(
+        !html.contains("src=\"") && !html.contains("url("),
+        "nothing is loaded: {html}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +128,7 @@ async fn mail_is_sent_once_its_reader_agrees_and_until_they_leave() {
         app.post(&format!("{path}/test"), &json!({}))
             .await
             .refused(409, "conflict");
-        let question = mails(&submission, before + 1).await.remove(before);
+        let question = mails(&submission, before + 1).remove(before);
         assert_eq!(field(&question, "Subject"), "Do you want mail from Tallymark?");
         assert!(!question.contains("List-Unsubscribe"));
         app.send(Ask::new("GET", &link(&parts(&question)[0], "confirm"))).await;
@@ -123,25 +145,8 @@ async fn mail_is_sent_once_its_reader_agrees_and_until_they_leave() {
         sample.org_name = "&lt;img src=x&gt;&#13;&#10;.&#13;&#10;Bcc: a@b.example".to_owned();
         app.upload(&domain, sample.xml()).await;
         deliver(&app).await;
-        let mail = mails(&submission, before + 2).await.remove(before + 1);
-        assert_eq!(field(&mail, "Subject"), "DMARC report for example.com");
-        assert_eq!(field(&mail, "From"), "Tallymark <alerts@sender.example>");
-        assert_eq!(field(&mail, "To"), format!("<{READER}>"));
-        assert_eq!(field(&mail, "List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
-        assert!(!mail.to_ascii_lowercase().contains("\nbcc:"), "{mail}");
-        let [text, html] = parts(&mail);
-        assert!(
-            text.contains("From <img src=x>") && text.contains("Messages: 7."),
-            "{text}"
-        );
-        assert!(
-            html.contains("<bdi>&lt;img src=x&gt;") && !html.contains("<img"),
-            "{html}"
-        );
-        assert!(
-            !html.contains("src=\"") && !html.contains("url("),
-            "nothing is loaded: {html}"
-        );
+        let mail = mails(&submission, before + 2).remove(before + 1);
+        check_mail(&mail);
         let delivery = last_delivery(&app, &channel).await;
         assert_eq!(
             (&delivery["success"], &delivery["statusCode"]),
@@ -163,7 +168,7 @@ async fn mail_is_sent_once_its_reader_agrees_and_until_they_leave() {
         report(&app, &domain, 3).await;
         deliver(&app).await;
         app.send(on()).await.refused(409, "conflict");
-        mails(&submission, before + 2).await;
+        mails(&submission, before + 2);
     }
     assert_eq!(submission.said("sasl_method=PLAIN, sasl_username=alerts"), 4);
     // Postfix delivers into its own Maildir, and nowhere else.
@@ -179,7 +184,7 @@ async fn a_forged_link_does_nothing() {
     let submission = submission().await;
     let (app, _) = app(&submission, Protection::Tls).await;
     let channel = add(&app, READER).await;
-    let question = mails(&submission, 1).await.remove(0);
+    let question = mails(&submission, 1).remove(0);
     let path = link(&parts(&question)[0], "confirm");
     let token = path.rsplit_once('/').unwrap().1.to_owned();
     let other = |change: fn(&mut Vec<u8>)| {
@@ -219,7 +224,7 @@ async fn a_forged_link_does_nothing() {
     assert_eq!(app.send(Ask::new("POST", &path)).await.status, 404);
     let ask = format!("/notification-channels/{}/confirm", channel["id"].as_str().unwrap());
     assert_eq!(app.post(&ask, &json!({})).await.expect(200)["success"], true);
-    agree(&app, &mails(&submission, 2).await.remove(1)).await;
+    agree(&app, &mails(&submission, 2).remove(1)).await;
     assert_eq!(shown(&app, &channel).await["active"], true);
     app.post(&ask, &json!({})).await.refused(409, "conflict");
 }
@@ -233,19 +238,19 @@ async fn an_address_is_asked_a_few_times_a_day() {
         add(&app, READER).await;
     }
     add(&app, "ME@Reader.example").await;
-    assert_eq!(mails(&submission, 3).await.len(), 3);
+    assert_eq!(mails(&submission, 3).len(), 3);
     let channel = add(&app, "other@reader.example").await;
-    mails(&submission, 4).await;
+    mails(&submission, 4);
     let path = format!("/notification-channels/{}/confirm", channel["id"].as_str().unwrap());
     for _ in 0..2 {
         app.post(&path, &json!({})).await.expect(200);
     }
     app.post(&path, &json!({})).await.refused(429, "rate_limit_exceeded");
-    mails(&submission, 6).await;
+    mails(&submission, 6);
     // The next day.
     app.clock.advance(Duration::from_secs(86_400));
     app.post(&path, &json!({})).await.expect(200);
-    mails(&submission, 7).await;
+    mails(&submission, 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,7 +258,7 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
     let submission = submission().await;
     let (app, domain) = app(&submission, Protection::StartTls).await;
     let channel = add(&app, READER).await;
-    agree(&app, &mails(&submission, 1).await.remove(0)).await;
+    agree(&app, &mails(&submission, 1).remove(0)).await;
     submission.answer(READER, "450 4.2.0 mailbox is full");
     report(&app, &domain, 1).await;
     deliver(&app).await;
@@ -271,7 +276,7 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
     deliver(&app).await;
     let delivery = last_delivery(&app, &channel).await;
     assert_eq!((&delivery["success"], &delivery["attempts"]), (&json!(true), &json!(2)));
-    mails(&submission, 2).await;
+    mails(&submission, 2);
 
     submission.answer(READER, "550 5.1.1 no such user");
     report(&app, &domain, 2).await;
@@ -282,7 +287,7 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
         (&off["active"], &off["disabledReason"]),
         (&json!(false), &json!(reason))
     );
-    mails(&submission, 2).await;
+    mails(&submission, 2);
     // Its owner may switch it on: the reader agreed.
     submission.answer("", "");
     let path = format!("/notification-channels/{}", channel["id"].as_str().unwrap());
@@ -297,7 +302,7 @@ async fn nothing_is_sent_without_the_tls_that_is_wanted() {
     let submission = submission().await;
     let (app, domain) = app(&submission, Protection::Tls).await;
     let channel = add(&app, READER).await;
-    agree(&app, &mails(&submission, 1).await.remove(0)).await;
+    agree(&app, &mails(&submission, 1).remove(0)).await;
     report(&app, &domain, 1).await;
     let metrics = Metrics::new();
     let settings = |protection| submission.settings(protection);
@@ -333,7 +338,7 @@ async fn nothing_is_sent_without_the_tls_that_is_wanted() {
     assert_eq!(shown(&app, &channel).await["consecutiveFailures"], 0);
     // The control: with the right settings it goes out.
     deliver(&app).await;
-    mails(&submission, 2).await;
+    mails(&submission, 2);
 }
 
 /// `tls_mode` of the domain in whose name mail is sent is the operator's word, too.
@@ -343,14 +348,14 @@ async fn a_domain_that_enforces_tls_sends_nothing_without_it() {
     let (app, domain) = app(&submission, Protection::None).await;
     let own = app.add_domain("sender.example").await;
     let channel = add(&app, READER).await;
-    agree(&app, &mails(&submission, 1).await.remove(0)).await;
+    agree(&app, &mails(&submission, 1).remove(0)).await;
     let file = app.folder.path().join("tallymark.sqlite");
     let tls = Ask::new("PATCH", &format!("/domains/{own}")).key(&app.key);
     app.send(tls.json(&json!({ "tls_mode": "enforced" }))).await.expect(200);
     // A domain that is not verified says nothing: anyone could add it.
     report(&app, &domain, 1).await;
     deliver(&app).await;
-    mails(&submission, 2).await;
+    mails(&submission, 2);
     crate::sqlite(&file, "update domains set status = 1 where name = 'sender.example'").await;
     assert_eq!(
         app.get(&format!("/domains/{own}")).await.expect(200)["status"],
@@ -372,7 +377,25 @@ async fn a_domain_that_enforces_tls_sends_nothing_without_it() {
         .deliver(|| 100)
         .await
         .unwrap();
-    mails(&submission, 3).await;
+    mails(&submission, 3);
+}
+
+/// What a receiver finds of the signature of a mail: its domain, its selector, the result.
+async fn verdict(dns: &Dns, mail: String) -> (String, String, String) {
+    let envelope = Envelope {
+        peer: "192.0.2.1".parse().unwrap(),
+        is_from_peer: true,
+        helo: "sender.example".to_owned(),
+        mail_from: "alerts@sender.example".to_owned(),
+        tls: None,
+        queue_id: String::new(),
+    };
+    let checked = dns
+        .authenticator()
+        .check(&Clock::system(), mail.into_bytes(), envelope)
+        .await;
+    let dkim = checked.unwrap().provenance.dkim.remove(0);
+    (dkim.domain, dkim.selector, dkim.result)
 }
 
 /// The signature is that of the domain in DNS, and covers what the mail says.
@@ -413,7 +436,7 @@ async fn mail_in_the_name_of_a_verified_domain_is_signed() {
     let reported = app.add_domain("example.com").await;
     let own = app.add_domain("sender.example").await;
     add(&app, READER).await;
-    let question = mails(&submission, 1).await.remove(0);
+    let question = mails(&submission, 1).remove(0);
     assert!(!question.contains("DKIM-Signature"), "the domain is not verified");
     agree(&app, &question).await;
     let domain = app.store.domain(app.account, &own).await.unwrap().unwrap();
@@ -430,30 +453,14 @@ async fn mail_in_the_name_of_a_verified_domain_is_signed() {
 
     report(&app, &reported, 1).await;
     deliver(&app).await;
-    let mail = mails(&submission, 2).await.remove(1).replace('\n', "\r\n");
-    let verdict = async |mail: String| {
-        let envelope = Envelope {
-            peer: "192.0.2.1".parse().unwrap(),
-            is_from_peer: true,
-            helo: "sender.example".to_owned(),
-            mail_from: "alerts@sender.example".to_owned(),
-            tls: None,
-            queue_id: String::new(),
-        };
-        let checked = dns
-            .authenticator()
-            .check(&Clock::system(), mail.into_bytes(), envelope)
-            .await;
-        let dkim = checked.unwrap().provenance.dkim.remove(0);
-        (dkim.domain, dkim.selector, dkim.result)
-    };
+    let mail = mails(&submission, 2).remove(1).replace('\n', "\r\n");
     let signed = |result: &str| ("sender.example".to_owned(), "tallymark".to_owned(), result.to_owned());
-    assert_eq!(verdict(mail.clone()).await, signed("pass"));
+    assert_eq!(verdict(&dns, mail.clone()).await, signed("pass"));
     let other = mail.replace("Subject: DMARC", "Subject: Dmarc ");
-    assert_eq!(verdict(other).await, signed("fail"), "the control");
+    assert_eq!(verdict(&dns, other).await, signed("fail"), "the control");
     let without = mail.replace("List-Unsubscribe-Post", "X-Unsubscribe-Post");
     assert_eq!(
-        verdict(without).await,
+        verdict(&dns, without).await,
         signed("fail"),
         "what ends a subscription is signed, too"
     );
