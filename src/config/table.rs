@@ -270,9 +270,9 @@ settings! { SECTIONS:
         /// Port of the server. 0: 465 with "tls", otherwise 587.
         port => port;
         /// Encryption: "tls" from the first byte, "starttls", or "plain", which shows the mail to anyone on the way. With the first
-        /// two nothing is sent to a server without TLS. Nobody signs in with "plain".
+        /// two nothing is sent to a server without TLS. With "plain" no password is sent.
         tls => protection;
-        /// User name at the server. Empty: nobody signs in.
+        /// User name at the server. Empty: the program does not sign in.
         user => user;
         /// File with the password and nothing else.
         password_file => password_file;

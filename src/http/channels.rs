@@ -143,12 +143,14 @@ pub(super) async fn confirm(
     OwnedChannel(channel): OwnedChannel,
 ) -> Result<Json<ChannelTested>, ApiError> {
     let asked = state.targets.ask_again(&channel).await?;
-    asked.map(|tried| Json(tested(tried))).ok_or_else(nobody_to_ask)
+    asked.map(|tried| Json(tested(tried))).ok_or_else(no_question)
 }
 
-/// The answer where nobody is to be asked.
-pub(super) fn nobody_to_ask() -> ApiError {
-    ApiError::conflict("There is nobody to ask: only mail needs the owner of an address to agree, and this one did")
+/// The answer where there is no question to send.
+pub(super) fn no_question() -> ApiError {
+    ApiError::conflict(
+        "There is no question to send: only mail needs the owner of an address to agree, and this one did",
+    )
 }
 
 /// What a place said, as the API says it.

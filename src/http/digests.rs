@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::channels::{nobody_to_ask, tested};
+use super::channels::{no_question, tested};
 use super::client::Client;
 use super::error::ApiError;
 use super::fields::Members;
@@ -120,7 +120,7 @@ pub(super) async fn confirm(
     OwnedDigest(digest): OwnedDigest,
 ) -> Result<Json<ChannelTested>, ApiError> {
     let asked = state.targets.ask_reader_again(&digest).await?;
-    asked.map(|tried| Json(tested(tried))).ok_or_else(nobody_to_ask)
+    asked.map(|tried| Json(tested(tried))).ok_or_else(no_question)
 }
 
 /// `GET /digests/{id}/preview`

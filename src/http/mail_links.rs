@@ -1,4 +1,4 @@
-//! `/mail-links/{token}`: what links in mail do. There is no key: who has the link is who reads the mail. A link that this
+//! `/mail-links/{token}`: what links in mail do. There is no key: the link is what lets in. A link that this
 //! installation did not make does nothing, and looks like one that is too old.
 
 use axum::Json;
@@ -43,7 +43,10 @@ pub(super) async fn agree(
     State(state): State<AppState>,
     MailToken(token): MailToken,
 ) -> Result<Json<Success>, ApiError> {
-    done(state.targets.agree(&token).await?)
+    match state.targets.agree(&token).await? {
+        true => Ok(Json(Success { success: true })),
+        false => Err(unknown()),
+    }
 }
 
 /// `POST /mail-links/{token}/leave`
@@ -51,11 +54,10 @@ pub(super) async fn leave(
     State(state): State<AppState>,
     MailToken(token): MailToken,
 ) -> Result<Json<Success>, ApiError> {
-    done(state.targets.leave(&token).await?)
-}
-
-fn done(is_done: bool) -> Result<Json<Success>, ApiError> {
-    is_done.then_some(Json(Success { success: true })).ok_or_else(unknown)
+    match state.targets.leave(&token).await? {
+        true => Ok(Json(Success { success: true })),
+        false => Err(unknown()),
+    }
 }
 
 fn unknown() -> ApiError {

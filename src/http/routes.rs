@@ -225,7 +225,7 @@ const CHANNEL_LOST: Also = &[(
 const ASKED: Also = &[
     (
         409,
-        "Nobody is to be asked, or the first request with this Idempotency-Key still runs.",
+        "There is no question to send, or the first request with this Idempotency-Key still runs.",
     ),
     (429, "The address, or all of the account, were asked too often today."),
 ];

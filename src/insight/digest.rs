@@ -161,7 +161,7 @@ fn is_new(finding: &StoredFinding, range: DayRange) -> bool {
     (since..range.last.end() * 1_000 + 2 * DAY).contains(&finding.opened_at)
 }
 
-/// What a rule found, in words; `None` for what is no news.
+/// What a rule found, in words; `None` for what is not news.
 fn news_row(domain: &Domain, finding: &StoredFinding) -> Option<Value> {
     let subject = shown(&finding.subject, TEXT_BYTES_MAX);
     let says = match finding.kind {

@@ -116,7 +116,7 @@ impl Targets {
         Ok(changed)
     }
 
-    /// Switches a channel off that is about to mail to somebody who has not agreed, and returns whom to ask.
+    /// Switches a channel off that is about to mail to a reader who has not agreed, and returns whom to ask.
     async fn before_change(
         &self,
         (account, id): (AccountId, TargetId),
@@ -175,7 +175,7 @@ impl Targets {
         delivery: &Delivery,
     ) -> Result<Heard, TargetsError> {
         let to = Self::mail_address(&self.settings(account, channel)?)?;
-        // Also for a test: nothing else is sent to somebody who has not agreed.
+        // Also for a test: nothing else is sent to a reader who has not agreed.
         if !self.has_agreed(account, &to).await? {
             return Err(TargetsError::Unconfirmed);
         }

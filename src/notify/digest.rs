@@ -322,7 +322,7 @@ Open in Tallymark: https://tally.example/
             }
             assert!(!forms.text.contains(['\r', '\u{202e}']), "{}", forms.text);
             assert!(!forms.subject.contains(['\r', '\n']), "{}", forms.subject);
-            // A link to a domain is left out where its id is none.
+            // A link to a domain is left out where its id cannot be one.
             assert!(tags(&forms.html) <= tags(&plain.html), "{nth}: {}", forms.html);
         }
         for broken in [json!(null), json!([]), json!({ "domains": 7, "to_do": [1, "x", {}] })] {

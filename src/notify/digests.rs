@@ -66,7 +66,7 @@ impl Targets {
     /// Changes a digest. `None` if the account has no such digest.
     ///
     /// # Errors
-    /// As [`Self::create_digest`], and [`TargetsError::Unconfirmed`] if it is switched on for somebody who has not agreed.
+    /// As [`Self::create_digest`], and [`TargetsError::Unconfirmed`] if it is switched on for a reader who has not agreed.
     pub async fn change_digest(
         &self,
         digest: &Target<Digest>,

@@ -1,5 +1,5 @@
 //! Links in mail that do something for who has them: agree to mail, or end it. A link is what it does, encrypted and authenticated
-//! with the master key (AES-256-GCM), so that nobody can make one, change one, or read an account out of it.
+//! with the master key (AES-256-GCM), so that only this installation can make one, change one, or read an account out of it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -90,7 +90,7 @@ impl Targets {
         }
     }
 
-    /// Notes that the owner of an address agrees, and switches on what waits for that. False if the link is none of ours, or too
+    /// Notes that the owner of an address agrees, and switches on what waits for that. False if the link is not ours, or too
     /// old. A link may be used again.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Targets {
         Ok(true)
     }
 
-    /// Ends all mail of an account to an address, for who has the link. False if the link is none of ours. The reader is asked again
+    /// Ends all mail of an account to an address, for who has the link. False if the link is not ours. The reader is asked again
     /// before anything new is sent to them.
     ///
     /// # Errors

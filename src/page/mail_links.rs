@@ -1,5 +1,5 @@
 //! Where links in mail lead: a page with a button, since programs follow links before people do. Programs that end a subscription
-//! with one click post here, too (RFC 8058). Nobody is signed in: the link is what lets in.
+//! with one click post here, too (RFC 8058). There is no session: the link is what lets in.
 
 use axum::body::Body;
 use axum::extract::{Path, State};

@@ -49,7 +49,7 @@ impl Store {
         Ok(may)
     }
 
-    /// Notes that the owner of an address agreed. False if they had, or nobody asked.
+    /// Notes that the owner of an address agreed. False if they had, or were never asked.
     pub async fn confirm_reader(&self, account: AccountId, reader: Reader, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
         let args = Args::default().int(account.0).blob(&reader.0).int(now);

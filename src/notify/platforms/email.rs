@@ -8,7 +8,7 @@ use crate::notify::html::{Mail, button};
 use crate::notify::line::Span;
 use crate::notify::message::Message;
 
-/// The address of a channel; `None` if what is stored is none.
+/// The address of a channel; `None` if the stored text is not one.
 pub(in super::super) fn address(secrets: &Secrets) -> Option<MailAddress> {
     MailAddress::parse(secrets.get("address")).ok()
 }

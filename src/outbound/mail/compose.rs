@@ -42,7 +42,7 @@ impl Letter {
         field("To", &format!("<{}>", self.to.as_str()));
         field("Date", &format_mail_date(self.at));
         field("Message-ID", &format!("<{}@{}>", self.id, from.domain()));
-        // RFC 3834, 5: nobody is to answer it automatically.
+        // RFC 3834, 5: programs do not answer it.
         field("Auto-Submitted", "auto-generated");
         field("MIME-Version", "1.0");
         if let Some(link) = &self.unsubscribe {

@@ -17,7 +17,7 @@ pub struct MailSettings {
     /// Port; 0: the default of the protocol ([`Self::port`]).
     pub port: u16,
     pub protection: Protection,
-    /// Empty: nobody signs in.
+    /// Empty: the program does not sign in.
     pub user: String,
     pub password_file: PathBuf,
     /// The address that mail is from.
@@ -72,7 +72,7 @@ impl MailSettings {
         }
     }
 
-    /// The password, read anew for each mail; `None` if nobody signs in.
+    /// The password, read again for each mail; `None` if the program does not sign in.
     pub(super) async fn password(&self) -> Result<Option<String>, MailError> {
         if self.user.is_empty() {
             return Ok(None);

@@ -49,7 +49,7 @@ pub(super) async fn submit(
 }
 
 impl AsyncTokioStream for Line {
-    /// Nobody asks.
+    /// The library never asks.
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -4,7 +4,7 @@ select confirmed_at from readers where account_id = $1 and address_hash = $2
 
 -- name: reader_asked
 -- Questions of an account on a UTC day. One range of the primary key.
-select coalesce(sum(asked), 0) as asked from readers where account_id = $1 and asked_day = $2
+select cast(coalesce(sum(asked), 0) as bigint) as asked from readers where account_id = $1 and asked_day = $2
 
 -- name: reader_ask
 -- Counts a question to an address on the day $3, if there were fewer than $4 on it. Primary key.

@@ -222,7 +222,7 @@ async fn the_right_key_passes_everywhere() {
         // This app has no name servers to ask.
         let expect: &[u16] = match route.path {
             path if path.ends_with("/verify") => &[503],
-            // It is no mail, so that nobody is to be asked.
+            // It does not mail, so that there is no question to send.
             "/notification-channels/{id}/confirm" => &[409],
             _ => &[200, 201],
         };

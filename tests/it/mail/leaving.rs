@@ -12,7 +12,8 @@ use tokio::task::{block_in_place, spawn_blocking};
 
 use super::{Installation, Program, any_port};
 use crate::http::{Ask, PASS, Sample};
-use crate::notify::mail::{READER, link, parts, submission};
+use crate::notify::letters::{link, parts};
+use crate::notify::mail::{READER, submission};
 use crate::provenance::dns::{Dns, Has};
 use crate::store::NOW;
 

@@ -1,4 +1,4 @@
-//! Digests: about the right days, once per period whoever writes them, to who agreed, and the same figures as everywhere.
+//! Digests: about the right days, once per period on any number of nodes, to readers who agreed, and the same figures as everywhere.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use tallymark::enrich::{LiveTables, NamesFiles};
 use tallymark::outbound::Protection;
 
 use super::deliver;
-use super::mail::{READER, agree, field, mailing, parts, submission};
+use super::letters::{agree, field, parts};
+use super::mail::{READER, mailing, submission};
 use crate::http::{Ask, FAIL, PASS, Sample, TestApp};
 
 const DAY: u64 = 86_400;
@@ -160,7 +161,7 @@ async fn a_preview_has_the_figures_of_the_page() {
         .refused(409, "conflict");
 }
 
-/// What is wrong is named, and nobody reaches another account's.
+/// What is wrong is named, and another account's digests cannot be reached.
 #[tokio::test(flavor = "multi_thread")]
 async fn digests_are_checked_and_belong_to_an_account() {
     let submission = submission().await;

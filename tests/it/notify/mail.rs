@@ -4,8 +4,6 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tallymark::base::clock::Clock;
 use tallymark::base::{DomainName, DomainStatus, Purpose};
@@ -18,6 +16,7 @@ use tallymark::outbound::{Client, Guard, MailSettings, Mailer, Protection, conne
 use tallymark::store::Store;
 use tokio::task::spawn_blocking;
 
+use super::letters::{PAGE, agree, field, link, parts};
 use super::submission::Submission;
 use super::{deliver, report};
 use crate::http::{Ask, PASS, Sample, TestApp, outbound};
@@ -25,7 +24,6 @@ use crate::provenance::dns::Dns;
 
 pub const READER: &str = "me@reader.example";
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-const PAGE: &str = "https://tally.example/";
 
 pub async fn submission() -> Submission {
     spawn_blocking(Submission::start).await.unwrap()
@@ -66,13 +64,13 @@ pub fn mailing(
 async fn app(submission: &Submission, protection: Protection) -> (TestApp, String) {
     let targets = mailing(submission.settings(protection), Some(submission.ca_file()));
     let app = TestApp::start_telling(targets).await;
-    let domain = app.add_domain("example.org").await;
+    let domain = app.add_domain("example.com").await;
     (app, domain)
 }
 
 async fn add(app: &TestApp, address: &str) -> Value {
     let config = json!({ "address": address });
-    let body = json!({ "type": "email", "name": "Our alerts", "events": ["*"], "config": config });
+    let body = json!({ "type": "email", "name": "Our alerts", "events": ["dmarc.report.received"], "config": config });
     app.post("/notification-channels", &body).await.expect(201)["channel"].clone()
 }
 
@@ -86,49 +84,30 @@ async fn last_delivery(app: &TestApp, channel: &Value) -> Value {
     app.get(&path).await.expect(200)["deliveries"][0].clone()
 }
 
-/// A header field of a mail, unfolded.
-pub fn field(mail: &str, name: &str) -> String {
-    let (head, _) = mail.split_once("\n\n").unwrap();
-    let head = head.replace("\n ", " ").replace("\n\t", " ");
-    let prefix = format!("{name}: ");
-    let found = head.lines().find_map(|line| line.strip_prefix(&prefix));
-    found.unwrap_or_else(|| panic!("{name} in {head}")).to_owned()
-}
-
-/// The text and the HTML of a mail.
-pub fn parts(mail: &str) -> [String; 2] {
-    let mut parts = mail.split("--=_tallymark_=\n").skip(1);
-    [(); 2].map(|()| {
-        let (_, body) = parts.next().unwrap().split_once("\n\n").unwrap();
-        let digits: String = body.lines().take_while(|line| !line.starts_with("--")).collect();
-        String::from_utf8(BASE64_STANDARD.decode(digits).unwrap()).unwrap()
-    })
-}
-
-/// The path of the link in a text that leads there.
-pub fn link(text: &str, to: &str) -> String {
-    let begin = text
-        .find(&format!("{PAGE}{to}/"))
-        .unwrap_or_else(|| panic!("{to} in {text}"));
-    let link = text[begin..]
-        .split(|c: char| c.is_whitespace() || c == '>')
-        .next()
-        .unwrap();
-    format!("/{}", link.strip_prefix(PAGE).unwrap())
-}
-
-/// The reader of the only mail follows its link.
-pub async fn agree(app: &TestApp, mail: &str) {
-    let path = link(&parts(mail)[0], "confirm");
-    // A program that looks at links in advance.
-    let page = app.send(Ask::new("GET", &path)).await;
-    assert!(page.status == 200 && page.text().contains("Yes, send them"), "{page:?}");
-    let done = app.send(Ask::new("POST", &path)).await;
-    assert!(done.status == 200 && done.text().contains("Done."), "{done:?}");
-}
-
-async fn mails(submission: &Submission, count: usize) -> Vec<String> {
+fn mails(submission: &Submission, count: usize) -> Vec<String> {
     tokio::task::block_in_place(|| submission.mails(count))
+}
+
+/// What a mail about the report of a hostile reporter has, and has not.
+fn check_mail(mail: &str) {
+    assert_eq!(field(mail, "Subject"), "DMARC report for example.com");
+    assert_eq!(field(mail, "From"), "Tallymark <alerts@sender.example>");
+    assert_eq!(field(mail, "To"), format!("<{READER}>"));
+    assert_eq!(field(mail, "List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+    assert!(!mail.to_ascii_lowercase().contains("\nbcc:"), "{mail}");
+    let [text, html] = parts(mail);
+    assert!(
+        text.contains("From <img src=x>") && text.contains("Messages: 7."),
+        "{text}"
+    );
+    assert!(
+        html.contains("<bdi>&lt;img src=x&gt;") && !html.contains("<img"),
+        "{html}"
+    );
+    assert!(
+        !html.contains("src=\"") && !html.contains("url("),
+        "nothing is loaded: {html}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +128,7 @@ async fn mail_is_sent_once_its_reader_agrees_and_until_they_leave() {
         app.post(&format!("{path}/test"), &json!({}))
             .await
             .refused(409, "conflict");
-        let question = mails(&submission, before + 1).await.remove(before);
+        let question = mails(&submission, before + 1).remove(before);
         assert_eq!(field(&question, "Subject"), "Do you want mail from Tallymark?");
         assert!(!question.contains("List-Unsubscribe"));
         app.send(Ask::new("GET", &link(&parts(&question)[0], "confirm"))).await;
@@ -161,30 +140,13 @@ async fn mail_is_sent_once_its_reader_agrees_and_until_they_leave() {
         agree(&app, &question).await;
         assert_eq!(shown(&app, &channel).await["active"], true);
 
-        let mut sample = Sample::new("example.org", "r2", &[PASS]);
+        let mut sample = Sample::new("example.com", "r2", &[PASS]);
         sample.rows[0].count = 7;
         sample.org_name = "&lt;img src=x&gt;&#13;&#10;.&#13;&#10;Bcc: a@b.example".to_owned();
         app.upload(&domain, sample.xml()).await;
         deliver(&app).await;
-        let mail = mails(&submission, before + 2).await.remove(before + 1);
-        assert_eq!(field(&mail, "Subject"), "DMARC report for example.org");
-        assert_eq!(field(&mail, "From"), "Tallymark <alerts@example.com>");
-        assert_eq!(field(&mail, "To"), format!("<{READER}>"));
-        assert_eq!(field(&mail, "List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
-        assert!(!mail.to_ascii_lowercase().contains("\nbcc:"), "{mail}");
-        let [text, html] = parts(&mail);
-        assert!(
-            text.contains("From <img src=x>") && text.contains("Messages: 7."),
-            "{text}"
-        );
-        assert!(
-            html.contains("<bdi>&lt;img src=x&gt;") && !html.contains("<img"),
-            "{html}"
-        );
-        assert!(
-            !html.contains("src=\"") && !html.contains("url("),
-            "nothing is loaded: {html}"
-        );
+        let mail = mails(&submission, before + 2).remove(before + 1);
+        check_mail(&mail);
         let delivery = last_delivery(&app, &channel).await;
         assert_eq!(
             (&delivery["success"], &delivery["statusCode"]),
@@ -206,7 +168,7 @@ async fn mail_is_sent_once_its_reader_agrees_and_until_they_leave() {
         report(&app, &domain, 3).await;
         deliver(&app).await;
         app.send(on()).await.refused(409, "conflict");
-        mails(&submission, before + 2).await;
+        mails(&submission, before + 2);
     }
     assert_eq!(submission.said("sasl_method=PLAIN, sasl_username=alerts"), 4);
     // Postfix delivers into its own Maildir, and nowhere else.
@@ -222,7 +184,7 @@ async fn a_forged_link_does_nothing() {
     let submission = submission().await;
     let (app, _) = app(&submission, Protection::Tls).await;
     let channel = add(&app, READER).await;
-    let question = mails(&submission, 1).await.remove(0);
+    let question = mails(&submission, 1).remove(0);
     let path = link(&parts(&question)[0], "confirm");
     let token = path.rsplit_once('/').unwrap().1.to_owned();
     let other = |change: fn(&mut Vec<u8>)| {
@@ -251,7 +213,7 @@ async fn a_forged_link_does_nothing() {
             assert!([400, 404].contains(&answer.status), "{answer:?}");
         }
     }
-    // A link of one kind is none of the other.
+    // A link of one kind is not one of the other.
     let wrong = app
         .send(Ask::new("POST", &path.replace("confirm", "unsubscribe")))
         .await;
@@ -262,12 +224,12 @@ async fn a_forged_link_does_nothing() {
     assert_eq!(app.send(Ask::new("POST", &path)).await.status, 404);
     let ask = format!("/notification-channels/{}/confirm", channel["id"].as_str().unwrap());
     assert_eq!(app.post(&ask, &json!({})).await.expect(200)["success"], true);
-    agree(&app, &mails(&submission, 2).await.remove(1)).await;
+    agree(&app, &mails(&submission, 2).remove(1)).await;
     assert_eq!(shown(&app, &channel).await["active"], true);
     app.post(&ask, &json!({})).await.refused(409, "conflict");
 }
 
-/// Somebody who does not want mail is asked a few times at most, whatever an account does.
+/// A reader who does not want mail is asked a few times at most, whatever an account does.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_asked_a_few_times_a_day() {
     let submission = submission().await;
@@ -276,19 +238,19 @@ async fn an_address_is_asked_a_few_times_a_day() {
         add(&app, READER).await;
     }
     add(&app, "ME@Reader.example").await;
-    assert_eq!(mails(&submission, 3).await.len(), 3);
+    assert_eq!(mails(&submission, 3).len(), 3);
     let channel = add(&app, "other@reader.example").await;
-    mails(&submission, 4).await;
+    mails(&submission, 4);
     let path = format!("/notification-channels/{}/confirm", channel["id"].as_str().unwrap());
     for _ in 0..2 {
         app.post(&path, &json!({})).await.expect(200);
     }
     app.post(&path, &json!({})).await.refused(429, "rate_limit_exceeded");
-    mails(&submission, 6).await;
+    mails(&submission, 6);
     // The next day.
     app.clock.advance(Duration::from_secs(86_400));
     app.post(&path, &json!({})).await.expect(200);
-    mails(&submission, 7).await;
+    mails(&submission, 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,7 +258,7 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
     let submission = submission().await;
     let (app, domain) = app(&submission, Protection::StartTls).await;
     let channel = add(&app, READER).await;
-    agree(&app, &mails(&submission, 1).await.remove(0)).await;
+    agree(&app, &mails(&submission, 1).remove(0)).await;
     submission.answer(READER, "450 4.2.0 mailbox is full");
     report(&app, &domain, 1).await;
     deliver(&app).await;
@@ -314,7 +276,7 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
     deliver(&app).await;
     let delivery = last_delivery(&app, &channel).await;
     assert_eq!((&delivery["success"], &delivery["attempts"]), (&json!(true), &json!(2)));
-    mails(&submission, 2).await;
+    mails(&submission, 2);
 
     submission.answer(READER, "550 5.1.1 no such user");
     report(&app, &domain, 2).await;
@@ -325,7 +287,7 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
         (&off["active"], &off["disabledReason"]),
         (&json!(false), &json!(reason))
     );
-    mails(&submission, 2).await;
+    mails(&submission, 2);
     // Its owner may switch it on: the reader agreed.
     submission.answer("", "");
     let path = format!("/notification-channels/{}", channel["id"].as_str().unwrap());
@@ -334,13 +296,13 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
     assert_eq!(submission.said("status=bounced"), 0);
 }
 
-/// The settings are wrong, or somebody is on the way: no mail, no password, and no channel is blamed.
+/// The settings are wrong, or another machine is on the way: no mail, no password, and no channel is blamed.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_without_the_tls_that_is_wanted() {
     let submission = submission().await;
     let (app, domain) = app(&submission, Protection::Tls).await;
     let channel = add(&app, READER).await;
-    agree(&app, &mails(&submission, 1).await.remove(0)).await;
+    agree(&app, &mails(&submission, 1).remove(0)).await;
     report(&app, &domain, 1).await;
     let metrics = Metrics::new();
     let settings = |protection| submission.settings(protection);
@@ -376,7 +338,7 @@ async fn nothing_is_sent_without_the_tls_that_is_wanted() {
     assert_eq!(shown(&app, &channel).await["consecutiveFailures"], 0);
     // The control: with the right settings it goes out.
     deliver(&app).await;
-    mails(&submission, 2).await;
+    mails(&submission, 2);
 }
 
 /// `tls_mode` of the domain in whose name mail is sent is the operator's word, too.
@@ -384,17 +346,17 @@ async fn nothing_is_sent_without_the_tls_that_is_wanted() {
 async fn a_domain_that_enforces_tls_sends_nothing_without_it() {
     let submission = submission().await;
     let (app, domain) = app(&submission, Protection::None).await;
-    let own = app.add_domain("example.com").await;
+    let own = app.add_domain("sender.example").await;
     let channel = add(&app, READER).await;
-    agree(&app, &mails(&submission, 1).await.remove(0)).await;
+    agree(&app, &mails(&submission, 1).remove(0)).await;
     let file = app.folder.path().join("tallymark.sqlite");
     let tls = Ask::new("PATCH", &format!("/domains/{own}")).key(&app.key);
     app.send(tls.json(&json!({ "tls_mode": "enforced" }))).await.expect(200);
     // A domain that is not verified says nothing: anyone could add it.
     report(&app, &domain, 1).await;
     deliver(&app).await;
-    mails(&submission, 2).await;
-    crate::sqlite(&file, "update domains set status = 1 where name = 'example.com'").await;
+    mails(&submission, 2);
+    crate::sqlite(&file, "update domains set status = 1 where name = 'sender.example'").await;
     assert_eq!(
         app.get(&format!("/domains/{own}")).await.expect(200)["status"],
         "verified"
@@ -415,7 +377,25 @@ async fn a_domain_that_enforces_tls_sends_nothing_without_it() {
         .deliver(|| 100)
         .await
         .unwrap();
-    mails(&submission, 3).await;
+    mails(&submission, 3);
+}
+
+/// What a receiver finds of the signature of a mail: its domain, its selector, the result.
+async fn verdict(dns: &Dns, mail: String) -> (String, String, String) {
+    let envelope = Envelope {
+        peer: "192.0.2.1".parse().unwrap(),
+        is_from_peer: true,
+        helo: "sender.example".to_owned(),
+        mail_from: "alerts@sender.example".to_owned(),
+        tls: None,
+        queue_id: String::new(),
+    };
+    let checked = dns
+        .authenticator()
+        .check(&Clock::system(), mail.into_bytes(), envelope)
+        .await;
+    let dkim = checked.unwrap().provenance.dkim.remove(0);
+    (dkim.domain, dkim.selector, dkim.result)
 }
 
 /// The signature is that of the domain in DNS, and covers what the mail says.
@@ -453,9 +433,10 @@ async fn mail_in_the_name_of_a_verified_domain_is_signed() {
         Targets::new(&domains(store, clock), metrics.clone(), guard, None, channels).with_mailer(mailer)
     })
     .await;
-    let own = app.add_domain("example.com").await;
+    let reported = app.add_domain("example.com").await;
+    let own = app.add_domain("sender.example").await;
     add(&app, READER).await;
-    let question = mails(&submission, 1).await.remove(0);
+    let question = mails(&submission, 1).remove(0);
     assert!(!question.contains("DKIM-Signature"), "the domain is not verified");
     agree(&app, &question).await;
     let domain = app.store.domain(app.account, &own).await.unwrap().unwrap();
@@ -470,32 +451,16 @@ async fn mail_in_the_name_of_a_verified_domain_is_signed() {
     let (domain, _) = domains.verify(&domain).await.unwrap();
     assert_eq!(domain.status, DomainStatus::Verified);
 
-    report(&app, &own, 1).await;
+    report(&app, &reported, 1).await;
     deliver(&app).await;
-    let mail = mails(&submission, 2).await.remove(1).replace('\n', "\r\n");
-    let verdict = async |mail: String| {
-        let envelope = Envelope {
-            peer: "192.0.2.1".parse().unwrap(),
-            is_from_peer: true,
-            helo: "example.com".to_owned(),
-            mail_from: "alerts@example.com".to_owned(),
-            tls: None,
-            queue_id: String::new(),
-        };
-        let checked = dns
-            .authenticator()
-            .check(&Clock::system(), mail.into_bytes(), envelope)
-            .await;
-        let dkim = checked.unwrap().provenance.dkim.remove(0);
-        (dkim.domain, dkim.selector, dkim.result)
-    };
-    let signed = |result: &str| ("example.com".to_owned(), "tallymark".to_owned(), result.to_owned());
-    assert_eq!(verdict(mail.clone()).await, signed("pass"));
+    let mail = mails(&submission, 2).remove(1).replace('\n', "\r\n");
+    let signed = |result: &str| ("sender.example".to_owned(), "tallymark".to_owned(), result.to_owned());
+    assert_eq!(verdict(&dns, mail.clone()).await, signed("pass"));
     let other = mail.replace("Subject: DMARC", "Subject: Dmarc ");
-    assert_eq!(verdict(other).await, signed("fail"), "the control");
+    assert_eq!(verdict(&dns, other).await, signed("fail"), "the control");
     let without = mail.replace("List-Unsubscribe-Post", "X-Unsubscribe-Post");
     assert_eq!(
-        verdict(without).await,
+        verdict(&dns, without).await,
         signed("fail"),
         "what ends a subscription is signed, too"
     );
@@ -514,10 +479,10 @@ async fn a_dead_server_is_nobodys_fault() {
         "{asked}"
     );
     assert_eq!(shown(&app, &channel).await["consecutiveFailures"], 0);
-    // Without a server nobody could agree.
+    // Without a server no reader could agree.
     let bare = TestApp::start().await;
     let body = json!({ "type": "email", "name": "x", "events": ["*"], "config": { "address": READER } });
     bare.post("/notification-channels", &body)
         .await
-        .refused(503, "not_ready");
+        .refused(503, "unavailable");
 }

@@ -4,6 +4,7 @@ mod channels;
 mod digests;
 mod faults;
 mod killed;
+pub mod letters;
 pub mod mail;
 pub mod receiver;
 pub mod submission;

@@ -14,7 +14,7 @@ use crate::postfix::Postfix;
 
 pub const USER: &str = "alerts";
 const PASSWORD: &str = "p ass\\word";
-pub const FROM: &str = "alerts@example.com";
+pub const FROM: &str = "alerts@sender.example";
 const NOBODY: u32 = 65_534;
 
 pub struct Submission {
@@ -150,7 +150,7 @@ smtpd_tls_auth_only = yes
 "
         )
     };
-    // A process per connection, so that each reads the map anew.
+    // A process per connection, so that each reads the map again.
     let service = |port: u16, options: &str| {
         format!(
             "127.0.0.1:{port} inet n - n - - smtpd -o max_use=1 -o smtpd_recipient_restrictions=check_recipient_access,texthash:{at}/access,{options}"

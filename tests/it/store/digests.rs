@@ -1,4 +1,4 @@
-//! Digests in every database: kept beside channels, told once per period by whoever is first; and who agreed to mail.
+//! Digests in every database: kept beside channels, told once per period by the first node; and readers that agreed to mail.
 
 use serde_json::json;
 use tallymark::base::{Day, MailAddress, Period};
