@@ -40,6 +40,7 @@ mod key_uses;
 mod line;
 mod listing;
 mod openapi;
+mod order;
 mod overview;
 mod overview_choice;
 mod overview_entry;

@@ -296,6 +296,11 @@ impl Seat {
         seat
     }
 
+    /// The address that it is counted for (IPv6: a /64).
+    pub(super) fn of(&self) -> IpAddr {
+        self.of
+    }
+
     /// Notes that a request is being answered, so that nothing waits for the client.
     pub(super) fn begins(&self) {
         self.is_busy.store(true, Ordering::Relaxed);
