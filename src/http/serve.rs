@@ -73,7 +73,7 @@ pub async fn serve_within(
                 continue;
             }
             let seated = seats.admit(peer.ip());
-            let of = seated.seat.of();
+            let of = seated.seat.of;
             let conversation = converse(stream, peer, seated, seats.clone(), router.clone(), stop.clone());
             let (abort, connections) = (abort.clone(), connections.clone());
             order.line_up(of, move |first| {
