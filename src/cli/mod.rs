@@ -144,6 +144,10 @@ fn run_main(cli: Result<Cli, clap::Error>) -> ExitCode {
     }
 }
 
+/// Steps of tasks that a worker takes before it looks for connections and for what they have sent. The runtime's own 61 steps
+/// of a crowd's connections take 20 ms, and a mail needs eight such looks.
+const TASKS_BETWEEN_EVENTS: u32 = 16;
+
 fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     // These answer without a database. All but those of the network table and of settings need no settings, and must not fail
     // because of wrong ones.
@@ -162,7 +166,10 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     if let Command::Parse(args) = cli.command {
         return parse::run(&context, &args, out);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .event_interval(TASKS_BETWEEN_EVENTS)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => Box::pin(serve::run(context, args, out)).await,

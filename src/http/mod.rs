@@ -43,6 +43,7 @@ mod line;
 mod listing;
 mod mail_links;
 mod openapi;
+mod order;
 mod overview;
 mod overview_choice;
 mod overview_entry;

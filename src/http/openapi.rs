@@ -5,11 +5,13 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use super::doc::{Content, Doc, SchemaOf, schema_of};
 use super::entry::{Access, Body, Route};
 use super::example::example;
 use super::{hook, idempotency, listing};
+use crate::apart::aside;
 use crate::api::{CHANNEL_KEY, DOMAIN_KEY, ErrorBody, ErrorCode};
 
 /// The document that is served, made when it is first asked for.
@@ -18,7 +20,10 @@ pub(super) struct Served(pub fn() -> &'static str);
 
 /// `GET /openapi.json`
 pub(super) async fn show(Extension(Served(text)): Extension<Served>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], text())
+    // Making it takes tens of milliseconds. Those that ask meanwhile must not hold workers of the runtime.
+    static MADE: OnceCell<&str> = OnceCell::const_new();
+    let text = *MADE.get_or_init(async || aside(text)).await;
+    ([(header::CONTENT_TYPE, "application/json")], text)
 }
 
 /// The document about these routes, indented, with a newline at its end.

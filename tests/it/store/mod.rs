@@ -14,7 +14,7 @@ mod facets;
 mod faults;
 mod figures;
 mod findings;
-mod full_disk;
+pub mod full_disk;
 mod kept;
 mod labelled;
 mod large;
