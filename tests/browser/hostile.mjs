@@ -73,7 +73,10 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
   assert.ok(plain.length > 50);
   for (const { payload } of plain) assert.ok(found.includes(payload), `${JSON.stringify(payload)} is in the list of findings`);
   let sent = "";
-  for (const path of targets) for (const number of [1, 2, 3]) sent += await safe(path.includes("/new/") ? path : `${path}?page=${number}`);
+  for (const path of targets) sent += await safe(path);
+  // Events of the last reports have signs that are written out; those before do not.
+  const hook = targets.find((path) => /webhook\/\d+$/.test(path));
+  for (let number = 2; number <= 9; number++) sent += await safe(`${hook}?page=${number}`);
   assert.ok(plain.filter(({ payload }) => sent.includes(JSON.stringify(payload).slice(1, -1))).length > 15, "requests are shown");
 
   // What comes back in an address is text as well.

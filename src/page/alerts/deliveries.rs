@@ -6,19 +6,19 @@ use super::super::api::Failure;
 use super::super::parts::{empty, hostile, hostile_or_dash, no_rows, pages, plain, time};
 use super::super::query::Asked;
 use super::super::visitor::Visitor;
-use super::kind::Kind;
+use super::kind::{Kind, Switch};
 use crate::api::{ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination, NewestPagination, Pagination};
 
 /// Deliveries on a page.
 const PER_PAGE: &str = "20";
 
-/// The deliveries to a target. `is_on`: only then they can be sent again.
+/// The deliveries to a target. While it is off they cannot be sent again.
 pub(super) async fn section(
     visitor: &Visitor,
     kind: Kind,
     id: &str,
     asked: &Asked,
-    is_on: bool,
+    switch: Switch,
 ) -> Result<Markup, Failure> {
     let query = asked.with(&["page"], &[("per_page", PER_PAGE)]);
     let path = format!("{}/deliveries{query}", kind.below(id)?);
@@ -45,7 +45,7 @@ pub(super) async fn section(
         section .card aria-labelledby="deliveries" {
             div .head {
                 h2 #deliveries { "Deliveries" }
-                @if kind == Kind::Webhook && is_on && has_failed {
+                @if kind == Kind::Webhook && switch == Switch::On && has_failed {
                     form method="post" action=(format!("{base}/replay-failed")) {
                         (visitor.field())
                         button type="submit" { "Send all failed ones again" }
@@ -53,7 +53,7 @@ pub(super) async fn section(
                 }
             }
             @if deliveries.is_empty() { (no_rows(&pagination, nothing)) }
-            @else { (table(visitor, &base, &deliveries, is_on)) }
+            @else { (table(visitor, &base, &deliveries, switch)) }
             (pages(&pagination, ("delivery", "deliveries"), |page| format!("{base}?page={page}")))
         }
     })
@@ -71,7 +71,7 @@ fn pagination(place: &DeliveryPagination) -> Pagination {
     }
 }
 
-fn table(visitor: &Visitor, base: &str, deliveries: &[DeliveryBody], is_on: bool) -> Markup {
+fn table(visitor: &Visitor, base: &str, deliveries: &[DeliveryBody], switch: Switch) -> Markup {
     html! {
         div .scroll tabindex="0" role="region" aria-label="Table of deliveries" {
             table .cards {
@@ -92,7 +92,7 @@ fn table(visitor: &Visitor, base: &str, deliveries: &[DeliveryBody], is_on: bool
                         @if let Some(status) = delivery.status_code { (status) " " }
                         (hostile_or_dash(delivery.response_body.as_deref()))
                     }
-                    td { @if is_on { form method="post" action=(format!("{base}/deliveries/{}/replay", delivery.id)) {
+                    td { @if switch == Switch::On { form method="post" action=(format!("{base}/deliveries/{}/replay", delivery.id)) {
                         (visitor.field())
                         button type="submit" aria-label=(format!("Send {} again, number {}", plain(&delivery.event_type), delivery.id)) { "Send again" }
                     } } }

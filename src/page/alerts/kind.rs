@@ -9,6 +9,19 @@ pub(super) enum Kind {
     Webhook,
 }
 
+/// Whether a target is told of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
+impl From<bool> for Switch {
+    fn from(active: bool) -> Self {
+        if active { Self::On } else { Self::Off }
+    }
+}
+
 /// A platform of channels.
 #[derive(Debug)]
 pub(super) struct Platform {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::parts::{empty, hostile, time_or_dash};
-use super::kind::{Kind, PLATFORMS, platform};
+use super::kind::{Kind, PLATFORMS, Switch, platform};
 use crate::api::{ALL_EVENTS, ChannelBody, WebhookItem};
 
 /// Channels and webhooks, with the ways to make others.
@@ -35,7 +35,7 @@ struct Row<'r> {
     name: &'r str,
     what: &'r str,
     events: &'r [String],
-    active: bool,
+    switch: Switch,
     reason: Option<&'r str>,
     last: Option<&'r str>,
 }
@@ -47,7 +47,7 @@ fn channel(channel: &ChannelBody) -> Markup {
         name: &channel.name,
         what: platform(&channel.platform).map_or(&channel.platform, |platform| platform.title),
         events: &channel.events,
-        active: channel.active,
+        switch: channel.active.into(),
         reason: channel.disabled_reason.as_deref(),
         last: channel.last_used_at.as_deref(),
     })
@@ -60,7 +60,7 @@ fn webhook(item: &WebhookItem) -> Markup {
         name: &item.webhook.url,
         what: "webhook",
         events: &item.webhook.events,
-        active: item.webhook.active,
+        switch: item.webhook.active.into(),
         reason: item.webhook.disabled_reason.as_deref(),
         last: item.last_delivery_at.as_deref(),
     })
@@ -85,15 +85,15 @@ fn row(row: &Row<'_>) -> Markup {
         th scope="row" { a href=(format!("/alerts/{}/{}", row.kind.word(), row.id)) { (hostile(row.name)) } }
         td data-label="Kind" { (row.what) }
         td data-label="Events" { @if row.events.iter().any(|one| one == ALL_EVENTS) { "all" } @else { (hostile(&row.events.join(", "))) } }
-        td data-label="State" { (state(row.active, row.reason)) }
+        td data-label="State" { (state(row.switch, row.reason)) }
         td data-label="Last attempt" { (time_or_dash(row.last)) }
     } }
 }
 
 /// Whether a target is on, and why not.
-pub(super) fn state(active: bool, reason: Option<&str>) -> Markup {
+pub(super) fn state(switch: Switch, reason: Option<&str>) -> Markup {
     html! {
-        @if active { span .chip.good { "on" } } @else { span .chip { "off" } }
+        @match switch { Switch::On => span .chip.good { "on" }, Switch::Off => span .chip { "off" } }
         @if let Some(reason) = reason { p .small { (hostile(reason)) } }
     }
 }

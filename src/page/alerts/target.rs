@@ -14,7 +14,7 @@ use super::super::visitor::{Bare, Visitor};
 use super::added::secret;
 use super::deliveries;
 use super::form::{About, Typed, fields};
-use super::kind::{Kind, platform};
+use super::kind::{Kind, Switch, platform};
 use super::listed::state;
 use super::notice::notice;
 use crate::api::{
@@ -24,16 +24,16 @@ use crate::api::{
 
 /// What its page shows.
 enum Target {
-    Channel(ChannelBody),
-    Webhook(WebhookBody),
+    Channel(Box<ChannelBody>),
+    Webhook(Box<WebhookBody>),
 }
 
 impl Target {
     async fn read(visitor: &Visitor, kind: Kind, id: &str) -> Result<Self, Failure> {
         let path = kind.below(id)?;
         Ok(match kind {
-            Kind::Channel => Self::Channel(visitor.api.get::<ChannelOne>(&path).await?.channel),
-            Kind::Webhook => Self::Webhook(visitor.api.get::<WebhookOne>(&path).await?.webhook),
+            Kind::Channel => Self::Channel(Box::new(visitor.api.get::<ChannelOne>(&path).await?.channel)),
+            Kind::Webhook => Self::Webhook(Box::new(visitor.api.get::<WebhookOne>(&path).await?.webhook)),
         })
     }
 
@@ -61,10 +61,10 @@ impl Target {
         }
     }
 
-    fn is_on(&self) -> bool {
+    fn switch(&self) -> Switch {
         match self {
-            Self::Channel(channel) => channel.active,
-            Self::Webhook(webhook) => webhook.active,
+            Self::Channel(channel) => channel.active.into(),
+            Self::Webhook(webhook) => webhook.active.into(),
         }
     }
 
@@ -249,10 +249,10 @@ async fn shown(
 ) -> Result<Markup, Failure> {
     let about = target.about()?;
     let base = format!("/alerts/{}/{id}", about.kind().word());
-    let deliveries = deliveries::section(visitor, about.kind(), id, asked, target.is_on()).await?;
+    let deliveries = deliveries::section(visitor, about.kind(), id, asked, target.switch()).await?;
     let content = html! {
         nav .crumbs aria-label="Breadcrumb" { a href="/alerts" { "Alerts" } }
-        div .head { h1 { (hostile(target.name())) } (state(target.is_on(), target.disabled_reason())) }
+        div .head { h1 { (hostile(target.name())) } (state(target.switch(), target.disabled_reason())) }
         (notice(asked))
         @if let Some(failure) = wrong { p .notice.bad role="alert" { "Nothing was changed: " (hostile(&failure.message)) "." } }
         (actions(visitor, target, &base))
@@ -279,7 +279,7 @@ fn actions(visitor: &Visitor, target: &Target, base: &str) -> Markup {
     html! {
         div .row.actions {
             (post("test", "primary", "Send a test"))
-            @if target.is_on() { (post("switch/off", "", "Switch off")) } @else { (post("switch/on", "", "Switch on")) }
+            @match target.switch() { Switch::On => (post("switch/off", "", "Switch off")), Switch::Off => (post("switch/on", "", "Switch on")) }
             @if let Target::Webhook(webhook) = target { details {
                 summary { "New secret…" }
                 p .small { "The old one signs too for 24 hours." @if let Some(at) = &webhook.secret_rotated_at { " Last replaced " (time(at)) "." } }

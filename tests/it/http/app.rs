@@ -15,7 +15,7 @@ use tallymark::metrics::Metrics;
 use tallymark::notify::{ChannelOptions, Targets};
 use tallymark::outbound::{Client, Guard, OutboundSettings, connector};
 use tallymark::page::{self, PageOptions};
-use tallymark::store::{Begun, NewKey, RequestMemory, RequestName, Store};
+use tallymark::store::{Begun, FindingChange, FindingKind, NewKey, RequestMemory, RequestName, Store, StoredFinding};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -199,6 +199,29 @@ impl TestApp {
             envelope: None,
         };
         self.intake.submit(raw).await.unwrap().set_aside[0].id.0
+    }
+
+    /// Makes an open finding about a service of a domain; returns its id.
+    pub async fn find(&self, public_id: &str, service: &str) -> String {
+        let domain = self.store.domain(self.account, public_id).await.unwrap().unwrap();
+        let found = |_: &[StoredFinding]| {
+            let finding = StoredFinding {
+                no: None,
+                kind: FindingKind::ServiceBroken,
+                subject: service.to_owned(),
+                is_open: true,
+                opened_at: NOW,
+                ended_at: None,
+                told_at: NOW,
+                detail: json!({}),
+                data: json!({ "service": service, "since": "2026-03-20", "message_count": 1_200, "fail_count": 340 }),
+                snooze: None,
+            };
+            vec![FindingChange { finding, event: None }]
+        };
+        self.store.judge_domain(&domain, NOW, &found).await.unwrap();
+        let list = self.get("/findings?per_page=1").await.expect(200);
+        list["findings"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// Hands a report in and gives the answer, which must be 201.

@@ -78,6 +78,9 @@ async fn filled(app: &TestApp, reports: usize, sources: &[&'static str]) -> Stri
         let body = json!({ "kind": "network", "subject": format!("192.0.2.{nth}"), "name": name });
         app.post(&decisions, &body).await.expect(200);
     }
+    for service in ["Shop", "=News", "Mail"] {
+        app.find(&domain, service).await;
+    }
     domain
 }
 

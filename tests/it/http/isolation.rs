@@ -3,7 +3,6 @@
 use serde_json::json;
 use tallymark::base::Permission;
 use tallymark::http::{Access, Body, Route, routes};
-use tallymark::store::{FindingChange, FindingKind, StoredFinding};
 
 use super::{Answer, Ask, NOW, PASS, Sample, TestApp, tls_report};
 use crate::notify::mail::{dead_server, mailing};
@@ -132,7 +131,7 @@ async fn app() -> (TestApp, Things) {
         .post(&format!("/domains/{domain}/dmarc/decisions"), &body)
         .await
         .expect(200);
-    let finding = finding(&app, &domain).await;
+    let finding = app.find(&domain, "Shop").await;
     let deliveries = app.get(&format!("/webhooks/{webhook}/deliveries")).await.expect(200);
     let path = format!("/notification-channels/{channel}/deliveries");
     let messages = app.get(&path).await.expect(200);
@@ -152,29 +151,6 @@ async fn app() -> (TestApp, Things) {
         domain,
     };
     (app, things)
-}
-
-/// The id of a finding about the domain, which is open.
-async fn finding(app: &TestApp, domain: &str) -> String {
-    let found = |_: &[StoredFinding]| {
-        let finding = StoredFinding {
-            no: None,
-            kind: FindingKind::ServiceBroken,
-            subject: "Shop".to_owned(),
-            is_open: true,
-            opened_at: NOW,
-            ended_at: None,
-            told_at: NOW,
-            detail: json!({}),
-            data: json!({ "service": "Shop" }),
-            snooze: None,
-        };
-        vec![FindingChange { finding, event: None }]
-    };
-    let row = app.store.domain(app.account, domain).await.unwrap().unwrap();
-    app.store.judge_domain(&row, NOW, &found).await.unwrap();
-    let list = app.get("/findings").await.expect(200);
-    list["findings"][0]["id"].as_str().unwrap().to_owned()
 }
 
 /// Nothing of the account has changed by what was refused.

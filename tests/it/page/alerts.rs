@@ -1,36 +1,14 @@
 //! The page of findings, webhooks and channels.
 
 use serde_json::{Value, json};
-use tallymark::base::{DomainId, Permission};
+use tallymark::base::Permission;
 use tallymark::notify::channel_fields;
-use tallymark::store::{FindingChange, FindingKind, Platform, StoredFinding};
+use tallymark::store::Platform;
 
 use super::app;
 use super::protection::Session;
-use crate::http::{NOW, PASS, Sample, TestApp};
+use crate::http::{PASS, Sample, TestApp};
 use crate::notify::receiver::{Receiver, Reply};
-
-/// Makes an open finding about a service.
-pub(super) async fn find(app: &TestApp, domain: &str, service: &str) {
-    let row = app.store.domain(app.account, domain).await.unwrap().unwrap();
-    assert_ne!(row.id, DomainId(0));
-    let found = |_: &[StoredFinding]| {
-        let finding = StoredFinding {
-            no: None,
-            kind: FindingKind::ServiceBroken,
-            subject: service.to_owned(),
-            is_open: true,
-            opened_at: NOW,
-            ended_at: None,
-            told_at: NOW,
-            detail: json!({}),
-            data: json!({ "service": service, "since": "2026-03-20", "message_count": 1_200, "fail_count": 340 }),
-            snooze: None,
-        };
-        vec![FindingChange { finding, event: None }]
-    };
-    app.store.judge_domain(&row, NOW, &found).await.unwrap();
-}
 
 async fn text(session: &Session, app: &TestApp, path: &str) -> String {
     let page = session.get(app, path).await;
@@ -231,7 +209,7 @@ async fn a_channel_of_each_platform_is_asked_for_what_it_needs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn findings_are_listed_and_snoozed_with_a_click() {
     let (app, domain) = app().await;
-    find(&app, &domain, "<b>Shop").await;
+    app.find(&domain, "<b>Shop").await;
     let session = Session::sign_in(&app, &app.key).await;
     let page = text(&session, &app, "/alerts").await;
     assert!(
@@ -274,7 +252,7 @@ async fn findings_are_listed_and_snoozed_with_a_click() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_keys_see_findings_and_change_no_targets() {
     let (app, domain) = app().await;
-    find(&app, &domain, "Shop").await;
+    app.find(&domain, "Shop").await;
     let body = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
     let webhook = app.post("/webhooks", &body).await.expect(201)["id"].to_string();
     let list = app.get("/findings").await.expect(200);

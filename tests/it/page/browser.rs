@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tallymark::base::Permission;
 
-use super::alerts::find;
 use super::fill;
 use crate::domains::named::Named;
 use crate::http::{Ask, FAIL, PASS, Row, Sample, TestApp, form};
@@ -46,7 +45,8 @@ async fn everything_that_the_page_does_works_in_a_browser() {
     let app = TestApp::start_as(|_| {}, Some(named.dns())).await;
     fill(&app).await;
     let domains = app.get("/domains").await.expect(200);
-    find(&app, domains["domains"][0]["id"].as_str().unwrap(), "Shop").await;
+    let domain = domains["domains"][0]["id"].as_str().unwrap();
+    app.find(domain, "Shop").await;
     let reading = app.key(Permission::ReadOnly, None).await;
     let (report, broken) = (
         app.folder.path().join("report.xml"),
@@ -251,7 +251,7 @@ async fn whatever_a_report_says_is_text() {
         let decision = json!({ "kind": "network", "subject": network, "name": payload, "note": payload });
         let path = format!("/domains/{domain}/dmarc/decisions");
         let decided = app.post(&path, &decision).await.status == 200;
-        find(&app, &domain, payload).await;
+        app.find(&domain, payload).await;
         snooze_and_name(&app, payload).await;
         attacks.push(json!({ "payload": payload, "report": report, "decided": decided }));
         // The same in what cannot be read.
