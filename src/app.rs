@@ -2,6 +2,7 @@
 
 mod accounts;
 mod claims;
+mod digests;
 mod domain_options;
 mod feed_events;
 mod feeds;
@@ -43,6 +44,7 @@ use crate::{heap, page};
 
 pub use accounts::{DEMO_ACCOUNT, Unnamed, add_default_account, unnamed_account};
 pub use claims::{claim_all, claim_earlier_ones};
+pub use digests::tell_digests;
 use domain_options::{fresh_domain, random};
 pub use mail::Mail;
 pub use options::{names_files, process_limits, tables};
@@ -176,6 +178,7 @@ impl App {
         if self.does(Role::Jobs) {
             self.start_jobs(&jobs).await;
             rules::start_job(&jobs, &self.store, &tables);
+            digests::start_job(&jobs, &self.store, &tables);
         }
         // Before mail is received: what the settings get wrong must not cut a conversation off.
         let feeds = match self.does(Role::Imap) {

@@ -102,6 +102,11 @@ pub fn cpu_seconds(process: &str) -> f64 {
     stat(process).map_or(0.0, |(_, own, _)| own as f64 / 100.0)
 }
 
+/// CPU time of this process's children that have ended, seconds.
+pub fn children_cpu_seconds() -> f64 {
+    stat("self").map_or(0.0, |(.., ended)| ended as f64 / 100.0)
+}
+
 /// The parent of a process, and the CPU time of itself and of its ended children, hundredths of a second.
 fn stat(process: &str) -> Option<(String, u64, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;

@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::support::percentile;
-use crate::support::serving::{Sender, Serving, report_wire};
+use crate::support::serving::{Sender, Serving, attached_wire, report_wire};
 
 /// Mails a second.
 const RATE: u32 = 20;
@@ -30,7 +30,7 @@ pub fn measure() {
             continue;
         }
         let alone = round(&serving, first, None);
-        let costly = |nth: usize| wire(&make(nth));
+        let costly = |nth: usize| attached_wire(&make(nth));
         let beside = round(&serving, first + MAILS, Some(&costly));
         first += 2 * MAILS;
         let p99 = [percentile(&alone, 99.0), percentile(&beside, 99.0)];
@@ -87,32 +87,6 @@ fn round(serving: &Serving, first: usize, costly: Option<&(dyn Fn(usize) -> Vec<
 
 fn wait(until: Instant) {
     std::thread::sleep(until.saturating_duration_since(Instant::now()));
-}
-
-/// A mail with packed XML, as it goes over the wire.
-fn wire(packed: &[u8]) -> Vec<u8> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut wire =
-        b"From: noreply@reporter.example\r\nTo: dmarc@rua.example\r\nSubject: Report domain: example.com\r\n\
-        MIME-Version: 1.0\r\nContent-Type: application/gzip; name=\"reporter.example!example.com!1!2.xml.gz\"\r\n\
-        Content-Transfer-Encoding: base64\r\n\r\n"
-            .to_vec();
-    for line in packed.chunks(57) {
-        for three in line.chunks(3) {
-            let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-            for nth in 0..4 {
-                let is_filler = nth > three.len();
-                wire.push(if is_filler {
-                    b'='
-                } else {
-                    ALPHABET[(bits >> (18 - 6 * nth)) as usize & 63]
-                });
-            }
-        }
-        wire.extend_from_slice(b"\r\n");
-    }
-    wire.extend_from_slice(b".\r\n");
-    wire
 }
 
 /// A kind of costly mail: its name, and the packed text of one of a number.

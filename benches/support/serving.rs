@@ -121,6 +121,32 @@ pub fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
+/// A mail with packed XML, as it goes over the wire.
+pub fn attached_wire(packed: &[u8]) -> Vec<u8> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut wire =
+        b"From: noreply@reporter.example\r\nTo: dmarc@rua.example\r\nSubject: Report domain: example.com\r\n\
+        MIME-Version: 1.0\r\nContent-Type: application/gzip; name=\"reporter.example!example.com!1!2.xml.gz\"\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\n"
+            .to_vec();
+    for line in packed.chunks(57) {
+        for three in line.chunks(3) {
+            let bits = three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+            for nth in 0..4 {
+                let is_filler = nth > three.len();
+                wire.push(if is_filler {
+                    b'='
+                } else {
+                    ALPHABET[(bits >> (18 - 6 * nth)) as usize & 63]
+                });
+            }
+        }
+        wire.extend_from_slice(b"\r\n");
+    }
+    wire.extend_from_slice(b".\r\n");
+    wire
+}
+
 /// A mail of about 10 KB with a report about example.com, as it goes over the wire.
 pub fn report_wire(nth: usize) -> Vec<u8> {
     let begin = 1_758_240_000 + 86_400 * (nth % 30) as u64;

@@ -76,7 +76,14 @@ pub fn message(account: AccountId, begin: i64, report: Report) -> NewMessage {
     }
 }
 
-fn report(name: &str, reporter: usize, begin: i64, (count, sources): (usize, usize), random: &mut Random) -> Report {
+/// A report with `count` records from some of `sources` addresses.
+pub fn report(
+    name: &str,
+    reporter: usize,
+    begin: i64,
+    (count, sources): (usize, usize),
+    random: &mut Random,
+) -> Report {
     let evidence = |nth: usize| Evidence {
         header_from: Some(name.into()),
         envelope_from: Some(format!("bounce{}.service{nth}.example", nth % 3).into()),

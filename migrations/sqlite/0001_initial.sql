@@ -13,8 +13,8 @@ create table counters (
     value integer not null
 ) without rowid;
 insert into counters (name, value) values ('account', 1), ('key', 1), ('domain', 1), ('report', 1),
-    ('set_aside', 1), ('ip', 1), ('decision', 1), ('target', 1), ('delivery', 1), ('domains_version', 1), ('commits', 0),
-    ('addresses', 0), ('targets_version', 1);
+    ('set_aside', 1), ('ip', 1), ('decision', 1), ('finding', 1), ('target', 1), ('delivery', 1), ('domains_version', 1),
+    ('commits', 0), ('addresses', 0), ('targets_version', 1);
 
 -- The node that does a job which only one node may do at a time. lasts: the length of the lease in milliseconds, counted
 -- from when it was taken or renewed. A lease that ends later than that from now was taken under a clock that was ahead.
@@ -30,20 +30,22 @@ create table copies (
     state text not null primary key
 ) without rowid;
 
--- summary_day: the last day of which the account was told a summary.
+-- summary_day: the last day of which the account was told a summary. thresholds: JSON of store/thresholds.rs, null where no
+-- rule was changed.
 create table accounts (
     account_id integer primary key,
     name text not null unique,
     mode integer not null,
     created_at integer not null,
-    summary_day integer
+    summary_day integer,
+    thresholds text
 );
 
 -- next_check_at: when the DNS of the domain is looked at next. misses: how often in a row a verified domain failed its check,
 -- counted last at missed_at. ip_id: the dedicated address that the domain sends from. claim_due: 1 until the reports that
 -- waited for the domain have been counted once. report_messages_max: null for the limit of the installation.
 -- accepted_reporters: JSON, the reporters whose reports count whatever mail carried them. tls_token_hash: SHA-256 of the token
--- with which TLS reports are posted (RFC 8460, 5.4); tls_token_at: when it was made.
+-- with which TLS reports are posted (RFC 8460, 5.4); tls_token_at: when it was made. thresholds: as of accounts.
 create table domains (
     domain_id integer primary key,
     public_id text not null unique,
@@ -74,6 +76,7 @@ create table domains (
     tags text,
     tls_token_hash blob unique,
     tls_token_at integer,
+    thresholds text,
     unique (account_id, name)
 );
 -- Mail to a domain itself is looked up by the name of the domain, over all accounts.
@@ -105,18 +108,30 @@ create table sender_decisions (
     primary key (domain_id, decision_id)
 ) without rowid;
 
--- What rules found about a domain, and told its owner (store/findings.rs). subject: what it is about, '' for the domain
--- itself. told_at: 0 if no event was written. detail: what the rule remembers, JSON.
+-- What rules found about a domain, and told its owner (store/findings.rs): a row each time that something begins. Rules go on
+-- from the newest row of a kind and subject. subject: what it is about, '' for the domain itself. is_open: whether it holds.
+-- ended_at: null while it holds, and where nothing began: that is a state which later ones are compared with. told_at: when
+-- an event was last written about the subject, 0 if none was. detail: what the rule remembers; data: what the event says, null
+-- without one; both JSON. snoozed_until: no event is written before. snoozed_by, snoozed_at, snooze_note: who wanted that.
 create table findings (
     domain_id integer not null,
+    finding_no integer not null,
     kind integer not null,
     subject text not null,
     is_open integer not null,
     opened_at integer not null,
+    ended_at integer,
     told_at integer not null,
     detail text not null,
-    primary key (domain_id, kind, subject)
+    data text,
+    snoozed_until integer,
+    snoozed_by text,
+    snoozed_at integer,
+    snooze_note text,
+    primary key (domain_id, finding_no)
 ) without rowid;
+create index findings_by_subject on findings (domain_id, kind, subject, finding_no);
+create index findings_snoozed on findings (domain_id, snoozed_until) where snoozed_until is not null;
 
 -- The key that the mail of a domain is signed with. public_key: DER of the SubjectPublicKeyInfo (RFC 5280). sealed_key: the
 -- private key, encrypted (domains/keyring.rs) with a key that is not in the database.
@@ -176,12 +191,13 @@ create table idempotent_requests (
 ) without rowid;
 create index idempotent_requests_by_age on idempotent_requests (started_at);
 
--- Where an account is told of events: webhooks, and channels of platforms. kind: 0 for a webhook, else the code of the
--- platform (store/target.rs). name: of a channel. domain_id: events of this domain alone, null for all. url: of a webhook.
+-- Where an account is told of events: webhooks, channels of platforms and digests. kind: 0 for a webhook, 100 for a digest, else the
+-- code of the platform (store/target.rs). name: of a channel or digest. domain_id: events of this domain alone, null for all. url: of a webhook.
 -- events: words of store/events.rs with a space between them, or *. secret: of a webhook the one that signs, of a channel
--- its whole configuration, JSON. previous_secret: signs too until previous_until. Both are sealed (domains/keyring.rs).
+-- its whole configuration, JSON, of a digest its address. previous_secret: signs too until previous_until. Both are sealed (domains/keyring.rs).
 -- failures: attempts that failed in a row, the first of them at failing_since. last_at, last_status: of the last attempt,
--- status null without an answer.
+-- status null without an answer. period, scope, told_day: of a digest; scope has the numbers of its domains, null for all, and
+-- told_day is the first day of the newest period that was told of.
 create table targets (
     target_id integer primary key,
     account_id integer not null references accounts (account_id),
@@ -201,6 +217,9 @@ create table targets (
     disabled_reason text,
     last_at integer,
     last_status integer,
+    period integer,
+    scope text,
+    told_day integer,
     created_at integer not null,
     updated_at integer not null
 );
@@ -225,6 +244,17 @@ create table deliveries (
 create index deliveries_by_target on deliveries (target_id, delivery_id);
 create index deliveries_due on deliveries (target_id, next_at) where next_at is not null;
 create index deliveries_by_age on deliveries (created_at);
+
+-- Whether the owner of an address agreed to mail of an account. address_hash: SHA-256 of the address (store/readers.rs).
+-- confirmed_at: null until then. asked: the questions that were sent on the UTC day asked_day.
+create table readers (
+    account_id integer not null references accounts (account_id),
+    address_hash blob not null,
+    confirmed_at integer,
+    asked_day integer not null,
+    asked integer not null,
+    primary key (account_id, address_hash)
+) without rowid;
 
 -- Feeds of the settings whose failure was told to their account (store/feeds.rs), until they are read again.
 create table failing_feeds (

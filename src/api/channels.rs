@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::deliveries::EVENT;
-use super::schema::{ChannelKey, DomainKey, Instant, PlatformWord, Word};
+use super::schema::{ChannelKey, DomainKey, Instant, MailText, PlatformWord, Word};
 
 /// Longest name of a channel, characters.
 pub const CHANNEL_NAME_CHARS_MAX: usize = 100;
@@ -66,7 +66,7 @@ pub struct ChannelPut {
 
 /// Where a channel is, and what lets this installation in. It is stored encrypted, and no answer has it. slack, discord, teams and
 /// mattermost take `webhookUrl`; telegram takes `botToken` and `chatId`; ntfy takes `webhookUrl` and perhaps `accessToken`;
-/// pagerduty takes `routingKey` and perhaps `webhookUrl`.
+/// pagerduty takes `routingKey` and perhaps `webhookUrl`; email takes `address`.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct ChannelConfig {
@@ -87,6 +87,10 @@ pub struct ChannelConfig {
     #[schemars(regex(pattern = "^[!-~]{1,200}$"), example = &"tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token: Option<String>,
+    /// An address for mail. Its owner is asked once, and nothing else is sent before they agree.
+    #[schemars(with = "Option<MailText>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// The integration key of a service.
     #[schemars(regex(pattern = "^[!-~]{1,200}$"), example = &"0123456789abcdef0123456789abcdef")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,28 @@ use serde_json::{Map, Value};
 
 use super::schema::Instant;
 
+/// Kinds of events, as docs/events.md has them.
+pub const EVENT_KINDS: [&str; 16] = [
+    "domain.verified",
+    "domain.failed",
+    "domain.record_changed",
+    "dmarc.report.received",
+    "dmarc.quarantined",
+    "dmarc.policy.changed",
+    "dmarc.service.new",
+    "dmarc.service.broken",
+    "dmarc.service.recovered",
+    "dmarc.reporter.silent",
+    "dmarc.volume.changed",
+    "dmarc.summary",
+    "tls.failure",
+    "feed.failing",
+    "feed.recovered",
+    "webhook.test",
+];
+/// In a list of kinds: all of them.
+pub const ALL_EVENTS: &str = "*";
+
 /// The form of a kind of events.
 pub const EVENT: &str = r"^(\*|[a-zA-Z0-9_]{1,40}(\.[a-zA-Z0-9_]{1,40}){0,4})$";
 

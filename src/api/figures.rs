@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::newest::NewestStats;
 use super::pagination::Pagination;
 use super::records::{Dispositions, PolicyBody};
 use super::schema::{DayText, DomainKey, Instant, NameText, StatusWord, TagText, Word};
@@ -44,6 +45,8 @@ pub struct StatsBody {
     /// Only with `include=flows`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowsBody>,
+    #[serde(flatten)]
+    pub newest: NewestStats,
 }
 
 /// The complete days of a range, and as many days before it. Today is not complete.

@@ -7,11 +7,14 @@ mod change;
 mod channels;
 mod decisions;
 mod deliveries;
+mod digests;
 mod domains;
 mod error;
 mod figures;
+mod findings;
 mod intake;
 mod keys;
+mod newest;
 mod pagination;
 mod readiness;
 mod records;
@@ -23,6 +26,7 @@ mod service;
 mod simulation;
 mod sources;
 mod taken;
+mod thresholds;
 mod tls;
 mod tls_token;
 mod trust;
@@ -38,17 +42,23 @@ pub use decisions::{
     OWN_NAME_CHARS_MAX, SUBJECT_CHARS_MAX, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
 };
 pub use deliveries::{
-    ChannelDelivery, ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination, DeliveryPaginationSnake,
-    DeliverySnake, EVENT, WebhookDelivery,
+    ALL_EVENTS, ChannelDelivery, ChannelDeliveryList, DeliveryBody, DeliveryList, DeliveryPagination,
+    DeliveryPaginationSnake, DeliverySnake, EVENT, EVENT_KINDS, WebhookDelivery,
 };
+pub use digests::{DIGEST_DOMAINS_MAX, DigestBody, DigestInput, DigestList, DigestPreview, DigestPut, MailLinkBody};
 pub use domains::{
     DedicatedIp, DnsRecordBody, DomainBody, DomainInput, DomainItem, DomainList, DomainPatch, IpInput, Removed,
     Success, VerifyBody,
 };
 pub use error::{ErrorBody, ErrorCode, FieldError};
 pub use figures::{ComparisonBody, DayBody, MissingReporter, Overview, OverviewItem, PeriodBody, StatsBody};
+pub use findings::{FINDING_KINDS, FINDING_STATES, FindingBody, FindingList, SNOOZE_DAYS_MAX, SnoozeBody, SnoozeInput};
 pub use intake::{MailItem, MailList, MessageItem, MessageList, RefusedItem, RefusedList};
 pub use keys::{ApiKeyWithSecret, KEY_NAME_CHARS_MAX, KeyBody, KeyInput, KeyList};
+pub use newest::{
+    DomainOne, NewestDay, NewestDomain, NewestPagination, NewestReport, NewestSource, NewestStats, NewestTotals,
+    RemovedInBoth, VerifyOne,
+};
 pub use pagination::{CSV_ROWS_MAX, PAGED_ROWS_MAX, Pagination};
 pub use readiness::{CheckBody, FailingBody, ReadinessBody, StepBody, ToFixBody};
 pub use records::{Dispositions, DkimBody, OmittedBody, PolicyBody, RawBody, ReasonBody, RecordBody, SpfBody};
@@ -75,6 +85,7 @@ pub use sources::{
     SourceDetail, SourceList, SourceRecord,
 };
 pub use taken::{Taken, TakenAside, TakenReport, TakenTlsReport};
+pub use thresholds::{SET_BY, ThresholdBody, ThresholdList, ThresholdPatch};
 pub use tls::{
     TLS_STATUSES, TlsDayBody, TlsFailureBody, TlsFailureDetail, TlsFailureList, TlsPolicyBody, TlsPolicySums,
     TlsReportBody, TlsReportItem, TlsReportList, TlsStats,
@@ -86,6 +97,6 @@ pub use trust::{
 };
 pub use webhooks::{
     GRACE_HOURS_MAX, REPLAY_MAX, REPLAY_MINUTES_MAX, ReplayInput, Replayed, RotateInput, WebhookBody, WebhookInput,
-    WebhookItem, WebhookItemSnake, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved, WebhookSnake, WebhookTested,
+    WebhookItem, WebhookItemSnake, WebhookList, WebhookOne, WebhookPatch, WebhookSnake, WebhookTested,
     WebhookWithSecret,
 };

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::newest::NewestPagination;
+
 /// The position of a page in its list.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Pagination {
@@ -22,6 +24,8 @@ pub struct Pagination {
     #[schemars(example = &"1774137600_1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    #[serde(flatten)]
+    pub newest: NewestPagination,
 }
 
 /// Rows of a list in order that numbered pages reach; what is behind them is reached with `after`.

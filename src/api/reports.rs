@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::newest::NewestReport;
 use super::pagination::Pagination;
 use super::records::{Dispositions, PolicyBody, RecordBody};
 use super::schema::{Address, AuthenticatedWord, DomainKey, Instant, NameText, Word};
@@ -78,6 +79,8 @@ pub struct ReportItem {
     /// Whether the rows are still stored. Retention deletes rows and keeps the figures. Importing the report again
     /// restores its rows.
     pub records_kept: bool,
+    #[serde(flatten)]
+    pub newest: NewestReport,
 }
 
 /// A page of reports, newest window first.

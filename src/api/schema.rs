@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::base::{Authenticated, DomainStatus, Mode, Permission, Purpose, Region, SetAsideKind, TlsMode};
+use crate::base::{Authenticated, DomainStatus, Mode, Period, Permission, Purpose, Region, SetAsideKind, TlsMode};
 
 /// A text of a closed set: borrowed where it is answered, owned where it is read.
 pub type Word = Cow<'static, str>;
@@ -41,7 +41,14 @@ texts! {
     DomainKey = text(json!({ "pattern": DOMAIN_KEY, "examples": ["dom_abc123def456"] }));
     /// The form of ids of channels.
     ChannelKey = text(json!({ "pattern": CHANNEL_KEY, "examples": ["nc_1"] }));
+    /// The form of ids of findings.
+    FindingKey = text(json!({ "pattern": FINDING_KEY, "examples": ["fnd_abc123def456_1"] }));
     PlatformWord = words(&PLATFORMS, |word| word);
+    /// The form of ids of digests.
+    DigestKey = text(json!({ "pattern": DIGEST_KEY, "examples": ["dg_1"] }));
+    PeriodWord = words(Period::ALL, Period::word);
+    /// What [`crate::base::MailAddress::parse`] takes.
+    MailText = text(json!({ "format": "email", "maxLength": 254, "examples": ["alerts@yourdomain.com"] }));
     /// What [`crate::base::DomainName::parse`] takes. The format is ours: no pattern can tell a public suffix.
     NameText = text(json!({ "format": "domain-name", "minLength": 3, "maxLength": 1012, "examples": ["yourdomain.com"] }));
     /// A host below the domain.
@@ -170,11 +177,16 @@ pub const CATEGORIES: [&str; 21] = [
 /// The form of a domain's id.
 pub const DOMAIN_KEY: &str = "^dom_[a-z0-9]{12,24}$";
 
+/// The form of a finding's id.
+pub const FINDING_KEY: &str = "^fnd_[a-z0-9]{12,24}_[1-9][0-9]{0,17}$";
+
 /// The form of a channel's id.
 pub const CHANNEL_KEY: &str = "^nc_[1-9][0-9]{0,18}$";
+/// The form of a digest's id.
+pub const DIGEST_KEY: &str = "^dg_[1-9][0-9]{0,18}$";
 
 /// What channels may be on.
-pub const PLATFORMS: [&str; 7] = [
+pub const PLATFORMS: [&str; 8] = [
     "slack",
     "discord",
     "telegram",
@@ -182,6 +194,7 @@ pub const PLATFORMS: [&str; 7] = [
     "mattermost",
     "ntfy",
     "pagerduty",
+    "email",
 ];
 
 /// The pattern of text without control characters.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::newest::NewestSource;
 use super::pagination::Pagination;
 use super::records::{Dispositions, RecordBody};
 use super::schema::{Address, ClassWord, DayText, FlowWord, Instant, PtrStateWord, WhoseWord, Word};
@@ -36,6 +37,8 @@ pub struct SourceBody {
     pub pass_count: u64,
     /// Messages that did not pass DMARC.
     pub fail_count: u64,
+    #[serde(flatten)]
+    pub newest: NewestSource,
     /// Forward-confirmed name of the address.
     #[schemars(example = &"mail.example.net")]
     pub ptr: Option<String>,

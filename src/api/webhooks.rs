@@ -190,17 +190,6 @@ pub struct WebhookList {
     pub webhooks: Vec<WebhookItem>,
 }
 
-/// The answer to the removal of a webhook.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WebhookRemoved {
-    /// Always true. A failed removal is an error.
-    #[schemars(extend("enum" = [true]))]
-    pub success: bool,
-    /// As `success`.
-    #[schemars(extend("enum" = [true]))]
-    pub deleted: bool,
-}
-
 /// What came of a test.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WebhookTested {

@@ -10,7 +10,7 @@ use crate::domains::Domains;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::notify::Targets;
-use crate::outbound::{self, Client, Guard};
+use crate::outbound::{self, Client, Guard, Mailer};
 use crate::store::Store;
 
 /// Interval between searches for due deliveries.
@@ -27,10 +27,13 @@ pub(super) fn targets(config: &Config, domains: &Domains, metrics: &Metrics) -> 
     let connector = outbound::connector(config.outbound.ca_file.as_deref());
     let connector =
         connector.inspect_err(|error| tracing::debug!(%error, "nothing can be sent to webhooks and channels"));
-    let client = connector
-        .ok()
-        .map(|connector| Client::for_customers(connector, guard.clone()));
-    Targets::new(domains, metrics.clone(), guard, client, config.notify.channels.clone())
+    let connector = connector.ok();
+    let mailer = Mailer::new(config.outbound.mail.clone(), connector.clone());
+    if mailer.is_some() && config.notify.channels.page.is_none() {
+        tracing::warn!("no mail is sent: set notify.page_url, which links in mail lead to");
+    }
+    let client = connector.map(|connector| Client::for_customers(connector, guard.clone()));
+    Targets::new(domains, metrics.clone(), guard, client, config.notify.channels.clone()).with_mailer(mailer)
 }
 
 /// Starts the jobs that deliver, count and forget.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use crate::base::Millis;
 
@@ -91,6 +92,14 @@ pub fn format_instant(instant: Millis) -> String {
     format!("{timestamp:.3}")
 }
 
+/// An instant as header fields of mail have it (RFC 5322, 3.3): `Mon, 23 Mar 2026 10:00:00 -0000`. One that cannot be written so
+/// is the beginning of 1970.
+pub fn format_mail_date(instant: Millis) -> String {
+    let timestamp = Timestamp::from_millisecond(instant).unwrap_or(Timestamp::UNIX_EPOCH);
+    let date = DateTimePrinter::new().timestamp_to_string(&timestamp);
+    date.unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 -0000".to_owned())
+}
+
 /// Reads an RFC 3339 instant with any offset; finer parts than milliseconds are dropped. `None` for any other text.
 pub fn parse_instant(text: &str) -> Option<Millis> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
@@ -106,6 +115,12 @@ mod tests {
         assert_eq!(format_instant(1_774_260_000_000), "2026-03-23T10:00:00.000Z");
         assert_eq!(format_instant(1_774_260_000_007), "2026-03-23T10:00:00.007Z");
         assert_eq!(format_instant(-1), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_date_of_mail_has_its_form() {
+        assert_eq!(format_mail_date(1_774_260_000_000), "Mon, 23 Mar 2026 10:00:00 -0000");
+        assert_eq!(format_mail_date(i64::MAX), "Thu, 1 Jan 1970 00:00:00 -0000");
     }
 
     #[test]

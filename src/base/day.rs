@@ -57,6 +57,11 @@ impl Day {
         i32::try_from(days).ok().map(Self)
     }
 
+    /// Its number in its month, from 1 on.
+    pub fn of_month(self) -> i32 {
+        self.date().day().into()
+    }
+
     /// Its date; that of a day beyond the year 9999, or before -9999, is the last or first date.
     fn date(self) -> Date {
         let last = if self.0 < 0 { Date::MIN } else { Date::MAX };

@@ -31,6 +31,8 @@ ids! {
     IpId,
     /// What an owner decided about a sender.
     DecisionId,
+    /// Something that a rule found, from its begin to its end.
+    FindingNo,
     /// Where an account is told of events.
     TargetId,
     /// An event for a target.

@@ -8,11 +8,12 @@ pub(super) struct Described<Below> {
 }
 
 /// Declares how sections are written: the description of each setting, its name, its place in the section's type, and
-/// the unit in which it is written there if it is another one. `$TABLE` lists the descriptions.
+/// the unit in which it is written there if it is another one. A section below another one, as in `outbound.mail`, is also a
+/// setting of that one. `$TABLE` lists the descriptions.
 macro_rules! settings {
     ($TABLE:ident: $(
         $(#[doc = $section_doc:literal])+
-        $section:ident: $Section:ty {
+        $section:ident $(. $below:ident)?: $Section:ty {
             $( $(#[doc = $doc:literal])+ $key:ident => $($place:ident).+ $(as $Unit:ty)?; )+
         }
     )+) => {
@@ -60,7 +61,7 @@ macro_rules! settings {
         /// Every section with its settings, in the order of the example.
         pub(super) const $TABLE: &[Described<&[Described<()>]>] = &[
             $( Described {
-                name: stringify!($section),
+                name: concat!(stringify!($section) $(, ".", stringify!($below))?),
                 doc: &[$($section_doc),+],
                 below: &[ $( Described { name: stringify!($key), doc: &[$($doc),+], below: () } ),+ ],
             } ),+

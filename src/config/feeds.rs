@@ -5,8 +5,9 @@ use std::path::Path;
 use super::lists::{Imap, Maildir};
 use super::places::{self, Place, Port};
 use super::settings::Config;
-use crate::feeds::imap::{Grant, ImapSettings, Protection, SignIn};
+use crate::feeds::imap::{Grant, ImapSettings, SignIn};
 use crate::feeds::maildir::MaildirSettings;
+use crate::outbound::Protection;
 
 /// A list's entry that cannot be used: which, counted from 0, and why.
 pub(super) struct BadEntry {

@@ -53,8 +53,9 @@ impl Config {
         let defaults = default_table();
         for section in SECTIONS {
             let _ = writeln!(text, "\n#{}\n[{}]", section.doc.join("\n#"), section.name);
-            for key in section.below {
-                let default = &defaults[section.name][key.name];
+            let values = value_of(&defaults, section.name).expect("each section has its defaults");
+            for key in section.below.iter().filter(|key| !is_section(section.name, key.name)) {
+                let default = &values[key.name];
                 let _ = writeln!(text, "#{}\n{} = {default}", key.doc.join("\n#"), key.name);
             }
         }
@@ -68,6 +69,23 @@ impl Config {
         }
         text
     }
+}
+
+/// The value of a section, also of one below another.
+pub(super) fn value_of<'t>(table: &'t toml::Table, section: &str) -> Option<&'t toml::Value> {
+    let (first, below) = section.split_once('.').unwrap_or((section, ""));
+    let value = table.get(first)?;
+    if below.is_empty() {
+        Some(value)
+    } else {
+        value.get(below)
+    }
+}
+
+/// Whether a setting is a section of its own.
+pub(super) fn is_section(section: &str, key: &str) -> bool {
+    let is_it = |name: &str| name.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')) == Some(key);
+    SECTIONS.iter().any(|known| is_it(known.name))
 }
 
 /// Every section at its defaults.
@@ -131,8 +149,8 @@ mod tests {
         let mut checked = 0;
         for section in SECTIONS.iter().chain(LISTS) {
             let list = entries.get(section.name);
-            let defaults = list.unwrap_or_else(|| &sections[section.name]);
-            for key in section.below {
+            let defaults = list.unwrap_or_else(|| value_of(&sections, section.name).unwrap());
+            for key in section.below.iter().filter(|key| !is_section(section.name, key.name)) {
                 let value = other_value(key.name, &defaults[key.name]);
                 let mut expect = defaults.clone();
                 expect[key.name] = value.clone();
@@ -141,10 +159,15 @@ mod tests {
                     Some(_) => toml::Value::Array(vec![table]),
                     None => table,
                 };
-                let file = toml::Table::from_iter([(section.name.to_owned(), wrap(given))]);
+                let nested = |name: &str, value| toml::Table::from_iter([(name.to_owned(), value)]);
+                let file = match section.name.split_once('.') {
+                    Some((first, below)) => nested(first, nested(below, given).into()),
+                    None => nested(section.name, wrap(given)),
+                };
                 let read: Config = serde::Deserialize::deserialize(file).unwrap();
                 let written = toml::Table::try_from(read).unwrap();
-                assert_eq!(written[section.name], wrap(expect), "{}.{}", section.name, key.name);
+                let written = value_of(&written, section.name).unwrap();
+                assert_eq!(*written, wrap(expect), "{}.{}", section.name, key.name);
                 checked += 1;
             }
         }

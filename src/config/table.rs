@@ -6,7 +6,7 @@ use super::sections::{
 };
 use super::units::{Milliseconds, OptionalPath, OptionalUrl, RequiredRecords, Seconds, WebUrl};
 use crate::ingest::{Admission, IntakeSettings};
-use crate::outbound::OutboundSettings;
+use crate::outbound::{MailSettings, OutboundSettings};
 
 settings! { SECTIONS:
     /// The database.
@@ -258,6 +258,27 @@ settings! { SECTIONS:
         exchange_seconds_max => exchange_time_max as Seconds;
         /// Longest part of an answer that is read, bytes.
         answer_bytes_max => answer_bytes_max;
+        /// The server for mail: a section of its own.
+        mail => mail;
+    }
+
+    /// The submission server that mail is handed over to: events, digests and the questions whether an address may be written to.
+    /// No other server is ever spoken to. Its certificate is checked against outbound.ca_file.
+    outbound.mail: MailSettings {
+        /// Name or address of the server. Empty: no mail is sent.
+        host => host;
+        /// Port of the server. 0: 465 with "tls", otherwise 587.
+        port => port;
+        /// Encryption: "tls" from the first byte, "starttls", or "plain", which shows the mail to anyone on the way. With the first
+        /// two nothing is sent to a server without TLS. With "plain" no password is sent.
+        tls => protection;
+        /// User name at the server. Empty: the program does not sign in.
+        user => user;
+        /// File with the password and nothing else.
+        password_file => password_file;
+        /// Address that mail is from, as in "alerts@example.com". If its domain is a verified domain of this installation, mail is
+        /// signed with its DKIM key, and is only sent over TLS if its tls_mode is enforced.
+        from => from;
     }
 
     /// Events, and their delivery to webhooks and channels.

@@ -3,7 +3,7 @@
 
 use super::described::Described;
 use super::lists::LISTS;
-use super::settings::Config;
+use super::settings::{Config, value_of};
 use super::table::SECTIONS;
 
 /// A number that must not be 0.
@@ -38,7 +38,7 @@ impl Config {
     pub(super) fn bad_zero(&self) -> Option<BadZero> {
         let all = toml::Table::try_from(self).ok()?;
         for section in SECTIONS {
-            let bad = all.get(section.name).and_then(|value| zero_in(section, value));
+            let bad = value_of(&all, section.name).and_then(|value| zero_in(section, value));
             if let Some(key) = bad {
                 let section = section.name;
                 return Some(BadZero {
@@ -97,8 +97,7 @@ mod tests {
         let entries = lists::default_entries();
         let mut numbers = Vec::new();
         for section in SECTIONS.iter().chain(LISTS) {
-            let values = defaults
-                .get(section.name)
+            let values = value_of(&defaults, section.name)
                 .or_else(|| entries.get(section.name))
                 .unwrap();
             for key in section.below {

@@ -8,6 +8,7 @@ mod keyring;
 mod records;
 mod round;
 mod service;
+mod signing;
 mod standing;
 
 pub use crate::base::Purpose;
@@ -19,3 +20,4 @@ pub use keyring::{Keyring, KeyringError};
 pub use records::{DnsRecord, RecordType, RegionNames, ServiceNames, records, rua_address};
 pub use round::Round;
 pub use service::{Domains, DomainsError, DomainsOptions, Published};
+pub use signing::InName;

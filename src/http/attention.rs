@@ -10,7 +10,7 @@ use super::client::Client;
 use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
-use super::findings::Found;
+use super::known_findings::Found;
 use super::listing::{Listing, file_name};
 use super::overview::entries;
 use super::overview_entry::Entry;
@@ -90,7 +90,7 @@ async fn find(state: &AppState, client: Client, entries: Vec<Entry>) -> Result<F
     };
     let domains = entries.into_iter().map(|entry| (entry.domain, entry.totals)).collect();
     let tables = state.tables.current();
-    Ok(insight::attention(&state.store, domains, quarantined, state.today(), &tables).await?)
+    Ok(insight::attention(&state.store, domains, quarantined, state.clock.now(), &tables).await?)
 }
 
 impl From<&Findings> for AttentionTotals {

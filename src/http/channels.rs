@@ -19,7 +19,7 @@ use crate::api::{
 };
 use crate::base::DomainId;
 use crate::base::clock::format_instant;
-use crate::notify::{ChannelField, NewChannel, channel_fields};
+use crate::notify::{ChannelField, NewChannel, Tried, channel_fields};
 use crate::store::{Channel, ChannelChanges, Platform, Target};
 
 /// `POST /notification-channels`
@@ -134,11 +134,32 @@ pub(super) async fn test(
     OwnedChannel(channel): OwnedChannel,
 ) -> Result<Json<ChannelTested>, ApiError> {
     let tried = state.targets.test(&channel.any()).await?;
-    Ok(Json(ChannelTested {
+    Ok(Json(tested(tried)))
+}
+
+/// `POST /notification-channels/{id}/confirm`
+pub(super) async fn confirm(
+    State(state): State<AppState>,
+    OwnedChannel(channel): OwnedChannel,
+) -> Result<Json<ChannelTested>, ApiError> {
+    let asked = state.targets.ask_again(&channel).await?;
+    asked.map(|tried| Json(tested(tried))).ok_or_else(no_question)
+}
+
+/// The answer where there is no question to send.
+pub(super) fn no_question() -> ApiError {
+    ApiError::conflict(
+        "There is no question to send: only mail needs the owner of an address to agree, and this one did",
+    )
+}
+
+/// What a place said, as the API says it.
+pub(super) fn tested(tried: Tried) -> ChannelTested {
+    ChannelTested {
         success: tried.is_delivered,
         status_code: tried.status,
         response_body: Some(tried.response),
-    }))
+    }
 }
 
 /// `GET /notification-channels/{id}/deliveries`

@@ -14,7 +14,9 @@ use super::idempotency::Seed;
 use super::listing::{Listing, file_name};
 use super::owned::OwnedDomain;
 use super::state::AppState;
-use crate::api::{DomainBody, DomainList, FieldError, Removed, Success, VerifyBody};
+use crate::api::{
+    DomainBody, DomainList, DomainOne, FieldError, NewestDomain, RemovedInBoth, Success, VerifyBody, VerifyOne,
+};
 use crate::base::AccountId;
 use crate::domains::{Conflict, DomainNames, IDENTIFIER_RANDOM_BYTES, NameField, conflicts, public_id, rua_token};
 use crate::store::{Domain, DomainChanges, NewDomain, StoreError};
@@ -25,7 +27,7 @@ pub(super) async fn create(
     client: Client,
     seed: Option<Extension<Seed>>,
     members: Members,
-) -> Result<(StatusCode, Json<DomainBody>), ApiError> {
+) -> Result<(StatusCode, Json<DomainOne>), ApiError> {
     let input = WantedDomain::read(members)?;
     let names = DomainNames {
         name: &input.name,
@@ -69,7 +71,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
-) -> Result<Json<DomainBody>, ApiError> {
+) -> Result<Json<DomainOne>, ApiError> {
     body(&state, domain).await
 }
 
@@ -78,7 +80,7 @@ pub(super) async fn update(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
     members: Members,
-) -> Result<Json<DomainBody>, ApiError> {
+) -> Result<Json<DomainOne>, ApiError> {
     let changes = read_changes(members, &domain)?;
     if changes == DomainChanges::default() {
         return body(&state, domain).await;
@@ -102,22 +104,29 @@ pub(super) async fn update(
 pub(super) async fn remove(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
-) -> Result<Json<Removed>, ApiError> {
+) -> Result<Json<RemovedInBoth>, ApiError> {
     let now = state.clock.now();
     let removed = state.store.remove_domain(domain.account, &domain.public_id, now);
     if !removed.await? {
         return Err(missing());
     }
-    Ok(Json(Removed { deleted: true }))
+    Ok(Json(RemovedInBoth {
+        success: true,
+        deleted: true,
+    }))
 }
 
 /// `POST /domains/{id}/verify`
 pub(super) async fn verify(
     State(state): State<AppState>,
     OwnedDomain(domain): OwnedDomain,
-) -> Result<Json<VerifyBody>, ApiError> {
+) -> Result<Json<VerifyOne>, ApiError> {
     let (domain, published) = state.domains.verify(&domain).await?;
-    Ok(Json(VerifyBody::new(domain, published)))
+    Ok(Json(VerifyOne {
+        domain: NewestDomain::new(&domain, &published),
+        queued: true,
+        bare: VerifyBody::new(domain, published),
+    }))
 }
 
 /// `POST /domains/{id}/ip`
@@ -176,9 +185,12 @@ fn missing() -> ApiError {
     ApiError::not_found("Domain")
 }
 
-async fn body(state: &AppState, domain: Domain) -> Result<Json<DomainBody>, ApiError> {
+async fn body(state: &AppState, domain: Domain) -> Result<Json<DomainOne>, ApiError> {
     let published = state.domains.published(&domain).await?;
-    Ok(Json(DomainBody::new(domain, published)))
+    Ok(Json(DomainOne {
+        domain: NewestDomain::new(&domain, &published),
+        bare: DomainBody::new(domain, published),
+    }))
 }
 
 /// Adds the domain, or finds the one that the first try of the same request added.

@@ -44,6 +44,8 @@ pub enum Access {
     Submit,
     /// Anyone who knows the token in the path, without a key.
     Token,
+    /// Anyone who has a link that was mailed, without a key.
+    Link,
 }
 
 /// What a route takes as its body.
@@ -71,7 +73,8 @@ impl Route {
 
     /// Whether a repeat with the same Idempotency-Key gets the first answer.
     pub fn runs_once(&self) -> bool {
-        self.method == Method::POST && !self.only_reads() && self.access != Access::Token
+        let has_key = !matches!(self.access, Access::Token | Access::Link);
+        self.method == Method::POST && !self.only_reads() && has_key
     }
 }
 

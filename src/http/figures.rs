@@ -14,7 +14,9 @@ use super::owned::OwnedDomain;
 use super::range::day_range;
 use super::state::AppState;
 use super::sums::pass_rate;
-use crate::api::{ComparisonBody, DayBody, Dispositions, FlowsBody, MissingReporter, StatsBody};
+use crate::api::{
+    ComparisonBody, DayBody, Dispositions, FlowsBody, MissingReporter, NewestDay, NewestStats, NewestTotals, StatsBody,
+};
 use crate::base::text::shown;
 use crate::base::{Day, DayRange};
 use crate::enrich::{FlowCounts, flows_by_day};
@@ -176,6 +178,26 @@ impl From<Stats> for StatsBody {
             reports: stats.reports,
             sources: stats.sources,
             flows: None,
+            newest: NewestStats {
+                totals: NewestTotals {
+                    total_messages: stats.totals.messages(),
+                    passed: stats.totals.pass,
+                    spf_passed: stats.totals.spf_aligned,
+                    dkim_passed: stats.totals.dkim_aligned,
+                },
+                daily: stats.days.iter().map(NewestDay::from).collect(),
+            },
+        }
+    }
+}
+
+impl From<&DayTotals> for NewestDay {
+    fn from(day: &DayTotals) -> Self {
+        Self {
+            date: day.day.to_string(),
+            total: day.totals.messages(),
+            passed: day.totals.pass,
+            failed: day.totals.fail,
         }
     }
 }

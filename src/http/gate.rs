@@ -18,6 +18,7 @@ use super::entry::{Access, Cost, Route};
 use super::error::ApiError;
 use super::idempotency;
 use super::line::Line;
+use super::mail_links;
 use super::posting::Poster;
 use super::rate::{Allowance, Bucket};
 use super::receive::{drain, receive_body};
@@ -50,6 +51,7 @@ async fn pass(state: &AppState, route: &Route, request: Request, next: Next) -> 
     let (mut parts, body) = request.into_parts();
     let admitted = match route.access {
         Access::Token => Poster::admit(state, &mut parts).await.map(|left| (None, left)),
+        Access::Link => mail_links::admit(state, &parts).map(|left| (None, left)),
         _ => admit(state, route, &parts).await,
     };
     let (admitted, allowance) = match admitted {
@@ -224,7 +226,7 @@ async fn find_key(
 fn permit(access: Access, method: &Method, key: &ApiKey) -> Result<(), ApiError> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match (key.permission, access) {
-        (_, Access::Open | Access::Token) => Ok(()),
+        (_, Access::Open | Access::Token | Access::Link) => Ok(()),
         (Permission::Submit, Access::Submit) => Ok(()),
         (Permission::Submit, _) => Err(ApiError::forbidden(
             "This key may only hand in reports at POST /reports",

@@ -175,6 +175,7 @@ pub(super) fn open_days_in_name((from, to): (Option<Day>, Option<Day>), today: D
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::NewestPagination;
 
     #[derive(Serialize)]
     struct Numbers {
@@ -217,6 +218,7 @@ mod tests {
                 per_page: 10,
                 total_pages: 1,
                 next: (to < total).then(|| to.to_string()),
+                newest: NewestPagination::default(),
             },
         }
     }

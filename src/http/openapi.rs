@@ -5,11 +5,13 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use super::doc::{Content, Doc, SchemaOf, schema_of};
 use super::entry::{Access, Body, Route};
 use super::example::example;
 use super::{hook, idempotency, listing};
+use crate::apart::aside;
 use crate::api::{CHANNEL_KEY, DOMAIN_KEY, ErrorBody, ErrorCode};
 
 /// The document that is served, made when it is first asked for.
@@ -18,7 +20,10 @@ pub(super) struct Served(pub fn() -> &'static str);
 
 /// `GET /openapi.json`
 pub(super) async fn show(Extension(Served(text)): Extension<Served>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], text())
+    // Making it takes tens of milliseconds. Those that ask meanwhile must not hold workers of the runtime.
+    static MADE: OnceCell<&str> = OnceCell::const_new();
+    let text = *MADE.get_or_init(async || aside(text)).await;
+    ([(header::CONTENT_TYPE, "application/json")], text)
 }
 
 /// The document about these routes, indented, with a newline at its end.
@@ -125,7 +130,7 @@ fn operation(route: &Route, doc: &Doc, schemas: &mut Schemas) -> Value {
         "parameters": parameters(route, doc),
         "responses": responses(route, doc, schemas),
     });
-    if matches!(route.access, Access::Open | Access::Token) {
+    if matches!(route.access, Access::Open | Access::Token | Access::Link) {
         operation["security"] = json!([]);
     }
     if let Some(takes) = doc.takes {
@@ -168,6 +173,7 @@ fn access_text(access: Access) -> &'static str {
             "For keys with `submit` or `full_access`. The key may also be the password of HTTP Basic authentication."
         }
         Access::Token => "Needs no key, but the token that its owner made.",
+        Access::Link => "Needs no key, but a link that was mailed.",
     }
 }
 
@@ -312,7 +318,7 @@ fn can_happen(status: u16, route: &Route, doc: &Doc) -> bool {
     doc.also.iter().any(|(also, _)| *also == status)
         || match status {
             400 => body || post || asks,
-            401 | 403 => !matches!(route.access, Access::Open | Access::Token),
+            401 | 403 => !matches!(route.access, Access::Open | Access::Token | Access::Link),
             429 => route.access != Access::Open,
             404 => route.path.contains('{'),
             408 | 413 | 415 => body,

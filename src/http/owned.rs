@@ -7,8 +7,8 @@ use super::client::Client;
 use super::error::ApiError;
 use super::places::row_number;
 use super::state::AppState;
-use crate::base::{DeliveryId, ReportNo, SetAsideId, SetAsideKind, TargetId};
-use crate::store::{Channel, Domain, SetAside, Target, Webhook};
+use crate::base::{DeliveryId, FindingNo, ReportNo, SetAsideId, SetAsideKind, TargetId};
+use crate::store::{Channel, Digest, Domain, SetAside, Target, Webhook};
 
 /// The domain of `{id}`.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub(super) struct OwnedReport(pub Domain, pub ReportNo);
 /// The domain of `{id}`, and the number in `{decision_id}`. Whether that decision exists is checked by the store.
 #[derive(Debug)]
 pub(super) struct OwnedDecision(pub Domain, pub i64);
+
+/// The domain in `{id}` of a finding, and the number there. Whether that finding exists is checked by the store.
+#[derive(Debug)]
+pub(super) struct OwnedFinding(pub Domain, pub FindingNo);
 
 /// The number in `{message_id}` of other mail to the domain of `{id}`.
 #[derive(Debug)]
@@ -45,6 +49,14 @@ pub(super) struct OwnedChannel(pub Target<Channel>);
 /// The channel of `{id}`, and the number in `{delivery_id}`. Whether that delivery exists is checked by the store.
 #[derive(Debug)]
 pub(super) struct OwnedChannelDelivery(pub Target<Channel>, pub DeliveryId);
+
+/// The digest of `{id}`.
+#[derive(Debug)]
+pub(super) struct OwnedDigest(pub Target<Digest>);
+
+/// The text in `{token}` of a link in a mail. Who made it is checked where it is used.
+#[derive(Debug)]
+pub(super) struct MailToken(pub String);
 
 /// The number in `{id}`.
 #[derive(Debug)]
@@ -96,6 +108,34 @@ impl FromRequestParts<AppState> for OwnedDecision {
             .map(|number| Self(domain, number))
             .ok_or_else(|| ApiError::not_found("Decision"))
     }
+}
+
+impl FromRequestParts<AppState> for OwnedFinding {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let missing = || ApiError::not_found("Finding");
+        let key = path_text(parts, state, "id").await.ok_or_else(missing)?;
+        let (domain, number) = key
+            .strip_prefix(FINDING_PREFIX)
+            .and_then(|rest| rest.split_once('_'))
+            .ok_or_else(missing)?;
+        let number = row_number(number).ok_or_else(missing)?;
+        let public_id = format!("{DOMAIN_PREFIX}{domain}");
+        let domain = find_domain(state, Client::from_parts(parts)?, &public_id).await?;
+        Ok(Self(domain, FindingNo(number)))
+    }
+}
+
+/// How ids of findings begin. The digits of the id of the domain follow, and the number of the finding.
+const FINDING_PREFIX: &str = "fnd_";
+/// How ids of domains begin.
+const DOMAIN_PREFIX: &str = "dom_";
+
+/// The id of a finding, as paths take it.
+pub(super) fn finding_key(domain: &str, no: FindingNo) -> String {
+    let digits = domain.strip_prefix(DOMAIN_PREFIX).unwrap_or(domain);
+    format!("{FINDING_PREFIX}{digits}_{no}")
 }
 
 impl FromRequestParts<AppState> for OwnedMessage {
@@ -175,10 +215,42 @@ impl FromRequestParts<AppState> for OwnedChannelDelivery {
     }
 }
 
+impl FromRequestParts<AppState> for OwnedDigest {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let missing = || ApiError::not_found("Digest");
+        let key = path_text(parts, state, "id").await.ok_or_else(missing)?;
+        let number = key
+            .strip_prefix(DIGEST_PREFIX)
+            .and_then(row_number)
+            .ok_or_else(missing)?;
+        let client = Client::from_parts(parts)?;
+        let digest = state.store.digest(client.account, TargetId(number)).await?;
+        digest.map(Self).ok_or_else(missing)
+    }
+}
+
+impl FromRequestParts<AppState> for MailToken {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        Ok(Self(path_text(parts, state, "token").await.unwrap_or_default()))
+    }
+}
+
 async fn delivery_id(parts: &mut Parts, state: &AppState) -> Result<DeliveryId, ApiError> {
     let number = path_text(parts, state, "delivery_id").await;
     let number = number.and_then(|text| row_number(&text));
     number.map(DeliveryId).ok_or_else(|| ApiError::not_found("Delivery"))
+}
+
+/// How ids of digests begin.
+const DIGEST_PREFIX: &str = "dg_";
+
+/// The id of a digest, as paths take it.
+pub(super) fn digest_key(id: TargetId) -> String {
+    format!("{DIGEST_PREFIX}{id}")
 }
 
 /// How ids of channels begin.
@@ -206,7 +278,7 @@ pub(super) async fn path_text(parts: &mut Parts, state: &AppState, name: &str) -
 
 /// Whether the text has the form of an id. The database is not asked for any other.
 fn is_public_id(text: &str) -> bool {
-    text.strip_prefix("dom_").is_some_and(|digits| {
+    text.strip_prefix(DOMAIN_PREFIX).is_some_and(|digits| {
         (12..=24).contains(&digits.len()) && digits.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'))
     })
 }

@@ -7,19 +7,24 @@ use super::doc::Parameter;
 use super::error::ApiError;
 use super::fields::Parameters;
 use super::places::row_number;
-use crate::api::{CSV_ROWS_MAX, FieldError, PAGED_ROWS_MAX, Pagination};
+use crate::api::{CSV_ROWS_MAX, FieldError, NewestPagination, PAGED_ROWS_MAX, Pagination};
 use crate::store::{COUNTED_ROWS_MAX, Cut, Page, Rows};
 
 impl Pagination {
     /// The position of `page` in a list of `total` rows.
     pub(super) fn new(page: Page, total: u64) -> Self {
+        let newest = NewestPagination {
+            per_page: page.per_page,
+            total_pages: total.div_ceil(u64::from(page.per_page.max(1))),
+        };
         Self {
             total,
             more_than_total: false,
             page: page.page,
-            per_page: page.per_page,
-            total_pages: total.div_ceil(u64::from(page.per_page.max(1))),
+            per_page: newest.per_page,
+            total_pages: newest.total_pages,
             next: None,
+            newest,
         }
     }
 

@@ -19,7 +19,7 @@ use super::result_filter::{RESULT, result_filter};
 use super::standing::{STANDINGS, held_because, standing, status};
 use super::state::AppState;
 use crate::api::{
-    DecisionBody, Dispositions, MailBody, MailSignatureBody, MailSpfBody, PLAIN, Pagination, PolicyBody,
+    DecisionBody, Dispositions, MailBody, MailSignatureBody, MailSpfBody, NewestReport, PLAIN, Pagination, PolicyBody,
     ProvenanceBody, RecordBody, ReportBody, ReportItem, ReportList, TlsBody, WarningBody,
 };
 use crate::base::clock::format_instant;
@@ -72,7 +72,10 @@ pub(super) async fn list(
         report_place_text(last.window.begin, last.no)
     })?;
     let list = ReportList {
-        reports: reports.into_iter().map(ReportItem::from).collect(),
+        reports: reports
+            .into_iter()
+            .map(|report| ReportItem::from(report).listed_under(&domain))
+            .collect(),
         pagination,
     };
     let name = |_: &_| {
@@ -160,12 +163,31 @@ fn kind_of(bytes: &[u8], document: &str) -> (&'static str, String) {
     }
 }
 
+impl ReportItem {
+    /// Names the domain that has it in its list.
+    fn listed_under(mut self, domain: &Domain) -> Self {
+        self.newest.domain_id = Some(domain.public_id.clone());
+        self
+    }
+}
+
 impl From<ReportSummary> for ReportItem {
     fn from(summary: ReportSummary) -> Self {
         // A mail vouches for a report if it passed DMARC for this domain.
         let reporter = Reporter::named(summary.email.as_deref(), summary.org_name.as_deref());
         let vouched = summary.authenticated == Authenticated::Pass && !reporter.as_str().is_empty();
+        let policy = PolicyBody::from(&summary.policy);
+        let newest = NewestReport {
+            domain_id: None,
+            report_id: summary.report_id.clone(),
+            org_name: summary.org_name.clone(),
+            date_range_start: instant(summary.window.begin),
+            date_range_end: instant(summary.window.end),
+            policy_published: PolicyBody::from(&summary.policy),
+            created_at: format_instant(summary.received_at),
+        };
         Self {
+            newest,
             status: status(&summary).into(),
             held_because: held_because(&summary).map(Into::into),
             reporter: reporter.as_str().to_owned(),
@@ -179,7 +201,7 @@ impl From<ReportSummary> for ReportItem {
             fail_count: summary.totals.fail,
             report_id: summary.report_id,
             email: summary.email,
-            policy: PolicyBody::from(&summary.policy),
+            policy,
             domain: summary.policy.domain.into(),
             dispositions: Dispositions::from(&summary.totals),
             received_at: format_instant(summary.received_at),

@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 
 use super::doc::{Doc, Parameter};
-use super::entry::Access::{Account, Ask, Open, Read, Submit, Token, Write};
+use super::entry::Access::{Account, Ask, Link, Open, Read, Submit, Token, Write};
 use super::entry::{Entry, Route, delete, get, patch, post, put};
 use super::error::ApiError;
 use super::gate::gate;
@@ -15,20 +15,22 @@ use super::openapi::{Served, document_text};
 use super::request_scope::scoped;
 use super::state::AppState;
 use super::{
-    api_keys, arrivals, attention, breakdown, channels, decisions, domains, export, figures, hand_in, inbound, openapi,
-    overview, overview_choice, paging, posting, quarantine, range, readiness, refused, report_record, reports, search,
-    senders, service, simulate, source, tls, tls_token, trust, upload, webhooks,
+    api_keys, arrivals, attention, breakdown, channels, decisions, digests, domains, export, figures, findings,
+    hand_in, inbound, mail_links, openapi, overview, overview_choice, paging, posting, quarantine, range, readiness,
+    refused, report_record, reports, search, senders, service, simulate, source, thresholds, tls, tls_token, trust,
+    upload, webhooks,
 };
 use crate::api::{
     AcceptedAnswer, AnyObject, ApiKeyWithSecret, Arrivals, Attention, ChannelDeliveryList, ChannelInput, ChannelList,
-    ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DomainBody, DomainInput, DomainList,
-    DomainPatch, FlowList, Health, IpInput, KeyBody, KeyInput, KeyList, MailList, MessageList, Overview, Readiness,
-    ReadinessBody, RecordBody, RefusedList, Removed, ReplayInput, Replayed, ReportBody, ReportItem, ReportList,
-    ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput, SenderDecisionList,
-    SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SourceDetail, SourceList, StatsBody,
-    SubdomainList, Success, Taken, TlsFailureList, TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade,
-    TrustBody, TrustPatch, VerifyBody, WebhookInput, WebhookList, WebhookOne, WebhookPatch, WebhookRemoved,
-    WebhookTested, WebhookWithSecret,
+    ChannelOne, ChannelPut, ChannelTested, DecisionInput, DeliveryList, DigestBody, DigestInput, DigestList,
+    DigestPreview, DigestPut, DomainInput, DomainList, DomainOne, DomainPatch, FindingBody, FindingList, FlowList,
+    Health, IpInput, KeyBody, KeyInput, KeyList, MailLinkBody, MailList, MessageList, Overview, Readiness,
+    ReadinessBody, RecordBody, RefusedList, Removed, RemovedInBoth, ReplayInput, Replayed, ReportBody, ReportItem,
+    ReportList, ReporterInput, ReporterList, RotateInput, SearchList, SenderDecisionBody, SenderDecisionInput,
+    SenderDecisionList, SenderList, ServiceList, SignatureList, SimulationBody, SimulationInput, SnoozeInput,
+    SourceDetail, SourceList, StatsBody, SubdomainList, Success, Taken, ThresholdList, ThresholdPatch, TlsFailureList,
+    TlsReportBody, TlsReportList, TlsStats, TlsTokenBody, TlsTokenMade, TrustBody, TrustPatch, VerifyOne, WebhookInput,
+    WebhookList, WebhookOne, WebhookPatch, WebhookTested, WebhookWithSecret,
 };
 
 /// What every node answers, whatever else it does.
@@ -41,12 +43,12 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/readyz",                                                  Open,    service::readyz,       "Check that requests and messages are accepted").answers::<Readiness>(200),
     get   ("/metrics",                                                 Open,    service::metrics,      "Show the metrics for Prometheus").also(NOT_SHOWN).answers_bytes(service::METRICS_TYPES),
     get   ("/openapi.json",                                            Open,    openapi::show,         "Show this document").answers::<AnyObject>(200),
-    post  ("/domains",                                                 Account, domains::create,       "Add a domain").takes::<DomainInput>().also(DOMAIN_EXISTS).answers::<DomainBody>(201),
+    post  ("/domains",                                                 Account, domains::create,       "Add a domain").takes::<DomainInput>().also(DOMAIN_EXISTS).answers::<DomainOne>(201),
     get   ("/domains",                                                 Read,    domains::list,         "List the domains, newest first").long().lists::<DomainList>(),
-    get   ("/domains/{id}",                                            Read,    domains::show,         "Show a domain and the DNS records it must publish").answers::<DomainBody>(200),
-    delete("/domains/{id}",                                            Write,   domains::remove,       "Remove a domain; its reports move to the closest domain above it, or are removed").answers::<Removed>(200),
-    patch ("/domains/{id}",                                            Write,   domains::update,       "Change a domain's settings").takes::<DomainPatch>().answers::<DomainBody>(200),
-    post  ("/domains/{id}/verify",                                     Write,   domains::verify,       "Check a domain's DNS records now").answers::<VerifyBody>(200),
+    get   ("/domains/{id}",                                            Read,    domains::show,         "Show a domain and the DNS records it must publish").answers::<DomainOne>(200),
+    delete("/domains/{id}",                                            Write,   domains::remove,       "Remove a domain; its reports move to the closest domain above it, or are removed").answers::<RemovedInBoth>(200),
+    patch ("/domains/{id}",                                            Write,   domains::update,       "Change a domain's settings").takes::<DomainPatch>().answers::<DomainOne>(200),
+    post  ("/domains/{id}/verify",                                     Write,   domains::verify,       "Check a domain's DNS records now").answers::<VerifyOne>(200),
     post  ("/domains/{id}/ip",                                         Write,   domains::assign_ip,    "Assign a dedicated address to a domain").takes::<IpInput>().answers::<Success>(200),
     delete("/domains/{id}/ip",                                         Write,   domains::release_ip,   "Remove a domain's dedicated address").answers::<Success>(200),
     get   ("/domains/{id}/dmarc/reports",                              Read,    reports::list,         "List reports, newest window first").long().with(REPORTS).lists::<ReportList>(),
@@ -68,6 +70,9 @@ fn table() -> Vec<Entry> { let mut table = vec![
     get   ("/domains/{id}/dmarc/decisions",                            Read,    decisions::list,       "List what was decided about senders").with(DECISIONS).lists::<SenderDecisionList>(),
     post  ("/domains/{id}/dmarc/decisions",                            Write,   decisions::decide,     "Decide whose a sender is, or name a network").takes::<SenderDecisionInput>().also(DECISIONS_FULL).answers::<SenderDecisionBody>(200),
     delete("/domains/{id}/dmarc/decisions/{decision_id}",              Write,   decisions::remove,     "Take back what was decided about a sender").answers::<Removed>(200),
+    get   ("/domains/{id}/dmarc/findings",                             Read,    findings::of_domain,   "List what the rules found, newest first").with(FINDINGS).lists::<FindingList>(),
+    get   ("/domains/{id}/dmarc/thresholds",                           Read,    thresholds::of_domain, "Show from when on rules tell of a domain").answers::<ThresholdList>(200),
+    patch ("/domains/{id}/dmarc/thresholds",                           Write,   thresholds::set_of_domain, "Change from when on rules tell of a domain").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     get   ("/domains/{id}/dmarc/readiness",                            Read,    readiness::show,       "Show whether the policy may be stricter, and what stands in the way").long().with(DAYS).answers::<ReadinessBody>(200),
     post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
@@ -100,14 +105,19 @@ fn table() -> Vec<Entry> { let mut table = vec![
     table
 }
 
-/// Webhooks and channels.
+/// What rules found, webhooks and channels.
 #[rustfmt::skip]
 fn telling() -> Vec<Entry> { vec![
+    get   ("/findings",                                                Read,    findings::of_account,  "List what the rules found in all domains, newest first").long().with(FINDINGS).lists::<FindingList>(),
+    put   ("/findings/{id}/snooze",                                    Write,   findings::snooze,      "Do not tell of a finding for a while").takes::<SnoozeInput>().also(FINDING_ENDED).answers::<FindingBody>(200),
+    delete("/findings/{id}/snooze",                                    Write,   findings::wake,        "End the snooze of a finding").answers::<FindingBody>(200),
+    get   ("/thresholds",                                              Read,    thresholds::of_account, "Show from when on rules tell").answers::<ThresholdList>(200),
+    patch ("/thresholds",                                              Account, thresholds::set_of_account, "Change from when on rules tell").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     post  ("/webhooks",                                                Account, webhooks::create,      "Create a webhook, which is told of events").takes::<WebhookInput>().also(WEBHOOKS_FULL).answers::<WebhookWithSecret>(201),
     get   ("/webhooks",                                                Account, webhooks::list,        "List the webhooks, newest first").answers::<WebhookList>(200),
     get   ("/webhooks/{id}",                                           Account, webhooks::show,        "Show a webhook, without its secret").answers::<WebhookOne>(200),
     patch ("/webhooks/{id}",                                           Account, webhooks::update,      "Change a webhook, or switch it on or off").takes::<WebhookPatch>().answers::<WebhookOne>(200),
-    delete("/webhooks/{id}",                                           Account, webhooks::remove,      "Remove a webhook with its deliveries").answers::<WebhookRemoved>(200),
+    delete("/webhooks/{id}",                                           Account, webhooks::remove,      "Remove a webhook with its deliveries").answers::<RemovedInBoth>(200),
     post  ("/webhooks/{id}/test",                                      Account, webhooks::test,        "Send a test event to a webhook now").answers::<WebhookTested>(200),
     post  ("/webhooks/{id}/rotate-secret",                             Account, webhooks::rotate,      "Replace the secret of a webhook").may_take::<RotateInput>().answers::<WebhookWithSecret>(200),
     get   ("/webhooks/{id}/deliveries",                                Account, webhooks::deliveries,  "List the deliveries to a webhook, newest first").with(DELIVERIES).answers::<DeliveryList>(200),
@@ -120,7 +130,18 @@ fn telling() -> Vec<Entry> { vec![
     delete("/notification-channels/{id}",                              Account, channels::remove,      "Remove a channel with its deliveries").answers::<Success>(200),
     post  ("/notification-channels/{id}/test",                         Account, channels::test,        "Send a test message to a channel now").answers::<ChannelTested>(200),
     get   ("/notification-channels/{id}/deliveries",                   Account, channels::deliveries,  "List the deliveries to a channel, newest first").with(DELIVERIES).answers::<ChannelDeliveryList>(200),
+    post  ("/notification-channels/{id}/confirm",                      Account, channels::confirm,     "Ask the owner of the address of a channel again whether they agree to mail").also(ASKED).answers::<ChannelTested>(200),
     post  ("/notification-channels/{id}/deliveries/{delivery_id}/replay", Account, channels::replay,   "Deliver an event to a channel again").also(CHANNEL_OFF).answers::<Success>(200),
+    post  ("/digests",                                                 Account, digests::create,       "Create a digest, which is mailed weekly or monthly").takes::<DigestInput>().also(DIGEST_REFUSED).answers::<DigestBody>(201),
+    get   ("/digests",                                                 Account, digests::list,         "List the digests, newest first").answers::<DigestList>(200),
+    get   ("/digests/{id}",                                            Account, digests::show,         "Show a digest").answers::<DigestBody>(200),
+    put   ("/digests/{id}",                                            Account, digests::update,       "Change a digest, or switch it on or off; what is absent stays").takes::<DigestPut>().also(DIGEST_CHANGED).answers::<DigestBody>(200),
+    delete("/digests/{id}",                                            Account, digests::remove,       "Remove a digest").answers::<Success>(200),
+    get   ("/digests/{id}/preview",                                    Account, digests::preview,      "Show a digest as it would be mailed about the newest period that is over").long().also(DIGEST_EMPTY).answers::<DigestPreview>(200),
+    post  ("/digests/{id}/confirm",                                    Account, digests::confirm,      "Ask the reader of a digest again whether they agree to mail").also(ASKED).answers::<ChannelTested>(200),
+    get   ("/mail-links/{token}",                                      Link,    mail_links::show,      "Show what a link in a mail does").answers::<MailLinkBody>(200),
+    post  ("/mail-links/{token}/agree",                                Link,    mail_links::agree,     "Agree to mail, for who has the link").answers::<Success>(200),
+    post  ("/mail-links/{token}/leave",                                Link,    mail_links::leave,     "End the mail of an account, for who has the link").answers::<Success>(200),
 ] }
 
 /// Where reports are handed in without naming a domain, and the addresses for that.
@@ -139,6 +160,7 @@ type Parameters = &'static [&'static [Parameter]];
 const DELIVERIES: Parameters = &[paging::PARAMETERS];
 const DAYS: Parameters = &[range::DAYS];
 const STATS: Parameters = &[range::DAYS, figures::INCLUDE];
+const FINDINGS: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER, findings::PARAMETERS];
 const NUMBERED: Parameters = &[paging::PARAMETERS, paging::AFTER_NUMBER];
 const RANKED: Parameters = &[range::DAYS, paging::PARAMETERS, paging::AFTER_ROWS];
 const REPORTS: Parameters = &[paging::PARAMETERS, paging::AFTER_REPORT, range::OPEN, reports::FILTERS];
@@ -175,6 +197,7 @@ type Also = &'static [(u16, &'static str)];
 const NOT_SHOWN: Also = &[(404, "The installation does not show its metrics to this client.")];
 const FORWARDED: &str =
     "Done, for a mail that a mail provider forwarded: some of them take no other status for success.";
+const FINDING_ENDED: Also = &[(409, "The finding has ended.")];
 const POST_FULL: Also = &[(
     429,
     "The peer or the address posts too often, or the address has taken as much as it may on one day.",
@@ -195,7 +218,29 @@ const CHANNEL_REFUSED: Also = &[
         "The account has 20 channels, or the first request with this Idempotency-Key still runs.",
     ),
 ];
-const CHANNEL_LOST: Also = &[(409, "The channel is to be switched on, and its domain was removed.")];
+const CHANNEL_LOST: Also = &[(
+    409,
+    "The channel is to be switched on, and its domain was removed, or the owner of its address has not agreed to mail.",
+)];
+const ASKED: Also = &[
+    (
+        409,
+        "There is no question to send, or the first request with this Idempotency-Key still runs.",
+    ),
+    (429, "The address, or all of the account, were asked too often today."),
+];
+const DIGEST_REFUSED: Also = &[
+    (404, "The account has no such domain."),
+    (
+        409,
+        "The account has 20 digests, or the first request with this Idempotency-Key still runs.",
+    ),
+];
+const DIGEST_CHANGED: Also = &[(
+    409,
+    "The digest is to be switched on, and the owner of its address has not agreed to mail.",
+)];
+const DIGEST_EMPTY: Also = &[(409, "The account has none of the digest's domains.")];
 const CHANNEL_OFF: Also = &[(
     409,
     "The channel is switched off, or the first request with this Idempotency-Key still runs.",
@@ -277,7 +322,13 @@ mod tests {
                 assert_eq!((&route.method, route.cost), (&Method::POST, Cost::Long), "{route:?}");
             }
             if !route.only_reads() {
-                let writes = [Access::Write, Access::Account, Access::Submit, Access::Token];
+                let writes = [
+                    Access::Write,
+                    Access::Account,
+                    Access::Submit,
+                    Access::Token,
+                    Access::Link,
+                ];
                 assert!(writes.contains(&route.access), "{route:?}");
             }
         }

@@ -85,7 +85,8 @@ pub(super) struct Address {
 /// One connection as others see it.
 #[derive(Debug)]
 pub(super) struct Seat {
-    of: IpAddr,
+    /// The address that it is counted for (IPv6: a /64).
+    pub(super) of: IpAddr,
     is_proxy: bool,
     clock: Clock,
     /// When it began to wait for its client: milliseconds of the monotonic clock, plus one. 0: it does not wait.

@@ -17,8 +17,8 @@ use super::result_filter::{RESULT, result_filter};
 use super::state::AppState;
 use super::sums::pass_rate;
 use crate::api::{
-    CATEGORIES, Dispositions, FLOWS, FlowBody, FlowList, FlowsBody, NameBody, PLAIN, ServiceBody, ServiceList,
-    SourceBody, SourceList, SubdomainBody, SubdomainList, SumsBody, Word,
+    CATEGORIES, Dispositions, FLOWS, FlowBody, FlowList, FlowsBody, NameBody, NewestSource, PLAIN, ServiceBody,
+    ServiceList, SourceBody, SourceList, SubdomainBody, SubdomainList, SumsBody, Word,
 };
 use crate::base::DayRange;
 use crate::enrich::{
@@ -258,6 +258,12 @@ impl From<&SourceFigures<'_>> for SourceBody {
             count: source.totals.messages(),
             pass_count: source.totals.pass,
             fail_count: source.totals.fail,
+            newest: NewestSource {
+                source_ip: source.address,
+                total: source.totals.messages(),
+                passed: source.totals.pass,
+                failed: source.totals.fail,
+            },
             ptr: one.ptr.as_ref().map(|name| name.to_string()),
             asn: network.asn,
             country: network.country.map(str::to_owned),

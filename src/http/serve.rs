@@ -25,6 +25,7 @@ use tower::ServiceExt;
 use super::client::Peer;
 use super::error::ApiError;
 use super::line::Line;
+use super::order::Order;
 use super::paced::Paced;
 use super::request_scope::dressed;
 use super::seats::{ConnectionLimits, Forwarded, Seated, Seats, Service};
@@ -39,8 +40,8 @@ const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// Time for running requests to be answered when the process stops.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(30);
 /// Bytes of answers that the system buffers per connection, without those on their way to the client. The system's own limit is
-/// 4 MB, also for a client that reads nothing.
-const UNSENT_BYTES_MAX: u32 = 64 * 1024;
+/// 4 MB, also for a client that reads nothing. Copying them is most of the work for such a client.
+const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 /// Connections that wait in the system to be accepted. The client repeats one beyond them after a second.
 const BACKLOG: i32 = 1_024;
 /// When no connection can be accepted (out of file descriptors), the next try comes after this.
@@ -61,7 +62,7 @@ pub async fn serve_within(
     // The standard library listens with 128.
     let _ = SockRef::from(&listener).listen(BACKLOG);
     let (clock, connections) = (Clock::system(), TaskTracker::new());
-    let seats = Seats::new(limits, clock.clone());
+    let (seats, order) = (Seats::new(limits, clock.clone()), Order::default());
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
     let accepting = async {
         loop {
@@ -72,10 +73,14 @@ pub async fn serve_within(
                 continue;
             }
             let seated = seats.admit(peer.ip());
+            let of = seated.seat.of;
             let conversation = converse(stream, peer, seated, seats.clone(), router.clone(), stop.clone());
-            let abort = abort.clone();
-            connections.spawn(async move {
-                abort.run_until_cancelled(conversation).await;
+            let (abort, connections) = (abort.clone(), connections.clone());
+            order.line_up(of, move |first| {
+                connections.spawn(async move {
+                    drop(first);
+                    abort.run_until_cancelled(conversation).await;
+                });
             });
         }
     };

@@ -4,9 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::config::HttpConfig;
-use super::findings::KnownFindings;
 use super::kept::KeptAnswers;
 use super::key_uses::KeyUses;
+use super::known_findings::KnownFindings;
 use super::rate::RateLimiter;
 use super::shares::Shares;
 use crate::base::Day;

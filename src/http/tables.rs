@@ -65,6 +65,7 @@ macro_rules! list {
     };
 }
 
+mod findings;
 mod search;
 mod tls;
 

@@ -9,6 +9,8 @@ use crate::base::{DeliveryId, TargetId, text};
 use crate::notify::TargetsError;
 use crate::store::{ALL_EVENTS, Delivery, EventKind, Page, Replay, Wanted};
 
+/// `Retry-After` where an address was asked as often as it may be on one day.
+const QUESTION_RETRY_SECONDS: u64 = 3_600;
 /// Kinds of events of one target, and bytes of each.
 pub(super) const EVENTS_MAX: usize = 50;
 const EVENT_BYTES_MAX: usize = 204;
@@ -110,6 +112,18 @@ impl From<TargetsError> for ApiError {
                 tracing::error!(%error, "a request for a webhook or channel failed: its secret cannot be encrypted or decrypted");
                 Self::not_ready("This installation has no master key for the secrets of webhooks and channels")
             }
+            TargetsError::NoMail => {
+                tracing::warn!(%error, "a request was refused because of what this installation lacks");
+                Self::not_ready("This installation sends no mail: its operator sets outbound.mail and notify.page_url")
+            }
+            TargetsError::Address => {
+                tracing::error!(%error, "a request for a channel or digest failed");
+                Self::internal()
+            }
+            TargetsError::Unconfirmed => Self::conflict(
+                "The owner of the address has not agreed to mail yet: they follow the link in the mail that was sent to them",
+            ),
+            TargetsError::TooManyQuestions => Self::rate_limit_exceeded(QUESTION_RETRY_SECONDS),
             TargetsError::NoClient => {
                 tracing::warn!(%error, "a request was refused because of what this installation lacks");
                 Self::not_ready("This installation cannot connect to webhooks and channels")

@@ -12,8 +12,8 @@ use super::paging::page;
 use super::state::AppState;
 use super::targets::{self, EVENTS_MAX, checked_events, is_event, shown};
 use crate::api::{
-    DeliveryList, GRACE_HOURS_MAX, REPLAY_MAX, REPLAY_MINUTES_MAX, Replayed, Success, WebhookBody, WebhookDelivery,
-    WebhookItem, WebhookItemSnake, WebhookList, WebhookOne, WebhookRemoved, WebhookSnake, WebhookTested,
+    DeliveryList, GRACE_HOURS_MAX, REPLAY_MAX, REPLAY_MINUTES_MAX, RemovedInBoth, Replayed, Success, WebhookBody,
+    WebhookDelivery, WebhookItem, WebhookItemSnake, WebhookList, WebhookOne, WebhookSnake, WebhookTested,
     WebhookWithSecret,
 };
 use crate::base::clock::format_instant;
@@ -107,11 +107,11 @@ pub(super) async fn remove(
     State(state): State<AppState>,
     client: Client,
     NumberInPath(number): NumberInPath,
-) -> Result<Json<WebhookRemoved>, ApiError> {
+) -> Result<Json<RemovedInBoth>, ApiError> {
     if !state.store.remove_webhook(client.account, TargetId(number)).await? {
         return Err(ApiError::not_found("Webhook"));
     }
-    Ok(Json(WebhookRemoved {
+    Ok(Json(RemovedInBoth {
         success: true,
         deleted: true,
     }))
@@ -271,6 +271,11 @@ mod tests {
 
     #[test]
     fn every_kind_of_events_is_documented() {
+        let mut listed = crate::api::EVENT_KINDS.to_vec();
+        let mut known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.word()).collect();
+        listed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!((listed, crate::api::ALL_EVENTS), (known, crate::store::ALL_EVENTS));
         let (openapi, page) = (crate::http::openapi(), include_str!("../../docs/events.md"));
         for kind in EventKind::ALL {
             let word = format!("`{}`", kind.word());

@@ -5,6 +5,7 @@
 mod attention;
 mod case;
 mod completeness;
+mod digest;
 mod groups;
 mod identity;
 mod naming;
@@ -22,6 +23,7 @@ mod testdata;
 
 pub use attention::{Concern, Finding, Findings, attention, attention_stretches};
 pub use completeness::{Completeness, DayShare, Missing, SilentReporter, history_range, is_settled};
+pub use digest::{DigestScope, digest};
 pub use groups::{Group, Listed};
 pub use identity::{Contradiction, ContradictionKind, Identity, identity};
 pub use policy::PolicyChange;

@@ -2,7 +2,8 @@
 //! what begins, what ends, and what is told. Pure, except for `facts` and `run`.
 //!
 //! A finding is told once when it begins and once when it ends, and not again within its cool-down. Days that are not complete
-//! never make a finding about volume. docs/events.md has the rules.
+//! never make a finding about volume. A snoozed finding is told of when its snooze is over, if it still holds. docs/events.md has
+//! the rules.
 
 mod facts;
 mod policy;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use super::completeness::Completeness;
 use crate::base::{Day, Millis};
 use crate::enrich::ServiceDays;
-use crate::store::{DayTotals, EventKind, FindingChange, FindingKind, StoredFinding};
+use crate::store::{DayTotals, EventKind, FindingChange, FindingKind, StoredFinding, Threshold, Thresholds};
 
 pub use run::{Applied, apply_rules};
 
@@ -39,9 +40,14 @@ struct Facts {
     policy: Option<policy::SeenPolicy>,
     /// The number of the latest report, counted or not.
     latest_report: Option<i64>,
+    thresholds: Thresholds,
 }
 
 impl Facts {
+    fn threshold(&self, threshold: Threshold) -> u64 {
+        self.thresholds.value(threshold)
+    }
+
     fn today(&self) -> Day {
         Day::from_unix(self.now.div_euclid(1_000))
     }
@@ -65,7 +71,9 @@ fn judge(facts: &Facts, known: &[StoredFinding]) -> Vec<FindingChange> {
     reporters::judge(facts, &mut ledger);
     volume::judge(facts, &mut ledger);
     policy::judge(facts, &mut ledger);
-    let judged = ledger.change(FindingKind::Judged, "", json!({ "report": facts.latest_report }));
+    ledger.tell_after_snoozes();
+    let detail = json!({ "report": facts.latest_report, "due": ledger.next_wake() });
+    let judged = ledger.change(FindingKind::Judged, "", detail);
     ledger.changes.push(FindingChange {
         finding: StoredFinding {
             is_open: false,
@@ -106,12 +114,16 @@ impl<'k> Ledger<'k> {
     fn change(&self, kind: FindingKind, subject: &str, detail: Value) -> StoredFinding {
         let known = self.find(kind, subject).cloned();
         let new = || StoredFinding {
+            no: None,
             kind,
             subject: subject.to_owned(),
             is_open: false,
             opened_at: self.now,
+            ended_at: None,
             told_at: 0,
             detail: Value::Null,
+            data: Value::Null,
+            snooze: None,
         };
         StoredFinding {
             detail,
@@ -125,20 +137,27 @@ impl<'k> Ledger<'k> {
         told.is_some_and(|ago| (0..cool_down).contains(&ago))
     }
 
-    /// A finding holds: it is told if it begins now, and not within its cool-down.
+    /// A finding holds: if it begins now, and not within its cool-down, it is told. A snooze of the subject goes on.
     fn begin(&mut self, (kind, subject): (FindingKind, &str), cool_down: Millis, detail: Value, told: Told) {
         if self.is_open(kind, subject) || self.is_cooling(kind, subject, cool_down) {
             return;
         }
+        let known = self.change(kind, subject, detail);
+        let snooze = known.snooze.clone().filter(|snooze| self.now < snooze.until);
+        let is_told = snooze.is_none();
         let finding = StoredFinding {
+            no: None,
             is_open: true,
             opened_at: self.now,
-            told_at: self.now,
-            ..self.change(kind, subject, detail)
+            ended_at: None,
+            told_at: if is_told { self.now } else { known.told_at },
+            data: told.1.clone(),
+            snooze,
+            ..known
         };
         self.changes.push(FindingChange {
             finding,
-            event: Some(told),
+            event: is_told.then_some(told),
         });
     }
 
@@ -148,18 +167,60 @@ impl<'k> Ledger<'k> {
         self.begin(of, cool_down, detail, told);
         for change in &mut self.changes[before..] {
             change.finding.is_open = false;
+            change.finding.ended_at = Some(self.now);
         }
     }
 
-    /// An open finding does not hold any more. It ends without a word where nothing is known of how it ended.
+    /// An open finding does not hold any more. It ends without a word where nothing is known of how it ended, while it is snoozed,
+    /// and if its begin was not told.
     fn end(&mut self, finding: &StoredFinding, told: Option<Told>) {
+        let is_told = !finding.is_snoozed(self.now) && finding.told_at >= finding.opened_at;
         self.changes.push(FindingChange {
             finding: StoredFinding {
                 is_open: false,
+                ended_at: Some(self.now),
                 ..finding.clone()
             },
-            event: told,
+            event: told.filter(|_| is_told),
         });
+    }
+
+    /// Tells once of what still holds after its snooze.
+    fn tell_after_snoozes(&mut self) {
+        let over = self.waiting().filter(|(_, until)| *until <= self.now);
+        let over: Vec<_> = over.map(|(finding, _)| finding.clone()).collect();
+        for finding in over {
+            let event = finding.kind.event().map(|kind| (kind, finding.data.clone()));
+            self.changes.push(FindingChange {
+                finding: StoredFinding {
+                    told_at: self.now,
+                    ..finding
+                },
+                event,
+            });
+        }
+    }
+
+    /// When the next snooze of something that holds is over.
+    fn next_wake(&self) -> Option<Millis> {
+        let untils = self.waiting().map(|(_, until)| until);
+        untils.filter(|until| *until > self.now).min()
+    }
+
+    /// What holds and is to be told when its snooze is over, with that instant.
+    fn waiting(&self) -> impl Iterator<Item = (&StoredFinding, Millis)> {
+        let is_same =
+            |one: &StoredFinding, other: &StoredFinding| one.kind == other.kind && one.subject == other.subject;
+        let changed = self.changes.iter().map(|change| &change.finding);
+        let unchanged = self
+            .known
+            .iter()
+            .filter(move |known| !self.changes.iter().any(|change| is_same(&change.finding, known)));
+        let all = changed.chain(unchanged).filter(|finding| finding.is_open);
+        all.filter_map(|finding| {
+            let until = finding.snooze.as_ref()?.until;
+            (finding.told_at < until).then_some((finding, until))
+        })
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::platforms::{self, GONE, Meaning};
+use super::heard::{Heard, Meaning};
+use super::platforms::{self, GONE, Request};
 use super::schedule::{after_failure, after_own_fault, is_hopeless};
 use super::targets::{Targets, TargetsError};
 use crate::base::clock::format_instant;
@@ -12,7 +13,8 @@ use crate::base::{DeliveryId, text};
 use crate::metrics::DeliveryOutcome;
 use crate::outbound::{Answer, ExchangeError, Refusal, Url};
 use crate::store::{
-    Address, Attempt, AttemptOutcome, Delivery, Event, EventKind, Failing, RESPONSE_BYTES_MAX, StoreError, Target,
+    Address, Attempt, AttemptOutcome, Delivery, Event, EventKind, Failing, Platform, RESPONSE_BYTES_MAX, StoreError,
+    Target,
 };
 
 /// What came of a test.
@@ -57,18 +59,9 @@ impl Targets {
             created_at: now,
         };
         let began = self.clock().monotonic();
-        let sent = self.send(target, &delivery).await?;
+        let heard = self.send(target, &delivery).await?;
         let took = self.clock().monotonic().saturating_sub(began);
-        let (status, response) = match &sent {
-            Ok(answer) => (Some(answer.status), body(answer)),
-            Err(error) => (None, text::causes(error)),
-        };
-        Ok(Tried {
-            is_delivered: sent.is_ok_and(|answer| meaning(&target.address, &answer) == Meaning::Accepted),
-            status,
-            response: shown(&response),
-            took,
-        })
+        Ok(Tried::new(&heard, took))
     }
 
     /// Makes one attempt at a delivery. Nothing is kept.
@@ -77,36 +70,27 @@ impl Targets {
         let at = self.now();
         let failed = |retry_after| after_failure(delivery.attempts + 1, retry_after, at, random);
         let held_back = || after_own_fault(delivery.created_at, at, random);
-        let (mut status, mut gone) = (None, None);
-        let (outcome, counted, response) = match sent {
-            Ok(Ok(answer)) => {
-                status = Some(answer.status);
-                let (outcome, counted) = match meaning(&target.address, &answer) {
-                    Meaning::Accepted => (AttemptOutcome::Delivered, DeliveryOutcome::Delivered),
-                    Meaning::Failed(retry_after) => (failed(retry_after), DeliveryOutcome::Failed),
-                    Meaning::Gone(why) => {
-                        gone = Some(why);
-                        (AttemptOutcome::GivenUp, DeliveryOutcome::Failed)
-                    }
-                };
-                (outcome, counted, body(&answer))
+        let heard = sent.unwrap_or_else(|error| Heard {
+            status: None,
+            response: error.to_string(),
+            meaning: Meaning::HeldBack,
+        });
+        let mut gone = None;
+        let (outcome, counted) = match heard.meaning {
+            Meaning::Accepted => (AttemptOutcome::Delivered, DeliveryOutcome::Delivered),
+            Meaning::Failed(retry_after) => (failed(retry_after), DeliveryOutcome::Failed),
+            Meaning::Refused => (failed(None), DeliveryOutcome::Refused),
+            Meaning::Gone(why) => {
+                gone = Some(why);
+                (AttemptOutcome::GivenUp, DeliveryOutcome::Failed)
             }
-            Ok(Err(error)) => {
-                let (outcome, counted) = match &error {
-                    ExchangeError::Refused(Refusal::NoResolver) => (held_back(), DeliveryOutcome::HeldBack),
-                    ExchangeError::Refused(_) => (failed(None), DeliveryOutcome::Refused),
-                    _ => (failed(None), DeliveryOutcome::Failed),
-                };
-                (outcome, counted, text::causes(&error))
-            }
-            Err(error) => (held_back(), DeliveryOutcome::HeldBack, error.to_string()),
+            Meaning::HeldBack => (held_back(), DeliveryOutcome::HeldBack),
         };
         self.metrics().count_delivery(counted);
-        let response = shown(&response);
         let attempt = Attempt {
             at,
-            status,
-            response,
+            status: heard.status,
+            response: shown(&heard.response),
             outcome,
         };
         Made { attempt, gone }
@@ -130,28 +114,66 @@ impl Targets {
         Ok(())
     }
 
-    /// The outer error is this installation's, the inner one the exchange's.
-    async fn send(&self, target: &Target, delivery: &Delivery) -> Result<Result<Answer, ExchangeError>, TargetsError> {
+    /// Sends what a target is told now. The error is this installation's own.
+    async fn send(&self, target: &Target, delivery: &Delivery) -> Result<Heard, TargetsError> {
+        match &target.address {
+            Address::Webhook(webhook) => {
+                let request = self.webhook_request(target.account, webhook, delivery)?;
+                self.post(request, webhook_meaning).await
+            }
+            Address::Channel(channel) if channel.platform == Platform::Email => {
+                self.mail_event((target.account, target.id), channel, delivery).await
+            }
+            Address::Channel(channel) => {
+                let request = self.channel_request(target.account, channel, delivery)?;
+                self.post(request, |answer| platforms::meaning(channel.platform, answer))
+                    .await
+            }
+            Address::Digest(digest) => self.mail_digest((target.account, target.id), digest, delivery).await,
+        }
+    }
+
+    async fn post(&self, request: Request, meaning: impl Fn(&Answer) -> Meaning) -> Result<Heard, TargetsError> {
         let client = self.client()?;
-        let request = match &target.address {
-            Address::Webhook(webhook) => self.webhook_request(target.account, webhook, delivery)?,
-            Address::Channel(channel) => self.channel_request(target.account, channel, delivery)?,
-        };
-        Ok(match Url::parse(&request.url) {
+        let sent = match Url::parse(&request.url) {
             Ok(url) => client.post(&url, request.post).await,
             Err(error) => Err(ExchangeError::Unreachable(error.to_string())),
+        };
+        Ok(match sent {
+            Ok(answer) => Heard {
+                status: Some(answer.status),
+                meaning: meaning(&answer),
+                response: body(&answer),
+            },
+            Err(error) => Heard {
+                status: None,
+                meaning: match &error {
+                    ExchangeError::Refused(Refusal::NoResolver) => Meaning::HeldBack,
+                    ExchangeError::Refused(_) => Meaning::Refused,
+                    _ => Meaning::Failed(None),
+                },
+                response: text::causes(&error),
+            },
         })
     }
 }
 
-fn meaning(address: &Address, answer: &Answer) -> Meaning {
-    match address {
-        Address::Channel(channel) => platforms::meaning(channel.platform, answer),
-        Address::Webhook(_) => match answer.status {
-            200..300 => Meaning::Accepted,
-            GONE => Meaning::Gone("The receiver answered 410 Gone".to_owned()),
-            _ => Meaning::Failed(answer.retry_after),
-        },
+impl Tried {
+    pub(super) fn new(heard: &Heard, took: Duration) -> Self {
+        Self {
+            is_delivered: heard.is_accepted(),
+            status: heard.status,
+            response: shown(&heard.response),
+            took,
+        }
+    }
+}
+
+fn webhook_meaning(answer: &Answer) -> Meaning {
+    match answer.status {
+        200..300 => Meaning::Accepted,
+        GONE => Meaning::Gone("The receiver answered 410 Gone".to_owned()),
+        _ => Meaning::Failed(answer.retry_after),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::line::{Line, Severity};
+use super::line::{Line, Severity, Span};
 use crate::base::numbers::{counted, grouped};
 use crate::store::EventKind;
 
@@ -73,6 +73,14 @@ pub(super) fn rule_words(kind: EventKind, data: &Value, domain: &str) -> (String
     }
 }
 
+/// Title and text of what a rule found about a domain. `data`: that of its event. What a stranger wrote is bounded, and characters
+/// that could deceive a reader are written out.
+pub fn finding_words(kind: EventKind, data: &Value, domain: &str) -> (String, String) {
+    let (title, lines, _) = rule_words(kind, data, domain);
+    let text = |line: &Line| line.0.iter().map(Span::text).collect::<String>();
+    (title, lines.iter().map(text).collect::<Vec<_>>().join(" "))
+}
+
 /// The same for a service that is new, fails or passes again.
 fn service_words(kind: EventKind, data: &Value, domain: &str) -> (String, Vec<Line>, Severity) {
     let since = |name: &str| format!(" since {}. {}", text_of(data, name), messages(data));
@@ -141,7 +149,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::notify::line::Span;
 
     /// Title, text and severity of an event about example.com.
     fn told(kind: EventKind, data: &Value) -> (String, String, Severity) {

@@ -9,7 +9,7 @@ use crate::base::clock::Clock;
 use crate::base::{AccountId, Millis};
 use crate::domains::{Domains, DomainsError};
 use crate::metrics::Metrics;
-use crate::outbound::{Client, Guard, Url};
+use crate::outbound::{Client, Guard, Mailer, Url};
 use crate::store::{SealedSecrets, Store, StoreError};
 
 /// Targets whose secrets are encrypted again at a time.
@@ -26,6 +26,18 @@ pub enum TargetsError {
     /// The installation cannot send anything.
     #[error("this installation cannot connect to webhooks and channels")]
     NoClient,
+    /// There is no server for mail, or no page that links in it could lead to.
+    #[error("this installation sends no mail: outbound.mail and notify.page_url are to be set")]
+    NoMail,
+    /// What is stored is not an address.
+    #[error("the stored address cannot be read")]
+    Address,
+    /// The owner of the address has not agreed to mail.
+    #[error("the owner of the address has not agreed yet")]
+    Unconfirmed,
+    /// The question whether mail is wanted was asked too often today.
+    #[error("this address, or all of the account together, were asked too often today")]
+    TooManyQuestions,
 }
 
 /// What the operator says about messages in channels.
@@ -40,7 +52,7 @@ pub struct ChannelOptions {
 #[derive(Debug, Clone)]
 pub struct Targets(Arc<Shared>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shared {
     store: Store,
     clock: Clock,
@@ -50,6 +62,8 @@ struct Shared {
     guard: Guard,
     /// `None`: nothing can be sent.
     client: Option<Client>,
+    /// `None`: no mail can be sent.
+    mailer: Option<Mailer>,
     bounds: Bounds,
     channels: ChannelOptions,
 }
@@ -70,9 +84,17 @@ impl Targets {
             domains: domains.clone(),
             guard,
             client,
+            mailer: None,
             bounds: Bounds::default(),
             channels,
         }))
+    }
+
+    /// With a server that mail is handed over to.
+    #[must_use]
+    pub fn with_mailer(self, mailer: Option<Mailer>) -> Self {
+        let shared = Shared::clone(&self.0);
+        Self(Arc::new(Shared { mailer, ..shared }))
     }
 
     /// What is wrong with a URL, as the rest of a sentence; what only a name server knows is not checked.
@@ -158,9 +180,17 @@ impl Targets {
         self.0.client.as_ref().ok_or(TargetsError::NoClient)
     }
 
-    /// Whether events can be sent.
+    pub(super) fn mailer(&self) -> Option<&Mailer> {
+        self.0.mailer.as_ref()
+    }
+
+    pub(super) fn domains(&self) -> &Domains {
+        &self.0.domains
+    }
+
+    /// Whether events can be sent, in whatever way.
     pub fn can_send(&self) -> bool {
-        self.0.client.is_some()
+        self.0.client.is_some() || self.0.mailer.is_some()
     }
 }
 

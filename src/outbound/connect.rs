@@ -20,8 +20,8 @@ const NEXT_AFTER: Duration = Duration::from_millis(250);
 const ADDRESSES_MAX: usize = 16;
 
 /// A connection, TLS or not.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
 /// Connects to the first address that answers of a host that the operator named. The system resolves the name.
 ///

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::mail::MailSettings;
 use super::url::{Host, Scheme, Url};
 use crate::base::{Network, is_public};
 use crate::dns::{Dns, Freshness, Unanswered};
@@ -26,6 +27,8 @@ pub struct OutboundSettings {
     pub exchange_time_max: Duration,
     /// What is read of an answer.
     pub answer_bytes_max: usize,
+    /// Where mail is handed over.
+    pub mail: MailSettings,
 }
 
 impl Default for OutboundSettings {
@@ -37,6 +40,7 @@ impl Default for OutboundSettings {
             ca_file: None,
             exchange_time_max: Duration::from_secs(20),
             answer_bytes_max: 64 * 1024,
+            mail: MailSettings::default(),
         }
     }
 }

@@ -1,14 +1,18 @@
 //! The client of foreign servers: connections, TLS, and one exchange over HTTP. It follows no redirect, uses no proxy, and
-//! bounds time and bytes. Where a customer says where to connect, only public addresses are connected to (`guard.rs`).
+//! bounds time and bytes. Mail goes to the operator's submission server alone (`mail/`). Where a customer says where to connect, only public addresses are connected to (`guard.rs`).
 
 mod client;
 mod connect;
 mod guard;
+mod mail;
+mod protection;
 mod tls;
 mod url;
 
 pub use client::{Answer, Bounds, Client, ExchangeError, Post};
 pub use connect::{Stream, connect};
 pub use guard::{Guard, OutboundSettings, Refusal};
+pub use mail::{Accepted, Demand, Letter, MailError, MailSettings, Mailer};
+pub use protection::Protection;
 pub use tls::{Connector, TlsError, connector, protect};
 pub use url::{Host, URL_BYTES_MAX, Url, UrlError};

@@ -160,6 +160,14 @@ impl Failure {
         Self::new(StatusCode::GONE, message)
     }
 
+    /// A mistake in a field that the page itself found.
+    pub fn of_field(error: FieldError) -> Self {
+        Self {
+            fields: vec![error],
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "A field cannot be taken")
+        }
+    }
+
     pub fn refused(message: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, message)
     }

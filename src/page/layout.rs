@@ -84,8 +84,8 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
                         a href="/" aria-current=[(place == Place::Domains).then_some("page")] { "Domains" }
                         a href="/intake" aria-current=[(place == Place::Intake).then_some("page")] { "Intake" }
                         a href="/find" aria-current=[(place == Place::Search).then_some("page")] { "Search" }
+                        a href="/alerts" aria-current=[(place == Place::Alerts).then_some("page")] { "Alerts" }
                         @if visitor.has_account() {
-                            a href="/alerts" aria-current=[(place == Place::Alerts).then_some("page")] { "Alerts" }
                             a href="/keys" aria-current=[(place == Place::Keys).then_some("page")] { "Keys" }
                         }
                     }

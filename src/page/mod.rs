@@ -22,6 +22,7 @@ mod held;
 mod intake;
 mod keys;
 mod layout;
+mod mail_links;
 mod overview;
 mod parts;
 mod query;
@@ -107,8 +108,6 @@ pub fn router_with(api: Router, store: Store, clock: Clock, options: PageOptions
         .route("/find", get(search::show))
         .route("/find.csv", get(search::csv))
         .route("/glossary", get(glossary::show))
-        .route("/alerts", get(alerts::show))
-        .route("/alerts/{kind}/{id}", get(alerts::deliveries))
         .route("/arrivals.csv", get(intake::arrivals_csv))
         .route("/refused.csv", get(intake::refused_csv))
         .route("/quarantine.csv", get(intake::quarantine_csv))
@@ -153,6 +152,14 @@ fn forms() -> Router<PageState> {
         .route("/sign-in/{token}", get(sessions::link_form).post(sessions::use_link))
         .route("/signed-in", get(sessions::signed_in))
         .route("/sign-out", post(sessions::sign_out))
+        .route(
+            "/confirm/{token}",
+            get(mail_links::confirm_form).post(mail_links::confirm),
+        )
+        .route(
+            "/unsubscribe/{token}",
+            get(mail_links::unsubscribe_form).post(mail_links::unsubscribe),
+        )
         .route("/add", get(setup::add_form).post(setup::add))
         .route("/view/{id}/verify", post(setup::verify))
         .route("/view/{id}/settings", get(settings::form).post(settings::save))
@@ -167,7 +174,7 @@ fn forms() -> Router<PageState> {
         .route("/keys", get(keys::show).post(keys::create))
         .route("/keys/end", post(keys::end))
         .route("/keys/{id}/revoke", post(keys::revoke))
-        .route("/alerts/{kind}/{id}/test", post(alerts::test))
+        .merge(alerts::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .merge(uploads)
 }

@@ -252,6 +252,7 @@ pub(super) fn empty(title: &str, text: Markup) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::NewestPagination;
 
     #[test]
     fn foreign_texts_stay_text_in_their_place() {
@@ -284,6 +285,7 @@ mod tests {
                 per_page: 50,
                 total_pages: total.div_ceil(50),
                 next: next.map(str::to_owned),
+                newest: NewestPagination::default(),
             };
             let pairs = after.map(|after| ("after".to_owned(), after.to_owned()));
             let asked = Asked::new(pairs.into_iter().collect());

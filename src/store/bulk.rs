@@ -368,16 +368,23 @@ bulk! {
     FINDING_PUT = insert(
         "findings",
         &[
-            int("domain_id"), int("kind"), text("subject"), int("is_open"), int("opened_at"), int("told_at"), text("detail"),
+            int("domain_id"), int("finding_no"), int("kind"), text("subject"), int("is_open"), int("opened_at"), int("ended_at"),
+            int("told_at"), text("detail"), text("data"), int("snoozed_until"), text("snoozed_by"), int("snoozed_at"),
+            text("snooze_note"),
         ],
-        Conflict::Replace("domain_id, kind, subject"),
+        Conflict::Replace("domain_id, finding_no"),
     );
 
-    /// Findings of domains of one kind. Primary key.
+    /// Findings of domains of one kind. Index findings_by_subject.
     FINDING_BY_KIND = keyed(
         "findings", &[int("domain_id"), int("kind")],
-        "select domain_id, kind, subject, is_open, opened_at, told_at, detail from findings",
+        "select domain_id, finding_no, kind, subject, is_open, opened_at, ended_at, told_at, detail, data, snoozed_until, \
+             snoozed_by, snoozed_at, snooze_note \
+         from findings",
     );
+
+    /// Forgets findings. Primary key.
+    FINDING_REMOVE = keyed("findings", &[int("domain_id"), int("finding_no")], "delete from findings");
 
     /// Which addresses wait, and until when the others are not asked about. Primary key.
     ADDRESSES_BY_KEY = keyed("addresses", &[blob("address")], "select address, ask_at, turn from addresses");

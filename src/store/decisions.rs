@@ -158,7 +158,7 @@ impl Store {
 }
 
 /// Whether the domain is the account's. Decisions about one domain wait for each other, and for its removal.
-async fn is_owned(conn: &mut Conn<'_>, account: AccountId, domain: DomainId) -> Result<bool, StoreError> {
+pub(super) async fn is_owned(conn: &mut Conn<'_>, account: AccountId, domain: DomainId) -> Result<bool, StoreError> {
     conn.hold(vec![domain]).await?;
     let owned = Args::default().int(account.0).int(domain.0);
     Ok(conn.first(sql!("domain_by_id"), owned).await?.is_some())

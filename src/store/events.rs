@@ -113,20 +113,25 @@ pub struct Event {
 impl Event {
     /// `cause`: what happened to what, in numbers. Together with the kind it is the identity of the event.
     pub fn new(account: AccountId, domain: Option<DomainId>, kind: EventKind, at: Millis, cause: &[i64]) -> Self {
-        let mut hash = Sha256::new_with_prefix(kind.word());
+        Self {
+            account,
+            domain,
+            kind,
+            id: Self::id_of(kind.word(), account, cause),
+            at,
+            data: Value::Null,
+        }
+    }
+
+    /// The id of what happened to an account, by its kind and cause.
+    pub(super) fn id_of(kind: &str, account: AccountId, cause: &[i64]) -> String {
+        let mut hash = Sha256::new_with_prefix(kind);
         hash.update(account.0.to_be_bytes());
         for part in cause {
             hash.update(part.to_be_bytes());
         }
         let digits: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self {
-            account,
-            domain,
-            kind,
-            id: format!("evt_{digits}"),
-            at,
-            data: Value::Null,
-        }
+        format!("evt_{digits}")
     }
 
     /// As [`Self::new`], for a cause with a name.

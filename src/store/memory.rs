@@ -44,6 +44,7 @@ pub(super) struct Memory {
     pub reports: Numbers,
     pub set_asides: Numbers,
     pub deliveries: Numbers,
+    pub findings: Numbers,
 }
 
 impl Memory {

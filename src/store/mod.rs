@@ -26,6 +26,7 @@ mod database;
 mod db;
 mod decisions;
 mod deliveries;
+mod digests;
 mod distribute;
 #[cfg(test)]
 mod documented_tests;
@@ -59,6 +60,7 @@ mod packing;
 mod paths;
 mod provenance;
 mod range_records;
+mod readers;
 mod record_changes;
 mod records;
 mod refused;
@@ -70,6 +72,7 @@ mod room;
 mod seen;
 mod sessions;
 mod set_aside;
+mod snoozes;
 mod soundness;
 mod source;
 mod sql;
@@ -78,6 +81,7 @@ mod target;
 mod targets;
 #[cfg(test)]
 pub(crate) mod testdata;
+mod thresholds;
 mod tls;
 mod tls_token;
 mod trail;
@@ -105,6 +109,7 @@ pub use database::Store;
 pub use db::{Connections, Patience};
 pub use decisions::{Decided, Ruling, SenderDecision, Subject, Whose};
 pub use deliveries::{Attempt, AttemptOutcome, Delivery, Failing, RESPONSE_BYTES_MAX, Replay, ReplayFilter};
+pub use digests::DIGEST_EVENT;
 pub use distribute::{Distributed, Misrouted};
 pub use error::{Behind, Fault, NoRoom, StoreError};
 pub use events::{ALL_EVENTS, Event, EventKind, Wanted};
@@ -112,7 +117,7 @@ pub use export::ExportedRecord;
 pub use facets::{Reporter, Signature};
 pub use feeds::FailingFeed;
 pub use figures::{Sender, SourceOrder, SourceQuery};
-pub use findings::{FindingChange, FindingKind, StoredFinding};
+pub use findings::{FindingChange, FindingKind, Snooze, StoredFinding};
 pub use ips::IpAddress;
 pub use leases::Lease;
 pub use listed::{ListedMax, ListedRecord, Omitted};
@@ -124,16 +129,21 @@ pub use on_ways::{SourcesByWay, Ways};
 pub use overview::{DomainFigures, Latest, StretchTotals, Stretches};
 pub use provenance::{NOT_CONFIGURED, POSTED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
 pub use range_records::{RangeReader, RangeRecord};
+pub use readers::{ACCOUNT_QUESTIONS_MAX, QUESTIONS_MAX, Reader};
 pub use refused::{REFUSED_DAYS, Refused, RefusedDay, RefusedMail};
 pub use requests::{Begun, KEPT_REQUEST_BYTES, Memory as RequestMemory, RequestName};
 pub use retention::{Purged, Retention};
 pub use room::Admitted;
 pub use sessions::{SESSIONS_PER_KEY_MAX, Session};
+pub use snoozes::{FindingFilter, FindingState, Snoozed};
 pub use soundness::message_digest;
 pub use source::{SourcePlace, SourceRecords, SourcesRecord};
 pub use stored_bytes::StoredBytes;
-pub use target::{Address, CHANNELS_MAX, Channel, NewTarget, Platform, Target, WEBHOOKS_MAX, Webhook};
+pub use target::{
+    Address, CHANNELS_MAX, Channel, DIGESTS_MAX, Digest, NewTarget, Platform, Target, WEBHOOKS_MAX, Webhook,
+};
 pub use targets::SealedSecrets;
+pub use thresholds::{SetThresholds, Threshold, ThresholdChanges, Thresholds};
 pub use tls::{
     NewTlsReport, TlsContents, TlsDay, TlsFailure, TlsPolicySum, TlsReportDetail, TlsReportFilter, TlsReportSummary,
     TlsReporter, TlsStanding,

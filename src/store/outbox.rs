@@ -8,7 +8,7 @@ use super::events::{Event, EventKind, Listener, Listeners, Wanted};
 use super::memory::Memory;
 use super::sql::sql;
 use super::{StoreError, bulk};
-use crate::base::{AccountId, DomainId, Millis};
+use crate::base::{AccountId, DomainId, Millis, TargetId};
 
 /// The targets of an account that are on. The writer remembers them until a target changes.
 pub(super) async fn listeners(
@@ -70,22 +70,56 @@ pub(super) async fn tell(
     if wanted.is_empty() {
         return Ok(());
     }
-    let first = memory.deliveries.take(conn, "delivery", wanted.len()).await?;
-    let rows: Vec<_> = (first..).zip(wanted).collect();
-    conn.bulk(
-        &bulk::DELIVERY_ADD,
-        &rows,
-        |args, (number, (target, event, payload))| {
-            args.push_int(*number);
-            args.push_int(*target);
-            args.push_text(&event.id);
-            args.push_text(event.kind.word());
-            args.push_text(payload);
-            args.push_int(0);
-            args.push_opt_int(Some(now));
-            args.push_int(now);
-        },
-    )
+    let row = |(target, event, payload): &(i64, &Event, String)| {
+        let (id, kind, payload) = (event.id.clone(), event.kind.word(), payload.clone());
+        Row {
+            target: *target,
+            id,
+            kind,
+            payload,
+        }
+    };
+    write(conn, memory, wanted.iter().map(row).collect(), now).await
+}
+
+/// Writes what only one target is told: its id, its kind and its body.
+pub(super) async fn write_one(
+    conn: &mut Conn<'_>,
+    memory: &mut Memory,
+    target: TargetId,
+    (id, kind, payload): (&str, &'static str, &str),
+    now: Millis,
+) -> Result<(), StoreError> {
+    let row = Row {
+        target: target.0,
+        id: id.to_owned(),
+        kind,
+        payload: payload.to_owned(),
+    };
+    write(conn, memory, vec![row], now).await
+}
+
+/// An event for a target.
+struct Row {
+    target: i64,
+    id: String,
+    kind: &'static str,
+    payload: String,
+}
+
+async fn write(conn: &mut Conn<'_>, memory: &mut Memory, rows: Vec<Row>, now: Millis) -> Result<(), StoreError> {
+    let first = memory.deliveries.take(conn, "delivery", rows.len()).await?;
+    let rows: Vec<_> = (first..).zip(rows).collect();
+    conn.bulk(&bulk::DELIVERY_ADD, &rows, |args, (number, row)| {
+        args.push_int(*number);
+        args.push_int(row.target);
+        args.push_text(&row.id);
+        args.push_text(row.kind);
+        args.push_text(&row.payload);
+        args.push_int(0);
+        args.push_opt_int(Some(now));
+        args.push_int(now);
+    })
     .await
 }
 

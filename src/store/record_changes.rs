@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::checked::{Decision, RecordCheck, RecordState, Standing};
 use super::db::Conn;
@@ -44,7 +44,7 @@ pub(super) async fn tell(
         }
         let named = outbox::domain_data(conn, standing.account, standing.domain).await?;
         let (public_id, name) = named.unwrap_or_default();
-        for change in changes.iter().filter(|change| change.finding.told_at == *at) {
+        for change in changes.iter().filter(|change| !change.finding.data.is_null()) {
             let purpose = change.check.purpose;
             let cause = [standing.domain.0, purpose.code(), *at];
             let mut event = Event::new(
@@ -54,19 +54,13 @@ pub(super) async fn tell(
                 *at,
                 &cause,
             );
-            event.data = json!({
-                "domain_id": public_id,
-                "domain": name,
-                "record": purpose.word(),
-                "before": shown(&change.before),
-                "after": shown(&change.after),
-                "verified": change.check.verified,
-                "problem": change.check.problem,
-            });
+            event.data = json!({ "domain_id": public_id, "domain": name });
+            event.add(change.finding.data.clone());
             events.push(event);
         }
         latest = latest.max(*at);
-        findings::put(conn, standing.domain, changes.iter().map(|change| &change.finding)).await?;
+        let changed = changes.iter().map(|change| &change.finding);
+        findings::put(conn, memory, (standing.domain, *at), changed).await?;
     }
     if !events.is_empty() {
         memory.refresh(conn).await?;
@@ -77,9 +71,7 @@ pub(super) async fn tell(
 /// A record that is another one than before.
 struct Change<'c> {
     check: &'c RecordCheck,
-    before: BTreeSet<String>,
-    after: BTreeSet<String>,
-    /// Told now if `told_at` is the time of the check; else only what is compared with next changes.
+    /// Told now if it has data; else only what is compared with next changes.
     finding: StoredFinding,
 }
 
@@ -92,7 +84,10 @@ fn changes<'c>(standing: &Standing, decision: &'c Decision, known: &[StoredFindi
         let Some(old) = old.filter(|old| is_read(old) || !old.found.is_empty()) else {
             continue;
         };
-        let told = known.iter().find(|one| one.subject == subject);
+        let told = known
+            .iter()
+            .filter(|one| one.subject == subject)
+            .max_by_key(|one| one.no);
         // The order in which DNS answers means nothing.
         let of = |found: &[String]| found.iter().cloned().collect::<BTreeSet<_>>();
         let before = match told {
@@ -107,20 +102,35 @@ fn changes<'c>(standing: &Standing, decision: &'c Decision, known: &[StoredFindi
         if before == after || is_same_record && is_cooling {
             continue;
         }
-        let told_before = told.map_or(0, |told| told.told_at);
-        changes.push(Change {
-            finding: StoredFinding {
-                kind: FindingKind::RecordChanged,
-                subject: subject.to_owned(),
-                is_open: false,
-                opened_at: at,
-                told_at: if is_same_record { at } else { told_before },
-                detail: json!({ "found": after }),
-            },
-            check,
-            before,
-            after,
+        let data = json!({
+            "record": subject,
+            "before": shown(&before),
+            "after": shown(&after),
+            "verified": check.verified,
+            "problem": check.problem,
         });
+        let state = StoredFinding {
+            no: None,
+            kind: FindingKind::RecordChanged,
+            subject: subject.to_owned(),
+            is_open: false,
+            opened_at: at,
+            ended_at: None,
+            told_at: told.map_or(0, |told| told.told_at),
+            detail: json!({ "found": after }),
+            data: Value::Null,
+            snooze: None,
+        };
+        let finding = match is_same_record {
+            true => StoredFinding {
+                ended_at: Some(at),
+                told_at: at,
+                data,
+                ..state
+            },
+            false => state,
+        };
+        changes.push(Change { check, finding });
     }
     changes
 }

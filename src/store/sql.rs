@@ -15,7 +15,7 @@ macro_rules! sql {
 pub(super) use sql;
 
 /// The first words of names, and the files.
-const NOUNS: [(&str, &str); 28] = [
+const NOUNS: [(&str, &str); 29] = [
     ("account", include_str!("sql/accounts.sql")),
     ("address", include_str!("sql/addresses.sql")),
     ("copy", include_str!("sql/copies.sql")),
@@ -34,6 +34,7 @@ const NOUNS: [(&str, &str); 28] = [
     ("mailbox", include_str!("sql/mailboxes.sql")),
     ("original", include_str!("sql/originals.sql")),
     ("paths", include_str!("sql/paths.sql")),
+    ("reader", include_str!("sql/readers.sql")),
     ("record", include_str!("sql/records.sql")),
     ("refused", include_str!("sql/refused.sql")),
     ("report", include_str!("sql/reports.sql")),
@@ -150,6 +151,7 @@ mod tests {
         "set_aside_counts",
         "set_aside_message_all",
         "targets_due",
+        "targets_of_kind",
     ];
 
     /// Statements that are led by the domain alone on purpose: they remove or check all that it has, or stop after a few rows.

@@ -1,7 +1,7 @@
-//! What a target is: where an account is told of events, a webhook or a channel of a platform.
+//! What a target is: where an account is told of events, a webhook or a channel of a platform, or of its state, a digest.
 
 use super::events::Wanted;
-use crate::base::{AccountId, DomainId, Millis, TargetId, words};
+use crate::base::{AccountId, Day, DomainId, Millis, Period, TargetId, words};
 
 /// Where an account is told of events. `A` is what only its kind has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub struct Target<A = Address> {
 pub enum Address {
     Webhook(Webhook),
     Channel(Channel),
+    Digest(Digest),
 }
 
 impl From<Webhook> for Address {
@@ -41,6 +42,12 @@ impl From<Webhook> for Address {
 impl From<Channel> for Address {
     fn from(channel: Channel) -> Self {
         Self::Channel(channel)
+    }
+}
+
+impl From<Digest> for Address {
+    fn from(digest: Digest) -> Self {
+        Self::Digest(digest)
     }
 }
 
@@ -84,11 +91,22 @@ pub(super) trait Kind: Into<Address> + Clone {
     fn from_address(address: Address) -> Option<Self>;
 }
 
+/// Of whatever kind. None is added as this.
+impl Kind for Address {
+    const COUNT_MAX: usize = 0;
+
+    fn from_address(address: Address) -> Option<Self> {
+        Some(address)
+    }
+}
+
 /// A target to add.
 #[derive(Debug, Clone)]
 pub struct NewTarget<A> {
     pub domain: Option<DomainId>,
     pub events: Wanted,
+    /// Why it begins switched off; `None`: it is on.
+    pub off: Option<String>,
     pub address: A,
 }
 
@@ -112,7 +130,7 @@ impl Kind for Webhook {
     fn from_address(address: Address) -> Option<Self> {
         match address {
             Address::Webhook(webhook) => Some(webhook),
-            Address::Channel(_) => None,
+            Address::Channel(_) | Address::Digest(_) => None,
         }
     }
 }
@@ -121,7 +139,7 @@ impl Kind for Webhook {
 pub const CHANNELS_MAX: usize = 20;
 
 words! {
-    /// What a channel is on. The provider documents the first three. Code 0 is a webhook's.
+    /// What a channel is on. The provider documents the first three. Code 0 is a webhook's, 100 a digest's.
     Platform: i64 {
         Slack = 1 "slack",
         Discord = 2 "discord",
@@ -130,6 +148,7 @@ words! {
         Mattermost = 5 "mattermost",
         Ntfy = 6 "ntfy",
         PagerDuty = 7 "pagerduty",
+        Email = 8 "email",
     }
 }
 
@@ -149,7 +168,35 @@ impl Kind for Channel {
     fn from_address(address: Address) -> Option<Self> {
         match address {
             Address::Channel(channel) => Some(channel),
-            Address::Webhook(_) => None,
+            Address::Webhook(_) | Address::Digest(_) => None,
+        }
+    }
+}
+
+/// Digests of one account.
+pub const DIGESTS_MAX: usize = 20;
+
+/// What only a digest has. It wants no events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// Its owner's name for it.
+    pub name: String,
+    /// The address that it goes to, encrypted.
+    pub recipient: Vec<u8>,
+    pub period: Period,
+    /// The domains that it is about; `None`: all of the account.
+    pub domains: Option<Vec<DomainId>>,
+    /// The first day of the newest period that was told of.
+    pub told: Day,
+}
+
+impl Kind for Digest {
+    const COUNT_MAX: usize = DIGESTS_MAX;
+
+    fn from_address(address: Address) -> Option<Self> {
+        match address {
+            Address::Digest(digest) => Some(digest),
+            Address::Webhook(_) | Address::Channel(_) => None,
         }
     }
 }

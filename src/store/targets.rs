@@ -1,13 +1,14 @@
-//! Targets in the database, of whatever kind. `webhooks.rs` and `channels.rs` have what is done with one kind alone.
+//! Targets in the database, of whatever kind. `webhooks.rs`, `channels.rs` and `digests.rs` have what is done with one kind
+//! alone.
 
 use super::db::{Args, Conn, Lock, Row};
 use super::deliveries::{give_up, status};
 use super::events::Wanted;
 use super::memory::number;
 use super::sql::sql;
-use super::target::{Address, Channel, Kind, NewTarget, Platform, Target, Webhook};
+use super::target::{Address, Channel, Digest, Kind, NewTarget, Platform, Target, Webhook};
 use super::{Store, StoreError};
-use crate::base::{AccountId, DomainId, Millis, TargetId};
+use crate::base::{AccountId, Day, DomainId, Millis, Period, TargetId};
 
 /// The encrypted secrets of a target.
 #[derive(Debug, Clone)]
@@ -123,6 +124,17 @@ impl Store {
         rows.iter().map(|row| Ok((read(row)?, row.int("due_at")?))).collect()
     }
 
+    /// Switches a target on, without failures.
+    pub async fn enable_target(&self, account: AccountId, id: TargetId, now: Millis) -> Result<(), StoreError> {
+        let switch_on = |target: &mut Target| {
+            target.active = true;
+            Ok(())
+        };
+        self.change_target::<Address, StoreError>(account, id, now, switch_on)
+            .await
+            .map(drop)
+    }
+
     /// Switches a target off and gives up what waits for it. False if it was off.
     pub async fn disable_target(&self, id: TargetId, reason: &str, now: Millis) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
@@ -192,8 +204,15 @@ async fn add<A: Kind>(
         .opt_text(columns.name.as_deref())
         .opt_int(new.domain.map(|domain| domain.0));
     let args = args.opt_text(columns.url.as_deref()).text(&new.events.text());
-    conn.run(sql!("target_add"), args.blob(&columns.secret).int(now))
-        .await?;
+    let args = args.blob(&columns.secret).int(now);
+    let args = args
+        .opt_int(columns.period)
+        .opt_text(columns.scope.as_deref())
+        .opt_int(columns.told);
+    let args = args
+        .int(new.off.is_none().into())
+        .opt_int(new.off.as_ref().map(|_| now));
+    conn.run(sql!("target_add"), args.opt_text(new.off.as_deref())).await?;
     targets_changed(conn).await?;
     by_id(conn, account, TargetId(id)).await
 }
@@ -217,8 +236,9 @@ async fn change<A: Kind, E: From<StoreError>>(
         .opt_text(columns.name.as_deref())
         .opt_int(after.domain.map(|domain| domain.0));
     let args = args.opt_text(columns.url.as_deref()).text(&after.events.text());
-    conn.run(sql!("target_change"), args.blob(&columns.secret).int(now))
-        .await?;
+    let args = args.blob(&columns.secret).int(now);
+    let args = args.opt_int(columns.period).opt_text(columns.scope.as_deref());
+    conn.run(sql!("target_change"), args).await?;
     match (before.active, after.active) {
         (false, true) => drop(conn.run(sql!("target_switch_on"), key()).await?),
         (true, false) => {
@@ -259,15 +279,20 @@ pub(super) async fn by_id<A: Kind>(
     Ok(read(&row)?.filter_map(A::from_address))
 }
 
-/// `kind` of a webhook in the database.
+/// `kind` of a webhook and of a digest in the database.
 const WEBHOOK: i64 = 0;
+pub(super) const DIGEST: i64 = 100;
 
 /// What the columns of an address have when it is written.
+#[derive(Default)]
 struct Columns {
     kind: i64,
     name: Option<String>,
     url: Option<String>,
     secret: Vec<u8>,
+    period: Option<i64>,
+    scope: Option<String>,
+    told: Option<i64>,
 }
 
 impl Columns {
@@ -275,21 +300,41 @@ impl Columns {
         match address {
             Address::Webhook(webhook) => Self {
                 kind: WEBHOOK,
-                name: None,
                 url: Some(webhook.url),
                 secret: webhook.secret,
+                ..Self::default()
             },
             Address::Channel(channel) => Self {
                 kind: channel.platform.code(),
                 name: Some(channel.name),
-                url: None,
                 secret: channel.configuration,
+                ..Self::default()
+            },
+            Address::Digest(digest) => Self {
+                kind: DIGEST,
+                name: Some(digest.name),
+                secret: digest.recipient,
+                period: Some(digest.period.code()),
+                scope: digest.domains.map(|domains| scope_text(&domains)),
+                told: Some(digest.told.0.into()),
+                ..Self::default()
             },
         }
     }
 }
 
-fn read(row: &Row) -> Result<Target, StoreError> {
+/// Numbers of domains with a space between them.
+fn scope_text(domains: &[DomainId]) -> String {
+    domains.iter().map(|id| id.0.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn scope_domains(scope: &str) -> Result<Vec<DomainId>, StoreError> {
+    let domains = scope.split_ascii_whitespace().map(|id| id.parse().map(DomainId));
+    let domains: Result<_, _> = domains.collect();
+    domains.map_err(|_| StoreError::damaged("targets", "scope", "is not a list of domains"))
+}
+
+pub(super) fn read(row: &Row) -> Result<Target, StoreError> {
     Ok(Target {
         id: TargetId(row.int("target_id")?),
         account: AccountId(row.int("account_id")?),
@@ -318,6 +363,17 @@ fn address(row: &Row) -> Result<Address, StoreError> {
             secret,
             previous: previous.map(<[u8]>::to_vec).zip(until),
             rotated_at: row.opt_int("rotated_at")?,
+        }));
+    }
+    if kind == DIGEST {
+        let period = row.opt_int("period")?.and_then(Period::from_code);
+        let scope = row.opt_text("scope")?;
+        return Ok(Address::Digest(Digest {
+            name: row.text("name")?,
+            recipient: secret,
+            period: period.ok_or_else(|| StoreError::damaged("targets", "period", "is not a period"))?,
+            domains: scope.as_deref().map(scope_domains).transpose()?,
+            told: Day(i32::try_from(row.opt_int("told_day")?.unwrap_or(0)).unwrap_or(i32::MAX)),
         }));
     }
     let platform = Platform::from_code(kind);

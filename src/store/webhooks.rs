@@ -46,6 +46,7 @@ impl Store {
         let new = NewTarget {
             domain: None,
             events: new.events,
+            off: None,
             address: Webhook {
                 url: new.url,
                 secret: new.secret,

@@ -57,6 +57,28 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
   const listed = (await safe(`${view}/reports`)) + (await safe(`${view}/reports?page=2`)) + (await safe(`${view}/reports?page=3`));
   for (const { payload } of attacks) assert.ok(listed.includes(shown(payload)), `${JSON.stringify(payload)} is in the list of reports`);
 
+  // Findings and notes, channels and what is sent to them.
+  let found = await safe("/alerts");
+  const targets = await page.locator("main a[href^='/alerts/']").evaluateAll((all) => all.map((one) => new URL(one.href).pathname));
+  assert.ok(targets.filter((path) => !path.includes("/new/")).length > 15, `${targets}`);
+  for (const state of ["open", "snoozed", "ended"]) {
+    let next = `/alerts?state=${state}`;
+    while (next) {
+      found += await safe(next);
+      const more = page.locator("a[rel=next]");
+      next = (await more.count()) > 0 ? await more.getAttribute("href") : undefined;
+    }
+  }
+  const plain = attacks.filter(({ payload }) => shown(payload) === payload);
+  assert.ok(plain.length > 50);
+  for (const { payload } of plain) assert.ok(found.includes(payload), `${JSON.stringify(payload)} is in the list of findings`);
+  let sent = "";
+  for (const path of targets) sent += await safe(path);
+  // Events of the last reports have signs that are written out; those before do not.
+  const hook = targets.find((path) => /webhook\/\d+$/.test(path));
+  for (let number = 2; number <= 9; number++) sent += await safe(`${hook}?page=${number}`);
+  assert.ok(plain.filter(({ payload }) => sent.includes(JSON.stringify(payload).slice(1, -1))).length > 15, "requests are shown");
+
   // What comes back in an address is text as well.
   for (const { payload } of attacks) {
     await safe(`${view}/reports?org=${encodeURIComponent(payload)}`);

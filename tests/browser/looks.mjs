@@ -82,7 +82,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, reducedMotion: "redu
   const watched = watch(page, origin);
   await signIn(page, origin, key);
   const view = await page.locator("table a[href^='/view/']:has-text('example.com')").first().getAttribute("href");
-  const all = ["/", "/?status=pending&fold=organisation", "/intake", "/upload", "/add", "/keys", "/alerts", "/glossary", "/needs-attention", "/find", "/find?q=e", "/nothing-here", ...below.map((path) => view + path)];
+  const all = ["/", "/?status=pending&fold=organisation", "/intake", "/upload", "/add", "/keys", "/alerts", "/alerts/new/slack", "/alerts/new/webhook", "/glossary", "/needs-attention", "/find", "/find?q=e", "/nothing-here", ...below.map((path) => view + path)];
 
   step("nothing is cut, touches or leaves a gap at any width");
   for (const width of [1440, 1024, 900, 768, 650, 390, 320]) {

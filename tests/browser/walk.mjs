@@ -335,6 +335,53 @@ await withBrowser(options, async (context) => {
   await page.waitForURL("**/keys?done=revoked");
   assert.equal(await page.locator("tr:has-text('robot <1>')").count(), 0);
 
+  step("alerts: a finding is snoozed with a key, and back");
+  await page.click(".top a:text-is('Alerts')");
+  assert.match(await text(".findings tbody"), /A service fails for example.com\s+Shop since/);
+  await check("alerts");
+  await page.focus("button[name=days][value='7']");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/alerts?done=snoozed");
+  assert.match(await text("[role=status]"), /is snoozed/);
+  await page.click(".segments a:text-is('Snoozed')");
+  await check("snoozed");
+  await page.click("button:text-is('End the snooze')");
+  await page.waitForURL("**/alerts?done=woken");
+  assert.match(await text(".findings tbody"), /open/);
+  await page.click(".segments a:text-is('History')");
+  await check("no history");
+
+  step("a webhook: added, its secret seen once, tested, changed, switched off, removed");
+  await page.click("a:text-is('Add a webhook')");
+  await check("a new webhook");
+  await page.fill("#url", "nonsense <1>");
+  await page.click("button:text-is('Add')");
+  assert.equal(await page.inputValue("#url"), "nonsense <1>");
+  assert.ok((await text("#url-error")).length > 10);
+  await check("a new webhook, refused");
+  await page.fill("#url", "http://127.0.0.1:9/hook");
+  await page.uncheck("[name=events][value='*']");
+  await page.check("[name=events][value='tls.failure']");
+  await page.click("button:text-is('Add')");
+  assert.match(await text("#secret"), /^whsec_/);
+  await check("a secret");
+  await page.click("a:text-is('To the webhook')");
+  await check("a webhook");
+  assert.ok(await page.isChecked("[name=events][value='tls.failure']"));
+  await page.click("button:text-is('Send a test')");
+  assert.match(await text(".notice"), /no answer/);
+  await page.fill("#url", "http://127.0.0.1:9/other");
+  await page.click("button:text-is('Save')");
+  await page.waitForURL("**?done=saved");
+  await page.click("button:text-is('Switch off')");
+  await page.waitForURL("**?done=off");
+  await check("a webhook that is off");
+  await page.click("summary:text-is('Remove…')");
+  await page.click("button:text-is('Remove it')");
+  await page.waitForURL("**/alerts?done=removed");
+  await page.click("a:text-is('Telegram')");
+  await check("a new channel");
+
   step("tags");
   await page.goto(`${origin}${view}/settings`);
   await page.fill("#tags", "Shop, de é");
@@ -358,7 +405,7 @@ await withBrowser(options, async (context) => {
 
   step("a reading key sees no buttons that change things");
   await signIn(page, origin, readingKey);
-  for (const path of ["/", "/intake", view, `${view}/setup`]) {
+  for (const path of ["/", "/intake", "/alerts", view, `${view}/setup`]) {
     await page.goto(origin + path);
     const forms = await page.locator("form[method=post]").evaluateAll((all) => all.map((form) => new URL(form.action).pathname));
     assert.deepEqual(forms, ["/sign-out"], path);
@@ -384,7 +431,7 @@ await withBrowser({ viewport: phone, reducedMotion: "reduce" }, async (context) 
   await signIn(page, origin, key);
   const view = await page.locator("table a[href^='/view/']").first().getAttribute("href");
   const below = ["", "/sources", "/sources?group=address", "/sources/203.0.113.50", "/decisions", "/reporters", "/dkim", "/reports", "/setup", "/settings"];
-  for (const path of ["/", "/intake", "/add", "/keys", "/alerts", "/glossary", "/find?q=e", ...below.map((rest) => view + rest)]) {
+  for (const path of ["/", "/intake", "/add", "/keys", "/alerts", "/alerts/new/webhook", "/alerts/new/telegram", "/glossary", "/find?q=e", ...below.map((rest) => view + rest)]) {
     await page.goto(origin + path);
     const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     assert.ok(wide <= shown, `${path} is ${wide} wide on ${shown}`);
@@ -407,6 +454,10 @@ await withBrowser({ viewport: phone, javaScriptEnabled: false }, async (context)
   await decide(page, 1, "Forwarder");
   await page.click("button:text-is('Take back')");
   assert.match(await page.locator(".empty").innerText(), /Nothing was decided/);
+  await page.goto(`${origin}/alerts`);
+  await page.click("button[name=days][value='1']");
+  await page.waitForURL("**/alerts?done=snoozed");
+  assert.match(await page.locator("[role=status]").innerText(), /is snoozed/);
   await page.goto(`${origin}/intake`);
   await page.setInputFiles("#files", brokenFile);
   await page.click("button:text-is('Upload')");

@@ -68,6 +68,11 @@ async def drive(client, stranger, name):
     assert [d["id"] for d in listed].count(id) == 1
     assert set(listed[0]) == {"id", "name", "status", "region", "created_at"}
 
+    # As the newest client reads it.
+    newest = created["domain"]
+    assert (newest["publicId"], newest["openTracking"], newest["tlsMode"]) == (id, True, "enforced")
+    assert newest["dnsRecords"] == created["dns_records"] and newest["createdAt"] == created["created_at"]
+
     shown = await domains.get(id)
     assert shown == created
     for field in ["tls_mode", "open_tracking", "click_tracking", "catch_all", "created_at", "region"]:
@@ -90,7 +95,8 @@ async def drive(client, stranger, name):
 
     # There are no such records: it is looked at, and stays pending.
     checked = await domains.verify(id)
-    assert set(checked) == {"id", "name", "status", "dns_records"} and checked["status"] == "pending"
+    assert {"id", "name", "status", "dns_records"} <= set(checked) and checked["status"] == "pending"
+    assert checked["queued"] is True and checked["domain"]["publicId"] == id
     assert all(record["verified"] is False for record in checked["dns_records"] if record["required"])
 
     assert await domains.assign_ip(id, int(IP_ID)) == {"success": True}
@@ -106,13 +112,18 @@ async def drive(client, stranger, name):
     assert report["total_count"] == report["pass_count"] + report["fail_count"] == 3, report
     for field in ["id", "org_name", "date_range_begin", "date_range_end"]:
         assert report[field]
-    assert reports["pagination"] == {"total": 1, "page": 1, "per_page": 5, "total_pages": 1}
+    place = reports["pagination"]
+    assert place == {"total": 1, "page": 1, "per_page": 5, "perPage": 5, "total_pages": 1, "totalPages": 1}
     stats = await domains.get_dmarc_stats(id, days=3650)
     assert stats["total_messages"] == 3 and len(stats["daily_stats"]) == 3650
     assert set(stats["daily_stats"][0]) == {"date", "pass", "fail"}
+    assert stats["totals"]["totalMessages"] == 3 and len(stats["daily"]) == 3650
+    assert set(stats["daily"][0]) == {"date", "total", "passed", "failed"}
+    assert report["domainId"] == id and report["dateRangeStart"] == report["date_range_begin"]
+    assert report["policyPublished"] == report["policy"] and report["createdAt"] == report["received_at"]
     assert stats["failed_messages"] == report["fail_count"] and 0 <= stats["pass_rate"] <= 100
     (source,) = (await domains.get_dmarc_sources(id, days=3650))["sources"]
-    assert source["count"] == 3 and source["source_ip"] == "192.0.2.1"
+    assert source["count"] == source["total"] == 3 and source["source_ip"] == source["sourceIp"] == "192.0.2.1"
 
     await refused(domains.create({"name": name}), 409, "conflict")
     await refused(domains.create({"name": "co.uk"}), 422, "unprocessable_entity")
@@ -120,7 +131,7 @@ async def drive(client, stranger, name):
     await refused(domains.get_dmarc_stats(id, days=0), 422, "unprocessable_entity")
     await refused(domains.get("dom_000000000000"), 404, "not_found")
     await refused(stranger.domains.get(id), 404, "not_found")
-    assert await domains.delete(id) == {"deleted": True}
+    assert await domains.delete(id) == {"success": True, "deleted": True}
     await refused(domains.delete(id), 404, "not_found")
 
 

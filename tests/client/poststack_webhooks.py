@@ -13,9 +13,12 @@ import threading
 import urllib.request
 
 from poststack import PostStack, PostStackError
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 BASE, KEY, PORT, REPORT = sys.argv[1:]
 RECEIVED = queue.Queue()
+# The body of the last event, and its header fields of Standard Webhooks.
+LAST = []
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -34,7 +37,16 @@ def next_event(kind):
     event = json.loads(body)
     assert event["type"] == kind, event
     assert event["id"] == headers["webhook-id"] and "timestamp" in event and "data" in event
+    LAST[:] = [body, {name: headers[name] for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}]
     return body, headers["X-PostStack-Signature"]
+
+
+def standard(secret):
+    """Whether the reference library of Standard Webhooks accepts the last event."""
+    try:
+        return Webhook(secret).verify(*LAST) == json.loads(LAST[0])
+    except WebhookVerificationError:
+        return False
 
 
 def refused(call, status):
@@ -62,6 +74,7 @@ body, signature = next_event("webhook.test")
 assert webhooks.verify(body, signature, secret)
 assert not webhooks.verify(body, signature, "whsec_other")
 assert not webhooks.verify(body + b" ", signature, secret)
+assert standard(secret) and not standard("whsec_" + "A" * 32)
 
 # Both secrets sign in the grace period, and only the new one without.
 rotated = webhooks.rotate_secret(id)
@@ -69,10 +82,12 @@ assert rotated["webhook"]["previousSecretExpiresAt"] is not None
 assert webhooks.test(id)["success"] is True
 body, signature = next_event("webhook.test")
 assert webhooks.verify(body, signature, secret) and webhooks.verify(body, signature, rotated["signingSecret"])
+assert standard(secret) and standard(rotated["signingSecret"])
 secret = webhooks.rotate_secret(id, grace_hours=0)["signingSecret"]
 assert webhooks.test(id)["success"] is True
 body, signature = next_event("webhook.test")
 assert webhooks.verify(body, signature, secret) and not webhooks.verify(body, signature, rotated["signingSecret"])
+assert standard(secret) and not standard(rotated["signingSecret"])
 refused(lambda: webhooks.rotate_secret(id, grace_hours=169), 422)
 
 # An event of a report.

@@ -3,6 +3,7 @@
 mod admin;
 mod containers;
 mod demo;
+mod digest;
 mod domains;
 mod import;
 mod keeping;

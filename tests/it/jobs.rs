@@ -271,7 +271,7 @@ on_both!(a_clock_that_is_ahead_drops_nothing);
 async fn a_clock_that_is_ahead_drops_nothing(db: Database) {
     db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
         .await;
-    for ahead in [731, 5, 4_000, 30_000] {
+    for ahead in [731, 5, 10, 400, 4_000, 30_000] {
         let clock = Clock::fixed(NOW + days(ahead));
         let (purging, metrics) = purging(&db.store, &clock);
         purging.begin().await.unwrap();
@@ -298,6 +298,28 @@ async fn a_clock_that_is_ahead_drops_nothing(db: Database) {
     clock.advance(HOUR);
     assert!(matches!(purging.run().await.unwrap(), Purge::Skipped { .. }));
     assert!(is_all_kept(&db).await);
+}
+
+on_both!(a_clock_that_is_a_day_ahead_or_behind_drops_nothing_young);
+async fn a_clock_that_is_a_day_ahead_or_behind_drops_nothing_young(db: Database) {
+    db.commit(vec![new_report("1", day(0), &[("192.0.2.1", 3, true)])])
+        .await;
+    // The last two are before 1970 and at its begin.
+    for clock in [NOW + days(1), NOW - days(1), NOW - days(400), -days(400), 0] {
+        let fixed = Clock::fixed(clock);
+        let (purging, _) = purging(&db.store, &fixed);
+        purging.begin().await.unwrap();
+        for _ in 0..24 {
+            fixed.advance(HOUR);
+            assert_eq!(purging.run().await.unwrap(), Purge::Done(Default::default()), "{clock}");
+        }
+        assert!(is_all_kept(&db).await, "{clock}");
+    }
+    let believed = db.store.purge_believed().await.unwrap();
+    assert!(
+        believed >= Some(NOW),
+        "a clock that is behind is not believed: {believed:?}"
+    );
 }
 
 on_both!(a_clock_that_is_right_drops_what_is_old);

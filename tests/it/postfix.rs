@@ -17,8 +17,13 @@ pub struct Postfix {
 
 impl Postfix {
     /// Starts it with these further settings, made for its folder.
-    #[expect(clippy::too_many_lines, reason = "a settings file is in it")]
     pub fn start(settings: impl FnOnce(&Path) -> String) -> Self {
+        Self::start_with(settings, "")
+    }
+
+    /// Starts it with these further settings, and these further lines of services.
+    #[expect(clippy::too_many_lines, reason = "a settings file is in it")]
+    pub fn start_with(settings: impl FnOnce(&Path) -> String, more: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("tallymark-postfix").tempdir().unwrap();
         // Its programs run as a user of their own.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -85,7 +90,7 @@ smtp_tls_security_level = may
             "postlog unix-dgram n - n - 1 postlogd",
         ];
         let master = format!(
-            "127.0.0.1:{} inet n - n - - smtpd\n{}\n",
+            "127.0.0.1:{} inet n - n - - smtpd\n{}\n{more}\n",
             smtp.port(),
             services.join("\n")
         );
@@ -120,6 +125,12 @@ smtp_tls_security_level = may
     pub fn log(&mut self) -> impl Iterator<Item = String> + use<> {
         let log = self.tail.stdout.take().expect("nobody has it yet");
         BufReader::new(log).lines().map_while(Result::ok)
+    }
+
+    /// Its whole log so far.
+    #[allow(dead_code, reason = "benches read it line by line")]
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     fn last_words(&self) -> String {

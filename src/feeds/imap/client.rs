@@ -11,11 +11,10 @@ use std::time::Duration;
 
 pub(super) use self::fetching::{Listed, Size};
 pub(super) use self::moving::Moving;
-use super::Protection;
 use super::answer::{Answer, Namespaces, Status};
 use super::names;
 use super::wire::{Wire, WireError};
-use crate::outbound::{self, Connector, Stream, TlsError, connect};
+use crate::outbound::{self, Connector, Protection, Stream, TlsError, connect};
 
 /// How long a server may say nothing while it owes an answer.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -28,7 +28,7 @@ use super::outcome::{Contents, Failure};
 use super::reading::{Feed, Reading};
 use crate::base::Day;
 use crate::health::Trouble;
-use crate::outbound::{self, Connector, ExchangeError, TlsError};
+use crate::outbound::{self, Connector, ExchangeError, Protection, TlsError};
 
 /// Interval for re-issuing IDLE. Servers and middleboxes drop connections that stay quiet for longer (RFC 2177: 29
 /// minutes; Google and many routers: 10).
@@ -87,18 +87,6 @@ impl ImapSettings {
             (port, _) => port,
         }
     }
-}
-
-/// How the connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protection {
-    /// TLS from the first byte.
-    Tls,
-    /// STARTTLS before any other command.
-    StartTls,
-    #[serde(rename = "plain")]
-    None,
 }
 
 /// How the user signs in.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::super::reporters::is_silent;
 use super::{ATTENTION_DAYS, FAILING_MESSAGES_MIN, Facts, Findings, NEW_DAYS, Senders, Silent, judge};
 use crate::base::numbers::total;
-use crate::base::{Day, DayRange};
+use crate::base::{Day, DayRange, Millis};
 use crate::enrich::{self, Flow, ServiceFigures, Tables};
-use crate::store::{Domain, Reporter, Source, Store, StoreError, StretchTotals, Stretches};
+use crate::store::{Domain, FindingKind, Reporter, Source, Store, StoreError, StoredFinding, StretchTotals, Stretches};
 
 /// Flows of messages that the owner can make pass.
 const TO_FIX: [Flow; 2] = [Flow::Unaligned, Flow::OwnMissingInSpf];
@@ -23,12 +23,13 @@ pub fn attention_stretches(today: Day) -> Stretches {
     }
 }
 
-/// All findings about domains with their totals in [`attention_stretches`], and about `quarantined` messages.
+/// All findings about domains with their totals in [`attention_stretches`], and about `quarantined` messages. What rules found and
+/// the owner snoozed is left out.
 pub async fn attention(
     store: &Store,
     domains: Vec<(Domain, StretchTotals)>,
     quarantined: u64,
-    today: Day,
+    now: Millis,
     tables: &Tables,
 ) -> Result<Findings, StoreError> {
     let ids: Vec<_> = domains.iter().map(|(domain, _)| domain.id).collect();
@@ -36,7 +37,7 @@ pub async fn attention(
     let mut all = Vec::with_capacity(domains.len());
     for (domain, totals) in domains {
         let held = held.get(&domain.id).copied().unwrap_or_default();
-        all.push(facts(store, (domain, totals), held, today, tables).await?);
+        all.push(facts(store, (domain, totals), held, now, tables).await?);
     }
     Ok(judge(all, quarantined))
 }
@@ -45,9 +46,10 @@ async fn facts(
     store: &Store,
     (domain, totals): (Domain, StretchTotals),
     held: u64,
-    today: Day,
+    now: Millis,
     tables: &Tables,
 ) -> Result<Facts, StoreError> {
+    let today = Day::from_unix(now.div_euclid(1_000));
     let range = DayRange::ending(today, ATTENTION_DAYS);
     let [_, before, recent] = totals.of;
     let messages = before.messages().saturating_add(recent.messages());
@@ -60,23 +62,53 @@ async fn facts(
         domain: Arc::new(domain),
     };
     // Most domains of a large account have nothing to look at.
+    let mut silent = Vec::new();
     if messages > 0 {
-        let reporters = store.reporters(facts.domain.id, range).await?;
-        facts.silent = reporters
-            .iter()
-            .filter(|one| is_silent(one, range))
-            .map(silent)
-            .collect();
+        silent = store.reporters(facts.domain.id, range).await?;
+        silent.retain(|one| is_silent(one, range));
     }
-    if before.fail.saturating_add(recent.fail) >= FAILING_MESSAGES_MIN {
+    let fails = before.fail.saturating_add(recent.fail) >= FAILING_MESSAGES_MIN;
+    if silent.is_empty() && !fails {
+        return Ok(facts);
+    }
+    let snoozed = Snoozed(store.snoozed_findings(facts.domain.id, now).await?);
+    silent.retain(|one| !snoozed.has_reporter(one));
+    facts.silent = silent.iter().map(self::silent).collect();
+    if fails {
         let senders = enrich::Senders::read(store, &facts.domain, range, tables).await?;
         // All messages of a new address that fails are failed messages of these days.
         if recent.fail >= FAILING_MESSAGES_MIN {
             facts.failing = failing(&senders.failing_since(today.plus(1 - NEW_DAYS)));
         }
-        facts.to_fix = to_fix(&senders.gather().services);
+        let mut services = senders.gather().services;
+        services.retain(|service| !snoozed.has_service(service));
+        facts.to_fix = to_fix(&services);
     }
     Ok(facts)
+}
+
+/// What rules found about a domain, and its owner does not want to hear of now.
+struct Snoozed(Vec<StoredFinding>);
+
+impl Snoozed {
+    /// Whether the silence of a reporter is among it, or that of most of them. A subject is its name in lower case.
+    fn has_reporter(&self, reporter: &Reporter) -> bool {
+        let name = reporter.org_name.to_lowercase();
+        let mut subjects = self.subjects(FindingKind::ReporterSilent);
+        subjects.any(|subject| subject.is_empty() || subject == name)
+    }
+
+    /// Whether the failure of a service is.
+    fn has_service(&self, service: &ServiceFigures) -> bool {
+        let name = service.named.as_ref().map(|named| &*named.name);
+        self.subjects(FindingKind::ServiceBroken)
+            .any(|subject| Some(subject) == name)
+    }
+
+    fn subjects(&self, kind: FindingKind) -> impl Iterator<Item = &str> {
+        let of_kind = self.0.iter().filter(move |finding| finding.kind == kind);
+        of_kind.map(|finding| &*finding.subject)
+    }
 }
 
 impl<T> Senders<T> {

@@ -28,5 +28,6 @@ pub(super) async fn read(
         services: services_by_day(store, domain, range, tables).await?,
         policy: own.map(|latest| SeenPolicy::new(&latest.policy, latest.until)),
         latest_report,
+        thresholds: store.thresholds(domain.account, Some(domain.id)).await?,
     })
 }

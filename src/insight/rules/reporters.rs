@@ -5,10 +5,8 @@ use serde_json::{Value, json};
 use super::{DAY, Facts, Ledger};
 use crate::base::Millis;
 use crate::insight::completeness::SilentReporter;
-use crate::store::{EventKind, FindingKind, StoredFinding};
+use crate::store::{EventKind, FindingKind, StoredFinding, Threshold};
 
-/// The part of the messages that a reporter must have for its silence to be told.
-const SHARE_MIN: f64 = 0.02;
 /// Silent reporters with this part of the messages are one finding: no mail is sent, or no report arrives.
 const MOST: f64 = 0.5;
 const COOL_DOWN: Millis = 14 * DAY;
@@ -25,7 +23,10 @@ pub(super) fn are_mostly_silent(silent: &[SilentReporter]) -> bool {
 
 pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
     let kind = FindingKind::ReporterSilent;
-    let silent = facts.completeness.silent();
+    let mut silent = facts.completeness.silent();
+    let days = facts.threshold(Threshold::ReporterSilentDays).cast_signed();
+    silent.retain(|one| facts.now.saturating_sub(one.last_end * 1_000) >= days * DAY);
+    let percent_min = facts.threshold(Threshold::ReporterSilentPercent) as f64;
     let most = are_mostly_silent(&silent);
     if most {
         begin_most(&silent, ledger);
@@ -33,7 +34,7 @@ pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
     let together = ledger.find(kind, "").filter(|finding| finding.is_open);
     let is_together =
         |reporter: &str| together.is_some_and(|finding| reporters_in(&finding.detail).any(|one| one == reporter));
-    let alone = silent.iter().filter(|one| !most && one.share >= SHARE_MIN);
+    let alone = silent.iter().filter(|one| !most && one.share * 100.0 >= percent_min);
     for one in alone.filter(|one| !is_together(&one.reporter)) {
         let data = json!({
             "state": "open",

@@ -6,7 +6,7 @@ use super::{DAY, judge};
 use crate::base::{AccountId, Day, Millis, SetAsideKind};
 use crate::enrich::Tables;
 use crate::insight::attention::{attention, attention_stretches};
-use crate::store::{Domain, FindingKind, Store, StoreError, StretchTotals, Stretches};
+use crate::store::{Domain, Store, StoreError, StoredFinding, StretchTotals, Stretches};
 use crate::tally::Totals;
 
 /// A domain is judged for new reports at most this often.
@@ -39,8 +39,11 @@ pub async fn apply_rules(store: &Store, tables: &Tables, now: Millis) -> Result<
     };
     for account in store.accounts().await? {
         let domains = store.domains(account.id).await?;
+        let ids: Vec<_> = domains.iter().map(|domain| domain.id).collect();
+        // One question for all: most domains have nothing new, and there are many.
+        let judged = store.judged(&ids).await?;
         for domain in &domains {
-            match apply(store, domain, tables, now).await {
+            match apply(store, (domain, judged.get(&domain.id)), tables, now).await {
                 Ok(None) => {}
                 Ok(Some(events)) => {
                     applied.domains += 1;
@@ -67,15 +70,22 @@ pub async fn apply_rules(store: &Store, tables: &Tables, now: Millis) -> Result<
 }
 
 /// Judges a domain if it is due. Returns the number of events.
-async fn apply(store: &Store, domain: &Domain, tables: &Tables, now: Millis) -> Result<Option<usize>, StoreError> {
+async fn apply(
+    store: &Store,
+    (domain, judged): (&Domain, Option<&StoredFinding>),
+    tables: &Tables,
+    now: Millis,
+) -> Result<Option<usize>, StoreError> {
+    let is_due = |judged: &StoredFinding| judged.detail["due"].as_i64().is_some_and(|due| due <= now);
+    let is_same_day = |judged: &StoredFinding| judged.opened_at.div_euclid(DAY) == now.div_euclid(DAY);
+    let settled = judged.filter(|judged| is_same_day(judged) && !is_due(judged));
+    // What is new is not asked of a domain that is not judged again yet.
+    if settled.is_some_and(|judged| (0..JUDGED_APART).contains(&now.saturating_sub(judged.opened_at))) {
+        return Ok(None);
+    }
     let latest = store.latest_report(domain.id).await?.map(|no| no.0);
-    if let Some(judged) = store.finding(domain.id, FindingKind::Judged, "").await? {
-        let ago = now.saturating_sub(judged.opened_at);
-        let is_same_day = judged.opened_at.div_euclid(DAY) == now.div_euclid(DAY);
-        let is_news = judged.detail["report"].as_i64() != latest;
-        if is_same_day && (!is_news || (0..JUDGED_APART).contains(&ago)) {
-            return Ok(None);
-        }
+    if settled.is_some_and(|judged| judged.detail["report"].as_i64() == latest) {
+        return Ok(None);
     }
     let facts = Box::pin(facts::read(store, domain, latest, now, tables)).await?;
     let events = store.judge_domain(domain, now, &|known| judge(&facts, known)).await?;
@@ -97,7 +107,7 @@ async fn sum_up(
     }
     let mut open = Vec::new();
     for domain in &domains {
-        open.extend(Open::all_in(domain, &store.findings(domain.id).await?));
+        open.extend(Open::all_in(domain, &store.findings(domain.id).await?, now));
     }
     let day = Stretches {
         first: [yesterday, yesterday, today],
@@ -115,7 +125,7 @@ async fn sum_up(
         (domain, totals)
     });
     let quarantined = store.set_aside_total(account, SetAsideKind::Quarantined).await?;
-    let found = Box::pin(attention(store, domains.collect(), quarantined, today, tables)).await?;
+    let found = Box::pin(attention(store, domains.collect(), quarantined, now, tables)).await?;
     let data = summary(yesterday, count, &totals, &open, &found);
     store.tell_summary(account, yesterday, data, now).await
 }

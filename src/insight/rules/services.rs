@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::{DAY, Facts, Ledger};
 use crate::base::{Day, Millis};
 use crate::enrich::{ServiceDay, ServiceDays};
-use crate::store::{EventKind, FindingKind, Whose};
+use crate::store::{EventKind, FindingKind, Threshold, Whose};
 
 /// The last days: what happens there is news, and is not part of the history.
 pub(super) const RECENT_DAYS: i32 = 4;
-/// Messages below which nothing is told of a service.
-const MESSAGES_MIN: u64 = 5;
+/// Messages that a service must have sent to have recovered.
+const RECOVERED_MESSAGES_MIN: u64 = 5;
 /// A clean history: this many days, this many messages, and at most this percentage of them failed.
 const CLEAN_DAYS_MIN: usize = 7;
 const CLEAN_MESSAGES_MIN: u64 = 50;
@@ -38,7 +38,7 @@ pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
         let mut new: Vec<_> = facts
             .services
             .iter()
-            .filter_map(|service| new(service, today))
+            .filter_map(|service| new(service, facts))
             .collect();
         new.retain(|(service, _)| !ledger.is_cooling(FindingKind::ServiceNew, &service.name, NEW_COOL_DOWN));
         new.sort_by_key(|(_, sums)| Reverse((sums.pass > 0, sums.messages())));
@@ -48,7 +48,7 @@ pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
     }
     for service in facts.services.iter().filter(|service| is_theirs(service)) {
         if !ledger.is_open(FindingKind::ServiceBroken, &service.name) {
-            broken(service, today, ledger);
+            broken(service, facts, ledger);
         }
     }
     for finding in ledger.open(FindingKind::ServiceBroken) {
@@ -81,13 +81,16 @@ fn is_theirs(service: &ServiceDays) -> bool {
 }
 
 /// The messages of a service that did not send before, if nothing was decided about it.
-fn new(service: &ServiceDays, today: Day) -> Option<(&ServiceDays, Sums)> {
+fn new<'s>(service: &'s ServiceDays, facts: &Facts) -> Option<(&'s ServiceDays, Sums)> {
+    let today = facts.today();
     let first = service
         .days
         .first()
         .filter(|first| first.day > today.plus(-RECENT_DAYS));
     let sums = Sums::new(&service.days);
-    let is_new = first.is_some() && service.decision.is_none() && sums.messages() >= MESSAGES_MIN;
+    let is_new = first.is_some()
+        && service.decision.is_none()
+        && sums.messages() >= facts.threshold(Threshold::ServiceNewMessages);
     is_new.then_some((service, sums))
 }
 
@@ -99,8 +102,9 @@ fn tell_new(service: &ServiceDays, sums: Sums, ledger: &mut Ledger<'_>) {
     ledger.note(of, NEW_COOL_DOWN, json!({}), (EventKind::ServiceNew, data));
 }
 
-fn broken(service: &ServiceDays, today: Day, ledger: &mut Ledger<'_>) {
-    let recent = service.days.partition_point(|day| day.day <= today.plus(-RECENT_DAYS));
+fn broken(service: &ServiceDays, facts: &Facts, ledger: &mut Ledger<'_>) {
+    let last_known = facts.today().plus(-RECENT_DAYS);
+    let recent = service.days.partition_point(|day| day.day <= last_known);
     let (history, recent) = service.days.split_at(recent);
     let clean = Sums::new(history);
     if history.len() < CLEAN_DAYS_MIN
@@ -109,7 +113,9 @@ fn broken(service: &ServiceDays, today: Day, ledger: &mut Ledger<'_>) {
     {
         return;
     }
-    let least = MESSAGES_MIN.max(usual(history) / USUAL_PART);
+    let least = facts
+        .threshold(Threshold::ServiceBrokenMessages)
+        .max(usual(history) / USUAL_PART);
     let of_day = |day: &&ServiceDay| {
         let sums = Sums::new(&[**day]);
         sums.fail >= least && sums.fails_at_least(BAD_PERCENT_MIN)
@@ -141,7 +147,7 @@ fn recovered(service: &ServiceDays) -> Option<Day> {
     let last_bad = service.days.iter().rposition(is_bad);
     let (before, after) = service.days.split_at(last_bad.map_or(0, |nth| nth + 1));
     let sums = Sums::new(after);
-    let least = MESSAGES_MIN.max(usual(before) / USUAL_PART);
+    let least = RECOVERED_MESSAGES_MIN.max(usual(before) / USUAL_PART);
     let is_clean = sums.pass >= least && !sums.fails_at_least(RECOVERED_PERCENT_MAX + 1);
     let failed = before
         .last()

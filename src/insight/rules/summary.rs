@@ -7,7 +7,7 @@ use crate::base::numbers::counted;
 use crate::base::text::shown;
 use crate::base::{Day, Millis};
 use crate::insight::{Concern, Findings};
-use crate::store::{Domain, FindingKind, StoredFinding};
+use crate::store::{Domain, FindingKind, FindingState, StoredFinding};
 use crate::tally::Totals;
 
 /// Findings, and things that need attention, that a summary lists.
@@ -15,7 +15,7 @@ const LISTED_MAX: usize = 10;
 /// Longest text of a stranger, bytes.
 const TEXT_BYTES_MAX: usize = 255;
 
-/// A finding that holds.
+/// A finding that holds, and is not snoozed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Open {
     pub domain_id: String,
@@ -26,8 +26,10 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn all_in(domain: &Domain, findings: &[StoredFinding]) -> Vec<Self> {
-        let open = findings.iter().filter(|finding| finding.is_open);
+    pub(super) fn all_in(domain: &Domain, findings: &[StoredFinding], now: Millis) -> Vec<Self> {
+        let open = findings
+            .iter()
+            .filter(|finding| finding.state(now) == FindingState::Open);
         let open = open.map(|finding| Self {
             domain_id: domain.public_id.clone(),
             domain: domain.name.to_string(),

@@ -41,6 +41,7 @@ struct World {
     /// By name of the service and day: messages that passed, and that failed.
     told: BTreeMap<(&'static str, Day), (u64, u64)>,
     known: Vec<StoredFinding>,
+    thresholds: Thresholds,
     /// What was told: when, what, and about what.
     events: Vec<(Millis, EventKind, Value)>,
 }
@@ -75,6 +76,7 @@ impl World {
             random,
             told: BTreeMap::new(),
             known: Vec::new(),
+            thresholds: Thresholds::default(),
             events: Vec::new(),
         }
     }
@@ -155,6 +157,7 @@ impl World {
             services,
             policy: None,
             latest_report: Some(reports as i64),
+            thresholds: self.thresholds.clone(),
         }
     }
 
@@ -430,4 +433,43 @@ fn a_policy_is_told_when_a_later_day_has_it_and_not_what_reporters_leave_out() {
         world.events[0].2["previous_policy"],
         json!({ "p": "none", "sp": "none" })
     );
+}
+
+#[test]
+fn thresholds_of_the_owner_move_what_is_told() {
+    let told = |threshold: Option<(Threshold, u64)>| {
+        let grown = Sends {
+            grows: (60, 6),
+            ..SENDS
+        };
+        let few = Sends {
+            name: "Shop",
+            messages: 60,
+            broken: (80, 84),
+            ..SENDS
+        };
+        let mut plans = plans();
+        plans[1].stops = Some(90);
+        let mut world = World::new(6, 100, &plans, vec![grown, few]);
+        if let Some((threshold, value)) = threshold {
+            world.thresholds.domain.set(threshold, Some(value));
+        }
+        world.run(100);
+        [
+            EventKind::VolumeChanged,
+            EventKind::ServiceBroken,
+            EventKind::ReporterSilent,
+        ]
+        .map(|kind| !world.told_of(kind).is_empty())
+    };
+    for (threshold, expect) in [
+        (None, [true, true, true]),
+        (Some((Threshold::VolumeChangedTimes, 20)), [false, true, true]),
+        (Some((Threshold::VolumeChangedMessages, 100_000)), [false, true, true]),
+        (Some((Threshold::ServiceBrokenMessages, 1_000)), [true, false, true]),
+        (Some((Threshold::ReporterSilentPercent, 50)), [true, true, false]),
+        (Some((Threshold::ReporterSilentDays, 30)), [true, true, false]),
+    ] {
+        assert_eq!(told(threshold), expect, "{threshold:?}");
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::reporters::are_mostly_silent;
 use super::{DAY, Facts, Ledger};
 use crate::base::{Day, DayRange, Millis};
-use crate::store::{EventKind, FindingKind};
+use crate::store::{EventKind, FindingKind, Threshold};
 
 /// Part of a day that must have been reported before it is judged.
 const COMPLETE: f64 = 0.9;
@@ -14,9 +14,6 @@ const LOOKED_BACK_DAYS: i32 = 7;
 /// Weeks whose same weekday is compared, and how many of them must have messages.
 const WEEKS: i32 = 5;
 const WEEKS_MIN: usize = 4;
-/// A day is unusual with this many times the usual messages, or that part of them, if this many more or fewer.
-const TIMES: u64 = 3;
-const DIFFERENCE_MIN: u64 = 100;
 /// It is usual again with less than this many times the usual messages, and more than that part.
 const USUAL_TIMES: u64 = 2;
 const COOL_DOWN: Millis = 14 * DAY;
@@ -78,6 +75,9 @@ struct Usual {
     largest: u64,
     /// Of the weekday.
     smallest: u64,
+    /// A day is unusual with this many times the usual messages, or that part of them, if it has this many more or fewer.
+    times: u64,
+    difference_min: u64,
 }
 
 impl Usual {
@@ -97,18 +97,20 @@ impl Usual {
             median: weeks[weeks.len() / 2],
             smallest: weeks[0],
             largest: before.map(|one| one.totals.messages()).max().unwrap_or_default(),
+            times: facts.threshold(Threshold::VolumeChangedTimes),
+            difference_min: facts.threshold(Threshold::VolumeChangedMessages),
         })
     }
 
     /// Whether this is far from the usual, and from everything that was there before.
     fn is_far_from(&self, messages: u64) -> bool {
-        let more = messages >= self.median.saturating_mul(TIMES) && messages > self.largest;
-        let fewer = messages.saturating_mul(TIMES) <= self.median && messages < self.smallest / 2;
-        (more || fewer) && messages.abs_diff(self.median) >= DIFFERENCE_MIN
+        let more = messages >= self.median.saturating_mul(self.times) && messages > self.largest;
+        let fewer = messages.saturating_mul(self.times) <= self.median && messages < self.smallest / 2;
+        (more || fewer) && messages.abs_diff(self.median) >= self.difference_min
     }
 
     fn is_near(&self, messages: u64) -> bool {
-        messages < self.median.saturating_mul(USUAL_TIMES).max(DIFFERENCE_MIN)
+        messages < self.median.saturating_mul(USUAL_TIMES).max(self.difference_min)
             && messages.saturating_mul(USUAL_TIMES) > self.median
     }
 }

@@ -1,6 +1,7 @@
 //! The platforms of channels: how each is configured, what is sent to it, and what its answers mean. A file for each.
 
 mod discord;
+mod email;
 mod escaping;
 mod mattermost;
 mod ntfy;
@@ -14,8 +15,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(super) use self::email::{address as mail_address, mail};
 pub use self::settings::{Field, fields};
 pub(super) use self::settings::{Secrets, summary};
+use super::heard::Meaning;
 use super::message::Message;
 use crate::outbound::{Answer, Post};
 use crate::store::Platform;
@@ -42,19 +45,9 @@ pub(super) struct Request {
     pub post: Post,
 }
 
-/// What an answer of a receiver means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Meaning {
-    Accepted,
-    /// Not now, and not before this time has passed if the receiver named one.
-    Failed(Option<Duration>),
-    /// Never again: the place does not exist any more, or does not let us in. One sentence.
-    Gone(String),
-}
-
-/// The request for a message.
-pub(super) fn request(platform: Platform, secrets: &Secrets, message: &Message, places: &Places) -> Request {
-    match platform {
+/// The request for a message; `None` for a platform that is not spoken to over HTTP.
+pub(super) fn request(platform: Platform, secrets: &Secrets, message: &Message, places: &Places) -> Option<Request> {
+    Some(match platform {
         Platform::Slack => slack::request(secrets, message),
         Platform::Discord => discord::request(secrets, message),
         Platform::Telegram => telegram::request(secrets, message, places),
@@ -62,7 +55,8 @@ pub(super) fn request(platform: Platform, secrets: &Secrets, message: &Message, 
         Platform::Mattermost => mattermost::request(secrets, message),
         Platform::Ntfy => ntfy::request(secrets, message),
         Platform::PagerDuty => pagerduty::request(secrets, message),
-    }
+        Platform::Email => return None,
+    })
 }
 
 /// What the answer of a platform means.
@@ -96,6 +90,7 @@ fn name(platform: Platform) -> &'static str {
         Platform::Mattermost => "Mattermost",
         Platform::Ntfy => "ntfy",
         Platform::PagerDuty => "PagerDuty",
+        Platform::Email => "The mail server",
     }
 }
 

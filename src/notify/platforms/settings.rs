@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::text;
+use crate::base::{MailAddress, text};
 use crate::outbound::{URL_BYTES_MAX, Url};
 use crate::store::Platform;
 
@@ -89,6 +89,16 @@ const OTHER_URL: Field = Field {
     ..URL
 };
 
+const MAIL_ADDRESS: Field = Field {
+    name: "address",
+    is_required: true,
+    is_url: false,
+    is_valid: |value| MailAddress::parse(value).is_ok(),
+    form: "must be a plain address, as in alerts@example.com",
+    // Its owner typed it, and is asked under it.
+    mask: str::to_owned,
+};
+
 /// The settings of a platform.
 pub fn fields(platform: Platform) -> &'static [Field] {
     match platform {
@@ -96,6 +106,7 @@ pub fn fields(platform: Platform) -> &'static [Field] {
         Platform::Telegram => &[BOT_TOKEN, CHAT_ID],
         Platform::Ntfy => &[TOPIC_URL, ACCESS_TOKEN],
         Platform::PagerDuty => &[ROUTING_KEY, OTHER_URL],
+        Platform::Email => &[MAIL_ADDRESS],
     }
 }
 

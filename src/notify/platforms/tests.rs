@@ -42,7 +42,7 @@ const ALL: [(Platform, &[(&str, &str)]); 7] = [
 
 fn sent(platform: Platform, message: &Message) -> Request {
     let (_, settings) = ALL.iter().find(|(other, _)| *other == platform).unwrap();
-    request(platform, &secrets(settings), message, &Places::default())
+    request(platform, &secrets(settings), message, &Places::default()).unwrap()
 }
 
 fn body(platform: Platform, foreign: &str) -> Value {
@@ -81,7 +81,7 @@ fn requests_go_where_the_owner_says() {
     let places = Places {
         telegram: "http://127.0.0.1:1".to_owned(),
     };
-    let telegram = request(Platform::Telegram, &secrets(ALL[2].1), &message("x"), &places);
+    let telegram = request(Platform::Telegram, &secrets(ALL[2].1), &message("x"), &places).unwrap();
     assert_eq!(telegram.url, "http://127.0.0.1:1/bot1:abc/sendMessage");
 }
 
@@ -232,4 +232,31 @@ fn answers_mean_what_each_platform_means() {
         check(*platform, 429, "{\"retry_after\":1e99}", &again);
         check(*platform, 429, "{\"retry_after\":-5}", &again);
     }
+}
+
+/// The text of a mail has no markup; its HTML has none of a stranger's.
+#[test]
+fn hostile_text_is_text_in_mail() {
+    let hostile = "<img src=http://evil.example/x onerror=alert(1)></bdi><a href=\"http://evil.example\">&amp;";
+    let mail = mail(&message(hostile));
+    assert_eq!(mail.subject, "DMARC report for example.com");
+    assert!(
+        mail.text
+            .starts_with(&format!("From {hostile}\n\nOpen in Tallymark: https://")),
+        "{}",
+        mail.text
+    );
+    let html = mail.content.into_string();
+    assert!(html.contains("<bdi>&lt;img src=http://evil.example/x"), "{html}");
+    assert!(!html.contains("<img") && html.matches("<a ").count() == 1, "{html}");
+    assert!(html.contains("&amp;amp;"), "{html}");
+    assert!(
+        request(
+            Platform::Email,
+            &secrets(&[("address", "a@b.example")]),
+            &message("x"),
+            &Places::default()
+        )
+        .is_none()
+    );
 }

@@ -28,3 +28,15 @@ update accounts set summary_day = $2 where account_id = $1 and (summary_day is n
 -- name: account_not_summed_up
 -- The accounts that were not told of a day yet, nor of a later one. A small table.
 select account_id from accounts where summary_day is null or summary_day < $1
+
+-- name: account_thresholds
+-- The numbers of rules that an account has set. Primary key.
+select thresholds from accounts where account_id = $1
+
+-- name: account_thresholds_hold
+-- The same, while no other transaction changes them. Primary key.
+update accounts set thresholds = thresholds where account_id = $1 returning thresholds
+
+-- name: account_thresholds_put
+-- Sets numbers of rules for an account. Primary key.
+update accounts set thresholds = $2 where account_id = $1

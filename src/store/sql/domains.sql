@@ -188,3 +188,15 @@ where account_id in (select account_id from accounts) and next_check_at > $2
 -- name: domains_to_claim
 -- The domains of an account for which something may wait. Index domains_to_claim.
 select domain_id, name from domains where account_id = $1 and claim_due = 1 order by domain_id
+
+-- name: domain_thresholds
+-- The numbers of rules that are set for a domain. Primary key.
+select thresholds from domains where account_id = $1 and domain_id = $2
+
+-- name: domain_thresholds_hold
+-- The same, while no other transaction changes them. Primary key.
+update domains set thresholds = thresholds where account_id = $1 and domain_id = $2 returning thresholds
+
+-- name: domain_thresholds_put
+-- Sets numbers of rules for a domain. Primary key.
+update domains set thresholds = $3 where account_id = $1 and domain_id = $2

@@ -1,17 +1,18 @@
 -- name: target_add
 -- A new target. Its number is from the counter.
-insert into targets (target_id, account_id, kind, name, domain_id, url, events, active, secret, failures, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, 1, $8, 0, $9, $9)
+insert into targets (target_id, account_id, kind, name, domain_id, url, events, secret, failures, created_at, updated_at,
+    period, scope, told_day, active, disabled_at, disabled_reason)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $9, $10, $11, $12, $13, $14, $15)
 
 -- name: target_by_id
 -- A target of the account. Primary key.
 select target_id, account_id, kind, name, domain_id, url, events, active, secret, previous_secret, previous_until, rotated_at,
-    failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at
+    failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at, period, scope, told_day
 from targets where target_id = $2 and account_id = $1
 
 -- name: target_change
 -- What its owner changes of a target. Primary key.
-update targets set name = $3, domain_id = $4, url = $5, events = $6, secret = $7, updated_at = $8
+update targets set name = $3, domain_id = $4, url = $5, events = $6, secret = $7, updated_at = $8, period = $9, scope = $10
 where target_id = $2 and account_id = $1
 
 -- name: target_switch_on
@@ -54,10 +55,20 @@ update targets set active = 0, disabled_at = $2, disabled_reason = $3 where targ
 -- Whether a target is on. Primary key.
 select active from targets where target_id = $1
 
+-- name: targets_of_kind
+-- The targets of a kind that are on, of all accounts. A small table.
+select target_id, account_id, kind, name, domain_id, url, events, active, secret, previous_secret, previous_until, rotated_at,
+    failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at, period, scope, told_day
+from targets where kind = $1 and active = 1 order by target_id
+
+-- name: target_told
+-- A digest is about to be told of the period that begins on $2, unless it was. Primary key.
+update targets set told_day = $2 where target_id = $1 and active = 1 and told_day < $2
+
 -- name: targets_of_account
 -- The targets of an account, newest first. Index targets_by_account.
 select target_id, account_id, kind, name, domain_id, url, events, active, secret, previous_secret, previous_until, rotated_at,
-    failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at
+    failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at, period, scope, told_day
 from targets where account_id = $1 order by target_id desc
 
 -- name: targets_wanting
@@ -68,10 +79,12 @@ select target_id, domain_id, events from targets where account_id = $1 and activ
 -- Targets that are on and have a due delivery, with the time since when, the longest waiting first. All targets, and for each
 -- the first entry of index deliveries_due.
 select target_id, account_id, kind, name, domain_id, url, events, active, secret, previous_secret, previous_until, rotated_at,
-    failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at, due_at
+    failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at, period, scope, told_day,
+    due_at
 from (
     select target_id, account_id, kind, name, domain_id, url, events, active, secret, previous_secret, previous_until,
-        rotated_at, failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at, (
+        rotated_at, failures, failing_since, disabled_at, disabled_reason, last_at, last_status, created_at, updated_at, period,
+        scope, told_day, (
         select min(next_at) from deliveries
         where deliveries.target_id = targets.target_id and next_at is not null) as due_at
     from targets where active = 1) as waiting

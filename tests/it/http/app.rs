@@ -15,7 +15,7 @@ use tallymark::metrics::Metrics;
 use tallymark::notify::{ChannelOptions, Targets};
 use tallymark::outbound::{Client, Guard, OutboundSettings, connector};
 use tallymark::page::{self, PageOptions};
-use tallymark::store::{Begun, NewKey, RequestMemory, RequestName, Store};
+use tallymark::store::{Begun, FindingChange, FindingKind, NewKey, RequestMemory, RequestName, Store, StoredFinding};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -59,12 +59,18 @@ impl TestApp {
 
     /// With other limits to its connections.
     pub async fn start_within(limits: ConnectionLimits) -> Self {
-        Self::start_all(|_| {}, None, PageOptions::default(), limits).await
+        Self::start_all(|_| {}, None, PageOptions::default(), limits, targets).await
+    }
+
+    /// With webhooks and channels that are served in another way.
+    pub async fn start_telling(targets: impl FnOnce(&Store, &Clock, &Metrics) -> Targets) -> Self {
+        let (page, limits) = (PageOptions::default(), ConnectionLimits::default());
+        Self::start_all(|_| {}, None, page, limits, targets).await
     }
 
     /// With a page that is used in another way than the usual one.
     pub async fn start_page(change: impl FnOnce(&mut HttpConfig), dns: Option<Dns>, page_options: PageOptions) -> Self {
-        Self::start_all(change, dns, page_options, ConnectionLimits::default()).await
+        Self::start_all(change, dns, page_options, ConnectionLimits::default(), targets).await
     }
 
     async fn start_all(
@@ -72,6 +78,7 @@ impl TestApp {
         dns: Option<Dns>,
         page_options: PageOptions,
         limits: ConnectionLimits,
+        targets: impl FnOnce(&Store, &Clock, &Metrics) -> Targets,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("tallymark.sqlite")).await.unwrap();
@@ -194,6 +201,29 @@ impl TestApp {
         self.intake.submit(raw).await.unwrap().set_aside[0].id.0
     }
 
+    /// Makes an open finding about a service of a domain; returns its id.
+    pub async fn find(&self, public_id: &str, service: &str) -> String {
+        let domain = self.store.domain(self.account, public_id).await.unwrap().unwrap();
+        let found = |_: &[StoredFinding]| {
+            let finding = StoredFinding {
+                no: None,
+                kind: FindingKind::ServiceBroken,
+                subject: service.to_owned(),
+                is_open: true,
+                opened_at: NOW,
+                ended_at: None,
+                told_at: NOW,
+                detail: json!({}),
+                data: json!({ "service": service, "since": "2026-03-20", "message_count": 1_200, "fail_count": 340 }),
+                snooze: None,
+            };
+            vec![FindingChange { finding, event: None }]
+        };
+        self.store.judge_domain(&domain, NOW, &found).await.unwrap();
+        let list = self.get("/findings?per_page=1").await.expect(200);
+        list["findings"][0]["id"].as_str().unwrap().to_owned()
+    }
+
     /// Hands a report in and gives the answer, which must be 201.
     pub async fn upload(&self, public_id: &str, bytes: impl Into<Vec<u8>>) -> Value {
         let ask = Ask::new("POST", &format!("/domains/{public_id}/dmarc/reports")).key(&self.key);
@@ -202,7 +232,7 @@ impl TestApp {
 }
 
 /// With a key of their own: domains that have one get DKIM keys, which take long to make.
-fn targets(store: &Store, clock: &Clock, metrics: &Metrics) -> Targets {
+pub fn targets(store: &Store, clock: &Clock, metrics: &Metrics) -> Targets {
     let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     let mut options = DomainsOptions::new(ServiceNames::new(None, None));
     options.keyring = Some(Keyring::from_keys([key], "a test").unwrap());

@@ -78,6 +78,9 @@ async fn filled(app: &TestApp, reports: usize, sources: &[&'static str]) -> Stri
         let body = json!({ "kind": "network", "subject": format!("192.0.2.{nth}"), "name": name });
         app.post(&decisions, &body).await.expect(200);
     }
+    for service in ["Shop", "=News", "Mail"] {
+        app.find(&domain, service).await;
+    }
     domain
 }
 
@@ -87,7 +90,7 @@ async fn every_list_has_the_rows_of_its_json_as_csv() {
     let domain = filled(&app, 3, &["203.0.113.50", "2001:db8::7"]).await;
     let report = app.get("/arrivals").await.expect(200)["reports"][0]["id"].to_string();
     let paths = csv_paths();
-    assert_eq!(paths.len(), 24, "{paths:?}");
+    assert_eq!(paths.len(), 26, "{paths:?}");
     let document: Value = serde_json::from_str(openapi()).unwrap();
     for (path, operations) in document["paths"].as_object().unwrap() {
         let asks = operations["get"]["parameters"].as_array().into_iter().flatten();

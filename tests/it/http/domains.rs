@@ -25,8 +25,10 @@ async fn a_domain_is_added_shown_listed_and_removed() {
             "remove": [] })
     };
     let dmarc = format!("v=DMARC1; p=none; rua=mailto:{token}@rua.tally.example");
+    let mut bare = added.clone();
+    let newest = bare.as_object_mut().unwrap().remove("domain").unwrap();
     assert_eq!(
-        added,
+        bare,
         json!({
             "id": id,
             "name": "example.com",
@@ -57,6 +59,24 @@ async fn a_domain_is_added_shown_listed_and_removed() {
             "last_checked_at": null,
         })
     );
+    // What the provider's newest client reads.
+    for (camel, snake) in [
+        ("publicId", "id"),
+        ("openTracking", "open_tracking"),
+        ("clickTracking", "click_tracking"),
+        ("trackingDomain", "tracking_domain"),
+        ("catchAll", "catch_all"),
+        ("inboundEnabled", "inbound_enabled"),
+        ("tlsMode", "tls_mode"),
+        ("bimiLogoUrl", "bimi_logo_url"),
+        ("customReturnPath", "custom_return_path"),
+        ("dnsRecords", "dns_records"),
+        ("verifiedAt", "verified_at"),
+        ("createdAt", "created_at"),
+    ] {
+        assert!(newest.get(camel).is_some(), "{camel}");
+        assert_eq!(newest[camel], bare[snake], "{camel}");
+    }
     assert_eq!(app.get(&format!("/domains/{id}")).await.expect(200), added);
     let item = json!({ "id": id, "name": "example.com", "status": "pending", "region": "us-east-1",
         "created_at": "2026-03-23T10:00:00.000Z" });
@@ -64,7 +84,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
 
     assert_eq!(
         app.delete(&format!("/domains/{id}")).await.expect(200),
-        json!({ "deleted": true })
+        json!({ "success": true, "deleted": true })
     );
     app.delete(&format!("/domains/{id}")).await.refused(404, "not_found");
     app.get(&format!("/domains/{id}")).await.refused(404, "not_found");

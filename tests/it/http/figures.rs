@@ -59,6 +59,15 @@ async fn stats_have_every_day_and_the_sums() {
             "spf_aligned": 20,
             "reports": 2,
             "sources": 3,
+            // As the provider's newest client reads it.
+            "totals": { "totalMessages": 30, "passed": 27, "spfPassed": 20, "dkimPassed": 27 },
+            "daily": [
+                { "date": "2026-03-19", "total": 17, "passed": 17, "failed": 0 },
+                { "date": "2026-03-20", "total": 0, "passed": 0, "failed": 0 },
+                { "date": "2026-03-21", "total": 0, "passed": 0, "failed": 0 },
+                { "date": "2026-03-22", "total": 13, "passed": 10, "failed": 3 },
+                { "date": "2026-03-23", "total": 0, "passed": 0, "failed": 0 },
+            ],
         })
     );
 }
@@ -107,6 +116,10 @@ async fn sources_are_listed_largest_first_with_their_sums() {
             "count": 20,
             "pass_count": 20,
             "fail_count": 0,
+            "sourceIp": "198.51.100.1",
+            "total": 20,
+            "passed": 20,
+            "failed": 0,
             "ptr": null,
             "asn": null,
             "country": null,
@@ -144,7 +157,7 @@ async fn sources_are_paged_and_filtered() {
     assert_eq!(addresses(&second), ["203.0.113.50"]);
     assert_eq!(
         second["pagination"],
-        json!({ "total": 3, "page": 2, "per_page": 2, "total_pages": 2 })
+        json!({ "total": 3, "page": 2, "per_page": 2, "perPage": 2, "total_pages": 2, "totalPages": 2 })
     );
     let failing = sources("result=fail").await;
     assert_eq!(

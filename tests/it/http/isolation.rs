@@ -5,6 +5,7 @@ use tallymark::base::Permission;
 use tallymark::http::{Access, Body, Route, routes};
 
 use super::{Answer, Ask, NOW, PASS, Sample, TestApp, tls_report};
+use crate::notify::mail::{dead_server, mailing};
 
 /// What the paths of the routes name, all of one account.
 struct Things {
@@ -19,17 +20,23 @@ struct Things {
     delivery: String,
     channel: String,
     message: String,
+    digest: String,
+    finding: String,
 }
 
 /// A request for `route` that would succeed with the right key. A route without a rule here fails every test.
 fn ask(route: &Route, things: &Things) -> Ask {
     let id = match route.path.split('/').nth(1) {
         // All but the first name nothing: they are about all that the key sees.
-        Some("domains" | "overview" | "attention" | "arrivals" | "refused" | "search" | "reports") => &things.domain,
+        Some("domains" | "overview" | "attention" | "arrivals" | "refused" | "search" | "reports" | "thresholds") => {
+            &things.domain
+        }
+        Some("findings") => &things.finding,
         Some("quarantine") => &things.aside,
         Some("api-keys") => &things.key,
         Some("webhooks") => &things.webhook,
         Some("notification-channels") => &things.channel,
+        Some("digests") => &things.digest,
         _ => panic!("what does {} name?", route.path),
     };
     let delivery = match id == &things.channel {
@@ -60,6 +67,8 @@ fn ask(route: &Route, things: &Things) -> Ask {
         }
         (Body::Json, "POST", "/domains") => json("{\"name\":\"new.example\"}"),
         (Body::Json, "PATCH", "/domains/{id}") => json("{\"catch_all\":true}"),
+        (Body::Json, "PATCH", path) if path.ends_with("/thresholds") => json("{\"reporter_silent_days_min\":9}"),
+        (Body::Json, "PUT", "/findings/{id}/snooze") => json("{\"until\":\"2026-03-30T00:00:00Z\"}"),
         (Body::Json, "PATCH", "/domains/{id}/dmarc/trust") => json("{\"report_messages_max\":1}"),
         (Body::Json, "POST", path) if path.contains("/dmarc/reporters/") => json("{\"reporter\":\"x.example\"}"),
         (Body::Json, "POST", path) if path.contains("/dmarc/reports/") => json("{}"),
@@ -73,7 +82,10 @@ fn ask(route: &Route, things: &Things) -> Ask {
         (Body::Json, "POST", "/notification-channels") => json(
             "{\"type\":\"slack\",\"name\":\"x\",\"events\":[\"*\"],\"config\":{\"webhookUrl\":\"https://example.com/\"}}",
         ),
-        (Body::Json, "PUT", "/notification-channels/{id}") => json("{\"name\":\"other\"}"),
+        (Body::Json, "PUT", "/notification-channels/{id}" | "/digests/{id}") => json("{\"name\":\"other\"}"),
+        (Body::Json, "POST", "/digests") => {
+            json("{\"name\":\"x\",\"email\":\"you@reader.example\",\"period\":\"weekly\"}")
+        }
         (Body::Json, "PATCH", "/webhooks/{id}") => json("{\"events\":[\"domain.failed\"]}"),
         (Body::Json, ..) => panic!("what does {} {} take?", route.method, route.path),
     }
@@ -81,7 +93,7 @@ fn ask(route: &Route, things: &Things) -> Ask {
 
 fn with_key() -> Vec<Route> {
     let mut routes = routes();
-    routes.retain(|route| !matches!(route.access, Access::Open | Access::Token));
+    routes.retain(|route| !matches!(route.access, Access::Open | Access::Token | Access::Link));
     assert!(routes.len() > 20);
     routes
 }
@@ -93,7 +105,8 @@ fn code(answer: &Answer) -> (u16, String) {
 
 /// An app with a domain that has a report, a message set aside, an address and a key.
 async fn app() -> (TestApp, Things) {
-    let app = TestApp::start().await;
+    // Nothing listens there.
+    let app = TestApp::start_telling(mailing(dead_server(), None)).await;
     let domain = app.add_domain("example.com").await;
     // Nothing listens there.
     let body = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
@@ -102,6 +115,8 @@ async fn app() -> (TestApp, Things) {
         json!({ "type": "slack", "name": "x", "events": ["*"], "config": { "webhookUrl": "http://127.0.0.1:9/" } });
     let channel = app.post("/notification-channels", &body).await.expect(201)["id"].clone();
     let channel = channel.as_str().unwrap().to_owned();
+    let body = json!({ "name": "x", "email": "me@reader.example", "period": "weekly" });
+    let digest = app.post("/digests", &body).await.expect(201)["id"].clone();
     let taken = app
         .upload(&domain, Sample::new("example.com", "r1", &[PASS]).xml())
         .await;
@@ -116,12 +131,15 @@ async fn app() -> (TestApp, Things) {
         .post(&format!("/domains/{domain}/dmarc/decisions"), &body)
         .await
         .expect(200);
+    let finding = app.find(&domain, "Shop").await;
     let deliveries = app.get(&format!("/webhooks/{webhook}/deliveries")).await.expect(200);
     let path = format!("/notification-channels/{channel}/deliveries");
     let messages = app.get(&path).await.expect(200);
     let things = Things {
         message: messages["deliveries"][0]["id"].to_string(),
         channel,
+        digest: digest.as_str().unwrap().to_owned(),
+        finding,
         delivery: deliveries["deliveries"][0]["id"].to_string(),
         webhook,
         decision: decision["id"].to_string(),
@@ -158,6 +176,14 @@ async fn check_untouched(app: &TestApp, things: &Things) {
     assert_eq!(changed, (&json!(["*"]), &json!(null)));
     let path = format!("/notification-channels/{}", things.channel);
     assert_eq!(app.get(&path).await.expect(200)["name"], "x");
+    let path = format!("/digests/{}", things.digest);
+    assert_eq!(app.get(&path).await.expect(200)["name"], "x");
+    let findings = app.get("/findings").await.expect(200);
+    assert_eq!(findings["findings"][0]["snooze"], json!(null));
+    let path = format!("/domains/{}/dmarc/thresholds", things.domain);
+    for threshold in app.get(&path).await.expect(200)["thresholds"].as_array().unwrap() {
+        assert_eq!(threshold["set_by"], "default");
+    }
 }
 
 /// Without this the tests below would also pass if every request were wrong.
@@ -170,10 +196,11 @@ async fn the_right_key_passes_everywhere() {
     for route in routes {
         let answer = app.send(ask(&route, &things).key(&app.key)).await;
         // This app has no name servers to ask.
-        let expect: &[u16] = if route.path.ends_with("/verify") {
-            &[503]
-        } else {
-            &[200, 201]
+        let expect: &[u16] = match route.path {
+            path if path.ends_with("/verify") => &[503],
+            // It does not mail, so that there is no question to send.
+            "/notification-channels/{id}/confirm" => &[409],
+            _ => &[200, 201],
         };
         assert!(expect.contains(&answer.status), "{route:?} {answer:?}");
     }
@@ -269,7 +296,7 @@ async fn objects_of_another_account_do_not_exist() {
         let own = if list == "api_keys" { 1 } else { 0 };
         assert_eq!(answer[list].as_array().unwrap().len(), own, "{path}");
     }
-    for path in ["/overview", "/attention", "/arrivals"] {
+    for path in ["/overview", "/attention", "/arrivals", "/findings"] {
         let answer = app.send(Ask::new("GET", path).key(&stranger)).await;
         answer.expect(200);
         assert!(!answer.text().contains("example.com"), "{path}");
@@ -346,6 +373,8 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
                 delivery: things.delivery.clone(),
                 channel: format!("nc_{}", id.replace('1', "999")),
                 message: things.message.clone(),
+                digest: format!("dg_{}", id.replace('1', "999")),
+                finding: id.replace("dom_", "fnd_"),
                 report: things.report.clone(),
                 tls_report: things.tls_report.clone(),
                 mail: things.mail.clone(),
@@ -361,6 +390,10 @@ async fn ids_that_were_never_given_out_are_404_whatever_their_form() {
         answer.refused(404, "not_found");
         let replay = Ask::new("POST", &format!("/quarantine/{report}/replay")).key(&app.key);
         app.send(replay).await.refused(404, "not_found");
+        let finding = things.finding.rsplit_once('_').unwrap().0;
+        app.delete(&format!("/findings/{finding}_{report}/snooze"))
+            .await
+            .refused(404, "not_found");
         let decision = format!("/domains/{domain}/dmarc/decisions/{report}");
         app.delete(&decision).await.refused(404, "not_found");
         for of in [

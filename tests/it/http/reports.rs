@@ -51,8 +51,17 @@ async fn a_report_is_listed_with_every_field() {
                 "reporter": "google.com",
                 "record_count": 2,
                 "records_kept": true,
+                // As the provider's newest client reads it.
+                "domainId": id,
+                "reportId": "r1",
+                "orgName": "google.com",
+                "dateRangeStart": "2026-03-22T00:00:00.000Z",
+                "dateRangeEnd": "2026-03-23T00:00:00.000Z",
+                "policyPublished": { "p": "reject", "sp": "none", "np": null, "adkim": "r", "aspf": "s", "pct": 100,
+                    "testing": null },
+                "createdAt": "2026-03-23T10:00:00.000Z",
             }],
-            "pagination": { "total": 1, "page": 1, "per_page": 20, "total_pages": 1 },
+            "pagination": { "total": 1, "page": 1, "per_page": 20, "perPage": 20, "total_pages": 1, "totalPages": 1 },
         })
     );
 }
@@ -84,7 +93,7 @@ async fn the_list_is_paged_newest_window_first() {
         assert_eq!(ids(&list), ["r2", "r3"]);
         assert_eq!(
             list["pagination"],
-            json!({ "total": 5, "page": 2, "per_page": 2, "total_pages": 3, "next": format!("{}_4", BEGIN - 3 * 86_400) })
+            json!({ "total": 5, "page": 2, "per_page": 2, "perPage": 2, "total_pages": 3, "totalPages": 3, "next": format!("{}_4", BEGIN - 3 * 86_400) })
         );
     }
     let beyond = page("per_page=2&page=9").await;
@@ -150,7 +159,7 @@ async fn one_report_has_its_rows_with_all_evidence() {
     );
     assert_eq!(
         report["pagination"],
-        json!({ "total": 2, "page": 1, "per_page": 20, "total_pages": 1 })
+        json!({ "total": 2, "page": 1, "per_page": 20, "perPage": 20, "total_pages": 1, "totalPages": 1 })
     );
     assert_eq!(
         report["records"][1],

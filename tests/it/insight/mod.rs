@@ -4,4 +4,5 @@ mod identity;
 mod oracle;
 mod rules;
 mod simulate;
+mod snoozes;
 mod spf;

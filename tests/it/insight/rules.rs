@@ -9,10 +9,10 @@ use tallymark::insight::{Applied, apply_rules};
 
 use crate::http::{FAIL, NOW, PASS, Row, Sample, TestApp};
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub const DAY: Duration = Duration::from_secs(86_400);
 
 /// An app with a domain whose only sender has a name, and a webhook that wants everything.
-async fn app() -> (TestApp, String) {
+pub async fn app() -> (TestApp, String) {
     let app = TestApp::start().await;
     let id = app.add_domain("example.com").await;
     let named = json!({ "kind": "network", "subject": "198.51.100.0/24", "name": "Shop" });
@@ -25,14 +25,14 @@ async fn app() -> (TestApp, String) {
 }
 
 /// A report about yesterday, which comes now.
-async fn report(app: &TestApp, id: &str, rows: &[Row]) {
+pub async fn report(app: &TestApp, id: &str, rows: &[Row]) {
     let yesterday = Day::from_unix(app.clock.now() / 1_000).plus(-1);
     let mut sample = Sample::new("example.com", &yesterday.to_string(), rows);
     sample.begin = yesterday.begin();
     app.upload(id, sample.xml()).await;
 }
 
-async fn apply(app: &TestApp) -> Applied {
+pub async fn apply(app: &TestApp) -> Applied {
     let tables = LiveTables::new(NamesFiles::default());
     Box::pin(apply_rules(&app.store, &tables.current(), app.clock.now()))
         .await
@@ -40,7 +40,7 @@ async fn apply(app: &TestApp) -> Applied {
 }
 
 /// The events of these kinds that wait for the webhook, the oldest first.
-async fn told(app: &TestApp, kinds: &str) -> Vec<Value> {
+pub async fn told(app: &TestApp, kinds: &str) -> Vec<Value> {
     let hooks = app.get("/webhooks").await.expect(200);
     let path = format!("/webhooks/{}/deliveries?per_page=100", hooks["webhooks"][0]["id"]);
     let list = app.get(&path).await.expect(200);

@@ -2,8 +2,10 @@
 
 mod crash;
 mod ingest;
+mod leaving;
 mod postfix;
 mod serving;
+mod small_disk;
 mod trace;
 
 use std::collections::HashMap;
@@ -27,7 +29,12 @@ pub struct Installation {
 
 impl Installation {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::new_in(&std::env::temp_dir()).await
+    }
+
+    /// The folder is made below `parent`.
+    pub async fn new_in(parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).unwrap();
         let store = open(folder.path()).await;
         let account = store.add_account("default", Mode::Live, NOW).await.unwrap();
         let domain = store

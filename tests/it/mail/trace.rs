@@ -78,7 +78,7 @@ async fn every_acknowledgement_comes_after_the_disk_has_the_message() {
 
 impl Program {
     /// Stops the program that strace, our child, has started.
-    fn stop_traced(mut self) {
+    pub(super) fn stop_traced(mut self) {
         let children = format!("/proc/{0}/task/{0}/children", self.child.id());
         let traced = std::fs::read_to_string(children).unwrap();
         let killed = Command::new("kill").args(["-TERM", traced.trim()]).status().unwrap();

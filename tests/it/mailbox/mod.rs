@@ -10,7 +10,7 @@ mod odd;
 pub mod ordinary;
 mod ordinary_mail;
 mod prefixes;
-mod program;
+pub mod program;
 mod proxy;
 mod stuck;
 mod waiting;

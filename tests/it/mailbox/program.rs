@@ -29,8 +29,8 @@ pub fn until_or(say: impl Fn() -> String, mut happened: impl FnMut() -> bool) {
 
 /// `tallymark serve`, running.
 pub struct Tallymark {
-    child: Child,
-    address: SocketAddr,
+    pub child: Child,
+    pub address: SocketAddr,
     log: PathBuf,
 }
 

@@ -1,9 +1,13 @@
 //! Events reach the receivers of webhooks: signed, at least once, and whatever other receivers do.
 
 mod channels;
+mod digests;
 mod faults;
 mod killed;
+pub mod letters;
+pub mod mail;
 pub mod receiver;
+pub mod submission;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

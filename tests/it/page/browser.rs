@@ -44,6 +44,9 @@ async fn everything_that_the_page_does_works_in_a_browser() {
     named.reload().await;
     let app = TestApp::start_as(|_| {}, Some(named.dns())).await;
     fill(&app).await;
+    let domains = app.get("/domains").await.expect(200);
+    let domain = domains["domains"][0]["id"].as_str().unwrap();
+    app.find(domain, "Shop").await;
     let reading = app.key(Permission::ReadOnly, None).await;
     let (report, broken) = (
         app.folder.path().join("report.xml"),
@@ -220,10 +223,23 @@ fn attack(nth: usize, payload: &str) -> String {
     )
 }
 
+/// Snoozes the newest finding with a note, and names a channel, if the limits allow it.
+async fn snooze_and_name(app: &TestApp, text: &str) {
+    let list = app.get("/findings?per_page=1").await.expect(200);
+    let path = format!("/findings/{}/snooze", list["findings"][0]["id"].as_str().unwrap());
+    let snooze = json!({ "until": "2026-03-30T00:00:00Z", "note": text });
+    app.send(Ask::new("PUT", &path).key(&app.key).json(&snooze)).await;
+    let config = json!({ "webhookUrl": "http://127.0.0.1:9/" });
+    let channel = json!({ "type": "slack", "name": text, "events": ["*"], "config": config });
+    app.post("/notification-channels", &channel).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_report_says_is_text() {
     let app = TestApp::start().await;
     let domain = app.add_domain("example.com").await;
+    let hook = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
+    app.post("/webhooks", &hook).await.expect(201);
     let mut attacks: Vec<Value> = Vec::new();
     for (nth, payload) in payloads().iter().enumerate() {
         let taken = app.upload(&domain, attack(nth, payload)).await;
@@ -235,6 +251,8 @@ async fn whatever_a_report_says_is_text() {
         let decision = json!({ "kind": "network", "subject": network, "name": payload, "note": payload });
         let path = format!("/domains/{domain}/dmarc/decisions");
         let decided = app.post(&path, &decision).await.status == 200;
+        app.find(&domain, payload).await;
+        snooze_and_name(&app, payload).await;
         attacks.push(json!({ "payload": payload, "report": report, "decided": decided }));
         // The same in what cannot be read.
         app.upload(&domain, format!("<feedback><{}", escaped(payload))).await;

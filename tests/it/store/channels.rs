@@ -9,6 +9,7 @@ async fn add(db: &Database, platform: Platform, domain: Option<DomainId>) -> Tar
     let new = NewTarget {
         domain,
         events: Wanted::new(["*".to_owned()]),
+        off: None,
         address: Channel {
             platform,
             name: "Our alerts".to_owned(),

@@ -1,12 +1,12 @@
 //! Findings are told once, also by two nodes, and go with their domain.
 
 use serde_json::{Value, json};
-use tallymark::base::{AccountId, Day, DomainId, DomainStatus, Mode, Purpose};
+use tallymark::base::{AccountId, Day, DomainId, DomainStatus, FindingNo, Mode, Purpose};
 use tallymark::enrich::Tables;
 use tallymark::insight::apply_rules;
 use tallymark::store::{
-    Decision, Domain, DomainFinding, EventKind, FindingChange, FindingKind, NewWebhook, RecordCheck, RecordState,
-    Standing, Store, StoredFinding, Wanted,
+    Actor, Decision, Domain, DomainFinding, EventKind, FindingChange, FindingFilter, FindingKind, FindingState,
+    NewWebhook, RecordCheck, RecordState, Snooze, Snoozed, Standing, Store, StoredFinding, Threshold, Wanted,
 };
 
 use super::{Database, FIRST_PAGE, NOW, new_domain, on_both};
@@ -43,13 +43,36 @@ async fn told(store: &Store, account: AccountId) -> Vec<(String, Value)> {
 
 fn broken(at: i64) -> StoredFinding {
     StoredFinding {
+        no: None,
         kind: FindingKind::ServiceBroken,
         subject: "Shop".to_owned(),
         is_open: true,
         opened_at: at,
+        ended_at: None,
         told_at: at,
         detail: json!({ "since": "2026-03-20" }),
+        data: json!({ "service": "Shop" }),
+        snooze: None,
     }
+}
+
+/// The newest findings about a domain, without their numbers.
+async fn known(store: &Store, domain: &Domain) -> Vec<StoredFinding> {
+    let findings = store.findings(domain.id).await.unwrap();
+    let unnumbered = findings.into_iter().map(|one| StoredFinding { no: None, ..one });
+    unnumbered.collect()
+}
+
+/// Keeps findings as they are.
+async fn keep(store: &Store, domain: &Domain, findings: Vec<StoredFinding>) {
+    let judge = |_: &[StoredFinding]| {
+        let change = |finding: &StoredFinding| FindingChange {
+            finding: finding.clone(),
+            event: None,
+        };
+        findings.iter().map(change).collect()
+    };
+    store.judge_domain(domain, NOW, &judge).await.unwrap();
 }
 
 on_both!(two_that_judge_at_the_same_time_tell_once);
@@ -70,13 +93,8 @@ async fn two_that_judge_at_the_same_time_tell_once(db: Database) {
         db.store.judge_domain(&domain, NOW, &judge)
     );
     assert_eq!(one.unwrap() + two.unwrap(), 1);
-    assert_eq!(db.store.findings(domain.id).await.unwrap(), [broken(NOW)]);
-    let one = db
-        .store
-        .finding(domain.id, FindingKind::ServiceBroken, "Shop")
-        .await
-        .unwrap();
-    assert_eq!(one, Some(broken(NOW)));
+    assert_eq!(known(&db.store, &domain).await, [broken(NOW)]);
+    let no = db.store.findings(domain.id).await.unwrap()[0].no;
     let data = json!({ "domain_id": domain.public_id, "domain": domain.name.as_str(), "service": "Shop" });
     assert_eq!(
         told(&db.store, domain.account).await,
@@ -87,15 +105,19 @@ async fn two_that_judge_at_the_same_time_tell_once(db: Database) {
     let later = NOW + 401 * 24 * HOUR;
     db.store.judge_domain(&domain, later, &|_| Vec::new()).await.unwrap();
     assert_eq!(db.store.findings(domain.id).await.unwrap().len(), 1);
-    let ended = |_: &[StoredFinding]| {
-        let finding = StoredFinding {
-            is_open: false,
-            ..broken(NOW)
+    for (ended_at, kept) in [(later - HOUR, 1), (NOW, 0)] {
+        let ended = |_: &[StoredFinding]| {
+            let finding = StoredFinding {
+                no,
+                is_open: false,
+                ended_at: Some(ended_at),
+                ..broken(NOW)
+            };
+            vec![FindingChange { finding, event: None }]
         };
-        vec![FindingChange { finding, event: None }]
-    };
-    db.store.judge_domain(&domain, later, &ended).await.unwrap();
-    assert_eq!(db.store.findings(domain.id).await.unwrap(), []);
+        db.store.judge_domain(&domain, later, &ended).await.unwrap();
+        assert_eq!(known(&db.store, &domain).await.len(), kept);
+    }
     // What was never told is what later states are compared with: it stays.
     let baseline = StoredFinding {
         kind: FindingKind::PolicyChanged,
@@ -112,7 +134,7 @@ async fn two_that_judge_at_the_same_time_tell_once(db: Database) {
     };
     db.store.judge_domain(&domain, later, &keep).await.unwrap();
     db.store.judge_domain(&domain, later, &|_| Vec::new()).await.unwrap();
-    assert_eq!(db.store.findings(domain.id).await.unwrap(), [baseline]);
+    assert_eq!(known(&db.store, &domain).await, [baseline]);
     // Of a domain that is gone nothing is kept.
     let gone = Domain {
         id: DomainId(domain.id.0 + 1),
@@ -120,6 +142,159 @@ async fn two_that_judge_at_the_same_time_tell_once(db: Database) {
     };
     assert_eq!(db.store.judge_domain(&gone, NOW, &judge).await.unwrap(), 0);
     assert_eq!(db.store.findings(gone.id).await.unwrap(), []);
+}
+
+/// A finding that ended.
+fn over(at: i64) -> StoredFinding {
+    StoredFinding {
+        is_open: false,
+        ended_at: Some(at + HOUR),
+        ..broken(at)
+    }
+}
+
+on_both!(each_begin_is_listed_and_the_newest_is_gone_on_from);
+async fn each_begin_is_listed_and_the_newest_is_gone_on_from(db: Database) {
+    let domain = domain(&db).await;
+    let other = db
+        .store
+        .add_domain(domain.account, new_domain("example.net"), NOW)
+        .await
+        .unwrap();
+    keep(&db.store, &domain, vec![over(NOW)]).await;
+    keep(&db.store, &other, vec![over(NOW)]).await;
+    keep(&db.store, &domain, vec![broken(NOW + 9 * HOUR)]).await;
+    // A state that later ones are compared with is not listed.
+    let state = StoredFinding {
+        kind: FindingKind::PolicyChanged,
+        ended_at: None,
+        data: Value::Null,
+        told_at: 0,
+        ..over(NOW)
+    };
+    keep(&db.store, &domain, vec![state.clone()]).await;
+    assert_eq!(known(&db.store, &domain).await, [state, broken(NOW + 9 * HOUR)]);
+    let plain = FindingFilter {
+        kind: None,
+        state: None,
+        below: None,
+        now: NOW,
+    };
+    let listed = async |filter: FindingFilter, count| {
+        let all = [domain.id, other.id];
+        let found = db.store.findings_of(&all, &filter, count).await.unwrap();
+        found
+            .into_iter()
+            .map(|(of, one)| (of, one.opened_at, one.no))
+            .collect::<Vec<_>>()
+    };
+    let all = listed(plain, 10).await;
+    let begins: Vec<_> = all.iter().map(|(of, at, _)| (*of, *at)).collect();
+    assert_eq!(begins, [(domain.id, NOW + 9 * HOUR), (other.id, NOW), (domain.id, NOW)]);
+    assert_eq!(listed(plain, 2).await, all[..2]);
+    let below = FindingFilter {
+        below: all[0].2,
+        ..plain
+    };
+    assert_eq!(listed(below, 1).await, all[1..2]);
+    for (state, kind, found) in [
+        (Some(FindingState::Open), None, &all[..1]),
+        (Some(FindingState::Ended), None, &all[1..]),
+        (Some(FindingState::Snoozed), None, &[][..]),
+        (None, Some(FindingKind::ServiceBroken), &all[..]),
+        (None, Some(FindingKind::VolumeChanged), &[]),
+    ] {
+        assert_eq!(
+            listed(FindingFilter { state, kind, ..plain }, 10).await,
+            found,
+            "{state:?} {kind:?}"
+        );
+    }
+}
+
+on_both!(the_history_of_a_domain_is_bounded);
+async fn the_history_of_a_domain_is_bounded(db: Database) {
+    let domain = domain(&db).await;
+    keep(&db.store, &domain, (0..600).map(|nth| over(NOW + nth)).collect()).await;
+    // Another one, so that it is looked at what is too much.
+    keep(&db.store, &domain, vec![broken(NOW + 700)]).await;
+    let filter = FindingFilter {
+        kind: None,
+        state: None,
+        below: None,
+        now: NOW,
+    };
+    let found = db.store.findings_of(&[domain.id], &filter, 10_000).await.unwrap();
+    // The newest when it was looked, 500 before it, and the new one.
+    assert_eq!(found.len(), 502);
+    assert_eq!(found.last().unwrap().1.opened_at, NOW + 99);
+}
+
+on_both!(a_snooze_is_of_an_open_finding_of_the_account);
+async fn a_snooze_is_of_an_open_finding_of_the_account(db: Database) {
+    let domain = domain(&db).await;
+    let stranger = db.store.add_account("stranger", Mode::Live, NOW).await.unwrap();
+    keep(&db.store, &domain, vec![over(NOW)]).await;
+    let ended = db.store.findings(domain.id).await.unwrap()[0].no.unwrap();
+    keep(&db.store, &domain, vec![broken(NOW + HOUR)]).await;
+    let open = db.store.findings(domain.id).await.unwrap()[0].no.unwrap();
+    let snooze = Snooze {
+        until: NOW + 5 * HOUR,
+        actor: Actor {
+            by: "key test".to_owned(),
+            why: Some("known".to_owned()),
+            at: NOW + 2 * HOUR,
+        },
+    };
+    let place = (domain.account, domain.id);
+    for (place, no, expect) in [
+        ((stranger.id, domain.id), open, Snoozed::Missing),
+        (place, FindingNo(open.0 + 1), Snoozed::Missing),
+        (place, ended, Snoozed::Ended),
+    ] {
+        assert_eq!(db.store.snooze(place, no, &snooze).await.unwrap(), expect);
+    }
+    assert_eq!(
+        db.store.wake((stranger.id, domain.id), open, NOW).await.unwrap(),
+        Snoozed::Missing
+    );
+    let Snoozed::Done(done) = db.store.snooze(place, open, &snooze).await.unwrap() else {
+        panic!("it holds");
+    };
+    assert_eq!(done.snooze.as_ref(), Some(&snooze));
+    let states = [NOW + 5 * HOUR - 1, NOW + 5 * HOUR].map(|now| done.state(now));
+    assert_eq!(states, [FindingState::Snoozed, FindingState::Open]);
+    let snoozed = async |now| db.store.snoozed_findings(domain.id, now).await.unwrap().len();
+    assert_eq!((snoozed(NOW + 4 * HOUR).await, snoozed(NOW + 5 * HOUR).await), (1, 0));
+    let Snoozed::Done(woken) = db.store.wake(place, open, NOW + 3 * HOUR).await.unwrap() else {
+        panic!("it is there");
+    };
+    // Who wanted it stays known.
+    let until = NOW + 3 * HOUR;
+    assert_eq!(woken.snooze, Some(Snooze { until, ..snooze }));
+    assert_eq!(snoozed(NOW + 4 * HOUR).await, 0);
+}
+
+on_both!(thresholds_are_of_an_account_and_of_a_domain);
+async fn thresholds_are_of_an_account_and_of_a_domain(db: Database) {
+    let domain = domain(&db).await;
+    let stranger = db.store.add_account("stranger", Mode::Live, NOW).await.unwrap();
+    let one = Threshold::VolumeChangedTimes;
+    let value = async |account, of| db.store.thresholds(account, of).await.unwrap().value(one);
+    let set = async |account, of, value| db.store.set_thresholds(account, of, &vec![(one, value)]).await.unwrap();
+    set(domain.account, None, Some(5)).await;
+    set(domain.account, Some(domain.id), Some(7)).await;
+    // A foreign domain has none.
+    set(stranger.id, Some(domain.id), Some(9)).await;
+    let values = (
+        value(domain.account, None).await,
+        value(domain.account, Some(domain.id)).await,
+    );
+    assert_eq!((values, value(stranger.id, Some(domain.id)).await), ((5, 7), 3));
+    set(domain.account, Some(domain.id), None).await;
+    assert_eq!(value(domain.account, Some(domain.id)).await, 5);
+    set(domain.account, None, None).await;
+    assert_eq!(value(domain.account, Some(domain.id)).await, 3);
 }
 
 on_both!(a_damaged_row_keeps_no_other_account_from_its_summary);

@@ -11,10 +11,10 @@ use tallymark::store::{NewMessage, Retention, Store, StoreError, message_digest}
 use super::{ALL_DAYS, KEEPING, NOW, day, message, new_domain, new_report};
 
 /// A file system of `bytes` in memory, until it is dropped. Only root may make one.
-struct SmallDisk(tempfile::TempDir);
+pub struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount(bytes: usize) -> Self {
+    pub fn mount(bytes: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={bytes},mode=700");
         let mounted = Command::new("mount")
@@ -26,7 +26,7 @@ impl SmallDisk {
         Self(folder)
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 

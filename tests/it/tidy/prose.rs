@@ -196,7 +196,7 @@ fn is_there(tree: &Tree, document: &str, word: &str) -> bool {
 
 /// Is `section.key` a setting? `None` if there is no such section, and something else is meant.
 fn is_setting(word: &str) -> Option<bool> {
-    let (section, key) = word.split_once('.')?;
+    let (section, key) = word.rsplit_once('.')?;
     let heading = [format!("\n[{section}]\n"), format!("\n#[[{section}]]\n")];
     let start = heading
         .iter()

@@ -1,0 +1,117 @@
+//! Mail on its way: what is under every mail, the signature of its domain, and what the answer of the server means.
+
+use maud::{Markup, html};
+
+use super::heard::{Heard, Meaning};
+use super::html::{Mail, document};
+use super::links::Link;
+use super::targets::{Targets, TargetsError};
+use crate::base::{AccountId, MailAddress, TlsMode};
+use crate::outbound::{Demand, Letter, MailError, Mailer};
+use crate::store::Reader;
+
+/// A mail, and whom it is for.
+pub(super) struct Addressed<'m> {
+    pub to: &'m MailAddress,
+    pub mail: Mail,
+    /// What is before the `@` of its identity.
+    pub id: String,
+    /// Whose mail it is, so that its reader can end it; `None` for the question whether they want it.
+    pub of: Option<AccountId>,
+}
+
+impl Targets {
+    /// Hands a mail over now.
+    ///
+    /// # Errors
+    /// [`TargetsError::NoMail`], [`TargetsError::Keys`], [`TargetsError::Store`].
+    pub(super) async fn mail(&self, addressed: Addressed<'_>) -> Result<Heard, TargetsError> {
+        let (mailer, page) = self.mail_ways()?;
+        let reader = Reader::new(addressed.to);
+        let unsubscribe = match addressed.of {
+            Some(account) => {
+                let token = self.link_token(Link::Leave { account, reader })?;
+                Some(format!("{page}/unsubscribe/{token}"))
+            }
+            None => None,
+        };
+        let Mail { subject, text, content } = addressed.mail;
+        let (under, foot) = under(page, unsubscribe.as_deref());
+        let letter = Letter {
+            to: addressed.to.clone(),
+            html: document(&subject, &content, &foot),
+            subject,
+            text: format!("{text}\n\n-- \n{under}\n"),
+            id: addressed.id,
+            at: self.now(),
+            unsubscribe,
+        };
+        let mut mail = letter.compose(mailer.from());
+        let in_name = self.domains().in_name_of(mailer.from().domain()).await?;
+        let mut demand = Demand::None;
+        if let Some(in_name) = in_name {
+            if in_name.tls_mode == TlsMode::Enforced {
+                demand = Demand::Encrypted;
+            }
+            if let Some(signature) = in_name.signature(&mail) {
+                mail.insert_str(0, &signature);
+            }
+        }
+        let sent = mailer.send(addressed.to, mail.as_bytes(), demand).await;
+        Ok(match sent {
+            Ok(accepted) => Heard {
+                status: Some(accepted.code),
+                response: accepted.text,
+                meaning: Meaning::Accepted,
+            },
+            Err(error) => heard(&error),
+        })
+    }
+
+    /// The URL of the web page, if it is known.
+    pub fn page(&self) -> Option<&str> {
+        self.channel_options().page.as_deref()
+    }
+
+    /// The server for mail, and the page that its links lead to.
+    pub(super) fn mail_ways(&self) -> Result<(&Mailer, &str), TargetsError> {
+        let page = self.channel_options().page.as_deref();
+        let both = self.mailer().zip(page);
+        let (mailer, page) = both.ok_or(TargetsError::NoMail)?;
+        Ok((mailer, page.trim_end_matches('/')))
+    }
+}
+
+/// Only a refusal is about the recipient; whatever else goes wrong is this installation's, and blames no channel.
+fn heard(error: &MailError) -> Heard {
+    let (status, meaning) = match error {
+        MailError::Refused { code, .. } if error.is_for_ever() => {
+            let why = "The mail server refused the address or the mail for good";
+            (Some(*code), Meaning::Gone(format!("{why} ({code})")))
+        }
+        MailError::Refused { code, .. } => (Some(*code), Meaning::Failed(None)),
+        _ => (None, Meaning::HeldBack),
+    };
+    Heard {
+        status,
+        response: error.to_string(),
+        meaning,
+    }
+}
+
+/// What is under a mail, as text and as HTML.
+fn under(page: &str, unsubscribe: Option<&str>) -> (String, Markup) {
+    match unsubscribe {
+        None => (
+            format!("Sent once by Tallymark at {page}. Without an answer nothing more is sent."),
+            html! { "Sent once by Tallymark at " a href=(page) { (page) } ". Without an answer nothing more is sent." },
+        ),
+        Some(link) => (
+            format!("Sent by Tallymark at {page}, because you agreed to it.\nUnsubscribe: {link}"),
+            html! {
+                "Sent by Tallymark at " a href=(page) { (page) } ", because you agreed to it. "
+                a href=(link) { "Unsubscribe" }
+            },
+        ),
+    }
+}

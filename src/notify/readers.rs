@@ -1,0 +1,164 @@
+//! Readers of mail: each is asked once whether they want it, and may leave with one click. Nothing but the question is sent to an
+//! address before its owner agreed.
+
+use maud::html;
+
+use super::attempts::Tried;
+use super::heard::Heard;
+use super::html::{Mail, button};
+use super::links::Link;
+use super::mailing::Addressed;
+use super::platforms::{Secrets, mail_address};
+use super::targets::{Targets, TargetsError};
+use crate::base::text::shown;
+use crate::base::{AccountId, Day, MailAddress};
+use crate::store::{Address, Platform, Reader, Target};
+
+/// Why a channel or digest waits.
+pub(super) const UNCONFIRMED: &str =
+    "The owner of the address has not agreed yet: a mail with a link was sent, and the link was not followed";
+/// Why one was switched off by who reads it.
+const LEFT: &str = "Its reader unsubscribed";
+
+/// What a link stands for, for who has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// To agree to mail.
+    Agree,
+    /// To end all mail of an account.
+    Leave,
+}
+
+impl Targets {
+    /// Asks the owner of an address whether they agree to mail of an account.
+    ///
+    /// # Errors
+    /// [`TargetsError::TooManyQuestions`] if the address or the account had as many as it may have today;
+    /// [`TargetsError::NoMail`], [`TargetsError::Keys`], [`TargetsError::Store`].
+    pub(super) async fn ask(&self, account: AccountId, to: &MailAddress) -> Result<Heard, TargetsError> {
+        let (_, page) = self.mail_ways()?;
+        let (reader, now) = (Reader::new(to), self.now());
+        let token = self.link_token(Link::agree(account, reader, now))?;
+        let today = Day::from_unix(now.div_euclid(1_000));
+        if !self.store().may_ask(account, reader, today).await? {
+            return Err(TargetsError::TooManyQuestions);
+        }
+        let link = format!("{page}/confirm/{token}");
+        let who = self.store().account(account).await?.map(|account| account.name);
+        let who = shown(who.as_deref().unwrap_or_default(), 100).into_owned();
+        let subject = "Do you want mail from Tallymark?".to_owned();
+        let asks = format!(
+            "The account \"{who}\" of the Tallymark installation at {page} wants to send reports and alerts about its domains to \
+             this address."
+        );
+        let text = format!(
+            "{asks}\n\nIf you want them, follow this link within seven days:\n{link}\n\nIf not, do nothing: nothing more is sent."
+        );
+        let content = html! {
+            h1 { (subject) }
+            p { (asks) }
+            p { "If you want them, follow this link within seven days. If not, do nothing: nothing more is sent." }
+            (button(&link, "Yes, send them"))
+        };
+        let mail = Mail { subject, text, content };
+        // Another question is another mail.
+        let id = format!("ask.{account}.{now}");
+        self.mail(Addressed { to, mail, id, of: None }).await
+    }
+
+    /// As [`Self::ask`], for its caller to see.
+    pub(super) async fn ask_now(&self, account: AccountId, to: &MailAddress) -> Result<Tried, TargetsError> {
+        let began = self.clock().monotonic();
+        let heard = self.ask(account, to).await?;
+        Ok(Tried::new(&heard, self.clock().monotonic().saturating_sub(began)))
+    }
+
+    /// As [`Self::ask`]. What fails can be asked for again.
+    pub(super) async fn ask_quietly(&self, account: AccountId, to: &MailAddress) {
+        match self.ask(account, to).await {
+            Ok(heard) if heard.is_accepted() => {}
+            Ok(heard) => tracing::warn!(%account, error = heard.response, "a reader of mail could not be asked"),
+            Err(error) => tracing::warn!(%account, %error, "a reader of mail could not be asked"),
+        }
+    }
+
+    /// What a link stands for; `None` if this installation did not make it, or it is too old.
+    pub fn offer(&self, token: &str) -> Option<Offer> {
+        match self.link_of(token)? {
+            Link::Agree { until, .. } => (self.now() < until).then_some(Offer::Agree),
+            Link::Leave { .. } => Some(Offer::Leave),
+        }
+    }
+
+    /// Notes that the owner of an address agrees, and switches on what waits for that. False if the link is not ours, or too
+    /// old. A link may be used again.
+    ///
+    /// # Errors
+    /// [`TargetsError::Store`].
+    pub async fn agree(&self, token: &str) -> Result<bool, TargetsError> {
+        let Some(Link::Agree { account, reader, until }) = self.link_of(token) else {
+            return Ok(false);
+        };
+        let now = self.now();
+        if now >= until {
+            return Ok(false);
+        }
+        self.store().confirm_reader(account, reader, now).await?;
+        for target in self.read_by(account, reader).await? {
+            let why = target.disabled.as_ref().map(|(_, why)| why.as_str());
+            if !target.active && why == Some(UNCONFIRMED) {
+                self.store().enable_target(account, target.id, now).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Ends all mail of an account to an address, for who has the link. False if the link is not ours. The reader is asked again
+    /// before anything new is sent to them.
+    ///
+    /// # Errors
+    /// As [`Self::agree`].
+    pub async fn leave(&self, token: &str) -> Result<bool, TargetsError> {
+        let Some(Link::Leave { account, reader }) = self.link_of(token) else {
+            return Ok(false);
+        };
+        self.store().forget_confirmation(account, reader).await?;
+        for target in self.read_by(account, reader).await? {
+            self.store().disable_target(target.id, LEFT, self.now()).await?;
+        }
+        Ok(true)
+    }
+
+    /// Whether the owner of an address agreed to mail of the account.
+    pub(super) async fn has_agreed(&self, account: AccountId, to: &MailAddress) -> Result<bool, TargetsError> {
+        Ok(self.store().has_confirmed(account, Reader::new(to)).await?)
+    }
+
+    /// What of an account is mailed to a reader.
+    async fn read_by(&self, account: AccountId, reader: Reader) -> Result<Vec<Target>, TargetsError> {
+        let channels = self.store().channels(account).await?.into_iter().map(Target::any);
+        let digests = self.store().digests(account).await?.into_iter().map(Target::any);
+        Ok(channels
+            .chain(digests)
+            .filter(|target| self.reader_of(target) == Some(reader))
+            .collect())
+    }
+
+    /// Who reads the mail of a target; `None` if it is not sent by mail, or its address cannot be decrypted: then nothing is
+    /// sent to it either.
+    fn reader_of(&self, target: &Target) -> Option<Reader> {
+        let address = match &target.address {
+            Address::Channel(channel) if channel.platform == Platform::Email => {
+                mail_address(&self.settings(target.account, channel).ok()?)?
+            }
+            Address::Digest(digest) => self.recipient(target.account, digest).ok()?,
+            Address::Channel(_) | Address::Webhook(_) => return None,
+        };
+        Some(Reader::new(&address))
+    }
+
+    /// The address of a channel that mails.
+    pub(super) fn mail_address(secrets: &Secrets) -> Result<MailAddress, TargetsError> {
+        mail_address(secrets).ok_or(TargetsError::Address)
+    }
+}
