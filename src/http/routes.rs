@@ -71,8 +71,8 @@ fn table() -> Vec<Entry> { let mut table = vec![
     post  ("/domains/{id}/dmarc/decisions",                            Write,   decisions::decide,     "Decide whose a sender is, or name a network").takes::<SenderDecisionInput>().also(DECISIONS_FULL).answers::<SenderDecisionBody>(200),
     delete("/domains/{id}/dmarc/decisions/{decision_id}",              Write,   decisions::remove,     "Take back what was decided about a sender").answers::<Removed>(200),
     get   ("/domains/{id}/dmarc/findings",                             Read,    findings::of_domain,   "List what the rules found, newest first").with(FINDINGS).lists::<FindingList>(),
-    get   ("/domains/{id}/dmarc/thresholds",                           Read,    thresholds::of_domain, "Show from when on rules tell of a domain").answers::<ThresholdList>(200),
-    patch ("/domains/{id}/dmarc/thresholds",                           Write,   thresholds::set_of_domain, "Change from when on rules tell of a domain").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
+    get   ("/domains/{id}/dmarc/thresholds",                           Read,    thresholds::of_domain, "Show the thresholds of the rules for a domain").answers::<ThresholdList>(200),
+    patch ("/domains/{id}/dmarc/thresholds",                           Write,   thresholds::set_of_domain, "Change the thresholds of the rules for a domain").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     get   ("/domains/{id}/dmarc/readiness",                            Read,    readiness::show,       "Show whether the policy may be stricter, and what stands in the way").long().with(DAYS).answers::<ReadinessBody>(200),
     post  ("/domains/{id}/dmarc/simulate",                             Ask,     simulate::simulate,   "Show what another policy would do to the messages of a range of days").long().with(DAYS).takes::<SimulationInput>().answers::<SimulationBody>(200),
     get   ("/domains/{id}/dmarc/export",                               Read,    export::export,        "Export every row").long().with(EXPORT).answers_bytes(export::TYPES),
@@ -111,8 +111,8 @@ fn telling() -> Vec<Entry> { vec![
     get   ("/findings",                                                Read,    findings::of_account,  "List what the rules found in all domains, newest first").long().with(FINDINGS).lists::<FindingList>(),
     put   ("/findings/{id}/snooze",                                    Write,   findings::snooze,      "Do not tell of a finding for a while").takes::<SnoozeInput>().also(FINDING_ENDED).answers::<FindingBody>(200),
     delete("/findings/{id}/snooze",                                    Write,   findings::wake,        "End the snooze of a finding").answers::<FindingBody>(200),
-    get   ("/thresholds",                                              Read,    thresholds::of_account, "Show from when on rules tell").answers::<ThresholdList>(200),
-    patch ("/thresholds",                                              Account, thresholds::set_of_account, "Change from when on rules tell").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
+    get   ("/thresholds",                                              Read,    thresholds::of_account, "Show the thresholds of the rules").answers::<ThresholdList>(200),
+    patch ("/thresholds",                                              Account, thresholds::set_of_account, "Change the thresholds of the rules").takes::<ThresholdPatch>().answers::<ThresholdList>(200),
     post  ("/webhooks",                                                Account, webhooks::create,      "Create a webhook, which is told of events").takes::<WebhookInput>().also(WEBHOOKS_FULL).answers::<WebhookWithSecret>(201),
     get   ("/webhooks",                                                Account, webhooks::list,        "List the webhooks, newest first").answers::<WebhookList>(200),
     get   ("/webhooks/{id}",                                           Account, webhooks::show,        "Show a webhook, without its secret").answers::<WebhookOne>(200),
@@ -140,8 +140,8 @@ fn telling() -> Vec<Entry> { vec![
     get   ("/digests/{id}/preview",                                    Account, digests::preview,      "Show a digest as it would be mailed about the newest period that is over").long().also(DIGEST_EMPTY).answers::<DigestPreview>(200),
     post  ("/digests/{id}/confirm",                                    Account, digests::confirm,      "Ask the reader of a digest again whether they agree to mail").also(ASKED).answers::<ChannelTested>(200),
     get   ("/mail-links/{token}",                                      Link,    mail_links::show,      "Show what a link in a mail does").answers::<MailLinkBody>(200),
-    post  ("/mail-links/{token}/agree",                                Link,    mail_links::agree,     "Agree to mail, for who has the link").answers::<Success>(200),
-    post  ("/mail-links/{token}/leave",                                Link,    mail_links::leave,     "End the mail of an account, for who has the link").answers::<Success>(200),
+    post  ("/mail-links/{token}/agree",                                Link,    mail_links::agree,     "Agree to mail, with the link of the question").answers::<Success>(200),
+    post  ("/mail-links/{token}/leave",                                Link,    mail_links::leave,     "End the mail of an account, with the link of a mail").answers::<Success>(200),
 ] }
 
 /// Where reports are handed in without naming a domain, and the addresses for that.

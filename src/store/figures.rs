@@ -197,7 +197,7 @@ impl SourceQuery {
 }
 
 /// Every address of a range.
-async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Result<Vec<Source>, StoreError> {
+pub(super) async fn gather(conn: &mut Conn<'_>, domain: DomainId, range: DayRange) -> Result<Vec<Source>, StoreError> {
     let mut seen = ByAddress::default();
     each_packed(conn, domain, range, |day, packed| {
         seen.next_day(Seen::add);

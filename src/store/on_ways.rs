@@ -6,7 +6,7 @@ use crate::base::{Day, DayRange, DomainId};
 use crate::tally::{ByAddress, PathList, SourceTotals, Way, WaySums};
 
 use super::db::Conn;
-use super::figures::{SourceQuery, each_packed};
+use super::figures::{SourceQuery, each_packed, gather};
 use super::seen::Seen;
 use super::trail::Trail;
 use super::{Rows, Source, Sources, Store, StoreError, paths, rollup};
@@ -35,8 +35,9 @@ impl Store {
         rows: impl Into<Rows>,
     ) -> Result<Sources, StoreError> {
         let mut conn = self.read().await?;
+        let sources = gather(&mut Conn(&mut conn), domain, range).await?;
+        drop(conn);
         let fits = |source: &Source| query.matches(source);
-        let Walked { sources, .. } = walk(&mut Conn(&mut conn), (domain, range), range.first).await?;
         Ok(page(&sources, fits, query, rows.into()))
     }
 

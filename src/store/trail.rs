@@ -18,6 +18,8 @@ const OTHERS_MAX: usize = 1 << 14;
 const SIGN_BITS: u32 = 13;
 /// For a sign that no wanted address has.
 const NO_ROW: u32 = u32::MAX;
+/// Sums by row and way: 2 MiB.
+const SUMS_MAX: usize = 1 << 18;
 /// For each way that has no number among those of the wanted addresses yet.
 const NO_NUMBER: u16 = u16::MAX;
 
@@ -70,7 +72,7 @@ impl Trail {
         let mut sums = Sums::new(addresses.len());
         for (address, way, messages) in self.pieces.iter().flatten() {
             if let Some(row) = wanted.row(*address) {
-                sums.add(row, usize::from(*way), u64::from(*messages));
+                sums.add(row, usize::from(*way), u64::from(*messages))?;
             }
         }
         let mut ways = sums.ways();
@@ -168,7 +170,8 @@ impl Sums {
         }
     }
 
-    fn add(&mut self, row: usize, place: usize, messages: u64) {
+    /// `None`: there are too many ways.
+    fn add(&mut self, row: usize, place: usize, messages: u64) -> Option<()> {
         if place >= self.numbers.len() {
             self.numbers.resize(place + 1, NO_NUMBER);
         }
@@ -178,10 +181,15 @@ impl Sums {
             // There are fewer places than numbers.
             self.numbers[place] = number as u16;
             self.places.push(place);
-            self.messages.resize((number + 1) * self.rows, 0);
+            let len = (number + 1) * self.rows;
+            if len > SUMS_MAX {
+                return None;
+            }
+            self.messages.resize(len, 0);
         }
         let sum = &mut self.messages[number * self.rows + row];
         *sum = sum.saturating_add(messages);
+        Some(())
     }
 
     fn ways(&self) -> Vec<Ways> {
@@ -262,5 +270,27 @@ mod tests {
         assert!(trail.ways(&[]).is_some());
         trail.add(&entry(1 << 20));
         assert_eq!(trail.ways(&[]), None);
+    }
+
+    #[test]
+    fn ways_without_number_take_no_room_without_bound() {
+        let address = |row: u32| Some(IpAddr::V4(Ipv4Addr::from_bits(row)));
+        let rows: Vec<_> = (0..200).map(address).collect();
+        let mut trail = Trail::default();
+        let paths = u32::try_from(SUMS_MAX / rows.len()).unwrap();
+        let entry = |path| SourceTotals {
+            address: address(path % 200),
+            way: Way::new(path, 1),
+            handled: Handled {
+                messages: 1,
+                ..Handled::default()
+            },
+        };
+        (0..paths).for_each(|path| trail.add(&entry(path)));
+        assert!(trail.ways(&rows).is_some());
+        trail.add(&entry(paths));
+        assert_eq!(trail.ways(&rows), None);
+        // One of them alone is no harm.
+        assert!(trail.ways(&rows[..1]).is_some());
     }
 }
