@@ -12,7 +12,7 @@ use crate::base::{Day, Period};
 use crate::insight::{DigestScope, digest};
 use crate::notify::digest_forms;
 
-/// Print the state of a domain over the last week or month: volume, pass rate, what is to be done and what is new.
+/// Print how a domain did in the last week or month, what is new, and what to do
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
