@@ -112,9 +112,9 @@ impl From<TargetsError> for ApiError {
                 tracing::error!(%error, "a request for a webhook or channel failed: its secret cannot be encrypted or decrypted");
                 Self::not_ready("This installation has no master key for the secrets of webhooks and channels")
             }
+            // Not 503: asking again does not help.
             TargetsError::NoMail => {
-                tracing::warn!(%error, "a request was refused because of what this installation lacks");
-                Self::not_ready("This installation sends no mail: its operator sets outbound.mail and notify.page_url")
+                Self::conflict("This installation sends no mail: its operator sets outbound.mail and notify.page_url")
             }
             TargetsError::Address => {
                 tracing::error!(%error, "a request for a channel or digest failed");

@@ -95,7 +95,11 @@ def decidable(case):
             case.body["decision"] = "ours"
     if case.operation.path == "/notification-channels" and isinstance(case.body, dict):
         hook = {"webhookUrl": "https://hooks.example/hook"}
-        others = {"telegram": {"botToken": "1:a", "chatId": "1"}, "pagerduty": {"routingKey": "key"}}
+        others = {
+            "telegram": {"botToken": "1:a", "chatId": "1"},
+            "pagerduty": {"routingKey": "key"},
+            "email": {"address": "alerts@yourdomain.com"},
+        }
         case.body["config"] = others.get(case.body["type"], hook)
         case.body.pop("domainId", None)
     if case.operation.path.endswith("/dmarc/simulate") and isinstance(case.body, dict):
