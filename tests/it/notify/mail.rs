@@ -484,5 +484,5 @@ async fn a_dead_server_is_nobodys_fault() {
     let body = json!({ "type": "email", "name": "x", "events": ["*"], "config": { "address": READER } });
     bare.post("/notification-channels", &body)
         .await
-        .refused(503, "unavailable");
+        .refused(409, "conflict");
 }
