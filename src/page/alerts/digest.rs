@@ -21,7 +21,7 @@ use crate::api::{ChannelTested, DigestBody, DigestPreview, DigestPut};
 /// `GET /alerts/digest/{id}`
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>, asked: Asked) -> Result<Markup, Failure> {
     let digest = read(&visitor, &id).await?;
-    let typed = Typed::of(&visitor.api, &digest).await?;
+    let typed = Typed::from_digest(&visitor.api, &digest).await?;
     Ok(shown(&visitor, &digest, &asked, (&typed, None)))
 }
 
@@ -164,7 +164,7 @@ async fn not_now(visitor: &Visitor, id: &str, failure: Failure) -> Result<Respon
         return Err(failure);
     }
     let digest = read(visitor, id).await?;
-    let typed = Typed::of(&visitor.api, &digest).await?;
+    let typed = Typed::from_digest(&visitor.api, &digest).await?;
     let page = shown(visitor, &digest, &Asked::default(), (&typed, Some(&failure)));
     Ok((failure.status, page).into_response())
 }

@@ -78,7 +78,7 @@ impl Typed {
     }
 
     /// What is set.
-    pub async fn of(api: &Api, digest: &DigestBody) -> Result<Self, Failure> {
+    pub async fn from_digest(api: &Api, digest: &DigestBody) -> Result<Self, Failure> {
         let domains = match &digest.domains {
             Some(ids) => OwnDomains::read(api).await?.names(ids).join(", "),
             None => String::new(),
@@ -104,7 +104,7 @@ impl Typed {
         let wrong = |why: String| Err(Failure::of_field(FieldError::new("domains", why)));
         match (self.scope.as_str(), names.is_empty()) {
             (ALL, true) => Ok(None),
-            // Nobody is mailed about more than was meant.
+            // A reader gets no mail about more than was meant.
             (ALL, false) => wrong("must be empty if the digest is about all domains".to_owned()),
             (_, true) => wrong("must name at least one domain".to_owned()),
             (_, false) => match OwnDomains::read(api).await?.ids(&names) {

@@ -23,7 +23,7 @@ pub(super) async fn section(visitor: &Visitor, list: &DigestList) -> Result<Mark
         section .card aria-labelledby="digests" {
             h2 #digests { "Digests" }
             p .muted { "The state of domains by mail, weekly or monthly." }
-            @if list.digests.is_empty() { (empty("No digests", html! { p { "Nobody gets a summary by mail." } })) }
+            @if list.digests.is_empty() { (empty("No digests", html! { p { "No summary is mailed." } })) }
             @else { (table(&list.digests, &own)) }
             @if list.sends_mail { p { a .button href="/alerts/new/digest" { "Add a digest" } } }
             @else { (no_mail()) }
