@@ -94,6 +94,8 @@ pub struct DigestBody {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DigestList {
     pub digests: Vec<DigestBody>,
+    /// Whether this installation sends mail: whether `outbound.mail` and `notify.page_url` are set.
+    pub sends_mail: bool,
 }
 
 /// A digest as it would be sent about the newest period that is over.

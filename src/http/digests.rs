@@ -57,7 +57,8 @@ pub(super) async fn list(State(state): State<AppState>, client: Client) -> Resul
     for digest in state.store.digests(client.account).await? {
         digests.push(body(&state, &digest).await?);
     }
-    Ok(Json(DigestList { digests }))
+    let sends_mail = state.targets.sends_mail();
+    Ok(Json(DigestList { digests, sends_mail }))
 }
 
 /// `GET /digests/{id}`

@@ -73,6 +73,11 @@ impl Targets {
         self.channel_options().page.as_deref()
     }
 
+    /// Whether mail can be sent: there is a server for it, and a page that its links lead to.
+    pub fn sends_mail(&self) -> bool {
+        self.mail_ways().is_ok()
+    }
+
     /// The server for mail, and the page that its links lead to.
     pub(super) fn mail_ways(&self) -> Result<(&Mailer, &str), TargetsError> {
         let page = self.channel_options().page.as_deref();

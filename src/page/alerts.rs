@@ -1,7 +1,11 @@
-//! What the rules found, and where the account is told of events: its webhooks and channels.
+//! What the rules found, and where the account is told of events: its webhooks, channels and digests.
 
 mod added;
 mod deliveries;
+mod digest;
+mod digest_added;
+mod digest_form;
+mod digests;
 mod form;
 mod found;
 mod kind;
@@ -20,7 +24,7 @@ use super::layout::{Place, page};
 use super::query::Asked;
 use super::state::PageState;
 use super::visitor::Visitor;
-use crate::api::{ChannelList, WebhookList};
+use crate::api::{ChannelList, DigestList, WebhookList};
 
 /// The pages and forms of alerts.
 pub(super) fn routes() -> Router<PageState> {
@@ -30,6 +34,12 @@ pub(super) fn routes() -> Router<PageState> {
         .route("/alerts/findings/{id}/snooze", post(found::snooze))
         .route("/alerts/findings/{id}/wake", post(found::wake))
         .route("/alerts/new/{type}", get(added::form).post(added::create))
+        .route("/alerts/new/digest", get(digest_added::form).post(digest_added::create))
+        .route("/alerts/digest/{id}", get(digest::show).post(digest::save))
+        .route("/alerts/digest/{id}/preview", get(digest::preview))
+        .route("/alerts/digest/{id}/confirm", post(digest::confirm))
+        .route("/alerts/digest/{id}/switch/{on}", post(digest::switch))
+        .route("/alerts/digest/{id}/remove", post(digest::remove))
         .route("/alerts/{kind}/{id}", get(target::show).post(target::save))
         .route("/alerts/{kind}/{id}/test", post(target::test))
         .route("/alerts/{kind}/{id}/switch/{on}", post(target::switch))
@@ -46,7 +56,12 @@ async fn show(visitor: Visitor, asked: Asked) -> Result<(StatusCode, Markup), Fa
         true => {
             let ChannelList { channels } = visitor.api.get("/notification-channels").await?;
             let WebhookList { webhooks } = visitor.api.get("/webhooks").await?;
-            listed::sections(&channels, &webhooks)
+            let digests: DigestList = visitor.api.get("/digests").await?;
+            let mail = digests.sends_mail.into();
+            html! {
+                (listed::sections(&channels, &webhooks, mail))
+                (digests::section(&visitor, &digests).await?)
+            }
         }
         false => Markup::default(),
     };

@@ -79,6 +79,42 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
   for (let number = 2; number <= 9; number++) sent += await safe(`${hook}?page=${number}`);
   assert.ok(plain.filter(({ payload }) => sent.includes(JSON.stringify(payload).slice(1, -1))).length > 15, "requests are shown");
 
+  // The text of a digest on the page, and its HTML as a browser shows it, which is the only one that has a style of its own.
+  const digests = targets.filter((path) => path.includes("/digest/dg_"));
+  assert.equal(digests.length, 20);
+  const preview = await safe(`${digests[0]}/preview`);
+  const answer = await fetch(`${origin}${digests[0].replace("/alerts/digest", "/digests")}/preview`, { headers: { authorization: `Bearer ${key}` } });
+  assert.equal(answer.status, 200);
+  const letter = await context.newPage();
+  await letter.addInitScript(() => { globalThis.attacked = []; });
+  const read = watch(letter, origin);
+  /** What a browser makes of the HTML of a mail: attributes that run, elements that load or run, and its text. */
+  const opened = async (html) => {
+    await letter.goto("about:blank");
+    await letter.setContent(html);
+    return letter.evaluate(() => ({
+      attacked: globalThis.attacked,
+      foreign: document.querySelectorAll(
+        "script, iframe, object, embed, img, link, base, svg, math, video, audio, marquee, template, textarea, form, input, body style, body body").length,
+      handlers: [...document.querySelectorAll("*")].filter((one) => [...one.attributes].some((attribute) => attribute.name.startsWith("on"))).length,
+      links: [...document.querySelectorAll("a")].filter((one) => !["http:", "https:"].includes(new URL(one.href).protocol)).length,
+      text: document.body.textContent,
+    }));
+  };
+  const { html } = await answer.json();
+  const mail = await opened(html);
+  assert.deepEqual([mail.attacked, mail.foreign, mail.handlers, mail.links], [[], 0, 0, 0]);
+  read.clean();
+  for (const said of [preview, mail.text]) {
+    assert.doesNotMatch(said, /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
+    const told = attacks.filter(({ payload }) => said.includes(shown(payload)));
+    assert.ok(told.length > 10, `${told.length} attacks are in the digest`);
+  }
+  // The same look finds an attack that is markup.
+  const attacked = await opened(html.replace("</body>", "<img src=x onerror=attacked.push(1)></body>"));
+  assert.deepEqual([attacked.foreign, attacked.handlers], [1, 1]);
+  await letter.close();
+
   // What comes back in an address is text as well.
   for (const { payload } of attacks) {
     await safe(`${view}/reports?org=${encodeURIComponent(payload)}`);

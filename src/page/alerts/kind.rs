@@ -22,6 +22,20 @@ impl From<bool> for Switch {
     }
 }
 
+/// Whether the installation sends mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mail {
+    Sent,
+    /// Its operator has not set it up.
+    Missing,
+}
+
+impl From<bool> for Mail {
+    fn from(sends: bool) -> Self {
+        if sends { Self::Sent } else { Self::Missing }
+    }
+}
+
 /// A platform of channels.
 #[derive(Debug)]
 pub(super) struct Platform {
@@ -87,7 +101,7 @@ const URL: Field = Field {
 };
 
 /// In the order in which they are offered.
-pub(super) const PLATFORMS: [Platform; 8] = [
+const PLATFORMS: [Platform; 8] = [
     Platform {
         word: "email",
         title: "E-mail",
@@ -165,6 +179,13 @@ pub(super) const PLATFORMS: [Platform; 8] = [
         ],
     },
 ];
+
+/// The platforms of new channels: email only where mail is sent.
+pub(super) fn offered(mail: Mail) -> impl Iterator<Item = &'static Platform> {
+    PLATFORMS
+        .iter()
+        .filter(move |platform| mail == Mail::Sent || platform.word != "email")
+}
 
 /// The platform of a word of the API.
 pub(super) fn platform(word: &str) -> Option<&'static Platform> {

@@ -3,18 +3,18 @@
 use maud::{Markup, html};
 
 use super::super::parts::{empty, hostile, time_or_dash};
-use super::kind::{Kind, PLATFORMS, Switch, platform};
+use super::kind::{Kind, Mail, Switch, offered, platform};
 use crate::api::{ALL_EVENTS, ChannelBody, WebhookItem};
 
 /// Channels and webhooks, with the ways to make others.
-pub(super) fn sections(channels: &[ChannelBody], webhooks: &[WebhookItem]) -> Markup {
+pub(super) fn sections(channels: &[ChannelBody], webhooks: &[WebhookItem], mail: Mail) -> Markup {
     html! {
         section .card aria-labelledby="channels" {
             h2 #channels { "Channels" }
             p .muted { "Messages to a chat or an alert service." }
             @if channels.is_empty() { (empty("No channels", html! { p { "No chat is told of anything." } })) }
             @else { (table("Table of channels", channels.iter().map(channel))) }
-            p .inline { span .muted { "Add" } @for platform in &PLATFORMS {
+            p .inline { span .muted { "Add" } @for platform in offered(mail) {
                 a .button href=(format!("/alerts/new/{}", platform.word)) { (platform.title) }
             } }
         }

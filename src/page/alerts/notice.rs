@@ -19,6 +19,18 @@ pub(super) fn notice(asked: &Asked) -> Markup {
         Some("on") => "It is on: it is told of what happens from now on.".to_owned(),
         Some("off") => "It is off: it is told of nothing.".to_owned(),
         Some("removed") => "It is removed with its deliveries.".to_owned(),
+        Some("asks") => {
+            "The digest is added. Its reader was sent a mail with a link; it is on when they follow it.".to_owned()
+        }
+        Some("agreed") => "The digest is added and on: its reader agreed to mail before.".to_owned(),
+        Some("asked") => "The question is sent again.".to_owned(),
+        Some("unasked") => {
+            let text = "The mail server did not take the question. The log of the program says why.";
+            return html! { p .notice.bad role="status" { (text) } };
+        }
+        Some("mailed") => "The digest is on.".to_owned(),
+        Some("unmailed") => "The digest is off: it is not mailed.".to_owned(),
+        Some("ended") => "The digest is removed.".to_owned(),
         Some("replayed") => match number("count") {
             Some(count) => format!("Due again: {count}."),
             None => "It is due again, and is sent within seconds.".to_owned(),

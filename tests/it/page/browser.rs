@@ -9,6 +9,7 @@ use tallymark::base::Permission;
 use super::fill;
 use crate::domains::named::Named;
 use crate::http::{Ask, FAIL, PASS, Row, Sample, TestApp, form};
+use crate::notify::mail::{READER, dead_server, mailing};
 
 /// Runs a script of `tests/browser`, which ends with an error when something is not as it should be.
 pub(super) async fn run(script: &str, args: &[&str]) {
@@ -223,7 +224,7 @@ fn attack(nth: usize, payload: &str) -> String {
     )
 }
 
-/// Snoozes the newest finding with a note, and names a channel, if the limits allow it.
+/// Snoozes the newest finding with a note, and names a channel and a digest, if the limits allow it.
 async fn snooze_and_name(app: &TestApp, text: &str) {
     let list = app.get("/findings?per_page=1").await.expect(200);
     let path = format!("/findings/{}/snooze", list["findings"][0]["id"].as_str().unwrap());
@@ -232,11 +233,13 @@ async fn snooze_and_name(app: &TestApp, text: &str) {
     let config = json!({ "webhookUrl": "http://127.0.0.1:9/" });
     let channel = json!({ "type": "slack", "name": text, "events": ["*"], "config": config });
     app.post("/notification-channels", &channel).await;
+    let digest = json!({ "name": text, "email": READER, "period": "weekly" });
+    app.post("/digests", &digest).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_report_says_is_text() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_telling(mailing(dead_server(), None)).await;
     let domain = app.add_domain("example.com").await;
     let hook = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
     app.post("/webhooks", &hook).await.expect(201);
