@@ -125,7 +125,7 @@ pub use location::Location;
 pub use mailboxes::{ItemState, MailboxChange, MailboxItem, MailboxMark};
 pub use mentioned::VouchedReport;
 pub use message::{MessageRoom, NewMessage, NewReport};
-pub use on_ways::{SourcesByWay, Ways};
+pub use on_ways::SourcesByWay;
 pub use overview::{DomainFigures, Latest, StretchTotals, Stretches};
 pub use provenance::{NOT_CONFIGURED, POSTED, PeerTls, Provenance, SignatureCheck, SpfCheck, TOO_BUSY};
 pub use range_records::{RangeReader, RangeRecord};

@@ -8,11 +8,8 @@ use crate::tally::{ByAddress, PathList, SourceTotals, Way, WaySums};
 use super::db::Conn;
 use super::figures::{SourceQuery, each_packed, gather};
 use super::seen::Seen;
-use super::trail::Trail;
+use super::trail::{Trail, Ways};
 use super::{Rows, Source, Sources, Store, StoreError, paths, rollup};
-
-/// Messages by way, ascending.
-pub type Ways = Vec<(Way, u64)>;
 
 /// The addresses of a range of days with the ways of their messages.
 #[derive(Debug)]

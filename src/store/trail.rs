@@ -6,7 +6,8 @@ use hashbrown::HashMap;
 
 use crate::tally::{SourceTotals, Way};
 
-use super::on_ways::Ways;
+/// Messages by way, ascending.
+pub type Ways = Vec<(Way, u64)>;
 
 /// Entries of a piece. A list in one piece would be copied as it grows, and be returned to the system after each query.
 const PIECE: usize = 1 << 12;

@@ -244,8 +244,8 @@ async fn thresholds_are_those_of_the_domain_else_of_the_account_else_the_default
     let patch = async |path: &str, body: Value| app.send(Ask::new("PATCH", path).key(&app.key).json(&body)).await;
     let name = "volume_changed_times_min";
     let of = |list: &Value| {
-        let all = list["thresholds"].as_array().unwrap().iter();
-        let one = all.filter(|one| one["name"] == name).next().unwrap().clone();
+        let mut all = list["thresholds"].as_array().unwrap().iter();
+        let one = all.find(|one| one["name"] == name).unwrap().clone();
         (
             one["value"].as_u64().unwrap(),
             one["set_by"].as_str().unwrap().to_owned(),

@@ -207,12 +207,28 @@ async fn a_channel_of_each_platform_is_asked_for_what_it_needs() {
     assert_eq!(now["configSummary"]["webhookUrl"], "http://127.0.0.1:9/\u{2026}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_digest_is_added_changed_switched_looked_at_and_removed() {
+/// An installation that mails, and the id of its domain.
+async fn mailing_app() -> (TestApp, String, Session) {
     let app = TestApp::start_telling(mailing(dead_server(), None)).await;
     let domain = super::fill(&app).await;
     app.add_domain("other.example").await;
     let session = Session::sign_in(&app, &app.key).await;
+    (app, domain, session)
+}
+
+/// The page of a new digest about one domain, and its path in the API.
+async fn digest_made(app: &TestApp, session: &Session) -> (String, String) {
+    let email = escaped(READER);
+    let form = format!("name=%3Cb%3EBoard&email={email}&period=weekly&scope=some&domains=EXAMPLE.com");
+    let made = session.post(app, "/alerts/new/digest", &form).await;
+    let (path, done) = made.header("location").unwrap().split_once('?').unwrap();
+    assert_eq!(done, "done=asks");
+    (path.to_owned(), path.replace("/alerts/digest", "/digests"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_digest_is_said_next_to_its_field() {
+    let (app, _, session) = mailing_app().await;
     let page = text(&session, &app, "/alerts").await;
     assert!(
         page.contains("/alerts/new/email") && page.contains("No digests"),
@@ -257,11 +273,12 @@ async fn a_digest_is_added_changed_switched_looked_at_and_removed() {
             "{form}: {page}"
         );
     }
-    let form = format!("name=%3Cb%3EBoard&email={email}&period=weekly&scope=some&domains=EXAMPLE.com");
-    let made = session.post(&app, "/alerts/new/digest", &form).await;
-    let (path, done) = made.header("location").unwrap().split_once('?').unwrap();
-    let (path, api) = (path.to_owned(), path.replace("/alerts/digest", "/digests"));
-    assert_eq!(done, "done=asks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_is_added_looked_at_and_changed() {
+    let (app, domain, session) = mailing_app().await;
+    let (path, api) = digest_made(&app, &session).await;
     let shown = async || app.get(&api).await.expect(200);
     let digest = shown().await;
     assert_eq!(
@@ -292,7 +309,7 @@ async fn a_digest_is_added_changed_switched_looked_at_and_removed() {
     let asked = session.post(&app, &format!("{path}/confirm"), "").await;
     assert_eq!(asked.header("location"), Some(&*format!("{path}?done=unasked")));
 
-    let form = format!("name=Ours&email={email}&period=monthly&scope=all&domains=");
+    let form = format!("name=Ours&email={}&period=monthly&scope=all&domains=", escaped(READER));
     let saved = session.post(&app, &path, &form).await;
     assert_eq!(saved.header("location"), Some(&*format!("{path}?done=saved")));
     let digest = shown().await;
@@ -305,8 +322,14 @@ async fn a_digest_is_added_changed_switched_looked_at_and_removed() {
         .await;
     assert!(refused.status == 422 && refused.text().contains("id=\"email-error\""));
     assert_eq!(shown().await["name"], "Ours");
+}
 
-    // A form of elsewhere, and another account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_is_touched_by_its_account_alone_and_removed() {
+    let (app, _, session) = mailing_app().await;
+    let (path, api) = digest_made(&app, &session).await;
+    let form = format!("name=Ours&email={}&period=monthly&scope=all&domains=", escaped(READER));
+    // A form of elsewhere, another account, and a key that may only read.
     let foreign = Session {
         cookie: session.cookie.clone(),
         form_token: "0".repeat(128),
