@@ -44,12 +44,8 @@ fn main() {
     println!("peak resident memory {:.0} MiB", peak_mebibytes());
 }
 
-/// Seconds of processor time that the runs of a day take.
-async fn day(domains: usize) -> f64 {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a real disk");
-    let store = Store::open(&folder.path().join("tallymark.sqlite"))
-        .await
-        .expect("a new database");
+/// An account that is told of every event.
+async fn listening_account(store: &Store) -> AccountId {
     let account = store.add_account("bench", Mode::Live, 0).await.expect("an account").id;
     let hook = NewWebhook {
         url: "https://hooks.example/".to_owned(),
@@ -61,6 +57,16 @@ async fn day(domains: usize) -> f64 {
         .await
         .expect("an answer")
         .expect("room");
+    account
+}
+
+/// Seconds of processor time that the runs of a day take.
+async fn day(domains: usize) -> f64 {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a real disk");
+    let store = Store::open(&folder.path().join("tallymark.sqlite"))
+        .await
+        .expect("a new database");
+    let account = listening_account(&store).await;
     let names: Vec<_> = (0..domains).map(|nth| format!("customer-{nth}.example")).collect();
     for name in &names {
         store.add_domain(account, new_domain(name), 0).await.expect("a domain");

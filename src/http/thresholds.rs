@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn documented_thresholds_are_the_thresholds() {
-        let document: serde_json::Value = serde_json::from_str(&crate::http::openapi()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(crate::http::openapi()).unwrap();
         let members = document["components"]["schemas"]["ThresholdPatch"]["properties"]
             .as_object()
             .unwrap();
