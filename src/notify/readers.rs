@@ -77,7 +77,7 @@ impl Targets {
     pub(super) async fn ask_quietly(&self, account: AccountId, to: &MailAddress) {
         match self.ask(account, to).await {
             Ok(heard) if heard.is_accepted() => {}
-            Ok(heard) => tracing::warn!(%account, error = heard.response, "a reader of mail could not be asked"),
+            Ok(heard) => tracing::warn!(%account, code = heard.status, "a reader of mail could not be asked"),
             Err(error) => tracing::warn!(%account, %error, "a reader of mail could not be asked"),
         }
     }
