@@ -122,8 +122,8 @@ fn heard(error: &MailError, to: &MailAddress) -> Heard {
 fn under(page: &str, unsubscribe: Option<&str>) -> (String, Markup) {
     match unsubscribe {
         None => (
-            format!("Sent once by Tallymark at {page}. Without an answer nothing more is sent."),
-            html! { "Sent once by Tallymark at " a href=(page) { (page) } ". Without an answer nothing more is sent." },
+            format!("Sent by Tallymark at {page}. Without an answer no reports and alerts are sent."),
+            html! { "Sent by Tallymark at " a href=(page) { (page) } ". Without an answer no reports and alerts are sent." },
         ),
         Some(link) => (
             format!("Sent by Tallymark at {page}, because you agreed to it.\nUnsubscribe: {link}"),
