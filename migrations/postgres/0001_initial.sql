@@ -197,7 +197,7 @@ create index idempotent_requests_by_age on idempotent_requests (started_at);
 -- its whole configuration, JSON, of a digest its address. previous_secret: signs too until previous_until. Both are sealed (domains/keyring.rs).
 -- failures: attempts that failed in a row, the first of them at failing_since. last_at, last_status: of the last attempt,
 -- status null without an answer. period, scope, told_day: of a digest; scope has the numbers of its domains, null for all, and
--- told_day is the first day of the newest period that was told of.
+-- told_day is the first day of the newest period that was told of. waits_for_reader: 1 if it is off until its reader agrees.
 create table targets (
     target_id bigint primary key,
     account_id bigint not null references accounts (account_id),
@@ -215,10 +215,11 @@ create table targets (
     failing_since bigint,
     disabled_at bigint,
     disabled_reason text collate "C",
+    waits_for_reader bigint not null,
     last_at bigint,
     last_status bigint,
     period bigint,
-    scope text,
+    scope text collate "C",
     told_day bigint,
     created_at bigint not null,
     updated_at bigint not null
@@ -246,13 +247,16 @@ create index deliveries_due on deliveries (target_id, next_at) where next_at is 
 create index deliveries_by_age on deliveries (created_at);
 
 -- Whether the owner of an address agreed to mail of an account. address_hash: SHA-256 of the address (store/readers.rs).
--- confirmed_at: null until then. asked: the questions that were sent on the UTC day asked_day.
+-- confirmed_at: null until then. asked: the questions that were sent on the UTC day asked_day, the last with one. unanswered: those
+-- that were sent since the day unanswered_since and not answered.
 create table readers (
     account_id bigint not null references accounts (account_id),
     address_hash bytea not null,
     confirmed_at bigint,
     asked_day bigint not null,
     asked bigint not null,
+    unanswered bigint not null,
+    unanswered_since bigint not null,
     primary key (account_id, address_hash)
 );
 

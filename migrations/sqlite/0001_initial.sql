@@ -197,7 +197,7 @@ create index idempotent_requests_by_age on idempotent_requests (started_at);
 -- its whole configuration, JSON, of a digest its address. previous_secret: signs too until previous_until. Both are sealed (domains/keyring.rs).
 -- failures: attempts that failed in a row, the first of them at failing_since. last_at, last_status: of the last attempt,
 -- status null without an answer. period, scope, told_day: of a digest; scope has the numbers of its domains, null for all, and
--- told_day is the first day of the newest period that was told of.
+-- told_day is the first day of the newest period that was told of. waits_for_reader: 1 if it is off until its reader agrees.
 create table targets (
     target_id integer primary key,
     account_id integer not null references accounts (account_id),
@@ -215,6 +215,7 @@ create table targets (
     failing_since integer,
     disabled_at integer,
     disabled_reason text,
+    waits_for_reader integer not null,
     last_at integer,
     last_status integer,
     period integer,
@@ -246,13 +247,16 @@ create index deliveries_due on deliveries (target_id, next_at) where next_at is 
 create index deliveries_by_age on deliveries (created_at);
 
 -- Whether the owner of an address agreed to mail of an account. address_hash: SHA-256 of the address (store/readers.rs).
--- confirmed_at: null until then. asked: the questions that were sent on the UTC day asked_day.
+-- confirmed_at: null until then. asked: the questions that were sent on the UTC day asked_day, the last with one. unanswered: those
+-- that were sent since the day unanswered_since and not answered.
 create table readers (
     account_id integer not null references accounts (account_id),
     address_hash blob not null,
     confirmed_at integer,
     asked_day integer not null,
     asked integer not null,
+    unanswered integer not null,
+    unanswered_since integer not null,
     primary key (account_id, address_hash)
 ) without rowid;
 

@@ -227,7 +227,7 @@ const ASKED: Also = &[
         409,
         "There is no question to send, or the first request with this Idempotency-Key still runs.",
     ),
-    (429, "The address, or all of the account, were asked too often today."),
+    (429, "The address, or all of the account, were asked too often."),
 ];
 const DIGEST_REFUSED: Also = &[
     (404, "The account has no such domain."),

@@ -7,7 +7,7 @@ use super::heard::Heard;
 use super::mailing::Addressed;
 use super::message::Message;
 use super::platforms::{self, Request, Secrets};
-use super::readers::UNCONFIRMED;
+use super::readers::NOT_ASKED;
 use super::targets::{Targets, TargetsError};
 use crate::base::{AccountId, DomainId, MailAddress, TargetId};
 use crate::store::{Channel, ChannelChanges, Delivery, NewTarget, Platform, Target, Wanted};
@@ -41,7 +41,7 @@ impl Targets {
         let new = NewTarget {
             domain: new.domain,
             events: new.events,
-            off: to_ask.as_ref().map(|_| UNCONFIRMED.to_owned()),
+            off: to_ask.as_ref().map(|_| NOT_ASKED.to_owned()),
             address: Channel {
                 platform: new.platform,
                 name: new.name,
@@ -49,8 +49,9 @@ impl Targets {
             },
         };
         let added = self.store().add_channel(account, new, self.now()).await?;
-        if let (Some(to), Some(_)) = (to_ask, &added) {
-            self.ask_quietly(account, &to).await;
+        if let (Some(to), Some(channel)) = (to_ask, &added) {
+            self.ask_quietly((account, channel.id), &to).await?;
+            return Ok(self.store().channel(account, channel.id).await?);
         }
         Ok(added)
     }
@@ -74,7 +75,7 @@ impl Targets {
         let secrets = self.settings(channel.account, &channel.address)?;
         match self.to_ask(channel.account, &secrets).await? {
             None => Ok(None),
-            Some(to) => Ok(Some(self.ask_now(channel.account, &to).await?)),
+            Some(to) => Ok(Some(self.ask_now((channel.account, channel.id), &to).await?)),
         }
     }
 
@@ -89,6 +90,7 @@ impl Targets {
         changes: ChannelChanges,
         settings: BTreeMap<String, String>,
     ) -> Result<Option<Target<Channel>>, TargetsError> {
+        let is_off = changes.active == Some(false);
         let to_ask = self.before_change((account, id), &changes, &settings).await?;
         let configure = |channel: &Channel| {
             if settings.is_empty() {
@@ -110,8 +112,12 @@ impl Targets {
             .store()
             .change_channel((account, id), changes, self.now(), configure);
         let changed = changed.await?;
+        if is_off {
+            self.store().wait_no_more((account, id)).await?;
+        }
         if let (Some(to), Some(_)) = (to_ask, &changed) {
-            self.ask_quietly(account, &to).await;
+            self.ask_quietly((account, id), &to).await?;
+            return Ok(self.store().channel(account, id).await?);
         }
         Ok(changed)
     }
@@ -140,7 +146,9 @@ impl Targets {
         if changes.active == Some(true) {
             return Err(TargetsError::Unconfirmed);
         }
-        self.store().disable_target(id, UNCONFIRMED, self.now()).await?;
+        self.store()
+            .wait_for_reader((account, id), NOT_ASKED, self.now())
+            .await?;
         Ok(Some(to))
     }
 

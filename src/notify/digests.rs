@@ -4,7 +4,7 @@ use super::attempts::Tried;
 use super::digest::mail as digest_mail;
 use super::heard::Heard;
 use super::mailing::Addressed;
-use super::readers::UNCONFIRMED;
+use super::readers::NOT_ASKED;
 use super::targets::{Targets, TargetsError};
 use crate::base::{AccountId, Day, DomainId, MailAddress, Period, TargetId};
 use crate::store::{Delivery, Digest, NewTarget, Target, Wanted};
@@ -47,7 +47,7 @@ impl Targets {
         let target = NewTarget {
             domain: None,
             events: Wanted::new([]),
-            off: (!has_agreed).then(|| UNCONFIRMED.to_owned()),
+            off: (!has_agreed).then(|| NOT_ASKED.to_owned()),
             address: Digest {
                 name: new.name,
                 recipient: self.seal(account, new.to.as_str())?,
@@ -57,8 +57,9 @@ impl Targets {
             },
         };
         let added = self.store().add_digest(account, target, now).await?;
-        if added.is_some() && !has_agreed {
-            self.ask_quietly(account, &new.to).await;
+        if let (Some(digest), false) = (&added, has_agreed) {
+            self.ask_quietly((account, digest.id), &new.to).await?;
+            return Ok(self.store().digest(account, digest.id).await?);
         }
         Ok(added)
     }
@@ -84,7 +85,9 @@ impl Targets {
         }
         if to_ask {
             self.mail_ways()?;
-            self.store().disable_target(digest.id, UNCONFIRMED, self.now()).await?;
+            self.store()
+                .wait_for_reader((account, digest.id), NOT_ASKED, self.now())
+                .await?;
         }
         let edit = |digest: &mut Target<Digest>| {
             if changes.to.is_some() {
@@ -100,8 +103,12 @@ impl Targets {
             .store()
             .change_digest((account, digest.id), self.now(), edit)
             .await?;
+        if changes.active == Some(false) {
+            self.store().wait_no_more((account, digest.id)).await?;
+        }
         if to_ask {
-            self.ask_quietly(account, &to).await;
+            self.ask_quietly((account, digest.id), &to).await?;
+            return Ok(self.store().digest(account, digest.id).await?);
         }
         Ok(changed)
     }
@@ -114,7 +121,7 @@ impl Targets {
         let to = self.recipient(digest.account, &digest.address)?;
         match self.has_agreed(digest.account, &to).await? {
             true => Ok(None),
-            false => Ok(Some(self.ask_now(digest.account, &to).await?)),
+            false => Ok(Some(self.ask_now((digest.account, digest.id), &to).await?)),
         }
     }
 

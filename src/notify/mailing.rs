@@ -7,8 +7,11 @@ use super::html::{Mail, document};
 use super::links::Link;
 use super::targets::{Targets, TargetsError};
 use crate::base::{AccountId, MailAddress, TlsMode};
-use crate::outbound::{Demand, Letter, MailError, Mailer};
+use crate::outbound::{Demand, Letter, MailError, Mailer, Patience};
 use crate::store::Reader;
+
+/// What tenants hear of faults of the installation.
+const UNUSABLE: &str = "The installation's mail server cannot be used now; its operator finds the reason in the log";
 
 /// A mail, and whom it is for.
 pub(super) struct Addressed<'m> {
@@ -57,14 +60,19 @@ impl Targets {
                 mail.insert_str(0, &signature);
             }
         }
-        let sent = mailer.send(addressed.to, mail.as_bytes(), demand).await;
+        // A question is asked while its asker waits.
+        let patience = match addressed.of {
+            Some(_) => Patience::Long,
+            None => Patience::Short,
+        };
+        let sent = mailer.send(addressed.to, mail.as_bytes(), (demand, patience)).await;
         Ok(match sent {
             Ok(accepted) => Heard {
                 status: Some(accepted.code),
                 response: accepted.text,
                 meaning: Meaning::Accepted,
             },
-            Err(error) => heard(&error),
+            Err(error) => heard(&error, addressed.to),
         })
     }
 
@@ -87,19 +95,30 @@ impl Targets {
     }
 }
 
-/// Only a refusal is about the recipient; whatever else goes wrong is this installation's, and blames no channel.
-fn heard(error: &MailError) -> Heard {
+/// Only a refusal is about the recipient; whatever else goes wrong is this installation's, and blames no channel. What is the
+/// installation's is for its operator alone, without the address.
+fn heard(error: &MailError, to: &MailAddress) -> Heard {
     let (status, meaning) = match error {
-        MailError::Refused { code, .. } if error.is_for_ever() => {
-            let why = "The mail server refused the address or the mail for good";
+        MailError::NoMailbox { code, .. } => {
+            let why = "The mail server refused the address for good";
             (Some(*code), Meaning::Gone(format!("{why} ({code})")))
         }
         MailError::Refused { code, .. } => (Some(*code), Meaning::Failed(None)),
+        // Repeated without end it could reach its reader each time.
+        MailError::Unanswered => (None, Meaning::Failed(None)),
         _ => (None, Meaning::HeldBack),
+    };
+    let response = match meaning {
+        Meaning::HeldBack => {
+            let error = error.to_string().replace(to.as_str(), "the reader");
+            tracing::warn!(error, "mail waits: it cannot be handed over");
+            UNUSABLE.to_owned()
+        }
+        _ => error.to_string(),
     };
     Heard {
         status,
-        response: error.to_string(),
+        response,
         meaning,
     }
 }
@@ -108,8 +127,8 @@ fn heard(error: &MailError) -> Heard {
 fn under(page: &str, unsubscribe: Option<&str>) -> (String, Markup) {
     match unsubscribe {
         None => (
-            format!("Sent once by Tallymark at {page}. Without an answer nothing more is sent."),
-            html! { "Sent once by Tallymark at " a href=(page) { (page) } ". Without an answer nothing more is sent." },
+            format!("Sent by Tallymark at {page}. Without an answer no reports and alerts are sent."),
+            html! { "Sent by Tallymark at " a href=(page) { (page) } ". Without an answer no reports and alerts are sent." },
         ),
         Some(link) => (
             format!("Sent by Tallymark at {page}, because you agreed to it.\nUnsubscribe: {link}"),

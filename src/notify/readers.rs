@@ -4,19 +4,23 @@
 use maud::html;
 
 use super::attempts::Tried;
-use super::heard::Heard;
+use super::heard::{Heard, Meaning};
 use super::html::{Mail, button};
 use super::links::Link;
 use super::mailing::Addressed;
 use super::platforms::{Secrets, mail_address};
 use super::targets::{Targets, TargetsError};
 use crate::base::text::shown;
-use crate::base::{AccountId, Day, MailAddress};
+use crate::base::{AccountId, Day, MailAddress, TargetId};
 use crate::store::{Address, Platform, Reader, Target};
 
 /// Why a channel or digest waits.
 pub(super) const UNCONFIRMED: &str =
     "The owner of the address has not agreed yet: a mail with a link was sent, and the link was not followed";
+/// Why one waits whose reader was not sent a question.
+pub(super) const NOT_ASKED: &str = "The owner of the address could not be asked yet whether they agree; ask again";
+/// What a question says of those that may follow.
+const AT_MOST: &str = "The account may ask at most three times in 30 days.";
 /// Why one was switched off by who reads it.
 const LEFT: &str = "Its reader unsubscribed";
 
@@ -33,7 +37,7 @@ impl Targets {
     /// Asks the owner of an address whether they agree to mail of an account.
     ///
     /// # Errors
-    /// [`TargetsError::TooManyQuestions`] if the address or the account had as many as it may have today;
+    /// [`TargetsError::TooManyQuestions`] if the address or the account had as many as it may have;
     /// [`TargetsError::NoMail`], [`TargetsError::Keys`], [`TargetsError::Store`].
     pub(super) async fn ask(&self, account: AccountId, to: &MailAddress) -> Result<Heard, TargetsError> {
         let (_, page) = self.mail_ways()?;
@@ -52,34 +56,64 @@ impl Targets {
              this address."
         );
         let text = format!(
-            "{asks}\n\nIf you want them, follow this link within seven days:\n{link}\n\nIf not, do nothing: nothing more is sent."
+            "{asks}\n\nIf you want them, follow this link within seven days:\n{link}\n\nIf not, do nothing: no reports are sent. {AT_MOST}"
         );
         let content = html! {
             h1 { (subject) }
             p { (asks) }
-            p { "If you want them, follow this link within seven days. If not, do nothing: nothing more is sent." }
+            p { "If you want them, follow this link within seven days. If not, do nothing: no reports are sent. " (AT_MOST) }
             (button(&link, "Yes, send them"))
         };
         let mail = Mail { subject, text, content };
         // Another question is another mail.
         let id = format!("ask.{account}.{now}");
-        self.mail(Addressed { to, mail, id, of: None }).await
+        let sent = self.mail(Addressed { to, mail, id, of: None }).await;
+        // One that was surely not sent does not count; one that perhaps was does.
+        let is_unsent = match &sent {
+            Ok(heard) => heard.meaning == Meaning::HeldBack,
+            Err(_) => true,
+        };
+        if is_unsent {
+            self.store().was_not_asked(account, reader, today).await?;
+        }
+        sent
     }
 
-    /// As [`Self::ask`], for its caller to see.
-    pub(super) async fn ask_now(&self, account: AccountId, to: &MailAddress) -> Result<Tried, TargetsError> {
+    /// As [`Self::ask`], for its caller to see. The target waits for the answer from then on.
+    pub(super) async fn ask_now(
+        &self,
+        (account, target): (AccountId, TargetId),
+        to: &MailAddress,
+    ) -> Result<Tried, TargetsError> {
         let began = self.clock().monotonic();
         let heard = self.ask(account, to).await?;
-        Ok(Tried::new(&heard, self.clock().monotonic().saturating_sub(began)))
+        let tried = Tried::new(&heard, self.clock().monotonic().saturating_sub(began));
+        // A reader may be quicker than this.
+        if heard.is_accepted() && !self.has_agreed(account, to).await? {
+            self.store()
+                .wait_for_reader((account, target), UNCONFIRMED, self.now())
+                .await?;
+        }
+        Ok(tried)
     }
 
-    /// As [`Self::ask`]. What fails can be asked for again.
-    pub(super) async fn ask_quietly(&self, account: AccountId, to: &MailAddress) {
+    /// As [`Self::ask`], of a target that waits. What fails can be asked for again.
+    ///
+    /// # Errors
+    /// [`TargetsError::Store`].
+    pub(super) async fn ask_quietly(
+        &self,
+        (account, target): (AccountId, TargetId),
+        to: &MailAddress,
+    ) -> Result<(), TargetsError> {
         match self.ask(account, to).await {
-            Ok(heard) if heard.is_accepted() => {}
-            Ok(heard) => tracing::warn!(%account, error = heard.response, "a reader of mail could not be asked"),
+            Ok(heard) if heard.is_accepted() => {
+                self.store().wait_because((account, target), UNCONFIRMED).await?;
+            }
+            Ok(heard) => tracing::warn!(%account, code = heard.status, "a reader of mail could not be asked"),
             Err(error) => tracing::warn!(%account, %error, "a reader of mail could not be asked"),
         }
+        Ok(())
     }
 
     /// What a link stands for; `None` if this installation did not make it, or it is too old.
@@ -105,16 +139,13 @@ impl Targets {
         }
         self.store().confirm_reader(account, reader, now).await?;
         for target in self.read_by(account, reader).await? {
-            let why = target.disabled.as_ref().map(|(_, why)| why.as_str());
-            if !target.active && why == Some(UNCONFIRMED) {
-                self.store().enable_target(account, target.id, now).await?;
-            }
+            self.store().reader_agreed((account, target.id)).await?;
         }
         Ok(true)
     }
 
     /// Ends all mail of an account to an address, for who has the link. False if the link is not ours. The reader is asked again
-    /// before anything new is sent to them.
+    /// before anything new is sent to them, and not for 30 days.
     ///
     /// # Errors
     /// As [`Self::agree`].
@@ -122,7 +153,8 @@ impl Targets {
         let Some(Link::Leave { account, reader }) = self.link_of(token) else {
             return Ok(false);
         };
-        self.store().forget_confirmation(account, reader).await?;
+        let today = Day::from_unix(self.now().div_euclid(1_000));
+        self.store().forget_confirmation(account, reader, today).await?;
         for target in self.read_by(account, reader).await? {
             self.store().disable_target(target.id, LEFT, self.now()).await?;
         }

@@ -35,8 +35,10 @@ pub enum TargetsError {
     /// The owner of the address has not agreed to mail.
     #[error("the owner of the address has not agreed yet")]
     Unconfirmed,
-    /// The question whether mail is wanted was asked too often today.
-    #[error("this address, or all of the account together, were asked too often today")]
+    /// The question whether mail is wanted was asked too often, or its reader left.
+    #[error(
+        "this address was asked too often or its reader unsubscribed in the last 30 days, or the account asked too often today"
+    )]
     TooManyQuestions,
 }
 

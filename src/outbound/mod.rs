@@ -12,7 +12,7 @@ mod url;
 pub use client::{Answer, Bounds, Client, ExchangeError, Post};
 pub use connect::{Stream, connect};
 pub use guard::{Guard, OutboundSettings, Refusal};
-pub use mail::{Accepted, Demand, Letter, MailError, MailSettings, Mailer};
+pub use mail::{Accepted, Demand, Letter, MailError, MailSettings, Mailer, Patience};
 pub use protection::Protection;
 pub use tls::{Connector, TlsError, connector, protect};
 pub use url::{Host, URL_BYTES_MAX, Url, UrlError};

@@ -88,6 +88,7 @@ mod trail;
 mod trust;
 mod types;
 mod verify;
+mod waiting;
 mod webhooks;
 mod write;
 

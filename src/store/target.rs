@@ -105,7 +105,7 @@ impl Kind for Address {
 pub struct NewTarget<A> {
     pub domain: Option<DomainId>,
     pub events: Wanted,
-    /// Why it begins switched off; `None`: it is on.
+    /// Why it begins switched off and waits for its reader; `None`: it is on.
     pub off: Option<String>,
     pub address: A,
 }

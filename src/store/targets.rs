@@ -212,7 +212,8 @@ async fn add<A: Kind>(
     let args = args
         .int(new.off.is_none().into())
         .opt_int(new.off.as_ref().map(|_| now));
-    conn.run(sql!("target_add"), args.opt_text(new.off.as_deref())).await?;
+    let args = args.opt_text(new.off.as_deref()).int(new.off.is_some().into());
+    conn.run(sql!("target_add"), args).await?;
     targets_changed(conn).await?;
     by_id(conn, account, TargetId(id)).await
 }

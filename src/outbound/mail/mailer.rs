@@ -9,13 +9,31 @@ use tokio::time::timeout;
 use super::answer::{Accepted, MailError};
 use super::opening::open;
 use super::settings::MailSettings;
-use super::smtp::submit;
+use super::smtp::begin;
 use crate::base::MailAddress;
 use crate::outbound::protection::Protection;
 use crate::outbound::tls::Connector;
 
-/// From the connection to the server's answer to the whole message. Less than a request to the API may take.
-const TIME_MAX: Duration = Duration::from_secs(25);
+/// From the connection to the moment when the server waits for the message. With [`Patience::Short`] less than a request to the API
+/// may take.
+const BEGIN_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// How long the answer to the whole message is waited for. A server that was not waited for has perhaps taken the mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Somebody waits for a request to the API.
+    Short,
+    Long,
+}
+
+impl Patience {
+    fn time_max(self) -> Duration {
+        match self {
+            Self::Short => Duration::from_secs(10),
+            Self::Long => Duration::from_secs(5 * 60),
+        }
+    }
+}
 
 /// What the sender's domain asks of the way of its mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,20 +78,29 @@ impl Mailer {
     /// Hands a mail over, with [`Self::from`] as the return path.
     ///
     /// # Errors
-    /// [`MailError`]. After [`MailError::Late`] and [`MailError::Unreachable`] the server may have taken the mail.
-    pub async fn send(&self, to: &MailAddress, mail: &[u8], demand: Demand) -> Result<Accepted, MailError> {
+    /// [`MailError`]. After [`MailError::Unanswered`] the server may have taken the mail, after no other.
+    pub async fn send(
+        &self,
+        to: &MailAddress,
+        mail: &[u8],
+        (demand, patience): (Demand, Patience),
+    ) -> Result<Accepted, MailError> {
         let is_plain = self.settings.protection == Protection::None;
         if is_plain && demand == Demand::Encrypted {
             return Err(MailError::Unprotected);
         }
-        let sending = async {
+        let beginning = async {
             let password = self.settings.password().await?;
             let line = open(&self.settings, self.connector.as_ref(), self.from.domain()).await?;
             let sign_in = password.map(|password| (self.settings.user.clone(), password));
-            submit(line, sign_in, (&self.from, to), mail).await
+            begin(line, sign_in, (&self.from, to)).await
         };
-        timeout(TIME_MAX, Box::pin(sending))
-            .await
-            .unwrap_or(Err(MailError::Late(TIME_MAX)))
+        let begun = timeout(BEGIN_TIME_MAX, Box::pin(beginning)).await;
+        let mut dialogue = begun.unwrap_or(Err(MailError::Late(BEGIN_TIME_MAX)))?;
+        let answer = timeout(patience.time_max(), Box::pin(dialogue.message(mail))).await;
+        let accepted = answer.unwrap_or(Err(MailError::Unanswered))?;
+        // Whatever comes now, the mail is accepted.
+        Box::pin(dialogue.quit()).await;
+        Ok(accepted)
     }
 }

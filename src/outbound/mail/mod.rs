@@ -10,5 +10,5 @@ mod smtp;
 
 pub use answer::{Accepted, MailError};
 pub use compose::Letter;
-pub use mailer::{Demand, Mailer};
+pub use mailer::{Demand, Mailer, Patience};
 pub use settings::MailSettings;

@@ -1,8 +1,8 @@
 -- name: target_add
 -- A new target. Its number is from the counter.
 insert into targets (target_id, account_id, kind, name, domain_id, url, events, secret, failures, created_at, updated_at,
-    period, scope, told_day, active, disabled_at, disabled_reason)
-values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $9, $10, $11, $12, $13, $14, $15)
+    period, scope, told_day, active, disabled_at, disabled_reason, waits_for_reader)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $9, $10, $11, $12, $13, $14, $15, $16)
 
 -- name: target_by_id
 -- A target of the account. Primary key.
@@ -17,7 +17,8 @@ where target_id = $2 and account_id = $1
 
 -- name: target_switch_on
 -- Switches a target on, without failures. Primary key.
-update targets set active = 1, failures = 0, failing_since = null, disabled_at = null, disabled_reason = null
+update targets set active = 1, failures = 0, failing_since = null, disabled_at = null, disabled_reason = null,
+    waits_for_reader = 0
 where target_id = $2 and account_id = $1
 
 -- name: target_switch_off
@@ -50,6 +51,25 @@ returning active, failures, failing_since
 -- name: target_disable
 -- Switches a target off, with the reason. Primary key.
 update targets set active = 0, disabled_at = $2, disabled_reason = $3 where target_id = $1 and active = 1
+
+-- name: target_wait
+-- Switches a target off, whether it was on or not, until its reader agrees. Primary key.
+update targets set active = 0, disabled_at = $3, disabled_reason = $4, waits_for_reader = 1
+where target_id = $2 and account_id = $1
+
+-- name: target_wait_why
+-- Says otherwise why a target waits, if it does. Primary key.
+update targets set disabled_reason = $3 where target_id = $2 and account_id = $1 and waits_for_reader = 1
+
+-- name: target_wait_no_more
+-- A target stays off whatever its reader does. Primary key.
+update targets set waits_for_reader = 0 where target_id = $2 and account_id = $1
+
+-- name: target_read
+-- Switches on a target that waits for its reader. Primary key.
+update targets set active = 1, failures = 0, failing_since = null, disabled_at = null, disabled_reason = null,
+    waits_for_reader = 0
+where target_id = $2 and account_id = $1 and waits_for_reader = 1
 
 -- name: target_is_on
 -- Whether a target is on. Primary key.

@@ -89,6 +89,13 @@ async fn readers_agree_once_and_are_asked_a_few_times(db: Database) {
         assert!(store.may_ask(account, me, TODAY).await.unwrap());
     }
     assert!(!store.may_ask(account, me, TODAY).await.unwrap());
+    assert!(
+        !store.may_ask(account, me, TODAY.plus(30)).await.unwrap(),
+        "without an answer"
+    );
+    // One that was not sent does not count.
+    store.was_not_asked(account, me, TODAY).await.unwrap();
+    assert!(store.may_ask(account, me, TODAY).await.unwrap());
     let mut asked = QUESTIONS_MAX;
     for nth in 0.. {
         if !store
@@ -105,10 +112,12 @@ async fn readers_agree_once_and_are_asked_a_few_times(db: Database) {
     assert!(!store.confirm_reader(account, me, NOW).await.unwrap(), "they have");
     assert!(store.has_confirmed(account, me).await.unwrap());
     assert!(!store.has_confirmed(account, reader("r0@reader.example")).await.unwrap());
-    store.forget_confirmation(account, me).await.unwrap();
+    store.forget_confirmation(account, me, TODAY).await.unwrap();
     assert!(!store.has_confirmed(account, me).await.unwrap());
-    // The next day, and those who never agreed are forgotten in time.
-    assert!(store.may_ask(account, me, TODAY.plus(1)).await.unwrap());
+    // Who left is not asked for 30 days, and those who never agreed are forgotten in time.
+    assert!(!store.may_ask(account, me, TODAY.plus(1)).await.unwrap());
+    assert!(!store.may_ask(account, me, TODAY.plus(30)).await.unwrap());
+    assert!(store.may_ask(account, me, TODAY.plus(31)).await.unwrap());
     assert!(store.confirm_reader(account, me, NOW).await.unwrap());
     assert!(
         store
@@ -123,4 +132,28 @@ async fn readers_agree_once_and_are_asked_a_few_times(db: Database) {
             .await
             .unwrap()
     );
+}
+
+on_both!(a_digest_waits_for_its_reader_until_its_owner_switches_it_off);
+async fn a_digest_waits_for_its_reader_until_its_owner_switches_it_off(db: Database) {
+    let (store, account) = (&db.store, db.account.id);
+    let digest = add(&db, None).await;
+    let key = (account, digest.id);
+    let shown = async || store.digest(account, digest.id).await.unwrap().unwrap();
+    // Nothing waits yet, also if it is off.
+    assert!(store.disable_target(digest.id, "refused", NOW).await.unwrap());
+    store.reader_agreed(key).await.unwrap();
+    store.wait_because(key, "asked").await.unwrap();
+    assert_eq!(shown().await.disabled, Some((NOW, "refused".to_owned())));
+    assert!(!shown().await.active);
+    // It is off for an older reason, and gets another address.
+    store.wait_for_reader(key, "not asked", NOW + 1).await.unwrap();
+    store.wait_because(key, "asked").await.unwrap();
+    assert_eq!(shown().await.disabled, Some((NOW + 1, "asked".to_owned())));
+    store.reader_agreed(key).await.unwrap();
+    assert!(shown().await.active && shown().await.disabled.is_none());
+    store.wait_for_reader(key, "not asked", NOW + 2).await.unwrap();
+    store.wait_no_more(key).await.unwrap();
+    store.reader_agreed(key).await.unwrap();
+    assert!(!shown().await.active, "its owner wants it off");
 }
