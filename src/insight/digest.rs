@@ -246,11 +246,11 @@ mod tests {
 
     #[test]
     fn what_has_ended_says_until_when() {
-        let finding = |ended_at| StoredFinding {
+        let finding = |ended_at: Option<Millis>| StoredFinding {
             no: None,
             kind: FindingKind::ServiceBroken,
             subject: "Shop".to_owned(),
-            is_open: ended_at == None::<Millis>,
+            is_open: ended_at.is_none(),
             opened_at: 0,
             ended_at,
             told_at: 0,
