@@ -1,6 +1,7 @@
 //! The state of some domains over a period, for who reads it by mail. Each figure is that of the page: totals, what needs attention,
 //! what rules found, readiness.
 
+use hashbrown::HashMap;
 use serde_json::{Value, json};
 
 use super::attention::{Concern, Finding, attention, attention_stretches};
@@ -10,7 +11,7 @@ use crate::base::numbers::{counted, total};
 use crate::base::text::shown;
 use crate::base::{AccountId, Day, DayRange, DomainId, Millis, Period, SetAsideKind};
 use crate::enrich::Tables;
-use crate::store::{Domain, FindingKind, Store, StoreError, StoredFinding, StretchTotals, Stretches};
+use crate::store::{Domain, FindingKind, NewsFilter, Store, StoreError, StoredFinding, StretchTotals, Stretches};
 use crate::tally::Totals;
 
 /// Domains, and things of each kind, that a digest lists.
@@ -120,12 +121,14 @@ async fn look(
     let (silent, to_do): (Vec<_>, Vec<_>) = found.most_important().into_iter().partition(is_silent);
     let silent_total = of(&[Concern::ReporterSilent]);
     let to_do_total = of(Concern::ALL) - silent_total;
-    let mut news = Vec::new();
-    for domain in domains {
-        let findings = store.findings(domain.id).await?;
-        let new = findings.iter().filter(|one| is_new(one, scope.range));
-        news.extend(new.filter_map(|one| news_row(domain, one)));
-    }
+    let ids: Vec<_> = domains.iter().map(|domain| domain.id).collect();
+    let (news, new_total) = store
+        .findings_begun(&ids, &news_of(scope.range, now), LISTED_MAX)
+        .await?;
+    let named: HashMap<_, _> = domains.iter().map(|domain| (domain.id, domain)).collect();
+    let new = news
+        .iter()
+        .filter_map(|(of, one)| news_row(named.get(of).copied(), one));
     let things = to_do_total + silent_total;
     Ok(json!({
         "nothing_to_do": things == 0,
@@ -137,8 +140,8 @@ async fn look(
         "to_do_total": to_do_total,
         "silent": silent.iter().take(LISTED_MAX).map(row).collect::<Vec<_>>(),
         "silent_total": silent_total,
-        "new": news.iter().take(LISTED_MAX).collect::<Vec<_>>(),
-        "new_total": news.len(),
+        "new": new.collect::<Vec<_>>(),
+        "new_total": new_total,
     }))
 }
 
@@ -155,14 +158,19 @@ fn row(finding: &Finding) -> Value {
     row
 }
 
-/// Whether a finding began in the period. Findings are made when reports have come, a day or two later.
-fn is_new(finding: &StoredFinding, range: DayRange) -> bool {
-    let since = range.first.begin() * 1_000 + DAY;
-    (since..range.last.end() * 1_000 + 2 * DAY).contains(&finding.opened_at)
+/// The findings that are news of a period. They are made when reports have come, a day later. The next period begins where this one
+/// ends, so that nothing is told twice. Silent reporters have a list of their own.
+fn news_of(range: DayRange, now: Millis) -> NewsFilter {
+    NewsFilter {
+        from: range.first.begin() * 1_000 + DAY,
+        until: range.last.end() * 1_000 + DAY,
+        but: FindingKind::ReporterSilent,
+        now,
+    }
 }
 
 /// What a rule found, in words; `None` for what is not news.
-fn news_row(domain: &Domain, finding: &StoredFinding) -> Option<Value> {
+fn news_row(domain: Option<&Domain>, finding: &StoredFinding) -> Option<Value> {
     let subject = shown(&finding.subject, TEXT_BYTES_MAX);
     let says = match finding.kind {
         FindingKind::ServiceNew => format!("{subject} sends as this domain."),
@@ -172,15 +180,25 @@ fn news_row(domain: &Domain, finding: &StoredFinding) -> Option<Value> {
         FindingKind::VolumeChanged => "The volume changed far more than usual.".to_owned(),
         FindingKind::ReporterSilent | FindingKind::Judged => return None,
     };
-    let mut row = named(Some(domain));
+    let mut row = named(domain);
     let more = json!({
         "kind": finding.kind.word(),
         "subject": subject,
         "since": format_instant(finding.opened_at),
-        "says": says,
+        "says": until(says, finding),
     });
     add(&mut row, more);
     Some(row)
+}
+
+/// A sentence, with the day on which it ceased to be true. What is of one moment has none.
+fn until(says: String, finding: &StoredFinding) -> String {
+    match finding.ended_at {
+        Some(ended_at) if ended_at > finding.opened_at => {
+            format!("{} until {}.", says.trim_end_matches('.'), today(ended_at))
+        }
+        _ => says,
+    }
 }
 
 fn named(domain: Option<&Domain>) -> Value {
@@ -212,4 +230,40 @@ fn add(to: &mut Value, more: Value) {
 
 fn today(now: Millis) -> Day {
     Day::from_unix(now.div_euclid(1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_instant_is_in_the_news_of_one_period() {
+        let range = Period::Weekly.last_before(Day(20_535));
+        let (this, before) = (news_of(range, 0), news_of(Period::Weekly.before(range), 0));
+        assert_eq!(before.until, this.from);
+        assert_eq!(this.until - this.from, 7 * DAY);
+    }
+
+    #[test]
+    fn what_has_ended_says_until_when() {
+        let finding = |ended_at: Option<Millis>| StoredFinding {
+            no: None,
+            kind: FindingKind::ServiceBroken,
+            subject: "Shop".to_owned(),
+            is_open: ended_at.is_none(),
+            opened_at: 0,
+            ended_at,
+            told_at: 0,
+            detail: Value::Null,
+            data: Value::Null,
+            snooze: None,
+        };
+        for (ended_at, says) in [
+            (None, "Shop failed."),
+            (Some(0), "Shop failed."),
+            (Some(3 * DAY), "Shop failed until 1970-01-04."),
+        ] {
+            assert_eq!(news_row(None, &finding(ended_at)).unwrap()["says"], says);
+        }
+    }
 }

@@ -1,7 +1,16 @@
 //! What reporters do.
 
 use crate::base::DayRange;
-use crate::store::Reporter;
+use crate::store::{Reporter, StoredFinding};
+
+/// The reporters, in lower case, that a finding about most of them remembers.
+pub fn reporters_in(finding: &StoredFinding) -> impl Iterator<Item = &str> {
+    finding.detail["reporters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+}
 
 /// Whether the reporter reported on many days, and then paused much longer than usual.
 pub fn is_silent(reporter: &Reporter, range: DayRange) -> bool {

@@ -89,12 +89,17 @@ impl Targets {
                 .wait_for_reader((account, digest.id), NOT_ASKED, self.now())
                 .await?;
         }
+        let today = Day::from_unix(self.now().div_euclid(1_000));
         let edit = |digest: &mut Target<Digest>| {
             if changes.to.is_some() {
                 digest.address.recipient = self.seal(account, to.as_str())?;
             }
             digest.address.name = changes.name.unwrap_or_else(|| digest.address.name.clone());
-            digest.address.period = changes.period.unwrap_or(digest.address.period);
+            if let Some(period) = changes.period.filter(|period| *period != digest.address.period) {
+                // As if it was made now: the days of weeks and months cannot be compared.
+                digest.address.period = period;
+                digest.address.told = period.last_before(today).first;
+            }
             digest.address.domains = changes.domains.unwrap_or_else(|| digest.address.domains.clone());
             digest.active = changes.active.unwrap_or(digest.active);
             Ok::<_, TargetsError>(())

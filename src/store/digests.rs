@@ -50,17 +50,32 @@ impl Store {
         self.remove_target::<Digest>(account, id).await
     }
 
-    /// The digests of all accounts that are on.
+    /// The digests of all accounts that are on. One whose row is damaged is left out, with a line in the log.
     pub async fn digests_on(&self) -> Result<Vec<Target<Digest>>, StoreError> {
         let mut conn = self.read().await?;
         let rows = Conn(&mut conn)
             .all(sql!("targets_of_kind"), Args::default().int(DIGEST))
             .await?;
         let mut found = Vec::new();
-        for row in rows {
-            found.extend(read(&row)?.filter_map(Digest::from_address));
+        for row in &rows {
+            match read(row) {
+                Ok(target) => found.extend(target.filter_map(Digest::from_address)),
+                Err(error) => {
+                    tracing::error!(digest = row.int("target_id")?, %error, "a digest cannot be read");
+                }
+            }
         }
         Ok(found)
+    }
+
+    /// Notes that there is nothing to tell of the period that begins on `first`.
+    pub async fn pass_over_digest(&self, id: TargetId, first: Day) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let (mut conn, _) = write.parts();
+        conn.hold_target(id).await?;
+        let args = Args::default().int(id.0).int(first.0.into());
+        conn.run(sql!("target_told"), args).await?;
+        write.commit().await
     }
 
     /// Writes a digest of the period that begins on `first` into the outbox, once. False if it was written before, or the digest

@@ -33,6 +33,18 @@ pub struct FindingFilter {
     pub now: Millis,
 }
 
+/// What is asked of findings that began in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewsFilter {
+    pub from: Millis,
+    /// The first instant after it.
+    pub until: Millis,
+    /// A kind that is left out.
+    pub but: FindingKind,
+    /// The instant at which a finding is snoozed or not.
+    pub now: Millis,
+}
+
 /// What came of a snooze.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Snoozed {
@@ -84,6 +96,38 @@ impl Store {
         }
         keep_newest(&mut found, count_max);
         Ok(found)
+    }
+
+    /// The first `count` findings about these domains that began in a time and are not snoozed: in the order of the domains, the
+    /// newest of each first. And the number of all. The cost is one lookup per domain.
+    pub async fn findings_begun(
+        &self,
+        domains: &[DomainId],
+        filter: &NewsFilter,
+        count: usize,
+    ) -> Result<(Vec<(DomainId, StoredFinding)>, u64), StoreError> {
+        let mut conn = self.read().await?;
+        let mut conn = Conn(&mut conn);
+        let (mut found, mut total) = (Vec::new(), 0_u64);
+        for &domain in domains {
+            let room = count.saturating_sub(found.len());
+            let args = Args::default()
+                .int(domain.0)
+                .int(filter.from)
+                .int(filter.until)
+                .int(filter.now)
+                .int(filter.but.code())
+                // The number of all is in every row.
+                .int(i64::try_from(room.max(1)).unwrap_or(i64::MAX));
+            let rows = conn.all(sql!("finding_begun"), args).await?;
+            if let Some(row) = rows.first() {
+                total = total.saturating_add(row.count("total")?);
+            }
+            for row in rows.iter().take(room) {
+                found.push((domain, finding(row)?));
+            }
+        }
+        Ok((found, total))
     }
 
     /// The findings about a domain that are snoozed at an instant.

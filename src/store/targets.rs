@@ -239,7 +239,7 @@ async fn change<A: Kind, E: From<StoreError>>(
     let args = args.opt_text(columns.url.as_deref()).text(&after.events.text());
     let args = args.blob(&columns.secret).int(now);
     let args = args.opt_int(columns.period).opt_text(columns.scope.as_deref());
-    conn.run(sql!("target_change"), args).await?;
+    conn.run(sql!("target_change"), args.opt_int(columns.told)).await?;
     match (before.active, after.active) {
         (false, true) => drop(conn.run(sql!("target_switch_on"), key()).await?),
         (true, false) => {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::super::reporters::is_silent;
+use super::super::reporters::{is_silent, reporters_in};
 use super::{ATTENTION_DAYS, FAILING_MESSAGES_MIN, Facts, Findings, NEW_DAYS, Senders, Silent, judge};
 use crate::base::numbers::total;
 use crate::base::{Day, DayRange, Millis};
@@ -91,23 +91,25 @@ async fn facts(
 struct Snoozed(Vec<StoredFinding>);
 
 impl Snoozed {
-    /// Whether the silence of a reporter is among it, or that of most of them. A subject is its name in lower case.
+    /// Whether the silence of a reporter is among it, alone or as one of most of them. A subject is its name in lower case.
     fn has_reporter(&self, reporter: &Reporter) -> bool {
         let name = reporter.org_name.to_lowercase();
-        let mut subjects = self.subjects(FindingKind::ReporterSilent);
-        subjects.any(|subject| subject.is_empty() || subject == name)
+        self.of_kind(FindingKind::ReporterSilent)
+            .any(|finding| match &*finding.subject {
+                "" => reporters_in(finding).any(|one| one == name),
+                subject => subject == name,
+            })
     }
 
     /// Whether the failure of a service is.
     fn has_service(&self, service: &ServiceFigures) -> bool {
         let name = service.named.as_ref().map(|named| &*named.name);
-        self.subjects(FindingKind::ServiceBroken)
-            .any(|subject| Some(subject) == name)
+        self.of_kind(FindingKind::ServiceBroken)
+            .any(|finding| Some(&*finding.subject) == name)
     }
 
-    fn subjects(&self, kind: FindingKind) -> impl Iterator<Item = &str> {
-        let of_kind = self.0.iter().filter(move |finding| finding.kind == kind);
-        of_kind.map(|finding| &*finding.subject)
+    fn of_kind(&self, kind: FindingKind) -> impl Iterator<Item = &StoredFinding> {
+        self.0.iter().filter(move |finding| finding.kind == kind)
     }
 }
 
@@ -147,5 +149,49 @@ fn to_fix(services: &[ServiceFigures]) -> Senders<String> {
         count: failing.len() as u64,
         messages: total(failing.iter().map(|service| fixes(service))),
         largest: named.map(|named| named.name.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_snooze_of_most_reporters_is_of_those_that_were_silent_then() {
+        let snoozed = |subject: &str, detail| {
+            Snoozed(vec![StoredFinding {
+                no: None,
+                kind: FindingKind::ReporterSilent,
+                subject: subject.to_owned(),
+                is_open: true,
+                opened_at: 1,
+                ended_at: None,
+                told_at: 1,
+                detail,
+                data: serde_json::Value::Null,
+                snooze: None,
+            }])
+        };
+        let reporter = |name: &str| Reporter {
+            org_name: name.to_owned(),
+            pass: 1,
+            fail: 0,
+            reports: 1,
+            report_days: 1,
+            last_report: None,
+        };
+        let most = snoozed("", json!({ "reporters": ["google.com", "yahoo"] }));
+        let one = snoozed("google.com", json!({}));
+        for (name, in_most, is_one) in [
+            ("Google.com", true, true),
+            ("Yahoo", true, false),
+            ("later", false, false),
+        ] {
+            let reporter = reporter(name);
+            let found = (most.has_reporter(&reporter), one.has_reporter(&reporter));
+            assert_eq!(found, (in_most, is_one), "{name}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{DAY, Facts, Ledger};
 use crate::base::Millis;
 use crate::insight::completeness::SilentReporter;
+use crate::insight::reporters::reporters_in;
 use crate::store::{EventKind, FindingKind, StoredFinding, Threshold};
 
 /// Silent reporters with this part of the messages are one finding: no mail is sent, or no report arrives.
@@ -32,8 +33,7 @@ pub(super) fn judge(facts: &Facts, ledger: &mut Ledger<'_>) {
         begin_most(&silent, ledger);
     }
     let together = ledger.find(kind, "").filter(|finding| finding.is_open);
-    let is_together =
-        |reporter: &str| together.is_some_and(|finding| reporters_in(&finding.detail).any(|one| one == reporter));
+    let is_together = |reporter: &str| together.is_some_and(|finding| reporters_in(finding).any(|one| one == reporter));
     let alone = silent.iter().filter(|one| !most && one.share * 100.0 >= percent_min);
     for one in alone.filter(|one| !is_together(&one.reporter)) {
         let data = json!({
@@ -87,17 +87,9 @@ fn is_over(facts: &Facts, finding: &StoredFinding) -> bool {
     let reports = |reporter: &str| facts.completeness.has_reported_since(reporter, last);
     match &*finding.subject {
         "" => {
-            let all = reporters_in(&finding.detail).count();
-            2 * reporters_in(&finding.detail).filter(|one| reports(one)).count() >= all
+            let all = reporters_in(finding).count();
+            2 * reporters_in(finding).filter(|one| reports(one)).count() >= all
         }
         reporter => reports(reporter),
     }
-}
-
-fn reporters_in(detail: &Value) -> impl Iterator<Item = &str> {
-    detail["reporters"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
 }

@@ -1,3 +1,13 @@
+-- name: finding_begun
+-- What began from $2 to before $3 and is not snoozed at $4, but for the kind $5, the newest first, each with the number of all.
+-- One range of the primary key.
+select domain_id, finding_no, kind, subject, is_open, opened_at, ended_at, told_at, detail, data, snoozed_until,
+    snoozed_by, snoozed_at, snooze_note, count(*) over () as total
+from findings
+where domain_id = $1 and opened_at >= $2 and opened_at < $3 and (is_open = 1 or ended_at is not null)
+    and (is_open = 0 or coalesce(snoozed_until, 0) <= $4) and kind <> $5
+order by finding_no desc limit $6
+
 -- name: finding_by_no
 -- One finding. Primary key.
 select domain_id, finding_no, kind, subject, is_open, opened_at, ended_at, told_at, detail, data, snoozed_until,

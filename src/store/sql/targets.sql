@@ -12,7 +12,8 @@ from targets where target_id = $2 and account_id = $1
 
 -- name: target_change
 -- What its owner changes of a target. Primary key.
-update targets set name = $3, domain_id = $4, url = $5, events = $6, secret = $7, updated_at = $8, period = $9, scope = $10
+update targets set name = $3, domain_id = $4, url = $5, events = $6, secret = $7, updated_at = $8, period = $9, scope = $10,
+    told_day = $11
 where target_id = $2 and account_id = $1
 
 -- name: target_switch_on

@@ -79,6 +79,9 @@ async fn a_digest_is_mailed_once_per_period() {
     // The next week, and a month that is left out while it is off.
     app.clock.advance(Duration::from_secs(7 * DAY));
     assert_eq!(tell(&app).await, 1);
+    // A week that began in the month that is told of next.
+    app.clock.advance(Duration::from_secs(7 * DAY));
+    assert_eq!(tell(&app).await, 1);
     let put = |body: Value| Ask::new("PUT", &format!("/digests/{id}")).key(&app.key).json(&body);
     let off = app
         .send(put(json!({ "enabled": false, "period": "monthly", "name": "Ours" })))
@@ -94,6 +97,31 @@ async fn a_digest_is_mailed_once_per_period() {
     assert_eq!(tell(&app).await, 1);
     app.delete(&format!("/digests/{id}")).await.expect(200);
     app.get(&format!("/digests/{id}")).await.refused(404, "not_found");
+}
+
+/// An account without domains has nothing to tell of, and may get some.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_of_all_domains_waits_for_the_first() {
+    let submission = submission().await;
+    let targets = mailing(submission.settings(Protection::Tls), Some(submission.ca_file()));
+    let app = TestApp::start_telling(targets).await;
+    let id = add(&app, &json!({ "name": "All", "email": READER, "period": "weekly" })).await;
+    agree(&app, &tokio::task::block_in_place(|| submission.mails(1))[0]).await;
+    app.clock.advance(Duration::from_secs(8 * DAY));
+    assert_eq!(tell(&app).await, 0);
+    assert_eq!(shown(&app, &id).await["active"], true);
+    let domain = app.add_domain("example.org").await;
+    assert_eq!(tell(&app).await, 0, "this week is over");
+    app.clock.advance(Duration::from_secs(7 * DAY));
+    assert_eq!(tell(&app).await, 1);
+    // One that is about a domain which was removed is switched off.
+    let body = json!({ "domains": [domain] });
+    let put = Ask::new("PUT", &format!("/digests/{id}")).key(&app.key).json(&body);
+    app.send(put).await.expect(200);
+    app.delete(&format!("/domains/{domain}")).await.expect(200);
+    app.clock.advance(Duration::from_secs(7 * DAY));
+    assert_eq!(tell(&app).await, 0);
+    assert_eq!(shown(&app, &id).await["active"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

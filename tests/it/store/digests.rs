@@ -77,6 +77,15 @@ async fn a_digest_is_told_once_per_period(db: Database) {
     assert_eq!(store.digests(account).await.unwrap().len(), 1);
 }
 
+on_both!(a_damaged_digest_keeps_no_other_from_being_told);
+async fn a_damaged_digest_keeps_no_other_from_being_told(db: Database) {
+    let (_, good) = (add(&db, None).await, add(&db, None).await);
+    assert_eq!(db.store.digests_on().await.unwrap().len(), 2, "the control");
+    let damage = format!("update targets set scope = 'x' where target_id < {}", good.id.0);
+    db.execute(&damage).await;
+    assert_eq!(db.store.digests_on().await.unwrap(), [good]);
+}
+
 on_both!(readers_agree_once_and_are_asked_a_few_times);
 async fn readers_agree_once_and_are_asked_a_few_times(db: Database) {
     let (store, account) = (&db.store, db.account.id);

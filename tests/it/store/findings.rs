@@ -6,7 +6,8 @@ use tallymark::enrich::Tables;
 use tallymark::insight::apply_rules;
 use tallymark::store::{
     Actor, Decision, Domain, DomainFinding, EventKind, FindingChange, FindingFilter, FindingKind, FindingState,
-    NewWebhook, RecordCheck, RecordState, Snooze, Snoozed, Standing, Store, StoredFinding, Threshold, Wanted,
+    NewWebhook, NewsFilter, RecordCheck, RecordState, Snooze, Snoozed, Standing, Store, StoredFinding, Threshold,
+    Wanted,
 };
 
 use super::{Database, FIRST_PAGE, NOW, new_domain, on_both};
@@ -210,6 +211,55 @@ async fn each_begin_is_listed_and_the_newest_is_gone_on_from(db: Database) {
             "{state:?} {kind:?}"
         );
     }
+}
+
+on_both!(news_are_what_began_in_a_time_and_is_not_snoozed);
+async fn news_are_what_began_in_a_time_and_is_not_snoozed(db: Database) {
+    let domain = domain(&db).await;
+    let (account, name) = (domain.account, new_domain("example.net"));
+    let other = db.store.add_domain(account, name, NOW).await.unwrap();
+    let at = |hours| over(NOW + hours * HOUR);
+    // A policy that was first seen is a state.
+    let state = StoredFinding {
+        kind: FindingKind::PolicyChanged,
+        ended_at: None,
+        ..at(2)
+    };
+    let silent = StoredFinding {
+        kind: FindingKind::ReporterSilent,
+        ..at(2)
+    };
+    for one in [at(0), at(1), at(3), at(4), state, silent] {
+        keep(&db.store, &domain, vec![one]).await;
+    }
+    let snooze = Snooze {
+        until: NOW + 9 * HOUR,
+        actor: Actor {
+            by: "key test".to_owned(),
+            why: None,
+            at: NOW,
+        },
+    };
+    let snoozed = StoredFinding {
+        snooze: Some(snooze),
+        ..broken(NOW + 2 * HOUR)
+    };
+    keep(&db.store, &other, vec![snoozed]).await;
+    let news = async |now, count| {
+        let filter = NewsFilter {
+            from: NOW + HOUR,
+            until: NOW + 4 * HOUR,
+            but: FindingKind::ReporterSilent,
+            now,
+        };
+        let ids = [domain.id, other.id];
+        let (found, total) = db.store.findings_begun(&ids, &filter, count).await.unwrap();
+        let hours = found.iter().map(|(_, one)| (one.opened_at - NOW) / HOUR);
+        (hours.collect::<Vec<_>>(), total)
+    };
+    assert_eq!(news(NOW, 9).await, (vec![3, 1], 2));
+    assert_eq!(news(NOW + 9 * HOUR, 9).await, (vec![3, 1, 2], 3));
+    assert_eq!(news(NOW + 9 * HOUR, 1).await, (vec![3], 3));
 }
 
 on_both!(the_history_of_a_domain_is_bounded);
