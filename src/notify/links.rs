@@ -26,6 +26,8 @@ pub(super) enum Link {
     },
     /// They want no more mail of an account.
     Leave { account: AccountId, reader: Reader },
+    /// They want never to be asked again, either.
+    Never { account: AccountId, reader: Reader },
 }
 
 impl Link {
@@ -38,6 +40,7 @@ impl Link {
         let (kind, account, number, reader) = match self {
             Self::Agree { account, reader, until } => (b'a', account, until, reader),
             Self::Leave { account, reader } => (b'l', account, 0, reader),
+            Self::Never { account, reader } => (b'n', account, 0, reader),
         };
         [&[kind], &account.0.to_be_bytes()[..], &number.to_be_bytes(), &reader.0].concat()
     }
@@ -55,6 +58,7 @@ impl Link {
                 until: number,
             }),
             b'l' => Some(Self::Leave { account, reader }),
+            b'n' => Some(Self::Never { account, reader }),
             _ => None,
         }
     }

@@ -48,6 +48,8 @@ impl Targets {
             return Err(TargetsError::TooManyQuestions);
         }
         let link = format!("{page}/confirm/{token}");
+        let never = self.link_token(Link::Never { account, reader })?;
+        let never = format!("{page}/unsubscribe/{never}");
         let who = self.store().account(account).await?.map(|account| account.name);
         let who = shown(who.as_deref().unwrap_or_default(), 100).into_owned();
         let subject = "Do you want mail from Tallymark?".to_owned();
@@ -56,13 +58,15 @@ impl Targets {
              this address."
         );
         let text = format!(
-            "{asks}\n\nIf you want them, follow this link within seven days:\n{link}\n\nIf not, do nothing: no reports are sent. {AT_MOST}"
+            "{asks}\n\nIf you want them, follow this link within seven days:\n{link}\n\nIf not, do nothing: no reports are sent. {AT_MOST}\n\n\
+             Never ask me again:\n{never}"
         );
         let content = html! {
             h1 { (subject) }
             p { (asks) }
             p { "If you want them, follow this link within seven days. If not, do nothing: no reports are sent. " (AT_MOST) }
             (button(&link, "Yes, send them"))
+            p { a href=(never) { "Never ask me again" } }
         };
         let mail = Mail { subject, text, content };
         // Another question is another mail.
@@ -120,7 +124,7 @@ impl Targets {
     pub fn offer(&self, token: &str) -> Option<Offer> {
         match self.link_of(token)? {
             Link::Agree { until, .. } => (self.now() < until).then_some(Offer::Agree),
-            Link::Leave { .. } => Some(Offer::Leave),
+            Link::Leave { .. } | Link::Never { .. } => Some(Offer::Leave),
         }
     }
 
@@ -145,16 +149,24 @@ impl Targets {
     }
 
     /// Ends all mail of an account to an address, for who has the link. False if the link is not ours. The reader is asked again
-    /// before anything new is sent to them, and not for 30 days.
+    /// before anything new is sent to them, and not for 30 days; never, if
+    /// the link of a question says so.
     ///
     /// # Errors
     /// As [`Self::agree`].
     pub async fn leave(&self, token: &str) -> Result<bool, TargetsError> {
-        let Some(Link::Leave { account, reader }) = self.link_of(token) else {
-            return Ok(false);
-        };
         let today = Day::from_unix(self.now().div_euclid(1_000));
-        self.store().forget_confirmation(account, reader, today).await?;
+        let (account, reader) = match self.link_of(token) {
+            Some(Link::Leave { account, reader }) => {
+                self.store().forget_confirmation(account, reader, today).await?;
+                (account, reader)
+            }
+            Some(Link::Never { account, reader }) => {
+                self.store().refuse_questions(account, reader, today).await?;
+                (account, reader)
+            }
+            Some(Link::Agree { .. }) | None => return Ok(false),
+        };
         for target in self.read_by(account, reader).await? {
             self.store().disable_target(target.id, LEFT, self.now()).await?;
         }

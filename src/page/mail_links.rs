@@ -70,7 +70,7 @@ const LEAVE: Words = Words {
     title: "Unsubscribe",
     says: "This ends all mail that this account of Tallymark sends to your address.",
     button: "Unsubscribe",
-    done: "Done. No reports and alerts are sent to you, unless you agree again. You are not asked for 30 days.",
+    done: "Done. No reports and alerts are sent to you, unless you agree again.",
 };
 
 async fn ask(state: &PageState, token: &str, parts: &Parts, words: &Words) -> (StatusCode, Markup) {

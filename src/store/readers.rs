@@ -76,4 +76,13 @@ impl Store {
         write.parts().0.run(sql!("reader_leave"), args).await?;
         write.commit().await
     }
+
+    /// Notes that the owner of an address is never to be asked again. This is never forgotten.
+    pub async fn refuse_questions(&self, account: AccountId, reader: Reader, day: Day) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let args = Args::default().int(account.0).blob(&reader.0).int(day.0.into());
+        let args = args.int(i32::MAX.into()).int(QUESTIONS_MAX);
+        write.parts().0.run(sql!("reader_refuse"), args).await?;
+        write.commit().await
+    }
 }

@@ -31,6 +31,12 @@ update readers set confirmed_at = $3, unanswered = 0 where account_id = $1 and a
 update readers set confirmed_at = null, unanswered = $4, unanswered_since = $3
 where account_id = $1 and address_hash = $2 and confirmed_at is not null
 
+-- name: reader_refuse
+-- The owner of an address does not want to be asked before the day $4, which counts as $5 questions without an answer. Primary key.
+insert into readers (account_id, address_hash, asked_day, asked, unanswered, unanswered_since) values ($1, $2, $3, 0, $5, $4)
+on conflict (account_id, address_hash) do update set confirmed_at = null, unanswered = excluded.unanswered,
+    unanswered_since = excluded.unanswered_since
+
 -- name: reader_forget
 -- Forgets those who never agreed and were not asked since a day. One range of the primary key.
 delete from readers where account_id = $1 and confirmed_at is null and asked_day < $2 and unanswered_since < $2
