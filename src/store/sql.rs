@@ -130,7 +130,7 @@ mod tests {
     use super::{NAME, NOUNS};
 
     /// Tables that are read whole, or by an order that no index has, on purpose: small, or an operator's question. Of
-    /// DELIVERY_ATTEMPTED and DOMAIN_MOVE it is the rows that they are given.
+    /// DELIVERY_ATTEMPTED and DOMAIN_MOVE it is the rows that they are given, of `finding_begun` those that it found.
     const SCANS: &[&str] = &[
         "DELIVERY_ATTEMPTED",
         "DOMAIN_MOVE",
@@ -144,6 +144,7 @@ mod tests {
         "deliveries_waiting",
         "domain_all",
         "feed_failing_list",
+        "finding_begun",
         "ip_list",
         "report_total",
         "sessions_purge",
