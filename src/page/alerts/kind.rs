@@ -104,7 +104,7 @@ const URL: Field = Field {
 const PLATFORMS: [Platform; 8] = [
     Platform {
         word: "email",
-        title: "E-mail",
+        title: "Email",
         fields: &[Field {
             name: "config.address",
             title: "Address; its owner is asked once",
