@@ -289,7 +289,7 @@ async fn a_digest_is_added_looked_at_and_changed() {
         ("/alerts", ["&lt;b&gt;Board", READER, "Weekly", "example.com"]),
         (
             &path,
-            ["&lt;b&gt;Board", READER, "has not agreed yet", "value=\"example.com\""],
+            ["&lt;b&gt;Board", READER, "could not be asked yet", "value=\"example.com\""],
         ),
         (
             &format!("{path}/preview"),
@@ -371,7 +371,7 @@ async fn without_mail_no_digest_and_no_channel_that_mails_is_offered() {
     }
     let form = format!("name=x&email={}&period=weekly&scope=all", escaped(READER));
     let refused = session.post(&app, "/alerts/new/digest", &form).await;
-    assert!(refused.status == 503 && refused.text().contains("outbound.mail"));
+    assert!(refused.status == 409 && refused.text().contains("outbound.mail"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
