@@ -291,7 +291,7 @@ mod tests {
         assert!(trail.ways(&rows).is_some());
         trail.add(&entry(paths));
         assert_eq!(trail.ways(&rows), None);
-        // One of them alone is no harm.
+        // One of them alone is read.
         assert!(trail.ways(&rows[..1]).is_some());
     }
 }

@@ -48,7 +48,7 @@ pub enum MailError {
     /// The server does not take mail from `outbound.mail.from`, or none at all.
     #[error("the mail server refused outbound.mail.from: {0}")]
     Sender(String),
-    /// The server does not let this installation send to the recipient, whoever that is.
+    /// The server does not let this installation send to any recipient.
     #[error("the mail server does not let this program send: {0}")]
     Denied(String),
     /// There is no such recipient, and will not be.

@@ -21,7 +21,7 @@ const BEGIN_TIME_MAX: Duration = Duration::from_secs(15);
 /// How long the answer to the whole message is waited for. A server that was not waited for has perhaps taken the mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// Somebody waits for a request to the API.
+    /// A request to the API waits for it.
     Short,
     Long,
 }

@@ -281,7 +281,7 @@ async fn a_refusal_for_good_switches_the_channel_off_and_one_for_now_is_tried_ag
     assert_eq!((&delivery["success"], &delivery["attempts"]), (&json!(true), &json!(2)));
     mails(&submission, 2);
 
-    // The sender is refused, not the reader: nobody is blamed. The control follows: an unknown reader.
+    // The sender is refused, not the reader: no channel is blamed. The control follows: an unknown reader.
     submission.answer(READER, "553 5.7.1 <alerts@sender.example>: sender address rejected");
     report(&app, &domain, 3).await;
     deliver(&app).await;

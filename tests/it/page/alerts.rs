@@ -289,7 +289,12 @@ async fn a_digest_is_added_looked_at_and_changed() {
         ("/alerts", ["&lt;b&gt;Board", READER, "Weekly", "example.com"]),
         (
             &path,
-            ["&lt;b&gt;Board", READER, "could not be asked yet", "value=\"example.com\""],
+            [
+                "&lt;b&gt;Board",
+                READER,
+                "could not be asked yet",
+                "value=\"example.com\"",
+            ],
         ),
         (
             &format!("{path}/preview"),
