@@ -17,8 +17,6 @@ const PIECES_MAX: usize = 1 << 8;
 const OTHERS_MAX: usize = 1 << 14;
 /// Bits that tell most addresses apart.
 const SIGN_BITS: u32 = 13;
-/// For a sign that no wanted address has.
-const NO_ROW: u32 = u32::MAX;
 /// Sums by row and way: 2 MiB.
 const SUMS_MAX: usize = 1 << 18;
 /// For each way that has no number among those of the wanted addresses yet.
@@ -69,11 +67,19 @@ impl Trail {
             return None;
         }
         let rows: HashMap<_, _> = addresses.iter().copied().zip(0_usize..).collect();
-        let wanted = Wanted::new(addresses);
+        // Most addresses are not wanted, which one look at their sign tells.
+        let mut signs = vec![false; 1 << SIGN_BITS];
+        for address in addresses {
+            if let Some(IpAddr::V4(address)) = address {
+                signs[sign(address.to_bits())] = true;
+            }
+        }
         let mut sums = Sums::new(addresses.len());
         for (address, way, messages) in self.pieces.iter().flatten() {
-            if let Some(row) = wanted.row(*address) {
-                sums.add(row, usize::from(*way), u64::from(*messages))?;
+            if signs[sign(*address)]
+                && let Some(row) = rows.get(&Some(IpAddr::V4((*address).into())))
+            {
+                sums.add(*row, usize::from(*way), u64::from(*messages))?;
             }
         }
         let mut ways = sums.ways();
@@ -95,44 +101,6 @@ fn brief(entry: &SourceTotals) -> Option<Brief> {
         .ok()
         .filter(|place| *place < NO_NUMBER)?;
     Some((address.to_bits(), way, u16::try_from(entry.handled.messages).ok()?))
-}
-
-/// The rows of addresses of IPv4. Most addresses are not wanted, which one look at their sign tells.
-struct Wanted {
-    /// By sign, the first row of an address that has it.
-    first: Vec<u32>,
-    /// By row, its address, and the next row with the same sign.
-    rows: Vec<(u32, u32)>,
-}
-
-impl Wanted {
-    fn new(addresses: &[Option<IpAddr>]) -> Self {
-        let mut first = vec![NO_ROW; 1 << SIGN_BITS];
-        let mut rows = Vec::with_capacity(addresses.len());
-        for (row, address) in (0_u32..).zip(addresses) {
-            // No sign leads to the row of another address.
-            rows.push(match address {
-                Some(IpAddr::V4(address)) => {
-                    let address = address.to_bits();
-                    (address, std::mem::replace(&mut first[sign(address)], row))
-                }
-                _ => (0, NO_ROW),
-            });
-        }
-        Self { first, rows }
-    }
-
-    fn row(&self, address: u32) -> Option<usize> {
-        let mut row = self.first[sign(address)];
-        while row != NO_ROW {
-            let (of_row, next) = self.rows[row as usize];
-            if of_row == address {
-                return Some(row as usize);
-            }
-            row = next;
-        }
-        None
-    }
 }
 
 /// A number of few bits for an address.
