@@ -40,7 +40,7 @@ pub struct DomainList {
 }
 
 /// A domain with all its settings.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Domain")]
 pub struct DomainBody {
     /// `dom_` and 12 to 24 of a-z0-9.
@@ -106,7 +106,7 @@ pub struct DomainBody {
 }
 
 /// A sending address of the account.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DedicatedIp {
     /// Number of the address, as `ipAddressId` takes it.
     pub id: i64,
@@ -116,7 +116,7 @@ pub struct DedicatedIp {
 }
 
 /// A DNS record that a domain must publish.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "DnsRecord")]
 pub struct DnsRecordBody {
     /// `TXT`, `CNAME` or `MX`.
@@ -173,6 +173,17 @@ pub struct VerifyBody {
     pub status: Word,
     /// The DNS records that the domain must publish, with what was found.
     pub dns_records: Vec<DnsRecordBody>,
+}
+
+impl From<DomainBody> for VerifyBody {
+    fn from(domain: DomainBody) -> Self {
+        Self {
+            id: domain.id,
+            name: domain.name,
+            status: domain.status,
+            dns_records: domain.dns_records,
+        }
+    }
 }
 
 /// The answer to a removal.

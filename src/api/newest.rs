@@ -77,6 +77,30 @@ pub struct NewestDomain {
     pub created_at: String,
 }
 
+impl From<&DomainBody> for NewestDomain {
+    fn from(domain: &DomainBody) -> Self {
+        let domain = domain.clone();
+        Self {
+            public_id: domain.id.clone(),
+            id: domain.id,
+            name: domain.name,
+            status: domain.status,
+            region: domain.region,
+            tls_mode: domain.tls_mode,
+            open_tracking: domain.open_tracking,
+            click_tracking: domain.click_tracking,
+            tracking_domain: domain.tracking_domain,
+            catch_all: domain.catch_all,
+            inbound_enabled: domain.inbound_enabled,
+            custom_return_path: domain.custom_return_path,
+            bimi_logo_url: domain.bimi_logo_url,
+            dns_records: domain.dns_records,
+            verified_at: domain.verified_at,
+            created_at: domain.created_at,
+        }
+    }
+}
+
 /// The answer to a removal, in both spellings.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RemovedInBoth {

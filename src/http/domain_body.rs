@@ -1,6 +1,6 @@
 //! A domain as clients see it.
 
-use crate::api::{DedicatedIp, DnsRecordBody, DomainBody, DomainItem, DomainList, NewestDomain, VerifyBody};
+use crate::api::{DedicatedIp, DnsRecordBody, DomainBody, DomainItem, DomainList};
 use crate::base::DomainName;
 use crate::base::clock::format_instant;
 use crate::domains::{DnsRecord, Published};
@@ -56,42 +56,6 @@ impl DomainBody {
             updated_at: format_instant(domain.updated_at),
             verified_at: domain.verified_at.map(format_instant),
             last_checked_at: domain.last_checked_at.map(format_instant),
-        }
-    }
-}
-
-impl NewestDomain {
-    /// The same for PostStack's newest client.
-    pub(super) fn new(domain: &Domain, published: &Published) -> Self {
-        Self {
-            id: domain.public_id.clone(),
-            public_id: domain.public_id.clone(),
-            name: domain.name.to_string(),
-            status: domain.status.word().into(),
-            region: domain.region.word().into(),
-            tls_mode: domain.tls_mode.word().into(),
-            open_tracking: domain.open_tracking,
-            click_tracking: domain.click_tracking,
-            tracking_domain: domain.tracking_domain.as_ref().map(DomainName::to_string),
-            catch_all: domain.catch_all,
-            inbound_enabled: domain.inbound_enabled,
-            custom_return_path: domain.custom_return_path.as_ref().map(DomainName::to_string),
-            bimi_logo_url: domain.bimi_logo_url.clone(),
-            dns_records: published.records.iter().cloned().map(DnsRecordBody::from).collect(),
-            verified_at: domain.verified_at.map(format_instant),
-            created_at: format_instant(domain.created_at),
-        }
-    }
-}
-
-impl VerifyBody {
-    /// The body for a domain and the records that were found.
-    pub(super) fn new(domain: Domain, published: Published) -> Self {
-        Self {
-            id: domain.public_id,
-            name: domain.name.to_string(),
-            status: domain.status.word().into(),
-            dns_records: published.records.into_iter().map(DnsRecordBody::from).collect(),
         }
     }
 }

@@ -122,10 +122,11 @@ pub(super) async fn verify(
     OwnedDomain(domain): OwnedDomain,
 ) -> Result<Json<VerifyOne>, ApiError> {
     let (domain, published) = state.domains.verify(&domain).await?;
+    let whole = DomainBody::new(domain, published);
     Ok(Json(VerifyOne {
-        domain: NewestDomain::new(&domain, &published),
+        domain: NewestDomain::from(&whole),
         queued: true,
-        bare: VerifyBody::new(domain, published),
+        bare: VerifyBody::from(whole),
     }))
 }
 
@@ -187,9 +188,10 @@ fn missing() -> ApiError {
 
 async fn body(state: &AppState, domain: Domain) -> Result<Json<DomainOne>, ApiError> {
     let published = state.domains.published(&domain).await?;
+    let bare = DomainBody::new(domain, published);
     Ok(Json(DomainOne {
-        domain: NewestDomain::new(&domain, &published),
-        bare: DomainBody::new(domain, published),
+        domain: NewestDomain::from(&bare),
+        bare,
     }))
 }
 
