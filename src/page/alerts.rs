@@ -1,5 +1,6 @@
 //! What the rules found, and where the account is told of events: its webhooks, channels and digests.
 
+mod action;
 mod added;
 mod deliveries;
 mod digest;

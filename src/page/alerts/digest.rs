@@ -12,6 +12,7 @@ use super::super::layout::{Place, page};
 use super::super::parts::{hostile, plain, time};
 use super::super::query::Asked;
 use super::super::visitor::{Bare, Visitor};
+use super::action::action;
 use super::digest_form::{Typed, fields};
 use super::kind::{Switch, is_plain};
 use super::listed::state;
@@ -194,12 +195,7 @@ fn shown(visitor: &Visitor, digest: &DigestBody, asked: &Asked, (typed, wrong): 
 }
 
 fn actions(visitor: &Visitor, digest: &DigestBody, base: &str) -> Markup {
-    let post = |action: &str, class: &str, title: &str| {
-        html! { form method="post" action=(format!("{base}/{action}")) {
-            (visitor.field())
-            button .(class) type="submit" { (title) }
-        } }
-    };
+    let post = |name: &str, class: &str, title: &str| action(visitor, base, name, (class, title));
     html! {
         div .row.actions {
             a .button.primary href=(format!("{base}/preview")) { "Preview" }

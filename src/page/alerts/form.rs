@@ -168,24 +168,22 @@ pub(super) fn fields(about: About<'_>, typed: &Typed, wrong: Option<&Failure>) -
             }
         }
         (events(typed, wrong))
-        (other_errors(wrong, &FIELDS))
+        (other_errors(wrong, &placed(about)))
     }
 }
 
-/// What is shown next to a field of its own.
-const FIELDS: [&str; 11] = [
-    "url",
-    "name",
-    "config",
-    "domain",
-    "domainId",
-    "events",
-    "config.webhookUrl",
-    "config.botToken",
-    "config.chatId",
-    "config.accessToken",
-    "config.routingKey",
-];
+/// The fields whose errors are shown next to them.
+fn placed(about: About<'_>) -> Vec<&'static str> {
+    let own = match about {
+        About::Webhook => &[][..],
+        About::Channel(platform, _) => platform.fields,
+    };
+    let own = own.iter().map(|field| field.name);
+    ["url", "name", "config", "domain", "domainId", "events"]
+        .into_iter()
+        .chain(own)
+        .collect()
+}
 
 fn events(typed: &Typed, wrong: Option<&Failure>) -> Markup {
     let tick = |word: &str, title: Markup| {

@@ -11,6 +11,7 @@ use super::super::layout::{Place, page};
 use super::super::parts::{hostile, plain, time};
 use super::super::query::Asked;
 use super::super::visitor::{Bare, Visitor};
+use super::action::action;
 use super::added::secret;
 use super::deliveries;
 use super::form::{About, Typed, fields};
@@ -270,12 +271,7 @@ async fn shown(
 }
 
 fn actions(visitor: &Visitor, target: &Target, base: &str) -> Markup {
-    let post = |action: &str, class: &str, title: &str| {
-        html! { form method="post" action=(format!("{base}/{action}")) {
-            (visitor.field())
-            button .(class) type="submit" { (title) }
-        } }
-    };
+    let post = |name: &str, class: &str, title: &str| action(visitor, base, name, (class, title));
     html! {
         div .row.actions {
             (post("test", "primary", "Send a test"))
