@@ -1,4 +1,4 @@
-//! The state of some domains over a period, for who reads it by mail. Each figure is that of the page: totals, what needs attention,
+//! The state of some domains over a period, for readers of mail. Each figure is that of the page: totals, what needs attention,
 //! what rules found, readiness.
 
 use hashbrown::HashMap;

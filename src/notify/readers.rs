@@ -21,7 +21,7 @@ pub(super) const UNCONFIRMED: &str =
 pub(super) const NOT_ASKED: &str = "The owner of the address could not be asked yet whether they agree; ask again";
 /// What a question says of those that may follow.
 const AT_MOST: &str = "The account may ask at most three times in 30 days.";
-/// Why one was switched off by who reads it.
+/// Why a channel or digest is off whose reader ended it.
 const LEFT: &str = "Its reader unsubscribed";
 
 /// What a link stands for, for who has it.
@@ -148,9 +148,8 @@ impl Targets {
         Ok(true)
     }
 
-    /// Ends all mail of an account to an address, for who has the link. False if the link is not ours. The reader is asked again
-    /// before anything new is sent to them, and not for 30 days; never, if
-    /// the link of a question says so.
+    /// Ends all mail of an account to an address. Nothing is sent to it until its owner agrees again. They are not asked for 30
+    /// days, or never again if the link says so. False if this installation did not make the link.
     ///
     /// # Errors
     /// As [`Self::agree`].
@@ -178,7 +177,7 @@ impl Targets {
         Ok(self.store().has_confirmed(account, Reader::new(to)).await?)
     }
 
-    /// What of an account is mailed to a reader.
+    /// The channels and digests of an account that mail a reader.
     async fn read_by(&self, account: AccountId, reader: Reader) -> Result<Vec<Target>, TargetsError> {
         let channels = self.store().channels(account).await?.into_iter().map(Target::any);
         let digests = self.store().digests(account).await?.into_iter().map(Target::any);

@@ -40,7 +40,7 @@ pub enum MailError {
     /// Nothing was sent.
     #[error("the domain of outbound.mail.from has tls_mode enforced, and outbound.mail.tls is plain")]
     Unprotected,
-    /// The server speaks otherwise than a mail server does.
+    /// The server does not speak SMTP as it should.
     #[error("the mail server said what is not understood: {0}")]
     Odd(String),
     #[error("the mail server refused to let this program sign in: {0}")]

@@ -1,7 +1,7 @@
 //! A connection to the submission server, protected as the settings say before anything is told to it.
 //!
-//! STARTTLS is spoken here and not by the library, which would read on after TLS began with what came before: who is on the way
-//! could put answers of its own there. Whatever comes after the answer to STARTTLS ends the connection.
+//! STARTTLS is spoken here and not by the library, which reads on after TLS began with what came before it. A stranger between us
+//! and the server could put answers there. Whatever comes after the answer to STARTTLS ends the connection.
 
 use std::fmt;
 use std::io;
